@@ -1,0 +1,297 @@
+"""Network addresses as properties hold them.
+
+ipaddress is imported where it is used: most commands need none of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from bsdvirt.spec.base import BadValueError, shown, text_of
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+    Ip = IPv4Address | IPv6Address
+    Network = IPv4Network | IPv6Network
+
+
+def _address(text: str, words: str, version: int = 0) -> Ip:
+    """One host's address. Raises BadValueError for groups, for none, and for another family."""
+    import ipaddress
+
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        raise BadValueError(f"{shown(text)} is not {words}") from None
+    scope = getattr(found, "scope_id", None)
+    if scope and re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", scope) is None:
+        raise BadValueError(f"{shown(text)}: what follows % is not an interface name")
+    if version and found.version != version:
+        raise BadValueError(f"{shown(text)} is an IPv{found.version} address: expected {words}")
+    if (
+        found.is_unspecified
+        or found.is_multicast
+        or found == ipaddress.ip_address("255.255.255.255")
+    ):
+        raise BadValueError(f"{shown(text)} is no address of one host")
+    return found
+
+
+def _interface(text: str, words: str, version: int = 0) -> tuple[Ip, Network]:
+    """A host's address and the network it is in, from address/prefix. Raises BadValueError."""
+    import ipaddress
+
+    address = _address(text.partition("/")[0], words, version)
+    try:
+        network = ipaddress.ip_interface(text).network
+    except ValueError:
+        raise BadValueError(f"{shown(text)} is not {words}: what follows / is no prefix") from None
+    if getattr(address, "scope_id", None):
+        raise BadValueError(f"{shown(text)}: an interface's own address has no %")
+    if not network.prefixlen:
+        raise BadValueError(f"{shown(text)}: a prefix of 0 would be the whole internet")
+    if network.prefixlen < address.max_prefixlen - 1:
+        if address == network.network_address:
+            raise BadValueError(f"{shown(text)} is the network itself: give an address in it")
+        if address.version == 4 and address == network.broadcast_address:
+            raise BadValueError(f"{shown(text)} is the broadcast address of its network")
+    return address, network
+
+
+def _string(**more: Any) -> dict[str, Any]:
+    return {"type": "string", **more}
+
+
+_ADDRESS = {"anyOf": [_string(format="ipv4"), _string(format="ipv6")]}
+
+
+class IpAddress(str):
+    """An IPv4 or IPv6 address of one host, in its shortest form."""
+
+    words: ClassVar[str] = "an IP address"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        return cls(_address(text_of(value, cls.words), cls.words))
+
+    @property
+    def ip(self) -> Ip:
+        import ipaddress
+
+        return ipaddress.ip_address(self)
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self else 4
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return dict(_ADDRESS)
+
+
+class Cidr(str):
+    """An address that an interface has, and the prefix of its network: 10.77.0.1/24."""
+
+    words: ClassVar[str] = "an address/prefix"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if "/" not in text:
+            raise BadValueError(f"{shown(text)} has no prefix: write it as 10.77.0.1/24")
+        address, network = _interface(text, cls.words)
+        return cls(f"{address}/{network.prefixlen}")
+
+    @property
+    def ip(self) -> Ip:
+        import ipaddress
+
+        return ipaddress.ip_address(self.partition("/")[0])
+
+    @property
+    def network(self) -> Network:
+        import ipaddress
+
+        return ipaddress.ip_interface(self).network
+
+    @property
+    def prefix(self) -> int:
+        return int(self.partition("/")[2])
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self else 4
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return _string(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")
+
+
+class _Choice(str):
+    """`pool`, `none`, or an address of one family, with or without a prefix."""
+
+    words: ClassVar[str]
+    family: ClassVar[int]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if text in ("pool", "none"):
+            return cls(text)
+        if "/" not in text:
+            return cls(_address(text, cls.words, cls.family))
+        address, network = _interface(text, cls.words, cls.family)
+        return cls(f"{address}/{network.prefixlen}")
+
+    @property
+    def static(self) -> bool:
+        """An address was given."""
+        return self not in ("pool", "none")
+
+    @property
+    def address(self) -> str:
+        """The address that was given, without its prefix; otherwise ""."""
+        return self.partition("/")[0] if self.static else ""
+
+    @property
+    def prefix(self) -> int | None:
+        """The prefix that was given; None says that the network's is meant."""
+        _, slash, prefix = self.partition("/")
+        return int(prefix) if slash else None
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        characters = "[0-9.]+" if cls.family == 4 else "[0-9a-fA-F:.]+"
+        return {
+            "anyOf": [
+                {"enum": ["pool", "none"]},
+                _string(pattern=f"^{characters}(/[0-9]{{1,3}})?$"),
+            ]
+        }
+
+
+class Ipv4Choice(_Choice):
+    words = "pool | none | an IPv4 address"
+    family = 4
+
+
+class Ipv6Choice(_Choice):
+    words = "pool | none | an IPv6 address"
+    family = 6
+
+
+class _Gateway(str):
+    """`auto`, `none`, or the address of a router of one family."""
+
+    words: ClassVar[str]
+    family: ClassVar[int]
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        return cls(text if text in ("auto", "none") else _address(text, cls.words, cls.family))
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"anyOf": [{"enum": ["auto", "none"]}, _string(format=f"ipv{cls.family}")]}
+
+
+class Ipv4Gateway(_Gateway):
+    words = "auto | none | an IPv4 address"
+    family = 4
+
+
+class Ipv6Gateway(_Gateway):
+    words = "auto | none | an IPv6 address"
+    family = 6
+
+
+class AddressRange(str):
+    """Addresses of one family: FIRST-LAST, or a network, meaning what its hosts may have."""
+
+    words: ClassVar[str] = "an address range"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if "%" in text:
+            raise BadValueError(f"{shown(text)}: addresses that are given out have no %")
+        if "/" in text:
+            return cls(cls._network(text))
+        first, dash, last = text.partition("-")
+        if not dash:
+            raise BadValueError(f"{shown(text)} is not {cls.words}: write FIRST-LAST, or a network")
+        low, high = (_address(end.strip(), "an IP address") for end in (first, last))
+        if low.version != high.version:
+            raise BadValueError(
+                f"{shown(text)} begins with IPv{low.version} and ends with IPv{high.version}"
+            )
+        if int(low) > int(high):
+            raise BadValueError(f"{shown(text)} runs backwards: write {high}-{low}")
+        return cls(f"{low}-{high}")
+
+    @classmethod
+    def _network(cls, text: str) -> Network:
+        import ipaddress
+
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise BadValueError(f"{shown(text)} is not {cls.words}") from None
+        if ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
+            raise BadValueError(
+                f"{shown(text)} is an address in a network: for all of it write {network}"
+            )
+        if not network.prefixlen or network.is_multicast:
+            raise BadValueError(f"{shown(text)} is no network of hosts")
+        return network
+
+    def _ends(self) -> tuple[Ip, Ip]:
+        import ipaddress
+
+        first, dash, last = self.partition("-")
+        if dash:
+            return ipaddress.ip_address(first), ipaddress.ip_address(last)
+        network = ipaddress.ip_network(str(self))
+        low, high = network[0], network[-1]
+        if network.prefixlen >= network.max_prefixlen - 1:
+            return low, high
+        return low + 1, high - 1 if network.version == 4 else high
+
+    @property
+    def first(self) -> Ip:
+        return self._ends()[0]
+
+    @property
+    def last(self) -> Ip:
+        return self._ends()[1]
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if self.count(":") else 4
+
+    @property
+    def total(self) -> int:
+        """How many addresses it has."""
+        first, last = self._ends()
+        return int(last) - int(first) + 1
+
+    def __contains__(self, address: object) -> bool:
+        """Whether an address (of ipaddress, or as text) is one of these."""
+        import ipaddress
+
+        try:
+            wanted = ipaddress.ip_address(str(address).partition("/")[0])
+        except ValueError:
+            return False
+        first, last = self._ends()
+        return wanted.version == first.version and int(first) <= int(wanted) <= int(last)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return _string(pattern=r"^[0-9a-fA-F:.]+(/[0-9]{1,3}| *- *[0-9a-fA-F:.]+)$")

@@ -1,0 +1,185 @@
+"""The declarations, looked at: the fields of a struct, with all that prop() said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+import msgspec.inspect as mi
+
+from bsdvirt.spec.base import FORMS, MOST, Live, Spec, did_you_mean
+from bsdvirt.spec.params import JailParams
+from bsdvirt.spec.types import Size
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field: its type without None, and what its declaration says."""
+
+    name: str
+    type: mi.Type
+    optional: bool
+    """None is a value of it."""
+    required: bool
+    default: Any
+    help: str
+    unit: str
+    live: Live | None
+    """None for a field that is no property."""
+    becomes: str
+
+
+@cache
+def fields_of(cls: type[Spec]) -> dict[str, Field]:
+    """The fields of a struct by name, in the order of their declaration."""
+    info = mi.type_info(cls)
+    assert isinstance(info, mi.StructType)
+    return {field.name: _field(field) for field in info.fields}
+
+
+def _field(field: mi.Field) -> Field:
+    said: dict[str, Any] = {}
+    bare = _bare(field.type, said)
+    optional = isinstance(bare, mi.UnionType)
+    if isinstance(bare, mi.UnionType):
+        (bare,) = (_bare(one, said) for one in bare.types if not isinstance(one, mi.NoneType))
+    factory = field.default_factory
+    default = field.default if factory is msgspec.NODEFAULT else factory()
+    return Field(
+        name=field.name,
+        type=bare,
+        optional=optional,
+        required=field.required,
+        default=None if field.required else default,
+        help=said.get("description", ""),
+        unit=said.get("unit", ""),
+        live=Live(said["live"]) if "live" in said else None,
+        becomes=said.get("becomes", ""),
+    )
+
+
+def _bare(kind: mi.Type, said: dict[str, Any]) -> mi.Type:
+    """The type inside its Annotated; what prop() said is added to `said`."""
+    while isinstance(kind, mi.Metadata):
+        said.update(kind.extra_json_schema or {})
+        said.update(kind.extra or {})
+        kind = kind.type
+    return kind
+
+
+def bare(kind: mi.Type) -> mi.Type:
+    """The type inside its Annotated."""
+    return _bare(kind, {})
+
+
+def item_of(kind: mi.Type) -> mi.Type | None:
+    """What a list is made of; None for what is no list."""
+    return bare(kind.item_type) if isinstance(kind, mi.ListType) else None
+
+
+def struct_of(kind: mi.Type | None) -> type[Spec] | None:
+    """The struct that a type is; None for what is none."""
+    if isinstance(kind, mi.StructType) and issubclass(kind.cls, Spec):
+        return kind.cls
+    return None
+
+
+def words_of(kind: mi.Type | None) -> str:
+    """The type for people: `integer 72..65535`, `host | own | keep`, `list of size`."""
+    if isinstance(kind, mi.Metadata):
+        return words_of(bare(kind))
+    if isinstance(kind, mi.CustomType):
+        return str(getattr(kind.cls, "words", kind.cls.__name__))
+    if isinstance(kind, mi.LiteralType):
+        return " | ".join(str(value) for value in kind.values)
+    if isinstance(kind, mi.ListType):
+        most = f", at most {kind.max_length}" if kind.max_length else ""
+        return f"list of {without_article(words_of(kind.item_type))}{most}"
+    if isinstance(kind, mi.IntType):
+        return f"integer{_range(kind.ge, kind.le)}"
+    if isinstance(kind, mi.StrType):
+        return FORMS.get(kind.pattern or "", "text")
+    return "true | false" if isinstance(kind, mi.BoolType) else "mapping"
+
+
+def without_article(words: str) -> str:
+    """`host name` of `a host name`."""
+    return words.removeprefix("an ").removeprefix("a ")
+
+
+def _range(low: int | None, high: int | None) -> str:
+    if low is None:
+        return ""
+    return f", at least {low}" if high is None or high == MOST else f" {low}..{high}"
+
+
+def field_at(cls: type[Spec], parts: list[str]) -> Field | None:
+    """The field that a dotted path leads to, or that holds what it leads to."""
+    found: Field | None = None
+    for part in parts:
+        if part.isdigit():
+            continue
+        fields = fields_of(cls)
+        if part not in fields:
+            break
+        found = fields[part]
+        inner = struct_of(item_of(found.type) or found.type)
+        if inner is None:
+            break
+        cls = inner
+    return found
+
+
+def type_at(cls: type[Spec], parts: list[str]) -> mi.Type | None:
+    """The type of what a dotted path leads to; None where it leads nowhere."""
+    field = field_at(cls, parts)
+    if field is None:
+        return None
+    return item_of(field.type) if parts[-1].isdigit() else field.type
+
+
+def struct_at(cls: type[Spec], parts: list[str]) -> type[Spec]:
+    """The struct that a dotted path leads to, or the one around it."""
+    for part in parts:
+        field = fields_of(cls).get(part)
+        cls = (struct_of(item_of(field.type) or field.type) if field else None) or cls
+    return cls
+
+
+def unknown_hint(cls: type[Spec], name: str) -> str:
+    """What might have been meant by a name that this struct has no field of."""
+    return did_you_mean(name, fields_of(cls), "the names here are")
+
+
+def plain(value: Any, *, defaults: bool = False) -> Any:
+    """A struct as mappings, lists, numbers and words, in the order of its declaration.
+
+    What is as by default is left out, unless `defaults`. `kind` comes first.
+    """
+    if isinstance(value, Spec):
+        return _plain_struct(value, defaults)
+    if isinstance(value, list | tuple):
+        return [plain(item, defaults=defaults) for item in value]
+    if isinstance(value, JailParams):
+        return dict(value)
+    if isinstance(value, str | Size):
+        return str(value)
+    return value
+
+
+def _plain_struct(struct: Spec, defaults: bool) -> dict[str, Any]:
+    config = struct.__struct_config__
+    out: dict[str, Any] = {config.tag_field: config.tag} if config.tag_field else {}
+    for name, field in fields_of(type(struct)).items():
+        value = getattr(struct, name)
+        if defaults or field.required or value != field.default:
+            out[name] = plain(value, defaults=defaults)
+    return out
+
+
+def convert_hook(kind: type, value: object) -> object:
+    """msgspec's way to our own types: by their parse()."""
+    if isinstance(value, kind) and not isinstance(value, Mapping):
+        return value
+    return kind.parse(value)  # type: ignore[attr-defined]

@@ -1,0 +1,57 @@
+"""Who a guest is and what it claims of this host: the ZFS property bsdvirt:guest.
+
+It is not configuration: it does not roll back, and never travels with a copy.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from bsdvirt.spec.base import BadValueError, Live, Spec, prop
+from bsdvirt.spec.types import GuestName
+
+PROPERTY = "bsdvirt:guest"
+MAX_BYTES = 8191
+"""The longest user property that ZFS takes: shorter than ZAP_MAXVALUELEN, which is 8192
+(zfs_check_userprops in zfs_ioctl.c of 13.2; captures/03: "property value too long")."""
+
+
+class Claim(Spec, frozen=True, kw_only=True):
+    """What one network interface holds: its MAC address and the addresses given to it."""
+
+    network: str
+    mac: str
+    address: str | None = None
+    address6: str | None = None
+
+
+class Boot(Spec, frozen=True, kw_only=True):
+    """Whether, and when, the guest starts at boot."""
+
+    auto: Annotated[bool, prop("Start at boot.", live=Live.NOW)] = False
+    order: Annotated[int, prop("Lower starts earlier.", live=Live.NOW, ge=0, le=9999)] = 100
+    after: Annotated[
+        list[GuestName], prop("Guests that must be up before.", live=Live.NOW, max_length=64)
+    ] = []
+    delay: Annotated[
+        int, prop("Pause before the start.", live=Live.NOW, unit="s", ge=0, le=600)
+    ] = 0
+
+    def __post_init__(self) -> None:
+        for number, name in enumerate(self.after):
+            if name in self.after[:number]:
+                raise BadValueError(f"{name} is named twice", at=f"after.{number}")
+
+
+class Identity(Spec, frozen=True, kw_only=True):
+    """The value of bsdvirt:guest."""
+
+    id: int
+    uuid: str
+    kind: Literal["jail", "vm"]
+    created: str = ""
+    """When, as 2026-11-21T10:30:00Z."""
+    release: str = ""
+    nics: list[Claim] = []
+    boot: Boot = Boot()
+    v: int = 1

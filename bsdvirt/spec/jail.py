@@ -1,0 +1,240 @@
+"""A jail's properties: what guest.yaml holds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.types import (
+    CpuList,
+    GuestName,
+    HostName,
+    IpAddress,
+    Ipv4Choice,
+    Ipv4Gateway,
+    Ipv6Choice,
+    Ipv6Gateway,
+    JailParams,
+    Size,
+)
+
+Command = Annotated[str, msgspec.Meta(pattern=COMMAND)]
+
+
+class Nic(Spec, frozen=True, kw_only=True):
+    """One network interface: an epair of which the jail holds one end."""
+
+    network: Annotated[GuestName, prop("The network that the interface is a member of.")] = (
+        GuestName("private")
+    )
+    address: Annotated[
+        Ipv4Choice,
+        prop("IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24."),
+    ] = Ipv4Choice("pool")
+    address6: Annotated[
+        Ipv6Choice,
+        prop("IPv6 address: `pool`, `none`, or an address such as fd00:77::9/64."),
+    ] = Ipv6Choice("pool")
+    gateway: Annotated[
+        Ipv4Gateway,
+        prop("IPv4 default gateway; `auto` is the network's, on the first interface only."),
+    ] = Ipv4Gateway("auto")
+    gateway6: Annotated[
+        Ipv6Gateway,
+        prop("IPv6 default gateway; `auto` is the network's, on the first interface only."),
+    ] = Ipv6Gateway("auto")
+    mtu: (
+        Annotated[
+            int, prop("MTU; the network's where it is not given.", unit="bytes", ge=72, le=65535)
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        for end in ("", "6"):
+            address, gateway = getattr(self, f"address{end}"), getattr(self, f"gateway{end}")
+            if gateway in ("auto", "none"):
+                continue
+            if address == "none":
+                raise BadValueError(f"there is no address{end} to use it", at=f"gateway{end}")
+            if gateway == address.address:
+                raise BadValueError("it is the interface's own address", at=f"gateway{end}")
+
+
+class Limits(Spec, frozen=True, kw_only=True):
+    """Limits by rctl(8), in force before /etc/rc runs. The action is deny, for the
+    four of input and output throttle (rctl(8) refuses deny for them)."""
+
+    memoryuse: Annotated[
+        Size | None, prop("Resident memory.", unit="bytes", becomes="memoryuse:deny")
+    ] = None
+    vmemoryuse: Annotated[
+        Size | None,
+        prop(
+            "Address space; the one of the two that refuses at once.",
+            unit="bytes",
+            becomes="vmemoryuse:deny",
+        ),
+    ] = None
+    memorylocked: Annotated[
+        Size | None, prop("Locked memory.", unit="bytes", becomes="memorylocked:deny")
+    ] = None
+    swapuse: Annotated[
+        Size | None, prop("Swap reserved or used.", unit="bytes", becomes="swapuse:deny")
+    ] = None
+    pcpu: (
+        Annotated[
+            int,
+            prop("CPU time, in percent of one core.", unit="%", ge=1, le=MOST, becomes="pcpu:deny"),
+        ]
+        | None
+    ) = None
+    maxproc: Annotated[int, prop("Processes.", ge=1, le=MOST, becomes="maxproc:deny")] | None = None
+    nthr: Annotated[int, prop("Threads.", ge=1, le=MOST, becomes="nthr:deny")] | None = None
+    openfiles: (
+        Annotated[int, prop("Open files.", ge=1, le=MOST, becomes="openfiles:deny")] | None
+    ) = None
+    pseudoterminals: (
+        Annotated[int, prop("Pseudo-terminals.", ge=1, le=MOST, becomes="pseudoterminals:deny")]
+        | None
+    ) = None
+    shmsize: Annotated[
+        Size | None, prop("System V shared memory.", unit="bytes", becomes="shmsize:deny")
+    ] = None
+    readbps: Annotated[
+        Size | None, prop("Reading from file systems.", unit="bytes/s", becomes="readbps:throttle")
+    ] = None
+    writebps: Annotated[
+        Size | None, prop("Writing to file systems.", unit="bytes/s", becomes="writebps:throttle")
+    ] = None
+    readiops: (
+        Annotated[
+            int, prop("Read operations.", unit="1/s", ge=1, le=MOST, becomes="readiops:throttle")
+        ]
+        | None
+    ) = None
+    writeiops: (
+        Annotated[
+            int, prop("Write operations.", unit="1/s", ge=1, le=MOST, becomes="writeiops:throttle")
+        ]
+        | None
+    ) = None
+
+
+class Resolver(Spec, frozen=True, kw_only=True):
+    """The jail's /etc/resolv.conf."""
+
+    mode: Annotated[
+        Literal["host", "own", "keep"],
+        prop(
+            "`host` copies the host's at each start, `own` writes the servers given here,"
+            " `keep` leaves the jail's file alone.",
+            becomes="/etc/resolv.conf",
+        ),
+    ] = "host"
+    servers: Annotated[list[IpAddress], prop("Name servers, with `own`.", max_length=3)] = []
+    search: Annotated[list[HostName], prop("Search domains, with `own`.", max_length=6)] = []
+
+    def __post_init__(self) -> None:
+        if self.mode == "own" and not self.servers:
+            raise BadValueError(
+                "`mode: own` needs name servers", at="servers", hint="as servers: [9.9.9.9]"
+            )
+        for name in ("servers", "search"):
+            if self.mode != "own" and getattr(self, name):
+                raise BadValueError(
+                    f"not used with mode {self.mode}", at=name, hint="set mode to own"
+                )
+
+
+class Commands(Spec, frozen=True, kw_only=True):
+    """What jail(8) runs; each command is a line for /bin/sh."""
+
+    start: Annotated[list[Command], prop("Run in the jail to start it.", becomes="exec.start")] = (
+        msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc"])
+    )
+    stop: Annotated[list[Command], prop("Run in the jail to stop it.", becomes="exec.stop")] = (
+        msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc.shutdown jail"])
+    )
+    timeout: Annotated[
+        int,
+        prop(
+            "How long one command of the start may take.",
+            unit="s",
+            ge=1,
+            le=MOST,
+            becomes="exec.timeout",
+        ),
+    ] = 300
+
+
+class Stop(Spec, frozen=True, kw_only=True):
+    """How a guest is stopped."""
+
+    timeout: Annotated[
+        int, prop("How long an orderly stop may take before it is forced.", unit="s", ge=1, le=3600)
+    ] = 60
+    grace: Annotated[
+        int,
+        prop(
+            "Between SIGTERM and SIGKILL for the processes left.",
+            unit="s",
+            ge=0,
+            le=600,
+            becomes="stop.timeout",
+        ),
+    ] = 10
+
+
+class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
+    """A jail."""
+
+    release: Annotated[
+        str,
+        prop("The release that the root was made of.", live=Live.NEVER, pattern=RELEASE),
+    ]
+    hostname: Annotated[
+        HostName | None,
+        prop("Host name; the guest's name where it is not given.", becomes="host.hostname"),
+    ] = None
+    description: Annotated[
+        str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
+    ] = ""
+    protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
+    nics: Annotated[
+        list[Nic],
+        prop(
+            "Network interfaces; a jail without any has a network stack with lo0 only.",
+            max_length=8,
+        ),
+    ] = []
+    resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
+    limits: Annotated[Limits, prop("Limits by rctl(8).")] = Limits()
+    cpuset: Annotated[
+        CpuList | None, prop("The CPUs it may run on, such as 0-3,6.", becomes="cpuset -l")
+    ] = None
+    devfs_ruleset: Annotated[
+        int,
+        prop(
+            "The devfs ruleset of its /dev; one that does not exist would hide nothing, so it"
+            " refuses to start.",
+            ge=1,
+            le=65535,
+            becomes="devfs_ruleset",
+        ),
+    ] = 5
+    params: Annotated[
+        JailParams, prop("jail(8) parameters by their own names, such as allow.raw_sockets: true.")
+    ] = JailParams()
+    exec: Annotated[Commands, prop("The commands that start and stop it.")] = Commands()
+    stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
+
+    def __post_init__(self) -> None:
+        seen: dict[str, str] = {}
+        for number, nic in enumerate(self.nics):
+            for name in ("address", "address6"):
+                address, at = getattr(nic, name).address, f"nics.{number}.{name}"
+                if address and seen.setdefault(address, at) != at:
+                    raise BadValueError(f"{address} is {seen[address]} too", at=at)

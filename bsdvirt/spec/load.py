@@ -1,0 +1,275 @@
+"""YAML and JSON in and out. What comes in is looked at here, once, and never again.
+
+yaml is imported by the functions that need it: listing guests reads no YAML.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import msgspec
+
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.base import BadValueError, Spec, shown
+from bsdvirt.spec.fields import (
+    convert_hook,
+    field_at,
+    plain,
+    struct_at,
+    type_at,
+    unknown_hint,
+    words_of,
+)
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.identity import MAX_BYTES, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+
+if TYPE_CHECKING:
+    import yaml
+
+SpecT = TypeVar("SpecT", bound=Spec)
+
+MAX_TEXT = 64 * 1024
+"""Bytes of YAML that are read at most."""
+MAX_DEPTH = 16
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_BOOL = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})", re.ASCII)
+
+
+def load_jail(text: str, source: str = "") -> Jail:
+    """A jail's guest.yaml. Raises UsageError, naming `source`."""
+    return decode(Jail, parse_yaml(text, source), source)
+
+
+def load_network(text: str, source: str = "") -> Network:
+    """A network's file. Raises UsageError, naming `source`."""
+    return decode(Network, parse_yaml(text, source), source)
+
+
+def load_hostfile(text: str, source: str = "") -> HostFile:
+    """The host file. Raises UsageError, naming `source`."""
+    return decode(HostFile, parse_yaml(text, source), source)
+
+
+def identity_from_json(text: str | bytes, source: str = "") -> Identity:
+    """The value of bsdvirt:guest. Raises UsageError, naming `source`."""
+    try:
+        return msgspec.json.decode(text, type=Identity, dec_hook=convert_hook)
+    except msgspec.ValidationError as error:
+        _explain(Identity, {}, error, source)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{_prefix(source)}not JSON: {_line(str(error))}") from None
+
+
+def identity_to_json(identity: Identity) -> str:
+    """Compact JSON. Raises UsageError where it is longer than ZFS holds."""
+    text = json.dumps(plain(identity), separators=(",", ":"), ensure_ascii=False)
+    size = len(text.encode())
+    if size > MAX_BYTES:
+        raise UsageError(
+            f"the guest's identity takes {size} bytes, more than the {MAX_BYTES} that ZFS holds",
+            "give it fewer names in boot.after",
+        )
+    return text
+
+
+def dump(struct: Spec) -> str:
+    """YAML in the order of the declarations, without what is as by default."""
+    return dump_value(plain(struct))
+
+
+def dump_value(value: object) -> str:
+    """Plain mappings, lists and scalars as YAML."""
+    import yaml
+
+    text: str = yaml.safe_dump(
+        value, sort_keys=False, default_flow_style=False, allow_unicode=True, width=10_000
+    )
+    return text
+
+
+# ---- plain data to structs ----
+
+
+def decode(cls: type[SpecT], data: object, source: str = "") -> SpecT:
+    """Plain data as a struct. Raises UsageError: `SOURCE: nics.0.mtu: expected int, got str`."""
+    try:
+        return msgspec.convert(data, cls, dec_hook=convert_hook)
+    except msgspec.ValidationError as error:
+        _explain(cls, data, error, source)
+
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
+_MISSING = re.compile(r"^Object missing required field `(.*)`$")
+_OUTSIDE = re.compile(r"^Expected `int` [<>]=|matching regex")
+_INVALID = re.compile(r"^Invalid (?:enum )?value (.*)$", re.DOTALL)
+
+
+def _explain(cls: type[Spec], data: object, error: Exception, source: str) -> NoReturn:
+    """Raise what a user is told for an error of msgspec's."""
+    match = _AT.match(str(error))
+    assert match is not None
+    parts = re.findall(r"[^.\[\]]+", match["path"] or "")
+    what, hint, cause = match["what"], "", error.__cause__
+    if unknown := _UNKNOWN.match(what):
+        what, hint = "no such property", unknown_hint(struct_at(cls, parts), unknown[1])
+        parts.append(unknown[1] if unknown[1].isidentifier() else shown(unknown[1]))
+    elif missing := _MISSING.match(what):
+        what = "it is missing"
+        parts.append(missing[1])
+    else:
+        if isinstance(cause, BadValueError):
+            what, hint = str(cause), cause.hint
+            parts += cause.at.split(".") if cause.at else []
+        elif invalid := _INVALID.match(what):
+            what = f"expected {_choices(cls, parts)}, got {invalid[1]}"
+        elif _OUTSIDE.search(what):
+            what = f"expected {words_of(type_at(cls, parts))}, got {shown(_at(data, parts))}"
+        else:
+            what = _words(what)
+            hint = _quoting_hint(what, data, parts)
+    field = field_at(cls, parts)
+    where = ".".join(parts)
+    message = f"{_prefix(source)}{where}: {what}" if where else f"{_prefix(source)}{what}"
+    raise UsageError(_line(message), hint or (field.help if field else "")) from None
+
+
+def _words(what: str) -> str:
+    """msgspec's words in ours: a YAML file has mappings and lists."""
+    what = what.replace("`", "").replace("object", "mapping").replace("array", "list")
+    what = what.replace("list of length <=", "at most this many:")
+    what = re.sub(r"str of length <= (\d+)", r"at most \1 characters", what)
+    what = what.replace(" | null", "").replace("got null", "got nothing")
+    return what[:1].lower() + what[1:]
+
+
+def _choices(cls: type[Spec], parts: list[str]) -> str:
+    config = cls.__struct_config__
+    return str(config.tag) if parts == [config.tag_field] else words_of(type_at(cls, parts))
+
+
+def _at(data: Any, parts: list[str]) -> Any:
+    """What stands at a path of the data; None where nothing does."""
+    try:
+        for part in parts:
+            data = data[int(part) if isinstance(data, list) else part]
+    except (LookupError, TypeError, ValueError):
+        return None
+    return data
+
+
+def _quoting_hint(what: str, data: object, parts: list[str]) -> str:
+    """YAML read a number or a truth value where text was to be."""
+    if re.search(r"expected str, got (int|bool)", what) is None:
+        return ""
+    value = _at(data, parts)
+    word = str(value).lower() if isinstance(value, bool) else value
+    return f'YAML reads it as no text: write it in quotes, as "{word}"'
+
+
+def _prefix(source: str) -> str:
+    return f"{source}: " if source else ""
+
+
+def _line(text: str) -> str:
+    """Text on one line, whatever a user wrote in it."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+# ---- YAML text to plain data ----
+
+
+def parse_yaml(text: str, source: str = "") -> Any:
+    """The plain data of one YAML document, a mapping. Raises UsageError with line and column."""
+    import yaml
+
+    node = compose_yaml(text, source)
+    if not isinstance(node, yaml.MappingNode):
+        raise UsageError(
+            f"{_prefix(source)}expected a mapping of properties", "write lines as name: value"
+        )
+    return plain_node(node, source)
+
+
+def parse_value(text: str) -> Any:
+    """A value in YAML's flow style, from a command line. Raises UsageError."""
+    node = compose_yaml(text)
+    return None if node is None else plain_node(node)
+
+
+def compose_yaml(text: str, source: str = "") -> yaml.Node | None:
+    """The one document's nodes, with their places. Aliases and tags are refused, so that
+    a file says just what stands in it and cannot grow when read. Raises UsageError."""
+    import yaml
+
+    if len(text) > MAX_TEXT or len(text.encode(errors="replace")) > MAX_TEXT:
+        raise UsageError(f"{_prefix(source)}longer than {MAX_TEXT // 1024} KiB")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _check_events(yaml.parse(text, Loader=loader), source)
+        node: yaml.Node | None = yaml.compose(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        _refuse(source, mark, f"not YAML: {error.problem or error.context}")
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise UsageError(f"{_prefix(source)}not YAML: {_line(str(error))}") from None
+    return node
+
+
+def _check_events(events: Any, source: str) -> None:
+    import yaml
+
+    depth = documents = 0
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                _refuse(source, event.start_mark, "a second document begins here: expected one")
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                _refuse(source, event.start_mark, f"nested deeper than {MAX_DEPTH}")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            _refuse(source, event.start_mark, "anchors and aliases (& and *) are not taken here")
+        if getattr(event, "tag", None):
+            _refuse(source, event.start_mark, "tags (!) are not taken here")
+
+
+def _refuse(source: str, mark: Any, what: str) -> NoReturn:
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    raise UsageError(_line(f"{_prefix(source)}{where}{what}")) from None
+
+
+def plain_node(node: yaml.Node, source: str = "") -> Any:
+    """The node's data. Raises UsageError for a key that stands twice."""
+    import yaml
+
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value) if node.style else scalar(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [plain_node(item, source) for item in node.value]
+    out: dict[str, Any] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            _refuse(source, key.start_mark, "expected a name before the colon")
+        if key.value in out:
+            _refuse(source, key.start_mark, f"{shown(key.value)} stands here a second time")
+        out[key.value] = plain_node(value, source)
+    return out
+
+
+def scalar(text: str) -> None | bool | int | str:
+    """What an unquoted word means. Of YAML's types just these: a release such as 14.2 stays
+    text, and so do 10:30, 1e3, 010 and dates."""
+    if text in _NULL:
+        return None
+    if text.lower() in _BOOL and text in (text.lower(), text.capitalize(), text.upper()):
+        return _BOOL[text.lower()]
+    return int(text) if _INT.fullmatch(text) else text

@@ -1,0 +1,94 @@
+"""A network's properties: what networks/<name>.yaml holds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress
+
+
+class Network(Spec, frozen=True, kw_only=True):
+    """A bridge that guests are members of."""
+
+    id: Annotated[
+        int,
+        prop(
+            "Number of the network on this host; names its bridge.", live=Live.NEVER, ge=0, le=999
+        ),
+    ]
+    bridge: Annotated[
+        InterfaceName | None,
+        prop(
+            "An existing bridge to use, which bsdvirt then never changes or destroys.",
+            live=Live.NEVER,
+        ),
+    ] = None
+    uplink: Annotated[
+        InterfaceName | None,
+        prop("The host's interface that is a member, for guests on the physical network."),
+    ] = None
+    addresses: Annotated[
+        list[Cidr],
+        prop("The host's own addresses on the bridge, such as 10.77.0.1/24.", max_length=8),
+    ] = []
+    pools: Annotated[
+        list[AddressRange],
+        prop("What guests are given addresses from, such as 10.77.0.2-10.77.0.254.", max_length=8),
+    ] = []
+    gateway: Annotated[
+        IpAddress | None, prop("IPv4 gateway; the host's address where it is not given.")
+    ] = None
+    gateway6: Annotated[
+        IpAddress | None, prop("IPv6 gateway; the host's address where it is not given.")
+    ] = None
+    mtu: Annotated[
+        int, prop("MTU of the bridge and its members.", unit="bytes", ge=576, le=65535)
+    ] = 1500
+    description: Annotated[
+        str, prop("A line for people.", live=Live.NOW, max_length=60, pattern=LINE)
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.bridge and self.uplink:
+            hint = "add the uplink to that bridge yourself, or leave bridge out"
+            raise BadValueError(
+                "bsdvirt does not change a bridge that is not its own", at="uplink", hint=hint
+            )
+        if self.mtu < 1280 and any(":" in str(entry) for entry in (*self.addresses, *self.pools)):
+            raise BadValueError(f"{self.mtu} is too little for IPv6, which needs 1280", at="mtu")
+        self._check_addresses()
+        self._check_gateway("gateway", 4)
+        self._check_gateway("gateway6", 6)
+        for number, pool in enumerate(self.pools):
+            self._check_pool(f"pools.{number}", pool, self.pools[:number])
+
+    def _subnets(self, version: int) -> list[Any]:
+        return [address.network for address in self.addresses if address.version == version]
+
+    def _check_addresses(self) -> None:
+        for number, address in enumerate(self.addresses):
+            if address.ip in [earlier.ip for earlier in self.addresses[:number]]:
+                raise BadValueError(f"{address.ip} is given twice", at=f"addresses.{number}")
+
+    def _check_gateway(self, name: str, version: int) -> None:
+        gateway: IpAddress | None = getattr(self, name)
+        if gateway is None:
+            return
+        if gateway.version != version:
+            raise BadValueError(f"{gateway} is no IPv{version} address", at=name)
+        subnets = self._subnets(version)
+        if (
+            subnets
+            and not gateway.ip.is_link_local
+            and not any(gateway.ip in net for net in subnets)
+        ):
+            raise BadValueError(f"{gateway} is in no network of addresses", at=name)
+
+    def _check_pool(self, at: str, pool: AddressRange, earlier: list[AddressRange]) -> None:
+        subnets = self._subnets(pool.version)
+        if subnets and not any(pool.first in net and pool.last in net for net in subnets):
+            raise BadValueError(f"{pool!s} is not within one network of addresses", at=at)
+        for other in earlier:
+            if pool.first in other or other.first in pool:
+                raise BadValueError(f"{pool!s} overlaps {other!s}", at=at)

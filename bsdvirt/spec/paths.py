@@ -1,0 +1,202 @@
+"""Properties by dotted path, as `bsdvirt get` and `bsdvirt set` name them: nics.0.address.
+
+Text becomes a value by the property's type; the whole struct is looked at afterwards. A
+jail(8) parameter may be named by its own name: allow.raw_sockets is params.allow.raw_sockets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+import msgspec.inspect as mi
+
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.base import Spec, did_you_mean, shown
+from bsdvirt.spec.fields import bare, fields_of, item_of, plain, struct_of, words_of
+from bsdvirt.spec.load import SpecT, decode, parse_value, scalar
+from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
+
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)*", re.ASCII)
+_YES = frozenset({"true", "yes", "on", "1"})
+_NO = frozenset({"false", "no", "off", "0"})
+
+
+def split_assignments(words: Iterable[str]) -> list[tuple[str, str]]:
+    """`limits.pcpu=50` of a command line as path and text. Raises UsageError."""
+    found: dict[str, str] = {}
+    for word in words:
+        path, equals, text = word.partition("=")
+        if not equals:
+            raise UsageError(f"{shown(word)} sets nothing", "write it as property=value")
+        if _PATH.fullmatch(path) is None:
+            raise UsageError(f"{shown(path)} is not the name of a property")
+        if path in found:
+            raise UsageError(f"{path} is given twice")
+        found[path] = text
+    return list(found.items())
+
+
+def get_path(struct: Spec, path: str) -> Any:
+    """The value at a path: a scalar, a list or a struct. A jail(8) parameter that is not
+    set is None. Raises UsageError."""
+    value: Any = struct
+    parts = _parts(struct, path)
+    for number, part in enumerate(parts):
+        if isinstance(value, JailParams):
+            value = _parameter(value, part, path)
+        elif isinstance(value, Spec) and part in fields_of(type(value)):
+            value = getattr(value, part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            _no_such(value, parts, number)
+    return value
+
+
+def set_path(struct: SpecT, path: str, text: str) -> SpecT:
+    """A copy with one property set: see set_paths."""
+    return set_paths(struct, [(path, text)])
+
+
+def set_paths(struct: SpecT, assignments: Iterable[tuple[str, str]]) -> SpecT:
+    """A copy with these properties set, looked at as a whole once all are.
+
+    An empty text, or `null`, sets a property back to its default, and removes an element
+    of a list. The number after a list's last appends an element. Lists are separated by
+    commas, or in YAML's brackets; a list of commands, which may hold commas, is one
+    command or in brackets. Raises UsageError, naming the path.
+    """
+    data = plain(struct, defaults=True)
+    removed: list[tuple[list[Any], int]] = []
+    for path, text in assignments:
+        _assign(type(struct), data, _parts(struct, path), text, removed)
+    for items, number in sorted(removed, key=lambda one: -one[1]):
+        del items[number]
+    return decode(type(struct), data)
+
+
+def _parts(struct: Spec, path: str) -> list[str]:
+    """The path's parts. The name of a jail(8) parameter is one part, beneath `params`."""
+    if _PATH.fullmatch(path) is None:
+        raise UsageError(f"{shown(path)} is not the name of a property")
+    head, dot, rest = path.partition(".")
+    fields = fields_of(type(struct))
+    if "params" in fields and head == "params":
+        return [head, rest] if dot else [head]
+    if "params" in fields and head not in fields:
+        names = PARAMS.keys() | RESERVED.keys()
+        if head in {name.partition(".")[0] for name in names} or without_no(path) in names:
+            return ["params", path]
+    return path.split(".")
+
+
+def _assign(
+    cls: type[Spec], data: dict[str, Any], parts: list[str], text: str, removed: list[Any]
+) -> None:
+    """Put the text's value where the parts lead to."""
+    holder: Any = data
+    kind: mi.Type = mi.type_info(cls)
+    last, end, path = parts[-1], len(parts) - 1, ".".join(parts)
+    for number in range(end):
+        holder, kind = _step(holder, kind, parts, number)
+    if _is_params(kind):
+        holder.pop(last, None)
+        if not _clears(text):
+            holder[last] = text.strip() if known(last) else scalar(text.strip())
+    elif isinstance(holder, list):
+        if _clears(text) and last == str(len(holder)):
+            _no_such(holder, parts, end)
+        _, item = _step(holder, kind, parts, end)
+        if _clears(text):
+            removed.append((holder, int(last)))
+        else:
+            holder[int(last)] = _convert(item, text, path)
+    else:
+        inner = _field_kind(kind, parts, end)
+        holder.pop(last, None)
+        if not _clears(text):
+            holder[last] = _convert(inner, text, path)
+
+
+def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[Any, mi.Type]:
+    """One part further: into a property, or into an element, which may be the next one."""
+    part = parts[number]
+    item = item_of(kind)
+    if item is None:
+        inner = _field_kind(kind, parts, number)
+        empty: Any = [] if isinstance(inner, mi.ListType) else {}
+        if struct_of(inner) is None and item_of(inner) is None and not _is_params(inner):
+            path = ".".join(parts[: number + 1])
+            raise UsageError(f"{path}: it has no properties", f"it is {words_of(inner)}")
+        return holder.setdefault(part, empty), inner
+    if not part.isdecimal() or int(part) > len(holder):
+        path = ".".join(parts[: number + 1])
+        hint = f"the next new one is {'.'.join(parts[:number])}.{len(holder)}"
+        raise UsageError(f"{path}: no such element", hint)
+    if int(part) == len(holder):
+        holder.append({} if struct_of(item) else None)
+    return holder[int(part)], item
+
+
+def _field_kind(kind: mi.Type, parts: list[str], number: int) -> mi.Type:
+    cls = struct_of(kind)
+    fields = fields_of(cls) if cls else {}
+    if cls is None or parts[number] not in fields:
+        _no_such(cls, parts, number)
+    return fields[parts[number]].type
+
+
+def _is_params(kind: mi.Type) -> bool:
+    return isinstance(kind, mi.CustomType) and kind.cls is JailParams
+
+
+def _clears(text: str) -> bool:
+    return text.strip() in ("", "null")
+
+
+def _convert(kind: mi.Type, text: str, path: str) -> Any:
+    """The text as plain data of a type; decode() does the rest. Raises UsageError."""
+    kind, text = bare(kind), text.strip()
+    if struct_of(kind):
+        if not text.startswith("{"):
+            hint = f"as {path}.{next(iter(fields_of(struct_of(kind) or Spec)))}"
+            raise UsageError(f"{path}: it has properties: set one of them", hint)
+        return parse_value(text)
+    item = item_of(kind)
+    if item is not None:
+        if text.startswith("["):
+            return parse_value(text)
+        split = not isinstance(item, mi.StrType)
+        return [_convert(item, one, path) for one in (text.split(",") if split else [text])]
+    if isinstance(kind, mi.BoolType) and text.lower() in _YES | _NO:
+        return text.lower() in _YES
+    if isinstance(kind, mi.IntType) and re.fullmatch(r"[-+]?\d{1,30}", text, re.ASCII):
+        return int(text)
+    if isinstance(kind, mi.BoolType | mi.IntType):
+        raise UsageError(f"{path}: expected {words_of(kind)}, got {shown(text)}")
+    return text
+
+
+def _parameter(params: JailParams, name: str, path: str) -> Any:
+    if name not in params and known(name) is None:
+        hint = RESERVED.get(name) or did_you_mean(name, PARAMS)
+        raise UsageError(f"{path}: no such jail(8) parameter", hint)
+    return params.get(name)
+
+
+def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
+    """Raise what is told of a part that leads nowhere; `value` is where it was looked for."""
+    path, name = ".".join(parts[: number + 1]), parts[number]
+    if isinstance(value, list):
+        hint = f"there are {len(value)}, from 0" if value else "there is none"
+        raise UsageError(f"{path}: no such element", hint)
+    cls = value if isinstance(value, type) else type(value)
+    if not issubclass(cls, Spec):
+        raise UsageError(f"{path}: no such property")
+    fields = fields_of(cls)
+    names = [*fields, *PARAMS] if number == 0 and "params" in fields else list(fields)
+    wanted = ".".join(parts) if number == 0 and len(parts) > 1 else name
+    hint = did_you_mean(wanted, names) or did_you_mean(name, fields, "the names here are")
+    raise UsageError(f"{path}: no such property", hint)

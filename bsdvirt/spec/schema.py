@@ -1,0 +1,138 @@
+"""The properties for people and for programs: a table of them, and JSON Schema.
+
+The schema is built here and not by msgspec.json.schema, which cannot write the defaults
+of our own types (TypeError: Encoding objects of type Size is unsupported, msgspec 0.22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+import msgspec.inspect as mi
+
+from bsdvirt.spec.base import Live, Spec
+from bsdvirt.spec.fields import (
+    Field,
+    bare,
+    fields_of,
+    item_of,
+    plain,
+    struct_of,
+    without_article,
+    words_of,
+)
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.identity import Boot
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+
+Which = Literal["jail", "network", "host"]
+ROOTS: dict[Which, type[Spec]] = {"jail": Jail, "network": Network, "host": HostFile}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class PropertyInfo(msgspec.Struct, frozen=True):
+    """One property, as `bsdvirt properties` shows it."""
+
+    name: str
+    """Dotted; `N` stands for a number, as in nics.N.address."""
+    kinds: tuple[str, ...]
+    """Which files have it, of jail, network and host."""
+    type: str
+    """In words: `size`, `integer 72..65535`, `pool | none | an IPv4 address`."""
+    default: Any
+    """Plain data; None for a property that is not set by default."""
+    required: bool
+    unit: str
+    live: Live
+    becomes: str
+    help: str
+
+
+def properties(which: Which | None = None) -> list[PropertyInfo]:
+    """Every property that can be set, in the order of the declarations."""
+    found: list[PropertyInfo] = []
+    for kind, cls in ROOTS.items():
+        if which in (None, kind):
+            found += _walk(cls, "", (kind,))
+            if kind == "jail":
+                found += _walk(Boot, "boot.", (kind,))
+    return found
+
+
+def _walk(cls: type[Spec], prefix: str, kinds: tuple[str, ...]) -> Iterator[PropertyInfo]:
+    for field in fields_of(cls).values():
+        inner = struct_of(field.type)
+        items = struct_of(item_of(field.type))
+        if inner is not None:
+            yield from _walk(inner, f"{prefix}{field.name}.", kinds)
+        elif items is not None:
+            yield from _walk(items, f"{prefix}{field.name}.N.", kinds)
+        elif field.live is not None:
+            yield PropertyInfo(
+                name=prefix + field.name,
+                kinds=kinds,
+                type=without_article(words_of(field.type)),
+                default=plain(field.default),
+                required=field.required,
+                unit=field.unit,
+                live=field.live,
+                becomes=field.becomes,
+                help=field.help,
+            )
+
+
+def json_schema(which: Which) -> dict[str, Any]:
+    """JSON Schema 2020-12 of a jail's, a network's or the host's file."""
+    return {"$schema": DIALECT, "title": f"bsdvirt {which}", **_struct_schema(ROOTS[which])}
+
+
+def _struct_schema(cls: type[Spec]) -> dict[str, Any]:
+    fields = fields_of(cls)
+    config = cls.__struct_config__
+    kind = {config.tag_field: {"const": config.tag}} if config.tag_field else {}
+    out: dict[str, Any] = {
+        "type": "object",
+        "properties": kind | {name: _field_schema(field) for name, field in fields.items()},
+        "additionalProperties": False,
+    }
+    required = [name for name, field in fields.items() if field.required]
+    return out | ({"required": required} if required else {})
+
+
+def _field_schema(field: Field) -> dict[str, Any]:
+    out = _type_schema(field.type)
+    if field.optional:
+        out = {"anyOf": [out, {"type": "null"}]}
+    if field.help:
+        out["description"] = f"{field.help} Unit: {field.unit}." if field.unit else field.help
+    if not field.required:
+        out["default"] = plain(field.default)
+    return out
+
+
+def _type_schema(kind: mi.Type) -> dict[str, Any]:
+    kind = bare(kind)
+    if isinstance(kind, mi.CustomType):
+        schema: dict[str, Any] = kind.cls.schema()  # type: ignore[attr-defined]
+        return dict(schema)
+    if isinstance(kind, mi.ListType):
+        items = {"type": "array", "items": _type_schema(kind.item_type)}
+        return items | _given(maxItems=kind.max_length)
+    if isinstance(kind, mi.IntType):
+        return {"type": "integer"} | _given(minimum=kind.ge, maximum=kind.le)
+    if isinstance(kind, mi.StrType):
+        return {"type": "string"} | _given(maxLength=kind.max_length, pattern=kind.pattern)
+    if isinstance(kind, mi.LiteralType):
+        return {"enum": list(kind.values)}
+    if isinstance(kind, mi.BoolType):
+        return {"type": "boolean"}
+    inner = struct_of(kind)
+    assert inner is not None, kind
+    return _struct_schema(inner)
+
+
+def _given(**limits: Any) -> dict[str, Any]:
+    return {name: limit for name, limit in limits.items() if limit is not None}

@@ -1,0 +1,228 @@
+"""The values that properties hold, each a str or an int that has been looked at.
+
+`parse` is the way in: it takes what YAML or a command line gave and raises BadValueError.
+The constructor believes its argument, for values that are known to be good.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from bsdvirt.spec.addresses import AddressRange as AddressRange
+from bsdvirt.spec.addresses import Cidr as Cidr
+from bsdvirt.spec.addresses import IpAddress as IpAddress
+from bsdvirt.spec.addresses import Ipv4Choice as Ipv4Choice
+from bsdvirt.spec.addresses import Ipv4Gateway as Ipv4Gateway
+from bsdvirt.spec.addresses import Ipv6Choice as Ipv6Choice
+from bsdvirt.spec.addresses import Ipv6Gateway as Ipv6Gateway
+from bsdvirt.spec.base import BadValueError, shown, text_of
+from bsdvirt.spec.params import JailParams as JailParams
+
+
+@runtime_checkable
+class Value(Protocol):
+    """What each of these classes offers."""
+
+    words: ClassVar[str]
+    """The type's name for people."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Raises BadValueError."""
+        ...
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """JSON Schema of what `parse` takes."""
+        ...
+
+
+class Size(int):
+    """Bytes, or bytes per second. `str()` gives the shortest exact form, such as 512M or
+    1.5G; rctl(8) and zfs(8) are given the plain number, `f"{size:d}"`."""
+
+    words: ClassVar[str] = "size"
+    units: ClassVar[dict[str, int]] = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+    limit: ClassVar[int] = 2**63 - 1
+    """What rctl holds: a signed number of 64 bits."""
+    _form = re.compile(r"(\d{1,19})(?:\.(\d{1,12}))?([KMGT]?)(?:I?B)?", re.ASCII)
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        number = value if type(value) is int else cls._number(text_of(value, cls.words))
+        if not 0 < number <= cls.limit:
+            raise BadValueError(
+                f"{shown(value)} is out of range: a size is 1 byte to {cls.limit} bytes"
+            )
+        return cls(number)
+
+    @classmethod
+    def _number(cls, text: str) -> int:
+        match = cls._form.fullmatch(text.upper())
+        if match is None:
+            raise BadValueError(
+                f"{shown(text)} is not a size: write a number and K, M, G or T, as 512M"
+            )
+        whole, fraction, unit = match[1], match[2] or "", match[3]
+        scale: int = 10 ** len(fraction)
+        number, rest = divmod(int(whole + fraction) << cls.units[unit], scale)
+        if rest:
+            raise BadValueError(f"{shown(text)} is not a whole number of bytes")
+        return number
+
+    def __str__(self) -> str:
+        forms = [form for unit, bits in self.units.items() if (form := self._as(unit, bits))]
+        return min(forms, key=lambda form: (len(form), "." in form))
+
+    def _as(self, unit: str, bits: int) -> str:
+        thousandths, rest = divmod(int(self) * 1000, 1 << bits)
+        whole, fraction = divmod(thousandths, 1000)
+        if rest or not whole:
+            return ""
+        return f"{whole}.{fraction:03d}".rstrip("0").rstrip(".") + unit
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        pattern = r"^[0-9]+(\.[0-9]+)?[KMGTkmgt]?([Ii]?[Bb])?$"
+        return {
+            "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": pattern}]
+        }
+
+
+class CpuList(str):
+    """CPUs by number: sorted, merged, as `0-3,6`."""
+
+    words: ClassVar[str] = "list of CPUs"
+    highest: ClassVar[int] = 1023
+    """The largest MAXCPU of a FreeBSD kernel is 1024."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = str(value) if type(value) is int else text_of(value, cls.words)
+        cpus = {cpu for part in text.split(",") for cpu in cls._span(part, text)}
+        return cls.of(cpus)
+
+    @classmethod
+    def _span(cls, part: str, text: str) -> range:
+        match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
+        if match is None:
+            raise BadValueError(f"{shown(text)} is not a list of CPUs: write numbers as 0-3,6")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last:
+            raise BadValueError(f"{shown(part)} runs backwards: write {last}-{first}")
+        if last > cls.highest:
+            raise BadValueError(f"there is no CPU {last}: the highest number is {cls.highest}")
+        return range(first, last + 1)
+
+    @classmethod
+    def of(cls, cpus: set[int] | tuple[int, ...] | list[int]) -> Self:
+        """The list that names these CPUs."""
+        spans: list[list[int]] = []
+        for cpu in sorted(set(cpus)):
+            if spans and spans[-1][1] == cpu - 1:
+                spans[-1][1] = cpu
+            else:
+                spans.append([cpu, cpu])
+        return cls(",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans))
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        return tuple(cpu for part in self.split(",") for cpu in self._span(part, self))
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        span = "[0-9]{1,4}(-[0-9]{1,4})?"
+        integer = {"type": "integer", "minimum": 0, "maximum": cls.highest}
+        return {"anyOf": [integer, {"type": "string", "pattern": f"^{span}(,{span})*$"}]}
+
+
+class Patterned(str):
+    """Base of the values that a pattern and a length say all about."""
+
+    words: ClassVar[str]
+    pattern: ClassVar[str]
+    longest: ClassVar[int]
+    rule: ClassVar[str]
+    """The pattern in words."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if len(text) > cls.longest or re.fullmatch(cls.pattern, text, re.ASCII) is None:
+            raise BadValueError(f"{shown(text)} is not {cls.words}: {cls.rule}")
+        return cls(text)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{cls.pattern}$", "maxLength": cls.longest}
+
+
+class GuestName(Patterned):
+    """The name of a guest or of a network."""
+
+    words = "a name"
+    pattern = "[a-z][a-z0-9_-]{0,31}"
+    longest = 32
+    rule = "it is a lower-case letter, then up to 31 of a-z, 0-9, _ and -"
+
+
+class HostName(Patterned):
+    """A host name by RFC 1123, with or without its domain."""
+
+    words = "a host name"
+    pattern = (
+        "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+        r"(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+    )
+    longest = 255
+    """MAXHOSTNAMELEN of FreeBSD less the closing NUL."""
+    rule = "it is words of letters, digits and -, joined by dots"
+
+
+class InterfaceName(Patterned):
+    """A network interface of the host."""
+
+    words = "an interface name"
+    pattern = "[A-Za-z][A-Za-z0-9_.-]*"
+    longest = 15
+    """IFNAMSIZ less the closing NUL."""
+    rule = "it is a letter, then letters, digits, _, . and -, 15 in all"
+
+
+class DatasetName(Patterned):
+    """A ZFS dataset, as pool/child."""
+
+    words = "a dataset"
+    pattern = r"[A-Za-z][A-Za-z0-9_.:-]*(/(?!\.{1,2}(/|$))[A-Za-z0-9_.:-]+)*"
+    longest = 200
+    """ZFS takes 255 for a whole name: this leaves room for the datasets beneath."""
+    rule = "it is pool/child of letters, digits, _, ., : and -, at most 200 in all"
+
+
+class Mac(Patterned):
+    """An Ethernet address of one station, lower-case, as 58:9c:fc:00:00:01."""
+
+    words = "a MAC address"
+    pattern = "[0-9a-f][02468ace](:[0-9a-f]{2}){5}"
+    longest = 17
+    rule = "it is six pairs such as 58:9c:fc:00:00:01, the first one even"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        return super().parse(text_of(value, cls.words).lower())
+
+
+class AbsolutePath(Patterned):
+    """A path from the root, in its plain form, that may stand in any file of ours."""
+
+    words = "an absolute path"
+    pattern = r"(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f'\"\\]+)+"
+    longest = 1000
+    """MAXPATHLEN is 1024: this leaves room for what lies beneath."""
+    rule = "it starts with / and has no . or .. parts, quotes, backslashes or control characters"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        return super().parse(re.sub("//+", "/", text).rstrip("/") or text)
