@@ -144,9 +144,7 @@ class Resolver(Spec, frozen=True, kw_only=True):
             )
         for name in ("servers", "search"):
             if self.mode != "own" and getattr(self, name):
-                raise BadValueError(
-                    f"not used with mode {self.mode}", at=name, hint="set mode to own"
-                )
+                raise BadValueError(f"mode {self.mode} uses none", at=name, hint="set mode to own")
 
 
 class Commands(Spec, frozen=True, kw_only=True):
@@ -226,7 +224,8 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         ),
     ] = 5
     params: Annotated[
-        JailParams, prop("jail(8) parameters by their own names, such as allow.raw_sockets: true.")
+        JailParams,
+        prop("Parameters of jail(8) by their own names, such as allow.raw_sockets: true."),
     ] = JailParams()
     exec: Annotated[Commands, prop("The commands that start and stop it.")] = Commands()
     stop: Annotated[Stop, prop("How it is stopped.")] = Stop()

@@ -60,7 +60,7 @@ def identity_from_json(text: str | bytes, source: str = "") -> Identity:
     try:
         return msgspec.json.decode(text, type=Identity, dec_hook=convert_hook)
     except msgspec.ValidationError as error:
-        _explain(Identity, {}, error, source)
+        _explain(Identity, msgspec.json.decode(text), error, source)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{_prefix(source)}not JSON: {_line(str(error))}") from None
 

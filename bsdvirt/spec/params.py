@@ -233,8 +233,8 @@ class JailParams(Mapping[str, Scalar]):
     __slots__ = ("_items",)
     words: ClassVar[str] = "jail(8) parameters"
 
-    def __init__(self, items: Mapping[str, Scalar] | Iterable[tuple[str, Scalar]] = ()) -> None:
-        self._items: dict[str, Scalar] = dict(items)
+    def __init__(self, items: Mapping[str, Scalar] | None = None) -> None:
+        self._items: dict[str, Scalar] = dict(items or {})
 
     @classmethod
     def parse(cls, value: object) -> Self:

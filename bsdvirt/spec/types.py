@@ -52,18 +52,14 @@ class Size(int):
     def parse(cls, value: object) -> Self:
         number = value if type(value) is int else cls._number(text_of(value, cls.words))
         if not 0 < number <= cls.limit:
-            raise BadValueError(
-                f"{shown(value)} is out of range: a size is 1 byte to {cls.limit} bytes"
-            )
+            raise BadValueError(f"{shown(value)} is out of range: a size is 1..{cls.limit} bytes")
         return cls(number)
 
     @classmethod
     def _number(cls, text: str) -> int:
         match = cls._form.fullmatch(text.upper())
         if match is None:
-            raise BadValueError(
-                f"{shown(text)} is not a size: write a number and K, M, G or T, as 512M"
-            )
+            raise BadValueError(f"{shown(text)} is not a size: write it as 512M, with K, M, G or T")
         whole, fraction, unit = match[1], match[2] or "", match[3]
         scale: int = 10 ** len(fraction)
         number, rest = divmod(int(whole + fraction) << cls.units[unit], scale)

@@ -1,0 +1,345 @@
+"""YAML in and out: what a user reads when a file is wrong, word for word."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from bsdvirt.errors import UsageError
+from bsdvirt.spec import load
+from bsdvirt.spec.base import Spec
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.identity import MAX_BYTES, Boot, Claim, Identity
+from bsdvirt.spec.jail import Commands, Jail, Limits, Nic, Resolver, Stop
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import (
+    CpuList,
+    DatasetName,
+    GuestName,
+    HostName,
+    IpAddress,
+    Ipv4Choice,
+    JailParams,
+    Size,
+)
+
+FULL = Jail(
+    release="14.2-RELEASE",
+    hostname=HostName("web.example.org"),
+    description="Größe: x # no comment",
+    nics=[Nic(network=GuestName("lan"), address=Ipv4Choice("10.0.0.5/24"), mtu=9000), Nic()],
+    resolver=Resolver(mode="own", servers=[IpAddress("9.9.9.9")]),
+    limits=Limits(memoryuse=Size(1536 * 2**20), pcpu=50),
+    cpuset=CpuList("3"),
+    params=JailParams({"allow.raw_sockets": True, "children.max": 2}),
+    exec=Commands(start=["/bin/sh /etc/rc", "echo 'a: b'"]),
+    stop=Stop(grace=3),
+)
+
+FULL_YAML = """\
+kind: jail
+release: 14.2-RELEASE
+hostname: web.example.org
+description: 'Größe: x # no comment'
+nics:
+- network: lan
+  address: 10.0.0.5/24
+  mtu: 9000
+- {}
+resolver:
+  mode: own
+  servers:
+  - 9.9.9.9
+limits:
+  memoryuse: 1.5G
+  pcpu: 50
+cpuset: '3'
+params:
+  allow.raw_sockets: true
+  children.max: 2
+exec:
+  start:
+  - /bin/sh /etc/rc
+  - 'echo ''a: b'''
+stop:
+  grace: 3
+"""
+
+
+def told(text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        load.load_jail(text, "web.yaml")
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_dump_is_in_declared_order_without_defaults() -> None:
+    assert load.dump(FULL) == FULL_YAML
+    assert load.dump(Jail(release="14.2-RELEASE")) == "kind: jail\nrelease: 14.2-RELEASE\n"
+
+
+@pytest.mark.parametrize(
+    "struct",
+    [
+        FULL,
+        Jail(release="14"),
+        Jail(release="1e3", description="yes"),
+        Jail(release="010", description="10:30"),
+        Jail(release="null", description="~"),
+        Network(id=1),
+        HostFile(dataset=DatasetName("tank/bsdvirt")),
+    ],
+)
+def test_what_is_dumped_is_read_back(struct: Spec) -> None:
+    assert load.decode(type(struct), load.parse_yaml(load.dump(struct))) == struct
+
+
+@pytest.mark.parametrize(
+    ("text", "release"),
+    [("14.2", "14.2"), ("14.20", "14.20"), ("'14'", "14"), ("1e3", "1e3"), ("010", "010")],
+)
+def test_a_release_stays_as_written(text: str, release: str) -> None:
+    assert load.load_jail(f"release: {text}").release == release
+
+
+@pytest.mark.parametrize(("word", "value"), [("yes", True), ("Off", False), ("true", True)])
+def test_truth(word: str, value: bool) -> None:
+    assert load.load_jail(f"release: a\nprotected: {word}").protected is value
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "release: a\nnics: [{mtu: big}]",
+            "web.yaml: nics.0.mtu: expected int, got str"
+            " (MTU; the network's where it is not given.)",
+        ),
+        (
+            "release: a\nnics: [{}, {mtu: 5}]",
+            "web.yaml: nics.1.mtu: expected integer 72..65535, got 5"
+            " (MTU; the network's where it is not given.)",
+        ),
+        ("relaese: a", "web.yaml: relaese: no such property (did you mean release?)"),
+        (
+            "release: a\nresolver: {xyz: 1}",
+            "web.yaml: resolver.xyz: no such property (the names here are: mode, servers, search)",
+        ),
+        (
+            'release: a\n"b c\\nd": 1',
+            "web.yaml: 'b c\\nd': no such property (the names here are: release, hostname,"
+            " description, protected, nics, resolver, limits, cpuset, devfs_ruleset, params,"
+            " exec, stop)",
+        ),
+        (
+            "kind: jail",
+            "web.yaml: release: it is missing (The release that the root was made of.)",
+        ),
+        ("kind: vm\nrelease: a", "web.yaml: kind: expected jail, got 'vm'"),
+        (
+            "release: 14",
+            "web.yaml: release: expected str, got int"
+            ' (YAML reads it as no text: write it in quotes, as "14")',
+        ),
+        (
+            'release: "a\\n"',
+            "web.yaml: release: expected a release, such as 14.2-RELEASE, got 'a\\n'"
+            " (The release that the root was made of.)",
+        ),
+        (
+            "release: a\ndescription: |\n  one\n  two\n",
+            "web.yaml: description: expected one line of text, got 'one\\ntwo\\n'"
+            " (A line for people.)",
+        ),
+        (
+            'release: a\nexec: {start: ["a\\nb"]}',
+            "web.yaml: exec.start.0: expected one line for /bin/sh, got 'a\\nb'"
+            " (Run in the jail to start it.)",
+        ),
+        (
+            "release: a\nlimits: {memoryuse: 5X}",
+            "web.yaml: limits.memoryuse: '5X' is not a size: write it as 512M, with K, M, G or T"
+            " (Resident memory.)",
+        ),
+        (
+            "release: a\nnics: [{network: }]",
+            "web.yaml: nics.0.network: expected a name, got nothing"
+            " (The network that the interface is a member of.)",
+        ),
+        (
+            "release: a\nnics: lan",
+            "web.yaml: nics: expected list, got str (Network interfaces; a jail without any has a"
+            " network stack with lo0 only.)",
+        ),
+        (
+            "release: a\nparams: {allow.noraw_sockets: true}",
+            "web.yaml: params.allow.noraw_sockets: write it without `no`"
+            " (allow.raw_sockets: false)",
+        ),
+        (
+            "release: a\nparams: {host.hostname: x}",
+            "web.yaml: params.host.hostname: this jail(8) parameter is bsdvirt's to set"
+            " (set hostname)",
+        ),
+        (
+            "release: a\nparams: {allow: {mlock: true}}",
+            "web.yaml: params.allow: expected one value, got a mapping"
+            " (write each parameter's whole name, as allow.raw_sockets: true)",
+        ),
+        (
+            "release: a\nresolver: {mode: own}",
+            "web.yaml: resolver.servers: `mode: own` needs name servers (as servers: [9.9.9.9])",
+        ),
+        (
+            "release: a\nresolver: {search: [a.b]}",
+            "web.yaml: resolver.search: mode host uses none (set mode to own)",
+        ),
+        (
+            "release: a\nnics: [{address: 10.0.0.5/24}, {address: 10.0.0.5}]",
+            "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
+            " (IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24.)",
+        ),
+        (
+            "release: a\nnics: [{address: none, gateway: 10.0.0.1}]",
+            "web.yaml: nics.0.gateway: there is no address to use it"
+            " (IPv4 default gateway; `auto` is the network's, on the first interface only.)",
+        ),
+        (
+            "release: a\n  b: c",
+            "web.yaml: line 2, column 4: not YAML: mapping values are not allowed in this context",
+        ),
+        ("a: 1\nb: 2\na: 3", "web.yaml: line 3, column 1: 'a' stands here a second time"),
+        ("[a]", "web.yaml: expected a mapping of properties (write lines as name: value)"),
+        ("", "web.yaml: expected a mapping of properties (write lines as name: value)"),
+        ("# only", "web.yaml: expected a mapping of properties (write lines as name: value)"),
+        (
+            "a: 1\n---\nb: 2",
+            "web.yaml: line 2, column 1: a second document begins here: expected one",
+        ),
+        ("a: &x 1", "web.yaml: line 1, column 4: anchors and aliases (& and *) are not taken here"),
+        (
+            "a: !!python/object:os.system x",
+            "web.yaml: line 1, column 4: tags (!) are not taken here",
+        ),
+        ("a: " + "[" * 60000, "web.yaml: line 1, column 19: nested deeper than 16"),
+        ("a: " + "x" * 70000, "web.yaml: longer than 64 KiB"),
+        ("? [a]\n: b", "web.yaml: line 1, column 3: expected a name before the colon"),
+    ],
+)
+def test_what_is_wrong(text: str, message: str) -> None:
+    assert told(text) == message
+
+
+@pytest.mark.parametrize("text", ["a: \x00", "\ud800: 1", "a: \x07", "\t- x: [", "*a", "%YAML 9"])
+def test_garbage_is_a_usage_error_of_one_line(text: str) -> None:
+    assert told(text).startswith("web.yaml: ")
+
+
+NETWORKS = [
+    (
+        "id: 1\nbridge: br0\nuplink: em0",
+        "uplink: bsdvirt does not change a bridge that is not its own"
+        " (add the uplink to that bridge yourself, or leave bridge out)",
+    ),
+    (
+        "id: 1\naddresses: [10.0.0.1/24]\ngateway: 10.0.1.1",
+        "gateway: 10.0.1.1 is in no network of addresses"
+        " (IPv4 gateway; the host's address where it is not given.)",
+    ),
+    (
+        "id: 1\ngateway: fd00::1",
+        "gateway: fd00::1 is no IPv4 address"
+        " (IPv4 gateway; the host's address where it is not given.)",
+    ),
+    (
+        "id: 1\naddresses: [10.0.0.1/24]\npools: [10.0.0.200-10.0.1.9]",
+        "pools.0: 10.0.0.200-10.0.1.9 is not within one network of addresses"
+        " (What guests are given addresses from, such as 10.77.0.2-10.77.0.254.)",
+    ),
+    (
+        "id: 1\npools: [10.0.0.0/24, 10.0.0.9-10.0.0.10]",
+        "pools.1: 10.0.0.9-10.0.0.10 overlaps 10.0.0.0/24"
+        " (What guests are given addresses from, such as 10.77.0.2-10.77.0.254.)",
+    ),
+    (
+        "id: 1\naddresses: [10.0.0.1/24, 10.0.0.1/16]",
+        "addresses.1: 10.0.0.1 is given twice"
+        " (The host's own addresses on the bridge, such as 10.77.0.1/24.)",
+    ),
+    (
+        "id: 1\nmtu: 1000\naddresses: [fd00::1/64]",
+        "mtu: 1000 is too little for IPv6, which needs 1280 (MTU of the bridge and its members.)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), NETWORKS)
+def test_networks_that_contradict_themselves(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load.load_network(text)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id: 0",
+        "id: 1\nuplink: em0\npools: [192.168.1.200-192.168.1.220]\ngateway: 192.168.1.1",
+        "id: 1\naddresses: [10.0.0.1/24, fd00::1/64]\npools: [10.0.0.0/24]\ngateway6: fe80::1",
+    ],
+)
+def test_networks_that_are_fine(text: str) -> None:
+    load.load_network(text)
+
+
+IDENTITY = Identity(
+    id=7,
+    uuid="5b6df377-1597-44d5-8742-c26e52c7da81",
+    kind="jail",
+    nics=[Claim(network="lan", mac="58:9c:fc:00:00:01", address="10.0.0.9")],
+    boot=Boot(auto=True, after=[GuestName("db")]),
+)
+
+
+def test_identity_is_compact_json_and_back() -> None:
+    text = load.identity_to_json(IDENTITY)
+    assert text == (
+        '{"id":7,"uuid":"5b6df377-1597-44d5-8742-c26e52c7da81","kind":"jail",'
+        '"nics":[{"network":"lan","mac":"58:9c:fc:00:00:01","address":"10.0.0.9"}],'
+        '"boot":{"auto":true,"after":["db"]}}'
+    )
+    assert load.identity_from_json(text) == IDENTITY
+    assert load.identity_from_json(text.encode()) == IDENTITY
+
+
+def test_identity_that_zfs_would_not_hold() -> None:
+    limit = msgspec.structs.replace(IDENTITY, release="x" * 8192)
+    with pytest.raises(UsageError, match=f"more than the {MAX_BYTES} that ZFS holds"):
+        load.identity_to_json(limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "tank/g: not JSON: Input data was truncated"),
+        ("[]", "tank/g: expected mapping, got list"),
+        ('{"id":1,"uuid":"a","kind":"pod"}', "tank/g: kind: expected jail | vm, got 'pod'"),
+        (
+            '{"id":1,"uuid":"a","kind":"vm","boot":{"after":["A"]}}',
+            "tank/g: boot.after.0: 'A' is not a name: it is a lower-case letter, then up to 31 of"
+            " a-z, 0-9, _ and - (Guests that must be up before.)",
+        ),
+        (
+            '{"id":1,"uuid":"a","kind":"vm","boot":{"order":-1}}',
+            "tank/g: boot.order: expected integer 0..9999, got -1 (Lower starts earlier.)",
+        ),
+        (
+            '{"id":1,"uuid":"a","kind":"vm","boot":{"after":["a","a"]}}',
+            "tank/g: boot.after.1: a is named twice (Guests that must be up before.)",
+        ),
+    ],
+)
+def test_identity_that_is_wrong(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load.identity_from_json(text, "tank/g")
+    assert str(caught.value) == message

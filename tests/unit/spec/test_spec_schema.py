@@ -1,0 +1,167 @@
+"""The table of properties and the JSON Schema: whole, and true to the declarations."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bsdvirt.spec.base import Live
+from bsdvirt.spec.fields import plain
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.jail import Jail, Nic
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.paths import get_path
+from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
+from bsdvirt.spec.types import DatasetName
+
+ALL = properties()
+EXAMPLES: dict[Which, Any] = {
+    "jail": Jail(release="a", nics=[Nic()]),
+    "network": Network(id=1),
+    "host": HostFile(dataset=DatasetName("tank")),
+}
+
+
+@pytest.mark.parametrize("info", ALL, ids=lambda info: f"{info.kinds[0]}-{info.name}")
+def test_every_property_says_what_it_is(info: PropertyInfo) -> None:
+    assert re.fullmatch(r"[A-Z`].*\.", info.help), "help is one sentence"
+    assert info.type
+    assert "\n" not in info.help + info.type
+    assert isinstance(info.live, Live)
+
+
+BECOMES = re.compile(
+    r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
+    r"|/etc/resolv\.conf|"
+)
+
+
+@pytest.mark.parametrize("info", ALL, ids=lambda info: f"{info.kinds[0]}-{info.name}")
+def test_becomes_is_a_resource_or_a_parameter(info: PropertyInfo) -> None:
+    assert BECOMES.fullmatch(info.becomes)
+    resource, colon, action = info.becomes.partition(":")
+    if colon:
+        assert info.name == f"limits.{resource}"
+        throttled = resource in ("readbps", "writebps", "readiops", "writeiops")
+        assert action == ("throttle" if throttled else "deny")
+
+
+def test_names_lead_somewhere() -> None:
+    for kind, example in EXAMPLES.items():
+        for info in properties(kind):
+            if not info.name.startswith("boot."):
+                value = plain(get_path(example, info.name.replace(".N", ".0")))
+                assert value == info.default or info.required, info.name
+
+
+def test_some_rows() -> None:
+    rows = {info.name: info for info in properties("jail")}
+    assert rows["nics.N.address"].type == "pool | none | an IPv4 address"
+    assert rows["nics.N.mtu"].type == "integer 72..65535"
+    assert rows["limits.memoryuse"].type == "size"
+    assert rows["resolver.servers"].type == "list of IP address, at most 3"
+    assert rows["limits.pcpu"].unit == "%"
+    assert rows["boot.order"].default == 100
+    assert rows["release"].required
+    assert rows["release"].live is Live.NEVER
+    assert len({(info.kinds, info.name) for info in ALL}) == len(ALL)
+
+
+@pytest.mark.parametrize("which", list(ROOTS))
+def test_schema_is_json_with_descriptions(which: Which) -> None:
+    schema = json.loads(json.dumps(json_schema(which)))
+    assert schema["$schema"] == DIALECT
+    assert schema["additionalProperties"] is False
+    for name, one in schema["properties"].items():
+        assert name == "kind" or one["description"]
+
+
+@pytest.mark.parametrize("which", list(ROOTS))
+def test_schema_agrees_with_the_defaults(which: Which) -> None:
+    check(json_schema(which), plain(EXAMPLES[which], defaults=True), which)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"release": 14},
+        {"release": "a\n"},
+        {"release": "a", "nics": [{}] * 9},
+        {"release": "a", "nics": [{"address": "dhcp"}]},
+        {"release": "a", "limits": {"memoryuse": "5X"}},
+        {"release": "a", "params": {"vnet": "new"}},
+        {"release": "a", "params": {"sysvshm": "on"}},
+        {"release": "a", "other": 1},
+        {},
+    ],
+)
+def test_schema_refuses_what_is_wrong(value: Any) -> None:
+    with pytest.raises(AssertionError):
+        check(json_schema("jail"), value, "jail")
+
+
+TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "null": type(None),
+}
+
+
+def check(schema: dict[str, Any], value: Any, at: str) -> None:
+    """As much of JSON Schema as our schemas use."""
+    if "const" in schema:
+        assert value == schema["const"], at
+    if "enum" in schema:
+        assert value in schema["enum"], at
+    if "not" in schema:
+        assert value not in schema["not"]["enum"], at
+    if "anyOf" in schema:
+        assert any(passes(one, value) for one in schema["anyOf"]), at
+    if "type" in schema:
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        assert any(
+            isinstance(value, TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+            for kind in kinds
+        ), at
+    if isinstance(value, str):
+        assert re.search(schema.get("pattern", ""), value), at
+        assert len(value) <= schema.get("maxLength", len(value)), at
+    if isinstance(value, int):
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value), at
+    if isinstance(value, list):
+        assert len(value) <= schema.get("maxItems", len(value)), at
+        for number, item in enumerate(value):
+            check(schema["items"], item, f"{at}.{number}")
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(schema.get("required", ())) <= value.keys(), at
+        for name, item in value.items():
+            check(schema.get("propertyNames", {}), name, f"{at}.{name}")
+            inner = schema["properties"].get(name, schema["additionalProperties"])
+            assert inner is not False, f"{at}.{name}"
+            check(inner, item, f"{at}.{name}")
+
+
+def passes(schema: dict[str, Any], value: Any) -> bool:
+    try:
+        check(schema, value, "")
+    except AssertionError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("module", ["yaml", "ipaddress", "difflib"])
+def test_reading_an_identity_imports_little(module: str) -> None:
+    code = (
+        "import sys; from bsdvirt.spec import load;"
+        """load.identity_from_json('{"id":1,"uuid":"u","kind":"jail"}');"""
+        f"sys.exit({module!r} in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
