@@ -5,7 +5,6 @@ yaml is imported by the functions that need it: listing guests reads no YAML.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -37,7 +36,7 @@ MAX_TEXT = 64 * 1024
 MAX_DEPTH = 16
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})", re.ASCII)
+_INT = r"[-+]?(0|[1-9][0-9]{0,30})"
 
 
 def load_jail(text: str, source: str = "") -> Jail:
@@ -67,7 +66,7 @@ def identity_from_json(text: str | bytes, source: str = "") -> Identity:
 
 def identity_to_json(identity: Identity) -> str:
     """Compact JSON. Raises UsageError where it is longer than ZFS holds."""
-    text = json.dumps(plain(identity), separators=(",", ":"), ensure_ascii=False)
+    text = msgspec.json.encode(plain(identity)).decode()
     size = len(text.encode())
     if size > MAX_BYTES:
         raise UsageError(
@@ -103,32 +102,33 @@ def decode(cls: type[SpecT], data: object, source: str = "") -> SpecT:
         _explain(cls, data, error, source)
 
 
-_AT = re.compile(r"^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
-_MISSING = re.compile(r"^Object missing required field `(.*)`$")
-_OUTSIDE = re.compile(r"^Expected `int` [<>]=|matching regex")
-_INVALID = re.compile(r"^Invalid (?:enum )?value (.*)$", re.DOTALL)
+# Not compiled ahead: they are needed where something is wrong, and nowhere else.
+_AT = r"(?s)^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$"
+_UNKNOWN = r"(?s)^Object contains unknown field `(.*)`$"
+_MISSING = r"^Object missing required field `(.*)`$"
+_OUTSIDE = r"^Expected `int` [<>]=|matching regex"
+_INVALID = r"(?s)^Invalid (?:enum )?value (.*)$"
 
 
 def _explain(cls: type[Spec], data: object, error: Exception, source: str) -> NoReturn:
     """Raise what a user is told for an error of msgspec's."""
-    match = _AT.match(str(error))
+    match = re.match(_AT, str(error))
     assert match is not None
     parts = re.findall(r"[^.\[\]]+", match["path"] or "")
     what, hint, cause = match["what"], "", error.__cause__
-    if unknown := _UNKNOWN.match(what):
+    if unknown := re.match(_UNKNOWN, what):
         what, hint = "no such property", unknown_hint(struct_at(cls, parts), unknown[1])
         parts.append(unknown[1] if unknown[1].isidentifier() else shown(unknown[1]))
-    elif missing := _MISSING.match(what):
+    elif missing := re.match(_MISSING, what):
         what = "it is missing"
         parts.append(missing[1])
     else:
         if isinstance(cause, BadValueError):
             what, hint = str(cause), cause.hint
             parts += cause.at.split(".") if cause.at else []
-        elif invalid := _INVALID.match(what):
+        elif invalid := re.match(_INVALID, what):
             what = f"expected {_choices(cls, parts)}, got {invalid[1]}"
-        elif _OUTSIDE.search(what):
+        elif re.search(_OUTSIDE, what):
             what = f"expected {words_of(type_at(cls, parts))}, got {shown(_at(data, parts))}"
         else:
             what = _words(what)
@@ -272,4 +272,4 @@ def scalar(text: str) -> None | bool | int | str:
         return None
     if text.lower() in _BOOL and text in (text.lower(), text.capitalize(), text.upper()):
         return _BOOL[text.lower()]
-    return int(text) if _INT.fullmatch(text) else text
+    return int(text) if re.fullmatch(_INT, text) else text
