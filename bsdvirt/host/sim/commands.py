@@ -1,0 +1,63 @@
+"""Which tool answers for which path."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from bsdvirt.host import tools
+from bsdvirt.host.sim.context import Exit, Run, Tool
+
+_MODULE = "bsdvirt.host.sim."
+_TOOLS: dict[str, tuple[str, str]] = {
+    tools.CHMOD: ("system", "chmod"),
+    tools.CPUSET: ("cpuset", "cpuset"),
+    tools.DEVFS: ("system", "devfs"),
+    tools.FREEBSD_VERSION: ("system", "freebsd_version"),
+    tools.IFCONFIG: ("ifconfig", "ifconfig"),
+    tools.JAIL: ("jail", "jail"),
+    tools.JLS: ("jls", "jls"),
+    tools.KLDLOAD: ("sysctl", "kldload"),
+    tools.KLDSTAT: ("sysctl", "kldstat"),
+    tools.MOUNT: ("mount", "mount"),
+    tools.PS: ("ps", "ps"),
+    tools.RCTL: ("rctl", "rctl"),
+    tools.ROUTE: ("system", "route"),
+    tools.SYSCTL: ("sysctl", "sysctl"),
+    tools.SYSRC: ("sysrc", "sysrc"),
+    tools.TAR: ("tar", "tar"),
+    tools.UMOUNT: ("mount", "umount"),
+    tools.ZFS: ("zfs", "zfs"),
+    tools.ZPOOL: ("zfslist", "zpool"),
+    "/usr/bin/uname": ("system", "uname"),
+    "/usr/bin/true": ("system", "true"),
+    "/usr/bin/false": ("system", "false"),
+}
+_LOADED: dict[str, Tool] = {}
+
+
+def run_tool(run: Run) -> int:
+    """Run a host command to its end; its exit status. Imports only what it needs."""
+    path = run.argv[0]
+    tool = _LOADED.get(path)
+    if tool is None:
+        if path not in _TOOLS:
+            raise run.unknown("no such tool")
+        module, name = _TOOLS[path]
+        tool = _LOADED[path] = getattr(importlib.import_module(_MODULE + module), name)
+    try:
+        return tool(run, list(run.argv[1:]))
+    except Exit as end:
+        return end.status
+
+
+def run_nested(run: Run, argv: Sequence[str]) -> Run:
+    """Run a host command that another command starts (jail(8)'s mounts and hooks).
+
+    Its status is in `status`. It may read or change: its caller did not declare it.
+    """
+    inner = Run(argv, run.state, run.directory, changes=None, limit=run.limit, wide=run.wide)
+    inner.elapsed = run.elapsed
+    inner.status = run_tool(inner)
+    run.elapsed = inner.elapsed
+    return inner

@@ -1,0 +1,145 @@
+"""The simulated host itself: one command at a time, on a state in a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
+from bsdvirt.host.fs import Fs
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.host.sim import initial
+from bsdvirt.host.sim.commands import run_tool
+from bsdvirt.host.sim.context import Run, TimedOut, UnknownCommand
+from bsdvirt.host.sim.settings import Settings
+from bsdvirt.host.sim.state import Host, Store
+
+REALTIME = "BSDVIRT_SIM_REALTIME"
+"""Set in the environment: commands that take (virtual) time really take it."""
+
+
+class SimHost:
+    """A FreeBSD host that lives in a directory.
+
+    `settings` changes what no command changes. `wide` takes besides what bsdvirt
+    emits a few forms that the captures show, so that they can be replayed.
+    """
+
+    simulated = True
+
+    def __init__(
+        self, directory: str | Path, interrupt: Interrupt | None = None, *, wide: bool = False
+    ) -> None:
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.fs = Fs(self.directory / "root")
+        self.interrupt = interrupt or Interrupt()
+        self.wide = wide
+        self._store = Store(self.directory)
+        self.settings = Settings(self)
+        with self._store.locked():
+            if self._store.load() is None:
+                self._store.save(initial.make(self.directory))
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        changes: bool,
+        timeout: float = DEFAULT_TIMEOUT,
+        on_line: LineSink | None = None,
+    ) -> Result:
+        """Run a command. Raises UnknownCommand for one that bsdvirt should not emit."""
+        if changes:
+            self.interrupt.check()
+        with self._held(save=changes) as state:
+            run = self._run(argv, state, changes, timeout)
+            result = self._end(run)
+        self._tell(run, result, on_line)
+        if not result.timed_out:
+            self.interrupt.check()
+        return result
+
+    def pipe(
+        self,
+        left: Sequence[str],
+        right: Sequence[str],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        on_line: LineSink | None = None,
+    ) -> Result:
+        """Run `left | right`: zfs send into zfs receive."""
+        self.interrupt.check()
+        with self._held(save=True) as state:
+            sender = self._run(left, state, True, timeout)
+            sender.piped = True
+            sent = self._end(sender)
+            receiver = self._run(right, state, True, timeout)
+            receiver.stream = sender.stream
+            received = self._end(receiver)
+        self._tell(sender, sent, on_line)
+        return Result(
+            (*left, "|", *right),
+            received.status or sent.status,
+            "",
+            received.stderr + sent.stderr,
+            sent.timed_out or received.timed_out,
+        )
+
+    def attach(self, argv: Sequence[str]) -> int:
+        """Run a command inside a jail on the caller's terminal."""
+        from bsdvirt.host.sim.console import attach
+
+        return attach(self, argv)
+
+    def boot_id(self) -> str:
+        with self._held() as state:
+            return f"{state.boot}.{state.boots}"
+
+    # ---- for the parts of the simulation ----
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Host]:
+        """The state, to look at and to change, with the host held."""
+        with self._held(save=True) as state:
+            yield state
+
+    @contextlib.contextmanager
+    def _held(self, save: bool = False) -> Iterator[Host]:
+        with self._store.locked():
+            state = self._store.load()
+            if state is None:
+                raise FileNotFoundError(f"{self.directory}: the simulated host is gone")
+            try:
+                yield state
+            except BaseException:
+                self._store.forget()
+                raise
+            if save:
+                self._store.save(state)
+
+    def _run(self, argv: Sequence[str], state: Host, changes: bool, timeout: float) -> Run:
+        if not argv or not argv[0].startswith("/"):
+            raise UnknownCommand(argv, "a tool is named by its absolute path")
+        return Run(argv, state, self.directory, changes=changes, limit=timeout, wide=self.wide)
+
+    def _end(self, run: Run) -> Result:
+        timed_out = False
+        try:
+            status = run_tool(run)
+        except TimedOut:
+            # As the real host ends a command that takes too long: by SIGTERM.
+            status, timed_out = -15, True
+        if not run.known:
+            raise run.unknown("it did not say whether it changes anything")
+        return Result(run.argv, status, "".join(run.out), "".join(run.err), timed_out)
+
+    def _tell(self, run: Run, result: Result, on_line: LineSink | None) -> None:
+        if os.environ.get(REALTIME) and run.elapsed:
+            time.sleep(min(run.elapsed, run.limit))
+        if on_line is not None:
+            for line in result.stderr.splitlines():
+                on_line(line)

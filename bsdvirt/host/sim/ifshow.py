@@ -1,0 +1,129 @@
+"""What ifconfig(8) prints of an interface."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.state import Inet, Interface
+
+_UP, _BROADCAST, _LOOPBACK, _RUNNING, _EPOCH = 0x1, 0x2, 0x8, 0x40, 0x20
+_PROMISC, _SIMPLEX, _MULTICAST = 0x100, 0x800, 0x8000
+_NAMES = (
+    (_UP, "UP"), (_BROADCAST, "BROADCAST"), (_LOOPBACK, "LOOPBACK"), (_RUNNING, "RUNNING"),
+    (_PROMISC, "PROMISC"), (_SIMPLEX, "SIMPLEX"), (_MULTICAST, "MULTICAST"),
+)  # fmt: skip
+_OPTIONS = {
+    "ether": "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
+    "epair": "8<VLAN_MTU>",
+    "tap": "80000<LINKSTATE>",
+    "lo": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
+}
+_MEDIA = {
+    "ether": ("autoselect (10Gbase-T <full-duplex>)", "active"),
+    "epair": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
+    "tap": ("autoselect", "no carrier"),
+}
+_PATH_COST = {"epair": 2000, "ether": 2000}
+_BRIDGE_TAIL = "maxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200"
+
+
+def stack(run: Run, jail: int) -> list[Interface]:
+    """The interfaces of a network stack, in the order of their indices."""
+    found = [face for face in run.state.interfaces.values() if face.jail == jail]
+    if jail:
+        loopback = run.state.jails[jail].lo0
+        if loopback is not None:
+            found.append(loopback)
+    return sorted(found, key=lambda face: face.index if face.kind != "lo" or jail == 0 else 0)
+
+
+def show(run: Run, face: Interface) -> None:
+    """Print one interface."""
+    flags = _flags(run, face)
+    names = ",".join(name for bit, name in _NAMES if flags & bit)
+    run.print(f"{face.name}: flags={flags:x}<{names}> metric 0 mtu {face.mtu}")
+    if face.descr:
+        run.print(f"\tdescription: {face.descr}")
+    if face.kind in _OPTIONS:
+        run.print(f"\toptions={_OPTIONS[face.kind]}")
+    if face.mac:
+        run.print(f"\tether {face.mac}")
+    if face.hwaddr != face.mac:
+        run.print(f"\thwaddr {face.hwaddr}")
+    for address in face.addresses:
+        run.print("\t" + _address(face, address))
+    if face.kind == "bridge":
+        _bridge(run, face)
+    if face.groups:
+        run.print(f"\tgroups: {' '.join(face.groups)}")
+    if face.kind in _MEDIA:
+        media, status = _MEDIA[face.kind]
+        run.print(f"\tmedia: Ethernet {media}")
+        run.print(f"\tstatus: {status}")
+    run.print(f"\tnd6 options={_nd6(face)}")
+
+
+def _flags(run: Run, face: Interface) -> int:
+    flags = _MULTICAST | (_UP if face.up else 0)
+    if face.kind == "lo":
+        return flags | _LOOPBACK | (_RUNNING if face.up else 0)
+    flags |= _BROADCAST | _SIMPLEX
+    if face.kind in ("epair", "ether"):
+        flags |= _RUNNING | _EPOCH
+    if face.kind == "bridge" and face.up:
+        flags |= _RUNNING
+    if bridge_of(run, face) is not None:
+        flags |= _PROMISC
+    return flags
+
+
+def bridge_of(run: Run, face: Interface) -> Interface | None:
+    """The bridge that the interface is a member of."""
+    if face.jail:
+        return None
+    for other in run.state.interfaces.values():
+        if other.kind == "bridge" and face.name in other.members:
+            return other
+    return None
+
+
+def _address(face: Interface, entry: Inet) -> str:
+    if entry.kind == "inet6":
+        address, _, scope = entry.address.partition(" ")
+        # An address on an interface whose IPv6 is disabled stays tentative.
+        tentative = " tentative" if face.ifdisabled else ""
+        return f"inet6 {address} prefixlen {entry.prefix}{tentative}" + (
+            f" {scope}" if scope else ""
+        )
+    network = ipaddress.ip_network(f"{entry.address}/{entry.prefix}", strict=False)
+    text = f"inet {entry.address} netmask 0x{int(network.netmask):08x}"
+    if face.kind != "lo":
+        text += f" broadcast {network.broadcast_address}"
+    return text
+
+
+def _bridge(run: Run, face: Interface) -> None:
+    nobody = "00:00:00:00:00:00"
+    run.print(f"\tid {nobody} priority 32768 hellotime 2 fwddelay 15")
+    run.print(f"\t{_BRIDGE_TAIL}")
+    run.print(f"\troot id {nobody} priority {32768 if face.up else 0} ifcost 0 port 0")
+    for name, private in reversed(face.members.items()):
+        member = run.state.interfaces[name]
+        flags = (
+            "943<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP,PRIVATE>"
+            if private
+            else "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
+        )
+        run.print(f"\tmember: {name} flags={flags}")
+        cost = _PATH_COST.get(member.kind, 2000000)
+        run.print(f"\t        ifmaxaddr 0 port {member.index} priority 128 path cost {cost}")
+
+
+def _nd6(face: Interface) -> str:
+    bits, names = 1, ["PERFORMNUD"]
+    if face.ifdisabled:
+        bits, names = bits | 0x8, [*names, "IFDISABLED"]
+    if face.kind != "bridge":
+        bits, names = bits | 0x20, [*names, "AUTO_LINKLOCAL"]
+    return f"{bits:x}<{','.join(names)}>"

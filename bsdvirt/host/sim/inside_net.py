@@ -1,0 +1,172 @@
+"""The network as a jail sees it: its own interfaces, routes, and who answers."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from bsdvirt.host.sim.context import Exit, Run
+from bsdvirt.host.sim.ifconfig import configure as ifconfig
+from bsdvirt.host.sim.ifshow import bridge_of, show, stack
+from bsdvirt.host.sim.state import Inet, Interface, Jail
+
+Outcome = tuple[int, str, str]
+
+
+def faces(run: Run, jail: Jail) -> list[Interface]:
+    """The interfaces that the jail sees: its own, or with no vnet the host's."""
+    return stack(run, jail.jid if jail.lo0 is not None else 0)
+
+
+def loopback_up(jail: Jail) -> None:
+    """What /etc/rc does for a network stack's lo0."""
+    lo0 = jail.lo0
+    assert lo0 is not None
+    lo0.up, lo0.ifdisabled = True, False
+    for entry in (Inet("inet6", "::1", 128), Inet("inet6", f"fe80::1%lo0 scopeid 0x{lo0.index:x}", 64),
+                  Inet("inet", "127.0.0.1", 8)):  # fmt: skip
+        if not any(other.address == entry.address for other in lo0.addresses):
+            lo0.addresses.append(entry)
+    # IPv6 first, as on every FreeBSD host.
+    lo0.addresses.sort(key=lambda entry: entry.kind == "inet")
+
+
+def shown(run: Run, wanted: list[Interface]) -> list[str]:
+    """What ifconfig prints of some interfaces, as lines."""
+    inner = Run(run.argv, run.state, run.directory, changes=None, limit=run.limit)
+    for face in wanted:
+        show(inner, face)
+    return "".join(inner.out).splitlines()
+
+
+def configure(run: Run, jail: Jail, words: list[str]) -> Outcome:
+    """`ifconfig IF [words]` inside the jail."""
+    if jail.lo0 is None and len(words) > 1:
+        raise run.unknown("a jail without vnet cannot change an interface")
+    # lo0's traditional form, in which the captured jail.conf gives its address.
+    if len(words) == 3 and words[0] == "lo0" and words[2] == "up" and "/" in words[1]:
+        words = [words[0], "inet", *words[1:]]
+    argv = ("/sbin/ifconfig", *words)
+    inner = Run(argv, run.state, run.directory, changes=None, limit=run.limit)
+    number = jail.jid if jail.lo0 is not None else 0
+    if len(words) == 1:
+        face = inner.interface(words[0], number)
+        if face is None:
+            return 1, "", f"ifconfig: interface {words[0]} does not exist\n"
+        show(inner, face)
+        return 0, "".join(inner.out), ""
+    try:
+        status = ifconfig(inner, words, number)
+    except Exit as end:
+        status = end.status
+    return status, "".join(inner.out), "".join(inner.err)
+
+
+def route(run: Run, jail: Jail, words: list[str]) -> Outcome:
+    """`route -q add [-inet6] default GATEWAY` inside the jail."""
+    rest = list(words)
+    if rest[:2] != ["-q", "add"]:
+        raise run.unknown(f"in the jail: route {' '.join(words)}")
+    rest = rest[2:]
+    kind = "inet"
+    if rest[:1] in (["-inet6"], ["-inet"]):
+        kind = rest.pop(0)[1:]
+    if len(rest) != 2 or rest[0] != "default":
+        raise run.unknown(f"in the jail: route {' '.join(words)}")
+    gateway = rest[1].partition("%")[0]
+    if kind in jail.routes:
+        return 1, "", "route: message indicates error: File exists\n"
+    if "%" not in rest[1] and not _local(faces(run, jail), gateway):
+        return 1, "", "route: message indicates error: Network is unreachable\n"
+    jail.routes[kind] = rest[1]
+    return 0, "", ""
+
+
+def _networks(face: Interface) -> list[ipaddress.IPv4Interface | ipaddress.IPv6Interface]:
+    return [
+        ipaddress.ip_interface(f"{entry.address.partition('%')[0]}/{entry.prefix}")
+        for entry in face.addresses
+    ]
+
+
+def _local(where: list[Interface], address: str) -> list[Interface]:
+    """The interfaces that are up and on whose network the address lies."""
+    wanted = ipaddress.ip_address(address)
+    return [
+        face
+        for face in where
+        if face.up
+        for entry in _networks(face)
+        if entry.version == wanted.version and wanted in entry.network
+    ]
+
+
+def _has(face: Interface, address: str) -> bool:
+    wanted = ipaddress.ip_address(address)
+    return face.up and any(entry.ip == wanted for entry in _networks(face))
+
+
+def _segment(run: Run, face: Interface) -> list[Interface]:
+    """All interfaces on the same wire: the bridge of its other end, and the jails' ends
+    behind that bridge's members."""
+    found = run.state.interfaces.values()
+    other = next((end for end in found if end.unit == face.peer), None)
+    if other is None or not other.up:
+        return []
+    bridge = bridge_of(run, other)
+    if bridge is None:
+        return [other]
+    if not bridge.up:
+        return [bridge]
+    wire = [bridge]
+    isolated = bridge.members[other.name]
+    for name, private in bridge.members.items():
+        member = run.state.interfaces[name]
+        if not member.up or (private and isolated and member is not other):
+            continue
+        wire.append(member)
+        wire.extend(end for end in found if end.unit == member.peer)
+    return wire
+
+
+def reaches(run: Run, jail: Jail, address: str) -> bool | None:
+    """Whether the address answers; None where there is no route to it."""
+    mine = faces(run, jail)
+    if any(_has(face, address) for face in mine):
+        return True
+    near = _local(mine, address)
+    if near:
+        return any(_has(face, address) for near_ in near for face in _segment(run, near_))
+    if jail.lo0 is None:
+        return any(_has(face, address) for face in run.state.interfaces.values())
+    kind = "inet6" if ":" in address else "inet"
+    gateway = jail.routes.get(kind)
+    if gateway is None:
+        return None
+    # Beyond the gateway lies the host: its own addresses answer, the world does not.
+    if not reaches(run, jail, gateway):
+        return False
+    return any(_has(face, address) for face in stack(run, 0))
+
+
+def ping(run: Run, jail: Jail, address: str) -> Outcome:
+    """`ping -c1 ADDRESS` inside the jail."""
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        return 68, "", f"ping: cannot resolve {address}: Name does not resolve\n"
+    if version == 6:
+        raise run.unknown("ping of an IPv6 address is not simulated")
+    head = f"PING {address} ({address}): 56 data bytes\n"
+    tail = f"\n--- {address} ping statistics ---\n1 packets transmitted, "
+    answers = reaches(run, jail, address)
+    if answers:
+        took = "2.135"
+        return (
+            0,
+            f"{head}64 bytes from {address}: icmp_seq=0 ttl=64 time={took} ms\n"
+            f"{tail}1 packets received, 0.0% packet loss\n"
+            f"round-trip min/avg/max/stddev = {took}/{took}/{took}/0.000 ms\n",
+            "",
+        )
+    error = "" if answers is False else "ping: sendto: No route to host\n"
+    return 2, f"{head}{tail}0 packets received, 100.0% packet loss\n", error

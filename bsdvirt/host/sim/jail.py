@@ -1,0 +1,438 @@
+"""jail(8): create, remove, change; its order of commands and how it unwinds."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from bsdvirt.host.sim import jailconf, jailparams
+from bsdvirt.host.sim.commands import run_nested
+from bsdvirt.host.sim.context import Exit, Run, options
+from bsdvirt.host.sim.ifconfig import move
+from bsdvirt.host.sim.initial import loopback
+from bsdvirt.host.sim.jailconf import Param
+from bsdvirt.host.sim.jailexec import Inside, Patience
+from bsdvirt.host.sim.state import Jail
+
+_START = (
+    "exec.prepare", "mount", "mount.devfs", "mount.fdescfs", "mount.procfs", "exec.prestart",
+    "*op", "exec.created", "vnet.interface", "exec.start", "exec.poststart",
+)  # fmt: skip
+_STOP = (
+    "exec.prestop", "exec.stop", "*term", "*op", "exec.poststop", "mount.procfs",
+    "mount.fdescfs", "mount.devfs", "mount", "exec.release",
+)  # fmt: skip
+_BOOLEAN = {"mount.devfs", "mount.fdescfs", "mount.procfs"}
+_SHELL = "!\"$&'()*;<>?[\\]`{|}~"
+
+
+def jail(run: Run, words: list[str]) -> int:
+    """jail(8)."""
+    run.changes()
+    flags, rest = options(run, words, "crRm", "f")
+    operation = "".join(sorted(flags.keys() - {"f"}))
+    if operation == "c" and rest and (len(rest) > 1 or "=" in rest[0]) and "f" not in flags:
+        run.only_wide("bsdvirt creates jails from a file")
+        return _Operation(run, None, _from_words(rest)).start()
+    if operation == "m" and "f" not in flags and rest and rest[0].startswith("name="):
+        return _Operation(run, None, _from_words(rest)).update()
+    if len(rest) != 1:
+        raise run.unknown()
+    name = rest[0]
+    if operation == "c" and "f" in flags:
+        file = flags["f"][-1]
+        config = _load(run, file)
+        if config is None:
+            raise run.fail(f"jail: {file}: No such file or directory")
+        if name not in config:
+            raise run.fail(f'jail: "{name}" not found')
+        return _Operation(run, name, config[name]).start()
+    if operation == "r" and "f" in flags:
+        config = _load(run, flags["f"][-1])
+        # Without the file jail(8) removes the jail all the same, and says nothing.
+        params = (config or {}).get(name, [])
+        return _Operation(run, name, params).stop(note=config is not None)
+    if operation == "R" and "f" not in flags:
+        return _Operation(run, name, []).stop(note=False)
+    if operation == "r" and run.wide:
+        return _Operation(run, name, []).stop(note=False)
+    raise run.unknown()
+
+
+def _load(run: Run, file: str) -> dict[str, list[Param]] | None:
+    try:
+        text = run.path(file).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        return jailconf.parse(text, file)
+    except jailconf.BadConfig as error:
+        raise run.fail("\n".join(error.lines)) from None
+    except jailconf.NotSimulated as error:
+        raise run.unknown(f"{file}: {error}") from None
+
+
+def _from_words(words: list[str]) -> list[Param]:
+    params = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        params.append(Param(name, [value] if sign else [], append=True))
+    return jailconf.merge(params)
+
+
+class _Operation:
+    """What one call of jail(8) does to one jail. `name` is None for a jail that is
+    described by words: jail(8)'s messages then do not name it."""
+
+    def __init__(self, run: Run, name: str | None, params: list[Param]) -> None:
+        self.run = run
+        self.name = name
+        self.params = list(params)
+        if name is not None:
+            self.params.insert(0, Param("jid" if name.isdigit() else "name", [name]))
+        for param in params:
+            plain = jailconf.positive(param.name)
+            if plain in jailparams.INTERNAL and plain not in jailparams.SIMULATED:
+                raise run.unknown(f"parameter {param.name} is not simulated")
+
+    # ---- parameters ----
+
+    def find(self, name: str) -> Param | None:
+        return next((p for p in self.params if jailconf.same(p.name, name)), None)
+
+    def string(self, name: str) -> str | None:
+        param = self.find(name)
+        return param.values[-1] if param is not None and param.values else None
+
+    def true(self, name: str) -> bool:
+        param = self.find(name)
+        if param is None:
+            return False
+        last = param.values[-1].lower() if param.values else "true"
+        yes = last == "true" or (last.lstrip("-").isdigit() and int(last) != 0)
+        return yes != param.name.rpartition(".")[2].startswith("no")
+
+    def note(self, text: str) -> None:
+        self.run.print(f"{self.name}: {text}")
+
+    def warn(self, text: str) -> None:
+        self.run.warn(f"jail: {self.name}: {text}" if self.name is not None else f"jail: {text}")
+
+    @property
+    def subject(self) -> str:
+        return self.string("jid") or self.string("name") or ""
+
+    def unknown_params(self) -> bool:
+        bad = False
+        for param in self.params:
+            plain = jailconf.positive(param.name)
+            if (
+                plain in jailparams.INTERNAL
+                or jailparams.known(param.name)
+                or jailparams.known(plain)
+            ):
+                continue
+            self.warn(f"unknown parameter: {param.name}")
+            bad = True
+        return bad
+
+    # ---- start ----
+
+    def start(self) -> int:
+        if self.unknown_params():
+            return 1
+        if self.run.jail(self.subject) is not None:
+            self.run.warn(f'jail: "{self.name or self.subject}" already exists')
+            return 1
+        done: list[tuple[str, str]] = []
+        for kind in _START:
+            for value in self.values(kind):
+                if not self.perform(kind, value, down=False):
+                    self.unwind(done)
+                    return 1
+                done.append((kind, value))
+        created = self.run.jail(self.subject)
+        if created is not None and not self.true("persist") and not created.processes:
+            # Nothing holds it: the kernel lets it go.
+            self.remove(created)
+        return 0
+
+    def unwind(self, done: list[tuple[str, str]]) -> None:
+        """Undo a start, last first; commands of the user's are not run for it."""
+        for kind, value in reversed(done):
+            if not kind.startswith("exec."):
+                self.perform(kind, value, down=True)
+
+    def values(self, kind: str) -> list[str]:
+        if kind.startswith("*"):
+            return [""]
+        if kind in _BOOLEAN:
+            return [""] if self.true(kind) else []
+        param = self.find(kind)
+        return [value for value in param.values if value] if param is not None else []
+
+    # ---- stop ----
+
+    def stop(self, note: bool) -> int:
+        run = self.run
+        running = run.jail(self.subject)
+        if running is None:
+            run.warn(f'jail: "{self.subject}" not found')
+            return 1
+        if run.fs.exists("/etc/jail.conf") and not self.params[1:] and note:
+            raise run.unknown("/etc/jail.conf is not simulated")
+        status = 0
+        for kind in _STOP:
+            values = self.values(kind)
+            if kind == "mount":
+                values.reverse()
+            for value in values:
+                if kind == "*op":
+                    self.remove(running)
+                    if note:
+                        self.note("removed")
+                elif kind == "*term":
+                    running.processes.clear()
+                elif not self.perform(kind, value, down=True):
+                    status = 1
+                    if running.jid in run.state.jails and not running.dying:
+                        # A command that fails before the removal keeps the jail.
+                        return 1
+        return status
+
+    def remove(self, victim: Jail) -> None:
+        """What the kernel does: processes end, interfaces go home, the jail goes."""
+        run = self.run
+        victim.processes.clear()
+        if victim.name in run.state.linger:
+            victim.dying = True
+            return
+        forget(run, victim)
+
+    # ---- one command ----
+
+    def perform(self, kind: str, value: str, *, down: bool) -> bool:
+        """Run one of jail(8)'s own or the user's commands; whether it went well."""
+        run = self.run
+        if kind == "*op":
+            if not down:
+                return self.create()
+            victim = run.jail(self.subject)
+            if victim is not None:
+                self.remove(victim)
+            if self.name is not None:
+                self.note("removed")
+            return True
+        if kind in ("exec.start", "exec.stop"):
+            return self.inside(value)
+        argv = self.arguments(kind, value, down)
+        if argv is None:
+            return False
+        inner = run_nested(run, argv)
+        run.out.extend(inner.out)
+        run.err.extend(inner.err)
+        if inner.status:
+            self.warn(f"{' '.join(argv)}: failed")
+        return inner.status == 0
+
+    def arguments(self, kind: str, value: str, down: bool) -> list[str] | None:
+        """The host command that a step is, or None where jail(8) refuses it."""
+        path = self.string("path")
+        if kind == "vnet.interface":
+            return ["/sbin/ifconfig", value, "-vnet" if down else "vnet", self.subject]
+        if kind in _BOOLEAN:
+            fstype = kind.removeprefix("mount.")
+            if path is None:
+                self.warn(f"{kind}: no jail root path defined")
+                return None
+            where = path + {"devfs": "/dev", "fdescfs": "/dev/fd", "procfs": "/proc"}[fstype]
+            if not self.check_path(kind, where, fstype if down else ""):
+                return None
+            if down:
+                return ["/sbin/umount", where]
+            extra = [f"-oruleset={self.string('devfs_ruleset') or 4}"] if fstype == "devfs" else []
+            return ["/sbin/mount", "-t", fstype, *extra, ".", where]
+        if kind == "mount":
+            parts = value.split()[:4]
+            if len(parts) < 3:
+                self.warn(f"mount: {value}: missing information")
+                return None
+            if not self.check_path("mount", parts[1], parts[2] if down else ""):
+                return None
+            if down:
+                return ["/sbin/umount", "-t", parts[2], parts[1]]
+            extra = ["-o", parts[3]] if len(parts) == 4 else []
+            return ["/sbin/mount", "-t", parts[2], *extra, parts[0], parts[1]]
+        if any(character in _SHELL for character in value):
+            raise self.run.unknown(f"{kind}: a host command for a shell is not simulated: {value}")
+        return value.split()
+
+    def check_path(self, kind: str, path: str, umount: str, file: bool = False) -> bool:
+        """No link in the part of a path that lies in the jail; mounted, for an umount."""
+        root = self.string("path") or ""
+        if not path.startswith("/"):
+            self.warn(f"{kind}: {path}: not an absolute pathname")
+            return False
+        if root and path.startswith(root.rstrip("/") + "/"):
+            parts = path[len(root) :].strip("/").split("/")
+            for depth in range(1, len(parts) + 1):
+                step = f"{root.rstrip('/')}/{'/'.join(parts[:depth])}"
+                try:
+                    mode = os.lstat(self.run.path(step)).st_mode
+                except OSError as error:
+                    if file and depth == len(parts) and isinstance(error, FileNotFoundError):
+                        break
+                    self.warn(f"{kind}: {step}: {error.strerror}")
+                    return False
+                if stat.S_ISLNK(mode):
+                    self.warn(f"{kind}: {step} is a symbolic link")
+                    return False
+        if umount:
+            here = [mount.kind for mount in self.run.state.mounts if mount.path == path]
+            if not here:
+                self.warn(f"{kind}: {path}: not a mount point")
+                return False
+            if here[-1] != umount:
+                self.warn(f"{kind}: {path}: not a {umount} mount")
+                return False
+        return True
+
+    # ---- the jail itself ----
+
+    def create(self) -> bool:
+        run, state = self.run, self.run.state
+        path = self.string("path")
+        if path is None:
+            raise run.unknown("a jail without a path")
+        if self.name is not None and not path.startswith("/"):
+            self.warn(f"path {path}: not an absolute pathname")
+            return False
+        real = run.path(path)
+        if not real.exists():
+            self.warn(f"path {path}: No such file or directory")
+            return False
+        if not real.is_dir():
+            self.warn(f"path {path}: Not a directory")
+            return False
+        vnet = self.find("vnet") is not None and self.string("vnet") in (None, "new")
+        addresses = [self.find(kind) for kind in ("ip4.addr", "ip6.addr")]
+        if vnet and any(addresses):
+            self.warn("vnet jails cannot have IP address restrictions")
+            return False
+        if any(param is not None and "|" in "".join(param.values) for param in addresses):
+            raise run.unknown("addresses set by jail(8) are not simulated")
+        jid = self.string("jid")
+        name = self.string("name") or jid or ""
+        if "." in name:
+            self.warn(f'jail "{name.rpartition(".")[0]}" not found')
+            return False
+        if jid:
+            number = int(jid)
+            if number in state.jails:
+                raise run.unknown("a fixed number of a dying jail is not simulated")
+        else:
+            state.last_jid += 1
+            while state.last_jid in state.jails:
+                state.last_jid += 1
+            number = state.last_jid
+        state.last_cpuset += 1
+        made = Jail(number, name, path, state.last_cpuset, started=run.now())
+        self.set_params(made)
+        if vnet:
+            made.params["vnet"] = "new"
+            made.lo0 = loopback(1)
+            # A new stack's loopback is down, without addresses.
+            made.lo0.up, made.lo0.addresses = False, []
+        for param, kept in zip(addresses, (made.ip4, made.ip6), strict=True):
+            if param is not None:
+                kept.extend(word for value in param.values for word in value.split(","))
+        state.jails[number] = made
+        if self.name is not None:
+            self.note("created")
+        return True
+
+    def set_params(self, target: Jail) -> None:
+        for param in self.params:
+            plain = jailconf.positive(param.name)
+            if plain in jailparams.INTERNAL or param.name in ("jid", "name", "path", "vnet"):
+                continue
+            if param.name in jailparams.ADDRESSES:
+                continue
+            if jailparams.is_boolean(plain):
+                target.params[plain] = str(self.true(param.name)).lower()
+            elif not param.values:
+                if param.name not in jailparams.SYSTEMS:
+                    raise self.run.unknown(f"parameter {param.name} without a value")
+                target.params[param.name] = "new"
+            else:
+                target.params[param.name] = param.values[-1]
+
+    def update(self) -> int:
+        """jail -m: what cannot change of a running jail is passed over or refused."""
+        if self.unknown_params():
+            return 1
+        target = self.run.jail(self.subject)
+        if target is None:
+            self.run.warn(f'jail: "{self.subject}" not found')
+            return 1
+        path = self.string("path")
+        if path is not None and path != target.path:
+            self.warn("path cannot be changed after creation")
+            return 1
+        if any(
+            self.find(name)
+            for name in (*jailparams.ADDRESSES, "ip4", "ip6", "osrelease", "osreldate")
+        ):
+            raise self.run.unknown("a change of that parameter is not simulated")
+        # vnet=new is accepted and changes nothing.
+        self.set_params(target)
+        return 0
+
+    def inside(self, line: str) -> bool:
+        """Run a command in the jail, its output to the console log where there is one."""
+        run = self.run
+        jail_ = run.jail(self.subject)
+        assert jail_ is not None
+        log = self.string("exec.consolelog")
+        if log is not None:
+            if not self.check_path("exec.consolelog", log, "", file=True):
+                return False
+            try:
+                run.fs.append(log, "")
+            except OSError as error:
+                self.warn(f"open {log}: {error.strerror}")
+                return False
+        limit = int(self.string("exec.timeout") or "0")
+        argv = ["/bin/sh", "-c", line] if any(c in _SHELL for c in line) else line.split()
+        inside = Inside(run, jail_, strict=True, limit=float(limit), title=self.name or "")
+        timed_out, status = False, 0
+        try:
+            status = inside.execute(argv)
+        except Patience:
+            timed_out = True
+        if log is not None:
+            run.fs.append(log, "".join(text for _, text in inside.said))
+        else:
+            for error_, text in inside.said:
+                (run.err if error_ else run.out).append(text)
+        if timed_out:
+            self.warn(f"{' '.join(argv)}: timed out")
+        elif status:
+            self.warn(f"{' '.join(argv)}: failed")
+        return not timed_out and status == 0
+
+
+def forget(run: Run, victim: Jail) -> None:
+    """The last of a jail: its interfaces return to the host, it is no more."""
+    state = run.state
+    for face in [face for face in state.interfaces.values() if face.jail == victim.jid]:
+        if run.interface(face.name) is not None:
+            raise run.unknown("an interface returns to a host that has one of its name")
+        move(run, face, 0)
+    for dataset in state.datasets.values():
+        if dataset.jail == victim.jid:
+            dataset.jail = 0
+    state.jails.pop(victim.jid, None)
+
+
+__all__ = ["Exit", "forget", "jail"]

@@ -1,0 +1,266 @@
+"""What the simulated world inside a jail can do: a fixed table of commands.
+
+No command of this machine is ever run for a jail.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import time
+
+from bsdvirt.host.sim import inside_net
+from bsdvirt.host.sim.context import Exit, Run
+from bsdvirt.host.sim.state import Jail, Process
+from bsdvirt.host.sim.zfsmount import mount_in_jail
+
+PATH = ("/sbin/", "/bin/", "/usr/sbin/", "/usr/bin/")
+_EXEC = 'exec "$0" "$@"'
+
+
+class Patience(Exception):  # noqa: N818
+    """The command ran for longer than exec.timeout."""
+
+
+class Inside:
+    """One command in a jail. `said` is what it printed: (to stderr?, text).
+
+    `strict` is for the commands of jail.conf: what is not in the table raises. With a
+    user at the terminal it is answered as sh(1) answers, with 127.
+    """
+
+    def __init__(
+        self, run: Run, jail: Jail, *, strict: bool, limit: float = 0.0, title: str = ""
+    ) -> None:
+        self.run = run
+        self.jail = jail
+        self.strict = strict
+        self.limit = limit
+        self.title = title
+        self.said: list[tuple[bool, str]] = []
+        self.directory = "/"
+        self.commands = {
+            "cat": self._cat, "cpuset": self._cpuset, "echo": self._echo, "env": self._env,
+            "exit": self._exit, "false": lambda words: 1, "hostname": self._hostname,
+            "id": self._id, "ifconfig": self._ifconfig, "ping": self._ping, "ps": self._ps,
+            "pwd": self._pwd, "route": self._route, "sh": self._sh, "sleep": self._sleep,
+            "sysctl": self._sysctl, "true": lambda words: 0, "uname": self._uname,
+            "zfs": self._zfs,
+        }  # fmt: skip
+
+    def say(self, text: str) -> None:
+        self.said.append((False, text + "\n"))
+
+    def complain(self, text: str) -> None:
+        self.said.append((True, text + "\n"))
+
+    def execute(self, argv: list[str], shell: str = "") -> int:
+        """Run an argument list; its status. `shell` prefixes sh's words where a shell
+        started it."""
+        name = argv[0]
+        plain = name
+        for prefix in PATH:
+            plain = plain.removeprefix(prefix) if "/" in plain else plain
+        command = self.commands.get(plain) if "/" not in plain else None
+        if plain == "exit" and not shell:
+            command = None
+        if command is not None:
+            return command(argv[1:])
+        if self.strict:
+            if self.run.path(self.jail.path + "/" + name.lstrip("/")).exists() or "/" not in name:
+                raise self.run.unknown(f"in the jail: {shlex.join(argv)}")
+            self.complain(f"jail: {self.title}: exec {name}: No such file or directory")
+            return 1
+        if shell:
+            self.complain(
+                f"{shell}: {name}: not found" if shell != "exec" else f"exec: {name}: not found"
+            )
+            return 127
+        self.complain(f"jexec: execvp: {name}: No such file or directory")
+        return 1
+
+    def line(self, text: str, shell: str = "sh") -> int:
+        """Run a line of commands joined by ; && ||, as a very small shell."""
+        lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|<>()")
+        lexer.whitespace_split = True
+        try:
+            words = list(lexer)
+        except ValueError:
+            words = ["("]
+        argv: list[str] = []
+        status, wanted = 0, True
+        for word in [*words, ";"]:
+            if word in (";", "&&", "||"):
+                if argv and wanted:
+                    status = self.execute(argv, shell)
+                    if argv[0] == "exit":
+                        return status
+                argv = []
+                wanted = {";": True, "&&": status == 0, "||": status != 0}[word]
+            elif set(word) <= set(";&|<>()") or "$" in word or "`" in word:
+                if self.strict:
+                    raise self.run.unknown(f"shell text in the jail: {text}")
+                self.complain(f"{shell}: the simulated shell does not know: {text}")
+                return 127
+            else:
+                argv.append(word)
+        return status
+
+    # ---- the table ----
+
+    def _sh(self, words: list[str]) -> int:
+        if words[:1] == ["-c"] and len(words) >= 2:
+            if words[1] == _EXEC:
+                return self.execute(words[2:], "exec") if len(words) > 2 else 0
+            if len(words) == 2:
+                return self.line(words[1])
+        if words == ["/etc/rc"]:
+            return self._rc()
+        if words == ["/etc/rc.shutdown", "jail"]:
+            return self._shutdown()
+        raise self.run.unknown(f"in the jail: sh {shlex.join(words)}")
+
+    def _rc(self) -> int:
+        """A short form of what a vnet jail's /etc/rc printed on the captured host."""
+        self.say("ELF ldconfig path: /lib /usr/lib /usr/lib/compat")
+        self.say("32-bit compatibility ldconfig path:")
+        if self.jail.lo0 is not None:
+            inside_net.loopback_up(self.jail)
+            faces = inside_net.faces(self.run, self.jail)
+            self.say(f"Starting Network: {' '.join(face.name for face in faces)}.")
+            for line in inside_net.shown(self.run, faces):
+                self.say(line)
+        self.say("Creating and/or trimming log files.")
+        self.say("Updating motd:.")
+        self.say("Clearing /tmp (X related).")
+        self.say("Updating /var/run/os-release done.")
+        for name, argv in (("syslogd", "/usr/sbin/syslogd -s"), ("cron", "/usr/sbin/cron -s")):
+            self.say(f"Starting {name}.")
+            self.run.state.last_pid += 1
+            self.jail.processes.append(Process(self.run.state.last_pid, argv))
+        self.say("")
+        self.say(time.strftime("%a %b %e %H:%M:%S UTC %Y", time.gmtime(self.run.now())))
+        return 0
+
+    def _shutdown(self) -> int:
+        if any(process.args.startswith("/usr/sbin/cron") for process in self.jail.processes):
+            self.say("Stopping cron.")
+            self.complain("Terminated")
+        self.jail.processes.clear()
+        self.say(".")
+        return 0
+
+    def _sleep(self, words: list[str]) -> int:
+        seconds = float(words[0])
+        if self.limit and seconds >= self.limit:
+            self.run.sleep(self.limit)
+            raise Patience
+        self.run.sleep(seconds)
+        return 0
+
+    def _exit(self, words: list[str]) -> int:
+        return int(words[0]) if words else 0
+
+    def _echo(self, words: list[str]) -> int:
+        self.say(" ".join(words))
+        return 0
+
+    def _hostname(self, words: list[str]) -> int:
+        self.say(self.jail.params.get("host.hostname", ""))
+        return 0
+
+    def _pwd(self, words: list[str]) -> int:
+        self.say(self.directory)
+        return 0
+
+    def _id(self, words: list[str]) -> int:
+        self.say("uid=0(root) gid=0(wheel) groups=0(wheel),5(operator)")
+        return 0
+
+    def _env(self, words: list[str]) -> int:
+        if words:
+            raise self.run.unknown("env with words")
+        for line in ("HOME=/root", "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/root/bin",
+                     "SHELL=/bin/sh", "USER=root"):  # fmt: skip
+            self.say(line)
+        return 0
+
+    def _uname(self, words: list[str]) -> int:
+        state = self.run.state
+        parts = {
+            "s": "FreeBSD",
+            "n": self.jail.params.get("host.hostname", ""),
+            "r": self.jail.params.get("osrelease", state.release),
+            "m": "amd64",
+        }
+        letters = "".join(word.lstrip("-") for word in words) or "s"
+        if not set(letters) <= parts.keys():
+            raise self.run.unknown(f"uname {' '.join(words)}")
+        self.say(" ".join(parts[letter] for letter in "snrm" if letter in letters))
+        return 0
+
+    def _cat(self, words: list[str]) -> int:
+        status = 0
+        for word in words:
+            path = word if word.startswith("/") else f"{self.directory.rstrip('/')}/{word}"
+            text = self.run.fs.read_beneath(self.jail.path, path.lstrip("/"))
+            if text is None:
+                self.complain(f"cat: {word}: No such file or directory")
+                status = 1
+            else:
+                self.said.append((False, text))
+        return status
+
+    def _ps(self, words: list[str]) -> int:
+        self.say(" PID TT  STAT    TIME COMMAND")
+        for process in self.jail.processes:
+            self.say(f"{process.pid:4}  -  SsJ  0:00.01 {process.args}")
+        return 0
+
+    def _sysctl(self, words: list[str]) -> int:
+        if words != ["-n", "hw.ncpu"]:
+            raise self.run.unknown(f"in the jail: sysctl {' '.join(words)}")
+        self.say(str(self.run.state.cpus))
+        return 0
+
+    def _cpuset(self, words: list[str]) -> int:
+        if words != ["-g"]:
+            raise self.run.unknown(f"in the jail: cpuset {' '.join(words)}")
+        mask = self.jail.mask or list(range(self.run.state.cpus))
+        self.say(f"pid -1 mask: {', '.join(map(str, mask))}")
+        self.say("pid -1 domain policy: first-touch mask: 0")
+        return 0
+
+    def _zfs(self, words: list[str]) -> int:
+        if words != ["mount", "-a"]:
+            raise self.run.unknown(f"in the jail: zfs {' '.join(words)}")
+        mount_in_jail(self.run, self.jail)
+        return 0
+
+    # ---- network ----
+
+    def _ifconfig(self, words: list[str]) -> int:
+        if not words:
+            for line in inside_net.shown(self.run, inside_net.faces(self.run, self.jail)):
+                self.say(line)
+            return 0
+        return self._outcome(*inside_net.configure(self.run, self.jail, words))
+
+    def _route(self, words: list[str]) -> int:
+        return self._outcome(*inside_net.route(self.run, self.jail, words))
+
+    def _ping(self, words: list[str]) -> int:
+        rest = [word for word in words if not re.fullmatch(r"-c1|-t\d+", word)]
+        if "-c1" not in words or len(rest) != 1:
+            raise self.run.unknown(f"in the jail: ping {' '.join(words)}")
+        return self._outcome(*inside_net.ping(self.run, self.jail, rest[0]))
+
+    def _outcome(self, status: int, out: str, err: str) -> int:
+        if out:
+            self.said.append((False, out))
+        if err:
+            self.said.append((True, err))
+        return status
+
+
+__all__ = ["Exit", "Inside", "Patience"]

@@ -1,0 +1,102 @@
+"""mount(8) and umount(8), and the table of what is mounted."""
+
+from __future__ import annotations
+
+from bsdvirt.host.sim import trees
+from bsdvirt.host.sim.context import Run, options
+from bsdvirt.host.sim.state import Mount
+
+_OWN_NAME = {"devfs", "fdescfs", "procfs", "tmpfs"}
+
+
+def _pad(text: str) -> str:
+    tabs = "".join("\t" for width in (8, 16) if len(text) < width)
+    return text + tabs + ("\t" if len(text) < 24 else " ")
+
+
+def mount(run: Run, words: list[str]) -> int:
+    """mount(8): the table, or one more."""
+    if words == ["-p"]:
+        run.reads()
+        for entry in run.state.mounts:
+            kept = entry.options + ("\t" if len(entry.options) < 8 else " ")
+            run.print(f"{_pad(entry.special)}{_pad(entry.path)}{entry.kind}\t{kept}\t{entry.fsck}")
+        return 0
+    run.changes()
+    flags, rest = options(run, words, "", "to")
+    kind = flags.get("t", [""])[-1]
+    if len(rest) != 2 or kind not in _OWN_NAME | {"nullfs"}:
+        raise run.unknown()
+    special, path = rest
+    given = [word for group in flags.get("o", []) for word in group.split(",")]
+    ruleset, readonly = "", False
+    for word in given:
+        name, _, value = word.partition("=")
+        if name == "ruleset" and kind == "devfs":
+            ruleset = value
+        elif name in ("ro", "rw"):
+            readonly = name == "ro"
+        elif not (kind == "tmpfs" and name in ("size", "mode", "uid", "gid", "inodes")):
+            raise run.unknown(f"option {word}")
+    if kind == "nullfs":
+        for place in (special, path):
+            if not run.path(place).exists():
+                raise run.fail(f"mount_nullfs: {place}: No such file or directory", 64)
+    if not run.path(path).is_dir():
+        raise run.unknown(f"{path} is no directory")
+    run.state.mounts.append(
+        Mount(
+            special if kind == "nullfs" else kind,
+            path,
+            kind,
+            "ro" if readonly else "rw",
+            ruleset=ruleset,
+        )
+    )
+    if kind == "devfs" and not any(m.path == path + "/fd" for m in run.state.mounts):
+        # /dev shows a directory fd, on which fdescfs may be mounted.
+        (run.path(path) / "fd").mkdir(exist_ok=True)
+    return 0
+
+
+def umount(run: Run, words: list[str]) -> int:
+    """umount(8), of one path."""
+    run.changes()
+    flags, rest = options(run, words, "f", "t")
+    if len(rest) != 1 or not rest[0].startswith("/"):
+        raise run.unknown()
+    path = rest[0].rstrip("/") or "/"
+    found = [entry for entry in run.state.mounts if entry.path == path]
+    if not found:
+        real = run.path(path)
+        if real.is_dir():
+            raise run.fail(f"umount: {path}: not a file system root directory")
+        if not real.exists():
+            run.warn(f"umount: {path}: statfs: No such file or directory")
+        raise run.fail(f"umount: {path}: unknown file system")
+    entry = found[-1]
+    if "t" in flags and entry.kind not in flags["t"]:
+        return 1
+    if path in ("/", "/dev", "/tmp"):
+        raise run.unknown("the host's own")
+    force = "f" in flags
+    beneath = path.rstrip("/") + "/"
+    covered = any(other.path.startswith(beneath) for other in run.state.mounts)
+    if force and covered:
+        raise run.unknown("a forced unmount with something mounted beneath is not simulated")
+    if not force and (covered or trees.busy(run, path) or _open(run, entry)):
+        raise run.fail(f"umount: unmount of {path} failed: Device busy")
+    if entry.kind == "zfs":
+        dataset = next(d for d in run.state.datasets.values() if d.mounted == path)
+        trees.unmount(run, dataset)
+    else:
+        run.state.mounts.remove(entry)
+    return 0
+
+
+def _open(run: Run, entry: Mount) -> bool:
+    """Whether processes of a jail have files of its /dev open."""
+    return entry.kind == "devfs" and any(
+        jail.processes and entry.path == jail.path.rstrip("/") + "/dev"
+        for jail in run.state.jails.values()
+    )

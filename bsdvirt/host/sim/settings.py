@@ -1,0 +1,163 @@
+"""What tests and the demo may set on a simulated host, past its commands."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bsdvirt.host.sim import initial, trees
+from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.state import Dataset, Host, Interface, Jail, Mount, Pool
+
+if TYPE_CHECKING:
+    from bsdvirt.host.sim.host import SimHost
+
+
+class Settings:
+    """Settings of one simulated host; all are kept in its state."""
+
+    def __init__(self, host: SimHost) -> None:
+        self._host = host
+
+    def set_cpus(self, count: int) -> None:
+        """How many CPUs the host has."""
+        with self._host.change() as state:
+            state.cpus = count
+
+    def set_racct(self, enabled: bool) -> None:
+        """Whether the kernel was booted with kern.racct.enable=1."""
+        with self._host.change() as state:
+            state.racct = enabled
+
+    def set_kernel(self, release: str, osreldate: int) -> None:
+        """The release that runs, such as 14.1-RELEASE and 1401000."""
+        with self._host.change() as state:
+            state.release, state.osreldate = release, osreldate
+
+    def set_sysctl(self, name: str, value: str) -> None:
+        """A value of the kernel, known to the simulation from then on."""
+        with self._host.change() as state:
+            state.sysctls[name] = value
+
+    # ---- pools ----
+
+    def add_pool(self, name: str, size: int) -> None:
+        """Another pool, mounted at /NAME."""
+        with self._host.change() as state:
+            serial = state.serial = state.serial + 1
+            state.pools[name] = Pool(size)
+            dataset = Dataset(serial, "filesystem", int(time.time()), serial, initial.EMPTY)
+            state.datasets[name] = dataset
+            trees.mount(self._run(state), name, dataset, f"/{name}")
+
+    def fill_pool(self, name: str, free: int = 0) -> None:
+        """Let something else fill a pool up to `free` bytes available; a negative
+        number empties it again."""
+        from bsdvirt.host.sim.zfsprops import Space
+
+        with self._host.change() as state:
+            pool = state.pools[name]
+            pool.filled = 0
+            if free >= 0:
+                left = pool.size - pool.size // 32 - Space(state).allocated(name)
+                pool.filled = max(0, left - free)
+
+    def set_readonly(self, name: str, readonly: bool) -> None:
+        """Import a pool read-only, or again for writing."""
+        with self._host.change() as state:
+            state.pools[name].readonly = readonly
+
+    # ---- network, devfs ----
+
+    def add_interface(self, name: str, mac: str) -> None:
+        """Another physical interface."""
+        with self._host.change() as state:
+            state.last_index += 1
+            state.interfaces[name] = Interface(name, "ether", name, state.last_index, mac, mac)
+
+    def set_ruleset(self, number: int, rules: list[str] | None) -> None:
+        """The rules of a devfs ruleset; None removes it."""
+        with self._host.change() as state:
+            state.rulesets.pop(str(number), None)
+            if rules is not None:
+                state.rulesets[str(number)] = list(rules)
+
+    # ---- jails ----
+
+    def add_jail(self, name: str, path: str, **params: str) -> int:
+        """A jail that somebody else has made; its number. Its directory is made."""
+        with self._host.change() as state:
+            run = self._run(state)
+            run.path(path).mkdir(parents=True, exist_ok=True)
+            state.last_jid += 1
+            state.last_cpuset += 1
+            named = {key.replace("__", "."): value for key, value in params.items()}
+            jail = Jail(
+                state.last_jid,
+                name,
+                path,
+                state.last_cpuset,
+                {"persist": "true"} | named,
+                started=run.now(),
+            )
+            if named.get("vnet") == "new":
+                jail.lo0 = initial.loopback(1)
+            state.jails[jail.jid] = jail
+            return jail.jid
+
+    def linger(self, name: str, lingers: bool = True) -> None:
+        """Let the jails of that name stay dying when they are removed (a socket is left,
+        say), or let go of those that do."""
+        from bsdvirt.host.sim.jail import forget
+
+        with self._host.change() as state:
+            state.linger = [other for other in state.linger if other != name]
+            if lingers:
+                state.linger.append(name)
+                return
+            for jail in [jail for jail in state.jails.values() if jail.dying and jail.name == name]:
+                forget(self._run(state), jail)
+
+    # ---- the host ----
+
+    def reboot(self) -> None:
+        """Lose power and come back: what is volatile is gone."""
+        with self._host.change() as state:
+            run = self._run(state)
+            state.boots += 1
+            state.boot = max(int(time.time()), state.boot + 1)
+            state.jails.clear()
+            state.rules.clear()
+            state.sysctls = {}
+            state.modules = initial.modules()
+            physical = {f.unit: f for f in state.interfaces.values() if f.kind == "ether"}
+            for unit, face in physical.items():
+                face.name, face.jail = unit, 0
+                face.descr, face.groups, face.members = "", [], {}
+            state.interfaces = physical | {"lo0": initial.loopback(2)}
+            state.last_index = max(face.index for face in state.interfaces.values())
+            for name in sorted(state.datasets, reverse=True):
+                dataset = state.datasets[name]
+                dataset.jail = 0
+                if dataset.mounted:
+                    trees.unmount(run, dataset)
+            state.mounts = initial.mounts()
+            self._mount_all(run)
+            for volatile in ("/var/run", "/tmp"):
+                place = run.path(volatile)
+                trees.remove(place)
+                place.mkdir(parents=True)
+
+    @staticmethod
+    def _mount_all(run: Run) -> None:
+        from bsdvirt.host.sim.zfsmount import mount_all
+
+        mount_all(run)
+
+    def _run(self, state: Host) -> Run:
+        directory: Path = self._host.directory
+        return Run(("settings",), state, directory, changes=None, limit=0)
+
+
+__all__ = ["Mount", "Settings"]

@@ -1,0 +1,220 @@
+"""What a simulated host remembers between two commands, and how it is kept.
+
+The state is one JSON file. Each command holds a lock on the directory from reading
+the state to writing it, so several threads and processes can use one host at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+
+class Struct(msgspec.Struct, omit_defaults=True):
+    """Base of all that is remembered."""
+
+
+class Pool(Struct):
+    """A pool. `filled` is what lies in it besides the datasets that we count."""
+
+    size: int
+    filled: int = 0
+    readonly: bool = False
+
+
+class Snapshot(Struct):
+    """A snapshot; its files are in the hidden store, under its guid."""
+
+    name: str
+    guid: int
+    created: int
+    txg: int
+    refer: int
+    props: dict[str, str] = {}
+    volsize: int = 0
+
+
+class Dataset(Struct):
+    """A filesystem or volume. `props` are its own (local) properties, in the form
+    that `zfs get -p` shows. `mounted` is where, or empty."""
+
+    guid: int
+    kind: str
+    created: int
+    txg: int
+    refer: int
+    props: dict[str, str] = {}
+    origin: str = ""
+    mounted: str = ""
+    snaps: list[Snapshot] = []
+    jail: int = 0
+
+
+class Mount(Struct):
+    """A line of the mount table."""
+
+    special: str
+    path: str
+    kind: str
+    options: str
+    fsck: str = "0 0"
+    ruleset: str = ""
+
+
+class Inet(Struct):
+    """An address of an interface; `kind` is inet or inet6."""
+
+    kind: str
+    address: str
+    prefix: int
+
+
+class Interface(Struct):
+    """A network interface. `unit` is what it was created as, `jail` where it is now."""
+
+    name: str
+    kind: str
+    unit: str
+    index: int
+    mac: str
+    hwaddr: str
+    up: bool = False
+    mtu: int = 1500
+    descr: str = ""
+    groups: list[str] = []
+    addresses: list[Inet] = []
+    peer: str = ""
+    members: dict[str, bool] = {}
+    ifdisabled: bool = True
+    jail: int = 0
+
+
+class Process(Struct):
+    pid: int
+    args: str
+
+
+class Jail(Struct):
+    """A jail of the kernel. `params` holds what is not at its default."""
+
+    jid: int
+    name: str
+    path: str
+    cpuset: int
+    params: dict[str, str] = {}
+    processes: list[Process] = []
+    dying: bool = False
+    routes: dict[str, str] = {}
+    lo0: Interface | None = None
+    mask: list[int] = []
+    ip4: list[str] = []
+    ip6: list[str] = []
+    started: int = 0
+
+
+class Rule(Struct):
+    """A rule of rctl(8)."""
+
+    subject: str
+    resource: str
+    action: str
+    amount: int
+
+
+class Module(Struct):
+    file: str
+    names: list[str]
+    line: str
+
+
+class Host(Struct):
+    """All of it."""
+
+    generation: int = 0
+    boot: int = 0
+    boots: int = 1
+    cpus: int = 2
+    racct: bool = True
+    release: str = "13.2-RELEASE"
+    osreldate: int = 1302001
+    serial: int = 1000
+    last_jid: int = 0
+    last_cpuset: int = 2
+    last_pid: int = 2000
+    last_index: int = 2
+    pools: dict[str, Pool] = {}
+    datasets: dict[str, Dataset] = {}
+    mounts: list[Mount] = []
+    interfaces: dict[str, Interface] = {}
+    jails: dict[int, Jail] = {}
+    rules: list[Rule] = []
+    rulesets: dict[str, list[str]] = {}
+    sysctls: dict[str, str] = {}
+    modules: list[Module] = []
+    linger: list[str] = []
+    """Names of jails that stay dying when they are removed."""
+    gateway: str = ""
+
+
+_DECODER = msgspec.json.Decoder(Host)
+_ENCODER = msgspec.json.Encoder()
+_HEAD = 32
+
+
+class Store:
+    """The state file of one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._path = directory / "state.json"
+        self._lock = directory / "state.lock"
+        self._threads = threading.Lock()
+        self._known: Host | None = None
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the host: no other thread or process has it meanwhile."""
+        with self._threads:
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
+
+    def load(self) -> Host | None:
+        """The state, or None in a fresh directory. Call with the lock held."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        try:
+            # A state that nobody has written since is not decoded again: with
+            # hundreds of jails that is most of a command's time.
+            head = os.pread(descriptor, _HEAD, 0)
+            known = self._known
+            if known is not None and head.startswith(b'{"generation":%d,' % known.generation):
+                return known
+            with open(descriptor, "rb", closefd=False) as stream:
+                self._known = _DECODER.decode(stream.read())
+            return self._known
+        finally:
+            os.close(descriptor)
+
+    def save(self, state: Host) -> None:
+        """Put the state in place at once. Call with the lock held."""
+        state.generation += 1
+        temporary = self._path.with_suffix(".new")
+        temporary.write_bytes(_ENCODER.encode(state))
+        os.replace(temporary, self._path)
+        self._known = state
+
+    def forget(self) -> None:
+        """Read the file again next time: the copy in memory is half changed."""
+        self._known = None

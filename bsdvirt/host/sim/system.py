@@ -1,0 +1,93 @@
+"""Small tools: uname, freebsd-version, chmod, devfs, route."""
+
+from __future__ import annotations
+
+import os
+
+from bsdvirt.host.sim.context import Run
+
+
+def uname(run: Run, words: list[str]) -> int:
+    """uname(1)."""
+    run.reads()
+    parts = {"r": run.state.release, "s": "FreeBSD", "m": "amd64"}
+    letters = "".join(words).replace("-", "")
+    if not letters or not set(letters) <= parts.keys() or not all(w.startswith("-") for w in words):
+        raise run.unknown()
+    run.print(" ".join(parts[letter] for letter in "srm" if letter in letters))
+    return 0
+
+
+def freebsd_version(run: Run, words: list[str]) -> int:
+    """freebsd-version(1)."""
+    run.reads()
+    if words not in (["-ku"], ["-k"], ["-u"]):
+        raise run.unknown()
+    for _ in words[0][1:]:
+        run.print(run.state.release)
+    return 0
+
+
+def true(run: Run, words: list[str]) -> int:
+    """true(1)."""
+    run.reads()
+    return 0
+
+
+def false(run: Run, words: list[str]) -> int:
+    """false(1)."""
+    run.reads()
+    return 1
+
+
+def chmod(run: Run, words: list[str]) -> int:
+    """chmod(1), with a mode in octal."""
+    run.changes()
+    if len(words) != 2 or not words[0].isdigit():
+        raise run.unknown()
+    try:
+        os.chmod(run.path(words[1]), int(words[0], 8))
+    except OSError as error:
+        raise run.fail(f"chmod: {words[1]}: {error.strerror}") from None
+    return 0
+
+
+def devfs(run: Run, words: list[str]) -> int:
+    """devfs(8): which rulesets there are."""
+    run.reads()
+    sets = run.state.rulesets
+    match words:
+        case ["rule", "showsets"]:
+            for number in sorted(sets, key=int):
+                run.print(number)
+        case ["rule", "-s", number, "show"]:
+            # One that does not exist shows nothing, and that is no error.
+            for at, rule in enumerate(sets.get(number, []), start=1):
+                run.print(f"{at * 100} {rule}")
+        case _:
+            raise run.unknown()
+    return 0
+
+
+_ROUTE = """\
+   route to: 0.0.0.0
+destination: 0.0.0.0
+       mask: 0.0.0.0
+    gateway: {gateway}
+        fib: 0
+  interface: vtnet0
+      flags: <UP,GATEWAY,DONE,STATIC>
+ recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire
+       0         0         0         0      1500         1         0 
+"""
+
+
+def route(run: Run, words: list[str]) -> int:
+    """route(8): the default route."""
+    run.reads()
+    if words != ["-n", "get", "default"]:
+        raise run.unknown()
+    if not run.state.gateway:
+        raise run.unknown("what route says without a default route was never shown")
+    run.out.append(_ROUTE.format(gateway=run.state.gateway))
+    return 0
