@@ -210,6 +210,50 @@ class Ipv6Gateway(_Gateway):
     family = 6
 
 
+class Subnet(str):
+    """A network of one family: 192.168.1.0/24."""
+
+    words: ClassVar[str] = "a network such as 192.168.1.0/24"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if "/" not in text:
+            raise BadValueError(f"{shown(text)} is not {cls.words}")
+        return cls(_network(text, cls.words))
+
+    @property
+    def network(self) -> Network:
+        import ipaddress
+
+        return ipaddress.ip_network(str(self))
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in str(self) else 4
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return _string(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")
+
+
+def _network(text: str, words: str) -> Network:
+    import ipaddress
+
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise BadValueError(f"{shown(text)} is not {words}") from None
+    if ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
+        raise BadValueError(
+            f"{shown(text)} is an address in a network: for all of it write {network}"
+        )
+    if not network.prefixlen or network.is_multicast:
+        raise BadValueError(f"{shown(text)} is no network of hosts")
+    return network
+
+
 class AddressRange(str):
     """Addresses of one family: FIRST-LAST, or a network, meaning what its hosts may have."""
 
@@ -221,7 +265,7 @@ class AddressRange(str):
         if "%" in text:
             raise BadValueError(f"{shown(text)}: addresses that are given out have no %")
         if "/" in text:
-            return cls(cls._network(text))
+            return cls(_network(text, cls.words))
         first, dash, last = text.partition("-")
         if not dash:
             raise BadValueError(f"{shown(text)} is not {cls.words}: write FIRST-LAST, or a network")
@@ -233,22 +277,6 @@ class AddressRange(str):
         if int(low) > int(high):
             raise BadValueError(f"{shown(text)} runs backwards: write {high}-{low}")
         return cls(f"{low}-{high}")
-
-    @classmethod
-    def _network(cls, text: str) -> Network:
-        import ipaddress
-
-        try:
-            network = ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            raise BadValueError(f"{shown(text)} is not {cls.words}") from None
-        if ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
-            raise BadValueError(
-                f"{shown(text)} is an address in a network: for all of it write {network}"
-            )
-        if not network.prefixlen or network.is_multicast:
-            raise BadValueError(f"{shown(text)} is no network of hosts")
-        return network
 
     def _ends(self) -> tuple[Ip, Ip]:
         import ipaddress

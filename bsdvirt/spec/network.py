@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress
+from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress, Subnet
 
 
 class Network(Spec, frozen=True, kw_only=True):
@@ -31,6 +31,10 @@ class Network(Spec, frozen=True, kw_only=True):
     addresses: Annotated[
         list[Cidr],
         prop("The host's own addresses on the bridge, such as 10.77.0.1/24.", max_length=8),
+    ] = []
+    subnets: Annotated[
+        list[Subnet],
+        prop("Networks that guests have addresses of and the host has none.", max_length=8),
     ] = []
     pools: Annotated[
         list[AddressRange],
@@ -64,7 +68,8 @@ class Network(Spec, frozen=True, kw_only=True):
             self._check_pool(f"pools.{number}", pool, self.pools[:number])
 
     def _subnets(self, version: int) -> list[Any]:
-        return [address.network for address in self.addresses if address.version == version]
+        every: list[Cidr | Subnet] = [*self.addresses, *self.subnets]
+        return [entry.network for entry in every if entry.version == version]
 
     def _check_addresses(self) -> None:
         for number, address in enumerate(self.addresses):
@@ -87,7 +92,13 @@ class Network(Spec, frozen=True, kw_only=True):
 
     def _check_pool(self, at: str, pool: AddressRange, earlier: list[AddressRange]) -> None:
         subnets = self._subnets(pool.version)
-        if subnets and not any(pool.first in net and pool.last in net for net in subnets):
+        if not subnets:
+            raise BadValueError(
+                f"the prefix length of {pool!s} is not known",
+                at=at,
+                hint="give the host an address there, or say subnets: [192.168.1.0/24]",
+            )
+        if not any(pool.first in net and pool.last in net for net in subnets):
             raise BadValueError(f"{pool!s} is not within one network of addresses", at=at)
         for other in earlier:
             if pool.first in other or other.first in pool:

@@ -16,6 +16,7 @@ from bsdvirt.spec.addresses import Ipv4Choice as Ipv4Choice
 from bsdvirt.spec.addresses import Ipv4Gateway as Ipv4Gateway
 from bsdvirt.spec.addresses import Ipv6Choice as Ipv6Choice
 from bsdvirt.spec.addresses import Ipv6Gateway as Ipv6Gateway
+from bsdvirt.spec.addresses import Subnet as Subnet
 from bsdvirt.spec.base import BadValueError, shown, text_of
 from bsdvirt.spec.params import JailParams as JailParams
 

@@ -257,7 +257,12 @@ NETWORKS = [
         " (What guests are given addresses from, such as 10.77.0.2-10.77.0.254.)",
     ),
     (
-        "id: 1\npools: [10.0.0.0/24, 10.0.0.9-10.0.0.10]",
+        "id: 1\nuplink: em0\npools: [192.168.1.200-192.168.1.220]",
+        "pools.0: the prefix length of 192.168.1.200-192.168.1.220 is not known"
+        " (give the host an address there, or say subnets: [192.168.1.0/24])",
+    ),
+    (
+        "id: 1\nsubnets: [10.0.0.0/24]\npools: [10.0.0.0/24, 10.0.0.9-10.0.0.10]",
         "pools.1: 10.0.0.9-10.0.0.10 overlaps 10.0.0.0/24"
         " (What guests are given addresses from, such as 10.77.0.2-10.77.0.254.)",
     ),
@@ -284,7 +289,8 @@ def test_networks_that_contradict_themselves(text: str, message: str) -> None:
     "text",
     [
         "id: 0",
-        "id: 1\nuplink: em0\npools: [192.168.1.200-192.168.1.220]\ngateway: 192.168.1.1",
+        "id: 1\nuplink: em0\nsubnets: [192.168.1.0/24]\npools: [192.168.1.200-192.168.1.220]"
+        "\ngateway: 192.168.1.1",
         "id: 1\naddresses: [10.0.0.1/24, fd00::1/64]\npools: [10.0.0.0/24]\ngateway6: fe80::1",
     ],
 )

@@ -227,5 +227,6 @@ def test_split_assignments_refused(words: list[str], message: str) -> None:
 def test_a_list_of_ranges() -> None:
     from bsdvirt.spec.network import Network
 
-    pools = set_path(Network(id=1), "pools", "10.0.0.2-10.0.0.9, fd00::/64").pools
+    network = set_path(Network(id=1), "subnets", "10.0.0.0/24, fd00::/64")
+    pools = set_path(network, "pools", "10.0.0.2-10.0.0.9, fd00::/64").pools
     assert pools == [AddressRange("10.0.0.2-10.0.0.9"), AddressRange("fd00::/64")]

@@ -1,0 +1,45 @@
+# Works with BSD make and with GNU make: no conditionals, no functions.
+#   make demo   a jail from nothing, on a simulated host in .demo/
+#   make test   the tests
+#   make lint   types and style
+
+PYTHON = python3
+VENV = .venv
+BIN = $(VENV)/bin
+DEMO = .demo
+RUN = $(BIN)/bsdvirt --sim $(DEMO)
+
+all: test
+
+$(VENV)/ready: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $(VENV)/ready
+
+demo: $(VENV)/ready
+	rm -rf $(DEMO)
+	$(RUN) init --pool zroot
+	$(RUN) release add /usr/freebsd-dist
+	$(RUN) create jail web --start
+	printf 'hostname\nifconfig\nexit\n' | $(RUN) console web
+	$(RUN) ls
+	$(RUN) info web
+
+test: $(VENV)/ready
+	$(BIN)/python -m pytest -q
+
+check: test lint
+
+lint: $(VENV)/check
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+$(VENV)/check: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[check]'
+	touch $(VENV)/check
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist bsdvirt.egg-info
+
+.PHONY: all demo test check lint clean

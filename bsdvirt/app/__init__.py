@@ -1,0 +1,1 @@
+"""Operations: facts in, plan made, plan run, under locks. What cli, tui and boot call."""

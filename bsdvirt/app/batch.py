@@ -1,0 +1,77 @@
+"""Several guests at once: bounded, each with its own result."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.plan.locks import Lock
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one guest: a sentence, or an error."""
+
+    name: str
+    message: str = ""
+    error: BsdvirtError | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+@dataclass(slots=True)
+class Held:
+    """The guests whose locks we hold, and the outcomes of those we could not get."""
+
+    locks: dict[str, Lock | None] = field(default_factory=dict)
+    refused: list[Outcome] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        return list(self.locks)
+
+    def release(self, name: str) -> None:
+        if lock := self.locks.get(name):
+            lock.release()
+
+
+@contextlib.contextmanager
+def hold(session: Session, names: Iterable[str], verb: str) -> Iterator[Held]:
+    """Lock guests in the order of their names, mending what a crash left of each."""
+    held = Held()
+    try:
+        for name in sorted(names):
+            try:
+                held.locks[name] = session.lock("guest", name, verb)
+            except BsdvirtError as error:
+                held.refused.append(Outcome(name, error=error))
+        yield held
+    finally:
+        for name in held.locks:
+            held.release(name)
+
+
+def in_parallel(
+    session: Session, names: Iterable[str], work: Callable[[str], Outcome]
+) -> list[Outcome]:
+    """Do the work for each name, so many at once as the host file says; outcomes in the
+    order of the names. An error of one touches no other; an interrupt ends all."""
+
+    def guarded(name: str) -> Outcome:
+        try:
+            session.interrupt.check()
+            return work(name)
+        except BsdvirtError as error:
+            return Outcome(name, error=error)
+
+    every = list(names)
+    if len(every) <= 1 or session.dry_run:
+        return [guarded(name) for name in every]
+    with ThreadPoolExecutor(max_workers=min(session.parallel, len(every))) as pool:
+        return list(pool.map(guarded, every))

@@ -1,0 +1,141 @@
+"""Guests' properties changed: their file, and what they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from bsdvirt.app import jails
+from bsdvirt.app.batch import Outcome, hold, in_parallel
+from bsdvirt.app.session import Session
+from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.host.facts import read_jails, read_kernel
+from bsdvirt.jail.change import plan_change
+from bsdvirt.jail.claims import claims_fit
+from bsdvirt.jail.start import check_cpuset
+from bsdvirt.spec.base import Live
+from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.params import check_params
+from bsdvirt.spec.paths import set_paths
+from bsdvirt.spec.schema import properties
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+
+Assignments = Sequence[tuple[str, str]]
+IDENTITY_PREFIX = "boot."
+
+
+def change(session: Session, names: Sequence[str], assignments: Assignments) -> list[Outcome]:
+    """Set properties of guests. Nothing is written where any of it is wrong."""
+    with hold(session, names, "set") as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        running = read_jails(session.host)
+
+        def one(name: str) -> Outcome:
+            live = running_jail(found.layout, name, running) is not None
+            return _change_one(session, found, found.guest(name), assignments, live)
+
+        # One after the other: each must see what the one before has claimed.
+        for name in held.names():
+            outcomes += in_parallel(session, [name], one)
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _change_one(
+    session: Session, found: Inventory, guest: Guest, assignments: Assignments, live: bool
+) -> Outcome:
+    path = found.layout.guest_file(guest.name)
+    jail = load_guest_file(session.host.fs, found.layout, guest.name)
+    wanted = set_paths(jail, [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)])
+    boot = set_boot(guest.identity.boot, assignments)
+    _refuse_fixed(guest.name, jail, wanted)
+    _check(session, guest.name, wanted)
+    check_order(found, guest.name, boot)
+    notes = _notes(jail, wanted) if live else ()
+    before = session.host.fs.read_text(path)
+    after = edit_yaml(before, jail, wanted) if wanted != jail else before
+    networks = session.networks()
+
+    def write(identity: Identity) -> None:
+        plan = plan_change(
+            guest, found.layout, session.new_op(), before=before, after=after,
+            identity=msgspec.structs.replace(identity, boot=boot), notes=notes,
+        )  # fmt: skip
+        session.run(plan)
+
+    if claims_fit(wanted, guest.identity.nics, networks):
+        write(guest.identity)
+    else:
+        with session.locked("allocation", "", f"set {guest.name}"):
+            now = session.inventory()
+            write(jails.fitting_identity(replace(guest), wanted, now, networks))
+    return Outcome(guest.name, "set", notes=notes)
+
+
+def set_boot(boot: Boot, assignments: Assignments) -> Boot:
+    """The boot.* ones of the assignments, applied. Raises UsageError."""
+    ours = [
+        (path.removeprefix(IDENTITY_PREFIX), text)
+        for path, text in assignments
+        if path.startswith(IDENTITY_PREFIX)
+    ]
+    try:
+        return set_paths(boot, ours)
+    except UsageError as error:
+        raise UsageError(f"{IDENTITY_PREFIX}{error.message}", error.hint) from None
+
+
+def check_order(found: Inventory, name: str, boot: Boot) -> None:
+    """Raises UsageError for a guest to wait for that is not there, ConflictError for a circle."""
+    after = {guest: set(entry.identity.boot.after) for guest, entry in found.guests.items()}
+    after[name] = set(boot.after)
+    for wanted in boot.after:
+        if wanted not in found.guests:
+            raise UsageError(f"{name}: boot.after: no guest {wanted}", "bsdvirt ls")
+    trail = [name]
+    _walk(after, trail)
+
+
+def _walk(after: dict[str, Any], trail: list[str]) -> None:
+    for earlier in sorted(after.get(trail[-1], ())):
+        if earlier == trail[0]:
+            circle = " after ".join([*trail, earlier])
+            raise ConflictError(f"boot.after goes in a circle: {circle}", "leave one of them out")
+        if earlier not in trail:
+            _walk(after, [*trail, earlier])
+
+
+def _refuse_fixed(name: str, before: Jail, after: Jail) -> None:
+    for changed in _changed(before, after, Live.NEVER):
+        raise ConflictError(
+            f"{name}: {changed} is fixed when the guest is made", "create another guest with it"
+        )
+
+
+def _check(session: Session, name: str, jail: Jail) -> None:
+    if jail.cpuset or jail.params:
+        kernel = read_kernel(session.host, params=bool(jail.params))
+        check_cpuset(name, jail.cpuset, kernel)
+        check_params(jail.params, kernel.params)
+
+
+def _notes(before: Jail, after: Jail) -> tuple[str, ...]:
+    later = _changed(before, after, Live.START)
+    return tuple(f"{path} takes hold at the next start" for path in later)
+
+
+def _changed(before: Jail, after: Jail, live: Live) -> list[str]:
+    """The properties of that kind that differ; of lists and groups, their own name."""
+    kinds: dict[str, set[str]] = {}
+    for info in properties("jail"):
+        kinds.setdefault(info.name.split(".")[0], set()).add(info.live)
+    return [
+        field
+        for field in before.__struct_fields__
+        if live in kinds.get(field, ()) and getattr(before, field) != getattr(after, field)
+    ]

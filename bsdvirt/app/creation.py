@@ -1,0 +1,204 @@
+"""Guests made and destroyed."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bsdvirt.app import jails
+from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import read_host, read_kernel
+from bsdvirt.jail.claims import claim_nics, free_id
+from bsdvirt.jail.create import plan_create
+from bsdvirt.jail.destroy import plan_destroy
+from bsdvirt.jail.release import refuse_newer
+from bsdvirt.jail.start import check_cpuset
+from bsdvirt.plan.locks import Lock
+from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.params import check_params
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made: for each name the same."""
+
+    names: tuple[str, ...]
+    jail: Jail
+    boot: Boot = Boot()
+    thick: bool = False
+
+
+def create(session: Session, order: Order) -> list[Outcome]:
+    """Make jails, each with an id, MAC and IP addresses of its own."""
+    with hold(session, order.names, "create") as held:
+        outcomes = list(held.refused)
+        claims = _Claiming(session, held.names())
+        try:
+            found = session.inventory()
+            session.need_mounted(found)
+            _check(session, order.jail, found)
+            outcomes += _create_all(session, held, order, found, claims)
+        finally:
+            claims.end()
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+class _Claiming:
+    """Holds the allocation lock until each new guest's claims stand in its dataset."""
+
+    def __init__(self, session: Session, names: Sequence[str]) -> None:
+        self._lock: Lock | None = session.lock("allocation", "", "create")
+        self._left = set(names)
+        self._guard = threading.Lock()
+
+    def settled(self, name: str) -> None:
+        """The guest's claims are written, or never will be."""
+        with self._guard:
+            self._left.discard(name)
+            if not self._left:
+                self._release()
+
+    def end(self) -> None:
+        with self._guard:
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _check(session: Session, jail: Jail, found: Inventory) -> None:
+    """What would fail for every one of them."""
+    releases = {dataset.name.rpartition("/")[2] for dataset in found.releases()}
+    if jail.release not in releases:
+        known = ", ".join(sorted(releases)) or "none"
+        raise NotFoundError(
+            f"no release {jail.release}; there is {known}",
+            "bsdvirt release add DIR, with base.txz and MANIFEST of that release",
+        )
+    kernel = read_kernel(session.host, params=bool(jail.params))
+    refuse_newer(jail.release, kernel.release)
+    check_cpuset("cpuset", jail.cpuset, kernel)
+    if jail.params:
+        check_params(jail.params, kernel.params)
+
+
+def _create_all(
+    session: Session, held: Held, order: Order, found: Inventory, claims: _Claiming
+) -> list[Outcome]:
+    networks = session.networks()
+    size = _copy_size(session, order, found) if order.thick else 0
+    identities: dict[str, Identity] = {}
+    outcomes: list[Outcome] = []
+    known = list(found.guests.values())
+    for name in held.names():
+        try:
+            identity = _identity(name, order, found, known, networks)
+        except BsdvirtError as error:
+            claims.settled(name)
+            outcomes.append(Outcome(name, error=error))
+            continue
+        identities[name] = identity
+        known.append(Guest(name, found.layout.guest(name), identity))
+
+    def one(name: str) -> Outcome:
+        plan = plan_create(
+            name, order.jail, identities[name], found.layout, session.new_op(),
+            thick=order.thick, size=size,
+        )  # fmt: skip
+        try:
+            session.run(plan, claimed=lambda: claims.settled(name))
+        finally:
+            claims.settled(name)
+            held.release(name)
+        return Outcome(name, _made(order, identities[name]))
+
+    return outcomes + in_parallel(session, identities, one)
+
+
+def _identity(
+    name: str,
+    order: Order,
+    found: Inventory,
+    known: Sequence[Guest],
+    networks: dict[str, Network],
+) -> Identity:
+    if name in found.guests:
+        raise ConflictError(f"guest {name} is there already", f"bsdvirt info {name}")
+    if any(stray.name == found.layout.guest(name) for stray, _ in found.strays):
+        raise ConflictError(
+            f"{found.layout.guest(name)} is there, and is no guest", "bsdvirt doctor says more"
+        )
+    return Identity(
+        id=free_id(known),
+        uuid=str(uuid.uuid4()),
+        kind="jail",
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        release=order.jail.release,
+        nics=claim_nics(name, order.jail, (), known, networks, os.urandom),
+        boot=order.boot,
+    )
+
+
+def _copy_size(session: Session, order: Order, found: Inventory) -> int:
+    """Bytes that a full copy moves (`size` line of zfs send -nP, captures/03)."""
+    base = f"{found.layout.release(order.jail.release)}@base"
+    shown = session.host.run((tools.ZFS, "send", "-nP", base), changes=False).stdout
+    sizes = [line.split()[1] for line in shown.splitlines() if line.startswith("size")]
+    return int(sizes[0]) if sizes else 0
+
+
+def _made(order: Order, identity: Identity) -> str:
+    addresses = [claim.address or claim.address6 for claim in identity.nics]
+    where = ", ".join(text for text in addresses if text)
+    return f"created from {order.jail.release}" + (f", {where}" if where else "")
+
+
+def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
+    """Destroy guests with all their data.
+
+    A running one only with `force`, which stops it first; a protected one never.
+    """
+    with hold(session, names, "destroy") as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+
+        def one(name: str) -> Outcome:
+            try:
+                guest = found.guest(name)
+                _refuse_protected(session, found, name, force)
+                if running_jail(found.layout, name, facts.jails) and not force:
+                    raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
+                jails.stop_one(session, found, facts, guest, force=force)
+                session.run(plan_destroy(guest, session.new_op(), force=force))
+                return Outcome(name, "destroyed")
+            finally:
+                held.release(name)
+
+        outcomes += in_parallel(session, held.names(), one)
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _refuse_protected(session: Session, found: Inventory, name: str, force: bool) -> None:
+    try:
+        protected = load_guest_file(session.host.fs, found.layout, name).protected
+    except UsageError:
+        # A file that nobody can read says nothing of protection; --force goes on.
+        if not force:
+            raise
+        protected = False
+    if protected:
+        raise ConflictError(f"{name} is protected", f"bsdvirt set {name} protected=no")

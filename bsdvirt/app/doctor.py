@@ -1,0 +1,276 @@
+"""What is wrong on this host, and what mends it.
+
+A problem is what keeps a guest from working or lies about; a notice is what somebody
+may want to know. What only some guests need is a problem only where a guest needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from bsdvirt.app.batch import hold
+from bsdvirt.app.networks import bring_up
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, ruleset_exists
+from bsdvirt.jail.clean import clean_steps, forget_failure, interfaces_of
+from bsdvirt.net import plans
+from bsdvirt.plan import journal
+from bsdvirt.plan.locks import is_held
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+from bsdvirt.store import orphans
+from bsdvirt.store.guests import Inventory, load_guest_file, running_jail
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that doctor says."""
+
+    subject: str
+    message: str
+    remedy: str
+    problem: bool = True
+    repair: str = ""
+    """What --repair does of it; empty where a person must decide."""
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "problem": self.problem,
+            "message": self.message,
+            "remedy": self.remedy,
+            "repair": self.repair,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that the checks look at, read once."""
+
+    found: Inventory
+    facts: HostFacts
+    networks: dict[str, Network]
+    specs: dict[str, Jail]
+
+
+def examine(session: Session) -> list[Finding]:
+    """Everything that is to be said. Changes nothing."""
+    found = session.inventory()
+    findings: list[Finding] = []
+    specs: dict[str, Jail] = {}
+    if not found.datasets[0].mounted:
+        name = found.datasets[0].name
+        findings.append(Finding(name, "is not mounted", f"zfs mount {name}"))
+    for name in found.guests:
+        try:
+            specs[name] = load_guest_file(session.host.fs, found.layout, name)
+        except BsdvirtError as error:
+            findings.append(Finding(name, error.message, error.hint or "mend the file"))
+    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    seen = Seen(found, facts, session.networks(), specs)
+    return [
+        *findings,
+        *_cut_short(session),
+        *_pool(session, found),
+        *_kernel(session, seen),
+        *_rulesets(session, seen),
+        *_networks(seen),
+        *_guests(seen),
+        *_orphans(seen),
+        *_strays(found),
+    ]
+
+
+def _cut_short(session: Session) -> Iterator[Finding]:
+    for kind, name, path in journal.subjects(session.host.fs, session.layout.state):
+        if is_held(session.host.fs, kind, name):
+            continue
+        yield Finding(
+            name,
+            f"an operation was cut short: {path}",
+            "bsdvirt doctor --repair",
+            repair="undo or finish it",
+        )
+
+
+def _pool(session: Session, found: Inventory) -> Iterator[Finding]:
+    name = found.layout.dataset.split("/")[0]
+    pool = next((pool for pool in session.zfs.pools() if pool.name == name), None)
+    if pool is None:
+        yield Finding(name, "the pool is not imported", f"zpool import {name}")
+    elif pool.health != "ONLINE":
+        yield Finding(name, f"the pool is {pool.health}", f"zpool status {name}")
+    elif pool.free * 20 < pool.size:
+        yield Finding(name, "the pool is nearly full", f"zpool list {name}", problem=False)
+
+
+def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
+    kernel = read_kernel(session.host)
+    if not kernel.vimage:
+        yield Finding("kernel", "has no VIMAGE, so no vnet jails", "build one with options VIMAGE")
+    limited = [name for name, jail in seen.specs.items() if _has_limits(jail)]
+    if not kernel.racct:
+        yield Finding(
+            "kernel",
+            "resource accounting is off"
+            + (f", and {', '.join(limited)} have limits" if limited else ": no limits"),
+            "put kern.racct.enable=1 in /boot/loader.conf and reboot",
+            problem=bool(limited),
+        )
+    forwarding = read_sysctl(session.host, "net.inet.ip.forwarding")
+    if forwarding.get("net.inet.ip.forwarding") == "0" and seen.networks:
+        yield Finding(
+            "host",
+            "IPv4 is not forwarded: guests of private networks reach the host and each other only",
+            "sysrc gateway_enable=YES and service routing restart, if they are to get out",
+            problem=False,
+        )
+
+
+def _has_limits(jail: Jail) -> bool:
+    return any(getattr(jail.limits, field) is not None for field in jail.limits.__struct_fields__)
+
+
+def _rulesets(session: Session, seen: Seen) -> Iterator[Finding]:
+    users: dict[int, list[str]] = {}
+    for name, jail in seen.specs.items():
+        users.setdefault(jail.devfs_ruleset, []).append(name)
+    for number, names in sorted(users.items()):
+        if not ruleset_exists(session.host, number):
+            yield Finding(
+                ", ".join(names),
+                f"devfs ruleset {number} does not exist, so they cannot start",
+                "write it in /etc/devfs.rules, and service devfs restart",
+            )
+
+
+def _networks(seen: Seen) -> Iterator[Finding]:
+    for name, network in seen.networks.items():
+        try:
+            steps = plans.up_steps(name, network, seen.facts.interfaces)
+        except BsdvirtError as error:
+            yield Finding(name, error.message, error.hint)
+            continue
+        if steps:
+            yield Finding(
+                name,
+                f"network {name} is not up",
+                "the next start of a guest on it, or bsdvirt doctor --repair",
+                problem=False,
+                repair="bring it up",
+            )
+
+
+def _guests(seen: Seen) -> Iterator[Finding]:
+    for name, guest in seen.found.guests.items():
+        jail = running_jail(seen.found.layout, name, seen.facts.jails)
+        other = seen.facts.jails.get(name)
+        if jail is None and other is not None and not other.dying:
+            yield Finding(
+                name, f"a jail of that name, not bsdvirt's, runs at {other.path}", f"jail -r {name}"
+            )
+            continue
+        if jail is None and _left_steps(name, guest.identity, seen):
+            yield Finding(
+                name,
+                "is stopped, and has left interfaces, mounts, limits or files",
+                "its next start, or bsdvirt doctor --repair",
+                repair="take them away",
+            )
+        if not any(d.name == seen.found.layout.jail_root(name) for d in guest.datasets):
+            yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
+        for claim in guest.identity.nics:
+            if claim.network not in seen.networks:
+                yield Finding(
+                    name, f"is on network {claim.network}, which is not there",
+                    f"bsdvirt network create {claim.network}",
+                )  # fmt: skip
+
+
+def _left_steps(name: str, identity: Identity, seen: Seen) -> tuple[Step, ...]:
+    steps = clean_steps(name, identity.id, seen.found.layout, seen.facts)
+    return tuple(step for step in steps if step != forget_failure(name))
+
+
+def _orphans(seen: Seen) -> Iterator[Finding]:
+    for step in _orphan_steps(seen):
+        yield Finding("host", f"{step.why} belongs to no guest", "bsdvirt doctor --repair",
+                      repair="take it away")  # fmt: skip
+
+
+def _orphan_steps(seen: Seen) -> tuple[Step, ...]:
+    known = {
+        name for guest in seen.found.guests.values() for name in interfaces_of(guest.identity.id)
+    } | {plans.bridge_of(network) for network in seen.networks.values()}
+    return orphans.steps(seen.found, seen.facts, known)
+
+
+def _strays(found: Inventory) -> Iterator[Finding]:
+    for dataset, why in found.strays:
+        if dataset.op is None:
+            yield Finding(
+                dataset.name, f"lies among the guests, but {why}",
+                f"move it elsewhere with zfs rename, or zfs destroy -r {dataset.name}",
+            )  # fmt: skip
+
+
+def repair(session: Session) -> list[str]:
+    """Mend what is ours; a line for each thing done. What fails is told by its error
+    only after the rest was tried."""
+    done: list[str] = []
+    errors: list[BsdvirtError] = []
+    done += _mend_journals(session, errors)
+    found = session.inventory()
+    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    with hold(session, found.guests, "doctor") as held:
+        seen = Seen(found, facts, session.networks(), {})
+        for name in held.names():
+            guest = found.guests[name]
+            if running_jail(found.layout, name, facts.jails):
+                continue
+            steps = _left_steps(name, guest.identity, seen)
+            plan = Plan("clean", name, finish=steps, op=session.new_op(), must_journal=False)
+            done += _try(session, plan, errors)
+        steps = _orphan_steps(seen)
+        plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
+        done += _try(session, plan, errors)
+    try:
+        bring_up(session, seen.networks, seen.networks)
+    except BsdvirtError as error:
+        errors.append(error)
+    if errors:
+        raise errors[0]
+    return done
+
+
+def _try(session: Session, plan: Plan, errors: list[BsdvirtError]) -> Iterable[str]:
+    if plan.empty:
+        return []
+    try:
+        session.run(plan)
+    except BsdvirtError as error:
+        errors.append(error)
+        return []
+    return [f"{plan.subject}: took away {step.why}" for step in plan.finish]
+
+
+def _mend_journals(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    done: list[str] = []
+    for kind, name, path in journal.subjects(session.host.fs, session.layout.state):
+        if session.dry_run:
+            done.append(f"{name}: would undo or finish {path}")
+            continue
+        if is_held(session.host.fs, kind, name):
+            continue
+        try:
+            with session.locked(kind, name, "doctor"):
+                done.append(f"{name}: an operation that was cut short is undone or finished")
+        except BsdvirtError as error:
+            errors.append(error)
+    return done

@@ -1,0 +1,209 @@
+"""Jails: started, stopped, restarted. One reading of the host serves all that are named."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+from bsdvirt.app import networks as network_ops
+from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.base import Host
+from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
+from bsdvirt.jail.change import plan_claim
+from bsdvirt.jail.claims import claim_nics, claims_fit, with_nics
+from bsdvirt.jail.start import StartFacts, plan_start
+from bsdvirt.jail.stop import plan_stop
+from bsdvirt.plan.step import Plan
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file
+from bsdvirt.store.layout import (
+    CONF_DIRECTORY,
+    FAILED_DIRECTORY,
+    failed_file,
+)
+
+DEFAULT_STOP_SECONDS = 60.0
+
+Parts = dict[str, tuple[Guest, Jail]]
+
+
+def start(session: Session, names: Sequence[str]) -> list[Outcome]:
+    """Start jails; a running one is left alone."""
+    with hold(session, names, "start") as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        parts, failed = _load(session, found, held.names())
+        outcomes += failed
+        networks = session.networks()
+        parts, failed = _claimed(session, parts, found, networks)
+        outcomes += failed
+        outcomes += _start_all(session, held, found, parts, networks)
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _start_all(
+    session: Session, held: Held, found: Inventory, parts: Parts, networks: dict[str, Network]
+) -> list[Outcome]:
+    if not parts:
+        return []
+    session.need_mounted(found)
+    used = {nic.network for _, jail in parts.values() for nic in jail.nics}
+    network_ops.bring_up(session, used, networks)
+    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
+    numbers = {jail.devfs_ruleset for _, jail in parts.values()}
+    rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
+    resolver = session.host.fs.read_or("/etc/resolv.conf")
+
+    def one(name: str) -> Outcome:
+        guest, jail = parts[name]
+        seen = StartFacts(
+            facts, kernel, rulesets, resolver, _jail_resolver(session.host, found, name)
+        )
+        try:
+            plan = plan_start(guest, jail, found.layout, networks, seen, session.new_op())
+            session.run(plan)
+        except BsdvirtError as error:
+            _note_failure(session, name, error)
+            raise
+        finally:
+            held.release(name)
+        return Outcome(name, _started(guest, plan), notes=plan.notes)
+
+    return in_parallel(session, parts, one)
+
+
+def _started(guest: Guest, plan: Plan) -> str:
+    addresses = [
+        text.split("/")[0]
+        for claim in guest.identity.nics
+        for text in (claim.address, claim.address6)
+        if text
+    ]
+    if plan.empty:
+        return plan.reason
+    return "started" + (f" at {', '.join(addresses)}" if addresses else "")
+
+
+def _jail_resolver(host: Host, found: Inventory, name: str) -> str | None:
+    return host.fs.read_beneath(found.layout.jail_root_directory(name), "etc/resolv.conf")
+
+
+def _note_failure(session: Session, name: str, error: BsdvirtError) -> None:
+    if session.dry_run:
+        return
+    session.host.fs.mkdir(FAILED_DIRECTORY, 0o700)
+    session.host.fs.write(failed_file(name), f"{error.message}\n", 0o600)
+
+
+def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Parts, list[Outcome]]:
+    parts: Parts = {}
+    failed: list[Outcome] = []
+    for name in names:
+        try:
+            guest = found.guest(name)
+            parts[name] = (guest, load_guest_file(session.host.fs, found.layout, name))
+        except BsdvirtError as error:
+            failed.append(Outcome(name, error=error))
+    return parts, failed
+
+
+def _claimed(
+    session: Session, parts: Parts, found: Inventory, networks: dict[str, Network]
+) -> tuple[Parts, list[Outcome]]:
+    """The same, with claims that fit the files: those may have been edited by hand."""
+    ready: Parts = {}
+    failed: list[Outcome] = []
+    for name, (guest, jail) in parts.items():
+        try:
+            if not claims_fit(jail, guest.identity.nics, networks):
+                guest = reclaim(session, guest, jail, networks)
+            ready[name] = (guest, jail)
+        except BsdvirtError as error:
+            failed.append(Outcome(name, error=error))
+    return ready, failed
+
+
+def reclaim(session: Session, guest: Guest, jail: Jail, networks: dict[str, Network]) -> Guest:
+    """The guest with claims that fit its file, written down under the allocation lock."""
+    with session.locked("allocation", "", f"claim {guest.name}"):
+        found = session.inventory()
+        identity = fitting_identity(guest, jail, found, networks)
+        session.run(plan_claim(guest, identity, session.new_op()))
+    return dataclasses.replace(guest, identity=identity)
+
+
+def fitting_identity(
+    guest: Guest, jail: Jail, found: Inventory, networks: dict[str, Network]
+) -> Identity:
+    others = [other for name, other in found.guests.items() if name != guest.name]
+    claims = claim_nics(guest.name, jail, guest.identity.nics, others, networks, os.urandom)
+    return with_nics(guest.identity, claims)
+
+
+def stop(
+    session: Session, names: Sequence[str], *, force: bool = False, timeout: float | None = None
+) -> list[Outcome]:
+    """Stop jails, in order or (`force`) at once; a stopped one is cleaned where it left
+    something. `timeout` in seconds; the jail's own where it is not given."""
+    with hold(session, names, "stop") as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+
+        def one(name: str) -> Outcome:
+            try:
+                guest = found.guest(name)
+                return Outcome(
+                    name, stop_one(session, found, facts, guest, force=force, timeout=timeout)
+                )
+            finally:
+                held.release(name)
+
+        outcomes += in_parallel(session, held.names(), one)
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def stop_one(
+    session: Session,
+    found: Inventory,
+    facts: HostFacts,
+    guest: Guest,
+    *,
+    force: bool = False,
+    timeout: float | None = None,
+) -> str:
+    """Stop one jail whose lock is held; what became of it, in words."""
+    name = guest.name
+    seconds = timeout or _stop_seconds(session, found, name)
+    plan = plan_stop(
+        name, guest.identity.id, found.layout, facts, session.new_op(),
+        timeout=seconds, force=force,
+    )  # fmt: skip
+    session.run(plan)
+    return plan.reason or "stopped"
+
+
+def _stop_seconds(session: Session, found: Inventory, name: str) -> float:
+    """The guest's own timeout; a file that cannot be read must not keep it running."""
+    try:
+        stop_settings = load_guest_file(session.host.fs, found.layout, name).stop
+    except BsdvirtError:
+        return DEFAULT_STOP_SECONDS
+    return float(stop_settings.timeout + stop_settings.grace)
+
+
+def restart(
+    session: Session, names: Sequence[str], *, force: bool = False, timeout: float | None = None
+) -> list[Outcome]:
+    """Stop and start. One that cannot be stopped is not started."""
+    stopped = stop(session, names, force=force, timeout=timeout)
+    ready = [outcome.name for outcome in stopped if outcome.ok]
+    started = start(session, ready) if ready else []
+    failures = [outcome for outcome in stopped if not outcome.ok]
+    return sorted([*failures, *started], key=lambda outcome: outcome.name)

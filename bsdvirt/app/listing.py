@@ -1,0 +1,119 @@
+"""What is shown: all guests in two commands, or one guest in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bsdvirt.app.session import Session
+from bsdvirt.app.state import read_states
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import read_interfaces, read_jails, read_rules
+from bsdvirt.host.parse.rctl import parse_usage
+from bsdvirt.jail.clean import interfaces_of, subject
+from bsdvirt.spec.fields import plain
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+from bsdvirt.store.layout import console_log, failed_file
+
+
+def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
+    """All guests, for `ls`: one zfs list, one jls, no guest's file."""
+    found = session.inventory()
+    jails = read_jails(session.host)
+    states = read_states(session.host.fs, found.layout, jails)
+    rows = [
+        entry(guest, states.of(name), _jid(found, name, jails))
+        for name, guest in sorted(found.guests.items())
+    ]
+    return rows, found
+
+
+def _jid(found: Inventory, name: str, jails: Any) -> int | None:
+    jail = running_jail(found.layout, name, jails)
+    return jail.jid if jail else None
+
+
+def entry(guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
+    identity = guest.identity
+    return {
+        "name": guest.name,
+        "kind": identity.kind,
+        "state": state,
+        "id": identity.id,
+        "jid": jid,
+        "addresses": [
+            text.split("/")[0]
+            for claim in identity.nics
+            for text in (claim.address, claim.address6)
+            if text
+        ],
+        "autostart": identity.boot.auto,
+        "release": identity.release,
+        "used": guest.used,
+    }
+
+
+def detail(session: Session, name: str) -> dict[str, Any]:
+    """One guest in full, for `info`."""
+    found = session.inventory()
+    guest = found.guest(name)
+    jails = read_jails(session.host)
+    states = read_states(session.host.fs, found.layout, jails)
+    jid = _jid(found, name, jails)
+    identity = guest.identity
+    shown = entry(guest, states.of(name), jid)
+    shown |= {
+        "uuid": identity.uuid,
+        "created": identity.created,
+        "dataset": guest.dataset,
+        "root": found.layout.jail_root_directory(name),
+        "origin": next((d.origin for d in guest.datasets if d.origin), None),
+        "nics": _nics(session, guest),
+        "boot": msgspec.to_builtins(identity.boot)
+        | {"auto": identity.boot.auto, "order": identity.boot.order},
+        "log": console_log(name),
+        "config": _config(session, found, name),
+    }
+    if states.of(name) == "failed":
+        shown["failure"] = session.host.fs.read_or(failed_file(name)).strip()
+    if jid is not None:
+        shown |= _running(session, name)
+    return shown
+
+
+def _config(session: Session, found: Inventory, name: str) -> Any:
+    try:
+        return plain(load_guest_file(session.host.fs, found.layout, name))
+    except BsdvirtError as error:
+        return {"error": str(error)}
+
+
+def _nics(session: Session, guest: Guest) -> list[dict[str, Any]]:
+    present = read_interfaces(session.host)
+    return [
+        {
+            "network": claim.network,
+            "mac": claim.mac,
+            "address": claim.address,
+            "address6": claim.address6,
+            "interface": next(
+                (i for i in interfaces_of(guest.identity.id)[4 * n : 4 * n + 1] if i in present),
+                None,
+            ),
+        }
+        for n, claim in enumerate(guest.identity.nics)
+    ]
+
+
+def _running(session: Session, name: str) -> dict[str, Any]:
+    mask = session.host.run((tools.CPUSET, "-g", "-j", name), changes=False).stdout
+    cpus = mask.splitlines()[0].partition("mask: ")[2] if mask else ""
+    usage = session.host.run((tools.RCTL, "-u", subject(name)), changes=False)
+    rules = [rule for rule in read_rules(session.host) if rule.subject == subject(name)]
+    return {
+        "cpus": cpus,
+        "limits": {f"{rule.resource}:{rule.action}": rule.amount for rule in rules},
+        "usage": parse_usage(usage.stdout) if usage.status == 0 else {},
+    }

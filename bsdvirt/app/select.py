@@ -1,0 +1,58 @@
+"""Which guests are meant: names, globs, state:running, kind:jail, --all. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Sequence
+
+from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.store.guests import Inventory
+
+KEYS = ("state", "kind")
+State = Callable[[str], str]
+
+
+def needs_state(words: Iterable[str]) -> bool:
+    """Whether the kernel must be asked before the words can be understood."""
+    return any(word.lstrip("!").startswith("state:") for word in words)
+
+
+def select(words: Sequence[str], found: Inventory, state: State, *, every: bool) -> list[str]:
+    """The names that are meant, sorted, each once.
+
+    `!word` takes away. Raises NotFoundError for a name that is not there or a pattern
+    that fits nothing, UsageError where no guest is named.
+    """
+    if every and words:
+        raise UsageError("--all and names do not go together", "leave one of them away")
+    if every:
+        return sorted(found.guests)
+    if not words:
+        raise UsageError("which guest?", "name one or several, or say --all")
+    chosen: set[str] = set()
+    for word in words:
+        if word.startswith("!"):
+            chosen -= set(_fitting(word[1:], found, state))
+        else:
+            chosen |= set(_wanted(word, found, state))
+    return sorted(chosen)
+
+
+def _wanted(word: str, found: Inventory, state: State) -> list[str]:
+    fitting = _fitting(word, found, state)
+    if not fitting and ":" not in word:
+        if any(character in word for character in "*?["):
+            raise NotFoundError(f"no guest fits {word}", "bsdvirt ls shows what is there")
+        found.guest(word)
+    return fitting
+
+
+def _fitting(word: str, found: Inventory, state: State) -> list[str]:
+    key, colon, value = word.partition(":")
+    if not colon:
+        return fnmatch.filter(found.guests, word)
+    if key == "state":
+        return [name for name in found.guests if state(name) == value]
+    if key == "kind":
+        return [name for name, guest in found.guests.items() if guest.identity.kind == value]
+    raise UsageError(f"{word}: not a selector", f"there is {', '.join(k + ':' for k in KEYS)}")

@@ -1,0 +1,191 @@
+"""One use of bsdvirt: the host, its configuration, its locks, its executor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bsdvirt.errors import HostError, StepError
+from bsdvirt.host.base import Host
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.plan import events, journal
+from bsdvirt.plan.events import Sink
+from bsdvirt.plan.execute import Executor
+from bsdvirt.plan.fault import Faults
+from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock
+from bsdvirt.plan.recover import recover
+from bsdvirt.plan.step import Plan
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.load import load_hostfile, load_network
+from bsdvirt.spec.network import Network
+from bsdvirt.store.guests import Inventory, inventory
+from bsdvirt.store.layout import HOST_FILE, NETWORK_DIRECTORY, Layout, network_file
+from bsdvirt.zfs import Zfs, open_zfs
+
+GUEST_WAIT_SECONDS = 0.3
+"""A guest's lock is not waited for; this only outlasts another's glance at it."""
+
+
+def open_host(sim: str | None, interrupt: Interrupt) -> Host:
+    """The simulated host in a directory, or this machine.
+
+    Raises HostError where this machine is no FreeBSD.
+    """
+    if sim:
+        from bsdvirt.host.sim import SimHost
+
+        return SimHost(sim)
+    if not sys.platform.startswith("freebsd"):
+        raise HostError(
+            f"this is {sys.platform}, and bsdvirt manages FreeBSD hosts",
+            "try it on a simulated host: bsdvirt --sim DIR …",
+        )
+    from bsdvirt.host.real import RealHost
+
+    return RealHost(interrupt)
+
+
+@dataclass
+class Session:
+    """What every operation works with. With `show`, plans are shown and not run: no
+    lock is taken and nothing is repaired."""
+
+    host: Host
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    sink: Sink = events.ignore
+    show: Callable[[Plan], None] | None = None
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def dry_run(self) -> bool:
+        return self.show is not None
+
+    @cached_property
+    def hostfile(self) -> HostFile:
+        """Raises HostError before `init`, UsageError for what is wrong in the file."""
+        try:
+            text = self.host.fs.read_text(HOST_FILE)
+        except FileNotFoundError:
+            raise HostError(
+                f"{HOST_FILE} is not there: this host is not set up",
+                "bsdvirt init --pool POOL",
+            ) from None
+        except OSError as error:
+            raise HostError(f"{HOST_FILE}: {error.strerror}", "run as root") from error
+        return load_hostfile(text, HOST_FILE)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(str(self.hostfile.dataset), str(self.hostfile.mountpoint))
+
+    @cached_property
+    def zfs(self) -> Zfs:
+        return open_zfs(self.host)
+
+    @property
+    def parallel(self) -> int:
+        """How many guests to work on at once."""
+        return self.hostfile.parallel or max(2, os.cpu_count() or 1)
+
+    def inventory(self) -> Inventory:
+        """What is there now. Raises HostError where the root dataset is not mounted."""
+        found = inventory(self.layout, self.zfs.datasets(self.layout.dataset))
+        root = found.datasets[0]
+        if root.mountpoint != self.layout.mountpoint:
+            raise HostError(
+                f"{root.name} is to be mounted at {root.mountpoint}, but {HOST_FILE} says"
+                f" {self.layout.mountpoint}",
+                "correct `mountpoint` there",
+            )
+        return found
+
+    def need_mounted(self, found: Inventory) -> None:
+        """Raises HostError where the root dataset is not mounted: nothing can be journalled."""
+        if not found.datasets[0].mounted:
+            name = found.datasets[0].name
+            raise HostError(f"{name} is not mounted", f"zfs mount {name}")
+
+    def networks(self) -> dict[str, Network]:
+        """All networks by name. Raises UsageError for what is wrong in a file."""
+        found: dict[str, Network] = {}
+        for file in self.host.fs.listdir(NETWORK_DIRECTORY):
+            if file.endswith(".yaml") and not file.startswith("."):
+                name = file.removesuffix(".yaml")
+                path = network_file(name)
+                found[name] = load_network(self.host.fs.read_text(path), path)
+        return found
+
+    def need_root(self) -> None:
+        """Raises HostError where the caller may not change the host."""
+        if not self.host.simulated and not self.dry_run and os.geteuid() != 0:
+            raise HostError("only root may do that", "run it as root")
+
+    @staticmethod
+    def new_op() -> str:
+        """An operation's id."""
+        return uuid.uuid4().hex
+
+    def run(
+        self, plan: Plan, *, journalled: bool = True, claimed: Callable[[], None] | None = None
+    ) -> None:
+        """Run a plan, or show it. `claimed` is called once its first step is done."""
+        if self.show is not None:
+            self.show(plan)
+            return
+        state = self.layout.state if journalled else None
+        executor = Executor(self.host, state, self.sink, self.interrupt, self.faults)
+        executor.run(plan, after_first=claimed)
+
+    def lock(self, kind: Kind, name: str, verb: str, *, shared: bool = False) -> Lock | None:
+        """Take a lock and mend what a crash left of the thing it guards.
+
+        Raises ConflictError where a guest is busy, StepError where it cannot be mended.
+        """
+        if self.dry_run:
+            return None
+        wait = GUEST_WAIT_SECONDS if kind == "guest" else WAIT_SECONDS
+        lock = Lock(self.host.fs, kind, name).acquire(verb, wait=wait, shared=shared)
+        try:
+            if not shared and kind != "allocation":
+                self.mend(kind, name)
+        except BaseException:
+            lock.release()
+            raise
+        return lock
+
+    @contextlib.contextmanager
+    def locked(self, kind: Kind, name: str, verb: str, *, shared: bool = False) -> Iterator[None]:
+        lock = self.lock(kind, name, verb, shared=shared)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+    def mend(self, kind: Kind, name: str) -> int:
+        """Finish or undo what was cut short; the caller has the lock. How many there were."""
+        mended = 0
+        for found_kind, found_name, path in journal.subjects(self.host.fs, self.layout.state):
+            if (found_kind, found_name) != (kind, name):
+                continue
+            entry = journal.read(self.host.fs, path)
+            if entry is None:
+                continue
+            self._recover(entry)
+            mended += 1
+        return mended
+
+    def _recover(self, entry: journal.Entry) -> None:
+        plan = entry.plan
+        about = (plan.op, plan.verb, plan.subject)
+        self.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
+        with self.interrupt.shielded():
+            recover(self.host, entry, lambda do, why: self.sink(events.Undone(*about, do, why)))
+
+
+__all__ = ["Session", "StepError", "open_host"]

@@ -1,0 +1,43 @@
+"""A guest's state in a word, from the kernel's jails and two directories; no command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bsdvirt.host.fs import Fs
+from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.plan import journal
+from bsdvirt.plan.locks import is_held
+from bsdvirt.store.guests import running_jail
+from bsdvirt.store.layout import FAILED_DIRECTORY, Layout
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What `state` is derived from, read once for all guests."""
+
+    fs: Fs
+    layout: Layout
+    jails: Mapping[str, JailFact]
+    failed: frozenset[str]
+    journals: frozenset[str]
+
+    def of(self, name: str) -> str:
+        """running, stopped, failed (its last start did), busy (an operation is under
+        way), or interrupted (one was cut short)."""
+        if name in self.journals:
+            return "busy" if is_held(self.fs, "guest", name) else "interrupted"
+        if running_jail(self.layout, name, self.jails):
+            return "running"
+        return "failed" if name in self.failed else "stopped"
+
+
+def read_states(fs: Fs, layout: Layout, jails: Mapping[str, JailFact]) -> States:
+    return States(
+        fs,
+        layout,
+        jails,
+        frozenset(fs.listdir(FAILED_DIRECTORY)),
+        frozenset(name for kind, name, _ in journal.subjects(fs, layout.state) if kind == "guest"),
+    )

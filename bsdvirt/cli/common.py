@@ -1,0 +1,124 @@
+"""What many verbs share: a session, selectors, outcomes printed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from bsdvirt.app.batch import Outcome
+from bsdvirt.app.select import needs_state, select
+from bsdvirt.app.session import Session, open_host
+from bsdvirt.app.state import read_states
+from bsdvirt.cli.main import Globals, one_line
+from bsdvirt.cli.output import print_json, say
+from bsdvirt.cli.progress import Log, Terminal
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
+from bsdvirt.host.facts import read_jails
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.plan.events import Event
+from bsdvirt.plan.render import plan_as_shell
+from bsdvirt.plan.step import Plan
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-n", "--dry-run", action="store_true", help="print the commands, change nothing"
+    )
+
+
+def add_selectors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "guests", nargs="*", metavar="GUEST", help="names, patterns, state:running, kind:jail"
+    )
+    parser.add_argument("--all", action="store_true", help="every guest")
+
+
+def open_session(options: Globals, *, changes: bool) -> Session:
+    """The session of this command. `changes` takes signals as a request to end, demands
+    root, and logs."""
+    interrupt = Interrupt()
+    host = open_host(options.sim, interrupt)
+    dry_run = bool(getattr(options, "dry_run", False))
+    session = Session(host, interrupt, show=_show if dry_run else None)
+    if changes and not dry_run:
+        session.need_root()
+        interrupt.install()
+        terminal = Terminal(verbose=options.verbose, quiet=options.quiet)
+        log = Log(host.fs)
+
+        def sink(event: Event) -> None:
+            terminal(event)
+            log(event)
+
+        session.sink = sink
+    return session
+
+
+def _show(plan: Plan) -> None:
+    print(plan_as_shell(plan), end="")
+
+
+def chosen(session: Session, words: Sequence[str], *, every: bool) -> list[str]:
+    """The guests that are meant. Raises as app.select does."""
+    if every and not words:
+        return sorted(session.inventory().guests)
+    if words and all(word.replace("-", "_").isidentifier() for word in words):
+        # Plain names: whether they are there is seen again under their locks.
+        found = session.inventory()
+        return sorted({found.guest(word).name for word in words})
+    found = session.inventory()
+    jails = read_jails(session.host) if needs_state(words) else {}
+    states = read_states(session.host.fs, found.layout, jails)
+    return select(words, found, states.of, every=every)
+
+
+def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = False) -> int:
+    """Print what came of each guest; the exit code. One guest's error has its own code,
+    one of several is EXIT_FAILED."""
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": o.name,
+                    "ok": o.ok,
+                    "message": o.message if o.error is None else o.error.message,
+                    "hint": o.error.hint if o.error else "",
+                    "notes": list(o.notes),
+                }
+                for o in outcomes
+            ]
+        )
+    for outcome in outcomes:
+        if outcome.error is not None:
+            if not as_json:
+                print(f"bsdvirt: {outcome.name}: {_without(outcome)}", file=sys.stderr)
+        elif not options.quiet and not as_json and not getattr(options, "dry_run", False):
+            print(f"{outcome.name}: {outcome.message}")
+            for note in outcome.notes:
+                say(f"{outcome.name}: note: {note}")
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    if not errors:
+        return EXIT_OK
+    return errors[0].exit_code if len(outcomes) == 1 else EXIT_FAILED
+
+
+def _without(outcome: Outcome) -> str:
+    assert outcome.error is not None
+    return one_line(outcome.error).removeprefix(f"{outcome.name}: ")
+
+
+def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
+    """Show what goes, and ask. Raises UsageError without a terminal, or where the answer is no."""
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(f"{question} needs --yes where nobody can be asked", "add --yes")
+    for line in what:
+        print(f"  {line}")
+    if input(f"{question} Type yes: ").strip() != "yes":
+        raise UsageError("not done", "nothing was changed")

@@ -1,0 +1,186 @@
+"""The command line: which verb, which host, how errors end."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn, Protocol, cast
+
+from bsdvirt import __version__
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BsdvirtError, UsageError
+
+SIM_VARIABLE = "BSDVIRT_SIM"
+EXEC_FAILED = 125
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb: its module in bsdvirt.cli.verbs, and a line of help."""
+
+    module: str
+    help: str
+
+
+VERBS = {
+    "init": Verb("init", "set this host up: datasets, host file, a private network, rc.conf"),
+    "create": Verb("create", "make a guest: create jail NAME …"),
+    "ls": Verb("ls", "list guests"),
+    "info": Verb("info", "show one guest in full"),
+    "start": Verb("start", "start guests"),
+    "stop": Verb("stop", "stop guests"),
+    "restart": Verb("restart", "stop and start guests"),
+    "console": Verb("console", "a login shell in a guest"),
+    "exec": Verb("exec", "run a command in guests"),
+    "set": Verb("set", "change guests' properties"),
+    "get": Verb("get", "print a guest's properties"),
+    "logs": Verb("logs", "print what a guest's start and stop said"),
+    "destroy": Verb("destroy", "destroy guests with all their data"),
+    "release": Verb("release", "releases that jails are made of: add, ls, rm"),
+    "network": Verb("network", "networks of guests: ls, info, create, destroy"),
+    "doctor": Verb("doctor", "look for what is wrong, and mend it"),
+    "properties": Verb("properties", "list the properties, with help"),
+    "schema": Verb("schema", "print the JSON Schema of a file"),
+}
+
+
+class Globals(argparse.Namespace):
+    """The options that every verb takes."""
+
+    sim: str | None
+    debug: bool
+    verbose: bool
+    quiet: bool
+
+
+class VerbModule(Protocol):
+    """What a module of bsdvirt.cli.verbs offers."""
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, options: Globals) -> int: ...
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", f"{self.prog} --help")
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line; its exit code."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    debug = "--debug" in words
+    verb = ""
+    try:
+        before, verb, after = split(words)
+        if not verb:
+            return _no_verb(before)
+        options = parse(before, verb, after)
+        debug = options.debug
+        return _module(verb).run(options)
+    except BsdvirtError as error:
+        if debug:
+            raise
+        _tell(error)
+        return EXEC_FAILED if verb == "exec" else error.exit_code
+    except KeyboardInterrupt:
+        print("bsdvirt: interrupted", file=sys.stderr)
+        return EXIT_FAILED
+    except PermissionError as error:
+        if debug:
+            raise
+        print(f"bsdvirt: {error.filename}: permission denied (run as root)", file=sys.stderr)
+        return EXEC_FAILED if verb == "exec" else 5
+    except OSError as error:
+        if debug:
+            raise
+        print(f"bsdvirt: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        return EXEC_FAILED if verb == "exec" else EXIT_FAILED
+
+
+def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
+    """Options before the verb, the verb, and the rest."""
+    index = 0
+    while index < len(words) and words[index].startswith("-"):
+        index += 2 if words[index] == "--sim" else 1
+    if index >= len(words):
+        return list(words), "", []
+    return list(words[:index]), words[index], list(words[index + 1 :])
+
+
+def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
+    """Raises UsageError for a verb or a word that is not known."""
+    if verb not in VERBS:
+        import difflib
+
+        near = difflib.get_close_matches(verb, VERBS, 1)
+        raise UsageError(
+            f"no verb {verb!r}", f"did you mean {near[0]}?" if near else "bsdvirt --help"
+        )
+    options = _global_parser(help=True).parse_args(before, Globals())
+    parser = Parser(
+        prog=f"bsdvirt {verb}",
+        description=VERBS[verb].help,
+        parents=[_global_parser(help=False)],
+        argument_default=None,
+    )
+    _module(verb).arguments(parser)
+    return parser.parse_args(after, options)
+
+
+def _module(verb: str) -> VerbModule:
+    return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{VERBS[verb].module}"))
+
+
+def _global_parser(*, help: bool) -> Parser:
+    # After the verb an absent option must not undo the one that stood before it.
+    absent = None if help else argparse.SUPPRESS
+    parser = Parser(prog="bsdvirt", add_help=help, usage=None, allow_abbrev=False)
+    group = parser.add_argument_group("global options")
+    group.add_argument(
+        "--sim", metavar="DIR", default=os.environ.get(SIM_VARIABLE) if help else absent,
+        help=f"work on the simulated host in DIR (also {SIM_VARIABLE})",
+    )  # fmt: skip
+    for words, text in (
+        (("-v", "--verbose"), "show each step"),
+        (("-q", "--quiet"), "show errors only"),
+        (("--debug",), "show where an error comes from"),
+    ):
+        group.add_argument(
+            *words, action="store_true", default=False if help else absent, help=text
+        )
+    if help:
+        parser.add_argument("--version", action="version", version=f"bsdvirt {__version__}")
+    return parser
+
+
+def _no_verb(before: Sequence[str]) -> int:
+    if any(word in ("-h", "--help") for word in before):
+        print(usage())
+        return EXIT_OK
+    _global_parser(help=True).parse_args(list(before), Globals())
+    print(usage(), file=sys.stderr)
+    return EXIT_USAGE
+
+
+def usage() -> str:
+    """All verbs, a line each."""
+    lines = ["usage: bsdvirt [--sim DIR] [-v | -q] [--debug] VERB …", "", "verbs:"]
+    width = max(map(len, VERBS))
+    lines += [f"  {name:<{width}}  {verb.help}" for name, verb in VERBS.items()]
+    lines += ["", "bsdvirt VERB --help says more; bsdvirt(8) says all."]
+    return "\n".join(lines)
+
+
+def _tell(error: BsdvirtError) -> None:
+    print(f"bsdvirt: {one_line(error)}", file=sys.stderr)
+
+
+def one_line(error: BsdvirtError) -> str:
+    """What is wrong and what to do, in one line."""
+    return " ".join(str(error).split())

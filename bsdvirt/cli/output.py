@@ -1,0 +1,81 @@
+"""What is printed: tables for people, JSON, and -H columns for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def human_size(number: int) -> str:
+    """1536 as 1.5K: binary multiples, as zfs(8) prints them."""
+    value = float(number)
+    for unit in ("B", "K", "M", "G", "T", "P"):
+        if value < 1024 or unit == "P":
+            return f"{value:.0f}{unit}" if unit == "B" or value >= 100 else f"{value:.3g}{unit}"
+        value /= 1024
+    raise AssertionError("unreachable")
+
+
+def cell(value: Any) -> str:
+    """A value in a table."""
+    match value:
+        case None | "" | [] | {}:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ",".join(str(item) for item in value)
+        case _:
+            return str(value)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_rows(rows: Rows, columns: Sequence[str], *, as_json: bool, headless: bool) -> None:
+    """A table; with `headless` tab-separated and without a heading; or all of it as JSON."""
+    if as_json:
+        print_json(list(rows))
+    elif headless:
+        for row in rows:
+            print("\t".join(cell(row[column]) for column in columns))
+    else:
+        _print_table(rows, columns)
+
+
+def _print_table(rows: Rows, columns: Sequence[str]) -> None:
+    def text(row: Mapping[str, Any], column: str) -> str:
+        value = row[column]
+        return human_size(value) if column == "used" and isinstance(value, int) else cell(value)
+
+    lines = [[column.upper() for column in columns]]
+    lines += [[text(row, column) for column in columns] for row in rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    for line in lines:
+        padded = (word.ljust(width) for word, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+
+
+def print_tree(value: Mapping[str, Any], indent: str = "") -> None:
+    """Nested values as `key: value` lines."""
+    width = max((len(key) for key in value), default=0)
+    for key, item in value.items():
+        if isinstance(item, Mapping) and item:
+            print(f"{indent}{key}:")
+            print_tree(item, indent + "  ")
+        elif isinstance(item, list) and item and isinstance(item[0], Mapping):
+            for number, element in enumerate(item):
+                print(f"{indent}{key}.{number}:")
+                print_tree(element, indent + "  ")
+        else:
+            print(f"{indent}{key + ':':<{width + 1}} {cell(item)}")
+
+
+def say(text: str) -> None:
+    """Something to know that is no result: on standard error."""
+    print(text, file=sys.stderr)

@@ -1,0 +1,43 @@
+"""bsdvirt doctor"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.doctor import examine, repair
+from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_json
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK
+
+
+class Options(Globals):
+    repair: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repair", action="store_true", help="mend what is bsdvirt's own")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.repair)
+    if options.repair:
+        for line in repair(session):
+            if not options.quiet and not options.json:
+                print(line)
+        if options.dry_run:
+            return EXIT_OK
+    findings = examine(session)
+    if options.json:
+        print_json([finding.plain() for finding in findings])
+    else:
+        for finding in findings:
+            word = "problem" if finding.problem else "notice"
+            print(f"{word}: {finding.subject}: {finding.message} ({finding.remedy})")
+        if not findings:
+            print("all is well")
+    return EXIT_FAILED if any(finding.problem for finding in findings) else EXIT_OK

@@ -1,0 +1,41 @@
+"""bsdvirt exec"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bsdvirt.app.running import attach
+from bsdvirt.cli.common import chosen, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.errors import UsageError
+
+
+class Options(Globals):
+    guests: list[str]
+    all: bool
+    user: str
+    command: list[str]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-u", "--user", default="root", help="the guest's user (root)")
+    parser.add_argument("--all", action="store_true", help="in every running guest")
+    parser.add_argument("guests", nargs="*", metavar="GUEST")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
+
+
+def run(options: Options) -> int:
+    if not options.command:
+        raise UsageError("which command?", "bsdvirt exec GUEST -- COMMAND …")
+    session = open_session(options, changes=False)
+    session.need_root()
+    names = chosen(session, options.guests, every=options.all)
+    worst = 0
+    for name in names:
+        if len(names) > 1:
+            print(f"==> {name} <==", flush=True)
+        status = attach(session, name, options.command, user=options.user)
+        worst = worst or status
+    sys.stdout.flush()
+    return worst

@@ -1,0 +1,60 @@
+"""bsdvirt get"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from bsdvirt.app.changes import IDENTITY_PREFIX
+from bsdvirt.cli.common import add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_json
+from bsdvirt.spec.base import Spec
+from bsdvirt.spec.fields import plain
+from bsdvirt.spec.load import dump, dump_value
+from bsdvirt.spec.paths import get_path
+from bsdvirt.store.guests import load_guest_file
+
+
+class Options(Globals):
+    guest: str
+    properties: list[str]
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument("properties", nargs="*", metavar="PROPERTY", help="all where none is given")
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=False)
+    found = session.inventory()
+    guest = found.guest(options.guest)
+    jail = load_guest_file(session.host.fs, found.layout, guest.name)
+    if not options.properties:
+        print_json(plain(jail)) if options.json else print(dump(jail), end="")
+        return 0
+    values: dict[str, Any] = {}
+    for path in options.properties:
+        if path.startswith(IDENTITY_PREFIX):
+            value = get_path(guest.identity.boot, path.removeprefix(IDENTITY_PREFIX))
+        else:
+            value = get_path(jail, path)
+        values[path] = plain(value) if isinstance(value, Spec | list | str | int) else value
+    if options.json:
+        print_json(values)
+    else:
+        for path, value in values.items():
+            text = _text(value)
+            print(text if len(values) == 1 else f"{path}={text}")
+    return 0
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return dump_value(value).rstrip("\n")
+    return "" if value is None else str(value)

@@ -1,0 +1,33 @@
+"""bsdvirt init"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.initialise import Wish, initialise
+from bsdvirt.cli.common import add_dry_run, open_session
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    pool: str
+    root: str | None
+    mountpoint: str | None
+    dry_run: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pool", required=True, metavar="POOL", help="the ZFS pool to live in")
+    parser.add_argument("--root", metavar="DATASET", help="the root dataset (POOL/bsdvirt)")
+    parser.add_argument("--mountpoint", metavar="DIR", help="where it is mounted (/bsdvirt)")
+    add_dry_run(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    done = initialise(session, Wish(options.pool, options.root, options.mountpoint))
+    if not options.quiet and not options.dry_run:
+        for line in done:
+            print(f"made: {line}")
+        print("ready: bsdvirt create jail NAME --start" if done else "all was there already")
+    return 0

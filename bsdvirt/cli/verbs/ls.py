@@ -1,0 +1,43 @@
+"""bsdvirt ls"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.listing import entries
+from bsdvirt.app.select import select
+from bsdvirt.cli.common import add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+
+COLUMNS = ("name", "kind", "state", "id", "jid", "addresses", "autostart", "release", "used")
+
+
+class Options(Globals):
+    guests: list[str]
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "guests", nargs="*", metavar="GUEST", help="names, patterns, state:running, kind:jail"
+    )
+    parser.add_argument(
+        "-H", dest="headless", action="store_true", help="tab-separated, no heading"
+    )
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=False)
+    rows, found = entries(session)
+    if options.guests:
+        states = {row["name"]: row["state"] for row in rows}
+        names = select(options.guests, found, states.__getitem__, every=False)
+        rows = [row for row in rows if row["name"] in names]
+    if not rows and not options.json and not options.headless:
+        print("no guests yet: bsdvirt create jail NAME --start")
+        return 0
+    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    return 0

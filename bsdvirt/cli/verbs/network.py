@@ -1,0 +1,120 @@
+"""bsdvirt network"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from bsdvirt.app import networks
+from bsdvirt.app.session import Session
+from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_json, print_rows, print_tree
+from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.host.facts import read_interfaces
+from bsdvirt.spec.types import GuestName
+
+COLUMNS = ("name", "state", "bridge", "uplink", "addresses", "pools", "guests")
+
+
+class Options(Globals):
+    action: str
+    name: str
+    uplink: str | None
+    bridge: str | None
+    address: list[str] | None
+    subnet: list[str] | None
+    pool: list[str] | None
+    gateway: str | None
+    gateway6: str | None
+    mtu: int | None
+    description: str | None
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="ls | info | create | destroy"
+    )
+    listing = actions.add_parser("ls", help="list networks")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(listing)
+    info = actions.add_parser("info", help="show one")
+    info.add_argument("name", metavar="NET")
+    add_json(info)
+    create = actions.add_parser("create", help="make one")
+    create.add_argument("name", metavar="NET")
+    create.add_argument("--uplink", metavar="IF", help="a host interface to be a member")
+    create.add_argument("--bridge", metavar="BR", help="use this bridge of somebody else's")
+    create.add_argument(
+        "--address", action="append", metavar="A/P", help="the host's, on the bridge"
+    )
+    create.add_argument(
+        "--subnet", action="append", metavar="N/P", help="a network the host has no address in"
+    )
+    create.add_argument("--pool", action="append", metavar="A-B", help="for guests")
+    create.add_argument("--gateway", metavar="A", help="IPv4 gateway of guests")
+    create.add_argument("--gateway6", metavar="A", help="IPv6 gateway of guests")
+    create.add_argument("--mtu", type=int, metavar="N")
+    create.add_argument("--description", metavar="TEXT")
+    add_dry_run(create)
+    destroy = actions.add_parser("destroy", help="take one away that no guest is on")
+    destroy.add_argument("name", metavar="NET")
+    add_dry_run(destroy)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action in ("create", "destroy"))
+    match options.action:
+        case "create":
+            return _create(session, options)
+        case "destroy":
+            networks.destroy(session, options.name)
+            return _done(options, "destroyed")
+        case "info":
+            shown = [row for row in _rows(session) if row["name"] == options.name]
+            if not shown:
+                raise NotFoundError(f"no network {options.name}", "bsdvirt network ls")
+            print_json(shown[0]) if options.json else print_tree(shown[0])
+        case _:
+            print_rows(_rows(session), COLUMNS, as_json=options.json, headless=options.headless)
+    return 0
+
+
+def _rows(session: Session) -> list[dict[str, Any]]:
+    known = session.networks()
+    interfaces = read_interfaces(session.host)
+    found = session.inventory()
+    return [
+        networks.describe(name, network, interfaces, networks.users(found, name))
+        for name, network in known.items()
+    ]
+
+
+def _create(session: Session, options: Options) -> int:
+    try:
+        name = GuestName.parse(options.name)
+    except ValueError as error:
+        raise UsageError(f"network: {error}", "such as lan or dmz-1") from None
+    settings = {
+        "uplink": options.uplink,
+        "bridge": options.bridge,
+        "addresses": options.address,
+        "subnets": options.subnet,
+        "pools": options.pool,
+        "gateway": options.gateway,
+        "gateway6": options.gateway6,
+        "mtu": options.mtu,
+        "description": options.description,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    networks.create(session, str(name), given)
+    return _done(options, "created")
+
+
+def _done(options: Options, word: str) -> int:
+    if not options.quiet and not options.dry_run:
+        print(f"{options.name}: {word}")
+    return 0

@@ -1,0 +1,52 @@
+"""bsdvirt release"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import releases
+from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+
+COLUMNS = ("name", "used", "guests")
+
+
+class Options(Globals):
+    action: str
+    source: str
+    name: str | None
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add | ls | rm")
+    add = actions.add_parser("add", help="from a directory with base.txz and MANIFEST")
+    add.add_argument("source", metavar="DIR | file://DIR")
+    add.add_argument("--name", metavar="R", help="where the base does not say what it is")
+    add_dry_run(add)
+    listing = actions.add_parser("ls", help="list releases")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(listing)
+    remove = actions.add_parser("rm", help="take a release away that no jail is made of")
+    remove.add_argument("name", metavar="R")
+    add_dry_run(remove)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action != "ls")
+    match options.action:
+        case "add":
+            name = releases.add(session, options.source, options.name)
+            if not options.quiet and not options.dry_run:
+                print(f"{name}: added")
+        case "rm":
+            releases.remove(session, str(options.name))
+            if not options.quiet and not options.dry_run:
+                print(f"{options.name}: removed")
+        case _:
+            rows = releases.entries(session)
+            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    return 0

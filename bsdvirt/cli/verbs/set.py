@@ -1,0 +1,34 @@
+"""bsdvirt set"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import changes
+from bsdvirt.cli.common import add_dry_run, add_json, chosen, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.paths import split_assignments
+
+
+class Options(Globals):
+    words: list[str]
+    all: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("words", nargs="+", metavar="GUEST | PROPERTY=VALUE")
+    parser.add_argument("--all", action="store_true", help="every guest")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    assignments = split_assignments(word for word in options.words if "=" in word)
+    if not assignments:
+        raise UsageError("set what?", "bsdvirt set GUEST PROPERTY=VALUE; bsdvirt properties jail")
+    session = open_session(options, changes=True)
+    names = chosen(session, [w for w in options.words if "=" not in w], every=options.all)
+    return report(changes.change(session, names, assignments), options, as_json=options.json)

@@ -1,0 +1,28 @@
+"""bsdvirt start"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import jails
+from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    guests: list[str]
+    all: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_selectors(parser)
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    names = chosen(session, options.guests, every=options.all)
+    return report(jails.start(session, names), options, as_json=options.json)

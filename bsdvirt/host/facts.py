@@ -1,0 +1,103 @@
+"""What the host shows now: each fact one command, whatever the number of guests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.parse import ifconfig, jls, mounts, rctl
+from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.host.parse.mounts import Mount
+from bsdvirt.host.parse.rctl import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel can do."""
+
+    release: str
+    """As uname -r prints it, such as 13.2-RELEASE-p4."""
+    cpus: int
+    racct: bool
+    vimage: bool
+    params: frozenset[str] = frozenset()
+    """The jail parameters that it knows now; a module may bring more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """All that planning for jails asks of the host, besides ZFS."""
+
+    jails: dict[str, JailFact] = field(default_factory=dict)
+    interfaces: dict[str, Interface] = field(default_factory=dict)
+    mounts: list[Mount] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    files: frozenset[str] = frozenset()
+    """Which of the directories asked for hold what: full paths."""
+
+
+def read_jails(host: Host) -> dict[str, JailFact]:
+    """Dying jails among them: they still hold their network stack and their root."""
+    argv = (tools.JLS, "--libxo", "json", "-d", "-n", *jls.PARAMETERS)
+    return jls.parse(host.run(argv, changes=False).check().stdout)
+
+
+def read_interfaces(host: Host) -> dict[str, Interface]:
+    return ifconfig.parse(host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout)
+
+
+def read_mounts(host: Host) -> list[Mount]:
+    return mounts.parse(host.run((tools.MOUNT, "-p"), changes=False).check().stdout)
+
+
+def read_rules(host: Host) -> list[Rule]:
+    """None where the kernel accounts for no resources: rctl fails there."""
+    result = host.run((tools.RCTL,), changes=False)
+    return rctl.parse_rules(result.stdout) if result.status == 0 else []
+
+
+def read_host(host: Host, *directories: str) -> HostFacts:
+    """Four commands; the names in `directories` cost none."""
+    return HostFacts(
+        jails=read_jails(host),
+        interfaces=read_interfaces(host),
+        mounts=read_mounts(host),
+        rules=read_rules(host),
+        files=frozenset(
+            f"{directory}/{name}"
+            for directory in directories
+            for name in host.fs.listdir(directory)
+        ),
+    )
+
+
+def read_sysctl(host: Host, *names: str) -> dict[str, str]:
+    """The values of those that exist."""
+    shown = host.run((tools.SYSCTL, *names), changes=False).stdout
+    pairs = (line.split(":", 1) for line in shown.splitlines() if ":" in line)
+    return {name: value.strip() for name, value in pairs}
+
+
+def read_kernel(host: Host, *, params: bool = False) -> Kernel:
+    """`params` asks for the jail parameters too, which is a command more."""
+    shown = read_sysctl(
+        host, "kern.osrelease", "hw.ncpu", "kern.racct.enable", "kern.features.vimage"
+    )
+    names = ""
+    if params:
+        names = host.run((tools.SYSCTL, "-N", "security.jail.param"), changes=False).stdout
+    return Kernel(
+        release=shown.get("kern.osrelease", ""),
+        cpus=int(shown.get("hw.ncpu", "1")),
+        racct=shown.get("kern.racct.enable") == "1",
+        vimage=shown.get("kern.features.vimage") == "1",
+        params=frozenset(line.removeprefix("security.jail.param.") for line in names.splitlines()),
+    )
+
+
+def ruleset_exists(host: Host, ruleset: int) -> bool:
+    """An absent ruleset shows nothing, exit status 0, and would hide nothing (captures/04)."""
+    argv = (tools.DEVFS, "rule", "-s", str(ruleset), "show")
+    return bool(host.run(argv, changes=False).stdout.strip())

@@ -1,0 +1,187 @@
+"""The host's files: atomic writes, and writes beneath a root that follow no link.
+
+On the simulated host every path lies beneath a directory, the prefix.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from bsdvirt.errors import HostError
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Fs:
+    """Files by the host's absolute paths. `prefix` is where the host's / lies."""
+
+    def __init__(self, prefix: str | Path = "/") -> None:
+        self.prefix = Path(prefix)
+
+    def path(self, path: str) -> Path:
+        """Where a path of the host's lies for this process."""
+        pure = PurePosixPath(path)
+        if not pure.is_absolute() or ".." in pure.parts:
+            raise ValueError(f"not an absolute, plain path: {path!r}")
+        return self.prefix / pure.relative_to("/")
+
+    def exists(self, path: str) -> bool:
+        return os.path.lexists(self.path(path))
+
+    def is_dir(self, path: str) -> bool:
+        return self.path(path).is_dir()
+
+    def is_file(self, path: str) -> bool:
+        return self.path(path).is_file()
+
+    def listdir(self, path: str) -> list[str]:
+        """The names in a directory, sorted; none where it is not there."""
+        try:
+            return sorted(os.listdir(self.path(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read_text(self, path: str) -> str:
+        """Raises OSError as open() does."""
+        return self.path(path).read_text(encoding="utf-8")
+
+    def read_bytes(self, path: str) -> bytes:
+        return self.path(path).read_bytes()
+
+    def read_or(self, path: str, default: str = "") -> str:
+        """The file's text, or `default` where there is no such file."""
+        try:
+            return self.read_text(path)
+        except FileNotFoundError:
+            return default
+
+    def mkdir(self, path: str, mode: int = 0o755) -> None:
+        """Make a directory and its parents; what is there already is left as it is."""
+        real = self.path(path)
+        if real.is_dir():
+            return
+        real.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            real.mkdir()
+            real.chmod(mode)
+
+    def write(self, path: str, content: str, mode: int = 0o644, *, sync: bool = False) -> None:
+        """Put a whole file in place at once, so that a reader sees old or new, never half.
+
+        `sync` makes it outlive a power loss.
+        """
+        real = self.path(path)
+        temporary = real.with_name(f".{real.name}.{os.getpid()}.new")
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            descriptor = os.open(temporary, flags, mode)
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(descriptor, mode)
+                stream.write(content)
+                stream.flush()
+                if sync:
+                    os.fsync(descriptor)
+            os.replace(temporary, real)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        if sync:
+            self.sync_dir(os.path.dirname(path))
+
+    def sync_dir(self, path: str) -> None:
+        """Make a directory's entries outlive a power loss."""
+        descriptor = os.open(self.path(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def append(self, path: str, text: str, mode: int = 0o644) -> None:
+        real = self.path(path)
+        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
+        with open(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path(path).unlink()
+
+    def rmtree(self, path: str) -> None:
+        """Remove a directory and all in it; one that is not there is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.path(path))
+
+    def write_beneath(self, root: str, relative: str, content: str, mode: int = 0o644) -> None:
+        """Write a file beneath `root` without following any link on the way.
+
+        A guest's administrator owns what is in its root: a link there must never
+        lead a write of ours elsewhere. A link in the place of the file itself is
+        replaced. Raises HostError where a directory on the way is a link or missing.
+        """
+        parts = PurePosixPath(relative).parts
+        if not parts or any(part in ("..", "/", ".") for part in parts):
+            raise ValueError(f"not a plain relative path: {relative!r}")
+        with self._directory_beneath(root, parts[:-1]) as directory:
+            temporary = f".{parts[-1]}.bsdvirt"
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=directory)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(temporary, flags, mode, dir_fd=directory)
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(descriptor, mode)
+                stream.write(content)
+            os.replace(temporary, parts[-1], src_dir_fd=directory, dst_dir_fd=directory)
+
+    def unlink_beneath(self, root: str, relative: str) -> None:
+        """Remove a file beneath `root`, no link followed; one not there is no error."""
+        parts = PurePosixPath(relative).parts
+        with (
+            self._directory_beneath(root, parts[:-1]) as directory,
+            contextlib.suppress(FileNotFoundError),
+        ):
+            os.unlink(parts[-1], dir_fd=directory)
+
+    def read_beneath(self, root: str, relative: str) -> str | None:
+        """A file's text beneath `root`, no link followed; None where it is not a plain file."""
+        parts = PurePosixPath(relative).parts
+        try:
+            with self._directory_beneath(root, parts[:-1]) as directory:
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(parts[-1], flags, dir_fd=directory)
+                with open(descriptor, encoding="utf-8", errors="replace") as stream:
+                    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                        return None
+                    return stream.read()
+        except (OSError, HostError):
+            return None
+
+    @contextlib.contextmanager
+    def _directory_beneath(self, root: str, parts: tuple[str, ...]) -> Iterator[int]:
+        descriptor = os.open(self.path(root), _DIRECTORY)
+        try:
+            for part in parts:
+                try:
+                    deeper = os.open(part, _DIRECTORY, dir_fd=descriptor)
+                except OSError as error:
+                    why = (
+                        "is a link"
+                        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
+                        else str(error.strerror)
+                    )
+                    raise HostError(
+                        f"{root}/{'/'.join(parts)}: {part} {why}; not written",
+                        "make it a plain directory",
+                    ) from error
+                os.close(descriptor)
+                descriptor = deeper
+            yield descriptor
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,56 @@
+"""A signal that asks us to end: noted once, seen by every command under way.
+
+What undoes things is shielded: an undo that was begun is carried through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from bsdvirt.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupt:
+    """Whether we were asked to end. Shielding is by thread."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._shield = threading.local()
+        self._name = ""
+
+    def install(self) -> None:
+        """Take SIGINT, SIGTERM and SIGHUP (a lost ssh connection) as the request to end."""
+        for number in SIGNALS:
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.ask(signal.Signals(number).name)
+
+    def ask(self, name: str) -> None:
+        self._name = name
+        self._asked.set()
+
+    @property
+    def pending(self) -> bool:
+        return self._asked.is_set() and not getattr(self._shield, "up", False)
+
+    def check(self) -> None:
+        """Raises Interrupted where we were asked to end, and are not shielded."""
+        if self.pending:
+            raise Interrupted(f"interrupted by {self._name}")
+
+    @contextlib.contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Within, this thread's commands run to their end."""
+        before = getattr(self._shield, "up", False)
+        self._shield.up = True
+        try:
+            yield
+        finally:
+            self._shield.up = before

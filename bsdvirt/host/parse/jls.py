@@ -1,0 +1,39 @@
+"""jls(8): `jls --libxo json -n jid name …` (captures/04-jail, 07)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+PARAMETERS = ("jid", "name", "path", "dying", "vnet", "cpuset.id", "host.hostname")
+
+
+@dataclass(frozen=True, slots=True)
+class JailFact:
+    """A jail that the kernel knows."""
+
+    jid: int
+    name: str
+    path: str
+    dying: bool = False
+    vnet: bool = False
+    cpuset: int = 0
+    hostname: str = ""
+
+
+def parse(text: str) -> dict[str, JailFact]:
+    """The jails by name. Values come as strings, booleans as JSON's own (captures/04)."""
+    listed = json.loads(text)["jail-information"]["jail"]
+    jails = (
+        JailFact(
+            jid=int(entry["jid"]),
+            name=entry["name"],
+            path=entry["path"],
+            dying=bool(entry.get("dying", False)),
+            vnet=entry.get("vnet") == "new",
+            cpuset=int(entry.get("cpuset.id", 0)),
+            hostname=entry.get("host.hostname", ""),
+        )
+        for entry in listed
+    )
+    return {jail.name: jail for jail in jails}

@@ -1,0 +1,1 @@
+"""Jails: their configuration, releases, and plans."""

@@ -1,0 +1,60 @@
+"""Plans that change what a jail is to be, or what it claims. Pure."""
+
+from __future__ import annotations
+
+from bsdvirt.host import tools
+from bsdvirt.plan.step import Command, Plan, Step, Undo, WriteFile
+from bsdvirt.spec.identity import PROPERTY, Identity
+from bsdvirt.spec.load import identity_to_json
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import Layout
+
+
+def plan_change(
+    guest: Guest,
+    layout: Layout,
+    op: str,
+    *,
+    before: str,
+    after: str,
+    identity: Identity,
+    notes: tuple[str, ...] = (),
+) -> Plan:
+    """Write the guest's file (`before` and `after` are its text) and its identity, where
+    they differ from what is there."""
+    steps: list[Step] = []
+    if after != before:
+        path = layout.guest_file(guest.name)
+        steps.append(
+            Step(
+                WriteFile(path, after, 0o600),
+                "what the guest is to be",
+                undo=(Undo(WriteFile(path, before, 0o600)),),
+                durable=True,
+            )
+        )
+    if identity != guest.identity:
+        steps.append(claim_step(guest, identity))
+    return Plan(
+        "set", guest.name, "guest", tuple(steps), reason="nothing changes", op=op, notes=notes
+    )
+
+
+def plan_claim(guest: Guest, identity: Identity, op: str) -> Plan:
+    """Claim what the guest's file asks for, where it was changed by hand."""
+    steps = (claim_step(guest, identity),) if identity != guest.identity else ()
+    return Plan("claim", guest.name, "guest", steps, reason="its claims fit", op=op)
+
+
+def claim_step(guest: Guest, identity: Identity) -> Step:
+    """Write what the guest claims of the host."""
+
+    def argv(value: Identity) -> tuple[str, ...]:
+        return (tools.ZFS, "set", f"{PROPERTY}={identity_to_json(value)}", guest.dataset)
+
+    return Step(
+        Command(argv(identity)),
+        "what it claims of the host",
+        undo=(Undo(Command(argv(guest.identity))),),
+        durable=True,
+    )

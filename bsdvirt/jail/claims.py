@@ -1,0 +1,142 @@
+"""What a guest claims of this host: its id, MAC addresses, addresses. Pure: chance
+comes in as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.net import address
+from bsdvirt.spec.identity import Claim, Identity
+from bsdvirt.spec.jail import Jail, Nic
+from bsdvirt.spec.network import Network
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import MAX_ID
+
+Networks = Mapping[str, Network]
+RandomBytes = Callable[[int], bytes]
+
+
+def free_id(guests: Iterable[Guest]) -> int:
+    """The lowest free id. Raises ConflictError where all are taken."""
+    taken = {guest.identity.id for guest in guests}
+    for number in range(1, MAX_ID + 1):
+        if number not in taken:
+            return number
+    raise ConflictError(f"all {MAX_ID} guest ids of this host are taken", "destroy a guest")
+
+
+def free_mac(random_bytes: RandomBytes, taken: Iterable[str]) -> str:
+    """A locally administered unicast MAC address; the last bit is 0, since the host's
+    end of an epair is the same with 1."""
+    known = set(taken)
+    while True:
+        tail = random_bytes(5)
+        octets = (0x02, *tail[:4], tail[4] & 0xFE)
+        mac = ":".join(f"{octet:02x}" for octet in octets)
+        if mac not in known:
+            return mac
+
+
+def host_end_mac(mac: str) -> str:
+    """The MAC address of the host's end."""
+    return mac[:-2] + f"{int(mac[-2:], 16) | 1:02x}"
+
+
+def claims_fit(jail: Jail, claims: Sequence[Claim], networks: Networks) -> bool:
+    """Whether what is claimed is what the jail's file asks for. What was claimed was
+    free then, so that nobody else need be looked at."""
+    if len(jail.nics) != len(claims):
+        return False
+    return all(
+        nic.network in networks
+        and claim.network == nic.network
+        and _is_what(str(nic.address), 4, claim.address, networks[nic.network])
+        and _is_what(str(nic.address6), 6, claim.address6, networks[nic.network])
+        for nic, claim in zip(jail.nics, claims, strict=True)
+    )
+
+
+def _is_what(wanted: str, version: int, had: str | None, network: Network) -> bool:
+    if wanted == "none" or (wanted == "pool" and not address.has_pool(network, version)):
+        return had is None
+    if had is None:
+        return False
+    if wanted == "pool":
+        return _fits(had, network, set())
+    return had == wanted or had.split("/")[0] == wanted
+
+
+def claim_nics(
+    name: str,
+    jail: Jail,
+    before: Iterable[Claim],
+    others: Iterable[Guest],
+    networks: Networks,
+    random_bytes: RandomBytes,
+) -> list[Claim]:
+    """What the jail's interfaces hold: what they held before where that still fits,
+    else something free.
+
+    Raises UsageError for a network that is not there, ConflictError for an address
+    that somebody has.
+    """
+    theirs = [claim for guest in others for claim in guest.identity.nics]
+    held = list(before)
+    claims: list[Claim] = []
+    for index, nic in enumerate(jail.nics):
+        network = networks.get(nic.network)
+        if network is None:
+            raise UsageError(
+                f"{name}: nics.{index}.network: no network {nic.network}",
+                f"there is {', '.join(networks) or 'none'}; bsdvirt network create makes one",
+            )
+        old = held[index] if index < len(held) else None
+        taken = address.addresses(
+            text
+            for claim in (*theirs, *claims)
+            if claim.network == nic.network
+            for text in (claim.address, claim.address6)
+        )
+        macs = [claim.mac for claim in (*theirs, *claims)]
+        claims.append(
+            Claim(
+                network=nic.network,
+                mac=old.mac if old and old.mac not in macs else free_mac(random_bytes, macs),
+                address=_address(4, nic, network, old, taken),
+                address6=_address(6, nic, network, old, taken),
+            )
+        )
+    return claims
+
+
+def _address(
+    version: int,
+    nic: Nic,
+    network: Network,
+    old: Claim | None,
+    taken: set[address.Address],
+) -> str | None:
+    wanted = str(nic.address if version == 4 else nic.address6)
+    if wanted == "none":
+        return None
+    if wanted != "pool":
+        return address.static(nic.network, network, wanted, taken)
+    if not address.has_pool(network, version):
+        return None
+    had = (old.address if version == 4 else old.address6) if old else None
+    if had and old and old.network == nic.network and _fits(had, network, taken):
+        return had
+    return address.from_pool(nic.network, network, version, taken)
+
+
+def _fits(had: str, network: Network, taken: set[address.Address]) -> bool:
+    """Whether an address of earlier is still one of the pools', and free."""
+    (plain,) = address.addresses([had])
+    return plain not in taken and any(plain in pool for pool in network.pools)
+
+
+def with_nics(identity: Identity, claims: list[Claim]) -> Identity:
+    return msgspec.structs.replace(identity, nics=claims)

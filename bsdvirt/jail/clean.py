@@ -1,0 +1,101 @@
+"""What a jail that runs no more may have left: interfaces, mounts, limits, files. Pure.
+
+One planner serves stop, start, destroy and doctor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts
+from bsdvirt.host.parse.mounts import beneath
+from bsdvirt.plan.step import (
+    Command,
+    InterfaceExists,
+    LimitsExist,
+    Mounted,
+    Not,
+    RemoveFile,
+    Step,
+    Undo,
+)
+from bsdvirt.store.layout import (
+    MAX_NICS,
+    Layout,
+    conf_file,
+    epair,
+    failed_file,
+    host_end,
+    jail_end,
+)
+
+BUSY_SECONDS = 10.0
+
+
+def subject(name: str) -> str:
+    """The jail as rctl(8) names it."""
+    return f"jail:{name}"
+
+
+def interfaces_of(guest_id: int) -> list[str]:
+    """Every name that one end of the guest's epairs may have on the host."""
+    names: list[str] = []
+    for nic in range(MAX_NICS):
+        cloner = epair(guest_id, nic)
+        names += [host_end(guest_id, nic), f"{cloner}a", jail_end(guest_id, nic), f"{cloner}b"]
+    return names
+
+
+def clean_steps(name: str, guest_id: int, layout: Layout, facts: HostFacts) -> tuple[Step, ...]:
+    """Take away what there is of a jail that runs no more, or is about to: each step is
+    passed over where its object has gone meanwhile."""
+    steps: list[Step] = []
+    steps += _interfaces(guest_id, facts)
+    steps += _mounts(layout.jail_root_directory(name), facts)
+    if any(rule.subject == subject(name) for rule in facts.rules):
+        steps.append(
+            Step(
+                Command((tools.RCTL, "-r", subject(name))),
+                "its limits",
+                unless=Not(LimitsExist(subject(name))),
+            )
+        )
+    if conf_file(name) in facts.files:
+        steps.append(Step(RemoveFile(conf_file(name)), "jail.conf of its last start"))
+    if failed_file(name) in facts.files:
+        steps.append(forget_failure(name))
+    return tuple(steps)
+
+
+def forget_failure(name: str) -> Step:
+    return Step(RemoveFile(failed_file(name)), "the note that its last start failed")
+
+
+def _interfaces(guest_id: int, facts: HostFacts) -> Iterable[Step]:
+    seen: set[int] = set()
+    for index, interface in enumerate(interfaces_of(guest_id)):
+        nic = index // 4
+        if interface in facts.interfaces and nic not in seen:
+            seen.add(nic)
+            yield Step(
+                Command((tools.IFCONFIG, interface, "destroy")),
+                f"its epair {interface}, both ends",
+                unless=Not(InterfaceExists(interface)),
+                retry=BUSY_SECONDS,
+            )
+
+
+def _mounts(root: str, facts: HostFacts) -> Iterable[Step]:
+    for path in beneath(facts.mounts, root):
+        yield unmount_step(path)
+
+
+def unmount_step(path: str) -> Step:
+    """Unmount what a jail left; by force where that is what it takes."""
+    return Step(
+        Command((tools.UMOUNT, path)),
+        f"what is mounted on {path}",
+        unless=Not(Mounted(path)),
+        remedy=(Undo(Command((tools.UMOUNT, "-f", path)), Mounted(path)),),
+    )

@@ -1,0 +1,108 @@
+"""jail.conf(5) for one start of a jail: the parameters, in jail(8)'s own names. Pure
+but for the template, which is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, StrictUndefined
+
+from bsdvirt.host import tools
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.params import jail_conf_value
+from bsdvirt.store.layout import Layout, console_log
+from bsdvirt.templates import template_text
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One line of jail.conf: bare where `value` is None."""
+
+    name: str
+    value: str | None = None
+    append: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NicRoute:
+    """What an interface is to have in the jail: addresses with prefix length, gateways."""
+
+    interface: str
+    addresses: tuple[str, ...] = ()
+    gateways: tuple[str, ...] = ()
+
+
+def parameters(
+    name: str, jail: Jail, identity: Identity, layout: Layout, nics: Sequence[NicRoute]
+) -> list[Parameter]:
+    """A jail's parameters, in the order in which a person would write them."""
+    lines = [
+        Parameter("path", layout.jail_root_directory(name)),
+        Parameter("host.hostname", str(jail.hostname or name)),
+        Parameter("host.hostuuid", identity.uuid),
+        Parameter("vnet"),
+        *_several("vnet.interface", [nic.interface for nic in nics]),
+        Parameter("persist"),
+        Parameter("mount.devfs"),
+        Parameter("devfs_ruleset", str(jail.devfs_ruleset)),
+    ]
+    for key, value in jail.params.items():
+        word, setting = jail_conf_value(key, value)
+        lines.append(Parameter(word, setting))
+    lines.append(Parameter("exec.clean"))
+    if jail.cpuset:
+        lines.append(Parameter("exec.created", f"{tools.CPUSET} -l {jail.cpuset} -j {name}"))
+    return [
+        *lines,
+        *_several("exec.start", [*network_commands(nics), *jail.exec.start]),
+        *_several("exec.stop", jail.exec.stop),
+        Parameter("exec.consolelog", console_log(name)),
+        Parameter("exec.timeout", str(jail.exec.timeout)),
+        Parameter("stop.timeout", str(jail.stop.grace)),
+    ]
+
+
+def network_commands(nics: Sequence[NicRoute]) -> list[str]:
+    """Run in the jail before /etc/rc, so that no file in its root says how."""
+    commands = [f"{tools.IFCONFIG} lo0 inet 127.0.0.1/8 up"]
+    for nic in nics:
+        for address in nic.addresses:
+            commands.append(f"{tools.IFCONFIG} {nic.interface} {_family(address)} up")
+        if not nic.addresses:
+            commands.append(f"{tools.IFCONFIG} {nic.interface} up")
+    for nic in nics:
+        for gateway in nic.gateways:
+            family = "-inet6 " if ":" in gateway else ""
+            commands.append(f"{tools.ROUTE} -q add {family}default {gateway}")
+    return commands
+
+
+def _family(address: str) -> str:
+    return f"inet6 {address} -ifdisabled" if ":" in address else f"inet {address}"
+
+
+def _several(name: str, values: Sequence[str]) -> list[Parameter]:
+    return [Parameter(name, value, append=index > 0) for index, value in enumerate(values)]
+
+
+def quote(value: str) -> str:
+    """A value in single quotes: the one form in which jail.conf(5) expands no variable."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
+    )
+    environment.filters["q"] = quote
+    return environment
+
+
+def render(name: str, lines: Sequence[Parameter]) -> str:
+    """The file's text."""
+    template = _environment().from_string(template_text("jail.conf.j2"))
+    return template.render(name=name, parameters=lines)

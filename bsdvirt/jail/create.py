@@ -1,0 +1,107 @@
+"""Plans that make a jail. Pure."""
+
+from __future__ import annotations
+
+from bsdvirt.host import tools
+from bsdvirt.plan.looks import OP_PROPERTY
+from bsdvirt.plan.step import (
+    Command,
+    DatasetOwned,
+    Not,
+    Pipeline,
+    Plan,
+    Step,
+    Undo,
+    WriteFile,
+)
+from bsdvirt.spec.identity import PROPERTY, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import dump, identity_to_json
+from bsdvirt.store.layout import Layout
+
+BUSY_SECONDS = 10.0
+COPY_SECONDS = 6 * 3600.0
+
+
+def plan_create(
+    name: str,
+    jail: Jail,
+    identity: Identity,
+    layout: Layout,
+    op: str,
+    *,
+    thick: bool = False,
+    size: int = 0,
+) -> Plan:
+    """A jail from a release: its dataset with its identity, its root, its file.
+
+    `thick` copies the release in full instead of cloning it; `size` is then the bytes
+    to copy, for the progress bar.
+    """
+    guest, root = layout.guest(name), layout.jail_root(name)
+    base = f"{layout.release(jail.release)}@base"
+    mark = ("-o", f"{OP_PROPERTY}={op}")
+    claim = ("-o", f"{PROPERTY}={identity_to_json(identity)}")
+    made = Step(
+        Command((tools.ZFS, "create", *mark, *claim, guest)),
+        f"the guest {name}: who it is and what it claims of the host",
+        undo=(_destroy_ours(guest, op),),
+        durable=True,
+    )
+    described = Step(
+        WriteFile(layout.guest_file(name), dump(jail), 0o600),
+        "what the guest is to be",
+        durable=True,
+    )
+    roots = (
+        _copied_root(base, root, mark, op, size) if thick else (_cloned_root(base, root, mark, op),)
+    )
+    finish = tuple(clear_mark(dataset, op) for dataset in (root, guest))
+    return Plan("create", name, "guest", (made, *roots, described), finish, op=op)
+
+
+def _cloned_root(base: str, root: str, mark: tuple[str, str], op: str) -> Step:
+    return Step(
+        Command((tools.ZFS, "clone", *mark, base, root)),
+        "its root, a clone of the release",
+        undo=(_destroy_ours(root, op),),
+        durable=True,
+    )
+
+
+def _copied_root(
+    base: str, root: str, mark: tuple[str, str], op: str, size: int
+) -> tuple[Step, Step]:
+    copied = Step(
+        Pipeline(
+            (tools.ZFS, "send", "-vP", base),
+            (tools.ZFS, "receive", *mark, root),
+            timeout=COPY_SECONDS,
+        ),
+        "its root, a full copy of the release",
+        undo=(_destroy_ours(root, op),),
+        durable=True,
+        size=size,
+    )
+    freed = Step(
+        Command((tools.ZFS, "destroy", f"{root}@base")),
+        "the snapshot that came with the copy",
+        durable=True,
+    )
+    return copied, freed
+
+
+def _destroy_ours(dataset: str, op: str) -> Undo:
+    return Undo(
+        Command((tools.ZFS, "destroy", "-r", dataset)), DatasetOwned(dataset, op), BUSY_SECONDS
+    )
+
+
+def clear_mark(dataset: str, op: str) -> Step:
+    """The dataset belongs to no operation any more."""
+    return Step(
+        Command((tools.ZFS, "inherit", OP_PROPERTY, dataset)),
+        f"{dataset} is complete",
+        durable=True,
+        unless=Not(DatasetOwned(dataset, op)),
+    )

@@ -1,0 +1,252 @@
+"""The plan that starts a jail. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts, Kernel
+from bsdvirt.jail import conf
+from bsdvirt.jail.claims import Networks, host_end_mac
+from bsdvirt.jail.clean import clean_steps, subject
+from bsdvirt.net import address
+from bsdvirt.net.plans import bridge_of
+from bsdvirt.plan.step import (
+    Command,
+    FileExists,
+    InterfaceExists,
+    JailExists,
+    LimitsExist,
+    MakeDirectory,
+    Mounted,
+    Plan,
+    RemoveFile,
+    Step,
+    Undo,
+    WriteFile,
+)
+from bsdvirt.spec.identity import Claim
+from bsdvirt.spec.jail import Jail, Limits, Nic
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.params import check_params
+from bsdvirt.spec.types import CpuList
+from bsdvirt.store.guests import Guest, running_jail
+from bsdvirt.store.layout import (
+    GROUP,
+    Layout,
+    conf_file,
+    epair,
+    guest_log_directory,
+    host_end,
+    jail_end,
+)
+
+START_SLACK = 120.0
+"""Seconds above the jail's own timeouts before jail(8) itself is taken for hung."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartFacts:
+    """All that the host shows and a start depends on."""
+
+    host: HostFacts
+    kernel: Kernel
+    rulesets: frozenset[int]
+    """The devfs rulesets that exist."""
+    host_resolver: str
+    """The host's /etc/resolv.conf."""
+    jail_resolver: str | None
+    """The jail's; None where it has none that is a plain file."""
+
+
+def plan_start(
+    guest: Guest,
+    jail: Jail,
+    layout: Layout,
+    networks: Networks,
+    facts: StartFacts,
+    op: str,
+) -> Plan:
+    """Interfaces, limits, jail.conf, and jail(8); each with its undo.
+
+    The guest's claims fit its interfaces (see jail/claims.py). Raises ConflictError,
+    UsageError and HostError for what would not work.
+    """
+    name, identity = guest.name, guest.identity
+    if running_jail(layout, name, facts.host.jails):
+        return Plan("start", name, reason="already running", op=op)
+    _refuse_foreign_jail(name, layout, facts)
+    notes = _check(name, jail, facts)
+    wired = list(zip(jail.nics, identity.nics, strict=True))
+    routes = [
+        _route(identity.id, index, nic, claim, networks[nic.network])
+        for index, (nic, claim) in enumerate(wired)
+    ]
+    text = conf.render(name, conf.parameters(name, jail, identity, layout, routes))
+    steps: list[Step] = [*clean_steps(name, identity.id, layout, facts.host)]
+    steps += _resolver_steps(name, jail, layout, facts)
+    for index, (nic, claim) in enumerate(wired):
+        steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
+    if rules := limit_rules(name, jail.limits):
+        steps.append(_limits_step(name, rules))
+    steps += _jail_steps(name, jail, layout, text)
+    return Plan("start", name, "guest", tuple(steps), op=op, notes=notes)
+
+
+def limit_rules(name: str, limits: Limits) -> list[str]:
+    """The limits as rules of rctl(8)."""
+    rules = []
+    for field in limits.__struct_fields__:
+        value = getattr(limits, field)
+        if value is not None:
+            rules.append(f"{subject(name)}:{limit_action(field)}={int(value)}")
+    return rules
+
+
+def limit_action(resource: str) -> str:
+    """rctl(8) refuses deny for input and output (captures/04)."""
+    throttled = ("readbps", "writebps", "readiops", "writeiops")
+    return f"{resource}:{'throttle' if resource in throttled else 'deny'}"
+
+
+def _refuse_foreign_jail(name: str, layout: Layout, facts: StartFacts) -> None:
+    other = facts.host.jails.get(name)
+    if other is not None and other.path != layout.jail_root_directory(name):
+        raise ConflictError(
+            f"a jail {name} runs already, at {other.path}: it is not bsdvirt's",
+            "stop it, or give the guest another name",
+        )
+
+
+def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
+    kernel = facts.kernel
+    if not kernel.vimage:
+        raise HostError(
+            "this kernel has no VIMAGE, so no vnet jails", "build one with options VIMAGE"
+        )
+    if jail.devfs_ruleset not in facts.rulesets:
+        raise HostError(
+            f"{name}: devfs ruleset {jail.devfs_ruleset} does not exist, and would hide nothing",
+            "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=5",
+        )
+    if limit_rules(name, jail.limits) and not kernel.racct:
+        raise HostError(
+            f"{name}: limits need resource accounting, which is off",
+            "put kern.racct.enable=1 in /boot/loader.conf and reboot, or take the limits away",
+        )
+    check_cpuset(name, jail.cpuset, kernel)
+    return check_params(jail.params, kernel.params)
+
+
+def check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:
+    """Raises UsageError for a CPU that the host does not have."""
+    if cpuset and (absent := [cpu for cpu in cpuset.cpus if cpu >= kernel.cpus]):
+        raise UsageError(
+            f"{name}: cpuset {cpuset}: this host has no CPU {absent[0]}",
+            f"its CPUs are 0-{kernel.cpus - 1}",
+        )
+
+
+def _route(guest_id: int, index: int, nic: Nic, claim: Claim, network: Network) -> conf.NicRoute:
+    addresses = [text for text in (claim.address, claim.address6) if text]
+    gateways = []
+    for version, text, wanted in (
+        (4, claim.address, nic.gateway),
+        (6, claim.address6, nic.gateway6),
+    ):
+        way = str(wanted)
+        if way == "auto":
+            way = (address.gateway(network, version) if index == 0 and text else None) or "none"
+        if way != "none":
+            gateways.append(way)
+    return conf.NicRoute(jail_end(guest_id, index), tuple(addresses), tuple(gateways))
+
+
+def _resolver_steps(name: str, jail: Jail, layout: Layout, facts: StartFacts) -> list[Step]:
+    wanted = _resolver_text(jail, facts.host_resolver)
+    if wanted is None or wanted == facts.jail_resolver:
+        return []
+    root, path = layout.jail_root_directory(name), "etc/resolv.conf"
+    before = facts.jail_resolver
+    undo = RemoveFile(path, root) if before is None else WriteFile(path, before, beneath=root)
+    return [Step(WriteFile(path, wanted, beneath=root), "its name servers", undo=(Undo(undo),))]
+
+
+def _resolver_text(jail: Jail, host: str) -> str | None:
+    match jail.resolver.mode:
+        case "host":
+            return host or None
+        case "own":
+            search = " ".join(map(str, jail.resolver.search))
+            lines = [f"search {search}"] if search else []
+            lines += [f"nameserver {server}" for server in jail.resolver.servers]
+            return "\n".join(lines) + "\n"
+        case _:
+            return None
+
+
+def _epair_steps(
+    name: str, guest_id: int, index: int, nic: Nic, claim: Claim, network: Network
+) -> list[Step]:
+    cloner, host, inner = (
+        epair(guest_id, index),
+        host_end(guest_id, index),
+        jail_end(guest_id, index),
+    )
+    mtu = nic.mtu or network.mtu
+    mtu_words = ("mtu", str(mtu)) if mtu != 1500 else ()
+    gone = tuple(
+        Undo(Command((tools.IFCONFIG, end, "destroy")), InterfaceExists(end), 10.0)
+        for end in (host, f"{cloner}a")
+    )
+    # ifconfig(8) takes an address family only as the first word after `create` or the
+    # interface (ifconfig.c); the address itself is set last, under the new name.
+    create = (
+        tools.IFCONFIG, cloner, "create", "ether", host_end_mac(claim.mac), "name", host,
+        "descr", f"{name} nic{index}", "group", GROUP, *mtu_words, "up",
+    )  # fmt: skip
+    rename = (
+        tools.IFCONFIG, f"{cloner}b", "ether", claim.mac, "name", inner, *mtu_words,
+    )  # fmt: skip
+    return [
+        Step(Command(create), f"the host's end of its interface {index}", undo=gone),
+        Step(Command(rename), f"the jail's end of its interface {index}"),
+        Step(
+            Command((tools.IFCONFIG, bridge_of(network), "addm", host)),
+            f"join network {nic.network}",
+        ),
+    ]
+
+
+def _limits_step(name: str, rules: list[str]) -> Step:
+    return Step(
+        Command((tools.RCTL, "-a", *rules)),
+        "limits, before anything of the jail runs",
+        undo=(Undo(Command((tools.RCTL, "-r", subject(name))), LimitsExist(subject(name))),),
+    )
+
+
+def _jail_steps(name: str, jail: Jail, layout: Layout, text: str) -> list[Step]:
+    path, root = conf_file(name), layout.jail_root_directory(name)
+    directory = path.rpartition("/")[0]
+    logs = guest_log_directory(name)
+    budget = jail.exec.timeout * (len(jail.exec.start) + 1) + START_SLACK
+    dev = f"{root}/dev"
+    return [
+        Step(MakeDirectory(directory, 0o700), "jail.conf files", unless=FileExists(directory)),
+        Step(MakeDirectory(logs, 0o700), "its logs", unless=FileExists(logs)),
+        Step(
+            WriteFile(path, text, 0o600),
+            "jail.conf of this start",
+            undo=(Undo(RemoveFile(path)),),
+        ),
+        Step(
+            Command((tools.JAIL, "-c", "-f", path, name), timeout=budget),
+            f"start {name}",
+            undo=(
+                Undo(Command((tools.JAIL, "-R", name)), JailExists(name, root)),
+                Undo(Command((tools.UMOUNT, "-f", dev)), Mounted(dev), 5.0),
+            ),
+        ),
+    ]

@@ -1,0 +1,50 @@
+"""The plan that stops a jail. Pure."""
+
+from __future__ import annotations
+
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts
+from bsdvirt.jail.clean import clean_steps
+from bsdvirt.plan.step import Command, JailExists, Not, Plan, Step, Undo
+from bsdvirt.store.guests import running_jail
+from bsdvirt.store.layout import Layout, conf_file
+
+REMOVE_SECONDS = 60.0
+
+
+def plan_stop(
+    name: str,
+    guest_id: int,
+    layout: Layout,
+    facts: HostFacts,
+    op: str,
+    *,
+    timeout: float,
+    force: bool = False,
+) -> Plan:
+    """Stop in order with the very file of the start, by force where that fails or takes
+    more than `timeout` seconds, then clean up what jail(8) leaves.
+
+    `force` goes straight to removal, and so does a jail whose file is lost. Nothing of
+    this can be undone, so all of it only rolls forward.
+    """
+    left = clean_steps(name, guest_id, layout, facts)
+    jail = running_jail(layout, name, facts.jails)
+    if jail is None:
+        return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
+    orderly = not force and conf_file(name) in facts.files
+    ending = _ending(name, layout.jail_root_directory(name), timeout if orderly else None)
+    return Plan("stop", name, finish=(ending, *left), op=op, must_journal=False)
+
+
+def _ending(name: str, root: str, timeout: float | None) -> Step:
+    remove = Command((tools.JAIL, "-R", name), timeout=REMOVE_SECONDS)
+    there = JailExists(name, root)
+    if timeout is None:
+        return Step(remove, f"remove {name} at once", unless=Not(there))
+    return Step(
+        Command((tools.JAIL, "-f", conf_file(name), "-r", name), timeout=timeout),
+        f"stop {name} in order, within {timeout:.0f} s",
+        remedy=(Undo(remove, there),),
+        unless=Not(there),
+    )

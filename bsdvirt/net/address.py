@@ -1,0 +1,106 @@
+"""Addresses: what a network offers, what is taken, what an interface gets. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Iterable
+
+from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import Cidr, Subnet
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+InterfaceAddress = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+
+def host_addresses(network: Network, version: int) -> list[InterfaceAddress]:
+    """The host's own addresses on the network's bridge."""
+    every = (ipaddress.ip_interface(str(cidr)) for cidr in network.addresses)
+    return [address for address in every if address.version == version]
+
+
+def gateway(network: Network, version: int) -> str | None:
+    """What guests send through: the one that is given, else the host itself."""
+    given = network.gateway if version == 4 else network.gateway6
+    if given is not None:
+        return str(given)
+    own = host_addresses(network, version)
+    return str(own[0].ip) if own else None
+
+
+def prefix_length(network: Network, address: Address) -> int | None:
+    """Of the network's subnet that the address lies in, where it lies in one."""
+    every: list[Cidr | Subnet] = [*network.addresses, *network.subnets]
+    nets = [entry.network for entry in every]
+    return next((net.prefixlen for net in nets if address in net), None)
+
+
+def has_pool(network: Network, version: int) -> bool:
+    return any(ipaddress.ip_address(str(pool.first)).version == version for pool in network.pools)
+
+
+def from_pool(name: str, network: Network, version: int, taken: Collection[Address]) -> str:
+    """The lowest free address of the network's pools, with its prefix length.
+
+    Raises ConflictError where there is none left.
+    """
+    reserved = {own.ip for own in host_addresses(network, version)}
+    reserved |= {
+        ipaddress.ip_address(str(given))
+        for given in (network.gateway, network.gateway6)
+        if given is not None
+    }
+    for pool in network.pools:
+        address = ipaddress.ip_address(str(pool.first))
+        last = ipaddress.ip_address(str(pool.last))
+        if address.version != version:
+            continue
+        while int(address) <= int(last):
+            if address not in reserved and address not in taken:
+                length = prefix_length(network, address)
+                return f"{address}/{address.max_prefixlen if length is None else length}"
+            address += 1
+    raise ConflictError(
+        f"network {name}: no free IPv{version} address is left in its pools",
+        "widen `pools` of the network, or give the guest an address or `none`",
+    )
+
+
+def static(
+    name: str, network: Network, wanted: str, taken: Collection[Address], owner: str = ""
+) -> str:
+    """A chosen address with its prefix length, the network's where none is given.
+
+    Raises ConflictError where somebody has it, UsageError where its length is unknown.
+    """
+    address = ipaddress.ip_interface(wanted).ip
+    if address in taken:
+        raise ConflictError(f"{address} is taken on network {name}", "choose another address")
+    own = [a for a in host_addresses(network, address.version) if a.ip == address]
+    if own:
+        raise ConflictError(f"{address} is the host's own on network {name}", "choose another")
+    if "/" in wanted:
+        return wanted
+    length = prefix_length(network, address)
+    if length is None:
+        raise UsageError(
+            f"{wanted}: not in a subnet of network {name}, so its prefix length is unknown",
+            f"say {wanted}/24 or the like",
+        )
+    return f"{address}/{length}"
+
+
+def addresses(texts: Iterable[str | None]) -> set[Address]:
+    """Plain addresses out of 10.77.0.2/24 and the like."""
+    return {ipaddress.ip_interface(text).ip for text in texts if text}
+
+
+def free_subnet(used: Iterable[str]) -> ipaddress.IPv4Network:
+    """The first of 10.77.0.0/24, 10.77.1.0/24 … that overlaps none of the host's
+    own addresses (each with its prefix length)."""
+    nets = [ipaddress.ip_interface(text).network for text in used]
+    for third in range(256):
+        candidate = ipaddress.IPv4Network(f"10.77.{third}.0/24")
+        if not any(n.version == 4 and candidate.overlaps(n) for n in nets):
+            return candidate
+    raise ConflictError("all of 10.77.0.0/16 is in use on this host", "say --address A.B.C.D/24")

@@ -1,0 +1,82 @@
+"""The effects: the one place where an action is carried out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from bsdvirt.errors import CommandError, HostError, StepError
+from bsdvirt.host.base import Host, LineSink
+from bsdvirt.plan.looks import holds
+from bsdvirt.plan.step import (
+    Action,
+    Command,
+    MakeDirectory,
+    Pipeline,
+    RemoveFile,
+    RemoveTree,
+    Undo,
+    WriteFile,
+)
+
+BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
+RETRY_PAUSE = 0.25
+
+
+def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
+    """Carry out one action. Raises StepError (CommandError for a command)."""
+    try:
+        match action:
+            case Command(argv=argv, ok=ok, timeout=timeout):
+                host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
+            case Pipeline(left=left, right=right, timeout=timeout):
+                host.pipe(left, right, timeout=timeout, on_line=on_line).check()
+            case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
+                host.fs.write_beneath(root, path, content, mode)
+            case WriteFile(path=path, content=content, mode=mode):
+                host.fs.write(path, content, mode, sync=True)
+            case RemoveFile(path=path, beneath=root) if root:
+                host.fs.unlink_beneath(root, path)
+            case RemoveFile(path=path):
+                host.fs.unlink(path)
+            case MakeDirectory(path=path, mode=mode):
+                host.fs.mkdir(path, mode)
+            case RemoveTree(path=path):
+                host.fs.rmtree(path)
+    except OSError as error:
+        raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
+    except HostError as error:
+        raise StepError(error.message, error.hint) from error
+
+
+def act_patiently(
+    host: Host, action: Action, seconds: float, on_line: LineSink | None = None
+) -> None:
+    """Carry out an action, again and again for up to `seconds` while something is busy:
+    a jail's last references go away late (research/jails.md, "Dying")."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return act(host, action, on_line)
+        except CommandError as error:
+            busy = any(words in error.stderr for words in BUSY_WORDS)
+            if not busy or time.monotonic() >= deadline:
+                raise
+            time.sleep(RETRY_PAUSE)
+
+
+def take_back(
+    host: Host, undos: tuple[Undo, ...], tell: Callable[[Action, str], None]
+) -> list[StepError]:
+    """Carry out the undos whose look still holds; what failed, all tried."""
+    failures: list[StepError] = []
+    for undo in undos:
+        try:
+            if not holds(host, undo.when):
+                continue
+            act_patiently(host, undo.do, undo.retry)
+            tell(undo.do, "")
+        except StepError as error:
+            failures.append(error)
+            tell(undo.do, error.message)
+    return failures

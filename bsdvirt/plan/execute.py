@@ -1,0 +1,210 @@
+"""The executor: runs a plan's steps in order, journals each, undoes on failure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bsdvirt.errors import BsdvirtError, HostError, StepError
+from bsdvirt.host.base import Host, LineSink
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.plan import events
+from bsdvirt.plan.act import act_patiently, take_back
+from bsdvirt.plan.events import Event, Sink
+from bsdvirt.plan.fault import Faults
+from bsdvirt.plan.journal import Journal
+from bsdvirt.plan.looks import holds
+from bsdvirt.plan.step import Action, Plan, Step
+
+PROGRESS_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class Executor:
+    """Runs plans on a host. `state` is the directory of the journal; without one (the
+    root dataset is being made) nothing is journalled. Safe for several threads."""
+
+    host: Host
+    state: str | None
+    sink: Sink = events.ignore
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    faults: Faults = field(default_factory=lambda: Faults(""))
+
+    def run(self, plan: Plan, after_first: Callable[[], None] | None = None) -> None:
+        """Carry the plan out; `after_first` is called once its first step is done.
+
+        Raises the first error, after undoing what had been done; where undoing fails
+        too, the error says so and the journal stays for `doctor --repair`.
+        """
+        if plan.empty:
+            return
+        _Run(self, plan, after_first).carry_out()
+
+
+class _NoJournal:
+    """Stands in where the journal cannot be written, and need not be."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+
+    def begin(self, index: int, step: Step) -> None:
+        self.begun.append(index)
+
+    def done(self, index: int) -> None: ...
+    def commit(self) -> None: ...
+    def close(self) -> None: ...
+    def leave(self) -> None: ...
+
+
+class _Run:
+    """One plan on its way."""
+
+    def __init__(
+        self, executor: Executor, plan: Plan, after_first: Callable[[], None] | None
+    ) -> None:
+        self.after_first = after_first
+        self.host = executor.host
+        self.plan = plan
+        self.sink = executor.sink
+        self.interrupt = executor.interrupt
+        self.faults = executor.faults
+        self.about = (plan.op, plan.verb, plan.subject)
+        self.journal = self._open_journal(executor.state)
+
+    def _open_journal(self, state: str | None) -> Journal | _NoJournal:
+        if state is None:
+            return _NoJournal()
+        try:
+            return Journal.open(self.host.fs, state, self.plan, self.host.boot_id())
+        except HostError as error:
+            if self.plan.must_journal:
+                raise
+            self.emit(events.Warned(*self.about, f"{error.message}; going on without it"))
+            return _NoJournal()
+
+    def emit(self, event: Event) -> None:
+        self.sink(event)
+
+    def carry_out(self) -> None:
+        began = time.monotonic()
+        self.emit(events.Started(*self.about, len(self.plan.steps) + len(self.plan.finish)))
+        try:
+            with self._undoing():
+                for index, step in enumerate(self.plan.steps):
+                    self.interrupt.check()
+                    self._step(index, step)
+                    if index == 0 and self.after_first:
+                        self.after_first()
+                number = self.faults.before()
+                self.journal.commit()
+                self.faults.after(number)
+            with self.interrupt.shielded():
+                self._finish()
+        except BaseException:
+            self.emit(events.Finished(*self.about, time.monotonic() - began, False))
+            raise
+        self.emit(events.Finished(*self.about, time.monotonic() - began, True))
+
+    @contextmanager
+    def _undoing(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            message = error.message if isinstance(error, BsdvirtError) else repr(error)
+            self.emit(events.Failed(*self.about, message))
+            with self.interrupt.shielded():
+                failures = self._undo()
+            if failures and isinstance(error, BsdvirtError):
+                error.hint = (
+                    "not all could be undone: "
+                    + "; ".join(failure.message for failure in failures)
+                    + "; run bsdvirt doctor --repair"
+                )
+            raise
+
+    def _undo(self) -> list[StepError]:
+        failures: list[StepError] = []
+        for index in reversed(self.journal.begun):
+            failures += take_back(self.host, self.plan.steps[index].undo, self._undone)
+        if failures:
+            self.journal.leave()
+        else:
+            self.journal.close()
+        return failures
+
+    def _undone(self, action: Action, error: str) -> None:
+        self.emit(events.Undone(*self.about, action, error))
+
+    def _finish(self) -> None:
+        try:
+            for index, step in enumerate(self.plan.finish, len(self.plan.steps)):
+                self._step(index, step)
+        except BaseException as error:
+            self.journal.leave()
+            if isinstance(error, BsdvirtError):
+                error.hint = error.hint or "bsdvirt doctor --repair goes on from there"
+            raise
+        self.journal.close()
+
+    def _step(self, index: int, step: Step) -> None:
+        if step.unless is not None and holds(self.host, step.unless):
+            self.emit(events.StepDone(*self.about, index, skipped=True))
+            return
+        self.emit(events.StepStarted(*self.about, index, step.do, step.why))
+        self.journal.begin(index, step)
+        number = self.faults.before()
+        try:
+            act_patiently(self.host, step.do, step.retry, self._progress(step))
+        except StepError as error:
+            self._remedy(step, error)
+        self.faults.after(number)
+        self.journal.done(index)
+        self.emit(events.StepDone(*self.about, index))
+
+    def _remedy(self, step: Step, error: StepError) -> None:
+        """Where a step has another way, take it; else the error stands."""
+        if not step.remedy or self.interrupt.pending:
+            raise error
+        self.emit(events.Warned(*self.about, error.message))
+        failures = take_back(self.host, step.remedy, self._undone)
+        if failures:
+            raise failures[0] from error
+
+    def _progress(self, step: Step) -> LineSink | None:
+        if not step.lines and not step.size:
+            return None
+        meter = _Meter(step)
+
+        def take(line: str) -> None:
+            if meter.take(line):
+                self.emit(
+                    events.Progress(*self.about, step.why, meter.count, meter.total, meter.unit)
+                )
+
+        return take
+
+
+class _Meter:
+    """Counts lines of tar -v, or takes the bytes from the lines of zfs send -vP."""
+
+    def __init__(self, step: Step) -> None:
+        self.total = step.size or step.lines
+        self.unit = "bytes" if step.size else "files"
+        self.count = 0
+        self._told = 0.0
+
+    def take(self, line: str) -> bool:
+        """Note a line; whether it is time to tell."""
+        if self.unit == "files":
+            self.count += 1
+        else:
+            words = line.split()
+            if len(words) >= 2 and ":" in words[0] and words[1].isdigit():
+                self.count = int(words[1])
+        now = time.monotonic()
+        if now - self._told < PROGRESS_SECONDS and self.count < self.total:
+            return False
+        self._told = now
+        return True

@@ -1,0 +1,48 @@
+"""Faults on demand, for tests: BSDVIRT_FAULT makes a step fail, or kills this process.
+
+`fail:N` fails the N-th step, `kill-before:N` and `kill-after:N` kill the process as
+SIGKILL would, before or after the N-th step's effect. Steps are counted through the
+whole process from 1; a plan's commit record counts as one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from bsdvirt.errors import StepError, UsageError
+
+VARIABLE = "BSDVIRT_FAULT"
+KINDS = ("fail", "kill-before", "kill-after")
+
+
+class Faults:
+    """Counts the steps of this process, and strikes at the one that was named."""
+
+    def __init__(self, asked: str | None = None) -> None:
+        text = os.environ.get(VARIABLE, "") if asked is None else asked
+        self._kind, _, number = text.partition(":")
+        if text and (self._kind not in KINDS or not number.isdigit()):
+            raise UsageError(f"{VARIABLE}={text}: not a fault", "say fail:N, kill-before:N …")
+        self._at = int(number) if number else 0
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def before(self) -> int:
+        """A step is about to take effect; its number."""
+        with self._lock:
+            self._count += 1
+            number = self._count
+        self._strike("kill-before", number)
+        if self._kind == "fail" and number == self._at:
+            raise StepError(f"step {number} failed as {VARIABLE} asked")
+        return number
+
+    def after(self, number: int) -> None:
+        """The step has taken effect; nobody knows yet."""
+        self._strike("kill-after", number)
+
+    def _strike(self, kind: str, number: int) -> None:
+        if self._kind == kind and number == self._at:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,95 @@
+"""Locks: one file each, never unlinked, taken by flock(2).
+
+Order, always: guests by name, then networks by name, then allocation. Guests are
+never waited for: a busy one says who holds it. Networks and allocation are held for
+moments, and waited for.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from types import TracebackType
+from typing import Literal, Self
+
+from bsdvirt.errors import ConflictError
+from bsdvirt.host.fs import Fs
+
+LOCK_DIRECTORY = "/var/run/bsdvirt/locks"
+WAIT_SECONDS = 120.0
+POLL_SECONDS = 0.02
+
+Kind = Literal["guest", "network", "release", "host", "allocation"]
+
+
+class Lock:
+    """An exclusive (or shared) lock. The file holds a line for people: who has it."""
+
+    def __init__(self, fs: Fs, kind: Kind, name: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        fs.mkdir(LOCK_DIRECTORY, 0o700)
+        label = f"{kind}.{name}" if name else kind
+        self._path = fs.path(f"{LOCK_DIRECTORY}/{label}")
+        self._descriptor = -1
+
+    def acquire(self, verb: str, *, wait: float = 0.0, shared: bool = False) -> Self:
+        """Take the lock, waiting up to `wait` seconds.
+
+        Raises ConflictError with the holder's own line where somebody else has it.
+        """
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
+                    os.close(descriptor)
+                    what = f"{self.kind} {self.name}".strip()
+                    raise ConflictError(
+                        f"{what} is busy: {holder or 'another bsdvirt'}",
+                        "try again when that has ended",
+                    ) from None
+                time.sleep(POLL_SECONDS)
+        self._descriptor = descriptor
+        if not shared:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{verb}, process {os.getpid()}\n".encode(), 0)
+        return self
+
+    def release(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def is_held(fs: Fs, kind: Kind, name: str) -> bool:
+    """Whether somebody has the lock now. Reading only: no file is made."""
+    path = fs.path(f"{LOCK_DIRECTORY}/{kind}.{name}")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,46 @@
+"""Looking before acting: whether a thing is there, asked of the host itself."""
+
+from __future__ import annotations
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.facts import read_jails, read_mounts, read_rules
+from bsdvirt.plan.step import (
+    DatasetExists,
+    DatasetOwned,
+    FileExists,
+    InterfaceExists,
+    JailExists,
+    LimitsExist,
+    Look,
+    Mounted,
+    Not,
+)
+from bsdvirt.zfs.cli import CliZfs
+
+OP_PROPERTY = "bsdvirt:op"
+
+
+def holds(host: Host, look: Look | None) -> bool:
+    """Whether what is looked for is so now. No look holds always."""
+    match look:
+        case None:
+            return True
+        case Not(look=inner):
+            return not holds(host, inner)
+        case DatasetOwned(dataset=dataset, op=op):
+            return CliZfs(host).local(dataset, OP_PROPERTY) == op
+        case DatasetExists(dataset=dataset):
+            argv = (tools.ZFS, "list", "-Hp", "-o", "name", dataset)
+            return host.run(argv, changes=False).status == 0
+        case InterfaceExists(name=name):
+            return host.run((tools.IFCONFIG, name), changes=False).status == 0
+        case JailExists(name=name, path=path):
+            jail = read_jails(host).get(name)
+            return jail is not None and not jail.dying and jail.path == path
+        case Mounted(path=path):
+            return any(mount.path == path for mount in read_mounts(host))
+        case LimitsExist(subject=subject):
+            return any(rule.subject == subject for rule in read_rules(host))
+        case FileExists(path=path):
+            return host.fs.exists(path)

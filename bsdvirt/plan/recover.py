@@ -1,0 +1,128 @@
+"""Recovery: what a crash cut short is undone, or, once committed, finished.
+
+The caller holds the lock of what the operation was about: an operation whose owner
+still holds it is under way.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from bsdvirt.errors import StepError
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.plan.act import act_patiently, take_back
+from bsdvirt.plan.journal import Entry
+from bsdvirt.plan.looks import holds
+from bsdvirt.plan.step import Action, Command, Pipeline, Step, Undo
+
+ORPHAN_SECONDS = 10.0
+
+Tell = Callable[[Action, str], None]
+
+
+def pending_undo(entry: Entry, boot: str) -> list[Undo]:
+    """What is to be undone, last first. What was volatile is gone with its boot."""
+    same_boot = entry.header.boot == boot
+    undos: list[Undo] = []
+    for index in sorted(entry.begun, reverse=True):
+        if index < len(entry.plan.steps):
+            step = entry.plan.steps[index]
+            if step.durable or same_boot:
+                undos += step.undo
+    return undos
+
+
+def pending_finish(entry: Entry, boot: str) -> tuple[Step, ...]:
+    """What a committed operation still owes; what is volatile, only to its own boot."""
+    first = len(entry.plan.steps)
+    same_boot = entry.header.boot == boot
+    return tuple(
+        step
+        for index, step in enumerate(entry.plan.finish, first)
+        if index not in entry.done and (step.durable or same_boot)
+    )
+
+
+def recover(host: Host, entry: Entry, tell: Tell) -> None:
+    """Undo or finish one operation, and drop its journal.
+
+    Raises StepError where that fails; the journal then stays.
+    """
+    if entry.header.boot == host.boot_id():
+        _end_orphans(host, entry)
+    if entry.committed:
+        for step in pending_finish(entry, host.boot_id()):
+            if step.unless is None or not holds(host, step.unless):
+                _finish(host, step, tell)
+    else:
+        failures = take_back(host, tuple(pending_undo(entry, host.boot_id())), tell)
+        if failures:
+            raise StepError(
+                f"{entry.plan.verb} {entry.plan.subject}, cut short, cannot be undone: "
+                + "; ".join(failure.message for failure in failures),
+                f"mend that and run bsdvirt doctor --repair; the journal is {entry.path}",
+            )
+    host.fs.unlink(entry.path)
+
+
+def _finish(host: Host, step: Step, tell: Tell) -> None:
+    try:
+        act_patiently(host, step.do, step.retry)
+        tell(step.do, "")
+    except StepError as error:
+        if not step.remedy:
+            raise
+        if failures := take_back(host, step.remedy, tell):
+            raise failures[0] from error
+
+
+def _end_orphans(host: Host, entry: Entry) -> None:
+    """A killed bsdvirt leaves the command that it ran; it must not go on meanwhile."""
+    if host.simulated:
+        return
+    lines = {as_ps_shows(argv) for step in entry.under_way() for argv in _commands(step.do)}
+    if not lines:
+        return
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    number = signal.SIGTERM
+    while running := _running(host, lines):
+        if time.monotonic() > deadline:
+            number = signal.SIGKILL
+        for pid in running:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.1)
+
+
+def as_ps_shows(argv: tuple[str, ...]) -> str:
+    """As ps(1) shows an argument list: joined by blanks, unquoted."""
+    return " ".join(argv)
+
+
+def _commands(action: Action) -> list[tuple[str, ...]]:
+    match action:
+        case Command(argv=argv):
+            return [argv]
+        case Pipeline(left=left, right=right):
+            return [left, right]
+        case _:
+            return []
+
+
+def _running(host: Host, lines: set[str]) -> list[int]:
+    shown = host.run((tools.PS, "-axww", "-o", "pid=,args="), changes=False).stdout
+    found = []
+    for line in shown.splitlines():
+        pid, _, args = line.strip().partition(" ")
+        if args.strip() in lines:
+            found.append(int(pid))
+    return found
+
+
+__all__ = ["pending_finish", "pending_undo", "recover"]

@@ -1,0 +1,61 @@
+"""A plan as shell that could be pasted: what --dry-run prints."""
+
+from __future__ import annotations
+
+import shlex
+
+from bsdvirt.plan.step import (
+    Action,
+    Command,
+    MakeDirectory,
+    Pipeline,
+    Plan,
+    RemoveFile,
+    RemoveTree,
+    Step,
+    WriteFile,
+)
+
+
+def shell(action: Action) -> str:
+    """One action as a line of sh(1); a file as a here-document."""
+    match action:
+        case Command(argv=argv):
+            return shlex.join(argv)
+        case Pipeline(left=left, right=right):
+            return f"{shlex.join(left)} | {shlex.join(right)}"
+        case WriteFile():
+            return _here_document(action)
+        case RemoveFile(path=path, beneath=root):
+            return shlex.join(("rm", "-f", f"{root}/{path}" if root else path))
+        case MakeDirectory(path=path, mode=mode):
+            return shlex.join(("mkdir", "-p", "-m", f"{mode:04o}", path))
+        case RemoveTree(path=path):
+            return shlex.join(("rm", "-rf", path))
+
+
+def _here_document(action: WriteFile) -> str:
+    path = f"{action.beneath}/{action.path}" if action.beneath else action.path
+    marker = "EOF"
+    while marker in action.content.splitlines():
+        marker += "_"
+    body = action.content if action.content.endswith("\n") else action.content + "\n"
+    head = shlex.join(("install", "-m", f"{action.mode:04o}", "/dev/stdin", path))
+    return f"{head} <<'{marker}'\n{body}{marker}"
+
+
+def plan_as_shell(plan: Plan) -> str:
+    """Comments say why, and what comes after the point of no return."""
+    if plan.empty:
+        return f"# {plan.verb} {plan.subject}: nothing to do: {plan.reason}\n"
+    lines = [f"# {plan.verb} {plan.subject}"]
+    lines += [line for step in plan.steps for line in _step(step)]
+    if plan.finish:
+        lines.append("# from here nothing is undone")
+        lines += [line for step in plan.finish for line in _step(step)]
+    lines += [f"# note: {note}" for note in plan.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _step(step: Step) -> list[str]:
+    return [f"# {step.why}", shell(step.do)]

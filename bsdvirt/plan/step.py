@@ -1,0 +1,178 @@
+"""Steps as data: what to do, how to undo it, and what to look at before undoing.
+
+A step is never a closure: it is written into the journal before it runs, so that
+another process, after a crash, can finish or undo what this one began.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Base of all the data of a plan."""
+
+
+# ---- what can be done: each is a command of the base system, or a file ----
+
+
+class Command(Struct, frozen=True, tag="command"):
+    """Run `argv`; success is an exit status in `ok`. `timeout` in seconds."""
+
+    argv: tuple[str, ...]
+    ok: tuple[int, ...] = (0,)
+    timeout: float = 60.0
+
+
+class Pipeline(Struct, frozen=True, tag="pipeline"):
+    """Run `left | right`; both must succeed. `timeout` in seconds."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+    timeout: float = 3600.0
+
+
+class WriteFile(Struct, frozen=True, tag="write"):
+    """Put a file in place at once. With `beneath`, `path` is relative to that
+    root and no link on the way is followed."""
+
+    path: str
+    content: str
+    mode: int = 0o644
+    beneath: str = ""
+
+
+class RemoveFile(Struct, frozen=True, tag="remove"):
+    """Remove a file; `beneath` as in WriteFile."""
+
+    path: str
+    beneath: str = ""
+
+
+class MakeDirectory(Struct, frozen=True, tag="mkdir"):
+    path: str
+    mode: int = 0o755
+
+
+class RemoveTree(Struct, frozen=True, tag="rmtree"):
+    """Remove a directory of ours and all in it."""
+
+    path: str
+
+
+Action = Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree
+
+
+# ---- what can be looked at ----
+
+
+class DatasetOwned(Struct, frozen=True, tag="dataset-owned"):
+    """The dataset's own (local) bsdvirt:op is this operation's."""
+
+    dataset: str
+    op: str
+
+
+class DatasetExists(Struct, frozen=True, tag="dataset"):
+    dataset: str
+
+
+class InterfaceExists(Struct, frozen=True, tag="interface"):
+    name: str
+
+
+class JailExists(Struct, frozen=True, tag="jail"):
+    """A jail of that name lives, at that path: one of another path is not ours."""
+
+    name: str
+    path: str
+
+
+class Mounted(Struct, frozen=True, tag="mounted"):
+    path: str
+
+
+class LimitsExist(Struct, frozen=True, tag="limits"):
+    """rctl holds a rule for the subject, such as jail:web."""
+
+    subject: str
+
+
+class FileExists(Struct, frozen=True, tag="file"):
+    path: str
+
+
+class Not(Struct, frozen=True, tag="not"):
+    look: Look
+
+
+Look = (
+    DatasetOwned
+    | DatasetExists
+    | InterfaceExists
+    | JailExists
+    | Mounted
+    | LimitsExist
+    | FileExists
+    | Not
+)
+
+
+class Undo(Struct, frozen=True):
+    """Do this, where that is still to be seen. `retry` in seconds, as in Step."""
+
+    do: Action
+    when: Look | None = None
+    retry: float = 0.0
+
+
+class Step(Struct, frozen=True):
+    """One thing to do, and all that the executor needs to know of it."""
+
+    do: Action
+    why: str
+    undo: tuple[Undo, ...] = ()
+    """Run in order, when this step or a later one fails."""
+    durable: bool = False
+    """Its effect survives a reboot: its record is on disk before it runs."""
+    unless: Look | None = None
+    """Already so: the step is passed over."""
+    remedy: tuple[Undo, ...] = ()
+    """Where the step fails, do this instead; the step counts as done, with a warning."""
+    retry: float = 0.0
+    """Seconds to try again for, while the system says that something is busy."""
+    lines: int = 0
+    """Lines of standard error that a full run prints, where known: for a progress bar."""
+    size: int = 0
+    """Bytes that a `zfs send -v` is to move, where known: for a progress bar."""
+
+
+Kind = Literal["guest", "network", "release", "host"]
+"""What a plan is about, and so which lock guards it."""
+
+
+class Plan(Struct, frozen=True):
+    """What an operation on one guest (or network, or release) will do.
+
+    `steps` are undone if one fails. `finish` comes after the commit record: from
+    there the operation only rolls forward. A plan without steps says why in `reason`.
+    """
+
+    verb: str
+    subject: str
+    kind: Kind = "guest"
+    steps: tuple[Step, ...] = ()
+    finish: tuple[Step, ...] = ()
+    reason: str = ""
+    op: str = ""
+    notes: tuple[str, ...] = ()
+    """What the user should know besides, such as what takes hold later."""
+    must_journal: bool = True
+    """Refuse to begin where the journal cannot be written. Off for what must be
+    possible on a full pool: stop and destroy."""
+
+    @property
+    def empty(self) -> bool:
+        return not self.steps and not self.finish

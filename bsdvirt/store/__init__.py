@@ -1,0 +1,1 @@
+"""Where things lie, and what is there: datasets, guests, networks, files."""

@@ -1,0 +1,113 @@
+"""The guests of this host: one listing of datasets, and the kernel's jails. Pure but
+for the reading of a guest's own file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bsdvirt.errors import BsdvirtError, HostError, NotFoundError
+from bsdvirt.host.fs import Fs
+from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import identity_from_json, load_jail
+from bsdvirt.store.layout import Layout
+from bsdvirt.zfs.base import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A guest as its dataset tells it."""
+
+    name: str
+    dataset: str
+    identity: Identity
+    datasets: tuple[Dataset, ...] = ()
+    """guests/<name> and all beneath it."""
+
+    @property
+    def used(self) -> int:
+        """Bytes of the pool, with all beneath."""
+        return self.datasets[0].used if self.datasets else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All guests by name, and the datasets in guests/ that are no guest's."""
+
+    layout: Layout
+    guests: Mapping[str, Guest]
+    strays: tuple[tuple[Dataset, str], ...]
+    """With why each is none: no identity, or one that cannot be read."""
+    datasets: tuple[Dataset, ...]
+    """Everything beneath the root dataset."""
+
+    def guest(self, name: str) -> Guest:
+        """Raises NotFoundError with what is near."""
+        if name not in self.guests:
+            raise NotFoundError(f"no guest {name}", _near(name, self.guests))
+        return self.guests[name]
+
+    def releases(self) -> list[Dataset]:
+        prefix = f"{self.layout.dataset}/releases/"
+        return [d for d in self.datasets if _is_child(d.name, prefix)]
+
+
+def inventory(layout: Layout, datasets: Iterable[Dataset]) -> Inventory:
+    """Sort the datasets beneath the root into guests and strays."""
+    every = tuple(datasets)
+    prefix = f"{layout.dataset}/guests/"
+    families: dict[str, list[Dataset]] = {}
+    for dataset in every:
+        if dataset.name.startswith(prefix):
+            families.setdefault(dataset.name[len(prefix) :].split("/")[0], []).append(dataset)
+    guests: dict[str, Guest] = {}
+    strays: list[tuple[Dataset, str]] = []
+    for name, family in families.items():
+        try:
+            guests[name] = Guest(name, family[0].name, _identity(family[0]), tuple(family))
+        except BsdvirtError as error:
+            strays.append((family[0], error.message))
+    return Inventory(layout, guests, tuple(strays), every)
+
+
+def _identity(dataset: Dataset) -> Identity:
+    if dataset.guest is None:
+        raise HostError("it has no bsdvirt:guest property")
+    return identity_from_json(dataset.guest)
+
+
+def load_guest_file(fs: Fs, layout: Layout, name: str) -> Jail:
+    """A jail's own file.
+
+    Raises UsageError for what is wrong in it, HostError where it is not there.
+    """
+    path = layout.guest_file(name)
+    try:
+        text = fs.read_text(path)
+    except OSError as error:
+        raise HostError(
+            f"{path}: {error.strerror}",
+            f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}",
+        ) from error
+    return load_jail(text, path)
+
+
+def running_jail(layout: Layout, name: str, jails: Mapping[str, JailFact]) -> JailFact | None:
+    """The kernel's jail of this guest: the name is not enough, its root is ours."""
+    jail = jails.get(name)
+    if jail is None or jail.dying or jail.path != layout.jail_root_directory(name):
+        return None
+    return jail
+
+
+def _is_child(name: str, prefix: str) -> bool:
+    return name.startswith(prefix) and "/" not in name[len(prefix) :]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), 3)
+    return f"did you mean {' or '.join(near)}?" if near else "bsdvirt ls shows what is there"

@@ -1,0 +1,110 @@
+"""Names of datasets, directories, files and interfaces. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
+NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
+RUN_DIRECTORY = "/var/run/bsdvirt"
+CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
+FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"
+LOG_DIRECTORY = "/var/log/bsdvirt"
+EVENT_LOG = f"{LOG_DIRECTORY}/events.log"
+
+GROUP = "bsdvirt"
+"""The interface group that marks what is ours."""
+
+CHILDREN = ("state", "releases", "images", "media", "guests")
+"""The datasets beneath the root dataset."""
+
+MAX_ID = 2047
+MAX_NICS = 8
+FIRST_UNIT = 16384
+"""Interface units of ours begin here; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The root dataset, and where it is mounted."""
+
+    dataset: str
+    mountpoint: str
+
+    @property
+    def state(self) -> str:
+        """The directory of the journal."""
+        return f"{self.mountpoint}/state"
+
+    def guest(self, name: str) -> str:
+        return f"{self.dataset}/guests/{name}"
+
+    def guest_directory(self, name: str) -> str:
+        return f"{self.mountpoint}/guests/{name}"
+
+    def guest_file(self, name: str) -> str:
+        return f"{self.guest_directory(name)}/guest.yaml"
+
+    def jail_root(self, name: str) -> str:
+        """The dataset of a jail's root."""
+        return f"{self.guest(name)}/root"
+
+    def jail_root_directory(self, name: str) -> str:
+        return f"{self.guest_directory(name)}/root"
+
+    def release(self, name: str) -> str:
+        return f"{self.dataset}/releases/{name}"
+
+    def release_directory(self, name: str) -> str:
+        return f"{self.mountpoint}/releases/{name}"
+
+
+def conf_file(name: str) -> str:
+    """The jail.conf of a jail's present start."""
+    return f"{CONF_DIRECTORY}/{name}.conf"
+
+
+def failed_file(name: str) -> str:
+    """Says why the last start failed; gone with the next start, or reboot."""
+    return f"{FAILED_DIRECTORY}/{name}"
+
+
+def guest_log_directory(name: str) -> str:
+    return f"{LOG_DIRECTORY}/{name}"
+
+
+def console_log(name: str) -> str:
+    return f"{guest_log_directory(name)}/console.log"
+
+
+def network_file(name: str) -> str:
+    return f"{NETWORK_DIRECTORY}/{name}.yaml"
+
+
+def unit(guest_id: int, nic: int) -> int:
+    """The unit of a guest's epair or tap."""
+    return FIRST_UNIT + MAX_NICS * guest_id + nic
+
+
+def epair(guest_id: int, nic: int) -> str:
+    """The cloner's name for a guest's epair, before it is renamed."""
+    return f"epair{unit(guest_id, nic)}"
+
+
+def host_end(guest_id: int, nic: int) -> str:
+    """The end of the epair that is the bridge's member."""
+    return f"bv{guest_id}n{nic}a"
+
+
+def jail_end(guest_id: int, nic: int) -> str:
+    """The end of the epair that the jail holds."""
+    return f"bv{guest_id}n{nic}b"
+
+
+def bridge_cloner(network_id: int) -> str:
+    return f"bridge{FIRST_UNIT + network_id}"
+
+
+def bridge_name(network_id: int) -> str:
+    """The name of a network's own bridge."""
+    return f"bvbr{network_id}"

@@ -1,0 +1,57 @@
+"""What is marked as ours and belongs to no guest: interfaces, limits, mounts. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts
+from bsdvirt.plan.step import Command, InterfaceExists, Mounted, Not, Step, Undo
+from bsdvirt.store.guests import Inventory
+from bsdvirt.store.layout import FIRST_UNIT, GROUP
+
+_OURS = re.compile(r"^(bv\d+n\d[ab]?|bvbr\d+)$")
+_UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+))$")
+
+
+def steps(found: Inventory, facts: HostFacts, known: Collection[str]) -> tuple[Step, ...]:
+    """Take away the interfaces that are ours by name and group, or by unit, and not in
+    `known`; and mounts beneath guests/ of guests that are not there."""
+    return (*_interfaces(facts, known), *_mounts(found, facts))
+
+
+def _interfaces(facts: HostFacts, known: Collection[str]) -> Iterator[Step]:
+    gone: set[str] = set()
+    for name, interface in facts.interfaces.items():
+        ours = (_OURS.match(name) and GROUP in interface.groups) or _by_unit(name)
+        other_end = name[:-1] + "a" if name.endswith("b") else ""
+        if not ours or name in known or other_end in gone:
+            continue
+        gone.add(name)
+        yield Step(
+            Command((tools.IFCONFIG, name, "destroy")),
+            f"interface {name}",
+            unless=Not(InterfaceExists(name)),
+            retry=5.0,
+        )
+
+
+def _by_unit(name: str) -> bool:
+    match = _UNIT.match(name)
+    return match is not None and int(match[match.lastindex or 1]) >= FIRST_UNIT
+
+
+def _mounts(found: Inventory, facts: HostFacts) -> Iterator[Step]:
+    prefix = f"{found.layout.mountpoint}/guests/"
+    datasets = {dataset.name for dataset in found.datasets}
+    for mount in reversed(facts.mounts):
+        if not mount.path.startswith(prefix) or mount.source in datasets:
+            continue
+        if mount.path.removeprefix(prefix).split("/")[0] not in found.guests:
+            yield Step(
+                Command((tools.UMOUNT, mount.path)),
+                f"what is mounted on {mount.path}",
+                unless=Not(Mounted(mount.path)),
+                remedy=(Undo(Command((tools.UMOUNT, "-f", mount.path)), Mounted(mount.path)),),
+            )

@@ -1,0 +1,65 @@
+"""What bsdvirt asks of ZFS: facts as plain dataclasses. Changes are zfs(8) steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bsdvirt.errors import HostError, NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A filesystem or a volume. Sizes in bytes; None where ZFS prints `-`."""
+
+    name: str
+    kind: str
+    """filesystem or volume"""
+    used: int
+    available: int
+    referenced: int
+    origin: str | None = None
+    mountpoint: str | None = None
+    mounted: bool = False
+    volsize: int | None = None
+    guest: str | None = None
+    """The value of bsdvirt:guest, inherited or not."""
+    op: str | None = None
+    """The value of bsdvirt:op, inherited or not: an operation under way, or cut short."""
+
+    @property
+    def parent(self) -> str:
+        return self.name.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool. Sizes in bytes."""
+
+    name: str
+    size: int
+    free: int
+    health: str
+
+
+class Zfs(Protocol):
+    """The facts. Implementations raise HostError where ZFS cannot be asked, and
+    NotFoundError for a dataset or pool that is not there."""
+
+    def datasets(self, root: str) -> list[Dataset]:
+        """`root` and every filesystem and volume beneath it, in one call, sorted by name."""
+
+    def snapshots(self, dataset: str) -> list[str]:
+        """The full names of the snapshots of `dataset` and of those beneath it."""
+
+    def clones(self, snapshot: str) -> list[str]:
+        """The datasets whose origin the snapshot is; none where there is no such snapshot."""
+
+    def pools(self) -> list[Pool]:
+        """The imported pools."""
+
+    def local(self, dataset: str, name: str) -> str | None:
+        """A property's own value, not an inherited one; None also where there is no dataset."""
+
+
+__all__ = ["Dataset", "HostError", "NotFoundError", "Pool", "Zfs"]
