@@ -24,9 +24,8 @@ def attach(session: Session, name: str, command: Sequence[str], *, user: str = "
     The jail's own shell starts it, so that a command which is not there is 127, as in sh(1).
     """
     _need_running(session, name)
-    words = [word for index, word in enumerate(command) if index or word != "--"]
     shell = (tools.SH, "-c", 'exec "$0" "$@"')
-    return session.host.attach((tools.JEXEC, "-l", "-U", user, name, *shell, *words))
+    return session.host.attach((tools.JEXEC, "-l", "-U", user, name, *shell, *command))
 
 
 def console(session: Session, name: str) -> int:

@@ -55,6 +55,8 @@ class Globals(argparse.Namespace):
     debug: bool
     verbose: bool
     quiet: bool
+    command: list[str]
+    """What exec is to run."""
 
 
 class VerbModule(Protocol):
@@ -130,7 +132,21 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
         argument_default=None,
     )
     _module(verb).arguments(parser)
+    if verb == "exec":
+        after, options.command = split_command(after)
     return parser.parse_args(after, options)
+
+
+def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of exec itself, and the command: all behind `--`, or, without one, behind
+    the first guest."""
+    if "--" in words:
+        index = words.index("--")
+        return list(words[:index]), list(words[index + 1 :])
+    index = 0
+    while index < len(words) and words[index].startswith("-"):
+        index += 2 if words[index] in ("-u", "--user", "--sim") else 1
+    return list(words[: index + 1]), list(words[index + 1 :])
 
 
 def _module(verb: str) -> VerbModule:

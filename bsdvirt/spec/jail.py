@@ -26,9 +26,7 @@ Command = Annotated[str, msgspec.Meta(pattern=COMMAND)]
 class Nic(Spec, frozen=True, kw_only=True):
     """One network interface: an epair of which the jail holds one end."""
 
-    network: Annotated[GuestName, prop("The network that the interface is a member of.")] = (
-        GuestName("private")
-    )
+    network: Annotated[GuestName, prop("The network that the interface is a member of.")]
     address: Annotated[
         Ipv4Choice,
         prop("IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24."),

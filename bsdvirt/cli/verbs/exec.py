@@ -15,14 +15,13 @@ class Options(Globals):
     guests: list[str]
     all: bool
     user: str
-    command: list[str]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "bsdvirt exec [-u USER] [--all | GUEST …] -- COMMAND …"
     parser.add_argument("-u", "--user", default="root", help="the guest's user (root)")
     parser.add_argument("--all", action="store_true", help="in every running guest")
     parser.add_argument("guests", nargs="*", metavar="GUEST")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
 
 
 def run(options: Options) -> int:

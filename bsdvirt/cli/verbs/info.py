@@ -26,5 +26,6 @@ def run(options: Options) -> int:
     if options.json:
         print_json(shown)
     else:
-        print_tree(shown | {"used": human_size(shown["used"])})
+        usage = {key: value for key, value in shown.get("usage", {}).items() if value}
+        print_tree(shown | {"used": human_size(shown["used"]), "usage": usage})
     return 0

@@ -27,7 +27,10 @@ FULL = Jail(
     release="14.2-RELEASE",
     hostname=HostName("web.example.org"),
     description="Größe: x # no comment",
-    nics=[Nic(network=GuestName("lan"), address=Ipv4Choice("10.0.0.5/24"), mtu=9000), Nic()],
+    nics=[
+        Nic(network=GuestName("lan"), address=Ipv4Choice("10.0.0.5/24"), mtu=9000),
+        Nic(network=GuestName("dmz")),
+    ],
     resolver=Resolver(mode="own", servers=[IpAddress("9.9.9.9")]),
     limits=Limits(memoryuse=Size(1536 * 2**20), pcpu=50),
     cpuset=CpuList("3"),
@@ -45,7 +48,7 @@ nics:
 - network: lan
   address: 10.0.0.5/24
   mtu: 9000
-- {}
+- network: dmz
 resolver:
   mode: own
   servers:
@@ -111,12 +114,12 @@ def test_truth(word: str, value: bool) -> None:
     ("text", "message"),
     [
         (
-            "release: a\nnics: [{mtu: big}]",
+            "release: a\nnics: [{network: a, mtu: big}]",
             "web.yaml: nics.0.mtu: expected int, got str"
             " (MTU; the network's where it is not given.)",
         ),
         (
-            "release: a\nnics: [{}, {mtu: 5}]",
+            "release: a\nnics: [{network: a}, {network: a, mtu: 5}]",
             "web.yaml: nics.1.mtu: expected integer 72..65535, got 5"
             " (MTU; the network's where it is not given.)",
         ),
@@ -195,12 +198,12 @@ def test_truth(word: str, value: bool) -> None:
             "web.yaml: resolver.search: mode host uses none (set mode to own)",
         ),
         (
-            "release: a\nnics: [{address: 10.0.0.5/24}, {address: 10.0.0.5}]",
+            "release: a\nnics: [{network: a, address: 10.0.0.5/24}, {network: a, address: 10.0.0.5}]",
             "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
             " (IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24.)",
         ),
         (
-            "release: a\nnics: [{address: none, gateway: 10.0.0.1}]",
+            "release: a\nnics: [{network: a, address: none, gateway: 10.0.0.1}]",
             "web.yaml: nics.0.gateway: there is no address to use it"
             " (IPv4 default gateway; `auto` is the network's, on the first interface only.)",
         ),

@@ -17,11 +17,11 @@ from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
-from bsdvirt.spec.types import DatasetName
+from bsdvirt.spec.types import DatasetName, GuestName
 
 ALL = properties()
 EXAMPLES: dict[Which, Any] = {
-    "jail": Jail(release="a", nics=[Nic()]),
+    "jail": Jail(release="a", nics=[Nic(network=GuestName("lan"))]),
     "network": Network(id=1),
     "host": HostFile(dataset=DatasetName("tank")),
 }
