@@ -19,7 +19,6 @@ $(VENV)/ready: setup.cfg pyproject.toml
 demo: $(VENV)/ready
 	rm -rf $(DEMO)
 	$(RUN) init --pool zroot
-	$(RUN) release add /usr/freebsd-dist
 	$(RUN) create jail web --start
 	printf 'hostname\nifconfig\nexit\n' | $(RUN) console web
 	$(RUN) ls

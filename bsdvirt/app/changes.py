@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,7 +13,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host.facts import read_jails, read_kernel
 from bsdvirt.jail.change import plan_change
-from bsdvirt.jail.claims import claims_fit
+from bsdvirt.jail.claims import claims_fit, with_nics
 from bsdvirt.jail.start import check_cpuset
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
@@ -69,11 +68,11 @@ def _change_one(
         session.run(plan)
 
     if claims_fit(wanted, guest.identity.nics, networks):
-        write(guest.identity)
+        write(with_nics(guest.identity, guest.identity.nics))
     else:
         with session.locked("allocation", "", f"set {guest.name}"):
             now = session.inventory()
-            write(jails.fitting_identity(replace(guest), wanted, now, networks))
+            write(jails.fitting_identity(guest, wanted, now, networks, live=live))
     return Outcome(guest.name, "set", notes=notes)
 
 

@@ -82,7 +82,7 @@ class _Claiming:
 def _check(session: Session, jail: Jail, found: Inventory) -> None:
     """What would fail for every one of them."""
     releases = {dataset.name.rpartition("/")[2] for dataset in found.releases()}
-    if jail.release not in releases:
+    if jail.release not in releases and not session.dry_run:
         known = ", ".join(sorted(releases)) or "none"
         raise NotFoundError(
             f"no release {jail.release}; there is {known}",
@@ -103,7 +103,7 @@ def _create_all(
     identities: dict[str, Identity] = {}
     outcomes: list[Outcome] = []
     known = list(found.guests.values())
-    for name in held.names():
+    for name in (name for name in order.names if name in held.locks):
         try:
             identity = _identity(name, order, found, known, networks)
         except BsdvirtError as error:

@@ -121,7 +121,8 @@ def _claimed(
     failed: list[Outcome] = []
     for name, (guest, jail) in parts.items():
         try:
-            if not claims_fit(jail, guest.identity.nics, networks):
+            changed = guest.identity.next is not None
+            if changed or not claims_fit(jail, guest.identity.nics, networks):
                 guest = reclaim(session, guest, jail, networks)
             ready[name] = (guest, jail)
         except BsdvirtError as error:
@@ -139,11 +140,15 @@ def reclaim(session: Session, guest: Guest, jail: Jail, networks: dict[str, Netw
 
 
 def fitting_identity(
-    guest: Guest, jail: Jail, found: Inventory, networks: dict[str, Network]
+    guest: Guest, jail: Jail, found: Inventory, networks: dict[str, Network], *, live: bool = False
 ) -> Identity:
+    """The guest's identity with claims that fit its file; see with_nics for `live`."""
+    later = guest.identity.next
+    if later is not None and claims_fit(jail, later, networks):
+        return with_nics(guest.identity, later, live=live)
     others = [other for name, other in found.guests.items() if name != guest.name]
     claims = claim_nics(guest.name, jail, guest.identity.nics, others, networks, os.urandom)
-    return with_nics(guest.identity, claims)
+    return with_nics(guest.identity, claims, live=live)
 
 
 def stop(

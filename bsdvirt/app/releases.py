@@ -62,6 +62,19 @@ def add(session: Session, source: str, name: str | None = None) -> str:
     return name
 
 
+def provide(session: Session, wanted: str) -> bool:
+    """Make the release that is wanted of what bsdinstall(8) left on this host, where it
+    is not there yet and that is it; whether it was made."""
+    here = plans.DIST_DIRECTORY
+    files = (f"{here}/MANIFEST", f"{here}/base.txz")
+    if _exists(session.inventory(), wanted) or not all(map(session.host.fs.is_file, files)):
+        return False
+    if _version(session, files[1]) != wanted:
+        return False
+    add(session, here)
+    return True
+
+
 def _exists(found: Inventory, name: str) -> bool:
     return any(dataset.name == found.layout.release(name) for dataset in found.releases())
 

@@ -13,7 +13,7 @@ from bsdvirt.app.state import read_states
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import print_json, say
 from bsdvirt.cli.progress import Log, Terminal
-from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
 from bsdvirt.host.facts import read_jails
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan.events import Event
@@ -96,7 +96,7 @@ def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = Fal
     for outcome in outcomes:
         if outcome.error is not None:
             if not as_json:
-                print(f"bsdvirt: {outcome.name}: {_without(outcome)}", file=sys.stderr)
+                print(f"bsdvirt: {_named(outcome.name, outcome.error)}", file=sys.stderr)
         elif not options.quiet and not as_json and not getattr(options, "dry_run", False):
             print(f"{outcome.name}: {outcome.message}")
             for note in outcome.notes:
@@ -107,9 +107,10 @@ def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = Fal
     return errors[0].exit_code if len(outcomes) == 1 else EXIT_FAILED
 
 
-def _without(outcome: Outcome) -> str:
-    assert outcome.error is not None
-    return one_line(outcome.error).removeprefix(f"{outcome.name}: ")
+def _named(name: str, error: BsdvirtError) -> str:
+    """The error in one line that says whose it is."""
+    line = one_line(error)
+    return line if name in error.message.replace(":", " ").split() else f"{name}: {line}"
 
 
 def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
@@ -117,7 +118,9 @@ def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError(f"{question} needs --yes where nobody can be asked", "add --yes")
+        raise UsageError(
+            f"{question} Nobody can be asked here, and --yes is not given", "add --yes"
+        )
     for line in what:
         print(f"  {line}")
     if input(f"{question} Type yes: ").strip() != "yes":

@@ -83,7 +83,9 @@ def claim_nics(
     Raises UsageError for a network that is not there, ConflictError for an address
     that somebody has.
     """
-    theirs = [claim for guest in others for claim in guest.identity.nics]
+    theirs = [
+        claim for guest in others for claim in (*guest.identity.nics, *(guest.identity.next or ()))
+    ]
     held = list(before)
     claims: list[Claim] = []
     for index, nic in enumerate(jail.nics):
@@ -138,5 +140,9 @@ def _fits(had: str, network: Network, taken: set[address.Address]) -> bool:
     return plain not in taken and any(plain in pool for pool in network.pools)
 
 
-def with_nics(identity: Identity, claims: list[Claim]) -> Identity:
-    return msgspec.structs.replace(identity, nics=claims)
+def with_nics(identity: Identity, claims: list[Claim], *, live: bool = False) -> Identity:
+    """The identity with these claims: from the next start on, where the guest is `live`."""
+    if not live:
+        return msgspec.structs.replace(identity, nics=claims, next=None)
+    later = None if claims == identity.nics else claims
+    return msgspec.structs.replace(identity, next=later)

@@ -116,7 +116,7 @@ def _commands(action: Action) -> list[tuple[str, ...]]:
 
 
 def _running(host: Host, lines: set[str]) -> list[int]:
-    shown = host.run((tools.PS, "-axww", "-o", "pid=,args="), changes=False).stdout
+    shown = host.run((tools.PS, "-axww", "-o", "pid=", "-o", "args="), changes=False).stdout
     found = []
     for line in shown.splitlines():
         pid, _, args = line.strip().partition(" ")

@@ -53,5 +53,8 @@ class Identity(Spec, frozen=True, kw_only=True):
     """When, as 2026-11-21T10:30:00Z."""
     release: str = ""
     nics: list[Claim] = []
+    next: list[Claim] | None = None
+    """What the interfaces claim from the next start on, where that was changed while the
+    guest ran: both are taken until then."""
     boot: Boot = Boot()
     v: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.app import creation, jails
+from bsdvirt.app import creation, jails, releases
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
@@ -14,7 +14,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
 from bsdvirt.host.facts import read_kernel
-from bsdvirt.jail.release import host_release
+from bsdvirt.jail.release import DIST_DIRECTORY, host_release
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
@@ -79,6 +79,8 @@ def run(options: Options) -> int:
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
     jail = _jail(session, options, [a for a in assignments if not a[0].startswith("boot.")])
+    if releases.provide(session, jail.release) and not options.dry_run:
+        say(f"release {jail.release} added from {DIST_DIRECTORY}")
     order = creation.Order(tuple(names), jail, boot, options.thick)
     outcomes = creation.create(session, order)
     if options.start and not options.dry_run:
