@@ -323,6 +323,9 @@ class _Operation:
             raise run.unknown("addresses set by jail(8) are not simulated")
         jid = self.string("jid")
         name = self.string("name") or jid or ""
+        if name.isdigit():
+            # A name of digits only is taken as the number.
+            jid = name
         if "." in name:
             self.warn(f'jail "{name.rpartition(".")[0]}" not found')
             return False

@@ -12,9 +12,17 @@ import time
 from bsdvirt.host.sim import inside_net
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.state import Jail, Process
-from bsdvirt.host.sim.zfsmount import mount_in_jail
+from bsdvirt.host.sim.zfsmount import mount_in_jail, seen_in_jail, unmount_in_jail
 
 PATH = ("/sbin/", "/bin/", "/usr/sbin/", "/usr/bin/")
+_RC_ROUTES = (
+    "add host 127.0.0.1: gateway lo0 fib 0: route already in table",
+    "add host ::1: gateway lo0 fib 0: route already in table",
+    "add net fe80::: gateway ::1",
+    "add net ff02::: gateway ::1",
+    "add net ::ffff:0.0.0.0: gateway ::1",
+    "add net ::0.0.0.0: gateway ::1",
+)
 _EXEC = 'exec "$0" "$@"'
 
 
@@ -121,14 +129,14 @@ class Inside:
         raise self.run.unknown(f"in the jail: sh {shlex.join(words)}")
 
     def _rc(self) -> int:
-        """A short form of what a vnet jail's /etc/rc printed on the captured host."""
+        """What a jail's /etc/rc printed on the captured host, the network's part with vnet."""
         self.say("ELF ldconfig path: /lib /usr/lib /usr/lib/compat")
         self.say("32-bit compatibility ldconfig path:")
         if self.jail.lo0 is not None:
             inside_net.loopback_up(self.jail)
             faces = inside_net.faces(self.run, self.jail)
             self.say(f"Starting Network: {' '.join(face.name for face in faces)}.")
-            for line in inside_net.shown(self.run, faces):
+            for line in [*inside_net.shown(self.run, faces), *_RC_ROUTES]:
                 self.say(line)
         self.say("Creating and/or trimming log files.")
         self.say("Updating motd:.")
@@ -232,10 +240,21 @@ class Inside:
         return 0
 
     def _zfs(self, words: list[str]) -> int:
-        if words != ["mount", "-a"]:
-            raise self.run.unknown(f"in the jail: zfs {' '.join(words)}")
-        mount_in_jail(self.run, self.jail)
-        return 0
+        match words:
+            case ["mount", "-a"]:
+                mount_in_jail(self.run, self.jail)
+                return 0
+            case ["list", "-H", "-o", "name,mountpoint,mounted"]:
+                for name, mountpoint, mounted in seen_in_jail(self.run, self.jail):
+                    self.say(f"{name}\t{mountpoint}\t{'yes' if mounted else 'no'}")
+                return 0
+            case ["umount", "-a"]:
+                hidden = unmount_in_jail(self.run, self.jail)
+                # The jail cannot open the dataset that its own root is.
+                if hidden:
+                    self.complain(f"cannot open '{hidden}': dataset does not exist")
+                return 1 if hidden else 0
+        raise self.run.unknown(f"in the jail: zfs {' '.join(words)}")
 
     # ---- network ----
 

@@ -49,7 +49,7 @@ def jls(run: Run, words: list[str]) -> int:
         _people(run, jails, "v" in flags, as_json)
         return 0
     for name in rest:
-        if not jailparams.known(name) or name in jailparams.LOADABLE:
+        if not jailparams.known(name):
             raise run.unknown(f"parameter {name}")
     if as_json:
         if "n" not in flags:

@@ -51,6 +51,20 @@ class Settings:
             state.datasets[name] = dataset
             trees.mount(self._run(state), name, dataset, f"/{name}")
 
+    def remove_pool(self, name: str) -> None:
+        """A pool exported or lost: its datasets are gone, and what they held."""
+        with self._host.change() as state:
+            run = self._run(state)
+            for other in sorted(state.datasets, reverse=True):
+                if other.split("/")[0] == name:
+                    dataset = state.datasets[other]
+                    if dataset.mounted:
+                        path = dataset.mounted
+                        trees.unmount(run, dataset)
+                        trees.drop_mountpoint(run, path)
+                    del state.datasets[other]
+            del state.pools[name]
+
     def fill_pool(self, name: str, free: int = 0) -> None:
         """Let something else fill a pool up to `free` bytes available; a negative
         number empties it again."""

@@ -60,6 +60,34 @@ def mount_in_jail(run: Run, jail: Jail) -> None:
         trees.mount(run, name, dataset, jail.path.rstrip("/") + mountpoint)
 
 
+def seen_in_jail(run: Run, jail: Jail) -> list[tuple[str, str, bool]]:
+    """What a jail sees of ZFS: its own datasets and their parents. Name, mountpoint,
+    whether mounted in it."""
+    mine = {name for name, dataset in run.state.datasets.items() if dataset.jail == jail.jid}
+    names = set(mine)
+    for name in mine:
+        while "/" in name:
+            name = name.rpartition("/")[0]
+            names.add(name)
+    view = View(run)
+    return [
+        (name, view.mountpoint(name)[0], name in mine and bool(run.state.datasets[name].mounted))
+        for name in sorted(names)
+    ]
+
+
+def unmount_in_jail(run: Run, jail: Jail) -> str:
+    """`zfs umount -a` inside a jail: its own datasets go. The name of the dataset that
+    is the jail's root, where one is."""
+    root = ""
+    for name, dataset in run.state.datasets.items():
+        if dataset.mounted == jail.path:
+            root = name
+        elif dataset.jail == jail.jid and dataset.mounted:
+            trees.unmount(run, dataset)
+    return root
+
+
 def followers(run: Run, name: str) -> list[str]:
     """The mounted datasets that move with `name`: it, and those beneath it that
     inherit its mountpoint. Deepest first."""
