@@ -7,7 +7,8 @@ import ipaddress
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.ifconfig import configure as ifconfig
 from bsdvirt.host.sim.ifshow import bridge_of, show, stack
-from bsdvirt.host.sim.state import Inet, Interface, Jail
+from bsdvirt.host.sim.initial import loopback
+from bsdvirt.host.sim.state import Interface, Jail
 
 Outcome = tuple[int, str, str]
 
@@ -22,8 +23,7 @@ def loopback_up(jail: Jail) -> None:
     lo0 = jail.lo0
     assert lo0 is not None
     lo0.up, lo0.ifdisabled = True, False
-    for entry in (Inet("inet6", "::1", 128), Inet("inet6", f"fe80::1%lo0 scopeid 0x{lo0.index:x}", 64),
-                  Inet("inet", "127.0.0.1", 8)):  # fmt: skip
+    for entry in loopback(lo0.index).addresses:
         if not any(other.address == entry.address for other in lo0.addresses):
             lo0.addresses.append(entry)
     # IPv6 first, as on every FreeBSD host.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
-
 from bsdvirt.host.sim import jailconf, jailparams
 from bsdvirt.host.sim.commands import run_nested
 from bsdvirt.host.sim.context import Exit, Run, options
 from bsdvirt.host.sim.ifconfig import move
 from bsdvirt.host.sim.initial import loopback
 from bsdvirt.host.sim.jailconf import Param
+from bsdvirt.host.sim.jaildesc import SHELL, Described
 from bsdvirt.host.sim.jailexec import Inside, Patience
 from bsdvirt.host.sim.state import Jail
 
@@ -22,8 +20,6 @@ _STOP = (
     "exec.prestop", "exec.stop", "*term", "*op", "exec.poststop", "mount.procfs",
     "mount.fdescfs", "mount.devfs", "mount", "exec.release",
 )  # fmt: skip
-_BOOLEAN = {"mount.devfs", "mount.fdescfs", "mount.procfs"}
-_SHELL = "!\"$&'()*;<>?[\\]`{|}~"
 
 
 def jail(run: Run, words: list[str]) -> int:
@@ -80,61 +76,8 @@ def _from_words(words: list[str]) -> list[Param]:
     return jailconf.merge(params)
 
 
-class _Operation:
-    """What one call of jail(8) does to one jail. `name` is None for a jail that is
-    described by words: jail(8)'s messages then do not name it."""
-
-    def __init__(self, run: Run, name: str | None, params: list[Param]) -> None:
-        self.run = run
-        self.name = name
-        self.params = list(params)
-        if name is not None:
-            self.params.insert(0, Param("jid" if name.isdigit() else "name", [name]))
-        for param in params:
-            plain = jailconf.positive(param.name)
-            if plain in jailparams.INTERNAL and plain not in jailparams.SIMULATED:
-                raise run.unknown(f"parameter {param.name} is not simulated")
-
-    # ---- parameters ----
-
-    def find(self, name: str) -> Param | None:
-        return next((p for p in self.params if jailconf.same(p.name, name)), None)
-
-    def string(self, name: str) -> str | None:
-        param = self.find(name)
-        return param.values[-1] if param is not None and param.values else None
-
-    def true(self, name: str) -> bool:
-        param = self.find(name)
-        if param is None:
-            return False
-        last = param.values[-1].lower() if param.values else "true"
-        yes = last == "true" or (last.lstrip("-").isdigit() and int(last) != 0)
-        return yes != param.name.rpartition(".")[2].startswith("no")
-
-    def note(self, text: str) -> None:
-        self.run.print(f"{self.name}: {text}")
-
-    def warn(self, text: str) -> None:
-        self.run.warn(f"jail: {self.name}: {text}" if self.name is not None else f"jail: {text}")
-
-    @property
-    def subject(self) -> str:
-        return self.string("jid") or self.string("name") or ""
-
-    def unknown_params(self) -> bool:
-        bad = False
-        for param in self.params:
-            plain = jailconf.positive(param.name)
-            if (
-                plain in jailparams.INTERNAL
-                or jailparams.known(param.name)
-                or jailparams.known(plain)
-            ):
-                continue
-            self.warn(f"unknown parameter: {param.name}")
-            bad = True
-        return bad
+class _Operation(Described):
+    """What one call of jail(8) does to one jail."""
 
     # ---- start ----
 
@@ -162,14 +105,6 @@ class _Operation:
         for kind, value in reversed(done):
             if not kind.startswith("exec."):
                 self.perform(kind, value, down=True)
-
-    def values(self, kind: str) -> list[str]:
-        if kind.startswith("*"):
-            return [""]
-        if kind in _BOOLEAN:
-            return [""] if self.true(kind) else []
-        param = self.find(kind)
-        return [value for value in param.values if value] if param is not None else []
 
     # ---- stop ----
 
@@ -234,68 +169,6 @@ class _Operation:
         if inner.status:
             self.warn(f"{' '.join(argv)}: failed")
         return inner.status == 0
-
-    def arguments(self, kind: str, value: str, down: bool) -> list[str] | None:
-        """The host command that a step is, or None where jail(8) refuses it."""
-        path = self.string("path")
-        if kind == "vnet.interface":
-            return ["/sbin/ifconfig", value, "-vnet" if down else "vnet", self.subject]
-        if kind in _BOOLEAN:
-            fstype = kind.removeprefix("mount.")
-            if path is None:
-                self.warn(f"{kind}: no jail root path defined")
-                return None
-            where = path + {"devfs": "/dev", "fdescfs": "/dev/fd", "procfs": "/proc"}[fstype]
-            if not self.check_path(kind, where, fstype if down else ""):
-                return None
-            if down:
-                return ["/sbin/umount", where]
-            extra = [f"-oruleset={self.string('devfs_ruleset') or 4}"] if fstype == "devfs" else []
-            return ["/sbin/mount", "-t", fstype, *extra, ".", where]
-        if kind == "mount":
-            parts = value.split()[:4]
-            if len(parts) < 3:
-                self.warn(f"mount: {value}: missing information")
-                return None
-            if not self.check_path("mount", parts[1], parts[2] if down else ""):
-                return None
-            if down:
-                return ["/sbin/umount", "-t", parts[2], parts[1]]
-            extra = ["-o", parts[3]] if len(parts) == 4 else []
-            return ["/sbin/mount", "-t", parts[2], *extra, parts[0], parts[1]]
-        if any(character in _SHELL for character in value):
-            raise self.run.unknown(f"{kind}: a host command for a shell is not simulated: {value}")
-        return value.split()
-
-    def check_path(self, kind: str, path: str, umount: str, file: bool = False) -> bool:
-        """No link in the part of a path that lies in the jail; mounted, for an umount."""
-        root = self.string("path") or ""
-        if not path.startswith("/"):
-            self.warn(f"{kind}: {path}: not an absolute pathname")
-            return False
-        if root and path.startswith(root.rstrip("/") + "/"):
-            parts = path[len(root) :].strip("/").split("/")
-            for depth in range(1, len(parts) + 1):
-                step = f"{root.rstrip('/')}/{'/'.join(parts[:depth])}"
-                try:
-                    mode = os.lstat(self.run.path(step)).st_mode
-                except OSError as error:
-                    if file and depth == len(parts) and isinstance(error, FileNotFoundError):
-                        break
-                    self.warn(f"{kind}: {step}: {error.strerror}")
-                    return False
-                if stat.S_ISLNK(mode):
-                    self.warn(f"{kind}: {step} is a symbolic link")
-                    return False
-        if umount:
-            here = [mount.kind for mount in self.run.state.mounts if mount.path == path]
-            if not here:
-                self.warn(f"{kind}: {path}: not a mount point")
-                return False
-            if here[-1] != umount:
-                self.warn(f"{kind}: {path}: not a {umount} mount")
-                return False
-        return True
 
     # ---- the jail itself ----
 
@@ -406,7 +279,7 @@ class _Operation:
                 self.warn(f"open {log}: {error.strerror}")
                 return False
         limit = int(self.string("exec.timeout") or "0")
-        argv = ["/bin/sh", "-c", line] if any(c in _SHELL for c in line) else line.split()
+        argv = ["/bin/sh", "-c", line] if any(c in SHELL for c in line) else line.split()
         inside = Inside(run, jail_, strict=True, limit=float(limit), title=self.name or "")
         timed_out, status = False, 0
         try:

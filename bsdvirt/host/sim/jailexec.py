@@ -188,9 +188,11 @@ class Inside:
     def _env(self, words: list[str]) -> int:
         if words:
             raise self.run.unknown("env with words")
-        for line in ("HOME=/root", "PATH=/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/root/bin",
-                     "SHELL=/bin/sh", "USER=root"):  # fmt: skip
-            self.say(line)
+        local = "/usr/local/sbin:/usr/local/bin:/root/bin"
+        self.say("HOME=/root")
+        self.say(f"PATH=/sbin:/bin:/usr/sbin:/usr/bin:{local}")
+        self.say("SHELL=/bin/sh")
+        self.say("USER=root")
         return 0
 
     def _uname(self, words: list[str]) -> int:

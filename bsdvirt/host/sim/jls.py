@@ -81,7 +81,8 @@ def _json(run: Run, jail: Jail, names: list[str]) -> str:
         if jailparams.is_boolean(name):
             text += f'"{name}":{str(jailparams.boolean(jail, name)).lower()}'
         else:
-            text += f'"{name}":{json.dumps(jailparams.value(run.state, jail, name), ensure_ascii=False)}'
+            value = jailparams.value(run.state, jail, name)
+            text += f'"{name}":{json.dumps(value, ensure_ascii=False)}'
     return text
 
 
@@ -123,8 +124,8 @@ def _people(run: Run, jails: list[Jail], verbose: bool, as_json: bool) -> None:
     if as_json:
         items = ", ".join(
             "{" + f'"jid":{jail.jid},"ipv4":"{(jail.ip4 or [""])[0]}",'
-            f'"hostname":{json.dumps(jail.params.get("host.hostname", ""))},"path":{json.dumps(jail.path)}'
-            + "}"
+            f'"hostname":{json.dumps(jail.params.get("host.hostname", ""))},'
+            f'"path":{json.dumps(jail.path)}' + "}"
             for jail in jails
         )
         run.print(_wrap(items))

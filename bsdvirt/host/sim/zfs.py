@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from functools import partial
-
-from bsdvirt.host.sim import trees, zfsdestroy, zfslist, zfssend
-from bsdvirt.host.sim.context import Exit, Run, Tool, options
+from bsdvirt.host.sim import trees, zfschange, zfsdestroy, zfslist, zfssend
+from bsdvirt.host.sim.context import Run, Tool, options
 from bsdvirt.host.sim.initial import EMPTY
 from bsdvirt.host.sim.state import Dataset, Snapshot
-from bsdvirt.host.sim.zfsmount import mount_all, remount, share_mount, unmount_verb
-from bsdvirt.host.sim.zfsprops import SIZES, BadValue, View, check, find_snapshot, size
+from bsdvirt.host.sim.zfscommon import add, check_name, guid, open_dataset, properties
+from bsdvirt.host.sim.zfsmount import share_mount, unmount_verb
+from bsdvirt.host.sim.zfsprops import BadValue, View, find_snapshot, size
 
 VOLUME_EMPTY = 12288
-_VALID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ")
-USAGE_TAIL = "\nFor the property list, run: zfs set|get\n\nFor the delegated permission list, run: zfs allow|unallow"
+USAGE_TAIL = (
+    "\nFor the property list, run: zfs set|get\n"
+    "\nFor the delegated permission list, run: zfs allow|unallow"
+)
 
 
 def zfs(run: Run, words: list[str]) -> int:
@@ -22,19 +22,6 @@ def zfs(run: Run, words: list[str]) -> int:
     if not words or words[0] not in _VERBS:
         raise run.unknown()
     return _VERBS[words[0]](run, words[1:])
-
-
-def open_dataset(run: Run, name: str) -> Dataset:
-    """As zfs_open(): a dataset that is not there ends the command."""
-    dataset = run.dataset(name)
-    if dataset is None:
-        raise run.fail(f"cannot open '{name}': dataset does not exist")
-    return dataset
-
-
-def guid() -> int:
-    """A new 64-bit number for a dataset or snapshot."""
-    return random.getrandbits(63) | 1
 
 
 def _pool(run: Run, name: str) -> tuple[bool, bool]:
@@ -46,27 +33,6 @@ def _pool(run: Run, name: str) -> tuple[bool, bool]:
     while parent not in run.state.datasets:
         parent = parent.rpartition("/")[0]
     return False, View(run).space.available(parent) == 0
-
-
-def _check_name(run: Run, name: str, action: str) -> None:
-    for character in name.replace("@", "/", 1).replace("/", ""):
-        if character not in _VALID:
-            raise run.fail(f"{action}: invalid character '{character}' in name")
-    if "" in name.split("/") or name.endswith("@"):
-        raise run.unknown("such a name is not simulated")
-
-
-def _properties(run: Run, pairs: list[str], volume: bool, action: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for pair in pairs:
-        prop, sign, value = pair.partition("=")
-        if not sign or prop in found:
-            raise run.unknown(f"property {pair}")
-        try:
-            found[prop] = check(run, prop, value, volume)
-        except BadValue as error:
-            raise run.fail(f"{action}: {error}") from None
-    return found
 
 
 def _check_parents(run: Run, name: str, action: str) -> None:
@@ -89,8 +55,8 @@ def _create(run: Run, words: list[str]) -> int:
         raise run.unknown()
     name, volume = rest[0], "V" in flags
     action = f"cannot create '{name}'"
-    _check_name(run, name, action)
-    props = _properties(run, flags.get("o", []), volume, action)
+    check_name(run, name, action)
+    props = properties(run, flags.get("o", []), volume, action)
     if "p" in flags:
         if name in run.state.datasets:
             return 0
@@ -133,13 +99,6 @@ def _room(run: Run, name: str, action: str) -> None:
         raise run.fail(f"{action}: out of space")
 
 
-def add(run: Run, name: str, props: dict[str, str], kind: str, refer: int) -> Dataset:
-    """A new dataset, not mounted."""
-    dataset = Dataset(guid(), kind, run.now(), run.serial(), refer, props)
-    run.state.datasets[name] = dataset
-    return dataset
-
-
 def _clone(run: Run, words: list[str]) -> int:
     run.changes()
     flags, rest = options(run, words, "", "o")
@@ -150,10 +109,10 @@ def _clone(run: Run, words: list[str]) -> int:
     if snapshot is None:
         raise run.fail(f"cannot open '{source}': dataset does not exist")
     action = f"cannot create '{name}'"
-    _check_name(run, name, action)
+    check_name(run, name, action)
     _check_parents(run, name, action)
     kind = run.state.datasets[source.split("@")[0]].kind
-    props = _properties(run, flags.get("o", []), kind == "volume", action)
+    props = properties(run, flags.get("o", []), kind == "volume", action)
     if name in run.state.datasets:
         raise run.fail(f"{action}: dataset already exists")
     if name.split("/")[0] != source.split("/")[0]:
@@ -178,8 +137,8 @@ def _snapshot(run: Run, words: list[str]) -> int:
         run.warn(f"cannot open '{parent}': dataset does not exist")
         usage = "\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
         raise run.fail(f"usage:\n{usage}\n{USAGE_TAIL}", 2)
-    _check_name(run, rest[0], f"cannot create snapshot '{rest[0]}'")
-    props = _properties(run, flags.get("o", []), False, "cannot create snapshots ")
+    check_name(run, rest[0], f"cannot create snapshot '{rest[0]}'")
+    props = properties(run, flags.get("o", []), False, "cannot create snapshots ")
     if any(":" not in prop for prop in props):
         raise run.unknown("a native property of a snapshot is not simulated")
     readonly, full = _pool(run, parent)
@@ -220,129 +179,6 @@ def take_snapshot(
         trees.snapshot(run, dataset, snapshot.guid)
     dataset.snaps.append(snapshot)
     return snapshot
-
-
-def _set(run: Run, words: list[str]) -> int:
-    run.changes()
-    pairs = [word for word in words if "=" in word]
-    names = words[len(pairs) :]
-    if not pairs or len(names) != 1 or any("=" in name for name in names) or "@" in names[0]:
-        raise run.unknown()
-    name = names[0]
-    dataset = open_dataset(run, name)
-    action = f"cannot set property for '{name}'"
-    props = _properties(run, pairs, dataset.kind == "volume", action)
-    if run.state.pools[name.split("/")[0]].readonly:
-        raise run.fail(f"{action}: pool is read-only")
-    space = View(run).space
-    for prop, value in props.items():
-        if prop in ("quota", "refquota") and 0 < int(value) < space.used[name]:
-            raise run.fail(f"{action}: size is less than current used or reserved space")
-        if (
-            prop in ("reservation", "refreservation")
-            and int(value) > space.available(name) + space.used[name]
-        ):
-            raise run.fail(f"{action}: size is greater than available space")
-    if "mountpoint" in props:
-        return remount(run, name, lambda: dataset.props.update(props))
-    for prop, value in props.items():
-        if prop in SIZES - {"volsize", "recordsize", "volblocksize"} and value == "0":
-            dataset.props.pop(prop, None)
-        else:
-            dataset.props[prop] = value
-    return 0
-
-
-def _inherit(run: Run, words: list[str]) -> int:
-    run.changes()
-    flags, rest = options(run, words, "r")
-    if len(rest) < 2:
-        raise run.unknown()
-    prop, names = rest[0], rest[1:]
-    if ":" not in prop and prop != "mountpoint":
-        raise run.unknown(f"inherit of {prop} is not simulated")
-    status = 0
-    for name in names:
-        try:
-            open_dataset(run, name)
-        except Exit as end:
-            status = end.status
-            continue
-        if run.state.pools[name.split("/")[0]].readonly:
-            run.warn(f"cannot inherit {prop} for '{name}': pool is read-only")
-            status = 1
-            continue
-        family = [name]
-        if "r" in flags:
-            family += [other for other in run.state.datasets if other.startswith(name + "/")]
-        for member in family:
-            dataset = run.state.datasets[member]
-            if prop == "mountpoint":
-                status |= remount(run, member, partial(dataset.props.pop, prop, None))
-            else:
-                dataset.props.pop(prop, None)
-    return status
-
-
-def _rename(run: Run, words: list[str]) -> int:
-    run.changes()
-    if len(words) != 2 or "@" in words[0] or words[0].startswith("-"):
-        raise run.unknown()
-    old, new = words
-    open_dataset(run, old)
-    action = f"cannot rename to '{new}'"
-    _check_name(run, new, action)
-    parent = run.dataset(new.rpartition("/")[0])
-    if new.split("/")[0] in run.state.pools and parent is None:
-        raise run.fail(f"cannot create '{new}': parent does not exist")
-    if new.split("/")[0] != old.split("/")[0]:
-        raise run.fail(f"{action}: datasets must be within same pool")
-    if new.startswith(old + "/"):
-        raise run.fail(f"{action}: New dataset name cannot be a descendant of current dataset name")
-    if new in run.state.datasets:
-        raise run.fail(f"cannot rename '{old}': dataset already exists")
-    if run.state.pools[old.split("/")[0]].readonly:
-        raise run.fail(f"cannot rename '{old}': pool is read-only")
-
-    def move() -> None:
-        state = run.state
-        for name in [n for n in state.datasets if n == old or n.startswith(old + "/")]:
-            state.datasets[new + name[len(old) :]] = state.datasets.pop(name)
-        for dataset in state.datasets.values():
-            origin = dataset.origin.split("@")[0]
-            if dataset.origin and (origin == old or origin.startswith(old + "/")):
-                dataset.origin = new + dataset.origin[len(old) :]
-
-    return remount(run, old, move, new)
-
-
-def _promote(run: Run, words: list[str]) -> int:
-    run.changes()
-    if len(words) != 1 or words[0].startswith("-"):
-        raise run.unknown()
-    name = words[0]
-    dataset = open_dataset(run, name)
-    if not dataset.origin:
-        raise run.fail(f"cannot promote '{name}': not a cloned filesystem")
-    if run.state.pools[name.split("/")[0]].readonly:
-        raise run.fail(f"cannot promote '{name}': pool is read-only")
-    origin, _, short = dataset.origin.partition("@")
-    parent = run.state.datasets[origin]
-    cut = next(i for i, snap in enumerate(parent.snaps) if snap.name == short) + 1
-    moved = parent.snaps[:cut]
-    clash = {snap.name for snap in moved} & {snap.name for snap in dataset.snaps}
-    if clash:
-        raise run.unknown("promote with snapshots of one name is not simulated")
-    dataset.snaps = moved + dataset.snaps
-    parent.snaps = parent.snaps[cut:]
-    names = {f"{origin}@{snap.name}" for snap in moved}
-    mine = dataset.origin
-    dataset.origin = parent.origin
-    parent.origin = mine
-    for other in run.state.datasets.values():
-        if other.origin in names:
-            other.origin = f"{name}@{other.origin.split('@')[1]}"
-    return 0
 
 
 def _mount(run: Run, words: list[str]) -> int:
@@ -387,14 +223,12 @@ _VERBS: dict[str, Tool] = {
     "create": _create,
     "clone": _clone,
     "snapshot": _snapshot,
-    "set": _set,
-    "inherit": _inherit,
-    "rename": _rename,
-    "promote": _promote,
+    "set": zfschange.set_verb,
+    "inherit": zfschange.inherit_verb,
+    "rename": zfschange.rename_verb,
+    "promote": zfschange.promote_verb,
     "mount": _mount,
     "umount": _umount,
     "jail": lambda run, words: _delegate(run, words, "jail"),
     "unjail": lambda run, words: _delegate(run, words, "unjail"),
 }
-
-__all__ = ["add", "guid", "mount_all", "open_dataset", "take_snapshot", "zfs"]

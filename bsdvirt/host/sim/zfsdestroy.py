@@ -73,9 +73,8 @@ def _allowed(run: Run, name: str, kind: str, recursive: bool) -> bool:
     if not recursive:
         if not beneath:
             return True
-        run.warn(
-            f"cannot destroy '{name}': {kind} has children\nuse '-r' to destroy the following datasets:"
-        )
+        run.warn(f"cannot destroy '{name}': {kind} has children")
+        run.warn("use '-r' to destroy the following datasets:")
         for other in beneath:
             run.warn(other)
         return False
@@ -152,4 +151,5 @@ def _snapshots(run: Run, name: str, recursive: bool) -> int:
             for clone in clones:
                 run.warn(clone)
             return 1
-    return 0 if all([_drop_snapshot(run, victim) for victim in victims]) else 1
+    done = [_drop_snapshot(run, victim) for victim in victims]
+    return 0 if all(done) else 1

@@ -60,6 +60,10 @@ _FILESYSTEM_ONLY = {
     "quota", "refquota", "recordsize", "mountpoint", "canmount", "atime", "devices", "exec",
     "setuid", "jailed", "snapdir", "aclmode", "aclinherit", "relatime", "mounted",
 }  # fmt: skip
+_NOT_OF_SNAPSHOTS = {
+    "avail", "available", "canmount", "keystatus", "mounted", "mountpoint", "origin", "quota",
+    "readonly", "reservation", "usedbysnapshots",
+}  # fmt: skip
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPEZ]?)B?", re.IGNORECASE)
 USER_LIMIT = 8192
 
@@ -269,8 +273,7 @@ class View:
         }
         if prop in values:
             return values[prop], "-"
-        if prop in ("avail", "available", "origin", "mountpoint", "mounted", "canmount", "quota", "reservation",
-                    "usedbysnapshots", "readonly", "keystatus"):  # fmt: skip
+        if prop in _NOT_OF_SNAPSHOTS:
             return "-", "-"
         raise self.run.unknown(f"property {prop} of a snapshot is not simulated")
 

@@ -7,6 +7,7 @@ import time
 from bsdvirt.host.sim import trees
 from bsdvirt.host.sim.context import Run, Stream, options
 from bsdvirt.host.sim.state import Dataset, Snapshot
+from bsdvirt.host.sim.zfscommon import add, guid
 from bsdvirt.host.sim.zfsmount import share_mount
 from bsdvirt.host.sim.zfsprops import BadValue, View, check, find_snapshot
 
@@ -93,8 +94,6 @@ def receive(run: Run, words: list[str]) -> int:
 
 
 def _take(run: Run, name: str, stream: Stream, pairs: list[str]) -> None:
-    from bsdvirt.host.sim.zfs import add, guid
-
     kind = stream.dataset.kind
     props: dict[str, str] = {}
     for pair in pairs:
