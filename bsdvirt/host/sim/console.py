@@ -12,6 +12,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT
 from bsdvirt.host.sim.context import Exit, Run, TimedOut, UnknownCommand
 from bsdvirt.host.sim.jailexec import Inside
+from bsdvirt.host.sim.state import Jail
 
 if TYPE_CHECKING:
     from bsdvirt.host.sim.host import SimHost
@@ -23,19 +24,19 @@ def attach(host: SimHost, argv: Sequence[str]) -> int:
     if words[:1] != [tools.JEXEC]:
         raise UnknownCommand(argv, "only jexec takes the terminal")
     words = words[1:]
-    login = words[:3] == ["-l", "-U", "root"]
-    if login:
-        words = words[3:]
+    user = ""
+    if words[:2] == ["-l", "-U"] and len(words) > 3:
+        user, words = words[2], words[3:]
     if len(words) < 2 or words[0].startswith("-"):
         raise UnknownCommand(argv)
     name, command = words[0], words[1:]
     if command == [tools.LOGIN, "-f", "root"]:
         return _console(host, argv, name)
-    return _one(host, argv, name, lambda inside: inside.execute(command), login)
+    return _one(host, argv, name, lambda inside: inside.execute(command), user)
 
 
 def _one(
-    host: SimHost, argv: Sequence[str], name: str, act: Callable[[Inside], int], login: bool
+    host: SimHost, argv: Sequence[str], name: str, act: Callable[[Inside], int], user: str
 ) -> int:
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=DEFAULT_TIMEOUT)
@@ -44,7 +45,12 @@ def _one(
             _tell([(True, f'jexec: jail "{name}" not found\n')])
             return 1
         inside = Inside(run, jail, strict=False)
-        inside.directory = "/root" if login else "/"
+        if user:
+            home = _home(run, jail, user)
+            if home is None:
+                _tell([(True, f"jexec: {user}: no such user\n")])
+                return 1
+            inside.directory = home
         try:
             status = act(inside)
         except Exit as end:
@@ -54,6 +60,15 @@ def _one(
             status = 0
     _tell(inside.said)
     return status
+
+
+def _home(run: Run, jail: Jail, user: str) -> str | None:
+    """The home of a user of the jail's, or None where it has no such user."""
+    if user == "root":
+        return "/root"
+    text = run.fs.read_beneath(jail.path, "etc/passwd") or ""
+    entries = [line.split(":") for line in text.splitlines()]
+    return next((entry[5] for entry in entries if entry[0] == user and len(entry) > 5), None)
 
 
 def _line(text: str, inside: Inside) -> int:
@@ -78,7 +93,7 @@ def _console(host: SimHost, argv: Sequence[str], name: str) -> int:
         inside.say(f"FreeBSD {release}: a jail of a simulated host, with a few commands only.")
         return 0
 
-    if _one(host, argv, name, greet, True):
+    if _one(host, argv, name, greet, "root"):
         return 1
     while True:
         sys.stdout.write(f"root@{shown}:~ # ")
@@ -90,7 +105,7 @@ def _console(host: SimHost, argv: Sequence[str], name: str) -> int:
         if not line.strip():
             continue
         try:
-            status = _one(host, argv, name, partial(_line, line), True)
+            status = _one(host, argv, name, partial(_line, line), "root")
         except UnknownCommand:
             _tell([(True, f"sh: the simulated jail does not know: {shlex.quote(line.strip())}\n")])
             continue

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sim_replay import HERE, Rules, Shell, read
-from sim_scenes import meta, scene
+
+from .replay import HERE, Rules, Shell, read
+from .scenes import meta, scene
 
 FILES = sorted(path.name for path in (HERE / "captures").glob("*.txt"))
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim_replay import HERE, Shell, read
-
 from bsdvirt.host.sim import SimHost
 from bsdvirt.host.sim.state import Inet
+
+from .replay import HERE, Shell, read
 
 _J = """j%d { path="/bv/g/j%d"; persist; mount.devfs;
   exec.start="/bin/sh /etc/rc"; exec.stop="/bin/sh /etc/rc.shutdown jail"; }
