@@ -102,9 +102,10 @@ def test_somebody_elses_jail(host: SimHost, see: Do) -> None:
     shown = see(
         tools.JLS, "--libxo", "json", "-n", "jid", "name", "path", "host.hostname", "ip4.addr"
     )
+    assert jid == 1
     assert shown.stdout == (
-        '{"__version": "2", "jail-information": {"jail": [{"jid":"%d","name":"alien",'
-        '"path":"/jails/alien","host.hostname":"alien.example.org", "ip4.addr": []}]}}\n' % jid
+        '{"__version__": "2", "jail-information": {"jail": [{"jid":"1","name":"alien",'
+        '"path":"/jails/alien","host.hostname":"alien.example.org", "ip4.addr": []}]}}\n'
     )
 
 
