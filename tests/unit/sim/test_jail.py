@@ -104,7 +104,7 @@ def test_somebody_elses_jail(host: SimHost, see: Do) -> None:
     )
     assert jid == 1
     assert shown.stdout == (
-        '{"__version__": "2", "jail-information": {"jail": [{"jid":"1","name":"alien",'
+        '{"__version": "2", "jail-information": {"jail": [{"jid":"1","name":"alien",'
         '"path":"/jails/alien","host.hostname":"alien.example.org", "ip4.addr": []}]}}\n'
     )
 
