@@ -1,0 +1,158 @@
+"""The parsers, on what a real FreeBSD printed."""
+
+from __future__ import annotations
+
+from captured import said
+
+from bsdvirt.host.parse import ifconfig, jls, mounts, rctl
+from bsdvirt.host.parse.mounts import Mount
+from bsdvirt.host.parse.rctl import Rule
+
+
+def test_all_interfaces_of_a_host() -> None:
+    found = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a"))
+    assert list(found) == ["vtnet0", "lo0", "bridge2", "bridge3", "bridge4", "bridge5"]
+    card = found["vtnet0"]
+    assert card.up
+    assert card.ether == "52:54:00:12:34:56"
+    assert card.addresses == ("10.0.2.15/24",)
+    assert (card.groups, card.members, card.description) == ((), (), "")
+
+
+def test_loopback_keeps_its_mtu_and_drops_link_local() -> None:
+    lo0 = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a"))["lo0"]
+    assert lo0.mtu == 16384
+    assert lo0.addresses == ("::1/128", "127.0.0.1/8", "127.0.0.9/32")
+    assert lo0.groups == ("lo",)
+
+
+def test_a_bridge_that_is_down() -> None:
+    bridge = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a"))["bridge2"]
+    assert not bridge.up
+    assert bridge.groups == ("bridge",)
+
+
+def test_a_bridge_with_a_member_and_an_address() -> None:
+    (bridge,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bvlan0")).values()
+    assert bridge.name == "bvlan0"
+    assert bridge.up
+    assert bridge.members == ("bv7a",)
+    assert bridge.addresses == ("10.77.0.1/24",)
+    assert bridge.groups == ("bridge", "bsdvirt")
+
+
+def test_ether_is_the_present_one_not_the_hardware_one() -> None:
+    (end,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bv7a")).values()
+    assert end.ether == "03:00:00:00:00:01"
+    assert end.description == "web eth0"
+    assert end.groups == ("epair", "bsdvirt")
+
+
+def test_flags_of_later_releases_are_longer() -> None:
+    head = "igb0: flags=1008843<UP,BROADCAST,RUNNING,LOWER_UP> metric 0 mtu 9000\n"
+    (card,) = ifconfig.parse(head).values()
+    assert card.up
+    assert card.mtu == 9000
+
+
+def test_point_to_point_and_aliases() -> None:
+    text = (
+        "tun0: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> metric 0 mtu 1420\n"
+        "\tinet 10.9.0.2 --> 10.9.0.1 netmask 0xfffffffc\n"
+        "\tinet6 fd00:9::2 --> fd00:9::1 prefixlen 126\n"
+        "\tinet6 FE80::1%tun0 prefixlen 64 scopeid 0x5\n"
+    )
+    assert ifconfig.parse(text)["tun0"].addresses == ("10.9.0.2/30", "fd00:9::2/126")
+
+
+def test_no_interface_at_all() -> None:
+    assert ifconfig.parse("") == {}
+
+
+def test_a_running_vnet_jail() -> None:
+    command = "jls -n --libxo json jid name path host.hostname dying vnet persist"
+    found = jls.parse(said("04-jail.txt", command))
+    assert list(found) == ["web"]
+    web = found["web"]
+    assert (web.jid, web.path, web.hostname) == (7, "/bv/guests/web", "web.example.org")
+    assert web.vnet
+    assert not web.dying
+
+
+def test_several_jails_with_their_cpusets() -> None:
+    command = (
+        "jls -n --libxo json jid name path dying vnet cpuset.id ip4.addr ip6.addr"
+        " host.hostname parent"
+    )
+    found = jls.parse(said("07-delegation-and-units.txt", command))
+    assert found["web1"].jid == 16
+    assert found["web1"].cpuset == 3
+    assert found["web2"].jid == 18
+    assert found["web1"].path == "/usr/local/bastille/jails/web1/root"
+
+
+def test_no_jails() -> None:
+    assert jls.parse(said("04-jail.txt", "jls --libxo json")) == {}
+
+
+def _jls(*entries: str) -> str:
+    return '{"__version": "2", "jail-information": {"jail": [' + ",".join(entries) + "]}}"
+
+
+def test_a_jail_that_shares_the_network_of_the_host() -> None:
+    text = _jls('{"jid":"3","name":"db","path":"/db","dying":false,"vnet":"inherit"}')
+    assert not jls.parse(text)["db"].vnet
+
+
+def test_a_live_jail_stands_before_a_dying_one_of_its_name() -> None:
+    """13.2 lets a name be used again while its last jail is still dying."""
+    dying = '{"jid":"9","name":"web","path":"/w","dying":true,"vnet":"new"}'
+    live = '{"jid":"4","name":"web","path":"/w","dying":false,"vnet":"new"}'
+    for text in (_jls(dying, live), _jls(live, dying)):
+        assert jls.parse(text)["web"].jid == 4
+    assert jls.parse(_jls(dying))["web"].dying
+
+
+def test_rules_of_rctl() -> None:
+    assert rctl.parse_rules(said("04-jail.txt", "rctl")) == [
+        Rule("jail:web", "writebps", "throttle", 10485760),
+        Rule("jail:web", "maxproc", "deny", 100),
+        Rule("jail:web", "pcpu", "deny", 50),
+        Rule("jail:web", "memoryuse", "deny", 536870912),
+    ]
+
+
+def test_a_rule_for_each_process_of_a_user() -> None:
+    (rule,) = rctl.parse_rules("user:1001:maxproc:deny=50/process\n")
+    assert (rule.subject, rule.amount) == ("user:1001", 50)
+
+
+def test_usage_of_a_jail() -> None:
+    usage = rctl.parse_usage(said("04-jail.txt", "rctl -u jail:web"))
+    assert usage["memoryuse"] == 5197824
+    assert usage["pcpu"] == 210
+    assert usage["writeiops"] == 0
+    assert len(usage) == 25
+
+
+def test_mounts_in_order() -> None:
+    found = mounts.parse(said("01-host.txt", "mount -p"))
+    assert found[0] == Mount("/dev/vtbd0p2", "/", "ufs")
+    assert [mount.path for mount in found] == ["/", "/dev", "/tmp", "/bv", "/tank", "/bv/rel"]
+    assert found[5] == Mount("tank/bv/rel", "/bv/rel", "zfs")
+
+
+def test_what_is_mounted_beneath_a_root_deepest_first() -> None:
+    text = (
+        "tank/g/root\t/bv/g/root\tzfs\trw 0 0\n"
+        "devfs\t/bv/g/root/dev\tdevfs\trw 0 0\n"
+        "devfs\t/bv/g/root2/dev\tdevfs\trw 0 0\n"
+        "fdescfs\t/bv/g/root/dev/fd\tfdescfs\trw 0 0\n"
+    )
+    inside = mounts.beneath(mounts.parse(text), "/bv/g/root")
+    assert inside == ["/bv/g/root/dev/fd", "/bv/g/root/dev"]
+
+
+def test_a_path_with_blanks() -> None:
+    (mount,) = mounts.parse("tank/a\\040b\t/mnt/a\\040b\\011c\\134d\tzfs\trw\t0 0\n")
+    assert mount == Mount("tank/a b", "/mnt/a b\tc\\d", "zfs")

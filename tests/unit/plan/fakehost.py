@@ -1,0 +1,67 @@
+"""A host that does nothing but remember what it was asked, and fail where it is told."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
+from bsdvirt.host.fs import Fs
+from bsdvirt.host.interrupt import Interrupt
+
+
+class FakeHost:
+    """`ran` holds the commands that change something. `fails` holds, by command, what
+    its next runs end with: a status and standard error each. `shown` holds what readers
+    print; one that is not there fails. `missing` are tools that are not installed."""
+
+    def __init__(self, root: Path, interrupt: Interrupt | None = None) -> None:
+        self.fs = Fs(root)
+        self.simulated = True
+        self.boot = "boot one"
+        self.interrupt = interrupt or Interrupt()
+        self.ran: list[str] = []
+        self.fails: dict[str, list[tuple[int, str]]] = {}
+        self.shown: dict[str, str] = {}
+        self.missing: set[str] = set()
+        self.before: Callable[[str], None] = lambda words: None
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        changes: bool,
+        timeout: float = DEFAULT_TIMEOUT,
+        on_line: LineSink | None = None,
+    ) -> Result:
+        words = shlex.join(argv)
+        if argv[0] in self.missing:
+            return Result(tuple(argv), 127, "", f"{argv[0]}: No such file or directory\n")
+        if not changes:
+            status = 0 if words in self.shown else 1
+            return Result(tuple(argv), status, self.shown.get(words, ""))
+        self.interrupt.check()
+        self.before(words)
+        self.ran.append(words)
+        planned = self.fails.get(words)
+        status, stderr = planned.pop(0) if planned else (0, "")
+        for line in stderr.splitlines() if on_line else ():
+            on_line(line)  # type: ignore[misc]
+        return Result(tuple(argv), status, "", stderr)
+
+    def pipe(
+        self,
+        left: Sequence[str],
+        right: Sequence[str],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        on_line: LineSink | None = None,
+    ) -> Result:
+        return self.run((*left, "|", *right), changes=True, timeout=timeout, on_line=on_line)
+
+    def attach(self, argv: Sequence[str]) -> int:
+        raise NotImplementedError
+
+    def boot_id(self) -> str:
+        return self.boot
