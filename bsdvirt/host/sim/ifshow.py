@@ -24,7 +24,8 @@ _MEDIA = {
     "epair": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
     "tap": ("autoselect", "no carrier"),
 }
-_PATH_COST = {"epair": 2000, "ether": 2000}
+# A tap that nobody has opened has its link down: bridgestp(4)'s default.
+_PATH_COST = {"epair": 2000, "ether": 2000, "tap": 55}
 _BRIDGE_TAIL = "maxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200"
 
 
@@ -116,7 +117,7 @@ def _bridge(run: Run, face: Interface) -> None:
             else "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
         )
         run.print(f"\tmember: {name} flags={flags}")
-        cost = _PATH_COST.get(member.kind, 2000000)
+        cost = _PATH_COST[member.kind]
         run.print(f"\t        ifmaxaddr 0 port {member.index} priority 128 path cost {cost}")
 
 

@@ -91,6 +91,8 @@ def umount(run: Run, words: list[str]) -> int:
         trees.unmount(run, dataset)
     else:
         run.state.mounts.remove(entry)
+        if entry.kind == "devfs":
+            trees.drop_mountpoint(run, path + "/fd")
     return 0
 
 

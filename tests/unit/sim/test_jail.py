@@ -91,6 +91,8 @@ def test_a_dying_jail_holds_what_it_had(host: SimHost, do: Do, see: Do, web: str
     assert see(tools.JLS, "-j", "web", "jid").status == 1
     assert '"dying":true' in see(tools.JLS, "--libxo", "json", "-d", "-n", "dying").stdout
     assert see(tools.IFCONFIG, "ep0b").status == 1
+    do(tools.JAIL, "-R", "web")
+    do(tools.JAIL, "-f", web, "-r", "web", ok=1)
     assert "busy" in do(tools.ZFS, "destroy", "zroot/b/web", ok=1).stderr
     host.settings.linger("web", False)
     assert see(tools.IFCONFIG, "ep0b").status == 0
