@@ -270,9 +270,10 @@ class _Apply:
         if "/" not in text or parsed.version != (4 if kind == "inet" else 6):
             raise run.unknown(f"address {text}")
         entry = Inet(kind, str(parsed.ip), parsed.network.prefixlen)
-        way = self.words[0] if self.words else ""
-        if way in ("alias", "-alias"):
-            self.words.pop(0)
+        # They may stand anywhere after the address: ifconfig acts at the end of the line.
+        way = next((word for word in self.words if word in ("alias", "-alias")), "")
+        if way:
+            self.words.remove(way)
         known = [a for a in face.addresses if a.kind == kind and a.address == entry.address]
         if way == "-alias":
             if not known:

@@ -199,3 +199,18 @@ def test_chmod_and_rc_conf_are_real(host: SimHost, do: Do) -> None:
     assert do(tools.SYSRC, "kld_list+=pf").stdout == "kld_list:  -> pf\n"
     assert do(tools.SYSRC, "kld_list+=vmm").stdout == "kld_list: pf -> pf vmm\n"
     assert 'kld_list="pf vmm"' in host.fs.read_text("/etc/rc.conf")
+
+
+def test_addresses_of_an_interface(do: Do, see: Do) -> None:
+    do(tools.IFCONFIG, "bridge1", "create", "name", "br0", "inet", "10.1.0.1/24", "up")
+    do(tools.IFCONFIG, "br0", "inet", "10.2.0.1/24", "alias")
+    do(tools.IFCONFIG, "br0", "inet6", "fd00::1/64", "-ifdisabled", "alias")
+    do(tools.IFCONFIG, "br0", "inet", "10.1.0.1/24", "-alias")
+    shown = see(tools.IFCONFIG, "br0").stdout
+    assert [line.split()[:2] for line in shown.splitlines() if "inet" in line] == [
+        ["inet", "10.2.0.1"],
+        ["inet6", "fd00::1"],
+    ]
+    assert "nd6 options=1<PERFORMNUD>" in shown
+    gone = do(tools.IFCONFIG, "br0", "inet", "10.9.0.1/24", "-alias", ok=1)
+    assert gone.stderr == "ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n"
