@@ -1,0 +1,237 @@
+"""The planners, on golden files: tests/data/golden/<planner>/<case>.yaml.
+
+A file holds two YAML documents: what the planner is given, and what comes of it: the
+plan as --dry-run prints it and the undos in the order in which a failure at the end
+would run them, or the error in the words that a user reads. With BSDVIRT_GOLDEN=write
+in the environment the second document is written anew: read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.facts import HostFacts, Kernel
+from bsdvirt.jail import change, clean, create, destroy, release, start, stop
+from bsdvirt.net import plans
+from bsdvirt.plan.render import plan_as_shell, shell
+from bsdvirt.plan.step import Look, Not, Plan, Undo
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import decode
+from bsdvirt.spec.network import Network
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import Layout
+from bsdvirt.zfs.base import Dataset
+
+GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
+FILES = sorted(GOLDEN.glob("*/*.yaml"))
+WRITE = os.environ.get("BSDVIRT_GOLDEN") == "write"
+LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
+OP = "0a1b2c"
+KERNEL = {
+    "release": "13.2-RELEASE-p4",
+    "cpus": 4,
+    "racct": True,
+    "vimage": True,
+    "params": [
+        "allow.raw_sockets",
+        "allow.mount.",
+        "children.max",
+        "enforce_statfs",
+        "securelevel",
+    ],
+}
+
+
+class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a planner is given; `words` are its other arguments."""
+
+    why: str
+    name: str = "web"
+    jail: dict[str, Any] = {}
+    identity: dict[str, Any] = {}
+    networks: dict[str, dict[str, Any]] = {}
+    datasets: list[dict[str, Any]] = []
+    host: dict[str, Any] = {}
+    kernel: dict[str, Any] = {}
+    rulesets: tuple[int, ...] = (4, 5)
+    host_resolver: str = "nameserver 10.0.2.3\n"
+    jail_resolver: str | None = "nameserver 10.0.2.3\n"
+    words: dict[str, Any] = {}
+
+    @property
+    def spec(self) -> Jail:
+        return decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **self.jail})
+
+    @property
+    def who(self) -> Identity:
+        given = {"id": 3, "uuid": "11111111-2222-4333-8444-555555555555", "kind": "jail"}
+        return decode(Identity, {**given, "release": "13.2-RELEASE", **self.identity})
+
+    @property
+    def nets(self) -> dict[str, Network]:
+        return {name: decode(Network, data) for name, data in self.networks.items()}
+
+    @property
+    def guest(self) -> Guest:
+        datasets = tuple(msgspec.convert(data, Dataset) for data in self.datasets)
+        return Guest(self.name, LAYOUT.guest(self.name), self.who, datasets)
+
+    @property
+    def facts(self) -> HostFacts:
+        return msgspec.convert(_named(self.host), HostFacts)
+
+
+def _named(host: dict[str, Any]) -> dict[str, Any]:
+    """Jails and interfaces know the name that they are listed by."""
+    named = {
+        kind: {name: {"name": name, **data} for name, data in host.get(kind, {}).items()}
+        for kind in ("jails", "interfaces")
+    }
+    return {**host, **named}
+
+
+def _start(given: Given) -> Plan:
+    seen = start.StartFacts(
+        given.facts,
+        msgspec.convert({**KERNEL, **given.kernel}, Kernel),
+        frozenset(given.rulesets),
+        given.host_resolver,
+        given.jail_resolver,
+    )
+    return start.plan_start(given.guest, given.spec, LAYOUT, given.nets, seen, OP)
+
+
+def _create(given: Given) -> Plan:
+    return create.plan_create(given.name, given.spec, given.who, LAYOUT, OP, **given.words)
+
+
+def _stop(given: Given) -> Plan:
+    words = {"timeout": 70.0, **given.words}
+    return stop.plan_stop(given.name, given.who.id, LAYOUT, given.facts, OP, **words)
+
+
+def _clean(given: Given) -> Plan:
+    steps = clean.clean_steps(given.name, given.who.id, LAYOUT, given.facts)
+    return Plan("clean", given.name, finish=steps, op=OP, reason="nothing is left")
+
+
+def _destroy(given: Given) -> Plan:
+    return destroy.plan_destroy(given.guest, OP, **given.words)
+
+
+def _change(given: Given) -> Plan:
+    words = dict(given.words)
+    identity = decode(Identity, msgspec.to_builtins(given.who) | words.pop("identity", {}))
+    return change.plan_change(given.guest, LAYOUT, OP, identity=identity, **words)
+
+
+def _add_release(given: Given) -> Plan:
+    return release.plan_add(given.name, layout=LAYOUT, op=OP, **given.words)
+
+
+def _remove_release(given: Given) -> Plan:
+    return release.plan_remove(given.name, layout=LAYOUT, op=OP, **given.words)
+
+
+def _network_create(given: Given) -> Plan:
+    return plans.plan_create(given.name, given.nets[given.name], given.facts.interfaces, OP)
+
+
+def _network_up(given: Given) -> Plan:
+    return plans.plan_up(given.name, given.nets[given.name], given.facts.interfaces, OP)
+
+
+def _network_destroy(given: Given) -> Plan:
+    network, interfaces = given.nets[given.name], given.facts.interfaces
+    return plans.plan_destroy(given.name, network, interfaces, given.words.get("users", []), OP)
+
+
+PLANNERS = {
+    "add-release": _add_release,
+    "change": _change,
+    "clean": _clean,
+    "create": _create,
+    "destroy": _destroy,
+    "network-create": _network_create,
+    "network-destroy": _network_destroy,
+    "network-up": _network_up,
+    "remove-release": _remove_release,
+    "start": _start,
+    "stop": _stop,
+}
+
+
+def _undo(undo: Undo) -> str:
+    words = shell(undo.do)
+    return words if undo.when is None else f"{words}  # if {_look(undo.when)}"
+
+
+def _look(look: Look) -> str:
+    if isinstance(look, Not):
+        return f"not {_look(look.look)}"
+    parts = msgspec.to_builtins(look)
+    return f"{parts.pop('type')} {' '.join(parts.values())}"
+
+
+def _remedies(plan: Plan) -> dict[str, list[str]]:
+    return {
+        shell(step.do): [_undo(remedy) for remedy in step.remedy]
+        for step in (*plan.steps, *plan.finish)
+        if step.remedy
+    }
+
+
+def _outcome(planner: str, given: Given) -> dict[str, Any]:
+    """What comes of it, as the golden file says it."""
+    try:
+        plan = PLANNERS[planner](given)
+    except BsdvirtError as error:
+        return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+    undos = [_undo(undo) for step in reversed(plan.steps) for undo in step.undo]
+    remedies = _remedies(plan)
+    return {
+        "shell": plan_as_shell(plan),
+        **({"undo": undos} if undos else {}),
+        **({"remedies": remedies} if remedies else {}),
+    }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text of several lines as it stands."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _write(file: Path, outcome: dict[str, Any]) -> None:
+    given = file.read_text(encoding="utf-8").split("\n---\n")[0].rstrip("\n")
+    text = yaml.dump(outcome, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+    file.write_text(f"{given}\n---\n{text}", encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", FILES, ids=[f"{file.parent.name}/{file.stem}" for file in FILES])
+def test_planner(file: Path) -> None:
+    documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+    given = msgspec.convert(documents[0], Given)
+    outcome = _outcome(file.parent.name, given)
+    if WRITE:
+        _write(file, outcome)
+    else:
+        assert outcome == documents[1], given.why
+
+
+def test_each_planner_has_cases() -> None:
+    assert {file.parent.name for file in FILES} == set(PLANNERS)
