@@ -280,3 +280,18 @@ def test_errors_of_the_file(text: str, lines: list[str]) -> None:
 def test_what_the_parser_does_not_know(text: str) -> None:
     with pytest.raises(NotSimulated):
         parse(text, "f")
+
+
+def test_ipv6_between_a_jail_and_the_host(
+    host: SimHost, do: Do, web: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    do(tools.IFCONFIG, "br0", "inet6", "fd00::1/64", "-ifdisabled")
+    text = host.fs.read_text(web).replace(
+        "inet 10.77.0.10/24 up", "inet6 fd00::10/64 -ifdisabled up"
+    )
+    host.fs.write(web, text.replace("default 10.77.0.1", "-inet6 default fd00::1"))
+    do(tools.JAIL, "-c", "-f", web, "web")
+    assert host.attach((tools.JEXEC, "web", "ping", "-c1", "fd00::1")) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("PING6(56=40+8+8 bytes) fd00::10 --> fd00::1\n16 bytes from fd00::1,")
+    assert host.attach((tools.JEXEC, "web", "ping", "-c1", "-t2", "fd00::99")) == 2
