@@ -1,0 +1,20 @@
+"""All scenarios: importing a module enlists its own."""
+
+from __future__ import annotations
+
+import scenario_change
+import scenario_life
+import scenario_many
+import scenario_network
+import scenario_reading
+import scenario_refusals
+import scenario_setup
+import scenario_trouble
+from scenario_hosts import SCENARIOS
+
+MODULES = (
+    scenario_setup, scenario_life, scenario_many, scenario_network, scenario_change,
+    scenario_reading, scenario_refusals, scenario_trouble,
+)  # fmt: skip
+
+__all__ = ["MODULES", "SCENARIOS"]

@@ -1,0 +1,187 @@
+"""The two hosts that scenarios run on, and the list of scenarios."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scenario_driver import Bsdvirt
+from scenario_view import ETC, HostView
+
+from bsdvirt.host.sim import SimHost
+
+Scenario = Callable[[Bsdvirt, HostView], None]
+POOL_VARIABLE = "BSDVIRT_TEST_POOL"
+DIST_VARIABLE = "BSDVIRT_TEST_DIST"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A scenario, and what it needs of a host."""
+
+    act: Scenario
+    sim_only: bool
+    bare: bool
+
+    @property
+    def name(self) -> str:
+        return self.act.__name__
+
+
+SCENARIOS: list[Entry] = []
+
+
+def scenario(*, sim_only: bool = False, bare: bool = False) -> Callable[[Scenario], Scenario]:
+    """Enlist a scenario. `sim_only` uses what only the simulated host can do. `bare`
+    wants a host on which nothing was done yet, not even init."""
+
+    def enlist(act: Scenario) -> Scenario:
+        SCENARIOS.append(Entry(act, sim_only, bare))
+        return act
+
+    return enlist
+
+
+# ---- the simulated host ----
+
+MEMORY = "/dev/shm"  # noqa: S108
+ENOUGH = 512 << 20
+
+
+def fast_place() -> str | None:
+    """Where a simulated host is quickest: in memory, where there is room. What is
+    written there needs no disk to be synced."""
+    with contextlib.suppress(OSError):
+        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
+            return MEMORY
+    return None
+
+
+@contextlib.contextmanager
+def fast_directory() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="bsdvirt-test-", dir=fast_place()) as name:
+        yield Path(name)
+
+
+def sim_view(directory: Path) -> HostView:
+    host = SimHost(directory)
+    scratch = directory / "root/scratch"
+    scratch.mkdir(exist_ok=True)
+    return HostView(
+        host, "zroot", "zroot/bsdvirt", "/bsdvirt", "/usr/freebsd-dist",
+        scratch, "/scratch",
+    )  # fmt: skip
+
+
+@functools.cache
+def sim_template(bare: bool) -> Path:
+    """A simulated host to copy: fresh, or after init and release add."""
+    directory = Path(tempfile.mkdtemp(prefix="bsdvirt-template-", dir=fast_place()))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    host = directory / "host"
+    view = sim_view(host)
+    if not bare:
+        set_up(Bsdvirt(host), view)
+    return host
+
+
+def set_up(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("init", "--pool", view.pool, "--root", view.root, "--mountpoint", view.mountpoint)
+    driver.ok("release", "add", view.dist)
+
+
+@contextlib.contextmanager
+def sim_world(*, bare: bool = False) -> Iterator[tuple[Bsdvirt, HostView]]:
+    """A simulated host of its own."""
+    with fast_directory() as top:
+        shutil.copytree(sim_template(bare), top / "host", symlinks=True)
+        view = sim_view(top / "host")
+        view.remember()
+        yield Bsdvirt(top / "host"), view
+
+
+# ---- a real host ----
+
+
+@contextlib.contextmanager
+def real_world() -> Iterator[tuple[Bsdvirt, HostView]]:
+    """This machine, set up under names of its own; all of it is taken away at the end.
+
+    Raises RuntimeError where bsdvirt is set up here already: that is somebody's.
+    """
+    from bsdvirt.host.real import RealHost
+
+    if Path(f"{ETC}/bsdvirt.yaml").exists() or Path(f"{ETC}/networks").exists():
+        raise RuntimeError(f"{ETC} has somebody's bsdvirt in it: not touched")
+    pool, tag = os.environ[POOL_VARIABLE], secrets.token_hex(3)
+    with tempfile.TemporaryDirectory(prefix="bsdvirt-test-") as scratch:
+        view = HostView(
+            RealHost(), pool, f"{pool}/bsdvirt-test-{tag}", f"/bsdvirt-test-{tag}",
+            os.environ[DIST_VARIABLE], Path(scratch), scratch,
+        )  # fmt: skip
+        driver = Bsdvirt()
+        rc_conf = Path("/etc/rc.conf")
+        before = rc_conf.read_text() if rc_conf.exists() else ""
+        had_etc = Path(ETC).exists()
+        try:
+            set_up(driver, view)
+            view.remember()
+            yield driver, view
+        finally:
+            _take_away(driver, view, had_etc)
+            if rc_conf.exists() and rc_conf.read_text() != before:
+                rc_conf.write_text(before)
+
+
+def _take_away(driver: Bsdvirt, view: HostView, had_etc: bool) -> None:
+    """Everything that `set_up` and the scenarios made, and nothing else."""
+    with contextlib.suppress(AssertionError):
+        driver("doctor", "--repair")
+        clean(driver)
+        for network in driver.json("network", "ls"):
+            driver("network", "destroy", network["name"])
+    for face, facts in view.interfaces().items():
+        if "bsdvirt" in facts["groups"]:
+            view.host.run(("/sbin/ifconfig", face, "destroy"), changes=True)
+    view.host.run(("/sbin/zfs", "destroy", "-r", view.root), changes=True, timeout=300)
+    with contextlib.suppress(OSError):
+        Path(view.mountpoint).rmdir()
+    for name in ("bsdvirt.yaml",):
+        Path(f"{ETC}/{name}").unlink(missing_ok=True)
+    shutil.rmtree(f"{ETC}/networks", ignore_errors=True)
+    if not had_etc:
+        with contextlib.suppress(OSError):
+            Path(ETC).rmdir()
+
+
+# ---- after each scenario ----
+
+
+def clean(driver: Bsdvirt) -> None:
+    """Destroy all guests, and the networks that scenarios made."""
+    guests = driver.json("ls")
+    if guests:
+        driver("set", "--all", "protected=no")
+        driver.ok("destroy", "--all", "--yes", "--force")
+    for network in driver.json("network", "ls"):
+        if network["name"] != "private":
+            driver.ok("network", "destroy", network["name"])
+
+
+def play(entry: Entry, driver: Bsdvirt, view: HostView) -> None:
+    """A scenario, then its guests destroyed; and nothing must be left."""
+    entry.act(driver, view)
+    if entry.bare:
+        return
+    clean(driver)
+    left = view.leftovers()
+    assert not left, "\n".join(["left behind:", *left[:12]])
+    driver.ok("doctor")

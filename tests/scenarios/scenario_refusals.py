@@ -1,0 +1,130 @@
+"""Bad input of every kind: one line, an exact exit status, nothing changed."""
+
+from __future__ import annotations
+
+from scenario_driver import Bsdvirt
+from scenario_hosts import scenario
+from scenario_view import HostView, differences
+
+LONG = "t" + "x" * 32
+
+USAGE: dict[tuple[str, ...], str] = {
+    (): "",
+    ("frobnicate",): "no verb",
+    ("strat", "t1"): "did you mean start",
+    ("--nope", "ls"): "--nope",
+    ("ls", "--nope"): "--nope",
+    ("create",): "",
+    ("create", "jail"): "",
+    ("create", "bus", "t9"): "bus",
+    ("create", "vm", "t9"): "not made yet",
+    ("create", "jail", "T9"): "T9",
+    ("create", "jail", "9t"): "9t",
+    ("create", "jail", LONG): LONG[:20],
+    ("create", "jail", "t/9"): "t/9",
+    ("create", "jail", "t.9"): "t.9",
+    ("create", "jail", ""): "",
+    ("create", "jail", "t9", "t9"): "twice",
+    ("create", "jail", "t9", "t8", "--address", "10.77.0.50"): "one name",
+    ("create", "jail", "t9", "--address", "10.77.0.999"): "10.77.0.999",
+    ("create", "jail", "t9", "--address6", "10.77.0.9"): "10.77.0.9",
+    ("create", "jail", "t9", "--no-network", "--network", "private"): "--no-network",
+    ("create", "jail", "t9", "--network", "tnope"): "no network tnope",
+    ("create", "jail", "t9", "--cpuset", "0-99"): "no CPU",
+    ("create", "jail", "t9", "--cpuset", "a"): "a",
+    ("create", "jail", "t9", "--hostname", "-x"): "",
+    ("create", "jail", "t9", "--hostname", "a..b"): "a..b",
+    ("create", "jail", "t9", "limits.maxproc=-1"): "limits.maxproc",
+    ("create", "jail", "t9", "limits.memoryuse=12Q"): "limits.memoryuse",
+    ("create", "jail", "t9", "allow.no_such_thing=1"): "allow.no_such_thing",
+    ("create", "jail", "t9", "children.max=-4"): "children.max",
+    ("create", "jail", "t9", "exec.start=a\nb"): "exec.start",
+    ("create", "jail", "t9", "boot.order=x"): "boot.order",
+    ("create", "jail", "t9", "colour=red"): "colour",
+    ("create", "jail", "t9", "mount.devfs=no"): "mount.devfs",
+    ("create", "jail", "t9", "description=" + "x" * 300): "description",
+    ("start",): "which guest",
+    ("stop",): "which guest",
+    ("stop", "t1", "--timeout", "0"): "0",
+    ("stop", "t1", "--timeout", "-3"): "",
+    ("stop", "t1", "--timeout", "soon"): "soon",
+    ("destroy", "t1"): "--yes",
+    ("destroy",): "which guest",
+    ("set", "t1"): "set what",
+    ("set", "t1", "limits.maxproc"): "",
+    ("info",): "",
+    ("info", "t1", "t2"): "t2",
+    ("get",): "",
+    ("logs",): "",
+    ("logs", "t1", "-l", "x"): "x",
+    ("release",): "",
+    ("release", "add"): "",
+    ("release", "paint"): "paint",
+    ("network",): "",
+    ("network", "create"): "",
+    ("network", "create", "T"): "T",
+    ("network", "create", "tnet", "--address", "here"): "here",
+    ("network", "create", "tnet", "--address", "10.79.1.1/99"): "10.79.1.1/99",
+    ("network", "create", "tnet", "--pool", "10.79.1.1"): "10.79.1.1",
+    ("network", "create", "tnet", "--mtu", "5"): "mtu",
+    ("network", "create", "tnet", "--mtu", "x"): "x",
+    ("network", "create", "tnet", "--gateway", "x"): "gateway",
+    ("schema", "cow"): "cow",
+    ("properties", "cow"): "cow",
+    ("init",): "--pool",
+    ("console",): "",
+}
+
+OTHERS: dict[tuple[str, ...], tuple[int, str]] = {
+    ("create", "jail", "t1"): (4, "there already"),
+    ("create", "jail", "t9", "--release", "9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
+    ("create", "jail", "t9", "release=9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
+    ("ls", "t["): (3, "no guest fits"),
+    ("start", "tnone"): (3, "no guest tnone"),
+    ("start", "../t1"): (3, "../t1"),
+    ("stop", "tnone"): (3, "no guest tnone"),
+    ("restart", "tnone"): (3, "no guest tnone"),
+    ("destroy", "tnone", "--yes"): (3, "no guest tnone"),
+    ("destroy", "t1", "--yes"): (4, "running"),
+    ("info", "tnone"): (3, "no guest tnone"),
+    ("get", "tnone"): (3, "no guest tnone"),
+    ("set", "tnone", "protected=yes"): (3, "no guest tnone"),
+    ("logs", "tnone"): (3, "no guest tnone"),
+    ("console", "tnone"): (3, "no guest tnone"),
+    ("console", "t2"): (4, "not running"),
+    ("exec", "tnone", "--", "true"): (125, "no guest tnone"),
+    ("exec", "t2", "--", "true"): (125, "not running"),
+    ("exec", "t1"): (125, "which command"),
+    ("exec", "--", "true"): (125, "which guest"),
+    ("network", "destroy", "tnope"): (3, "no network tnope"),
+    ("network", "info", "tnope"): (3, "no network tnope"),
+    ("network", "destroy", "private"): (4, "t1"),
+    ("network", "create", "private", "--address", "10.79.1.1/24"): (4, "there already"),
+    ("release", "rm", "9.9-RELEASE"): (3, "no release"),
+    ("release", "add", "/no/such/place"): (3, "/no/such/place"),
+}
+
+
+@scenario()
+def bad_input_of_every_kind(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2")
+    driver.ok("start", "t1")
+    before = view.everything()
+    table = {words: (2, says) for words, says in USAGE.items()} | OTHERS
+    wrong: list[str] = []
+    for words, (status, says) in table.items():
+        result = driver(*words)
+        lines = result.stderr.splitlines()
+        good = (
+            result.status == status
+            and not result.stdout
+            and says in result.stderr
+            and (not words or (len(lines) == 1 and lines[0].startswith("bsdvirt: ")))
+        )
+        if not good:
+            wrong.append(f"expected {status} and {says!r}: {result}")
+        now = view.everything()
+        if changed := differences(before, now):
+            wrong.append(f"it changed something: {result}: {changed[:3]}")
+            before = now
+    assert not wrong, "\n".join(wrong)

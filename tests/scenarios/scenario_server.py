@@ -1,0 +1,75 @@
+"""Forks a bsdvirt for each command it reads, a JSON value a line; see scenario_driver."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+
+def load() -> None:
+    """Import what commands on a simulated host use."""
+    for package in ("app", "cli.verbs", "host.sim", "jail", "net", "plan", "spec", "zfs"):
+        found = importlib.import_module(f"bsdvirt.{package}")
+        for module in pkgutil.iter_modules(found.__path__):
+            if module.name not in ("libzfs", "__main__"):
+                importlib.import_module(f"bsdvirt.{package}.{module.name}")
+
+
+def child(request: dict[str, Any], out: int, err: int) -> None:
+    """Be the command, to the end of this process."""
+    status = 1
+    try:
+        reader, writer = os.pipe()
+        os.write(writer, request["stdin"].encode())
+        os.close(writer)
+        for descriptor, place in ((reader, 0), (out, 1), (err, 2)):
+            os.dup2(descriptor, place)
+        os.environ.update(request["env"])
+        from bsdvirt.cli.main import run
+
+        sys.stdin = os.fdopen(0, encoding="utf-8")
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
+        status = run(request["words"])
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main() -> None:
+    for variable in [name for name in os.environ if name.startswith("BSDVIRT_")]:
+        del os.environ[variable]
+    load()
+    gc.freeze()
+    for line in sys.stdin:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            pid = os.fork()
+            if pid == 0:
+                child(json.loads(line), out.fileno(), err.fileno())
+            status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            texts = []
+            for stream in (out, err):
+                stream.seek(0)
+                texts.append(stream.read().decode("utf-8", "replace"))
+        answer = {"status": status, "stdout": texts[0], "stderr": texts[1]}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""The crash matrix: every verb fails, or its process is killed, at every step.
+
+After a kill, `doctor --repair` or the next command of the same kind mends: what is
+there is what was there before, or what would have been there after. After a failure
+the same holds at once, with one line that says why.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from scenario_driver import Bsdvirt, Result
+from scenario_hosts import fast_directory, fast_place, sim_template, sim_view
+from scenario_view import Facts, HostView, differences, without_numbers
+
+MOST_STEPS = 60
+"""No verb here has more: a run that is still hit then would go on for ever."""
+Words = tuple[str, ...]
+
+NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9",
+       "--address", "fd00:79::1/64", "--pool", "fd00:79::2-fd00:79::99")  # fmt: skip
+JAIL = ("create", "jail", "web", "limits.maxproc=99", "limits.pcpu=50", "cpuset=0",
+        "--network", "private", "--network", "lan")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A verb, what came before it, and where else than before or after it may end."""
+
+    name: str
+    verb: Words
+    prepare: tuple[Words, ...] = ()
+    between: tuple[tuple[Words, ...], ...] = ()
+    """Verbs of several operations: commands that lead to where one of them ends."""
+    done: tuple[int, str] = (0, "")
+    """What the same verb says again, once all of it is there."""
+    bare: bool = False
+    again: bool = True
+    """Whether the same verb mends a kill: see test_open_crash.py."""
+
+
+CASES = (
+    Case("create", ("create", "jail", "web"), done=(4, "there already")),
+    Case("create thick", ("create", "jail", "web", "--thick"), done=(4, "there already")),
+    Case("start", ("start", "web"), (NET, JAIL)),
+    Case("start plain", ("start", "web"), (("create", "jail", "web"),)),
+    Case("stop", ("stop", "web"), (NET, JAIL, ("start", "web"))),
+    Case("stop force", ("stop", "web", "--force"), (NET, JAIL, ("start", "web"))),
+    Case("restart", ("restart", "web"), (NET, JAIL, ("start", "web")), ((("stop", "web"),),)),
+    Case(
+        "destroy", ("destroy", "web", "--yes"), (NET, JAIL), done=(3, "no guest web"),
+        again=False,
+    ),
+    Case(
+        "destroy force", ("destroy", "web", "--yes", "--force"), (NET, JAIL, ("start", "web")),
+        ((("stop", "web"),),), (3, "no guest web"), again=False,
+    ),
+    Case("set", ("set", "web", "nics.0.address=10.77.0.99", "limits.maxproc=7"), (NET, JAIL)),
+    Case("set boot", ("set", "web", "boot.auto=yes"), (("create", "jail", "web"),)),
+    Case(
+        "release add", ("release", "add", "/usr/freebsd-dist"),
+        (("release", "rm", "13.2-RELEASE"),), done=(4, "there already"),
+    ),
+    Case("release rm", ("release", "rm", "13.2-RELEASE"), done=(3, "no release")),
+    Case("network create", NET, done=(4, "there already")),
+    Case("network destroy", ("network", "destroy", "lan"), (NET,), done=(3, "no network lan")),
+    Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
+)  # fmt: skip
+
+_PASSING = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32}|02(?::[0-9a-f]{2}){5}"
+    r"|\d{4}-\d\d-\d\dT[\d:]+Z"
+)
+"""UUIDs, operations, MAC addresses and dates: another at each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The host as the verb found it, and the states that it may leave."""
+
+    host: Path
+    before: Facts
+    after: Facts
+    between: tuple[Facts, ...]
+
+    def ways(self, state: Facts, *goals: Facts) -> list[str]:
+        """How the state differs from the nearest goal; none where it is one of them."""
+        return min((differences(goal, state) for goal in goals), key=len)
+
+
+@functools.cache
+def known(case: Case) -> Known:
+    """Prepared once in each process; each run works on a copy."""
+    top = Path(tempfile.mkdtemp(prefix="bsdvirt-crash-", dir=fast_place()))
+    atexit.register(shutil.rmtree, top, ignore_errors=True)
+    host = top / "host"
+    shutil.copytree(sim_template(case.bare), host, symlinks=True)
+    for words in case.prepare:
+        Bsdvirt(host).ok(*words)
+    ends: list[Facts] = []
+    for number, commands in enumerate(((case.verb,), *case.between)):
+        copy = top / f"end{number}"
+        shutil.copytree(host, copy, symlinks=True)
+        for words in commands:
+            Bsdvirt(copy).ok(*words)
+        ends.append(state_of(copy, host))
+        shutil.rmtree(copy)
+    return Known(host, state_of(host, host), ends[0], tuple(ends[1:]))
+
+
+def state_of(directory: Path, origin: Path) -> Facts:
+    """All that the host shows; what is new at each run is masked where it was not there
+    from the beginning."""
+    old = set(_PASSING.findall(json.dumps(sim_view(origin).everything())))
+    facts = without_numbers(sim_view(directory).everything())
+    facts["files"].pop("/var/run/bsdvirt/failed/web", None)
+    text = _PASSING.sub(lambda m: m[0] if m[0] in old else "NEW", json.dumps(facts))
+    masked: Facts = json.loads(text)
+    return masked
+
+
+class Runs:
+    """One case run with a fault at step 1, 2, … until none is hit any more."""
+
+    def __init__(self, case: Case, top: Path) -> None:
+        self.case = case
+        self.known = known(case)
+        self.top = top
+        self.wrong: list[str] = []
+
+    def each(self, kind: str, check: Callable[[Bsdvirt, HostView, Result, str], None]) -> None:
+        for number in range(1, MOST_STEPS):
+            fault = f"{kind}:{number}"
+            directory = self.top / fault.replace(":", "")
+            shutil.copytree(self.known.host, directory, symlinks=True)
+            driver = Bsdvirt(directory)
+            with driver.faulty(fault):
+                result = driver(*self.case.verb)
+            if result.status == 0:
+                assert number > 1, f"no step was hit: {result}"
+                break
+            try:
+                check(driver, sim_view(directory), result, fault)
+            except AssertionError as error:
+                self.wrong.append(f"{fault}: {error}")
+            shutil.rmtree(directory)
+        else:
+            self.wrong.append(f"{kind} still hits at step {MOST_STEPS}")
+        assert not self.wrong, "\n\n".join([f"{self.case.name}:", *self.wrong])
+
+    def state(self, driver: Bsdvirt) -> Facts:
+        assert driver.sim is not None
+        return state_of(driver.sim, self.known.host)
+
+    def assert_one_of(self, driver: Bsdvirt, why: object, *goals: Facts) -> None:
+        found = self.known.ways(self.state(driver), *goals)
+        assert not found, "\n".join([f"half made, after {why}", *found[:6]])
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with fast_directory() as top:
+        yield top
+
+
+BOTH = pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
+EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+AGAIN = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.again], ids=lambda case: case.name.replace(" ", "-")
+)
+SET_UP = pytest.mark.parametrize(
+    "case", [c for c in CASES if not c.bare], ids=lambda case: case.name.replace(" ", "-")
+)
+
+
+@SET_UP
+@BOTH
+def test_doctor_mends_a_kill(case: Case, kind: str, place: Path) -> None:
+    runs = Runs(case, place)
+    goals = (runs.known.before, runs.known.after, *runs.known.between)
+
+    def check(driver: Bsdvirt, view: HostView, result: Result, fault: str) -> None:
+        assert result.status == -9, result
+        driver.ok("ls")
+        repaired = driver.ok("doctor", "--repair")
+        runs.assert_one_of(driver, repaired, *goals)
+        assert "problem" not in driver.ok("doctor").stdout
+
+    runs.each(kind, check)
+
+
+@AGAIN
+@BOTH
+def test_the_same_again_mends_a_kill(case: Case, kind: str, place: Path) -> None:
+    run_again(Runs(case, place), kind)
+
+
+def run_again(runs: Runs, kind: str) -> None:
+    """Kill at each step, and then give the same command again."""
+    case = runs.case
+
+    def check(driver: Bsdvirt, view: HostView, result: Result, fault: str) -> None:
+        assert result.status == -9, result
+        again = driver(*case.verb)
+        if again.status != 0:
+            assert again.status == case.done[0], again
+            assert case.done[1] in again.stderr, again
+        runs.assert_one_of(driver, again, runs.known.after)
+        assert "problem" not in driver.ok("doctor").stdout
+
+    runs.each(kind, check)
+
+
+@EACH
+def test_a_failure_leaves_what_was(case: Case, place: Path) -> None:
+    runs = Runs(case, place)
+    calm = (runs.known.before, *runs.known.between)
+
+    def check(driver: Bsdvirt, view: HostView, result: Result, fault: str) -> None:
+        assert result.status == 1, result
+        said = [line for line in result.stderr.splitlines() if line.startswith("bsdvirt: ")]
+        assert len(said) == 1, result
+        assert f"step {fault.partition(':')[2]} failed" in said[0], result
+        if case.bare:
+            # Several operations, and no host file before the first has ended.
+            driver.ok(*case.verb)
+            runs.assert_one_of(driver, result, runs.known.after)
+            return
+        if runs.known.ways(runs.state(driver), *calm):
+            # It failed behind the point of no return: that must be told, and go on.
+            assert "doctor" in said[0], result
+            assert view.journals(), result
+            repaired = driver.ok("doctor", "--repair")
+            runs.assert_one_of(driver, repaired, runs.known.after, *runs.known.between)
+        assert "problem" not in driver.ok("doctor").stdout
+
+    runs.each("fail", check)
