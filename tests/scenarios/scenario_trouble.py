@@ -18,9 +18,8 @@ from bsdvirt.host.sim import SimHost
 
 @contextlib.contextmanager
 def holding(view: HostView, name: str) -> Iterator[None]:
-    """Another process holds the lock of a guest, as `backup` does."""
-    directory = view.fs.path("/var/run/bsdvirt/locks")
-    path = directory / f"guest.{name}"
+    """Another process, called backup, holds a lock such as guest.web."""
+    path = view.fs.path(f"/var/run/bsdvirt/locks/{name}")
     text = (
         "import fcntl, sys, os\n"
         "fd = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600)\n"
@@ -45,7 +44,7 @@ def holding(view: HostView, name: str) -> Iterator[None]:
 def a_busy_guest_says_who_has_it(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep")
     before = view.everything()
-    with holding(view, "t1"):
+    with holding(view, "guest.t1"):
         for words in (
             ("start", "t1"), ("stop", "t1"), ("restart", "t1"), ("destroy", "t1", "--yes"),
             ("set", "t1", "protected=yes"),
