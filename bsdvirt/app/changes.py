@@ -70,8 +70,14 @@ def _change_one(
     if claims_fit(wanted, guest.identity.nics, networks):
         write(with_nics(guest.identity, guest.identity.nics))
     else:
-        with session.locked("allocation", "", f"set {guest.name}"):
-            now = session.inventory()
+        used = [str(nic.network) for nic in wanted.nics]
+        about = f"set {guest.name}"
+        with (
+            session.using(about, networks=used),
+            session.locked("allocation", "", about),
+        ):
+            # Read again: what was cut short may just have been mended.
+            now, networks = session.inventory(), session.networks()
             write(jails.fitting_identity(guest, wanted, now, networks, live=live))
     return Outcome(guest.name, "set", notes=notes)
 
@@ -96,17 +102,17 @@ def check_order(found: Inventory, name: str, boot: Boot) -> None:
     for wanted in boot.after:
         if wanted not in found.guests:
             raise UsageError(f"{name}: boot.after: no guest {wanted}", "bsdvirt ls")
-    trail = [name]
-    _walk(after, trail)
+    _walk(after, [name], set())
 
 
-def _walk(after: dict[str, Any], trail: list[str]) -> None:
+def _walk(after: dict[str, Any], trail: list[str], seen: set[str]) -> None:
     for earlier in sorted(after.get(trail[-1], ())):
         if earlier == trail[0]:
             circle = " after ".join([*trail, earlier])
             raise ConflictError(f"boot.after goes in a circle: {circle}", "leave one of them out")
-        if earlier not in trail:
-            _walk(after, [*trail, earlier])
+        if earlier not in seen:
+            seen.add(earlier)
+            _walk(after, [*trail, earlier], seen)
 
 
 def _refuse_fixed(name: str, before: Jail, after: Jail) -> None:

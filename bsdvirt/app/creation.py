@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 from bsdvirt.app import jails
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.changes import check_order
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_host, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
@@ -43,14 +44,16 @@ def create(session: Session, order: Order) -> list[Outcome]:
     """Make jails, each with an id, MAC and IP addresses of its own."""
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
-        claims = _Claiming(session, held.names())
-        try:
-            found = session.inventory()
-            session.need_mounted(found)
-            _check(session, order.jail, found)
-            outcomes += _create_all(session, held, order, found, claims)
-        finally:
-            claims.end()
+        networks = [str(nic.network) for nic in order.jail.nics]
+        with session.using("create", networks=networks, releases=[order.jail.release]):
+            claims = _Claiming(session, held.names())
+            try:
+                found = session.inventory()
+                session.need_mounted(found)
+                _check(session, order.jail, found)
+                outcomes += _create_all(session, held, order, found, claims)
+            finally:
+                claims.end()
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
@@ -141,6 +144,7 @@ def _identity(
         raise ConflictError(
             f"{found.layout.guest(name)} is there, and is no guest", "bsdvirt doctor says more"
         )
+    check_order(found, name, order.boot)
     return Identity(
         id=free_id(known),
         uuid=str(uuid.uuid4()),
@@ -178,10 +182,13 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
         def one(name: str) -> Outcome:
             try:
+                if name not in found.guests:
+                    return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
                 _refuse_protected(session, found, name, force)
                 if running_jail(found.layout, name, facts.jails) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
+                _refuse_clones(session, guest)
                 jails.stop_one(session, found, facts, guest, force=force)
                 session.run(plan_destroy(guest, session.new_op(), force=force))
                 return Outcome(name, "destroyed")
@@ -192,10 +199,22 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
+def _refuse_clones(session: Session, guest: Guest) -> None:
+    """Raises ConflictError where ZFS would not destroy it: found out before anything is."""
+    argv = (tools.ZFS, "destroy", "-nvpr", guest.dataset)
+    tried = session.host.run(argv, changes=False)
+    if tried.status != 0:
+        lines = [line for line in tried.stderr.splitlines() if not line.startswith("use '-R'")]
+        raise ConflictError(
+            f"{guest.name} cannot be destroyed: {'; '.join(lines)}",
+            "destroy the clones first, or zfs promote them",
+        )
+
+
 def _refuse_protected(session: Session, found: Inventory, name: str, force: bool) -> None:
     try:
         protected = load_guest_file(session.host.fs, found.layout, name).protected
-    except UsageError:
+    except BsdvirtError:
         # A file that nobody can read says nothing of protection; --force goes on.
         if not force:
             raise

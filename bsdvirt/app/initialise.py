@@ -184,6 +184,9 @@ def _rc_steps(session: Session) -> list[Step]:
 
 def _network(session: Session) -> list[str]:
     """A private network where there is none of any name; those that are there, up."""
+    if not session.dry_run:
+        for name in session.pending("network"):
+            session.settle("network", name, "init")
     networks = session.networks()
     if not networks:
         used = [a for i in read_interfaces(session.host).values() for a in i.addresses]

@@ -18,7 +18,10 @@ from bsdvirt.store.layout import network_file
 
 def bring_up(session: Session, names: Iterable[str], networks: dict[str, Network]) -> None:
     """Bring up those that are not. One look at the interfaces where all are."""
-    wanted = sorted(set(names) & networks.keys())
+    used = set(names)
+    wanted = sorted(name for name in networks if name in used)
+    for name in wanted:
+        session.settle("network", name, f"network up {name}")
     interfaces = read_interfaces(session.host) if wanted else {}
     for name in wanted:
         if not plans.up_steps(name, networks[name], interfaces):

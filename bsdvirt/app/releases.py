@@ -130,7 +130,11 @@ def remove(session: Session, name: str) -> None:
         if not _exists(found, name):
             known = ", ".join(entry["name"] for entry in entries(session, found)) or "none"
             raise NotFoundError(f"no release {name}; there is {known}", "bsdvirt release ls")
-        clones = session.zfs.clones(f"{found.layout.release(name)}@base")
+        clones = [
+            clone
+            for snapshot in session.zfs.snapshots(found.layout.release(name))
+            for clone in session.zfs.clones(snapshot)
+        ]
         session.run(plans.plan_remove(name, clones, found.layout, session.new_op()))
 
 

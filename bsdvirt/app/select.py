@@ -20,8 +20,8 @@ def needs_state(words: Iterable[str]) -> bool:
 def select(words: Sequence[str], found: Inventory, state: State, *, every: bool) -> list[str]:
     """The names that are meant, sorted, each once.
 
-    `!word` takes away. Raises NotFoundError for a name that is not there or a pattern
-    that fits nothing, UsageError where no guest is named.
+    `!word` takes away; where it comes first, from all. Raises NotFoundError for a name
+    that is not there or a pattern that fits nothing, UsageError where no guest is named.
     """
     if every and words:
         raise UsageError("--all and names do not go together", "leave one of them away")
@@ -29,7 +29,7 @@ def select(words: Sequence[str], found: Inventory, state: State, *, every: bool)
         return sorted(found.guests)
     if not words:
         raise UsageError("which guest?", "name one or several, or say --all")
-    chosen: set[str] = set()
+    chosen = set(found.guests) if words[0].startswith("!") else set()
     for word in words:
         if word.startswith("!"):
             chosen -= set(_fitting(word[1:], found, state))

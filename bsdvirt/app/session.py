@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -39,7 +39,7 @@ def open_host(sim: str | None, interrupt: Interrupt) -> Host:
     if sim:
         from bsdvirt.host.sim import SimHost
 
-        return SimHost(sim)
+        return SimHost(sim, interrupt)
     if not sys.platform.startswith("freebsd"):
         raise HostError(
             f"this is {sys.platform}, and bsdvirt manages FreeBSD hosts",
@@ -166,6 +166,31 @@ class Session:
         finally:
             if lock is not None:
                 lock.release()
+
+    @contextlib.contextmanager
+    def using(
+        self, verb: str, *, networks: Iterable[str] = (), releases: Iterable[str] = ()
+    ) -> Iterator[None]:
+        """Nobody takes these networks and releases away meanwhile; what a crash left of
+        the making of one is mended first, since recovery might take it away later."""
+        wanted: list[tuple[Kind, str]] = [("network", name) for name in sorted(set(networks))]
+        wanted += [("release", name) for name in sorted(set(releases))]
+        with contextlib.ExitStack() as stack:
+            for kind, name in wanted:
+                self.settle(kind, name, verb)
+                stack.enter_context(self.locked(kind, name, verb, shared=True))
+            yield
+
+    def settle(self, kind: Kind, name: str, verb: str) -> None:
+        """Mend what was cut short of one thing, if anything was."""
+        if name in self.pending(kind):
+            with self.locked(kind, name, verb):
+                pass
+
+    def pending(self, kind: Kind) -> set[str]:
+        """What has a journal: an operation under way, or one cut short. No command."""
+        every = journal.subjects(self.host.fs, self.layout.state)
+        return {name for found, name, _ in every if found == kind}
 
     def mend(self, kind: Kind, name: str) -> int:
         """Finish or undo what was cut short; the caller has the lock. How many there were."""

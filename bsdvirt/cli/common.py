@@ -67,10 +67,12 @@ def chosen(session: Session, words: Sequence[str], *, every: bool) -> list[str]:
     """The guests that are meant. Raises as app.select does."""
     if every and not words:
         return sorted(session.inventory().guests)
-    if words and all(word.replace("-", "_").isidentifier() for word in words):
-        # Plain names: whether they are there is seen again under their locks.
+    if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
+        # Plain names: whether they are there is seen again under their locks, where what
+        # was cut short of one is mended first.
         found = session.inventory()
-        return sorted({found.guest(word).name for word in words})
+        pending = session.pending("guest")
+        return sorted({w if w in pending else found.guest(w).name for w in words})
     found = session.inventory()
     jails = read_jails(session.host) if needs_state(words) else {}
     states = read_states(session.host.fs, found.layout, jails)

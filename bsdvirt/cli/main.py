@@ -48,6 +48,10 @@ VERBS = {
 }
 
 
+WITH_ACTIONS = ("release", "network")
+"""Verbs of several actions: argparse takes their options behind the action only."""
+
+
 class Globals(argparse.Namespace):
     """The options that every verb takes."""
 
@@ -134,7 +138,9 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
     _module(verb).arguments(parser)
     if verb == "exec":
         after, options.command = split_command(after)
-    return parser.parse_args(after, options)
+    if verb in WITH_ACTIONS:
+        return parser.parse_args(after, options)
+    return parser.parse_intermixed_args(after, options)
 
 
 def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:

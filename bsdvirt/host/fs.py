@@ -126,9 +126,7 @@ class Fs:
         lead a write of ours elsewhere. A link in the place of the file itself is
         replaced. Raises HostError where a directory on the way is a link or missing.
         """
-        parts = PurePosixPath(relative).parts
-        if not parts or any(part in ("..", "/", ".") for part in parts):
-            raise ValueError(f"not a plain relative path: {relative!r}")
+        parts = _plain_parts(relative)
         with self._directory_beneath(root, parts[:-1]) as directory:
             temporary = f".{parts[-1]}.bsdvirt"
             with contextlib.suppress(FileNotFoundError):
@@ -142,7 +140,7 @@ class Fs:
 
     def unlink_beneath(self, root: str, relative: str) -> None:
         """Remove a file beneath `root`, no link followed; one not there is no error."""
-        parts = PurePosixPath(relative).parts
+        parts = _plain_parts(relative)
         with (
             self._directory_beneath(root, parts[:-1]) as directory,
             contextlib.suppress(FileNotFoundError),
@@ -151,14 +149,15 @@ class Fs:
 
     def read_beneath(self, root: str, relative: str) -> str | None:
         """A file's text beneath `root`, no link followed; None where it is not a plain file."""
-        parts = PurePosixPath(relative).parts
+        parts = _plain_parts(relative)
         try:
             with self._directory_beneath(root, parts[:-1]) as directory:
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
                 descriptor = os.open(parts[-1], flags, dir_fd=directory)
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    os.close(descriptor)
+                    return None
                 with open(descriptor, encoding="utf-8", errors="replace") as stream:
-                    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                        return None
                     return stream.read()
         except (OSError, HostError):
             return None
@@ -185,3 +184,10 @@ class Fs:
             yield descriptor
         finally:
             os.close(descriptor)
+
+
+def _plain_parts(relative: str) -> tuple[str, ...]:
+    parts = PurePosixPath(relative).parts
+    if not parts or any(part in ("..", "/", ".") for part in parts):
+        raise ValueError(f"not a plain relative path: {relative!r}")
+    return parts

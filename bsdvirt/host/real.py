@@ -62,17 +62,28 @@ class RealHost:
     ) -> Result:
         self.interrupt.check()
         words = (*left, "|", *right)
+        started: list[subprocess.Popen[bytes]] = []
+        deadline = time.monotonic() + timeout
         try:
             sender = _spawn(left, stdout=subprocess.PIPE)
+            started.append(sender)
             receiver = _spawn(right, stdin=sender.stdout, stdout=subprocess.DEVNULL)
+            started.append(receiver)
+            assert sender.stdout is not None
+            sender.stdout.close()
+            sender.stdout = None
+            first = self._wait(sender, left, timeout, on_line)
+            second = self._wait(receiver, right, max(1.0, deadline - time.monotonic()), None)
         except OSError as error:
             return Result(words, 127, "", f"{error.filename}: {error.strerror}\n")
-        assert sender.stdout is not None
-        sender.stdout.close()
-        sender.stdout = None
-        deadline = time.monotonic() + timeout
-        first = self._wait(sender, left, timeout, on_line)
-        second = self._wait(receiver, right, max(1.0, deadline - time.monotonic()), None)
+        finally:
+            # Where one is missing, or we were asked to end: neither is left behind.
+            for process in started:
+                if process.poll() is None:
+                    _end(process)
+                for stream in (process.stdout, process.stderr):
+                    if stream is not None:
+                        stream.close()
         status = second.status or first.status
         return Result(
             words, status, "", second.stderr + first.stderr, first.timed_out or second.timed_out

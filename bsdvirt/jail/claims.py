@@ -65,7 +65,8 @@ def _is_what(wanted: str, version: int, had: str | None, network: Network) -> bo
     if had is None:
         return False
     if wanted == "pool":
-        return _fits(had, network, set())
+        (plain,) = address.addresses([had])
+        return _fits(had, network, set()) and had == address.with_prefix(network, plain)
     return had == wanted or had.split("/")[0] == wanted
 
 
@@ -130,14 +131,19 @@ def _address(
         return None
     had = (old.address if version == 4 else old.address6) if old else None
     if had and old and old.network == nic.network and _fits(had, network, taken):
-        return had
+        (plain,) = address.addresses([had])
+        return address.with_prefix(network, plain)
     return address.from_pool(nic.network, network, version, taken)
 
 
 def _fits(had: str, network: Network, taken: set[address.Address]) -> bool:
     """Whether an address of earlier is still one of the pools', and free."""
     (plain,) = address.addresses([had])
-    return plain not in taken and any(plain in pool for pool in network.pools)
+    return (
+        plain not in taken
+        and plain not in address.reserved(network)
+        and any(plain in pool for pool in network.pools)
+    )
 
 
 def with_nics(identity: Identity, claims: list[Claim], *, live: bool = False) -> Identity:

@@ -53,7 +53,7 @@ def clean_steps(name: str, guest_id: int, layout: Layout, facts: HostFacts) -> t
     steps: list[Step] = []
     steps += _interfaces(guest_id, facts)
     steps += _mounts(layout.jail_root_directory(name), facts)
-    if any(rule.subject == subject(name) for rule in facts.rules):
+    if not _foreign(name, layout, facts) and any(r.subject == subject(name) for r in facts.rules):
         steps.append(
             Step(
                 Command((tools.RCTL, "-r", subject(name))),
@@ -66,6 +66,13 @@ def clean_steps(name: str, guest_id: int, layout: Layout, facts: HostFacts) -> t
     if failed_file(name) in facts.files:
         steps.append(forget_failure(name))
     return tuple(steps)
+
+
+def _foreign(name: str, layout: Layout, facts: HostFacts) -> bool:
+    """Whether a jail of that name lives that is not ours: its limits are its own."""
+    other = facts.jails.get(name)
+    root = layout.jail_root_directory(name)
+    return other is not None and not other.dying and other.path != root
 
 
 def forget_failure(name: str) -> Step:

@@ -76,7 +76,8 @@ def network_commands(nics: Sequence[NicRoute]) -> list[str]:
     for nic in nics:
         for gateway in nic.gateways:
             family = "-inet6 " if ":" in gateway else ""
-            commands.append(f"{tools.ROUTE} -q add {family}default {gateway}")
+            zone = f"%{nic.interface}" if gateway.lower().startswith("fe80:") else ""
+            commands.append(f"{tools.ROUTE} -q add {family}default {gateway}{zone}")
     return commands
 
 

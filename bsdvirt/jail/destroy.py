@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bsdvirt.host import tools
 from bsdvirt.plan.looks import OP_PROPERTY
-from bsdvirt.plan.step import Command, DatasetOwned, Not, Plan, RemoveTree, Step, Undo
+from bsdvirt.plan.step import Command, DatasetOwned, Mounted, Not, Plan, RemoveTree, Step, Undo
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import guest_log_directory
 from bsdvirt.zfs.base import Dataset
@@ -51,7 +51,11 @@ def _unmount(dataset: Dataset, force: bool) -> Step:
     return Step(
         Command((tools.ZFS, "umount", *(("-f",) if force else ()), dataset.name)),
         f"unmount {dataset.mountpoint}",
-        undo=(Undo(Command((tools.ZFS, "mount", dataset.name))),),
+        undo=(
+            Undo(
+                Command((tools.ZFS, "mount", dataset.name)), Not(Mounted(dataset.mountpoint or ""))
+            ),
+        ),
         retry=BUSY_SECONDS,
     )
 

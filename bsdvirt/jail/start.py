@@ -112,7 +112,7 @@ def limit_action(resource: str) -> str:
 
 def _refuse_foreign_jail(name: str, layout: Layout, facts: StartFacts) -> None:
     other = facts.host.jails.get(name)
-    if other is not None and other.path != layout.jail_root_directory(name):
+    if other is not None and not other.dying and other.path != layout.jail_root_directory(name):
         raise ConflictError(
             f"a jail {name} runs already, at {other.path}: it is not bsdvirt's",
             "stop it, or give the guest another name",

@@ -35,6 +35,19 @@ def prefix_length(network: Network, address: Address) -> int | None:
     return next((net.prefixlen for net in nets if address in net), None)
 
 
+def with_prefix(network: Network, address: Address) -> str:
+    """The address with the prefix length of its subnet; a single host's where it has none."""
+    length = prefix_length(network, address)
+    return f"{address}/{address.max_prefixlen if length is None else length}"
+
+
+def reserved(network: Network) -> set[Address]:
+    """What no guest is given: the host's own addresses, and the gateways."""
+    own = {a.ip for version in (4, 6) for a in host_addresses(network, version)}
+    gateways = (network.gateway, network.gateway6)
+    return own | {ipaddress.ip_address(str(given)) for given in gateways if given is not None}
+
+
 def has_pool(network: Network, version: int) -> bool:
     return any(ipaddress.ip_address(str(pool.first)).version == version for pool in network.pools)
 
@@ -44,21 +57,15 @@ def from_pool(name: str, network: Network, version: int, taken: Collection[Addre
 
     Raises ConflictError where there is none left.
     """
-    reserved = {own.ip for own in host_addresses(network, version)}
-    reserved |= {
-        ipaddress.ip_address(str(given))
-        for given in (network.gateway, network.gateway6)
-        if given is not None
-    }
+    kept = reserved(network)
     for pool in network.pools:
         address = ipaddress.ip_address(str(pool.first))
         last = ipaddress.ip_address(str(pool.last))
         if address.version != version:
             continue
         while int(address) <= int(last):
-            if address not in reserved and address not in taken:
-                length = prefix_length(network, address)
-                return f"{address}/{address.max_prefixlen if length is None else length}"
+            if address not in kept and address not in taken:
+                return with_prefix(network, address)
             address += 1
     raise ConflictError(
         f"network {name}: no free IPv{version} address is left in its pools",

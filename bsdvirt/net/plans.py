@@ -198,7 +198,7 @@ def _address_step(bridge: str, cidr: str) -> Step:
     family = "inet6" if ":" in cidr else "inet"
     words = (tools.IFCONFIG, bridge, family, cidr)
     return Step(
-        Command(words + (("-ifdisabled",) if family == "inet6" else ()) + ("alias",)),
+        Command((*words, "alias", *(("-ifdisabled",) if family == "inet6" else ()))),
         f"the host's address {cidr} on {bridge}",
         undo=(
             Undo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bsdvirt.errors import CommandError, HostError, StepError
+from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
 from bsdvirt.host.base import Host, LineSink
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
@@ -76,7 +76,10 @@ def take_back(
                 continue
             act_patiently(host, undo.do, undo.retry)
             tell(undo.do, "")
-        except StepError as error:
-            failures.append(error)
-            tell(undo.do, error.message)
+        except BsdvirtError as error:
+            failure = (
+                error if isinstance(error, StepError) else StepError(error.message, error.hint)
+            )
+            failures.append(failure)
+            tell(undo.do, failure.message)
     return failures

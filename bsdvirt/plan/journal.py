@@ -48,10 +48,17 @@ class Entry:
     def plan(self) -> Plan:
         return self.header.plan
 
+    def begun_steps(self) -> list[Step]:
+        """The steps that were begun, in order."""
+        return self._steps(self.begun)
+
     def under_way(self) -> list[Step]:
-        """The steps that were begun and not seen to end."""
+        """Those of them that were not seen to end."""
+        return self._steps(self.begun - self.done)
+
+    def _steps(self, indices: set[int]) -> list[Step]:
         every = (*self.plan.steps, *self.plan.finish)
-        return [every[index] for index in sorted(self.begun - self.done)]
+        return [every[index] for index in sorted(indices)]
 
 
 class Journal:

@@ -1,6 +1,6 @@
 """Locks: one file each, never unlinked, taken by flock(2).
 
-Order, always: guests by name, then networks by name, then allocation. Guests are
+Order, always: guests by name, then networks, then releases by name, then allocation. Guests are
 never waited for: a busy one says who holds it. Networks and allocation are held for
 moments, and waited for.
 """

@@ -84,7 +84,9 @@ def _end_orphans(host: Host, entry: Entry) -> None:
     """A killed bsdvirt leaves the command that it ran; it must not go on meanwhile."""
     if host.simulated:
         return
-    lines = {as_ps_shows(argv) for step in entry.under_way() for argv in _commands(step.do)}
+    actions = [step.do for step in entry.under_way()]
+    actions += [undo.do for step in entry.begun_steps() for undo in (*step.undo, *step.remedy)]
+    lines = {as_ps_shows(argv) for action in actions for argv in _commands(action)}
     if not lines:
         return
     deadline = time.monotonic() + ORPHAN_SECONDS

@@ -35,13 +35,15 @@ def shell(action: Action) -> str:
 
 
 def _here_document(action: WriteFile) -> str:
+    """A here-document always ends with a line feed: what does not is printed."""
     path = f"{action.beneath}/{action.path}" if action.beneath else action.path
+    head = shlex.join(("install", "-m", f"{action.mode:04o}", "/dev/stdin", path))
+    if not action.content.endswith("\n"):
+        return f"{shlex.join(('printf', '%s', action.content))} | {head}"
     marker = "EOF"
     while marker in action.content.splitlines():
         marker += "_"
-    body = action.content if action.content.endswith("\n") else action.content + "\n"
-    head = shlex.join(("install", "-m", f"{action.mode:04o}", "/dev/stdin", path))
-    return f"{head} <<'{marker}'\n{body}{marker}"
+    return f"{head} <<'{marker}'\n{action.content}{marker}"
 
 
 def plan_as_shell(plan: Plan) -> str:
@@ -58,4 +60,5 @@ def plan_as_shell(plan: Plan) -> str:
 
 
 def _step(step: Step) -> list[str]:
-    return [f"# {step.why}", shell(step.do)]
+    otherwise = [f"# where that fails: {shell(undo.do)}" for undo in step.remedy]
+    return [f"# {' '.join(step.why.split())}", shell(step.do), *otherwise]

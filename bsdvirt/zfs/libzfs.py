@@ -58,7 +58,7 @@ class LibZfs(CliZfs):
             if not trees or not trees[0]:
                 raise NotFoundError(f"cannot open '{root}': dataset does not exist")
             found = [_dataset(entry) for entry in _flat(trees[0])]
-        return sorted(found, key=lambda dataset: dataset.name.split("/"))
+        return sorted(found, key=lambda dataset: dataset.name)
 
     def local(self, dataset: str, name: str) -> str | None:
         with _one_at_a_time, self._module.ZFS(history=False) as zfs:

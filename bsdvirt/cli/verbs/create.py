@@ -101,7 +101,7 @@ def _name(word: str) -> GuestName:
 def _jail(session: Session, options: Options, assignments: list[tuple[str, str]]) -> Jail:
     """The jail that the options and the properties ask for."""
     given = dict(assignments)
-    release = options.release or given.pop("release", None)
+    release = given.pop("release", None) if options.release is None else options.release
     if release is None:
         release = host_release(read_kernel(session.host).release)
     settings: dict[str, Any] = {"kind": "jail", "release": release}

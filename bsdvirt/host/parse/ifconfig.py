@@ -53,13 +53,19 @@ class _Draft:
 def parse(text: str) -> dict[str, Interface]:
     """The interfaces of `ifconfig -a`, by name."""
     drafts: list[_Draft] = []
+    seen: set[str] = set()
     for line in text.splitlines():
-        if head := _HEAD.match(line):
+        if (head := _HEAD.match(line)) and head["name"] in seen:
+            # A description may hold a line feed, and a jail's root may set one: what
+            # it shows below must not pass for an interface that was listed before.
+            drafts.append(_Draft({"name": "", "mtu": "0"}))
+        elif head:
+            seen.add(head["name"])
             flags = frozenset(filter(None, head["flags"].split(",")))
             drafts.append(_Draft({"name": head["name"], "mtu": head["mtu"]}, flags))
         elif drafts:
             _take(drafts[-1], line.strip())
-    return {draft.values["name"]: draft.interface() for draft in drafts}
+    return {draft.values["name"]: draft.interface() for draft in drafts if draft.values["name"]}
 
 
 def _take(draft: _Draft, line: str) -> None:

@@ -36,4 +36,5 @@ def parse(text: str) -> dict[str, JailFact]:
         )
         for entry in listed
     )
-    return {jail.name: jail for jail in jails}
+    # 13.2 lets a name be used again while its last jail is dying: the live one counts.
+    return {jail.name: jail for jail in sorted(jails, key=lambda jail: not jail.dying)}

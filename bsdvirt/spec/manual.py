@@ -1,0 +1,77 @@
+"""The property sections of bsdvirt.yaml(5), in mdoc, from the declarations."""
+
+from __future__ import annotations
+
+from bsdvirt.spec.base import Live
+from bsdvirt.spec.schema import PropertyInfo, Which, properties
+
+BEGIN = '.\\" The properties, from bsdvirt/spec: python3 -m bsdvirt.spec.manual FILE'
+END = '.\\" The end of the properties'
+TITLES: dict[Which, str] = {"jail": "A JAIL", "network": "A NETWORK", "host": "THE HOST"}
+_LIVE = {
+    Live.NOW: "Takes hold at once.",
+    Live.START: "Takes hold at the next start.",
+    Live.NEVER: "Fixed at creation.",
+}
+
+
+def sections() -> str:
+    """All property sections, between the marks."""
+    lines = [BEGIN]
+    for which, title in TITLES.items():
+        lines += [f".Sh {title}", ".Bl -tag -width Ds"]
+        for info in properties(which):
+            lines += _entry(info, which)
+        lines.append(".El")
+    return "\n".join([*lines, END])
+
+
+def _entry(info: PropertyInfo, which: Which) -> list[str]:
+    lines = [f".It Cm {_plain(info.name)} Pq {_plain(info.type)}", *_sentences(info.help)]
+    if info.unit:
+        lines.append(f"In {_plain(info.unit)}.")
+    if info.becomes:
+        lines += ["Becomes", f".Ql {_plain(info.becomes)} ."]
+    if which == "jail":
+        lines.append(_LIVE[Live(info.live)])
+    return lines
+
+
+def _sentences(text: str) -> list[str]:
+    """Text as lines of roff: quoted words as literals, nothing taken for a request."""
+    lines: list[str] = []
+    for index, part in enumerate(text.split("`")):
+        words = part.strip()
+        if not words:
+            continue
+        if index % 2:
+            lines.append(f".Ql {_plain(words)}")
+        elif words[0] in ",.;:" and lines and lines[-1].startswith(".Ql"):
+            lines[-1] += f" {words[0]}"
+            lines += [_text(words[1:])] if words[1:].strip() else []
+        else:
+            lines.append(_text(words))
+    return lines
+
+
+def _text(words: str) -> str:
+    plain = _plain(words.strip())
+    return "\\&" + plain if plain.startswith((".", "'")) else plain
+
+
+def _plain(words: str) -> str:
+    return words.replace("\\", "\\e").replace("|", "\\*(Ba")
+
+
+def rewritten(page: str) -> str:
+    """The page with its property sections made anew."""
+    head, _, rest = page.partition(BEGIN)
+    return head + sections() + rest.partition(END)[2]
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    path = Path(sys.argv[1])
+    path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
