@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scenario_driver import Bsdvirt
-from scenario_view import ETC, HostView
+from scenario_view import ETC, LOG, RUN, HostView
 
 from bsdvirt.host.sim import SimHost
 
@@ -130,18 +130,18 @@ def real_world() -> Iterator[tuple[Bsdvirt, HostView]]:
         driver = Bsdvirt()
         rc_conf = Path("/etc/rc.conf")
         before = rc_conf.read_text() if rc_conf.exists() else ""
-        had_etc = Path(ETC).exists()
+        had = [place for place in (ETC, RUN, LOG) if Path(place).exists()]
         try:
             set_up(driver, view)
             view.remember()
             yield driver, view
         finally:
-            _take_away(driver, view, had_etc)
+            _take_away(driver, view, had)
             if rc_conf.exists() and rc_conf.read_text() != before:
                 rc_conf.write_text(before)
 
 
-def _take_away(driver: Bsdvirt, view: HostView, had_etc: bool) -> None:
+def _take_away(driver: Bsdvirt, view: HostView, had: list[str]) -> None:
     """Everything that `set_up` and the scenarios made, and nothing else."""
     with contextlib.suppress(AssertionError):
         driver("doctor", "--repair")
@@ -154,12 +154,11 @@ def _take_away(driver: Bsdvirt, view: HostView, had_etc: bool) -> None:
     view.host.run(("/sbin/zfs", "destroy", "-r", view.root), changes=True, timeout=300)
     with contextlib.suppress(OSError):
         Path(view.mountpoint).rmdir()
-    for name in ("bsdvirt.yaml",):
-        Path(f"{ETC}/{name}").unlink(missing_ok=True)
+    Path(f"{ETC}/bsdvirt.yaml").unlink(missing_ok=True)
     shutil.rmtree(f"{ETC}/networks", ignore_errors=True)
-    if not had_etc:
-        with contextlib.suppress(OSError):
-            Path(ETC).rmdir()
+    for place in (ETC, RUN, LOG):
+        if place not in had:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 # ---- after each scenario ----
