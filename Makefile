@@ -25,7 +25,7 @@ demo: $(VENV)/ready
 	$(RUN) info web
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: test lint
 

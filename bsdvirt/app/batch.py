@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from bsdvirt.app.session import Session
@@ -73,5 +72,7 @@ def in_parallel(
     every = list(names)
     if len(every) <= 1 or session.dry_run:
         return [guarded(name) for name in every]
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=min(session.parallel, len(every))) as pool:
         return list(pool.map(guarded, every))

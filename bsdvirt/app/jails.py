@@ -190,8 +190,8 @@ def stop_one(
         name, guest.identity.id, found.layout, facts, session.new_op(),
         timeout=seconds, force=force,
     )  # fmt: skip
-    session.run(plan)
-    return plan.reason or "stopped"
+    forced = session.run(plan)
+    return plan.reason or ("stopped by force" if forced else "stopped")
 
 
 def _stop_seconds(session: Session, found: Inventory, name: str) -> float:

@@ -9,16 +9,14 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bsdvirt.errors import HostError, StepError
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan import events, journal
 from bsdvirt.plan.events import Sink
-from bsdvirt.plan.execute import Executor
-from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock
-from bsdvirt.plan.recover import recover
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile, load_network
@@ -26,6 +24,9 @@ from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Inventory, inventory
 from bsdvirt.store.layout import HOST_FILE, NETWORK_DIRECTORY, Layout, network_file
 from bsdvirt.zfs import Zfs, open_zfs
+
+if TYPE_CHECKING:
+    from bsdvirt.plan.execute import Executor
 
 GUEST_WAIT_SECONDS = 0.3
 """A guest's lock is not waited for; this only outlasts another's glance at it."""
@@ -59,7 +60,6 @@ class Session:
     interrupt: Interrupt = field(default_factory=Interrupt)
     sink: Sink = events.ignore
     show: Callable[[Plan], None] | None = None
-    faults: Faults = field(default_factory=Faults)
 
     @property
     def dry_run(self) -> bool:
@@ -82,6 +82,19 @@ class Session:
     @cached_property
     def layout(self) -> Layout:
         return Layout(str(self.hostfile.dataset), str(self.hostfile.mountpoint))
+
+    @cached_property
+    def _executor(self) -> Callable[[str | None], Executor]:
+        # Imported when something is to be done: reading verbs need none of it.
+        from bsdvirt.plan.execute import Executor
+        from bsdvirt.plan.fault import Faults
+
+        faults = Faults()
+        return lambda state: Executor(self.host, state, self.sink, self.interrupt, faults)
+
+    def prepare(self) -> None:
+        """Load what changes are made with, before several threads ask for it."""
+        _ = self._executor
 
     @cached_property
     def zfs(self) -> Zfs:
@@ -132,14 +145,14 @@ class Session:
 
     def run(
         self, plan: Plan, *, journalled: bool = True, claimed: Callable[[], None] | None = None
-    ) -> None:
-        """Run a plan, or show it. `claimed` is called once its first step is done."""
+    ) -> list[str]:
+        """Run a plan, or show it; what went another way than it should. `claimed` is called
+        once its first step is done."""
         if self.show is not None:
             self.show(plan)
-            return
+            return []
         state = self.layout.state if journalled else None
-        executor = Executor(self.host, state, self.sink, self.interrupt, self.faults)
-        executor.run(plan, after_first=claimed)
+        return self._executor(state).run(plan, after_first=claimed)
 
     def lock(self, kind: Kind, name: str, verb: str, *, shared: bool = False) -> Lock | None:
         """Take a lock and mend what a crash left of the thing it guards.
@@ -206,6 +219,8 @@ class Session:
         return mended
 
     def _recover(self, entry: journal.Entry) -> None:
+        from bsdvirt.plan.recover import recover
+
         plan = entry.plan
         about = (plan.op, plan.verb, plan.subject)
         self.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))

@@ -5,20 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bsdvirt.app.batch import Outcome
 from bsdvirt.app.select import needs_state, select
 from bsdvirt.app.session import Session, open_host
 from bsdvirt.app.state import read_states
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import print_json, say
-from bsdvirt.cli.progress import Log, Terminal
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
 from bsdvirt.host.facts import read_jails
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.plan.events import Event
-from bsdvirt.plan.render import plan_as_shell
-from bsdvirt.plan.step import Plan
+
+if TYPE_CHECKING:
+    from bsdvirt.app.batch import Outcome
+    from bsdvirt.plan.events import Event
+    from bsdvirt.plan.step import Plan
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,10 @@ def open_session(options: Globals, *, changes: bool) -> Session:
     dry_run = bool(getattr(options, "dry_run", False))
     session = Session(host, interrupt, show=_show if dry_run else None)
     if changes and not dry_run:
+        from bsdvirt.cli.progress import Log, Terminal
+
         session.need_root()
+        session.prepare()
         interrupt.install()
         terminal = Terminal(verbose=options.verbose, quiet=options.quiet)
         log = Log(host.fs)
@@ -60,6 +64,8 @@ def open_session(options: Globals, *, changes: bool) -> Session:
 
 
 def _show(plan: Plan) -> None:
+    from bsdvirt.plan.render import plan_as_shell
+
     print(plan_as_shell(plan), end="")
 
 

@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
     """Raises UsageError instead of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}", f"{self.prog} --help")
+        raise UsageError(f"{self.prog.removeprefix('bsdvirt ')}: {message}", f"{self.prog} --help")
 
 
 def run(words: Sequence[str]) -> int:

@@ -4,13 +4,13 @@ and the terminal UI subscribe."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from bsdvirt.plan.step import Action
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Of which operation, on what."""
 
     op: str
@@ -18,20 +18,17 @@ class Event:
     subject: str
 
 
-@dataclass(frozen=True, slots=True)
-class Started(Event):
+class Started(Event, frozen=True):
     steps: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted(Event):
+class StepStarted(Event, frozen=True):
     index: int
     do: Action
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress(Event):
+class Progress(Event, frozen=True):
     """`done` of `total`, in files or bytes; total is 0 where it is not known."""
 
     why: str
@@ -40,34 +37,29 @@ class Progress(Event):
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepDone(Event):
+class StepDone(Event, frozen=True):
     index: int
     skipped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Warned(Event):
+class Warned(Event, frozen=True):
     """Something went another way than it should, and was dealt with."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed(Event):
+class Failed(Event, frozen=True):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Undone(Event):
+class Undone(Event, frozen=True):
     """A step's effect was taken back; `error` where that failed."""
 
     do: Action
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished(Event):
+class Finished(Event, frozen=True):
     seconds: float
     ok: bool
 

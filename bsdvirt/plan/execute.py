@@ -32,15 +32,18 @@ class Executor:
     interrupt: Interrupt = field(default_factory=Interrupt)
     faults: Faults = field(default_factory=lambda: Faults(""))
 
-    def run(self, plan: Plan, after_first: Callable[[], None] | None = None) -> None:
-        """Carry the plan out; `after_first` is called once its first step is done.
+    def run(self, plan: Plan, after_first: Callable[[], None] | None = None) -> list[str]:
+        """Carry the plan out; what failed on the way and was done in another. `after_first`
+        is called once its first step is done.
 
         Raises the first error, after undoing what had been done; where undoing fails
         too, the error says so and the journal stays for `doctor --repair`.
         """
         if plan.empty:
-            return
-        _Run(self, plan, after_first).carry_out()
+            return []
+        run = _Run(self, plan, after_first)
+        run.carry_out()
+        return run.warnings
 
 
 class _NoJournal:
@@ -65,6 +68,7 @@ class _Run:
         self, executor: Executor, plan: Plan, after_first: Callable[[], None] | None
     ) -> None:
         self.after_first = after_first
+        self.warnings: list[str] = []
         self.host = executor.host
         self.plan = plan
         self.sink = executor.sink
@@ -168,6 +172,7 @@ class _Run:
         if not step.remedy or self.interrupt.pending:
             raise error
         self.emit(events.Warned(*self.about, error.message))
+        self.warnings.append(error.message)
         failures = take_back(self.host, step.remedy, self._undone)
         if failures:
             raise failures[0] from error

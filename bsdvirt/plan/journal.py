@@ -79,7 +79,8 @@ class Journal:
         """
         durable = any(step.durable for step in (*plan.steps, *plan.finish))
         path = f"{directory}/{file_name(plan)}"
-        header = msgspec.json.encode(Header(plan, boot, os.getpid())).decode()
+        # The values of properties are subclasses of str: written as what they are.
+        header = msgspec.json.encode(Header(plan, boot, os.getpid()), enc_hook=str).decode()
         try:
             fs.write(path, header + "\n", 0o600, sync=durable)
             descriptor = os.open(fs.path(path), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)

@@ -51,7 +51,25 @@ def load_network(text: str, source: str = "") -> Network:
 
 def load_hostfile(text: str, source: str = "") -> HostFile:
     """The host file. Raises UsageError, naming `source`."""
-    return decode(HostFile, parse_yaml(text, source), source)
+    plain = _plain_lines(text)
+    return decode(HostFile, parse_yaml(text, source) if plain is None else plain, source)
+
+
+_PLAIN_LINE = re.compile(r"(?:#.*)?|([a-z_]+): ([A-Za-z0-9/_][A-Za-z0-9/_.-]*)", re.ASCII)
+
+
+def _plain_lines(text: str) -> dict[str, Any] | None:
+    """A file of nothing but `key: word` lines and comments, as `init` writes it; None for
+    any other. Every command begins with the host file, and listing guests is to load no
+    YAML library for it."""
+    found: dict[str, Any] = {}
+    for line in text.splitlines():
+        match = _PLAIN_LINE.fullmatch(line)
+        if match is None or match[1] in found:
+            return None
+        if match[1]:
+            found[match[1]] = scalar(match[2])
+    return found or None
 
 
 def identity_from_json(text: str | bytes, source: str = "") -> Identity:

@@ -13,7 +13,7 @@ import scenario_trouble
 from scenario_hosts import SCENARIOS
 
 MODULES = (
-    scenario_setup, scenario_life, scenario_many, scenario_network, scenario_change,
+    scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network, scenario_change,
     scenario_reading, scenario_refusals, scenario_trouble,
 )  # fmt: skip
 

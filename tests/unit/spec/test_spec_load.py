@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import msgspec
 import pytest
 
@@ -198,7 +201,8 @@ def test_truth(word: str, value: bool) -> None:
             "web.yaml: resolver.search: mode host uses none (set mode to own)",
         ),
         (
-            "release: a\nnics: [{network: a, address: 10.0.0.5/24}, {network: a, address: 10.0.0.5}]",
+            "release: a\nnics:\n- {network: a, address: 10.0.0.5/24}\n"
+            "- {network: a, address: 10.0.0.5}",
             "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
             " (IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24.)",
         ),
@@ -352,3 +356,39 @@ def test_identity_that_is_wrong(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         load.identity_from_json(text, "tank/g")
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dataset: zroot/bsdvirt\n",
+        "# mine\n\ndataset: tank/a.b-c\nmountpoint: /bsdvirt\nparallel: 4\n",
+        "dataset: tank/x # not a plain line\n",
+        "dataset: 'tank/x'\nmountpoint: /x\n",
+        "dataset: tank/x\ndefaults:\n  network: lan\n",
+        "dataset: 12/3\nparallel: 0x10\n",
+        "dataset: tank/x\nparallel: yes\n",
+        "dataset: tank/x\ndataset: tank/y\n",
+        "dataset: null\n",
+        "",
+    ],
+)
+def test_the_quick_way_reads_a_host_file_as_yaml_does(text: str) -> None:
+    def outcome(quick: bool) -> object:
+        try:
+            if quick:
+                return load.load_hostfile(text, "f")
+            return load.decode(HostFile, load.parse_yaml(text, "f"), "f")
+        except UsageError as error:
+            return str(error)
+
+    assert outcome(True) == outcome(False)
+
+
+def test_listing_guests_needs_no_yaml_library() -> None:
+    code = (
+        "import sys; before = set(sys.modules); from bsdvirt.spec import load;"
+        "load.load_hostfile('dataset: tank/x\\nmountpoint: /bsdvirt\\n');"
+        "sys.exit('yaml' in set(sys.modules) - before)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,16 +1,13 @@
-"""More scenarios, found by trying to break it."""
+"""Found by trying to break it: clones, signals, locks, words in any order."""
 
 from __future__ import annotations
 
 import time
 
-import pytest
 from scenario_driver import Bsdvirt
-from scenario_hosts import SCENARIOS, Entry, play, scenario, sim_world
+from scenario_hosts import scenario
 from scenario_trouble import holding
 from scenario_view import HostView, assert_same
-
-KNOWN = len(SCENARIOS)
 
 
 @scenario()
@@ -92,13 +89,3 @@ def nothing_is_made_of_what_may_be_going(driver: Bsdvirt, view: HostView) -> Non
     _waits(driver, view, release, "create", "jail", "t1", "--network", "tnet")
     _waits(driver, view, "network.tnet", "create", "jail", "t2", "--network", "tnet")
     _waits(driver, view, "network.tnet", "set", "t1", "nics.1.network=tnet")
-
-
-OPEN = SCENARIOS[KNOWN:]
-del SCENARIOS[KNOWN:]
-
-
-@pytest.mark.parametrize("entry", OPEN, ids=lambda entry: entry.name)
-def test_more(entry: Entry) -> None:
-    with sim_world(bare=entry.bare) as (driver, view):
-        play(entry, driver, view)
