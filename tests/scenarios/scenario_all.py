@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scenario_breaking
 import scenario_change
 import scenario_life
 import scenario_many
@@ -13,8 +14,8 @@ import scenario_trouble
 from scenario_hosts import SCENARIOS
 
 MODULES = (
-    scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network, scenario_change,
-    scenario_reading, scenario_refusals, scenario_trouble,
+    scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
+    scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]
