@@ -14,6 +14,7 @@ from bsdvirt.app.batch import hold
 from bsdvirt.app.networks import bring_up
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, ruleset_exists
 from bsdvirt.jail.clean import clean_steps, forget_failure, interfaces_of
 from bsdvirt.net import plans
@@ -78,6 +79,7 @@ def examine(session: Session) -> list[Finding]:
         *findings,
         *_cut_short(session),
         *_pool(session, found),
+        *_modules(session, seen),
         *_kernel(session, seen),
         *_rulesets(session, seen),
         *_networks(seen),
@@ -108,6 +110,23 @@ def _pool(session: Session, found: Inventory) -> Iterator[Finding]:
         yield Finding(name, f"the pool is {pool.health}", f"zpool status {name}")
     elif pool.free * 20 < pool.size:
         yield Finding(name, "the pool is nearly full", f"zpool list {name}", problem=False)
+
+
+MODULES = ("if_bridge", "if_epair")
+"""What networks of jails need; ifconfig(8) loads them where they are not."""
+
+
+def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
+    if not seen.networks:
+        return
+    for module in MODULES:
+        loaded = session.host.run((tools.KLDSTAT, "-q", "-m", module), changes=False)
+        if loaded.status != 0 and not session.host.fs.exists(f"/boot/kernel/{module}.ko"):
+            yield Finding(
+                "kernel",
+                f"{module} is neither loaded nor in /boot/kernel",
+                f"install the kernel's modules, or build it with device {module}",
+            )
 
 
 def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:

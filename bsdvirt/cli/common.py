@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -45,6 +46,9 @@ def open_session(options: Globals, *, changes: bool) -> Session:
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
     dry_run = bool(getattr(options, "dry_run", False))
+    if not changes or dry_run:
+        # `bsdvirt ls | head` ends as any tool does; a change must outlive its reader.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     session = Session(host, interrupt, show=_show if dry_run else None)
     if changes and not dry_run:
         from bsdvirt.cli.progress import Log, Terminal

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +78,6 @@ class Parser(argparse.ArgumentParser):
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; its exit code."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     debug = "--debug" in words
     verb = ""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -28,7 +29,8 @@ class Terminal:
         self._is_terminal = sys.stderr.isatty()
 
     def __call__(self, event: Event) -> None:
-        with self._lock:
+        # A terminal that went away must not stop the work that it was told of.
+        with self._lock, contextlib.suppress(OSError):
             self._take(event)
 
     def _take(self, event: Event) -> None:
