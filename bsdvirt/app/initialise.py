@@ -116,7 +116,7 @@ def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> li
     depth = root.count("/") + 1
     steps: list[Step] = []
     if root not in found:
-        options = (f"mountpoint={hostfile.mountpoint}", "compression=lz4", "canmount=on")
+        options = (f"mountpoint={hostfile.mountpoint}", "compression=lz4", "atime=off", "canmount=on")
         parents = ("-p",) if root.count("/") > 1 else ()
         steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
     for child in CHILDREN:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, CommandError
+from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.change import plan_claim
@@ -70,6 +71,8 @@ def _start_all(
             session.run(plan)
         except BsdvirtError as error:
             _note_failure(session, name, error)
+            if isinstance(error, CommandError) and error.argv[0] == tools.JAIL:
+                error.hint = error.hint or f"bsdvirt logs {name} shows what it said"
             raise
         finally:
             held.release(name)
