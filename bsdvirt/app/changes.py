@@ -11,10 +11,12 @@ from bsdvirt.app import jails
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.host.facts import read_jails, read_kernel
+from bsdvirt.host.facts import read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.jail.change import plan_change
 from bsdvirt.jail.claims import claims_fit, with_nics
+from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
 from bsdvirt.jail.start import check_cpuset
+from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.identity import Boot, Identity
@@ -56,6 +58,7 @@ def _change_one(
     _check(session, guest.name, wanted)
     check_order(found, guest.name, boot)
     notes = _notes(jail, wanted) if live else ()
+    at_once = _live_steps(session, guest.name, jail, wanted) if live else []
     before = session.host.fs.read_text(path)
     after = edit_yaml(before, jail, wanted) if wanted != jail else before
     networks = session.networks()
@@ -63,7 +66,7 @@ def _change_one(
     def write(identity: Identity) -> None:
         plan = plan_change(
             guest, found.layout, session.new_op(), before=before, after=after,
-            identity=msgspec.structs.replace(identity, boot=boot), notes=notes,
+            identity=msgspec.structs.replace(identity, boot=boot), live=at_once, notes=notes,
         )  # fmt: skip
         session.run(plan)
 
@@ -80,6 +83,16 @@ def _change_one(
             now, networks = session.inventory(), session.networks()
             write(jails.fitting_identity(guest, wanted, now, networks, live=live))
     return Outcome(guest.name, "set", notes=notes)
+
+
+def _live_steps(session: Session, name: str, before: Jail, after: Jail) -> list[Step]:
+    """What the kernel is to change of a running jail. Raises as jail/live.py does."""
+    if not touches_kernel(before, after):
+        return []
+    facts = LiveFacts(
+        read_kernel(session.host), read_rules(session.host), read_mask(session.host, name)
+    )
+    return live_steps(name, before, after, facts)
 
 
 def set_boot(boot: Boot, assignments: Assignments) -> Boot:

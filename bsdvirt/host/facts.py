@@ -11,6 +11,7 @@ from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.host.parse.mounts import Mount
 from bsdvirt.host.parse.rctl import Rule
+from bsdvirt.spec.types import CpuList
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ def read_rules(host: Host) -> list[Rule]:
     """None where the kernel accounts for no resources: rctl fails there."""
     result = host.run((tools.RCTL,), changes=False)
     return rctl.parse_rules(result.stdout) if result.status == 0 else []
+
+
+def read_mask(host: Host, jail: str) -> CpuList:
+    """The CPUs of a running jail. Raises CommandError where there is none of that name."""
+    shown = host.run((tools.CPUSET, "-g", "-j", jail), changes=False).check().stdout
+    return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
 
 
 def read_host(host: Host, *directories: str) -> HostFacts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bsdvirt.host import tools
 from bsdvirt.plan.step import Command, Plan, Step, Undo, WriteFile
 from bsdvirt.spec.identity import PROPERTY, Identity
@@ -18,10 +20,11 @@ def plan_change(
     before: str,
     after: str,
     identity: Identity,
+    live: Sequence[Step] = (),
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """Write the guest's file (`before` and `after` are its text) and its identity, where
-    they differ from what is there."""
+    they differ from what is there; `live` is what a running one takes at once."""
     steps: list[Step] = []
     if after != before:
         path = layout.guest_file(guest.name)
@@ -35,6 +38,7 @@ def plan_change(
         )
     if identity != guest.identity:
         steps.append(claim_step(guest, identity))
+    steps += live
     return Plan(
         "set", guest.name, "guest", tuple(steps), reason="nothing changes", op=op, notes=notes
     )

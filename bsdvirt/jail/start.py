@@ -10,6 +10,7 @@ from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
+from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.net import address
 from bsdvirt.net.plans import bridge_of
 from bsdvirt.plan.step import (
@@ -104,12 +105,6 @@ def limit_rules(name: str, limits: Limits) -> list[str]:
     return rules
 
 
-def limit_action(resource: str) -> str:
-    """rctl(8) refuses deny for input and output (captures/04)."""
-    throttled = ("readbps", "writebps", "readiops", "writeiops")
-    return f"{resource}:{'throttle' if resource in throttled else 'deny'}"
-
-
 def _refuse_foreign_jail(name: str, layout: Layout, facts: StartFacts) -> None:
     other = facts.host.jails.get(name)
     if other is not None and not other.dying and other.path != layout.jail_root_directory(name):
@@ -130,11 +125,7 @@ def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
             f"{name}: devfs ruleset {jail.devfs_ruleset} does not exist, and would hide nothing",
             "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=5",
         )
-    if limit_rules(name, jail.limits) and not kernel.racct:
-        raise HostError(
-            f"{name}: limits need resource accounting, which is off",
-            "put kern.racct.enable=1 in /boot/loader.conf and reboot, or take the limits away",
-        )
+    need_racct(name, jail, kernel)
     check_cpuset(name, jail.cpuset, kernel)
     return check_params(jail.params, kernel.params)
 

@@ -40,7 +40,10 @@ def holds(host: Host, look: Look | None) -> bool:
             return jail is not None and not jail.dying and jail.path == path
         case Mounted(path=path):
             return any(mount.path == path for mount in read_mounts(host))
-        case LimitsExist(subject=subject):
-            return any(rule.subject == subject for rule in read_rules(host))
+        case LimitsExist(subject=subject, rule=wanted):
+            return any(
+                rule.subject == subject and wanted in ("", rule.kind, f"{rule.kind}={rule.amount}")
+                for rule in read_rules(host)
+            )
         case FileExists(path=path):
             return host.fs.exists(path)

@@ -95,9 +95,11 @@ class Mounted(Struct, frozen=True, tag="mounted"):
 
 
 class LimitsExist(Struct, frozen=True, tag="limits"):
-    """rctl holds a rule for the subject, such as jail:web."""
+    """rctl holds a rule for the subject, such as jail:web; with `rule`, that very one,
+    such as maxproc:deny=50, or maxproc:deny with any amount."""
 
     subject: str
+    rule: str = ""
 
 
 class FileExists(Struct, frozen=True, tag="file"):

@@ -66,7 +66,7 @@ class Limits(Spec, frozen=True, kw_only=True):
     four of input and output throttle (rctl(8) refuses deny for them)."""
 
     memoryuse: Annotated[
-        Size | None, prop("Resident memory.", unit="bytes", becomes="memoryuse:deny")
+        Size | None, prop("Resident memory.", unit="bytes", becomes="memoryuse:deny", live=Live.NOW)
     ] = None
     vmemoryuse: Annotated[
         Size | None,
@@ -74,48 +74,90 @@ class Limits(Spec, frozen=True, kw_only=True):
             "Address space; the one of the two that refuses at once.",
             unit="bytes",
             becomes="vmemoryuse:deny",
+            live=Live.NOW,
         ),
     ] = None
     memorylocked: Annotated[
-        Size | None, prop("Locked memory.", unit="bytes", becomes="memorylocked:deny")
+        Size | None,
+        prop("Locked memory.", unit="bytes", becomes="memorylocked:deny", live=Live.NOW),
     ] = None
     swapuse: Annotated[
-        Size | None, prop("Swap reserved or used.", unit="bytes", becomes="swapuse:deny")
+        Size | None,
+        prop("Swap reserved or used.", unit="bytes", becomes="swapuse:deny", live=Live.NOW),
     ] = None
     pcpu: (
         Annotated[
             int,
-            prop("CPU time, in percent of one core.", unit="%", ge=1, le=MOST, becomes="pcpu:deny"),
+            prop(
+                "CPU time, in percent of one core.",
+                unit="%",
+                ge=1,
+                le=MOST,
+                becomes="pcpu:deny",
+                live=Live.NOW,
+            ),
         ]
         | None
     ) = None
-    maxproc: Annotated[int, prop("Processes.", ge=1, le=MOST, becomes="maxproc:deny")] | None = None
-    nthr: Annotated[int, prop("Threads.", ge=1, le=MOST, becomes="nthr:deny")] | None = None
+    maxproc: (
+        Annotated[int, prop("Processes.", ge=1, le=MOST, becomes="maxproc:deny", live=Live.NOW)]
+        | None
+    ) = None
+    nthr: (
+        Annotated[int, prop("Threads.", ge=1, le=MOST, becomes="nthr:deny", live=Live.NOW)] | None
+    ) = None
     openfiles: (
-        Annotated[int, prop("Open files.", ge=1, le=MOST, becomes="openfiles:deny")] | None
+        Annotated[int, prop("Open files.", ge=1, le=MOST, becomes="openfiles:deny", live=Live.NOW)]
+        | None
     ) = None
     pseudoterminals: (
-        Annotated[int, prop("Pseudo-terminals.", ge=1, le=MOST, becomes="pseudoterminals:deny")]
+        Annotated[
+            int,
+            prop("Pseudo-terminals.", ge=1, le=MOST, becomes="pseudoterminals:deny", live=Live.NOW),
+        ]
         | None
     ) = None
     shmsize: Annotated[
-        Size | None, prop("System V shared memory.", unit="bytes", becomes="shmsize:deny")
+        Size | None,
+        prop("System V shared memory.", unit="bytes", becomes="shmsize:deny", live=Live.NOW),
     ] = None
     readbps: Annotated[
-        Size | None, prop("Reading from file systems.", unit="bytes/s", becomes="readbps:throttle")
+        Size | None,
+        prop(
+            "Reading from file systems.", unit="bytes/s", becomes="readbps:throttle", live=Live.NOW
+        ),
     ] = None
     writebps: Annotated[
-        Size | None, prop("Writing to file systems.", unit="bytes/s", becomes="writebps:throttle")
+        Size | None,
+        prop(
+            "Writing to file systems.", unit="bytes/s", becomes="writebps:throttle", live=Live.NOW
+        ),
     ] = None
     readiops: (
         Annotated[
-            int, prop("Read operations.", unit="1/s", ge=1, le=MOST, becomes="readiops:throttle")
+            int,
+            prop(
+                "Read operations.",
+                unit="1/s",
+                ge=1,
+                le=MOST,
+                becomes="readiops:throttle",
+                live=Live.NOW,
+            ),
         ]
         | None
     ) = None
     writeiops: (
         Annotated[
-            int, prop("Write operations.", unit="1/s", ge=1, le=MOST, becomes="writeiops:throttle")
+            int,
+            prop(
+                "Write operations.",
+                unit="1/s",
+                ge=1,
+                le=MOST,
+                becomes="writeiops:throttle",
+                live=Live.NOW,
+            ),
         ]
         | None
     ) = None
@@ -207,9 +249,10 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         ),
     ] = []
     resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
-    limits: Annotated[Limits, prop("Limits by rctl(8).")] = Limits()
+    limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     cpuset: Annotated[
-        CpuList | None, prop("The CPUs it may run on, such as 0-3,6.", becomes="cpuset -l")
+        CpuList | None,
+        prop("The CPUs it may run on, such as 0-3,6.", becomes="cpuset -l", live=Live.NOW),
     ] = None
     devfs_ruleset: Annotated[
         int,

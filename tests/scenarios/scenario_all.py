@@ -11,11 +11,13 @@ import scenario_reading
 import scenario_refusals
 import scenario_setup
 import scenario_trouble
+import scenario_verbs
 from scenario_hosts import SCENARIOS
 
 MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
+    scenario_verbs,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

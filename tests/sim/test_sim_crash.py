@@ -65,6 +65,11 @@ CASES = (
         ((("stop", "web"),),), (3, "no guest web"), again=False,
     ),
     Case("set", ("set", "web", "nics.0.address=10.77.0.99", "limits.maxproc=7"), (NET, JAIL)),
+    Case(
+        "set live",
+        ("set", "web", "limits.maxproc=7", "limits.pcpu=", "limits.readbps=1M", "cpuset=1"),
+        (NET, JAIL, ("start", "web")),
+    ),
     Case("set boot", ("set", "web", "boot.auto=yes"), (("create", "jail", "web"),)),
     Case(
         "release add", ("release", "add", "/usr/freebsd-dist"),

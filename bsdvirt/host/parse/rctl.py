@@ -15,6 +15,11 @@ class Rule:
     action: str
     amount: int
 
+    @property
+    def kind(self) -> str:
+        """Such as maxproc:deny."""
+        return f"{self.resource}:{self.action}"
+
 
 def parse_rules(text: str) -> list[Rule]:
     rules = []

@@ -74,8 +74,16 @@ def _add(run: Run, text: str) -> int:
     if error:
         run.warn(f"rctl: failed to add rule '{text}': {error}")
         return 1
+    # rctl_rule_add (kern_rctl.c): of deny there is one amount, of others no rule twice.
+    rule = Rule(f"jail:{parts[1]}", resource, action, number)
+    run.state.rules = [
+        old
+        for old in run.state.rules
+        if (old.subject, old.resource, old.action) != (rule.subject, resource, action)
+        or (action != "deny" and old.amount != number)
+    ]
     # The kernel shows the newest first.
-    run.state.rules.insert(0, Rule(f"jail:{parts[1]}", resource, action, number))
+    run.state.rules.insert(0, rule)
     return 0
 
 
@@ -83,13 +91,16 @@ def _matching(run: Run, text: str) -> list[Rule]:
     if not text:
         return run.state.rules
     parts = _parts(run, text)
-    action = parts[3].partition("=")[0] if len(parts) > 3 else ""
+    action, sign, amount = parts[3].partition("=") if len(parts) > 3 else ("", "", "")
+    if sign and not amount.isdigit():
+        raise run.unknown(f"amount {amount}")
     return [
         rule
         for rule in run.state.rules
         if rule.subject == f"jail:{parts[1]}"
         and (len(parts) < 3 or not parts[2] or rule.resource == parts[2])
         and (not action or rule.action == action)
+        and (not sign or rule.amount == int(amount))
     ]
 
 

@@ -18,7 +18,7 @@ import yaml
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.jail import change, clean, create, destroy, release, start, stop
+from bsdvirt.jail import change, clean, create, destroy, live, release, start, stop
 from bsdvirt.net import plans
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import Look, Not, Plan, Undo
@@ -26,6 +26,7 @@ from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import CpuList
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
@@ -133,6 +134,18 @@ def _change(given: Given) -> Plan:
     return change.plan_change(given.guest, LAYOUT, OP, identity=identity, **words)
 
 
+def _live(given: Given) -> Plan:
+    words = given.words
+    seen = live.LiveFacts(
+        msgspec.convert({**KERNEL, **given.kernel}, Kernel),
+        given.facts.rules,
+        CpuList.parse(words.get("mask", "0-3")),
+    )
+    after = decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **words["after"]})
+    steps = live.live_steps(given.name, given.spec, after, seen)
+    return Plan("set", given.name, steps=tuple(steps), op=OP, reason="nothing changes")
+
+
 def _add_release(given: Given) -> Plan:
     return release.plan_add(given.name, layout=LAYOUT, op=OP, **given.words)
 
@@ -160,6 +173,7 @@ PLANNERS = {
     "clean": _clean,
     "create": _create,
     "destroy": _destroy,
+    "live": _live,
     "network-create": _network_create,
     "network-destroy": _network_destroy,
     "network-up": _network_up,
