@@ -34,6 +34,11 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     committed: bool = False
 
 
+# Made once, here: msgspec's first look at a type is not safe in several threads.
+_HEADER = msgspec.json.Decoder(Header)
+_RECORD = msgspec.json.Decoder(Record)
+
+
 @dataclass(slots=True)
 class Entry:
     """A journal as read back."""
@@ -144,7 +149,7 @@ def read(fs: Fs, path: str) -> Entry | None:
     except FileNotFoundError:
         return None
     try:
-        entry = Entry(path, msgspec.json.decode(lines[0], type=Header))
+        entry = Entry(path, _HEADER.decode(lines[0]))
     except (IndexError, msgspec.DecodeError) as error:
         raise HostError(
             f"{path}: not a journal that this bsdvirt can read: {error}",
@@ -152,7 +157,7 @@ def read(fs: Fs, path: str) -> Entry | None:
         ) from error
     for line in lines[1:]:
         with contextlib.suppress(msgspec.DecodeError):
-            _take(entry, msgspec.json.decode(line, type=Record))
+            _take(entry, _RECORD.decode(line))
     return entry
 
 

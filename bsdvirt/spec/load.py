@@ -6,6 +6,7 @@ yaml is imported by the functions that need it: listing guests reads no YAML.
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
@@ -37,6 +38,10 @@ MAX_DEPTH = 16
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _INT = r"[-+]?(0|[1-9][0-9]{0,30})"
+
+
+_one_at_a_time = threading.RLock()
+"""msgspec crashes the process where two threads meet a struct type for the first time."""
 
 
 def load_jail(text: str, source: str = "") -> Jail:
@@ -75,7 +80,8 @@ def _plain_lines(text: str) -> dict[str, Any] | None:
 def identity_from_json(text: str | bytes, source: str = "") -> Identity:
     """The value of bsdvirt:guest. Raises UsageError, naming `source`."""
     try:
-        return msgspec.json.decode(text, type=Identity, dec_hook=convert_hook)
+        with _one_at_a_time:
+            return msgspec.json.decode(text, type=Identity, dec_hook=convert_hook)
     except msgspec.ValidationError as error:
         _explain(Identity, msgspec.json.decode(text), error, source)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -115,7 +121,8 @@ def dump_value(value: object) -> str:
 def decode(cls: type[SpecT], data: object, source: str = "") -> SpecT:
     """Plain data as a struct. Raises UsageError: `SOURCE: nics.0.mtu: expected int, got str`."""
     try:
-        return msgspec.convert(data, cls, dec_hook=convert_hook)
+        with _one_at_a_time:
+            return msgspec.convert(data, cls, dec_hook=convert_hook)
     except msgspec.ValidationError as error:
         _explain(cls, data, error, source)
 

@@ -392,3 +392,17 @@ def test_listing_guests_needs_no_yaml_library() -> None:
         "sys.exit('yaml' in set(sys.modules) - before)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_many_threads_may_read_their_first_file_at_once() -> None:
+    """msgspec 0.22 crashed with SIGSEGV there, in about half of the runs."""
+    code = (
+        "import sys, threading, yaml; from bsdvirt.spec import load\n"
+        "sys.setswitchinterval(1e-6); gate = threading.Barrier(8)\n"
+        "def read():\n"
+        "    gate.wait(); load.load_jail('release: a\\nnics: [{network: lan}]\\n')\n"
+        "threads = [threading.Thread(target=read) for _ in range(8)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+    )
+    for _ in range(6):
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
