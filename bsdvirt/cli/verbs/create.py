@@ -14,7 +14,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
 from bsdvirt.host.facts import read_kernel
-from bsdvirt.jail.release import DIST_DIRECTORY, host_release
+from bsdvirt.jail.release import host_release
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
@@ -28,6 +28,7 @@ class Options(Globals):
     kind: str
     words: list[str]
     release: str | None
+    no_fetch: bool
     thick: bool
     network: list[str] | None
     no_network: bool
@@ -48,6 +49,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="names, and properties as `bsdvirt properties jail` lists them",
     )  # fmt: skip
     parser.add_argument("--release", metavar="R", help="the host's own where it is not given")
+    parser.add_argument(
+        "--no-fetch", action="store_true", help="refuse where the release is not here yet"
+    )
     parser.add_argument("--thick", action="store_true", help="a full copy, not a clone")
     parser.add_argument(
         "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
@@ -79,8 +83,9 @@ def run(options: Options) -> int:
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
     jail = _jail(session, options, [a for a in assignments if not a[0].startswith("boot.")])
-    if releases.provide(session, jail.release) and not options.dry_run:
-        say(f"release {jail.release} added from {DIST_DIRECTORY}")
+    source = releases.provide(session, jail.release, fetch=not options.no_fetch)
+    if source and not options.dry_run:
+        say(f"release {jail.release} added from {source}")
     order = creation.Order(tuple(names), jail, boot, options.thick)
     outcomes = creation.create(session, order)
     if options.start and not options.dry_run:
@@ -144,8 +149,7 @@ def _merged(outcome: Outcome, message: str) -> Outcome:
 
 def _say_how_to_go_on(outcomes: list[Outcome], options: Options) -> None:
     ready = [outcome.name for outcome in outcomes if outcome.ok]
-    if ready:
-        say(
-            f"{'get in' if options.start else 'start it'}: bsdvirt "
-            f"{'console' if options.start else 'start'} {ready[0]}"
-        )
+    if ready and options.start:
+        print(f"get in: bsdvirt console {ready[0]}")
+    elif ready:
+        print(f"start it: bsdvirt start {ready[0]}")
