@@ -50,6 +50,7 @@ def entry(guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
             if text
         ],
         "autostart": identity.boot.auto,
+        "tags": list(identity.tags),
         "release": identity.release,
         "used": guest.used,
     }

@@ -1,4 +1,4 @@
-"""Which guests are meant: names, globs, state:running, kind:jail, --all. Pure."""
+"""Which guests are meant: names, globs, state:running, kind:jail, tag:x, --all. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.store.guests import Inventory
 
-KEYS = ("state", "kind")
+KEYS = ("state", "kind", "tag")
 State = Callable[[str], str]
 
 
@@ -55,4 +55,6 @@ def _fitting(word: str, found: Inventory, state: State) -> list[str]:
         return [name for name in found.guests if state(name) == value]
     if key == "kind":
         return [name for name, guest in found.guests.items() if guest.identity.kind == value]
+    if key == "tag":
+        return [name for name, guest in found.guests.items() if value in guest.identity.tags]
     raise UsageError(f"{word}: not a selector", f"there is {', '.join(k + ':' for k in KEYS)}")

@@ -214,9 +214,23 @@ class Session:
             entry = journal.read(self.host.fs, path)
             if entry is None:
                 continue
-            self._recover(entry)
-            mended += 1
+            with self._locks_besides(kind, name, entry):
+                # Whoever had one of those may have mended it.
+                entry = journal.read(self.host.fs, path)
+                if entry is not None:
+                    self._recover(entry)
+                    mended += 1
         return mended
+
+    @contextlib.contextmanager
+    def _locks_besides(self, kind: Kind, name: str, entry: journal.Entry) -> Iterator[None]:
+        """The locks of whatever else the operation was about."""
+        others = {entry.plan.subject, *entry.plan.also} - {name}
+        with contextlib.ExitStack() as stack:
+            for other in sorted(others):
+                lock = Lock(self.host.fs, kind, other)
+                stack.enter_context(lock.acquire(f"mend {name}", wait=GUEST_WAIT_SECONDS))
+            yield
 
     def _recover(self, entry: journal.Entry) -> None:
         from bsdvirt.plan.recover import recover

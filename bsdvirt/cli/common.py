@@ -35,7 +35,10 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 def add_selectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "guests", nargs="*", metavar="GUEST", help="names, patterns, state:running, kind:jail"
+        "guests",
+        nargs="*",
+        metavar="GUEST",
+        help="names, patterns, state:running, kind:jail, tag:web",
     )
     parser.add_argument("--all", action="store_true", help="every guest")
 

@@ -37,6 +37,8 @@ VERBS = {
     "exec": Verb("exec", "run a command in guests"),
     "set": Verb("set", "change guests' properties"),
     "get": Verb("get", "print a guest's properties"),
+    "tag": Verb("tag", "words that a guest is selected by, as tag:web"),
+    "rename": Verb("rename", "give a stopped guest another name"),
     "logs": Verb("logs", "print what a guest's start and stop said"),
     "destroy": Verb("destroy", "destroy guests with all their data"),
     "release": Verb("release", "releases that jails are made of: add, ls, rm"),

@@ -114,6 +114,20 @@ class Fs:
         with contextlib.suppress(FileNotFoundError):
             self.path(path).unlink()
 
+    def rename(self, path: str, to: str) -> None:
+        """Move a file or directory within its file system, so that it outlives a power
+        loss. Raises FileExistsError where something is in its place."""
+        if self.exists(to):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to)
+        os.rename(self.path(path), self.path(to))
+        for directory in {os.path.dirname(path), os.path.dirname(to)}:
+            self.sync_dir(directory)
+
+    def link(self, path: str, to: str) -> None:
+        """Give a file another name, in place of whatever has that name."""
+        self.unlink(to)
+        os.link(self.path(path), self.path(to))
+
     def rmtree(self, path: str) -> None:
         """Remove a directory and all in it; one that is not there is no error."""
         with contextlib.suppress(FileNotFoundError):

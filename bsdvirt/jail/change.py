@@ -44,10 +44,13 @@ def plan_change(
     )
 
 
-def plan_claim(guest: Guest, identity: Identity, op: str) -> Plan:
-    """Claim what the guest's file asks for, where it was changed by hand."""
+def plan_claim(
+    guest: Guest, identity: Identity, op: str, *, verb: str = "claim", why: str = "its claims fit"
+) -> Plan:
+    """Claim what the guest's file asks for, where it was changed by hand; or write what
+    else is the guest's own. `why` is said where nothing changes."""
     steps = (claim_step(guest, identity),) if identity != guest.identity else ()
-    return Plan("claim", guest.name, "guest", steps, reason="its claims fit", op=op)
+    return Plan(verb, guest.name, "guest", steps, reason=why, op=op)
 
 
 def claim_step(guest: Guest, identity: Identity) -> Step:

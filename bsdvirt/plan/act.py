@@ -15,6 +15,7 @@ from bsdvirt.plan.step import (
     Pipeline,
     RemoveFile,
     RemoveTree,
+    Rename,
     Undo,
     WriteFile,
 )
@@ -43,6 +44,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.mkdir(path, mode)
             case RemoveTree(path=path):
                 host.fs.rmtree(path)
+            case Rename(path=path, to=to):
+                host.fs.rename(path, to)
     except OSError as error:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:

@@ -32,6 +32,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     begun: int | None = None
     done: int | None = None
     committed: bool = False
+    ended: bool = False
+    """Nothing is left to do: only the file's names are to go."""
 
 
 # Made once, here: msgspec's first look at a type is not safe in several threads.
@@ -48,6 +50,7 @@ class Entry:
     begun: set[int] = field(default_factory=set)
     done: set[int] = field(default_factory=set)
     committed: bool = False
+    ended: bool = False
 
     @property
     def plan(self) -> Plan:
@@ -69,9 +72,10 @@ class Entry:
 class Journal:
     """The journal of an operation that this process runs."""
 
-    def __init__(self, fs: Fs, path: str, descriptor: int, durable: bool) -> None:
+    def __init__(self, fs: Fs, paths: list[str], descriptor: int, durable: bool) -> None:
         self._fs = fs
-        self._path = path
+        self._path = paths[0]
+        self._paths = paths
         self._descriptor = descriptor
         self._durable = durable
         self.begun: list[int] = []
@@ -83,18 +87,23 @@ class Journal:
         Raises HostError where it cannot be written.
         """
         durable = any(step.durable for step in (*plan.steps, *plan.finish))
-        path = f"{directory}/{file_name(plan)}"
+        paths = [f"{directory}/{name}" for name in file_names(plan)]
+        path = paths[0]
         # The values of properties are subclasses of str: written as what they are.
         header = msgspec.json.encode(Header(plan, boot, os.getpid()), enc_hook=str).decode()
         try:
             fs.write(path, header + "\n", 0o600, sync=durable)
+            for other in paths[1:]:
+                fs.link(path, other)
+            if durable and len(paths) > 1:
+                fs.sync_dir(directory)
             descriptor = os.open(fs.path(path), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise HostError(
                 f"the journal cannot be written: {path}: {error.strerror}",
                 "see that the pool is imported, has room and is not read-only",
             ) from error
-        return cls(fs, path, descriptor, durable)
+        return cls(fs, paths, descriptor, durable)
 
     def begin(self, index: int, step: Step) -> None:
         self.begun.append(index)
@@ -108,8 +117,12 @@ class Journal:
 
     def close(self) -> None:
         """The operation has ended: nothing is left to undo or to finish."""
+        if len(self._paths) > 1:
+            # Of several names the first may go, and the power before the last does.
+            self._append(Record(ended=True), self._durable)
         os.close(self._descriptor)
-        self._fs.unlink(self._path)
+        for path in self._paths:
+            self._fs.unlink(path)
 
     def leave(self) -> None:
         """Keep the file for a later recovery."""
@@ -126,8 +139,19 @@ class Journal:
             ) from error
 
 
-def file_name(plan: Plan) -> str:
-    return f"{plan.kind}.{plan.subject}.{plan.op}{SUFFIX}"
+def file_names(plan: Plan) -> list[str]:
+    """One for each thing that the plan is about: all are names of one file."""
+    return [f"{plan.kind}.{name}.{plan.op}{SUFFIX}" for name in (plan.subject, *plan.also)]
+
+
+def drop(fs: Fs, entry: Entry) -> None:
+    """Take a journal away that has served: under all its names."""
+    names = file_names(entry.plan)
+    directory = os.path.dirname(entry.path)
+    if len(names) > 1 and not entry.ended:
+        fs.append(entry.path, msgspec.json.encode(Record(ended=True)).decode() + "\n")
+    for name in names:
+        fs.unlink(f"{directory}/{name}")
 
 
 def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
@@ -167,3 +191,4 @@ def _take(entry: Entry, record: Record) -> None:
     if record.done is not None:
         entry.done.add(record.done)
     entry.committed = entry.committed or record.committed
+    entry.ended = entry.ended or record.ended

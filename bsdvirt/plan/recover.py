@@ -15,7 +15,7 @@ from bsdvirt.errors import StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.plan.act import act_patiently, take_back
-from bsdvirt.plan.journal import Entry
+from bsdvirt.plan.journal import Entry, drop
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import Action, Command, Pipeline, Step, Undo
 
@@ -52,6 +52,9 @@ def recover(host: Host, entry: Entry, tell: Tell) -> None:
 
     Raises StepError where that fails; the journal then stays.
     """
+    if entry.ended:
+        drop(host.fs, entry)
+        return
     if entry.header.boot == host.boot_id():
         _end_orphans(host, entry)
     if entry.committed:
@@ -66,7 +69,7 @@ def recover(host: Host, entry: Entry, tell: Tell) -> None:
                 + "; ".join(failure.message for failure in failures),
                 f"mend that and run bsdvirt doctor --repair; the journal is {entry.path}",
             )
-    host.fs.unlink(entry.path)
+    drop(host.fs, entry)
 
 
 def _finish(host: Host, step: Step, tell: Tell) -> None:

@@ -12,6 +12,7 @@ from bsdvirt.plan.step import (
     Plan,
     RemoveFile,
     RemoveTree,
+    Rename,
     Step,
     WriteFile,
 )
@@ -32,6 +33,8 @@ def shell(action: Action) -> str:
             return shlex.join(("mkdir", "-p", "-m", f"{mode:04o}", path))
         case RemoveTree(path=path):
             return shlex.join(("rm", "-rf", path))
+        case Rename(path=path, to=to):
+            return shlex.join(("mv", path, to))
 
 
 def _here_document(action: WriteFile) -> str:

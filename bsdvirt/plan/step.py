@@ -62,7 +62,15 @@ class RemoveTree(Struct, frozen=True, tag="rmtree"):
     path: str
 
 
-Action = Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree
+class Rename(Struct, frozen=True, tag="rename"):
+    """Move a file or directory of ours, within its file system; what is in the place of
+    `to` is an error."""
+
+    path: str
+    to: str
+
+
+Action = Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree | Rename
 
 
 # ---- what can be looked at ----
@@ -174,6 +182,9 @@ class Plan(Struct, frozen=True):
     must_journal: bool = True
     """Refuse to begin where the journal cannot be written. Off for what must be
     possible on a full pool: stop and destroy."""
+    also: tuple[str, ...] = ()
+    """The others of that kind that it changes: its caller has their locks too, and
+    whoever takes one of them finds its journal."""
 
     @property
     def empty(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Live, Spec, prop
-from bsdvirt.spec.types import GuestName
+from bsdvirt.spec.types import GuestName, TagName
 
 PROPERTY = "bsdvirt:guest"
 MAX_BYTES = 8191
@@ -57,4 +57,6 @@ class Identity(Spec, frozen=True, kw_only=True):
     """What the interfaces claim from the next start on, where that was changed while the
     guest ran: both are taken until then."""
     boot: Boot = Boot()
+    tags: list[TagName] = []
+    """Words that it is selected by."""
     v: int = 1

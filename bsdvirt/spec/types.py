@@ -164,6 +164,15 @@ class GuestName(Patterned):
     rule = "it is a lower-case letter, then up to 31 of a-z, 0-9, _ and -"
 
 
+class TagName(Patterned):
+    """A word that guests are selected by."""
+
+    words = "a tag"
+    pattern = "[a-z0-9][a-z0-9._-]{0,31}"
+    longest = 32
+    rule = "it is a lower-case letter or a digit, then up to 31 of a-z, 0-9, ., _ and -"
+
+
 class HostName(Patterned):
     """A host name by RFC 1123, with or without its domain."""
 

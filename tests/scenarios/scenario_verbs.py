@@ -71,3 +71,75 @@ def no_live_limit_without_accounting(driver: Bsdvirt, view: HostView) -> None:
     assert_same(before, view.everything())
     driver.ok("set", "t1", "cpuset=0")
     view.host.settings.set_racct(True)
+
+
+@scenario()
+def a_rename_keeps_who_the_guest_is(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", "t3")
+    driver.ok("set", "t3", "boot.after=t2,t1")
+    who = driver.json("info", "t1")
+    driver.ok("start", "t1")
+    driver.fails(4, "rename", "t1", "t9", says="running")
+    driver.ok("stop", "t1")
+    before = view.everything()
+    driver.fails(4, "rename", "t1", "t2", says="there already")
+    driver.fails(3, "rename", "tnone", "t9", says="tnone")
+    driver.fails(2, "rename", "t1", "T9", says="T9")
+    driver.fails(2, "rename", "t1", "t1", says="already")
+    assert "zfs rename" in driver.ok("rename", "-n", "t1", "t9").stdout
+    assert_same(before, view.everything())
+    said = driver.ok("logs", "t1").stdout
+    driver.ok("rename", "t1", "t9")
+    now = driver.json("info", "t9")
+    for key in ("id", "uuid", "nics", "created"):
+        assert now[key] == who[key], key
+    assert driver.ok("logs", "t9").stdout == said
+    assert driver.json("get", "t3", "boot.after") == {"boot.after": ["t2", "t9"]}
+    assert [row["name"] for row in driver.json("ls")] == ["t2", "t3", "t9"]
+    driver.ok("start", "t9")
+    assert driver.ok("exec", "t9", "--", "hostname").stdout == "t9\n"
+    driver.ok("stop", "t9")
+    assert driver.json("rename", "t9", "t1")[0]["ok"] is True
+    assert driver.json("get", "t3", "boot.after") == {"boot.after": ["t2", "t1"]}
+
+
+@scenario(sim_only=True)
+def a_rename_cut_short_is_seen_under_each_name(driver: Bsdvirt, view: HostView) -> None:
+    """Whoever takes any of the names mends it: old, new, or who waits for it."""
+    for first in (("start", "t9"), ("start", "t1"), ("set", "t3", "boot.order=5")):
+        driver.ok("create", "jail", "t1", "t3")
+        driver.ok("set", "t3", "boot.after=t1")
+        with driver.faulty("kill-after:3"):
+            assert driver("rename", "t1", "t9").status == -9
+        assert {row["state"] for row in driver.json("ls")} == {"interrupted"}
+        driver(*first)
+        assert not view.journals()
+        assert [row["name"] for row in driver.json("ls")] == ["t1", "t3"]
+        assert driver.json("get", "t3", "boot.after") == {"boot.after": ["t1"]}
+        driver.ok("destroy", "--all", "--yes", "--force")
+
+
+@scenario()
+def tags_select(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", "t3")
+    text = view.guest_text("t1")
+    before = view.everything()
+    assert "bsdvirt:guest=" in driver.ok("tag", "-n", "t1", "front").stdout
+    driver.fails(2, "tag", "t1", "Front", says="Front")
+    driver.fails(3, "tag", "tnone", "front", says="tnone")
+    assert_same(before, view.everything())
+    driver.ok("tag", "t1", "front", "prod")
+    driver.ok("tag", "t2", "prod")
+    assert view.guest_text("t1") == text
+    assert driver.ok("tag", "t1").lines == ["front", "prod"]
+    assert driver.json("tag", "t2") == ["prod"]
+    assert [row["name"] for row in driver.json("ls", "tag:prod")] == ["t1", "t2"]
+    assert [row["name"] for row in driver.json("ls", "!tag:front")] == ["t2", "t3"]
+    assert driver.json("info", "t1")["tags"] == ["front", "prod"]
+    driver.ok("start", "tag:front")
+    assert [row["name"] for row in driver.json("ls", "state:running")] == ["t1"]
+    driver.ok("tag", "-r", "t1", "prod")
+    assert driver.json("tag", "t1") == ["front"]
+    driver.ok("tag", "-r", "t1")
+    assert driver.json("ls", "tag:front") == []
+    assert driver.ok("exec", "t1", "--", "hostname").stdout == "t1\n"

@@ -70,6 +70,12 @@ CASES = (
         ("set", "web", "limits.maxproc=7", "limits.pcpu=", "limits.readbps=1M", "cpuset=1"),
         (NET, JAIL, ("start", "web")),
     ),
+    Case(
+        "rename", ("rename", "web", "www"),
+        (("create", "jail", "web"), ("start", "web"), ("stop", "web"),
+         ("create", "jail", "db", "zoo"), ("set", "db", "zoo", "boot.after=web")),
+        done=(3, "no guest web"),
+    ),
     Case("set boot", ("set", "web", "boot.auto=yes"), (("create", "jail", "web"),)),
     Case(
         "release add", ("release", "add", "/usr/freebsd-dist"),

@@ -21,7 +21,10 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "guests", nargs="*", metavar="GUEST", help="names, patterns, state:running, kind:jail"
+        "guests",
+        nargs="*",
+        metavar="GUEST",
+        help="names, patterns, state:running, kind:jail, tag:web",
     )
     parser.add_argument(
         "-H", dest="headless", action="store_true", help="tab-separated, no heading"

@@ -41,7 +41,8 @@ for _name in ("cli", "tui", "boot"):
 
 PLANNERS = (
     *(f"jail/{name}.py" for name in (
-        "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live"
+        "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
+        "rename",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",

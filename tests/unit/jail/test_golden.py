@@ -18,7 +18,7 @@ import yaml
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.jail import change, clean, create, destroy, live, release, start, stop
+from bsdvirt.jail import change, clean, create, destroy, live, release, rename, start, stop
 from bsdvirt.net import plans
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import Look, Not, Plan, Undo
@@ -146,6 +146,18 @@ def _live(given: Given) -> Plan:
     return Plan("set", given.name, steps=tuple(steps), op=OP, reason="nothing changes")
 
 
+def _rename(given: Given) -> Plan:
+    words = dict(given.words)
+    identity = msgspec.to_builtins(given.who)
+    waiting = [
+        Guest(name, LAYOUT.guest(name), decode(Identity, {**identity, "boot": {"after": after}}))
+        for name, after in words.pop("waiting", {}).items()
+    ]
+    return rename.plan_rename(
+        given.guest, "www", LAYOUT, OP, facts=given.facts, waiting=waiting, **words
+    )
+
+
 def _add_release(given: Given) -> Plan:
     return release.plan_add(given.name, layout=LAYOUT, op=OP, **given.words)
 
@@ -178,6 +190,7 @@ PLANNERS = {
     "network-destroy": _network_destroy,
     "network-up": _network_up,
     "remove-release": _remove_release,
+    "rename": _rename,
     "start": _start,
     "stop": _stop,
 }

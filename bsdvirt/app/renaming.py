@@ -1,0 +1,61 @@
+"""Guests renamed."""
+
+from __future__ import annotations
+
+from bsdvirt.app.batch import Outcome, hold
+from bsdvirt.app.session import Session
+from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.host.facts import read_host
+from bsdvirt.jail.rename import plan_rename
+from bsdvirt.spec.types import GuestName
+from bsdvirt.store.guests import Guest, Inventory
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, guest_log_directory
+
+
+def rename(session: Session, old: str, new: str) -> Outcome:
+    """Give a stopped guest another name; under the locks of both names, and of those that
+    wait for it at boot.
+
+    Raises UsageError for what is no name, NotFoundError, ConflictError.
+    """
+    try:
+        GuestName.parse(new)
+    except ValueError as error:
+        raise UsageError(f"rename: {error}", "such as web or db-1") from None
+    if old == new:
+        raise UsageError(f"{old} has that name already", "give it another")
+    # What was cut short may have left them with either name.
+    known = {guest.name for name in (old, new) for guest in _waiting(session.inventory(), name)}
+    with hold(session, {old, new, *known}, "rename") as held:
+        if held.refused and held.refused[0].error is not None:
+            raise held.refused[0].error
+        found = session.inventory()
+        guest = found.guest(old)
+        _refuse_taken(session, found, new)
+        waiting = _waiting(found, old)
+        if not {other.name for other in waiting} <= known:
+            raise ConflictError(f"somebody changed who waits for {old} at boot", "try again")
+        session.need_mounted(found)
+        plan = plan_rename(
+            guest, new, found.layout, session.new_op(),
+            facts=read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY),
+            waiting=waiting,
+            logs=session.host.fs.exists(guest_log_directory(old)),
+        )  # fmt: skip
+        session.run(plan)
+    return Outcome(new, f"was {old}")
+
+
+def _waiting(found: Inventory, name: str) -> list[Guest]:
+    return [guest for guest in found.guests.values() if name in guest.identity.boot.after]
+
+
+def _refuse_taken(session: Session, found: Inventory, new: str) -> None:
+    if new in found.guests:
+        raise ConflictError(f"guest {new} is there already", f"bsdvirt info {new}")
+    dataset = found.layout.guest(new)
+    if any(stray.name == dataset for stray, _ in found.strays):
+        raise ConflictError(f"{dataset} is there, and is no guest", "bsdvirt doctor says more")
+    logs = guest_log_directory(new)
+    if session.host.fs.exists(logs):
+        raise ConflictError(f"{logs} is there already", "move it away, or take another name")

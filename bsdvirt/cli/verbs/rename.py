@@ -1,0 +1,28 @@
+"""bsdvirt rename"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.renaming import rename
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    old: str
+    new: str
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", metavar="OLD", help="a stopped guest")
+    parser.add_argument("new", metavar="NEW", help="its name from now on")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    return report([rename(session, options.old, options.new)], options, as_json=options.json)

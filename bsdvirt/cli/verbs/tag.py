@@ -1,0 +1,41 @@
+"""bsdvirt tag"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.tagging import tag
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_json
+
+
+class Options(Globals):
+    guest: str
+    tags: list[str]
+    remove: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument("tags", nargs="*", metavar="TAG", help="none: print those that it has")
+    parser.add_argument("-r", "--remove", action="store_true", help="take these away; none: all")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    changes = bool(options.tags) or options.remove
+    session = open_session(options, changes=changes)
+    if changes:
+        outcome = tag(session, options.guest, options.tags, remove=options.remove)
+        return report([outcome], options, as_json=options.json)
+    tags = session.inventory().guest(options.guest).identity.tags
+    if options.json:
+        print_json(list(tags))
+    else:
+        for text in tags:
+            print(text)
+    return 0
