@@ -56,6 +56,10 @@ class HostError(BsdvirtError):
     exit_code = EXIT_HOST
 
 
+class FetchError(BsdvirtError):
+    """What was to come over the network did not, or is not what it should be."""
+
+
 class StepError(BsdvirtError):
     """A step of a plan failed; what had been done was undone, or is named."""
 

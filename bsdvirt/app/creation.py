@@ -89,7 +89,8 @@ def _check(session: Session, jail: Jail, found: Inventory) -> None:
         known = ", ".join(sorted(releases)) or "none"
         raise NotFoundError(
             f"no release {jail.release}; there is {known}",
-            "bsdvirt release add DIR, with base.txz and MANIFEST of that release",
+            f"bsdvirt release fetch {jail.release}, or release add DIR with its base.txz and"
+            " MANIFEST",
         )
     kernel = read_kernel(session.host, params=bool(jail.params))
     refuse_newer(jail.release, kernel.release)

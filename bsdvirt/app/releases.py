@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bsdvirt.app.session import Session
-from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.host import tools
-from bsdvirt.host.facts import read_kernel
+from bsdvirt.host.facts import read_kernel, read_platform
+from bsdvirt.jail import mirrors
 from bsdvirt.jail import release as plans
 from bsdvirt.plan import events
 from bsdvirt.store.guests import Inventory
@@ -31,55 +33,110 @@ def directory_of(source: str) -> str:
     parts = urlsplit(source)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise UsageError(
-            f"{source}: only directories and file:// are read yet",
-            "fetch base.txz and MANIFEST with fetch(1), and name their directory",
+            f"{source}: only directories, file:// and https:// are read: anybody on the way may"
+            " change what comes by http",
+            "https://…, or fetch it yourself and name its directory",
         )
     return unquote(parts.path)
 
 
-def add(session: Session, source: str, name: str | None = None) -> str:
-    """Make a release of a directory with base.txz and MANIFEST; the release's name.
+def add(session: Session, source: str, name: str | None = None, sets: Sequence[str] = ()) -> str:
+    """Make a release of a directory, here or on a web server, with base.txz and MANIFEST;
+    the release's name.
 
-    `name` is for a base that does not say what it is. Raises NotFoundError for a file
-    that is not there, UsageError for a checksum that is not the MANIFEST's.
+    `name` is for a base that does not say what it is; `sets` are extracted over the base.
+    Raises NotFoundError for a file that is not there, UsageError for a checksum that is
+    not the MANIFEST's, FetchError for trouble on the way.
     """
+    if source.startswith("https://"):
+        from bsdvirt.app import fetching
+
+        return fetching.fetch_directory(session, source, name, sets)
     directory = directory_of(source)
-    entry = _manifest(session, directory)
-    archive = f"{directory}/{entry.file}"
+    chosen = _manifest(session, directory, sets)
+    archives = [plans.Archive(f"{directory}/{entry.file}", entry.files) for entry in chosen]
     if name is None:
-        name = _version(session, archive)
-    if not plans.NAME.match(name):
-        raise UsageError(f"{name!r} is no name for a release", "such as 14.3-RELEASE")
-    plans.refuse_newer(name, read_kernel(session.host).release)
-    with session.locked("release", name, f"release add {name}"):
-        found = session.inventory()
-        session.need_mounted(found)
-        plan = plans.plan_add(
-            name, archive, entry.files, found.layout, session.new_op(), _exists(found, name)
-        )
-        _verify(session, archive, entry, name)
-        session.run(plan)
+        name = version(session, archives[0].path)
+    check_trusted(session, chosen, name, f"{directory}/MANIFEST")
+    install(session, name, archives, "add release", chosen)
     return name
 
 
-def provide(session: Session, wanted: str) -> bool:
-    """Make the release that is wanted of what bsdinstall(8) left on this host, where it
-    is not there yet and that is it; whether it was made."""
+def install(
+    session: Session,
+    name: str,
+    archives: Sequence[plans.Archive],
+    verb: str,
+    unchecked: Sequence[plans.ManifestEntry] = (),
+) -> None:
+    """Make a release of archives; those that `unchecked` tells of are checked first."""
+    if not plans.NAME.match(name):
+        raise UsageError(f"{name!r} is no name for a release", "such as 14.3-RELEASE")
+    plans.refuse_newer(name, read_kernel(session.host).release)
+    with session.locked("release", name, f"{verb} {name}"):
+        found = session.inventory()
+        session.need_mounted(found)
+        base, *more = archives
+        plan = plans.plan_add(
+            name, base.path, base.files, found.layout, session.new_op(), exists(found, name), more
+        )
+        for entry, archive in zip(unchecked, archives, strict=False):
+            _verify(session, archive.path, entry, name)
+        session.run(plan)
+
+
+def check_trusted(
+    session: Session, chosen: Sequence[plans.ManifestEntry], name: str, source: str
+) -> None:
+    """Raises UsageError where the package freebsd-release-manifests, if it is installed, knows
+    other checksums."""
+    path = mirrors.trusted_manifest(name, mirrors.Platform(*read_platform(session.host)))
+    if not plans.NAME.match(name) or not session.host.fs.is_file(path):
+        return
+    trusted = plans.parse_manifest(session.host.fs.read_text(path), path)
+    if (entry := mirrors.differs(chosen, trusted)) is not None:
+        raise UsageError(
+            f"{source} and {path} do not agree on the SHA-256 of {entry.file}",
+            "one of them is wrong, or older: pkg upgrade freebsd-release-manifests",
+        )
+
+
+def provide(session: Session, wanted: str, *, fetch: bool = True) -> str:
+    """Make the release that is wanted, where it is not there yet: of what bsdinstall(8)
+    left on this host if that is it, else from a mirror, where `fetch` allows it. Where it
+    came from; nothing where nothing was made."""
     here = plans.DIST_DIRECTORY
     files = (f"{here}/MANIFEST", f"{here}/base.txz")
-    if _exists(session.inventory(), wanted) or not all(map(session.host.fs.is_file, files)):
-        return False
-    if _version(session, files[1]) != wanted:
-        return False
-    add(session, here)
-    return True
+    if exists(session.inventory(), wanted):
+        return ""
+    if all(map(session.host.fs.is_file, files)) and version(session, files[1]) == wanted:
+        add(session, here)
+        return here
+    if not fetch or not mirrors.may_be_fetched(wanted):
+        return ""
+    from bsdvirt.app import fetching
+
+    if not fetching.reachable(session):
+        return ""
+    about = ("", fetching.VERB, wanted)
+    session.sink(events.Told(*about, "this release is not here yet: it is fetched first"))
+    try:
+        fetching.fetch(session, wanted)
+    except ConflictError:
+        # Another bsdvirt was at it too, and was quicker.
+        if not exists(session.inventory(), wanted):
+            raise
+    return "the mirrors"
 
 
-def _exists(found: Inventory, name: str) -> bool:
+def exists(found: Inventory, name: str) -> bool:
+    """Whether there is a release of that name, whole or not."""
     return any(dataset.name == found.layout.release(name) for dataset in found.releases())
 
 
-def _manifest(session: Session, directory: str) -> plans.ManifestEntry:
+def _manifest(
+    session: Session, directory: str, sets: Sequence[str]
+) -> tuple[plans.ManifestEntry, ...]:
     path = f"{directory}/MANIFEST"
     try:
         text = session.host.fs.read_text(path)
@@ -87,12 +144,13 @@ def _manifest(session: Session, directory: str) -> plans.ManifestEntry:
         raise NotFoundError(
             f"{path}: {error.strerror}", "name a directory with base.txz and MANIFEST"
         ) from error
-    entries = plans.parse_manifest(text, path)
-    if "base.txz" not in entries:
-        raise UsageError(f"{path} does not list base.txz", "take the MANIFEST of the release")
-    if not session.host.fs.is_file(f"{directory}/base.txz"):
-        raise NotFoundError(f"{directory}/base.txz is not there", "put it beside its MANIFEST")
-    return entries["base.txz"]
+    chosen = mirrors.choose(plans.parse_manifest(text, path), sets, path)
+    for entry in chosen:
+        if not session.host.fs.is_file(f"{directory}/{entry.file}"):
+            raise NotFoundError(
+                f"{directory}/{entry.file} is not there", "put it beside its MANIFEST"
+            )
+    return chosen
 
 
 def _verify(session: Session, archive: str, entry: plans.ManifestEntry, name: str) -> None:
@@ -114,7 +172,8 @@ def _verify(session: Session, archive: str, entry: plans.ManifestEntry, name: st
         )
 
 
-def _version(session: Session, archive: str) -> str:
+def version(session: Session, archive: str) -> str:
+    """What a base.txz calls itself. Raises UsageError where it does not."""
     argv = (tools.TAR, "-xOqf", archive, "*bin/freebsd-version")
     shown = session.host.run(argv, changes=False, timeout=MEMBER_SECONDS)
     version = plans.userland_version(shown.stdout) if shown.status == 0 else None
@@ -127,7 +186,7 @@ def remove(session: Session, name: str) -> None:
     """Take a release away. Raises ConflictError naming the guests that are clones of it."""
     with session.locked("release", name, f"release rm {name}"):
         found = session.inventory()
-        if not _exists(found, name):
+        if not exists(found, name):
             known = ", ".join(entry["name"] for entry in entries(session, found)) or "none"
             raise NotFoundError(f"no release {name}; there is {known}", "bsdvirt release ls")
         clones = [

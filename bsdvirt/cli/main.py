@@ -41,7 +41,7 @@ VERBS = {
     "rename": Verb("rename", "give a stopped guest another name"),
     "logs": Verb("logs", "print what a guest's start and stop said"),
     "destroy": Verb("destroy", "destroy guests with all their data"),
-    "release": Verb("release", "releases that jails are made of: add, ls, rm"),
+    "release": Verb("release", "releases that jails are made of: fetch, add, ls, rm"),
     "network": Verb("network", "networks of guests: ls, info, create, destroy"),
     "doctor": Verb("doctor", "look for what is wrong, and mend it"),
     "properties": Verb("properties", "list the properties, with help"),

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from collections import deque
 from datetime import UTC, datetime
 
 from bsdvirt.cli.output import human_size
@@ -16,6 +17,52 @@ from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import shell
 from bsdvirt.store.layout import EVENT_LOG, LOG_DIRECTORY
 
+WINDOW_SECONDS = 10.0
+"""The rate shown is that of so long: what was cut and goes on again soon shows it."""
+
+
+class Pace:
+    """How fast something goes, and how long it still takes at that."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def note(self, now: float, done: int) -> None:
+        if self._seen and done < self._seen[-1][1]:
+            # It was begun again.
+            self._seen.clear()
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[0][0] > WINDOW_SECONDS:
+            self._seen.popleft()
+
+    @property
+    def rate(self) -> float:
+        """In units a second; what was there from the beginning does not count."""
+        (then, before), (now, done) = self._seen[0], self._seen[-1]
+        return (done - before) / (now - then) if now > then else 0.0
+
+    def words(self, event: events.Progress) -> str:
+        """`83M of 185M, 12M/s, 8 s left`."""
+        if event.unit == "bytes":
+            count, rate = human_size(event.done), f"{human_size(int(self.rate))}/s"
+            count += f" of {human_size(event.total)}" if event.total else ""
+        else:
+            count, rate = f"{event.done} {event.unit}", f"{self.rate:.0f}/s"
+        if not self.rate:
+            return count
+        left = max(0, event.total - event.done) / self.rate
+        return f"{count}, {rate}" + (f", {_span(left)} left" if event.total else "")
+
+
+def _span(seconds: float) -> str:
+    """`8 s`, `2 min 5 s`, `1 h 4 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
 
 class Terminal:
     """Prints on standard error. With `verbose` every step, as the shell that it is."""
@@ -24,7 +71,7 @@ class Terminal:
         self._verbose = verbose
         self._quiet = quiet
         self._bar = ""
-        self._began: dict[str, float] = {}
+        self._paces: dict[str, Pace] = {}
         self._lock = threading.Lock()
         self._is_terminal = sys.stderr.isatty()
 
@@ -40,6 +87,8 @@ class Terminal:
                 self._progress(event)
             case events.StepStarted(do=do) if self._verbose:
                 self._line(f"{who}: {shell(do)}")
+            case events.Told(message=message) if not self._quiet:
+                self._line(f"{who}: {message}")
             case events.Warned(message=message) if not self._quiet:
                 self._line(f"{who}: {message}")
             case events.Undone(do=do, error=error) if error or self._verbose:
@@ -50,14 +99,15 @@ class Terminal:
     def _progress(self, event: events.Progress) -> None:
         if not self._is_terminal or self._quiet:
             return
-        now = time.monotonic()
-        began = self._began.setdefault(event.why, now)
+        pace = self._paces.setdefault(event.why, Pace())
+        pace.note(time.monotonic(), event.done)
         share = min(1.0, event.done / event.total) if event.total else 0.0
-        left = (now - began) / share * (1 - share) if share else 0.0
-        count = human_size(event.done) if event.unit == "bytes" else f"{event.done} {event.unit}"
-        width = max(10, shutil.get_terminal_size().columns - len(event.why) - 40)
+        tail = pace.words(event)
+        head = f"{event.why} ["
+        room = shutil.get_terminal_size().columns - len(head) - len(tail) - 8
+        width = max(4, min(60, room))
         filled = "#" * int(width * share)
-        self._bar = f"{event.why} [{filled:<{width}}] {share:4.0%} {count}, {left:.0f} s left"
+        self._bar = f"{head}{filled:<{width}}] {share:4.0%} {tail}"
         sys.stderr.write(f"\r\x1b[K{self._bar}")
         sys.stderr.flush()
 
@@ -87,6 +137,9 @@ class Log:
                 end = "ok" if ok else f"failed: {self._why.pop(event.op, 'see above')}"
                 now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 self._write(f"{now} {event.verb} {event.subject} {seconds:.1f}s {end}\n")
+            case events.Logged(seconds=seconds, message=message):
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                self._write(f"{now} {event.verb} {event.subject} {seconds:.1f}s {message}\n")
             case events.Warned(message=message):
                 now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                 self._write(f"{now} {event.verb} {event.subject} warning: {message}\n")

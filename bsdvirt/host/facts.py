@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bsdvirt.errors import HostError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.parse import ifconfig, jls, mounts, rctl
@@ -102,6 +103,15 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
         vimage=shown.get("kern.features.vimage") == "1",
         params=frozenset(line.removeprefix("security.jail.param.") for line in names.splitlines()),
     )
+
+
+def read_platform(host: Host) -> tuple[str, str]:
+    """hw.machine and hw.machine_arch. Raises HostError where the host does not say."""
+    shown = read_sysctl(host, "hw.machine", "hw.machine_arch")
+    machine, arch = shown.get("hw.machine", ""), shown.get("hw.machine_arch", "")
+    if not machine or not arch:
+        raise HostError("the host does not say what hardware it is", "sysctl hw.machine")
+    return machine, arch
 
 
 def ruleset_exists(host: Host, ruleset: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, HostError, UsageError
@@ -78,8 +79,25 @@ def refuse_newer(release: str, kernel: str) -> None:
         )
 
 
-def plan_add(name: str, archive: str, files: int, layout: Layout, op: str, exists: bool) -> Plan:
-    """Extract a base.txz, already checked, into a dataset of its own.
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A distribution set on this host, and how many files it holds."""
+
+    path: str
+    files: int
+
+
+def plan_add(
+    name: str,
+    archive: str,
+    files: int,
+    layout: Layout,
+    op: str,
+    exists: bool,
+    more: Sequence[Archive] = (),
+) -> Plan:
+    """Extract a base.txz, and what else is wanted over it, into a dataset of its own.
+    All are checked already.
 
     Raises ConflictError where there is a release of that name.
     """
@@ -96,11 +114,14 @@ def plan_add(name: str, archive: str, files: int, layout: Layout, op: str, exist
             undo=(Undo(Command((tools.ZFS, "destroy", "-r", dataset)), ours, 10.0),),
             durable=True,
         ),
-        Step(
-            Command((tools.TAR, "-xpvf", archive, "-C", directory), timeout=EXTRACT_SECONDS),
-            f"extract {archive}",
-            durable=True,
-            lines=files,
+        *(
+            Step(
+                Command((tools.TAR, "-xpvf", one.path, "-C", directory), timeout=EXTRACT_SECONDS),
+                f"extract {one.path}",
+                durable=True,
+                lines=one.files,
+            )
+            for one in (Archive(archive, files), *more)
         ),
         Step(Command((tools.ZFS, "set", "readonly=on", dataset)), "keep it as it is", durable=True),
         Step(Command((tools.ZFS, "snapshot", f"{dataset}@base")), "what jails are cloned from",

@@ -42,9 +42,22 @@ class StepDone(Event, frozen=True):
     skipped: bool = False
 
 
+class Told(Event, frozen=True):
+    """Something for people to know as it goes: what takes long, and why."""
+
+    message: str
+
+
 class Warned(Event, frozen=True):
     """Something went another way than it should, and was dealt with."""
 
+    message: str
+
+
+class Logged(Event, frozen=True):
+    """Something for the log: how long it took, and what it was."""
+
+    seconds: float
     message: str
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
+
 from bsdvirt.spec.base import Live, Spec, prop
-from bsdvirt.spec.types import AbsolutePath, DatasetName, GuestName
+from bsdvirt.spec.types import AbsolutePath, DatasetName, GuestName, HttpsUrl
 
 
 class Defaults(Spec, frozen=True, kw_only=True):
@@ -15,6 +17,56 @@ class Defaults(Spec, frozen=True, kw_only=True):
         GuestName, prop("The network of a new guest's first interface.", live=Live.NOW)
     ] = GuestName("private")
     autostart: Annotated[bool, prop("Whether new guests start at boot.", live=Live.NOW)] = False
+
+
+class HostBoot(Spec, frozen=True, kw_only=True):
+    """The host's start and its end."""
+
+    budget: Annotated[
+        int,
+        prop(
+            "How long stopping all guests may take at shutdown; less than rc.conf(5)'s "
+            "`rcshutdown_timeout`, which counts from earlier.",
+            live=Live.NOW,
+            unit="s",
+            ge=3,
+            le=3600,
+        ),
+    ] = 70
+
+
+class Fetch(Spec, frozen=True, kw_only=True):
+    """Where releases are fetched from, and how patiently."""
+
+    mirrors: Annotated[
+        list[HttpsUrl],
+        prop(
+            "Mirrors with a directory `releases`, asked in this order.",
+            live=Live.NOW,
+            max_length=16,
+        ),
+    ] = msgspec.field(default_factory=lambda: [HttpsUrl("https://download.freebsd.org")])
+    archives: Annotated[
+        list[HttpsUrl],
+        prop(
+            "Where releases past their end are, in a directory `old-releases`.",
+            live=Live.NOW,
+            max_length=16,
+        ),
+    ] = msgspec.field(default_factory=lambda: [HttpsUrl("https://archive.freebsd.org")])
+    timeout: Annotated[
+        int,
+        prop("How long a mirror may be silent.", live=Live.NOW, unit="seconds", ge=1, le=600),
+    ] = 30
+    retries: Annotated[
+        int,
+        prop(
+            "How often to try again, each time after a longer wait, while nothing comes.",
+            live=Live.NOW,
+            ge=0,
+            le=100,
+        ),
+    ] = 5
 
 
 class HostFile(Spec, frozen=True, kw_only=True):
@@ -37,3 +89,5 @@ class HostFile(Spec, frozen=True, kw_only=True):
         | None
     ) = None
     defaults: Annotated[Defaults, prop("What a new guest gets.", live=Live.NOW)] = Defaults()
+    boot: Annotated[HostBoot, prop("The host's start and its end.", live=Live.NOW)] = HostBoot()
+    fetch: Annotated[Fetch, prop("Where releases are fetched from.", live=Live.NOW)] = Fetch()

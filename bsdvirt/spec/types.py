@@ -232,3 +232,19 @@ class AbsolutePath(Patterned):
     def parse(cls, value: object) -> Self:
         text = text_of(value, cls.words)
         return super().parse(re.sub("//+", "/", text).rstrip("/") or text)
+
+
+class HttpsUrl(Patterned):
+    """A directory on a web server, by https only, without the slash at its end."""
+
+    words = "an https URL"
+    pattern = (
+        r"https://([A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])"
+        r"(:[0-9]{1,5})?(/[A-Za-z0-9._~%+-]+)*"
+    )
+    longest = 500
+    rule = "it is https://HOST, perhaps :PORT, and a directory; http is not taken"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        return super().parse(text_of(value, cls.words).rstrip("/"))

@@ -8,6 +8,7 @@ from bsdvirt.app import releases
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.jail.mirrors import parse_sets
 
 COLUMNS = ("name", "used", "guests")
 
@@ -15,6 +16,8 @@ COLUMNS = ("name", "used", "guests")
 class Options(Globals):
     action: str
     source: str
+    version: str | None
+    sets: list[str]
     name: str | None
     dry_run: bool
     json: bool
@@ -22,10 +25,17 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="add | ls | rm")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="fetch | add | ls | rm")
+    fetch = actions.add_parser("fetch", help="from a mirror, or the archive, over https")
+    fetch.add_argument(
+        "version", nargs="?", metavar="VERSION", help="such as 14.3-RELEASE; the host's own"
+    )
+    _add_sets(fetch)
+    add_dry_run(fetch)
     add = actions.add_parser("add", help="from a directory with base.txz and MANIFEST")
-    add.add_argument("source", metavar="DIR | file://DIR")
+    add.add_argument("source", metavar="DIR | file://DIR | https://DIR")
     add.add_argument("--name", metavar="R", help="where the base does not say what it is")
+    _add_sets(add)
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list releases")
     listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
@@ -35,11 +45,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_dry_run(remove)
 
 
+def _add_sets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--with", dest="sets", action="append", default=[], metavar="SETS",
+        help="besides the base, such as base-dbg,lib32,src",
+    )  # fmt: skip
+
+
 def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     match options.action:
+        case "fetch":
+            from bsdvirt.app import fetching
+
+            name = fetching.fetch(session, options.version, parse_sets(options.sets))
+            if not options.quiet and not options.dry_run:
+                print(f"{name}: added")
         case "add":
-            name = releases.add(session, options.source, options.name)
+            name = releases.add(session, options.source, options.name, parse_sets(options.sets))
             if not options.quiet and not options.dry_run:
                 print(f"{name}: added")
         case "rm":

@@ -103,6 +103,8 @@ VALUES = {
     "net.link.bridge.ipfw_arp": "0",
     "net.link.bridge.pfil_bridge": "1",
     "net.link.bridge.pfil_onlyip": "1",
+    "hw.machine": "amd64",
+    "hw.machine_arch": "amd64",
     "hw.physmem": "6414213120",
     "hw.pagesize": "4096",
     "vm.ndomains": "1",

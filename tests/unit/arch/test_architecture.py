@@ -42,7 +42,7 @@ for _name in ("cli", "tui", "boot"):
 PLANNERS = (
     *(f"jail/{name}.py" for name in (
         "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
-        "rename",
+        "rename", "mirrors",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",

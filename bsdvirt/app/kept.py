@@ -1,0 +1,139 @@
+"""A file on its way: what there is of it, kept where it can be gone on with."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from bsdvirt.errors import HostError
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.jail.mirrors import amount
+
+CHUNK = 1 << 20
+POLL_SECONDS = 0.1
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Kept:
+    """What has come of one file. `room` is how many bytes more there is room for."""
+
+    def __init__(self, stream: IO[bytes], shown: str, sha256: str, room: int) -> None:
+        self.size = 0
+        self.best = 0
+        """The most that there ever was of it."""
+        self.shown = shown
+        self._stream = stream
+        self._sha256 = sha256
+        self._digest = hashlib.sha256()
+        self._room = room
+        self._expected = 0
+
+    def read(self, interrupt: Interrupt) -> None:
+        """Take in what is there already."""
+        while chunk := self._stream.read(CHUNK):
+            interrupt.check()
+            self._digest.update(chunk)
+            self.size += len(chunk)
+        self._room += self.size
+        self.best = self.size
+
+    def matches(self) -> bool:
+        return self._digest.hexdigest() == self._sha256
+
+    def expect(self, total: int) -> None:
+        """So long will it be. Raises HostError where there is no room for it."""
+        self._expected = total
+        if total > self._room:
+            raise HostError(
+                f"{self.shown}: {amount(total - self.size)} are to come, and there is room for"
+                f" {amount(max(0, self._room - self.size))}",
+                "make room, and say it again",
+            )
+
+    def add(self, chunk: bytes) -> None:
+        """Raises HostError on a full disk, of which nothing is then kept."""
+        try:
+            self._stream.write(chunk)
+        except OSError as error:
+            if error.errno in FULL:
+                self.restart()
+            raise HostError(f"{self.shown}: {error.strerror}", "make room") from error
+        self._digest.update(chunk)
+        self.size += len(chunk)
+
+    def restart(self) -> None:
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def so_far(self) -> str:
+        """For people: how much there is, and where; nothing where there is nothing."""
+        if not self.size:
+            return ""
+        of = f" of {amount(self._expected)}" if self._expected else ""
+        return f"{amount(self.size)}{of} are kept: the same command goes on from there"
+
+
+@contextmanager
+def keeping(
+    path: Path, shown: str, sha256: str, room: int, interrupt: Interrupt
+) -> Iterator[Kept | None]:
+    """What there is of a file, for nobody else meanwhile; None where it is whole. At the
+    end a file that is whole has its name, one that is not its name and .part, and an
+    empty one is gone."""
+    part = path.with_name(f"{path.name}.part")
+    stream = _locked(part, interrupt)
+    kept = Kept(stream, shown, sha256, room)
+    try:
+        if path.is_file() and _is(path, sha256, interrupt):
+            yield None
+            return
+        kept.read(interrupt)
+        yield kept
+        if kept.matches():
+            os.fsync(stream.fileno())
+            os.replace(part, path)
+    finally:
+        if not kept.size:
+            part.unlink(missing_ok=True)
+        stream.close()
+
+
+def _is(path: Path, sha256: str, interrupt: Interrupt) -> bool:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            interrupt.check()
+            digest.update(chunk)
+    return digest.hexdigest() == sha256
+
+
+def _locked(part: Path, interrupt: Interrupt) -> IO[bytes]:
+    """The open file, once no other bsdvirt is at it."""
+    while True:
+        interrupt.check()
+        # Whoever was here before takes the directory away where it is empty.
+        part.parent.mkdir(0o700, exist_ok=True)
+        try:
+            descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if part.exists() and part.stat().st_ino == os.fstat(descriptor).st_ino:
+                # Unbuffered: what counts as come is in the file, whatever ends us.
+                return open(descriptor, "r+b", buffering=0)
+        except BlockingIOError:
+            time.sleep(POLL_SECONDS)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
