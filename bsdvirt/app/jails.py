@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
@@ -33,9 +34,29 @@ DEFAULT_STOP_SECONDS = 60.0
 Parts = dict[str, tuple[Guest, Jail]]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Starting:
+    """Jails about to start: their locks are held, the host was read, networks are up."""
+
+    outcomes: list[Outcome]
+    """Of those that cannot start."""
+    parts: Parts
+    """The others."""
+    one: Callable[[str], Outcome]
+    """Starts one of them. Safe for several threads."""
+
+
 def start(session: Session, names: Sequence[str]) -> list[Outcome]:
     """Start jails; a running one is left alone."""
-    with hold(session, names, "start") as held:
+    with starting(session, names, "start") as ready:
+        outcomes = [*ready.outcomes, *in_parallel(session, ready.parts, ready.one)]
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+@contextlib.contextmanager
+def starting(session: Session, names: Sequence[str], verb: str) -> Iterator[Starting]:
+    """All that is done once for however many jails start, and the means to start each."""
+    with hold(session, names, verb) as held:
         outcomes = list(held.refused)
         found = session.inventory()
         parts, failed = _load(session, found, held.names())
@@ -43,18 +64,43 @@ def start(session: Session, names: Sequence[str]) -> list[Outcome]:
         networks = session.networks()
         parts, failed = _claimed(session, parts, found, networks)
         outcomes += failed
-        outcomes += _start_all(session, held, found, parts, networks)
-    return sorted(outcomes, key=lambda outcome: outcome.name)
+        if parts:
+            session.need_mounted(found)
+        parts, failed = _connected(session, parts, networks)
+        yield Starting(outcomes + failed, parts, _starter(session, held, found, parts, networks))
 
 
-def _start_all(
+def _connected(
+    session: Session, parts: Parts, networks: dict[str, Network]
+) -> tuple[Parts, list[Outcome]]:
+    """Those whose networks are up, once they were brought up; a network that cannot be
+    keeps only its own guests down."""
+    used = sorted({str(nic.network) for _, jail in parts.values() for nic in jail.nics})
+    down: dict[str, BsdvirtError] = {}
+    try:
+        network_ops.bring_up(session, used, networks)
+    except BsdvirtError:
+        for network in used:
+            try:
+                network_ops.bring_up(session, [network], networks)
+            except BsdvirtError as error:
+                down[network] = error
+    ready: Parts = {}
+    failed: list[Outcome] = []
+    for name, (guest, jail) in parts.items():
+        wrong = next((down[nic.network] for nic in jail.nics if nic.network in down), None)
+        if wrong is None:
+            ready[name] = (guest, jail)
+        else:
+            failed.append(Outcome(name, error=wrong))
+    return ready, failed
+
+
+def _starter(
     session: Session, held: Held, found: Inventory, parts: Parts, networks: dict[str, Network]
-) -> list[Outcome]:
+) -> Callable[[str], Outcome]:
     if not parts:
-        return []
-    session.need_mounted(found)
-    used = {nic.network for _, jail in parts.values() for nic in jail.nics}
-    network_ops.bring_up(session, used, networks)
+        return lambda name: Outcome(name)
     facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
     kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
     numbers = {jail.devfs_ruleset for _, jail in parts.values()}
@@ -78,7 +124,7 @@ def _start_all(
             held.release(name)
         return Outcome(name, _started(guest, plan), notes=plan.notes)
 
-    return in_parallel(session, parts, one)
+    return one
 
 
 def _started(guest: Guest, plan: Plan) -> str:
@@ -188,7 +234,7 @@ def stop_one(
 ) -> str:
     """Stop one jail whose lock is held; what became of it, in words."""
     name = guest.name
-    seconds = timeout or _stop_seconds(session, found, name)
+    seconds = timeout or stop_seconds(session, found, name)
     plan = plan_stop(
         name, guest.identity.id, found.layout, facts, session.new_op(),
         timeout=seconds, force=force,
@@ -197,7 +243,7 @@ def stop_one(
     return plan.reason or ("stopped by force" if forced else "stopped")
 
 
-def _stop_seconds(session: Session, found: Inventory, name: str) -> float:
+def stop_seconds(session: Session, found: Inventory, name: str) -> float:
     """The guest's own timeout; a file that cannot be read must not keep it running."""
     try:
         stop_settings = load_guest_file(session.host.fs, found.layout, name).stop

@@ -43,13 +43,14 @@ VERBS = {
     "destroy": Verb("destroy", "destroy guests with all their data"),
     "release": Verb("release", "releases that jails are made of: fetch, add, ls, rm"),
     "network": Verb("network", "networks of guests: ls, info, create, destroy"),
+    "boot": Verb("boot", "what starts at boot: plan, start, stop, status, network"),
     "doctor": Verb("doctor", "look for what is wrong, and mend it"),
     "properties": Verb("properties", "list the properties, with help"),
     "schema": Verb("schema", "print the JSON Schema of a file"),
 }
 
 
-WITH_ACTIONS = ("release", "network")
+WITH_ACTIONS = ("release", "network", "boot")
 """Verbs of several actions: argparse takes their options behind the action only."""
 
 

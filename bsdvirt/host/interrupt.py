@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 from bsdvirt.errors import Interrupted
+from bsdvirt.host import tools
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -23,6 +24,8 @@ class Interrupt:
         self._asked = threading.Event()
         self._shield = threading.local()
         self._name = ""
+        self._asked_before = False
+        self._hurried = threading.Event()
 
     def install(self) -> None:
         """Take SIGINT, SIGTERM and SIGHUP (a lost ssh connection) as the request to end."""
@@ -35,6 +38,30 @@ class Interrupt:
     def ask(self, name: str) -> None:
         self._name = name
         self._asked.set()
+
+    def be_patient(self, tell: Callable[[str], None]) -> None:
+        """From now on the first signal is only told of, and the next one hastens."""
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if self._asked_before:
+                self.hurry()
+            self._asked_before = True
+            tell(signal.Signals(number).name)
+
+        for number in SIGNALS:
+            signal.signal(number, handle)
+
+    def hurry(self) -> None:
+        """Guests are not to be waited for any more: they are ended by force."""
+        self._hurried.set()
+
+    @property
+    def hurried(self) -> bool:
+        return self._hurried.is_set()
+
+    def hastens(self, argv: Sequence[str]) -> bool:
+        """Whether this command is one to give up on at once: the orderly end of a guest."""
+        return self.hurried and argv[0] == tools.JAIL and "-r" in argv
 
     @property
     def pending(self) -> bool:

@@ -124,7 +124,7 @@ class RealHost:
                 # A daemon that the command left behind may hold the pipes open for ever.
                 reader.drain()
                 break
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self.interrupt.hastens(argv):
                 timed_out = True
                 break
             if self.interrupt.pending:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import BadValueError, Live, Spec, prop
+from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop, shown
 from bsdvirt.spec.types import GuestName, TagName
 
 PROPERTY = "bsdvirt:guest"
 MAX_BYTES = 8191
 """The longest user property that ZFS takes: shorter than ZAP_MAXVALUELEN, which is 8192
 (zfs_check_userprops in zfs_ioctl.c of 13.2; captures/03: "property value too long")."""
+TCP = "tcp:"
+"""Begins a boot.ready that is a port."""
 
 
 class Claim(Spec, frozen=True, kw_only=True):
@@ -36,8 +38,38 @@ class Boot(Spec, frozen=True, kw_only=True):
     delay: Annotated[
         int, prop("Pause before the start.", live=Live.NOW, unit="s", ge=0, le=600)
     ] = 0
+    ready: Annotated[
+        str,
+        prop(
+            "What tells that it is up: `tcp:PORT`, once that port answers, or a command for "
+            "its /bin/sh, once that succeeds.",
+            live=Live.NOW,
+            pattern=LINE,
+            max_length=255,
+        ),
+    ] = ""
+    ready_timeout: Annotated[
+        int,
+        prop("How long to wait until it is ready.", live=Live.NOW, unit="s", ge=1, le=3600),
+    ] = 60
+    ready_policy: Annotated[
+        Literal["continue", "fail"],
+        prop(
+            "Where it does not start, or is not ready in time: whether the guests that wait "
+            "for it start all the same.",
+            live=Live.NOW,
+        ),
+    ] = "fail"
+
+    @property
+    def ready_port(self) -> int | None:
+        """The port that is to answer, where `ready` names one."""
+        return int(self.ready[len(TCP) :]) if self.ready.startswith(TCP) else None
 
     def __post_init__(self) -> None:
+        port = self.ready.removeprefix(TCP) if self.ready.startswith(TCP) else "1"
+        if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
+            raise BadValueError(f"{shown(self.ready)} names no port 1..65535", at="ready")
         for number, name in enumerate(self.after):
             if name in self.after[:number]:
                 raise BadValueError(f"{name} is named twice", at=f"after.{number}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scenario_boot
 import scenario_breaking
 import scenario_change
 import scenario_life
@@ -17,7 +18,7 @@ from scenario_hosts import SCENARIOS
 MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
-    scenario_verbs,
+    scenario_verbs, scenario_boot,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

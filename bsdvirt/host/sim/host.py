@@ -55,6 +55,8 @@ class SimHost:
         """Run a command. Raises UnknownCommand for one that bsdvirt should not emit."""
         if changes:
             self.interrupt.check()
+        if self.interrupt.hastens(argv):
+            timeout = 0.0
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
             result = self._end(run)
@@ -139,7 +141,9 @@ class SimHost:
 
     def _tell(self, run: Run, result: Result, on_line: LineSink | None) -> None:
         if os.environ.get(REALTIME) and run.elapsed:
-            time.sleep(min(run.elapsed, run.limit))
+            end = time.monotonic() + min(run.elapsed, run.limit)
+            while time.monotonic() < end and not self.interrupt.hastens(run.argv):
+                time.sleep(min(0.05, max(0.0, end - time.monotonic())))
         if on_line is not None:
             for line in result.stderr.splitlines():
                 on_line(line)

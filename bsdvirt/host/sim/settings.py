@@ -133,6 +133,11 @@ class Settings:
             for jail in [jail for jail in state.jails.values() if jail.dying and jail.name == name]:
                 forget(self._run(state), jail)
 
+    def listen(self, name: str, *ports: int) -> None:
+        """Let these ports, and no others, answer in the jail of that name when it runs."""
+        with self._host.change() as state:
+            state.listening[name] = list(ports)
+
     # ---- the host ----
 
     def reboot(self) -> None:

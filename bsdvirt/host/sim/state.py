@@ -160,6 +160,8 @@ class Host(Struct):
     linger: list[str] = []
     """Names of jails that stay dying when they are removed."""
     gateway: str = ""
+    listening: dict[str, list[int]] = {}
+    """The ports that answer in a jail of that name, whenever it runs."""
 
 
 _DECODER = msgspec.json.Decoder(Host)

@@ -38,6 +38,7 @@ for _name in ("cli", "tui", "boot"):
     MAY[_name] = frozenset({"errors", "spec", "host", "plan", "zfs", "store", "net", "cpu"}) | {
         "jail", "bhyve", "templates", "app"
     }  # fmt: skip
+MAY["cli"] |= {"boot"}
 
 PLANNERS = (
     *(f"jail/{name}.py" for name in (
@@ -47,6 +48,7 @@ PLANNERS = (
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",
     "store/orphans.py",
+    "boot/order.py",
 )  # fmt: skip
 EFFECTS = frozenset({"subprocess", "os", "pathlib", "shutil", "tempfile", "socket", "io"})
 SLOW = ("jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "bsdvirt.host.sim")

@@ -1,0 +1,222 @@
+"""Which guests start at boot, which wait for which, and which way they stop. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bsdvirt.spec.identity import Boot
+
+Boots = Mapping[str, Boot]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A guest to start."""
+
+    name: str
+    boot: Boot
+    after: tuple[str, ...]
+    """What it waits for, of what is there."""
+    why: str
+    """What makes it start: boot.auto, its own name in the command, or who waits for it."""
+    depth: int
+    """How many guests, one after the other, come before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Guests in an order in which each comes behind what it waits for."""
+
+    entries: tuple[Entry, ...] = ()
+    circles: tuple[tuple[str, ...], ...] = ()
+    """Each from a guest back to itself."""
+    stuck: tuple[str, ...] = ()
+    """The guests that cannot start for a circle: those in it, and those behind it."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """A guest, and one that it is to wait for but that is not there."""
+
+
+def start_order(boots: Boots, named: Iterable[str] = ()) -> Order:
+    """The order for the guests that are named, or else for all that start at boot; with
+    them what they wait for, wherever that is."""
+    why = _wanted(boots, sorted(named))
+    after = {name: _known(boots, name) for name in why}
+    left = dict(after)
+    depth: dict[str, int] = {}
+    entries: list[Entry] = []
+    while free := [name for name in left if all(other in depth for other in left[name])]:
+        name = min(free, key=lambda one: (boots[one].order, one))
+        depth[name] = 1 + max((depth[other] for other in left[name]), default=-1)
+        del left[name]
+        entries.append(Entry(name, boots[name], after[name], why[name], depth[name]))
+    return Order(
+        tuple(entries), _circles(left), tuple(sorted(left)),
+        tuple((name, other) for name in why for other in boots[name].after if other not in boots),
+    )  # fmt: skip
+
+
+def _wanted(boots: Boots, named: list[str]) -> dict[str, str]:
+    """The guests to start, and why each."""
+    if named:
+        why = dict.fromkeys(named, "named")
+    else:
+        why = {name: "boot.auto" for name in sorted(boots) if boots[name].auto}
+    queue = list(why)
+    for name in queue:
+        for other in _known(boots, name):
+            if other not in why:
+                why[other] = f"{name} waits for it"
+                queue.append(other)
+    return why
+
+
+def _known(boots: Boots, name: str) -> tuple[str, ...]:
+    return tuple(sorted(str(other) for other in boots[name].after if other in boots))
+
+
+def _circles(left: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """The circles among guests that cannot be put in order, each once."""
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+    for name in sorted(left):
+        trail = [name]
+        while (step := next((o for o in left[trail[-1]] if o in left), None)) is not None:
+            if step in trail:
+                circle = trail[trail.index(step) :]
+                first = circle.index(min(circle))
+                turned = (*circle[first:], *circle[:first])
+                found.setdefault(frozenset(circle), (*turned, turned[0]))
+                break
+            trail.append(step)
+    return tuple(found.values())
+
+
+def stop_waits(boots: Boots, running: Iterable[str]) -> dict[str, frozenset[str]]:
+    """What each running guest waits for before it is stopped: all running ones that came up
+    after it, by however many steps. Guests in a circle do not wait for each other."""
+    above = {name: _above(boots, name) for name in boots}
+    names = [name for name in running if name in boots]
+    return {
+        name: frozenset(
+            other
+            for other in names
+            if other != name and name in above[other] and other not in above[name]
+        )
+        for name in names
+    }
+
+
+def _above(boots: Boots, name: str) -> set[str]:
+    """All that the guest waits for at boot, near and far."""
+    seen: set[str] = set()
+    queue = [name]
+    while queue:
+        for other in _known(boots, queue.pop()):
+            if other not in seen:
+                seen.add(other)
+                queue.append(other)
+    return seen
+
+
+def stages_behind(waits: Mapping[str, frozenset[str]]) -> dict[str, int]:
+    """How many stops, one after the other, wait for each guest's."""
+    # The waits are closed: who stops behind a guest by several steps also names it.
+    later = {name: {o for o in waits if name in waits[o]} for name in waits}
+    known: dict[str, int] = {}
+
+    def count(name: str) -> int:
+        if name not in known:
+            known[name] = 1 + max((count(other) for other in later[name]), default=-1)
+        return known[name]
+
+    return {name: count(name) for name in waits}
+
+
+def seconds_to_stop(own: float, left: float, behind: int) -> float:
+    """How long a guest may take to stop: its own timeout, capped by what is left, of which
+    it takes no more than leaves each stage behind it an eighth."""
+    if left <= 0:
+        return 0.0
+    share = max(left / (behind + 1), left * (1 - behind / 8))
+    return min(own, share)
+
+
+def reserve(budget: float) -> float:
+    """What is kept of a budget for those that have to be forced."""
+    return min(10.0, max(1.0, budget * 0.2))
+
+
+def tree(order: Order) -> list[str]:
+    """The order as lines: each guest beneath the last of those that it waits for."""
+    children: dict[str, list[Entry]] = {}
+    depth = {entry.name: entry.depth for entry in order.entries}
+    for entry in order.entries:
+        last = max(entry.after, key=lambda name: (depth[name], name), default="")
+        children.setdefault(last, []).append(entry)
+    lines: list[str] = []
+
+    def add(parent: str, indent: str) -> None:
+        for entry in children.get(parent, ()):
+            others = [name for name in entry.after if name != parent]
+            lines.append(f"{indent}{entry.name}{_about(entry, others)}")
+            add(entry.name, indent + "  ")
+
+    add("", "")
+    return lines
+
+
+def _about(entry: Entry, others: list[str]) -> str:
+    boot = entry.boot
+    words = [f"order {boot.order}"]
+    if others:
+        words.append(f"also after {', '.join(others)}")
+    if boot.delay:
+        words.append(f"{boot.delay} s later")
+    if boot.ready:
+        words.append(f"ready: {boot.ready}, within {boot.ready_timeout} s or {boot.ready_policy}")
+    if entry.why not in ("boot.auto", "named"):
+        words.append(entry.why)
+    return f"  ({'; '.join(words)})"
+
+
+def troubles(order: Order) -> list[str]:
+    """What is wrong with the order, in words."""
+    lines = [
+        f"boot.after goes in a circle: {' after '.join(circle)}: none of them starts"
+        for circle in order.circles
+    ]
+    in_circles = {name for circle in order.circles for name in circle}
+    lines += [
+        f"{name} waits for a guest in a circle, and does not start"
+        for name in order.stuck
+        if name not in in_circles
+    ]
+    lines += [
+        f"{name}: boot.after names {other}, which is not there: not waited for"
+        for name, other in order.missing
+    ]
+    return lines
+
+
+def as_json(order: Order) -> dict[str, Any]:
+    """The order for --json."""
+    return {
+        "guests": [
+            {
+                "name": entry.name,
+                "order": entry.boot.order,
+                "after": list(entry.after),
+                "delay": entry.boot.delay,
+                "ready": entry.boot.ready,
+                "ready_timeout": entry.boot.ready_timeout,
+                "ready_policy": entry.boot.ready_policy,
+                "why": entry.why,
+                "depth": entry.depth,
+            }
+            for entry in order.entries
+        ],
+        "circles": [list(circle) for circle in order.circles],
+        "stuck": list(order.stuck),
+        "missing": [{"guest": name, "after": other} for name, other in order.missing],
+    }

@@ -1,0 +1,55 @@
+"""Waiting until a guest is ready: a port of its that answers, or a command in it."""
+
+from __future__ import annotations
+
+import time
+
+from bsdvirt.app.session import Session
+from bsdvirt.host import tools
+from bsdvirt.spec.identity import Boot
+from bsdvirt.store.guests import Guest
+
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 1.0
+COMMAND_SECONDS = 30.0
+
+
+def wait_ready(session: Session, guest: Guest) -> bool:
+    """Whether the guest got ready within its time. Raises Interrupted."""
+    boot = guest.identity.boot
+    if not boot.ready:
+        return True
+    deadline = time.monotonic() + boot.ready_timeout
+    pause = FIRST_PAUSE
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        for argv in probes(guest, boot):
+            answer = session.host.run(
+                argv, changes=False, timeout=min(max(left, 0.1), COMMAND_SECONDS)
+            )
+            if answer.status == 0:
+                return True
+        session.interrupt.check()
+        time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def probes(guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
+    """The commands any of which tells that the guest is ready. A guest whose addresses are
+    not known here (DHCP) is asked from within."""
+    inside = (tools.JEXEC, "-l", "-U", "root", guest.name)
+    if boot.ready_port is None:
+        return [(*inside, tools.SH, "-c", boot.ready)]
+    port = str(boot.ready_port)
+    knock = (tools.NC, "-z", "-w", "1")
+    addresses = [
+        text.split("/")[0]
+        for claim in guest.identity.nics
+        for text in (claim.address, claim.address6)
+        if text
+    ]
+    if not addresses:
+        return [(*inside, *knock, "127.0.0.1", port)]
+    return [(*knock, address, port) for address in addresses]

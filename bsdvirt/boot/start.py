@@ -1,0 +1,132 @@
+"""All guests that start at boot: networks first, then each as soon as what it waits for
+is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bsdvirt.app import jails
+from bsdvirt.app.batch import Outcome
+from bsdvirt.app.session import Session
+from bsdvirt.boot.flow import Flow, Job, Outcomes
+from bsdvirt.boot.note import note
+from bsdvirt.boot.order import Entry, Order, start_order, troubles
+from bsdvirt.boot.ready import wait_ready
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError
+from bsdvirt.host import tools
+from bsdvirt.plan import events
+from bsdvirt.plan.step import Command, Plan, Step
+from bsdvirt.store.guests import Inventory
+
+VERB = "boot"
+MODULES = ("if_bridge", "if_epair")
+"""What jails with a network stack of their own need of the kernel."""
+
+
+def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, Order]:
+    """The guests and their order. Raises NotFoundError for a name that is not there."""
+    found = session.inventory()
+    named = [found.guest(name).name for name in names]
+    return found, start_order({n: g.identity.boot for n, g in found.guests.items()}, named)
+
+
+def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
+    """Start the guests that start at boot, or those that are named, with what they wait
+    for. In the order of their ends."""
+    began = time.monotonic()
+    found, order = order_now(session, names)
+    for line in troubles(order):
+        session.sink(events.Warned("", VERB, "order", line))
+    outcomes = [_in_circle(order, name) for name in order.stuck]
+    if order.entries:
+        load_modules(session)
+        entries = {entry.name: entry for entry in order.entries}
+        with jails.starting(session, list(entries), "boot start") as ready:
+            outcomes += _flow(session, ready, entries, began)
+    return outcomes
+
+
+def _in_circle(order: Order, name: str) -> Outcome:
+    shown = " after ".join(order.circles[0]) if order.circles else name
+    error = ConflictError(
+        f"{name}: boot.after goes in a circle: {shown}", f"bsdvirt set {name} boot.after=…"
+    )
+    return Outcome(name, error=error)
+
+
+def load_modules(session: Session) -> None:
+    """Load what is not loaded: later, securelevel(7) may forbid it."""
+    lacking = [
+        name
+        for name in MODULES
+        if session.host.run((tools.KLDSTAT, "-q", "-m", name), changes=False).status
+    ]
+    if lacking:
+        step = Step(Command((tools.KLDLOAD, "-n", *lacking)), "kernel modules of networks")
+        try:
+            session.run(Plan("boot", "modules", "host", (step,)), journalled=False)
+        except StepError as error:
+            # They may be compiled in under another name: the start itself will tell.
+            session.sink(events.Warned("", VERB, "modules", error.message))
+
+
+def _flow(
+    session: Session, ready: jails.Starting, entries: Mapping[str, Entry], began: float
+) -> list[Outcome]:
+    def told(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
+        bad = not outcome.ok
+        text = words or (f"failed: {outcome.error.message}" if outcome.error else outcome.message)
+        note(session, "boot-start", outcome.name, seconds, text, bad=bad)
+        return outcome
+
+    failed = {o.name: told(o, time.monotonic() - began) for o in ready.outcomes}
+    if session.dry_run:
+        return [*failed.values(), *_shown(ready, [n for n in entries if n in ready.parts])]
+
+    def work(name: str, let_go: Callable[[], None]) -> Outcome:
+        since = time.monotonic()
+        try:
+            outcome = ready.one(name)
+            up = time.monotonic() - since
+            # Who only waits leaves the place to another.
+            let_go()
+            boot = entries[name].boot
+            if boot.ready and not wait_ready(session, ready.parts[name][0]):
+                late = f"not ready within {boot.ready_timeout} s ({boot.ready})"
+                raise HostError(f"{name}: {outcome.message}, but {late}", f"bsdvirt logs {name}")
+        except BsdvirtError as error:
+            return told(Outcome(name, error=error), time.monotonic() - since)
+        words = outcome.message
+        if boot.ready:
+            words += f"; up in {up:.1f}s, then ready"
+        return told(outcome, time.monotonic() - since, words)
+
+    def refuse(job: Job, ended: Outcomes) -> Outcome | None:
+        if job.name in failed:
+            return failed[job.name]
+        for other in entries[job.name].after:
+            outcome = ended.get(other)
+            if outcome is None or outcome.ok or entries[other].boot.ready_policy == "continue":
+                continue
+            error = HostError(
+                f"{job.name}: not started, because {other} failed",
+                f"see to {other}, or set its boot.ready_policy=continue",
+            )
+            return told(Outcome(job.name, error=error), time.monotonic() - began)
+        return None
+
+    jobs = [Job(e.name, e.after, float(e.boot.delay)) for e in entries.values()]
+    flow = Flow(jobs, work, session.parallel, session.interrupt.check, refuse)
+    return list(flow.run().values())
+
+
+def _shown(ready: jails.Starting, names: Sequence[str]) -> list[Outcome]:
+    """For a dry run: one after the other, nothing waited for."""
+    outcomes = []
+    for name in names:
+        try:
+            outcomes.append(ready.one(name))
+        except BsdvirtError as error:
+            outcomes.append(Outcome(name, error=error))
+    return outcomes

@@ -1,0 +1,222 @@
+"""All running guests stopped within a budget: in order while there is time, then by
+force. Whatever a guest does, it ends in time, and at the end nothing of ours runs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bsdvirt.app import jails
+from bsdvirt.app.batch import Outcome
+from bsdvirt.app.session import Session
+from bsdvirt.boot.flow import Flow, Job
+from bsdvirt.boot.note import note
+from bsdvirt.boot.order import reserve, seconds_to_stop, stages_behind, stop_waits
+from bsdvirt.errors import BsdvirtError, ConflictError, StepError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts, read_host, read_jails
+from bsdvirt.plan import events
+from bsdvirt.plan.locks import Lock
+from bsdvirt.store.guests import Inventory, running_jail
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+
+VERB = "boot-stop"
+WIDTH = 64
+"""How many guests stop at once: most of a stop is waiting."""
+LEAST_SECONDS = 0.2
+"""With less than that, a guest is not asked any more."""
+ROUNDS = 3
+"""How often we look again for guests that came up meanwhile."""
+
+
+@dataclass(slots=True)
+class _Stop:
+    """One stop of many guests."""
+
+    session: Session
+    budget: float
+    began: float
+    found: Inventory
+    facts: HostFacts
+    why: dict[str, str] = field(default_factory=dict)
+    """Who was forced, and why."""
+
+    @property
+    def forced_from(self) -> float:
+        return self.began + self.budget - reserve(self.budget)
+
+    @property
+    def deadline(self) -> float:
+        return self.began + self.budget
+
+    def left(self) -> float:
+        """Seconds for guests to stop in order."""
+        if self.session.interrupt.hurried:
+            return 0.0
+        return self.forced_from - time.monotonic()
+
+    def run(self, names: list[str]) -> dict[str, Outcome]:
+        boots = {name: guest.identity.boot for name, guest in self.found.guests.items()}
+        waits = stop_waits(boots, names)
+        behind = stages_behind(waits)
+        # What started late stops early.
+        names = sorted(names, key=lambda name: (-boots[name].order, name))
+
+        def work(name: str, let_go: Callable[[], None]) -> Outcome:
+            return self.one(name, behind[name])
+
+        jobs = [Job(name, waits[name]) for name in names]
+        share = reserve(self.budget) / 3
+        if self.session.dry_run:
+            return {name: self.one(name, behind[name]) for name in _in_order(waits, names)}
+        return Flow(
+            jobs, work, WIDTH, unordered_at=self.forced_from, deadline=self.deadline - share
+        ).run()
+
+    def one(self, name: str, behind: int) -> Outcome:
+        since = time.monotonic()
+        guest = self.found.guest(name)
+        lock, busy = self._lock(name)
+        try:
+            own = jails.stop_seconds(self.session, self.found, name)
+            seconds = seconds_to_stop(own, self.left(), behind)
+            force = bool(busy) or seconds < LEAST_SECONDS
+            message = jails.stop_one(
+                self.session, self.found, self.facts, guest,
+                force=force, timeout=max(seconds, LEAST_SECONDS),
+            )  # fmt: skip
+        except BsdvirtError as error:
+            return Outcome(name, error=error)
+        finally:
+            if lock is not None:
+                lock.release()
+        if force:
+            reason = busy or self._no_time()
+        elif message == "stopped by force":
+            took = time.monotonic() - since
+            reason = (
+                "a second signal" if self.session.interrupt.hurried
+                else f"it did not stop within {seconds:.0f} s" if took >= seconds
+                else "its own stop failed"
+            )  # fmt: skip
+        else:
+            return self.told(name, since, message)
+        self.why[name] = reason
+        return self.told(name, since, f"stopped by force: {reason}", bad=True)
+
+    def told(self, name: str, since: float, message: str, *, bad: bool = False) -> Outcome:
+        note(self.session, VERB, name, time.monotonic() - since, message, bad=bad)
+        return Outcome(name, message)
+
+    def _no_time(self) -> str:
+        if self.session.interrupt.hurried:
+            return "a second signal"
+        return f"no time was left of {self.budget:.0f} s"
+
+    def _lock(self, name: str) -> tuple[Lock | None, str]:
+        """The guest's lock, or why we go on without it. What a crash left is not mended
+        here: the guest stops, and the next command that needs it sees to the rest."""
+        if self.session.dry_run:
+            return None, ""
+        lock = Lock(self.session.host.fs, "guest", name)
+        while True:
+            try:
+                return lock.acquire("boot stop", wait=min(0.5, max(0.0, self.left()))), ""
+            except ConflictError as error:
+                if self.left() <= 0:
+                    return None, error.message
+
+    # ---- the end ----
+
+    def sweep(self, names: Iterable[str] | None, outcomes: dict[str, Outcome]) -> None:
+        """Remove at once what still runs of ours, until the budget is spent."""
+        for _ in range(ROUNDS):
+            alive = ours_running(self.session, names)
+            if not alive or time.monotonic() >= self.deadline:
+                break
+            self._remove(alive)
+        alive = ours_running(self.session, names)
+        for name in sorted(set(alive) | set(self.why) | set(outcomes)):
+            if name in alive:
+                error = StepError(f"{name} still runs", f"jail -R {name}")
+                outcomes[name] = Outcome(name, error=error)
+                note(self.session, VERB, name, self.budget, "still runs", bad=True)
+            elif name not in outcomes or not outcomes[name].ok:
+                reason = self.why.get(name) or self._no_time()
+                outcomes[name] = self.told(
+                    name, self.began, f"stopped by force: {reason}", bad=True
+                )
+
+    def _remove(self, names: Iterable[str]) -> None:
+        threads = []
+        for name in names:
+            self.why.setdefault(name, self._no_time())
+            seconds = max(1.0, self.deadline - time.monotonic())
+            threads.append(
+                threading.Thread(target=_remove, args=(self.session, name, seconds), daemon=True)
+            )
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.05, self.deadline - time.monotonic()))
+
+
+def _remove(session: Session, name: str, seconds: float) -> None:
+    session.host.run((tools.JAIL, "-R", name), changes=True, timeout=seconds)
+
+
+def _in_order(waits: Mapping[str, frozenset[str]], names: list[str]) -> list[str]:
+    order: list[str] = []
+    left = list(names)
+    while left:
+        name = next(one for one in left if not waits[one] & set(left))
+        left.remove(name)
+        order.append(name)
+    return order
+
+
+def ours_running(session: Session, names: Iterable[str] | None = None) -> list[str]:
+    """The jails that live in our guests' directories, whatever is known of them: of the
+    kernel alone, one command."""
+    layout = session.layout
+    wanted = None if names is None else set(names)
+    return sorted(
+        name
+        for name, jail in read_jails(session.host).items()
+        if not jail.dying
+        and jail.path == layout.jail_root_directory(name)
+        and (wanted is None or name in wanted)
+    )
+
+
+def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) -> list[Outcome]:
+    """Stop the running guests, or those of them that are named, within `budget` seconds
+    (the host file's where it is 0)."""
+    began = time.monotonic()
+    budget = budget or float(session.hostfile.boot.budget)
+    named = sorted(names)
+    try:
+        found = session.inventory()
+    except BsdvirtError as error:
+        if named:
+            raise
+        # The pool may be in trouble: what runs can be stopped all the same.
+        session.sink(events.Warned("", "boot", "stop", f"{error.message}: all are forced"))
+        found = Inventory(session.layout, {}, (), ())
+    for name in named:
+        found.guest(name)
+    if not session.dry_run and not ours_running(session, named or None):
+        return []
+    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    running = [
+        name
+        for name in named or found.guests
+        if name in found.guests and running_jail(found.layout, name, facts.jails)
+    ]
+    work = _Stop(session, budget, began, found, facts)
+    outcomes = dict(work.run(running))
+    if not session.dry_run:
+        work.sweep(named or None, outcomes)
+    return [outcomes[name] for name in outcomes]

@@ -1,0 +1,125 @@
+"""bsdvirt boot"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_json, print_rows, say
+from bsdvirt.cli.verbs.stop import seconds
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK
+
+if TYPE_CHECKING:
+    from bsdvirt.app.batch import Outcome
+    from bsdvirt.app.session import Session
+
+COLUMNS = ("name", "state", "starts", "order", "after", "ready")
+
+
+class Options(Globals):
+    action: str
+    guests: list[str]
+    budget: float
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="plan | start | stop | status | network"
+    )
+    plan = actions.add_parser("plan", help="show in which order guests start")
+    plan.add_argument("guests", nargs="*", metavar="GUEST", help="these; else those of boot.auto")
+    add_json(plan)
+    start = actions.add_parser("start", help="start what starts at boot, in order")
+    start.add_argument("guests", nargs="*", metavar="GUEST", help="these, and what they wait for")
+    add_dry_run(start)
+    add_json(start)
+    stop = actions.add_parser("stop", help="stop all running guests, within a budget")
+    stop.add_argument("guests", nargs="*", metavar="GUEST", help="these only")
+    stop.add_argument(
+        "--budget", type=seconds, default=0.0, metavar="S", help="seconds (boot.budget)"
+    )
+    add_dry_run(stop)
+    add_json(stop)
+    status = actions.add_parser("status", help="show what starts at boot, and whether it runs")
+    status.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(status)
+    network = actions.add_parser("network", help="bring all networks up")
+    add_dry_run(network)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action in ("start", "stop", "network"))
+    match options.action:
+        case "plan":
+            return _plan(session, options)
+        case "status":
+            return _status(session, options)
+        case "network":
+            return report(_networks(session), options)
+        case "start":
+            from bsdvirt.boot.start import start
+
+            return report(start(session, options.guests), options, as_json=options.json)
+    from bsdvirt.boot.stop import stop
+
+    if not options.dry_run:
+        session.interrupt.be_patient(
+            lambda name: say(f"{name}: guests are being stopped; a second signal forces them")
+        )
+    outcomes = stop(session, options.guests, budget=options.budget)
+    return report(outcomes, options, as_json=options.json)
+
+
+def _plan(session: Session, options: Options) -> int:
+    from bsdvirt.boot.order import as_json, tree, troubles
+    from bsdvirt.boot.start import order_now
+
+    found, order = order_now(session, options.guests)
+    claims = [c for e in order.entries for c in found.guests[e.name].identity.nics]
+    networks = sorted({claim.network for claim in claims})
+    if options.json:
+        print_json({"networks": networks} | as_json(order))
+    else:
+        if networks:
+            print(f"networks: {', '.join(networks)}")
+        for line in tree(order):
+            print(line)
+        if not order.entries and not order.stuck:
+            say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
+        for line in troubles(order):
+            say(f"bsdvirt: {line}")
+    return EXIT_FAILED if order.circles else EXIT_OK
+
+
+def _status(session: Session, options: Options) -> int:
+    from bsdvirt.boot.status import status
+
+    rows = status(session)
+    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    down = [row for row in rows if row["starts"] and row["state"] != "running"]
+    return EXIT_FAILED if down else EXIT_OK
+
+
+def _networks(session: Session) -> list[Outcome]:
+    """Every network up that can be."""
+    from bsdvirt.app.batch import Outcome
+    from bsdvirt.app.networks import bring_up
+    from bsdvirt.boot.start import load_modules
+    from bsdvirt.errors import BsdvirtError
+
+    networks = session.networks()
+    if networks:
+        load_modules(session)
+    outcomes = []
+    for name in networks:
+        try:
+            bring_up(session, [name], networks)
+            outcomes.append(Outcome(name, "up"))
+        except BsdvirtError as error:
+            outcomes.append(Outcome(name, error=error))
+    return outcomes

@@ -1,0 +1,213 @@
+"""The rc.d scripts: under a stand-in for rc.subr(8), with a stand-in for bsdvirt(8) that
+says what it was asked; and where rcorder(8) puts them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPTS = ("bsdvirt", "bsdvirt_network")
+STUB = Path(__file__).with_name("rc_stub.sh")
+
+Rc = tuple[int, list[str], str]
+
+
+class Service:
+    """The scripts, with the places they name moved into a directory."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.conf = place / "rc.conf"
+        self.hostfile = place / "bsdvirt.yaml"
+        self.hostfile.touch()
+        cli = place / "bsdvirt"
+        cli.write_text('#!/bin/sh\necho "bsdvirt $*"\necho "PATH $PATH" >&2\nexit "${FAKE:-0}"\n')
+        cli.chmod(0o755)
+        for script in SCRIPTS:
+            text = (ROOT / "rc.d" / script).read_text()
+            for old, new in (
+                ("/etc/rc.subr", STUB),
+                ("/usr/local/bin/bsdvirt", cli),
+                ("/usr/local/etc/bsdvirt/bsdvirt.yaml", self.hostfile),
+            ):
+                assert str(old) in text
+                text = text.replace(str(old), str(new))
+            (place / script).with_suffix(".sh").write_text(text)
+
+    def __call__(self, script: str, *words: str, **env: str) -> Rc:
+        done = subprocess.run(
+            ("/bin/sh", str(self.place / f"{script}.sh"), *words),
+            env={"RC_CONF": str(self.conf), "PATH": "/bin:/usr/bin"} | env,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    return Service(tmp_path)
+
+
+@pytest.mark.parametrize("word", ["stop", "faststop", "onestop", "forcestop"])
+def test_what_runs_is_stopped_even_where_the_service_is_off(service: Service, word: str) -> None:
+    assert service("bsdvirt", word)[:2] == (0, ["bsdvirt boot stop"])
+    assert service("bsdvirt", word, "web", "db")[:2] == (0, ["bsdvirt boot stop web db"])
+
+
+def test_nothing_starts_where_the_service_is_off(service: Service) -> None:
+    status, lines, _ = service("bsdvirt", "start")
+    assert status == 0
+    assert lines[0].startswith("Cannot 'start' bsdvirt. Set bsdvirt_enable to YES")
+    assert service("bsdvirt", "faststart")[:2] == (0, [])
+    assert service("bsdvirt", "restart")[1][0].startswith("Cannot 'restart'")
+    assert service("bsdvirt", "enabled")[0] == 1
+    assert service("bsdvirt_network", "faststart")[:2] == (0, [])
+
+
+def test_starting(service: Service) -> None:
+    started = ["Starting bsdvirt.", "bsdvirt boot start"]
+    assert service("bsdvirt", "onestart")[:2] == (0, started)
+    service.conf.write_text('bsdvirt_enable="YES"\n')
+    assert service("bsdvirt", "start")[:2] == (0, started)
+    assert service("bsdvirt", "faststart")[:2] == (0, ["bsdvirt boot start"])
+    assert service("bsdvirt", "start", "web")[1][-1] == "bsdvirt boot start web"
+    assert service("bsdvirt", "restart")[1] == ["bsdvirt boot stop", *started]
+    assert service("bsdvirt", "start", FAKE="1")[0] == 1
+
+
+def test_showing(service: Service) -> None:
+    for word, asked in (
+        (("status",), "boot status"), (("status", "web"), "ls web"), (("list",), "ls"),
+        (("plan",), "boot plan"), (("plan", "web"), "boot plan web"),
+    ):  # fmt: skip
+        assert service("bsdvirt", *word)[:2] == (0, [f"bsdvirt {asked}"])
+    assert service("bsdvirt", "status", FAKE="1")[0] == 1
+    assert service("bsdvirt", "nosuch")[0] == 1
+    assert service("bsdvirt_network", "status")[1] == ["bsdvirt network ls"]
+
+
+def test_the_networks_follow_the_service(service: Service) -> None:
+    up = ["Starting bsdvirt_network.", "bsdvirt --quiet boot network"]
+    service.conf.write_text('bsdvirt_enable="YES"\n')
+    assert service("bsdvirt_network", "start")[:2] == (0, up)
+    assert service("bsdvirt_network", "stop")[:2] == (0, [])
+    service.conf.write_text('bsdvirt_enable="YES"\nbsdvirt_network_enable="NO"\n')
+    assert service("bsdvirt_network", "faststart")[:2] == (0, [])
+
+
+def test_a_host_that_was_never_set_up(service: Service) -> None:
+    service.hostfile.unlink()
+    assert service("bsdvirt", "faststop")[:2] == (0, [])
+    service.conf.write_text('bsdvirt_enable="YES"\n')
+    status, _, said = service("bsdvirt_network", "start")
+    assert status == 1
+    assert "bsdvirt init" in said
+
+
+def test_a_shorter_watchdog_shortens_the_budget(service: Service) -> None:
+    for seconds, asked in (("90", ""), ("300", ""), ("40", " --budget 30"), ("soon", "")):
+        service.conf.write_text(f'rcshutdown_timeout="{seconds}"\n')
+        line = f"bsdvirt boot stop{asked}"
+        assert service("bsdvirt", "faststop", rc_shutdown="unspecified")[1] == [line]
+        assert service("bsdvirt", "stop")[1] == ["bsdvirt boot stop"]
+
+
+def test_its_own_path(service: Service) -> None:
+    said = service("bsdvirt", "stop", PATH="/bin:/usr/bin")[2]
+    assert said.endswith(":/usr/local/sbin:/usr/local/bin\n")
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_shellcheck_finds_nothing(script: str) -> None:
+    beside = Path(sys.executable).with_name("shellcheck")
+    tool = str(beside) if beside.exists() else shutil.which("shellcheck")
+    if tool is None:
+        pytest.skip("shellcheck is not installed")
+    done = subprocess.run(
+        (tool, str(ROOT / "rc.d" / script)), capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_can_be_run_and_is_never_a_service_jail(script: str) -> None:
+    path = ROOT / "rc.d" / script
+    assert path.stat().st_mode & 0o111 == 0o111
+    text = path.read_text()
+    assert text.startswith("#!/bin/sh\n")
+    assert f'\n{script}_svcj="NO"\n' in text
+    assert "\ncommand=" not in text
+
+
+# ---- rcorder(8) ----
+
+BASE = {
+    # name: (requires, before), of the scripts of 13.2 around ours
+    "FILESYSTEMS": ((), ()), "ldconfig": (("FILESYSTEMS",), ()), "netif": (("FILESYSTEMS",), ()),
+    "bridge": (("netif",), ()), "routing": (("netif", "bridge"), ()), "ipfw": (("netif",), ()),
+    "pf": (("netif", "routing"), ()), "NETWORKING": (("netif", "routing", "bridge"), ()),
+    "SERVERS": (("NETWORKING",), ()), "DAEMON": (("NETWORKING", "SERVERS"), ()),
+    "LOGIN": (("DAEMON",), ()), "jail": (("LOGIN", "FILESYSTEMS"), ("securelevel",)),
+    "securelevel": ((), ()),
+}  # fmt: skip
+
+
+def header(script: str) -> dict[str, list[str]]:
+    """The words of a script for rcorder(8), which must stand together."""
+    found: dict[str, list[str]] = {}
+    for line in (ROOT / "rc.d" / script).read_text().splitlines():
+        key, colon, words = line.removeprefix("# ").partition(":")
+        if line.startswith("# ") and colon and key in ("PROVIDE", "REQUIRE", "BEFORE", "KEYWORD"):
+            found[key] = words.split()
+    return found
+
+
+def earlier() -> dict[str, set[str]]:
+    """What comes before each, near and far."""
+    wants = {name: set(requires) for name, (requires, _) in BASE.items()}
+    before = {name: after for name, (_, after) in BASE.items()}
+    for script in SCRIPTS:
+        words = header(script)
+        assert words["PROVIDE"] == [script]
+        wants[script], before[script] = set(words["REQUIRE"]), tuple(words["BEFORE"])
+    for name, others in before.items():
+        for other in others:
+            wants[other].add(name)
+    for _ in wants:
+        for needs in wants.values():
+            for other in list(needs):
+                needs |= wants[other]
+    return wants
+
+
+def test_where_rcorder_puts_them() -> None:
+    before = earlier()
+    assert not [name for name in before if name in before[name]]
+    assert {"bridge", "netif", "FILESYSTEMS"} <= before["bsdvirt_network"]
+    assert "bsdvirt_network" in before["pf"] & before["ipfw"] & before["bsdvirt"]
+    assert {"LOGIN", "jail", "pf"} <= before["bsdvirt"]
+    assert "bsdvirt" in before["securelevel"]
+    assert header("bsdvirt")["KEYWORD"] == ["shutdown"]
+    assert header("bsdvirt_network")["KEYWORD"] == ["nojailvnet"]
+
+
+def test_the_newsyslog_entry() -> None:
+    lines = (ROOT / "newsyslog/bsdvirt.conf").read_text().splitlines()
+    entries = [line.split() for line in lines if not line.startswith("#")]
+    assert [entry[0] for entry in entries] == [
+        "/var/log/bsdvirt/events.log", "/var/log/bsdvirt/*/console.log",
+    ]  # fmt: skip
+    for path, owner, mode, count, size, when, flags in entries:
+        assert owner == "root:wheel"
+        assert int(mode, 8) & 0o007 == 0
+        assert count.isdigit()
+        assert size.isdigit()
+        assert when == "*"
+        assert "N" in flags, "without it syslogd is signalled"
+        assert ("G" in flags) == ("*" in path)
