@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import load_jail
 from bsdvirt.spec.params import check_params
 from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.schema import properties
@@ -30,8 +32,50 @@ Assignments = Sequence[tuple[str, str]]
 IDENTITY_PREFIX = "boot."
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a guest is to be: its file's text before, after, and what that says."""
+
+    before: str
+    after: str
+    old: Jail
+    new: Jail
+    boot: Boot
+
+
+Wish = Callable[[Guest, str, Jail], Wanted]
+"""What is wanted of a guest whose file has that text and says that."""
+
+
 def change(session: Session, names: Sequence[str], assignments: Assignments) -> list[Outcome]:
     """Set properties of guests. Nothing is written where any of it is wrong."""
+
+    def wish(guest: Guest, text: str, jail: Jail) -> Wanted:
+        ours = [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)]
+        wanted = set_paths(jail, ours)
+        after = edit_yaml(text, jail, wanted) if wanted != jail else text
+        return Wanted(text, after, jail, wanted, set_boot(guest.identity.boot, assignments))
+
+    return bring_about(session, names, wish)
+
+
+def rewrite(session: Session, name: str, before: str, after: str) -> Outcome:
+    """Put another text in the place of a guest's file; its outcome.
+
+    Refused where the file is no longer what it was `before`.
+    """
+
+    def wish(guest: Guest, text: str, jail: Jail) -> Wanted:
+        if text != before:
+            raise ConflictError(f"{name}: its file was changed meanwhile", "look, and edit again")
+        path = session.layout.guest_file(name)
+        return Wanted(before, after, jail, load_jail(after, path), guest.identity.boot)
+
+    return bring_about(session, [name], wish)[0]
+
+
+def bring_about(session: Session, names: Sequence[str], wish: Wish) -> list[Outcome]:
+    """Make guests what is wished, one after the other."""
     with hold(session, names, "set") as held:
         outcomes = list(held.refused)
         found = session.inventory()
@@ -39,7 +83,7 @@ def change(session: Session, names: Sequence[str], assignments: Assignments) -> 
 
         def one(name: str) -> Outcome:
             live = running_jail(found.layout, name, running) is not None
-            return _change_one(session, found, found.guest(name), assignments, live)
+            return _change_one(session, found, found.guest(name), wish, live)
 
         # One after the other: each must see what the one before has claimed.
         for name in held.names():
@@ -48,24 +92,22 @@ def change(session: Session, names: Sequence[str], assignments: Assignments) -> 
 
 
 def _change_one(
-    session: Session, found: Inventory, guest: Guest, assignments: Assignments, live: bool
+    session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool
 ) -> Outcome:
-    path = found.layout.guest_file(guest.name)
     jail = load_guest_file(session.host.fs, found.layout, guest.name)
-    wanted = set_paths(jail, [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)])
-    boot = set_boot(guest.identity.boot, assignments)
+    text = session.host.fs.read_text(found.layout.guest_file(guest.name))
+    to_be = wish(guest, text, jail)
+    wanted, boot = to_be.new, to_be.boot
     _refuse_fixed(guest.name, jail, wanted)
     _check(session, guest.name, wanted)
     check_order(found, guest.name, boot)
     notes = _notes(jail, wanted) if live else ()
     at_once = _live_steps(session, guest.name, jail, wanted) if live else []
-    before = session.host.fs.read_text(path)
-    after = edit_yaml(before, jail, wanted) if wanted != jail else before
     networks = session.networks()
 
     def write(identity: Identity) -> None:
         plan = plan_change(
-            guest, found.layout, session.new_op(), before=before, after=after,
+            guest, found.layout, session.new_op(), before=to_be.before, after=to_be.after,
             identity=msgspec.structs.replace(identity, boot=boot), live=at_once, notes=notes,
         )  # fmt: skip
         session.run(plan)

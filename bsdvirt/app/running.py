@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError
@@ -26,6 +28,35 @@ def attach(session: Session, name: str, command: Sequence[str], *, user: str = "
     _need_running(session, name)
     shell = (tools.SH, "-c", 'exec "$0" "$@"')
     return session.host.attach((tools.JEXEC, "-l", "-U", user, name, *shell, *command))
+
+
+def package(session: Session, name: str, words: Sequence[str]) -> int:
+    """pkg(8) for a jail: the host's own with -j, which needs none in the jail; where the
+    host has none, the jail's."""
+    _need_running(session, name)
+    if session.host.fs.is_file(tools.PKG):
+        return session.host.attach((tools.PKG, "-j", name, *words))
+    return attach(session, name, ("pkg", *words))
+
+
+def processes(session: Session, name: str) -> list[dict[str, Any]]:
+    """The processes of a running jail, as ps(1) tells them (captures/04)."""
+    _need_running(session, name)
+    argv = (tools.PS, "--libxo", "json", "-J", name, "-axwwo", "pid,ppid,user,command")
+    result = session.host.run(argv, changes=False)
+    # A jail without any process: exit status 1, and nothing is said.
+    if result.status == 1 and not result.stderr.strip():
+        return []
+    found = json.loads(result.check().stdout)["process-information"]["process"]
+    return [
+        {
+            "pid": int(process["pid"]),
+            "ppid": int(process["ppid"]),
+            "user": process["user"],
+            "command": process["command"],
+        }
+        for process in found
+    ]
 
 
 def console(session: Session, name: str) -> int:

@@ -35,11 +35,16 @@ VERBS = {
     "restart": Verb("restart", "stop and start guests"),
     "console": Verb("console", "a login shell in a guest"),
     "exec": Verb("exec", "run a command in guests"),
+    "ps": Verb("ps", "list a guest's processes"),
+    "service": Verb("service", "service(8) in a guest"),
+    "sysrc": Verb("sysrc", "sysrc(8) in a guest"),
+    "pkg": Verb("pkg", "pkg(8) for a guest"),
     "set": Verb("set", "change guests' properties"),
     "get": Verb("get", "print a guest's properties"),
+    "edit": Verb("edit", "change a guest's file in an editor"),
     "tag": Verb("tag", "words that a guest is selected by, as tag:web"),
     "rename": Verb("rename", "give a stopped guest another name"),
-    "logs": Verb("logs", "print what a guest's start and stop said"),
+    "logs": Verb("logs", "print, or follow, what a guest's start and stop said"),
     "destroy": Verb("destroy", "destroy guests with all their data"),
     "release": Verb("release", "releases that jails are made of: fetch, add, ls, rm"),
     "network": Verb("network", "networks of guests: ls, info, create, destroy"),
@@ -54,6 +59,10 @@ WITH_ACTIONS = ("release", "network", "boot")
 """Verbs of several actions: argparse takes their options behind the action only."""
 
 
+OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
+"""Verbs that run a command of the user's words, and end as it does."""
+
+
 class Globals(argparse.Namespace):
     """The options that every verb takes."""
 
@@ -62,7 +71,7 @@ class Globals(argparse.Namespace):
     verbose: bool
     quiet: bool
     command: list[str]
-    """What exec is to run."""
+    """What exec and its like are to run."""
 
 
 class VerbModule(Protocol):
@@ -94,7 +103,7 @@ def run(words: Sequence[str]) -> int:
         if debug:
             raise
         _tell(error)
-        return EXEC_FAILED if verb == "exec" else error.exit_code
+        return EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
     except KeyboardInterrupt:
         print("bsdvirt: interrupted", file=sys.stderr)
         return EXIT_FAILED
@@ -102,12 +111,12 @@ def run(words: Sequence[str]) -> int:
         if debug:
             raise
         print(f"bsdvirt: {error.filename}: permission denied (run as root)", file=sys.stderr)
-        return EXEC_FAILED if verb == "exec" else 5
+        return EXEC_FAILED if verb in OF_COMMANDS else 5
     except OSError as error:
         if debug:
             raise
         print(f"bsdvirt: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
-        return EXEC_FAILED if verb == "exec" else EXIT_FAILED
+        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
@@ -137,7 +146,7 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
         argument_default=None,
     )
     _module(verb).arguments(parser)
-    if verb == "exec":
+    if verb in OF_COMMANDS:
         after, options.command = split_command(after)
     if verb in WITH_ACTIONS:
         return parser.parse_args(after, options)
@@ -145,7 +154,7 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
 
 
 def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of exec itself, and the command: all behind `--`, or, without one, behind
+    """The words of the verb itself, and the command: all behind `--`, or, without one, behind
     the first guest."""
     if "--" in words:
         index = words.index("--")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+
 from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same
@@ -143,3 +146,71 @@ def tags_select(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("tag", "-r", "t1")
     assert driver.json("ls", "tag:front") == []
     assert driver.ok("exec", "t1", "--", "hostname").stdout == "t1\n"
+
+
+def editor(view: HostView, *lines: str) -> dict[str, str]:
+    """An environment whose editor runs lines of Python on `path`."""
+    script = view.scratch / "editor.py"
+    script.write_text("import sys, pathlib; path = pathlib.Path(sys.argv[1])\n" + "\n".join(lines))
+    return {"EDITOR": shlex.join([sys.executable, str(script)]), "VISUAL": ""}
+
+
+@scenario()
+def edit_goes_the_way_of_set(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "limits.maxproc=50", "--start")
+    before = view.everything()
+    change = editor(view, "path.write_text(path.read_text().replace('50', '60') + '# mine\\n')")
+    said = driver("edit", "-n", "t1", env=change)
+    assert "maxproc:deny=60" in said.stdout, said
+    said = driver("edit", "t1", env=change)
+    assert said.status == 2, said
+    assert "--yes" in said.stderr
+    for line, status, says in (
+        ("path.write_text('kind: jail\\n')", 2, "release"),
+        ("path.write_text(path.read_text() + 'colour: red\\n')", 2, "colour"),
+        ("path.write_text(path.read_text() + 'boot: {auto: true}\\n')", 2, "boot"),
+        ("path.write_text(path.read_text() + 'cpuset: 99\\n')", 2, "no CPU"),
+        ("path.write_text(path.read_text().replace('RELEASE', 'STABLE'))", 4, "fixed"),
+        ("sys.exit(3)", 5, "exit status 3"),
+    ):
+        said = driver("edit", "t1", "--yes", env=editor(view, line))
+        assert said.status == status, said
+        assert says in said.stderr, said
+    view.scratch.joinpath("editor.py").unlink()
+    assert_same(before, view.everything())
+    same = editor(view, "pass")
+    assert "nothing changes" in driver("edit", "t1", "--yes", env=same).stdout
+    change = editor(view, "path.write_text(path.read_text().replace('50', '60') + '# mine\\n')")
+    said = driver("edit", "t1", "--yes", env=change)
+    assert said.status == 0, said
+    assert "+  maxproc: 60" in said.stdout
+    assert view.rules() == ["jail:t1:maxproc:deny=60"]
+    assert view.guest_text("t1").endswith("# mine\n")
+    driver.fails(3, "edit", "tnone", says="tnone")
+    view.scratch.joinpath("editor.py").unlink()
+
+
+@scenario()
+def shortcuts_into_a_guest(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", "--start")
+    driver.ok("stop", "t2")
+    rows = driver.json("ps", "t1")
+    assert {"pid", "ppid", "user", "command"} <= rows[0].keys()
+    assert any("cron" in row["command"] for row in rows)
+    assert "COMMAND" in driver.ok("ps", "t1").lines[0]
+    assert "cron is running as pid" in driver.ok("service", "t1", "cron", "status").stdout
+    assert driver("service", "t1", "nosuch", "status").status == 1
+    driver.ok("sysrc", "t1", "t_shortcut=YES")
+    assert driver.ok("sysrc", "t1", "-n", "t_shortcut").stdout == "YES\n"
+    driver.fails(4, "ps", "t2", says="not running")
+    for verb in ("service", "sysrc", "pkg"):
+        driver.fails(125, verb, "t2", "x", says="not running")
+        driver.fails(125, verb, "tnone", "x", says="tnone")
+
+
+@scenario(sim_only=True)
+def pkg_is_the_guests_where_the_host_has_none(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "--start")
+    said = driver("pkg", "t1", "info")
+    assert said.status == 127
+    assert "pkg: not found" in said.stderr

@@ -9,7 +9,7 @@ import re
 import shlex
 import time
 
-from bsdvirt.host.sim import inside_net
+from bsdvirt.host.sim import inside_net, inside_rc
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.state import Jail, Process
 from bsdvirt.host.sim.zfsmount import mount_in_jail, seen_in_jail, unmount_in_jail
@@ -52,6 +52,8 @@ class Inside:
             "exit": self._exit, "false": lambda words: 1, "hostname": self._hostname,
             "id": self._id, "ifconfig": self._ifconfig, "ping": self._ping, "ps": self._ps,
             "pwd": self._pwd, "route": self._route, "sh": self._sh, "sleep": self._sleep,
+            "service": lambda words: self._outcome(*inside_rc.service(run, jail, words)),
+            "sysrc": lambda words: self._outcome(*inside_rc.sysrc(run, jail, words)),
             "sysctl": self._sysctl, "true": lambda words: 0, "uname": self._uname,
             "zfs": self._zfs,
         }  # fmt: skip

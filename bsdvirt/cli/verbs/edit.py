@@ -1,0 +1,101 @@
+"""bsdvirt edit"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+
+from bsdvirt.app.changes import rewrite
+from bsdvirt.app.session import Session
+from bsdvirt.cli.common import add_dry_run, open_session, report
+from bsdvirt.cli.main import Globals, one_line
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
+from bsdvirt.spec.load import load_jail
+
+
+class Options(Globals):
+    guest: str
+    yes: bool
+    dry_run: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument("--yes", action="store_true", help="apply without asking")
+    add_dry_run(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    found = session.inventory()
+    path = found.layout.guest_file(found.guest(options.guest).name)
+    before = session.host.fs.read_text(path)
+    with tempfile.TemporaryDirectory(prefix="bsdvirt-edit-") as directory:
+        copy = Path(directory) / f"{options.guest}.yaml"
+        copy.touch(0o600)
+        copy.write_text(before, encoding="utf-8")
+        while True:
+            after = _edited(copy)
+            if after == before:
+                if not options.quiet:
+                    print(f"{options.guest}: nothing changes")
+                return 0
+            try:
+                return _apply(session, options, path, before, after)
+            except ConflictError:
+                raise
+            except BsdvirtError as error:
+                if not _asked(f"bsdvirt: {one_line(error)}\nEdit again? [Y/n] ", default=True):
+                    raise
+
+
+def _apply(session: Session, options: Options, path: str, before: str, after: str) -> int:
+    load_jail(after, path)
+    diff = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), path, "edited"
+    )
+    if not options.quiet and not options.dry_run:
+        for line in diff:
+            sys.stdout.write(line if line.endswith("\n") else line + "\n")
+        sys.stdout.flush()
+    if not options.yes and not options.dry_run:
+        if not _can_ask():
+            raise UsageError("nobody can be asked here, and --yes is not given", "add --yes")
+        if not _asked("Apply? [y/N] ", default=False):
+            print("nothing was changed")
+            return 0
+    outcome = rewrite(session, options.guest, before, after)
+    if outcome.error is not None and not isinstance(outcome.error, ConflictError):
+        raise outcome.error
+    return report([outcome], options)
+
+
+def _edited(copy: Path) -> str:
+    """What the user's editor makes of the copy. Raises HostError where it fails."""
+    import subprocess
+
+    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    try:
+        status = subprocess.run([*words, str(copy)], check=False).returncode  # noqa: S603
+    except OSError as error:
+        raise HostError(f"{shlex.join(words)}: {error.strerror}", "set EDITOR") from error
+    if status != 0:
+        raise HostError(f"{shlex.join(words)}: exit status {status}", "nothing was changed")
+    return copy.read_text(encoding="utf-8", errors="surrogateescape")
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _asked(question: str, *, default: bool) -> bool:
+    """The answer; False where nobody can be asked."""
+    if not _can_ask():
+        return False
+    answer = input(question).strip().lower()
+    return default if not answer else answer in ("y", "yes")

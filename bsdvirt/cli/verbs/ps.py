@@ -1,0 +1,33 @@
+"""bsdvirt ps"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.running import processes
+from bsdvirt.cli.common import add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+
+COLUMNS = ("pid", "ppid", "user", "command")
+
+
+class Options(Globals):
+    guest: str
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument(
+        "-H", dest="headless", action="store_true", help="tab-separated, no heading"
+    )
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=False)
+    rows = processes(session, options.guest)
+    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    return 0
