@@ -76,7 +76,9 @@ def _flow(
 ) -> list[Outcome]:
     def told(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
         bad = not outcome.ok
-        text = words or (f"failed: {outcome.error.message}" if outcome.error else outcome.message)
+        text = words or outcome.message
+        if outcome.error:
+            text = "failed: " + outcome.error.message.removeprefix(f"{outcome.name}: ")
         note(session, "boot-start", outcome.name, seconds, text, bad=bad)
         return outcome
 

@@ -207,8 +207,10 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
         found = Inventory(session.layout, {}, (), ())
     for name in named:
         found.guest(name)
-    if not session.dry_run and not ours_running(session, named or None):
-        return []
+    alive = ours_running(session, named or None)
+    idle = [Outcome(name, "not running") for name in named if name not in alive]
+    if not alive:
+        return idle
     facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
     running = [
         name
@@ -219,4 +221,4 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     outcomes = dict(work.run(running))
     if not session.dry_run:
         work.sweep(named or None, outcomes)
-    return [outcomes[name] for name in outcomes]
+    return idle + list(outcomes.values())

@@ -79,6 +79,7 @@ def only_those_that_are_named(driver: Bsdvirt, view: HostView) -> None:
     assert states(driver) == {"t1": "running", "t2": "running", "t3": "stopped"}
     driver.ok("boot", "stop", "t1")
     assert states(driver) == {"t1": "stopped", "t2": "running", "t3": "stopped"}
+    assert driver.ok("boot", "stop", "t1", "t3").lines == ["t1: not running", "t3: not running"]
     driver.fails(3, "boot", "start", "t9", says="t9")
     driver.fails(3, "boot", "stop", "t9", says="t9")
     dry = driver.ok("boot", "stop", "-n")
