@@ -60,7 +60,10 @@ class Kept:
     def add(self, chunk: bytes) -> None:
         """Raises HostError on a full disk, of which nothing is then kept."""
         try:
-            self._stream.write(chunk)
+            left = memoryview(chunk)
+            while left:
+                # Unbuffered: a disk that is filling up takes a part.
+                left = left[self._stream.write(left) :]
         except OSError as error:
             if error.errno in FULL:
                 self.restart()

@@ -384,3 +384,25 @@ def test_through_a_proxy_that_is_not_there(world: World) -> None:
     result = world.driver("-q", "release", "fetch", env=env)
     assert result.status == 1, result
     assert "onnection refused" in result.stderr
+
+
+@pytest.mark.parametrize("fault", ["kill-before:2", "kill-after:2", "fail:2"])
+def test_killed_while_it_is_extracted(world: World, fault: str) -> None:
+    with world.driver.faulty(fault):
+        assert world.run("release", "fetch").status in (-9, 1)
+    (whole,) = world.kept()
+    assert whole.suffix == ".txz"
+    world.mirror.asked.clear()
+    result = world.ok("release", "fetch")
+    assert "base.txz is there already" in result.stderr
+    assert not world.mirror.ranges_of("base.txz")
+    world.assert_added()
+
+
+def test_what_is_kept_is_not_believed(world: World) -> None:
+    with world.driver.faulty("fail:2"):
+        assert world.run("release", "fetch").status == 1
+    (whole,) = world.kept()
+    whole.write_bytes(b"?")
+    world.ok("release", "fetch")
+    world.assert_added()
