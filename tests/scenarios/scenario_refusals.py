@@ -77,8 +77,8 @@ USAGE: dict[tuple[str, ...], str] = {
 
 OTHERS: dict[tuple[str, ...], tuple[int, str]] = {
     ("create", "jail", "t1"): (4, "there already"),
-    ("create", "jail", "t9", "--release", "9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
-    ("create", "jail", "t9", "release=9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
+    ("create", "jail", "t9", "--no-fetch", "--release", "9.9-RELEASE"): (3, "no release 9.9"),
+    ("create", "jail", "t9", "--no-fetch", "release=9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
     ("ls", "t["): (3, "no guest fits"),
     ("start", "tnone"): (3, "no guest tnone"),
     ("start", "../t1"): (3, "../t1"),
