@@ -41,6 +41,8 @@ VERBS = {
     "pkg": Verb("pkg", "pkg(8) for a guest"),
     "set": Verb("set", "change guests' properties"),
     "get": Verb("get", "print a guest's properties"),
+    "cp": Verb("cp", "copy files into a guest and out of it"),
+    "stats": Verb("stats", "show what running guests use"),
     "edit": Verb("edit", "change a guest's file in an editor"),
     "tag": Verb("tag", "words that a guest is selected by, as tag:web"),
     "rename": Verb("rename", "give a stopped guest another name"),

@@ -11,6 +11,7 @@ from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
     Action,
     Command,
+    Copy,
     MakeDirectory,
     Pipeline,
     RemoveFile,
@@ -46,10 +47,22 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.rmtree(path)
             case Rename(path=path, to=to):
                 host.fs.rename(path, to)
+            case Copy():
+                _copy(host, action)
     except OSError as error:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:
         raise StepError(error.message, error.hint) from error
+
+
+def _copy(host: Host, action: Copy) -> None:
+    from bsdvirt.host.copying import copy_in, copy_out
+
+    root = host.fs.path(action.root)
+    if action.inward:
+        copy_in(action.outer, root, action.inner, recursive=action.recursive)
+    else:
+        copy_out(root, action.inner, action.outer, recursive=action.recursive)
 
 
 def act_patiently(

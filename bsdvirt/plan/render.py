@@ -7,6 +7,7 @@ import shlex
 from bsdvirt.plan.step import (
     Action,
     Command,
+    Copy,
     MakeDirectory,
     Pipeline,
     Plan,
@@ -35,6 +36,9 @@ def shell(action: Action) -> str:
             return shlex.join(("rm", "-rf", path))
         case Rename(path=path, to=to):
             return shlex.join(("mv", path, to))
+        case Copy(outer=outer, root=root, inner=inner):
+            ends = (outer, root + inner) if action.inward else (root + inner, outer)
+            return shlex.join(("cp", "-Rp" if action.recursive else "-p", *ends))
 
 
 def _here_document(action: WriteFile) -> str:

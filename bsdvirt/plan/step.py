@@ -70,7 +70,18 @@ class Rename(Struct, frozen=True, tag="rename"):
     to: str
 
 
-Action = Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree | Rename
+class Copy(Struct, frozen=True, tag="copy"):
+    """Copy between `outer`, a path of this process's, and `inner` beneath a guest's root,
+    following no link there; `inward`, into the guest."""
+
+    outer: str
+    root: str
+    inner: str
+    inward: bool
+    recursive: bool = False
+
+
+Action = Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree | Rename | Copy
 
 
 # ---- what can be looked at ----

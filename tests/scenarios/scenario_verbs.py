@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 
 from scenario_driver import Bsdvirt
@@ -214,3 +215,56 @@ def pkg_is_the_guests_where_the_host_has_none(driver: Bsdvirt, view: HostView) -
     said = driver("pkg", "t1", "info")
     assert said.status == 127
     assert "pkg: not found" in said.stderr
+
+
+@scenario()
+def files_go_in_and_out(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1")
+    root = view.fs.path(view.jail_root("t1"))
+    here = view.scratch / "copied"
+    here.mkdir()
+    one = here / "one.txt"
+    one.write_text("one")
+    one.chmod(0o640)
+    before = view.everything()
+    assert "cp -p" in driver.ok("cp", "-n", str(one), "t1:/tmp").stdout
+    assert_same(before, view.everything())
+    driver.ok("cp", str(one), "t1:/root/two.txt")
+    assert (root / "root/two.txt").read_text() == "one"
+    assert (root / "root/two.txt").stat().st_mode & 0o7777 == 0o640
+    driver.ok("cp", "t1:/root/two.txt", str(here))
+    assert (here / "two.txt").read_text() == "one"
+    (root / "root/two.txt").chmod(0o4755)
+    driver.ok("cp", "t1:/root/two.txt", str(here / "three"))
+    assert (here / "three").stat().st_mode & 0o7777 == 0o755
+    driver.fails(2, "cp", str(one), str(here / "x"), says="GUEST:/PATH")
+    driver.fails(2, "cp", str(one), "t1:/root/../../x", says="..")
+    driver.fails(3, "cp", str(one), "tnone:/x", says="tnone")
+    assert driver("cp", str(here / "nope"), "t1:/root").status == 3
+    assert driver("cp", str(here), "t1:/root").status == 2
+    driver.ok("cp", "-r", str(here), "t1:/root")
+    (root / "root/copied/link").symlink_to("/etc")
+    driver.ok("cp", "-r", "t1:/root/copied", str(view.scratch / "back"))
+    assert (view.scratch / "back/link").is_symlink()
+    assert (view.scratch / "back/one.txt").read_text() == "one"
+    for place in ("t1:/root/copied/link/evil", "t1:/root/copied/link"):
+        said = driver("cp", str(one), place)
+        assert said.status in (1, 5), said
+        assert "link" in said.stderr, said
+    assert driver("cp", "t1:/root/copied/link", str(here)).status in (1, 5)
+    assert not (root / "etc/evil").exists()
+    for made in (here, view.scratch / "back"):
+        shutil.rmtree(made)
+
+
+@scenario()
+def stats_of_what_runs(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2")
+    assert driver.json("stats") == []
+    driver.ok("start", "t1")
+    (row,) = driver.json("stats")
+    assert row["name"] == "t1"
+    assert row["processes"] > 0
+    assert driver.ok("stats", "--once", "t1").lines[0].startswith("NAME")
+    assert driver.json("stats", "t2") == []
+    driver.fails(3, "stats", "tnone", says="tnone")

@@ -1,0 +1,36 @@
+"""Files copied into guests and out of them."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from bsdvirt.app.batch import Outcome
+from bsdvirt.app.session import Session
+from bsdvirt.errors import UsageError
+from bsdvirt.host.copying import plain_parts
+from bsdvirt.plan.step import Copy, Plan, Step
+
+_PLACE = re.compile(r"([a-z][a-z0-9_-]{0,31}):(/.*)", re.DOTALL)
+
+
+def copy(session: Session, source: str, target: str, *, recursive: bool = False) -> Outcome:
+    """Copy between the host and a guest; one of the two is GUEST:/PATH.
+
+    Raises UsageError, NotFoundError, StepError for what could not be read or written.
+    """
+    there, here = _PLACE.fullmatch(source), _PLACE.fullmatch(target)
+    match = there or here
+    if match is None or (there and here):
+        raise UsageError("cp: one of the two is GUEST:/PATH", "bsdvirt cp FILE web:/tmp/FILE")
+    name, inner = match[1], match[2]
+    plain_parts(inner)
+    with session.locked("guest", name, "cp"):
+        found = session.inventory()
+        found.guest(name)
+        root = found.layout.jail_root_directory(name)
+        outer = os.path.abspath(target if there else source)
+        action = Copy(outer, root, inner, inward=here is not None, recursive=recursive)
+        step = Step(action, "copy, following no link of the guest's")
+        session.run(Plan("cp", name, "guest", (step,), op=session.new_op(), must_journal=False))
+    return Outcome(name, f"copied {source} to {target}")

@@ -1,0 +1,31 @@
+"""bsdvirt cp"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app.copies import copy
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    source: str
+    target: str
+    recursive: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", metavar="FROM", help="a file, or GUEST:/PATH")
+    parser.add_argument("target", metavar="TO", help="GUEST:/PATH, or a file")
+    parser.add_argument("-r", "--recursive", action="store_true", help="directories, with all")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    outcome = copy(session, options.source, options.target, recursive=options.recursive)
+    return report([outcome], options, as_json=options.json)

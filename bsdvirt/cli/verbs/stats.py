@@ -1,0 +1,61 @@
+"""bsdvirt stats"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from bsdvirt.app.usage import usage
+from bsdvirt.cli.common import add_json, chosen, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import human_size, print_rows
+from bsdvirt.cli.verbs.stop import seconds
+
+COLUMNS = ("name", "cpu", "memory", "processes", "threads", "files", "read", "write")
+SIZES = ("memory", "virtual", "swap", "read", "write")
+CLEAR = "\x1b[H\x1b[J"
+
+
+class Options(Globals):
+    guests: list[str]
+    once: bool
+    delay: float
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guests", nargs="*", metavar="GUEST", help="all that run, by default")
+    parser.add_argument("--once", action="store_true", help="print once, and end")
+    parser.add_argument("-d", "--delay", type=seconds, default=2.0, metavar="S", help="seconds (2)")
+    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated, once")
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=False)
+    names = chosen(session, options.guests, every=False) if options.guests else None
+    if options.once or options.json or options.headless or not sys.stdout.isatty():
+        _show(usage(session, names), options)
+        return 0
+    try:
+        while True:
+            rows = usage(session, names)
+            sys.stdout.write(CLEAR)
+            _show(rows, options)
+            sys.stdout.flush()
+            time.sleep(options.delay)
+    except KeyboardInterrupt:
+        return 0
+
+
+def _show(rows: list[dict[str, Any]], options: Options) -> None:
+    if not options.json and not options.headless:
+        rows = [_for_people(row) for row in rows]
+    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {key: human_size(row[key]) for key in SIZES} | {"cpu": f"{row['cpu']}%"}
