@@ -11,7 +11,7 @@ LONG = "t" + "x" * 32
 USAGE: dict[tuple[str, ...], str] = {
     (): "",
     ("frobnicate",): "no verb",
-    ("strat", "t1"): "did you mean start",
+    ("strt", "t1"): "did you mean start",
     ("--nope", "ls"): "--nope",
     ("ls", "--nope"): "--nope",
     ("create",): "",
