@@ -116,16 +116,19 @@ def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> li
     depth = root.count("/") + 1
     steps: list[Step] = []
     if root not in found:
-        options = (f"mountpoint={hostfile.mountpoint}", "compression=lz4", "atime=off", "canmount=on")
+        place = f"mountpoint={hostfile.mountpoint}"
+        options = (place, "compression=lz4", "atime=off", "canmount=on")
         parents = ("-p",) if root.count("/") > 1 else ()
         steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
     for child in CHILDREN:
-        dataset, place = f"{root}/{child}", f"{hostfile.mountpoint}/{child}"
+        dataset, directory = f"{root}/{child}", f"{hostfile.mountpoint}/{child}"
         if dataset in found:
             continue
         steps.append(_create(dataset, op))
         if child in CLOSED:
-            steps.append(Step(Command((tools.CHMOD, "0700", place)), f"close {place} to others"))
+            steps.append(
+                Step(Command((tools.CHMOD, "0700", directory)), f"close {directory} to others")
+            )
     made = [step.do.argv[-1] for step in steps if step.undo and isinstance(step.do, Command)]
     left = [name for name, dataset in found.items() if dataset.op and name.count("/") <= depth]
     return [*steps, *([_unmark(made + left)] if made or left else [])]
