@@ -14,6 +14,7 @@ from bsdvirt.app.changes import rewrite
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, open_session, report
 from bsdvirt.cli.main import Globals, one_line
+from bsdvirt.cli.output import say
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.spec.load import load_jail
 
@@ -46,12 +47,26 @@ def run(options: Options) -> int:
                     print(f"{options.guest}: nothing changes")
                 return 0
             try:
-                return _apply(session, options, path, before, after)
-            except ConflictError:
-                raise
+                status = _apply(session, options, path, before, after)
             except BsdvirtError as error:
-                if not _asked(f"bsdvirt: {one_line(error)}\nEdit again? [Y/n] ", default=True):
+                question = f"bsdvirt: {one_line(error)}\nEdit again? [Y/n] "
+                if isinstance(error, ConflictError) or not _asked(question, default=True):
+                    _keep(options.guest, after)
                     raise
+                continue
+            if status != 0:
+                _keep(options.guest, after)
+            return status
+
+
+def _keep(name: str, text: str) -> None:
+    """What somebody has typed is not thrown away with the temporary copy."""
+    if not _can_ask():
+        return
+    descriptor, place = tempfile.mkstemp(prefix=f"bsdvirt-{name}-", suffix=".yaml")
+    with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(text)
+    say(f"your text is kept in {place}")
 
 
 def _apply(session: Session, options: Options, path: str, before: str, after: str) -> int:
