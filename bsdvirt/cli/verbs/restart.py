@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-
 from bsdvirt.app import jails
-from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
-from bsdvirt.cli.verbs.stop import Options, add_stop_options
-
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    add_selectors(parser)
-    add_stop_options(parser)
-    add_dry_run(parser)
-    add_json(parser)
+from bsdvirt.cli.common import chosen, open_session, report
+from bsdvirt.cli.verbs.stop import Options
+from bsdvirt.cli.verbs.stop import arguments as arguments
 
 
 def run(options: Options) -> int:
