@@ -42,15 +42,20 @@ def shell(action: Action) -> str:
 
 
 def _here_document(action: WriteFile) -> str:
-    """A here-document always ends with a line feed: what does not is printed."""
+    """A here-document always ends with a line feed: what does not is printed.
+
+    install(1) makes the file with its mode first; FreeBSD's takes no source but a plain
+    file and /dev/null.
+    """
     path = f"{action.beneath}/{action.path}" if action.beneath else action.path
-    head = shlex.join(("install", "-m", f"{action.mode:04o}", "/dev/stdin", path))
+    made = shlex.join(("install", "-m", f"{action.mode:04o}", "/dev/null", path))
+    into = f"> {shlex.quote(path)}"
     if not action.content.endswith("\n"):
-        return f"{shlex.join(('printf', '%s', action.content))} | {head}"
+        return f"{made} && {shlex.join(('printf', '%s', action.content))} {into}"
     marker = "EOF"
     while marker in action.content.splitlines():
         marker += "_"
-    return f"{head} <<'{marker}'\n{action.content}{marker}"
+    return f"{made} && cat {into} <<'{marker}'\n{action.content}{marker}"
 
 
 def plan_as_shell(plan: Plan) -> str:

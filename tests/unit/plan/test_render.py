@@ -126,5 +126,5 @@ def test_a_plan_of_nothing_says_why() -> None:
 
 def test_a_file_is_a_here_document_with_its_mode() -> None:
     assert shell(WriteFile("/etc/x", "a\n", 0o600)) == (
-        "install -m 0600 /dev/stdin /etc/x <<'EOF'\na\nEOF"
+        "install -m 0600 /dev/null /etc/x && cat > /etc/x <<'EOF'\na\nEOF"
     )
