@@ -16,14 +16,13 @@ from bsdvirt.host.facts import read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.jail.change import plan_change
 from bsdvirt.jail.claims import claims_fit, with_nics
 from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
-from bsdvirt.jail.start import check_cpuset
+from bsdvirt.jail.start import check_kernel
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import load_jail
-from bsdvirt.spec.params import check_params
 from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.schema import properties
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
@@ -180,8 +179,7 @@ def _refuse_fixed(name: str, before: Jail, after: Jail) -> None:
 def _check(session: Session, name: str, jail: Jail) -> None:
     if jail.cpuset or jail.params:
         kernel = read_kernel(session.host, params=bool(jail.params))
-        check_cpuset(name, jail.cpuset, kernel)
-        check_params(jail.params, kernel.params)
+        check_kernel(name, jail, kernel)
 
 
 def _notes(before: Jail, after: Jail) -> tuple[str, ...]:

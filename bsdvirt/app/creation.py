@@ -20,12 +20,11 @@ from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.jail.release import refuse_newer
-from bsdvirt.jail.start import check_cpuset
+from bsdvirt.jail.start import check_kernel
 from bsdvirt.plan.locks import Lock
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.params import check_params
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
 
@@ -94,9 +93,7 @@ def _check(session: Session, jail: Jail, found: Inventory) -> None:
         )
     kernel = read_kernel(session.host, params=bool(jail.params))
     refuse_newer(jail.release, kernel.release)
-    check_cpuset("cpuset", jail.cpuset, kernel)
-    if jail.params:
-        check_params(jail.params, kernel.params)
+    check_kernel("cpuset", jail, kernel)
 
 
 def _create_all(

@@ -128,14 +128,9 @@ def _starter(
 
 
 def _started(guest: Guest, plan: Plan) -> str:
-    addresses = [
-        text.split("/")[0]
-        for claim in guest.identity.nics
-        for text in (claim.address, claim.address6)
-        if text
-    ]
     if plan.empty:
         return plan.reason
+    addresses = guest.identity.addresses()
     return "started" + (f" at {', '.join(addresses)}" if addresses else "")
 
 

@@ -43,12 +43,7 @@ def entry(guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
         "state": state,
         "id": identity.id,
         "jid": jid,
-        "addresses": [
-            text.split("/")[0]
-            for claim in identity.nics
-            for text in (claim.address, claim.address6)
-            if text
-        ],
+        "addresses": identity.addresses(),
         "autostart": identity.boot.auto,
         "tags": list(identity.tags),
         "release": identity.release,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bsdvirt.errors import HostError, StepError
+from bsdvirt.errors import HostError
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan import events, journal
@@ -240,6 +240,3 @@ class Session:
         self.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
         with self.interrupt.shielded():
             recover(self.host, entry, lambda do, why: self.sink(events.Undone(*about, do, why)))
-
-
-__all__ = ["Session", "StepError", "open_host"]

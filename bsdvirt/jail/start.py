@@ -126,12 +126,17 @@ def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
             "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=5",
         )
     need_racct(name, jail, kernel)
-    check_cpuset(name, jail.cpuset, kernel)
+    return check_kernel(name, jail, kernel)
+
+
+def check_kernel(name: str, jail: Jail, kernel: Kernel) -> tuple[str, ...]:
+    """What to know of its parameters on this kernel. Raises UsageError for a CPU that the
+    host does not have, and for a parameter that neither we nor the kernel know."""
+    _check_cpuset(name, jail.cpuset, kernel)
     return check_params(jail.params, kernel.params)
 
 
-def check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:
-    """Raises UsageError for a CPU that the host does not have."""
+def _check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:
     if cpuset and (absent := [cpu for cpu in cpuset.cpus if cpu >= kernel.cpus]):
         raise UsageError(
             f"{name}: cpuset {cpuset}: this host has no CPU {absent[0]}",

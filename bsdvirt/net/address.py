@@ -73,9 +73,7 @@ def from_pool(name: str, network: Network, version: int, taken: Collection[Addre
     )
 
 
-def static(
-    name: str, network: Network, wanted: str, taken: Collection[Address], owner: str = ""
-) -> str:
+def static(name: str, network: Network, wanted: str, taken: Collection[Address]) -> str:
     """A chosen address with its prefix length, the network's where none is given.
 
     Raises ConflictError where somebody has it, UsageError where its length is unknown.

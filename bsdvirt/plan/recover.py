@@ -128,6 +128,3 @@ def _running(host: Host, lines: set[str]) -> list[int]:
         if args.strip() in lines:
             found.append(int(pid))
     return found
-
-
-__all__ = ["pending_finish", "pending_undo", "recover"]

@@ -92,3 +92,12 @@ class Identity(Spec, frozen=True, kw_only=True):
     tags: list[TagName] = []
     """Words that it is selected by."""
     v: int = 1
+
+    def addresses(self) -> list[str]:
+        """All its addresses, without prefix lengths."""
+        return [
+            text.split("/")[0]
+            for claim in self.nics
+            for text in (claim.address, claim.address6)
+            if text
+        ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from bsdvirt.errors import HostError, NotFoundError
-
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -60,6 +58,3 @@ class Zfs(Protocol):
 
     def local(self, dataset: str, name: str) -> str | None:
         """A property's own value, not an inherited one; None also where there is no dataset."""
-
-
-__all__ = ["Dataset", "HostError", "NotFoundError", "Pool", "Zfs"]
