@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.app import jails
+from bsdvirt.app import guests
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
@@ -22,7 +22,7 @@ from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import load_jail
+from bsdvirt.spec.load import GuestSpec, load_guest
 from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.schema import properties
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
@@ -37,23 +37,23 @@ class Wanted:
 
     before: str
     after: str
-    old: Jail
-    new: Jail
+    old: GuestSpec
+    new: GuestSpec
     boot: Boot
 
 
-Wish = Callable[[Guest, str, Jail], Wanted]
+Wish = Callable[[Guest, str, GuestSpec], Wanted]
 """What is wanted of a guest whose file has that text and says that."""
 
 
 def change(session: Session, names: Sequence[str], assignments: Assignments) -> list[Outcome]:
     """Set properties of guests. Nothing is written where any of it is wrong."""
 
-    def wish(guest: Guest, text: str, jail: Jail) -> Wanted:
+    def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         ours = [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)]
-        wanted = set_paths(jail, ours)
-        after = edit_yaml(text, jail, wanted) if wanted != jail else text
-        return Wanted(text, after, jail, wanted, set_boot(guest.identity.boot, assignments))
+        wanted = set_paths(spec, ours)
+        after = edit_yaml(text, spec, wanted) if wanted != spec else text
+        return Wanted(text, after, spec, wanted, set_boot(guest.identity.boot, assignments))
 
     return bring_about(session, names, wish)
 
@@ -64,11 +64,11 @@ def rewrite(session: Session, name: str, before: str, after: str) -> Outcome:
     Refused where the file is no longer what it was `before`.
     """
 
-    def wish(guest: Guest, text: str, jail: Jail) -> Wanted:
+    def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         if text != before:
             raise ConflictError(f"{name}: its file was changed meanwhile", "look, and edit again")
         path = session.layout.guest_file(name)
-        return Wanted(before, after, jail, load_jail(after, path), guest.identity.boot)
+        return Wanted(before, after, spec, load_guest(after, path), guest.identity.boot)
 
     return bring_about(session, [name], wish)[0]
 
@@ -122,12 +122,14 @@ def _change_one(
         ):
             # Read again: what was cut short may just have been mended.
             now, networks = session.inventory(), session.networks()
-            write(jails.fitting_identity(guest, wanted, now, networks, live=live))
+            write(guests.fitting_identity(guest, wanted, now, networks, live=live))
     return Outcome(guest.name, "set", notes=notes)
 
 
-def _live_steps(session: Session, name: str, before: Jail, after: Jail) -> list[Step]:
+def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:
     """What the kernel is to change of a running jail. Raises as jail/live.py does."""
+    if not (isinstance(before, Jail) and isinstance(after, Jail)):
+        return []
     if not touches_kernel(before, after):
         return []
     facts = LiveFacts(
@@ -169,28 +171,30 @@ def _walk(after: dict[str, Any], trail: list[str], seen: set[str]) -> None:
             _walk(after, [*trail, earlier], seen)
 
 
-def _refuse_fixed(name: str, before: Jail, after: Jail) -> None:
+def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
+    if type(before) is not type(after):
+        raise ConflictError(f"{name}: its kind is fixed", "create another guest")
     for changed in _changed(before, after, Live.NEVER):
         raise ConflictError(
             f"{name}: {changed} is fixed when the guest is made", "create another guest with it"
         )
 
 
-def _check(session: Session, name: str, jail: Jail) -> None:
-    if jail.cpuset or jail.params:
-        kernel = read_kernel(session.host, params=bool(jail.params))
-        check_kernel(name, jail, kernel)
+def _check(session: Session, name: str, spec: GuestSpec) -> None:
+    if isinstance(spec, Jail) and (spec.cpuset or spec.params):
+        kernel = read_kernel(session.host, params=bool(spec.params))
+        check_kernel(name, spec, kernel)
 
 
-def _notes(before: Jail, after: Jail) -> tuple[str, ...]:
+def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:
     later = _changed(before, after, Live.START)
     return tuple(f"{path} takes hold at the next start" for path in later)
 
 
-def _changed(before: Jail, after: Jail, live: Live) -> list[str]:
+def _changed(before: GuestSpec, after: GuestSpec, live: Live) -> list[str]:
     """The properties of that kind that differ; of lists and groups, their own name."""
     kinds: dict[str, set[str]] = {}
-    for info in properties("jail"):
+    for info in properties("jail" if isinstance(before, Jail) else "vm"):
         kinds.setdefault(info.name.split(".")[0], set()).add(info.live)
     return [
         field

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.app import jails
+from bsdvirt.app import guests
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.session import Session
@@ -187,7 +187,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 if running_jail(found.layout, name, facts.jails) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
-                jails.stop_one(session, found, facts, guest, force=force)
+                guests.stop_one(session, found, facts, guest, force=force)
                 session.run(plan_destroy(guest, session.new_op(), force=force))
                 return Outcome(name, "destroyed")
             finally:

@@ -70,7 +70,9 @@ def examine(session: Session) -> list[Finding]:
         findings.append(Finding(name, "is not mounted", f"zfs mount {name}"))
     for name in found.guests:
         try:
-            specs[name] = load_guest_file(session.host.fs, found.layout, name)
+            spec = load_guest_file(session.host.fs, found.layout, name)
+            if isinstance(spec, Jail):
+                specs[name] = spec
         except BsdvirtError as error:
             findings.append(Finding(name, error.message, error.hint or "mend the file"))
     facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bsdvirt.app import jails
+from bsdvirt.app import guests
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
 from bsdvirt.boot.flow import Flow, Job, Outcomes
@@ -42,7 +42,7 @@ def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
     if order.entries:
         load_modules(session)
         entries = {entry.name: entry for entry in order.entries}
-        with jails.starting(session, list(entries), "boot start") as ready:
+        with guests.starting(session, list(entries), "boot start") as ready:
             outcomes += _flow(session, ready, entries, began)
     return outcomes
 
@@ -72,7 +72,7 @@ def load_modules(session: Session) -> None:
 
 
 def _flow(
-    session: Session, ready: jails.Starting, entries: Mapping[str, Entry], began: float
+    session: Session, ready: guests.Starting, entries: Mapping[str, Entry], began: float
 ) -> list[Outcome]:
     def told(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
         bad = not outcome.ok
@@ -123,7 +123,7 @@ def _flow(
     return list(flow.run().values())
 
 
-def _shown(ready: jails.Starting, names: Sequence[str]) -> list[Outcome]:
+def _shown(ready: guests.Starting, names: Sequence[str]) -> list[Outcome]:
     """For a dry run: one after the other, nothing waited for."""
     outcomes = []
     for name in names:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bsdvirt.app import jails
+from bsdvirt.app import guests
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
 from bsdvirt.boot.flow import Flow, Job
@@ -80,10 +80,10 @@ class _Stop:
         guest = self.found.guest(name)
         lock, busy = self._lock(name)
         try:
-            own = jails.stop_seconds(self.session, self.found, name)
+            own = guests.stop_seconds(self.session, self.found, name)
             seconds = seconds_to_stop(own, self.left(), behind)
             force = bool(busy) or seconds < LEAST_SECONDS
-            message = jails.stop_one(
+            message = guests.stop_one(
                 self.session, self.found, self.facts, guest,
                 force=force, timeout=max(seconds, LEAST_SECONDS),
             )  # fmt: skip

@@ -10,7 +10,8 @@ import msgspec
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.net import address
 from bsdvirt.spec.identity import Claim, Identity
-from bsdvirt.spec.jail import Jail, Nic
+from bsdvirt.spec.jail import Nic
+from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import MAX_ID
@@ -45,17 +46,17 @@ def host_end_mac(mac: str) -> str:
     return mac[:-2] + f"{int(mac[-2:], 16) | 1:02x}"
 
 
-def claims_fit(jail: Jail, claims: Sequence[Claim], networks: Networks) -> bool:
-    """Whether what is claimed is what the jail's file asks for. What was claimed was
+def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) -> bool:
+    """Whether what is claimed is what the guest's file asks for. What was claimed was
     free then, so that nobody else need be looked at."""
-    if len(jail.nics) != len(claims):
+    if len(guest.nics) != len(claims):
         return False
     return all(
         nic.network in networks
         and claim.network == nic.network
         and _is_what(str(nic.address), 4, claim.address, networks[nic.network])
         and _is_what(str(nic.address6), 6, claim.address6, networks[nic.network])
-        for nic, claim in zip(jail.nics, claims, strict=True)
+        for nic, claim in zip(guest.nics, claims, strict=True)
     )
 
 
@@ -72,13 +73,13 @@ def _is_what(wanted: str, version: int, had: str | None, network: Network) -> bo
 
 def claim_nics(
     name: str,
-    jail: Jail,
+    guest: GuestSpec,
     before: Iterable[Claim],
     others: Iterable[Guest],
     networks: Networks,
     random_bytes: RandomBytes,
 ) -> list[Claim]:
-    """What the jail's interfaces hold: what they held before where that still fits,
+    """What the guest's interfaces hold: what they held before where that still fits,
     else something free.
 
     Raises UsageError for a network that is not there, ConflictError for an address
@@ -89,7 +90,7 @@ def claim_nics(
     ]
     held = list(before)
     claims: list[Claim] = []
-    for index, nic in enumerate(jail.nics):
+    for index, nic in enumerate(guest.nics):
         network = networks.get(nic.network)
         if network is None:
             raise UsageError(

@@ -25,6 +25,20 @@ class Claim(Spec, frozen=True, kw_only=True):
     mac: str
     address: str | None = None
     address6: str | None = None
+    slot: int | None = None
+    """The PCI slot of a virtual machine's card."""
+
+
+class DiskClaim(Spec, frozen=True, kw_only=True):
+    """Where a virtual machine's disk or drive is seen, and by what number: given once, and
+    kept whatever its bus is, so that what the guest wrote down of it stays true."""
+
+    slot: int | None = None
+    """The PCI slot, on virtio and NVMe. None for a CD drive."""
+    port: int
+    """The port of the AHCI controller."""
+    serial: str = ""
+    eui64: str = ""
 
 
 class Boot(Spec, frozen=True, kw_only=True):
@@ -89,6 +103,8 @@ class Identity(Spec, frozen=True, kw_only=True):
     """What the interfaces claim from the next start on, where that was changed while the
     guest ran: both are taken until then."""
     boot: Boot = Boot()
+    disks: dict[str, DiskClaim] = {}
+    """Of a virtual machine, by name; CD drives too."""
     tags: list[TagName] = []
     """Words that it is selected by."""
     v: int = 1

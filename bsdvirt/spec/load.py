@@ -26,6 +26,7 @@ from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm
 
 if TYPE_CHECKING:
     import yaml
@@ -47,6 +48,22 @@ _one_at_a_time = threading.RLock()
 def load_jail(text: str, source: str = "") -> Jail:
     """A jail's guest.yaml. Raises UsageError, naming `source`."""
     return decode(Jail, parse_yaml(text, source), source)
+
+
+GuestSpec = Jail | Vm
+"""What a guest's file says."""
+KINDS: dict[str, type[Jail] | type[Vm]] = {"jail": Jail, "vm": Vm}
+
+
+def load_guest(text: str, source: str = "") -> GuestSpec:
+    """A guest's file, of whatever kind. Raises UsageError, naming `source`."""
+    data = parse_yaml(text, source)
+    kind = data.get("kind", "jail")
+    cls = KINDS.get(kind) if isinstance(kind, str) else None
+    if cls is None:
+        hint = f"there are {' and '.join(KINDS)}"
+        raise UsageError(f"{_prefix(source)}kind: no kind {shown(kind)}", hint)
+    return decode(cls, data, source)
 
 
 def load_network(text: str, source: str = "") -> Network:

@@ -7,7 +7,9 @@ from bsdvirt.spec.schema import PropertyInfo, Which, properties
 
 BEGIN = '.\\" The properties, from bsdvirt/spec: python3 -m bsdvirt.spec.manual FILE'
 END = '.\\" The end of the properties'
-TITLES: dict[Which, str] = {"jail": "A JAIL", "network": "A NETWORK", "host": "THE HOST"}
+TITLES: dict[Which, str] = {
+    "jail": "A JAIL", "vm": "A VIRTUAL MACHINE", "network": "A NETWORK", "host": "THE HOST",
+}  # fmt: skip
 _LIVE = {
     Live.NOW: "Takes hold at once.",
     Live.START: "Takes hold at the next start.",
@@ -32,7 +34,7 @@ def _entry(info: PropertyInfo, which: Which) -> list[str]:
         lines.append(f"In {_plain(info.unit)}.")
     if info.becomes:
         lines += ["Becomes", f".Ql {_plain(info.becomes)} ."]
-    if which == "jail":
+    if which in ("jail", "vm"):
         lines.append(_LIVE[Live(info.live)])
     return lines
 

@@ -1,5 +1,7 @@
 """Properties by dotted path, as `bsdvirt get` and `bsdvirt set` name them: nics.0.address.
 
+The elements of a list are named by their number; those that have a name, by that too, as
+in disks.disk0.bus, where a new name appends an element.
 Text becomes a value by the property's type; the whole struct is looked at afterwards. A
 jail(8) parameter may be named by its own name: allow.raw_sockets is params.allow.raw_sockets.
 """
@@ -18,7 +20,9 @@ from bsdvirt.spec.fields import bare, fields_of, item_of, plain, struct_of, word
 from bsdvirt.spec.load import SpecT, decode, parse_value, scalar
 from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
 
-_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)*", re.ASCII)
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_-]+)*", re.ASCII)
+NAME = "name"
+"""The field that an element of a list is named by, where it has one."""
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 
@@ -50,6 +54,8 @@ def get_path(struct: Spec, path: str) -> Any:
             value = getattr(value, part)
         elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
             value = value[int(part)]
+        elif isinstance(value, list) and (named := _named(value, part)) is not None:
+            value = value[named]
         else:
             _no_such(value, parts, number)
     return value
@@ -106,13 +112,16 @@ def _assign(
         if not _clears(text):
             holder[last] = text.strip() if known(last) else scalar(text.strip())
     elif isinstance(holder, list):
-        if _clears(text) and last == str(len(holder)):
+        before = len(holder)
+        element, item = _step(holder, kind, parts, end)
+        if _clears(text) and len(holder) > before:
+            holder.pop()
             _no_such(holder, parts, end)
-        _, item = _step(holder, kind, parts, end)
+        number = int(last) if last.isdecimal() else holder.index(element)
         if _clears(text):
-            removed.append((holder, int(last)))
+            removed.append((holder, number))
         else:
-            holder[int(last)] = _convert(item, text, path)
+            holder[number] = _convert(item, text, path)
     else:
         inner = _field_kind(kind, parts, end)
         holder.pop(last, None)
@@ -131,6 +140,12 @@ def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[An
             path = ".".join(parts[: number + 1])
             raise UsageError(f"{path}: it has no properties", f"it is {words_of(inner)}")
         return holder.setdefault(part, empty), inner
+    if not part.isdecimal() and _has_name(item):
+        number_of = _named(holder, part)
+        if number_of is None:
+            holder.append({NAME: part})
+            number_of = len(holder) - 1
+        return holder[number_of], item
     if not part.isdecimal() or int(part) > len(holder):
         path = ".".join(parts[: number + 1])
         hint = f"the next new one is {'.'.join(parts[:number])}.{len(holder)}"
@@ -138,6 +153,24 @@ def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[An
     if int(part) == len(holder):
         holder.append({} if struct_of(item) else None)
     return holder[int(part)], item
+
+
+def _has_name(item: mi.Type) -> bool:
+    cls = struct_of(item)
+    return cls is not None and NAME in fields_of(cls)
+
+
+def _named(items: list[Any], name: str) -> int | None:
+    """The number of the element of that name."""
+    for number, item in enumerate(items):
+        if _name_of(item) == name:
+            return number
+    return None
+
+
+def _name_of(item: Any) -> str:
+    """The name of an element, struct or plain; empty for one that has none."""
+    return str((item.get(NAME) if isinstance(item, dict) else getattr(item, NAME, "")) or "")
 
 
 def _field_kind(kind: mi.Type, parts: list[str], number: int) -> mi.Type:
@@ -191,6 +224,9 @@ def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
     path, name = ".".join(parts[: number + 1]), parts[number]
     if isinstance(value, list):
         hint = f"there are {len(value)}, from 0" if value else "there is none"
+        names = [_name_of(one) for one in value]
+        if any(names):
+            hint = f"there is {', '.join(names)}"
         raise UsageError(f"{path}: no such element", hint)
     cls = value if isinstance(value, type) else type(value)
     if not issubclass(cls, Spec):

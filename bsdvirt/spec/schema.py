@@ -27,9 +27,10 @@ from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm
 
-Which = Literal["jail", "network", "host"]
-ROOTS: dict[Which, type[Spec]] = {"jail": Jail, "network": Network, "host": HostFile}
+Which = Literal["jail", "vm", "network", "host"]
+ROOTS: dict[Which, type[Spec]] = {"jail": Jail, "vm": Vm, "network": Network, "host": HostFile}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -37,9 +38,10 @@ class PropertyInfo(msgspec.Struct, frozen=True):
     """One property, as `bsdvirt properties` shows it."""
 
     name: str
-    """Dotted; `N` stands for a number, as in nics.N.address."""
+    """Dotted; `N` stands for a number, as in nics.N.address, and `NAME` for a name, as in
+    disks.NAME.bus."""
     kinds: tuple[str, ...]
-    """Which files have it, of jail, network and host."""
+    """Which files have it, of jail, vm, network and host."""
     type: str
     """In words: `size`, `integer 72..65535`, `pool | none | an IPv4 address`."""
     default: Any
@@ -57,7 +59,7 @@ def properties(which: Which | None = None) -> list[PropertyInfo]:
     for kind, cls in ROOTS.items():
         if which in (None, kind):
             found += _walk(cls, "", (kind,))
-            if kind == "jail":
+            if kind in ("jail", "vm"):
                 found += _walk(Boot, "boot.", (kind,))
     return found
 
@@ -69,7 +71,8 @@ def _walk(cls: type[Spec], prefix: str, kinds: tuple[str, ...]) -> Iterator[Prop
         if inner is not None:
             yield from _walk(inner, f"{prefix}{field.name}.", kinds)
         elif items is not None:
-            yield from _walk(items, f"{prefix}{field.name}.N.", kinds)
+            part = "NAME" if "name" in fields_of(items) else "N"
+            yield from _walk(items, f"{prefix}{field.name}.{part}.", kinds)
         elif field.live is not None:
             yield PropertyInfo(
                 name=prefix + field.name,
@@ -85,7 +88,7 @@ def _walk(cls: type[Spec], prefix: str, kinds: tuple[str, ...]) -> Iterator[Prop
 
 
 def json_schema(which: Which) -> dict[str, Any]:
-    """JSON Schema 2020-12 of a jail's, a network's or the host's file."""
+    """JSON Schema 2020-12 of a guest's, a network's or the host's file."""
     return {"$schema": DIALECT, "title": f"bsdvirt {which}", **_struct_schema(ROOTS[which])}
 
 

@@ -248,3 +248,74 @@ class HttpsUrl(Patterned):
     @classmethod
     def parse(cls, value: object) -> Self:
         return super().parse(text_of(value, cls.words).rstrip("/"))
+
+
+class DeviceName(Patterned):
+    """The name of a disk or a drive within its guest; also a dataset's last part."""
+
+    words = "a device name"
+    pattern = "[a-z][a-z0-9_-]{0,15}"
+    longest = 16
+    rule = "it is a lower-case letter, then up to 15 of a-z, 0-9, _ and -"
+
+
+class ImageName(Patterned):
+    """The name of an image: a zvol's last part."""
+
+    words = "an image name"
+    pattern = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+    longest = 64
+    rule = "it is a letter or a digit, then up to 63 of letters, digits, ., _ and -"
+
+
+class MediaName(Patterned):
+    """The name of an ISO file among the media."""
+
+    words = "the name of a medium"
+    pattern = "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
+    longest = 128
+    rule = "it is a letter or a digit, then up to 127 of letters, digits, ., _, + and -"
+
+
+class BhyveKey(Patterned):
+    """A line of bhyve_config(5): key=value, without a place for another line."""
+
+    words = "key=value of bhyve_config(5)"
+    pattern = r"[a-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*=[^\x00-\x1f\x7f]*"
+    longest = 512
+    rule = "it is a dotted key, =, and a value"
+
+    @property
+    def key(self) -> str:
+        return self.partition("=")[0]
+
+    @property
+    def value(self) -> str:
+        return self.partition("=")[2]
+
+
+class CpuPin(str):
+    """A virtual CPU and the host's CPUs that it may run on: 0:2, 1:4-5."""
+
+    words: ClassVar[str] = "VCPU:CPUS"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        vcpu, colon, cpus = text.partition(":")
+        if not colon or re.fullmatch(r"\d{1,4}", vcpu, re.ASCII) is None:
+            raise BadValueError(f"{shown(text)} is no pin: write it as 0:2 or 1:4-5")
+        return cls(f"{int(vcpu)}:{CpuList.parse(cpus)}")
+
+    @property
+    def vcpu(self) -> int:
+        return int(self.partition(":")[0])
+
+    @property
+    def cpus(self) -> CpuList:
+        return CpuList(self.partition(":")[2])
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        span = "[0-9]{1,4}(-[0-9]{1,4})?"
+        return {"type": "string", "pattern": f"^[0-9]{{1,4}}:{span}(,{span})*$"}

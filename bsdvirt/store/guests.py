@@ -10,8 +10,7 @@ from bsdvirt.errors import BsdvirtError, HostError, NotFoundError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.spec.identity import Identity
-from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import identity_from_json, load_jail
+from bsdvirt.spec.load import GuestSpec, identity_from_json, load_guest
 from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
 
@@ -78,8 +77,8 @@ def _identity(dataset: Dataset) -> Identity:
     return identity_from_json(dataset.guest)
 
 
-def load_guest_file(fs: Fs, layout: Layout, name: str) -> Jail:
-    """A jail's own file.
+def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
+    """A guest's own file.
 
     Raises UsageError for what is wrong in it, HostError where it is not there.
     """
@@ -91,7 +90,7 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> Jail:
             f"{path}: {error.strerror}",
             f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}",
         ) from error
-    return load_jail(text, path)
+    return load_guest(text, path)
 
 
 def running_jail(layout: Layout, name: str, jails: Mapping[str, JailFact]) -> JailFact | None:

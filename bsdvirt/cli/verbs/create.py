@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.app import creation, jails, releases
+from bsdvirt.app import creation, guests, releases
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
@@ -133,7 +133,7 @@ def _nics(session: Session, options: Options) -> list[dict[str, Any]]:
 
 def _started(session: Session, created: list[Outcome]) -> list[Outcome]:
     ready = [outcome.name for outcome in created if outcome.ok]
-    started = jails.start(session, ready) if ready else []
+    started = guests.start(session, ready) if ready else []
     made = {outcome.name: outcome.message for outcome in created}
     merged = [_merged(outcome, f"{made[outcome.name]}; {outcome.message}") for outcome in started]
     failed = [outcome for outcome in created if not outcome.ok]

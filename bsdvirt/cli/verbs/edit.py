@@ -16,7 +16,7 @@ from bsdvirt.cli.common import add_dry_run, open_session, report
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import say
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
-from bsdvirt.spec.load import load_jail
+from bsdvirt.spec.load import load_guest
 
 
 class Options(Globals):
@@ -70,7 +70,7 @@ def _keep(name: str, text: str) -> None:
 
 
 def _apply(session: Session, options: Options, path: str, before: str, after: str) -> int:
-    load_jail(after, path)
+    load_guest(after, path)
     diff = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), path, "edited"
     )

@@ -18,7 +18,7 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", nargs="?", choices=("jail", "network", "host"))
+    parser.add_argument("which", nargs="?", choices=("jail", "vm", "network", "host"))
     add_json(parser)
 
 

@@ -14,7 +14,9 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", nargs="?", default="jail", choices=("jail", "network", "host"))
+    parser.add_argument(
+        "which", nargs="?", default="jail", choices=("jail", "vm", "network", "host")
+    )
 
 
 def run(options: Options) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import jails
+from bsdvirt.app import guests
 from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
 from bsdvirt.cli.main import Globals
 
@@ -25,4 +25,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
-    return report(jails.start(session, names), options, as_json=options.json)
+    return report(guests.start(session, names), options, as_json=options.json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import jails
+from bsdvirt.app import guests
 from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
 from bsdvirt.cli.main import Globals
 
@@ -46,5 +46,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
-    outcomes = jails.stop(session, names, force=options.force, timeout=options.timeout)
+    outcomes = guests.stop(session, names, force=options.force, timeout=options.timeout)
     return report(outcomes, options, as_json=options.json)

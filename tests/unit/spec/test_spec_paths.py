@@ -11,7 +11,9 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Commands, Jail, Limits, Nic, Resolver
 from bsdvirt.spec.paths import get_path, set_path, set_paths, split_assignments
 from bsdvirt.spec.types import (
+    AbsolutePath,
     AddressRange,
+    DeviceName,
     GuestName,
     HostName,
     IpAddress,
@@ -19,6 +21,7 @@ from bsdvirt.spec.types import (
     JailParams,
     Size,
 )
+from bsdvirt.spec.vm import Disk, Vm
 
 LAN, DMZ = Nic(network=GuestName("lan")), Nic(network=GuestName("dmz"), mtu=9000)
 JAIL = Jail(
@@ -230,3 +233,34 @@ def test_a_list_of_ranges() -> None:
     network = set_path(Network(id=1), "subnets", "10.0.0.0/24, fd00::/64")
     pools = set_path(network, "pools", "10.0.0.2-10.0.0.9, fd00::/64").pools
     assert pools == [AddressRange("10.0.0.2-10.0.0.9"), AddressRange("fd00::/64")]
+
+
+VM = Vm(
+    memory=Size(1 << 30),
+    disks=[
+        Disk(name=DeviceName("disk0"), size=Size(1 << 30)),
+        Disk(name=DeviceName("data"), path=AbsolutePath("/dev/ada1")),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "path", "value"),
+    [
+        ("disks.disk0.bus=ahci", "disks.0.bus", "ahci"),
+        ("disks.data.bus=nvme", "disks.data.bus", "nvme"),
+        ("disks.new-one.size=5G", "disks.2.size", Size(5 << 30)),
+        ("disks.new-one.size=5G", "disks.new-one.name", "new-one"),
+        ("disks.disk0=", "disks.0.name", "data"),
+    ],
+)
+def test_an_element_is_named_by_its_name(assignment: str, path: str, value: object) -> None:
+    assert get_path(set_paths(VM, split_assignments([assignment])), path) == value
+
+
+@pytest.mark.parametrize("assignment", ["disks.nope=", "disks.Bad.size=1G", "disks.new.bus=ahci"])
+def test_a_name_that_is_not_there_is_refused_where_it_cannot_be_made(assignment: str) -> None:
+    with pytest.raises(UsageError):
+        set_paths(VM, split_assignments([assignment]))
+    with pytest.raises(UsageError, match="disks.nope: no such element"):
+        get_path(VM, "disks.nope")

@@ -17,11 +17,18 @@ from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
-from bsdvirt.spec.types import DatasetName, GuestName
+from bsdvirt.spec.types import DatasetName, DeviceName, GuestName, Size
+from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
 
 ALL = properties()
 EXAMPLES: dict[Which, Any] = {
     "jail": Jail(release="a", nics=[Nic(network=GuestName("lan"))]),
+    "vm": Vm(
+        memory=Size(1 << 30),
+        nics=[VmNic(network=GuestName("lan"))],
+        disks=[Disk(name=DeviceName("disk0"), size=Size(1 << 30))],
+        cdroms=[Cdrom(name=DeviceName("cd0"))],
+    ),
     "network": Network(id=1),
     "host": HostFile(dataset=DatasetName("tank")),
 }
@@ -39,11 +46,18 @@ BECOMES = re.compile(
     r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
     r"|/etc/resolv\.conf|"
 )
+OF_BHYVE = re.compile(
+    r"cpus|sockets|threads|memory\.(size|wired)|x86\.strictmsr|rtc\.use_localtime|volsize"
+    r"|vcpu\.N\.cpuset|lpc\.bootrom|pci\.0\.(SLOT|\d+)\.0\.\w+|fbuf|xhci|virtio-rnd"
+    r"|sectorsize|ro|nocache|direct|wait"
+)
 
 
 @pytest.mark.parametrize("info", ALL, ids=lambda info: f"{info.kinds[0]}-{info.name}")
 def test_becomes_is_a_resource_or_a_parameter(info: PropertyInfo) -> None:
-    assert BECOMES.fullmatch(info.becomes)
+    assert BECOMES.fullmatch(info.becomes) or (
+        info.kinds == ("vm",) and OF_BHYVE.fullmatch(info.becomes)
+    )
     resource, colon, action = info.becomes.partition(":")
     if colon:
         assert info.name == f"limits.{resource}"
@@ -54,8 +68,8 @@ def test_becomes_is_a_resource_or_a_parameter(info: PropertyInfo) -> None:
 def test_names_lead_somewhere() -> None:
     for kind, example in EXAMPLES.items():
         for info in properties(kind):
-            if not info.name.startswith("boot."):
-                value = plain(get_path(example, info.name.replace(".N", ".0")))
+            if not info.name.startswith("boot.") and info.name != "disks.NAME.size":
+                value = plain(get_path(example, re.sub(r"\.N(AME)?\b", ".0", info.name)))
                 assert value == info.default or info.required, info.name
 
 

@@ -1,0 +1,210 @@
+"""Guests of every kind: started, stopped, restarted. One reading of the host serves all
+that are named; what a kind does of its own is in jails.py and vms.py."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Iterator, Sequence
+
+from bsdvirt.app import jails
+from bsdvirt.app import networks as network_ops
+from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError, HostError
+from bsdvirt.host.facts import HostFacts, read_host
+from bsdvirt.jail.change import plan_claim
+from bsdvirt.jail.claims import claim_nics, claims_fit, with_nics
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.network import Network
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+
+Parts = dict[str, tuple[Guest, GuestSpec]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Starting:
+    """Guests about to start: their locks are held, the host was read, networks are up."""
+
+    outcomes: list[Outcome]
+    """Of those that cannot start."""
+    parts: Parts
+    """The others."""
+    one: Callable[[str], Outcome]
+    """Starts one of them. Safe for several threads."""
+
+
+def start(session: Session, names: Sequence[str]) -> list[Outcome]:
+    """Start guests; a running one is left alone."""
+    with starting(session, names, "start") as ready:
+        outcomes = [*ready.outcomes, *in_parallel(session, ready.parts, ready.one)]
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+@contextlib.contextmanager
+def starting(session: Session, names: Sequence[str], verb: str) -> Iterator[Starting]:
+    """All that is done once for however many guests start, and the means to start each."""
+    with hold(session, names, verb) as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        parts, failed = _load(session, found, held.names())
+        outcomes += failed
+        networks = session.networks()
+        parts, failed = _claimed(session, parts, found, networks)
+        outcomes += failed
+        if parts:
+            session.need_mounted(found)
+        parts, failed = _connected(session, parts, networks)
+        yield Starting(outcomes + failed, parts, _starter(session, held, found, parts, networks))
+
+
+def _connected(
+    session: Session, parts: Parts, networks: dict[str, Network]
+) -> tuple[Parts, list[Outcome]]:
+    """Those whose networks are up, once they were brought up; a network that cannot be
+    keeps only its own guests down."""
+    used = sorted({str(nic.network) for _, spec in parts.values() for nic in spec.nics})
+    down: dict[str, BsdvirtError] = {}
+    try:
+        network_ops.bring_up(session, used, networks)
+    except BsdvirtError:
+        for network in used:
+            try:
+                network_ops.bring_up(session, [network], networks)
+            except BsdvirtError as error:
+                down[network] = error
+    ready: Parts = {}
+    failed: list[Outcome] = []
+    for name, (guest, spec) in parts.items():
+        wrong = next((down[nic.network] for nic in spec.nics if nic.network in down), None)
+        if wrong is None:
+            ready[name] = (guest, spec)
+        else:
+            failed.append(Outcome(name, error=wrong))
+    return ready, failed
+
+
+def _starter(
+    session: Session, held: Held, found: Inventory, parts: Parts, networks: dict[str, Network]
+) -> Callable[[str], Outcome]:
+    """What starts one guest of any kind. A kind that none is of is not asked for its facts."""
+    mine = {n: (guest, spec) for n, (guest, spec) in parts.items() if isinstance(spec, Jail)}
+    jail = jails.starter(session, held, found, mine, networks) if mine else None
+
+    def one(name: str) -> Outcome:
+        if name in mine and jail is not None:
+            return jail(name)
+        raise HostError(f"{name}: virtual machines cannot be started yet")
+
+    return one
+
+
+def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Parts, list[Outcome]]:
+    parts: Parts = {}
+    failed: list[Outcome] = []
+    for name in names:
+        try:
+            guest = found.guest(name)
+            parts[name] = (guest, load_guest_file(session.host.fs, found.layout, name))
+        except BsdvirtError as error:
+            failed.append(Outcome(name, error=error))
+    return parts, failed
+
+
+def _claimed(
+    session: Session, parts: Parts, found: Inventory, networks: dict[str, Network]
+) -> tuple[Parts, list[Outcome]]:
+    """The same, with claims that fit the files: those may have been edited by hand."""
+    ready: Parts = {}
+    failed: list[Outcome] = []
+    for name, (guest, spec) in parts.items():
+        try:
+            changed = guest.identity.next is not None
+            if changed or not claims_fit(spec, guest.identity.nics, networks):
+                guest = reclaim(session, guest, spec, networks)
+            ready[name] = (guest, spec)
+        except BsdvirtError as error:
+            failed.append(Outcome(name, error=error))
+    return ready, failed
+
+
+def reclaim(session: Session, guest: Guest, spec: GuestSpec, networks: dict[str, Network]) -> Guest:
+    """The guest with claims that fit its file, written down under the allocation lock."""
+    with session.locked("allocation", "", f"claim {guest.name}"):
+        found = session.inventory()
+        identity = fitting_identity(guest, spec, found, networks)
+        session.run(plan_claim(guest, identity, session.new_op()))
+    return dataclasses.replace(guest, identity=identity)
+
+
+def fitting_identity(
+    guest: Guest,
+    spec: GuestSpec,
+    found: Inventory,
+    networks: dict[str, Network],
+    *,
+    live: bool = False,
+) -> Identity:
+    """The guest's identity with claims that fit its file; see with_nics for `live`."""
+    later = guest.identity.next
+    if later is not None and claims_fit(spec, later, networks):
+        return with_nics(guest.identity, later, live=live)
+    others = [other for name, other in found.guests.items() if name != guest.name]
+    claims = claim_nics(guest.name, spec, guest.identity.nics, others, networks, os.urandom)
+    return with_nics(guest.identity, claims, live=live)
+
+
+def stop(
+    session: Session, names: Sequence[str], *, force: bool = False, timeout: float | None = None
+) -> list[Outcome]:
+    """Stop guests, in order or (`force`) at once; a stopped one is cleaned where it left
+    something. `timeout` in seconds; the guest's own where it is not given."""
+    with hold(session, names, "stop") as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+
+        def one(name: str) -> Outcome:
+            try:
+                guest = found.guest(name)
+                return Outcome(
+                    name, stop_one(session, found, facts, guest, force=force, timeout=timeout)
+                )
+            finally:
+                held.release(name)
+
+        outcomes += in_parallel(session, held.names(), one)
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def stop_one(
+    session: Session,
+    found: Inventory,
+    facts: HostFacts,
+    guest: Guest,
+    *,
+    force: bool = False,
+    timeout: float | None = None,
+) -> str:
+    """Stop one guest whose lock is held; what became of it, in words."""
+    return jails.stop_one(session, found, facts, guest, force=force, timeout=timeout)
+
+
+def stop_seconds(session: Session, found: Inventory, name: str) -> float:
+    """How long the guest's stop may take by its own file, until it is forced."""
+    return jails.stop_seconds(session, found, name)
+
+
+def restart(
+    session: Session, names: Sequence[str], *, force: bool = False, timeout: float | None = None
+) -> list[Outcome]:
+    """Stop and start. One that cannot be stopped is not started."""
+    stopped = stop(session, names, force=force, timeout=timeout)
+    ready = [outcome.name for outcome in stopped if outcome.ok]
+    started = start(session, ready) if ready else []
+    failures = [outcome for outcome in stopped if not outcome.ok]
+    return sorted([*failures, *started], key=lambda outcome: outcome.name)

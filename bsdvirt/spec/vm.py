@@ -1,0 +1,339 @@
+"""A virtual machine's properties: what guest.yaml holds of a bhyve(8) guest."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
+from bsdvirt.spec.jail import Nic
+from bsdvirt.spec.types import (
+    AbsolutePath,
+    BhyveKey,
+    CpuList,
+    CpuPin,
+    DeviceName,
+    ImageName,
+    IpAddress,
+    MediaName,
+    Size,
+)
+
+Bus = Literal["virtio", "ahci", "nvme"]
+MIB = 1024 * 1024
+LEAST_MEMORY = 64 * MIB
+MOST_DISKS = 16
+MOST_CDROMS = 8
+VNC_FIRST_PORT = 5900
+FIRST_DISK = "disk0"
+
+
+class Disk(Spec, frozen=True, kw_only=True):
+    """One disk: a zvol of the guest's own, or a file or device of the host's."""
+
+    name: Annotated[DeviceName, prop("Its name, and its zvol's.")]
+    size: (
+        Annotated[
+            Size,
+            prop("Its size; of a zvol of the guest's own.", unit="bytes", becomes="volsize"),
+        ]
+        | None
+    ) = None
+    path: Annotated[
+        AbsolutePath | None,
+        prop(
+            "A file or a device of the host's instead of a zvol of the guest's own; it is never"
+            " made, resized or destroyed with the guest.",
+            becomes="pci.0.SLOT.0.path",
+        ),
+    ] = None
+    bus: Annotated[
+        Bus,
+        prop("What the guest sees it on.", becomes="pci.0.SLOT.0.device"),
+    ] = "virtio"
+    readonly: Annotated[bool, prop("The guest may only read it.", becomes="ro")] = False
+    nocache: Annotated[bool, prop("Open it with O_DIRECT.", becomes="nocache")] = False
+    direct: Annotated[
+        bool, prop("Open it with O_SYNC: every write waits for the disk.", becomes="direct")
+    ] = False
+    sectorsize: (
+        Annotated[
+            str,
+            prop(
+                "Logical, or logical/physical sector size, such as 512/4096.",
+                becomes="sectorsize",
+                pattern=r"^(512|1024|2048|4096|8192|16384)(/(512|1024|2048|4096|8192|16384))?$",
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if (self.size is None) == (self.path is None):
+            what = "either a size or a path is needed" if self.size is None else "both are given"
+            raise BadValueError(
+                what, at="size", hint="a size makes a zvol, a path names what is there"
+            )
+        if self.size is not None and self.size % MIB:
+            raise BadValueError(f"{self.size!s} is not a whole number of MiB", at="size")
+
+
+class Cdrom(Spec, frozen=True, kw_only=True):
+    """A CD drive, perhaps with a medium in it."""
+
+    name: Annotated[DeviceName, prop("Its name, such as cd0.")]
+    media: Annotated[
+        MediaName | None, prop("A medium that `bsdvirt media ls` lists; none is an empty drive.")
+    ] = None
+    path: Annotated[
+        AbsolutePath | None, prop("An ISO file of the host's, instead of a medium.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.media and self.path:
+            raise BadValueError("there is a path too", at="media", hint="give one of the two")
+
+
+class VmNic(Nic, frozen=True, kw_only=True):
+    """One network interface: a tap(4) on the network's bridge."""
+
+    model: Annotated[
+        Literal["virtio", "e1000"],
+        prop("The card that the guest sees.", becomes="pci.0.SLOT.0.device"),
+    ] = "virtio"
+
+
+class Vnc(Spec, frozen=True, kw_only=True):
+    """The framebuffer, shown by VNC."""
+
+    enabled: Annotated[
+        bool, prop("Whether there is a framebuffer; it needs UEFI.", becomes="fbuf")
+    ] = False
+    listen: Annotated[IpAddress, prop("The address to listen on.", becomes="pci.0.29.0.tcp")] = (
+        IpAddress("127.0.0.1")
+    )
+    port: (
+        Annotated[
+            int,
+            prop("The port; 5900 and the guest's id where it is not given.", ge=1, le=65535),
+        ]
+        | None
+    ) = None
+    width: Annotated[int, prop("Width.", unit="pixels", ge=640, le=3840)] = 1024
+    height: Annotated[int, prop("Height.", unit="pixels", ge=480, le=2160)] = 768
+    wait: Annotated[bool, prop("Boot only once a viewer is connected.", becomes="wait")] = False
+    auth: Annotated[
+        Literal["random", "own", "none"],
+        prop(
+            "`random` makes a password at each start, which `info` shows; `own` takes the one"
+            " given here; `none` asks for none."
+        ),
+    ] = "random"
+    password: (
+        Annotated[
+            str,
+            prop(
+                "The password, with `own`; VNC uses 8 characters.",
+                pattern=r"^[!-~]{6,8}$(?!\n)",
+            ),
+        ]
+        | None
+    ) = None
+    tablet: Annotated[
+        bool, prop("A USB tablet, so that the pointer is where it should be.", becomes="xhci")
+    ] = True
+
+    def __post_init__(self) -> None:
+        if (self.auth == "own") != (self.password is not None):
+            raise BadValueError("`auth: own` and a password go together", at="password")
+
+
+class VmLimits(Spec, frozen=True, kw_only=True):
+    """Limits by rctl(8) on the process bhyve: in force before it runs. The guest's memory is
+    not among them: rctl(8) does not see it."""
+
+    pcpu: (
+        Annotated[
+            int,
+            prop(
+                "CPU time, in percent of one core.", unit="%", ge=1, le=MOST,
+                becomes="pcpu:deny", live=Live.NOW,
+            ),
+        ]
+        | None
+    ) = None  # fmt: skip
+    readbps: Annotated[
+        Size | None,
+        prop("Reading from disks.", unit="bytes/s", becomes="readbps:throttle", live=Live.NOW),
+    ] = None
+    writebps: Annotated[
+        Size | None,
+        prop("Writing to disks.", unit="bytes/s", becomes="writebps:throttle", live=Live.NOW),
+    ] = None
+    readiops: (
+        Annotated[
+            int,
+            prop("Read operations.", unit="1/s", ge=1, le=MOST, becomes="readiops:throttle",
+                 live=Live.NOW),
+        ]
+        | None
+    ) = None  # fmt: skip
+    writeiops: (
+        Annotated[
+            int,
+            prop("Write operations.", unit="1/s", ge=1, le=MOST, becomes="writeiops:throttle",
+                 live=Live.NOW),
+        ]
+        | None
+    ) = None  # fmt: skip
+
+
+class VmStop(Spec, frozen=True, kw_only=True):
+    """How a virtual machine is stopped: ACPI's power button, then by policy."""
+
+    timeout: Annotated[
+        int,
+        prop("How long the guest may take after the power button.", unit="s", ge=1, le=3600),
+    ] = 60
+    force: Annotated[
+        bool,
+        prop("Whether it is powered off by force then; without it, the stop fails."),
+    ] = True
+
+
+class Restart(Spec, frozen=True, kw_only=True):
+    """What follows when a virtual machine ends by itself."""
+
+    reset: Annotated[bool, prop("Run it again when the guest resets itself.")] = True
+    crash: Annotated[
+        Literal["restart", "stop"],
+        prop("What follows a triple fault, or the end of bhyve by a signal."),
+    ] = "restart"
+    most: Annotated[
+        int, prop("How many crashes within `window` are too many to go on.", ge=1, le=1000)
+    ] = 5
+    window: Annotated[int, prop("See `most`.", unit="s", ge=1, le=86400)] = 600
+    longest: Annotated[
+        int,
+        prop("Longest pause before a restart; the first is a second.", unit="s", ge=1, le=3600),
+    ] = 60
+
+
+class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
+    """A bhyve guest."""
+
+    cpus: Annotated[
+        int, prop("Virtual CPUs; the host's hw.vmm.maxcpu is the most.", ge=1, le=1024,
+                  becomes="cpus")
+    ] = 1  # fmt: skip
+    sockets: Annotated[
+        int,
+        prop("Sockets that the CPUs are in; Windows clients use two at most.", ge=1, le=1024,
+             becomes="sockets"),
+    ] = 1  # fmt: skip
+    threads: Annotated[int, prop("Threads of a core.", ge=1, le=16, becomes="threads")] = 1
+    memory: Annotated[Size, prop("Memory.", unit="bytes", becomes="memory.size")]
+    wired: Annotated[
+        bool,
+        prop("Whether the memory is wired: needed with passthrough.", becomes="memory.wired"),
+    ] = False
+    description: Annotated[
+        str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
+    ] = ""
+    protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
+    loader: Annotated[
+        Literal["uefi", "bhyveload"],
+        prop("UEFI firmware, or bhyveload(8) for FreeBSD guests, which needs none."),
+    ] = "uefi"
+    firmware: Annotated[
+        AbsolutePath | None,
+        prop(
+            "Another firmware than that of the package edk2-bhyve; it then has no variables.",
+            becomes="lpc.bootrom",
+        ),
+    ] = None
+    image: Annotated[
+        ImageName | None, prop("The image that its first disk was made of.", live=Live.NEVER)
+    ] = None
+    disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
+    cdroms: Annotated[list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS)] = []
+    nics: Annotated[list[VmNic], prop("Network interfaces.", max_length=8)] = []
+    vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
+    hostbridge: Annotated[
+        Literal["standard", "amd"],
+        prop("The host bridge that the guest sees.", becomes="pci.0.0.0.device"),
+    ] = "standard"
+    rng: Annotated[bool, prop("A virtio source of randomness.", becomes="virtio-rnd")] = True
+    clock: Annotated[
+        Literal["utc", "local"],
+        prop("What the guest's clock keeps: UTC, or local time as Windows wants it.",
+             becomes="rtc.use_localtime"),
+    ] = "utc"  # fmt: skip
+    ignore_msrs: Annotated[
+        bool,
+        prop("Ignore unknown model specific registers, as Linux and Windows on some hosts need.",
+             becomes="x86.strictmsr"),
+    ] = True  # fmt: skip
+    cpuset: Annotated[
+        CpuList | None,
+        prop("The host's CPUs that all of it may run on, such as 0-3,6.", becomes="cpuset -l",
+             live=Live.NOW),
+    ] = None  # fmt: skip
+    pins: Annotated[
+        list[CpuPin],
+        prop("Virtual CPUs pinned, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
+             becomes="vcpu.N.cpuset", max_length=1024),
+    ] = []  # fmt: skip
+    limits: Annotated[VmLimits, prop("Limits by rctl(8).", live=Live.NOW)] = VmLimits()
+    config: Annotated[
+        list[BhyveKey],
+        prop(
+            "More keys of bhyve_config(5), each as key=value; bhyve ignores those it does not"
+            " know.",
+            max_length=64,
+        ),
+    ] = []
+    stop: Annotated[VmStop, prop("How it is stopped.")] = VmStop()
+    restart: Annotated[Restart, prop("What follows when it ends by itself.")] = Restart()
+
+    def __post_init__(self) -> None:
+        if self.memory < LEAST_MEMORY or self.memory % MIB:
+            raise BadValueError(
+                f"{self.memory!s} is not a whole number of MiB from 64M on", at="memory"
+            )
+        if self.cpus % (self.sockets * self.threads):
+            raise BadValueError(
+                f"{self.cpus} CPUs do not fill {self.sockets} sockets of cores with"
+                f" {self.threads} threads",
+                at="sockets",
+            )
+        if self.loader == "bhyveload" and (self.vnc.enabled or self.firmware):
+            what = "vnc.enabled" if self.vnc.enabled else "firmware"
+            raise BadValueError("bhyveload uses none", at=what, hint="set loader to uefi")
+        self._check_names()
+        for number, pin in enumerate(self.pins):
+            if pin.vcpu >= self.cpus:
+                raise BadValueError(
+                    f"there is no virtual CPU {pin.vcpu}", at=f"pins.{number}",
+                    hint=f"they are 0-{self.cpus - 1}",
+                )  # fmt: skip
+
+    def _check_names(self) -> None:
+        """Disks and drives share one space of names: a zvol is named by it."""
+        seen: set[str] = {"root"}
+        for field in ("disks", "cdroms"):
+            for number, device in enumerate(getattr(self, field)):
+                if device.name in seen:
+                    raise BadValueError(
+                        f"{device.name} is taken", at=f"{field}.{number}.name",
+                        hint="each disk and drive has a name of its own",
+                    )  # fmt: skip
+                seen.add(device.name)
+
+    @property
+    def cores(self) -> int:
+        """Cores of a socket."""
+        return self.cpus // (self.sockets * self.threads)
+
+    def disk(self, name: str) -> Disk | None:
+        """The disk of that name."""
+        return next((disk for disk in self.disks if disk.name == name), None)
