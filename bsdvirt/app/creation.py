@@ -24,6 +24,7 @@ from bsdvirt.jail.start import check_kernel
 from bsdvirt.plan.locks import Lock
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
@@ -45,7 +46,7 @@ def create(session: Session, order: Order) -> list[Outcome]:
         outcomes = list(held.refused)
         networks = [str(nic.network) for nic in order.jail.nics]
         with session.using("create", networks=networks, releases=[order.jail.release]):
-            claims = _Claiming(session, held.names())
+            claims = Claiming(session, held.names())
             try:
                 found = session.inventory()
                 session.need_mounted(found)
@@ -56,7 +57,7 @@ def create(session: Session, order: Order) -> list[Outcome]:
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
-class _Claiming:
+class Claiming:
     """Holds the allocation lock until each new guest's claims stand in its dataset."""
 
     def __init__(self, session: Session, names: Sequence[str]) -> None:
@@ -97,7 +98,7 @@ def _check(session: Session, jail: Jail, found: Inventory) -> None:
 
 
 def _create_all(
-    session: Session, held: Held, order: Order, found: Inventory, claims: _Claiming
+    session: Session, held: Held, order: Order, found: Inventory, claims: Claiming
 ) -> list[Outcome]:
     networks = session.networks()
     size = _copy_size(session, order, found) if order.thick else 0
@@ -106,7 +107,9 @@ def _create_all(
     known = list(found.guests.values())
     for name in (name for name in order.names if name in held.locks):
         try:
-            identity = _identity(name, order, found, known, networks)
+            identity = new_identity(
+                name, order.jail, order.boot, found, known, networks, release=order.jail.release
+            )
         except BsdvirtError as error:
             claims.settled(name)
             outcomes.append(Outcome(name, error=error))
@@ -129,28 +132,36 @@ def _create_all(
     return outcomes + in_parallel(session, identities, one)
 
 
-def _identity(
+def new_identity(
     name: str,
-    order: Order,
+    spec: GuestSpec,
+    boot: Boot,
     found: Inventory,
     known: Sequence[Guest],
     networks: dict[str, Network],
+    *,
+    release: str = "",
 ) -> Identity:
+    """Who a new guest is, and what it claims of the host; `known` are the guests that have
+    claims. The allocation lock is held.
+
+    Raises ConflictError where the name is taken, and as claim_nics does.
+    """
     if name in found.guests:
         raise ConflictError(f"guest {name} is there already", f"bsdvirt info {name}")
     if any(stray.name == found.layout.guest(name) for stray, _ in found.strays):
         raise ConflictError(
             f"{found.layout.guest(name)} is there, and is no guest", "bsdvirt doctor says more"
         )
-    check_order(found, name, order.boot)
+    check_order(found, name, boot)
     return Identity(
         id=free_id(known),
         uuid=str(uuid.uuid4()),
-        kind="jail",
+        kind="jail" if isinstance(spec, Jail) else "vm",
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        release=order.jail.release,
-        nics=claim_nics(name, order.jail, (), known, networks, os.urandom),
-        boot=order.boot,
+        release=release,
+        nics=claim_nics(name, spec, (), known, networks, os.urandom),
+        boot=boot,
     )
 
 
