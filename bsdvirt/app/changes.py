@@ -81,7 +81,7 @@ def bring_about(session: Session, names: Sequence[str], wish: Wish) -> list[Outc
         running = read_jails(session.host)
 
         def one(name: str) -> Outcome:
-            live = running_jail(found.layout, name, running) is not None
+            live = running_jail(found.guest(name), running) is not None
             return _change_one(session, found, found.guest(name), wish, live)
 
         # One after the other: each must see what the one before has claimed.

@@ -27,8 +27,7 @@ def copy(session: Session, source: str, target: str, *, recursive: bool = False)
     plain_parts(inner)
     with session.locked("guest", name, "cp"):
         found = session.inventory()
-        found.guest(name)
-        root = found.layout.jail_root_directory(name)
+        root = found.guest(name).root
         outer = os.path.abspath(target if there else source)
         action = Copy(outer, root, inner, inward=here is not None, recursive=recursive)
         step = Step(action, "copy, following no link of the guest's")

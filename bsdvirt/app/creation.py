@@ -115,7 +115,7 @@ def _create_all(
             outcomes.append(Outcome(name, error=error))
             continue
         identities[name] = identity
-        known.append(Guest(name, found.layout.guest(name), identity))
+        known.append(Guest(name, found.layout, identity))
 
     def one(name: str) -> Outcome:
         plan = plan_create(
@@ -195,7 +195,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
                 _refuse_protected(session, found, name, force)
-                if running_jail(found.layout, name, facts.jails) and not force:
+                if running_jail(guest, facts.jails) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
                 guests.stop_one(session, found, facts, guest, force=force)

@@ -21,11 +21,10 @@ from bsdvirt.net import plans
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
-from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.store import orphans
-from bsdvirt.store.guests import Inventory, load_guest_file, running_jail
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
 
 
@@ -190,14 +189,14 @@ def _networks(seen: Seen) -> Iterator[Finding]:
 
 def _guests(seen: Seen) -> Iterator[Finding]:
     for name, guest in seen.found.guests.items():
-        jail = running_jail(seen.found.layout, name, seen.facts.jails)
+        jail = running_jail(guest, seen.facts.jails)
         other = seen.facts.jails.get(name)
         if jail is None and other is not None and not other.dying:
             yield Finding(
                 name, f"a jail of that name, not bsdvirt's, runs at {other.path}", f"jail -r {name}"
             )
             continue
-        if jail is None and _left_steps(name, guest.identity, seen):
+        if jail is None and _left_steps(guest, seen):
             yield Finding(
                 name,
                 "is stopped, and has left interfaces, mounts, limits or files",
@@ -214,9 +213,9 @@ def _guests(seen: Seen) -> Iterator[Finding]:
                 )  # fmt: skip
 
 
-def _left_steps(name: str, identity: Identity, seen: Seen) -> tuple[Step, ...]:
-    steps = clean_steps(name, identity.id, seen.found.layout, seen.facts)
-    return tuple(step for step in steps if step != forget_failure(name))
+def _left_steps(guest: Guest, seen: Seen) -> tuple[Step, ...]:
+    steps = clean_steps(guest, seen.facts)
+    return tuple(step for step in steps if step != forget_failure(guest.name))
 
 
 def _orphans(seen: Seen) -> Iterator[Finding]:
@@ -253,9 +252,9 @@ def repair(session: Session) -> list[str]:
         seen = Seen(found, facts, session.networks(), {})
         for name in held.names():
             guest = found.guests[name]
-            if running_jail(found.layout, name, facts.jails):
+            if running_jail(guest, facts.jails):
                 continue
-            steps = _left_steps(name, guest.identity, seen)
+            steps = _left_steps(guest, seen)
             plan = Plan("clean", name, finish=steps, op=session.new_op(), must_journal=False)
             done += _try(session, plan, errors)
         steps = _orphan_steps(seen)

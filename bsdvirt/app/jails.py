@@ -35,11 +35,9 @@ def starter(
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
-        seen = StartFacts(
-            facts, kernel, rulesets, resolver, _jail_resolver(session.host, found, name)
-        )
+        seen = StartFacts(facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest))
         try:
-            plan = plan_start(guest, jail, found.layout, networks, seen, session.new_op())
+            plan = plan_start(guest, jail, networks, seen, session.new_op())
             session.run(plan)
         except BsdvirtError as error:
             note_failure(session, name, error)
@@ -61,8 +59,8 @@ def started(guest: Guest, plan: Plan) -> str:
     return "started" + (f" at {', '.join(addresses)}" if addresses else "")
 
 
-def _jail_resolver(host: Host, found: Inventory, name: str) -> str | None:
-    return host.fs.read_beneath(found.layout.jail_root_directory(name), "etc/resolv.conf")
+def _jail_resolver(host: Host, guest: Guest) -> str | None:
+    return host.fs.read_beneath(guest.root, "etc/resolv.conf")
 
 
 def note_failure(session: Session, name: str, error: BsdvirtError) -> None:
@@ -86,8 +84,7 @@ def stop_one(
     name = guest.name
     seconds = timeout or stop_seconds(session, found, name)
     plan = plan_stop(
-        name, guest.identity.id, found.layout, facts, session.new_op(),
-        timeout=seconds, force=force,
+        guest, facts, session.new_op(), timeout=seconds, force=force,
     )  # fmt: skip
     forced = session.run(plan)
     return plan.reason or ("stopped by force" if forced else "stopped")

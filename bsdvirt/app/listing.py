@@ -22,16 +22,16 @@ def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
     """All guests, for `ls`: one zfs list, one jls, no guest's file."""
     found = session.inventory()
     jails = read_jails(session.host)
-    states = read_states(session.host.fs, found.layout, jails)
+    states = read_states(session.host.fs, found, jails)
     rows = [
-        entry(guest, states.of(name), _jid(found, name, jails))
+        entry(guest, states.of(name), _jid(guest, jails))
         for name, guest in sorted(found.guests.items())
     ]
     return rows, found
 
 
-def _jid(found: Inventory, name: str, jails: Any) -> int | None:
-    jail = running_jail(found.layout, name, jails)
+def _jid(guest: Guest, jails: Any) -> int | None:
+    jail = running_jail(guest, jails)
     return jail.jid if jail else None
 
 
@@ -56,15 +56,15 @@ def detail(session: Session, name: str) -> dict[str, Any]:
     found = session.inventory()
     guest = found.guest(name)
     jails = read_jails(session.host)
-    states = read_states(session.host.fs, found.layout, jails)
-    jid = _jid(found, name, jails)
+    states = read_states(session.host.fs, found, jails)
+    jid = _jid(guest, jails)
     identity = guest.identity
     shown = entry(guest, states.of(name), jid)
     shown |= {
         "uuid": identity.uuid,
         "created": identity.created,
         "dataset": guest.dataset,
-        "root": found.layout.jail_root_directory(name),
+        "root": guest.root,
         "origin": next((d.origin for d in guest.datasets if d.origin), None),
         "nics": _nics(session, guest),
         "boot": msgspec.to_builtins(identity.boot)

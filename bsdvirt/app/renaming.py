@@ -37,7 +37,7 @@ def rename(session: Session, old: str, new: str) -> Outcome:
             raise ConflictError(f"somebody changed who waits for {old} at boot", "try again")
         session.need_mounted(found)
         plan = plan_rename(
-            guest, new, found.layout, session.new_op(),
+            guest, new, session.new_op(),
             facts=read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY),
             waiting=waiting,
             logs=session.host.fs.exists(guest_log_directory(old)),

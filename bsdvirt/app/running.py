@@ -15,8 +15,7 @@ from bsdvirt.store.guests import running_jail
 
 def _need_running(session: Session, name: str) -> None:
     found = session.inventory()
-    found.guest(name)
-    if running_jail(found.layout, name, read_jails(session.host)) is None:
+    if running_jail(found.guest(name), read_jails(session.host)) is None:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
 
 

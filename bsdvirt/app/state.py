@@ -9,8 +9,8 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
-from bsdvirt.store.guests import running_jail
-from bsdvirt.store.layout import FAILED_DIRECTORY, Layout
+from bsdvirt.store.guests import Guest, Inventory, running_jail
+from bsdvirt.store.layout import FAILED_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class States:
     """What `state` is derived from, read once for all guests."""
 
     fs: Fs
-    layout: Layout
+    guests: Mapping[str, Guest]
     jails: Mapping[str, JailFact]
     failed: frozenset[str]
     journals: frozenset[str]
@@ -28,16 +28,19 @@ class States:
         way), or interrupted (one was cut short)."""
         if name in self.journals:
             return "busy" if is_held(self.fs, "guest", name) else "interrupted"
-        if running_jail(self.layout, name, self.jails):
+        guest = self.guests.get(name)
+        if guest is not None and running_jail(guest, self.jails):
             return "running"
         return "failed" if name in self.failed else "stopped"
 
 
-def read_states(fs: Fs, layout: Layout, jails: Mapping[str, JailFact]) -> States:
+def read_states(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> States:
     return States(
         fs,
-        layout,
+        found.guests,
         jails,
         frozenset(fs.listdir(FAILED_DIRECTORY)),
-        frozenset(name for kind, name, _ in journal.subjects(fs, layout.state) if kind == "guest"),
+        frozenset(
+            name for kind, name, _ in journal.subjects(fs, found.layout.state) if kind == "guest"
+        ),
     )

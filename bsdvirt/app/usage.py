@@ -30,7 +30,7 @@ def usage(session: Session, names: Collection[str] | None = None) -> list[dict[s
     jails = read_jails(session.host)
     rows: list[dict[str, Any]] = []
     for name in sorted(found.guests if names is None else names):
-        jail = running_jail(found.layout, name, jails)
+        jail = running_jail(found.guest(name), jails)
         if jail is None:
             continue
         shown = session.host.run((tools.RCTL, "-u", subject(name)), changes=False)

@@ -13,7 +13,7 @@ from bsdvirt.host.facts import read_jails
 def status(session: Session) -> list[dict[str, Any]]:
     """A row a guest, in the order of the start; behind them those that start by hand."""
     found = session.inventory()
-    states = read_states(session.host.fs, found.layout, read_jails(session.host))
+    states = read_states(session.host.fs, found, read_jails(session.host))
     order = start_order({name: guest.identity.boot for name, guest in found.guests.items()})
     first = [entry.name for entry in order.entries] + list(order.stuck)
     names = [*first, *(name for name in sorted(found.guests) if name not in first)]

@@ -17,10 +17,11 @@ from bsdvirt.boot.order import reserve, seconds_to_stop, stages_behind, stop_wai
 from bsdvirt.errors import BsdvirtError, ConflictError, StepError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_jails
+from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.store.guests import Inventory, running_jail
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, conf_file
 
 VERB = "boot-stop"
 WIDTH = 64
@@ -178,17 +179,20 @@ def _in_order(waits: Mapping[str, frozenset[str]], names: list[str]) -> list[str
 
 
 def ours_running(session: Session, names: Iterable[str] | None = None) -> list[str]:
-    """The jails that live in our guests' directories, whatever is known of them: of the
-    kernel alone, one command."""
-    layout = session.layout
+    """The jails that live in our guests' directories, or were started by the jail.conf that
+    is there, whatever is known of them: of the kernel alone, one command."""
     wanted = None if names is None else set(names)
     return sorted(
         name
         for name, jail in read_jails(session.host).items()
-        if not jail.dying
-        and jail.path == layout.jail_root_directory(name)
-        and (wanted is None or name in wanted)
+        if not jail.dying and (wanted is None or name in wanted) and _is_ours(session, jail)
     )
+
+
+def _is_ours(session: Session, jail: JailFact) -> bool:
+    if jail.path == session.layout.jail_root_directory(jail.name):
+        return True
+    return f"\n  path = '{jail.path}';\n" in session.host.fs.read_or(conf_file(jail.name))
 
 
 def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) -> list[Outcome]:
@@ -215,7 +219,7 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     running = [
         name
         for name in named or found.guests
-        if name in found.guests and running_jail(found.layout, name, facts.jails)
+        if name in found.guests and running_jail(found.guests[name], facts.jails)
     ]
     work = _Stop(session, budget, began, found, facts)
     outcomes = dict(work.run(running))

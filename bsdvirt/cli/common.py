@@ -88,7 +88,7 @@ def chosen(session: Session, words: Sequence[str], *, every: bool) -> list[str]:
         return sorted({w if w in pending else found.guest(w).name for w in words})
     found = session.inventory()
     jails = read_jails(session.host) if needs_state(words) else {}
-    states = read_states(session.host.fs, found.layout, jails)
+    states = read_states(session.host.fs, found, jails)
     return select(words, found, states.of, every=every)
 
 

@@ -20,9 +20,9 @@ from bsdvirt.plan.step import (
     Step,
     Undo,
 )
+from bsdvirt.store.guests import Guest, foreign_jail
 from bsdvirt.store.layout import (
     MAX_NICS,
-    Layout,
     conf_file,
     epair,
     failed_file,
@@ -47,13 +47,16 @@ def interfaces_of(guest_id: int) -> list[str]:
     return names
 
 
-def clean_steps(name: str, guest_id: int, layout: Layout, facts: HostFacts) -> tuple[Step, ...]:
+def clean_steps(guest: Guest, facts: HostFacts) -> tuple[Step, ...]:
     """Take away what there is of a jail that runs no more, or is about to: each step is
     passed over where its object has gone meanwhile."""
+    name = guest.name
     steps: list[Step] = []
-    steps += _interfaces(guest_id, facts)
-    steps += _mounts(layout.jail_root_directory(name), facts)
-    if not _foreign(name, layout, facts) and any(r.subject == subject(name) for r in facts.rules):
+    steps += _interfaces(guest.identity.id, facts)
+    steps += _mounts(guest.root, facts)
+    # The limits of somebody else's jail of that name are its own.
+    limited = any(rule.subject == subject(name) for rule in facts.rules)
+    if limited and foreign_jail(guest, facts.jails) is None:
         steps.append(
             Step(
                 Command((tools.RCTL, "-r", subject(name))),
@@ -66,13 +69,6 @@ def clean_steps(name: str, guest_id: int, layout: Layout, facts: HostFacts) -> t
     if failed_file(name) in facts.files:
         steps.append(forget_failure(name))
     return tuple(steps)
-
-
-def _foreign(name: str, layout: Layout, facts: HostFacts) -> bool:
-    """Whether a jail of that name lives that is not ours: its limits are its own."""
-    other = facts.jails.get(name)
-    root = layout.jail_root_directory(name)
-    return other is not None and not other.dying and other.path != root
 
 
 def forget_failure(name: str) -> Step:

@@ -10,10 +10,10 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined
 
 from bsdvirt.host import tools
-from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import jail_conf_value
-from bsdvirt.store.layout import Layout, console_log
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import console_log
 from bsdvirt.templates import template_text
 
 
@@ -35,14 +35,13 @@ class NicRoute:
     gateways: tuple[str, ...] = ()
 
 
-def parameters(
-    name: str, jail: Jail, identity: Identity, layout: Layout, nics: Sequence[NicRoute]
-) -> list[Parameter]:
+def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
     """A jail's parameters, in the order in which a person would write them."""
+    name = guest.name
     lines = [
-        Parameter("path", layout.jail_root_directory(name)),
+        Parameter("path", guest.root),
         Parameter("host.hostname", str(jail.hostname or name)),
-        Parameter("host.hostuuid", identity.uuid),
+        Parameter("host.hostuuid", guest.identity.uuid),
         Parameter("vnet"),
         *_several("vnet.interface", [nic.interface for nic in nics]),
         Parameter("persist"),

@@ -27,7 +27,7 @@ from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.load import identity_to_json
 from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Guest, running_jail
-from bsdvirt.store.layout import Layout, guest_log_directory
+from bsdvirt.store.layout import guest_log_directory
 
 BUSY_SECONDS = 5.0
 RENAME_SECONDS = 300.0
@@ -36,7 +36,6 @@ RENAME_SECONDS = 300.0
 def plan_rename(
     guest: Guest,
     new: str,
-    layout: Layout,
     op: str,
     *,
     facts: HostFacts,
@@ -48,13 +47,13 @@ def plan_rename(
     Raises ConflictError for a guest that runs, or a jail of somebody's with the new name.
     """
     old = guest.name
-    if running_jail(layout, old, facts.jails):
+    if running_jail(guest, facts.jails):
         raise ConflictError(f"{old} is running", f"bsdvirt stop {old}")
     if (other := facts.jails.get(new)) is not None and not other.dying:
         raise ConflictError(f"a jail {new} runs, and is not bsdvirt's", "choose another name")
-    source, target = layout.guest(old), layout.guest(new)
+    source, target = guest.dataset, guest.layout.guest(new)
     steps = [
-        *clean_steps(old, guest.identity.id, layout, facts),
+        *clean_steps(guest, facts),
         _mark(source, op),
         Step(
             Command((tools.ZFS, "rename", source, target), timeout=RENAME_SECONDS),

@@ -32,10 +32,9 @@ from bsdvirt.spec.jail import Jail, Limits, Nic
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.params import check_params
 from bsdvirt.spec.types import CpuList
-from bsdvirt.store.guests import Guest, running_jail
+from bsdvirt.store.guests import Guest, foreign_jail, running_jail
 from bsdvirt.store.layout import (
     GROUP,
-    Layout,
     conf_file,
     epair,
     guest_log_directory,
@@ -64,7 +63,6 @@ class StartFacts:
 def plan_start(
     guest: Guest,
     jail: Jail,
-    layout: Layout,
     networks: Networks,
     facts: StartFacts,
     op: str,
@@ -75,23 +73,23 @@ def plan_start(
     UsageError and HostError for what would not work.
     """
     name, identity = guest.name, guest.identity
-    if running_jail(layout, name, facts.host.jails):
+    if running_jail(guest, facts.host.jails):
         return Plan("start", name, reason="already running", op=op)
-    _refuse_foreign_jail(name, layout, facts)
+    _refuse_foreign_jail(guest, facts)
     notes = _check(name, jail, facts)
     wired = list(zip(jail.nics, identity.nics, strict=True))
     routes = [
         _route(identity.id, index, nic, claim, networks[nic.network])
         for index, (nic, claim) in enumerate(wired)
     ]
-    text = conf.render(name, conf.parameters(name, jail, identity, layout, routes))
-    steps: list[Step] = [*clean_steps(name, identity.id, layout, facts.host)]
-    steps += _resolver_steps(name, jail, layout, facts)
+    text = conf.render(name, conf.parameters(guest, jail, routes))
+    steps: list[Step] = [*clean_steps(guest, facts.host)]
+    steps += _resolver_steps(guest, jail, facts)
     for index, (nic, claim) in enumerate(wired):
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
     if rules := limit_rules(name, jail.limits):
         steps.append(_limits_step(name, rules))
-    steps += _jail_steps(name, jail, layout, text)
+    steps += _jail_steps(guest, jail, text)
     return Plan("start", name, "guest", tuple(steps), op=op, notes=notes)
 
 
@@ -105,11 +103,10 @@ def limit_rules(name: str, limits: Limits) -> list[str]:
     return rules
 
 
-def _refuse_foreign_jail(name: str, layout: Layout, facts: StartFacts) -> None:
-    other = facts.host.jails.get(name)
-    if other is not None and not other.dying and other.path != layout.jail_root_directory(name):
+def _refuse_foreign_jail(guest: Guest, facts: StartFacts) -> None:
+    if (other := foreign_jail(guest, facts.host.jails)) is not None:
         raise ConflictError(
-            f"a jail {name} runs already, at {other.path}: it is not bsdvirt's",
+            f"a jail {guest.name} runs already, at {other.path}: it is not bsdvirt's",
             "stop it, or give the guest another name",
         )
 
@@ -159,11 +156,11 @@ def _route(guest_id: int, index: int, nic: Nic, claim: Claim, network: Network) 
     return conf.NicRoute(jail_end(guest_id, index), tuple(addresses), tuple(gateways))
 
 
-def _resolver_steps(name: str, jail: Jail, layout: Layout, facts: StartFacts) -> list[Step]:
+def _resolver_steps(guest: Guest, jail: Jail, facts: StartFacts) -> list[Step]:
     wanted = _resolver_text(jail, facts.host_resolver)
     if wanted is None or wanted == facts.jail_resolver:
         return []
-    root, path = layout.jail_root_directory(name), "etc/resolv.conf"
+    root, path = guest.root, "etc/resolv.conf"
     before = facts.jail_resolver
     undo = RemoveFile(path, root) if before is None else WriteFile(path, before, beneath=root)
     return [Step(WriteFile(path, wanted, beneath=root), "its name servers", undo=(Undo(undo),))]
@@ -223,8 +220,8 @@ def _limits_step(name: str, rules: list[str]) -> Step:
     )
 
 
-def _jail_steps(name: str, jail: Jail, layout: Layout, text: str) -> list[Step]:
-    path, root = conf_file(name), layout.jail_root_directory(name)
+def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
+    name, root, path = guest.name, guest.root, conf_file(guest.name)
     directory = path.rpartition("/")[0]
     logs = guest_log_directory(name)
     budget = jail.exec.timeout * (len(jail.exec.start) + 1) + START_SLACK

@@ -6,16 +6,14 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
 from bsdvirt.plan.step import Command, JailExists, Not, Plan, Step, Undo
-from bsdvirt.store.guests import running_jail
-from bsdvirt.store.layout import Layout, conf_file
+from bsdvirt.store.guests import Guest, running_jail
+from bsdvirt.store.layout import conf_file
 
 REMOVE_SECONDS = 60.0
 
 
 def plan_stop(
-    name: str,
-    guest_id: int,
-    layout: Layout,
+    guest: Guest,
     facts: HostFacts,
     op: str,
     *,
@@ -28,12 +26,12 @@ def plan_stop(
     `force` goes straight to removal, and so does a jail whose file is lost. Nothing of
     this can be undone, so all of it only rolls forward.
     """
-    left = clean_steps(name, guest_id, layout, facts)
-    jail = running_jail(layout, name, facts.jails)
-    if jail is None:
+    name = guest.name
+    left = clean_steps(guest, facts)
+    if running_jail(guest, facts.jails) is None:
         return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
     orderly = not force and conf_file(name) in facts.files
-    ending = _ending(name, layout.jail_root_directory(name), timeout if orderly else None)
+    ending = _ending(name, guest.root, timeout if orderly else None)
     return Plan("stop", name, finish=(ending, *left), op=op, must_journal=False)
 
 

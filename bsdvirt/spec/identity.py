@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop, shown
-from bsdvirt.spec.types import GuestName, TagName
+from bsdvirt.spec.types import AbsolutePath, GuestName, TagName
 
 PROPERTY = "bsdvirt:guest"
 MAX_BYTES = 8191
@@ -105,6 +105,8 @@ class Identity(Spec, frozen=True, kw_only=True):
     boot: Boot = Boot()
     disks: dict[str, DiskClaim] = {}
     """Of a virtual machine, by name; CD drives too."""
+    root: AbsolutePath | None = None
+    """The directory that is its root, where that is none of ours; never taken away."""
     tags: list[TagName] = []
     """Words that it is selected by."""
     v: int = 1

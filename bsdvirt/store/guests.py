@@ -20,10 +20,22 @@ class Guest:
     """A guest as its dataset tells it."""
 
     name: str
-    dataset: str
+    layout: Layout
     identity: Identity
     datasets: tuple[Dataset, ...] = ()
     """guests/<name> and all beneath it."""
+
+    @property
+    def dataset(self) -> str:
+        """The dataset guests/<name>, with its file."""
+        return self.layout.guest(self.name)
+
+    @property
+    def root(self) -> str:
+        """The directory that a jail of it has as its root: one of the user's, where it was
+        made with that, else the dataset beneath its own."""
+        own = self.identity.root
+        return str(own) if own else self.layout.jail_root_directory(self.name)
 
     @property
     def used(self) -> int:
@@ -65,7 +77,7 @@ def inventory(layout: Layout, datasets: Iterable[Dataset]) -> Inventory:
     strays: list[tuple[Dataset, str]] = []
     for name, family in families.items():
         try:
-            guests[name] = Guest(name, family[0].name, _identity(family[0]), tuple(family))
+            guests[name] = Guest(name, layout, _identity(family[0]), tuple(family))
         except BsdvirtError as error:
             strays.append((family[0], error.message))
     return Inventory(layout, guests, tuple(strays), every)
@@ -93,12 +105,16 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
     return load_guest(text, path)
 
 
-def running_jail(layout: Layout, name: str, jails: Mapping[str, JailFact]) -> JailFact | None:
-    """The kernel's jail of this guest: the name is not enough, its root is ours."""
-    jail = jails.get(name)
-    if jail is None or jail.dying or jail.path != layout.jail_root_directory(name):
-        return None
-    return jail
+def running_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:
+    """The kernel's jail of this guest: the name is not enough, its root is the guest's."""
+    jail = jails.get(guest.name)
+    return None if jail is None or jail.dying or jail.path != guest.root else jail
+
+
+def foreign_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:
+    """A jail of that name that lives and is not this guest's."""
+    jail = jails.get(guest.name)
+    return None if jail is None or jail.dying or jail.path == guest.root else jail
 
 
 def _is_child(name: str, prefix: str) -> bool:

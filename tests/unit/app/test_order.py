@@ -11,6 +11,8 @@ from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Guest, Inventory
 from bsdvirt.store.layout import Layout
 
+LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
+
 
 def boot(*after: str) -> Boot:
     return Boot(after=[GuestName(name) for name in after])
@@ -18,10 +20,10 @@ def boot(*after: str) -> Boot:
 
 def found(**after: str) -> Inventory:
     guests = {
-        name: Guest(name, name, Identity(id=n, uuid="u", kind="jail", boot=boot(*words.split())))
+        name: Guest(name, LAYOUT, Identity(id=n, uuid="u", kind="jail", boot=boot(*words.split())))
         for n, (name, words) in enumerate(after.items(), 1)
     }
-    return Inventory(Layout("tank/bsdvirt", "/bsdvirt"), guests, (), ())
+    return Inventory(LAYOUT, guests, (), ())
 
 
 def test_a_chain_and_a_diamond_are_in_order() -> None:

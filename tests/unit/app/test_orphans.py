@@ -13,9 +13,10 @@ from bsdvirt.store.guests import Guest, Inventory
 from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
 
+LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 FOUND = Inventory(
-    Layout("tank/bsdvirt", "/bsdvirt"),
-    {"web": Guest("web", "tank/bsdvirt/guests/web", Identity(id=3, uuid="u", kind="jail"))},
+    LAYOUT,
+    {"web": Guest("web", LAYOUT, Identity(id=3, uuid="u", kind="jail"))},
     (),
     (Dataset("tank/bsdvirt/guests/alien", "filesystem", 1, 1, 1),),
 )

@@ -12,10 +12,11 @@ from bsdvirt.store.layout import Layout
 
 NAMES = ("db", "web1", "web2", "www")
 STATES = {"db": "running", "web1": "running", "web2": "stopped", "www": "failed"}
+LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 FOUND = Inventory(
-    Layout("tank/bsdvirt", "/bsdvirt"),
+    LAYOUT,
     {
-        name: Guest(name, name, Identity(id=n, uuid="u", kind="vm" if name == "db" else "jail"))
+        name: Guest(name, LAYOUT, Identity(id=n, uuid="u", kind="vm" if name == "db" else "jail"))
         for n, name in enumerate(NAMES, 1)
     },
     (),

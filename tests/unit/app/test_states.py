@@ -13,12 +13,17 @@ from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.plan.journal import Journal
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan
-from bsdvirt.store.guests import inventory, load_guest_file, running_jail
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.types import AbsolutePath
+from bsdvirt.store.guests import Guest, Inventory, inventory, load_guest_file, running_jail
 from bsdvirt.store.layout import FAILED_DIRECTORY, Layout, failed_file
 from bsdvirt.zfs.base import Dataset
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 IDENTITY = '{"id":1,"uuid":"u","kind":"jail"}'
+FOUND = Inventory(
+    LAYOUT, {"web": Guest("web", LAYOUT, Identity(id=1, uuid="u", kind="jail"))}, (), ()
+)
 OURS = JailFact(7, "web", "/bsdvirt/guests/web/root")
 
 
@@ -31,7 +36,7 @@ def fs(tmp_path: Path) -> Fs:
 
 
 def state(fs: Fs, *jails: JailFact) -> str:
-    return read_states(fs, LAYOUT, {jail.name: jail for jail in jails}).of("web")
+    return read_states(fs, FOUND, {jail.name: jail for jail in jails}).of("web")
 
 
 def _begin(fs: Fs, kind: str = "guest") -> None:
@@ -55,7 +60,7 @@ def test_stopped_and_running(fs: Fs) -> None:
 )
 def test_what_is_not_this_guest_running(fs: Fs, jail: JailFact) -> None:
     assert state(fs, jail) == "stopped"
-    assert running_jail(LAYOUT, "web", {jail.name: jail}) is None
+    assert running_jail(FOUND.guest("web"), {jail.name: jail}) is None
 
 
 def test_its_last_start_failed(fs: Fs) -> None:
@@ -131,3 +136,12 @@ def test_a_guests_file(fs: Fs) -> None:
     fs.write("/bsdvirt/guests/web/guest.yaml", "kind: jail\nrelease: 13.2-RELEASE\nhostnme: x\n")
     with pytest.raises(UsageError, match=r"^/bsdvirt/guests/web/guest\.yaml: hostnme"):
         load_guest_file(fs, LAYOUT, "web")
+
+
+def test_a_root_of_the_users_own() -> None:
+    guest = Guest(
+        "web", LAYOUT, Identity(id=1, uuid="u", kind="jail", root=AbsolutePath("/srv/web"))
+    )
+    assert running_jail(guest, {"web": OURS}) is None
+    elsewhere = JailFact(7, "web", "/srv/web")
+    assert running_jail(guest, {"web": elsewhere}) == elsewhere

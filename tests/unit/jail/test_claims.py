@@ -15,6 +15,7 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import Layout
 
 
 def network(**data: Any) -> Network:
@@ -35,7 +36,11 @@ def jail(*nics: dict[str, Any]) -> Jail:
 
 
 def guest(name: str, number: int, *claims: Claim) -> Guest:
-    return Guest(name, name, Identity(id=number, uuid="u", kind="jail", nics=list(claims)))
+    return Guest(
+        name,
+        Layout("tank/bsdvirt", "/bsdvirt"),
+        Identity(id=number, uuid="u", kind="jail", nics=list(claims)),
+    )
 
 
 def counting() -> Callable[[int], bytes]:

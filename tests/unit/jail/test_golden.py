@@ -83,7 +83,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     @property
     def guest(self) -> Guest:
         datasets = tuple(msgspec.convert(data, Dataset) for data in self.datasets)
-        return Guest(self.name, LAYOUT.guest(self.name), self.who, datasets)
+        return Guest(self.name, LAYOUT, self.who, datasets)
 
     @property
     def facts(self) -> HostFacts:
@@ -107,7 +107,7 @@ def _start(given: Given) -> Plan:
         given.host_resolver,
         given.jail_resolver,
     )
-    return start.plan_start(given.guest, given.spec, LAYOUT, given.nets, seen, OP)
+    return start.plan_start(given.guest, given.spec, given.nets, seen, OP)
 
 
 def _create(given: Given) -> Plan:
@@ -116,11 +116,11 @@ def _create(given: Given) -> Plan:
 
 def _stop(given: Given) -> Plan:
     words = {"timeout": 70.0, **given.words}
-    return stop.plan_stop(given.name, given.who.id, LAYOUT, given.facts, OP, **words)
+    return stop.plan_stop(given.guest, given.facts, OP, **words)
 
 
 def _clean(given: Given) -> Plan:
-    steps = clean.clean_steps(given.name, given.who.id, LAYOUT, given.facts)
+    steps = clean.clean_steps(given.guest, given.facts)
     return Plan("clean", given.name, finish=steps, op=OP, reason="nothing is left")
 
 
@@ -150,12 +150,10 @@ def _rename(given: Given) -> Plan:
     words = dict(given.words)
     identity = msgspec.to_builtins(given.who)
     waiting = [
-        Guest(name, LAYOUT.guest(name), decode(Identity, {**identity, "boot": {"after": after}}))
+        Guest(name, LAYOUT, decode(Identity, {**identity, "boot": {"after": after}}))
         for name, after in words.pop("waiting", {}).items()
     ]
-    return rename.plan_rename(
-        given.guest, "www", LAYOUT, OP, facts=given.facts, waiting=waiting, **words
-    )
+    return rename.plan_rename(given.guest, "www", OP, facts=given.facts, waiting=waiting, **words)
 
 
 def _add_release(given: Given) -> Plan:
