@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.app import creation, guests, releases
-from bsdvirt.app.batch import Outcome
+from bsdvirt.app import creation, releases
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, started
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
@@ -19,7 +19,6 @@ from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths, split_assignments
-from bsdvirt.spec.types import GuestName
 
 KINDS = ("jail", "vm")
 
@@ -68,11 +67,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    names = [str(_name(word)) for word in options.words if "=" not in word]
-    if not names:
-        raise UsageError("which name?", "bsdvirt create jail NAME")
-    if len(set(names)) != len(names):
-        raise UsageError("a name is given twice", "name each guest once")
+    names = guest_names(options.words, "create jail")
     if options.kind == "vm":
         raise UsageError("virtual machines are not made yet", "create jail NAME")
     if options.address and len(names) > 1:
@@ -86,21 +81,14 @@ def run(options: Options) -> int:
     source = releases.provide(session, jail.release, fetch=not options.no_fetch)
     if source and not options.dry_run:
         say(f"release {jail.release} added from {source}")
-    order = creation.Order(tuple(names), jail, boot, options.thick)
+    order = creation.Order(names, jail, boot, options.thick)
     outcomes = creation.create(session, order)
     if options.start and not options.dry_run:
-        outcomes = _started(session, outcomes)
+        outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)
     if not options.quiet and not options.json and not options.dry_run:
-        _say_how_to_go_on(outcomes, options)
+        say_how_to_go_on(outcomes, start=options.start)
     return status
-
-
-def _name(word: str) -> GuestName:
-    try:
-        return GuestName.parse(word)
-    except ValueError as error:
-        raise UsageError(str(error), "such as web or db-1") from None
 
 
 def _jail(session: Session, options: Options, assignments: list[tuple[str, str]]) -> Jail:
@@ -110,46 +98,9 @@ def _jail(session: Session, options: Options, assignments: list[tuple[str, str]]
     if release is None:
         release = host_release(read_kernel(session.host).release)
     settings: dict[str, Any] = {"kind": "jail", "release": release}
-    if nics := _nics(session, options):
+    if nics := nics_of(session, options):
         settings["nics"] = nics
     for name in ("hostname", "cpuset"):
         if value := getattr(options, name):
             settings[name] = value
     return set_paths(decode(Jail, settings, "create"), list(given.items()))
-
-
-def _nics(session: Session, options: Options) -> list[dict[str, Any]]:
-    if options.no_network:
-        if options.network or options.address or options.address6:
-            raise UsageError("--no-network stands alone", "leave --network and --address away")
-        return []
-    networks = options.network or [str(session.hostfile.defaults.network)]
-    nics: list[dict[str, Any]] = [{"network": network} for network in networks]
-    for name in ("address", "address6"):
-        if value := getattr(options, name):
-            nics[0][name] = value
-    return nics
-
-
-def _started(session: Session, created: list[Outcome]) -> list[Outcome]:
-    ready = [outcome.name for outcome in created if outcome.ok]
-    started = guests.start(session, ready) if ready else []
-    made = {outcome.name: outcome.message for outcome in created}
-    merged = [_merged(outcome, f"{made[outcome.name]}; {outcome.message}") for outcome in started]
-    failed = [outcome for outcome in created if not outcome.ok]
-    return sorted([*failed, *merged], key=lambda outcome: outcome.name)
-
-
-def _merged(outcome: Outcome, message: str) -> Outcome:
-    """The outcome with what came before; a guest that does not start is still made."""
-    if outcome.error is not None:
-        outcome.error.hint = outcome.error.hint or f"it is created; bsdvirt logs {outcome.name}"
-    return Outcome(outcome.name, message, outcome.error, outcome.notes)
-
-
-def _say_how_to_go_on(outcomes: list[Outcome], options: Options) -> None:
-    ready = [outcome.name for outcome in outcomes if outcome.ok]
-    if ready and options.start:
-        print(f"get in: bsdvirt console {ready[0]}")
-    elif ready:
-        print(f"start it: bsdvirt start {ready[0]}")

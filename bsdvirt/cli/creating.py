@@ -1,0 +1,78 @@
+"""What the makings of all kinds of guests share: names, interfaces, the start after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bsdvirt.app import guests
+from bsdvirt.app.batch import Outcome
+from bsdvirt.app.session import Session
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.types import GuestName
+
+
+class NetworkOptions(Protocol):
+    """The words that say what interfaces a new guest has."""
+
+    network: list[str] | None
+    no_network: bool
+    address: str | None
+    address6: str | None
+
+
+def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
+    """The names among names and properties. Raises UsageError."""
+    names = tuple(str(_name(word)) for word in words if "=" not in word)
+    if not names:
+        raise UsageError("which name?", f"bsdvirt {verb} NAME")
+    if len(set(names)) != len(names):
+        raise UsageError("a name is given twice", "name each guest once")
+    return names
+
+
+def _name(word: str) -> GuestName:
+    try:
+        return GuestName.parse(word)
+    except ValueError as error:
+        raise UsageError(str(error), "such as web or db-1") from None
+
+
+def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
+    """The interfaces as plain data. Raises UsageError."""
+    if options.no_network:
+        if options.network or options.address or options.address6:
+            raise UsageError("--no-network stands alone", "leave --network and --address away")
+        return []
+    networks = options.network or [str(session.hostfile.defaults.network)]
+    nics: list[dict[str, Any]] = [{"network": network} for network in networks]
+    for name in ("address", "address6"):
+        if value := getattr(options, name):
+            nics[0][name] = value
+    return nics
+
+
+def started(session: Session, created: list[Outcome]) -> list[Outcome]:
+    """Start what was made; what came of both."""
+    ready = [outcome.name for outcome in created if outcome.ok]
+    begun = guests.start(session, ready) if ready else []
+    made = {outcome.name: outcome.message for outcome in created}
+    merged = [_merged(outcome, f"{made[outcome.name]}; {outcome.message}") for outcome in begun]
+    failed = [outcome for outcome in created if not outcome.ok]
+    return sorted([*failed, *merged], key=lambda outcome: outcome.name)
+
+
+def _merged(outcome: Outcome, message: str) -> Outcome:
+    """The outcome with what came before; a guest that does not start is still made."""
+    if outcome.error is not None:
+        outcome.error.hint = outcome.error.hint or f"it is created; bsdvirt logs {outcome.name}"
+    return Outcome(outcome.name, message, outcome.error, outcome.notes)
+
+
+def say_how_to_go_on(outcomes: list[Outcome], *, start: bool) -> None:
+    """The next command, for somebody who has just made a guest."""
+    ready = [outcome.name for outcome in outcomes if outcome.ok]
+    if ready and start:
+        print(f"get in: bsdvirt console {ready[0]}")
+    elif ready:
+        print(f"start it: bsdvirt start {ready[0]}")
