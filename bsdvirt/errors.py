@@ -76,7 +76,8 @@ class CommandError(StepError):
         timed_out: bool = False,
         hint: str = "",
     ) -> None:
-        tail = " / ".join(stderr.strip().splitlines()[-STDERR_TAIL_LINES:])
+        said = [line.strip() for line in stderr.splitlines() if line.strip()]
+        tail = " / ".join(said[-STDERR_TAIL_LINES:])
         how = "timed out" if timed_out else f"exit status {status}"
         super().__init__(f"{shlex.join(argv)}: {how}" + (f": {tail}" if tail else ""), hint)
         self.argv = tuple(argv)

@@ -182,12 +182,20 @@ class Session:
 
     @contextlib.contextmanager
     def using(
-        self, verb: str, *, networks: Iterable[str] = (), releases: Iterable[str] = ()
+        self,
+        verb: str,
+        *,
+        networks: Iterable[str] = (),
+        releases: Iterable[str] = (),
+        images: Iterable[str] = (),
+        media: Iterable[str] = (),
     ) -> Iterator[None]:
-        """Nobody takes these networks and releases away meanwhile; what a crash left of
+        """Nobody takes these networks, releases and so on away meanwhile; what a crash left of
         the making of one is mended first, since recovery might take it away later."""
         wanted: list[tuple[Kind, str]] = [("network", name) for name in sorted(set(networks))]
         wanted += [("release", name) for name in sorted(set(releases))]
+        wanted += [("image", name) for name in sorted(set(images))]
+        wanted += [("media", name) for name in sorted(set(media))]
         with contextlib.ExitStack() as stack:
             for kind, name in wanted:
                 self.settle(kind, name, verb)

@@ -33,7 +33,7 @@ class Result:
 
 
 LineSink = Callable[[str], None]
-"""Is given each line of a command's standard error as it comes (for progress)."""
+"""Is given each line that a command prints, on either output, as it comes (for progress)."""
 
 
 class Host(Protocol):
@@ -76,7 +76,7 @@ class Host(Protocol):
     ) -> Result:
         """Run `left | right`, both of which change things; fails if either does.
 
-        `on_line` is given the lines of left's standard error.
+        `on_line` is given the lines of both standard errors.
         """
 
     def attach(self, argv: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -50,7 +51,11 @@ class RealHost:
             process = _spawn(argv, stdout=subprocess.PIPE)
         except OSError as error:
             return Result(tuple(argv), 127, "", f"{argv[0]}: {error.strerror}\n")
-        return self._wait(process, argv, timeout, on_line)
+        reader = _Reader({"stdout": process.stdout, "stderr": process.stderr}, on_line)
+        timed_out = self._wait((process,), argv, timeout, reader)
+        return Result(
+            tuple(argv), process.returncode, reader.text("stdout"), reader.text("stderr"), timed_out
+        )
 
     def pipe(
         self,
@@ -63,7 +68,6 @@ class RealHost:
         self.interrupt.check()
         words = (*left, "|", *right)
         started: list[subprocess.Popen[bytes]] = []
-        deadline = time.monotonic() + timeout
         try:
             sender = _spawn(left, stdout=subprocess.PIPE)
             started.append(sender)
@@ -72,8 +76,9 @@ class RealHost:
             assert sender.stdout is not None
             sender.stdout.close()
             sender.stdout = None
-            first = self._wait(sender, left, timeout, on_line)
-            second = self._wait(receiver, right, max(1.0, deadline - time.monotonic()), None)
+            # Both at once: neither may wait for us to read what it says.
+            reader = _Reader({"left": sender.stderr, "right": receiver.stderr}, on_line)
+            timed_out = self._wait((sender, receiver), left, timeout, reader)
         except OSError as error:
             return Result(words, 127, "", f"{error.filename}: {error.strerror}\n")
         finally:
@@ -84,10 +89,8 @@ class RealHost:
                 for stream in (process.stdout, process.stderr):
                     if stream is not None:
                         stream.close()
-        status = second.status or first.status
-        return Result(
-            words, status, "", second.stderr + first.stderr, first.timed_out or second.timed_out
-        )
+        status = receiver.returncode or sender.returncode
+        return Result(words, status, "", reader.text("right") + reader.text("left"), timed_out)
 
     def attach(self, argv: Sequence[str]) -> int:
         with _signals_left_to_the_child():
@@ -110,17 +113,17 @@ class RealHost:
 
     def _wait(
         self,
-        process: subprocess.Popen[bytes],
+        processes: Sequence[subprocess.Popen[bytes]],
         argv: Sequence[str],
         timeout: float,
-        on_line: LineSink | None,
-    ) -> Result:
-        reader = _Reader(process, on_line)
+        reader: _Reader,
+    ) -> bool:
+        """Wait until all of them have ended, or have been ended; whether for taking too long."""
         deadline = time.monotonic() + timeout
         timed_out = False
         while not reader.ended():
             reader.read(POLL_SECONDS)
-            if process.poll() is not None:
+            if not _running(processes):
                 # A daemon that the command left behind may hold the pipes open for ever.
                 reader.drain()
                 break
@@ -129,31 +132,40 @@ class RealHost:
                 break
             if self.interrupt.pending:
                 break
-        if process.poll() is None and reader.ended() and not timed_out:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, deadline - time.monotonic()))
-            timed_out = process.poll() is None
-        if process.poll() is None:
+        if reader.ended() and not timed_out:
+            for process in _running(processes):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(max(0.0, deadline - time.monotonic()))
+            timed_out = bool(_running(processes))
+        for process in _running(processes):
             _end(process)
-            reader.drain()
+        reader.drain()
         reader.close()
         if not timed_out:
             self.interrupt.check()
-        return Result(
-            tuple(argv), process.returncode, reader.text("stdout"), reader.text("stderr"), timed_out
-        )
+        return timed_out
+
+
+def _running(
+    processes: Sequence[subprocess.Popen[bytes]],
+) -> list[subprocess.Popen[bytes]]:
+    return [process for process in processes if process.poll() is None]
+
+
+_LINE_END = re.compile(rb"[\r\n]")
+"""What draws over its own line ends it with a carriage return."""
 
 
 class _Reader:
-    """Both outputs of a process as they come, standard error line by line."""
+    """The outputs of processes as they come, told line by line."""
 
-    def __init__(self, process: subprocess.Popen[bytes], on_line: LineSink | None) -> None:
+    def __init__(self, streams: Mapping[str, IO[bytes] | None], on_line: LineSink | None) -> None:
         self._selector = selectors.DefaultSelector()
-        self._data = {"stdout": bytearray(), "stderr": bytearray()}
+        self._data = {name: bytearray() for name in streams}
+        self._told = dict.fromkeys(streams, 0)
         self._open: set[str] = set()
         self._on_line = on_line
-        self._told = 0
-        for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
+        for name, stream in streams.items():
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
                 self._open.add(name)
@@ -181,10 +193,11 @@ class _Reader:
     def _tell(self) -> None:
         if self._on_line is None:
             return
-        errors = self._data["stderr"]
-        while (end := errors.find(b"\n", self._told)) >= 0:
-            self._on_line(errors[self._told : end].decode("utf-8", "replace"))
-            self._told = end + 1
+        for name, data in self._data.items():
+            while end := _LINE_END.search(data, self._told[name]):
+                line = data[self._told[name] : end.start()].decode("utf-8", "replace")
+                self._told[name] = end.end()
+                self._on_line(line)
 
     def text(self, name: str) -> str:
         return self._data[name].decode("utf-8", "replace")

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from bsdvirt.host import tools
-from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
-    DatasetOwned,
-    Not,
     Pipeline,
     Plan,
     Step,
-    Undo,
     WriteFile,
 )
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import dump, identity_to_json
 from bsdvirt.store.layout import Layout
+from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
 
-BUSY_SECONDS = 10.0
 COPY_SECONDS = 6 * 3600.0
 
 
@@ -40,12 +36,12 @@ def plan_create(
     """
     guest, root = layout.guest(name), layout.jail_root(name)
     base = f"{layout.release(jail.release)}@base"
-    mark = ("-o", f"{OP_PROPERTY}={op}")
+    mark = mark_of(op)
     claim = ("-o", f"{PROPERTY}={identity_to_json(identity)}")
     made = Step(
         Command((tools.ZFS, "create", *mark, *claim, guest)),
         f"the guest {name}: who it is and what it claims of the host",
-        undo=(_destroy_ours(guest, op),),
+        undo=(destroy_ours(guest, op),),
         durable=True,
     )
     described = Step(
@@ -64,7 +60,7 @@ def _cloned_root(base: str, root: str, mark: tuple[str, str], op: str) -> Step:
     return Step(
         Command((tools.ZFS, "clone", *mark, base, root)),
         "its root, a clone of the release",
-        undo=(_destroy_ours(root, op),),
+        undo=(destroy_ours(root, op),),
         durable=True,
     )
 
@@ -79,7 +75,7 @@ def _copied_root(
             timeout=COPY_SECONDS,
         ),
         "its root, a full copy of the release",
-        undo=(_destroy_ours(root, op),),
+        undo=(destroy_ours(root, op),),
         durable=True,
         size=size,
     )
@@ -89,19 +85,3 @@ def _copied_root(
         durable=True,
     )
     return copied, freed
-
-
-def _destroy_ours(dataset: str, op: str) -> Undo:
-    return Undo(
-        Command((tools.ZFS, "destroy", "-r", dataset)), DatasetOwned(dataset, op), BUSY_SECONDS
-    )
-
-
-def clear_mark(dataset: str, op: str) -> Step:
-    """The dataset belongs to no operation any more."""
-    return Step(
-        Command((tools.ZFS, "inherit", OP_PROPERTY, dataset)),
-        f"{dataset} is complete",
-        durable=True,
-        unless=Not(DatasetOwned(dataset, op)),
-    )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
-from bsdvirt.jail.create import clear_mark
 from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
@@ -19,6 +18,7 @@ from bsdvirt.plan.step import (
     Undo,
 )
 from bsdvirt.store.layout import Layout
+from bsdvirt.store.marks import clear_mark
 
 DIST_DIRECTORY = "/usr/freebsd-dist"
 """Where bsdinstall(8) leaves the distribution files."""

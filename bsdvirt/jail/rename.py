@@ -10,7 +10,6 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
-from bsdvirt.jail.create import clear_mark
 from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
@@ -28,6 +27,7 @@ from bsdvirt.spec.load import identity_to_json
 from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import guest_log_directory
+from bsdvirt.store.marks import clear_mark
 
 BUSY_SECONDS = 5.0
 RENAME_SECONDS = 300.0

@@ -10,6 +10,7 @@ from bsdvirt.host.base import Host, LineSink
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
     Action,
+    Await,
     Command,
     Copy,
     MakeDirectory,
@@ -23,6 +24,7 @@ from bsdvirt.plan.step import (
 
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
 RETRY_PAUSE = 0.25
+AWAIT_PAUSE = 0.05
 
 
 def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
@@ -49,10 +51,20 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.rename(path, to)
             case Copy():
                 _copy(host, action)
+            case Await(path=path, seconds=seconds):
+                _await(host, path, seconds)
     except OSError as error:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:
         raise StepError(error.message, error.hint) from error
+
+
+def _await(host: Host, path: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not host.fs.exists(path):
+        if time.monotonic() >= deadline:
+            raise StepError(f"{path} did not appear within {seconds:.0f} s", "try again")
+        time.sleep(AWAIT_PAUSE)
 
 
 def _copy(host: Host, action: Copy) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -191,8 +192,13 @@ class _Run:
         return take
 
 
+_MOVED = re.compile(r"\s*(\d+) bytes .*transferred|\S*:\S*\s+(\d+)\s|\s*\((\d+\.\d+)/100%\)")
+"""A line of dd(1)'s status=progress, of zfs send -vP, of qemu-img's -p."""
+
+
 class _Meter:
-    """Counts lines of tar -v, or takes the bytes from the lines of zfs send -vP."""
+    """Counts lines of tar -v, or takes the bytes from the lines of zfs send -vP, dd(1) and
+    qemu-img."""
 
     def __init__(self, step: Step) -> None:
         self.total = step.size or step.lines
@@ -205,9 +211,11 @@ class _Meter:
         if self.unit == "files":
             self.count += 1
         else:
-            words = line.split()
-            if len(words) >= 2 and ":" in words[0] and words[1].isdigit():
-                self.count = int(words[1])
+            if (found := _MOVED.match(line)) is None:
+                return False
+            self.count = (
+                int(self.total * float(found[3]) / 100) if found[3] else int(found[1] or found[2])
+            )
         now = time.monotonic()
         if now - self._told < PROGRESS_SECONDS and self.count < self.total:
             return False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass, field
+from typing import get_args
 
 import msgspec
 
@@ -159,7 +160,7 @@ def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
     found: list[tuple[Kind, str, str]] = []
     for name in fs.listdir(directory):
         kind, _, rest = name.partition(".")
-        if name.endswith(SUFFIX) and kind in ("guest", "network", "release", "host"):
+        if name.endswith(SUFFIX) and kind in get_args(Kind):
             subject = rest.removesuffix(SUFFIX).rpartition(".")[0]
             found.append((kind, subject, f"{directory}/{name}"))  # type: ignore[arg-type]
     return found

@@ -1,8 +1,8 @@
 """Locks: one file each, never unlinked, taken by flock(2).
 
-Order, always: guests by name, then networks, then releases by name, then allocation. Guests are
-never waited for: a busy one says who holds it. Networks and allocation are held for
-moments, and waited for.
+Order, always: guests by name, then networks, releases, images and media by name, then
+allocation. Guests are never waited for: a busy one says who holds it. Networks and
+allocation are held for moments, and waited for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LOCK_DIRECTORY = "/var/run/bsdvirt/locks"
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 
-Kind = Literal["guest", "network", "release", "host", "allocation"]
+Kind = Literal["guest", "network", "release", "image", "media", "host", "allocation"]
 
 
 class Lock:

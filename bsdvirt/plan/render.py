@@ -6,6 +6,7 @@ import shlex
 
 from bsdvirt.plan.step import (
     Action,
+    Await,
     Command,
     Copy,
     MakeDirectory,
@@ -39,6 +40,8 @@ def shell(action: Action) -> str:
         case Copy(outer=outer, root=root, inner=inner):
             ends = (outer, root + inner) if action.inward else (root + inner, outer)
             return shlex.join(("cp", "-Rp" if action.recursive else "-p", *ends))
+        case Await(path=path):
+            return f"until test -e {shlex.quote(path)}; do sleep 0.1; done"
 
 
 def _here_document(action: WriteFile) -> str:

@@ -81,7 +81,17 @@ class Copy(Struct, frozen=True, tag="copy"):
     recursive: bool = False
 
 
-Action = Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree | Rename | Copy
+class Await(Struct, frozen=True, tag="await"):
+    """Wait until a file is there, for at most so many seconds: a volume's device appears a
+    moment after zfs(8) has ended."""
+
+    path: str
+    seconds: float = 30.0
+
+
+Action = (
+    Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree | Rename | Copy | Await
+)
 
 
 # ---- what can be looked at ----
@@ -167,10 +177,10 @@ class Step(Struct, frozen=True):
     lines: int = 0
     """Lines of standard error that a full run prints, where known: for a progress bar."""
     size: int = 0
-    """Bytes that a `zfs send -v` is to move, where known: for a progress bar."""
+    """Bytes that zfs send -v, dd or qemu-img is to move, where known: for a progress bar."""
 
 
-Kind = Literal["guest", "network", "release", "host"]
+Kind = Literal["guest", "network", "release", "image", "media", "host"]
 """What a plan is about, and so which lock guards it."""
 
 

@@ -48,6 +48,7 @@ PLANNERS = (
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",
     "store/orphans.py",
+    "store/marks.py",
     "boot/order.py",
 )  # fmt: skip
 EFFECTS = frozenset({"subprocess", "os", "pathlib", "shutil", "tempfile", "socket", "io"})

@@ -246,3 +246,20 @@ def test_attach_gives_the_status_as_a_shell_would(host: RealHost) -> None:
 def test_attach_survives_a_keyboard_interrupt_meant_for_the_command(host: RealHost) -> None:
     assert host.attach((SH, "-c", f"kill -INT {os.getpid()}; exit 4")) == 4
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_pipe_reads_what_the_receiver_says_meanwhile(host: RealHost) -> None:
+    """More than a pipe holds: a receiver that tells its progress must not have to wait."""
+    seen: list[str] = []
+    talk = "i=0; while [ $i -lt 3000 ]; do printf '%s %050d\\r' line $i >&2; i=$((i+1)); done; cat"
+    host.pipe(
+        (SH, "-c", "echo begun >&2; echo x"), (SH, "-c", talk), timeout=60, on_line=seen.append
+    ).check()
+    assert "begun" in seen
+    assert len([line for line in seen if line.startswith("line ")]) == 3000
+
+
+def test_lines_that_draw_over_themselves_are_told(host: RealHost) -> None:
+    seen: list[str] = []
+    host.run((SH, "-c", "printf '1%%\\r2%%\\r'"), changes=True, on_line=seen.append).check()
+    assert seen == ["1%", "2%"]
