@@ -9,6 +9,7 @@ NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
 RUN_DIRECTORY = "/var/run/bsdvirt"
 CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
 FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"
+VM_DIRECTORY = f"{RUN_DIRECTORY}/vms"
 LOG_DIRECTORY = "/var/log/bsdvirt"
 EVENT_LOG = f"{LOG_DIRECTORY}/events.log"
 
@@ -52,6 +53,19 @@ class Layout:
     def jail_root_directory(self, name: str) -> str:
         return f"{self.guest_directory(name)}/root"
 
+    def disk(self, name: str, disk: str) -> str:
+        """The zvol of a virtual machine's disk."""
+        return f"{self.guest(name)}/{disk}"
+
+    def image(self, name: str) -> str:
+        """The zvol that disks are made of."""
+        return f"{self.dataset}/images/{name}"
+
+    @property
+    def media(self) -> str:
+        """The directory of ISO files."""
+        return f"{self.mountpoint}/media"
+
     def release(self, name: str) -> str:
         return f"{self.dataset}/releases/{name}"
 
@@ -67,6 +81,30 @@ def conf_file(name: str) -> str:
 def failed_file(name: str) -> str:
     """Says why the last start failed; gone with the next start, or reboot."""
     return f"{FAILED_DIRECTORY}/{name}"
+
+
+def vm_directory(name: str) -> str:
+    """Where a virtual machine's present run has its files, locks and socket."""
+    return f"{VM_DIRECTORY}/{name}"
+
+
+def console_socket(name: str) -> str:
+    return f"{vm_directory(name)}/console.sock"
+
+
+def nmdm(guest_id: int, end: str) -> str:
+    """One end, A or B, of the console's null-modem pair (nmdm(4))."""
+    return f"/dev/nmdm-bv{guest_id}{end}"
+
+
+def tap_cloner(guest_id: int, nic: int) -> str:
+    """The cloner's name for a guest's tap, before it is renamed."""
+    return f"tap{unit(guest_id, nic)}"
+
+
+def tap(guest_id: int, nic: int) -> str:
+    """The tap that a virtual machine's card is on."""
+    return f"bv{guest_id}n{nic}"
 
 
 def guest_log_directory(name: str) -> str:
