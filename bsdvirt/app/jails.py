@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bsdvirt.app.batch import Held, Outcome
+from bsdvirt.app.mounts import read_mount_facts
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError, CommandError
 from bsdvirt.host import tools
@@ -35,7 +36,10 @@ def starter(
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
-        seen = StartFacts(facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest))
+        seen = StartFacts(
+            facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest),
+            read_mount_facts(session.host.fs, found.layout, guest.root, jail.mounts),
+        )  # fmt: skip
         try:
             plan = plan_start(guest, jail, networks, seen, session.new_op())
             session.run(plan)

@@ -176,6 +176,58 @@ class Fs:
         except (OSError, HostError):
             return None
 
+    def mkdir_beneath(self, root: str, relative: str, mode: int = 0o755) -> None:
+        """Make one directory beneath `root`, no link followed; one that is there stays as
+        it is. Raises HostError as write_beneath does, OSError for what is no directory."""
+        parts = _plain_parts(relative)
+        with self._directory_beneath(root, parts[:-1]) as directory:
+            try:
+                os.mkdir(parts[-1], dir_fd=directory)
+            except FileExistsError:
+                os.close(os.open(parts[-1], _DIRECTORY, dir_fd=directory))
+            else:
+                made = os.open(parts[-1], _DIRECTORY, dir_fd=directory)
+                os.fchmod(made, mode)
+                os.close(made)
+
+    def rmdir_beneath(self, root: str, relative: str) -> None:
+        """Remove an empty directory beneath `root`, no link followed; one that is not
+        there, or holds something, is no error."""
+        parts = _plain_parts(relative)
+        with (
+            contextlib.suppress(FileNotFoundError, HostError),
+            self._directory_beneath(root, parts[:-1]) as directory,
+        ):
+            try:
+                os.rmdir(parts[-1], dir_fd=directory)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+
+    def look_beneath(self, root: str, relative: str) -> tuple[tuple[str, ...], str]:
+        """The directories on the way to `relative` (and it) that are not there beneath
+        `root`, and why there can be none, in words: no link is followed. A root that is not
+        there has nothing in it."""
+        parts = PurePosixPath(relative).parts
+        with contextlib.ExitStack() as stack:
+            descriptor = -1
+            for depth in range(len(parts) + 1):
+                try:
+                    if depth == 0:
+                        descriptor = os.open(self.path(root), _DIRECTORY)
+                    else:
+                        descriptor = os.open(parts[depth - 1], _DIRECTORY, dir_fd=descriptor)
+                except FileNotFoundError:
+                    first = max(depth, 1)
+                    return tuple("/".join(parts[:n]) for n in range(first, len(parts) + 1)), ""
+                except OSError as error:
+                    if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR):
+                        return (), str(error.strerror)
+                    shown = "/".join(parts[:depth])
+                    return (), f"{root}/{shown} is a link or a file, and no directory"
+                stack.callback(os.close, descriptor)
+        return (), ""
+
     @contextlib.contextmanager
     def _directory_beneath(self, root: str, parts: tuple[str, ...]) -> Iterator[int]:
         descriptor = os.open(self.path(root), _DIRECTORY)

@@ -10,6 +10,7 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined
 
 from bsdvirt.host import tools
+from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import jail_conf_value
 from bsdvirt.store.guests import Guest
@@ -45,7 +46,9 @@ def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Param
         Parameter("vnet"),
         *_several("vnet.interface", [nic.interface for nic in nics]),
         Parameter("persist"),
+        *_several("mount", mount_lines(guest.root, jail.mounts)),
         Parameter("mount.devfs"),
+        *([Parameter("mount.fdescfs")] if any(m.type == "fdescfs" for m in jail.mounts) else []),
         Parameter("devfs_ruleset", str(jail.devfs_ruleset)),
     ]
     for key, value in jail.params.items():

@@ -11,6 +11,7 @@ from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.live import limit_action, need_racct
+from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.net import address
 from bsdvirt.net.plans import bridge_of
 from bsdvirt.plan.step import (
@@ -20,11 +21,12 @@ from bsdvirt.plan.step import (
     JailExists,
     LimitsExist,
     MakeDirectory,
-    Mounted,
+    MountedBeneath,
     Plan,
     RemoveFile,
     Step,
     Undo,
+    UnmountBeneath,
     WriteFile,
 )
 from bsdvirt.spec.identity import Claim
@@ -45,6 +47,8 @@ from bsdvirt.store.layout import (
 START_SLACK = 120.0
 """Seconds above the jail's own timeouts before jail(8) itself is taken for hung."""
 
+UNMOUNT_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class StartFacts:
@@ -58,6 +62,7 @@ class StartFacts:
     """The host's /etc/resolv.conf."""
     jail_resolver: str | None
     """The jail's; None where it has none that is a plain file."""
+    mounts: MountFacts = MountFacts()
 
 
 def plan_start(
@@ -84,6 +89,7 @@ def plan_start(
     ]
     text = conf.render(name, conf.parameters(guest, jail, routes))
     steps: list[Step] = [*clean_steps(guest, facts.host)]
+    steps += point_steps(guest.root, jail.mounts, facts.mounts)
     steps += _resolver_steps(guest, jail, facts)
     for index, (nic, claim) in enumerate(wired):
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
@@ -123,6 +129,7 @@ def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
             "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=5",
         )
     need_racct(name, jail, kernel)
+    check_mounts(name, jail.mounts, facts.mounts)
     return check_kernel(name, jail, kernel)
 
 
@@ -225,7 +232,6 @@ def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
     directory = path.rpartition("/")[0]
     logs = guest_log_directory(name)
     budget = jail.exec.timeout * (len(jail.exec.start) + 1) + START_SLACK
-    dev = f"{root}/dev"
     return [
         Step(MakeDirectory(directory, 0o700), "jail.conf files", unless=FileExists(directory)),
         Step(MakeDirectory(logs, 0o700), "its logs", unless=FileExists(logs)),
@@ -239,7 +245,7 @@ def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
             f"start {name}",
             undo=(
                 Undo(Command((tools.JAIL, "-R", name)), JailExists(name, root)),
-                Undo(Command((tools.UMOUNT, "-f", dev)), Mounted(dev), 5.0),
+                Undo(UnmountBeneath(root), MountedBeneath(root), UNMOUNT_SECONDS),
             ),
         ),
     ]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
-from bsdvirt.plan.step import Command, JailExists, Not, Plan, Step, Undo
+from bsdvirt.plan.step import (
+    Command,
+    JailExists,
+    MountedBeneath,
+    Not,
+    Plan,
+    Step,
+    Undo,
+    UnmountBeneath,
+)
 from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import conf_file
 
@@ -32,7 +41,18 @@ def plan_stop(
         return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
     orderly = not force and conf_file(name) in facts.files
     ending = _ending(name, guest.root, timeout if orderly else None)
-    return Plan("stop", name, finish=(ending, *left), op=op, must_journal=False)
+    return Plan(
+        "stop", name, finish=(ending, *left, _unmounted(guest.root)), op=op, must_journal=False
+    )
+
+
+def _unmounted(root: str) -> Step:
+    """The jail may have mounted something since it was looked at."""
+    return Step(
+        UnmountBeneath(root),
+        f"whatever else is mounted in {root}",
+        unless=Not(MountedBeneath(root)),
+    )
 
 
 def _ending(name: str, root: str, timeout: float | None) -> Step:

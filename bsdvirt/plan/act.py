@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
+from bsdvirt.host import tools
 from bsdvirt.host.base import Host, LineSink
+from bsdvirt.host.facts import read_mounts
+from bsdvirt.host.parse.mounts import beneath
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
     Action,
@@ -15,12 +18,15 @@ from bsdvirt.plan.step import (
     Copy,
     MakeDirectory,
     Pipeline,
+    RemoveDirectory,
     RemoveFile,
     RemoveTree,
     Rename,
     Undo,
+    UnmountBeneath,
     WriteFile,
 )
+from bsdvirt.spec.mounts import within
 
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
 RETRY_PAUSE = 0.25
@@ -43,10 +49,18 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.unlink_beneath(root, path)
             case RemoveFile(path=path):
                 host.fs.unlink(path)
+            case MakeDirectory(path=path, mode=mode, beneath=root) if root:
+                host.fs.mkdir_beneath(root, path, mode)
             case MakeDirectory(path=path, mode=mode):
                 host.fs.mkdir(path, mode)
+            case RemoveDirectory(path=path, beneath=root):
+                host.fs.rmdir_beneath(root, path)
             case RemoveTree(path=path):
+                _refuse_mounted(host, path)
                 host.fs.rmtree(path)
+            case UnmountBeneath(path=path):
+                for place in beneath(read_mounts(host), path):
+                    _unmount(host, place)
             case Rename(path=path, to=to):
                 host.fs.rename(path, to)
             case Copy():
@@ -65,6 +79,23 @@ def _await(host: Host, path: str, seconds: float) -> None:
         if time.monotonic() >= deadline:
             raise StepError(f"{path} did not appear within {seconds:.0f} s", "try again")
         time.sleep(AWAIT_PAUSE)
+
+
+def _unmount(host: Host, place: str) -> None:
+    if host.run((tools.UMOUNT, place), changes=True).status != 0:
+        host.run((tools.UMOUNT, "-f", place), changes=True).check()
+
+
+def _refuse_mounted(host: Host, path: str) -> None:
+    """Raises StepError where removing a tree would remove what belongs elsewhere."""
+    if not host.fs.exists(path):
+        return
+    inside = [mount.path for mount in read_mounts(host) if within(mount.path, path)]
+    if inside:
+        raise StepError(
+            f"{path} is not removed: {', '.join(inside)} is mounted there",
+            f"umount {inside[-1]}, and say it again",
+        )
 
 
 def _copy(host: Host, action: Copy) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import read_jails, read_mounts, read_rules
+from bsdvirt.host.parse.mounts import beneath
 from bsdvirt.plan.step import (
     DatasetExists,
     DatasetOwned,
@@ -14,6 +15,7 @@ from bsdvirt.plan.step import (
     LimitsExist,
     Look,
     Mounted,
+    MountedBeneath,
     Not,
 )
 from bsdvirt.zfs.cli import CliZfs
@@ -40,6 +42,8 @@ def holds(host: Host, look: Look | None) -> bool:
             return jail is not None and not jail.dying and jail.path == path
         case Mounted(path=path):
             return any(mount.path == path for mount in read_mounts(host))
+        case MountedBeneath(path=path):
+            return bool(beneath(read_mounts(host), path))
         case LimitsExist(subject=subject, rule=wanted):
             return any(
                 rule.subject == subject and wanted in ("", rule.kind, f"{rule.kind}={rule.amount}")

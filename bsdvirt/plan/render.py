@@ -12,10 +12,12 @@ from bsdvirt.plan.step import (
     MakeDirectory,
     Pipeline,
     Plan,
+    RemoveDirectory,
     RemoveFile,
     RemoveTree,
     Rename,
     Step,
+    UnmountBeneath,
     WriteFile,
 )
 
@@ -31,10 +33,16 @@ def shell(action: Action) -> str:
             return _here_document(action)
         case RemoveFile(path=path, beneath=root):
             return shlex.join(("rm", "-f", f"{root}/{path}" if root else path))
+        case MakeDirectory(path=path, mode=mode, beneath=root) if root:
+            return shlex.join(("mkdir", "-m", f"{mode:04o}", f"{root}/{path}"))
+        case RemoveDirectory(path=path, beneath=root):
+            return shlex.join(("rmdir", f"{root}/{path}"))
         case MakeDirectory(path=path, mode=mode):
             return shlex.join(("mkdir", "-p", "-m", f"{mode:04o}", path))
         case RemoveTree(path=path):
             return shlex.join(("rm", "-rf", path))
+        case UnmountBeneath(path=path):
+            return f"# umount, the latest first, each that mount -p shows below {path}"
         case Rename(path=path, to=to):
             return shlex.join(("mv", path, to))
         case Copy(outer=outer, root=root, inner=inner):

@@ -52,12 +52,31 @@ class RemoveFile(Struct, frozen=True, tag="remove"):
 
 
 class MakeDirectory(Struct, frozen=True, tag="mkdir"):
+    """Make a directory, and those that it lies in; `beneath` as in WriteFile, and then one
+    directory only."""
+
     path: str
     mode: int = 0o755
+    beneath: str = ""
+
+
+class RemoveDirectory(Struct, frozen=True, tag="rmdir"):
+    """Remove an empty directory beneath a root, as in WriteFile; one that holds something
+    stays."""
+
+    path: str
+    beneath: str
 
 
 class RemoveTree(Struct, frozen=True, tag="rmtree"):
-    """Remove a directory of ours and all in it."""
+    """Remove a directory of ours and all in it; where something is mounted in it, nothing."""
+
+    path: str
+
+
+class UnmountBeneath(Struct, frozen=True, tag="unmount-beneath"):
+    """Unmount all that is mounted below a directory of a guest's, the latest first, by
+    force where that is what it takes: what a guest mounts, no plan can know."""
 
     path: str
 
@@ -90,7 +109,17 @@ class Await(Struct, frozen=True, tag="await"):
 
 
 Action = (
-    Command | Pipeline | WriteFile | RemoveFile | MakeDirectory | RemoveTree | Rename | Copy | Await
+    Command
+    | Pipeline
+    | WriteFile
+    | RemoveFile
+    | MakeDirectory
+    | RemoveDirectory
+    | RemoveTree
+    | UnmountBeneath
+    | Rename
+    | Copy
+    | Await
 )
 
 
@@ -123,6 +152,12 @@ class Mounted(Struct, frozen=True, tag="mounted"):
     path: str
 
 
+class MountedBeneath(Struct, frozen=True, tag="mounted-beneath"):
+    """Something is mounted below the directory (not on it)."""
+
+    path: str
+
+
 class LimitsExist(Struct, frozen=True, tag="limits"):
     """rctl holds a rule for the subject, such as jail:web; with `rule`, that very one,
     such as maxproc:deny=50, or maxproc:deny with any amount."""
@@ -145,6 +180,7 @@ Look = (
     | InterfaceExists
     | JailExists
     | Mounted
+    | MountedBeneath
     | LimitsExist
     | FileExists
     | Not

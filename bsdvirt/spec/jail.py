@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.types import (
     CpuList,
     GuestName,
@@ -248,6 +249,9 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             max_length=8,
         ),
     ] = []
+    mounts: Annotated[
+        list[Mount], prop("What is mounted in the jail while it runs.", max_length=64)
+    ] = []
     resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     cpuset: Annotated[
@@ -272,6 +276,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
 
     def __post_init__(self) -> None:
+        check_mounts(self.mounts)
         seen: dict[str, str] = {}
         for number, nic in enumerate(self.nics):
             for name in ("address", "address6"):

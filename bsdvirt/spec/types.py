@@ -319,3 +319,21 @@ class CpuPin(str):
     def schema(cls) -> dict[str, Any]:
         span = "[0-9]{1,4}(-[0-9]{1,4})?"
         return {"type": "string", "pattern": f"^[0-9]{{1,4}}:{span}(,{span})*$"}
+
+
+class FileMode(Patterned):
+    """Permissions in octal, as chmod(1) takes them."""
+
+    words = "a mode"
+    pattern = "0?[0-7]{3,4}"
+    longest = 5
+    rule = "it is three or four octal digits, such as 1777"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        # YAML reads 1777 as a number.
+        return super().parse(str(value) if type(value) is int else value)
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 7777}, super().schema()]}

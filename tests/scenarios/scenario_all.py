@@ -7,6 +7,7 @@ import scenario_breaking
 import scenario_change
 import scenario_life
 import scenario_many
+import scenario_mounts
 import scenario_network
 import scenario_reading
 import scenario_refusals
@@ -18,7 +19,7 @@ from scenario_hosts import SCENARIOS
 MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
-    scenario_verbs, scenario_boot,
+    scenario_verbs, scenario_boot, scenario_mounts,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

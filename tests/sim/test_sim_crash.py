@@ -31,6 +31,9 @@ NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79
 JAIL = ("create", "jail", "web", "limits.maxproc=99", "limits.pcpu=50", "cpuset=0",
         "--network", "private", "--network", "lan")  # fmt: skip
 
+MOUNTS = ("create", "jail", "web", "mounts=[{name: d, source: /usr/freebsd-dist, target: /opt/d},"
+          " {name: t, type: tmpfs, target: /tmp, size: 8M}, {name: f, type: fdescfs}]")  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -53,6 +56,8 @@ CASES = (
     Case("create thick", ("create", "jail", "web", "--thick"), done=(4, "there already")),
     Case("start", ("start", "web"), (NET, JAIL)),
     Case("start plain", ("start", "web"), (("create", "jail", "web"),)),
+    Case("start mounts", ("start", "web"), (MOUNTS,)),
+    Case("stop mounts", ("stop", "web"), (MOUNTS, ("start", "web"))),
     Case("stop", ("stop", "web"), (NET, JAIL, ("start", "web"))),
     Case("stop force", ("stop", "web", "--force"), (NET, JAIL, ("start", "web"))),
     Case("restart", ("restart", "web"), (NET, JAIL, ("start", "web")), ((("stop", "web"),),)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 
 from bsdvirt.host.sim import jailconf, jailparams
@@ -12,6 +13,8 @@ from bsdvirt.host.sim.jailconf import Param
 _BOOLEAN = {"mount.devfs", "mount.fdescfs", "mount.procfs"}
 SHELL = "!\"$&'()*;<>?[\\]`{|}~"
 """A line with one of these is given to sh(1)."""
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class Described:
@@ -99,6 +102,8 @@ class Described:
             return ["/sbin/mount", "-t", fstype, *extra, ".", where]
         if kind == "mount":
             parts = value.split()[:4]
+            # The first two words are read by strunvis(3), as fstab(5) has it (command.c).
+            parts[:2] = [_OCTAL.sub(lambda m: chr(int(m[1], 8)), part) for part in parts[:2]]
             if len(parts) < 3:
                 self.warn(f"mount: {value}: missing information")
                 return None

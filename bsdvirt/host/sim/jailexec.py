@@ -215,13 +215,21 @@ class Inside:
         status = 0
         for word in words:
             path = word if word.startswith("/") else f"{self.directory.rstrip('/')}/{word}"
-            text = self.run.fs.read_beneath(self.jail.path, path.lstrip("/"))
+            text = self.run.fs.read_beneath(*self._where(path))
             if text is None:
                 self.complain(f"cat: {word}: No such file or directory")
                 status = 1
             else:
                 self.said.append((False, text))
         return status
+
+    def _where(self, path: str) -> tuple[str, str]:
+        """Where a file of the jail lies: a directory of the host, and the way from there."""
+        whole = self.jail.path.rstrip("/") + path
+        for mount in reversed(self.run.state.mounts):
+            if mount.kind == "nullfs" and whole.startswith(mount.path + "/"):
+                return mount.special, whole[len(mount.path) + 1 :]
+        return self.jail.path, path.lstrip("/")
 
     def _ps(self, words: list[str]) -> int:
         self.say(" PID TT  STAT    TIME COMMAND")

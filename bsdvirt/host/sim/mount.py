@@ -6,7 +6,9 @@ from bsdvirt.host.sim import trees
 from bsdvirt.host.sim.context import Run, options
 from bsdvirt.host.sim.state import Mount
 
-_OWN_NAME = {"devfs", "fdescfs", "procfs", "tmpfs"}
+_OWN_NAME = {"devfs", "fdescfs", "linprocfs", "linsysfs", "procfs", "tmpfs"}
+_FLAGS = ("noexec", "nosuid", "noatime", "nosymfollow")
+"""In the order in which mount(8) shows them (flags2opts in mount.c)."""
 
 
 def _pad(text: str) -> str:
@@ -30,12 +32,15 @@ def mount(run: Run, words: list[str]) -> int:
     special, path = rest
     given = [word for group in flags.get("o", []) for word in group.split(",")]
     ruleset, readonly = "", False
+    flagged: set[str] = set()
     for word in given:
         name, _, value = word.partition("=")
         if name == "ruleset" and kind == "devfs":
             ruleset = value
         elif name in ("ro", "rw"):
             readonly = name == "ro"
+        elif name in _FLAGS and not value:
+            flagged.add(name)
         elif not (kind == "tmpfs" and name in ("size", "mode", "uid", "gid", "inodes")):
             raise run.unknown(f"option {word}")
     if kind == "nullfs":
@@ -49,7 +54,7 @@ def mount(run: Run, words: list[str]) -> int:
             special if kind == "nullfs" else kind,
             path,
             kind,
-            "ro" if readonly else "rw",
+            ",".join(("ro" if readonly else "rw", *(f for f in _FLAGS if f in flagged))),
             ruleset=ruleset,
         )
     )

@@ -19,6 +19,7 @@ import yaml
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import change, clean, create, destroy, live, release, rename, start, stop
+from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.net import plans
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import Look, Not, Plan, Undo
@@ -65,6 +66,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     rulesets: tuple[int, ...] = (4, 5)
     host_resolver: str = "nameserver 10.0.2.3\n"
     jail_resolver: str | None = "nameserver 10.0.2.3\n"
+    mounts: MountFacts = MountFacts()
     words: dict[str, Any] = {}
 
     @property
@@ -106,6 +108,7 @@ def _start(given: Given) -> Plan:
         frozenset(given.rulesets),
         given.host_resolver,
         given.jail_resolver,
+        given.mounts,
     )
     return start.plan_start(given.guest, given.spec, given.nets, seen, OP)
 

@@ -23,7 +23,7 @@ class FakeHost:
         self.interrupt = interrupt or Interrupt()
         self.ran: list[str] = []
         self.fails: dict[str, list[tuple[int, str]]] = {}
-        self.shown: dict[str, str] = {}
+        self.shown: dict[str, str] = {"/sbin/mount -p": ""}
         self.missing: set[str] = set()
         self.before: Callable[[str], None] = lambda words: None
 

@@ -132,10 +132,9 @@ def test_truth(word: str, value: bool) -> None:
             "web.yaml: resolver.xyz: no such property (the names here are: mode, servers, search)",
         ),
         (
-            'release: a\n"b c\\nd": 1',
-            "web.yaml: 'b c\\nd': no such property (the names here are: release, hostname,"
-            " description, protected, nics, resolver, limits, cpuset, devfs_ruleset, params,"
-            " exec, stop)",
+            'release: a\nresolver: {"b c\\nd": 1}',
+            "web.yaml: resolver.'b c\\nd': no such property (the names here are: mode, servers,"
+            " search)",
         ),
         (
             "kind: jail",

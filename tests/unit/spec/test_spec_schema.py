@@ -14,6 +14,7 @@ from bsdvirt.spec.base import Live
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.jail import Jail, Nic
+from bsdvirt.spec.mounts import Mount
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
@@ -22,7 +23,11 @@ from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
 
 ALL = properties()
 EXAMPLES: dict[Which, Any] = {
-    "jail": Jail(release="a", nics=[Nic(network=GuestName("lan"))]),
+    "jail": Jail(
+        release="a",
+        nics=[Nic(network=GuestName("lan"))],
+        mounts=[Mount(name=GuestName("p"), type="procfs")],
+    ),
     "vm": Vm(
         memory=Size(1 << 30),
         nics=[VmNic(network=GuestName("lan"))],
@@ -44,8 +49,10 @@ def test_every_property_says_what_it_is(info: PropertyInfo) -> None:
 
 BECOMES = re.compile(
     r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
-    r"|/etc/resolv\.conf|"
+    r"|/etc/resolv\.conf|mount -o( \w+)?|"
 )
+GIVEN = ("disks.NAME.size", "mounts.NAME.type")
+"""What the examples do not leave as it is by default."""
 OF_BHYVE = re.compile(
     r"cpus|sockets|threads|memory\.(size|wired)|x86\.strictmsr|rtc\.use_localtime|volsize"
     r"|vcpu\.N\.cpuset|lpc\.bootrom|pci\.0\.(SLOT|\d+)\.0\.\w+|fbuf|xhci|virtio-rnd"
@@ -68,7 +75,7 @@ def test_becomes_is_a_resource_or_a_parameter(info: PropertyInfo) -> None:
 def test_names_lead_somewhere() -> None:
     for kind, example in EXAMPLES.items():
         for info in properties(kind):
-            if not info.name.startswith("boot.") and info.name != "disks.NAME.size":
+            if not info.name.startswith("boot.") and info.name not in GIVEN:
                 value = plain(get_path(example, re.sub(r"\.N(AME)?\b", ".0", info.name)))
                 assert value == info.default or info.required, info.name
 

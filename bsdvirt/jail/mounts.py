@@ -1,0 +1,117 @@
+"""What is mounted in a jail: lines of jail.conf(5), mount points, and what is in the way. Pure.
+
+jail(8) mounts these before /dev, in the order of the file, and unmounts them backwards
+once the jail is gone (startcommands and stopcommands in jail.c). It splits a line at
+blanks and then reads \\040 and its like (command.c).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bsdvirt.errors import HostError
+from bsdvirt.plan.step import MakeDirectory, RemoveDirectory, Step, Undo
+from bsdvirt.spec.mounts import Mount, within
+
+POINT_MODE = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A mount point in a jail's root, as it is now."""
+
+    missing: tuple[str, ...] = ()
+    """Directories that are not there, from the root on, each before what lies in it."""
+    wrong: str = ""
+    """Why nothing can be mounted there, in words."""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MountFacts:
+    """What the host shows of a jail's mounts, by their names."""
+
+    places: Mapping[str, Place] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Why a source cannot be mounted, in words; those that can are not here."""
+
+
+def in_order(mounts: Iterable[Mount]) -> list[Mount]:
+    """What holds the place of another comes before it."""
+    return sorted(mounts, key=lambda mount: mount.place.count("/"))
+
+
+def holder(mount: Mount, mounts: Iterable[Mount]) -> Mount | None:
+    """The mount in which another's place lies; the innermost of several."""
+    around = [m for m in mounts if m.name != mount.name and within(mount.place, m.place)]
+    return max(around, key=lambda m: len(m.place), default=None)
+
+
+def mount_lines(root: str, mounts: Sequence[Mount]) -> list[str]:
+    """The values of jail.conf's `mount`, each a line of fstab(5). fdescfs is not among
+    them: it lies in /dev, which jail(8) mounts later, and has a parameter of its own."""
+    return [
+        fstab_line(source_of(mount), root + mount.place, mount.type, options_of(mount))
+        for mount in in_order(mounts)
+        if mount.type != "fdescfs"
+    ]
+
+
+def fstab_line(source: str, place: str, kind: str, options: Sequence[str] = ("rw",)) -> str:
+    """One line of fstab(5), with its escapes for blanks."""
+    return " ".join((_escaped(source), _escaped(place), kind, ",".join(options)))
+
+
+def _escaped(path: str) -> str:
+    return path.replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011")
+
+
+def source_of(mount: Mount) -> str:
+    """What mount(8) is given as the special file."""
+    if mount.source is not None:
+        return str(mount.source)
+    return "proc" if mount.type == "procfs" else mount.type
+
+
+def options_of(mount: Mount) -> list[str]:
+    """The options of mount(8)."""
+    words = ["ro" if mount.readonly else "rw", *mount.options]
+    if mount.size is not None:
+        words.append(f"size={int(mount.size)}")
+    if mount.mode is not None:
+        words.append(f"mode={mount.mode}")
+    return words
+
+
+def check_mounts(name: str, mounts: Iterable[Mount], facts: MountFacts) -> None:
+    """Raises HostError for the first mount that could not be made."""
+    for mount in mounts:
+        at = f"{name}: mounts.{mount.name}"
+        if wrong := facts.sources.get(mount.name):
+            raise HostError(
+                f"{at}.source: {mount.source} {wrong}",
+                f"make it, or bsdvirt set {name} mounts.{mount.name}.source=/another/directory",
+            )
+        place = facts.places.get(mount.name, Place())
+        if place.wrong:
+            raise HostError(f"{at}.target: {mount.place}: {place.wrong}", place.hint)
+
+
+def point_steps(root: str, mounts: Sequence[Mount], facts: MountFacts) -> list[Step]:
+    """Make the directories that are not there, in a jail's root, following no link."""
+    steps: list[Step] = []
+    made: set[str] = set()
+    for mount in in_order(mounts):
+        for path in facts.places.get(mount.name, Place()).missing:
+            if path in made:
+                continue
+            made.add(path)
+            steps.append(
+                Step(
+                    MakeDirectory(path, POINT_MODE, beneath=root),
+                    f"where {mount.name} is mounted",
+                    undo=(Undo(RemoveDirectory(path, beneath=root)),),
+                )
+            )
+    return steps

@@ -1,0 +1,112 @@
+"""What is mounted in a jail: directories of the host, memory, and the kernel's views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.types import AbsolutePath, FileMode, GuestName, Size
+
+Option = Literal["noatime", "noexec", "nosuid", "nosymfollow"]
+USUAL_TARGETS = {
+    "procfs": "/proc",
+    "fdescfs": "/dev/fd",
+    "linprocfs": "/compat/linux/proc",
+    "linsysfs": "/compat/linux/sys",
+}
+
+
+class Mount(Spec, frozen=True, kw_only=True):
+    """One thing that is mounted in the jail while it runs."""
+
+    name: Annotated[GuestName, prop("What it is called here, as in mounts.data.source.")]
+    type: Annotated[
+        Literal["nullfs", "tmpfs", "procfs", "fdescfs", "linprocfs", "linsysfs"],
+        prop("`nullfs` is a directory of the host, `tmpfs` memory, the others the kernel's."),
+    ] = "nullfs"
+    source: Annotated[
+        AbsolutePath | None, prop("The host's directory, with nullfs; it must be there at a start.")
+    ] = None
+    target: Annotated[
+        AbsolutePath | None,
+        prop(
+            "Where it appears in the jail, made where it is not there; with nullfs by default"
+            " the same path as the source, with procfs /proc."
+        ),
+    ] = None
+    readonly: Annotated[bool, prop("The jail can read only.", becomes="mount -o ro")] = False
+    size: Annotated[
+        Size | None,
+        prop("The most that it may hold, with tmpfs; all memory otherwise.", unit="bytes",
+             becomes="mount -o size"),
+    ] = None  # fmt: skip
+    mode: Annotated[
+        FileMode | None,
+        prop("Mode of its top directory, with tmpfs, such as 1777.", becomes="mount -o mode"),
+    ] = None
+    options: Annotated[
+        list[Option], prop("More options of mount(8).", max_length=4, becomes="mount -o")
+    ] = []
+
+    @property
+    def place(self) -> str:
+        """Where it appears in the jail."""
+        usual = self.source if self.type == "nullfs" else USUAL_TARGETS.get(self.type)
+        return str(self.target or usual)
+
+    def __post_init__(self) -> None:
+        if self.type == "nullfs" and self.source is None:
+            raise BadValueError(
+                "nullfs needs a directory of the host", at="source", hint="as /srv/data"
+            )
+        if self.type != "nullfs" and self.source is not None:
+            raise BadValueError(f"{self.type} has none", at="source", hint="leave it out")
+        if self.type == "tmpfs" and self.target is None:
+            raise BadValueError("tmpfs needs a place in the jail", at="target", hint="as /tmp")
+        for field in ("size", "mode"):
+            if self.type != "tmpfs" and getattr(self, field) is not None:
+                raise BadValueError(
+                    f"{self.type} has none, only tmpfs", at=field, hint="leave it out"
+                )
+        _check_dev(self.type, self.place)
+
+
+def _check_dev(kind: str, place: str) -> None:
+    """jail(8) mounts /dev after all of these, and /dev/fd after /dev (captures, jail.c)."""
+    if kind == "fdescfs" and place != "/dev/fd":
+        raise BadValueError("fdescfs is mounted on /dev/fd", at="target", hint="leave it out")
+    if kind != "fdescfs" and within(place, "/dev"):
+        raise BadValueError(
+            f"{place} would be hidden by the jail's own /dev", at="target", hint="choose another"
+        )
+
+
+def within(path: str, place: str) -> bool:
+    """Whether a path is that place, or lies beneath it."""
+    return path == place or path.startswith(place.rstrip("/") + "/")
+
+
+def check_mounts(mounts: Sequence[Mount]) -> None:
+    """Raises BadValueError for two of one name or place, and for one that lies in another
+    in which no directory can be."""
+    names: set[str] = set()
+    for number, mount in enumerate(mounts):
+        at = f"mounts.{number}"
+        if mount.name in names:
+            raise BadValueError(f"{mount.name} is there twice", at=f"{at}.name")
+        names.add(mount.name)
+        for other in mounts:
+            if other is mount or not within(mount.place, other.place):
+                continue
+            if mount.place == other.place and other in mounts[:number]:
+                raise BadValueError(
+                    f"{mount.place} is the target of {other.name} too", at=f"{at}.target"
+                )
+            if mount.place != other.place and other.type != "nullfs":
+                raise BadValueError(
+                    f"{mount.place} lies in {other.place}, where {other.name} ({other.type}) has"
+                    " no such directory",
+                    at=f"{at}.target",
+                    hint="choose another place",
+                )
