@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.app import guests
+from bsdvirt.app import guests, hooks
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.session import Session
@@ -22,6 +22,7 @@ from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.jail.release import refuse_newer
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.plan.locks import Lock
+from bsdvirt.plan.step import Step
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
@@ -117,12 +118,16 @@ def _create_all(
         identities[name] = identity
         known.append(Guest(name, found.layout, identity))
 
+    def made_hooks(name: str) -> tuple[Step, ...]:
+        guest = Guest(name, found.layout, identities[name])
+        return hooks.steps(session, "created", order.jail.hooks.created, guest)
+
     def one(name: str) -> Outcome:
-        plan = plan_create(
-            name, order.jail, identities[name], found.layout, session.new_op(),
-            thick=order.thick, size=size,
-        )  # fmt: skip
         try:
+            plan = plan_create(
+                name, order.jail, identities[name], found.layout, session.new_op(),
+                thick=order.thick, size=size, hooks=made_hooks(name),
+            )  # fmt: skip
             session.run(plan, claimed=lambda: claims.settled(name))
         finally:
             claims.settled(name)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsdvirt.app.batch import hold
+from bsdvirt.app.hooks import problem as hook_problem
 from bsdvirt.app.networks import bring_up
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
@@ -21,6 +22,7 @@ from bsdvirt.net import plans
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
+from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.store import orphans
@@ -83,6 +85,7 @@ def examine(session: Session) -> list[Finding]:
         *_modules(session, seen),
         *_kernel(session, seen),
         *_rulesets(session, seen),
+        *_hooks(session, seen),
         *_networks(seen),
         *_guests(seen),
         *_orphans(seen),
@@ -168,6 +171,15 @@ def _rulesets(session: Session, seen: Seen) -> Iterator[Finding]:
                 f"devfs ruleset {number} does not exist, so they cannot start",
                 "write it in /etc/devfs.rules, and service devfs restart",
             )
+
+
+def _hooks(session: Session, seen: Seen) -> Iterator[Finding]:
+    for name, spec in seen.specs.items():
+        if isinstance(spec, Jail):
+            every = [spec.hooks.at(event) for event in HOOK_EVENTS]
+            for hook in sorted({str(hook) for hooks in every for hook in hooks.host}):
+                if why := hook_problem(session, hook):
+                    yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")
 
 
 def _networks(seen: Seen) -> Iterator[Finding]:

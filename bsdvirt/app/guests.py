@@ -189,9 +189,11 @@ def stop_one(
     *,
     force: bool = False,
     timeout: float | None = None,
+    heed: bool = True,
 ) -> str:
-    """Stop one guest whose lock is held; what became of it, in words."""
-    return jails.stop_one(session, found, facts, guest, force=force, timeout=timeout)
+    """Stop one guest whose lock is held; what became of it, in words. Without `heed` no
+    hook of its keeps it running."""
+    return jails.stop_one(session, found, facts, guest, force=force, timeout=timeout, heed=heed)
 
 
 def stop_seconds(session: Session, found: Inventory, name: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from bsdvirt.app import hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
 from bsdvirt.app.session import Session
@@ -13,13 +14,16 @@ from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.start import StartFacts, plan_start
 from bsdvirt.jail.stop import plan_stop
-from bsdvirt.plan.step import Plan
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.spec.hooks import Event
+from bsdvirt.spec.hooks import seconds as hooks_seconds
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, failed_file
 
 DEFAULT_STOP_SECONDS = 60.0
+LEAST_SECONDS = 0.2
 
 Parts = Mapping[str, tuple[Guest, Jail]]
 
@@ -41,7 +45,12 @@ def starter(
             read_mount_facts(session.host.fs, found.layout, guest.root, jail.mounts),
         )  # fmt: skip
         try:
-            plan = plan_start(guest, jail, networks, seen, session.new_op())
+            idle = running_jail(guest, facts.jails) is None
+            plan = plan_start(
+                guest, jail, networks, seen, session.new_op(),
+                starting=_hooks(session, "starting", guest, jail) if idle else (),
+                started=_hooks(session, "started", guest, jail) if idle else (),
+            )  # fmt: skip
             session.run(plan)
         except BsdvirtError as error:
             note_failure(session, name, error)
@@ -83,23 +92,56 @@ def stop_one(
     *,
     force: bool = False,
     timeout: float | None = None,
+    heed: bool = True,
 ) -> str:
-    """Stop one jail whose lock is held; what became of it, in words."""
-    name = guest.name
-    seconds = timeout or stop_seconds(session, found, name)
+    """Stop one jail whose lock is held; what became of it, in words. Without `heed` no hook
+    of its keeps it running."""
+    jail = _spec(session, found, guest.name)
+    own = _seconds(jail)
+    seconds = timeout or own
+    share = min(1.0, seconds / own)
+    before: tuple[Step, ...] = ()
+    if jail and not force and running_jail(guest, facts.jails):
+        before = hooks.steps(
+            session, "stopping", jail.hooks.stopping, guest, share=share, heed=heed
+        )
     plan = plan_stop(
-        guest, facts, session.new_op(), timeout=seconds, force=force,
+        guest, facts, session.new_op(),
+        timeout=max(LEAST_SECONDS, seconds - share * _hook_seconds(jail)), force=force,
+        hooks=before,
     )  # fmt: skip
     forced = session.run(plan)
+    if jail and not plan.reason and (heed or not force):
+        hooks.run_stopped(session, jail.hooks.stopped, guest, share, heed)
     return plan.reason or ("stopped by force" if forced else "stopped")
 
 
 def stop_seconds(session: Session, found: Inventory, name: str) -> float:
-    """The guest's own timeout; a file that cannot be read must not keep it running."""
+    """The guest's own timeout, and what its hooks may take besides."""
+    return _seconds(_spec(session, found, name))
+
+
+def _spec(session: Session, found: Inventory, name: str) -> Jail | None:
+    """The guest's file; None where it cannot be read, which must not keep it running."""
     try:
-        jail = load_guest_file(session.host.fs, found.layout, name)
+        spec = load_guest_file(session.host.fs, found.layout, name)
     except BsdvirtError:
+        return None
+    return spec if isinstance(spec, Jail) else None
+
+
+def _seconds(jail: Jail | None) -> float:
+    if jail is None:
         return DEFAULT_STOP_SECONDS
-    if not isinstance(jail, Jail):
-        return DEFAULT_STOP_SECONDS
-    return float(jail.stop.timeout + jail.stop.grace)
+    return jail.stop.timeout + jail.stop.grace + _hook_seconds(jail)
+
+
+def _hook_seconds(jail: Jail | None) -> float:
+    """How long the hooks of a stop may take."""
+    if jail is None:
+        return 0.0
+    return hooks_seconds(jail.hooks.stopping) + hooks_seconds(jail.hooks.stopped)
+
+
+def _hooks(session: Session, event: Event, guest: Guest, jail: Jail) -> tuple[Step, ...]:
+    return hooks.steps(session, event, jail.hooks.at(event), guest)

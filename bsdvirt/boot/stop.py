@@ -86,7 +86,7 @@ class _Stop:
             force = bool(busy) or seconds < LEAST_SECONDS
             message = guests.stop_one(
                 self.session, self.found, self.facts, guest,
-                force=force, timeout=max(seconds, LEAST_SECONDS),
+                force=force, timeout=max(seconds, LEAST_SECONDS), heed=False,
             )  # fmt: skip
         except BsdvirtError as error:
             return Outcome(name, error=error)

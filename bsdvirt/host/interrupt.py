@@ -60,8 +60,10 @@ class Interrupt:
         return self._hurried.is_set()
 
     def hastens(self, argv: Sequence[str]) -> bool:
-        """Whether this command is one to give up on at once: the orderly end of a guest."""
-        return self.hurried and argv[0] == tools.JAIL and "-r" in argv
+        """Whether this command is one to give up on at once: the orderly end of a guest, or
+        a hook."""
+        orderly = argv[0] == tools.ENV or (argv[0] == tools.JAIL and "-r" in argv)
+        return self.hurried and orderly
 
     @property
     def pending(self) -> bool:

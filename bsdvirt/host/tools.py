@@ -5,6 +5,7 @@ from __future__ import annotations
 CHMOD = "/bin/chmod"
 CPUSET = "/usr/bin/cpuset"
 DEVFS = "/sbin/devfs"
+ENV = "/usr/bin/env"
 FETCH = "/usr/bin/fetch"
 FREEBSD_VERSION = "/bin/freebsd-version"
 IFCONFIG = "/sbin/ifconfig"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bsdvirt.host import tools
 from bsdvirt.plan.step import (
     Command,
+    FileExists,
+    MakeDirectory,
     Pipeline,
     Plan,
     Step,
@@ -13,7 +15,7 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import dump, identity_to_json
-from bsdvirt.store.layout import Layout
+from bsdvirt.store.layout import Layout, guest_log_directory
 from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
 
 COPY_SECONDS = 6 * 3600.0
@@ -28,11 +30,12 @@ def plan_create(
     *,
     thick: bool = False,
     size: int = 0,
+    hooks: tuple[Step, ...] = (),
 ) -> Plan:
     """A jail from a release: its dataset with its identity, its root, its file.
 
     `thick` copies the release in full instead of cloning it; `size` is then the bytes
-    to copy, for the progress bar.
+    to copy, for the progress bar. `hooks` are run once all is there.
     """
     guest, root = layout.guest(name), layout.jail_root(name)
     base = f"{layout.release(jail.release)}@base"
@@ -52,8 +55,14 @@ def plan_create(
     roots = (
         _copied_root(base, root, mark, op, size) if thick else (_cloned_root(base, root, mark, op),)
     )
+    if hooks:
+        hooks = (_logs(guest_log_directory(name)), *hooks)
     finish = tuple(clear_mark(dataset, op) for dataset in (root, guest))
-    return Plan("create", name, "guest", (made, *roots, described), finish, op=op)
+    return Plan("create", name, "guest", (made, *roots, described, *hooks), finish, op=op)
+
+
+def _logs(directory: str) -> Step:
+    return Step(MakeDirectory(directory, 0o700), "its logs", unless=FileExists(directory))
 
 
 def _cloned_root(base: str, root: str, mark: tuple[str, str], op: str) -> Step:

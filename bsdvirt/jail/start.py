@@ -36,6 +36,7 @@ from bsdvirt.spec.params import check_params
 from bsdvirt.spec.types import CpuList
 from bsdvirt.store.guests import Guest, foreign_jail, running_jail
 from bsdvirt.store.layout import (
+    CONF_DIRECTORY,
     GROUP,
     conf_file,
     epair,
@@ -71,8 +72,12 @@ def plan_start(
     networks: Networks,
     facts: StartFacts,
     op: str,
+    *,
+    starting: tuple[Step, ...] = (),
+    started: tuple[Step, ...] = (),
 ) -> Plan:
-    """Interfaces, limits, jail.conf, and jail(8); each with its undo.
+    """Interfaces, limits, jail.conf, and jail(8); each with its undo. `starting` and
+    `started` are the hooks before and behind it.
 
     The guest's claims fit its interfaces (see jail/claims.py). Raises ConflictError,
     UsageError and HostError for what would not work.
@@ -95,7 +100,10 @@ def plan_start(
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
     if rules := limit_rules(name, jail.limits):
         steps.append(_limits_step(name, rules))
+    steps += _places(name)
+    steps += starting
     steps += _jail_steps(guest, jail, text)
+    steps += started
     return Plan("start", name, "guest", tuple(steps), op=op, notes=notes)
 
 
@@ -227,14 +235,22 @@ def _limits_step(name: str, rules: list[str]) -> Step:
     )
 
 
+def _places(name: str) -> list[Step]:
+    logs = guest_log_directory(name)
+    return [
+        Step(
+            MakeDirectory(CONF_DIRECTORY, 0o700),
+            "jail.conf files",
+            unless=FileExists(CONF_DIRECTORY),
+        ),
+        Step(MakeDirectory(logs, 0o700), "its logs", unless=FileExists(logs)),
+    ]
+
+
 def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
     name, root, path = guest.name, guest.root, conf_file(guest.name)
-    directory = path.rpartition("/")[0]
-    logs = guest_log_directory(name)
     budget = jail.exec.timeout * (len(jail.exec.start) + 1) + START_SLACK
     return [
-        Step(MakeDirectory(directory, 0o700), "jail.conf files", unless=FileExists(directory)),
-        Step(MakeDirectory(logs, 0o700), "its logs", unless=FileExists(logs)),
         Step(
             WriteFile(path, text, 0o600),
             "jail.conf of this start",

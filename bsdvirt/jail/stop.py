@@ -28,12 +28,14 @@ def plan_stop(
     *,
     timeout: float,
     force: bool = False,
+    hooks: tuple[Step, ...] = (),
 ) -> Plan:
     """Stop in order with the very file of the start, by force where that fails or takes
     more than `timeout` seconds, then clean up what jail(8) leaves.
 
     `force` goes straight to removal, and so does a jail whose file is lost. Nothing of
-    this can be undone, so all of it only rolls forward.
+    this can be undone, so all of it only rolls forward. `hooks` come before: where one of
+    those fails the jail is left as it is.
     """
     name = guest.name
     left = clean_steps(guest, facts)
@@ -41,9 +43,8 @@ def plan_stop(
         return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
     orderly = not force and conf_file(name) in facts.files
     ending = _ending(name, guest.root, timeout if orderly else None)
-    return Plan(
-        "stop", name, finish=(ending, *left, _unmounted(guest.root)), op=op, must_journal=False
-    )
+    finish = (ending, *left, _unmounted(guest.root))
+    return Plan("stop", name, "guest", hooks, finish, op=op, must_journal=False)
 
 
 def _unmounted(root: str) -> Step:

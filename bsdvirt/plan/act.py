@@ -37,6 +37,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
     """Carry out one action. Raises StepError (CommandError for a command)."""
     try:
         match action:
+            case Command(title=title) if title:
+                _titled(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
             case Pipeline(left=left, right=right, timeout=timeout):
@@ -96,6 +98,21 @@ def _refuse_mounted(host: Host, path: str) -> None:
             f"{path} is not removed: {', '.join(inside)} is mounted there",
             f"umount {inside[-1]}, and say it again",
         )
+
+
+def _titled(host: Host, command: Command) -> None:
+    """Somebody else's command: what it printed goes to its log."""
+    result = host.run(command.argv, changes=True, timeout=command.timeout)
+    how = "timed out" if result.timed_out else f"exit status {result.status}"
+    printed = result.stdout + result.stderr
+    if command.log:
+        end = "" if printed.endswith("\n") or not printed else "\n"
+        host.fs.mkdir(command.log.rpartition("/")[0], 0o700)
+        host.fs.append(command.log, f"{command.title}: {how}\n{printed}{end}", 0o600)
+    if result.timed_out or result.status not in command.ok:
+        last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
+        where = f"what it printed is in {command.log}" if command.log else ""
+        raise StepError(": ".join([command.title, how, *last]), where)
 
 
 def _copy(host: Host, action: Copy) -> None:

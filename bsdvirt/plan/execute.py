@@ -17,7 +17,7 @@ from bsdvirt.plan.events import Event, Sink
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import Journal
 from bsdvirt.plan.looks import holds
-from bsdvirt.plan.step import Action, Plan, Step
+from bsdvirt.plan.step import Action, Command, Plan, Step
 
 PROGRESS_SECONDS = 0.1
 
@@ -160,8 +160,12 @@ class _Run:
         self.emit(events.StepStarted(*self.about, index, step.do, step.why))
         self.journal.begin(index, step)
         number = self.faults.before()
+        began = time.monotonic()
         try:
             act_patiently(self.host, step.do, step.retry, self._progress(step))
+            if isinstance(step.do, Command) and step.do.title:
+                took = time.monotonic() - began
+                self.emit(events.Logged(*self.about, took, f"{step.do.title}: ok"))
         except StepError as error:
             self._remedy(step, error)
         self.faults.after(number)
@@ -170,9 +174,11 @@ class _Run:
 
     def _remedy(self, step: Step, error: StepError) -> None:
         """Where a step has another way, take it; else the error stands."""
-        if not step.remedy or self.interrupt.pending:
+        if not (step.remedy or step.tolerant) or self.interrupt.pending:
             raise error
         self.emit(events.Warned(*self.about, error.message))
+        if step.tolerant:
+            return
         self.warnings.append(error.message)
         failures = take_back(self.host, step.remedy, self._undone)
         if failures:

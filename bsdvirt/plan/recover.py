@@ -77,6 +77,8 @@ def _finish(host: Host, step: Step, tell: Tell) -> None:
         act_patiently(host, step.do, step.retry)
         tell(step.do, "")
     except StepError as error:
+        if step.tolerant:
+            return
         if not step.remedy:
             raise
         if failures := take_back(host, step.remedy, tell):
@@ -112,6 +114,9 @@ def as_ps_shows(argv: tuple[str, ...]) -> str:
 
 def _commands(action: Action) -> list[tuple[str, ...]]:
     match action:
+        case Command(argv=(tools.ENV, *words)):
+            # It became the command behind its assignments.
+            return [tuple(word for word in words if "=" not in word.split("/")[0])]
         case Command(argv=argv):
             return [argv]
         case Pipeline(left=left, right=right):
@@ -125,6 +130,7 @@ def _running(host: Host, lines: set[str]) -> list[int]:
     found = []
     for line in shown.splitlines():
         pid, _, args = line.strip().partition(" ")
-        if args.strip() in lines:
+        # A script is shown behind its interpreter.
+        if args.strip() in lines or args.partition(" ")[2].strip() in lines:
             found.append(int(pid))
     return found

@@ -25,6 +25,8 @@ from bsdvirt.plan.step import (
 def shell(action: Action) -> str:
     """One action as a line of sh(1); a file as a here-document."""
     match action:
+        case Command(argv=argv, log=log) if log:
+            return f"{shlex.join(argv)} >> {shlex.quote(log)} 2>&1"
         case Command(argv=argv):
             return shlex.join(argv)
         case Pipeline(left=left, right=right):
@@ -84,4 +86,6 @@ def plan_as_shell(plan: Plan) -> str:
 
 def _step(step: Step) -> list[str]:
     otherwise = [f"# where that fails: {shell(undo.do)}" for undo in step.remedy]
-    return [f"# {' '.join(step.why.split())}", shell(step.do), *otherwise]
+    # Pasted into a shell that ends at the first failure, it goes on as we do.
+    go_on = " || :" if step.tolerant else ""
+    return [f"# {' '.join(step.why.split())}", shell(step.do) + go_on, *otherwise]

@@ -19,11 +19,17 @@ class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
 
 
 class Command(Struct, frozen=True, tag="command"):
-    """Run `argv`; success is an exit status in `ok`. `timeout` in seconds."""
+    """Run `argv`; success is an exit status in `ok`. `timeout` in seconds.
+
+    What it prints is added to the file `log`, where one is named. `title` stands for it in
+    messages: for a command of somebody else's, whose end is worth a line of its own.
+    """
 
     argv: tuple[str, ...]
     ok: tuple[int, ...] = (0,)
     timeout: float = 60.0
+    log: str = ""
+    title: str = ""
 
 
 class Pipeline(Struct, frozen=True, tag="pipeline"):
@@ -208,6 +214,8 @@ class Step(Struct, frozen=True):
     """Already so: the step is passed over."""
     remedy: tuple[Undo, ...] = ()
     """Where the step fails, do this instead; the step counts as done, with a warning."""
+    tolerant: bool = False
+    """Where the step fails, warn and go on: it counts as done."""
     retry: float = 0.0
     """Seconds to try again for, while the system says that something is busy."""
     lines: int = 0

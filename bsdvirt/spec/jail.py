@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.types import (
     CpuList,
@@ -274,6 +275,9 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     ] = JailParams()
     exec: Annotated[Commands, prop("The commands that start and stop it.")] = Commands()
     stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
+    hooks: Annotated[
+        JailHooks, prop("What is run besides as it changes its state.", live=Live.NOW)
+    ] = JailHooks()
 
     def __post_init__(self) -> None:
         check_mounts(self.mounts)

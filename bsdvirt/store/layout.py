@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
+HOOK_DIRECTORY = "/usr/local/etc/bsdvirt/hooks"
 RUN_DIRECTORY = "/var/run/bsdvirt"
 CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
 FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"

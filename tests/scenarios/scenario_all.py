@@ -5,6 +5,7 @@ from __future__ import annotations
 import scenario_boot
 import scenario_breaking
 import scenario_change
+import scenario_hooks
 import scenario_life
 import scenario_many
 import scenario_mounts
@@ -19,7 +20,7 @@ from scenario_hosts import SCENARIOS
 MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
-    scenario_verbs, scenario_boot, scenario_mounts,
+    scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

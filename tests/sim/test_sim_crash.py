@@ -81,6 +81,16 @@ CASES = (
          ("create", "jail", "db", "zoo"), ("set", "db", "zoo", "boot.after=web")),
         done=(3, "no guest web"),
     ),
+    Case(
+        "start with hooks", ("start", "web"),
+        (("create", "jail", "web", "hooks.started.guest=true", "hooks.stopping.guest=true",
+          "hooks.started.policy=fail"),),
+    ),
+    Case(
+        "stop with hooks", ("stop", "web"),
+        (("create", "jail", "web", "hooks.stopping.guest=true", "hooks.stopping.policy=fail"),
+         ("start", "web")),
+    ),
     Case("set boot", ("set", "web", "boot.auto=yes"), (("create", "jail", "web"),)),
     Case(
         "release add", ("release", "add", "/usr/freebsd-dist"),

@@ -13,6 +13,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.CHMOD: ("system", "chmod"),
     tools.CPUSET: ("cpuset", "cpuset"),
     tools.DEVFS: ("system", "devfs"),
+    tools.ENV: ("env", "env"),
     tools.FREEBSD_VERSION: ("system", "freebsd_version"),
     tools.IFCONFIG: ("ifconfig", "ifconfig"),
     tools.JAIL: ("jail", "jail"),

@@ -14,6 +14,7 @@ from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.sim import initial
 from bsdvirt.host.sim.commands import run_tool
 from bsdvirt.host.sim.context import Run, TimedOut, UnknownCommand
+from bsdvirt.host.sim.really import is_real, run_really
 from bsdvirt.host.sim.settings import Settings
 from bsdvirt.host.sim.state import Host, Store
 
@@ -57,6 +58,8 @@ class SimHost:
             self.interrupt.check()
         if self.interrupt.hastens(argv):
             timeout = 0.0
+        if is_real(argv):
+            return run_really(self.directory, self.fs.prefix, argv, timeout, self.interrupt)
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
             result = self._end(run)

@@ -122,7 +122,8 @@ class Inside:
         if words[:1] == ["-c"] and len(words) >= 2:
             if words[1] == _EXEC:
                 return self.execute(words[2:], "exec") if len(words) > 2 else 0
-            if len(words) == 2:
+            # A hook's line has its arguments behind it: the simulated shell expands none.
+            if len(words) in (2, 4):
                 return self.line(words[1])
         if words == ["/etc/rc"]:
             return self._rc()

@@ -9,10 +9,15 @@ from bsdvirt.host.sim.jailexec import Inside
 
 def jexec(run: Run, words: list[str]) -> int:
     """jexec(8): a command that ends by itself."""
-    run.reads()
-    if words[:3] != ["-l", "-U", "root"] or len(words) < 5 or words[3].startswith("-"):
+    if words[:2] == ["-U", "root"]:
+        run.changes()
+        words = words[2:]
+    elif words[:3] == ["-l", "-U", "root"]:
+        run.reads()
+        words = words[3:]
+    if len(words) < 2 or words[0].startswith("-"):
         raise run.unknown()
-    name, command = words[3], words[4:]
+    name, command = words[0], words[1:]
     jail = run.jail(name)
     if jail is None:
         raise run.fail(f'jexec: jail "{name}" not found')

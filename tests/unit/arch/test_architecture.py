@@ -43,7 +43,7 @@ MAY["cli"] |= {"boot"}
 PLANNERS = (
     *(f"jail/{name}.py" for name in (
         "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
-        "rename", "mirrors", "mounts",
+        "rename", "mirrors", "mounts", "hooks",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",

@@ -18,11 +18,12 @@ import yaml
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.jail import change, clean, create, destroy, live, release, rename, start, stop
+from bsdvirt.jail import change, clean, create, destroy, hooks, live, release, rename, start, stop
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.net import plans
 from bsdvirt.plan.render import plan_as_shell, shell
-from bsdvirt.plan.step import Look, Not, Plan, Undo
+from bsdvirt.plan.step import Look, Not, Plan, Step, Undo
+from bsdvirt.spec.hooks import Event
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
@@ -68,6 +69,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     jail_resolver: str | None = "nameserver 10.0.2.3\n"
     mounts: MountFacts = MountFacts()
     words: dict[str, Any] = {}
+    problems: dict[str, str] = {}
 
     @property
     def spec(self) -> Jail:
@@ -110,16 +112,27 @@ def _start(given: Given) -> Plan:
         given.jail_resolver,
         given.mounts,
     )
-    return start.plan_start(given.guest, given.spec, given.nets, seen, OP)
+    return start.plan_start(
+        given.guest, given.spec, given.nets, seen, OP,
+        starting=_hooks(given, "starting"), started=_hooks(given, "started"),
+    )  # fmt: skip
+
+
+def _hooks(given: Given, event: Event, **words: Any) -> tuple[Step, ...]:
+    wanted = given.spec.hooks.at(event)
+    return hooks.hook_steps(event, wanted, given.guest, given.problems, **words)
 
 
 def _create(given: Given) -> Plan:
-    return create.plan_create(given.name, given.spec, given.who, LAYOUT, OP, **given.words)
+    return create.plan_create(
+        given.name, given.spec, given.who, LAYOUT, OP, hooks=_hooks(given, "created"), **given.words
+    )
 
 
 def _stop(given: Given) -> Plan:
     words = {"timeout": 70.0, **given.words}
-    return stop.plan_stop(given.guest, given.facts, OP, **words)
+    before = _hooks(given, "stopping", share=words.pop("share", 1.0), heed=words.pop("heed", True))
+    return stop.plan_stop(given.guest, given.facts, OP, hooks=before, **words)
 
 
 def _clean(given: Given) -> Plan:

@@ -1,0 +1,26 @@
+"""env(1) before a hook: one in a jail runs in the simulated jail, one of the host's is a
+real process (see really.py)."""
+
+from __future__ import annotations
+
+from bsdvirt.host import tools
+from bsdvirt.host.sim.commands import run_nested
+from bsdvirt.host.sim.context import Run
+
+
+def env(run: Run, words: list[str]) -> int:
+    """env(1) with assignments and a command."""
+    run.changes()
+    command = split(words)[1]
+    if command[:1] != [tools.JEXEC]:
+        raise run.unknown()
+    inner = run_nested(run, command)
+    run.out += inner.out
+    run.err += inner.err
+    return inner.status
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """The assignments, and the command behind them."""
+    count = next((n for n, word in enumerate(words) if "=" not in word), len(words))
+    return words[:count], words[count:]

@@ -1,0 +1,34 @@
+"""What the simulated host runs as real processes: the host's hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Result
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.host.sim.env import split
+
+HOOKS = "/usr/local/etc/bsdvirt/hooks/"
+
+
+def is_real(argv: Sequence[str]) -> bool:
+    """Whether the command is a real process."""
+    if argv[0] != tools.ENV:
+        return False
+    return split(list(argv[1:]))[1][0].startswith(HOOKS)
+
+
+def run_really(
+    directory: Path, prefix: Path, argv: Sequence[str], timeout: float, interrupt: Interrupt
+) -> Result:
+    """Run it beneath the simulated host's root; what it says of itself is what it was
+    called."""
+    from bsdvirt.host.real import RealHost
+
+    assignments, (program, *words) = split(list(argv[1:]))
+    simulated = f"BSDVIRT_SIM={directory.resolve()}"
+    real = (tools.ENV, simulated, *assignments, f"{prefix.resolve()}{program}", *words)
+    done = RealHost(interrupt).run(real, changes=False, timeout=timeout)
+    return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)

@@ -1,0 +1,92 @@
+"""What is run besides when a guest's state changes, on the host and in the guest.
+
+On the host a hook is the name of a file that the host's administrator put into the hooks
+directory, never a command: a guest's file may come from elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from bsdvirt.spec.base import COMMAND, Live, Spec, prop
+from bsdvirt.spec.types import Patterned
+
+Line = Annotated[str, msgspec.Meta(pattern=COMMAND)]
+Policy = Literal["fail", "warn"]
+Event = Literal["created", "starting", "started", "stopping", "stopped"]
+EVENTS: tuple[Event, ...] = ("created", "starting", "started", "stopping", "stopped")
+
+
+class HookName(Patterned):
+    """The name of a file in the hooks directory."""
+
+    words = "the name of a hook"
+    pattern = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
+    longest = 64
+    rule = "it is the name of a file in /usr/local/etc/bsdvirt/hooks: letters, digits, _, . and -"
+
+
+class EventHooks(Spec, frozen=True, kw_only=True):
+    """What is run at one event, while the guest does not run: on the host."""
+
+    host: Annotated[
+        list[HookName],
+        prop(
+            "Files in /usr/local/etc/bsdvirt/hooks, run on the host in this order.",
+            live=Live.NOW,
+            max_length=16,
+        ),
+    ] = []
+    policy: Annotated[
+        Policy,
+        prop(
+            "Where one fails: `fail` ends the operation and undoes it, `warn` goes on.",
+            live=Live.NOW,
+        ),
+    ] = "warn"
+    timeout: Annotated[
+        int,
+        prop("How long each of them may take.", unit="s", ge=1, le=3600, live=Live.NOW),
+    ] = 60
+
+
+class InnerHooks(EventHooks, frozen=True, kw_only=True):
+    """What is run at one event, while the guest runs: in it, too."""
+
+    guest: Annotated[
+        list[Line],
+        prop("Lines for the guest's own /bin/sh, run in it.", live=Live.NOW, max_length=16),
+    ] = []
+
+
+class VmHooks(Spec, frozen=True, kw_only=True):
+    """The hooks of a guest in which nothing can be run from outside."""
+
+    created: Annotated[EventHooks, prop("Once it is made.")] = EventHooks()
+    starting: Annotated[EventHooks, prop("Before it starts.")] = EventHooks()
+    started: Annotated[EventHooks, prop("Once it runs.")] = EventHooks()
+    stopping: Annotated[EventHooks, prop("Before it stops.")] = EventHooks()
+    stopped: Annotated[EventHooks, prop("Once it has stopped.")] = EventHooks()
+
+    def at(self, event: Event) -> EventHooks:
+        found: EventHooks = getattr(self, event)
+        return found
+
+
+class JailHooks(VmHooks, frozen=True, kw_only=True):
+    """The hooks of a jail."""
+
+    started: Annotated[InnerHooks, prop("Once its start commands have ended.")] = InnerHooks()
+    stopping: Annotated[InnerHooks, prop("Before its stop commands.")] = InnerHooks()
+
+
+def lines_of(hooks: EventHooks) -> list[str]:
+    """What is run in the guest."""
+    return list(hooks.guest) if isinstance(hooks, InnerHooks) else []
+
+
+def seconds(hooks: EventHooks) -> float:
+    """How long all of one event may take."""
+    return float(hooks.timeout * (len(hooks.host) + len(lines_of(hooks))))
