@@ -19,6 +19,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, ruleset_exists
 from bsdvirt.jail.clean import clean_steps, forget_failure, interfaces_of
 from bsdvirt.net import plans
+from bsdvirt.net.uplink import member_of
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
@@ -239,7 +240,9 @@ def _orphans(seen: Seen) -> Iterator[Finding]:
 def _orphan_steps(seen: Seen) -> tuple[Step, ...]:
     known = {
         name for guest in seen.found.guests.values() for name in interfaces_of(guest.identity.id)
-    } | {plans.bridge_of(network) for network in seen.networks.values()}
+    }
+    for network in seen.networks.values():
+        known |= {plans.bridge_of(network), member_of(network) or ""}
     return orphans.steps(seen.found, seen.facts, known)
 
 

@@ -94,6 +94,7 @@ def _nics(session: Session, guest: Guest) -> list[dict[str, Any]]:
             "mac": claim.mac,
             "address": claim.address,
             "address6": claim.address6,
+            "aliases": list(claim.aliases),
             "interface": next(
                 (i for i in interfaces_of(guest.identity.id)[4 * n : 4 * n + 1] if i in present),
                 None,

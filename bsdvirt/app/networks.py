@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
-from bsdvirt.errors import ConflictError, NotFoundError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.host.facts import read_interfaces
 from bsdvirt.net import address, plans
-from bsdvirt.spec.load import decode
+from bsdvirt.net.change import Port, plan_set
+from bsdvirt.net.uplink import refuse_shared
+from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.fields import plain
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Inventory
-from bsdvirt.store.layout import network_file
+from bsdvirt.spec.nic import Nic
+from bsdvirt.spec.paths import set_paths
+from bsdvirt.store.guests import Inventory, load_guest_file
+from bsdvirt.store.layout import host_end, network_file
+
+Assignments = Sequence[tuple[str, str]]
 
 
 def bring_up(session: Session, names: Iterable[str], networks: dict[str, Network]) -> None:
@@ -40,31 +49,107 @@ def users(found: Inventory, network: str) -> list[str]:
     ]
 
 
-def create(session: Session, name: str, settings: dict[str, Any]) -> Network:
-    """Make a network. `settings` are properties of it, without `id`.
+def create(
+    session: Session, name: str, settings: dict[str, Any], assignments: Assignments = ()
+) -> Network:
+    """Make a network. `settings` are properties of it, without `id`; `assignments` more of
+    them, by path.
 
-    Raises ConflictError where the name is taken, or its subnet overlaps one of the host's.
+    Raises ConflictError where the name is taken, its subnet overlaps one of the host's, or
+    another network has its uplink.
     """
     with session.locked("network", name, f"network create {name}"), _numbering(session):
         networks = session.networks()
         if name in networks:
             raise ConflictError(f"network {name} is there already", network_file(name))
-        network = decode(Network, {"id": _free_id(networks), **settings}, f"network {name}")
+        network = _wanted(_free_id(networks), name, settings, assignments)
         interfaces = read_interfaces(session.host)
+        refuse_shared(name, network, networks)
         _refuse_overlap(name, network, interfaces.values())
         session.run(plans.plan_create(name, network, interfaces, session.new_op()))
         return network
+
+
+def _wanted(number: int, name: str, settings: dict[str, Any], assignments: Assignments) -> Network:
+    """The new network, looked at as a whole once all is known of it."""
+    for path, _ in assignments:
+        if path.split(".")[0] in settings:
+            raise UsageError(f"network {name}: {path} is given twice", "as an option, or by name")
+        if path == "id":
+            raise UsageError(f"network {name}: bsdvirt numbers it", "leave id out")
+    return set_paths(Network(id=number), assignments, settings, f"network {name}")
+
+
+def change(session: Session, name: str, assignments: Assignments) -> Outcome:
+    """Set properties of a network, live where it is up. Nothing is written where any of it
+    is wrong.
+
+    Raises NotFoundError, UsageError, and ConflictError for what its guests' claims, or
+    those that run, do not allow.
+    """
+    with (
+        session.locked("network", name, f"network set {name}"),
+        session.locked("allocation", "", f"network set {name}"),
+    ):
+        networks = session.networks()
+        before = one(networks, name)
+        after = set_paths(before, assignments)
+        for fixed in ("id", "bridge"):
+            if getattr(before, fixed) != getattr(after, fixed):
+                raise ConflictError(
+                    f"network {name}: {fixed} is fixed when it is made", "make another network"
+                )
+        interfaces = read_interfaces(session.host)
+        refuse_shared(name, after, networks)
+        if before.addresses != after.addresses:
+            _refuse_overlap(name, after, interfaces.values())
+        text = session.host.fs.read_text(network_file(name))
+        plan = plan_set(
+            name, before, after, (text, edit_yaml(text, before, after)), interfaces,
+            _ports(session, name), session.new_op(),
+        )  # fmt: skip
+        session.run(plan)
+    return Outcome(name, plan.reason or "set", notes=plan.notes)
+
+
+def one(networks: Mapping[str, Network], name: str) -> Network:
+    """Raises NotFoundError."""
+    if name not in networks:
+        raise NotFoundError(f"no network {name}", f"there is {', '.join(networks) or 'none'}")
+    return networks[name]
+
+
+def _ports(session: Session, network: str) -> list[Port]:
+    """The interfaces of guests on the network."""
+    ports: list[Port] = []
+    found = session.inventory()
+    for name, guest in sorted(found.guests.items()):
+        identity = guest.identity
+        every = (identity.nics, identity.next or [])
+        if not any(claim.network == network for claims in every for claim in claims):
+            continue
+        nics: Sequence[Nic] = ()
+        with contextlib.suppress(BsdvirtError):
+            nics = load_guest_file(session.host.fs, found.layout, name).nics
+        for index in range(max(map(len, every))):
+            claims = tuple(
+                c[index] for c in every if index < len(c) and c[index].network == network
+            )
+            if claims:
+                nic = nics[index] if index < len(nics) else None
+                mine = nic if nic is not None and nic.network == network else None
+                ports.append(Port(name, mine, claims, host_end(identity.id, index)))
+    return ports
 
 
 def destroy(session: Session, name: str) -> None:
     """Take a network away. Raises ConflictError where it is in use."""
     with session.locked("network", name, f"network destroy {name}"):
         networks = session.networks()
-        if name not in networks:
-            raise NotFoundError(f"no network {name}", f"there is {', '.join(networks) or 'none'}")
+        network = one(networks, name)
         interfaces = read_interfaces(session.host)
         using = users(session.inventory(), name)
-        session.run(plans.plan_destroy(name, networks[name], interfaces, using, session.new_op()))
+        session.run(plans.plan_destroy(name, network, interfaces, using, session.new_op()))
 
 
 def _numbering(session: Session) -> Any:
@@ -101,11 +186,15 @@ def describe(name: str, network: Network, interfaces: Any, using: list[str]) -> 
         "name": name,
         "bridge": bridge,
         "uplink": network.uplink,
+        "vlan": network.vlan,
+        "private": network.private,
         "state": "up" if present is not None and present.up else "down",
         "addresses": [str(cidr) for cidr in network.addresses],
+        "subnets": [str(subnet) for subnet in network.subnets],
         "pools": [str(pool) for pool in network.pools],
         "gateway": address.gateway(network, 4),
         "gateway6": address.gateway(network, 6),
+        "routes": plain(network.routes),
         "mtu": network.mtu,
         "members": list(present.members) if present else [],
         "guests": using,

@@ -44,12 +44,7 @@ def probes(guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
         return [(*inside, tools.SH, "-c", boot.ready)]
     port = str(boot.ready_port)
     knock = (tools.NC, "-z", "-w", "1")
-    addresses = [
-        text.split("/")[0]
-        for claim in guest.identity.nics
-        for text in (claim.address, claim.address6)
-        if text
-    ]
+    addresses = guest.identity.addresses()
     if not addresses:
         return [(*inside, *knock, "127.0.0.1", port)]
     return [(*knock, address, port) for address in addresses]

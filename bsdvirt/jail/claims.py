@@ -9,10 +9,12 @@ import msgspec
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.net import address
+from bsdvirt.net.ports import check_mtu
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import Subnet
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import MAX_ID
 
@@ -54,21 +56,40 @@ def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) ->
     return all(
         nic.network in networks
         and claim.network == nic.network
-        and _is_what(str(nic.address), 4, claim.address, networks[nic.network])
-        and _is_what(str(nic.address6), 6, claim.address6, networks[nic.network])
+        and _is_what(nic, 4, claim.address, networks[nic.network])
+        and _is_what(nic, 6, claim.address6, networks[nic.network])
+        and len(nic.aliases) == len(claim.aliases)
+        and all(map(_is_given, map(str, nic.aliases), claim.aliases))
         for nic, claim in zip(guest.nics, claims, strict=True)
     )
 
 
-def _is_what(wanted: str, version: int, had: str | None, network: Network) -> bool:
-    if wanted == "none" or (wanted == "pool" and not address.has_pool(network, version)):
+def _is_what(nic: Nic, version: int, had: str | None, network: Network) -> bool:
+    wanted, subnet = _wanted(nic, version)
+    if wanted == "none" or (wanted == "pool" and not _can_be_given(network, version, subnet)):
         return had is None
     if had is None:
         return False
     if wanted == "pool":
         (plain,) = address.addresses([had])
-        return _fits(had, network, set()) and had == address.with_prefix(network, plain)
+        fits = _fits(had, network, version, set(), subnet)
+        return fits and had == address.with_prefix(network, plain)
+    return _is_given(wanted, had)
+
+
+def _is_given(wanted: str, had: str) -> bool:
     return had == wanted or had.split("/")[0] == wanted
+
+
+def _wanted(nic: Nic, version: int) -> tuple[str, Subnet | None]:
+    if version == 4:
+        return str(nic.address), nic.subnet
+    return str(nic.address6), nic.subnet6
+
+
+def _can_be_given(network: Network, version: int, subnet: Subnet | None) -> bool:
+    """Whether there is a pool; a subnet that was asked for and has none is an error."""
+    return subnet is not None or bool(address.pools_of(network, version))
 
 
 def claim_nics(
@@ -102,8 +123,11 @@ def claim_nics(
             text
             for claim in (*theirs, *claims)
             if claim.network == nic.network
-            for text in (claim.address, claim.address6)
+            for text in claim.addresses()
         )
+        aliases = _aliases(nic, network, taken)
+        taken |= address.addresses(aliases)
+        check_mtu(name, index, nic, network)
         macs = [claim.mac for claim in (*theirs, *claims)]
         claims.append(
             Claim(
@@ -111,6 +135,7 @@ def claim_nics(
                 mac=old.mac if old and old.mac not in macs else free_mac(random_bytes, macs),
                 address=_address(4, nic, network, old, taken),
                 address6=_address(6, nic, network, old, taken),
+                aliases=aliases,
             )
         )
     return claims
@@ -123,27 +148,34 @@ def _address(
     old: Claim | None,
     taken: set[address.Address],
 ) -> str | None:
-    wanted = str(nic.address if version == 4 else nic.address6)
+    wanted, subnet = _wanted(nic, version)
     if wanted == "none":
         return None
     if wanted != "pool":
         return address.static(nic.network, network, wanted, taken)
-    if not address.has_pool(network, version):
+    if not _can_be_given(network, version, subnet):
         return None
     had = (old.address if version == 4 else old.address6) if old else None
-    if had and old and old.network == nic.network and _fits(had, network, taken):
+    if had and old and old.network == nic.network:
         (plain,) = address.addresses([had])
-        return address.with_prefix(network, plain)
-    return address.from_pool(nic.network, network, version, taken)
+        if _fits(had, network, version, taken, subnet):
+            return address.with_prefix(network, plain)
+    return address.from_pool(nic.network, network, version, taken, subnet)
 
 
-def _fits(had: str, network: Network, taken: set[address.Address]) -> bool:
+def _aliases(nic: Nic, network: Network, taken: set[address.Address]) -> list[str]:
+    return [address.static(nic.network, network, str(alias), taken) for alias in nic.aliases]
+
+
+def _fits(
+    had: str, network: Network, version: int, taken: set[address.Address], subnet: Subnet | None
+) -> bool:
     """Whether an address of earlier is still one of the pools', and free."""
     (plain,) = address.addresses([had])
     return (
         plain not in taken
         and plain not in address.reserved(network)
-        and any(plain in pool for pool in network.pools)
+        and any(plain in pool for pool in address.pools_of(network, version, subnet))
     )
 
 

@@ -29,11 +29,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class NicRoute:
-    """What an interface is to have in the jail: addresses with prefix length, gateways."""
+    """What an interface is to have in the jail: addresses with prefix length, gateways,
+    and routes, each a network and its router."""
 
     interface: str
     addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
 
 
 def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
@@ -71,16 +73,26 @@ def network_commands(nics: Sequence[NicRoute]) -> list[str]:
     """Run in the jail before /etc/rc, so that no file in its root says how."""
     commands = [f"{tools.IFCONFIG} lo0 inet 127.0.0.1/8 up"]
     for nic in nics:
-        for address in nic.addresses:
-            commands.append(f"{tools.IFCONFIG} {nic.interface} {_family(address)} up")
+        for number, address in enumerate(nic.addresses):
+            # Without `alias`, ifconfig(8) puts an IPv4 address in the place of the first.
+            second = ":" not in address and any(":" not in a for a in nic.addresses[:number])
+            alias = " alias" if second else ""
+            commands.append(f"{tools.IFCONFIG} {nic.interface} {_family(address)}{alias} up")
         if not nic.addresses:
             commands.append(f"{tools.IFCONFIG} {nic.interface} up")
     for nic in nics:
+        for network, router in nic.routes:
+            commands.append(_route(f"-net {network}", router, nic.interface))
         for gateway in nic.gateways:
-            family = "-inet6 " if ":" in gateway else ""
-            zone = f"%{nic.interface}" if gateway.lower().startswith("fe80:") else ""
-            commands.append(f"{tools.ROUTE} -q add {family}default {gateway}{zone}")
+            commands.append(_route("default", gateway, nic.interface))
     return commands
+
+
+def _route(to: str, router: str, interface: str) -> str:
+    family = "-inet6 " if ":" in router else ""
+    linked = router.lower().startswith("fe80:") and "%" not in router
+    zone = f"%{interface}" if linked else ""
+    return f"{tools.ROUTE} -q add {family}{to} {router}{zone}"
 
 
 def _family(address: str) -> str:

@@ -12,8 +12,9 @@ from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
-from bsdvirt.net import address
-from bsdvirt.net.plans import bridge_of
+from bsdvirt.net import routing
+from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
+from bsdvirt.net.ports import check_mtu, join_step
 from bsdvirt.plan.step import (
     Command,
     FileExists,
@@ -88,10 +89,9 @@ def plan_start(
     _refuse_foreign_jail(guest, facts)
     notes = _check(name, jail, facts)
     wired = list(zip(jail.nics, identity.nics, strict=True))
-    routes = [
-        _route(identity.id, index, nic, claim, networks[nic.network])
-        for index, (nic, claim) in enumerate(wired)
-    ]
+    for index, nic in enumerate(jail.nics):
+        check_mtu(name, index, nic, networks[nic.network])
+    routes = _nic_routes(identity.id, wired, networks)
     text = conf.render(name, conf.parameters(guest, jail, routes))
     steps: list[Step] = [*clean_steps(guest, facts.host)]
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
@@ -156,19 +156,17 @@ def _check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:
         )
 
 
-def _route(guest_id: int, index: int, nic: Nic, claim: Claim, network: Network) -> conf.NicRoute:
-    addresses = [text for text in (claim.address, claim.address6) if text]
-    gateways = []
-    for version, text, wanted in (
-        (4, claim.address, nic.gateway),
-        (6, claim.address6, nic.gateway6),
-    ):
-        way = str(wanted)
-        if way == "auto":
-            way = (address.gateway(network, version) if index == 0 and text else None) or "none"
-        if way != "none":
-            gateways.append(way)
-    return conf.NicRoute(jail_end(guest_id, index), tuple(addresses), tuple(gateways))
+def _nic_routes(guest_id: int, wired: routing.Wired, networks: Networks) -> list[conf.NicRoute]:
+    every = routing.routes(wired, networks)
+    return [
+        conf.NicRoute(
+            jail_end(guest_id, index),
+            tuple(claim.addresses()),
+            routing.gateways(index, nic, claim, networks[nic.network]),
+            tuple((str(route.to), str(route.via)) for route in every[index]),
+        )
+        for index, (nic, claim) in enumerate(wired)
+    ]
 
 
 def _resolver_steps(guest: Guest, jail: Jail, facts: StartFacts) -> list[Step]:
@@ -202,8 +200,8 @@ def _epair_steps(
         host_end(guest_id, index),
         jail_end(guest_id, index),
     )
-    mtu = nic.mtu or network.mtu
-    mtu_words = ("mtu", str(mtu)) if mtu != 1500 else ()
+    # Members of a bridge have its MTU; within the guest it may be less.
+    outer, inner_mtu = (_mtu_words(mtu) for mtu in (network.mtu, nic.mtu or network.mtu))
     gone = tuple(
         Undo(Command((tools.IFCONFIG, end, "destroy")), InterfaceExists(end), 10.0)
         for end in (host, f"{cloner}a")
@@ -212,19 +210,20 @@ def _epair_steps(
     # interface (ifconfig.c); the address itself is set last, under the new name.
     create = (
         tools.IFCONFIG, cloner, "create", "ether", host_end_mac(claim.mac), "name", host,
-        "descr", f"{name} nic{index}", "group", GROUP, *mtu_words, "up",
+        "descr", f"{name} nic{index}", "group", GROUP, *outer, "up",
     )  # fmt: skip
     rename = (
-        tools.IFCONFIG, f"{cloner}b", "ether", claim.mac, "name", inner, *mtu_words,
+        tools.IFCONFIG, f"{cloner}b", "ether", claim.mac, "name", inner, *inner_mtu,
     )  # fmt: skip
     return [
         Step(Command(create), f"the host's end of its interface {index}", undo=gone),
         Step(Command(rename), f"the jail's end of its interface {index}"),
-        Step(
-            Command((tools.IFCONFIG, bridge_of(network), "addm", host)),
-            f"join network {nic.network}",
-        ),
+        join_step(bridge_of(network), host, nic, network),
     ]
+
+
+def _mtu_words(mtu: int) -> tuple[str, ...]:
+    return ("mtu", str(mtu)) if mtu != DEFAULT_MTU else ()
 
 
 def _limits_step(name: str, rules: list[str]) -> Step:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.types import Cidr, Subnet
+from bsdvirt.spec.types import AddressRange, Cidr, Subnet
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 InterfaceAddress = ipaddress.IPv4Interface | ipaddress.IPv6Interface
@@ -19,13 +19,20 @@ def host_addresses(network: Network, version: int) -> list[InterfaceAddress]:
     return [address for address in every if address.version == version]
 
 
-def gateway(network: Network, version: int) -> str | None:
-    """What guests send through: the one that is given, else the host itself."""
+def gateway(network: Network, version: int, address: str | None = None) -> str | None:
+    """What guests send through: the one that is given, else the host itself. For an
+    `address` with its prefix length, the one that it reaches in its own subnet."""
     given = network.gateway if version == 4 else network.gateway6
-    if given is not None:
-        return str(given)
-    own = host_addresses(network, version)
-    return str(own[0].ip) if own else None
+    own = [str(entry.ip) for entry in host_addresses(network, version)]
+    every = [str(given), *own] if given is not None else own
+    if address is None or prefix_length(network, ipaddress.ip_interface(address).ip) is None:
+        return every[0] if every else None
+    return next((router for router in every if _reaches(address, router)), None)
+
+
+def _reaches(address: str, router: str) -> bool:
+    plain = ipaddress.ip_address(router.partition("%")[0])
+    return plain.is_link_local or plain in ipaddress.ip_interface(address).network
 
 
 def prefix_length(network: Network, address: Address) -> int | None:
@@ -48,27 +55,43 @@ def reserved(network: Network) -> set[Address]:
     return own | {ipaddress.ip_address(str(given)) for given in gateways if given is not None}
 
 
-def has_pool(network: Network, version: int) -> bool:
-    return any(ipaddress.ip_address(str(pool.first)).version == version for pool in network.pools)
+def pools_of(network: Network, version: int, subnet: Subnet | None = None) -> list[AddressRange]:
+    """The pools of one family; of one subnet of the network, where that is said."""
+    return [
+        pool
+        for pool in network.pools
+        if pool.version == version and (subnet is None or pool.first in subnet.network)
+    ]
 
 
-def from_pool(name: str, network: Network, version: int, taken: Collection[Address]) -> str:
-    """The lowest free address of the network's pools, with its prefix length.
+def from_pool(
+    name: str,
+    network: Network,
+    version: int,
+    taken: Collection[Address],
+    subnet: Subnet | None = None,
+) -> str:
+    """The lowest free address of the network's pools (of those in the subnet), with its
+    prefix length.
 
-    Raises ConflictError where there is none left.
+    Raises UsageError where there is no such pool, ConflictError where none is left.
     """
     kept = reserved(network)
-    for pool in network.pools:
-        address = ipaddress.ip_address(str(pool.first))
-        last = ipaddress.ip_address(str(pool.last))
-        if address.version != version:
-            continue
-        while int(address) <= int(last):
+    pools = pools_of(network, version, subnet)
+    if not pools and subnet is not None:
+        raise UsageError(
+            f"network {name} has no pool in {subnet!s}",
+            f"its pools are {', '.join(map(str, network.pools)) or 'none'}",
+        )
+    for pool in pools:
+        address = pool.first
+        while int(address) <= int(pool.last):
             if address not in kept and address not in taken:
                 return with_prefix(network, address)
             address += 1
+    where = f" in {subnet!s}" if subnet is not None else ""
     raise ConflictError(
-        f"network {name}: no free IPv{version} address is left in its pools",
+        f"network {name}: no free IPv{version} address is left in its pools{where}",
         "widen `pools` of the network, or give the guest an address or `none`",
     )
 

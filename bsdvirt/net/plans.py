@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.net.uplink import Interfaces, join_steps, leave_steps, member_of
 from bsdvirt.plan.step import (
     Command,
     FileExists,
@@ -31,8 +30,6 @@ from bsdvirt.store.layout import (
 
 DEFAULT_MTU = 1500
 
-Interfaces = Mapping[str, Interface]
-
 
 def bridge_of(network: Network) -> str:
     """The bridge that guests are members of."""
@@ -51,8 +48,7 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
     """
     bridge = bridge_of(network)
     if not owns_bridge(network):
-        if bridge not in interfaces:
-            raise HostError(f"network {name}: its bridge {bridge} is not there", "create it first")
+        _check_foreign(name, network, interfaces.get(bridge))
         return ()
     steps: list[Step] = []
     present = interfaces.get(bridge)
@@ -61,8 +57,9 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
             argv = (tools.IFCONFIG, nameless, "destroy")
             steps.append(Step(Command(argv), "what an interrupted start left of it"))
         steps.append(_create_bridge(name, network))
-    if network.uplink:
-        steps += _join_uplink(name, network, interfaces)
+    steps += join_steps(name, network, bridge, interfaces)
+    if present is not None and present.mtu != network.mtu:
+        steps.append(_mtu_step(name, network, present))
     have = present.addresses if present else ()
     for cidr in network.addresses:
         if str(cidr) not in have:
@@ -115,7 +112,7 @@ def plan_destroy(
     present = interfaces.get(bridge)
     steps: list[Step] = []
     if owns_bridge(network) and present is not None:
-        foreign = [member for member in present.members if member != network.uplink]
+        foreign = [member for member in present.members if member != member_of(network)]
         if foreign:
             raise ConflictError(
                 f"network {name}: {bridge} still has the members {', '.join(foreign)}",
@@ -128,8 +125,33 @@ def plan_destroy(
                 unless=_gone(bridge),
             )
         )
+    # The bridge let go of it.
+    without = {key: face for key, face in interfaces.items() if key != bridge}
+    steps += leave_steps(network, bridge, without, name)
     steps.append(Step(RemoveFile(network_file(name)), f"the network {name}", durable=True))
     return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
+
+
+def _check_foreign(name: str, network: Network, bridge: Interface | None) -> None:
+    """Raises HostError where somebody else's bridge is not fit for the network."""
+    if bridge is None:
+        raise HostError(
+            f"network {name}: its bridge {network.bridge} is not there", "create it first"
+        )
+    if bridge.members and bridge.mtu != network.mtu:
+        raise HostError(
+            f"network {name}: its bridge {bridge.name} has MTU {bridge.mtu}, not {network.mtu}",
+            f"bsdvirt network set {name} mtu={bridge.mtu}, or say it when creating",
+        )
+
+
+def _mtu_step(name: str, network: Network, bridge: Interface) -> Step:
+    """A bridge takes an MTU that all its members have."""
+    return Step(
+        Command((tools.IFCONFIG, bridge.name, "mtu", str(network.mtu))),
+        f"the MTU of network {name}",
+        undo=(Undo(Command((tools.IFCONFIG, bridge.name, "mtu", str(bridge.mtu)))),),
+    )
 
 
 def _gone(interface: str) -> Not:
@@ -156,54 +178,28 @@ def _destroy_either(*names: str) -> tuple[Undo, ...]:
     )
 
 
-def _join_uplink(name: str, network: Network, interfaces: Interfaces) -> list[Step]:
-    bridge, uplink = bridge_of(network), str(network.uplink)
-    card = interfaces.get(uplink)
-    if card is None:
-        raise HostError(f"network {name}: its uplink {uplink} is not there", "ifconfig -l")
-    if card.addresses:
-        raise HostError(
-            f"network {name}: its uplink {uplink} has the address {card.addresses[0]};"
-            " a member of a bridge must have none",
-            f"move it to the network: `addresses: [{card.addresses[0]}]` in"
-            f" {network_file(name)}, and take it off {uplink} (rc.conf, and ifconfig)",
-        )
-    present = interfaces.get(bridge)
-    steps: list[Step] = []
-    if not card.up:
-        steps.append(
-            Step(
-                Command((tools.IFCONFIG, uplink, "up")),
-                f"bring {uplink} up",
-                undo=(Undo(Command((tools.IFCONFIG, uplink, "down"))),),
-            )
-        )
-    if present is None or uplink not in present.members:
-        steps.append(
-            Step(
-                Command((tools.IFCONFIG, bridge, "addm", uplink)),
-                f"join {uplink} to {bridge}",
-                undo=(
-                    Undo(
-                        Command((tools.IFCONFIG, bridge, "deletem", uplink), ok=(0, 1)),
-                        InterfaceExists(bridge),
-                    ),
-                ),
-            )
-        )
-    return steps
-
-
 def _address_step(bridge: str, cidr: str) -> Step:
-    family = "inet6" if ":" in cidr else "inet"
-    words = (tools.IFCONFIG, bridge, family, cidr)
     return Step(
-        Command((*words, "alias", *(("-ifdisabled",) if family == "inet6" else ()))),
+        Command(_add_address(bridge, cidr)),
         f"the host's address {cidr} on {bridge}",
-        undo=(
-            Undo(
-                Command((tools.IFCONFIG, bridge, family, cidr, "-alias"), ok=(0, 1)),
-                InterfaceExists(bridge),
-            ),
-        ),
+        undo=(Undo(Command(_drop_address(bridge, cidr), ok=(0, 1)), InterfaceExists(bridge)),),
     )
+
+
+def remove_address_step(bridge: str, cidr: str) -> Step:
+    """Take an address of the host's off a bridge."""
+    return Step(
+        Command(_drop_address(bridge, cidr)),
+        f"{cidr} is the host's no more",
+        undo=(Undo(Command(_add_address(bridge, cidr)), InterfaceExists(bridge)),),
+    )
+
+
+def _add_address(bridge: str, cidr: str) -> tuple[str, ...]:
+    if ":" in cidr:
+        return (tools.IFCONFIG, bridge, "inet6", cidr, "alias", "-ifdisabled")
+    return (tools.IFCONFIG, bridge, "inet", cidr, "alias")
+
+
+def _drop_address(bridge: str, cidr: str) -> tuple[str, ...]:
+    return (tools.IFCONFIG, bridge, "inet6" if ":" in cidr else "inet", cidr, "-alias")

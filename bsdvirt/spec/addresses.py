@@ -131,6 +131,34 @@ class Cidr(str):
         return _string(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")
 
 
+class HostAddress(str):
+    """An address of an interface, with its prefix or, where a network says it, without."""
+
+    words: ClassVar[str] = "an address, with or without a prefix"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if "/" not in text:
+            return cls(_address(text, cls.words))
+        address, network = _interface(text, cls.words)
+        return cls(f"{address}/{network.prefixlen}")
+
+    @property
+    def address(self) -> str:
+        """Without the prefix."""
+        return self.partition("/")[0]
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self else 4
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return _string(pattern=r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$")
+
+
 class _Choice(str):
     """`pool`, `none`, or an address of one family, with or without a prefix."""
 

@@ -27,6 +27,11 @@ class Claim(Spec, frozen=True, kw_only=True):
     address6: str | None = None
     slot: int | None = None
     """The PCI slot of a virtual machine's card."""
+    aliases: list[str] = []
+
+    def addresses(self) -> list[str]:
+        """All its addresses, with prefix lengths."""
+        return [text for text in (self.address, self.address6, *self.aliases) if text]
 
 
 class DiskClaim(Spec, frozen=True, kw_only=True):
@@ -113,9 +118,4 @@ class Identity(Spec, frozen=True, kw_only=True):
 
     def addresses(self) -> list[str]:
         """All its addresses, without prefix lengths."""
-        return [
-            text.split("/")[0]
-            for claim in self.nics
-            for text in (claim.address, claim.address6)
-            if text
-        ]
+        return [text.split("/")[0] for claim in self.nics for text in claim.addresses()]

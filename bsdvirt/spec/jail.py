@@ -9,58 +9,17 @@ import msgspec
 from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
 from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.mounts import Mount, check_mounts
+from bsdvirt.spec.nic import Nic as Nic
+from bsdvirt.spec.nic import refuse_twice
 from bsdvirt.spec.types import (
     CpuList,
-    GuestName,
     HostName,
     IpAddress,
-    Ipv4Choice,
-    Ipv4Gateway,
-    Ipv6Choice,
-    Ipv6Gateway,
     JailParams,
     Size,
 )
 
 Command = Annotated[str, msgspec.Meta(pattern=COMMAND)]
-
-
-class Nic(Spec, frozen=True, kw_only=True):
-    """One network interface: an epair of which the jail holds one end."""
-
-    network: Annotated[GuestName, prop("The network that the interface is a member of.")]
-    address: Annotated[
-        Ipv4Choice,
-        prop("IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24."),
-    ] = Ipv4Choice("pool")
-    address6: Annotated[
-        Ipv6Choice,
-        prop("IPv6 address: `pool`, `none`, or an address such as fd00:77::9/64."),
-    ] = Ipv6Choice("pool")
-    gateway: Annotated[
-        Ipv4Gateway,
-        prop("IPv4 default gateway; `auto` is the network's, on the first interface only."),
-    ] = Ipv4Gateway("auto")
-    gateway6: Annotated[
-        Ipv6Gateway,
-        prop("IPv6 default gateway; `auto` is the network's, on the first interface only."),
-    ] = Ipv6Gateway("auto")
-    mtu: (
-        Annotated[
-            int, prop("MTU; the network's where it is not given.", unit="bytes", ge=72, le=65535)
-        ]
-        | None
-    ) = None
-
-    def __post_init__(self) -> None:
-        for end in ("", "6"):
-            address, gateway = getattr(self, f"address{end}"), getattr(self, f"gateway{end}")
-            if gateway in ("auto", "none"):
-                continue
-            if address == "none":
-                raise BadValueError(f"there is no address{end} to use it", at=f"gateway{end}")
-            if gateway == address.address:
-                raise BadValueError("it is the interface's own address", at=f"gateway{end}")
 
 
 class Limits(Spec, frozen=True, kw_only=True):
@@ -281,9 +240,4 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
 
     def __post_init__(self) -> None:
         check_mounts(self.mounts)
-        seen: dict[str, str] = {}
-        for number, nic in enumerate(self.nics):
-            for name in ("address", "address6"):
-                address, at = getattr(nic, name).address, f"nics.{number}.{name}"
-                if address and seen.setdefault(address, at) != at:
-                    raise BadValueError(f"{address} is {seen[address]} too", at=at)
+        refuse_twice(self.nics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.nic import Route
 from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress, Subnet
 
 
@@ -28,6 +29,32 @@ class Network(Spec, frozen=True, kw_only=True):
         InterfaceName | None,
         prop("The host's interface that is a member, for guests on the physical network."),
     ] = None
+    vlan: (
+        Annotated[
+            int,
+            prop(
+                "VLAN tag: the member is then a vlan(4) interface of ours on the uplink.",
+                ge=1,
+                le=4094,
+            ),
+        ]
+        | None
+    ) = None
+    private: Annotated[
+        bool,
+        prop(
+            "Guests reach the host and the uplink, and not each other.",
+            live=Live.NOW,
+        ),
+    ] = False
+    nat: Annotated[
+        bool,
+        prop(
+            "Guests get out by the host's own address: pf(4) translates all IPv4, and the"
+            " unique local addresses of IPv6 (fc00::/7).",
+            live=Live.NOW,
+        ),
+    ] = False
     addresses: Annotated[
         list[Cidr],
         prop("The host's own addresses on the bridge, such as 10.77.0.1/24.", max_length=8),
@@ -46,6 +73,10 @@ class Network(Spec, frozen=True, kw_only=True):
     gateway6: Annotated[
         IpAddress | None, prop("IPv6 gateway; the host's address where it is not given.")
     ] = None
+    routes: Annotated[
+        list[Route],
+        prop("Routes that every guest of the network is given.", max_length=32),
+    ] = []
     mtu: Annotated[
         int, prop("MTU of the bridge and its members.", unit="bytes", ge=576, le=65535)
     ] = 1500
@@ -59,13 +90,44 @@ class Network(Spec, frozen=True, kw_only=True):
             raise BadValueError(
                 "bsdvirt does not change a bridge that is not its own", at="uplink", hint=hint
             )
+        if self.vlan is not None and not self.uplink:
+            raise BadValueError("a VLAN needs the interface that it is on", at="vlan",
+                                hint="say which with uplink")  # fmt: skip
+        if self.nat and not self.translated():
+            raise BadValueError(
+                "there is no subnet whose addresses could be translated", at="nat",
+                hint="give the host an address on it, such as addresses: [10.77.0.1/24]",
+            )  # fmt: skip
         if self.mtu < 1280 and any(":" in str(entry) for entry in (*self.addresses, *self.pools)):
             raise BadValueError(f"{self.mtu} is too little for IPv6, which needs 1280", at="mtu")
         self._check_addresses()
+        self._check_routes()
         self._check_gateway("gateway", 4)
         self._check_gateway("gateway6", 6)
         for number, pool in enumerate(self.pools):
             self._check_pool(f"pools.{number}", pool, self.pools[:number])
+
+    def translated(self) -> list[Any]:
+        """The subnets that `nat` is about: IPv6 only where it is routed nowhere."""
+        import ipaddress
+
+        local = ipaddress.ip_network("fc00::/7")
+        return self.subnets_of(4) + [net for net in self.subnets_of(6) if net.subnet_of(local)]
+
+    def subnets_of(self, version: int) -> list[Any]:
+        """The networks of one family that guests have addresses of, each once."""
+        return list(dict.fromkeys(self._subnets(version)))
+
+    def _check_routes(self) -> None:
+        for number, route in enumerate(self.routes):
+            subnets = self._subnets(route.via.version)
+            known = route.via.ip.is_link_local or not subnets
+            if not known and not any(route.via.ip in net for net in subnets):
+                raise BadValueError(
+                    f"{route.via} is in no network of addresses", at=f"routes.{number}.via"
+                )
+            if any(route.to == earlier.to for earlier in self.routes[:number]):
+                raise BadValueError(f"{route.to!s} is given twice", at=f"routes.{number}.to")
 
     def _subnets(self, version: int) -> list[Any]:
         every: list[Cidr | Subnet] = [*self.addresses, *self.subnets]

@@ -9,7 +9,7 @@ jail(8) parameter may be named by its own name: allow.raw_sockets is params.allo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 import msgspec.inspect as mi
@@ -66,21 +66,27 @@ def set_path(struct: SpecT, path: str, text: str) -> SpecT:
     return set_paths(struct, [(path, text)])
 
 
-def set_paths(struct: SpecT, assignments: Iterable[tuple[str, str]]) -> SpecT:
-    """A copy with these properties set, looked at as a whole once all are.
+def set_paths(
+    struct: SpecT,
+    assignments: Iterable[tuple[str, str]],
+    given: Mapping[str, Any] | None = None,
+    source: str = "",
+) -> SpecT:
+    """A copy with these properties set, looked at as a whole once all are. `given` are
+    some by their name as plain data, set before the others; `source` is named in errors.
 
     An empty text, or `null`, sets a property back to its default, and removes an element
     of a list. The number after a list's last appends an element. Lists are separated by
     commas, or in YAML's brackets; a list of commands, which may hold commas, is one
     command or in brackets. Raises UsageError, naming the path.
     """
-    data = plain(struct, defaults=True)
+    data = plain(struct, defaults=True) | dict(given or {})
     removed: list[tuple[list[Any], int]] = []
     for path, text in assignments:
         _assign(type(struct), data, _parts(struct, path), text, removed)
     for items, number in sorted(removed, key=lambda one: -one[1]):
         del items[number]
-    return decode(type(struct), data)
+    return decode(type(struct), data, source)
 
 
 def _parts(struct: Spec, path: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from bsdvirt.spec.addresses import AddressRange as AddressRange
 from bsdvirt.spec.addresses import Cidr as Cidr
+from bsdvirt.spec.addresses import HostAddress as HostAddress
 from bsdvirt.spec.addresses import IpAddress as IpAddress
 from bsdvirt.spec.addresses import Ipv4Choice as Ipv4Choice
 from bsdvirt.spec.addresses import Ipv4Gateway as Ipv4Gateway

@@ -147,3 +147,12 @@ def bridge_cloner(network_id: int) -> str:
 def bridge_name(network_id: int) -> str:
     """The name of a network's own bridge."""
     return f"bvbr{network_id}"
+
+
+def vlan_cloner(network_id: int) -> str:
+    return f"vlan{FIRST_UNIT + network_id}"
+
+
+def vlan_name(network_id: int) -> str:
+    """The name of a network's own vlan(4) interface."""
+    return f"bvvl{network_id}"

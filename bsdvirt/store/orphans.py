@@ -11,8 +11,8 @@ from bsdvirt.plan.step import Command, InterfaceExists, Mounted, Not, Step, Undo
 from bsdvirt.store.guests import Inventory
 from bsdvirt.store.layout import FIRST_UNIT, GROUP
 
-_OURS = re.compile(r"^(bv\d+n\d[ab]?|bvbr\d+)$")
-_UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+))$")
+_OURS = re.compile(r"^(bv\d+n\d[ab]?|bvbr\d+|bvvl\d+)$")
+_UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+)|vlan(\d+))$")
 
 
 def steps(found: Inventory, facts: HostFacts, known: Collection[str]) -> tuple[Step, ...]:

@@ -15,12 +15,14 @@ import scenario_refusals
 import scenario_setup
 import scenario_trouble
 import scenario_verbs
+import scenario_wiring
 from scenario_hosts import SCENARIOS
 
 MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
+    scenario_wiring,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -28,6 +28,8 @@ Words = tuple[str, ...]
 
 NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9",
        "--address", "fd00:79::1/64", "--pool", "fd00:79::2-fd00:79::99")  # fmt: skip
+VLAN = ("network", "create", "wan", "--uplink", "vtnet0", "--vlan", "20", "--private",
+        "--subnet", "10.79.3.0/24", "--pool", "10.79.3.9-10.79.3.19")  # fmt: skip
 JAIL = ("create", "jail", "web", "limits.maxproc=99", "limits.pcpu=50", "cpuset=0",
         "--network", "private", "--network", "lan")  # fmt: skip
 
@@ -99,6 +101,14 @@ CASES = (
     Case("release rm", ("release", "rm", "13.2-RELEASE"), done=(3, "no release")),
     Case("network create", NET, done=(4, "there already")),
     Case("network destroy", ("network", "destroy", "lan"), (NET,), done=(3, "no network lan")),
+    Case("network create vlan", VLAN, done=(4, "there already")),
+    Case("network destroy vlan", ("network", "destroy", "wan"), (VLAN,), done=(3, "no network")),
+    Case("network set", ("network", "set", "wan", "vlan=30", "addresses=10.79.4.1/24"), (VLAN,)),
+    Case(
+        "network set live", ("network", "set", "lan", "private=yes", "addresses=fd00:79::1/64"),
+        (NET, ("create", "jail", "web", "--network", "lan", "nics.0.address=none"),
+         ("start", "web"), ("network", "set", "lan", "pools.0=")),
+    ),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

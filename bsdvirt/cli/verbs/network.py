@@ -7,20 +7,24 @@ from typing import Any
 
 from bsdvirt.app import networks
 from bsdvirt.app.session import Session
-from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, print_tree
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.host.facts import read_interfaces
+from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
-COLUMNS = ("name", "state", "bridge", "uplink", "addresses", "pools", "guests")
+COLUMNS = ("name", "state", "bridge", "uplink", "vlan", "addresses", "pools", "guests")
 
 
 class Options(Globals):
     action: str
     name: str
+    words: list[str]
     uplink: str | None
+    vlan: int | None
+    private: bool
     bridge: str | None
     address: list[str] | None
     subnet: list[str] | None
@@ -36,7 +40,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="ls | info | create | destroy"
+        dest="action", required=True, metavar="ls | info | create | set | destroy"
     )
     listing = actions.add_parser("ls", help="list networks")
     listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
@@ -46,7 +50,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_json(info)
     create = actions.add_parser("create", help="make one")
     create.add_argument("name", metavar="NET")
+    create.add_argument("words", nargs="*", metavar="PROPERTY=VALUE", help="before the options")
     create.add_argument("--uplink", metavar="IF", help="a host interface to be a member")
+    create.add_argument("--vlan", type=int, metavar="N", help="tagged on the uplink")
+    create.add_argument("--private", action="store_true", help="guests do not reach one another")
     create.add_argument("--bridge", metavar="BR", help="use this bridge of somebody else's")
     create.add_argument(
         "--address", action="append", metavar="A/P", help="the host's, on the bridge"
@@ -60,16 +67,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--mtu", type=int, metavar="N")
     create.add_argument("--description", metavar="TEXT")
     add_dry_run(create)
+    change = actions.add_parser("set", help="change one")
+    change.add_argument("name", metavar="NET")
+    change.add_argument("words", nargs="+", metavar="PROPERTY=VALUE")
+    add_dry_run(change)
+    add_json(change)
     destroy = actions.add_parser("destroy", help="take one away that no guest is on")
     destroy.add_argument("name", metavar="NET")
     add_dry_run(destroy)
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=options.action in ("create", "destroy"))
+    session = open_session(options, changes=options.action in ("create", "set", "destroy"))
     match options.action:
         case "create":
             return _create(session, options)
+        case "set":
+            outcome = networks.change(session, options.name, split_assignments(options.words))
+            return report([outcome], options, as_json=options.json)
         case "destroy":
             networks.destroy(session, options.name)
             return _done(options, "destroyed")
@@ -100,6 +115,8 @@ def _create(session: Session, options: Options) -> int:
         raise UsageError(f"network: {error}", "such as lan or dmz-1") from None
     settings = {
         "uplink": options.uplink,
+        "vlan": options.vlan,
+        "private": options.private or None,
         "bridge": options.bridge,
         "addresses": options.address,
         "subnets": options.subnet,
@@ -110,7 +127,7 @@ def _create(session: Session, options: Options) -> int:
         "description": options.description,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    networks.create(session, str(name), given)
+    networks.create(session, str(name), given, split_assignments(options.words))
     return _done(options, "created")
 
 

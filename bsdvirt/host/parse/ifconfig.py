@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 _HEAD = re.compile(r"^(?P<name>\S+): flags=\w+<(?P<flags>[^>]*)>.*?\bmtu (?P<mtu>\d+)")
 _INET = re.compile(r"^inet (?P<address>\S+)(?: --> \S+)? netmask (?P<mask>0x[0-9a-f]{8})")
 _INET6 = re.compile(r"^inet6 (?P<address>[^\s%]+)(?:%\S+)? (?:--> \S+ )?prefixlen (?P<length>\d+)")
+_VLAN = re.compile(r"^vlan: (?P<tag>\d+) .*parent interface: (?P<parent>\S+)")
+_MEMBER = re.compile(r"^member: (?P<name>\S+)(?: flags=\w+<(?P<flags>[^>]*)>)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,16 @@ class Interface:
     members: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     """With prefix length, such as 10.77.0.1/24; link-local IPv6 left out."""
+    private: tuple[str, ...] = ()
+    """Those members that reach no other private one."""
+    vlan: int = 0
+    """The tag of a vlan(4) interface; 0 too where its parent has gone."""
+    parent: str = ""
+    """What a vlan(4) interface is on."""
+    options: frozenset[str] = frozenset()
+    """What the card does, such as VLAN_MTU."""
+    nd6: frozenset[str] = frozenset()
+    """What neighbour discovery does there, such as ACCEPT_RTADV."""
 
     @property
     def up(self) -> bool:
@@ -36,6 +48,9 @@ class _Draft:
     groups: tuple[str, ...] = ()
     members: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
+    private: list[str] = field(default_factory=list)
+    options: frozenset[str] = frozenset()
+    nd6: frozenset[str] = frozenset()
 
     def interface(self) -> Interface:
         return Interface(
@@ -47,6 +62,11 @@ class _Draft:
             groups=self.groups,
             members=tuple(self.members),
             addresses=tuple(self.addresses),
+            private=tuple(self.private),
+            vlan=int(self.values.get("vlan", "0")),
+            parent=self.values.get("parent", ""),
+            options=self.options,
+            nd6=self.nd6,
         )
 
 
@@ -75,9 +95,22 @@ def _take(draft: _Draft, line: str) -> None:
         draft.values["ether"] = line.split()[1]
     elif line.startswith("groups: "):
         draft.groups = tuple(line.split()[1:])
-    elif line.startswith("member: "):
-        draft.members.append(line.split()[1])
+    elif member := _MEMBER.match(line):
+        draft.members.append(member["name"])
+        if "PRIVATE" in (member["flags"] or "").split(","):
+            draft.private.append(member["name"])
+    elif vlan := _VLAN.match(line):
+        draft.values |= {"vlan": vlan["tag"], "parent": vlan["parent"]}
+    elif line.startswith("options="):
+        draft.options = _words(line)
+    elif line.startswith("nd6 options="):
+        draft.nd6 = _words(line)
     elif inet := _INET.match(line):
         draft.addresses.append(f"{inet['address']}/{int(inet['mask'], 16).bit_count()}")
     elif (inet6 := _INET6.match(line)) and not inet6["address"].lower().startswith("fe80:"):
         draft.addresses.append(f"{inet6['address']}/{inet6['length']}")
+
+
+def _words(line: str) -> frozenset[str]:
+    """The words in the angle brackets."""
+    return frozenset(filter(None, line.partition("<")[2].rstrip(">").split(",")))

@@ -11,7 +11,9 @@ from bsdvirt.host.sim.ifshow import bridge_of, show, stack
 from bsdvirt.host.sim.state import Inet, Interface
 
 MAX_NAME = 15
-_UNIT = re.compile(r"(bridge|epair|tap)(\d*)")
+_UNIT = re.compile(r"(bridge|epair|tap|vlan)(\d*)")
+_VLAN_MTU = ("ether", "epair")
+"""Cards that have room for the tag besides their MTU."""
 
 
 def ifconfig(run: Run, words: list[str]) -> int:
@@ -72,7 +74,13 @@ def _create(run: Run, name: str, rest: list[str]) -> int:
         number = str(_free_unit(run, kind))
     elif _unit_taken(run, kind, number):
         raise run.fail(f"ifconfig: interface {name} already exists")
+    tagged = _tagged(run, name, rest) if kind == "vlan" else None
     face = _make(run, kind, number)
+    if tagged is not None:
+        face.vlan, parent = tagged
+        face.parent, face.mac, face.hwaddr = parent.name, parent.mac, parent.mac
+        face.mtu = _room(parent)
+        rest = rest[4:]
     named = face.name if face.name != name else ""
     if rest:
         apply = _Apply(run, face, 0)
@@ -81,6 +89,26 @@ def _create(run: Run, name: str, rest: list[str]) -> int:
     if named:
         run.print(named)
     return 0
+
+
+def _tagged(run: Run, name: str, rest: list[str]) -> tuple[int, Interface]:
+    """The tag, and what it is on: `vlan N vlandev IF`, first of all words."""
+    if len(rest) < 4 or rest[0] != "vlan" or rest[2] != "vlandev" or not rest[1].isdigit():
+        raise run.unknown("a vlan is made with its tag and its parent")
+    parent = run.interface(rest[3])
+    if parent is None:
+        raise run.fail(f"ifconfig: SIOCIFCREATE2 ({name}): Device not configured")
+    if any(
+        face.kind == "vlan" and (face.parent, face.vlan) == (parent.name, int(rest[1]))
+        for face in run.state.interfaces.values()
+    ):
+        raise run.fail(f"ifconfig: interface {name} already exists")
+    return int(rest[1]), parent
+
+
+def _room(parent: Interface) -> int:
+    """The MTU that a vlan has on it at most (if_vlan.c)."""
+    return parent.mtu if parent.kind in _VLAN_MTU else parent.mtu - 4
 
 
 def _units(kind: str, number: str) -> list[str]:
@@ -158,6 +186,9 @@ def destroy(run: Run, face: Interface) -> None:
         if bridge is not None:
             del bridge.members[victim.name]
         del run.state.interfaces[key(victim.name, victim.jail)]
+        for vlan in run.state.interfaces.values():
+            if vlan.kind == "vlan" and vlan.parent == victim.name and not victim.jail:
+                vlan.parent, vlan.vlan = "", 0
 
 
 class _Apply:
@@ -254,6 +285,9 @@ class _Apply:
     def _mtu(self, mtu: int) -> None:
         face, faces = self.face, self.run.state.interfaces
         if face.kind == "bridge" and (mtu < 576 or any(faces[m].mtu != mtu for m in face.members)):
+            raise self.run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+        parent = faces.get(face.parent) if face.kind == "vlan" else None
+        if parent is not None and mtu > _room(parent):
             raise self.run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
         face.mtu = mtu
 

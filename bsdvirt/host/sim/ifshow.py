@@ -23,9 +23,10 @@ _MEDIA = {
     "ether": ("autoselect (10Gbase-T <full-duplex>)", "active"),
     "epair": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
     "tap": ("autoselect", "no carrier"),
+    "vlan": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
 }
 # A tap that nobody has opened has its link down: bridgestp(4)'s default.
-_PATH_COST = {"epair": 2000, "ether": 2000, "tap": 55}
+_PATH_COST = {"epair": 2000, "ether": 2000, "tap": 55, "vlan": 2000}
 _BRIDGE_TAIL = "maxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200"
 
 
@@ -58,7 +59,10 @@ def show(run: Run, face: Interface) -> None:
         _bridge(run, face)
     if face.groups:
         run.print(f"\tgroups: {' '.join(face.groups)}")
-    if face.kind in _MEDIA:
+    if face.kind == "vlan":
+        tag = f"{face.vlan} vlanproto: 802.1q" if face.parent else "0 vlanproto: 0x0000"
+        run.print(f"\tvlan: {tag} vlanpcp: 0 parent interface: {face.parent or '<none>'}")
+    if face.kind in _MEDIA and (face.kind != "vlan" or face.parent):
         media, status = _MEDIA[face.kind]
         run.print(f"\tmedia: Ethernet {media}")
         run.print(f"\tstatus: {status}")
@@ -112,7 +116,7 @@ def _bridge(run: Run, face: Interface) -> None:
     for name, private in reversed(face.members.items()):
         member = run.state.interfaces[name]
         flags = (
-            "943<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP,PRIVATE>"
+            "943<LEARNING,DISCOVER,PRIVATE,AUTOEDGE,AUTOPTP>"
             if private
             else "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
         )

@@ -62,15 +62,20 @@ def configure(run: Run, jail: Jail, words: list[str]) -> Outcome:
 
 
 def route(run: Run, jail: Jail, words: list[str]) -> Outcome:
-    """`route -q add [-inet6] default GATEWAY` inside the jail."""
+    """`route -q add [-inet6] default | -net NETWORK GATEWAY` inside the jail."""
     rest = list(words)
+    if rest[:2] == ["-n", "get"] and len(rest) == 3:
+        return _route_to(jail, rest[2])
     if rest[:2] != ["-q", "add"]:
         raise run.unknown(f"in the jail: route {' '.join(words)}")
     rest = rest[2:]
     kind = "inet"
     if rest[:1] in (["-inet6"], ["-inet"]):
         kind = rest.pop(0)[1:]
-    if len(rest) != 2 or rest[0] != "default":
+    if rest[:1] == ["-net"] and len(rest) == 3:
+        kind = str(ipaddress.ip_network(rest[1]))
+        rest = rest[1:]
+    elif len(rest) != 2 or rest[0] != "default":
         raise run.unknown(f"in the jail: route {' '.join(words)}")
     gateway = rest[1].partition("%")[0]
     if kind in jail.routes:
@@ -79,6 +84,14 @@ def route(run: Run, jail: Jail, words: list[str]) -> Outcome:
         return 1, "", "route: message indicates error: Network is unreachable\n"
     jail.routes[kind] = rest[1]
     return 0, "", ""
+
+
+def _route_to(jail: Jail, address: str) -> Outcome:
+    """`route -n get ADDRESS` inside the jail: which router it takes."""
+    gateway = _router(jail, address)
+    if gateway is None:
+        return 255, "", "route: route has not been found\n"
+    return 0, f"   route to: {address}\n    gateway: {gateway}\n", ""
 
 
 def _networks(face: Interface) -> list[ipaddress.IPv4Interface | ipaddress.IPv6Interface]:
@@ -138,14 +151,23 @@ def reaches(run: Run, jail: Jail, address: str) -> bool | None:
         return any(_has(face, address) for near_ in near for face in _segment(run, near_))
     if jail.lo0 is None:
         return any(_has(face, address) for face in run.state.interfaces.values())
-    kind = "inet6" if ":" in address else "inet"
-    gateway = jail.routes.get(kind)
+    gateway = _router(jail, address)
     if gateway is None:
         return None
     # Beyond the gateway lies the host: its own addresses answer, the world does not.
     if not reaches(run, jail, gateway):
         return False
     return any(_has(face, address) for face in stack(run, 0))
+
+
+def _router(jail: Jail, address: str) -> str | None:
+    """The next router on the way to an address that is not near: of the longest prefix."""
+    wanted = ipaddress.ip_address(address)
+    nets = [ipaddress.ip_network(to) for to in jail.routes if "/" in to]
+    near = [net for net in nets if net.version == wanted.version and wanted in net]
+    if near:
+        return jail.routes[str(max(near, key=lambda net: net.prefixlen))]
+    return jail.routes.get("inet6" if wanted.version == 6 else "inet")
 
 
 def ping(run: Run, jail: Jail, address: str) -> Outcome:

@@ -93,6 +93,9 @@ class Interface(Struct):
     members: dict[str, bool] = {}
     ifdisabled: bool = True
     jail: int = 0
+    vlan: int = 0
+    parent: str = ""
+    """What a vlan interface is on; empty where that has gone."""
 
 
 class Process(Struct):

@@ -119,12 +119,12 @@ def test_truth(word: str, value: bool) -> None:
         (
             "release: a\nnics: [{network: a, mtu: big}]",
             "web.yaml: nics.0.mtu: expected int, got str"
-            " (MTU; the network's where it is not given.)",
+            " (MTU in the guest, at most the network's; the network's where it is not given.)",
         ),
         (
             "release: a\nnics: [{network: a}, {network: a, mtu: 5}]",
             "web.yaml: nics.1.mtu: expected integer 72..65535, got 5"
-            " (MTU; the network's where it is not given.)",
+            " (MTU in the guest, at most the network's; the network's where it is not given.)",
         ),
         ("relaese: a", "web.yaml: relaese: no such property (did you mean release?)"),
         (

@@ -16,25 +16,27 @@ from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.mounts import Mount
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.nic import Route
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
-from bsdvirt.spec.types import DatasetName, DeviceName, GuestName, Size
+from bsdvirt.spec.types import DatasetName, DeviceName, GuestName, IpAddress, Size, Subnet
 from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
 
 ALL = properties()
+ROUTE = Route(to=Subnet("10.5.0.0/16"), via=IpAddress("10.77.0.5"))
 EXAMPLES: dict[Which, Any] = {
     "jail": Jail(
         release="a",
-        nics=[Nic(network=GuestName("lan"))],
+        nics=[Nic(network=GuestName("lan"), routes=[ROUTE])],
         mounts=[Mount(name=GuestName("p"), type="procfs")],
     ),
     "vm": Vm(
         memory=Size(1 << 30),
-        nics=[VmNic(network=GuestName("lan"))],
+        nics=[VmNic(network=GuestName("lan"), routes=[ROUTE])],
         disks=[Disk(name=DeviceName("disk0"), size=Size(1 << 30))],
         cdroms=[Cdrom(name=DeviceName("cd0"))],
     ),
-    "network": Network(id=1),
+    "network": Network(id=1, routes=[ROUTE]),
     "host": HostFile(dataset=DatasetName("tank")),
 }
 

@@ -1,0 +1,154 @@
+"""The plan that changes a network, live where it is up. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bsdvirt.errors import ConflictError
+from bsdvirt.net import address
+from bsdvirt.net.plans import bridge_of, owns_bridge, remove_address_step, up_steps
+from bsdvirt.net.ports import is_private, private_step
+from bsdvirt.net.uplink import Interfaces, leave_steps, member_of
+from bsdvirt.plan.step import Plan, Step, Undo, WriteFile
+from bsdvirt.spec.identity import Claim
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.nic import Nic
+from bsdvirt.store.layout import network_file, vlan_name
+
+LATER = ("pools", "subnets", "gateway", "gateway6", "routes")
+"""What a running guest is given at its next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An interface of a guest on the network: what its file says, what it holds, and the
+    port on the bridge of one that runs."""
+
+    guest: str
+    nic: Nic | None
+    """None where its file cannot be read."""
+    claims: tuple[Claim, ...]
+    """Now, and from the next start on where that differs."""
+    interface: str
+
+    def addresses(self) -> set[str]:
+        return {text for claim in self.claims for text in claim.addresses()}
+
+
+def plan_set(
+    name: str,
+    before: Network,
+    after: Network,
+    texts: tuple[str, str],
+    interfaces: Interfaces,
+    ports: Sequence[Port],
+    op: str,
+    more: Sequence[Step] = (),
+) -> Plan:
+    """Make a network another; `texts` are its file's, before and after, and `more` is done
+    once the bridge is so.
+
+    Raises ConflictError for what its guests' claims, or those that run, do not allow, and
+    as net.plans.up_steps does.
+    """
+    if before == after and texts[0] == texts[1]:
+        return Plan("set network", name, "network", reason="nothing changes", op=op)
+    check_claims(name, before, after, ports)
+    path = network_file(name)
+    written = Step(
+        WriteFile(path, texts[1]),
+        f"what network {name} is to be",
+        undo=(Undo(WriteFile(path, texts[0])),),
+        durable=True,
+    )
+    bridge = interfaces.get(bridge_of(before))
+    live = _live_steps(name, before, after, interfaces, ports) if bridge is not None else []
+    return Plan(
+        "set network", name, "network", (written, *live, *more), op=op,
+        notes=_notes(before, after, interfaces, ports),
+    )  # fmt: skip
+
+
+def _live_steps(
+    name: str, before: Network, after: Network, interfaces: Interfaces, ports: Sequence[Port]
+) -> list[Step]:
+    steps: list[Step] = []
+    bridge = interfaces[bridge_of(before)]
+    if owns_bridge(before):
+        running = sorted({port.guest for port in ports if port.interface in bridge.members})
+        if before.mtu != after.mtu and running:
+            raise ConflictError(
+                f"network {name}: its MTU cannot change while {', '.join(running)} run",
+                f"bsdvirt stop {' '.join(running)}",
+            )
+        seen = interfaces
+        if (before.uplink, before.vlan) != (after.uplink, after.vlan):
+            steps += leave_steps(before, bridge.name, interfaces, name)
+            seen = _without(before, interfaces)
+        steps += up_steps(name, after, seen)
+        steps += [
+            remove_address_step(bridge.name, str(cidr))
+            for cidr in before.addresses
+            if cidr not in after.addresses and str(cidr) in bridge.addresses
+        ]
+    for port in ports:
+        if port.nic is None or port.interface not in bridge.members:
+            continue
+        wanted = is_private(port.nic, after)
+        if wanted != (port.interface in bridge.private):
+            steps.append(private_step(bridge.name, port.interface, wanted))
+    return steps
+
+
+def _without(network: Network, interfaces: Interfaces) -> Interfaces:
+    """The interfaces once the way out is off the bridge."""
+    bridge, member = bridge_of(network), member_of(network)
+    left = {key: face for key, face in interfaces.items() if key != vlan_name(network.id)}
+    members = tuple(one for one in interfaces[bridge].members if one != member)
+    return left | {bridge: replace(interfaces[bridge], members=members)}
+
+
+def _notes(
+    before: Network, after: Network, interfaces: Interfaces, ports: Sequence[Port]
+) -> tuple[str, ...]:
+    changed = [name for name in LATER if getattr(before, name) != getattr(after, name)]
+    running = sorted({port.guest for port in ports if port.interface in interfaces})
+    if not changed or not running:
+        return ()
+    return (f"{', '.join(changed)}: {', '.join(running)} have them from their next start on",)
+
+
+def check_claims(name: str, before: Network, after: Network, ports: Iterable[Port]) -> None:
+    """Raises ConflictError where a guest holds what the network would no longer have for it."""
+    for port in ports:
+        for problem in _problems(before, after, port):
+            raise ConflictError(
+                f"network {name}: {problem}", f"bsdvirt set {port.guest} nics…, or destroy it first"
+            )
+
+
+def _problems(before: Network, after: Network, port: Port) -> Iterator[str]:
+    taken = address.reserved(after) - address.reserved(before)
+    for text in sorted(port.addresses()):
+        plain = ipaddress.ip_interface(text).ip
+        if plain in taken:
+            yield f"{plain} is {port.guest}'s"
+        inside = address.prefix_length(after, plain) is not None
+        if not inside and address.prefix_length(before, plain) is not None:
+            yield f"{port.guest} has {plain}, which would be in none of its subnets"
+    if port.nic is None:
+        return
+    if port.nic.mtu is not None and port.nic.mtu > after.mtu:
+        yield f"{port.guest} has an interface with MTU {port.nic.mtu}"
+    for claim in port.claims:
+        for wanted, had, version, subnet in (
+            (port.nic.address, claim.address, 4, port.nic.subnet),
+            (port.nic.address6, claim.address6, 6, port.nic.subnet6),
+        ):
+            if wanted != "pool" or had is None:
+                continue
+            plain = ipaddress.ip_interface(had).ip
+            if not any(plain in pool for pool in address.pools_of(after, version, subnet)):
+                yield f"{port.guest} has {plain}, which would be in none of its pools"

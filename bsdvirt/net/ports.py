@@ -1,0 +1,47 @@
+"""The ports of guests on a network's bridge. Pure."""
+
+from __future__ import annotations
+
+from bsdvirt.errors import UsageError
+from bsdvirt.host import tools
+from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.nic import Nic
+
+
+def is_private(nic: Nic, network: Network) -> bool:
+    """Whether the port is kept from the other private ones: bridge(4) hands no frame from
+    one private member to another."""
+    return network.private if nic.private is None else nic.private
+
+
+def check_mtu(name: str, index: int, nic: Nic, network: Network) -> None:
+    """Raises UsageError for an interface that sends more at once than its network takes."""
+    if nic.mtu is not None and nic.mtu > network.mtu:
+        raise UsageError(
+            f"{name}: nics.{index}.mtu: {nic.mtu} is more than the {network.mtu} of network"
+            f" {nic.network}",
+            "leave it out, or give the network a larger one",
+        )
+
+
+def join_step(bridge: str, port: str, nic: Nic, network: Network) -> Step:
+    """Make a guest's port a member of its network's bridge."""
+    words = ("private", port) if is_private(nic, network) else ()
+    return Step(
+        Command((tools.IFCONFIG, bridge, "addm", port, *words)),
+        f"join network {nic.network}" + (", kept from the others there" if words else ""),
+    )
+
+
+def private_step(bridge: str, port: str, private: bool) -> Step:
+    """Keep a port of a running guest from the others, or no more."""
+
+    def argv(wanted: bool) -> tuple[str, ...]:
+        return (tools.IFCONFIG, bridge, "private" if wanted else "-private", port)
+
+    return Step(
+        Command(argv(private)),
+        f"{port} " + ("reaches no other private port" if private else "reaches the others"),
+        undo=(Undo(Command(argv(not private)), InterfaceExists(port)),),
+    )

@@ -1,0 +1,185 @@
+"""The member of a network's bridge that leads out of the host: an interface of the host,
+or a vlan(4) interface of ours on one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.host import tools
+from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.plan.step import Command, InterfaceExists, Not, Step, Undo
+from bsdvirt.spec.network import Network
+from bsdvirt.store.layout import GROUP, network_file, vlan_cloner, vlan_name
+
+VLAN_HEADER = 4
+"""Bytes that a tag takes; a card without VLAN_MTU has them off its MTU (if_vlan.c)."""
+
+Interfaces = Mapping[str, Interface]
+
+
+def member_of(network: Network) -> str | None:
+    """The member that leads out; None for a network of the host alone."""
+    if network.uplink is None:
+        return None
+    return str(network.uplink) if network.vlan is None else vlan_name(network.id)
+
+
+def refuse_shared(name: str, network: Network, others: Mapping[str, Network]) -> None:
+    """Raises ConflictError where another network has the uplink in a way that excludes ours.
+
+    A bridge takes every frame of its member, tagged or not, before vlan(4) sees it
+    (ether_input_internal in if_ethersubr.c).
+    """
+    for other, theirs in others.items():
+        if other == name or theirs.uplink is None or theirs.uplink != network.uplink:
+            continue
+        if theirs.vlan == network.vlan:
+            tag = f" with VLAN {network.vlan}" if network.vlan else ""
+            raise ConflictError(
+                f"network {name}: {network.uplink}{tag} is the uplink of network {other}",
+                "take that network, or another VLAN",
+            )
+        if theirs.vlan is None or network.vlan is None:
+            raise ConflictError(
+                f"network {name}: {network.uplink} is the uplink of network {other}, and a bridge"
+                " takes tagged frames before vlan(4) sees them",
+                "give both networks a VLAN of their own",
+            )
+
+
+def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces) -> Iterator[Step]:
+    """What the way out still lacks, made and joined to the bridge.
+
+    Raises HostError where the uplink is not there, has an address and is to be a member
+    itself, or is too small for the network's MTU.
+    """
+    member = member_of(network)
+    if member is None:
+        return
+    uplink = str(network.uplink)
+    card = interfaces.get(uplink)
+    if card is None:
+        raise HostError(f"network {name}: its uplink {uplink} is not there", "ifconfig -l")
+    if network.vlan is None:
+        yield from _card_steps(name, network, card)
+    elif not card.up:
+        yield _up(card)
+    if network.vlan is not None:
+        yield from _vlan_steps(name, network, card, interfaces)
+    present = interfaces.get(bridge)
+    if present is None or member not in present.members or _is_stale(network, interfaces):
+        yield _join(bridge, member)
+
+
+def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str) -> Iterator[Step]:
+    """Take the way out off the bridge, and a vlan(4) interface of ours away."""
+    member = member_of(network)
+    present = interfaces.get(bridge)
+    if member is not None and present is not None and member in present.members:
+        yield Step(
+            Command((tools.IFCONFIG, bridge, "deletem", member)),
+            f"{member} leaves {bridge}",
+            undo=(Undo(Command((tools.IFCONFIG, bridge, "addm", member), ok=(0, 1))),),
+        )
+    if network.vlan is not None and vlan_name(network.id) in interfaces:
+        yield Step(
+            Command((tools.IFCONFIG, vlan_name(network.id), "destroy")),
+            f"its interface with VLAN {network.vlan}",
+            undo=(
+                Undo(
+                    Command(_create_vlan(name, network)),
+                    Not(InterfaceExists(vlan_name(network.id))),
+                ),
+            ),
+            unless=Not(InterfaceExists(vlan_name(network.id))),
+        )
+
+
+def _card_steps(name: str, network: Network, card: Interface) -> Iterator[Step]:
+    if card.addresses:
+        raise HostError(
+            f"network {name}: its uplink {card.name} has the address {card.addresses[0]};"
+            " a member of a bridge must have none",
+            f"move it to the network: `addresses: [{card.addresses[0]}]` in"
+            f" {network_file(name)}, and take it off {card.name} (rc.conf, and ifconfig)",
+        )
+    if card.mtu != network.mtu:
+        yield Step(
+            Command((tools.IFCONFIG, card.name, "mtu", str(network.mtu))),
+            f"{card.name} has the MTU of its network",
+            undo=(Undo(Command((tools.IFCONFIG, card.name, "mtu", str(card.mtu)))),),
+        )
+    if not card.up:
+        yield _up(card)
+
+
+def _up(card: Interface) -> Step:
+    return Step(
+        Command((tools.IFCONFIG, card.name, "up")),
+        f"bring {card.name} up",
+        undo=(Undo(Command((tools.IFCONFIG, card.name, "down"))),),
+    )
+
+
+def _is_stale(network: Network, interfaces: Interfaces) -> bool:
+    """Whether there is a vlan(4) interface of ours that is not what the network says."""
+    vlan = interfaces.get(vlan_name(network.id))
+    return vlan is not None and (vlan.vlan, vlan.parent) != (network.vlan, network.uplink)
+
+
+def _vlan_steps(
+    name: str, network: Network, card: Interface, interfaces: Interfaces
+) -> Iterator[Step]:
+    room = card.mtu if "VLAN_MTU" in card.options else card.mtu - VLAN_HEADER
+    if network.mtu > room:
+        raise HostError(
+            f"network {name}: MTU {network.mtu} does not fit through {card.name}, which leaves"
+            f" {room} for VLAN {network.vlan}",
+            f"bsdvirt network set {name} mtu={room}, or say it when creating; or give"
+            f" {card.name} a larger one (rc.conf, and ifconfig)",
+        )
+    ours, cloner = vlan_name(network.id), vlan_cloner(network.id)
+    present = interfaces.get(ours)
+    if present is not None and not _is_stale(network, interfaces):
+        if present.mtu != network.mtu:
+            yield Step(
+                Command((tools.IFCONFIG, ours, "mtu", str(network.mtu))),
+                f"{ours} has the MTU of its network",
+                undo=(Undo(Command((tools.IFCONFIG, ours, "mtu", str(present.mtu)))),),
+            )
+        return
+    for left in (ours, cloner):
+        if left in interfaces:
+            gone = Command((tools.IFCONFIG, left, "destroy"))
+            yield Step(gone, f"{left}, which is not what its network says")
+    yield Step(
+        Command(_create_vlan(name, network)),
+        f"VLAN {network.vlan} of {card.name}",
+        undo=tuple(
+            Undo(Command((tools.IFCONFIG, made, "destroy")), InterfaceExists(made))
+            for made in (ours, cloner)
+        ),
+    )
+
+
+def _create_vlan(name: str, network: Network) -> tuple[str, ...]:
+    return (
+        tools.IFCONFIG, vlan_cloner(network.id), "create",
+        "vlan", str(network.vlan), "vlandev", str(network.uplink),
+        "name", vlan_name(network.id), "descr", f"bsdvirt network {name}", "group", GROUP,
+        "mtu", str(network.mtu), "up",
+    )  # fmt: skip
+
+
+def _join(bridge: str, member: str) -> Step:
+    return Step(
+        Command((tools.IFCONFIG, bridge, "addm", member)),
+        f"join {member} to {bridge}",
+        undo=(
+            Undo(
+                Command((tools.IFCONFIG, bridge, "deletem", member), ok=(0, 1)),
+                InterfaceExists(bridge),
+            ),
+        ),
+    )

@@ -1,0 +1,133 @@
+"""A guest's network interface, and the routes of networks and interfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.types import (
+    GuestName,
+    HostAddress,
+    IpAddress,
+    Ipv4Choice,
+    Ipv4Gateway,
+    Ipv6Choice,
+    Ipv6Gateway,
+    Subnet,
+)
+
+
+class Route(Spec, frozen=True, kw_only=True):
+    """A network that guests reach through another router than the gateway."""
+
+    to: Annotated[Subnet, prop("The network beyond the router, such as 10.5.0.0/16.")]
+    via: Annotated[IpAddress, prop("The router's address, on the interface's own network.")]
+
+    def __post_init__(self) -> None:
+        if self.to.version != self.via.version:
+            raise BadValueError(f"{self.via} is no IPv{self.to.version} address", at="via")
+        if self.via.ip in self.to.network:
+            raise BadValueError(f"{self.via} is itself in {self.to!s}", at="via")
+
+
+class Nic(Spec, frozen=True, kw_only=True):
+    """One network interface: an epair of which the jail holds one end."""
+
+    network: Annotated[GuestName, prop("The network that the interface is a member of.")]
+    address: Annotated[
+        Ipv4Choice,
+        prop("IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24."),
+    ] = Ipv4Choice("pool")
+    address6: Annotated[
+        Ipv6Choice,
+        prop("IPv6 address: `pool`, `none`, or an address such as fd00:77::9/64."),
+    ] = Ipv6Choice("pool")
+    subnet: Annotated[
+        Subnet | None,
+        prop("Which IPv4 subnet of the network `pool` means, where it has several."),
+    ] = None
+    subnet6: Annotated[
+        Subnet | None,
+        prop("Which IPv6 subnet of the network `pool` means, where it has several."),
+    ] = None
+    aliases: Annotated[
+        list[HostAddress],
+        prop("More addresses of the interface, of either family.", max_length=16),
+    ] = []
+    gateway: Annotated[
+        Ipv4Gateway,
+        prop("IPv4 default gateway; `auto` is the network's, on the first interface only."),
+    ] = Ipv4Gateway("auto")
+    gateway6: Annotated[
+        Ipv6Gateway,
+        prop("IPv6 default gateway; `auto` is the network's, on the first interface only."),
+    ] = Ipv6Gateway("auto")
+    routes: Annotated[
+        list[Route], prop("Routes of the guest, before those of the network.", max_length=32)
+    ] = []
+    private: (
+        Annotated[
+            bool,
+            prop(
+                "Whether it is kept from the other private interfaces of its network; the"
+                " network's where it is not given."
+            ),
+        ]
+        | None
+    ) = None
+    mtu: (
+        Annotated[
+            int,
+            prop(
+                "MTU in the guest, at most the network's; the network's where it is not given.",
+                unit="bytes",
+                ge=72,
+                le=65535,
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        for end, version in (("", 4), ("6", 6)):
+            self._check_gateway(end)
+            subnet = getattr(self, f"subnet{end}")
+            if subnet is None:
+                continue
+            if subnet.version != version:
+                raise BadValueError(f"{subnet!s} is no IPv{version} network", at=f"subnet{end}")
+            if getattr(self, f"address{end}") != "pool":
+                raise BadValueError(f"only address{end}: pool has a use for it", at=f"subnet{end}")
+        seen: list[str] = []
+        for number, route in enumerate(self.routes):
+            if route.to in seen:
+                raise BadValueError(f"{route.to!s} is given twice", at=f"routes.{number}.to")
+            seen.append(route.to)
+
+    def _check_gateway(self, end: str) -> None:
+        address, gateway = getattr(self, f"address{end}"), getattr(self, f"gateway{end}")
+        if gateway in ("auto", "none"):
+            return
+        if address == "none" and not any(a.version == (6 if end else 4) for a in self.aliases):
+            raise BadValueError(f"there is no address{end} to use it", at=f"gateway{end}")
+        if gateway == address.address:
+            raise BadValueError("it is the interface's own address", at=f"gateway{end}")
+
+    def chosen(self) -> Iterator[tuple[str, str]]:
+        """Each address that is given, without its prefix, and where."""
+        for name in ("address", "address6"):
+            if address := getattr(self, name).address:
+                yield address, name
+        for number, alias in enumerate(self.aliases):
+            yield alias.address, f"aliases.{number}"
+
+
+def refuse_twice(nics: Sequence[Nic]) -> None:
+    """Raises BadValueError for an address that one guest is given twice."""
+    seen: dict[str, str] = {}
+    for number, nic in enumerate(nics):
+        for address, where in nic.chosen():
+            at = f"nics.{number}.{where}"
+            if seen.setdefault(address, at) != at:
+                raise BadValueError(f"{address} is {seen[address]} too", at=at)
