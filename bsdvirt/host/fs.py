@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from bsdvirt.errors import HostError
 
@@ -39,6 +41,32 @@ class Fs:
 
     def is_file(self, path: str) -> bool:
         return self.path(path).is_file()
+
+    def kind(self, path: str) -> Literal["file", "device", "directory", "other"] | None:
+        """What is there, links followed; None where nothing is."""
+        try:
+            mode = self.path(path).stat().st_mode
+        except OSError:
+            return None
+        if stat.S_ISREG(mode):
+            return "file"
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            return "device"
+        return "directory" if stat.S_ISDIR(mode) else "other"
+
+    def is_locked(self, path: str) -> bool:
+        """Whether somebody holds the flock(2) of a file. Reading only: no file is made."""
+        try:
+            descriptor = os.open(self.path(path), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def listdir(self, path: str) -> list[str]:
         """The names in a directory, sorted; none where it is not there."""

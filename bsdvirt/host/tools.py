@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+BHYVE = "/usr/sbin/bhyve"
+BHYVECTL = "/usr/sbin/bhyvectl"
+BHYVELOAD = "/usr/sbin/bhyveload"
 CHMOD = "/bin/chmod"
 CPUSET = "/usr/bin/cpuset"
 DEVFS = "/sbin/devfs"
@@ -9,6 +12,7 @@ ENV = "/usr/bin/env"
 FETCH = "/usr/bin/fetch"
 FREEBSD_VERSION = "/bin/freebsd-version"
 IFCONFIG = "/sbin/ifconfig"
+INSTALL = "/usr/bin/install"
 JAIL = "/usr/sbin/jail"
 JEXEC = "/usr/sbin/jexec"
 JLS = "/usr/sbin/jls"

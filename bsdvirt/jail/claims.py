@@ -136,6 +136,7 @@ def claim_nics(
                 address=_address(4, nic, network, old, taken),
                 address6=_address(6, nic, network, old, taken),
                 aliases=aliases,
+                slot=old.slot if old else None,
             )
         )
     return claims

@@ -81,15 +81,4 @@ class Lock:
 
 def is_held(fs: Fs, kind: Kind, name: str) -> bool:
     """Whether somebody has the lock now. Reading only: no file is made."""
-    path = fs.path(f"{LOCK_DIRECTORY}/{kind}.{name}")
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return fs.is_locked(f"{LOCK_DIRECTORY}/{kind}.{name}")

@@ -13,6 +13,7 @@ from bsdvirt.plan.step import (
     InterfaceExists,
     JailExists,
     LimitsExist,
+    Locked,
     Look,
     Mounted,
     MountedBeneath,
@@ -51,3 +52,5 @@ def holds(host: Host, look: Look | None) -> bool:
             )
         case FileExists(path=path):
             return host.fs.exists(path)
+        case Locked(paths=paths):
+            return any(host.fs.is_locked(path) for path in paths)

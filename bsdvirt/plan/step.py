@@ -176,6 +176,12 @@ class FileExists(Struct, frozen=True, tag="file"):
     path: str
 
 
+class Locked(Struct, frozen=True, tag="locked"):
+    """Somebody holds the lock of one of these files."""
+
+    paths: tuple[str, ...]
+
+
 class Not(Struct, frozen=True, tag="not"):
     look: Look
 
@@ -189,6 +195,7 @@ Look = (
     | MountedBeneath
     | LimitsExist
     | FileExists
+    | Locked
     | Not
 )
 

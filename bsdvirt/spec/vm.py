@@ -108,7 +108,7 @@ class Vnc(Spec, frozen=True, kw_only=True):
     enabled: Annotated[
         bool, prop("Whether there is a framebuffer; it needs UEFI.", becomes="fbuf")
     ] = False
-    listen: Annotated[IpAddress, prop("The address to listen on.", becomes="pci.0.29.0.tcp")] = (
+    listen: Annotated[IpAddress, prop("The address to listen on.", becomes="pci.0.29.0.rfb")] = (
         IpAddress("127.0.0.1")
     )
     port: (

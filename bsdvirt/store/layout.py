@@ -67,6 +67,21 @@ class Layout:
         """The directory of ISO files."""
         return f"{self.mountpoint}/media"
 
+    def disk_device(self, name: str, disk: str) -> str:
+        return f"/dev/zvol/{self.disk(name, disk)}"
+
+    def uefi_vars(self, name: str) -> str:
+        """The guest's own copy of the firmware's variables."""
+        return f"{self.guest_directory(name)}/uefi-vars.fd"
+
+    def seed(self, name: str) -> str:
+        """What cloud-init reads at the guest's first boot."""
+        return f"{self.guest_directory(name)}/seed.iso"
+
+    def medium(self, name: str) -> str:
+        """An ISO file among the media."""
+        return f"{self.media}/{name}"
+
     def release(self, name: str) -> str:
         return f"{self.dataset}/releases/{name}"
 
@@ -116,6 +131,36 @@ def console_log(name: str) -> str:
     return f"{guest_log_directory(name)}/console.log"
 
 
+def bhyve_conf(name: str) -> str:
+    """bhyve's -k file of the present start; it holds the VNC password."""
+    return f"{vm_directory(name)}/bhyve.conf"
+
+
+def run_file(name: str) -> str:
+    """What the supervisor is to do."""
+    return f"{vm_directory(name)}/run.json"
+
+
+def state_file(name: str) -> str:
+    """What the supervisor says that the guest does."""
+    return f"{vm_directory(name)}/state.json"
+
+
+def run_lock(name: str) -> str:
+    """bhyve holds its lock: held means that the guest runs. Never unlinked."""
+    return f"{vm_directory(name)}/run.lock"
+
+
+def supervisor_lock(name: str) -> str:
+    """The supervisor holds its lock. Never unlinked."""
+    return f"{vm_directory(name)}/supervisor.lock"
+
+
+def bhyve_log(name: str) -> str:
+    """What bhyve and its loader said."""
+    return f"{guest_log_directory(name)}/bhyve.log"
+
+
 def network_file(name: str) -> str:
     return f"{NETWORK_DIRECTORY}/{name}.yaml"
 
@@ -138,6 +183,11 @@ def host_end(guest_id: int, nic: int) -> str:
 def jail_end(guest_id: int, nic: int) -> str:
     """The end of the epair that the jail holds."""
     return f"bv{guest_id}n{nic}b"
+
+
+def console_device(guest_id: int, side: str) -> str:
+    """One side of the guest's nmdm(4) pair: A is the guest's, B the supervisor's."""
+    return f"/dev/nmdm-bv{guest_id}{side}"
 
 
 def bridge_cloner(network_id: int) -> str:

@@ -6,15 +6,24 @@ that the guest runs, whatever the other files say.
 
 from __future__ import annotations
 
-import fcntl
-import os
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
 
 from bsdvirt.host.fs import Fs
-from bsdvirt.store.layout import VM_DIRECTORY, vm_directory
+from bsdvirt.store.layout import (
+    VM_DIRECTORY,
+    bhyve_conf,
+    run_lock,
+    state_file,
+    supervisor_lock,
+    vm_directory,
+)
+
+FBUF = "pci.0.29.0"
+"""Where bhyve/config.py puts the framebuffer."""
 
 
 class VmEnd(msgspec.Struct, frozen=True):
@@ -73,30 +82,78 @@ def read_vms(fs: Fs) -> dict[str, VmFact]:
 
 def read_vm(fs: Fs, name: str) -> VmFact | None:
     """A guest's run directory; None where it has none."""
-    directory = fs.path(vm_directory(name))
-    if not directory.is_dir():
+    if not fs.is_dir(vm_directory(name)):
         return None
-    supervised = _held(directory / "supervisor.lock")
-    return VmFact(name, supervised or _held(directory / "run.lock"), supervised, _said(directory))
+    supervised = fs.is_locked(supervisor_lock(name))
+    return VmFact(name, supervised or fs.is_locked(run_lock(name)), supervised, _said(fs, name))
 
 
-def _said(directory: Path) -> VmState | None:
+def _said(fs: Fs, name: str) -> VmState | None:
     try:
-        return _DECODER.decode((directory / "state.json").read_bytes())
+        return _DECODER.decode(fs.read_bytes(state_file(name)))
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def _held(path: Path) -> bool:
-    """Whether somebody has flock(2) on the file. Makes none."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where a guest's framebuffer is shown."""
+
+    address: str
+    port: int
+    password: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What virtual machines that run hold of the host."""
+
+    vnc_ports: Mapping[int, str] = field(default_factory=dict)
+    """Port to guest."""
+    disks: Mapping[str, str] = field(default_factory=dict)
+    """Path of a disk that is written to, to guest."""
+
+
+def read_screen(fs: Fs, name: str) -> Screen | None:
+    """Where the guest is shown, and by what password, since its last start."""
+    return _screen(_keys(fs, name))
+
+
+def read_taken(fs: Fs, names: Iterable[str]) -> Taken:
+    """What these guests hold, those of them that run."""
+    ports: dict[int, str] = {}
+    disks: dict[str, str] = {}
+    for name in names:
+        fact = read_vm(fs, name)
+        if fact is None or not fact.runs:
+            continue
+        keys = _keys(fs, name)
+        if (screen := _screen(keys)) is not None:
+            ports[screen.port] = name
+        for key, value in keys.items():
+            node, _, last = key.rpartition(".")
+            if node.startswith("pci.") and last == "path" and keys.get(f"{node}.ro") != "true":
+                disks[value] = name
+    return Taken(ports, disks)
+
+
+def _keys(fs: Fs, name: str) -> dict[str, str]:
+    """bhyve's configuration of the present start, as bhyve reads it; empty without one."""
+    pairs = {}
+    for line in fs.read_or(bhyve_conf(name)).splitlines():
+        key, _, value = line.partition("=")
+        pairs[key] = _plain(value)
+    return pairs
+
+
+def _screen(keys: Mapping[str, str]) -> Screen | None:
+    address, colon, port = keys.get(f"{FBUF}.rfb", "").rpartition(":")
+    if not colon or not port.isdigit():
+        return None
+    return Screen(address.strip("[]"), int(port), keys.get(f"{FBUF}.password"))
+
+
+def _plain(value: str) -> str:
+    r"""What bhyve/config.py escaped: a backslash stands for what follows it, in a value
+    that holds a `%`."""
+    return re.sub(r"\\(.)", r"\1", value) if "%" in value else value

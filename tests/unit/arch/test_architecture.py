@@ -45,6 +45,9 @@ PLANNERS = (
         "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
         "rename", "mirrors", "mounts", "hooks",
     )),
+    *(f"bhyve/{name}.py" for name in (
+        "claims", "config", "check", "supervise", "start", "stop", "clean", "live",
+    )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",
     "store/orphans.py",

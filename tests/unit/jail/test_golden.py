@@ -8,21 +8,19 @@ in the environment the second document is written anew: read the difference.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
+from goldenfile import WRITE, outcome, write
 
-from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import change, clean, create, destroy, hooks, live, release, rename, start, stop
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.net import plans
-from bsdvirt.plan.render import plan_as_shell, shell
-from bsdvirt.plan.step import Look, Not, Plan, Step, Undo
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
@@ -35,7 +33,6 @@ from bsdvirt.zfs.base import Dataset
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
 FILES = sorted(GOLDEN.glob("*/*.yaml"))
-WRITE = os.environ.get("BSDVIRT_GOLDEN") == "write"
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 OP = "0a1b2c"
 KERNEL = {
@@ -210,68 +207,15 @@ PLANNERS = {
 }
 
 
-def _undo(undo: Undo) -> str:
-    words = shell(undo.do)
-    return words if undo.when is None else f"{words}  # if {_look(undo.when)}"
-
-
-def _look(look: Look) -> str:
-    if isinstance(look, Not):
-        return f"not {_look(look.look)}"
-    parts = msgspec.to_builtins(look)
-    return f"{parts.pop('type')} {' '.join(parts.values())}"
-
-
-def _remedies(plan: Plan) -> dict[str, list[str]]:
-    return {
-        shell(step.do): [_undo(remedy) for remedy in step.remedy]
-        for step in (*plan.steps, *plan.finish)
-        if step.remedy
-    }
-
-
-def _outcome(planner: str, given: Given) -> dict[str, Any]:
-    """What comes of it, as the golden file says it."""
-    try:
-        plan = PLANNERS[planner](given)
-    except BsdvirtError as error:
-        return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
-    undos = [_undo(undo) for step in reversed(plan.steps) for undo in step.undo]
-    remedies = _remedies(plan)
-    return {
-        "shell": plan_as_shell(plan),
-        **({"undo": undos} if undos else {}),
-        **({"remedies": remedies} if remedies else {}),
-    }
-
-
-class _Dumper(yaml.SafeDumper):
-    """Text of several lines as it stands."""
-
-
-def _text(dumper: _Dumper, text: str) -> yaml.Node:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _write(file: Path, outcome: dict[str, Any]) -> None:
-    given = file.read_text(encoding="utf-8").split("\n---\n")[0].rstrip("\n")
-    text = yaml.dump(outcome, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
-    file.write_text(f"{given}\n---\n{text}", encoding="utf-8")
-
-
 @pytest.mark.parametrize("file", FILES, ids=[f"{file.parent.name}/{file.stem}" for file in FILES])
 def test_planner(file: Path) -> None:
     documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     given = msgspec.convert(documents[0], Given)
-    outcome = _outcome(file.parent.name, given)
+    found = outcome(lambda: PLANNERS[file.parent.name](given))
     if WRITE:
-        _write(file, outcome)
+        write(file, found)
     else:
-        assert outcome == documents[1], given.why
+        assert found == documents[1], given.why
 
 
 def test_each_planner_has_cases() -> None:

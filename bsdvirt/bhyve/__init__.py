@@ -1,0 +1,1 @@
+"""Virtual machines: where their devices are, bhyve's configuration, and plans."""

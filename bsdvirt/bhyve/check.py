@@ -1,0 +1,237 @@
+"""What a virtual machine's start depends on, and all that would keep it from working: said
+before anything is done. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bsdvirt.bhyve import config
+from bsdvirt.bhyve.clean import device, is_ours
+from bsdvirt.bhyve.live import need_racct
+from bsdvirt.bhyve.supervise import VmTools
+from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts, Kernel
+from bsdvirt.host.vmm import PathKind, VmmFacts
+from bsdvirt.spec.types import CpuList
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.vms import Taken, VmFact
+
+FIRMWARE = "/usr/local/share/uefi-firmware"
+CODE = f"{FIRMWARE}/BHYVE_UEFI_CODE.fd"
+VARIABLES = f"{FIRMWARE}/BHYVE_UEFI_VARS.fd"
+WHOLE = f"{FIRMWARE}/BHYVE_UEFI.fd"
+"""Firmware and variables in one: what there was before the two were apart."""
+PACKAGE = "edk2-bhyve"
+FIRST_LARGE_FBUF = 1400000
+"""kern.osreldate before which fbuf shows no more than 1920x1200 (COLS_MAX, ROWS_MAX in
+bhyve's pci_fbuf.c and bhyvegc.h of 13.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmStartFacts:
+    """All that the host shows and a start depends on."""
+
+    host: HostFacts
+    """Its `files` are those of the guest's run directory, and of the notes of failures."""
+    kernel: Kernel
+    vmm: VmmFacts
+    vm: VmFact | None
+    tools: VmTools
+    paths: Mapping[str, PathKind]
+    """What there is of `wanted_paths`."""
+    password: str = ""
+    """Made at random, for VNC."""
+    taken: Taken = field(default_factory=Taken)
+    """By the other guests that run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What runs first; `template` is what the guest's own variables are a copy of."""
+
+    rom: str
+    template: str | None = None
+
+
+def wanted_paths(guest: Guest, vm: Vm) -> list[str]:
+    """The host's paths that a start is to know of."""
+    paths = [tools.BHYVE, tools.BHYVELOAD, CODE, VARIABLES, WHOLE]
+    if vm.firmware:
+        paths.append(str(vm.firmware))
+    paths += [guest.layout.uefi_vars(guest.name), guest.layout.seed(guest.name)]
+    paths += [config.disk_path(guest, disk) for disk in vm.disks]
+    return paths + [path for _, path in config.media(guest, vm)]
+
+
+def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+    """Raises ConflictError, UsageError or HostError for what would not work, with what to
+    do about it."""
+    name = guest.name
+    _check_vmm(name, vm, facts)
+    if name in facts.vmm.devices and not is_ours(name, facts.host.files):
+        raise ConflictError(
+            f"there is a {device(name)} already, and it is not bsdvirt's",
+            f"once nothing runs in it, bhyvectl --vm={name} --destroy takes it away;"
+            " or give the guest another name",
+        )
+    config.check_own_lines(name, vm)
+    _check_memory(name, vm, facts.vmm)
+    _check_cpus(name, vm, facts)
+    need_racct(name, vm, facts.kernel)
+    _check_disks(guest, vm, facts)
+    _check_media(guest, vm, facts)
+    _check_vnc(guest, vm, facts)
+    firmware(name, vm, facts.paths)
+
+
+def notes(vm: Vm, facts: VmStartFacts, media: list[tuple[str, str]]) -> tuple[str, ...]:
+    """What the user should know of this start."""
+    found = []
+    chosen = firmware("", vm, facts.paths)
+    if chosen is not None and chosen.template is None and not vm.firmware:
+        found.append(f"{chosen.rom} keeps no variables: {VARIABLES} is not there")
+    if vm.loader == "bhyveload" and media:
+        found.append(f"it boots from the medium in {media[0][0]} until that is ejected")
+    if vm.vnc.enabled and vm.vnc.auth == "none" and not vm.vnc.listen.ip.is_loopback:
+        found.append(f"whoever reaches {vm.vnc.listen} can use its screen: there is no password")
+    return tuple(found)
+
+
+def firmware(name: str, vm: Vm, paths: Mapping[str, PathKind]) -> Firmware | None:
+    """The firmware; None for bhyveload(8). Raises HostError where there is none."""
+    if vm.loader == "bhyveload":
+        if tools.BHYVELOAD not in paths:
+            raise HostError(
+                f"there is no {tools.BHYVELOAD} on this host", f"bsdvirt set {name} loader=uefi"
+            )
+        return None
+    if vm.firmware:
+        if paths.get(vm.firmware) != "file":
+            raise HostError(
+                f"{name}: firmware {vm.firmware} is no file that is there",
+                f"bsdvirt unset {name} firmware takes that of the package {PACKAGE}",
+            )
+        return Firmware(vm.firmware)
+    template = VARIABLES if VARIABLES in paths else None
+    if CODE in paths and template:
+        return Firmware(CODE, template)
+    if WHOLE in paths:
+        return Firmware(WHOLE, template)
+    if CODE in paths:
+        return Firmware(CODE)
+    raise HostError(
+        f"{name}: there is no UEFI firmware on this host: {CODE} is missing",
+        f"pkg install {PACKAGE}; a FreeBSD guest boots without it: bsdvirt set"
+        f" {name} loader=bhyveload",
+    )
+
+
+def _check_vmm(name: str, vm: Vm, facts: VmStartFacts) -> None:
+    if tools.BHYVE not in facts.paths:
+        raise HostError(
+            f"there is no {tools.BHYVE} on this host", "bhyve is of FreeBSD's base system on amd64"
+        )
+    if facts.vmm.useless:
+        raise HostError(
+            "vmm(4) is loaded, and cannot use this host's processor",
+            "switch VT-x or AMD-V on in the host's own firmware; dmesg | grep vmm says more",
+        )
+    if not facts.vmm.unrestricted and (vm.loader == "uefi" or vm.cpus > 1):
+        raise HostError(
+            f"{name}: this host's processor has no unrestricted guests",
+            f"a FreeBSD guest runs with bsdvirt set {name} loader=bhyveload cpus=1",
+        )
+
+
+def _check_memory(name: str, vm: Vm, vmm: VmmFacts) -> None:
+    if vm.wired and vmm.wired is not None and vm.memory > vmm.wired:
+        raise HostError(
+            f"{name}: {vm.memory!s} of wired memory is more than the {vmm.wired} bytes that"
+            " this host wires",
+            "raise sysctl vm.max_user_wired, which counts pages, or give the guest less memory",
+        )
+
+
+def _check_cpus(name: str, vm: Vm, facts: VmStartFacts) -> None:
+    most = facts.vmm.most_cpus
+    if most is not None and vm.cpus > most:
+        raise UsageError(
+            f"{name}: {vm.cpus} CPUs are more than the {most} that a guest may have here",
+            f"bsdvirt set {name} cpus={most}, or raise hw.vmm.maxcpu in /boot/loader.conf",
+        )
+    if vm.cpuset:
+        _check_host_cpus(f"{name}: cpuset {vm.cpuset}", vm.cpuset, facts.kernel)
+    for number, pin in enumerate(vm.pins):
+        what = f"{name}: pins.{number}: {pin}"
+        _check_host_cpus(what, pin.cpus, facts.kernel)
+        if vm.cpuset and (out := set(pin.cpus.cpus) - set(vm.cpuset.cpus)):
+            raise UsageError(
+                f"{what}: CPU {min(out)} is not in the guest's cpuset {vm.cpuset}",
+                "pins are within it",
+            )
+
+
+def _check_host_cpus(what: str, cpus: CpuList, kernel: Kernel) -> None:
+    absent = [cpu for cpu in cpus.cpus if cpu >= kernel.cpus]
+    if absent:
+        raise UsageError(
+            f"{what}: this host has no CPU {absent[0]}", f"its CPUs are 0-{kernel.cpus - 1}"
+        )
+
+
+def _check_disks(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+    name = guest.name
+    volumes = {dataset.name for dataset in guest.datasets}
+    for disk in vm.disks:
+        if disk.path is None:
+            volume = guest.layout.disk(name, disk.name)
+            if volume not in volumes:
+                raise HostError(
+                    f"{name}: disk {disk.name}: there is no volume {volume}",
+                    f"bring it back, or bsdvirt disk rm {name} {disk.name}",
+                )
+            continue
+        at, path = f"{name}: disk {disk.name}: {disk.path}", str(disk.path)
+        kind = facts.paths.get(path)
+        if kind is None:
+            raise HostError(
+                f"{at} is not there", f"bsdvirt set {name} disks.{disk.name}.path=PATH corrects it"
+            )
+        if kind not in ("file", "device"):
+            raise HostError(f"{at} is neither a file nor a device", "name the disk itself")
+        holder = facts.taken.disks.get(path)
+        if holder and not disk.readonly:
+            raise ConflictError(
+                f"{at} is in use by {holder}, which would destroy what is on it",
+                f"stop {holder}, or give both readonly=true for it",
+            )
+
+
+def _check_media(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+    for drive, path in config.media(guest, vm):
+        if facts.paths.get(path) not in ("file", "device"):
+            raise HostError(
+                f"{guest.name}: the medium in {drive} is not there: {path}",
+                f"bsdvirt media ls shows what is; bsdvirt cdrom eject {guest.name} {drive}",
+            )
+
+
+def _check_vnc(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+    if not vm.vnc.enabled:
+        return
+    port = config.vnc_port(guest, vm)
+    if holder := facts.taken.vnc_ports.get(port):
+        raise ConflictError(
+            f"{guest.name}: VNC port {port} is taken by {holder}",
+            f"bsdvirt set {guest.name} vnc.port=PORT",
+        )
+    small = 0 < facts.vmm.osreldate < FIRST_LARGE_FBUF
+    if small and (vm.vnc.width > 1920 or vm.vnc.height > 1200):
+        raise UsageError(
+            f"{guest.name}: a screen of {vm.vnc.width}x{vm.vnc.height} is more than bhyve of"
+            " this FreeBSD shows",
+            f"bsdvirt set {guest.name} vnc.width=1920 vnc.height=1200",
+        )

@@ -1,0 +1,259 @@
+"""bhyve's configuration file: the keys of bhyve_config(5), a line each. Pure.
+
+bhyve ignores a key that it does not know, so that a mistake here would be silent: the
+tests hold each key against bhyve's own list, and the tree against the one that bhyve makes
+of the same machine given as -s, -l and -c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bsdvirt.bhyve import claims
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.identity import Claim, DiskClaim
+from bsdvirt.spec.vm import MIB, VNC_FIRST_PORT, Disk, Vm, VmNic
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import console_device, tap
+
+Pairs = list[tuple[str, str]]
+
+OURS: dict[str, str] = {
+    "config.dump": "bhyve would print its configuration, and not run",
+    "cpus": "set cpus instead",
+    "lpc.com1.path": "com1 is the console",
+    "memory.size": "set memory instead",
+    "memory.wired": "set wired instead",
+    "name": "the guest's name is its own",
+}
+"""Keys that a guest's `config` may not hold, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the keys depend on besides the guest's own file."""
+
+    rom: str | None = None
+    """The firmware; None where bhyveload(8) loads the guest."""
+    variables: str | None = None
+    """The guest's own copy of the firmware's variables."""
+    password: str | None = None
+    """VNC's."""
+    seed: bool = False
+    """Whether there is a seed for cloud-init."""
+    mtus: tuple[int, ...] = ()
+    """Of each network interface."""
+
+
+def render(guest: Guest, vm: Vm, around: Around) -> str:
+    """The text of the file; the lines of the guest's own `config` come last, and override."""
+    lines = [f"{key}={escape(value)}" for key, value in keys(guest, vm, around)]
+    lines += [f"{line.key}={line.value}" for line in vm.config]
+    return "\n".join(lines) + "\n"
+
+
+def escape(value: str) -> str:
+    r"""A value as bhyve reads it again.
+
+    The manual has `%` doubled; the source (_expand_config_value in config.c, of 13.2 and
+    of 15) takes `\%`, and knows backslashes only in a value that holds a `%`.
+    """
+    if "\n" in value or not value:
+        raise ValueError(f"no value of bhyve_config(5): {value!r}")
+    return value.replace("\\", "\\\\").replace("%", "\\%") if "%" in value else value
+
+
+def keys(guest: Guest, vm: Vm, around: Around) -> Pairs:
+    """Every key of ours, and its value as bhyve is to take it.
+
+    The guest's claims fit (see bhyve/claims.py). Raises UsageError for a line of `config`
+    that would break what bsdvirt does.
+    """
+    check_own_lines(guest.name, vm)
+    pairs: Pairs = [("name", guest.name), *_machine(guest, vm)]
+    pairs += _pci(claims.HOSTBRIDGE_SLOT, _hostbridge(vm))
+    pairs += _pci(claims.AHCI_SLOT, _ahci(guest, vm, around))
+    for slot, device in sorted(_slotted(guest, vm, around)):
+        pairs += _pci(slot, device)
+    if vm.rng:
+        pairs += _pci(claims.RNG_SLOT, [("device", "virtio-rnd")])
+    if vm.vnc.enabled:
+        pairs += _pci(claims.FBUF_SLOT, _fbuf(guest, vm, around))
+        if vm.vnc.tablet:
+            tablet = [("device", "xhci"), ("slot.1.device", "tablet")]
+            pairs += _pci(claims.XHCI_SLOT, tablet)
+    pairs += _pci(claims.LPC_SLOT, [("device", "lpc")])
+    pairs.append(("lpc.com1.path", console_device(guest.identity.id, "A")))
+    pairs += _firmware(around)
+    pairs += _pins(vm)
+    return pairs
+
+
+def check_own_lines(name: str, vm: Vm) -> None:
+    """Raises UsageError for a line of `config` that cannot be had."""
+    for number, line in enumerate(vm.config):
+        at = f"{name}: config.{number}: {line.key}"
+        if line.key in OURS:
+            raise UsageError(f"{at} is not to be given", OURS[line.key])
+        if not line.value:
+            raise UsageError(f"{at} has no value", "bhyve refuses such a line; take it out")
+        if line.value == "passthru" and line.key.endswith(".device") and not vm.wired:
+            raise UsageError(
+                f"{at}: passthrough needs wired memory", f"bsdvirt set {name} wired=true"
+            )
+
+
+def vnc_port(guest: Guest, vm: Vm) -> int:
+    """The port that VNC listens on."""
+    return vm.vnc.port or VNC_FIRST_PORT + guest.identity.id
+
+
+def disk_path(guest: Guest, disk: Disk) -> str:
+    """What is behind a disk: a volume of the guest's own, or a file or device."""
+    return str(disk.path) if disk.path else guest.layout.disk_device(guest.name, disk.name)
+
+
+def media(guest: Guest, vm: Vm) -> list[tuple[str, str]]:
+    """The drives that hold a medium, each with its file, in the order of the guest's file."""
+    found = []
+    for drive in vm.cdroms:
+        if drive.path or drive.media:
+            path = str(drive.path) if drive.path else guest.layout.medium(str(drive.media))
+            found.append((str(drive.name), path))
+    return found
+
+
+def _machine(guest: Guest, vm: Vm) -> Pairs:
+    return [
+        ("uuid", guest.identity.uuid),
+        ("cpus", str(vm.cpus)),
+        ("sockets", str(vm.sockets)),
+        ("cores", str(vm.cores)),
+        ("threads", str(vm.threads)),
+        ("memory.size", f"{vm.memory // MIB}M"),
+        *([("memory.wired", "true")] if vm.wired else []),
+        ("acpi_tables", "true"),
+        # An idle guest, and one that waits for a lock, give the CPU to others.
+        ("x86.vmexit_on_hlt", "true"),
+        ("x86.vmexit_on_pause", "true"),
+        ("x86.strictmsr", _bool(not vm.ignore_msrs)),
+        ("rtc.use_localtime", _bool(vm.clock == "local")),
+    ]
+
+
+def _pci(slot: int, device: Pairs) -> Pairs:
+    return [(f"pci.0.{slot}.0.{key}", value) for key, value in device]
+
+
+def _hostbridge(vm: Vm) -> Pairs:
+    """AMD's is the plain one with other numbers (pci_hostbridge.c): given so, as bhyve
+    keeps them for an amd_hostbridge of -s."""
+    if vm.hostbridge == "amd":
+        return [("device", "hostbridge"), ("vendor", "0x1022"), ("devid", "0x7432")]
+    return [("device", "hostbridge")]
+
+
+def _slotted(guest: Guest, vm: Vm, around: Around) -> Iterator[tuple[int, Pairs]]:
+    """The devices that have a slot each."""
+    for disk in vm.disks:
+        claim = guest.identity.disks[disk.name]
+        if disk.bus != "ahci" and claim.slot is not None:
+            yield claim.slot, _disk(guest, disk, claim)
+    for index, (nic, held) in enumerate(zip(vm.nics, guest.identity.nics, strict=True)):
+        assert held.slot is not None
+        mtu = around.mtus[index] if around.mtus else 1500
+        yield held.slot, _nic(guest.identity.id, index, nic, held, mtu)
+
+
+def _disk(guest: Guest, disk: Disk, claim: DiskClaim) -> Pairs:
+    own = [("device", "nvme" if disk.bus == "nvme" else "virtio-blk"), *_block(guest, disk)]
+    own.append(("ser", claim.serial))
+    if disk.bus == "nvme":
+        own.append(("eui64", claim.eui64))
+    return own
+
+
+def _block(guest: Guest, disk: Disk) -> Pairs:
+    """What all the kinds of disk have (blockif_open in block_if.c)."""
+    flags = (("ro", disk.readonly), ("nocache", disk.nocache), ("direct", disk.direct))
+    return [
+        ("path", disk_path(guest, disk)),
+        *[(key, "true") for key, on in flags if on],
+        *([("sectorsize", str(disk.sectorsize))] if disk.sectorsize else []),
+    ]
+
+
+def _ahci(guest: Guest, vm: Vm, around: Around) -> Pairs:
+    """The controller, with a port for each disk and drive that is on it. An empty drive is
+    not shown: bhyve opens what is behind a port once, at its start."""
+    ports: dict[int, Pairs] = {}
+    for disk in vm.disks:
+        if disk.bus == "ahci":
+            claim = guest.identity.disks[disk.name]
+            # Without rotation: guests then trim, and do not defragment.
+            own = [("type", "hd"), *_block(guest, disk), ("nmrr", "1"), ("ser", claim.serial)]
+            ports[claim.port] = own
+    if around.seed:
+        ports[claims.SEED_PORT] = _cd(guest.layout.seed(guest.name), "SEED")
+    for name, path in media(guest, vm):
+        claim = guest.identity.disks[name]
+        ports[claim.port] = _cd(path, claim.serial)
+    if not ports:
+        return []
+    return [
+        ("device", "ahci"),
+        *[(f"port.{port}.{key}", value) for port in sorted(ports) for key, value in ports[port]],
+    ]
+
+
+def _cd(path: str, serial: str) -> Pairs:
+    return [("type", "cd"), ("path", path), ("ro", "true"), ("ser", serial)]
+
+
+def _nic(guest_id: int, index: int, nic: VmNic, claim: Claim, mtu: int) -> Pairs:
+    own = [
+        ("device", "e1000" if nic.model == "e1000" else "virtio-net"),
+        ("backend", tap(guest_id, index)),
+        # bhyve tells the backend by its name, and the tap has one of ours.
+        ("type", "tap"),
+        ("mac", claim.mac),
+    ]
+    if mtu != 1500 and nic.model == "virtio":
+        own.append(("mtu", str(mtu)))
+    return own
+
+
+def _fbuf(guest: Guest, vm: Vm, around: Around) -> Pairs:
+    vnc = vm.vnc
+    host = f"[{vnc.listen}]" if vnc.listen.version == 6 else str(vnc.listen)
+    return [
+        ("device", "fbuf"),
+        ("rfb", f"{host}:{vnc_port(guest, vm)}"),
+        ("w", str(vnc.width)),
+        ("h", str(vnc.height)),
+        *([("wait", "true")] if vnc.wait else []),
+        *([("password", around.password)] if around.password else []),
+    ]
+
+
+def _firmware(around: Around) -> Pairs:
+    """By both names: 15 warns of the old ones where the new are not there beside them
+    (bhyverun_machdep.c), and 13.2 knows only the old."""
+    pairs: Pairs = []
+    for key, path in (("bootrom", around.rom), ("bootvars", around.variables)):
+        if path is not None:
+            pairs += [(key, path), (f"lpc.{key}", path)]
+    return pairs
+
+
+def _pins(vm: Vm) -> Pairs:
+    """Several pins of one virtual CPU add up, as with -p."""
+    pinned: dict[int, list[str]] = {}
+    for pin in vm.pins:
+        pinned.setdefault(pin.vcpu, []).append(str(pin.cpus))
+    return [(f"vcpu.{vcpu}.cpuset", ",".join(cpus)) for vcpu, cpus in sorted(pinned.items())]
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

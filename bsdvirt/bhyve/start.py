@@ -1,0 +1,206 @@
+"""The plan that starts a virtual machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bsdvirt.bhyve import config, supervise
+from bsdvirt.bhyve.check import Firmware, VmStartFacts, check, firmware, notes
+from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.stop import FORCE_SECONDS, is_up
+from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.host import tools
+from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
+from bsdvirt.net.ports import check_mtu, join_step
+from bsdvirt.plan.step import (
+    Await,
+    Command,
+    FileExists,
+    InterfaceExists,
+    MakeDirectory,
+    Plan,
+    RemoveFile,
+    Step,
+    Undo,
+    WriteFile,
+)
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm, VmNic
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import (
+    GROUP,
+    bhyve_conf,
+    guest_log_directory,
+    run_file,
+    tap,
+    tap_cloner,
+    vm_directory,
+)
+
+Networks = Mapping[str, Network]
+
+START_SECONDS = supervise.LOADER_SECONDS + 60.0
+"""For the loader, and until bhyve is seen alive."""
+
+
+def plan_start(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str) -> Plan:
+    """Modules, taps, firmware variables, bhyve's configuration, and the supervisor; each
+    with its undo.
+
+    Where bhyve runs and its supervisor died, it is given another, and nothing else is done.
+    The guest's claims fit (see bhyve/claims.py). Raises ConflictError, UsageError and
+    HostError for what would not work.
+    """
+    name = guest.name
+    if facts.vm and facts.vm.supervised:
+        return Plan("start", name, reason="already running", op=op)
+    if facts.vm and facts.vm.runs:
+        note = "it runs; its supervisor had died, and another watches over it now"
+        return Plan("start", name, steps=(_adopt_step(name, facts.tools),), op=op, notes=(note,))
+    steps = (*_prepare(guest, vm, networks, facts), _supervisor_step(name, facts.tools))
+    return Plan("start", name, steps=steps, op=op, notes=notes(vm, facts, config.media(guest, vm)))
+
+
+def plan_run_foreground(
+    guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str
+) -> Plan:
+    """All of a start but the supervisor, which is to run in the caller's foreground: see
+    `foreground_argv`. It takes away at its end what this makes."""
+    if facts.vm and facts.vm.runs:
+        return Plan("run", guest.name, reason="already running", op=op)
+    steps = tuple(_prepare(guest, vm, networks, facts))
+    found = notes(vm, facts, config.media(guest, vm))
+    return Plan("run", guest.name, steps=steps, op=op, notes=found)
+
+
+def foreground_argv(name: str, vm_tools: VmTools) -> tuple[str, ...]:
+    """The supervisor in the foreground."""
+    return supervisor_argv(vm_tools, "foreground", name)
+
+
+def _prepare(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts) -> list[Step]:
+    check(guest, vm, facts)
+    for index, nic in enumerate(vm.nics):
+        check_mtu(guest.name, index, nic, networks[nic.network])
+    chosen = firmware(guest.name, vm, facts.paths)
+    mtus = tuple(nic.mtu or networks[nic.network].mtu for nic in vm.nics)
+    steps = clean_steps(guest.name, guest.identity.id, facts.host, facts.vmm.devices)
+    steps += _module_steps(facts)
+    for index, nic in enumerate(vm.nics):
+        steps += _tap_steps(guest, index, nic, networks[nic.network])
+    steps += _device_steps(guest, vm, facts)
+    steps += _variable_steps(guest, chosen, facts)
+    around = config.Around(
+        rom=chosen.rom if chosen else None,
+        variables=_variables(guest, chosen),
+        password=_password(vm, facts),
+        seed=guest.layout.seed(guest.name) in facts.paths,
+        mtus=mtus,
+    )
+    return steps + _file_steps(guest, vm, around)
+
+
+def _password(vm: Vm, facts: VmStartFacts) -> str | None:
+    if vm.vnc.auth == "random":
+        return facts.password or None
+    return vm.vnc.password
+
+
+def _variables(guest: Guest, chosen: Firmware | None) -> str | None:
+    has = chosen is not None and chosen.template is not None
+    return guest.layout.uefi_vars(guest.name) if has else None
+
+
+def _module_steps(facts: VmStartFacts) -> list[Step]:
+    """ifconfig(8) loads those of taps and bridges itself."""
+    missing = [
+        module
+        for module, there in (("vmm", facts.vmm.usable), ("nmdm", facts.vmm.nmdm))
+        if not there
+    ]
+    if not missing:
+        return []
+    return [Step(Command((tools.KLDLOAD, "-n", *missing)), "modules that bhyve needs")]
+
+
+def _tap_steps(guest: Guest, index: int, nic: VmNic, network: Network) -> list[Step]:
+    """Members of a bridge have its MTU; what the guest sees may be less."""
+    cloner, name = tap_cloner(guest.identity.id, index), tap(guest.identity.id, index)
+    create = (
+        tools.IFCONFIG, cloner, "create", "name", name,
+        "descr", f"{guest.name} nic{index}", "group", GROUP,
+        *(("mtu", str(network.mtu)) if network.mtu != DEFAULT_MTU else ()), "up",
+    )  # fmt: skip
+    gone = tuple(
+        Undo(Command((tools.IFCONFIG, interface, "destroy")), InterfaceExists(interface), 10.0)
+        for interface in (name, cloner)
+    )
+    return [
+        Step(Command(create), f"the tap of its interface {index}", undo=gone),
+        join_step(bridge_of(network), name, nic, network),
+    ]
+
+
+def _device_steps(guest: Guest, vm: Vm, facts: VmStartFacts) -> list[Step]:
+    """A volume's device appears a moment after the volume was made, or its pool imported."""
+    return [
+        Step(Await(path), f"the device of {disk.name}", unless=FileExists(path))
+        for disk in vm.disks
+        if disk.path is None and (path := config.disk_path(guest, disk)) not in facts.paths
+    ]
+
+
+def _variable_steps(guest: Guest, chosen: Firmware | None, facts: VmStartFacts) -> list[Step]:
+    path = _variables(guest, chosen)
+    if path is None or path in facts.paths or chosen is None or chosen.template is None:
+        return []
+    # -S puts the whole file in place at once, by a name of its own.
+    return [
+        Step(
+            Command((tools.INSTALL, "-S", "-m", "0600", chosen.template, path)),
+            "its own copy of the firmware's variables",
+            undo=(Undo(RemoveFile(path)),),
+            durable=True,
+            unless=FileExists(path),
+        )
+    ]
+
+
+def _file_steps(guest: Guest, vm: Vm, around: config.Around) -> list[Step]:
+    name = guest.name
+    directory, logs = vm_directory(name), guest_log_directory(name)
+    return [
+        Step(MakeDirectory(directory, 0o700), "its run directory", unless=FileExists(directory)),
+        Step(MakeDirectory(logs, 0o700), "its logs", unless=FileExists(logs)),
+        Step(
+            WriteFile(bhyve_conf(name), config.render(guest, vm, around), 0o600),
+            "bhyve's configuration for this start",
+            undo=(Undo(RemoveFile(bhyve_conf(name))),),
+        ),
+        Step(
+            WriteFile(run_file(name), supervise.run_json(guest, vm), 0o600),
+            "what its supervisor is to do",
+            undo=(Undo(RemoveFile(run_file(name))),),
+        ),
+    ]
+
+
+def _supervisor_step(name: str, vm_tools: VmTools) -> Step:
+    stop = Command(
+        supervisor_argv(vm_tools, "stop", name, "--force"),
+        ok=(0, supervise.NO_SUPERVISOR),
+        timeout=FORCE_SECONDS,
+    )
+    return Step(
+        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS),
+        f"start {name}",
+        undo=(Undo(stop, is_up(name)),),
+    )
+
+
+def _adopt_step(name: str, vm_tools: VmTools) -> Step:
+    """Not undone: the guest ran before."""
+    return Step(
+        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS),
+        f"another supervisor for {name}",
+    )

@@ -1,0 +1,94 @@
+"""The plans that stop a virtual machine, and that act on a running one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.errors import ConflictError
+from bsdvirt.host.facts import HostFacts
+from bsdvirt.plan.step import Command, Locked, Not, Plan, Step
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import run_lock, supervisor_lock
+from bsdvirt.store.vms import VmFact
+
+STOP_SLACK = 60.0
+"""Seconds above the policy's before the supervisor itself is taken for hung: it powers off
+and kills within a few."""
+FORCE_SECONDS = 60.0
+ACT_SECONDS = 30.0
+Act = Literal["reset", "pause", "resume", "nmi"]
+WHY: dict[Act, str] = {
+    "reset": "reset the guest, as its button would",
+    "pause": "stop its process with SIGSTOP: its clock stands still",
+    "resume": "let its process go on with SIGCONT",
+    "nmi": "inject a non-maskable interrupt",
+}
+
+
+def plan_stop(
+    guest: Guest,
+    facts: HostFacts,
+    vm: VmFact | None,
+    devices: Iterable[str],
+    vm_tools: VmTools,
+    op: str,
+    *,
+    timeout: float,
+    force: bool = False,
+) -> Plan:
+    """Have the supervisor stop the guest by its policy, with `timeout` seconds for ACPI's
+    power button, or at once (`force`); then clean up what is left.
+
+    Where the supervisor died before bhyve, its command does the same. Nothing of this can
+    be undone, so all of it only rolls forward.
+    """
+    name = guest.name
+    if vm is None or not vm.runs:
+        left = clean_steps(name, guest.identity.id, facts, devices)
+        return Plan(
+            "stop", name, finish=tuple(left), reason="not running", op=op, must_journal=False
+        )
+    ending = stop_step(name, vm_tools, timeout=timeout, force=force)
+    return Plan("stop", name, finish=(ending,), op=op, must_journal=False)
+
+
+def stop_step(name: str, vm_tools: VmTools, *, timeout: float, force: bool = False) -> Step:
+    """The supervisor cleans up behind it: the device, the taps, the files."""
+    options = ("--force",) if force else ("--timeout", f"{timeout:.0f}")
+    why = f"power {name} off at once" if force else f"stop {name}, within {timeout:.0f} s"
+    return Step(
+        Command(
+            supervisor_argv(vm_tools, "stop", name, *options),
+            timeout=FORCE_SECONDS if force else timeout + STOP_SLACK,
+        ),
+        why,
+        unless=Not(is_up(name)),
+    )
+
+
+def is_up(name: str) -> Locked:
+    """bhyve runs, or its supervisor is there."""
+    return Locked((run_lock(name), supervisor_lock(name)))
+
+
+def plan_act(guest: Guest, vm: VmFact | None, act: Act, vm_tools: VmTools, op: str) -> Plan:
+    """Reset, pause, resume or interrupt a running guest.
+
+    Raises ConflictError where it does not run.
+    """
+    name = guest.name
+    if vm is None or not vm.runs:
+        raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
+    if not vm.supervised:
+        raise ConflictError(
+            f"{name} runs, and its supervisor has died", f"bsdvirt start {name} gives it another"
+        )
+    paused = vm.state == "paused"
+    if act in ("pause", "resume") and paused == (act == "pause"):
+        reason = "already paused" if paused else "not paused"
+        return Plan(act, name, reason=reason, op=op)
+    command = Command(supervisor_argv(vm_tools, act, name), timeout=ACT_SECONDS)
+    return Plan(act, name, finish=(Step(command, WHY[act]),), op=op, must_journal=False)

@@ -1,0 +1,97 @@
+"""The command lines of the supervisor (bhyve/supervisor.py), and what it is to do. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from bsdvirt.bhyve import config
+from bsdvirt.bhyve.clean import tap_destroys
+from bsdvirt.bhyve.live import limit_rules
+from bsdvirt.host import tools
+from bsdvirt.spec.vm import MIB, Vm
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import (
+    EVENT_LOG,
+    bhyve_conf,
+    console_device,
+    failed_file,
+    guest_log_directory,
+    vm_directory,
+)
+
+VERSION = 1
+NO_SUPERVISOR = 3
+"""How it ends where none runs that it could ask."""
+LOADER_SECONDS = 120
+"""bhyveload(8) counts down for ten seconds and reads a kernel; with an empty disk it waits
+in its menu for ever."""
+FIRST_PAUSE = 1
+"""Seconds before the first restart after a crash; each pause is twice the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmTools:
+    """The interpreter of this process, and the supervisor's file as the host sees it."""
+
+    python: str
+    supervisor: str
+
+
+def supervisor_argv(vm_tools: VmTools, mode: str, name: str, *options: str) -> tuple[str, ...]:
+    """The supervisor of a guest in one of its modes. Isolated from the environment and from
+    site-packages: the smallest process that Python can be."""
+    file = vm_tools.supervisor
+    return (vm_tools.python, "-I", "-S", file, mode, vm_directory(name), *options)
+
+
+def run_json(guest: Guest, vm: Vm) -> str:
+    """The file that tells the supervisor what to run and how to go on from there."""
+    name = guest.name
+    control = [tools.BHYVECTL, f"--vm={name}"]
+    loader = _loader(guest, vm)
+    value = {
+        "v": VERSION,
+        "name": name,
+        "bhyve": [tools.BHYVE, "-k", bhyve_conf(name), name],
+        "prefix": [tools.CPUSET, "-l", str(vm.cpuset)] if vm.cpuset else [],
+        "loader": {"argv": loader, "timeout": LOADER_SECONDS} if loader else None,
+        "destroy": [*control, "--destroy"],
+        "poweroff": [*control, "--force-poweroff"],
+        "force_reset": [*control, "--force-reset"],
+        "nmi": [*control, "--inject-nmi"],
+        "console": console_device(guest.identity.id, "B"),
+        "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules("%PID%", vm.limits)],
+        "cleanup": [list(argv) for argv in tap_destroys(guest.identity.id, len(vm.nics))],
+        "logs": guest_log_directory(name),
+        "failed": failed_file(name),
+        "events": EVENT_LOG,
+        "stop": {"timeout": vm.stop.timeout, "force": vm.stop.force},
+        "restart": {
+            "reset": vm.restart.reset,
+            "crash": vm.restart.crash,
+            "most": vm.restart.most,
+            "window": vm.restart.window,
+            "backoff": [FIRST_PAUSE, vm.restart.longest],
+        },
+        # Firmware starts bhyve in the device that is there; a loader needs a new one.
+        "keep_vmm": vm.loader == "uefi",
+    }
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _loader(guest: Guest, vm: Vm) -> list[str]:
+    """bhyveload(8) reads the kernel off the first of these that has one: a medium comes
+    before the disks, as long as it is in its drive."""
+    if vm.loader != "bhyveload":
+        return []
+    paths = [path for _, path in config.media(guest, vm)]
+    paths += [config.disk_path(guest, disk) for disk in vm.disks]
+    return [
+        tools.BHYVELOAD,
+        "-c", console_device(guest.identity.id, "A"),
+        "-m", f"{vm.memory // MIB}M",
+        *(["-S"] if vm.wired else []),
+        *[word for path in paths for word in ("-d", path)],
+        guest.name,
+    ]  # fmt: skip

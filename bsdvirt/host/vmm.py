@@ -1,0 +1,72 @@
+"""What the host shows of bhyve: modules, the limits of vmm(4), its devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.facts import read_sysctl
+from bsdvirt.host.fs import Fs
+
+DEVICES = "/dev/vmm"
+PathKind = Literal["file", "device", "directory", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class VmmFacts:
+    """What planning for virtual machines asks of the host besides HostFacts."""
+
+    usable: bool = True
+    """vmm(4) is loaded, and found a processor that it can use."""
+    useless: bool = False
+    """vmm.ko is loaded, and found none."""
+    nmdm: bool = True
+    """nmdm(4) is there."""
+    most_cpus: int | None = None
+    """Virtual CPUs that a guest may have; not known before vmm is loaded."""
+    unrestricted: bool = True
+    """A guest may start in real mode, as firmware does and a second CPU."""
+    wired: int | None = None
+    """Bytes that the host lets be wired."""
+    osreldate: int = 0
+    devices: frozenset[str] = frozenset()
+    """The names in /dev/vmm, whosever they are."""
+
+
+def read_vmm(host: Host) -> VmmFacts:
+    """Three commands, four where vmm(4) is not usable."""
+    usable = _module(host, "-m", "vmm")
+    shown = read_sysctl(
+        host, "kern.osreldate", "hw.pagesize", "vm.max_user_wired", "hw.vmm.maxcpu",
+        "hw.vmm.vmx.initialized", "hw.vmm.vmx.cap.unrestricted_guest",
+    )  # fmt: skip
+    pages, page = shown.get("vm.max_user_wired", ""), shown.get("hw.pagesize", "")
+    most = shown.get("hw.vmm.maxcpu", "")
+    intel = shown.get("hw.vmm.vmx.initialized", "0") != "0"
+    return VmmFacts(
+        usable=usable,
+        useless=not usable and _module(host, "-n", "vmm"),
+        nmdm=_module(host, "-m", "nmdm"),
+        most_cpus=int(most) if most.isdigit() else None,
+        # AMD's processors have no such restriction, and no such sysctl.
+        unrestricted=not intel or shown.get("hw.vmm.vmx.cap.unrestricted_guest", "1") != "0",
+        wired=int(pages) * int(page) if pages.isdigit() and page.isdigit() else None,
+        osreldate=int(shown.get("kern.osreldate", "0")),
+        devices=read_devices(host),
+    )
+
+
+def read_devices(host: Host) -> frozenset[str]:
+    """The names in /dev/vmm."""
+    return frozenset(host.fs.listdir(DEVICES))
+
+
+def read_paths(fs: Fs, paths: list[str]) -> dict[str, PathKind]:
+    """What is at each of these paths, links followed; those with nothing are left out."""
+    return {path: kind for path in paths if (kind := fs.kind(path)) is not None}
+
+
+def _module(host: Host, option: str, name: str) -> bool:
+    return host.run((tools.KLDSTAT, "-q", option, name), changes=False).status == 0
