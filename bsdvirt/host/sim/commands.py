@@ -10,6 +10,8 @@ from bsdvirt.host.sim.context import Exit, Run, Tool
 
 _MODULE = "bsdvirt.host.sim."
 _TOOLS: dict[str, tuple[str, str]] = {
+    tools.BHYVE: ("vmm", "bhyve"),
+    tools.BHYVECTL: ("vmm", "bhyvectl"),
     tools.CHMOD: ("system", "chmod"),
     tools.CPUSET: ("cpuset", "cpuset"),
     tools.DEVFS: ("system", "devfs"),

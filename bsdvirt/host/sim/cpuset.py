@@ -1,8 +1,9 @@
-"""cpuset(1): the CPUs that a jail may use."""
+"""cpuset(1): the CPUs that a jail or a process may use."""
 
 from __future__ import annotations
 
 from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.processes import alive
 
 
 def cpuset(run: Run, words: list[str]) -> int:
@@ -22,13 +23,30 @@ def cpuset(run: Run, words: list[str]) -> int:
             jail = run.jail(name)
             if jail is None:
                 raise _absent(run, name)
-            mask = _parse(run, text)
-            if any(cpu >= run.state.cpus for cpu in mask):
-                raise run.fail("cpuset: setaffinity: Invalid argument")
-            jail.mask = mask
+            jail.mask = mask_of(run, text)
+        case ["-g", "-p", pid] if pid.isdigit():
+            run.reads()
+            if not alive(int(pid)):
+                raise run.fail("cpuset: getaffinity: No such process")
+            every = list(range(run.state.cpus))
+            _show(run, f"pid {pid}", run.state.masks.get(int(pid), every))
+        case ["-l", text, "-p", pid] if pid.isdigit():
+            run.changes()
+            mask = mask_of(run, text)
+            if not alive(int(pid)):
+                raise run.fail("cpuset: setaffinity: No such process")
+            run.state.masks[int(pid)] = mask
         case _:
             raise run.unknown()
     return 0
+
+
+def mask_of(run: Run, text: str) -> list[int]:
+    """The CPUs of a list, which the host must have."""
+    mask = _parse(run, text)
+    if any(cpu >= run.state.cpus for cpu in mask):
+        raise run.fail("cpuset: setaffinity: Invalid argument")
+    return mask
 
 
 def _absent(run: Run, name: str) -> Exception:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.host.sim import initial
+from bsdvirt.host.sim import initial, processes
 from bsdvirt.host.sim.commands import run_tool
 from bsdvirt.host.sim.context import Run, TimedOut, UnknownCommand
 from bsdvirt.host.sim.really import is_real, run_really
@@ -60,6 +60,10 @@ class SimHost:
             timeout = 0.0
         if is_real(argv):
             return run_really(self.directory, self.fs.prefix, argv, timeout, self.interrupt)
+        if processes.is_supervisor(argv):
+            return processes.run_supervisor(
+                self.directory, self.interrupt, argv, changes, timeout, on_line
+            )
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
             result = self._end(run)
@@ -95,7 +99,9 @@ class SimHost:
         )
 
     def attach(self, argv: Sequence[str]) -> int:
-        """Run a command inside a jail on the caller's terminal."""
+        """Run a command inside a jail, or a guest's supervisor, on the caller's terminal."""
+        if processes.is_supervisor(argv):
+            return processes.attach_supervisor(self.directory, argv)
         from bsdvirt.host.sim.console import attach
 
         return attach(self, argv)
@@ -118,6 +124,7 @@ class SimHost:
             state = self._store.load()
             if state is None:
                 raise FileNotFoundError(f"{self.directory}: the simulated host is gone")
+            processes.forget_the_dead(state)
             try:
                 yield state
             except BaseException:

@@ -64,9 +64,12 @@ def show(run: Run, face: Interface) -> None:
         run.print(f"\tvlan: {tag} vlanpcp: 0 parent interface: {face.parent or '<none>'}")
     if face.kind in _MEDIA and (face.kind != "vlan" or face.parent):
         media, status = _MEDIA[face.kind]
+        status = "active" if face.opened else status
         run.print(f"\tmedia: Ethernet {media}")
         run.print(f"\tstatus: {status}")
     run.print(f"\tnd6 options={_nd6(face)}")
+    if face.opened:
+        run.print(f"\tOpened by PID {face.opened}")
 
 
 def _flags(run: Run, face: Interface) -> int:
@@ -76,6 +79,8 @@ def _flags(run: Run, face: Interface) -> int:
     flags |= _BROADCAST | _SIMPLEX
     if face.kind in ("epair", "ether"):
         flags |= _RUNNING | _EPOCH
+    if face.opened:
+        flags |= _RUNNING
     if face.kind == "bridge" and face.up:
         flags |= _RUNNING
     if bridge_of(run, face) is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from bsdvirt.host.sim.processes import write_scripts
 from bsdvirt.host.sim.release import make_release
 from bsdvirt.host.sim.state import Dataset, Host, Inet, Interface, Module, Mount, Pool
 
@@ -121,6 +122,7 @@ def make(directory: Path) -> Host:
     (root / "etc/rc.conf").write_text(_RC_CONF)
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
     make_release(root / "usr/freebsd-dist")
+    write_scripts(root)
     now = int(time.time())
     state = Host(
         boot=now,

@@ -47,6 +47,12 @@ def ps(run: Run, words: list[str]) -> int:
     else:
         if run.jail(name) is None:
             raise run.unknown("what ps says of an absent jail was never shown")
+    if everywhere:
+        rows += [
+            _row(vmm.pid, 1, 0, f"bhyve: {vmm.name} (bhyve)")
+            for vmm in run.state.vmms.values()
+            if vmm.pid
+        ]
     for jail in run.state.jails.values():
         if everywhere or name in (jail.name, str(jail.jid)):
             rows += [_row(process.pid, 1, jail.jid, process.args) for process in jail.processes]

@@ -1,8 +1,9 @@
-"""rctl(8): limits by a jail's name, whether or not it is there."""
+"""rctl(8): limits by a jail's name, whether or not it is there, and of a process."""
 
 from __future__ import annotations
 
 from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.processes import alive
 from bsdvirt.host.sim.state import Rule
 from bsdvirt.host.sim.zfsprops import BadValue, size
 
@@ -49,8 +50,10 @@ def _enabled(run: Run) -> None:
 
 def _parts(run: Run, text: str) -> list[str]:
     parts = text.split(":")
-    if parts[0] != "jail" or len(parts) < 2 or not parts[1]:
-        raise run.unknown("only jails' rules are simulated")
+    if parts[0] not in ("jail", "process") or len(parts) < 2 or not parts[1]:
+        raise run.unknown("only rules of jails and processes are simulated")
+    if parts[0] == "process" and not parts[1].isdigit():
+        raise run.unknown("a process is named by its number")
     return parts
 
 
@@ -65,7 +68,9 @@ def _add(run: Run, text: str) -> int:
     except BadValue:
         raise run.unknown(f"amount {amount}") from None
     error = ""
-    if resource not in _RESOURCES or action not in ("deny", "throttle"):
+    if parts[0] == "process" and not alive(int(parts[1])):
+        error = "No such process"
+    elif resource not in _RESOURCES or action not in ("deny", "throttle"):
         error = "Invalid argument"
     elif (action == "deny" and resource in _NO_DENY) or (
         action == "throttle" and resource not in _SPEEDS
@@ -75,7 +80,7 @@ def _add(run: Run, text: str) -> int:
         run.warn(f"rctl: failed to add rule '{text}': {error}")
         return 1
     # rctl_rule_add (kern_rctl.c): of deny there is one amount, of others no rule twice.
-    rule = Rule(f"jail:{parts[1]}", resource, action, number)
+    rule = Rule(f"{parts[0]}:{parts[1]}", resource, action, number)
     run.state.rules = [
         old
         for old in run.state.rules
@@ -97,7 +102,7 @@ def _matching(run: Run, text: str) -> list[Rule]:
     return [
         rule
         for rule in run.state.rules
-        if rule.subject == f"jail:{parts[1]}"
+        if rule.subject == f"{parts[0]}:{parts[1]}"
         and (len(parts) < 3 or not parts[2] or rule.resource == parts[2])
         and (not action or rule.action == action)
         and (not sign or rule.amount == int(amount))
@@ -118,7 +123,21 @@ def _usage(run: Run, text: str, human: bool) -> int:
     if len(parts) != 2:
         raise run.unknown()
     values = dict.fromkeys(_RESOURCES, 0)
-    jail = next((jail for jail in run.state.jails.values() if jail.name == parts[1]), None)
+    if parts[0] == "process":
+        if not alive(int(parts[1])):
+            raise run.fail(
+                f"rctl: failed to show resource consumption for '{text}': No such process"
+            )
+        # Those of the captured bhyve; the guest's memory is not among them.
+        values |= {
+            "cputime": 58, "datasize": 2252800, "memoryuse": 19922944, "maxproc": 1,
+            "vmemoryuse": 311427072, "nthr": 11, "wallclock": 60, "pcpu": 89,
+        }  # fmt: skip
+    jail = (
+        None
+        if parts[0] == "process"
+        else next((jail for jail in run.state.jails.values() if jail.name == parts[1]), None)
+    )
     if jail is not None:
         # The two daemons of the captured jail, each half of what it showed.
         count = len(jail.processes)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from bsdvirt.host.sim import initial, trees
+from bsdvirt.host.sim import initial, processes, trees, vmm
 from bsdvirt.host.sim.context import Run
-from bsdvirt.host.sim.state import Dataset, Host, Interface, Jail, Mount, Pool
+from bsdvirt.host.sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
 
 if TYPE_CHECKING:
     from bsdvirt.host.sim.host import SimHost
+
+
+class Behaviour(TypedDict, total=False):
+    """state.Guest, each field as a keyword."""
+
+    boot: float
+    acpi: bool
+    off: float
+    ends: int | None
+    loader: str
 
 
 class Settings:
@@ -138,16 +148,28 @@ class Settings:
         with self._host.change() as state:
             state.listening[name] = list(ports)
 
+    # ---- virtual machines ----
+
+    def set_guest(self, name: str, **behaviour: Unpack[Behaviour]) -> None:
+        """How the system in the virtual machine of that name behaves from its next run."""
+        with self._host.change() as state:
+            state.guests[name] = Guest(**behaviour)
+
     # ---- the host ----
 
     def reboot(self) -> None:
         """Lose power and come back: what is volatile is gone."""
+        processes.end_all(self._host.directory)
         with self._host.change() as state:
             run = self._run(state)
             state.boots += 1
             state.boot = max(int(time.time()), state.boot + 1)
             state.jails.clear()
             state.rules.clear()
+            for name in list(state.vmms):
+                vmm.forget(run, name)
+            for node in run.path("/dev").glob("nmdm*"):
+                node.unlink()
             state.sysctls = {}
             state.modules = initial.modules()
             physical = {f.unit: f for f in state.interfaces.values() if f.kind == "ether"}

@@ -96,6 +96,8 @@ class Interface(Struct):
     vlan: int = 0
     parent: str = ""
     """What a vlan interface is on; empty where that has gone."""
+    opened: int = 0
+    """Of a tap: the process that has its device open."""
 
 
 class Process(Struct):
@@ -136,6 +138,37 @@ class Module(Struct):
     line: str
 
 
+class Vmm(Struct):
+    """A device of vmm(4), and the process that runs the guest in it. `loaded`: a loader
+    has put a kernel into its memory."""
+
+    name: str
+    pid: int = 0
+    loaded: bool = False
+    cpus: int = 1
+    sockets: int = 1
+    cores: int = 1
+    threads: int = 1
+    memory: int = 0
+    wired: bool = False
+
+
+class Guest(Struct):
+    """How the system in a simulated virtual machine behaves. Times are in seconds.
+
+    `boot`: until it has enabled ACPI and asks for a login. `acpi`: whether it heeds the
+    power button. `off`: what powering off takes. `ends`: the exit code that bhyve ends
+    with by itself once it is booted (a negative one is a signal). `loader`: what
+    bhyveload does: boot, stay in its menu, or fail; empty, by what is on the disk.
+    """
+
+    boot: float = 0.2
+    acpi: bool = True
+    off: float = 0.05
+    ends: int | None = None
+    loader: str = ""
+
+
 class Host(Struct):
     """All of it."""
 
@@ -163,6 +196,10 @@ class Host(Struct):
     linger: list[str] = []
     """Names of jails that stay dying when they are removed."""
     gateway: str = ""
+    vmms: dict[str, Vmm] = {}
+    guests: dict[str, Guest] = {}
+    masks: dict[int, list[int]] = {}
+    """The CPUs of the processes that were given some."""
     listening: dict[str, list[int]] = {}
     """The ports that answer in a jail of that name, whenever it runs."""
 

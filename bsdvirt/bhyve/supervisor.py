@@ -1,0 +1,1400 @@
+"""The supervisor of one bhyve guest: runs it, holds its console, knows how it ended.
+
+    python3 -I -S supervisor.py MODE RUNDIR [options]
+
+    start       keep the guest in the background; ends once it runs (or "already")
+    foreground  the same, on this process: ends when the guest has powered off
+    stop        [--timeout S] [--force]: ACPI's power button, then by the guest's policy
+    reset, pause, resume, nmi
+    console     [--log-first]: this terminal becomes the guest's; left by ~. or Ctrl-]
+    status      print state.json
+
+It ends 0, 1 (one line on standard error says why), or 3 where no supervisor runs.
+RUNDIR/run.json says what to run, RUNDIR/state.json what goes on; RUNDIR/run.lock is held
+by bhyve itself, so held means running. This file stands alone: standard library only, all
+imported at the start, so that a supervisor outlives an upgrade of the package beneath it,
+and one that was killed is replaced by another that finds the guest by pid and start time.
+
+bhyve's exit codes are bhyverun.c's; nmdm(4) keeps a pair of terminals for as long as one
+end is open. On Linux, for tests on the simulated host, poll(2) and pidfds stand in for
+kqueue(2), and BSDVIRT_ROOT is where the host's / lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import functools
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import termios
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, NoReturn
+
+VERSION = 1
+"""Of the protocol on the socket, of run.json and of state.json."""
+
+SETTLED = 1.0
+"""Seconds that bhyve lives before its start counts as one."""
+PRESS = 10.0
+"""Seconds between two presses of the power button: some guests overhear the first."""
+KILL = 5.0
+"""Seconds between the forced power-off and SIGKILL."""
+TYPING = 600.0
+"""Seconds that somebody at the loader's prompt has for each key."""
+TOOL = 60
+"""Seconds that bhyvectl, rctl or ifconfig may take."""
+LOG_BYTES = 512 * 1024
+"""At which a log is rotated, once: below newsyslog.conf's own limit for console.log."""
+REPLAY_BYTES = 256 * 1024
+"""Of the log, what a viewer is shown first."""
+BEHIND_BYTES = 256 * 1024
+"""What a viewer may lag behind before output is left out for it."""
+CAUGHT_UP_BYTES = 16 * 1024
+"""Of what it missed, what a viewer is shown when it reads again."""
+TYPED_BYTES = 64 * 1024
+REQUEST_BYTES = 4096
+CLIENTS = 64
+
+NO_SUPERVISOR = 3
+AGAIN, OVER, CRASH, FAILURE = "again", "over", "crash", "failure"
+ALIVE = ("starting", "running", "paused", "stopping", "restarting")
+STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
+ROOT = os.environ.get("BSDVIRT_ROOT", "")
+ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "TZ": "UTC"}
+if ROOT:
+    ENVIRONMENT["BSDVIRT_ROOT"] = ROOT
+QUERIES = tuple(b"\x1b[" + word for word in (b"6n", b"5n", b"c", b"0c", b">c", b">0c"))
+"""What makes a terminal answer: played again, the answers would be typed to the guest."""
+
+
+class Failed(Exception):  # noqa: N818
+    """The guest cannot be run, for the reason given."""
+
+
+class TooSlow(Exception):  # noqa: N818
+    """A tool took longer than it may."""
+
+
+# ---- files and processes ----
+
+
+def here(value: Any) -> Any:
+    """A value of run.json with the host's / put before each absolute path in it."""
+    if isinstance(value, str):
+        return ROOT + value if value.startswith("/") else value
+    if isinstance(value, list):
+        return [here(item) for item in value]
+    if isinstance(value, dict):
+        return {key: here(item) for key, item in value.items()}
+    return value
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """What the file holds; nothing where it is not there, or no JSON object."""
+    try:
+        with open(path, "rb") as stream:
+            value = json.loads(stream.read())
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def write_file(path: str, text: str) -> None:
+    """Put a file in place at once."""
+    with open(path + ".new", "w") as stream:
+        stream.write(text)
+    os.rename(path + ".new", path)
+
+
+def remove(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def try_lock(path: str) -> int | None:
+    """The descriptor that holds the lock, or None where somebody else has it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def open_log(path: str) -> int:
+    """A log to append to; one that has grown too large begins anew."""
+    with contextlib.suppress(FileNotFoundError):
+        if os.stat(path).st_size > LOG_BYTES:
+            os.rename(path, path + ".0")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def run_tool(argv: list[str], output: int) -> int:
+    """Run a tool to its end, its output into a descriptor; 127 where it is not there."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, 2 if output == 2 else output, 2),
+    ]
+    plain = (signal.SIGPIPE, signal.SIGHUP, signal.SIGXFSZ)
+    try:
+        pid = os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsigdef=plain)
+    except OSError:
+        return 127
+    signal.alarm(TOOL)
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except TooSlow:
+        os.kill(pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        signal.alarm(0)
+
+
+def identity(pid: int) -> tuple[str, str]:
+    """When a process began, and its title; empty where there is no such process."""
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/stat") as stream:
+                fields = stream.read().rpartition(")")[2].split()
+            with open(f"/proc/{pid}/cmdline") as stream:
+                title = stream.read().replace("\0", " ").strip()
+        except OSError:
+            return "", ""
+        return ("", "") if fields[0] == "Z" else (fields[19], title)
+    readable, writable = os.pipe()
+    argv = ["/bin/ps", "-ww", "-o", "lstart=", "-o", "command=", "-p", str(pid)]
+    run_tool(argv, writable)
+    os.close(writable)
+    text = os.read(readable, 4096).decode("utf-8", "replace")
+    os.close(readable)
+    # lstart is ctime(3)'s: 24 characters.
+    return text[:24].strip(), text[24:].strip()
+
+
+def is_guest(name: str, pid: int, start: str) -> bool:
+    """Whether that process is the bhyve that state.json tells of. A clock that was set
+    moves what ps shows as its start; then its title speaks for it."""
+    began, title = identity(pid)
+    return bool(began) and (began == start or title.split(" (")[0] == f"bhyve: {name}")
+
+
+# ---- what to wait for ----
+
+if sys.platform == "linux":
+
+    class Events:
+        """poll(2) and pidfds: descriptors that are ready, processes that ended."""
+
+        def __init__(self) -> None:
+            self.poll = select.poll()
+            self.pids: dict[int, int] = {}
+
+        def want(self, fd: int, read: bool, write: bool = False) -> None:
+            self.poll.register(fd, read * select.POLLIN | write * select.POLLOUT)
+
+        def forget(self, fd: int) -> None:
+            self.poll.unregister(fd)
+
+        def watch(self, pid: int) -> bool:
+            """Be told of that process' end; whether it is there."""
+            try:
+                fd = os.pidfd_open(pid)
+            except ProcessLookupError:
+                return False
+            self.pids[fd] = pid
+            self.poll.register(fd, select.POLLIN)
+            return True
+
+        def wait(self, timeout: float | None) -> Iterator[tuple[str, int, int | None]]:
+            for fd, bits in self.poll.poll(None if timeout is None else int(timeout * 1000) + 1):
+                if fd in self.pids:
+                    pid = self.pids.pop(fd)
+                    self.poll.unregister(fd)
+                    os.close(fd)
+                    yield "end", pid, self.seen(pid)
+                    continue
+                if bits & ~select.POLLOUT:
+                    yield "read", fd, None
+                if bits & select.POLLOUT:
+                    yield "write", fd, None
+
+        @staticmethod
+        def seen(pid: int) -> int | None:
+            """The status of a process that is no child, as NOTE_EXIT tells it on FreeBSD:
+            the simulated bhyve leaves it behind."""
+            try:
+                with open(f"{ROOT}/var/run/ended.{pid}") as stream:
+                    return int(stream.read())
+            except (OSError, ValueError):
+                return None
+
+else:
+
+    class Events:
+        """kqueue(2): descriptors that are ready, processes that ended."""
+
+        def __init__(self) -> None:
+            self.queue = select.kqueue()
+            self.wanted: dict[int, tuple[bool, bool]] = {}
+
+        def want(self, fd: int, read: bool, write: bool = False) -> None:
+            filters = (select.KQ_FILTER_READ, select.KQ_FILTER_WRITE)
+            now, new = self.wanted.get(fd, (False, False)), (read, write)
+            changes = [
+                select.kevent(fd, what, select.KQ_EV_ADD if on else select.KQ_EV_DELETE)
+                for what, on, was in zip(filters, new, now, strict=True)
+                if on != was
+            ]
+            if changes:
+                self.queue.control(changes, 0)
+            self.wanted[fd] = new
+
+        def forget(self, fd: int) -> None:
+            self.want(fd, False)
+            del self.wanted[fd]
+
+        def watch(self, pid: int) -> bool:
+            """Be told of that process' end; whether it is there."""
+            event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+            try:
+                self.queue.control([event], 0)
+            except ProcessLookupError:
+                return False
+            return True
+
+        def wait(self, timeout: float | None) -> Iterator[tuple[str, int, int | None]]:
+            for event in self.queue.control(None, 16, timeout):
+                if event.filter == select.KQ_FILTER_PROC:
+                    yield "end", event.ident, event.data
+                elif event.filter == select.KQ_FILTER_READ:
+                    yield "read", event.ident, None
+                else:
+                    yield "write", event.ident, None
+
+
+# ---- the console ----
+
+
+class Log:
+    """What the guest printed: the file, and one before it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.fd = open_log(path)
+        self.size = os.fstat(self.fd).st_size
+
+    def write(self, data: bytes) -> None:
+        try:
+            if self.size + len(data) > LOG_BYTES:
+                os.rename(self.path, self.path + ".0")
+                os.close(self.fd)
+                self.fd, self.size = open_log(self.path), 0
+            self.size += os.write(self.fd, data)
+        except OSError:
+            pass  # A full disk must not take the guest's console away.
+
+    def recent(self, most: int) -> bytes:
+        """The last bytes, from the beginning of a line."""
+        data = os.pread(self.fd, most, max(0, self.size - most))
+        if len(data) < most:
+            with contextlib.suppress(OSError), open(self.path + ".0", "rb") as older:
+                older.seek(0, os.SEEK_END)
+                older.seek(max(0, older.tell() - most + len(data)))
+                data = older.read() + data
+        return data[data.find(b"\n") + 1 :] if len(data) >= most else data
+
+
+def open_console(path: str) -> int:
+    """Our end of the guest's console, raw. CLOCAL: the guest's end is closed and opened
+    again at each reset, which must not hang up ours."""
+    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    make_raw(fd)
+    return fd
+
+
+def make_raw(fd: int) -> list[Any]:
+    """cfmakeraw(3); the settings before."""
+    before = termios.tcgetattr(fd)
+    mode = list(before)
+    mode[0] = termios.IGNBRK
+    mode[1] &= ~termios.OPOST
+    mode[2] &= ~(termios.CSIZE | termios.PARENB | termios.HUPCL)
+    mode[2] |= termios.CS8 | termios.CREAD | termios.CLOCAL
+    mode[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    mode[6] = list(mode[6])
+    mode[6][termios.VMIN], mode[6][termios.VTIME] = 1, 0
+    termios.tcsetattr(fd, termios.TCSANOW, mode)
+    return before
+
+
+def plain(data: bytes) -> str:
+    """What a terminal would show of it, more or less: no escape sequences, no controls."""
+    shown: list[str] = []
+    sequence = False
+    for letter in data.decode("utf-8", "replace"):
+        if sequence:
+            sequence = not (letter.isalpha() or letter == "\x1b")
+        elif letter == "\x1b":
+            sequence = True
+        elif letter.isprintable() or letter == "\n":
+            shown.append(letter)
+    return "".join(shown)
+
+
+class Client:
+    """Somebody on the socket: who looks at the console, or asked for something."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self.link = link
+        self.asked = b""
+        self.kind = ""
+        self.out = bytearray()
+        self.missed = 0
+        self.leaving = False
+
+
+# ---- how a run ended ----
+
+
+def judge(status: int | None, uptime: float, said: str) -> tuple[str, str]:
+    """What the end of bhyve was, and what follows from it. `status` is wait(2)'s, or
+    None where nobody saw it; `said` is its standard error."""
+    if status is None:
+        return "an end that nobody saw", CRASH
+    if os.WIFSIGNALED(status):
+        return f"killed by {signal_name(os.WTERMSIG(status))}", CRASH
+    code = os.WEXITSTATUS(status)
+    if code == 0:
+        return "reset", AGAIN
+    if code == 1 and (uptime < SETTLED or "Usage: " in said):
+        return "bhyve ended at once", FAILURE
+    if code in (1, 2, 5):
+        return {1: "power off", 2: "halt", 5: "suspended"}[code], OVER
+    if code == 3:
+        return "triple fault", CRASH
+    if code > 128:
+        return f"killed by {signal_name(code - 128)}", CRASH
+    return f"bhyve ended with status {code}", FAILURE
+
+
+def numbers(status: int | None) -> dict[str, int | None]:
+    """The exit code, or the signal, of a wait(2) status."""
+    ended = status is not None and os.WIFEXITED(status)
+    code = os.waitstatus_to_exitcode(status) if status is not None else None
+    return {"code": code if ended else None, "signal": None if ended or code is None else -code}
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+class Supervisor:
+    """One guest, in the current directory, from its start to its end."""
+
+    def __init__(self, lock: int, *, ready: int | None = None) -> None:
+        self.lock = lock
+        self.ready = ready
+        self.job = here(read_json(JOB))
+        if self.job.get("v") != VERSION:
+            raise Failed(f"{os.getcwd()}/{JOB} is missing, or of another version")
+        self.name: str = self.job["name"]
+        self.device = f"{ROOT}/dev/vmm/{self.name}"
+        logs = self.job["logs"]
+        os.makedirs(logs, 0o750, exist_ok=True)
+        self.log = Log(f"{logs}/console.log")
+        self.said_path = f"{logs}/bhyve.log"
+        self.notes = open_log(f"{logs}/supervisor.log")
+        self.said_from = 0
+        self.events = Events()
+        self.console: int | None = None
+        self.typed = bytearray()
+        self.clients: dict[int, Client] = {}
+        self.timers: dict[str, float] = {}
+        self.pid: int | None = None
+        self.loading = False
+        self.stopping = False
+        self.forced = False
+        self.again = False
+        self.settled = False
+        self.launched = 0.0
+        self.retry = 0.0
+        self.crashes: list[float] = []
+        self.failure = ""
+        self.over = False
+        self.mine = False
+        self.state: dict[str, Any] = {
+            "v": VERSION, "state": "starting", "pid": None, "start": "",
+            "supervisor": os.getpid(), "runs": 0, "since": int(time.time()), "last": None,
+            "vnc": self.job.get("vnc"), "loader": False,
+        }  # fmt: skip
+
+    # ---- from the beginning to the end ----
+
+    def run(self, stop: tuple[float | None, bool] | None = None) -> bool:
+        """Keep the guest until it has ended; whether it ended as it should. With `stop`
+        (a timeout, and whether by force at once), a guest that runs is taken to its end."""
+        self.listen_to_signals()
+        self.listener = self.listen()
+        try:
+            self.begin(stop)
+            while not self.over:
+                for kind, ident, data in self.events.wait(self.patience()):
+                    self.handle(kind, ident, data)
+                self.act_in_time()
+        except Failed as error:
+            self.fail(str(error))
+        self.finish()
+        return not self.failure
+
+    def begin(self, stop: tuple[float | None, bool] | None) -> None:
+        """Find the guest where an earlier supervisor left it, or start it."""
+        old = read_json(STATE)
+        ours = old.get("state") in ALIVE
+        pid = old.get("pid") if ours else None
+        if os.path.exists(self.device) and not ours:
+            raise Failed(f"there is a /dev/vmm/{self.name} already, which is not ours")
+        self.mine = True
+        lives = bool(pid) and is_guest(self.name, pid or 0, old.get("start", ""))
+        if lives and pid and self.events.watch(pid):
+            self.pid = pid
+            self.state |= {key: old[key] for key in ("runs", "last", "start") if key in old}
+            if old.get("loader"):
+                # Where it stands nobody can say: it begins again.
+                self.note("the loader that was left behind is ended")
+                self.loading = self.again = True
+                self.show("starting", pid=pid, loader=True)
+                self.kill()
+            else:
+                self.adopt(old)
+        elif stop is None:
+            if ours:
+                self.note("what an earlier supervisor left behind is cleared away")
+            remove(self.job["failed"])
+            self.launch(fresh=True)
+        else:
+            self.over = True
+        if stop is not None and not self.over:
+            self.stop(*stop)
+
+    def adopt(self, old: dict[str, Any]) -> None:
+        since = old.get("since", int(time.time()))
+        self.launched = time.monotonic() - (time.time() - since)
+        self.settled = True
+        self.said_from = self.said_size()
+        self.open_console()
+        state = "paused" if old["state"] == "paused" else "running"
+        self.show(state, pid=self.pid, since=since, loader=False)
+        self.note(f"took over the guest that runs as pid {self.pid}")
+        self.tell_ready("ok")
+
+    def finish(self) -> None:
+        """Leave nothing behind: neither vmm's device, nor taps, nor files."""
+        self.timers.clear()
+        self.destroy()
+        for argv in self.job["cleanup"]:
+            self.tool(argv)
+        remove(SOCKET)
+        failed = self.job["failed"]
+        if self.failure:
+            os.makedirs(os.path.dirname(failed), 0o700, exist_ok=True)
+            write_file(failed, self.failure + "\n")
+            self.show("failed", pid=None, start="", supervisor=None, loader=False)
+        else:
+            self.show("stopped", pid=None, start="", supervisor=None, loader=False)
+            for name in (STATE, JOB, "bhyve.conf"):
+                remove(name)
+        self.close_console()
+        self.listener.close()
+        end = "stopped by force" if self.forced else "stopped"
+        for client in self.clients.values():
+            if client.kind == "stop":
+                self.send(client, line({"v": VERSION, "end": end}))
+        # Who is told of the end may start the guest again at once.
+        os.close(self.lock)
+        self.tell_ready(f"failed: {self.failure}" if self.failure else "ok")
+        for client in list(self.clients.values()):
+            self.part(client)
+
+    # ---- running it ----
+
+    def launch(self, fresh: bool = False) -> None:
+        """Run the loader, where there is one, and then bhyve. `fresh`: in a vmm of its
+        own; else in the one that the reset left, where the guest's firmware can."""
+        self.timers.pop("again", None)
+        self.loading = self.again = False
+        if fresh or not self.job["keep_vmm"]:
+            self.destroy()
+        self.show("starting" if not self.settled else "restarting", pid=None, start="")
+        self.open_console(patiently=True)
+        loader = self.job["loader"]
+        if loader is None:
+            self.boot()
+            return
+        self.loading = True
+        self.spawn(loader["argv"])
+        self.timers["loader"] = time.monotonic() + loader["timeout"]
+
+    def boot(self) -> None:
+        """Run bhyve itself."""
+        self.loading = False
+        self.state["runs"] += 1
+        self.spawn(self.job["prefix"] + self.job["bhyve"])
+        self.timers["settled"] = time.monotonic() + SETTLED
+
+    def spawn(self, argv: list[str]) -> None:
+        """Begin a process that holds run.lock. It waits until we have written down who it
+        is and its limits are set: without us, it ends before it has begun."""
+        lock = try_lock("run.lock")
+        if lock is None:
+            raise Failed("run.lock is held: a process of this guest still runs")
+        said = open_log(self.said_path)
+        self.said_from = os.fstat(said).st_size
+        held, go = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(go)
+            become(argv, held, lock, said)
+        for fd in (lock, said, held):
+            os.close(fd)
+        self.pid, self.launched = pid, time.monotonic()
+        self.events.watch(pid)
+        state = "starting" if not self.settled else "restarting"
+        self.show(state, pid=pid, start=identity(pid)[0], loader=self.loading)
+        self.note("runs " + " ".join(argv))
+        try:
+            for limit in self.job["limits"]:
+                if self.tool([word.replace("%PID%", str(pid)) for word in limit]):
+                    raise Failed(f"a limit could not be set: {' '.join(limit)}")
+            os.write(go, b"!")
+        finally:
+            os.close(go)
+        if self.console is None:
+            self.retry = 0.02
+            self.timers["console"] = time.monotonic() + self.retry
+
+    def ended(self, pid: int, status: int | None) -> None:
+        """The loader or bhyve is no more."""
+        if pid != self.pid:
+            return
+        # Where it was another supervisor's child, the event told its status.
+        with contextlib.suppress(ChildProcessError):
+            status = os.waitpid(pid, 0)[1]
+        self.read_console()
+        self.pid = None
+        self.typed.clear()
+        for name in ("loader", "settled", "press", "force", "kill"):
+            self.timers.pop(name, None)
+        if self.loading:
+            self.loaded(status)
+            return
+        uptime = time.monotonic() - self.launched
+        what, follows = judge(status, uptime, self.said())
+        self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
+        self.record(f"{uptime:.1f}s {what}")
+        if self.stopping:
+            self.over = True
+        elif self.again:
+            self.launch()
+        else:
+            self.follow(what, follows, uptime)
+
+    def loaded(self, status: int | None) -> None:
+        """The loader has ended: with 0, the guest's memory holds a kernel."""
+        if self.stopping:
+            self.over = True
+        elif self.again:
+            self.launch(fresh=True)
+        elif status == 0:
+            self.boot()
+        else:
+            how = "unseen" if status is None else judge(status, SETTLED, "")[0]
+            how = how.replace("bhyve", "bhyveload") if status else how
+            raise Failed(f"the guest's loader failed ({how}): {self.tail()}")
+
+    def follow(self, what: str, follows: str, uptime: float) -> None:
+        """What the policy says of an end that nobody asked for."""
+        policy = self.job["restart"]
+        if follows == CRASH and not self.settled:
+            follows = FAILURE
+        if follows == OVER or (follows == AGAIN and not policy["reset"]):
+            self.over = True
+        elif follows == AGAIN:
+            self.tell_viewers(f"{self.name} resets")
+            if uptime >= SETTLED:
+                self.launch()
+            else:
+                # A guest that resets at once, for ever, must not take a CPU for it.
+                self.show("restarting", pid=None, start="")
+                self.timers["again"] = time.monotonic() + SETTLED
+        elif follows == FAILURE or policy["crash"] != "restart":
+            self.fail(f"{what}: {self.tail()}")
+        else:
+            self.crashed(what)
+
+    def crashed(self, what: str) -> None:
+        policy, now = self.job["restart"], time.monotonic()
+        self.crashes = [at for at in self.crashes if at > now - policy["window"]] + [now]
+        if len(self.crashes) > policy["most"]:
+            self.fail(f"{what}; it was restarted {policy['most']} times in {policy['window']} s")
+            return
+        first, most = policy["backoff"]
+        delay = min(most, first * 2 ** (len(self.crashes) - 1))
+        self.note(f"{what}: runs again in {delay} s")
+        self.tell_viewers(f"{self.name}: {what}; runs again in {delay} s")
+        self.show("restarting", pid=None, start="")
+        self.timers["again"] = now + delay
+
+    def fail(self, reason: str) -> None:
+        """The guest ends here, for a reason that people must learn of."""
+        self.failure = " ".join(reason.split())[:600]
+        self.record(f"failed: {self.failure}")
+        self.over = True
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
+            self.pid = None
+
+    def destroy(self) -> None:
+        """Free vmm's device, and with it the guest's memory."""
+        for pause in (0.0, 0.2, 1.0):
+            if not self.mine or not os.path.exists(self.device):
+                return
+            time.sleep(pause)
+            self.tool(self.job["destroy"])
+
+    # ---- what time brings ----
+
+    def patience(self) -> float | None:
+        if not self.timers:
+            return None
+        return max(0.0, min(self.timers.values()) - time.monotonic())
+
+    def act_in_time(self) -> None:
+        acts: dict[str, Callable[[], None]] = {
+            "console": self.open_console, "loader": self.loader_too_slow,
+            "settled": self.settle, "again": lambda: self.launch(fresh=True),
+            "press": self.press, "force": self.insist, "kill": self.kill,
+        }  # fmt: skip
+        now = time.monotonic()
+        for name in [name for name, at in self.timers.items() if at <= now]:
+            if self.timers.pop(name, None) is not None and not self.over:
+                acts[name]()
+
+    def settle(self) -> None:
+        """bhyve has lived for a moment: the guest is started."""
+        if self.console is None:
+            self.timers["settled"] = time.monotonic() + SETTLED
+            return
+        self.settled = True
+        self.show("stopping" if self.stopping else "running", since=int(time.time() - SETTLED))
+        self.tell_ready("ok")
+
+    def loader_too_slow(self) -> None:
+        seconds = self.job["loader"]["timeout"]
+        raise Failed(
+            f"the guest's loader did not load a kernel within {seconds} s "
+            f"(is there a bootable FreeBSD on its disk?): {self.tail()}"
+        )
+
+    # ---- ending it ----
+
+    def stop(self, timeout: float | None, force: bool) -> None:
+        """Ask the guest to power off, and see to it that it does."""
+        policy, now = self.job["stop"], time.monotonic()
+        patience = policy["timeout"] if timeout is None else timeout
+        if not self.stopping:
+            self.stopping = True
+            self.note("is asked to stop")
+            self.show("stopping")
+        if self.pid is None:
+            self.over = True
+        elif self.loading:
+            self.kill()
+        elif force or patience <= 0:
+            self.force()
+        else:
+            self.press()
+            if policy["force"]:
+                self.timers["force"] = min(now + patience, self.timers.get("force", now + patience))
+            else:
+                self.timers["force"] = now + patience
+
+    def press(self) -> None:
+        self.go_on()
+        self.progress("the power button is pressed (ACPI)")
+        self.signal(signal.SIGTERM)
+        self.timers["press"] = time.monotonic() + PRESS
+
+    def insist(self) -> None:
+        """The guest had its time."""
+        if self.job["stop"]["force"]:
+            self.force()
+            return
+        self.stopping = False
+        self.timers.pop("press", None)
+        self.show("running")
+        error = f"{self.name} has not powered off in time, and is not to be forced"
+        self.note(error)
+        for client in list(self.clients.values()):
+            if client.kind == "stop":
+                self.send(client, line({"v": VERSION, "error": error}))
+                self.part(client)
+
+    def force(self) -> None:
+        self.go_on()
+        self.progress("it is powered off by force")
+        self.forced = True
+        self.timers.pop("press", None)
+        self.tool(self.job["poweroff"])
+        self.timers["kill"] = time.monotonic() + KILL
+
+    def kill(self) -> None:
+        self.progress("it is killed")
+        self.signal(signal.SIGKILL)
+
+    def go_on(self) -> None:
+        """A process that is stopped hears nothing."""
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number: int) -> None:
+        try:
+            if self.pid is not None:
+                os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass  # Its end is on the way to us.
+
+    def progress(self, text: str) -> None:
+        self.note(text)
+        if self.ready is None and not self.clients:
+            print(f"{self.name}: {text}", file=sys.stderr, flush=True)
+        for client in list(self.clients.values()):
+            if client.kind == "stop":
+                self.send(client, line({"v": VERSION, "progress": text}))
+
+    # ---- the socket ----
+
+    def listen(self) -> socket.socket:
+        remove(SOCKET)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        # Its path may be longer than an address holds, so it is named from where we are.
+        listener.bind(SOCKET)
+        os.chmod(SOCKET, 0o600)
+        listener.listen(16)
+        listener.setblocking(False)
+        self.events.want(listener.fileno(), True)
+        return listener
+
+    def handle(self, kind: str, ident: int, data: int | None) -> None:
+        if kind == "end":
+            self.ended(ident, data)
+        elif ident == self.console:
+            if kind == "read":
+                self.read_console()
+            else:
+                self.write_console()
+        elif ident == self.wake:
+            self.signalled()
+        elif ident == self.listener.fileno():
+            self.accept()
+        elif ident in self.clients:
+            client = self.clients[ident]
+            if kind == "read":
+                self.hear(client)
+            else:
+                self.flush(client)
+
+    def accept(self) -> None:
+        try:
+            link, _ = self.listener.accept()
+        except OSError:
+            return
+        if len(self.clients) >= CLIENTS:
+            link.close()
+            return
+        link.setblocking(False)
+        self.clients[link.fileno()] = Client(link)
+        self.events.want(link.fileno(), True)
+
+    def hear(self, client: Client) -> None:
+        try:
+            data = client.link.recv(REQUEST_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            # Who only ends to speak still gets what is on the way.
+            client.leaving = True
+            self.flush(client)
+        elif client.kind == "console":
+            self.type(data)
+        elif not client.kind:
+            client.asked += data
+            request, newline, rest = client.asked.partition(b"\n")
+            if newline:
+                self.answer(client, request, rest)
+            elif len(client.asked) > REQUEST_BYTES:
+                self.part(client)
+
+    def answer(self, client: Client, text: bytes, rest: bytes) -> None:
+        """Do what the client's first line asks for."""
+        try:
+            request = json.loads(text)
+            verb, version = request["do"], request["v"]
+        except (ValueError, KeyError, TypeError):
+            verb, version = None, VERSION
+        client.kind = "done"
+        reply: dict[str, Any] = {"v": VERSION, "ok": True}
+        error = ""
+        if version != VERSION:
+            error = f"this supervisor speaks version {VERSION} only; start the guest anew"
+        elif verb == "console":
+            client.kind = "console"
+            self.send(client, line(reply))
+            if request.get("log"):
+                self.send(client, without_queries(self.log.recent(REPLAY_BYTES)))
+            if rest:
+                self.type(rest)
+            return
+        elif verb == "stop":
+            client.kind = "stop"
+            self.send(client, line(reply))
+            self.stop(request.get("timeout"), bool(request.get("force")))
+            return
+        elif verb == "status":
+            reply["state"] = self.state
+        elif verb in ("reset", "pause", "resume", "nmi"):
+            error = self.control(verb)
+        else:
+            error = f"this supervisor knows no such request: {verb}"
+        if error:
+            reply = {"v": VERSION, "ok": False, "error": error}
+        self.send(client, line(reply))
+        client.leaving = True
+        self.flush(client)
+
+    def control(self, verb: str) -> str:
+        """Reset, pause, resume or interrupt; what is wrong, where it cannot be done."""
+        paused = self.state["state"] == "paused"
+        if self.pid is None or self.loading or self.stopping:
+            return f"{self.name} is {self.state['state']}, and does not run"
+        if verb == "pause":
+            self.signal(signal.SIGSTOP)
+            self.show("paused")
+        elif verb == "resume":
+            self.go_on()
+            self.show("running")
+        elif paused:
+            return f"{self.name} is paused: resume it first"
+        elif verb == "nmi":
+            if self.tool(self.job["nmi"]):
+                return "bhyvectl could not inject an NMI; see supervisor.log"
+        elif self.tool(self.job["force_reset"]):
+            return "bhyvectl could not reset it; see supervisor.log"
+        else:
+            self.again = True
+        return ""
+
+    def send(self, client: Client, data: bytes) -> None:
+        """Give data to a client. One that does not read it holds up nobody."""
+        if client.leaving:
+            return
+        if client.missed or (client.out and len(client.out) + len(data) > BEHIND_BYTES):
+            client.missed += len(data)
+            return
+        client.out += data
+        self.flush(client)
+
+    def flush(self, client: Client) -> None:
+        try:
+            while client.out:
+                del client.out[: client.link.send(client.out)]
+                if client.missed and not client.out:
+                    client.out += b"\r\n[output is missing here: this terminal was too slow]\r\n"
+                    client.out += self.log.recent(min(client.missed, CAUGHT_UP_BYTES))
+                    client.missed = 0
+        except BlockingIOError:
+            self.events.want(client.link.fileno(), not client.leaving, True)
+            return
+        except OSError:
+            client.out.clear()
+            client.leaving = True
+        if client.leaving:
+            self.part(client)
+        else:
+            self.events.want(client.link.fileno(), True)
+
+    def part(self, client: Client) -> None:
+        """Close a client's connection, with what it can still take at once."""
+        if self.clients.pop(client.link.fileno(), None) is None:
+            return
+        self.events.forget(client.link.fileno())
+        with contextlib.suppress(OSError):
+            if client.out:
+                client.link.send(client.out)
+        client.link.close()
+
+    # ---- the console ----
+
+    def open_console(self, patiently: bool = False) -> None:
+        """Open our end, if it is not. On the simulated host it appears with bhyve."""
+        if self.console is not None:
+            return
+        path = self.job["console"]
+        try:
+            if patiently and os.path.islink(path):
+                os.unlink(path)
+            self.console = open_console(path)
+        except (OSError, termios.error) as error:
+            if patiently and not (ROOT and error.args[0] == errno.ENOENT):
+                raise Failed(f"the console {path} cannot be opened: {error.args[1]}") from None
+            if self.pid is not None:
+                self.retry = min(1.0, (self.retry or 0.01) * 2)
+                self.timers["console"] = time.monotonic() + self.retry
+            return
+        self.events.want(self.console, True)
+
+    def close_console(self) -> None:
+        if self.console is None:
+            return
+        self.events.forget(self.console)
+        with contextlib.suppress(termios.error):
+            # Else close(2) waits for a guest that does not read.
+            termios.tcflush(self.console, termios.TCIOFLUSH)
+        os.close(self.console)
+        self.console = None
+
+    def read_console(self) -> None:
+        """Take what the guest prints: for the log, and for all who look on."""
+        if self.console is None:
+            return
+        try:
+            data = os.read(self.console, 65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.close_console()
+            if self.pid is not None:
+                self.retry = 0.02
+                self.timers["console"] = time.monotonic() + self.retry
+            return
+        self.log.write(data)
+        for client in list(self.clients.values()):
+            if client.kind == "console":
+                self.send(client, data)
+
+    def type(self, data: bytes) -> None:
+        """Give the guest what a viewer types; lost where nothing runs to read it."""
+        if self.pid is None or self.console is None:
+            return
+        if "loader" in self.timers:
+            self.timers["loader"] = time.monotonic() + TYPING
+        self.typed += data[: TYPED_BYTES - len(self.typed)]
+        self.write_console()
+
+    def write_console(self) -> None:
+        if self.console is None:
+            return
+        try:
+            while self.typed:
+                del self.typed[: os.write(self.console, self.typed)]
+        except BlockingIOError:
+            pass  # The guest does not read now: the rest goes when it does.
+        except OSError:
+            self.typed.clear()
+        self.events.want(self.console, True, bool(self.typed))
+
+    def tell_viewers(self, text: str) -> None:
+        for client in list(self.clients.values()):
+            if client.kind == "console":
+                self.send(client, f"\r\n[{text}]\r\n".encode())
+
+    # ---- signals ----
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM is the request to stop the guest; a second one, by force."""
+        self.wake, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGALRM, too_slow)
+        if self.ready is not None:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.events.want(self.wake, True)
+
+    def signalled(self) -> None:
+        if set(os.read(self.wake, 64)) & {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}:
+            self.stop(None, force=self.stopping)
+
+    # ---- what is written down ----
+
+    def show(self, state: str, **more: Any) -> None:
+        """Write state.json."""
+        self.state |= {"state": state, **more}
+        write_file(STATE, json.dumps(self.state) + "\n")
+
+    def note(self, text: str) -> None:
+        """A line in supervisor.log."""
+        with contextlib.suppress(OSError):
+            os.write(self.notes, f"{stamp()} {text}\n".encode())
+
+    def record(self, text: str) -> None:
+        """A line there and in the log of events of all guests."""
+        self.note(text)
+        with contextlib.suppress(OSError):
+            fd = open_log_of_all(self.job["events"])
+            os.write(fd, f"{stamp()} guest {self.name} {text}\n".encode())
+            os.close(fd)
+
+    def tool(self, argv: list[str]) -> int:
+        status = run_tool(argv, self.notes)
+        if status:
+            self.note(f"status {status}: {' '.join(argv)}")
+        return status
+
+    def said_size(self) -> int:
+        try:
+            return os.stat(self.said_path).st_size
+        except OSError:
+            return 0
+
+    def said(self) -> str:
+        """What bhyve or the loader wrote to its standard error in this run."""
+        try:
+            with open(self.said_path, "rb") as stream:
+                stream.seek(max(self.said_from, self.said_size() - 4096))
+                return plain(stream.read())
+        except OSError:
+            return ""
+
+    def tail(self) -> str:
+        """The last lines of that, or else of the console."""
+        for text in (self.said(), plain(self.log.recent(2048))):
+            lines = [entry.strip() for entry in text.splitlines() if entry.strip()]
+            if lines:
+                return "; ".join(lines[-3:])
+        return "it said nothing"
+
+    def tell_ready(self, text: str) -> None:
+        """Tell who started us, once."""
+        if self.ready is not None and self.ready >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self.ready, text.encode())
+            os.close(self.ready)
+            self.ready = -1
+
+
+def become(argv: list[str], held: int, lock: int, said: int) -> NoReturn:
+    """In the child: wait for the word to go, then be that program."""
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in (
+            signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM, signal.SIGPIPE,
+            signal.SIGXFSZ,
+        ):  # fmt: skip
+            signal.signal(number, signal.SIG_DFL)
+        os.setsid()
+        if os.read(held, 1):
+            null = os.open("/dev/null", os.O_RDONLY)
+            os.dup2(null, 0)
+            os.dup2(said, 1)
+            os.dup2(said, 2)
+            os.set_inheritable(lock, True)
+            os.chdir("/")
+            os.execve(argv[0], argv, ENVIRONMENT)
+    except OSError as error:
+        os.write(said, f"{argv[0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def too_slow(*_: object) -> NoReturn:
+    raise TooSlow
+
+
+def stamp() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def open_log_of_all(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+
+def line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def without_queries(data: bytes) -> bytes:
+    for query in QUERIES:
+        data = data.replace(query, b"")
+    return data
+
+
+# ---- the modes ----
+
+
+def start() -> int:
+    """Detach, and wait for the word that the guest runs."""
+    heard, told = os.pipe()
+    if os.fork() == 0:
+        os.close(heard)
+        detach(told)
+    os.close(told)
+    text = b""
+    while data := os.read(heard, 4096):
+        text += data
+    word = text.decode("utf-8", "replace")
+    if word in ("ok", "already"):
+        print("started" if word == "ok" else "already")
+        return 0
+    raise Failed(word.removeprefix("failed: ") or "the supervisor ended; see supervisor.log")
+
+
+def detach(told: int) -> NoReturn:
+    """Become a daemon, and the supervisor of the guest."""
+    status = 1
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            null = os.open("/dev/null", os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            status = supervise(told)
+    finally:
+        os._exit(status)
+
+
+def supervise(told: int) -> int:
+    lock = try_lock("supervisor.lock")
+    if lock is None:
+        word = b"failed: it is just being stopped; try again in a moment"
+        os.write(told, word if read_json(STATE).get("state") == "stopping" else b"already")
+        return 0
+    try:
+        supervisor = Supervisor(lock, ready=told)
+        os.dup2(supervisor.notes, 1)
+        os.dup2(supervisor.notes, 2)
+        return 0 if supervisor.run() else 1
+    except (Failed, OSError, KeyError) as error:
+        os.write(told, f"failed: {error}".encode())
+        return 1
+
+
+def foreground() -> int:
+    lock = try_lock("supervisor.lock")
+    if lock is None:
+        raise Failed("a supervisor keeps this guest already")
+    supervisor = Supervisor(lock)
+    if not supervisor.run():
+        raise Failed(supervisor.failure)
+    return 0
+
+
+def ask(request: dict[str, Any]) -> tuple[socket.socket, dict[str, Any], bytes] | None:
+    """The supervisor's answer, the connection, and what came with it; None without one."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        link.connect(SOCKET)
+        link.sendall(line({"v": VERSION} | request))
+        text = b""
+        while b"\n" not in text:
+            data = link.recv(65536)
+            if not data:
+                return None
+            text += data
+    except (FileNotFoundError, ConnectionError):
+        link.close()
+        return None
+    first, _, rest = text.partition(b"\n")
+    answer = json.loads(first)
+    if not answer.get("ok"):
+        raise Failed(answer.get("error", "the supervisor refused"))
+    return link, answer, rest
+
+
+def control(verb: str) -> int:
+    if ask({"do": verb}) is None:
+        return none_runs()
+    return 0
+
+
+def none_runs() -> int:
+    print("no supervisor runs for this guest", file=sys.stderr)
+    return NO_SUPERVISOR
+
+
+def stop(words: list[str]) -> int:
+    """Have the guest stopped, and wait for it."""
+    force = "--force" in words
+    timeout = float(words[words.index("--timeout") + 1]) if "--timeout" in words else None
+    asked = ask({"do": "stop", "timeout": timeout, "force": force})
+    if asked is not None:
+        link, _, rest = asked
+        with link.makefile("rb") as stream:
+            lines = rest.splitlines()
+            while lines or (lines := [stream.readline()]) != [b""]:
+                told = json.loads(lines.pop(0))
+                if "progress" in told:
+                    print(told["progress"], file=sys.stderr, flush=True)
+                if "error" in told:
+                    raise Failed(told["error"])
+                if "end" in told:
+                    print(told["end"])
+                    return 0
+    # There was none, or it was killed meanwhile: what is left is ours to end.
+    if read_json(STATE).get("state") not in ALIVE:
+        return none_runs()
+    lock = try_lock("supervisor.lock")
+    if lock is None:
+        raise Failed("its supervisor does not answer")
+    supervisor = Supervisor(lock)
+    supervisor.run((timeout, force))
+    print("stopped by force" if supervisor.forced else "stopped")
+    return 0
+
+
+def console(words: list[str]) -> int:
+    """Be the guest's terminal."""
+    asked = ask({"do": "console", "log": "--log-first" in words})
+    if asked is None:
+        return none_runs()
+    link, _, rest = asked
+    name = here(read_json(JOB)).get("name", "the guest")
+    before = None
+    if os.isatty(0):
+        print(f"The console of {name}; leave it with ~. or Ctrl-]", file=sys.stderr, flush=True)
+        before = make_raw(0)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    try:
+        left = show_console(link, rest)
+    finally:
+        if before is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+    if left:
+        print("\nLeft the console.", file=sys.stderr)
+        return 0
+    if read_json(STATE).get("state") in ALIVE:
+        raise Failed(f"the supervisor of {name} is gone: `bsdvirt start {name}` replaces it")
+    if before is not None:
+        print(f"\n{name} has ended.", file=sys.stderr)
+    return 0
+
+
+def show_console(link: socket.socket, data: bytes) -> bool:
+    """Pass bytes both ways; whether it was the user who left."""
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    poll.register(link, select.POLLIN)
+    keys = Keys()
+    write_all(1, data)
+    while True:
+        for fd, _ in poll.poll():
+            if fd == link.fileno():
+                try:
+                    data = link.recv(65536)
+                except ConnectionError:
+                    data = b""
+                if not data:
+                    return False
+                write_all(1, data)
+                continue
+            data = os.read(0, 4096)
+            typed = keys.pass_on(data)
+            try:
+                link.sendall(typed)
+                if not data:
+                    poll.unregister(0)
+                    link.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # The other direction tells how it ended.
+            if keys.leave:
+                return True
+
+
+class Keys:
+    """What is typed, but for the two ways to leave: Ctrl-], and ~. on a line of its own."""
+
+    def __init__(self) -> None:
+        self.at_line = True
+        self.tilde = False
+        self.leave = False
+
+    def pass_on(self, data: bytes) -> bytes:
+        passed = bytearray()
+        for key in data:
+            if key == 0x1D or (self.tilde and key == ord(".")):
+                self.leave = True
+                break
+            if self.tilde:
+                self.tilde = False
+                passed += b"~"
+                if key == ord("~"):
+                    self.at_line = False
+                    continue
+            elif self.at_line and key == ord("~"):
+                self.tilde = True
+                continue
+            passed.append(key)
+            self.at_line = key in b"\r\n"
+        return bytes(passed)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def status() -> int:
+    state = read_json(STATE)
+    if not state:
+        return none_runs()
+    print(json.dumps(state))
+    return 0
+
+
+def main(words: list[str]) -> int:
+    """Do what the arguments say; the exit status."""
+    modes: dict[str, Callable[[], int]] = {
+        "start": start,
+        "foreground": foreground,
+        "status": status,
+        "stop": lambda: stop(words[2:]),
+        "console": lambda: console(words[2:]),
+        **{verb: functools.partial(control, verb) for verb in ("reset", "pause", "resume", "nmi")},
+    }
+    if len(words) < 2 or words[0] not in modes:
+        print(__doc__, file=sys.stderr)
+        return 1
+    os.umask(0o077)
+    try:
+        os.chdir(here(words[1]))
+        return modes[words[0]]()
+    except (FileNotFoundError, NotADirectoryError):
+        return none_runs()
+    except (Failed, OSError, KeyError) as error:
+        print(f"{error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,228 @@
+"""A guest's configuration as bhyve(8) reads it, and what bhyve says is wrong with it.
+
+The tree, its order and its words are config.c's and bhyverun.c's of 13.2, checked against
+`-o config.dump=1` of the captures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from bsdvirt.host.sim import bhyvewords
+from bsdvirt.host.sim.context import Run, UnknownCommand
+
+Tree = dict[str, "Tree | str"]
+_DEFAULTS = ("acpi_tables=false", "memory.size=256M", "x86.strictmsr=true")
+_KNOWN = re.compile(
+    r"name|cpus|sockets|cores|threads|memory\.(size|wired|guest_in_core)|acpi_tables"
+    r"|acpi_tables_in_memory|uuid|rtc\.use_localtime|keyboard\.layout|destroy_on_poweroff"
+    r"|virtio_msix|config\.dump|gdb\..*|x86\.(strictmsr|strictio|vmexit_on_hlt|vmexit_on_pause"
+    r"|x2apic|mptable)|lpc\.(bootrom|bootvars|com[1-4]\.path|pc-testdev)|vcpu\.\d+\.cpuset"
+    r"|system\.(manufacturer|product_name|serial_number|sku|version|family_name)"
+    r"|pci\.\d+\.\d+\.\d+\..+"
+)
+_SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")
+
+
+class BadConfig(Exception):  # noqa: N818
+    """bhyve ends with `status`, saying `text`."""
+
+    def __init__(self, text: str, status: int = 4) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+class Config:
+    """The tree of a guest."""
+
+    def __init__(self) -> None:
+        self.tree: Tree = {}
+        for line in _DEFAULTS:
+            self.set(line)
+
+    @classmethod
+    def of_words(cls, run: Run, words: list[str]) -> Config:
+        """What `-k FILE -o KEY=VALUE … NAME` come to. Raises BadConfig."""
+        config = cls()
+        rest = list(words)
+        while len(rest) > 1:
+            option, value = rest.pop(0), rest.pop(0)
+            if option == "-k":
+                config.read(run, value)
+            elif option == "-o" and config.set(value):
+                continue
+            else:
+                raise UnknownCommand(run.argv, f"bsdvirt gives bhyve a file, not {option}")
+        if len(rest) != 1 or rest[0].startswith("-"):
+            raise UnknownCommand(run.argv)
+        config.set(f"name={rest[0]}")
+        return config
+
+    def read(self, run: Run, path: str) -> None:
+        """Take a file of `key=value`. The real bhyve ignores a key that it does not know;
+        here it is an error of whoever wrote it. Raises BadConfig."""
+        try:
+            text = run.fs.read_text(path)
+        except OSError as error:
+            raise BadConfig(
+                f"bhyve: Failed to open configuration file {path}: {error.strerror}"
+            ) from None
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line or line.startswith("#"):
+                continue
+            if not self.set(line):
+                raise BadConfig(f"bhyve: {path} line {number}: invalid config option '{line}'")
+            if not _KNOWN.fullmatch(line.partition("=")[0]):
+                raise UnknownCommand(run.argv, f"bhyve has no key {line.partition('=')[0]}")
+
+    def set(self, line: str) -> bool:
+        """Take one `key=value`; whether it is one."""
+        key, _, value = line.partition("=")
+        if not value:
+            return False
+        *path, leaf = key.split(".")
+        node = self.tree
+        for part in path:
+            below = node.setdefault(part, {})
+            assert isinstance(below, dict), key
+            node = below
+        # A value that is set again goes to the end.
+        node.pop(leaf, None)
+        node[leaf] = value
+        return True
+
+    def get(self, key: str, default: str = "") -> str:
+        """A value, with %(name) in it replaced."""
+        node: Tree | str = self.tree
+        for part in key.split("."):
+            if not isinstance(node, dict) or part not in node:
+                return default
+            node = node[part]
+        assert isinstance(node, str), key
+        return node.replace("%%", "\0").replace("%(name)", self.name).replace("\0", "%")
+
+    @property
+    def name(self) -> str:
+        name = self.tree["name"]
+        assert isinstance(name, str)
+        return name
+
+    def dump(self) -> str:
+        """The tree as `config.dump` prints it."""
+        return "".join(f"{key}={value}\n" for key, value in _leaves(self.tree, ""))
+
+    def number(self, key: str, default: int = 1) -> int:
+        return int(self.get(key, str(default)))
+
+    def memory(self) -> int:
+        """Bytes of memory: a plain number below 1 MiB counts MiB. Raises BadConfig."""
+        text = self.get("memory.size")
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise BadConfig(f"bhyve: invalid memsize '{text}'", 64)
+        number = (
+            int(match[1]) << {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match[2].lower()]
+        )
+        return number if number >= 1 << 20 else number << 20
+
+    def check_topology(self) -> None:
+        """Raises BadConfig where CPUs and sockets do not agree, or are too many."""
+        cpus = self.number("cpus")
+        parts = [self.number(key) for key in ("sockets", "cores", "threads")]
+        if parts[0] * parts[1] * parts[2] != cpus:
+            raise BadConfig(
+                f"bhyve: Topology ({parts[0]} sockets, {parts[1]} cores, {parts[2]} threads) "
+                f"does not match {cpus} vCPUs"
+            )
+        if cpus > bhyvewords.MAXCPU:
+            raise BadConfig("bhyve: vm_set_topology", 71)
+
+    def devices(self) -> Iterator[tuple[str, str]]:
+        """The PCI devices in the order in which bhyve initialises them: (key, device)."""
+        buses = self.tree.get("pci", {})
+        assert isinstance(buses, dict)
+        found: list[tuple[tuple[int, ...], str]] = []
+        for bus, slots in buses.items():
+            assert isinstance(slots, dict)
+            for slot, functions in slots.items():
+                assert isinstance(functions, dict)
+                found += [((int(bus), int(slot), int(f)), f"{bus}.{slot}.{f}") for f in functions]
+        for _, place in sorted(found):
+            yield f"pci.{place}", self.get(f"pci.{place}.device")
+
+
+def _leaves(tree: Tree, before: str) -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{before}{key}.")
+        else:
+            yield before + key, value
+
+
+def check_devices(run: Run, config: Config) -> list[str]:
+    """Open what the devices need, in bhyve's order; the taps. Raises BadConfig."""
+    taps: list[str] = []
+    known = bhyvewords.DEVICES.split()
+    for key, device in config.devices():
+        if device not in known:
+            place = ":".join(key.split(".")[1:])
+            raise BadConfig(f'pci slot {place}: unknown device "{device}"')
+        if device in ("virtio-blk", "nvme"):
+            _backing(run, config, key, device)
+        elif device == "ahci":
+            for port in range(32):
+                if config.get(f"{key}.port.{port}.type"):
+                    _backing(run, config, f"{key}.port.{port}", device)
+        elif device in ("virtio-net", "e1000"):
+            taps.append(_tap(run, config, key))
+        elif device == "lpc":
+            _lpc(run, config)
+    return taps
+
+
+def _not_initialised(text: str, error: str = "No such file or directory") -> BadConfig:
+    return BadConfig(f"{text}\ndevice emulation initialization error: {error}")
+
+
+def exists(run: Run, path: str) -> bool:
+    """Whether a file or a volume's device is there."""
+    volume = run.dataset(path.removeprefix("/dev/zvol/")) if path.startswith("/dev/zvol/") else None
+    return run.fs.exists(path) or (volume is not None and volume.kind == "volume")
+
+
+def _backing(run: Run, config: Config, key: str, device: str) -> None:
+    path = config.get(f"{key}.path")
+    if not path and not (device == "nvme" and config.get(f"{key}.ram")):
+        raise _not_initialised('Missing "path" for block device.')
+    if path and not exists(run, path):
+        # warn(3) of block_if, and then its caller's perror(3).
+        raise _not_initialised(
+            f"bhyve: Could not open backing file: {path}: No such file or directory\n"
+            "Could not open backing file: No such file or directory"
+        )
+
+
+def _tap(run: Run, config: Config, key: str) -> str:
+    name = config.get(f"{key}.backend")
+    kind = config.get(f"{key}.type") or name
+    face = run.interface(name)
+    if not kind.startswith("tap") or face is None or face.kind != "tap":
+        raise _not_initialised(f"open of tap device /dev/{name} failed")
+    if face.opened:
+        raise _not_initialised(f"open of tap device /dev/{name} failed", "Device busy")
+    return name
+
+
+def _lpc(run: Run, config: Config) -> None:
+    for key, what in (("lpc.bootrom", "bootrom"), ("lpc.bootvars", "bootrom variable file")):
+        path = config.get(key)
+        if path and not os.path.isfile(run.path(path)):
+            raise _not_initialised(f'Error opening {what} "{path}": No such file or directory')
+    console = config.get("lpc.com1.path")
+    if console and not re.fullmatch(r"/dev/nmdm.+A", console):
+        raise _not_initialised(
+            f"Unable to initialize backend '{console}' for LPC device com1", "Invalid argument"
+        )

@@ -1,0 +1,56 @@
+"""The guest's end of a simulated nmdm(4) pair: a pty, whose other end lies at the B side.
+
+Unlike nmdm's, the pair ends with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import os
+import select
+import termios
+import time
+import tty
+from pathlib import Path
+
+
+class Terminal:
+    """What the guest's serial port is connected to."""
+
+    def __init__(self, root: Path, console: str) -> None:
+        self.fd, self._other = os.openpty()
+        tty.setraw(self._other)
+        os.set_blocking(self.fd, False)
+        self._link = root / (console[:-1] + "B").lstrip("/")
+        temporary = self._link.with_name(f".{self._link.name}.{os.getpid()}")
+        temporary.symlink_to(os.ttyname(self._other))
+        temporary.replace(self._link)
+
+    def write(self, text: str) -> None:
+        """Print; what nobody reads is lost once the buffer is full, as on a serial line."""
+        data = text.encode()
+        deadline = time.monotonic() + 0.5
+        while data and time.monotonic() < deadline:
+            try:
+                data = data[os.write(self.fd, data) :]
+            except BlockingIOError:
+                select.select([], [self.fd], [], 0.05)
+
+    def read(self) -> bytes:
+        try:
+            return os.read(self.fd, 4096)
+        except BlockingIOError:
+            return b""
+
+    def close(self, patience: float = 0.5) -> None:
+        """Wait for what was printed to be read, and take the pair away."""
+        deadline = time.monotonic() + patience
+        left = array.array("i", [1])
+        while left[0] and time.monotonic() < deadline:
+            fcntl.ioctl(self._other, termios.FIONREAD, left)
+            time.sleep(0.002)
+        with contextlib.suppress(OSError):
+            if os.readlink(self._link) == os.ttyname(self._other):
+                self._link.unlink()
