@@ -1,4 +1,4 @@
-"""Plans that change what a jail is to be, or what it claims. Pure."""
+"""Plans that change what a guest is to be, or what it claims. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ def plan_change(
     before: str,
     after: str,
     identity: Identity,
+    first: Sequence[Step] = (),
     live: Sequence[Step] = (),
+    finish: Sequence[Step] = (),
     notes: tuple[str, ...] = (),
 ) -> Plan:
     """Write the guest's file (`before` and `after` are its text) and its identity, where
-    they differ from what is there; `live` is what a running one takes at once."""
-    steps: list[Step] = []
+    they differ from what is there; `live` is what a running one takes at once. `first` and
+    `finish` are what its disks need, before that and after the point of no return."""
+    steps: list[Step] = [*first]
     if after != before:
         path = layout.guest_file(guest.name)
         steps.append(
@@ -40,8 +43,9 @@ def plan_change(
         steps.append(claim_step(guest, identity))
     steps += live
     return Plan(
-        "set", guest.name, "guest", tuple(steps), reason="nothing changes", op=op, notes=notes
-    )
+        "set", guest.name, "guest", tuple(steps), tuple(finish),
+        reason="nothing changes", op=op, notes=notes,
+    )  # fmt: skip
 
 
 def plan_claim(

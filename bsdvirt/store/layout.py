@@ -68,7 +68,7 @@ class Layout:
         return f"{self.mountpoint}/media"
 
     def disk_device(self, name: str, disk: str) -> str:
-        return f"/dev/zvol/{self.disk(name, disk)}"
+        return zvol(self.disk(name, disk))
 
     def uefi_vars(self, name: str) -> str:
         """The guest's own copy of the firmware's variables."""
@@ -159,6 +159,11 @@ def supervisor_lock(name: str) -> str:
 def bhyve_log(name: str) -> str:
     """What bhyve and its loader said."""
     return f"{guest_log_directory(name)}/bhyve.log"
+
+
+def zvol(dataset: str) -> str:
+    """The device of a volume."""
+    return f"/dev/zvol/{dataset}"
 
 
 def network_file(name: str) -> str:

@@ -48,7 +48,8 @@ PLANNERS = (
         "rename", "mirrors", "mounts", "hooks",
     )),
     *(f"bhyve/{name}.py" for name in (
-        "claims", "config", "check", "supervise", "start", "stop", "clean", "live",
+        "claims", "config", "check", "supervise", "start", "stop", "clean", "live", "create",
+        "change", "disks",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     "store/layout.py",

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from goldenfile import WRITE, outcome, write
 
-from bsdvirt.bhyve import claims, clean, live, start, stop
+from bsdvirt.bhyve import change, claims, clean, create, disks, live, start, stop
 from bsdvirt.bhyve.check import CODE, VARIABLES, VmStartFacts
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.host import tools
@@ -65,7 +65,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         """With claims that fit, as the app makes sure of before."""
         own = LAYOUT.guest(self.name)
         names = [own, *(f"{own}/{volume}" for volume in self.volumes)]
-        datasets = tuple(Dataset(name, "volume", 1, 1, 1) for name in names)
+        datasets = tuple(Dataset(name, "volume", 1, 1, 1, volsize=20 << 30) for name in names)
         given = {"id": 7, "uuid": "11111111-2222-4333-8444-555555555555", "kind": "vm"}
         identity = decode(Identity, {**given, **self.identity})
         fitting = claims.fit(identity, self.spec, random.Random(7).randbytes)
@@ -137,6 +137,22 @@ def _clean(given: Given) -> Plan:
     return Plan("clean", given.name, finish=tuple(steps), op=OP, reason="nothing is left")
 
 
+def _create(given: Given) -> Plan:
+    words = dict(given.words)
+    if base := words.pop("base", None):
+        words["base"] = msgspec.convert(base, disks.Base)
+    identity = given.guest.identity
+    return create.plan_create(given.name, given.spec, identity, LAYOUT, OP, **words)
+
+
+def _change(given: Given) -> Plan:
+    words = {"live": False, **given.words}
+    after = _vm(words.pop("after"))
+    found = change.change_volumes(given.guest, given.spec, after, OP, **words)
+    return Plan("set", given.name, "guest", found.steps, found.finish,
+                reason="nothing changes", op=OP, notes=found.notes)  # fmt: skip
+
+
 def _live(given: Given) -> Plan:
     seen = live.VmLiveFacts(
         msgspec.convert({**KERNEL, **given.kernel}, Kernel),
@@ -150,7 +166,9 @@ def _live(given: Given) -> Plan:
 
 PLANNERS = {
     "act": _act,
+    "change": _change,
     "clean": _clean,
+    "create": _create,
     "live": _live,
     "run": _run,
     "start": _start,
