@@ -12,10 +12,10 @@ from bsdvirt.app import guests
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.host.facts import read_jails, read_kernel, read_mask, read_rules
+from bsdvirt.host.facts import read_interfaces, read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.jail.change import plan_change
-from bsdvirt.jail.claims import claims_fit, with_nics
 from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
+from bsdvirt.jail.stack import check_host, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live
@@ -98,21 +98,23 @@ def _change_one(
     to_be = wish(guest, text, jail)
     wanted, boot = to_be.new, to_be.boot
     _refuse_fixed(guest.name, jail, wanted)
-    _check(session, guest.name, wanted)
+    _check(session, guest, wanted)
     check_order(found, guest.name, boot)
     notes = _notes(jail, wanted) if live else ()
     at_once = _live_steps(session, guest.name, jail, wanted) if live else []
     networks = session.networks()
 
     def write(identity: Identity) -> None:
+        plan_identity = msgspec.structs.replace(identity, boot=boot)
         plan = plan_change(
             guest, found.layout, session.new_op(), before=to_be.before, after=to_be.after,
-            identity=msgspec.structs.replace(identity, boot=boot), live=at_once, notes=notes,
+            identity=plan_identity, live=at_once, notes=notes,
         )  # fmt: skip
+        guests.let_go(session, guest, plan_identity)
         session.run(plan)
 
-    if claims_fit(wanted, guest.identity.nics, networks):
-        write(with_nics(guest.identity, guest.identity.nics))
+    if guests.fits(guest.identity, wanted, networks):
+        write(guest.identity)
     else:
         used = [str(nic.network) for nic in wanted.nics]
         about = f"set {guest.name}"
@@ -180,10 +182,15 @@ def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
         )
 
 
-def _check(session: Session, name: str, spec: GuestSpec) -> None:
-    if isinstance(spec, Jail) and (spec.cpuset or spec.params):
+def _check(session: Session, guest: Guest, spec: GuestSpec) -> None:
+    if not isinstance(spec, Jail):
+        return
+    if spec.cpuset or spec.params:
         kernel = read_kernel(session.host, params=bool(spec.params))
-        check_kernel(name, spec, kernel)
+        check_kernel(guest.name, spec, kernel)
+    had = (*guest.identity.shared, *(guest.identity.next_shared or ()))
+    if fresh := [alias for alias in shared_claims(spec) if alias not in had]:
+        check_host(guest.name, fresh, read_interfaces(session.host))
 
 
 def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ from bsdvirt.app.changes import check_order
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
 from bsdvirt.host import tools
-from bsdvirt.host.facts import read_host, read_kernel
+from bsdvirt.host.facts import read_host, read_interfaces, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.jail.release import refuse_newer
+from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Step
@@ -96,6 +97,8 @@ def _check(session: Session, jail: Jail, found: Inventory) -> None:
     kernel = read_kernel(session.host, params=bool(jail.params))
     refuse_newer(jail.release, kernel.release)
     check_kernel("cpuset", jail, kernel)
+    if aliases := shared_claims(jail):
+        check_host("create", aliases, read_interfaces(session.host))
 
 
 def _create_all(
@@ -166,6 +169,7 @@ def new_identity(
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         release=release,
         nics=claim_nics(name, spec, (), known, networks, os.urandom),
+        shared=claim_shared(name, spec, known) if isinstance(spec, Jail) else [],
         boot=boot,
     )
 
@@ -180,6 +184,7 @@ def _copy_size(session: Session, order: Order, found: Inventory) -> int:
 
 def _made(order: Order, identity: Identity) -> str:
     addresses = [claim.address or claim.address6 for claim in identity.nics]
+    addresses += [alias.address for alias in identity.shared]
     where = ", ".join(text for text in addresses if text)
     return f"created from {order.jail.release}" + (f", {where}" if where else "")
 

@@ -164,7 +164,7 @@ def _has_limits(jail: Jail) -> bool:
 def _rulesets(session: Session, seen: Seen) -> Iterator[Finding]:
     users: dict[int, list[str]] = {}
     for name, jail in seen.specs.items():
-        users.setdefault(jail.devfs_ruleset, []).append(name)
+        users.setdefault(jail.ruleset, []).append(name)
     for number, names in sorted(users.items()):
         if not ruleset_exists(session.host, number):
             yield Finding(

@@ -16,6 +16,8 @@ from bsdvirt.errors import BsdvirtError, HostError
 from bsdvirt.host.facts import HostFacts, read_host
 from bsdvirt.jail.change import plan_claim
 from bsdvirt.jail.claims import claim_nics, claims_fit, with_nics
+from bsdvirt.jail.stack import alias_steps, claim_shared, shared_fit, with_shared
+from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
@@ -123,8 +125,7 @@ def _claimed(
     failed: list[Outcome] = []
     for name, (guest, spec) in parts.items():
         try:
-            changed = guest.identity.next is not None
-            if changed or not claims_fit(spec, guest.identity.nics, networks):
+            if not fits(guest.identity, spec, networks):
                 guest = reclaim(session, guest, spec, networks)
             ready[name] = (guest, spec)
         except BsdvirtError as error:
@@ -137,8 +138,27 @@ def reclaim(session: Session, guest: Guest, spec: GuestSpec, networks: dict[str,
     with session.locked("allocation", "", f"claim {guest.name}"):
         found = session.inventory()
         identity = fitting_identity(guest, spec, found, networks)
+        let_go(session, guest, identity)
         session.run(plan_claim(guest, identity, session.new_op()))
     return dataclasses.replace(guest, identity=identity)
+
+
+def fits(identity: Identity, spec: GuestSpec, networks: dict[str, Network]) -> bool:
+    """Whether what is claimed is what the guest's file asks for, and nothing waits."""
+    if identity.next is not None or not claims_fit(spec, identity.nics, networks):
+        return False
+    return not isinstance(spec, Jail) or shared_fit(spec, identity)
+
+
+def let_go(session: Session, guest: Guest, identity: Identity) -> None:
+    """Before it claims other addresses of the host's: take away what a crash left of those
+    that it had, which nobody would know of any more."""
+    if not guest.identity.shared or guest.identity.shared == identity.shared:
+        return
+    steps = alias_steps(guest, read_host(session.host, CONF_DIRECTORY))
+    if steps and not session.dry_run:
+        op = session.new_op()
+        session.run(Plan("clean", guest.name, finish=tuple(steps), op=op, must_journal=False))
 
 
 def fitting_identity(
@@ -150,12 +170,14 @@ def fitting_identity(
     live: bool = False,
 ) -> Identity:
     """The guest's identity with claims that fit its file; see with_nics for `live`."""
-    later = guest.identity.next
-    if later is not None and claims_fit(spec, later, networks):
-        return with_nics(guest.identity, later, live=live)
+    identity, later = guest.identity, guest.identity.next
     others = [other for name, other in found.guests.items() if name != guest.name]
+    if isinstance(spec, Jail):
+        identity = with_shared(identity, claim_shared(guest.name, spec, others), live=live)
+    if later is not None and claims_fit(spec, later, networks):
+        return with_nics(identity, later, live=live)
     claims = claim_nics(guest.name, spec, guest.identity.nics, others, networks, os.urandom)
-    return with_nics(guest.identity, claims, live=live)
+    return with_nics(identity, claims, live=live)
 
 
 def stop(

@@ -34,7 +34,7 @@ def starter(
     """What starts one of these jails; the host is read once, now. Safe for several threads."""
     facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
     kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
-    numbers = {jail.devfs_ruleset for _, jail in parts.values()}
+    numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
     resolver = session.host.fs.read_or("/etc/resolv.conf")
 

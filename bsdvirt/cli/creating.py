@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from bsdvirt.app import guests
@@ -19,6 +19,13 @@ class NetworkOptions(Protocol):
     no_network: bool
     address: str | None
     address6: str | None
+
+
+class StackOptions(NetworkOptions, Protocol):
+    """The words that say whose network stack a new jail has."""
+
+    inherit: bool
+    shared: str | None
 
 
 def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
@@ -50,6 +57,33 @@ def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
         if value := getattr(options, name):
             nics[0][name] = value
     return nics
+
+
+def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
+    """The stack that the options ask for, as plain data. `given` are the properties of the
+    command line. Raises UsageError for what does not go together."""
+    if bool(options.inherit) + bool(options.shared) + ("stack" in given) > 1:
+        raise UsageError("--inherit, --shared and stack= do not go together", "give one of them")
+    if not (options.inherit or options.shared):
+        stack = given.get("stack", "vnet").strip()
+        if stack != "vnet" and (options.network or options.address or options.address6):
+            raise UsageError(
+                f"stack={stack} has no interfaces of its own",
+                "leave --network and --address away; --shared IF takes addresses",
+            )
+        return {}
+    option = "--inherit" if options.inherit else "--shared"
+    if options.network or options.no_network:
+        raise UsageError(f"{option} is a network of its own", "leave --network away")
+    addresses = [text for text in (options.address, options.address6) if text]
+    if options.inherit:
+        if addresses:
+            raise UsageError("--inherit has all of the host's addresses", "leave --address away")
+        return {"stack": "inherit"}
+    if not addresses:
+        raise UsageError("--shared: which address?", "--shared em0 --address 10.0.0.2/24")
+    shared = [{"interface": options.shared, "address": text} for text in addresses]
+    return {"stack": "shared", "addresses": shared}
 
 
 def started(session: Session, created: list[Outcome]) -> list[Outcome]:

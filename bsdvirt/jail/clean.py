@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.host.parse.mounts import beneath
+from bsdvirt.jail.stack import alias_steps
 from bsdvirt.plan.step import (
     Command,
     InterfaceExists,
@@ -64,6 +65,7 @@ def clean_steps(guest: Guest, facts: HostFacts) -> tuple[Step, ...]:
                 unless=Not(LimitsExist(subject(name))),
             )
         )
+    steps += alias_steps(guest, facts)
     if conf_file(name) in facts.files:
         steps.append(Step(RemoveFile(conf_file(name)), "jail.conf of its last start"))
     if failed_file(name) in facts.files:

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from bsdvirt.host import tools
 from bsdvirt.jail.mounts import mount_lines
+from bsdvirt.jail.stack import stack_words
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import jail_conf_value
 from bsdvirt.store.guests import Guest
@@ -45,13 +46,12 @@ def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Param
         Parameter("path", guest.root),
         Parameter("host.hostname", str(jail.hostname or name)),
         Parameter("host.hostuuid", guest.identity.uuid),
-        Parameter("vnet"),
-        *_several("vnet.interface", [nic.interface for nic in nics]),
+        *_stack(jail, nics),
         Parameter("persist"),
         *_several("mount", mount_lines(guest.root, jail.mounts)),
         Parameter("mount.devfs"),
         *([Parameter("mount.fdescfs")] if any(m.type == "fdescfs" for m in jail.mounts) else []),
-        Parameter("devfs_ruleset", str(jail.devfs_ruleset)),
+        Parameter("devfs_ruleset", str(jail.ruleset)),
     ]
     for key, value in jail.params.items():
         word, setting = jail_conf_value(key, value)
@@ -61,12 +61,23 @@ def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Param
         lines.append(Parameter("exec.created", f"{tools.CPUSET} -l {jail.cpuset} -j {name}"))
     return [
         *lines,
-        *_several("exec.start", [*network_commands(nics), *jail.exec.start]),
+        *_several("exec.start", [*_network(jail, nics), *jail.exec.start]),
         *_several("exec.stop", jail.exec.stop),
         Parameter("exec.consolelog", console_log(name)),
         Parameter("exec.timeout", str(jail.exec.timeout)),
         Parameter("stop.timeout", str(jail.stop.grace)),
     ]
+
+
+def _stack(jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
+    lines = []
+    for name, values in stack_words(jail, [nic.interface for nic in nics]):
+        lines += _several(name, values) if values else [Parameter(name)]
+    return lines
+
+
+def _network(jail: Jail, nics: Sequence[NicRoute]) -> list[str]:
+    return network_commands(nics) if jail.stack == "vnet" else []
 
 
 def network_commands(nics: Sequence[NicRoute]) -> list[str]:

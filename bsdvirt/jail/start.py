@@ -12,6 +12,7 @@ from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
+from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.net import routing
 from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step
@@ -88,6 +89,9 @@ def plan_start(
         return Plan("start", name, reason="already running", op=op)
     _refuse_foreign_jail(guest, facts)
     notes = _check(name, jail, facts)
+    left = left_aliases(guest, facts.host)
+    fresh = [alias for alias in identity.shared if alias not in left]
+    check_host(name, fresh, facts.host.interfaces)
     wired = list(zip(jail.nics, identity.nics, strict=True))
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
@@ -127,14 +131,15 @@ def _refuse_foreign_jail(guest: Guest, facts: StartFacts) -> None:
 
 def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
     kernel = facts.kernel
-    if not kernel.vimage:
+    if jail.stack == "vnet" and not kernel.vimage:
         raise HostError(
-            "this kernel has no VIMAGE, so no vnet jails", "build one with options VIMAGE"
+            "this kernel has no VIMAGE, so no vnet jails",
+            "build one with options VIMAGE, or set stack=shared or stack=inherit",
         )
-    if jail.devfs_ruleset not in facts.rulesets:
+    if jail.ruleset not in facts.rulesets:
         raise HostError(
-            f"{name}: devfs ruleset {jail.devfs_ruleset} does not exist, and would hide nothing",
-            "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=5",
+            f"{name}: devfs ruleset {jail.ruleset} does not exist, and would hide nothing",
+            "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=",
         )
     need_racct(name, jail, kernel)
     check_mounts(name, jail.mounts, facts.mounts)
@@ -261,6 +266,7 @@ def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
             undo=(
                 Undo(Command((tools.JAIL, "-R", name)), JailExists(name, root)),
                 Undo(UnmountBeneath(root), MountedBeneath(root), UNMOUNT_SECONDS),
+                *alias_undos(guest),
             ),
         ),
     ]

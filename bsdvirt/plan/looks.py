@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
-from bsdvirt.host.facts import read_jails, read_mounts, read_rules
+from bsdvirt.host.facts import read_interfaces, read_jails, read_mounts, read_rules
 from bsdvirt.host.parse.mounts import beneath
 from bsdvirt.plan.step import (
+    AddressExists,
     DatasetExists,
     DatasetOwned,
     FileExists,
@@ -38,6 +39,9 @@ def holds(host: Host, look: Look | None) -> bool:
             return host.run(argv, changes=False).status == 0
         case InterfaceExists(name=name):
             return host.run((tools.IFCONFIG, name), changes=False).status == 0
+        case AddressExists(interface=name, address=address):
+            interface = read_interfaces(host).get(name)
+            return interface is not None and address in interface.addresses
         case JailExists(name=name, path=path):
             jail = read_jails(host).get(name)
             return jail is not None and not jail.dying and jail.path == path

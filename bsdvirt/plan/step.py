@@ -147,6 +147,13 @@ class InterfaceExists(Struct, frozen=True, tag="interface"):
     name: str
 
 
+class AddressExists(Struct, frozen=True, tag="address"):
+    """The interface has the address, with that prefix length."""
+
+    interface: str
+    address: str
+
+
 class JailExists(Struct, frozen=True, tag="jail"):
     """A jail of that name lives, at that path: one of another path is not ours."""
 
@@ -190,6 +197,7 @@ Look = (
     DatasetOwned
     | DatasetExists
     | InterfaceExists
+    | AddressExists
     | JailExists
     | Mounted
     | MountedBeneath

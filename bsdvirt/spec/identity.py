@@ -34,6 +34,14 @@ class Claim(Spec, frozen=True, kw_only=True):
         return [text for text in (self.address, self.address6, *self.aliases) if text]
 
 
+class Alias(Spec, frozen=True, kw_only=True):
+    """An address of the host's stack that a jail has: with its prefix, and the interface
+    that has it as an alias only while the jail runs."""
+
+    address: str
+    interface: str = ""
+
+
 class DiskClaim(Spec, frozen=True, kw_only=True):
     """Where a virtual machine's disk or drive is seen, and by what number: given once, and
     kept whatever its bus is, so that what the guest wrote down of it stays true."""
@@ -107,6 +115,10 @@ class Identity(Spec, frozen=True, kw_only=True):
     next: list[Claim] | None = None
     """What the interfaces claim from the next start on, where that was changed while the
     guest ran: both are taken until then."""
+    shared: list[Alias] = []
+    """Addresses of the host's stack that a jail has for itself, as of its last start."""
+    next_shared: list[Alias] | None = None
+    """As `next`, of these."""
     boot: Boot = Boot()
     disks: dict[str, DiskClaim] = {}
     """Of a virtual machine, by name; CD drives too."""
@@ -118,4 +130,6 @@ class Identity(Spec, frozen=True, kw_only=True):
 
     def addresses(self) -> list[str]:
         """All its addresses, without prefix lengths."""
-        return [text.split("/")[0] for claim in self.nics for text in claim.addresses()]
+        shared = [alias.address for alias in self.shared]
+        every = [*shared, *(text for claim in self.nics for text in claim.addresses())]
+        return [text.split("/")[0] for text in every]

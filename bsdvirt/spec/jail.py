@@ -11,6 +11,13 @@ from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.nic import Nic as Nic
 from bsdvirt.spec.nic import refuse_twice
+from bsdvirt.spec.stack import (
+    JAIL_RULESET,
+    VNET_RULESET,
+    SharedAddress,
+    Stack,
+    check_stack,
+)
 from bsdvirt.spec.types import (
     CpuList,
     HostName,
@@ -202,6 +209,17 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
     ] = ""
     protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
+    stack: Annotated[
+        Stack,
+        prop(
+            "Whose network stack it has: `vnet` its own, `inherit` the host's with all its"
+            " addresses, `shared` the host's with those of `addresses` only, `none` no network.",
+        ),
+    ] = "vnet"
+    addresses: Annotated[
+        list[SharedAddress],
+        prop("The addresses of the host's stack that it has, with `stack: shared`.", max_length=64),
+    ] = []
     nics: Annotated[
         list[Nic],
         prop(
@@ -218,16 +236,19 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         CpuList | None,
         prop("The CPUs it may run on, such as 0-3,6.", becomes="cpuset -l", live=Live.NOW),
     ] = None
-    devfs_ruleset: Annotated[
-        int,
-        prop(
-            "The devfs ruleset of its /dev; one that does not exist would hide nothing, so it"
-            " refuses to start.",
-            ge=1,
-            le=65535,
-            becomes="devfs_ruleset",
-        ),
-    ] = 5
+    devfs_ruleset: (
+        Annotated[
+            int,
+            prop(
+                "The devfs ruleset of its /dev, by default 5 with a network stack of its own and"
+                " 4 without; one that does not exist would hide nothing, so it refuses to start.",
+                ge=1,
+                le=65535,
+                becomes="devfs_ruleset",
+            ),
+        ]
+        | None
+    ) = None
     params: Annotated[
         JailParams,
         prop("Parameters of jail(8) by their own names, such as allow.raw_sockets: true."),
@@ -238,6 +259,12 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         JailHooks, prop("What is run besides as it changes its state.", live=Live.NOW)
     ] = JailHooks()
 
+    @property
+    def ruleset(self) -> int:
+        """The devfs ruleset, whether given or not."""
+        return self.devfs_ruleset or (VNET_RULESET if self.stack == "vnet" else JAIL_RULESET)
+
     def __post_init__(self) -> None:
         check_mounts(self.mounts)
         refuse_twice(self.nics)
+        check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])

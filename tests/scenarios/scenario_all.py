@@ -13,6 +13,7 @@ import scenario_network
 import scenario_reading
 import scenario_refusals
 import scenario_setup
+import scenario_stack
 import scenario_trouble
 import scenario_verbs
 import scenario_wiring
@@ -22,7 +23,7 @@ MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
-    scenario_wiring,
+    scenario_wiring, scenario_stack,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -26,6 +26,8 @@ MOST_STEPS = 60
 """No verb here has more: a run that is still hit then would go on for ever."""
 Words = tuple[str, ...]
 
+SHARED = ("create", "jail", "web", "resolver.mode=keep", "--shared", "lo0",
+          "--address", "10.99.9.9")  # fmt: skip
 NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9",
        "--address", "fd00:79::1/64", "--pool", "fd00:79::2-fd00:79::99")  # fmt: skip
 VLAN = ("network", "create", "wan", "--uplink", "vtnet0", "--vlan", "20", "--private",
@@ -58,6 +60,10 @@ CASES = (
     Case("create thick", ("create", "jail", "web", "--thick"), done=(4, "there already")),
     Case("start", ("start", "web"), (NET, JAIL)),
     Case("start plain", ("start", "web"), (("create", "jail", "web"),)),
+    Case("start shared", ("start", "web"), (SHARED,)),
+    Case("stop shared", ("stop", "web"), (SHARED, ("start", "web"))),
+    Case("stop shared force", ("stop", "web", "--force"), (SHARED, ("start", "web"))),
+    Case("set shared", ("set", "web", "addresses.0.address=10.99.9.8"), (SHARED,)),
     Case("start mounts", ("start", "web"), (MOUNTS,)),
     Case("stop mounts", ("stop", "web"), (MOUNTS, ("start", "web"))),
     Case("stop", ("stop", "web"), (NET, JAIL, ("start", "web"))),

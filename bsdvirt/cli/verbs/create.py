@@ -9,7 +9,7 @@ from bsdvirt.app import creation, releases
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, started
+from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, stack_of, started
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
@@ -31,6 +31,8 @@ class Options(Globals):
     thick: bool
     network: list[str] | None
     no_network: bool
+    inherit: bool
+    shared: str | None
     address: str | None
     address6: str | None
     hostname: str | None
@@ -56,6 +58,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
     )
     parser.add_argument("--no-network", action="store_true", help="lo0 only")
+    parser.add_argument(
+        "--inherit", action="store_true", help="the host's network stack, all its addresses"
+    )
+    parser.add_argument(
+        "--shared", metavar="IF",
+        help="the host's network stack, and only --address and --address6, aliases on IF",
+    )  # fmt: skip
     parser.add_argument("--address", metavar="A", help="IPv4 of the first interface")
     parser.add_argument("--address6", metavar="A", help="IPv6 of the first interface")
     parser.add_argument("--hostname", metavar="H")
@@ -98,7 +107,9 @@ def _jail(session: Session, options: Options, assignments: list[tuple[str, str]]
     if release is None:
         release = host_release(read_kernel(session.host).release)
     settings: dict[str, Any] = {"kind": "jail", "release": release}
-    if nics := nics_of(session, options):
+    if stack := stack_of(options, given):
+        settings |= stack
+    elif "stack" not in given and (nics := nics_of(session, options)):
         settings["nics"] = nics
     for name in ("hostname", "cpuset"):
         if value := getattr(options, name):

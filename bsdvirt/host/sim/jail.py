@@ -13,12 +13,12 @@ from bsdvirt.host.sim.jailexec import Inside, Patience
 from bsdvirt.host.sim.state import Jail
 
 _START = (
-    "exec.prepare", "mount", "mount.devfs", "mount.fdescfs", "mount.procfs", "exec.prestart",
-    "*op", "exec.created", "vnet.interface", "exec.start", "exec.poststart",
+    "exec.prepare", "*ip4", "*ip6", "mount", "mount.devfs", "mount.fdescfs", "mount.procfs",
+    "exec.prestart", "*op", "exec.created", "vnet.interface", "exec.start", "exec.poststart",
 )  # fmt: skip
 _STOP = (
     "exec.prestop", "exec.stop", "*term", "*op", "exec.poststop", "mount.procfs",
-    "mount.fdescfs", "mount.devfs", "mount", "exec.release",
+    "mount.fdescfs", "mount.devfs", "mount", "*ip6", "*ip4", "exec.release",
 )  # fmt: skip
 
 
@@ -194,8 +194,6 @@ class _Operation(Described):
         if vnet and any(addresses):
             self.warn("vnet jails cannot have IP address restrictions")
             return False
-        if any(param is not None and "|" in "".join(param.values) for param in addresses):
-            raise run.unknown("addresses set by jail(8) are not simulated")
         jid = self.string("jid")
         name = self.string("name") or jid or ""
         if name.isdigit():
@@ -223,7 +221,7 @@ class _Operation(Described):
             made.lo0.up, made.lo0.addresses = False, []
         for param, kept in zip(addresses, (made.ip4, made.ip6), strict=True):
             if param is not None:
-                kept.extend(word for value in param.values for word in value.split(","))
+                kept.extend(word for value in param.values for word in bare(value).split(","))
         state.jails[number] = made
         if self.name is not None:
             self.note("created")
@@ -298,6 +296,11 @@ class _Operation(Described):
         elif status:
             self.warn(f"{' '.join(argv)}: failed")
         return not timed_out and status == 0
+
+
+def bare(value: str) -> str:
+    """What of ip4.addr the kernel is given: no interface, no prefix, no words behind."""
+    return value.rpartition("|")[2].split("/")[0].split(" ")[0]
 
 
 def forget(run: Run, victim: Jail) -> None:

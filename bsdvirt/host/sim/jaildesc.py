@@ -74,6 +74,9 @@ class Described:
         return bad
 
     def values(self, kind: str) -> list[str]:
+        if kind in ("*ip4", "*ip6"):
+            param = self.find(f"{kind[1:]}.addr")
+            return [value for value in param.values if "|" in value] if param else []
         if kind.startswith("*"):
             return [""]
         if kind in _BOOLEAN:
@@ -88,6 +91,8 @@ class Described:
         path = self.string("path")
         if kind == "vnet.interface":
             return ["/sbin/ifconfig", value, "-vnet" if down else "vnet", self.subject]
+        if kind in ("*ip4", "*ip6"):
+            return self.alias(kind, value, down)
         if kind in _BOOLEAN:
             fstype = kind.removeprefix("mount.")
             if path is None:
@@ -116,6 +121,16 @@ class Described:
         if any(character in SHELL for character in value):
             raise self.run.unknown(f"{kind}: a host command for a shell is not simulated: {value}")
         return value.split()
+
+    def alias(self, kind: str, value: str, down: bool) -> list[str]:
+        """jail(8)'s own alias, of an address with an interface before it (command.c)."""
+        if " " in value:
+            raise self.run.unknown("words behind an address are not simulated")
+        interface, _, address = value.partition("|")
+        words = ["inet6" if kind == "*ip6" else "inet", address]
+        if "/" not in address:
+            words += ["prefixlen", "128"] if kind == "*ip6" else ["netmask", "255.255.255.255"]
+        return ["/sbin/ifconfig", interface, *words, "-alias" if down else "alias"]
 
     def check_path(self, kind: str, path: str, umount: str, file: bool = False) -> bool:
         """No link in the part of a path that lies in the jail; mounted, for an umount."""

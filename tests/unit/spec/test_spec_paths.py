@@ -194,7 +194,7 @@ def test_the_kind_is_no_property() -> None:
             "params.alow.mlock: no such jail(8) parameter (did you mean allow.mlock or"
             " allow.mount?)",
         ),
-        ("vnet", "vnet: no such jail(8) parameter (every jail has its own network stack)"),
+        ("vnet", "vnet: no such jail(8) parameter (set stack)"),
     ],
 )
 def test_get_refused(path: str, message: str) -> None:

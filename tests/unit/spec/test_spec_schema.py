@@ -19,6 +19,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Route
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
+from bsdvirt.spec.stack import AliasAddress, SharedAddress
 from bsdvirt.spec.types import DatasetName, DeviceName, GuestName, IpAddress, Size, Subnet
 from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
 
@@ -39,6 +40,10 @@ EXAMPLES: dict[Which, Any] = {
     "network": Network(id=1, routes=[ROUTE]),
     "host": HostFile(dataset=DatasetName("tank")),
 }
+SHARED = Jail(
+    release="a", stack="shared", addresses=[SharedAddress(address=AliasAddress("10.0.0.2/24"))]
+)
+"""Addresses do not go with interfaces."""
 
 
 @pytest.mark.parametrize("info", ALL, ids=lambda info: f"{info.kinds[0]}-{info.name}")
@@ -78,7 +83,8 @@ def test_names_lead_somewhere() -> None:
     for kind, example in EXAMPLES.items():
         for info in properties(kind):
             if not info.name.startswith("boot.") and info.name not in GIVEN:
-                value = plain(get_path(example, re.sub(r"\.N(AME)?\b", ".0", info.name)))
+                whole = SHARED if info.name.startswith("addresses.") else example
+                value = plain(get_path(whole, re.sub(r"\.N(AME)?\b", ".0", info.name)))
                 assert value == info.default or info.required, info.name
 
 

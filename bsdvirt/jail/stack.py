@@ -1,0 +1,161 @@
+"""A jail's part of the host's network stack: its parameters, the addresses that it claims,
+and the aliases that a start leaves where nothing took them away. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts
+from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.plan.step import AddressExists, Command, Not, Step, Undo
+from bsdvirt.spec.identity import Alias, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import conf_file
+
+# ---- what jail(8) is told ----
+
+
+def stack_words(jail: Jail, interfaces: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Whose stack it has: parameters of jail(8) with their values, none for a bare one.
+    Both families are always said, so that no default decides."""
+    match jail.stack:
+        case "vnet":
+            own = [("vnet.interface", list(interfaces))] if interfaces else []
+            return [("vnet", []), *own]
+        case "shared":
+            return [_family(jail, 4), _family(jail, 6)]
+        case "inherit":
+            return [("ip4", ["inherit"]), ("ip6", ["inherit"])]
+        case _:
+            return [("ip4", ["disable"]), ("ip6", ["disable"])]
+
+
+def _family(jail: Jail, version: int) -> tuple[str, list[str]]:
+    """jail(8) makes an alias of what has an interface before it, and a whole network's
+    address of what has a prefix behind it."""
+    texts = [
+        f"{shared.interface}|{shared.address}" if shared.interface else str(shared.address.ip)
+        for shared in jail.addresses
+        if shared.address.version == version
+    ]
+    return (f"ip{version}.addr", texts) if texts else (f"ip{version}", ["disable"])
+
+
+# ---- what it claims ----
+
+
+def shared_claims(jail: Jail) -> list[Alias]:
+    """What its file asks for."""
+    return [
+        Alias(address=str(shared.address), interface=str(shared.interface or ""))
+        for shared in jail.addresses
+    ]
+
+
+def shared_fit(jail: Jail, identity: Identity) -> bool:
+    """Whether what is claimed is what the jail's file asks for, from now on."""
+    return identity.next_shared is None and identity.shared == shared_claims(jail)
+
+
+def claim_shared(name: str, jail: Jail, others: Iterable[Guest]) -> list[Alias]:
+    """What its file asks for. Raises ConflictError for an address that a guest has."""
+    wanted = shared_claims(jail)
+    taken = {ip: other.name for other in others for ip in _ips(other.identity)} if wanted else {}
+    for alias in wanted:
+        if owner := taken.get(_ip(alias.address)):
+            raise ConflictError(
+                f"{name}: {alias.address.split('/')[0]} is guest {owner}'s", "choose another"
+            )
+    return wanted
+
+
+def _ips(identity: Identity) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    for claim in (*identity.nics, *(identity.next or ())):
+        yield from map(_ip, claim.addresses())
+    for alias in (*identity.shared, *(identity.next_shared or ())):
+        yield _ip(alias.address)
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_interface(text).ip
+
+
+def with_shared(identity: Identity, claims: list[Alias], *, live: bool = False) -> Identity:
+    """The identity with these addresses: from the next start on, where the guest is `live`."""
+    if not live:
+        return msgspec.structs.replace(identity, shared=claims, next_shared=None)
+    later = None if claims == identity.shared else claims
+    return msgspec.structs.replace(identity, next_shared=later)
+
+
+# ---- what the host has ----
+
+
+def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Interface]) -> None:
+    """Raises HostError for an interface that is not there, and for an address that the host
+    is to have and has not; ConflictError for one that the host has itself."""
+    has = {
+        _ip(text): interface.name
+        for interface in interfaces.values()
+        for text in interface.addresses
+    }
+    for alias in aliases:
+        ip = _ip(alias.address)
+        if not alias.interface:
+            if ip not in has:
+                raise HostError(
+                    f"{name}: the host has no address {ip}",
+                    "name an interface for it, and it is an alias there while the jail runs",
+                )
+        elif alias.interface not in interfaces:
+            raise HostError(f"{name}: no interface {alias.interface}", "ifconfig -l")
+        elif ip in has:
+            raise ConflictError(
+                f"{name}: {ip} is the host's own, on {has[ip]}",
+                "choose another, or leave the interface away to use the host's",
+            )
+
+
+def left_aliases(guest: Guest, facts: HostFacts) -> list[Alias]:
+    """What a start of it left: the host has the address, and the jail.conf of the start is
+    there, without which the address is somebody's."""
+    if conf_file(guest.name) not in facts.files:
+        return []
+    return [alias for alias in guest.identity.shared if _there(alias, facts.interfaces)]
+
+
+def _there(alias: Alias, interfaces: Mapping[str, Interface]) -> bool:
+    interface = interfaces.get(alias.interface)
+    return interface is not None and alias.address in interface.addresses
+
+
+def alias_steps(guest: Guest, facts: HostFacts) -> list[Step]:
+    """Take away the aliases that are left."""
+    return [
+        Step(
+            Command(_remove(alias)),
+            f"its address {alias.address} on {alias.interface}",
+            unless=Not(AddressExists(alias.interface, alias.address)),
+        )
+        for alias in left_aliases(guest, facts)
+    ]
+
+
+def alias_undos(guest: Guest) -> tuple[Undo, ...]:
+    """The same for a start that fails or is cut short: jail -R takes no alias away."""
+    return tuple(
+        Undo(Command(_remove(alias)), AddressExists(alias.interface, alias.address))
+        for alias in guest.identity.shared
+        if alias.interface
+    )
+
+
+def _remove(alias: Alias) -> tuple[str, ...]:
+    family = "inet6" if ":" in alias.address else "inet"
+    return (tools.IFCONFIG, alias.interface, family, alias.address, "-alias")

@@ -1,0 +1,96 @@
+"""Whose network stack a jail has, and the addresses of the host's that it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from bsdvirt.spec.addresses import Cidr, IpAddress
+from bsdvirt.spec.base import BadValueError, Spec, prop, text_of
+from bsdvirt.spec.types import InterfaceName
+
+if TYPE_CHECKING:
+    from bsdvirt.spec.addresses import Ip
+
+Stack = Literal["vnet", "inherit", "shared", "none"]
+
+
+class AliasAddress(str):
+    """An address with its prefix, a single host's where none is given: that is what jail(8)
+    makes of it."""
+
+    words: ClassVar[str] = "an address, or address/prefix"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if "/" in text:
+            return cls(Cidr.parse(text))
+        address = IpAddress.parse(text)
+        return cls(f"{address}/{address.ip.max_prefixlen}")
+
+    @property
+    def ip(self) -> Ip:
+        return IpAddress(self.partition("/")[0]).ip
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if ":" in self else 4
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"}
+
+
+class SharedAddress(Spec, frozen=True, kw_only=True):
+    """One address of the host's stack that the jail may use."""
+
+    address: Annotated[
+        AliasAddress,
+        prop(
+            "The address, such as 10.0.0.2/24; without a prefix, that of a single host.",
+        ),
+    ]
+    interface: Annotated[
+        InterfaceName | None,
+        prop(
+            "The host's interface that has it as an alias while the jail runs; where it is not"
+            " given, the host must have the address already, and keeps it."
+        ),
+    ] = None
+
+
+VNET_RULESET = 5
+JAIL_RULESET = 4
+"""devfsrules_jail_vnet and devfsrules_jail of /etc/defaults/devfs.rules: a jail without a
+stack of its own has no use for pf's device."""
+
+
+def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequence[str]) -> None:
+    """Raises BadValueError where the interfaces or the addresses do not go with the stack."""
+    if networks and stack != "vnet":
+        raise BadValueError(
+            f"`stack: {stack}` has no interfaces of its own",
+            at="nics",
+            hint="take nics away (nics=), or leave the stack at vnet",
+        )
+    if addresses and stack != "shared":
+        raise BadValueError(
+            f"`stack: {stack}` has no addresses of its own",
+            at="addresses",
+            hint="set stack=shared, or give a nic the address",
+        )
+    if stack == "shared" and not addresses:
+        raise BadValueError(
+            "`stack: shared` needs an address",
+            at="addresses",
+            hint="as addresses: [{interface: em0, address: 10.0.0.2/24}]",
+        )
+    seen: set[Ip] = set()
+    for number, shared in enumerate(addresses):
+        if shared.address.ip in seen:
+            raise BadValueError(
+                f"{shared.address.ip} is there twice", at=f"addresses.{number}.address"
+            )
+        seen.add(shared.address.ip)
