@@ -11,21 +11,29 @@ import msgspec
 from bsdvirt.app import guests
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
+from bsdvirt.app.storage import read_storage
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host.facts import read_interfaces, read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.jail.change import plan_change
 from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
 from bsdvirt.jail.stack import check_host, shared_claims
 from bsdvirt.jail.start import check_kernel
+from bsdvirt.jail.storage import (
+    StorageFacts,
+    change_steps,
+    check_storage,
+    kept_notes,
+    needs_values,
+)
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.fields import only
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.spec.schema import properties
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
 
 Assignments = Sequence[tuple[str, str]]
 IDENTITY_PREFIX = "boot."
@@ -93,6 +101,7 @@ def bring_about(session: Session, names: Sequence[str], wish: Wish) -> list[Outc
 def _change_one(
     session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool
 ) -> Outcome:
+    need_unlocked(guest)
     jail = load_guest_file(session.host.fs, found.layout, guest.name)
     text = session.host.fs.read_text(found.layout.guest_file(guest.name))
     to_be = wish(guest, text, jail)
@@ -102,13 +111,16 @@ def _change_one(
     check_order(found, guest.name, boot)
     notes = _notes(jail, wanted) if live else ()
     at_once = _live_steps(session, guest.name, jail, wanted) if live else []
+    op = session.new_op()
+    data, finish, kept = _data_steps(session, guest, jail, wanted, op)
+    notes += kept
     networks = session.networks()
 
     def write(identity: Identity) -> None:
         plan_identity = msgspec.structs.replace(identity, boot=boot)
         plan = plan_change(
-            guest, found.layout, session.new_op(), before=to_be.before, after=to_be.after,
-            identity=plan_identity, live=at_once, notes=notes,
+            guest, found.layout, op, before=to_be.before, after=to_be.after,
+            identity=plan_identity, first=data, live=at_once, finish=finish, notes=notes,
         )  # fmt: skip
         guests.let_go(session, guest, plan_identity)
         session.run(plan)
@@ -138,6 +150,21 @@ def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec
         read_kernel(session.host), read_rules(session.host), read_mask(session.host, name)
     )
     return live_steps(name, before, after, facts)
+
+
+def _data_steps(
+    session: Session, guest: Guest, before: GuestSpec, after: GuestSpec, op: str
+) -> tuple[list[Step], list[Step], tuple[str, ...]]:
+    """What ZFS is to change of a jail's data at once, what completes that, and what is to
+    be known of it. Raises as check_storage does."""
+    if not (isinstance(before, Jail) and isinstance(after, Jail)):
+        return [], [], ()
+    if not needs_values(before, after):
+        return [], [], ()
+    values = read_storage(session.host, guest, after)
+    check_storage(guest, after, StorageFacts(values))
+    steps, finish = change_steps(guest, before, after, values, op)
+    return steps, finish, kept_notes(guest, before, after)
 
 
 def set_boot(boot: Boot, assignments: Assignments) -> Boot:
@@ -200,11 +227,5 @@ def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:
 
 def _changed(before: GuestSpec, after: GuestSpec, live: Live) -> list[str]:
     """The properties of that kind that differ; of lists and groups, their own name."""
-    kinds: dict[str, set[str]] = {}
-    for info in properties("jail" if isinstance(before, Jail) else "vm"):
-        kinds.setdefault(info.name.split(".")[0], set()).add(info.live)
-    return [
-        field
-        for field in before.__struct_fields__
-        if live in kinds.get(field, ()) and getattr(before, field) != getattr(after, field)
-    ]
+    old, new = only(before, live), only(after, live)
+    return [name for name in {**old, **new} if old.get(name) != new.get(name)]

@@ -13,6 +13,7 @@ from bsdvirt.app import guests, hooks
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.session import Session
+from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_host, read_interfaces, read_kernel
@@ -22,6 +23,7 @@ from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.jail.release import refuse_newer
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
 from bsdvirt.jail.start import check_kernel
+from bsdvirt.jail.storage import check_storage, how_to_drop
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.identity import Boot, Identity
@@ -114,6 +116,10 @@ def _create_all(
             identity = new_identity(
                 name, order.jail, order.boot, found, known, networks, release=order.jail.release
             )
+            if order.jail.datasets:
+                made = Guest(name, found.layout, identity)
+                facts = read_storage_facts(session.host, made, order.jail)
+                check_storage(made, order.jail, facts)
         except BsdvirtError as error:
             claims.settled(name)
             outcomes.append(Outcome(name, error=error))
@@ -204,13 +210,13 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 if name not in found.guests:
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
-                _refuse_protected(session, found, name, force)
+                stays = _what_stays(guest, _refuse_protected(session, found, name, force))
                 if running_jail(guest, facts.jails) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
                 guests.stop_one(session, found, facts, guest, force=force)
                 session.run(plan_destroy(guest, session.new_op(), force=force))
-                return Outcome(name, "destroyed")
+                return Outcome(name, "destroyed", notes=stays)
             finally:
                 held.release(name)
 
@@ -230,13 +236,25 @@ def _refuse_clones(session: Session, guest: Guest) -> None:
         )
 
 
-def _refuse_protected(session: Session, found: Inventory, name: str, force: bool) -> None:
+def _what_stays(guest: Guest, spec: GuestSpec | None) -> tuple[str, ...]:
+    """What is to be known of datasets elsewhere that the guest was given."""
+    if not isinstance(spec, Jail):
+        return ()
+    names = [str(entry.dataset) for entry in spec.datasets if entry.dataset]
+    return tuple(f"{name} is kept, with its data; {how_to_drop(guest, name)}" for name in names)
+
+
+def _refuse_protected(
+    session: Session, found: Inventory, name: str, force: bool
+) -> GuestSpec | None:
+    """Its file, or None for one that cannot be read."""
     try:
-        protected = load_guest_file(session.host.fs, found.layout, name).protected
+        spec = load_guest_file(session.host.fs, found.layout, name)
     except BsdvirtError:
         # A file that nobody can read says nothing of protection; --force goes on.
         if not force:
             raise
-        protected = False
-    if protected:
+        return None
+    if spec.protected:
         raise ConflictError(f"{name} is protected", f"bsdvirt set {name} protected=no")
+    return spec

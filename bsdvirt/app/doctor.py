@@ -14,6 +14,7 @@ from bsdvirt.app.batch import hold
 from bsdvirt.app.hooks import problem as hook_problem
 from bsdvirt.app.networks import bring_up
 from bsdvirt.app.session import Session
+from bsdvirt.app.storage import wrong_storage
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, ruleset_exists
@@ -27,7 +28,7 @@ from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.store import orphans
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
 
 
@@ -72,6 +73,7 @@ def examine(session: Session) -> list[Finding]:
         findings.append(Finding(name, "is not mounted", f"zfs mount {name}"))
     for name in found.guests:
         try:
+            need_unlocked(found.guests[name])
             spec = load_guest_file(session.host.fs, found.layout, name)
             if isinstance(spec, Jail):
                 specs[name] = spec
@@ -89,6 +91,7 @@ def examine(session: Session) -> list[Finding]:
         *_hooks(session, seen),
         *_networks(seen),
         *_guests(seen),
+        *_storage(session, seen),
         *_orphans(seen),
         *_strays(found),
     ]
@@ -224,6 +227,12 @@ def _guests(seen: Seen) -> Iterator[Finding]:
                     name, f"is on network {claim.network}, which is not there",
                     f"bsdvirt network create {claim.network}",
                 )  # fmt: skip
+
+
+def _storage(session: Session, seen: Seen) -> Iterator[Finding]:
+    for name, jail in seen.specs.items():
+        for message, remedy, problem in wrong_storage(session, seen.found.guests[name], jail):
+            yield Finding(name, message, remedy, problem)
 
 
 def _left_steps(guest: Guest, seen: Seen) -> tuple[Step, ...]:

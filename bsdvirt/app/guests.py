@@ -22,7 +22,7 @@ from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
 
 Parts = dict[str, tuple[Guest, GuestSpec]]
@@ -111,6 +111,7 @@ def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Par
     for name in names:
         try:
             guest = found.guest(name)
+            need_unlocked(guest)
             parts[name] = (guest, load_guest_file(session.host.fs, found.layout, name))
         except BsdvirtError as error:
             failed.append(Outcome(name, error=error))

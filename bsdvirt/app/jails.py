@@ -8,12 +8,14 @@ from bsdvirt.app import hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
 from bsdvirt.app.session import Session
+from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, CommandError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.start import StartFacts, plan_start
 from bsdvirt.jail.stop import plan_stop
+from bsdvirt.jail.storage import StorageFacts, needs_values
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event
 from bsdvirt.spec.hooks import seconds as hooks_seconds
@@ -43,6 +45,8 @@ def starter(
         seen = StartFacts(
             facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest),
             read_mount_facts(session.host.fs, found.layout, guest.root, jail.mounts),
+            read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
+            else StorageFacts(),
         )  # fmt: skip
         try:
             idle = running_jail(guest, facts.jails) is None

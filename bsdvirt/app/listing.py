@@ -8,6 +8,7 @@ import msgspec
 
 from bsdvirt.app.session import Session
 from bsdvirt.app.state import read_states
+from bsdvirt.app.storage import shown_storage
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_interfaces, read_jails, read_rules
@@ -72,6 +73,8 @@ def detail(session: Session, name: str) -> dict[str, Any]:
         "log": console_log(name),
         "config": _config(session, found, name),
     }
+    if identity.kind == "jail":
+        shown |= shown_storage(session, guest)
     if states.of(name) == "failed":
         shown["failure"] = session.host.fs.read_or(failed_file(name)).strip()
     if jid is not None:

@@ -121,6 +121,12 @@ class Session:
         """Raises HostError where the root dataset is not mounted: nothing can be journalled."""
         if not found.datasets[0].mounted:
             name = found.datasets[0].name
+            if found.datasets[0].locked:
+                key = found.datasets[0].encryption_root or name
+                raise HostError(
+                    f"{name} is locked: the key of {key} is not loaded",
+                    f"zfs load-key {key}, then zfs mount -a",
+                )
             raise HostError(f"{name} is not mounted", f"zfs mount {name}")
 
     def networks(self) -> dict[str, Network]:

@@ -25,12 +25,14 @@ class States:
 
     def of(self, name: str) -> str:
         """running, stopped, failed (its last start did), busy (an operation is under
-        way), or interrupted (one was cut short)."""
+        way), interrupted (one was cut short), or locked (its key is not loaded)."""
         if name in self.journals:
             return "busy" if is_held(self.fs, "guest", name) else "interrupted"
         guest = self.guests.get(name)
         if guest is not None and running_jail(guest, self.jails):
             return "running"
+        if guest is not None and guest.locked:
+            return "locked"
         return "failed" if name in self.failed else "stopped"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
@@ -13,6 +14,9 @@ from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.host.parse.mounts import Mount
 from bsdvirt.host.parse.rctl import Rule
 from bsdvirt.spec.types import CpuList
+
+MOST_RULESETS = 8
+"""How deep rulesets include one another at most, here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +122,24 @@ def ruleset_exists(host: Host, ruleset: int) -> bool:
     """An absent ruleset shows nothing, exit status 0, and would hide nothing (captures/04)."""
     argv = (tools.DEVFS, "rule", "-s", str(ruleset), "show")
     return bool(host.run(argv, changes=False).stdout.strip())
+
+
+def ruleset_shows(host: Host, ruleset: int, device: str) -> bool:
+    """Whether a ruleset leaves a device in sight: its rules apply in order, with those of
+    the rulesets that it includes (devfs(8), captures/04)."""
+    return _shows(host, ruleset, device, True, 0)
+
+
+def _shows(host: Host, ruleset: int, device: str, shown: bool, depth: int) -> bool:
+    argv = (tools.DEVFS, "rule", "-s", str(ruleset), "show")
+    for line in host.run(argv, changes=False).stdout.splitlines():
+        words = line.split()[1:]
+        if words[:1] == ["include"] and depth < MOST_RULESETS:
+            shown = _shows(host, int(words[1]), device, shown, depth + 1)
+        elif words[:1] == ["path"] and not fnmatch.fnmatchcase(device, words[1].strip("'")):
+            continue
+        elif "unhide" in words:
+            shown = True
+        elif "hide" in words:
+            shown = False
+    return shown

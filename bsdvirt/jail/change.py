@@ -27,7 +27,8 @@ def plan_change(
 ) -> Plan:
     """Write the guest's file (`before` and `after` are its text) and its identity, where
     they differ from what is there; `live` is what a running one takes at once. `first` and
-    `finish` are what its disks need, before that and after the point of no return."""
+    `finish` are what its disks and datasets need, before that and after the point of no
+    return."""
     steps: list[Step] = [*first]
     if after != before:
         path = layout.guest_file(guest.name)

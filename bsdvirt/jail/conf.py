@@ -12,11 +12,13 @@ from jinja2 import Environment, StrictUndefined
 from bsdvirt.host import tools
 from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import stack_words
+from bsdvirt.jail.storage import attach_commands, mount_commands, needed_params
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import jail_conf_value
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import console_log
 from bsdvirt.templates import template_text
+from bsdvirt.zfs.values import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,9 @@ class NicRoute:
     routes: tuple[tuple[str, str], ...] = ()
 
 
-def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
+def parameters(
+    guest: Guest, jail: Jail, nics: Sequence[NicRoute], values: Values | None = None
+) -> list[Parameter]:
     """A jail's parameters, in the order in which a person would write them."""
     name = guest.name
     lines = [
@@ -53,15 +57,16 @@ def parameters(guest: Guest, jail: Jail, nics: Sequence[NicRoute]) -> list[Param
         *([Parameter("mount.fdescfs")] if any(m.type == "fdescfs" for m in jail.mounts) else []),
         Parameter("devfs_ruleset", str(jail.ruleset)),
     ]
-    for key, value in jail.params.items():
+    for key, value in (*needed_params(jail).items(), *jail.params.items()):
         word, setting = jail_conf_value(key, value)
         lines.append(Parameter(word, setting))
     lines.append(Parameter("exec.clean"))
-    if jail.cpuset:
-        lines.append(Parameter("exec.created", f"{tools.CPUSET} -l {jail.cpuset} -j {name}"))
+    pinned = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
+    mounts = mount_commands(guest, jail, values or {})
     return [
         *lines,
-        *_several("exec.start", [*_network(jail, nics), *jail.exec.start]),
+        *_several("exec.created", [*pinned, *attach_commands(guest, jail)]),
+        *_several("exec.start", [*_network(jail, nics), *mounts, *jail.exec.start]),
         *_several("exec.stop", jail.exec.stop),
         Parameter("exec.consolelog", console_log(name)),
         Parameter("exec.timeout", str(jail.exec.timeout)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt.host import tools
+from bsdvirt.jail.storage import completion_steps, creation_steps, setting_words
 from bsdvirt.plan.step import (
     Command,
     FileExists,
@@ -15,6 +16,7 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import dump, identity_to_json
+from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import Layout, guest_log_directory
 from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
 
@@ -52,22 +54,28 @@ def plan_create(
         "what the guest is to be",
         durable=True,
     )
+    words = (*mark, *setting_words(jail))
     roots = (
-        _copied_root(base, root, mark, op, size) if thick else (_cloned_root(base, root, mark, op),)
+        _copied_root(base, root, words, op, size)
+        if thick
+        else (_cloned_root(base, root, words, op),)
     )
+    new = Guest(name, layout, identity)
+    data = creation_steps(new, jail.datasets, {}, op)
     if hooks:
         hooks = (_logs(guest_log_directory(name)), *hooks)
-    finish = tuple(clear_mark(dataset, op) for dataset in (root, guest))
-    return Plan("create", name, "guest", (made, *roots, described, *hooks), finish, op=op)
+    completed = completion_steps(new, jail.datasets, {}, op)
+    finish = (*completed, *(clear_mark(dataset, op) for dataset in (root, guest)))
+    return Plan("create", name, "guest", (made, *roots, *data, described, *hooks), finish, op=op)
 
 
 def _logs(directory: str) -> Step:
     return Step(MakeDirectory(directory, 0o700), "its logs", unless=FileExists(directory))
 
 
-def _cloned_root(base: str, root: str, mark: tuple[str, str], op: str) -> Step:
+def _cloned_root(base: str, root: str, words: tuple[str, ...], op: str) -> Step:
     return Step(
-        Command((tools.ZFS, "clone", *mark, base, root)),
+        Command((tools.ZFS, "clone", *words, base, root)),
         "its root, a clone of the release",
         undo=(destroy_ours(root, op),),
         durable=True,
@@ -75,12 +83,12 @@ def _cloned_root(base: str, root: str, mark: tuple[str, str], op: str) -> Step:
 
 
 def _copied_root(
-    base: str, root: str, mark: tuple[str, str], op: str, size: int
+    base: str, root: str, words: tuple[str, ...], op: str, size: int
 ) -> tuple[Step, Step]:
     copied = Step(
         Pipeline(
             (tools.ZFS, "send", "-vP", base),
-            (tools.ZFS, "receive", *mark, root),
+            (tools.ZFS, "receive", *words, root),
             timeout=COPY_SECONDS,
         ),
         "its root, a full copy of the release",

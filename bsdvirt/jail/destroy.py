@@ -30,7 +30,8 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
         ),
         durable=True,
     )
-    mounted = [d for d in guest.datasets if d.mounted and d.mountpoint]
+    # What a jail had mounted was unmounted with the jail: see jail/clean.py.
+    mounted = [d for d in guest.datasets if d.mounted and d.mountpoint and not d.jailed]
     unmounts = [_unmount(dataset, force) for dataset in reversed(mounted)]
     finish = (
         Step(

@@ -100,7 +100,7 @@ def _mounts(guest: Guest) -> tuple[Undo, ...]:
     return tuple(
         Undo(Command((tools.ZFS, "mount", dataset.name)), Not(Mounted(dataset.mountpoint)))
         for dataset in guest.datasets
-        if dataset.mounted and dataset.mountpoint
+        if dataset.mounted and dataset.mountpoint and not dataset.jailed
     )
 
 

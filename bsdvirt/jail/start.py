@@ -13,6 +13,14 @@ from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
+from bsdvirt.jail.storage import (
+    StorageFacts,
+    check_storage,
+    completion_steps,
+    creation_steps,
+    fit_steps,
+    needed_params,
+)
 from bsdvirt.net import routing
 from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step
@@ -66,6 +74,7 @@ class StartFacts:
     jail_resolver: str | None
     """The jail's; None where it has none that is a plain file."""
     mounts: MountFacts = MountFacts()
+    storage: StorageFacts = StorageFacts()
 
 
 def plan_start(
@@ -92,12 +101,16 @@ def plan_start(
     left = left_aliases(guest, facts.host)
     fresh = [alias for alias in identity.shared if alias not in left]
     check_host(name, fresh, facts.host.interfaces)
+    check_storage(guest, jail, facts.storage, facts.host.mounts)
+    values = facts.storage.values
     wired = list(zip(jail.nics, identity.nics, strict=True))
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
     routes = _nic_routes(identity.id, wired, networks)
-    text = conf.render(name, conf.parameters(guest, jail, routes))
+    text = conf.render(name, conf.parameters(guest, jail, routes, values))
     steps: list[Step] = [*clean_steps(guest, facts.host)]
+    steps += creation_steps(guest, jail.datasets, values, op)
+    steps += fit_steps(guest, jail, values)
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
     steps += _resolver_steps(guest, jail, facts)
     for index, (nic, claim) in enumerate(wired):
@@ -108,7 +121,8 @@ def plan_start(
     steps += starting
     steps += _jail_steps(guest, jail, text)
     steps += started
-    return Plan("start", name, "guest", tuple(steps), op=op, notes=notes)
+    finish = tuple(completion_steps(guest, jail.datasets, values, op))
+    return Plan("start", name, "guest", tuple(steps), finish, op=op, notes=notes)
 
 
 def limit_rules(name: str, limits: Limits) -> list[str]:
@@ -150,7 +164,8 @@ def check_kernel(name: str, jail: Jail, kernel: Kernel) -> tuple[str, ...]:
     """What to know of its parameters on this kernel. Raises UsageError for a CPU that the
     host does not have, and for a parameter that neither we nor the kernel know."""
     _check_cpuset(name, jail.cpuset, kernel)
-    return check_params(jail.params, kernel.params)
+    given = {**needed_params(jail), **jail.params} if jail.params else {}
+    return check_params(given, kernel.params)
 
 
 def _check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:

@@ -178,6 +178,25 @@ def _plain_struct(struct: Spec, defaults: bool) -> dict[str, Any]:
     return out
 
 
+def only(struct: Spec, live: Live) -> dict[str, Any]:
+    """Of a struct and of what it holds, the properties of which a change takes hold then."""
+    out: dict[str, Any] = {}
+    for name, field in fields_of(type(struct)).items():
+        value = getattr(struct, name)
+        if isinstance(value, Spec):
+            value = only(value, live)
+        elif struct_of(item_of(field.type)):
+            value = [found for item in value if (found := only(item, live))]
+        elif field.live == live:
+            out[name] = value
+            continue
+        else:
+            continue
+        if value:
+            out[name] = value
+    return out
+
+
 def convert_hook(kind: type, value: object) -> object:
     """msgspec's way to our own types: by their parse()."""
     if isinstance(value, kind) and not isinstance(value, Mapping):

@@ -18,6 +18,16 @@ from bsdvirt.spec.stack import (
     Stack,
     check_stack,
 )
+from bsdvirt.spec.storage import (
+    Atime,
+    Compress,
+    Delegated,
+    Quota,
+    Record,
+    Refquota,
+    Reservation,
+    check_datasets,
+)
 from bsdvirt.spec.types import (
     CpuList,
     HostName,
@@ -230,6 +240,16 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     mounts: Annotated[
         list[Mount], prop("What is mounted in the jail while it runs.", max_length=64)
     ] = []
+    datasets: Annotated[
+        list[Delegated],
+        prop("Datasets that the jail mounts and manages itself.", max_length=32),
+    ] = []
+    quota: Quota = None
+    refquota: Refquota = None
+    reservation: Reservation = None
+    compression: Compress = None
+    recordsize: Record = None
+    atime: Atime = None
     resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     cpuset: Annotated[
@@ -266,5 +286,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
 
     def __post_init__(self) -> None:
         check_mounts(self.mounts)
+        check_datasets(self.datasets, self.mounts)
         refuse_twice(self.nics)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])

@@ -146,9 +146,9 @@ RESERVED: dict[str, str] = {
     "parent": "it can only be read",
     "dying": "it can only be read",
     "allow.dying": "bsdvirt waits for a dying jail",
-    "zfs.dataset": "delegate a dataset with zfs-jail(8)",
+    "zfs.dataset": "set datasets",
     "exec": "only exec.start, exec.stop and exec.timeout can be set",
-    "mount": "bsdvirt mounts what the jail needs",
+    "mount": "set mounts",
 }
 """What is bsdvirt's own to set, and what to do instead. `exec` and `mount` stand for all
 that begins with them."""

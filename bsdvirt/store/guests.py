@@ -38,6 +38,11 @@ class Guest:
         return str(own) if own else self.layout.jail_root_directory(self.name)
 
     @property
+    def locked(self) -> str:
+        """The dataset whose key is to be loaded before the guest can start; "" for none."""
+        return next((d.encryption_root or d.name for d in self.datasets if d.locked), "")
+
+    @property
     def used(self) -> int:
         """Bytes of the pool, with all beneath."""
         return self.datasets[0].used if self.datasets else 0
@@ -103,6 +108,15 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
             f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}",
         ) from error
     return load_guest(text, path)
+
+
+def need_unlocked(guest: Guest) -> None:
+    """Raises HostError, with what to do, where the guest's data cannot be read."""
+    if key := guest.locked:
+        raise HostError(
+            f"{guest.name} is locked: the key of {key} is not loaded",
+            f"zfs load-key {key}, then zfs mount -a",
+        )
 
 
 def running_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:

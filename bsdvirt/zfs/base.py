@@ -24,6 +24,12 @@ class Dataset:
     """The value of bsdvirt:guest, inherited or not."""
     op: str | None = None
     """The value of bsdvirt:op, inherited or not: an operation under way, or cut short."""
+    jailed: bool = False
+    """Only a jail may mount it."""
+    locked: bool = False
+    """It is encrypted, and its key is not loaded."""
+    encryption_root: str | None = None
+    """The dataset whose key it is encrypted with."""
 
     @property
     def parent(self) -> str:

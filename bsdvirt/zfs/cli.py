@@ -19,6 +19,9 @@ COLUMNS = (
     "volsize",
     "bsdvirt:guest",
     "bsdvirt:op",
+    "jailed",
+    "keystatus",
+    "encryptionroot",
 )
 
 
@@ -82,6 +85,9 @@ def _dataset(line: str) -> Dataset:
         volsize=number(value["volsize"]),
         guest=word(value["bsdvirt:guest"]),
         op=word(value["bsdvirt:op"]),
+        jailed=value["jailed"] == "on",
+        locked=value["keystatus"] == "unavailable",
+        encryption_root=word(value["encryptionroot"]),
     )
 
 

@@ -28,6 +28,9 @@ PROPERTIES = (
     "mountpoint",
     "mounted",
     "volsize",
+    "jailed",
+    "keystatus",
+    "encryptionroot",
 )
 _one_at_a_time = threading.Lock()
 
@@ -95,4 +98,7 @@ def _dataset(entry: Mapping[str, Any]) -> Dataset:
         volsize=number(raw("volsize")),
         guest=word(raw("bsdvirt:guest")),
         op=word(raw("bsdvirt:op")),
+        jailed=raw("jailed") == "on",
+        locked=raw("keystatus") == "unavailable",
+        encryption_root=word(raw("encryptionroot")),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import scenario_boot
 import scenario_breaking
 import scenario_change
+import scenario_datasets
 import scenario_hooks
 import scenario_life
 import scenario_many
@@ -23,7 +24,7 @@ MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
-    scenario_wiring, scenario_stack,
+    scenario_wiring, scenario_stack, scenario_datasets,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

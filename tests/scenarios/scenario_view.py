@@ -97,6 +97,7 @@ class HostView:
     def datasets(self) -> dict[str, list[str]]:
         """All beneath the root dataset: kind, mountpoint, origin, what bsdvirt wrote."""
         columns = "name,type,mountpoint,mounted,origin,bsdvirt:guest,bsdvirt:op"
+        columns += ",jailed,quota,reservation,compression,atime"
         shown = self.host.run(
             ("/sbin/zfs", "list", "-Hp", "-r", "-t", "filesystem,volume,snapshot", "-o", columns,
              self.root),

@@ -35,6 +35,7 @@ VLAN = ("network", "create", "wan", "--uplink", "vtnet0", "--vlan", "20", "--pri
 JAIL = ("create", "jail", "web", "limits.maxproc=99", "limits.pcpu=50", "cpuset=0",
         "--network", "private", "--network", "lan")  # fmt: skip
 
+DATA = ("create", "jail", "web", "quota=1G", "datasets=[{name: data, mountpoint: /data}]")
 MOUNTS = ("create", "jail", "web", "mounts=[{name: d, source: /usr/freebsd-dist, target: /opt/d},"
           " {name: t, type: tmpfs, target: /tmp, size: 8M}, {name: f, type: fdescfs}]")  # fmt: skip
 
@@ -64,6 +65,14 @@ CASES = (
     Case("stop shared", ("stop", "web"), (SHARED, ("start", "web"))),
     Case("stop shared force", ("stop", "web", "--force"), (SHARED, ("start", "web"))),
     Case("set shared", ("set", "web", "addresses.0.address=10.99.9.8"), (SHARED,)),
+    Case("create data", DATA, done=(4, "there already")),
+    Case("start data", ("start", "web"), (DATA,)),
+    Case("stop data", ("stop", "web", "--force"), (DATA, ("start", "web"))),
+    Case("destroy data", ("destroy", "web", "--yes", "--force"), (DATA, ("start", "web")),
+         ((("stop", "web"),),), (3, "no guest web"), again=False),
+    Case("set data", ("set", "web", "datasets.data.mountpoint=/data", "datasets.data.quota=1G",
+                      "quota=2G", "compression=zstd", "atime="),
+         (("create", "jail", "web", "atime=yes"),)),
     Case("start mounts", ("start", "web"), (MOUNTS,)),
     Case("stop mounts", ("stop", "web"), (MOUNTS, ("start", "web"))),
     Case("stop", ("stop", "web"), (NET, JAIL, ("start", "web"))),

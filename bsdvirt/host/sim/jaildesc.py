@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from bsdvirt.host.sim import jailconf, jailparams
+from bsdvirt.host.sim import jailconf, jailparams, trees
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.jailconf import Param
 
@@ -143,7 +143,7 @@ class Described:
             for depth in range(1, len(parts) + 1):
                 step = f"{root.rstrip('/')}/{'/'.join(parts[:depth])}"
                 try:
-                    mode = os.lstat(self.run.path(step)).st_mode
+                    mode = os.lstat(self.run.path(trees.lower(self.run, step))).st_mode
                 except OSError as error:
                     if file and depth == len(parts) and isinstance(error, FileNotFoundError):
                         break

@@ -9,10 +9,10 @@ import re
 import shlex
 import time
 
-from bsdvirt.host.sim import inside_net, inside_rc
+from bsdvirt.host.sim import inside_net, inside_rc, trees
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.state import Jail, Process
-from bsdvirt.host.sim.zfsmount import mount_in_jail, seen_in_jail, unmount_in_jail
+from bsdvirt.host.sim.zfsmount import mount_in_jail, seen_in_jail, set_in_jail, unmount_in_jail
 
 PATH = ("/sbin/", "/bin/", "/usr/sbin/", "/usr/bin/")
 _RC_ROUTES = (
@@ -216,7 +216,8 @@ class Inside:
         status = 0
         for word in words:
             path = word if word.startswith("/") else f"{self.directory.rstrip('/')}/{word}"
-            text = self.run.fs.read_beneath(*self._where(path))
+            place = trees.lower(self.run, self.jail.path.rstrip("/") + path)
+            text = self.run.fs.read_beneath(*self._apart(place))
             if text is None:
                 self.complain(f"cat: {word}: No such file or directory")
                 status = 1
@@ -224,13 +225,11 @@ class Inside:
                 self.said.append((False, text))
         return status
 
-    def _where(self, path: str) -> tuple[str, str]:
-        """Where a file of the jail lies: a directory of the host, and the way from there."""
-        whole = self.jail.path.rstrip("/") + path
-        for mount in reversed(self.run.state.mounts):
-            if mount.kind == "nullfs" and whole.startswith(mount.path + "/"):
-                return mount.special, whole[len(mount.path) + 1 :]
-        return self.jail.path, path.lstrip("/")
+    def _apart(self, place: str) -> tuple[str, str]:
+        """The jail's root, or the top of the host where the file lies outside, and the rest."""
+        root = self.jail.path.rstrip("/") + "/"
+        inside = place.startswith(root)
+        return (root, place[len(root) :]) if inside else ("/", place[1:])
 
     def _ps(self, words: list[str]) -> int:
         self.say(" PID TT  STAT    TIME COMMAND")
@@ -256,6 +255,9 @@ class Inside:
         match words:
             case ["mount", "-a"]:
                 mount_in_jail(self.run, self.jail)
+                return 0
+            case ["set", pair, name] if pair.startswith("mountpoint="):
+                set_in_jail(self.run, self.jail, name, pair.partition("=")[2])
                 return 0
             case ["list", "-H", "-o", "name,mountpoint,mounted"]:
                 for name, mountpoint, mounted in seen_in_jail(self.run, self.jail):

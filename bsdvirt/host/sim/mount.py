@@ -45,9 +45,9 @@ def mount(run: Run, words: list[str]) -> int:
             raise run.unknown(f"option {word}")
     if kind == "nullfs":
         for place in (special, path):
-            if not run.path(place).exists():
+            if not run.path(trees.lower(run, place)).exists():
                 raise run.fail(f"mount_nullfs: {place}: No such file or directory", 64)
-    if not run.path(path).is_dir():
+    if not run.path(trees.lower(run, path)).is_dir():
         raise run.unknown(f"{path} is no directory")
     run.state.mounts.append(
         Mount(

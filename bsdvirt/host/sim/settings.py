@@ -178,11 +178,11 @@ class Settings:
                 face.descr, face.groups, face.members = "", [], {}
             state.interfaces = physical | {"lo0": initial.loopback(2)}
             state.last_index = max(face.index for face in state.interfaces.values())
-            for name in sorted(state.datasets, reverse=True):
-                dataset = state.datasets[name]
+            for mount in reversed(list(state.mounts)):
+                if mount.kind == "zfs":
+                    trees.unmount(run, state.datasets[mount.special])
+            for dataset in state.datasets.values():
                 dataset.jail = 0
-                if dataset.mounted:
-                    trees.unmount(run, dataset)
             state.mounts = initial.mounts()
             self._mount_all(run)
             for volatile in ("/var/run", "/tmp"):
@@ -194,6 +194,9 @@ class Settings:
     def _mount_all(run: Run) -> None:
         from bsdvirt.host.sim.zfsmount import mount_all
 
+        for dataset in run.state.datasets.values():
+            # A key that is in nobody's file is gone with the boot.
+            dataset.key = False
         mount_all(run)
 
     def _run(self, state: Host) -> Run:

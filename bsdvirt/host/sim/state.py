@@ -54,6 +54,8 @@ class Dataset(Struct):
     mounted: str = ""
     snaps: list[Snapshot] = []
     jail: int = 0
+    key: bool = False
+    """Its own key is loaded."""
 
 
 class Mount(Struct):

@@ -11,6 +11,14 @@ from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Dataset, Mount
 
 
+def lower(run: Run, path: str) -> str:
+    """Where what is seen at a path really lies: what is seen in a nullfs, in its source."""
+    for mount in reversed(run.state.mounts):
+        if mount.kind == "nullfs" and path.startswith(mount.path + "/"):
+            return lower(run, mount.special + path[len(mount.path) :])
+    return path
+
+
 def store(run: Run, name: object) -> Path:
     """Where the hidden files called `name` lie."""
     return run.directory / "store" / str(name)

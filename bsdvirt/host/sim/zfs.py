@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bsdvirt.host.sim import trees, zfschange, zfsdestroy, zfslist, zfssend
+from bsdvirt.host.sim import trees, zfschange, zfsdestroy, zfskeys, zfslist, zfssend
 from bsdvirt.host.sim.context import Run, Tool, options
 from bsdvirt.host.sim.initial import EMPTY
 from bsdvirt.host.sim.state import Dataset, Snapshot
 from bsdvirt.host.sim.zfscommon import add, check_name, guid, open_dataset, properties
-from bsdvirt.host.sim.zfsmount import share_mount, unmount_verb
+from bsdvirt.host.sim.zfsmount import mount_all, share_mount, unmount_verb
 from bsdvirt.host.sim.zfsprops import BadValue, View, find_snapshot, size
 
 VOLUME_EMPTY = 12288
@@ -46,6 +46,8 @@ def _check_parents(run: Run, name: str, action: str) -> None:
         raise run.fail(f"{action}: parent does not exist")
     if parent.kind != "filesystem":
         raise run.fail(f"{action}: parent is not a filesystem")
+    if zfskeys.locked(run.state, name.rpartition("/")[0]):
+        raise run.fail(f"{action}: encryption root's key is not loaded or provided")
 
 
 def _create(run: Run, words: list[str]) -> int:
@@ -75,7 +77,10 @@ def _create(run: Run, words: list[str]) -> int:
             props.setdefault("refreservation", props["volsize"])
     if int(props.get("refreservation", "0")) > room or int(props.get("reservation", "0")) > room:
         raise run.fail(f"{action}: out of space")
+    if "encryption" in props and not {"keyformat", "keylocation"} <= props.keys():
+        raise run.unknown("a key that is asked for is not simulated")
     add(run, name, props, "volume" if volume else "filesystem", VOLUME_EMPTY if volume else EMPTY)
+    run.state.datasets[name].key = "encryption" in props
     return share_mount(run, name, explicit=False)
 
 
@@ -183,6 +188,9 @@ def take_snapshot(
 
 def _mount(run: Run, words: list[str]) -> int:
     run.changes()
+    if words == ["-a"]:
+        mount_all(run)
+        return 0
     if len(words) != 1 or words[0].startswith("-"):
         raise run.unknown()
     open_dataset(run, words[0])
@@ -205,11 +213,11 @@ def _delegate(run: Run, words: list[str], verb: str) -> int:
     jail = run.jail(words[0])
     if jail is None:
         run.warn("invalid jail id or name")
-        shown = "\tjail <jailid|jailname> <filesystem>" if verb == "jail" else ""
-        if not shown:
-            raise run.unknown("what unjail says for an absent jail was never shown")
+        shown = f"\t{verb} <jailid|jailname> <filesystem>"
         raise run.fail(f"usage:\n{shown}\n{USAGE_TAIL}", 2)
     dataset = open_dataset(run, words[1])
+    if verb == "jail" and dataset.jail == jail.jid:
+        raise run.unknown("what jail says for what the jail has already was never shown")
     dataset.jail = jail.jid if verb == "jail" else 0
     return 0
 
@@ -227,6 +235,8 @@ _VERBS: dict[str, Tool] = {
     "inherit": zfschange.inherit_verb,
     "rename": zfschange.rename_verb,
     "promote": zfschange.promote_verb,
+    "load-key": zfskeys.load,
+    "unload-key": zfskeys.unload,
     "mount": _mount,
     "umount": _umount,
     "jail": lambda run, words: _delegate(run, words, "jail"),

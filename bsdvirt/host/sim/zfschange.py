@@ -6,8 +6,11 @@ from functools import partial
 
 from bsdvirt.host.sim.context import Exit, Run, options
 from bsdvirt.host.sim.zfscommon import check_name, open_dataset, properties
-from bsdvirt.host.sim.zfsmount import remount
+from bsdvirt.host.sim.zfsmount import followers, remount, unmount_one
 from bsdvirt.host.sim.zfsprops import SIZES, View
+
+_CLEARED = ("quota", "refquota", "reservation", "refreservation")
+_INHERITED = ("atime", "compression", "jailed", "mountpoint", "recordsize")
 
 
 def set_verb(run: Run, words: list[str]) -> int:
@@ -32,6 +35,10 @@ def set_verb(run: Run, words: list[str]) -> int:
             and int(value) > space.available(name) + space.used[name]
         ):
             raise run.fail(f"{action}: size is greater than available space")
+    if "mountpoint" in props and View(run).get(name, "jailed")[0] == "on":
+        raise run.fail(f"{action}: 'mountpoint' cannot be set on dataset in a non-global zone")
+    if props.get("jailed") == "on" and not _unmounted(run, name):
+        return 1
     if "mountpoint" in props:
         return remount(run, name, lambda: dataset.props.update(props))
     for prop, value in props.items():
@@ -42,6 +49,11 @@ def set_verb(run: Run, words: list[str]) -> int:
     return 0
 
 
+def _unmounted(run: Run, name: str) -> bool:
+    """A dataset that becomes a jail's is unmounted, with those beneath; False where busy."""
+    return all(unmount_one(run, other, force=False) for other in followers(run, name))
+
+
 def inherit_verb(run: Run, words: list[str]) -> int:
     """`zfs inherit`."""
     run.changes()
@@ -49,7 +61,11 @@ def inherit_verb(run: Run, words: list[str]) -> int:
     if len(rest) < 2:
         raise run.unknown()
     prop, names = rest[0], rest[1:]
-    if ":" not in prop and prop != "mountpoint":
+    if prop in _CLEARED:
+        run.warn(f"'{prop}' property cannot be inherited")
+        run.warn(f"use 'zfs set {prop}=none' to clear")
+        raise run.fail(f"use 'zfs inherit -S {prop}' to revert to received value")
+    if ":" not in prop and prop not in _INHERITED:
         raise run.unknown(f"inherit of {prop} is not simulated")
     status = 0
     for name in names:

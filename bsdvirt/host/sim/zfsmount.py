@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bsdvirt.host.sim import trees
+from bsdvirt.host.sim import trees, zfskeys
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Jail
 from bsdvirt.host.sim.zfsprops import View
@@ -29,6 +29,8 @@ def share_mount(run: Run, name: str, *, explicit: bool) -> int:
         why = "'canmount' property is set to 'off'"
     elif canmount == "noauto" and not explicit:
         return 0
+    elif zfskeys.locked(run.state, name):
+        why = "encryption key not loaded"
     elif dataset.mounted:
         why = "filesystem already mounted"
     if why:
@@ -41,7 +43,7 @@ def share_mount(run: Run, name: str, *, explicit: bool) -> int:
 
 
 def mount_all(run: Run) -> None:
-    """What boot does: mount all that may be, parents first."""
+    """`zfs mount -a`, and what boot does: mount all that may be, parents first."""
     for name in sorted(run.state.datasets):
         if not run.state.datasets[name].mounted:
             share_mount(run, name, explicit=False)
@@ -52,12 +54,33 @@ def mount_in_jail(run: Run, jail: Jail) -> None:
     view = View(run)
     for name in sorted(run.state.datasets):
         dataset = run.state.datasets[name]
-        if dataset.jail != jail.jid or dataset.mounted or dataset.kind != "filesystem":
+        if name not in _given(run, jail) or dataset.mounted or dataset.kind != "filesystem":
             continue
         mountpoint = view.mountpoint(name)[0]
         if mountpoint in ("none", "legacy") or view.get(name, "canmount")[0] != "on":
             continue
+        if zfskeys.locked(run.state, name):
+            continue
         trees.mount(run, name, dataset, jail.path.rstrip("/") + mountpoint)
+
+
+def _given(run: Run, jail: Jail) -> set[str]:
+    """What a jail may mount: what it was given, and all beneath."""
+    datasets = run.state.datasets
+    mine = {name for name, dataset in datasets.items() if dataset.jail == jail.jid}
+    return {n for n in datasets for m in mine if n == m or n.startswith(m + "/")}
+
+
+def set_in_jail(run: Run, jail: Jail, name: str, mountpoint: str) -> None:
+    """`zfs set mountpoint=` inside a jail: only there, for a jailed dataset; it is mounted
+    at its new place at once."""
+    dataset = run.state.datasets[name]
+    if name not in _given(run, jail):
+        raise run.unknown("a dataset that is not the jail's")
+    if dataset.mounted:
+        trees.unmount(run, dataset)
+    dataset.props["mountpoint"] = mountpoint
+    trees.mount(run, name, dataset, jail.path.rstrip("/") + mountpoint)
 
 
 def seen_in_jail(run: Run, jail: Jail) -> list[tuple[str, str, bool]]:
@@ -83,7 +106,7 @@ def unmount_in_jail(run: Run, jail: Jail) -> str:
     for name, dataset in run.state.datasets.items():
         if dataset.mounted == jail.path:
             root = name
-        elif dataset.jail == jail.jid and dataset.mounted:
+        elif name in _given(run, jail) and dataset.mounted:
             trees.unmount(run, dataset)
     return root
 

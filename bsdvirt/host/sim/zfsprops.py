@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bsdvirt.host.sim import zfskeys
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Dataset, Host, Snapshot
 
@@ -61,8 +62,9 @@ _FILESYSTEM_ONLY = {
     "setuid", "jailed", "snapdir", "aclmode", "aclinherit", "relatime", "mounted",
 }  # fmt: skip
 _NOT_OF_SNAPSHOTS = {
-    "avail", "available", "canmount", "keystatus", "mounted", "mountpoint", "origin", "quota",
-    "readonly", "reservation", "usedbysnapshots",
+    "atime", "avail", "available", "canmount", "compression", "encryptionroot", "jailed",
+    "keystatus", "mounted", "mountpoint", "origin", "quota", "readonly",
+    "reservation", "usedbysnapshots",
 }  # fmt: skip
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPEZ]?)B?", re.IGNORECASE)
 USER_LIMIT = 8192
@@ -81,7 +83,16 @@ def check(run: Run, name: str, value: str, volume: bool) -> str:
     if (name in _VOLUME_ONLY and not volume) or (name in _FILESYSTEM_ONLY and volume):
         raise BadValue(f"'{name}' does not apply to datasets of this type")
     if name in SIZES:
-        return str(size(value))
+        number = size(value)
+        if name == "recordsize" and (not 512 <= number <= 1 << 20 or number & (number - 1)):
+            raise BadValue(f"'{name}' must be power of 2 from 512B to 1M")
+        return str(number)
+    if name == "encryption":
+        if value != "on":
+            raise run.unknown(f"encryption={value} is not simulated")
+        return "aes-256-gcm"
+    if name in ("keyformat", "keylocation"):
+        return value
     if name == "mountpoint":
         if value not in ("none", "legacy") and not value.startswith("/"):
             raise BadValue(f"'{name}' must be an absolute path, 'none', or 'legacy'")
@@ -247,7 +258,11 @@ class View:
                 return str(dataset.guid)
             case "createtxg":
                 return str(dataset.txg)
-            case "keystatus" | "clones" | "userrefs":
+            case "keystatus":
+                return zfskeys.status(self.state, name)
+            case "encryptionroot":
+                return zfskeys.key_root(self.state, name) or "-"
+            case "clones" | "userrefs":
                 return "-"
         return None
 

@@ -19,6 +19,7 @@ from goldenfile import WRITE, outcome, write
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import change, clean, create, destroy, hooks, live, release, rename, start, stop
 from bsdvirt.jail.mounts import MountFacts
+from bsdvirt.jail.storage import StorageFacts, change_steps, check_storage, kept_notes
 from bsdvirt.net import plans
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event
@@ -65,6 +66,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     host_resolver: str = "nameserver 10.0.2.3\n"
     jail_resolver: str | None = "nameserver 10.0.2.3\n"
     mounts: MountFacts = MountFacts()
+    storage: StorageFacts = StorageFacts()
     words: dict[str, Any] = {}
     problems: dict[str, str] = {}
 
@@ -108,6 +110,7 @@ def _start(given: Given) -> Plan:
         given.host_resolver,
         given.jail_resolver,
         given.mounts,
+        given.storage,
     )
     return start.plan_start(
         given.guest, given.spec, given.nets, seen, OP,
@@ -159,6 +162,23 @@ def _live(given: Given) -> Plan:
     return Plan("set", given.name, steps=tuple(steps), op=OP, reason="nothing changes")
 
 
+def _storage(given: Given) -> Plan:
+    after = decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **given.words["after"]})
+    check_storage(given.guest, after, given.storage, given.facts.mounts)
+    steps, finish = change_steps(given.guest, given.spec, after, given.storage.values, OP)
+    notes = kept_notes(given.guest, given.spec, after)
+    return Plan(
+        "set",
+        given.name,
+        "guest",
+        tuple(steps),
+        tuple(finish),
+        op=OP,
+        notes=notes,
+        reason="nothing changes",
+    )
+
+
 def _rename(given: Given) -> Plan:
     words = dict(given.words)
     identity = msgspec.to_builtins(given.who)
@@ -204,6 +224,7 @@ PLANNERS = {
     "rename": _rename,
     "start": _start,
     "stop": _stop,
+    "storage": _storage,
 }
 
 

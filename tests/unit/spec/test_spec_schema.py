@@ -20,7 +20,16 @@ from bsdvirt.spec.nic import Route
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
 from bsdvirt.spec.stack import AliasAddress, SharedAddress
-from bsdvirt.spec.types import DatasetName, DeviceName, GuestName, IpAddress, Size, Subnet
+from bsdvirt.spec.storage import Delegated
+from bsdvirt.spec.types import (
+    AbsolutePath,
+    DatasetName,
+    DeviceName,
+    GuestName,
+    IpAddress,
+    Size,
+    Subnet,
+)
 from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
 
 ALL = properties()
@@ -30,6 +39,7 @@ EXAMPLES: dict[Which, Any] = {
         release="a",
         nics=[Nic(network=GuestName("lan"), routes=[ROUTE])],
         mounts=[Mount(name=GuestName("p"), type="procfs")],
+        datasets=[Delegated(name=DeviceName("d"), mountpoint=AbsolutePath("/d"))],
     ),
     "vm": Vm(
         memory=Size(1 << 30),
@@ -56,9 +66,9 @@ def test_every_property_says_what_it_is(info: PropertyInfo) -> None:
 
 BECOMES = re.compile(
     r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
-    r"|/etc/resolv\.conf|mount -o( \w+)?|"
+    r"|/etc/resolv\.conf|mount -o( \w+)?|zfs \w+|"
 )
-GIVEN = ("disks.NAME.size", "mounts.NAME.type")
+GIVEN = ("disks.NAME.size", "mounts.NAME.type", "datasets.NAME.mountpoint")
 """What the examples do not leave as it is by default."""
 OF_BHYVE = re.compile(
     r"cpus|sockets|threads|memory\.(size|wired)|x86\.strictmsr|rtc\.use_localtime|volsize"

@@ -1,0 +1,136 @@
+"""What ZFS is to keep to for a guest's data, and the datasets that a jail is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+from bsdvirt.spec.base import BadValueError, Live, Spec, prop, shown
+from bsdvirt.spec.mounts import Mount, within
+from bsdvirt.spec.types import AbsolutePath, DatasetName, DeviceName, Patterned, Size
+
+
+class RecordSize(Size):
+    """A power of two, as ZFS wants it (zfsprops(7))."""
+
+    words = "record size"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        size = super().parse(value)
+        if not 512 <= size <= 16 << 20 or size & (size - 1):
+            raise BadValueError(f"{shown(value)} is no power of two from 512 to 16M")
+        return size
+
+
+class Compression(Patterned):
+    """A compression of ZFS's."""
+
+    words = "a compression"
+    pattern = (
+        "on|off|lz4|lzjb|zle|gzip(-[1-9])?|zstd(-(1[0-9]|[1-9]))?"
+        "|zstd-fast(-([1-9]|10|20|30|40|50|60|70|80|90|100|500|1000))?"
+    )
+    longest = 14
+    rule = "it is lz4, zstd, zstd-9, gzip, off or another of zfsprops(7)"
+
+
+Quota = Annotated[
+    Size | None,
+    prop("The most that it may take, snapshots included.", unit="bytes", becomes="zfs quota",
+         live=Live.NOW),
+]  # fmt: skip
+Refquota = Annotated[
+    Size | None,
+    prop("The most that it may take, snapshots left out.", unit="bytes", becomes="zfs refquota",
+         live=Live.NOW),
+]  # fmt: skip
+Reservation = Annotated[
+    Size | None,
+    prop("What the pool keeps free for it.", unit="bytes", becomes="zfs reservation",
+         live=Live.NOW),
+]  # fmt: skip
+Compress = Annotated[
+    Compression | None,
+    prop("Compression of what is written from now on, such as lz4 or zstd.",
+         becomes="zfs compression", live=Live.NOW),
+]  # fmt: skip
+Record = Annotated[
+    RecordSize | None,
+    prop("The largest record of files written from now on.", unit="bytes",
+         becomes="zfs recordsize", live=Live.NOW),
+]  # fmt: skip
+Atime = Annotated[
+    bool | None,
+    prop("Keep the times of last access.", becomes="zfs atime", live=Live.NOW),
+]  # fmt: skip
+SETTINGS = ("reservation", "quota", "refquota", "compression", "recordsize", "atime")
+"""The fields above, by name: each is the property of that name."""
+
+
+class Delegated(Spec, frozen=True, kw_only=True):
+    """A dataset that the jail mounts and manages itself (zfs-jail(8))."""
+
+    name: Annotated[
+        DeviceName,
+        prop("What it is called here; without `dataset`, also its name beneath the guest's own."),
+    ]
+    dataset: Annotated[
+        DatasetName | None,
+        prop("A dataset that is there already, elsewhere, instead of one made for the guest."),
+    ] = None
+    mountpoint: Annotated[
+        AbsolutePath | None,
+        prop(
+            "Where the jail has it; needed without `dataset`, whose own counts otherwise.",
+            becomes="zfs mountpoint",
+        ),
+    ] = None
+    quota: Quota = None
+    refquota: Refquota = None
+    reservation: Reservation = None
+    compression: Compress = None
+    recordsize: Record = None
+    atime: Atime = None
+
+    def __post_init__(self) -> None:
+        if self.dataset is None and self.mountpoint is None:
+            raise BadValueError("say where the jail has it", at="mountpoint", hint="as /data")
+        if self.dataset is None and self.name == "root":
+            raise BadValueError("the jail's root is called so", at="name", hint="choose another")
+
+
+def settings(spec: Any) -> dict[str, str]:
+    """What a struct with the fields above says, in the words of zfs(8)."""
+    found: dict[str, str] = {}
+    for name in SETTINGS:
+        value = getattr(spec, name)
+        if isinstance(value, bool):
+            found[name] = "on" if value else "off"
+        elif value is not None:
+            found[name] = str(int(value)) if isinstance(value, int) else str(value)
+    return found
+
+
+def check_datasets(datasets: Sequence[Delegated], mounts: Sequence[Mount]) -> None:
+    """Raises BadValueError for two of one name, dataset or place, and where a mount and a
+    dataset would hide one another."""
+    seen: set[tuple[str, str]] = set()
+    for number, one in enumerate(datasets):
+        for field in ("name", "dataset", "mountpoint"):
+            value = getattr(one, field)
+            if value is not None and (field, str(value)) in seen:
+                raise BadValueError(f"{value} is there twice", at=f"datasets.{number}.{field}")
+            seen.add((field, str(value)))
+        place = str(one.mountpoint or "")
+        for mount in mounts:
+            if place and (within(mount.place, place) or within(place, mount.place)):
+                raise BadValueError(
+                    f"{place} and the mount {mount.name} at {mount.place} lie in one another",
+                    at=f"datasets.{number}.mountpoint",
+                    hint="choose another place",
+                )
+        if place and within(place, "/dev"):
+            raise BadValueError(
+                f"{place} would hide the jail's /dev", at=f"datasets.{number}.mountpoint"
+            )
