@@ -1048,9 +1048,12 @@ class Supervisor:
     # ---- what is written down ----
 
     def show(self, state: str, **more: Any) -> None:
-        """Write state.json."""
+        """Write state.json. A full disk is no reason to leave the guest alone."""
         self.state |= {"state": state, **more}
-        write_file(STATE, json.dumps(self.state) + "\n")
+        try:
+            write_file(STATE, json.dumps(self.state) + "\n")
+        except OSError as error:
+            self.note(f"{STATE}: {error.strerror}")
 
     def note(self, text: str) -> None:
         """A line in supervisor.log."""
@@ -1195,7 +1198,9 @@ def supervise(told: int) -> int:
         os.dup2(supervisor.notes, 2)
         return 0 if supervisor.run() else 1
     except (Failed, OSError, KeyError) as error:
-        os.write(told, f"failed: {error}".encode())
+        sys.excepthook(*sys.exc_info())
+        with contextlib.suppress(OSError):
+            os.write(told, f"failed: {error}".encode())
         return 1
 
 
@@ -1372,6 +1377,38 @@ def status() -> int:
     return 0
 
 
+def run_compiled(words: list[str]) -> None:
+    """Go on from this file's bytecode: what compiling it here takes would stay for as long
+    as the guest runs, and is more than all that the supervisor keeps in mind itself."""
+    if not __file__.endswith(".py"):
+        return
+    directory, _, name = os.path.abspath(__file__).rpartition("/")
+    compiled = f"{directory}/__pycache__/{name[:-3]}.{sys.implementation.cache_tag}.pyc"
+    try:
+        if not is_fresh(compiled):
+            import py_compile
+
+            py_compile.compile(__file__, compiled, doraise=True)
+        os.execv(sys.executable, [sys.executable, "-I", "-S", compiled, *words])
+    except Exception as error:  # It is no reason not to run.
+        print(f"not run from bytecode: {error}", file=sys.stderr)
+
+
+def is_fresh(compiled: str) -> bool:
+    """Whether the bytecode is of the source as it is (PEP 552: by its time and size)."""
+    try:
+        with open(compiled, "rb") as stream:
+            head = stream.read(16)
+    except OSError:
+        return False
+    source = os.stat(__file__)
+    known = (int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)
+    return head[4:8] == bytes(4) and known == (
+        int.from_bytes(head[8:12], "little"),
+        int.from_bytes(head[12:16], "little"),
+    )
+
+
 def main(words: list[str]) -> int:
     """Do what the arguments say; the exit status."""
     modes: dict[str, Callable[[], int]] = {
@@ -1385,6 +1422,8 @@ def main(words: list[str]) -> int:
     if len(words) < 2 or words[0] not in modes:
         print(__doc__, file=sys.stderr)
         return 1
+    if words[0] in ("start", "foreground"):
+        run_compiled(words)
     os.umask(0o077)
     try:
         os.chdir(here(words[1]))

@@ -16,7 +16,7 @@ from bsdvirt.host.sim.context import Run, UnknownCommand
 Tree = dict[str, "Tree | str"]
 _DEFAULTS = ("acpi_tables=false", "memory.size=256M", "x86.strictmsr=true")
 _KNOWN = re.compile(
-    r"name|cpus|sockets|cores|threads|memory\.(size|wired|guest_in_core)|acpi_tables"
+    r"name|bootrom|bootvars|cpus|sockets|cores|threads|memory\.(size|wired|guest_in_core)|acpi_tables"
     r"|acpi_tables_in_memory|uuid|rtc\.use_localtime|keyboard\.layout|destroy_on_poweroff"
     r"|virtio_msix|config\.dump|gdb\..*|x86\.(strictmsr|strictio|vmexit_on_hlt|vmexit_on_pause"
     r"|x2apic|mptable)|lpc\.(bootrom|bootvars|com[1-4]\.path|pc-testdev)|vcpu\.\d+\.cpuset"
@@ -95,14 +95,14 @@ class Config:
         return True
 
     def get(self, key: str, default: str = "") -> str:
-        """A value, with %(name) in it replaced."""
+        """A value as bhyve takes it: with a `%` in it, backslashes escape (config.c)."""
         node: Tree | str = self.tree
         for part in key.split("."):
             if not isinstance(node, dict) or part not in node:
                 return default
             node = node[part]
         assert isinstance(node, str), key
-        return node.replace("%%", "\0").replace("%(name)", self.name).replace("\0", "%")
+        return re.sub(r"\\(.)", r"\1", node) if "%" in node else node
 
     @property
     def name(self) -> str:

@@ -73,6 +73,9 @@ def bhyvectl(run: Run, words: list[str]) -> int:
             raise run.unknown("creating what is there was never shown")
         create(run, name)
         return 0
+    if vmm is None and words[1] == "--destroy" and run.path(f"/dev/vmm/{name}").exists():
+        # The process that was making it was killed between its file and our state.
+        vmm = Vmm(name)
     vmm = _opened(run, name, vmm)
     match words[1]:
         case "--destroy":

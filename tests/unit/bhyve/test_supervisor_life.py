@@ -503,7 +503,7 @@ def test_a_supervisor_is_small_and_idle(vm: Vm) -> None:
     vm.wait_login()
     lines = Path(f"/proc/{vm.supervisor}/status").read_text().splitlines()
     resident = next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
-    assert resident <= 13 * 1024
+    assert resident <= 12 * 1024
     before = _switches(vm.supervisor)
     time.sleep(0.5)
     assert _switches(vm.supervisor) == before
