@@ -15,6 +15,7 @@ from bsdvirt.app.hooks import problem as hook_problem
 from bsdvirt.app.networks import bring_up
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import wrong_storage
+from bsdvirt.bhyve.clean import interfaces_of as taps_of
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, ruleset_exists
@@ -248,7 +249,9 @@ def _orphans(seen: Seen) -> Iterator[Finding]:
 
 def _orphan_steps(seen: Seen) -> tuple[Step, ...]:
     known = {
-        name for guest in seen.found.guests.values() for name in interfaces_of(guest.identity.id)
+        name
+        for guest in seen.found.guests.values()
+        for name in (*interfaces_of(guest.identity.id), *taps_of(guest.identity.id))
     }
     for network in seen.networks.values():
         known |= {plans.bridge_of(network), member_of(network) or ""}

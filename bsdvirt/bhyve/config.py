@@ -109,6 +109,13 @@ def vnc_port(guest: Guest, vm: Vm) -> int:
     return vm.vnc.port or VNC_FIRST_PORT + guest.identity.id
 
 
+def vnc_address(guest: Guest, vm: Vm) -> str:
+    """Where VNC listens, as bhyve is told: an IPv6 address in brackets."""
+    listen = vm.vnc.listen
+    host = f"[{listen}]" if listen.version == 6 else str(listen)
+    return f"{host}:{vnc_port(guest, vm)}"
+
+
 def disk_path(guest: Guest, disk: Disk) -> str:
     """What is behind a disk: a volume of the guest's own, or a file or device."""
     return str(disk.path) if disk.path else guest.layout.disk_device(guest.name, disk.name)
@@ -226,10 +233,9 @@ def _nic(guest_id: int, index: int, nic: VmNic, claim: Claim, mtu: int) -> Pairs
 
 def _fbuf(guest: Guest, vm: Vm, around: Around) -> Pairs:
     vnc = vm.vnc
-    host = f"[{vnc.listen}]" if vnc.listen.version == 6 else str(vnc.listen)
     return [
         ("device", "fbuf"),
-        ("rfb", f"{host}:{vnc_port(guest, vm)}"),
+        ("rfb", vnc_address(guest, vm)),
         ("w", str(vnc.width)),
         ("h", str(vnc.height)),
         *([("wait", "true")] if vnc.wait else []),

@@ -39,8 +39,9 @@ from bsdvirt.store.layout import (
 
 Networks = Mapping[str, Network]
 
-START_SECONDS = supervise.LOADER_SECONDS + 60.0
-"""For the loader, and until bhyve is seen alive."""
+START_SECONDS = 3600.0
+"""The supervisor has limits of its own, and gives whoever types at the loader's prompt more
+time: this is for one that hangs."""
 
 
 def plan_start(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str) -> Plan:

@@ -63,6 +63,7 @@ def run_json(guest: Guest, vm: Vm) -> str:
         "console": console_device(guest.identity.id, "B"),
         "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules("%PID%", vm.limits)],
         "cleanup": [list(argv) for argv in tap_destroys(guest.identity.id, len(vm.nics))],
+        "vnc": config.vnc_address(guest, vm) if vm.vnc.enabled else None,
         "logs": guest_log_directory(name),
         "failed": failed_file(name),
         "events": EVENT_LOG,

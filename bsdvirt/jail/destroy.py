@@ -6,7 +6,7 @@ from bsdvirt.host import tools
 from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import Command, DatasetOwned, Mounted, Not, Plan, RemoveTree, Step, Undo
 from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import guest_log_directory
+from bsdvirt.store.layout import guest_log_directory, vm_directory
 from bsdvirt.zfs.base import Dataset
 
 BUSY_SECONDS = 15.0
@@ -42,10 +42,19 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
             durable=True,
         ),
         Step(RemoveTree(guest_log_directory(guest.name)), "its logs", durable=True),
+        *run_directory_steps(guest),
     )
     return Plan(
         "destroy", guest.name, "guest", (mark, *unmounts), finish, op=op, must_journal=False
     )
+
+
+def run_directory_steps(guest: Guest) -> tuple[Step, ...]:
+    """Take away the run directory of a virtual machine that runs no more, whose locks
+    nobody is to take by that name again."""
+    if guest.identity.kind != "vm":
+        return ()
+    return (Step(RemoveTree(vm_directory(guest.name)), "its run directory"),)
 
 
 def _unmount(dataset: Dataset, force: bool) -> Step:

@@ -10,6 +10,7 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
+from bsdvirt.jail.destroy import run_directory_steps
 from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
@@ -79,7 +80,7 @@ def plan_rename(
         "guest",
         also=(new, *(other.name for other in waiting)),
         steps=tuple(steps),
-        finish=(clear_mark(target, op),),
+        finish=(*run_directory_steps(guest), clear_mark(target, op)),
         op=op,
     )
 

@@ -1,15 +1,25 @@
-"""What is marked as ours and belongs to no guest: interfaces, limits, mounts. Pure."""
+"""What is marked as ours and belongs to no guest: interfaces, mounts, vmm devices. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
-from bsdvirt.plan.step import Command, InterfaceExists, Mounted, Not, Step, Undo
+from bsdvirt.plan.step import (
+    Command,
+    FileExists,
+    InterfaceExists,
+    Mounted,
+    Not,
+    RemoveTree,
+    Step,
+    Undo,
+)
 from bsdvirt.store.guests import Inventory
-from bsdvirt.store.layout import FIRST_UNIT, GROUP
+from bsdvirt.store.layout import FIRST_UNIT, GROUP, vm_directory
+from bsdvirt.store.vms import VmFact
 
 _OURS = re.compile(r"^(bv\d+n\d[ab]?|bvbr\d+|bvvl\d+)$")
 _UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+)|vlan(\d+))$")
@@ -19,6 +29,30 @@ def steps(found: Inventory, facts: HostFacts, known: Collection[str]) -> tuple[S
     """Take away the interfaces that are ours by name and group, or by unit, and not in
     `known`; and mounts beneath guests/ of guests that are not there."""
     return (*_interfaces(facts, known), *_mounts(found, facts))
+
+
+def vm_steps(
+    found: Inventory, vms: Mapping[str, VmFact], devices: Collection[str]
+) -> tuple[Step, ...]:
+    """Take away the vmm devices and run directories of virtual machines that are no guest's
+    any more. One that still runs is left alone; so is a device in /dev/vmm (`devices`) that
+    no run directory of ours tells of."""
+    steps: list[Step] = []
+    for name, fact in sorted(vms.items()):
+        if name in found.guests or fact.runs:
+            continue
+        if fact.left and name in devices:
+            device = f"/dev/vmm/{name}"
+            steps.append(
+                Step(
+                    Command((tools.BHYVECTL, f"--vm={name}", "--destroy")),
+                    f"{device} of a guest that is gone",
+                    unless=Not(FileExists(device)),
+                    retry=5.0,
+                )
+            )
+        steps.append(Step(RemoveTree(vm_directory(name)), f"the run directory of {name}"))
+    return tuple(steps)
 
 
 def _interfaces(facts: HostFacts, known: Collection[str]) -> Iterator[Step]:
