@@ -19,7 +19,9 @@ from bsdvirt.bhyve.clean import interfaces_of as taps_of
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, ruleset_exists
-from bsdvirt.jail.clean import clean_steps, forget_failure, interfaces_of
+from bsdvirt.host.fs import Fs
+from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main, interfaces_of
+from bsdvirt.jail.main import watch_again
 from bsdvirt.net import plans
 from bsdvirt.net.uplink import member_of
 from bsdvirt.plan import journal
@@ -30,7 +32,7 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.store import orphans
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, job_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def examine(session: Session) -> list[Finding]:
         *_networks(seen),
         *_guests(seen),
         *_storage(session, seen),
+        *_mains(session, seen),
         *_orphans(seen),
         *_strays(found),
     ]
@@ -238,7 +241,27 @@ def _storage(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def _left_steps(guest: Guest, seen: Seen) -> tuple[Step, ...]:
     steps = clean_steps(guest, seen.facts)
-    return tuple(step for step in steps if step != forget_failure(guest.name))
+    notes = (forget_failure(guest.name), forget_main(guest.name))
+    return tuple(step for step in steps if step not in notes)
+
+
+def _unwatched(fs: Fs, guest: Guest, facts: HostFacts) -> bool:
+    """Whether its main command has lost its keeper."""
+    kept = is_held(fs, "keeper", guest.name)
+    return (
+        running_jail(guest, facts.jails) is not None
+        and not kept
+        and (job_file(guest.name) in facts.files)
+    )
+
+
+def _mains(session: Session, seen: Seen) -> Iterator[Finding]:
+    for name, guest in seen.found.guests.items():
+        if _unwatched(session.host.fs, guest, seen.facts):
+            yield Finding(
+                name, "nobody watches its main command: it is not run again once it ends",
+                f"bsdvirt start {name}, or bsdvirt doctor --repair", repair="watch it",
+            )  # fmt: skip
 
 
 def _orphans(seen: Seen) -> Iterator[Finding]:
@@ -279,6 +302,10 @@ def repair(session: Session) -> list[str]:
         seen = Seen(found, facts, session.networks(), {})
         for name in held.names():
             guest = found.guests[name]
+            if _unwatched(session.host.fs, guest, facts):
+                watch = (watch_again(name),)
+                plan = Plan("watch", name, finish=watch, op=session.new_op(), must_journal=False)
+                done += _try(session, plan, errors, "does again:")
             if running_jail(guest, facts.jails):
                 continue
             steps = _left_steps(guest, seen)
@@ -296,7 +323,9 @@ def repair(session: Session) -> list[str]:
     return done
 
 
-def _try(session: Session, plan: Plan, errors: list[BsdvirtError]) -> Iterable[str]:
+def _try(
+    session: Session, plan: Plan, errors: list[BsdvirtError], did: str = "took away"
+) -> Iterable[str]:
     if plan.empty:
         return []
     try:
@@ -304,7 +333,7 @@ def _try(session: Session, plan: Plan, errors: list[BsdvirtError]) -> Iterable[s
     except BsdvirtError as error:
         errors.append(error)
         return []
-    return [f"{plan.subject}: took away {step.why}" for step in plan.finish]
+    return [f"{plan.subject}: {did} {step.why}" for step in plan.finish]
 
 
 def _mend_journals(session: Session, errors: list[BsdvirtError]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from bsdvirt.app import hooks
@@ -14,15 +15,16 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.start import StartFacts, plan_start
-from bsdvirt.jail.stop import plan_stop
+from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
 from bsdvirt.jail.storage import StorageFacts, needs_values
+from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event
 from bsdvirt.spec.hooks import seconds as hooks_seconds
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, failed_file
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, failed_file, job_file
 
 DEFAULT_STOP_SECONDS = 60.0
 LEAST_SECONDS = 0.2
@@ -47,6 +49,7 @@ def starter(
             read_mount_facts(session.host.fs, found.layout, guest.root, jail.mounts),
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
+            job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
         )  # fmt: skip
         try:
             idle = running_jail(guest, facts.jails) is None
@@ -70,8 +73,8 @@ def starter(
 
 def started(guest: Guest, plan: Plan) -> str:
     """What became of a start, in words."""
-    if plan.empty:
-        return plan.reason
+    if plan.reason:
+        return plan.reason + ("; its main command is watched again" if plan.steps else "")
     addresses = guest.identity.addresses()
     return "started" + (f" at {', '.join(addresses)}" if addresses else "")
 
@@ -137,7 +140,11 @@ def _spec(session: Session, found: Inventory, name: str) -> Jail | None:
 def _seconds(jail: Jail | None) -> float:
     if jail is None:
         return DEFAULT_STOP_SECONDS
-    return jail.stop.timeout + jail.stop.grace + _hook_seconds(jail)
+    seconds = jail.stop.timeout + jail.stop.grace
+    if jail.run:
+        # So that the main command has the whole of its timeout.
+        seconds = max(seconds, math.ceil(jail.stop.timeout / MAIN_SHARE))
+    return seconds + _hook_seconds(jail)
 
 
 def _hook_seconds(jail: Jail | None) -> float:

@@ -14,9 +14,10 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import read_interfaces, read_jails, read_rules
 from bsdvirt.host.parse.rctl import parse_usage
 from bsdvirt.jail.clean import interfaces_of, subject
+from bsdvirt.plan.locks import is_held
 from bsdvirt.spec.fields import plain
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
-from bsdvirt.store.layout import console_log, failed_file
+from bsdvirt.store.layout import console_log, failed_file, main_file
 
 
 def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
@@ -75,11 +76,28 @@ def detail(session: Session, name: str) -> dict[str, Any]:
     }
     if identity.kind == "jail":
         shown |= shown_storage(session, guest)
+    if main := session.host.fs.read_or(main_file(name)):
+        shown["main"] = _main(session, name, main)
     if states.of(name) == "failed":
         shown["failure"] = session.host.fs.read_or(failed_file(name)).strip()
     if jid is not None:
         shown |= _running(session, name)
     return shown
+
+
+def _main(session: Session, name: str, text: str) -> dict[str, Any]:
+    """What its keeper tells of its main command."""
+    told = msgspec.json.decode(text)
+    last = told.get("last") or {}
+    return {
+        "state": told.get("state"),
+        "pid": told.get("pid"),
+        "runs": told.get("runs"),
+        "watched": is_held(session.host.fs, "keeper", name),
+        "last": last.get("words"),
+        "status": last.get("status"),
+        "why": told.get("why"),
+    }
 
 
 def _config(session: Session, found: Inventory, name: str) -> Any:

@@ -18,10 +18,11 @@ from bsdvirt.errors import BsdvirtError, ConflictError, StepError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_jails
 from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.jail.main import keeper
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.store.guests import Inventory, running_jail
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, conf_file
+from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, conf_file, job_file
 
 VERB = "boot-stop"
 WIDTH = 64
@@ -165,6 +166,8 @@ class _Stop:
 
 
 def _remove(session: Session, name: str, seconds: float) -> None:
+    if session.host.fs.exists(job_file(name)):
+        session.host.run(keeper("stop", name), changes=True, timeout=seconds)
     session.host.run((tools.JAIL, "-R", name), changes=True, timeout=seconds)
 
 

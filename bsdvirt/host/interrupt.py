@@ -62,7 +62,11 @@ class Interrupt:
     def hastens(self, argv: Sequence[str]) -> bool:
         """Whether this command is one to give up on at once: the orderly end of a guest, or
         a hook."""
-        orderly = argv[0] == tools.ENV or (argv[0] == tools.JAIL and "-r" in argv)
+        orderly = (
+            argv[0] == tools.ENV
+            or (argv[0] == tools.JAIL and "-r" in argv)
+            or (argv[0] == tools.PYTHON and "--timeout" in argv)
+        )
         return self.hurried and orderly
 
     @property

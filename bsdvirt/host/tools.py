@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 BHYVE = "/usr/sbin/bhyve"
 BHYVECTL = "/usr/sbin/bhyvectl"
 BHYVELOAD = "/usr/sbin/bhyveload"
@@ -23,6 +25,8 @@ MOUNT = "/sbin/mount"
 NC = "/usr/bin/nc"
 PKG = "/usr/local/sbin/pkg"
 PS = "/bin/ps"
+PYTHON = sys.executable
+"""The interpreter that runs us."""
 RCTL = "/usr/bin/rctl"
 ROUTE = "/sbin/route"
 SH = "/bin/sh"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.host.parse.mounts import beneath
+from bsdvirt.jail.main import end_step
 from bsdvirt.jail.stack import alias_steps
 from bsdvirt.plan.step import (
     Command,
@@ -29,6 +30,8 @@ from bsdvirt.store.layout import (
     failed_file,
     host_end,
     jail_end,
+    job_file,
+    main_file,
 )
 
 BUSY_SECONDS = 10.0
@@ -48,11 +51,16 @@ def interfaces_of(guest_id: int) -> list[str]:
     return names
 
 
-def clean_steps(guest: Guest, facts: HostFacts) -> tuple[Step, ...]:
+def clean_steps(guest: Guest, facts: HostFacts, *, main_ended: bool = False) -> tuple[Step, ...]:
     """Take away what there is of a jail that runs no more, or is about to: each step is
     passed over where its object has gone meanwhile."""
     name = guest.name
     steps: list[Step] = []
+    if job_file(name) in facts.files:
+        steps += [] if main_ended else [end_step(name, 0)]
+        steps.append(Step(RemoveFile(job_file(name)), "its main command of its last start"))
+    if main_file(name) in facts.files:
+        steps.append(forget_main(name))
     steps += _interfaces(guest.identity.id, facts)
     steps += _mounts(guest.root, facts)
     # The limits of somebody else's jail of that name are its own.
@@ -71,6 +79,10 @@ def clean_steps(guest: Guest, facts: HostFacts) -> tuple[Step, ...]:
     if failed_file(name) in facts.files:
         steps.append(forget_failure(name))
     return tuple(steps)
+
+
+def forget_main(name: str) -> Step:
+    return Step(RemoveFile(main_file(name)), "the note of how its main command ended")
 
 
 def forget_failure(name: str) -> Step:

@@ -10,6 +10,7 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined
 
 from bsdvirt.host import tools
+from bsdvirt.jail.main import start_lines, stop_lines
 from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import stack_words
 from bsdvirt.jail.storage import attach_commands, mount_commands, needed_params
@@ -66,8 +67,8 @@ def parameters(
     return [
         *lines,
         *_several("exec.created", [*pinned, *attach_commands(guest, jail)]),
-        *_several("exec.start", [*_network(jail, nics), *mounts, *jail.exec.start]),
-        *_several("exec.stop", jail.exec.stop),
+        *_several("exec.start", [*_network(jail, nics), *mounts, *start_lines(jail)]),
+        *_several("exec.stop", stop_lines(jail)),
         Parameter("exec.consolelog", console_log(name)),
         Parameter("exec.timeout", str(jail.exec.timeout)),
         Parameter("stop.timeout", str(jail.stop.grace)),

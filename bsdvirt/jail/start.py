@@ -11,6 +11,7 @@ from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.live import limit_action, need_racct
+from bsdvirt.jail.main import main_steps, watch_again
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.jail.storage import (
@@ -75,6 +76,8 @@ class StartFacts:
     """The jail's; None where it has none that is a plain file."""
     mounts: MountFacts = MountFacts()
     storage: StorageFacts = StorageFacts()
+    kept: bool = True
+    """Whether nobody but a keeper is missing to a main command that was started."""
 
 
 def plan_start(
@@ -95,7 +98,8 @@ def plan_start(
     """
     name, identity = guest.name, guest.identity
     if running_jail(guest, facts.host.jails):
-        return Plan("start", name, reason="already running", op=op)
+        watch = () if facts.kept else (watch_again(name),)
+        return Plan("start", name, "guest", watch, reason="already running", op=op)
     _refuse_foreign_jail(guest, facts)
     notes = _check(name, jail, facts)
     left = left_aliases(guest, facts.host)
@@ -120,6 +124,7 @@ def plan_start(
     steps += _places(name)
     steps += starting
     steps += _jail_steps(guest, jail, text)
+    steps += main_steps(guest, jail)
     steps += started
     finish = tuple(completion_steps(guest, jail.datasets, values, op))
     return Plan("start", name, "guest", tuple(steps), finish, op=op, notes=notes)

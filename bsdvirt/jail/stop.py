@@ -5,6 +5,7 @@ from __future__ import annotations
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
+from bsdvirt.jail.main import end_step
 from bsdvirt.plan.step import (
     Command,
     JailExists,
@@ -16,9 +17,11 @@ from bsdvirt.plan.step import (
     UnmountBeneath,
 )
 from bsdvirt.store.guests import Guest, running_jail
-from bsdvirt.store.layout import conf_file
+from bsdvirt.store.layout import conf_file, job_file
 
 REMOVE_SECONDS = 60.0
+MAIN_SHARE = 0.75
+"""Of the time, for a main command; the rest is for what else runs in its jail."""
 
 
 def plan_stop(
@@ -42,8 +45,14 @@ def plan_stop(
     if running_jail(guest, facts.jails) is None:
         return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
     orderly = not force and conf_file(name) in facts.files
+    main: tuple[Step, ...] = ()
+    if job_file(name) in facts.files:
+        left = clean_steps(guest, facts, main_ended=True)
+        seconds = timeout * MAIN_SHARE if orderly else 0.0
+        main = (end_step(name, seconds),)
+        timeout -= seconds
     ending = _ending(name, guest.root, timeout if orderly else None)
-    finish = (ending, *left, _unmounted(guest.root))
+    finish = (*main, ending, *left, _unmounted(guest.root))
     return Plan("stop", name, "guest", hooks, finish, op=op, must_journal=False)
 
 

@@ -20,7 +20,7 @@ LOCK_DIRECTORY = "/var/run/bsdvirt/locks"
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 
-Kind = Literal["guest", "network", "release", "image", "media", "host", "allocation"]
+Kind = Literal["guest", "network", "release", "image", "media", "host", "allocation", "keeper"]
 
 
 class Lock:

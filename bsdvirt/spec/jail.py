@@ -34,6 +34,7 @@ from bsdvirt.spec.types import (
     IpAddress,
     JailParams,
     Size,
+    UserName,
 )
 
 Command = Annotated[str, msgspec.Meta(pattern=COMMAND)]
@@ -186,6 +187,27 @@ class Commands(Spec, frozen=True, kw_only=True):
     ] = 300
 
 
+class Restart(Spec, frozen=True, kw_only=True):
+    """What becomes of a jail whose main command ends."""
+
+    policy: Annotated[
+        Literal["never", "on-failure", "always"],
+        prop(
+            "Whether the main command is run again once it ends: `never`, `on-failure` (an exit"
+            " status but 0, or a signal) or `always`; where not, the jail is stopped."
+        ),
+    ] = "on-failure"
+    backoff: Annotated[
+        int,
+        prop("Wait before it is run again; doubled each time, up to 60.", unit="s", ge=1, le=60),
+    ] = 1
+    most: Annotated[
+        int,
+        prop("Run again so many times within the window; 0 is without end.", ge=0, le=10000),
+    ] = 5
+    window: Annotated[int, prop("The window of `most`.", unit="s", ge=1, le=86400)] = 600
+
+
 class Stop(Spec, frozen=True, kw_only=True):
     """How a guest is stopped."""
 
@@ -274,6 +296,15 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop("Parameters of jail(8) by their own names, such as allow.raw_sockets: true."),
     ] = JailParams()
     exec: Annotated[Commands, prop("The commands that start and stop it.")] = Commands()
+    run: Annotated[
+        Command | None,
+        prop(
+            "Its main command, in place of /etc/rc: a line for the jail's /bin/sh, watched and"
+            " logged, that the jail ends with."
+        ),
+    ] = None
+    run_user: Annotated[UserName, prop("The jail's user that runs it.")] = UserName("root")
+    restart: Annotated[Restart, prop("What becomes of it once `run` ends.")] = Restart()
     stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
     hooks: Annotated[
         JailHooks, prop("What is run besides as it changes its state.", live=Live.NOW)
@@ -289,3 +320,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         check_datasets(self.datasets, self.mounts)
         refuse_twice(self.nics)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])
+        if self.run is None and self.restart != Restart():
+            hint = "set run to the main command"
+            raise BadValueError("there is no main command to run again", at="restart", hint=hint)

@@ -165,6 +165,15 @@ class GuestName(Patterned):
     rule = "it is a lower-case letter, then up to 31 of a-z, 0-9, _ and -"
 
 
+class UserName(Patterned):
+    """The name of a user in a guest."""
+
+    words = "a user"
+    pattern = "[A-Za-z_][A-Za-z0-9_.-]{0,31}"
+    longest = 32
+    rule = "it is a letter or _, then up to 31 of letters, digits, _, . and -"
+
+
 class TagName(Patterned):
     """A word that guests are selected by."""
 

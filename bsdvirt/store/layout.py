@@ -94,6 +94,21 @@ def conf_file(name: str) -> str:
     return f"{CONF_DIRECTORY}/{name}.conf"
 
 
+def job_file(name: str) -> str:
+    """What the keeper of a jail's main command is to run; there while the jail is."""
+    return f"{CONF_DIRECTORY}/{name}.run"
+
+
+def keeper_lock(name: str) -> str:
+    """Held while there is a keeper."""
+    return f"{RUN_DIRECTORY}/locks/keeper.{name}"
+
+
+def main_file(name: str) -> str:
+    """What the keeper tells of a jail's main command, and how that ended."""
+    return f"{CONF_DIRECTORY}/{name}.main"
+
+
 def failed_file(name: str) -> str:
     """Says why the last start failed; gone with the next start, or reboot."""
     return f"{FAILED_DIRECTORY}/{name}"

@@ -8,6 +8,7 @@ import scenario_change
 import scenario_datasets
 import scenario_hooks
 import scenario_life
+import scenario_main
 import scenario_many
 import scenario_mounts
 import scenario_network
@@ -24,7 +25,7 @@ MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
-    scenario_wiring, scenario_stack, scenario_datasets,
+    scenario_wiring, scenario_stack, scenario_datasets, scenario_main,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import yaml
 
+import bsdvirt
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.host import tools
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import Look, Not, Plan, Undo
 
@@ -48,11 +50,23 @@ def outcome(make: Callable[[], Plan]) -> dict[str, Any]:
         return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
     undos = [_undo(undo) for step in reversed(plan.steps) for undo in step.undo]
     remedies = _remedies(plan)
-    return {
+    found = {
         "shell": plan_as_shell(plan),
         **({"undo": undos} if undos else {}),
         **({"remedies": remedies} if remedies else {}),
     }
+    return {key: _elsewhere(value) for key, value in found.items()}
+
+
+def _elsewhere(found: Any) -> Any:
+    """As on a host where we are installed: the interpreter and our own files lie elsewhere
+    on each machine."""
+    if isinstance(found, str):
+        package = str(Path(bsdvirt.__file__).parent)
+        return found.replace(tools.PYTHON, "python3").replace(package, "/usr/local/bsdvirt")
+    if isinstance(found, list):
+        return [_elsewhere(item) for item in found]
+    return {_elsewhere(key): _elsewhere(value) for key, value in found.items()}
 
 
 class _Dumper(yaml.SafeDumper):

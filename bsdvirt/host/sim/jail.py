@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+
 from bsdvirt.host.sim import jailconf, jailparams
 from bsdvirt.host.sim.commands import run_nested
 from bsdvirt.host.sim.context import Exit, Run, options
@@ -129,7 +133,7 @@ class _Operation(Described):
                     if note:
                         self.note("removed")
                 elif kind == "*term":
-                    running.processes.clear()
+                    end_processes(running, signal.SIGTERM)
                 elif not self.perform(kind, value, down=True):
                     status = 1
                     if running.jid in run.state.jails and not running.dying:
@@ -140,7 +144,7 @@ class _Operation(Described):
     def remove(self, victim: Jail) -> None:
         """What the kernel does: processes end, interfaces go home, the jail goes."""
         run = self.run
-        victim.processes.clear()
+        end_processes(victim, signal.SIGKILL)
         if victim.name in run.state.linger:
             victim.dying = True
             return
@@ -301,6 +305,15 @@ class _Operation(Described):
 def bare(value: str) -> str:
     """What of ip4.addr the kernel is given: no interface, no prefix, no words behind."""
     return value.rpartition("|")[2].split("/")[0].split(" ")[0]
+
+
+def end_processes(victim: Jail, number: int) -> None:
+    """All of a jail's processes end; those that are real are told so."""
+    for process in victim.processes:
+        if process.real:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+    victim.processes.clear()
 
 
 def forget(run: Run, victim: Jail) -> None:

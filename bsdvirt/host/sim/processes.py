@@ -28,8 +28,10 @@ TOOLS = (
     "/usr/sbin/bhyve",
     "/usr/sbin/bhyvectl",
     "/usr/sbin/bhyveload",
+    "/usr/sbin/jexec",
+    "/usr/sbin/jls",
 )
-"""What supervisors run."""
+"""What supervisors and keepers run."""
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _SCRIPT = """\
 #!/bin/sh

@@ -1,4 +1,5 @@
-"""What the simulated host runs as real processes: the host's hooks."""
+"""What the simulated host runs as real processes: the host's hooks, and the keepers of
+main commands."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ HOOKS = "/usr/local/etc/bsdvirt/hooks/"
 
 def is_real(argv: Sequence[str]) -> bool:
     """Whether the command is a real process."""
+    if argv[0] == tools.PYTHON:
+        return argv[3].endswith("/keeper.py")
     if argv[0] != tools.ENV:
         return False
     return split(list(argv[1:]))[1][0].startswith(HOOKS)
@@ -27,8 +30,12 @@ def run_really(
     called."""
     from bsdvirt.host.real import RealHost
 
-    assignments, (program, *words) = split(list(argv[1:]))
+    root = prefix.resolve()
     simulated = f"BSDVIRT_SIM={directory.resolve()}"
-    real = (tools.ENV, simulated, *assignments, f"{prefix.resolve()}{program}", *words)
+    if argv[0] == tools.PYTHON:
+        real: tuple[str, ...] = (tools.ENV, simulated, f"BSDVIRT_ROOT={root}", *argv)
+    else:
+        assignments, (program, *words) = split(list(argv[1:]))
+        real = (tools.ENV, simulated, *assignments, f"{root}{program}", *words)
     done = RealHost(interrupt).run(real, changes=False, timeout=timeout)
     return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)

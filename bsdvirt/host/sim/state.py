@@ -103,8 +103,11 @@ class Interface(Struct):
 
 
 class Process(Struct):
+    """A process of a jail; a real one is a process of this machine too."""
+
     pid: int
     args: str
+    real: bool = False
 
 
 class Jail(Struct):

@@ -28,6 +28,10 @@ def main(words: Sequence[str]) -> int:
 
             act = bhyverun.main if argv[0] == tools.BHYVE else bhyveload.main
             return act(host, argv)
+        if argv[0] == tools.JEXEC:
+            from bsdvirt.host.sim.mainproc import run_main
+
+            return run_main(host, argv[1:])
         return _plain(host, argv)
     except UnknownCommand as error:
         print(error, file=sys.stderr)

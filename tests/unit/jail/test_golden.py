@@ -69,6 +69,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     storage: StorageFacts = StorageFacts()
     words: dict[str, Any] = {}
     problems: dict[str, str] = {}
+    kept: bool = True
 
     @property
     def spec(self) -> Jail:
@@ -111,6 +112,7 @@ def _start(given: Given) -> Plan:
         given.jail_resolver,
         given.mounts,
         given.storage,
+        given.kept,
     )
     return start.plan_start(
         given.guest, given.spec, given.nets, seen, OP,

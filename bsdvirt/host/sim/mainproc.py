@@ -1,0 +1,83 @@
+"""A jail's main command: a real process that does what a few commands would."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bsdvirt.host.sim.state import Process
+
+if TYPE_CHECKING:
+    from bsdvirt.host.sim.host import SimHost
+
+TICK = 0.1
+
+
+def run_main(host: SimHost, words: Sequence[str]) -> int:
+    """jexec(8) of `/bin/sh -c LINE`, as what keeps it runs it."""
+    words = list(words)
+    if words[:2] == ["-l", "-U"]:
+        words = words[3:]
+    name, line = words[0], words[-1]
+    if words[1:3] != ["/bin/sh", "-c"] or len(words) != 4:
+        print(f"jexec: the simulated host does not know: {shlex.join(words)}", file=sys.stderr)
+        return 1
+    with host.change() as state:
+        jail = next((j for j in state.jails.values() if j.name == name and not j.dying), None)
+        if jail is None:
+            print(f'jexec: jail "{name}" not found', file=sys.stderr)
+            return 1
+        jail.processes.append(Process(os.getpid(), line, real=True))
+    # As the command itself would end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        return _line(host, line)
+    finally:
+        _gone(host)
+
+
+def _line(host: SimHost, line: str) -> int:
+    """Commands joined by `;`."""
+    status = 0
+    for part in line.split(";"):
+        match shlex.split(part):
+            case []:
+                continue
+            case ["exit", number]:
+                return int(number)
+            case ["true"]:
+                status = 0
+            case ["false"]:
+                status = 1
+            case ["echo", *said]:
+                print(" ".join(said), flush=True)
+                status = 0
+            case ["trap", "", "TERM"]:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            case ["sleep", seconds]:
+                _sleep(host, float(seconds))
+                status = 0
+            case [name, *_]:
+                print(f"{name}: not found", file=sys.stderr)
+                status = 127
+    return status
+
+
+def _sleep(host: SimHost, seconds: float) -> None:
+    """As long as there is a host to sleep on."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and host.directory.exists():
+        time.sleep(min(TICK, max(0.0, end - time.monotonic())))
+
+
+def _gone(host: SimHost) -> None:
+    if not host.directory.exists():
+        return
+    with host.change() as state:
+        for jail in state.jails.values():
+            jail.processes = [p for p in jail.processes if not (p.real and p.pid == os.getpid())]

@@ -1,0 +1,446 @@
+"""Keeps the main command of one jail: runs it, waits for it, runs it again by its policy.
+
+    python3 -I -S keeper.py start FILE                keep it; ends once it runs
+    python3 -I -S keeper.py stop FILE --timeout S     SIGTERM, and after so long SIGKILL
+
+It ends 0, or 1 with one line on standard error. FILE says what to run, the file that it
+names as `state` what goes on; its `lock` is held while there is a keeper.
+
+This file stands alone: standard library only, all imported at the start, so that a keeper
+outlives an upgrade of the package beneath it. It never polls: one select(2) waits for the
+command's end (kqueue(2); a pidfd on Linux, for the tests) and for signals. The command
+writes to the log by itself: a keeper that dies takes nothing with it, and the next one
+finds the command by its process id and the time of its start.
+
+BSDVIRT_ROOT, on the simulated host, is where the host's / lies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+SETTLED = 1.0
+"""Seconds that the command must live, or have ended well in, for its start to be one."""
+KILL = 5.0
+"""Seconds that a process may take to go once it was killed."""
+HANDOVER = 5.0
+"""Seconds to wait for a keeper that is about to end."""
+PAUSE = 0.05
+TRIES = 20
+"""How often the jail's end is tried while somebody else is at it."""
+NEVER_RUNS = (126, 127)
+"""What sh(1) ends with where there is no such command: it will not be there later."""
+GONE = "its jail was removed"
+NOT_FOUND = 3
+"""What bsdvirt ends with where there is no such guest."""
+ROOT = os.environ.get("BSDVIRT_ROOT", "")
+ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "HOME": "/root"}
+ENVIRONMENT |= {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
+ASKED = (signal.SIGTERM, signal.SIGUSR1)
+"""To end the command, and to kill it."""
+
+
+class Failed(Exception):  # noqa: N818
+    """What the one line on standard error says."""
+
+
+# ---- files and processes ----
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """What the file holds; nothing where it is not there, or holds no object."""
+    try:
+        with open(ROOT + path, encoding="utf-8") as stream:
+            found = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_text(path: str, text: str) -> None:
+    """Put a file in place at once, for root only."""
+    descriptor = os.open(ROOT + path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.rename(ROOT + path + ".new", ROOT + path)
+
+
+def become(argv: list[str], env: dict[str, str], output: int) -> NoReturn:
+    """In a child: the command, its output there, signals as they are by default."""
+    os.chdir("/")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    signal.set_wakeup_fd(-1)
+    for number in (*ASKED, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execve(argv[0], argv, ENVIRONMENT | env)
+    except OSError as error:
+        os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
+    os._exit(127)
+
+
+def ask(argv: list[str]) -> tuple[int, str]:
+    """Run a command to its end: its exit status, and what it printed."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        become(argv, {}, writer)
+    os.close(writer)
+    with open(reader, encoding="utf-8", errors="replace") as stream:
+        printed = stream.read()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), printed.strip()
+
+
+def started_at(pid: int) -> str:
+    """When the process began, as the system tells it; empty where it is no more."""
+    if sys.platform != "linux":
+        return ask(["/bin/ps", "-o", "lstart=", "-p", str(pid)])[1]
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as stream:
+            words = stream.read().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if words[0] == "Z" else words[19]
+
+
+def signal_group(pid: int, number: int) -> None:
+    """The command leads a process group of its own."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+class End:
+    """The end of a process, of ours or another's: `descriptor` is readable once it has come."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.descriptor = -1
+        self.queue: Any = None
+        with contextlib.suppress(ProcessLookupError):
+            if sys.platform == "linux":
+                self.descriptor = os.pidfd_open(pid)
+            else:
+                self.queue = select.kqueue()
+                kind = (select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+                self.queue.control([select.kevent(pid, *kind)], 0)
+                self.descriptor = self.queue.fileno()
+
+    def status(self) -> int | None:
+        """As wait(2) gives it; None where nobody saw it. NOTE_EXIT tells those of others'."""
+        seen = None
+        if self.descriptor >= 0 and sys.platform == "linux":
+            os.close(self.descriptor)
+        elif self.descriptor >= 0:
+            seen = int(self.queue.control(None, 1, 0)[0].data)
+            self.queue.close()
+        with contextlib.suppress(ChildProcessError):
+            return os.waitpid(self.pid, 0)[1]
+        return seen
+
+
+def words_for(status: int | None) -> str:
+    if status is None:
+        return "its main command ended, and nobody saw how"
+    if os.WIFSIGNALED(status):
+        return f"its main command ended by signal {os.WTERMSIG(status)}"
+    return f"its main command ended with exit status {os.WEXITSTATUS(status)}"
+
+
+def take_lock(path: str, patience: float) -> int | None:
+    """The lock's descriptor; None where another keeper has it."""
+    descriptor = os.open(ROOT + path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(PAUSE)
+
+
+# ---- the keeper ----
+
+
+class Keeper:
+    """One command, from its first start to its last end."""
+
+    def __init__(self, job: dict[str, Any], tell: int) -> None:
+        self.job = job
+        self.state = read_json(job["state"])
+        self.tell = tell
+        self.stopping = False
+        self.restarts: list[float] = []
+        self.quick = 0
+        self.wake, writer = os.pipe()
+        for descriptor in (self.wake, writer):
+            os.set_blocking(descriptor, False)
+        signal.set_wakeup_fd(writer)
+        for number in ASKED:
+            signal.signal(number, lambda number, frame: None)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_IGN)
+
+    def run(self) -> None:
+        if self.state.get("state") == "ended":
+            self.answer("")
+            return self.over(self.state["why"], self.state["failed"])
+        pid = self.left_by_another() if self.state.get("pid") else self.spawn()
+        while True:
+            began = time.monotonic()
+            status = self.until_end(pid) if pid else None
+            lasted = time.monotonic() - began
+            self.note(status)
+            if self.stopping:
+                return self.say("stopped", pid=None)
+            if self.tell >= 0 and self.hopeless(status):
+                return self.answer(f"{words_for(status)} at once")
+            self.answer("")
+            if why := self.reason_to_end(status):
+                return self.over(why, status != 0 and why != GONE)
+            if not self.wait(self.pause(lasted)):
+                return self.say("stopped", pid=None)
+            if not self.jail_is_there():
+                return self.over(GONE, False)
+            pid = self.spawn()
+
+    def left_by_another(self) -> int:
+        """The process that an earlier keeper left; 0 where it has ended."""
+        pid = int(self.state["pid"])
+        if started_at(pid) != self.state["start"]:
+            return 0
+        self.say("running")
+        return pid
+
+    def spawn(self) -> int:
+        log = os.open(ROOT + self.job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        tool, *words = self.job["argv"]
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            become([ROOT + tool, *words], self.job["env"], log)
+        os.close(log)
+        runs = int(self.state.get("runs", 0)) + 1
+        self.say("running", pid=pid, start=started_at(pid), runs=runs, since=time.time())
+        return pid
+
+    def until_end(self, pid: int) -> int | None:
+        """Wait for the command's end; its status. Once it has settled, its start is one."""
+        end = End(pid)
+        while end.descriptor >= 0:
+            settled = SETTLED if self.tell >= 0 else None
+            ready = select.select([end.descriptor, self.wake], [], [], settled)[0]
+            if self.wake in ready:
+                self.heed(pid)
+            if end.descriptor in ready:
+                break
+            if not ready:
+                self.answer("")
+        status = end.status()
+        # What it left of its process group would be in the way of its next run.
+        signal_group(pid, signal.SIGKILL)
+        return status
+
+    def heed(self, pid: int) -> None:
+        for number in os.read(self.wake, 64):
+            if number in ASKED:
+                self.stopping = True
+                self.say("stopping")
+                signal_group(pid, signal.SIGTERM if number == signal.SIGTERM else signal.SIGKILL)
+
+    def wait(self, seconds: float) -> bool:
+        """Let so much time pass; whether nobody asked to end meanwhile."""
+        self.say("waiting", pid=None)
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self.wake], [], [], left)[0]:
+                return not set(os.read(self.wake, 64)) & set(ASKED)
+        return True
+
+    # ---- what is to be done about an end ----
+
+    def hopeless(self, status: int | None) -> bool:
+        """Whether a first run that has ended at once is a start that failed."""
+        if not status:
+            return False
+        never = os.WIFEXITED(status) and os.WEXITSTATUS(status) in NEVER_RUNS
+        return never or self.job["restart"]["policy"] == "never"
+
+    def reason_to_end(self, status: int | None) -> str:
+        """Why it is not run again; empty where it is."""
+        policy, most, window = (self.job["restart"][key] for key in ("policy", "most", "window"))
+        if not self.jail_is_there():
+            return GONE
+        if policy == "never" or (policy == "on-failure" and status == 0):
+            return words_for(status)
+        now = time.monotonic()
+        self.restarts = [then for then in self.restarts if now - then < window]
+        if most and len(self.restarts) >= most:
+            return f"{words_for(status)}, and was run again {most} times within {window} s"
+        self.restarts.append(now)
+        return ""
+
+    def pause(self, lasted: float) -> float:
+        """Seconds before the next run: doubled each time, until one lasts."""
+        first, longest = self.job["restart"]["backoff"]
+        self.quick = 1 if lasted > longest else self.quick + 1
+        seconds = min(longest, first * 2 ** min(self.quick - 1, 16))
+        self.log(f"{self.state['last']['words']}: again in {seconds} s")
+        return float(seconds)
+
+    def jail_is_there(self) -> bool:
+        """Whether the jail lives, and is the one that it was."""
+        tool, *words = self.job["jls"]
+        return ask([ROOT + tool, *words]) == (0, self.job["root"])
+
+    def over(self, why: str, failed: bool) -> None:
+        """It is not run again: the jail ends in order, by bsdvirt itself."""
+        self.say("ended", pid=None, why=why, failed=failed)
+        self.log(why)
+        if not os.path.isdir(ROOT or "/"):  # noqa: PTH112
+            # The simulated host is gone, and would be made anew.
+            return
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        stop = (sys.executable, "-m", "bsdvirt", "--quiet", "stop", self.job["name"])
+        seconds = 1.0
+        for _ in range(TRIES):
+            status, said = ask(["/usr/bin/env", f"PYTHONPATH={package}", *stop])
+            if status == NOT_FOUND:
+                return
+            if status == 0:
+                break
+            self.log(f"not stopped: {said}")
+            time.sleep(seconds)
+            seconds = min(60.0, seconds * 2)
+        if failed:
+            with contextlib.suppress(OSError):
+                os.makedirs(ROOT + os.path.dirname(self.job["failed"]), 0o700, exist_ok=True)
+                write_text(self.job["failed"], why + "\n")
+        self.say("failed" if failed else "stopped")
+
+    # ---- telling ----
+
+    def answer(self, wrong: str) -> None:
+        """Tell the command that started us, once, how that went."""
+        if self.tell >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self.tell, (wrong or "ok").encode())
+            os.close(self.tell)
+            self.tell = -1
+
+    def note(self, status: int | None) -> None:
+        """Keep how it ended."""
+        code = None if status is None else os.waitstatus_to_exitcode(status)
+        self.state["last"] = {"status": code, "words": words_for(status), "at": time.time()}
+
+    def say(self, state: str, **more: Any) -> None:
+        """Write down what goes on. A full disk does not end the command."""
+        self.state |= {"v": 1, "state": state, "keeper": os.getpid(), **more}
+        with contextlib.suppress(OSError):
+            write_text(self.job["state"], json.dumps(self.state) + "\n")
+
+    def log(self, text: str) -> None:
+        """A line in the log of events."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        took = time.time() - float(self.state.get("since", time.time()))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with (
+            contextlib.suppress(OSError),
+            open(os.open(ROOT + self.job["events"], flags, 0o640), "w", encoding="utf-8") as stream,
+        ):
+            stream.write(f"{now} main {self.job['name']} {took:.1f}s {' '.join(text.split())}\n")
+
+
+# ---- the modes ----
+
+
+def start(job: dict[str, Any]) -> str:
+    """Keep the command in the background. Raises Failed where it ends at once."""
+    lively = read_json(job["state"]).get("state") in ("running", "waiting")
+    lock = take_lock(job["lock"], 0.0 if lively else HANDOVER)
+    if lock is None:
+        return "already"
+    reader, writer = os.pipe()
+    if os.fork() != 0:
+        os.close(writer)
+        with open(reader, encoding="utf-8") as stream:
+            answer = stream.read()
+        if answer != "ok":
+            raise Failed(answer or "the keeper of its main command ended")
+        return "runs"
+    os.close(reader)
+    os.setsid()
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"keeper, process {os.getpid()}\n".encode(), 0)
+    keeper = Keeper(job, writer)
+    try:
+        keeper.run()
+    except Exception as error:
+        keeper.log(f"its keeper failed: {error!r}")
+    finally:
+        os._exit(0)
+
+
+def stop(job: dict[str, Any], timeout: float) -> str:
+    """End the command, and its keeper with it. Raises Failed where it does not end."""
+    state = read_json(job["state"])
+    lock = take_lock(job["lock"], 0.0)
+    if lock is None and state.get("state") == "ended":
+        # It is the keeper that has the jail stopped.
+        return "ended"
+    polite = [(signal.SIGTERM, timeout)] if timeout > 0 else []
+    if lock is None:
+        with open(ROOT + job["lock"], encoding="utf-8") as stream:
+            keeper = int(stream.read().rpartition(" ")[2])
+        for number, patience in (*polite, (signal.SIGUSR1, KILL), (signal.SIGKILL, KILL)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(keeper, number)
+            lock = take_lock(job["lock"], patience)
+            if lock is not None and number != signal.SIGKILL:
+                return "stopped" if number == signal.SIGTERM else "stopped by force"
+    pid = int(state.get("pid") or 0)
+    if not pid or started_at(pid) != state.get("start"):
+        return "not running"
+    end = End(pid)
+    for number, patience in (*polite, (signal.SIGKILL, KILL)):
+        signal_group(pid, number)
+        if end.descriptor < 0 or select.select([end.descriptor], [], [], patience)[0]:
+            return "stopped" if number == signal.SIGTERM else "stopped by force"
+    raise Failed(f"process {pid} does not end")
+
+
+def main(words: list[str]) -> int:
+    """Do what the words say; the exit status."""
+    mode, path, *rest = words
+    try:
+        job = read_json(path)
+        if not job:
+            raise Failed(f"{path} cannot be read")
+        print(start(job) if mode == "start" else stop(job, float(rest[1]) if rest else 0.0))
+    except (Failed, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""A jail's main command, in place of /etc/rc: what keeper.py is to do. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from bsdvirt.host import tools
+from bsdvirt.jail.hooks import SEARCH_PATH
+from bsdvirt.plan.step import Command, FileExists, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.jail import Commands, Jail
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import (
+    EVENT_LOG,
+    console_log,
+    failed_file,
+    job_file,
+    keeper_lock,
+    main_file,
+)
+
+KEEPER = f"{__file__.rpartition('/')[0]}/keeper.py"
+START_SECONDS = 30.0
+LONGEST_BACKOFF = 60
+END_SLACK = 20.0
+"""Seconds that the keeper needs besides, to kill what does not end."""
+
+
+def keeper(mode: str, name: str, *words: str) -> tuple[str, ...]:
+    """The argument list that starts or ends the keeper of a jail's main command."""
+    return (tools.PYTHON, "-I", "-S", KEEPER, mode, job_file(name), *words)
+
+
+def start_lines(jail: Jail) -> list[str]:
+    """exec.start: /etc/rc has no place beside a main command."""
+    return [] if jail.run and jail.exec.start == Commands().start else list(jail.exec.start)
+
+
+def stop_lines(jail: Jail) -> list[str]:
+    """exec.stop, likewise."""
+    return [] if jail.run and jail.exec.stop == Commands().stop else list(jail.exec.stop)
+
+
+def run_text(guest: Guest, jail: Jail) -> str:
+    """What the keeper is to do, as keeper.py reads it."""
+    name, user = guest.name, str(jail.run_user)
+    enter = (tools.JEXEC, name) if user == "root" else (tools.JEXEC, "-l", "-U", user, name)
+    job = {
+        "v": 1,
+        "name": name,
+        "argv": [*enter, tools.SH, "-c", jail.run],
+        "env": {"PATH": SEARCH_PATH, "HOME": "/root", "USER": "root", "SHELL": tools.SH},
+        "jls": [tools.JLS, "-j", name, "path"],
+        "root": guest.root,
+        "log": console_log(name),
+        "events": EVENT_LOG,
+        "failed": failed_file(name),
+        "state": main_file(name),
+        "lock": keeper_lock(name),
+        "restart": {
+            "policy": jail.restart.policy,
+            "backoff": [jail.restart.backoff, LONGEST_BACKOFF],
+            "most": jail.restart.most,
+            "window": jail.restart.window,
+        },
+    }
+    return json.dumps(job, indent=1) + "\n"
+
+
+def main_steps(guest: Guest, jail: Jail) -> tuple[Step, ...]:
+    """Run the main command of a jail that lives; none for a jail that has none."""
+    if not jail.run:
+        return ()
+    path = job_file(guest.name)
+    return (
+        Step(
+            WriteFile(path, run_text(guest, jail), 0o600),
+            "its main command, for its keeper",
+            undo=(Undo(RemoveFile(path)), Undo(RemoveFile(main_file(guest.name)))),
+        ),
+        Step(
+            Command(keeper("start", guest.name), timeout=START_SECONDS),
+            f"run and watch `{jail.run}`",
+            undo=(Undo(Command(keeper("stop", guest.name)), FileExists(path)),),
+        ),
+    )
+
+
+def watch_again(name: str) -> Step:
+    """A keeper for a main command that has lost its own."""
+    return Step(Command(keeper("start", name), timeout=START_SECONDS), "watch its main command")
+
+
+def end_step(name: str, seconds: float) -> Step:
+    """End the main command: by SIGTERM, after so long by SIGKILL. The jail's removal, which
+    follows, needs no more than that nobody runs it again."""
+    words = ("--timeout", f"{seconds:.1f}") if seconds else ()
+    how = f"end its main command, within {seconds:.0f} s" if seconds else "kill its main command"
+    return Step(
+        Command(keeper("stop", name, *words), timeout=seconds + END_SLACK), how, tolerant=True
+    )

@@ -1,0 +1,167 @@
+"""Jails with a main command in place of /etc/rc: watched, run again, ended with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+from scenario_driver import Bsdvirt
+from scenario_hosts import scenario
+from scenario_view import HostView, assert_same, nothing_of
+
+LONG = "sleep 1000"
+
+
+def wait_for(what: Callable[[], object], seconds: float) -> None:
+    """Until it is so."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.2)
+
+
+def patience(view: HostView) -> float:
+    return 20 if view.simulated else 90
+
+
+def state(driver: Bsdvirt, name: str) -> str:
+    return str(driver.json("ls", name)[0]["state"])
+
+
+def main(driver: Bsdvirt, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = driver.json("info", name)["main"]
+    return found
+
+
+def lives(pid: int) -> bool:
+    argv = ["/bin/ps", "-o", "state=", "-p", str(pid)]
+    shown = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    return bool(shown) and not shown.startswith("Z")
+
+
+def keeper_of(view: HostView, name: str) -> int:
+    return int(view.fs.read_text(f"/var/run/bsdvirt/locks/keeper.{name}").split()[-1])
+
+
+@scenario()
+def a_jail_of_one_command(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", f"run=echo it runs; {LONG}", "resolver.mode=keep")
+    before = view.everything()
+    driver.ok("start", "t1")
+    told = main(driver, "t1")
+    assert (told["state"], told["runs"], told["watched"]) == ("running", 1, True)
+    assert lives(told["pid"])
+    shown = [process["command"] for process in driver.json("ps", "t1")]
+    assert any(LONG in command for command in shown)
+    assert not any("cron" in command for command in shown)
+    assert "it runs" in driver.ok("logs", "t1").stdout
+    assert "already running" in driver.ok("start", "t1").stdout
+    keeper = keeper_of(view, "t1")
+    assert "t1: stopped\n" in driver.ok("stop", "t1").stdout
+    assert not lives(told["pid"])
+    wait_for(lambda: not lives(keeper), 5)
+    assert_same(before, view.everything())
+    driver.ok("start", "t1")
+    again = main(driver, "t1")
+    driver.ok("stop", "t1", "--force")
+    assert not lives(again["pid"])
+    assert_same(before, view.everything())
+
+
+@scenario()
+def a_command_that_ends_well_ends_its_jail(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "run=sleep 3")
+    driver.ok("start", "t1")
+    wait_for(lambda: state(driver, "t1") == "stopped", patience(view))
+    wait_for(lambda: main(driver, "t1")["state"] == "stopped", patience(view))
+    assert main(driver, "t1")["why"] == "its main command ended with exit status 0"
+    driver.ok("doctor")
+    driver.ok("stop", "t1")
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario()
+def a_command_that_fails_is_run_again(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "run=echo once more; sleep 2; exit 3", "restart.most=2")
+    driver.ok("start", "t1")
+    wait_for(lambda: state(driver, "t1") == "failed", 2 * patience(view))
+    info = driver.json("info", "t1")
+    said = "its main command ended with exit status 3"
+    assert info["failure"] == f"{said}, and was run again 2 times within 600 s"
+    assert (info["main"]["runs"], info["main"]["status"]) == (3, 3)
+    assert driver.ok("logs", "t1").stdout.count("once more") == 3
+    events = view.fs.read_or("/var/log/bsdvirt/events.log")
+    assert f"{said}: again in 2 s" in events
+    assert [f for f in view.run_files() if f.endswith((".conf", ".run"))] == []
+    driver.ok("set", "t1", "restart.policy=never", "run=exit 4")
+    driver.fails(1, "start", "t1", says="its main command ended with exit status 4 at once")
+    driver.ok("stop", "t1")
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario()
+def a_command_that_is_not_there(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "run=no-such-command -x", "restart.policy=always")
+    driver.fails(1, "start", "t1", says="ended with exit status 127 at once")
+    assert state(driver, "t1") == "failed"
+    driver.ok("stop", "t1")
+    assert not nothing_of(view, ["t1"])
+    driver.fails(2, "create", "jail", "t2", "restart.policy=always", says="no main command")
+    driver.fails(2, "create", "jail", "t2", "run=true", "run_user=a b", says="not a user")
+
+
+@scenario()
+def one_that_heeds_no_signal_is_killed(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", f"run=trap '' TERM; {LONG}", "restart.policy=always",
+              "stop.timeout=2", "stop.grace=1")  # fmt: skip
+    driver.ok("start", "t1")
+    pid = main(driver, "t1")["pid"]
+    began = time.monotonic()
+    driver.ok("stop", "t1")
+    assert time.monotonic() - began < patience(view)
+    assert not lives(pid)
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario()
+def a_main_command_survives_its_keeper(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", f"run={LONG}", "restart.policy=always")
+    driver.ok("start", "t1")
+    told = main(driver, "t1")
+    os.kill(keeper_of(view, "t1"), signal.SIGKILL)
+    wait_for(lambda: not main(driver, "t1")["watched"], 5)
+    assert lives(told["pid"])
+    assert "nobody watches its main command" in driver("doctor").stdout
+    driver.ok("doctor", "--repair")
+    assert (main(driver, "t1")["watched"], main(driver, "t1")["pid"]) == (True, told["pid"])
+    os.kill(keeper_of(view, "t1"), signal.SIGKILL)
+    wait_for(lambda: not main(driver, "t1")["watched"], 5)
+    assert "its main command is watched again" in driver.ok("start", "t1").stdout
+    os.kill(told["pid"], signal.SIGKILL)
+    wait_for(lambda: main(driver, "t1")["runs"] == 2, patience(view))
+    os.kill(keeper_of(view, "t1"), signal.SIGKILL)
+    wait_for(lambda: not main(driver, "t1")["watched"], 5)
+    pid = main(driver, "t1")["pid"]
+    driver.ok("stop", "t1")
+    assert not lives(pid)
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario()
+def its_jail_removed_behind_our_back(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", f"run={LONG}", "restart.policy=always")
+    driver.ok("start", "t1", "t2")
+    keeper = keeper_of(view, "t1")
+    view.do("/usr/sbin/jail", "-R", "t1")
+    wait_for(lambda: not lives(keeper), patience(view))
+    assert state(driver, "t1") == "stopped"
+    assert main(driver, "t1")["why"] == "its jail was removed"
+    assert not nothing_of(view, ["t1"])
+    driver.ok("start", "t1")
+    driver.ok("boot", "stop", "--budget", "40")
+    assert [row["state"] for row in driver.json("ls")] == ["stopped", "stopped"]
+    assert not nothing_of(view, ["t1", "t2"])
