@@ -28,3 +28,12 @@ def template_text(name: str) -> str:
         if (place / name).is_file():
             return (place / name).read_text(encoding="utf-8")
     raise HostError(f"the template {name} is missing", "install bsdvirt again")
+
+
+@cache
+def template_names(directory: str) -> tuple[str, ...]:
+    """The names of the templates in a directory beneath, sorted; none where there is none."""
+    for place in _places():
+        if (place / directory).is_dir():
+            return tuple(sorted(entry.name for entry in (place / directory).iterdir()))
+    return ()

@@ -89,8 +89,9 @@ class Web:
         except (GoneError, PassingError, FetchError):
             return ""
 
-    def save(self, urls: Sequence[str], kept: Kept, meter: Meter) -> None:
-        """Bring the rest of a file, from the first place that gives it whole.
+    def save(self, urls: Sequence[str], kept: Kept, meter: Meter, listed: str = "MANIFEST") -> None:
+        """Bring the rest of a file, from the first place that gives it whole. `listed` is
+        where its checksum stands.
 
         Raises as `text` does; HostError where there is no room.
         """
@@ -108,10 +109,11 @@ class Web:
                 self.note(f"{url}: does not fit what was there already; starting again")
                 continue
             left.remove(url)
-            wrong.append(FetchError(f"{url}: its SHA-256 is not the one in MANIFEST", NOTHING))
+            said = f"{url}: its {kept.kind} is not the one in {listed}"
+            wrong.append(FetchError(said, NOTHING))
             if not left:
                 raise wrong[0]
-            self.note(f"{url}: its SHA-256 is not the one in MANIFEST; trying another place")
+            self.note(f"{said}; trying another place")
 
     def _text(self, url: str) -> str:
         body, total = bytearray(), 0
@@ -121,7 +123,7 @@ class Web:
                 continue
             body += item
             if len(body) > MOST_TEXT:
-                raise FetchError(f"{url}: longer than any MANIFEST", "is it the right directory?")
+                raise FetchError(f"{url}: longer than any list of files", "is it the right URL?")
         if len(body) < total:
             raise PassingError(f"{url}: the connection was cut after {len(body)} of {total} bytes")
         return body.decode("utf-8", "replace")
@@ -155,6 +157,7 @@ class Web:
             raise PassingError(f"{url}: shorter than what was there", gained=True) from None
         finally:
             kept.best = max(kept.best, kept.size)
+        kept.complete = True
         return url, whole
 
     def _first(self, urls: Sequence[str], attempt: Callable[[str], T]) -> T:

@@ -4,19 +4,17 @@ a release of."""
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.app import releases
-from bsdvirt.app.download import Meter, Web
-from bsdvirt.app.kept import keeping
+from bsdvirt.app.bringing import Item, bring, open_web
+from bsdvirt.app.download import Web
 from bsdvirt.app.session import Session
 from bsdvirt.errors import (
     ConflictError,
     FetchError,
     HostError,
-    Interrupted,
     NotFoundError,
     UsageError,
 )
@@ -24,12 +22,10 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import read_kernel, read_platform
 from bsdvirt.jail import mirrors
 from bsdvirt.jail import release as plans
-from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
 from bsdvirt.spec.hostfile import Fetch
 
 VERB = "fetch release"
-TELL_SECONDS = 0.1
 
 
 def reachable(session: Session) -> bool:
@@ -103,11 +99,7 @@ class _Job:
     web: Web = field(init=False)
 
     def __post_init__(self) -> None:
-        named = self.session.hostfile.fetch
-        self.web = Web(self.session.interrupt, named.timeout, named.retries, self._note)
-
-    def _note(self, message: str) -> None:
-        self.session.sink(events.Told("", VERB, self.subject, message))
+        self.web = open_web(self.session, VERB, self.subject)
 
     def manifest(self, sets: Sequence[str]) -> tuple[plans.ManifestEntry, ...]:
         """What MANIFEST says of base.txz and of these sets; its place goes first then."""
@@ -159,39 +151,11 @@ class _Job:
             raise FetchError(f"{self.places[0]}/base.txz is of {found}, not of {name}")
 
     def _bring(self, entry: plans.ManifestEntry, path: str) -> None:
-        session = self.session
         urls = [f"{place}/{entry.file}" for place in self.places]
-        room = session.inventory().datasets[0].available
-        real = session.host.fs.path(path)
-        with keeping(real, path, entry.sha256, room, session.interrupt) as kept:
-            if kept is None:
-                self._note(f"{entry.file} is there already")
-                return
-            _refuse_existing(session, self.subject)
-            self._note(
-                f"going on with {urls[0]}: {mirrors.amount(kept.size)} are there"
-                if kept.size
-                else f"fetching {urls[0]}"
-            )
-            try:
-                self.web.save(urls, kept, self._meter(f"fetch {entry.file} of {self.subject}"))
-            except (FetchError, Interrupted) as error:
-                error.hint = kept.so_far() or error.hint
-                raise
-
-    def _meter(self, why: str) -> Meter:
-        told = 0.0
-
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            now = time.monotonic()
-            if now - told >= TELL_SECONDS or done == total:
-                told = now
-                self.session.sink(
-                    events.Progress("", VERB, self.subject, why, done, total, "bytes")
-                )
-
-        return tell
+        item = Item(VERB, self.subject, f"{entry.file} of {self.subject}", urls, entry.sha256)
+        bring(
+            self.session, self.web, item, path, lambda: _refuse_existing(self.session, self.subject)
+        )
 
     def _shown(
         self,

@@ -7,7 +7,7 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -17,21 +17,26 @@ from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.jail.mirrors import amount
 
 CHUNK = 1 << 20
+SHA512_DIGITS = 128
 POLL_SECONDS = 0.1
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Kept:
-    """What has come of one file. `room` is how many bytes more there is room for."""
+    """What has come of one file. `checksum` is its SHA-256 or SHA-512, or empty where
+    nobody knows: then all that comes is believed. `room` is how many bytes more there is
+    room for."""
 
-    def __init__(self, stream: IO[bytes], shown: str, sha256: str, room: int) -> None:
+    def __init__(self, stream: IO[bytes], shown: str, checksum: str, room: int) -> None:
         self.size = 0
         self.best = 0
         """The most that there ever was of it."""
         self.shown = shown
+        self.complete = False
+        """All of it has come, as far as a server can tell."""
         self._stream = stream
-        self._sha256 = sha256
-        self._digest = hashlib.sha256()
+        self._checksum = checksum
+        self._digest = new_digest(checksum)
         self._room = room
         self._expected = 0
 
@@ -45,7 +50,19 @@ class Kept:
         self.best = self.size
 
     def matches(self) -> bool:
-        return self._digest.hexdigest() == self._sha256
+        if not self._checksum:
+            return self.complete
+        return self._digest.hexdigest() == self._checksum
+
+    @property
+    def checksum(self) -> str:
+        """Of what has come, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    @property
+    def kind(self) -> str:
+        """The name of its checksum."""
+        return "SHA-512" if len(self._checksum) == SHA512_DIGITS else "SHA-256"
 
     def expect(self, total: int) -> None:
         """So long will it be. Raises HostError where there is no room for it."""
@@ -74,49 +91,69 @@ class Kept:
     def restart(self) -> None:
         self._stream.seek(0)
         self._stream.truncate()
-        self._digest = hashlib.sha256()
+        self._digest = new_digest(self._checksum)
+        self.complete = False
         self.size = 0
 
     def so_far(self) -> str:
-        """For people: how much there is, and where; nothing where there is nothing."""
-        if not self.size:
+        """For people: how much there is, and where; nothing where there is nothing that can
+        be gone on with."""
+        if not self.size or not self._checksum:
             return ""
         of = f" of {amount(self._expected)}" if self._expected else ""
         return f"{amount(self.size)}{of} are kept: the same command goes on from there"
 
 
+def new_digest(checksum: str) -> hashlib._Hash:
+    """What makes a checksum of that kind; SHA-256 where there is none."""
+    return hashlib.sha512() if len(checksum) == SHA512_DIGITS else hashlib.sha256()
+
+
 @contextmanager
 def keeping(
-    path: Path, shown: str, sha256: str, room: int, interrupt: Interrupt
+    path: Path, shown: str, checksum: str, room: int, interrupt: Interrupt
 ) -> Iterator[Kept | None]:
     """What there is of a file, for nobody else meanwhile; None where it is whole. At the
     end a file that is whole has its name, one that is not its name and .part, and an
     empty one is gone."""
     part = path.with_name(f"{path.name}.part")
     stream = _locked(part, interrupt)
-    kept = Kept(stream, shown, sha256, room)
+    kept = Kept(stream, shown, checksum, room)
     try:
-        if path.is_file() and _is(path, sha256, interrupt):
+        if checksum and path.is_file() and digest_of(path, checksum, interrupt) == checksum:
             yield None
             return
-        kept.read(interrupt)
+        if checksum:
+            kept.read(interrupt)
+        else:
+            # What cannot be checked is begun anew: the file may be another one by now.
+            kept.restart()
         yield kept
         if kept.matches():
             os.fsync(stream.fileno())
             os.replace(part, path)
     finally:
-        if not kept.size:
+        if not kept.size or not (checksum or kept.complete):
             part.unlink(missing_ok=True)
         stream.close()
 
 
-def _is(path: Path, sha256: str, interrupt: Interrupt) -> bool:
-    digest = hashlib.sha256()
+def digest_of(
+    path: Path, kind: str, interrupt: Interrupt, tell: Callable[[int], None] | None = None
+) -> str:
+    """A file's checksum, of the kind of another. `tell` is given how much has been read.
+
+    Raises OSError as open() does.
+    """
+    digest, done = new_digest(kind), 0
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             interrupt.check()
             digest.update(chunk)
-    return digest.hexdigest() == sha256
+            done += len(chunk)
+            if tell is not None:
+                tell(done)
+    return digest.hexdigest()
 
 
 def _locked(part: Path, interrupt: Interrupt) -> IO[bytes]:

@@ -49,6 +49,8 @@ VERBS = {
     "logs": Verb("logs", "print, or follow, what a guest's start and stop said"),
     "destroy": Verb("destroy", "destroy guests with all their data"),
     "release": Verb("release", "releases that jails are made of: fetch, add, ls, rm"),
+    "image": Verb("image", "images that disks are made of: fetch, import, ls, info, rm, profiles"),
+    "media": Verb("media", "ISO files for CD drives: add, ls, rm"),
     "network": Verb("network", "networks of guests: ls, info, create, destroy"),
     "boot": Verb("boot", "what starts at boot: plan, start, stop, status, network"),
     "doctor": Verb("doctor", "look for what is wrong, and mend it"),
@@ -57,7 +59,7 @@ VERBS = {
 }
 
 
-WITH_ACTIONS = ("release", "network", "boot")
+WITH_ACTIONS = ("release", "image", "media", "network", "boot")
 """Verbs of several actions: argparse takes their options behind the action only."""
 
 

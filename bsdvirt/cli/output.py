@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
+SIZES = ("used", "size")
+"""Columns of bytes."""
 
 
 def human_size(number: int) -> str:
@@ -51,9 +53,9 @@ def print_rows(rows: Rows, columns: Sequence[str], *, as_json: bool, headless: b
 def _print_table(rows: Rows, columns: Sequence[str]) -> None:
     def text(row: Mapping[str, Any], column: str) -> str:
         value = row[column]
-        return human_size(value) if column == "used" and isinstance(value, int) else cell(value)
+        return human_size(value) if column in SIZES and isinstance(value, int) else cell(value)
 
-    lines = [[column.upper() for column in columns]]
+    lines = [[column.upper().replace("_", "-") for column in columns]]
     lines += [[text(row, column) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:

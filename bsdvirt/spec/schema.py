@@ -25,12 +25,17 @@ from bsdvirt.spec.fields import (
 )
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import Boot
+from bsdvirt.spec.images import ImageProfile
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.vm import Vm
 
-Which = Literal["jail", "vm", "network", "host"]
-ROOTS: dict[Which, type[Spec]] = {"jail": Jail, "vm": Vm, "network": Network, "host": HostFile}
+Which = Literal["jail", "vm", "network", "host", "image", "size"]
+ROOTS: dict[Which, type[Spec]] = {
+    "jail": Jail, "vm": Vm, "network": Network, "host": HostFile, "image": ImageProfile,
+    "size": VmSize,
+}  # fmt: skip
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -41,7 +46,7 @@ class PropertyInfo(msgspec.Struct, frozen=True):
     """Dotted; `N` stands for a number, as in nics.N.address, and `NAME` for a name, as in
     disks.NAME.bus."""
     kinds: tuple[str, ...]
-    """Which files have it, of jail, vm, network and host."""
+    """Which files have it, of jail, vm, network, host, image and size."""
     type: str
     """In words: `size`, `integer 72..65535`, `pool | none | an IPv4 address`."""
     default: Any

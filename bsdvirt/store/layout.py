@@ -7,6 +7,9 @@ from dataclasses import dataclass
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
 HOOK_DIRECTORY = "/usr/local/etc/bsdvirt/hooks"
+PROFILE_DIRECTORY = "/usr/local/etc/bsdvirt/images"
+"""Profiles of images, of the user's own."""
+SIZES_FILE = "/usr/local/etc/bsdvirt/sizes.yaml"
 RUN_DIRECTORY = "/var/run/bsdvirt"
 CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
 FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"
@@ -84,6 +87,11 @@ class Layout:
 
     def release(self, name: str) -> str:
         return f"{self.dataset}/releases/{name}"
+
+    @property
+    def fetched(self) -> str:
+        """The directory of files that are being fetched."""
+        return f"{self.media}/dist"
 
     def release_directory(self, name: str) -> str:
         return f"{self.mountpoint}/releases/{name}"

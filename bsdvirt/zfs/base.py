@@ -64,3 +64,6 @@ class Zfs(Protocol):
 
     def local(self, dataset: str, name: str) -> str | None:
         """A property's own value, not an inherited one; None also where there is no dataset."""
+
+    def locals(self, root: str, name: str) -> dict[str, str]:
+        """A property's own values, by dataset, of `root` and all beneath that have one."""

@@ -60,6 +60,12 @@ class CliZfs:
             return None
         return result.stdout.strip() or None
 
+    def locals(self, root: str, name: str) -> dict[str, str]:
+        result = self._run(
+            tools.ZFS, "get", "-Hp", "-s", "local", "-o", "name,value", "-r", name, root
+        )
+        return dict(line.split("\t", 1) for line in result.stdout.splitlines())
+
     def _run(self, *argv: str) -> Result:
         result = self._host.run(argv, changes=False)
         if result.status == 0 and not result.timed_out:

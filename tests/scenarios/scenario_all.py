@@ -7,6 +7,7 @@ import scenario_breaking
 import scenario_change
 import scenario_datasets
 import scenario_hooks
+import scenario_images
 import scenario_life
 import scenario_main
 import scenario_many
@@ -26,6 +27,7 @@ MODULES = (
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main,
+    scenario_wiring, scenario_stack, scenario_datasets, scenario_images,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

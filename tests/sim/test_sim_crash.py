@@ -39,6 +39,11 @@ DATA = ("create", "jail", "web", "quota=1G", "datasets=[{name: data, mountpoint:
 MOUNTS = ("create", "jail", "web", "mounts=[{name: d, source: /usr/freebsd-dist, target: /opt/d},"
           " {name: t, type: tmpfs, target: /tmp, size: 8M}, {name: f, type: fdescfs}]")  # fmt: skip
 
+FILE = "/usr/freebsd-dist/MANIFEST"
+"""Any file will do: what is in a raw image is nobody's business."""
+IMAGE = ("image", "import", FILE, "--name", "gold")
+MEDIUM = ("media", "add", FILE, "--name", "a.iso")
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -125,6 +130,10 @@ CASES = (
         (NET, ("create", "jail", "web", "--network", "lan", "nics.0.address=none"),
          ("start", "web"), ("network", "set", "lan", "pools.0=")),
     ),
+    Case("image import", IMAGE, done=(4, "there already")),
+    Case("image rm", ("image", "rm", "gold"), (IMAGE,), done=(3, "no image gold")),
+    Case("media add", MEDIUM, done=(4, "there already")),
+    Case("media rm", ("media", "rm", "a.iso"), (MEDIUM,), done=(3, "no medium a.iso")),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

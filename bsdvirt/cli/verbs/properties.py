@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 import msgspec
 
 from bsdvirt.cli.common import add_json
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.spec.schema import properties
+from bsdvirt.spec.schema import Which, properties
 
 
 class Options(Globals):
@@ -18,7 +19,7 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", nargs="?", choices=("jail", "vm", "network", "host"))
+    parser.add_argument("which", nargs="?", choices=get_args(Which))
     add_json(parser)
 
 

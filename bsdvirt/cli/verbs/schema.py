@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.spec.schema import json_schema
+from bsdvirt.spec.schema import Which, json_schema
 
 
 class Options(Globals):
@@ -14,9 +15,7 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "which", nargs="?", default="jail", choices=("jail", "vm", "network", "host")
-    )
+    parser.add_argument("which", nargs="?", default="jail", choices=get_args(Which))
 
 
 def run(options: Options) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.sim.state import Dataset, Host, Interface, Jail, Snapshot
@@ -72,7 +73,10 @@ class Run:
         self.wide = wide
         self.status = 0
         self.piped = False
+        self.piped_into = False
         self.stream: Stream | None = None
+        self.data: IO[bytes] | None = None
+        """What a command that unpacks gives to the one behind it in the pipe."""
 
     # ---- what the command says of itself ----
 

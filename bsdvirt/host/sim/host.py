@@ -80,16 +80,18 @@ class SimHost:
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
     ) -> Result:
-        """Run `left | right`: zfs send into zfs receive."""
+        """Run `left | right`: zfs send into zfs receive, or what unpacks into dd."""
         self.interrupt.check()
         with self._held(save=True) as state:
             sender = self._run(left, state, True, timeout)
             sender.piped = True
             sent = self._end(sender)
             receiver = self._run(right, state, True, timeout)
-            receiver.stream = sender.stream
+            receiver.piped_into = True
+            receiver.stream, receiver.data = sender.stream, sender.data
             received = self._end(receiver)
         self._tell(sender, sent, on_line)
+        self._tell(receiver, received, on_line)
         return Result(
             (*left, "|", *right),
             received.status or sent.status,

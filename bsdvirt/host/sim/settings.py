@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from bsdvirt.host.sim import initial, processes, trees, vmm
+from bsdvirt.host.sim import initial, processes, trees, vmm, volumes
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
 
@@ -72,6 +72,8 @@ class Settings:
                         path = dataset.mounted
                         trees.unmount(run, dataset)
                         trees.drop_mountpoint(run, path)
+                    if dataset.kind == "volume":
+                        volumes.vanish(run, other)
                     del state.datasets[other]
             del state.pools[name]
 

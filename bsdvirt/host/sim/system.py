@@ -52,6 +52,18 @@ def chmod(run: Run, words: list[str]) -> int:
     return 0
 
 
+def mv(run: Run, words: list[str]) -> int:
+    """mv(1), over what is in the way."""
+    run.changes()
+    if len(words) != 3 or words[0] != "-f":
+        raise run.unknown()
+    try:
+        os.replace(run.path(words[1]), run.path(words[2]))
+    except OSError as error:
+        raise run.fail(f"mv: rename {words[1]} to {words[2]}: {error.strerror}") from None
+    return 0
+
+
 def devfs(run: Run, words: list[str]) -> int:
     """devfs(8): which rulesets there are."""
     run.reads()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bsdvirt.host.sim import trees, zfschange, zfsdestroy, zfskeys, zfslist, zfssend
+from bsdvirt.host.sim import trees, volumes, zfschange, zfsdestroy, zfskeys, zfslist, zfssend
 from bsdvirt.host.sim.context import Run, Tool, options
 from bsdvirt.host.sim.initial import EMPTY
-from bsdvirt.host.sim.state import Dataset, Snapshot
+from bsdvirt.host.sim.state import Snapshot
 from bsdvirt.host.sim.zfscommon import add, check_name, guid, open_dataset, properties
 from bsdvirt.host.sim.zfsmount import mount_all, share_mount, unmount_verb
 from bsdvirt.host.sim.zfsprops import BadValue, View, find_snapshot, size
@@ -81,6 +81,8 @@ def _create(run: Run, words: list[str]) -> int:
         raise run.unknown("a key that is asked for is not simulated")
     add(run, name, props, "volume" if volume else "filesystem", VOLUME_EMPTY if volume else EMPTY)
     run.state.datasets[name].key = "encryption" in props
+    if volume:
+        volumes.appear(run, name)
     return share_mount(run, name, explicit=False)
 
 
@@ -125,10 +127,13 @@ def _clone(run: Run, words: list[str]) -> int:
     _room(run, name, action)
     if kind == "volume":
         props["volsize"] = str(snapshot.volsize)
+        props["volblocksize"] = View(run).get(source.split("@")[0], "volblocksize")[0]
     dataset = add(run, name, props, kind, snapshot.refer)
     dataset.origin = source
     if kind == "filesystem":
         trees.copy(trees.store(run, snapshot.guid), trees.store(run, dataset.guid))
+    else:
+        volumes.restore(run, name, snapshot.guid)
     return share_mount(run, name, explicit=False)
 
 
@@ -163,14 +168,13 @@ def _snapshot(run: Run, words: list[str]) -> int:
         return 1
     txg = run.serial()
     for name in names:
-        take_snapshot(run, run.state.datasets[name], short, txg, props)
+        take_snapshot(run, name, short, txg, props)
     return 0
 
 
-def take_snapshot(
-    run: Run, dataset: Dataset, short: str, txg: int, props: dict[str, str]
-) -> Snapshot:
+def take_snapshot(run: Run, name: str, short: str, txg: int, props: dict[str, str]) -> Snapshot:
     """Add a snapshot of the dataset as it is now."""
+    dataset = run.state.datasets[name]
     snapshot = Snapshot(
         short,
         guid(),
@@ -182,6 +186,8 @@ def take_snapshot(
     )
     if dataset.kind == "filesystem":
         trees.snapshot(run, dataset, snapshot.guid)
+    else:
+        volumes.keep(run, name, snapshot.guid)
     dataset.snaps.append(snapshot)
     return snapshot
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from bsdvirt.host.sim import volumes
 from bsdvirt.host.sim.context import Exit, Run, options
 from bsdvirt.host.sim.zfscommon import check_name, open_dataset, properties
 from bsdvirt.host.sim.zfsmount import followers, remount, unmount_one
@@ -39,6 +40,9 @@ def set_verb(run: Run, words: list[str]) -> int:
         raise run.fail(f"{action}: 'mountpoint' cannot be set on dataset in a non-global zone")
     if props.get("jailed") == "on" and not _unmounted(run, name):
         return 1
+    if "volsize" in props:
+        _check_volsize(run, name, int(props["volsize"]), action)
+        volumes.cut(run, name, int(props["volsize"]))
     if "mountpoint" in props:
         return remount(run, name, lambda: dataset.props.update(props))
     for prop, value in props.items():
@@ -52,6 +56,14 @@ def set_verb(run: Run, words: list[str]) -> int:
 def _unmounted(run: Run, name: str) -> bool:
     """A dataset that becomes a jail's is unmounted, with those beneath; False where busy."""
     return all(unmount_one(run, other, force=False) for other in followers(run, name))
+
+
+def _check_volsize(run: Run, name: str, size: int, action: str) -> None:
+    block = int(View(run).get(name, "volblocksize")[0])
+    if size % block:
+        raise run.fail(
+            f"{action}: 'volsize' must be a multiple of volume block size ({block // 1024}K)"
+        )
 
 
 def inherit_verb(run: Run, words: list[str]) -> int:
@@ -114,7 +126,9 @@ def rename_verb(run: Run, words: list[str]) -> int:
     def move() -> None:
         state = run.state
         for name in [n for n in state.datasets if n == old or n.startswith(old + "/")]:
-            state.datasets[new + name[len(old) :]] = state.datasets.pop(name)
+            moved = state.datasets[new + name[len(old) :]] = state.datasets.pop(name)
+            if moved.kind == "volume":
+                volumes.move(run, name, new + name[len(old) :])
         for dataset in state.datasets.values():
             origin = dataset.origin.split("@")[0]
             if dataset.origin and (origin == old or origin.startswith(old + "/")):

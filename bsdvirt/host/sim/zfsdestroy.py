@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.host.sim import trees
+from bsdvirt.host.sim import trees, volumes
 from bsdvirt.host.sim.context import Run, options
 from bsdvirt.host.sim.zfsmount import unmount_one
 from bsdvirt.host.sim.zfsprops import View, find_snapshot
@@ -112,6 +112,8 @@ def _one(run: Run, name: str, force: bool) -> bool:
     mountpoint, source = View(run).mountpoint(name)
     del state.datasets[name]
     trees.remove(trees.store(run, dataset.guid))
+    if dataset.kind == "volume":
+        volumes.vanish(run, name)
     if dataset.kind == "filesystem" and source != "local" and mountpoint.startswith("/"):
         trees.drop_mountpoint(run, mountpoint)
     return True
@@ -127,6 +129,7 @@ def _drop_snapshot(run: Run, name: str) -> bool:
         return False
     dataset.snaps = [snap for snap in dataset.snaps if snap.name != short]
     trees.remove(trees.store(run, snapshot.guid))
+    volumes.drop(run, snapshot.guid)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bsdvirt.host.sim import trees
+from bsdvirt.host.sim import trees, volumes
 from bsdvirt.host.sim.context import Run, Stream, options
 from bsdvirt.host.sim.state import Dataset, Snapshot
 from bsdvirt.host.sim.zfscommon import add, guid
@@ -105,6 +105,8 @@ def _take(run: Run, name: str, stream: Stream, pairs: list[str]) -> None:
     source = stream.snapshot
     if kind == "volume":
         props["volsize"] = str(source.volsize)
+        if block := stream.dataset.props.get("volblocksize"):
+            props["volblocksize"] = block
     dataset: Dataset = add(run, name, props, kind, source.refer)
     dataset.snaps.append(
         Snapshot(
@@ -115,3 +117,6 @@ def _take(run: Run, name: str, stream: Stream, pairs: list[str]) -> None:
         place = trees.store(run, source.guid)
         trees.copy(place, trees.store(run, dataset.guid))
         trees.copy(place, trees.store(run, dataset.snaps[0].guid))
+    else:
+        volumes.restore(run, name, source.guid)
+        volumes.keep(run, name, dataset.snaps[0].guid)

@@ -52,6 +52,7 @@ PLANNERS = (
         "change", "disks",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
+    *(f"bhyve/{name}.py" for name in ("cloud", "disks", "formats", "images", "media")),
     "store/layout.py",
     "store/orphans.py",
     "store/marks.py",

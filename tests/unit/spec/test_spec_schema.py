@@ -13,12 +13,14 @@ import pytest
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.images import FileName, ImageProfile
 from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.mounts import Mount
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Route
 from bsdvirt.spec.paths import get_path
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
+from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.stack import AliasAddress, SharedAddress
 from bsdvirt.spec.storage import Delegated
 from bsdvirt.spec.types import (
@@ -26,6 +28,7 @@ from bsdvirt.spec.types import (
     DatasetName,
     DeviceName,
     GuestName,
+    HttpsUrl,
     IpAddress,
     Size,
     Subnet,
@@ -49,6 +52,8 @@ EXAMPLES: dict[Which, Any] = {
     ),
     "network": Network(id=1, routes=[ROUTE]),
     "host": HostFile(dataset=DatasetName("tank")),
+    "image": ImageProfile(url=HttpsUrl("https://a/b.img"), checksums=FileName("SHA256SUMS")),
+    "size": VmSize(cpus=1, memory=Size(1 << 30), disk=Size(1 << 30)),
 }
 SHARED = Jail(
     release="a", stack="shared", addresses=[SharedAddress(address=AliasAddress("10.0.0.2/24"))]
@@ -68,7 +73,7 @@ BECOMES = re.compile(
     r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
     r"|/etc/resolv\.conf|mount -o( \w+)?|zfs \w+|"
 )
-GIVEN = ("disks.NAME.size", "mounts.NAME.type", "datasets.NAME.mountpoint")
+GIVEN = ("url", "checksums", "disks.NAME.size", "mounts.NAME.type", "datasets.NAME.mountpoint")
 """What the examples do not leave as it is by default."""
 OF_BHYVE = re.compile(
     r"cpus|sockets|threads|memory\.(size|wired)|x86\.strictmsr|rtc\.use_localtime|volsize"

@@ -1,0 +1,208 @@
+"""ISO files: added, shown, taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import stat
+from datetime import UTC, datetime
+from typing import Any
+
+from bsdvirt.app import fetching, sources
+from bsdvirt.app.bringing import Item, bring, open_web
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve import formats
+from bsdvirt.bhyve import media as plans
+from bsdvirt.bhyve.formats import RAW, Form
+from bsdvirt.bhyve.images import Source
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.plan import events
+from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
+from bsdvirt.spec.base import BadValueError, did_you_mean
+from bsdvirt.spec.images import Checksum
+from bsdvirt.spec.types import HttpsUrl, MediaName
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.guests import Inventory, load_guest_file
+
+VERB = "add medium"
+_VOLUME = (0x8001, b"CD001")
+"""Where ISO 9660 has its mark."""
+
+
+def add(session: Session, source: str, name: str | None = None, checksum: str = "") -> str:
+    """Put a file, of this host or of a web server, among the media; its name.
+
+    Raises ConflictError where there is one of that name, NotFoundError and UsageError for
+    the file, FetchError for trouble on the way.
+    """
+    if "://" in source:
+        return _fetch(session, source, name, checksum)
+    path = sources.absolute(source)
+    head, size = sources.file_size(session, path)
+    packed = formats.compression(head)
+    base = path.rpartition("/")[2].removesuffix(f".{packed}" if packed else "")
+    name = check_name(name or base)
+    if not size:
+        raise UsageError(f"{path} is empty", "name an ISO file")
+    with session.locked("media", name, f"media add {name}"):
+        found = session.inventory()
+        session.need_mounted(found)
+        _refuse_existing(session, name)
+        _verify(session, path, checksum, name)
+        if packed == "xz":
+            size = sources.unpacked(session, path, packed, lambda done: None)
+        item = Source(path, Form(RAW, packed), 0 if packed not in ("", "xz") else size)
+        session.run(plans.plan_add(name, item, found.layout, session.new_op()))
+    _warn(session, name)
+    return name
+
+
+def check_name(name: str) -> str:
+    """Raises UsageError for what is no name of a medium."""
+    try:
+        return str(MediaName.parse(name))
+    except BadValueError as error:
+        raise UsageError(str(error), "give it another with --name") from None
+
+
+def check_checksum(text: str) -> str:
+    """Raises UsageError for what is no checksum."""
+    try:
+        return str(Checksum.parse(text.strip().lower()))
+    except BadValueError as error:
+        raise UsageError(str(error), "sha256(1) prints it") from None
+
+
+def _refuse_existing(session: Session, name: str) -> None:
+    if session.host.fs.exists(f"{session.layout.media}/{name}"):
+        raise ConflictError(
+            f"medium {name} is there already",
+            f"give this one another name with --name, or bsdvirt media rm {name}",
+        )
+
+
+def _verify(session: Session, path: str, checksum: str, name: str) -> None:
+    if checksum and sources.checksum(session, path, VERB, name, checksum) != checksum:
+        raise UsageError(f"{path}: its checksum is another one", "fetch it again")
+
+
+def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
+    try:
+        url = str(HttpsUrl.parse(url))
+    except BadValueError as error:
+        raise UsageError(str(error), "or fetch it yourself and name the file") from None
+    file = url.rpartition("/")[2]
+    name = check_name(name or file)
+    if session.host.simulated and not fetching.reachable(session):
+        raise HostError("a simulated host fetches nothing from outside", "name a file")
+    layout = session.layout
+    key = checksum or hashlib.sha256(url.encode()).hexdigest()
+    path = f"{layout.fetched}/{key[:16]}-{file}"
+    with session.locked("media", name, f"media add {name}"):
+        session.need_mounted(session.inventory())
+        _refuse_existing(session, name)
+        op = session.new_op()
+        placed = plans.plan_place(name, path, layout, op)
+        if session.show is not None:
+            steps = (
+                Step(MakeDirectory(layout.fetched, 0o700), "where it is kept meanwhile"),
+                Step(Command((tools.FETCH, "-r", "-o", path, url)), f"fetch {url}"),
+            )
+            session.show(Plan(VERB, name, "media", (*steps, *placed.steps), op=op))
+            return name
+        web = open_web(session, VERB, name)
+        item = Item(VERB, name, file, [url], checksum, "--checksum")
+        try:
+            seen = bring(session, web, item, path, lambda: _refuse_existing(session, name))
+            if not checksum:
+                web.note(f"nothing was said to check it by; its SHA-256 is {seen}")
+            session.run(placed)
+        finally:
+            with contextlib.suppress(OSError):
+                session.host.fs.path(layout.fetched).rmdir()
+    _warn(session, name)
+    return name
+
+
+def _warn(session: Session, name: str) -> None:
+    """A page of a web server is called .iso at times."""
+    path = session.host.fs.path(f"{session.layout.media}/{name}")
+    if session.dry_run:
+        return
+    with path.open("rb") as stream:
+        stream.seek(_VOLUME[0])
+        if stream.read(len(_VOLUME[1])) != _VOLUME[1]:
+            session.sink(
+                events.Told("", VERB, name, "it is no ISO 9660 file: a guest may not read it")
+            )
+
+
+def remove(session: Session, name: str) -> None:
+    """Take a medium away. Raises NotFoundError, ConflictError where a guest has it in a drive."""
+    with session.locked("media", name, f"media rm {name}"):
+        found = session.inventory()
+        _need(session, name)
+        used = users(session, found, strict=True).get(name, [])
+        session.run(plans.plan_remove(name, used, found.layout, session.new_op()))
+
+
+def path_of(session: Session, name: str) -> str:
+    """The file of a medium. Raises NotFoundError."""
+    _need(session, name)
+    return f"{session.layout.media}/{name}"
+
+
+def _need(session: Session, name: str) -> None:
+    here = _files(session)
+    if name not in here:
+        hint = did_you_mean(name, here) or "bsdvirt media add FILE"
+        raise NotFoundError(f"no medium {name}", hint)
+
+
+def entries(session: Session) -> list[dict[str, Any]]:
+    """All media, with the guests that have each in a drive."""
+    found = session.inventory()
+    used = users(session, found)
+    rows = []
+    for name in _files(session):
+        status = session.host.fs.path(f"{session.layout.media}/{name}").stat()
+        when = datetime.fromtimestamp(int(status.st_mtime), UTC)
+        rows.append(
+            {
+                "name": name,
+                "size": status.st_size,
+                "guests": used.get(name, []),
+                "changed": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "path": f"{session.layout.media}/{name}",
+            }
+        )
+    return rows
+
+
+def _files(session: Session) -> list[str]:
+    fs, directory = session.host.fs, session.layout.media
+    return [
+        name
+        for name in fs.listdir(directory)
+        if not name.startswith(".") and stat.S_ISREG(fs.path(f"{directory}/{name}").lstat().st_mode)
+    ]
+
+
+def users(session: Session, found: Inventory, *, strict: bool = False) -> dict[str, list[str]]:
+    """The guests that have each medium in a drive. With `strict`, raises where a guest's file
+    cannot be read: it may be one of them."""
+    used: dict[str, list[str]] = {}
+    for name, guest in sorted(found.guests.items()):
+        if guest.identity.kind != "vm":
+            continue
+        try:
+            spec = load_guest_file(session.host.fs, found.layout, name)
+        except BsdvirtError:
+            if strict:
+                raise
+            continue
+        for drive in spec.cdroms if isinstance(spec, Vm) else ():
+            if drive.media:
+                used.setdefault(str(drive.media), []).append(name)
+    return used

@@ -1,0 +1,116 @@
+"""Which format a disk image has, by what stands in it: never by qemu-img's own guess, which
+an image can deceive. Pure.
+
+Magic numbers: qcow2 and vmdk from QEMU's docs/interop and block/vmdk.c, VHD and VHDX from
+Microsoft's specifications, the compressed ones from their formats' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bsdvirt.errors import UsageError
+from bsdvirt.host import tools
+
+HEAD = 64 * 1024
+TAIL = 512
+RAW = "raw"
+UNPACKERS: Mapping[str, tuple[str, ...]] = {
+    "gz": (tools.GZIP, "-dc"),
+    "xz": (tools.XZ, "-dc"),
+    "bz2": (tools.BZIP2, "-dc"),
+    "zst": (tools.ZSTD, "-dc"),
+}
+"""By compression: the base system's tool that writes the content to its output."""
+_PACKED = {b"\x1f\x8b": "gz", b"\xfd7zXZ\0": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
+_FOREIGN = (
+    (0, b"QFI\xfb", "qcow2"),
+    (0, b"KDMV", "vmdk"),
+    (0, b"# Disk DescriptorFile", "vmdk"),
+    (0, b"vhdxfile", "vhdx"),
+    (0, b"conectix", "vpc"),
+    (0x40, b"\x7f\x10\xda\xbe", "vdi"),
+)
+_NO_DISK = (
+    (0x8001, b"CD001", "an ISO file", "bsdvirt media add FILE, for a CD drive"),
+    (257, b"ustar", "a tar archive", "extract the disk from it, and import that"),
+    (0, b"PK\x03\x04", "a zip archive", "extract the disk from it, and import that"),
+    (0, b"-----BEGIN ", "no disk image", "name a disk image"),
+)
+_ENDINGS = {"qcow2": "qcow2", "vmdk": "vmdk", "vhd": "vpc", "vhdx": "vhdx", "vdi": "vdi"}
+QEMU_PACKAGE = "qemu-tools"
+"""The package with /usr/local/bin/qemu-img."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A file's format as qemu-img names it, and its compression, such as xz, or none."""
+
+    format: str
+    packed: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.format}.{self.packed}" if self.packed else self.format
+
+
+def compression(head: bytes) -> str:
+    """How a file is compressed, by how it begins; nothing where it is not."""
+    return next((name for magic, name in _PACKED.items() if head.startswith(magic)), "")
+
+
+def form(path: str, head: bytes, tail: bytes, inner: bytes | None) -> Form:
+    """What a file is. `inner` is how its content begins, where it is compressed and that
+    is known.
+
+    Raises UsageError for what is no disk image, or has to be uncompressed first.
+    """
+    packed = compression(head)
+    content = head if not packed else inner or b""
+    refuse_no_disk(path, content)
+    found = next((name for at, magic, name in _FOREIGN if content[at:].startswith(magic)), RAW)
+    if found == RAW and not packed and tail.startswith(b"conectix"):
+        found = "vpc"
+    if packed:
+        stem = path.lower().removesuffix(f".{packed}")
+        named = _ENDINGS.get(stem.rpartition(".")[2], RAW)
+        if (found, named) != (RAW, RAW):
+            raise UsageError(
+                f"{path} is a compressed {named if found == RAW else found} image",
+                f"uncompress it first: {UNPACKERS[packed][0].rpartition('/')[2]} -dk {path}",
+            )
+    return Form(found, packed)
+
+
+def refuse_no_disk(path: str, content: bytes) -> None:
+    """Raises UsageError for what is known to be something else."""
+    for at, magic, what, hint in _NO_DISK:
+        if content[at:].startswith(magic):
+            raise UsageError(f"{path} is {what}", hint)
+
+
+def refuse_references(path: str, info: Mapping[str, Any]) -> None:
+    """Raises UsageError for an image that has another file read: with that, who made it
+    could have any file of this host copied into a guest. `info` is qemu-img's JSON."""
+    data = info.get("format-specific", {}).get("data", {})
+    others = [info.get("backing-filename"), info.get("full-backing-filename"),
+              data.get("data-file")]  # fmt: skip
+    others += [extent.get("filename") for extent in data.get("extents", [])]
+    for other in others:
+        if other and other != path:
+            raise UsageError(
+                f"{path} is not the whole image: it refers to {other}",
+                f"make one file of it, if you trust it: qemu-img convert -O raw {path} FILE",
+            )
+    if info.get("encrypted"):
+        raise UsageError(f"{path} is encrypted", "decrypt it first, with qemu-img convert")
+
+
+def unpacked_size(robot: str) -> int | None:
+    """Bytes of an .xz file's content, of what `xz --robot -l` prints (xz(1), ROBOT MODE)."""
+    for line in robot.splitlines():
+        words = line.split("\t")
+        if words[0] == "totals" and len(words) > 4 and words[4].isdigit():
+            return int(words[4])
+    return None

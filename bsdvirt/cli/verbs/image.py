@@ -1,0 +1,116 @@
+"""bsdvirt image"""
+
+from __future__ import annotations
+
+import argparse
+from typing import get_args
+
+from bsdvirt.app import images
+from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_json, print_rows, print_tree
+from bsdvirt.spec.base import BadValueError
+from bsdvirt.spec.cloud import System, UserName
+from bsdvirt.spec.images import Loader
+
+COLUMNS = ("name", "size", "used", "loader", "cloud_init", "guests")
+PROFILES = ("name", "arch", "loader", "cloud_init", "description")
+READS = ("ls", "info", "profiles")
+
+
+class Options(Globals):
+    action: str
+    file: str
+    profile: str
+    name: str | None
+    loader: Loader | None
+    system: System
+    user: str
+    cloud_init: bool
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="fetch | import | ls | info | rm | profiles"
+    )
+    fetch = actions.add_parser("fetch", help="what a profile names, over https")
+    fetch.add_argument("profile", metavar="PROFILE", help="see bsdvirt image profiles")
+    fetch.add_argument("--name", metavar="NAME", help="the image's name; the profile's")
+    add_dry_run(fetch)
+    _add_import(actions.add_parser("import", help="a file of this host"))
+    listing = actions.add_parser("ls", help="list images")
+    _add_headless(listing)
+    info = actions.add_parser("info", help="show one image in full")
+    info.add_argument("name", metavar="NAME")
+    add_json(info)
+    remove = actions.add_parser("rm", help="take an image away that no disk is a clone of")
+    remove.add_argument("name", metavar="NAME")
+    add_dry_run(remove)
+    _add_headless(actions.add_parser("profiles", help="list what can be fetched"))
+
+
+def _add_headless(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(parser)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="raw, perhaps compressed (.gz .xz .zst .bz2); qcow2, vmdk, vhd with qemu-img",
+    )
+    parser.add_argument("--name", metavar="NAME", required=True, help="the image's name")
+    parser.add_argument("--loader", choices=get_args(Loader), help="what boots it")
+    parser.add_argument("--system", choices=get_args(System), default="other", help="what it runs")
+    parser.add_argument("--user", default="", metavar="USER", help="the user that it expects")
+    parser.add_argument("--cloud-init", action="store_true", help="it reads a seed")
+    add_dry_run(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action not in READS)
+    match options.action:
+        case "fetch":
+            from bsdvirt.app import imagefetch
+
+            _done(options, imagefetch.fetch(session, options.profile, options.name), "added")
+        case "import":
+            about = images.About(
+                options.loader, options.system, _user(options.user), options.cloud_init
+            )
+            name = images.import_file(session, options.file, str(options.name), about)
+            _done(options, name, "added")
+        case "rm":
+            images.remove(session, str(options.name))
+            _done(options, str(options.name), "removed")
+        case "info":
+            shown = images.entry(session, str(options.name))
+            print_json(shown) if options.json else print_tree(shown)
+        case "profiles":
+            from bsdvirt.app import imagefetch
+
+            rows = imagefetch.entries(session)
+            print_rows(rows, PROFILES, as_json=options.json, headless=options.headless)
+        case _:
+            rows = images.entries(session)
+            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    return 0
+
+
+def _user(word: str) -> str:
+    """Raises UsageError for what is no login name."""
+    from bsdvirt.errors import UsageError
+
+    try:
+        return str(UserName.parse(word)) if word else ""
+    except BadValueError as error:
+        raise UsageError(f"--user: {error}", "such as freebsd or debian") from None
+
+
+def _done(options: Options, name: str, word: str) -> None:
+    if not options.quiet and not options.dry_run:
+        print(f"{name}: {word}")

@@ -1,0 +1,57 @@
+"""bsdvirt media"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import media
+from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+
+COLUMNS = ("name", "size", "changed", "guests")
+
+
+class Options(Globals):
+    action: str
+    source: str
+    name: str | None
+    checksum: str
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add | ls | rm")
+    add = actions.add_parser("add", help="copy an ISO file, or fetch one over https")
+    add.add_argument("source", metavar="FILE | https://HOST/FILE")
+    add.add_argument("--name", metavar="NAME", help="its name; the file's")
+    add.add_argument(
+        "--checksum", metavar="HEX", default="", help="its SHA-256 or SHA-512 is to be that"
+    )
+    add_dry_run(add)
+    listing = actions.add_parser("ls", help="list media")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(listing)
+    remove = actions.add_parser("rm", help="take one away that is in no guest's drive")
+    remove.add_argument("name", metavar="NAME")
+    add_dry_run(remove)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action != "ls")
+    match options.action:
+        case "add":
+            checksum = media.check_checksum(options.checksum) if options.checksum else ""
+            name = media.add(session, options.source, options.name, checksum)
+            if not options.quiet and not options.dry_run:
+                print(f"{name}: added")
+        case "rm":
+            media.remove(session, str(options.name))
+            if not options.quiet and not options.dry_run:
+                print(f"{options.name}: removed")
+        case _:
+            rows = media.entries(session)
+            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    return 0

@@ -1,0 +1,158 @@
+"""What cloud-init, or nuageinit(7), is told at a guest's first boot: its user, keys, DNS."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, ClassVar, Literal, Self
+
+from bsdvirt.spec.base import BadValueError, Spec, prop, shown, text_of
+from bsdvirt.spec.types import HostName, IpAddress, Patterned
+
+MOST_USER_DATA = 16 * 1024
+"""Characters of user-data of one's own: what the clouds take too."""
+System = Literal["freebsd", "linux", "other"]
+USERS: dict[System, str] = {"freebsd": "freebsd", "linux": "admin", "other": "admin"}
+"""The user that is made where none is named."""
+
+
+class UserName(Patterned):
+    """A login name, as pw(8) and useradd(8) both take it."""
+
+    words = "a login name"
+    pattern = "[a-z_][a-z0-9_-]{0,31}"
+    longest = 32
+    rule = "it is a lower-case letter, then up to 31 of a-z, 0-9, _ and -"
+
+
+class PasswordHash(Patterned):
+    """A password as crypt(3) keeps it: never in the clear."""
+
+    words = "a password hash"
+    pattern = r"\$(2[abxy]|5|6|y|7|gy)\$[./A-Za-z0-9$=,-]{20,200}"
+    longest = 256
+    rule = "it is what crypt(3) makes, such as $6$SALT$HASH: openssl passwd -6 asks and prints it"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        try:
+            return super().parse(value)
+        except BadValueError as error:
+            # Perhaps a password in the clear: it goes into no message and no log.
+            if not isinstance(value, str):
+                raise
+            raise BadValueError(f"that is not {cls.words}: {cls.rule}") from error
+
+
+class SshKey(str):
+    """A public key as a line of authorized_keys(5), without options before it."""
+
+    words: ClassVar[str] = "a public SSH key"
+    longest: ClassVar[int] = 4096
+    kinds: ClassVar[tuple[str, ...]] = (
+        "ssh-ed25519",
+        "ssh-rsa",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ssh-ed25519@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+    )
+    _hint = "it is the one line of a file such as ~/.ssh/id_ed25519.pub"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words).strip()
+        if "PRIVATE KEY" in text:
+            raise BadValueError("that is a private key", hint="give the file that ends in .pub")
+        if len(text) > cls.longest or not text.isprintable():
+            raise BadValueError(f"{shown(text)} is not {cls.words}", hint=cls._hint)
+        kind, _, rest = text.partition(" ")
+        if kind not in cls.kinds:
+            raise BadValueError(f"{shown(text)} is not {cls.words}", hint=cls._hint)
+        if not cls._holds(rest.strip().partition(" ")[0], kind):
+            raise BadValueError(f"{shown(text)}: the key itself is damaged", hint=cls._hint)
+        return cls(" ".join(text.split()))
+
+    @staticmethod
+    def _holds(data: str, kind: str) -> bool:
+        """Whether it is base64 of a key that calls itself so, whole (RFC 4253, 6.6): fields,
+        each with its length before it."""
+        try:
+            raw = base64.b64decode(data, validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        fields: list[bytes] = []
+        while raw:
+            length = 4 + int.from_bytes(raw[:4], "big")
+            if len(raw) < length:
+                return False
+            fields.append(raw[4:length])
+            raw = raw[length:]
+        return len(fields) > 1 and fields[0] == kind.encode()
+
+    @classmethod
+    def schema(cls) -> dict[str, object]:
+        kinds = "|".join(re.escape(kind) for kind in cls.kinds)
+        pattern = rf"^({kinds}) [A-Za-z0-9+/]+=*( .*)?$"
+        return {"type": "string", "pattern": pattern, "maxLength": cls.longest}
+
+
+class CloudInit(Spec, frozen=True, kw_only=True):
+    """A seed for cloud-init or nuageinit(7)."""
+
+    system: Annotated[
+        System,
+        prop(
+            "What the guest runs: FreeBSD's nuageinit reads the network from user-data too, "
+            "and Linux has its interfaces named eth0 and so on."
+        ),
+    ] = "other"
+    user: Annotated[
+        UserName | None,
+        prop("The user that is made; `freebsd` or `admin` where none is named."),
+    ] = None
+    ssh_keys: Annotated[list[SshKey], prop("Public keys that let the user in.", max_length=64)] = []
+    password: Annotated[
+        PasswordHash | None,
+        prop("The user's password as crypt(3) keeps it; without it, passwords let nobody in."),
+    ] = None
+    dns: Annotated[
+        list[IpAddress],
+        prop("Name servers; those of the host where none is given.", max_length=3),
+    ] = []
+    search: Annotated[list[HostName], prop("Domains to search names in.", max_length=6)] = []
+    network: Annotated[
+        bool, prop("Whether the guest is told its addresses; else it asks by DHCP.")
+    ] = True
+    user_data: Annotated[
+        str,
+        prop(
+            "User-data of one's own, word for word, instead of that made of `user` and "
+            "`ssh_keys`; it begins with #cloud-config or #!.",
+            max_length=MOST_USER_DATA,
+        ),
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.user_data and not re.match(r"#cloud-config\s*$|#!|## template:|Content-Type:",
+                                           self.user_data.partition("\n")[0]):  # fmt: skip
+            first = shown(self.user_data.partition("\n")[0])
+            raise BadValueError(
+                f"{first} begins no user-data", at="user_data",
+                hint="its first line is #cloud-config, or #! and an interpreter",
+            )  # fmt: skip
+        if self.user_data and (self.user or self.ssh_keys or self.password):
+            raise BadValueError(
+                "with user-data of one's own, user, keys and password stand in it",
+                at="user_data",
+                hint="leave user, ssh_keys and password away",
+            )
+        if self.user == "root" and self.password:
+            raise BadValueError("root gets keys only", at="password", hint="name another user")
+
+    @property
+    def login(self) -> str:
+        """The name of the user that is made."""
+        return str(self.user or USERS[self.system])

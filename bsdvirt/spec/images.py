@@ -1,0 +1,132 @@
+"""Images: where a profile says that one is to be had, and what is kept of one that is here."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.cloud import System, UserName
+from bsdvirt.spec.types import HttpsUrl, Patterned
+
+PROPERTY = "bsdvirt:image"
+"""The ZFS property that says what an image is made of."""
+Loader = Literal["uefi", "bhyveload"]
+
+
+class Checksum(Patterned):
+    """SHA-256 or SHA-512 in hexadecimal; which, its length says."""
+
+    words = "a checksum"
+    pattern = "([0-9a-f]{64}|[0-9a-f]{128})"
+    longest = 128
+    rule = "it is the 64 digits of a SHA-256, or the 128 of a SHA-512"
+
+
+class FilePath(Patterned):
+    """A path beneath a mirror."""
+
+    words = "a path on a mirror"
+    pattern = r"[A-Za-z0-9](?!.*(//|/\.{1,2}(/|$)))[A-Za-z0-9._~%+/-]*[A-Za-z0-9]"
+    longest = 500
+    rule = "it is as releases/VM-IMAGES/…, without a slash at either end"
+
+
+class FileName(Patterned):
+    """A file beside another one."""
+
+    words = "a file's name"
+    pattern = "[A-Za-z0-9][A-Za-z0-9._~%+-]{0,200}"
+    longest = 201
+    rule = "it is letters, digits, ., _, + and -"
+
+
+class ImageProfile(Spec, frozen=True, kw_only=True):
+    """An image that can be fetched."""
+
+    description: Annotated[
+        str, prop("A line for people.", max_length=200, pattern=LINE, live=Live.NOW)
+    ] = ""
+    url: Annotated[HttpsUrl | None, prop("The file, by https.", live=Live.NOW)] = None
+    path: Annotated[
+        FilePath | None,
+        prop("The file beneath the host file's `fetch.mirrors`, instead of url.", live=Live.NOW),
+    ] = None
+    checksum: Annotated[
+        Checksum | None,
+        prop("SHA-256 or SHA-512 of the file, where it is known here.", live=Live.NOW),
+    ] = None
+    checksums: Annotated[
+        FileName | None,
+        prop(
+            "The file beside it that lists checksums, such as CHECKSUM.SHA512 or SHA256SUMS.",
+            live=Live.NOW,
+        ),
+    ] = None
+    arch: Annotated[
+        Literal["amd64", "arm64"],
+        prop("The hardware that it is for, as hw.machine says it.", live=Live.NOW),
+    ] = "amd64"
+    loader: Annotated[Loader, prop("What boots it.", live=Live.NOW)] = "uefi"
+    system: Annotated[System, prop("What it runs.", live=Live.NOW)] = "other"
+    user: Annotated[UserName | None, prop("The user that it expects.", live=Live.NOW)] = None
+    cloud_init: Annotated[bool, prop("Whether it reads a seed.", live=Live.NOW)] = False
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.path is None):
+            raise BadValueError("either a url or a path is needed", at="url")
+        if (self.checksum is None) == (self.checksums is None):
+            raise BadValueError(
+                "either a checksum or checksums is needed", at="checksums",
+                hint="nothing is fetched that cannot be checked",
+            )  # fmt: skip
+
+    @property
+    def file(self) -> str:
+        """The file's own name."""
+        return str(self.url or self.path).rpartition("/")[2]
+
+    def places(self, mirrors: list[HttpsUrl]) -> list[str]:
+        """The URLs of the file, in the order to ask."""
+        if self.url is not None:
+            return [str(self.url)]
+        return [f"{mirror}/{self.path}" for mirror in mirrors]
+
+
+class Image(Spec, frozen=True, kw_only=True):
+    """What is kept of an image: the value of bsdvirt:image."""
+
+    source: str
+    """The file it was made of, or its URL."""
+    checksum: str
+    """SHA-256 or SHA-512 of that file."""
+    format: str
+    """Such as raw, raw.xz or qcow2."""
+    created: str
+    """When it was made, as 2026-11-21T10:30:00Z."""
+    profile: str = ""
+    loader: Loader | None = None
+    system: System = "other"
+    user: str = ""
+    cloud_init: bool = False
+    v: int = 1
+
+
+_BSD = re.compile(r"(?:SHA256|SHA512) \(([^)]+)\) = ([0-9a-f]{64}|[0-9a-f]{128})", re.IGNORECASE)
+_GNU = re.compile(r"([0-9a-f]{64}|[0-9a-f]{128})[ \t][ *]?(?:\./)?(\S+)", re.IGNORECASE)
+
+
+def listed_checksum(text: str, file: str) -> str | None:
+    """What a list of checksums says of a file: of sha512(1) and sha256(1), `SHA512 (f) = …`,
+    or of sha512sum(1), `… *f`. The longest where there are several."""
+    found: list[str] = []
+    for line in text.splitlines():
+        if match := _BSD.fullmatch(line.strip()):
+            name, digest = match[1], match[2]
+        elif match := _GNU.fullmatch(line.strip()):
+            digest, name = match[1], match[2]
+        else:
+            continue
+        if name == file:
+            found.append(digest.lower())
+    return max(found, key=len, default=None)

@@ -1,0 +1,41 @@
+"""Sizes of virtual machines by name: CPUs, memory and disk."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.base import Live, Spec, prop
+from bsdvirt.spec.load import compose_yaml, decode, parse_yaml
+from bsdvirt.spec.types import Patterned, Size
+
+
+class SizeName(Patterned):
+    """The name of a size."""
+
+    words = "the name of a size"
+    pattern = "[a-z0-9][a-z0-9._-]{0,31}"
+    longest = 32
+    rule = "it is a lower-case letter or a digit, then up to 31 of a-z, 0-9, ., _ and -"
+
+
+class VmSize(Spec, frozen=True, kw_only=True):
+    """A size."""
+
+    cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024, live=Live.NOW)]
+    memory: Annotated[Size, prop("Memory.", unit="bytes", live=Live.NOW)]
+    disk: Annotated[Size, prop("The first disk.", unit="bytes", live=Live.NOW)]
+
+
+def load_sizes(text: str, source: str = "") -> dict[str, VmSize]:
+    """A file of sizes: a mapping of names. Raises UsageError, naming `source`."""
+    found: dict[str, VmSize] = {}
+    if compose_yaml(text, source) is None:
+        return found
+    for name, value in parse_yaml(text, source).items():
+        try:
+            key = str(SizeName.parse(name))
+        except ValueError as error:
+            raise UsageError(f"{source}: {error}") from None
+        found[key] = decode(VmSize, value, f"{source}: {key}")
+    return found

@@ -1,0 +1,226 @@
+"""The seed: what stands in its files, and the plan that puts a new one in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bsdvirt.app import seeds
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve import cloud
+from bsdvirt.bhyve.cloud import Seed, SeedNic
+from bsdvirt.errors import StepError
+from bsdvirt.host.sim import SimHost
+from bsdvirt.host.sim.makefs import FILES
+from bsdvirt.plan.execute import Executor
+from bsdvirt.plan.fault import Faults
+from bsdvirt.plan.step import Plan
+from bsdvirt.spec.cloud import CloudInit
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.identity import Claim, Identity
+from bsdvirt.spec.load import decode
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import DatasetName
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.layout import Layout
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmDvV0sXW5hWCFvH0XW4aV1tM0iZf2mJ0X1E6v3k9aB me@there"
+HASH = "$6$saltsalt$" + "h" * 86
+MAC = "58:10:20:30:40:50"
+NIC = SeedNic(MAC, ("10.77.0.2/24", "fd00::2/64"), "10.77.0.1", "fd00::1")
+LAYOUT = Layout("zroot/bsdvirt", "/bsdvirt")
+
+
+def seed(*nics: SeedNic, host: str = "web1", **told: Any) -> Seed:
+    return Seed(host, "1111", decode(CloudInit, told), nics, ("9.9.9.9",))
+
+
+def parts(given: Seed) -> dict[str, Any]:
+    return {name: yaml.safe_load(text) for name, text in cloud.files(given).items()}
+
+
+def test_a_user_with_a_key_and_no_password() -> None:
+    found = parts(seed(NIC, system="freebsd", ssh_keys=[KEY]))
+    assert found["meta-data"] == {"instance-id": "1111", "local-hostname": "web1"}
+    assert cloud.files(seed(NIC))["user-data"].startswith("#cloud-config\n")
+    (user,) = found["user-data"]["users"]
+    assert user["name"] == "freebsd"
+    assert user["groups"] == "wheel"
+    assert user["ssh_authorized_keys"] == [KEY]
+    assert user["lock_passwd"] is True
+    assert "passwd" not in user
+    assert found["user-data"]["ssh_pwauth"] is False
+
+
+def test_users_are_named_even_without_any_word_of_one() -> None:
+    """FreeBSD's nuageinit else makes `freebsd` with the password `freebsd`."""
+    (user,) = parts(seed(system="freebsd"))["user-data"]["users"]
+    assert user == {
+        "name": "freebsd", "gecos": "Administrator", "groups": "wheel", "shell": "/bin/sh",
+        "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": True,
+    }  # fmt: skip
+
+
+def test_a_password_is_a_hash_and_lets_in_where_there_is_no_key() -> None:
+    found = parts(seed(system="linux", user="ops", password=HASH))["user-data"]
+    assert found["users"][0]["passwd"] == HASH
+    assert found["users"][0]["lock_passwd"] is False
+    assert found["ssh_pwauth"] is True
+    assert parts(seed(password=HASH, ssh_keys=[KEY]))["user-data"]["ssh_pwauth"] is False
+
+
+def test_root_gets_keys_and_is_not_made_another_way() -> None:
+    found = parts(seed(user="root", ssh_keys=[KEY]))["user-data"]
+    assert found["disable_root"] is False
+    assert "sudo" not in found["users"][0]
+
+
+def test_a_name_with_its_domain() -> None:
+    found = parts(seed(host="web1.example.org"))
+    assert found["user-data"]["hostname"] == "web1"
+    assert found["user-data"]["fqdn"] == "web1.example.org"
+    assert found["meta-data"]["local-hostname"] == "web1.example.org"
+
+
+def test_the_network_is_found_by_its_mac_address() -> None:
+    found = parts(seed(NIC, SeedNic("58:9c:fc:00:00:02"), search=["example.org"]))
+    assert found["network-config"] == {
+        "version": 2,
+        "ethernets": {
+            "eth0": {
+                "match": {"macaddress": MAC},
+                "addresses": ["10.77.0.2/24", "fd00::2/64"],
+                "gateway4": "10.77.0.1",
+                "gateway6": "fd00::1",
+                "nameservers": {"addresses": ["9.9.9.9"], "search": ["example.org"]},
+            },
+            "eth1": {"match": {"macaddress": "58:9c:fc:00:00:02"}, "dhcp4": True},
+        },
+    }
+
+
+def test_linux_has_its_interfaces_named_and_freebsd_the_network_twice() -> None:
+    linux = parts(seed(NIC, system="linux"))
+    assert linux["network-config"]["ethernets"]["eth0"]["set-name"] == "eth0"
+    assert "network" not in linux["user-data"]
+    assert linux["user-data"]["updates"]["network"]["when"] == ["boot-new-instance", "boot"]
+    freebsd = parts(seed(NIC, system="freebsd"))
+    assert freebsd["user-data"]["network"] == freebsd["network-config"]
+    assert "set-name" not in freebsd["network-config"]["ethernets"]["eth0"]
+
+
+def test_name_servers_of_its_own_and_an_mtu() -> None:
+    nic = SeedNic(MAC, ("10.0.0.2/24",), mtu=9000)
+    entry = parts(seed(nic, dns=["10.0.0.53"]))["network-config"]["ethernets"]["eth0"]
+    assert entry["mtu"] == 9000
+    assert entry["nameservers"] == {"addresses": ["10.0.0.53"]}
+    assert "gateway4" not in entry
+
+
+def test_no_network_where_the_guest_is_to_ask() -> None:
+    assert set(cloud.files(seed(NIC, network=False))) == {"meta-data", "user-data"}
+
+
+def test_user_data_of_ones_own_is_taken_word_for_word() -> None:
+    own = "#!/bin/sh\necho 'ä: %s'\t$(date)"
+    assert cloud.files(seed(NIC, user_data=own))["user-data"] == own + "\n"
+
+
+def test_a_seed_of_a_guest_its_claims_and_its_networks() -> None:
+    network = decode(
+        Network,
+        {"id": 1, "addresses": ["10.7.0.1/24", "fd07::1/64"], "gateway6": "fd07::9", "mtu": 9000},
+    )
+    vm = decode(
+        Vm,
+        {
+            "kind": "vm", "memory": "1G",
+            "nics": [{"network": "lan"}, {"network": "lan", "gateway": "10.7.0.5"}],
+        },
+    )  # fmt: skip
+    claims = [
+        Claim(network="lan", mac=MAC, address="10.7.0.2/24", address6="fd07::2/64"),
+        Claim(network="lan", mac="58:9c:fc:00:00:02", address="10.7.0.3/24"),
+    ]
+    who = Identity(id=1, uuid="1111", kind="vm", nics=claims)
+    made = seeds.seed_of("web1", vm, CloudInit(), who, {"lan": network}, ("9.9.9.9",))
+    assert made.nics == (
+        SeedNic(MAC, ("10.7.0.2/24", "fd07::2/64"), "10.7.0.1", "fd07::9", 9000),
+        SeedNic("58:9c:fc:00:00:02", ("10.7.0.3/24",), "10.7.0.5", None, 9000),
+    )
+
+
+# ---- on a host ----
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    host = SimHost(tmp_path)
+    host.fs.mkdir("/bsdvirt/state")
+    host.fs.mkdir("/bsdvirt/guests/web1")
+    session = Session(host)
+    session.__dict__["hostfile"] = HostFile(dataset=DatasetName("zroot/bsdvirt"))
+    return session
+
+
+def written(session: Session) -> dict[str, bytes]:
+    top = session.host.fs.path("/bsdvirt/guests/web1")
+    return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+
+
+def test_a_seed_is_made_for_nobody_else_to_read(session: Session) -> None:
+    first = seed(NIC, ssh_keys=[KEY])
+    session.run(Plan("create", "web1", steps=cloud.make(first, LAYOUT, "web1"), op="1"))
+    assert set(written(session)) == {
+        "seed/meta-data", "seed/user-data", "seed/network-config", "seed.iso"
+    }  # fmt: skip
+    top = session.host.fs.path("/bsdvirt/guests/web1")
+    assert {p.stat().st_mode & 0o777 for p in top.rglob("*") if p.is_file()} == {0o600}
+    assert (top / "seed").stat().st_mode & 0o777 == 0o700
+    iso = (top / "seed.iso").read_bytes()
+    assert iso[0x8001:0x8006] == b"CD001"
+    assert iso[0x8028:0x8048] == b"CIDATA".ljust(32)
+    assert KEY.encode() in iso[FILES:]
+
+
+def test_a_seed_that_says_the_same_stays(session: Session) -> None:
+    first = seed(NIC)
+    session.run(Plan("create", "web1", steps=cloud.make(first, LAYOUT, "web1"), op="1"))
+    before = written(session)
+    assert seeds.renew(session, "web1", first) is False
+    assert written(session) == before
+    assert seeds.renew(session, "web1", seed(NIC, host="web2")) is True
+    assert b"web2" in written(session)["seed.iso"]
+    session.host.fs.unlink("/bsdvirt/guests/web1/seed.iso")
+    assert seeds.renew(session, "web1", seed(NIC, host="web2")) is True
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_a_seed_that_fails_half_way_is_the_old_one_or_the_new_one(
+    session: Session, number: int
+) -> None:
+    session.run(Plan("create", "web1", steps=cloud.make(seed(NIC), LAYOUT, "web1"), op="1"))
+    old = written(session)
+    changed = seed(host="web2", network=False)
+    plan = cloud.plan_renew(changed, LAYOUT, "web1", "2")
+    executor = Executor(session.host, LAYOUT.state, faults=Faults(f"fail:{number}"))
+    try:
+        executor.run(plan)
+    except StepError:
+        session.mend("guest", "web1")
+        if number <= len(plan.steps) + 1:  # the last of them, the commit
+            assert written(session) == old
+            return
+    assert seeds.is_current(session.host.fs, LAYOUT, "web1", changed)
+    assert set(written(session)) == {"seed/meta-data", "seed/user-data", "seed.iso"}
+    assert b"web2" in written(session)["seed.iso"]
+
+
+def test_name_servers_of_the_host(tmp_path: Path) -> None:
+    host = SimHost(tmp_path)
+    text = "search x\nnameserver 127.0.0.1\nnameserver ::1\nnameserver 9.9.9.9\n"
+    host.fs.write("/etc/resolv.conf", text + "nameserver fe80::1%em0\n")
+    assert seeds.name_servers(host.fs) == ("9.9.9.9",)
