@@ -6,6 +6,7 @@ may want to know. What only some guests need is a problem only where a guest nee
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -240,7 +241,7 @@ def _storage(session: Session, seen: Seen) -> Iterator[Finding]:
 
 
 def _left_steps(guest: Guest, seen: Seen) -> tuple[Step, ...]:
-    steps = clean_steps(guest, seen.facts)
+    steps = clean_steps(guest, seen.facts, seen.specs.get(guest.name))
     notes = (forget_failure(guest.name), forget_main(guest.name))
     return tuple(step for step in steps if step not in notes)
 
@@ -299,7 +300,7 @@ def repair(session: Session) -> list[str]:
     found = session.inventory()
     facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
     with hold(session, found.guests, "doctor") as held:
-        seen = Seen(found, facts, session.networks(), {})
+        seen = Seen(found, facts, session.networks(), _elsewhere(session, found))
         for name in held.names():
             guest = found.guests[name]
             if _unwatched(session.host.fs, guest, facts):
@@ -321,6 +322,18 @@ def repair(session: Session) -> list[str]:
     if errors:
         raise errors[0]
     return done
+
+
+def _elsewhere(session: Session, found: Inventory) -> dict[str, Jail]:
+    """The files of the jails whose root is a directory of the user's: they say which of the
+    mounts in it are the jail's."""
+    specs: dict[str, Jail] = {}
+    for name, guest in found.guests.items():
+        if guest.identity.root is not None:
+            with contextlib.suppress(BsdvirtError):
+                spec = load_guest_file(session.host.fs, found.layout, name)
+                specs |= {name: spec} if isinstance(spec, Jail) else {}
+    return specs
 
 
 def _try(

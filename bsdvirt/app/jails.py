@@ -115,7 +115,7 @@ def stop_one(
     plan = plan_stop(
         guest, facts, session.new_op(),
         timeout=max(LEAST_SECONDS, seconds - share * _hook_seconds(jail)), force=force,
-        hooks=before,
+        hooks=before, jail=jail,
     )  # fmt: skip
     forced = session.run(plan)
     if jail and not plan.reason and (heed or not force):

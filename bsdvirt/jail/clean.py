@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
-from bsdvirt.host.parse.mounts import beneath
 from bsdvirt.jail.main import end_step
+from bsdvirt.jail.mounts import left_mounts
 from bsdvirt.jail.stack import alias_steps
 from bsdvirt.plan.step import (
     Command,
@@ -22,6 +22,7 @@ from bsdvirt.plan.step import (
     Step,
     Undo,
 )
+from bsdvirt.spec.jail import Jail
 from bsdvirt.store.guests import Guest, foreign_jail
 from bsdvirt.store.layout import (
     MAX_NICS,
@@ -51,9 +52,12 @@ def interfaces_of(guest_id: int) -> list[str]:
     return names
 
 
-def clean_steps(guest: Guest, facts: HostFacts, *, main_ended: bool = False) -> tuple[Step, ...]:
+def clean_steps(
+    guest: Guest, facts: HostFacts, jail: Jail | None = None, *, main_ended: bool = False
+) -> tuple[Step, ...]:
     """Take away what there is of a jail that runs no more, or is about to: each step is
-    passed over where its object has gone meanwhile."""
+    passed over where its object has gone meanwhile. `jail` is its file, where it can be
+    read."""
     name = guest.name
     steps: list[Step] = []
     if job_file(name) in facts.files:
@@ -62,7 +66,7 @@ def clean_steps(guest: Guest, facts: HostFacts, *, main_ended: bool = False) -> 
     if main_file(name) in facts.files:
         steps.append(forget_main(name))
     steps += _interfaces(guest.identity.id, facts)
-    steps += _mounts(guest.root, facts)
+    steps += [unmount_step(path) for path in left_mounts(guest, jail, facts.mounts)]
     # The limits of somebody else's jail of that name are its own.
     limited = any(rule.subject == subject(name) for rule in facts.rules)
     if limited and foreign_jail(guest, facts.jails) is None:
@@ -101,11 +105,6 @@ def _interfaces(guest_id: int, facts: HostFacts) -> Iterable[Step]:
                 unless=Not(InterfaceExists(interface)),
                 retry=BUSY_SECONDS,
             )
-
-
-def _mounts(root: str, facts: HostFacts) -> Iterable[Step]:
-    for path in beneath(facts.mounts, root):
-        yield unmount_step(path)
 
 
 def unmount_step(path: str) -> Step:

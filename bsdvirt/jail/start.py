@@ -12,7 +12,7 @@ from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.jail.main import main_steps, watch_again
-from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
+from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps, unmount_undos
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.jail.storage import (
     StorageFacts,
@@ -32,12 +32,10 @@ from bsdvirt.plan.step import (
     JailExists,
     LimitsExist,
     MakeDirectory,
-    MountedBeneath,
     Plan,
     RemoveFile,
     Step,
     Undo,
-    UnmountBeneath,
     WriteFile,
 )
 from bsdvirt.spec.identity import Claim
@@ -58,8 +56,6 @@ from bsdvirt.store.layout import (
 
 START_SLACK = 120.0
 """Seconds above the jail's own timeouts before jail(8) itself is taken for hung."""
-
-UNMOUNT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +108,7 @@ def plan_start(
         check_mtu(name, index, nic, networks[nic.network])
     routes = _nic_routes(identity.id, wired, networks)
     text = conf.render(name, conf.parameters(guest, jail, routes, values))
-    steps: list[Step] = [*clean_steps(guest, facts.host)]
+    steps: list[Step] = [*clean_steps(guest, facts.host, jail)]
     steps += creation_steps(guest, jail.datasets, values, op)
     steps += fit_steps(guest, jail, values)
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
@@ -285,7 +281,7 @@ def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
             f"start {name}",
             undo=(
                 Undo(Command((tools.JAIL, "-R", name)), JailExists(name, root)),
-                Undo(UnmountBeneath(root), MountedBeneath(root), UNMOUNT_SECONDS),
+                *unmount_undos(guest, jail),
                 *alias_undos(guest),
             ),
         ),

@@ -6,6 +6,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.main import end_step
+from bsdvirt.jail.mounts import own_places
 from bsdvirt.plan.step import (
     Command,
     JailExists,
@@ -16,6 +17,7 @@ from bsdvirt.plan.step import (
     Undo,
     UnmountBeneath,
 )
+from bsdvirt.spec.jail import Jail
 from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import conf_file, job_file
 
@@ -32,37 +34,38 @@ def plan_stop(
     timeout: float,
     force: bool = False,
     hooks: tuple[Step, ...] = (),
+    jail: Jail | None = None,
 ) -> Plan:
     """Stop in order with the very file of the start, by force where that fails or takes
     more than `timeout` seconds, then clean up what jail(8) leaves.
 
     `force` goes straight to removal, and so does a jail whose file is lost. Nothing of
     this can be undone, so all of it only rolls forward. `hooks` come before: where one of
-    those fails the jail is left as it is.
+    those fails the jail is left as it is. `jail` is the guest's file, where it can be read.
     """
     name = guest.name
-    left = clean_steps(guest, facts)
+    left = clean_steps(guest, facts, jail)
     if running_jail(guest, facts.jails) is None:
         return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
     orderly = not force and conf_file(name) in facts.files
     main: tuple[Step, ...] = ()
     if job_file(name) in facts.files:
-        left = clean_steps(guest, facts, main_ended=True)
+        left = clean_steps(guest, facts, jail, main_ended=True)
         seconds = timeout * MAIN_SHARE if orderly else 0.0
         main = (end_step(name, seconds),)
         timeout -= seconds
     ending = _ending(name, guest.root, timeout if orderly else None)
-    finish = (*main, ending, *left, _unmounted(guest.root))
+    finish = (*main, ending, *left, *_unmounted(guest, jail))
     return Plan("stop", name, "guest", hooks, finish, op=op, must_journal=False)
 
 
-def _unmounted(root: str) -> Step:
+def _unmounted(guest: Guest, jail: Jail | None) -> tuple[Step, ...]:
     """The jail may have mounted something since it was looked at."""
-    return Step(
-        UnmountBeneath(root),
-        f"whatever else is mounted in {root}",
-        unless=Not(MountedBeneath(root)),
-    )
+    root = guest.root
+    if own_places(guest, jail) is not None:
+        return ()
+    whatever = f"whatever else is mounted in {root}"
+    return (Step(UnmountBeneath(root), whatever, unless=Not(MountedBeneath(root))),)
 
 
 def _ending(name: str, root: str, timeout: float | None) -> Step:
