@@ -26,8 +26,7 @@ MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
-    scenario_wiring, scenario_stack, scenario_datasets, scenario_main,
-    scenario_wiring, scenario_stack, scenario_datasets, scenario_images,
+    scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]
