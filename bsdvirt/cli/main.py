@@ -42,6 +42,8 @@ VERBS = {
     "set": Verb("set", "change guests' properties"),
     "get": Verb("get", "print a guest's properties"),
     "cp": Verb("cp", "copy files into a guest and out of it"),
+    "mount": Verb("mount", "directories of the host in a jail: list them, or add one"),
+    "unmount": Verb("unmount", "take one of a jail's mounts away"),
     "stats": Verb("stats", "show what running guests use"),
     "edit": Verb("edit", "change a guest's file in an editor"),
     "tag": Verb("tag", "words that a guest is selected by, as tag:web"),

@@ -146,3 +146,31 @@ def a_destroy_touches_no_file_of_what_is_mounted(driver: Bsdvirt, view: HostView
     view.do("/sbin/mount", "-t", "nullfs", source, f"{view.jail_root('t1')}/mine")
     driver.ok("destroy", "t1", "--yes")
     assert (view.scratch / "shared/file").read_text() == "of shared\n"
+
+
+@scenario()
+def mount_and_unmount_by_their_verbs(driver: Bsdvirt, view: HostView) -> None:
+    source = shared(view)
+    driver.ok("create", "jail", "t1")
+    driver.ok("mount", "t1", f"{source}:/opt/d", "--ro")
+    driver.ok("mount", "t1", f"{source}:/srv/d")
+    driver.fails(4, "mount", "t1", f"{source}:/srv/d", says="target of d2 too")
+    driver.fails(5, "mount", "t1", f"{source}/none", says="no directory of the host")
+    driver.fails(4, "mount", "t1", "relative", says="absolute path")
+    assert driver.json("get", "t1", "mounts.d.readonly", "mounts.d2.target") == {
+        "mounts.d.readonly": True, "mounts.d2.target": "/srv/d",
+    }  # fmt: skip
+    rows = driver.json("mount", "t1")
+    assert [(row["name"], row["target"], row["mounted"]) for row in rows] == [
+        ("d", "/opt/d", False), ("d2", "/srv/d", False),
+    ]  # fmt: skip
+    driver.ok("start", "t1")
+    shown = driver.ok("mount", "t1", "-H").lines
+    assert f"d\tnullfs\t{source}\t/opt/d\tyes\tyes" in shown
+    assert any("devfs" in line and "/dev" in line for line in shown)
+    said = driver.ok("unmount", "t1", "d2")
+    assert "next start" in said.stdout + said.stderr
+    driver.ok("unmount", "t1", "/opt/d")
+    driver.fails(3, "unmount", "t1", "d", says="no mount d")
+    driver.ok("restart", "t1")
+    assert mounted(view, "t1") == {"/dev": "devfs"}

@@ -1,0 +1,50 @@
+"""bsdvirt mount"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import mounting
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+
+COLUMNS = ("name", "type", "source", "target", "readonly", "mounted")
+
+
+class Options(Globals):
+    guest: str
+    source: str | None
+    readonly: bool
+    label: str
+    headless: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument(
+        "source", nargs="?", metavar="SOURCE[:TARGET]",
+        help="a directory of the host, and its place in the jail; none: list the mounts",
+    )  # fmt: skip
+    parser.add_argument("--ro", dest="readonly", action="store_true", help="only to be read")
+    parser.add_argument("--name", dest="label", default="", help="what to call the mount")
+    parser.add_argument(
+        "-H", dest="headless", action="store_true", help="tab-separated, no heading"
+    )
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.source is not None)
+    if options.source is None:
+        rows = mounting.listed(session, options.guest)
+        print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        return 0
+    source, _, target = options.source.partition(":")
+    outcome = mounting.mount(
+        session, options.guest, source, target, readonly=options.readonly, label=options.label
+    )
+    return report([outcome], options, as_json=options.json)

@@ -1,0 +1,29 @@
+"""bsdvirt unmount"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import mounting
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    guest: str
+    which: str
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument("which", metavar="NAME | TARGET", help="a mount, by its name or place")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    outcome = mounting.unmount(session, options.guest, options.which)
+    return report([outcome], options, as_json=options.json)
