@@ -26,8 +26,8 @@ WHOLE = f"{FIRMWARE}/BHYVE_UEFI.fd"
 """Firmware and variables in one: what there was before the two were apart."""
 PACKAGE = "edk2-bhyve"
 FIRST_LARGE_FBUF = 1400000
-"""kern.osreldate before which fbuf shows no more than 1920x1200 (COLS_MAX, ROWS_MAX in
-bhyve's pci_fbuf.c and bhyvegc.h of 13.2)."""
+"""kern.osreldate before which fbuf shows no more than 1920x1200 (COLS_MAX and ROWS_MAX in
+pci_fbuf.c of 13.2; 3840x2160 in 15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,19 @@ def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
             f"once nothing runs in it, bhyvectl --vm={name} --destroy takes it away;"
             " or give the guest another name",
         )
-    config.check_own_lines(name, vm)
-    _check_memory(name, vm, facts.vmm)
-    _check_cpus(name, vm, facts)
-    need_racct(name, vm, facts.kernel)
+    check_host(name, vm, facts.kernel, facts.vmm)
     _check_disks(guest, vm, facts)
     _check_media(guest, vm, facts)
     _check_vnc(guest, vm, facts)
     firmware(name, vm, facts.paths)
+
+
+def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts) -> None:
+    """Raises UsageError and HostError for what this host never has: CPUs, memory that it
+    wires, accounting for limits. For `create` and `set`, too."""
+    _check_memory(name, vm, vmm)
+    _check_cpus(name, vm, kernel, vmm)
+    need_racct(name, vm, kernel)
 
 
 def notes(vm: Vm, facts: VmStartFacts, media: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -155,18 +160,18 @@ def _check_memory(name: str, vm: Vm, vmm: VmmFacts) -> None:
         )
 
 
-def _check_cpus(name: str, vm: Vm, facts: VmStartFacts) -> None:
-    most = facts.vmm.most_cpus
+def _check_cpus(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts) -> None:
+    most = vmm.most_cpus
     if most is not None and vm.cpus > most:
         raise UsageError(
             f"{name}: {vm.cpus} CPUs are more than the {most} that a guest may have here",
             f"bsdvirt set {name} cpus={most}, or raise hw.vmm.maxcpu in /boot/loader.conf",
         )
     if vm.cpuset:
-        _check_host_cpus(f"{name}: cpuset {vm.cpuset}", vm.cpuset, facts.kernel)
+        _check_host_cpus(f"{name}: cpuset {vm.cpuset}", vm.cpuset, kernel)
     for number, pin in enumerate(vm.pins):
         what = f"{name}: pins.{number}: {pin}"
-        _check_host_cpus(what, pin.cpus, facts.kernel)
+        _check_host_cpus(what, pin.cpus, kernel)
         if vm.cpuset and (out := set(pin.cpus.cpus) - set(vm.cpuset.cpus)):
             raise UsageError(
                 f"{what}: CPU {min(out)} is not in the guest's cpuset {vm.cpuset}",

@@ -11,23 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bsdvirt.bhyve import claims
-from bsdvirt.errors import UsageError
 from bsdvirt.spec.identity import Claim, DiskClaim
 from bsdvirt.spec.vm import MIB, VNC_FIRST_PORT, Disk, Vm, VmNic
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import console_device, tap
 
 Pairs = list[tuple[str, str]]
-
-OURS: dict[str, str] = {
-    "config.dump": "bhyve would print its configuration, and not run",
-    "cpus": "set cpus instead",
-    "lpc.com1.path": "com1 is the console",
-    "memory.size": "set memory instead",
-    "memory.wired": "set wired instead",
-    "name": "the guest's name is its own",
-}
-"""Keys that a guest's `config` may not hold, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +56,8 @@ def escape(value: str) -> str:
 def keys(guest: Guest, vm: Vm, around: Around) -> Pairs:
     """Every key of ours, and its value as bhyve is to take it.
 
-    The guest's claims fit (see bhyve/claims.py). Raises UsageError for a line of `config`
-    that would break what bsdvirt does.
+    The guest's claims fit (see bhyve/claims.py).
     """
-    check_own_lines(guest.name, vm)
     pairs: Pairs = [("name", guest.name), *_machine(guest, vm)]
     pairs += _pci(claims.HOSTBRIDGE_SLOT, _hostbridge(vm))
     pairs += _pci(claims.AHCI_SLOT, _ahci(guest, vm, around))
@@ -88,20 +75,6 @@ def keys(guest: Guest, vm: Vm, around: Around) -> Pairs:
     pairs += _firmware(around)
     pairs += _pins(vm)
     return pairs
-
-
-def check_own_lines(name: str, vm: Vm) -> None:
-    """Raises UsageError for a line of `config` that cannot be had."""
-    for number, line in enumerate(vm.config):
-        at = f"{name}: config.{number}: {line.key}"
-        if line.key in OURS:
-            raise UsageError(f"{at} is not to be given", OURS[line.key])
-        if not line.value:
-            raise UsageError(f"{at} has no value", "bhyve refuses such a line; take it out")
-        if line.value == "passthru" and line.key.endswith(".device") and not vm.wired:
-            raise UsageError(
-                f"{at}: passthrough needs wired memory", f"bsdvirt set {name} wired=true"
-            )
 
 
 def vnc_port(guest: Guest, vm: Vm) -> int:

@@ -291,7 +291,7 @@ class BhyveKey(Patterned):
     """A line of bhyve_config(5): key=value, without a place for another line."""
 
     words = "key=value of bhyve_config(5)"
-    pattern = r"[a-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*=[^\x00-\x1f\x7f]*"
+    pattern = r"[a-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*=[^\x00-\x1f\x7f]+"
     longest = 512
     rule = "it is a dotted key, =, and a value"
 

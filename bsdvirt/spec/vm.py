@@ -25,6 +25,18 @@ MOST_DISKS = 16
 MOST_CDROMS = 8
 VNC_FIRST_PORT = 5900
 FIRST_DISK = "disk0"
+RESERVED = {
+    "config.dump": "bhyve would print its configuration, and not run",
+    "cores": "set cpus, sockets and threads instead",
+    "cpus": "set cpus instead",
+    "lpc.com1.path": "com1 is the console",
+    "memory.size": "set memory instead",
+    "memory.wired": "set wired instead",
+    "name": "the guest's name is its own",
+    "sockets": "set sockets instead",
+    "threads": "set threads instead",
+}
+"""Keys that a guest's `config` may not hold, and why."""
 
 
 class Disk(Spec, frozen=True, kw_only=True):
@@ -75,6 +87,12 @@ class Disk(Spec, frozen=True, kw_only=True):
             )
         if self.size is not None and self.size % MIB:
             raise BadValueError(f"{self.size!s} is not a whole number of MiB", at="size")
+        logical, _, physical = (self.sectorsize or "").partition("/")
+        if physical and int(physical) < int(logical):
+            raise BadValueError(
+                f"the physical size {physical} is less than the logical {logical}",
+                at="sectorsize",
+            )
 
 
 class Cdrom(Spec, frozen=True, kw_only=True):
@@ -287,8 +305,9 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     config: Annotated[
         list[BhyveKey],
         prop(
-            "More keys of bhyve_config(5), each as key=value; bhyve ignores those it does not"
-            " know.",
+            "More keys of bhyve_config(5), each as key=value, which override those of bsdvirt"
+            " but for `name`, the console's and those of CPUs and memory; bhyve ignores what it"
+            " does not know.",
             max_length=64,
         ),
     ] = []
@@ -310,12 +329,25 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             what = "vnc.enabled" if self.vnc.enabled else "firmware"
             raise BadValueError("bhyveload uses none", at=what, hint="set loader to uefi")
         self._check_names()
+        self._check_config()
         for number, pin in enumerate(self.pins):
             if pin.vcpu >= self.cpus:
                 raise BadValueError(
                     f"there is no virtual CPU {pin.vcpu}", at=f"pins.{number}",
                     hint=f"they are 0-{self.cpus - 1}",
                 )  # fmt: skip
+
+    def _check_config(self) -> None:
+        for number, line in enumerate(self.config):
+            if line.key in RESERVED:
+                raise BadValueError(
+                    f"{line.key} is not to be given", at=f"config.{number}",
+                    hint=RESERVED[line.key],
+                )  # fmt: skip
+            if line.value == "passthru" and line.key.endswith(".device") and not self.wired:
+                raise BadValueError(
+                    "passthrough needs wired memory", at=f"config.{number}", hint="set wired=true"
+                )
 
     def _check_names(self) -> None:
         """Disks and drives share one space of names: a zvol is named by it."""
