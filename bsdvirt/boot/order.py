@@ -147,6 +147,12 @@ def reserve(budget: float) -> float:
     return min(10.0, max(1.0, budget * 0.2))
 
 
+def reading_seconds(budget: float) -> float:
+    """How long any one command may take that only tells how things are: a pool that hangs
+    must not use up the time for guests."""
+    return min(10.0, max(1.0, budget * 0.1))
+
+
 def tree(order: Order) -> list[str]:
     """The order as lines: each guest beneath the last of those that it waits for."""
     children: dict[str, list[Entry]] = {}

@@ -13,6 +13,7 @@ from bsdvirt.boot.flow import Flow, Job, Outcomes
 from bsdvirt.boot.note import note
 from bsdvirt.boot.order import Entry, Order, start_order, troubles
 from bsdvirt.boot.ready import wait_ready
+from bsdvirt.boot.underway import under_way
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError
 from bsdvirt.host import tools
 from bsdvirt.plan import events
@@ -34,6 +35,11 @@ def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, O
 def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
     """Start the guests that start at boot, or those that are named, with what they wait
     for. In the order of their ends."""
+    with under_way(session):
+        return _start(session, names)
+
+
+def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
     began = time.monotonic()
     found, order = order_now(session, names)
     for line in troubles(order):

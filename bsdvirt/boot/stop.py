@@ -13,7 +13,9 @@ from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
 from bsdvirt.boot.flow import Flow, Job
 from bsdvirt.boot.note import note
-from bsdvirt.boot.order import reserve, seconds_to_stop, stages_behind, stop_waits
+from bsdvirt.boot.order import reading_seconds, reserve, seconds_to_stop, stages_behind, stop_waits
+from bsdvirt.boot.underway import end_others
+from bsdvirt.boot.within import within
 from bsdvirt.errors import BsdvirtError, ConflictError, StepError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_jails
@@ -198,14 +200,28 @@ def _is_ours(session: Session, jail: JailFact) -> bool:
     return f"\n  path = '{jail.path}';\n" in session.host.fs.read_or(conf_file(jail.name))
 
 
+def _facts(session: Session) -> HostFacts:
+    """What the host shows. Where it does not answer, what the kernel says of its jails."""
+    try:
+        return read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    except BsdvirtError as error:
+        session.sink(events.Warned("", "boot", "stop", f"{error.message}: going on without it"))
+        return HostFacts(jails=read_jails(session.host))
+
+
 def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) -> list[Outcome]:
     """Stop the running guests, or those of them that are named, within `budget` seconds
     (the host file's where it is 0)."""
     began = time.monotonic()
     budget = budget or float(session.hostfile.boot.budget)
     named = sorted(names)
+    session.interrupt.patience = reading_seconds(budget)
+    if not named and not session.dry_run:
+        for pid in end_others(session, reserve(budget)):
+            text = f"a start, process {pid}, does not end: its guests are forced"
+            session.sink(events.Warned("", "boot", "stop", text))
     try:
-        found = session.inventory()
+        found = within(reading_seconds(budget), session.inventory)
     except BsdvirtError as error:
         if named:
             raise
@@ -218,7 +234,7 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     idle = [Outcome(name, "not running") for name in named if name not in alive]
     if not alive:
         return idle
-    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    facts = _facts(session)
     running = [
         name
         for name in named or found.guests

@@ -6,6 +6,7 @@ What undoes things is shielded: an undo that was begun is carried through.
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,8 @@ class Interrupt:
         self._name = ""
         self._asked_before = False
         self._hurried = threading.Event()
+        self.patience = math.inf
+        """Seconds that a command may take at most which only reads."""
 
     def install(self) -> None:
         """Take SIGINT, SIGTERM and SIGHUP (a lost ssh connection) as the request to end."""

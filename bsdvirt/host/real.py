@@ -47,6 +47,8 @@ class RealHost:
     ) -> Result:
         if changes:
             self.interrupt.check()
+        else:
+            timeout = min(timeout, self.interrupt.patience)
         try:
             process = _spawn(argv, stdout=subprocess.PIPE)
         except OSError as error:

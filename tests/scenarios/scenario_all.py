@@ -6,6 +6,7 @@ import scenario_boot
 import scenario_breaking
 import scenario_change
 import scenario_datasets
+import scenario_down
 import scenario_hooks
 import scenario_images
 import scenario_life
@@ -27,6 +28,7 @@ MODULES = (
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
+    scenario_down,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -46,12 +46,16 @@ _TOOLS: dict[str, tuple[str, str]] = {
     "/usr/bin/true": ("system", "true"),
     "/usr/bin/false": ("system", "false"),
 }
+FOREVER = 1e9
 _LOADED: dict[str, Tool] = {}
 
 
 def run_tool(run: Run) -> int:
     """Run a host command to its end; its exit status. Imports only what it needs."""
     path = run.argv[0]
+    if path in run.state.hung and run.declared is False:
+        run.reads()
+        run.sleep(FOREVER)
     tool = _LOADED.get(path)
     if tool is None:
         if path not in _TOOLS:

@@ -56,6 +56,8 @@ class SimHost:
         """Run a command. Raises UnknownCommand for one that bsdvirt should not emit."""
         if changes:
             self.interrupt.check()
+        else:
+            timeout = min(timeout, self.interrupt.patience)
         if self.interrupt.hastens(argv):
             timeout = 0.0
         if is_real(argv):
@@ -151,10 +153,14 @@ class SimHost:
             raise run.unknown("it did not say whether it changes anything")
         return Result(run.argv, status, "".join(run.out), "".join(run.err), timed_out)
 
+    def _is_urgent(self, argv: Sequence[str]) -> bool:
+        """Whether somebody waits for the command's end no more."""
+        return self.interrupt.pending or self.interrupt.hastens(argv)
+
     def _tell(self, run: Run, result: Result, on_line: LineSink | None) -> None:
         if os.environ.get(REALTIME) and run.elapsed:
             end = time.monotonic() + min(run.elapsed, run.limit)
-            while time.monotonic() < end and not self.interrupt.hastens(run.argv):
+            while time.monotonic() < end and not self._is_urgent(run.argv):
                 time.sleep(min(0.05, max(0.0, end - time.monotonic())))
         if on_line is not None:
             for line in result.stderr.splitlines():

@@ -159,6 +159,12 @@ class Settings:
 
     # ---- the host ----
 
+    def hang(self, *names: str) -> None:
+        """Let these tools not end by themselves where they only read, as on a pool that is
+        suspended; none where none is named."""
+        with self._host.change() as state:
+            state.hung = list(names)
+
     def reboot(self) -> None:
         """Lose power and come back: what is volatile is gone."""
         processes.end_all(self._host.directory)

@@ -205,6 +205,8 @@ class Host(Struct):
     guests: dict[str, Guest] = {}
     masks: dict[int, list[int]] = {}
     """The CPUs of the processes that were given some."""
+    hung: list[str] = []
+    """Tools that, where they only read, do not end."""
     listening: dict[str, list[int]] = {}
     """The ports that answer in a jail of that name, whenever it runs."""
 
