@@ -81,7 +81,7 @@ def _user_data(seed: Seed) -> str:
     data: dict[str, Any] = {"hostname": seed.hostname}
     if "." in seed.hostname:
         data["hostname"], data["fqdn"] = seed.hostname.partition(".")[0], seed.hostname
-    data["users"] = [_user(cloud)]
+    data |= _users(cloud)
     # Where only a password lets the user in, it has to.
     data["ssh_pwauth"] = bool(cloud.password and not cloud.ssh_keys)
     if cloud.login == "root":
@@ -97,21 +97,27 @@ def _user_data(seed: Seed) -> str:
     return HEAD + dump_value(data)
 
 
-def _user(cloud: CloudInit) -> dict[str, Any]:
+def _users(cloud: CloudInit) -> dict[str, Any]:
+    """The one user. On Linux it is the distribution's own, perhaps by another name: cloud-init
+    there knows the right shell and groups, and what becomes root."""
+    password: dict[str, Any] = {"lock_passwd": cloud.password is None}
+    if cloud.password:
+        password["passwd"] = str(cloud.password)
+    keys = [str(key) for key in cloud.ssh_keys]
+    if cloud.system == "linux" and cloud.user != "root":
+        named = {"name": str(cloud.user)} if cloud.user else {}
+        data: dict[str, Any] = {"user": named | password, "users": ["default"]}
+        return data | ({"ssh_authorized_keys": keys} if keys else {})
     user: dict[str, Any] = {"name": cloud.login}
     if cloud.login != "root":
         user["gecos"] = "Administrator"
         if cloud.system == "freebsd":
             user |= {"groups": "wheel", "shell": "/bin/sh"}
-        elif cloud.system == "linux":
-            user["shell"] = "/bin/bash"
         user["sudo"] = "ALL=(ALL) NOPASSWD:ALL"
-    user["lock_passwd"] = cloud.password is None
-    if cloud.password:
-        user["passwd"] = str(cloud.password)
-    if cloud.ssh_keys:
-        user["ssh_authorized_keys"] = [str(key) for key in cloud.ssh_keys]
-    return user
+    user |= password
+    if keys:
+        user["ssh_authorized_keys"] = keys
+    return {"users": [user]}
 
 
 def network(seed: Seed) -> dict[str, Any]:

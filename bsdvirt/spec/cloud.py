@@ -13,8 +13,8 @@ from bsdvirt.spec.types import HostName, IpAddress, Patterned
 MOST_USER_DATA = 16 * 1024
 """Characters of user-data of one's own: what the clouds take too."""
 System = Literal["freebsd", "linux", "other"]
-USERS: dict[System, str] = {"freebsd": "freebsd", "linux": "admin", "other": "admin"}
-"""The user that is made where none is named."""
+USERS: dict[System, str] = {"freebsd": "freebsd", "linux": "", "other": "admin"}
+"""The user that is made where none is named; of Linux, the distribution's own."""
 
 
 class UserName(Patterned):
@@ -111,7 +111,10 @@ class CloudInit(Spec, frozen=True, kw_only=True):
     ] = "other"
     user: Annotated[
         UserName | None,
-        prop("The user that is made; `freebsd` or `admin` where none is named."),
+        prop(
+            "The user that is made; where none is named, `freebsd` on FreeBSD, the "
+            "distribution's own on Linux, and else `admin`."
+        ),
     ] = None
     ssh_keys: Annotated[list[SshKey], prop("Public keys that let the user in.", max_length=64)] = []
     password: Annotated[
@@ -154,5 +157,5 @@ class CloudInit(Spec, frozen=True, kw_only=True):
 
     @property
     def login(self) -> str:
-        """The name of the user that is made."""
+        """The name of the user that is made; empty for a Linux distribution's own."""
         return str(self.user or USERS[self.system])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import lzma
 import random
 from pathlib import Path
@@ -227,3 +228,23 @@ def an_image_of_qcow2_is_converted(driver: Bsdvirt, view: HostView) -> None:
     says = "refers to /etc/passwd"
     driver.fails(2, "image", "import", f"{view.host_scratch}/link.qcow2", "--name", "l", says=says)
     assert not view.leftovers()
+
+
+@scenario()
+def a_medium_in_a_drive_stays(driver: Bsdvirt, view: HostView) -> None:
+    (view.scratch / "a.iso").write_bytes(bytes(0x8001) + b"CD001" + bytes(KIB))
+    driver.ok("media", "add", f"{view.host_scratch}/a.iso")
+    claim = {"id": 7, "uuid": "11111111-2222-4333-8444-555555555555", "kind": "vm"}
+    dataset = f"{view.root}/guests/t9"
+    view.do("/sbin/zfs", "create", "-o", f"bsdvirt:guest={json.dumps(claim)}", dataset)
+    file = view.guest_file("t9")
+    drive = "cdroms:\n- name: cd0\n  media: a.iso\n"
+    view.fs.write(file, f"kind: vm\nmemory: 512M\n{drive}", 0o600)
+    assert driver.json("media", "ls")[0]["guests"] == ["t9"]
+    driver.fails(4, "media", "rm", "a.iso", says="t9")
+    view.fs.write(file, "{ this is: [no YAML\n", 0o600)
+    driver.fails(2, "media", "rm", "a.iso", says="guest.yaml")
+    assert driver.json("media", "ls")[0]["guests"] == []
+    view.fs.write(file, "kind: vm\nmemory: 512M\n", 0o600)
+    driver.ok("media", "rm", "a.iso")
+    view.do("/sbin/zfs", "destroy", "-r", dataset)

@@ -65,11 +65,23 @@ def test_users_are_named_even_without_any_word_of_one() -> None:
 
 
 def test_a_password_is_a_hash_and_lets_in_where_there_is_no_key() -> None:
-    found = parts(seed(system="linux", user="ops", password=HASH))["user-data"]
+    found = parts(seed(user="ops", password=HASH))["user-data"]
     assert found["users"][0]["passwd"] == HASH
     assert found["users"][0]["lock_passwd"] is False
     assert found["ssh_pwauth"] is True
     assert parts(seed(password=HASH, ssh_keys=[KEY]))["user-data"]["ssh_pwauth"] is False
+
+
+def test_on_linux_the_user_is_the_distributions_own() -> None:
+    """It knows its shell, its groups and what becomes root."""
+    found = parts(seed(system="linux", ssh_keys=[KEY]))["user-data"]
+    assert found["user"] == {"lock_passwd": True}
+    assert found["users"] == ["default"]
+    assert found["ssh_authorized_keys"] == [KEY]
+    named = parts(seed(system="linux", user="ops", password=HASH))["user-data"]
+    assert named["user"] == {"name": "ops", "lock_passwd": False, "passwd": HASH}
+    (root,) = parts(seed(system="linux", user="root", ssh_keys=[KEY]))["user-data"]["users"]
+    assert root == {"name": "root", "lock_passwd": True, "ssh_authorized_keys": [KEY]}
 
 
 def test_root_gets_keys_and_is_not_made_another_way() -> None:
