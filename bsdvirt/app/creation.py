@@ -30,7 +30,7 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
 
 
@@ -249,6 +249,7 @@ def _refuse_protected(
 ) -> GuestSpec | None:
     """Its file, or None for one that cannot be read."""
     try:
+        need_unlocked(found.guest(name))
         spec = load_guest_file(session.host.fs, found.layout, name)
     except BsdvirtError:
         # A file that nobody can read says nothing of protection; --force goes on.

@@ -29,6 +29,7 @@ PROPERTIES = (
     "type", "jailed", "mountpoint", "keystatus", "encryptionroot", *SETTINGS,
 )  # fmt: skip
 """What is to be known of each dataset."""
+NO_PLACE = ("none", "legacy", "-")
 SIZES = ("reservation", "quota", "refquota")
 NEEDED: Mapping[str, Scalar] = {"allow.mount": True, "allow.mount.zfs": True, "enforce_statfs": 1}
 """The parameters of jail(8) without which a jail mounts nothing of ZFS's."""
@@ -228,6 +229,11 @@ def check_storage(
         if entry.dataset is not None:
             _check_elsewhere(at, guest, name, facts.values)
         if name in facts.values:
+            if entry.mountpoint is None and facts.values[name]["mountpoint"].value in NO_PLACE:
+                raise UsageError(
+                    f"{at}: {name} has no mountpoint of its own, so the jail would not mount it",
+                    f"bsdvirt set {guest.name} datasets.{entry.name}.mountpoint=/data",
+                )
             _check_given(at, guest, name, facts.values[name], mounts)
 
 

@@ -220,6 +220,7 @@ def a_guest_whose_key_is_not_loaded_says_so(driver: Bsdvirt, view: HostView) -> 
     assert f"zfs load-key {secret}" in driver("boot", "start", "t1").stderr
     assert f"zfs load-key {secret}" in driver("doctor").stdout
     driver.fails(5, "set", "t1", "quota=1G", says="load-key")
+    driver.fails(5, "destroy", "t1", "--yes", says="load-key")
     view.do(ZFS, "load-key", secret)
     view.do(ZFS, "mount", secret)
     view.do(ZFS, "mount", f"{secret}/root")
