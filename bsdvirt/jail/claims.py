@@ -92,16 +92,34 @@ def _can_be_given(network: Network, version: int, subnet: Subnet | None) -> bool
     return subnet is not None or bool(address.pools_of(network, version))
 
 
+def carried(
+    before: Sequence[Nic], after: Sequence[Nic], claims: Sequence[Claim]
+) -> list[Claim | None]:
+    """What the interfaces `after` a change of the guest's file inherit of the `claims` of
+    those `before`: one that is still there keeps its own, whatever was put in or taken out
+    ahead of it, and one that was changed has those of what it was."""
+    if len(before) != len(claims):
+        return list(claims)
+    from difflib import SequenceMatcher
+
+    found: list[Claim | None] = [None] * len(after)
+    same = SequenceMatcher(None, [repr(nic) for nic in before], [repr(nic) for nic in after])
+    for _, start, end, into, until in same.get_opcodes():
+        for old, new in zip(range(start, end), range(into, until), strict=False):
+            found[new] = claims[old]
+    return found
+
+
 def claim_nics(
     name: str,
     guest: GuestSpec,
-    before: Iterable[Claim],
+    before: Iterable[Claim | None],
     others: Iterable[Guest],
     networks: Networks,
     random_bytes: RandomBytes,
 ) -> list[Claim]:
-    """What the guest's interfaces hold: what they held before where that still fits,
-    else something free.
+    """What the guest's interfaces hold: what they held before (in their order; see `carried`)
+    where that still fits, else something free.
 
     Raises UsageError for a network that is not there, ConflictError for an address
     that somebody has.
@@ -129,12 +147,15 @@ def claim_nics(
         taken |= address.addresses(aliases)
         check_mtu(name, index, nic, network)
         macs = [claim.mac for claim in (*theirs, *claims)]
+        # What is given anew is none that another of its interfaces is about to keep.
+        kept = [claim for claim in held[index + 1 :] if claim and claim.network == nic.network]
+        kept_too = taken | address.addresses(text for claim in kept for text in claim.addresses())
         claims.append(
             Claim(
                 network=nic.network,
                 mac=old.mac if old and old.mac not in macs else free_mac(random_bytes, macs),
-                address=_address(4, nic, network, old, taken),
-                address6=_address(6, nic, network, old, taken),
+                address=_address(4, nic, network, old, taken, kept_too),
+                address6=_address(6, nic, network, old, taken, kept_too),
                 aliases=aliases,
                 slot=old.slot if old else None,
             )
@@ -148,6 +169,7 @@ def _address(
     network: Network,
     old: Claim | None,
     taken: set[address.Address],
+    kept_too: set[address.Address],
 ) -> str | None:
     wanted, subnet = _wanted(nic, version)
     if wanted == "none":
@@ -161,7 +183,7 @@ def _address(
         (plain,) = address.addresses([had])
         if _fits(had, network, version, taken, subnet):
             return address.with_prefix(network, plain)
-    return address.from_pool(nic.network, network, version, taken, subnet)
+    return address.from_pool(nic.network, network, version, kept_too, subnet)
 
 
 def _aliases(nic: Nic, network: Network, taken: set[address.Address]) -> list[str]:
