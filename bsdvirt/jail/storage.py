@@ -216,6 +216,12 @@ def check_storage(
 ) -> None:
     """Raises UsageError, NotFoundError and HostError for datasets that could not be given
     to the jail. `mounts` is what is mounted now; what lies beneath its root is its own."""
+    if settings(jail) and guest.identity.root is not None:
+        raise UsageError(
+            f"{guest.name}: {', '.join(settings(jail))}: its root {guest.root} is a directory of"
+            " yours, and no dataset of bsdvirt's",
+            f"leave that out, and see zfs set for what {guest.root} lies in",
+        )
     if not jail.datasets:
         return
     _check_params(guest.name, jail)
