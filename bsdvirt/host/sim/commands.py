@@ -18,6 +18,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.ENV: ("env", "env"),
     tools.FREEBSD_VERSION: ("system", "freebsd_version"),
     tools.IFCONFIG: ("ifconfig", "ifconfig"),
+    tools.INSTALL: ("system", "install"),
     tools.JAIL: ("jail", "jail"),
     tools.JEXEC: ("probe", "jexec"),
     tools.JLS: ("jls", "jls"),

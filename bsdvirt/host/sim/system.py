@@ -52,6 +52,28 @@ def chmod(run: Run, words: list[str]) -> int:
     return 0
 
 
+def install(run: Run, words: list[str]) -> int:
+    """install(1) of one file, with -S and a mode; its words are those of xinstall.c."""
+    run.changes()
+    match words:
+        case ["-S", "-m", mode, source, target] if mode.isdigit():
+            pass
+        case _:
+            raise run.unknown()
+    real = run.path(target)
+    temporary = real.with_name("INS@install")
+    culprit = source
+    try:
+        content = run.path(source).read_bytes()
+        culprit = target
+        temporary.write_bytes(content)
+        temporary.chmod(int(mode, 8))
+        os.replace(temporary, real)
+    except OSError as error:
+        raise run.fail(f"install: {culprit}: {error.strerror}", 71) from None
+    return 0
+
+
 def mv(run: Run, words: list[str]) -> int:
     """mv(1), over what is in the way."""
     run.changes()

@@ -121,3 +121,17 @@ def test_what_unpacks_writes_into_a_pipe(host: SimHost, tool: str, pack: object)
     assert any("bytes transferred" in line for line in lines)
     host.fs.path("/p").write_bytes(packed[: len(packed) // 2])
     assert host.pipe((tool, "-dc", "/p"), write).status == 1
+
+
+def test_install_puts_a_copy_in_place(host: SimHost) -> None:
+    """install(1) -S, as a start makes a guest's firmware variables with it."""
+    host.fs.mkdir("/d")
+    host.fs.write("/d/a", "new")
+    host.fs.write("/d/b", "old")
+    words = (tools.INSTALL, "-S", "-m", "0600")
+    host.run((*words, "/d/a", "/d/b"), changes=True).check()
+    assert host.fs.read_text("/d/b") == "new"
+    assert host.fs.path("/d/b").stat().st_mode & 0o777 == 0o600
+    lost = host.run((*words, "/d/no", "/d/b"), changes=True)
+    assert (lost.status, lost.stderr) == (71, "install: /d/no: No such file or directory\n")
+    assert host.fs.listdir("/d") == ["a", "b"]
