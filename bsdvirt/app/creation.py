@@ -21,6 +21,7 @@ from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.jail.release import refuse_newer
+from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, rooted
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.jail.storage import check_storage, how_to_drop
@@ -42,6 +43,12 @@ class Order:
     jail: Jail
     boot: Boot = Boot()
     thick: bool = False
+    origin: Origin = FROM_RELEASE
+
+    @property
+    def releases(self) -> list[str]:
+        """The release that the roots are made of, if they are."""
+        return [self.jail.release] if self.origin.kind == "release" else []
 
 
 def create(session: Session, order: Order) -> list[Outcome]:
@@ -49,12 +56,12 @@ def create(session: Session, order: Order) -> list[Outcome]:
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
         networks = [str(nic.network) for nic in order.jail.nics]
-        with session.using("create", networks=networks, releases=[order.jail.release]):
+        with session.using("create", networks=networks, releases=order.releases):
             claims = Claiming(session, held.names())
             try:
                 found = session.inventory()
                 session.need_mounted(found)
-                _check(session, order.jail, found)
+                _check(session, order, found)
                 outcomes += _create_all(session, held, order, found, claims)
             finally:
                 claims.end()
@@ -86,10 +93,11 @@ class Claiming:
             self._lock = None
 
 
-def _check(session: Session, jail: Jail, found: Inventory) -> None:
+def _check(session: Session, order: Order, found: Inventory) -> None:
     """What would fail for every one of them."""
+    jail, origin = order.jail, order.origin
     releases = {dataset.name.rpartition("/")[2] for dataset in found.releases()}
-    if jail.release not in releases and not session.dry_run:
+    if origin.kind == "release" and jail.release not in releases and not session.dry_run:
         known = ", ".join(sorted(releases)) or "none"
         raise NotFoundError(
             f"no release {jail.release}; there is {known}",
@@ -97,7 +105,8 @@ def _check(session: Session, jail: Jail, found: Inventory) -> None:
             " MANIFEST",
         )
     kernel = read_kernel(session.host, params=bool(jail.params))
-    refuse_newer(jail.release, kernel.release)
+    for release in order.releases:
+        refuse_newer(release, kernel.release)
     check_kernel("cpuset", jail, kernel)
     if aliases := shared_claims(jail):
         check_host("create", aliases, read_interfaces(session.host))
@@ -114,8 +123,17 @@ def _create_all(
     for name in (name for name in order.names if name in held.locks):
         try:
             identity = new_identity(
-                name, order.jail, order.boot, found, known, networks, release=order.jail.release
+                name,
+                order.jail,
+                order.boot,
+                found,
+                known,
+                networks,
+                release="".join(order.releases),
             )
+            if order.origin.adopted:
+                check_root(order.origin.path, known, found.layout)
+                identity = rooted(identity, order.origin)
             if order.jail.datasets:
                 made = Guest(name, found.layout, identity)
                 facts = read_storage_facts(session.host, made, order.jail)
@@ -135,7 +153,7 @@ def _create_all(
         try:
             plan = plan_create(
                 name, order.jail, identities[name], found.layout, session.new_op(),
-                thick=order.thick, size=size, hooks=made_hooks(name),
+                thick=order.thick, size=size, origin=order.origin, hooks=made_hooks(name),
             )  # fmt: skip
             session.run(plan, claimed=lambda: claims.settled(name))
         finally:
@@ -192,7 +210,8 @@ def _made(order: Order, identity: Identity) -> str:
     addresses = [claim.address or claim.address6 for claim in identity.nics]
     addresses += [alias.address for alias in identity.shared]
     where = ", ".join(text for text in addresses if text)
-    return f"created from {order.jail.release}" + (f", {where}" if where else "")
+    origin = order.origin.words or f"from {order.jail.release}"
+    return f"created {origin}" + (f", {where}" if where else "")
 
 
 def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:

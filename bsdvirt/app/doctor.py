@@ -224,7 +224,8 @@ def _guests(seen: Seen) -> Iterator[Finding]:
                 "its next start, or bsdvirt doctor --repair",
                 repair="take them away",
             )
-        if not any(d.name == seen.found.layout.jail_root(name) for d in guest.datasets):
+        own = guest.identity.root is None and guest.identity.kind == "jail"
+        if own and not any(d.name == guest.layout.jail_root(name) for d in guest.datasets):
             yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
         for claim in guest.identity.nics:
             if claim.network not in seen.networks:

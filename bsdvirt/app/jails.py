@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from bsdvirt.app import hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
+from bsdvirt.app.roots import read_foreign, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, CommandError
@@ -41,6 +42,7 @@ def starter(
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
     resolver = session.host.fs.read_or("/etc/resolv.conf")
+    foreign = read_foreign(session.host, [jail for _, jail in parts.values()])
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
@@ -50,6 +52,7 @@ def starter(
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
+            read_root(session.host.fs, guest, jail), foreign,
         )  # fmt: skip
         try:
             idle = running_jail(guest, facts.jails) is None

@@ -10,13 +10,17 @@ from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_jails
-from bsdvirt.store.guests import running_jail
+from bsdvirt.store.guests import Guest, is_freebsd, running_jail
+
+LOGIN_SHELL = "command -v bash >/dev/null && exec bash -l; exec sh -l"
+EXEC = 'exec "$0" "$@"'
 
 
-def _need_running(session: Session, name: str) -> None:
-    found = session.inventory()
-    if running_jail(found.guest(name), read_jails(session.host)) is None:
+def _need_running(session: Session, name: str) -> Guest:
+    guest = session.inventory().guest(name)
+    if running_jail(guest, read_jails(session.host)) is None:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
+    return guest
 
 
 def attach(session: Session, name: str, command: Sequence[str], *, user: str = "root") -> int:
@@ -24,9 +28,16 @@ def attach(session: Session, name: str, command: Sequence[str], *, user: str = "
 
     The jail's own shell starts it, so that a command which is not there is 127, as in sh(1).
     """
-    _need_running(session, name)
-    shell = (tools.SH, "-c", 'exec "$0" "$@"')
-    return session.host.attach((tools.JEXEC, "-l", "-U", user, name, *shell, *command))
+    guest, fs = _need_running(session, name), session.host.fs
+    shell: tuple[str, ...] = (tools.SH, "-c", EXEC)
+    if is_freebsd(fs, guest.root):
+        return session.host.attach((tools.JEXEC, "-l", "-U", user, name, *shell, *command))
+    # Its users are in no database that jexec(8) reads: root is the host's, by number.
+    if user != "root":
+        shell = ("su", "-s", tools.SH, "-c", EXEC, "--", user)
+    elif not fs.exists(f"{guest.root}{tools.SH}"):
+        shell = ()
+    return session.host.attach((tools.JEXEC, "-l", name, *shell, *command))
 
 
 def package(session: Session, name: str, words: Sequence[str]) -> int:
@@ -59,6 +70,9 @@ def processes(session: Session, name: str) -> list[dict[str, Any]]:
 
 
 def console(session: Session, name: str) -> int:
-    """A login shell of root's, as login(1) gives it."""
-    _need_running(session, name)
-    return session.host.attach((tools.JEXEC, name, tools.LOGIN, "-f", "root"))
+    """A login shell of root's, as login(1) gives it; in another userland than FreeBSD's, of
+    bash where it is there, else of sh."""
+    guest = _need_running(session, name)
+    if is_freebsd(session.host.fs, guest.root):
+        return session.host.attach((tools.JEXEC, name, tools.LOGIN, "-f", "root"))
+    return session.host.attach((tools.JEXEC, "-l", name, tools.SH, "-c", LOGIN_SHELL))

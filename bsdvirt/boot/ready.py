@@ -7,7 +7,7 @@ import time
 from bsdvirt.app.session import Session
 from bsdvirt.host import tools
 from bsdvirt.spec.identity import Boot
-from bsdvirt.store.guests import Guest
+from bsdvirt.store.guests import Guest, is_freebsd
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
@@ -21,11 +21,12 @@ def wait_ready(session: Session, guest: Guest) -> bool:
         return True
     deadline = time.monotonic() + boot.ready_timeout
     pause = FIRST_PAUSE
+    freebsd = is_freebsd(session.host.fs, guest.root)
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             return False
-        for argv in probes(guest, boot):
+        for argv in probes(guest, boot, freebsd=freebsd):
             answer = session.host.run(
                 argv, changes=False, timeout=min(max(left, 0.1), COMMAND_SECONDS)
             )
@@ -36,10 +37,10 @@ def wait_ready(session: Session, guest: Guest) -> bool:
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-def probes(guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
+def probes(guest: Guest, boot: Boot, *, freebsd: bool = True) -> list[tuple[str, ...]]:
     """The commands any of which tells that the guest is ready. A guest whose addresses are
     not known here (DHCP) is asked from within."""
-    inside = (tools.JEXEC, "-l", "-U", "root", guest.name)
+    inside = (tools.JEXEC, "-l", *(("-U", "root") if freebsd else ()), guest.name)
     if boot.ready_port is None:
         return [(*inside, tools.SH, "-c", boot.ready)]
     port = str(boot.ready_port)

@@ -10,6 +10,13 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined
 
 from bsdvirt.host import tools
+from bsdvirt.jail.foreign import (
+    from_host,
+    linux_mounts,
+    linux_poststop,
+    linux_prestart,
+    network_of,
+)
 from bsdvirt.jail.main import start_lines, stop_lines
 from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import stack_words
@@ -53,7 +60,9 @@ def parameters(
         Parameter("host.hostuuid", guest.identity.uuid),
         *_stack(jail, nics),
         Parameter("persist"),
-        *_several("mount", mount_lines(guest.root, jail.mounts)),
+        *_several(
+            "mount", [*linux_mounts(jail, guest.root), *mount_lines(guest.root, jail.mounts)]
+        ),
         Parameter("mount.devfs"),
         *([Parameter("mount.fdescfs")] if any(m.type == "fdescfs" for m in jail.mounts) else []),
         Parameter("devfs_ruleset", str(jail.ruleset)),
@@ -62,13 +71,21 @@ def parameters(
         word, setting = jail_conf_value(key, value)
         lines.append(Parameter(word, setting))
     lines.append(Parameter("exec.clean"))
-    pinned = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
+    created = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
+    network = network_commands(nics) if jail.stack == "vnet" else []
+    if from_host(jail):
+        interfaces = [nic.interface for nic in nics]
+        created += network_of(name, guest.root, interfaces, network)
+        network = []
+    created += attach_commands(guest, jail)
     mounts = mount_commands(guest, jail, values or {})
     return [
         *lines,
-        *_several("exec.created", [*pinned, *attach_commands(guest, jail)]),
-        *_several("exec.start", [*_network(jail, nics), *mounts, *start_lines(jail)]),
+        *_several("exec.prestart", linux_prestart(jail, guest.root)),
+        *_several("exec.created", created),
+        *_several("exec.start", [*network, *mounts, *start_lines(jail)]),
         *_several("exec.stop", stop_lines(jail)),
+        *_several("exec.poststop", linux_poststop(jail, guest.root)),
         Parameter("exec.consolelog", console_log(name)),
         Parameter("exec.timeout", str(jail.exec.timeout)),
         Parameter("stop.timeout", str(jail.stop.grace)),
@@ -77,13 +94,11 @@ def parameters(
 
 def _stack(jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
     lines = []
-    for name, values in stack_words(jail, [nic.interface for nic in nics]):
+    for name, values in stack_words(
+        jail, [] if from_host(jail) else [nic.interface for nic in nics]
+    ):
         lines += _several(name, values) if values else [Parameter(name)]
     return lines
-
-
-def _network(jail: Jail, nics: Sequence[NicRoute]) -> list[str]:
-    return network_commands(nics) if jail.stack == "vnet" else []
 
 
 def network_commands(nics: Sequence[NicRoute]) -> list[str]:

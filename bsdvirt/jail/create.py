@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt.host import tools
+from bsdvirt.jail.root import FROM_RELEASE, Origin, root_steps
 from bsdvirt.jail.storage import completion_steps, creation_steps, setting_words
 from bsdvirt.plan.step import (
     Command,
@@ -32,15 +33,16 @@ def plan_create(
     *,
     thick: bool = False,
     size: int = 0,
+    origin: Origin = FROM_RELEASE,
     hooks: tuple[Step, ...] = (),
 ) -> Plan:
-    """A jail from a release: its dataset with its identity, its root, its file.
+    """A jail: its dataset with its identity, its root, its file.
 
-    `thick` copies the release in full instead of cloning it; `size` is then the bytes
-    to copy, for the progress bar. `hooks` are run once all is there.
+    `origin` is where the root comes from. Of a release, it is a clone, or with `thick` a
+    full copy; `size` is then the bytes to copy, for the progress bar. `hooks` are run once
+    all is there.
     """
     guest, root = layout.guest(name), layout.jail_root(name)
-    base = f"{layout.release(jail.release)}@base"
     mark = mark_of(op)
     claim = ("-o", f"{PROPERTY}={identity_to_json(identity)}")
     made = Step(
@@ -55,17 +57,22 @@ def plan_create(
         durable=True,
     )
     words = (*mark, *setting_words(jail))
-    roots = (
-        _copied_root(base, root, words, op, size)
-        if thick
-        else (_cloned_root(base, root, words, op),)
-    )
+    if origin.kind != "release":
+        roots = root_steps(origin, layout, name, words, destroy_ours(root, op))
+    else:
+        base = f"{layout.release(jail.release)}@base"
+        roots = (
+            _copied_root(base, root, words, op, size)
+            if thick
+            else (_cloned_root(base, root, words, op),)
+        )
     new = Guest(name, layout, identity)
     data = creation_steps(new, jail.datasets, {}, op)
     if hooks:
         hooks = (_logs(guest_log_directory(name)), *hooks)
     completed = completion_steps(new, jail.datasets, {}, op)
-    finish = (*completed, *(clear_mark(dataset, op) for dataset in (root, guest)))
+    marked = (guest,) if origin.adopted else (root, guest)
+    finish = (*completed, *(clear_mark(dataset, op) for dataset in marked))
     return Plan("create", name, "guest", (made, *roots, *data, described, *hooks), finish, op=op)
 
 

@@ -107,7 +107,11 @@ def own_places(guest: Guest, jail: Jail | None) -> list[str] | None:
         return None
     mounts = in_order(jail.mounts) if jail else []
     datasets = [str(entry.mountpoint) for entry in jail.datasets] if jail else []
-    places = [*datasets, "/dev/fd", "/dev", *(mount.place for mount in reversed(mounts))]
+    # Over fdescfs a start that was cut short may have left /rescue (see foreign.py).
+    foreign = (
+        ["/dev/fd", "/dev/shm", "/sys", "/proc"] if jail and jail.userland != "freebsd" else []
+    )
+    places = [*datasets, *foreign, "/dev/fd", "/dev", *(mount.place for mount in reversed(mounts))]
     return [guest.root.rstrip("/") + place for place in places]
 
 

@@ -10,9 +10,11 @@ from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
+from bsdvirt.jail.foreign import ForeignFacts, check_foreign, linux_steps
 from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.jail.main import main_steps, watch_again
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps, unmount_undos
+from bsdvirt.jail.root import RootFacts, base_steps, check_ready
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.jail.storage import (
     StorageFacts,
@@ -74,6 +76,8 @@ class StartFacts:
     storage: StorageFacts = StorageFacts()
     kept: bool = True
     """Whether nobody but a keeper is missing to a main command that was started."""
+    root: RootFacts = RootFacts()
+    foreign: ForeignFacts = ForeignFacts()
 
 
 def plan_start(
@@ -97,6 +101,8 @@ def plan_start(
         watch = () if facts.kept else (watch_again(name),)
         return Plan("start", name, "guest", watch, reason="already running", op=op)
     _refuse_foreign_jail(guest, facts)
+    check_ready(guest, facts.host, facts.root)
+    check_foreign(name, jail, facts.foreign)
     notes = _check(name, jail, facts)
     left = left_aliases(guest, facts.host)
     fresh = [alias for alias in identity.shared if alias not in left]
@@ -111,6 +117,8 @@ def plan_start(
     steps: list[Step] = [*clean_steps(guest, facts.host, jail)]
     steps += creation_steps(guest, jail.datasets, values, op)
     steps += fit_steps(guest, jail, values)
+    steps += linux_steps(jail, facts.foreign)
+    steps += base_steps(guest, facts.root)
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
     steps += _resolver_steps(guest, jail, facts)
     for index, (nic, claim) in enumerate(wired):

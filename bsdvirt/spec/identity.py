@@ -124,6 +124,8 @@ class Identity(Spec, frozen=True, kw_only=True):
     """Of a virtual machine, by name; CD drives too."""
     root: AbsolutePath | None = None
     """The directory that is its root, where that is none of ours; never taken away."""
+    root_dataset: str = ""
+    """The dataset that is mounted there, where the guest was made on one."""
     tags: list[TagName] = []
     """Words that it is selected by."""
     v: int = 1

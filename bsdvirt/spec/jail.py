@@ -226,6 +226,10 @@ class Stop(Spec, frozen=True, kw_only=True):
     ] = 10
 
 
+NO_RELEASE = "none"
+"""The `release` of a jail whose root was made of none."""
+
+
 class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     """A jail."""
 
@@ -233,6 +237,13 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         str,
         prop("The release that the root was made of.", live=Live.NEVER, pattern=RELEASE),
     ]
+    userland: Annotated[
+        Literal["freebsd", "linux", "none"],
+        prop(
+            "What its root holds: `freebsd`; `linux`, run by linux(4), with the file systems"
+            " that Linux programs expect; `none`, something else or nothing yet.",
+        ),
+    ] = "freebsd"
     hostname: Annotated[
         HostName | None,
         prop("Host name; the guest's name where it is not given.", becomes="host.hostname"),

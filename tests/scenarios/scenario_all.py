@@ -16,6 +16,7 @@ import scenario_mounts
 import scenario_network
 import scenario_reading
 import scenario_refusals
+import scenario_roots
 import scenario_setup
 import scenario_stack
 import scenario_trouble
@@ -28,7 +29,7 @@ MODULES = (
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_down,
+    scenario_down, scenario_roots,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -28,6 +28,8 @@ Words = tuple[str, ...]
 
 SHARED = ("create", "jail", "web", "resolver.mode=keep", "--shared", "lo0",
           "--address", "10.99.9.9")  # fmt: skip
+LINUX = ("create", "jail", "web", "resolver.mode=keep", "--linux",
+         "--root-from", "/usr/freebsd-dist")  # fmt: skip
 NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9",
        "--address", "fd00:79::1/64", "--pool", "fd00:79::2-fd00:79::99")  # fmt: skip
 VLAN = ("network", "create", "wan", "--uplink", "vtnet0", "--vlan", "20", "--private",
@@ -66,6 +68,14 @@ CASES = (
     Case("create thick", ("create", "jail", "web", "--thick"), done=(4, "there already")),
     Case("start", ("start", "web"), (NET, JAIL)),
     Case("start plain", ("start", "web"), (("create", "jail", "web"),)),
+    Case("create empty", ("create", "jail", "web", "--empty"), done=(4, "there already")),
+    Case("create copy", ("create", "jail", "web", "--root-from", "/usr/freebsd-dist"),
+         done=(4, "there already")),
+    Case("create on directory", ("create", "jail", "web", "--directory", "/usr/freebsd-dist"),
+         done=(4, "there already")),
+    Case("start linux", ("start", "web"), (LINUX,)),
+    Case("stop linux", ("stop", "web"), (LINUX, ("start", "web"))),
+    Case("stop linux force", ("stop", "web", "--force"), (LINUX, ("start", "web"))),
     Case("start shared", ("start", "web"), (SHARED,)),
     Case("stop shared", ("stop", "web"), (SHARED, ("start", "web"))),
     Case("stop shared force", ("stop", "web", "--force"), (SHARED, ("start", "web"))),

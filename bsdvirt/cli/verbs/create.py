@@ -12,11 +12,13 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, stack_of, started
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
+from bsdvirt.cli.rooting import add_root_arguments, origin_of, userland_settings
 from bsdvirt.errors import UsageError
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.jail.release import host_release
+from bsdvirt.jail.root import Origin
 from bsdvirt.spec.identity import Boot
-from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.jail import NO_RELEASE, Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths, split_assignments
 
@@ -29,6 +31,11 @@ class Options(Globals):
     release: str | None
     no_fetch: bool
     thick: bool
+    empty: bool
+    root_from: str | None
+    directory: str | None
+    dataset: str | None
+    linux: bool
     network: list[str] | None
     no_network: bool
     inherit: bool
@@ -53,6 +60,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-fetch", action="store_true", help="refuse where the release is not here yet"
     )
+    add_root_arguments(parser)
     parser.add_argument("--thick", action="store_true", help="a full copy, not a clone")
     parser.add_argument(
         "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
@@ -86,11 +94,14 @@ def run(options: Options) -> int:
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
-    jail = _jail(session, options, [a for a in assignments if not a[0].startswith("boot.")])
-    source = releases.provide(session, jail.release, fetch=not options.no_fetch)
-    if source and not options.dry_run:
-        say(f"release {jail.release} added from {source}")
-    order = creation.Order(names, jail, boot, options.thick)
+    origin = origin_of(session, options, names)
+    ours = [a for a in assignments if not a[0].startswith("boot.")]
+    jail = _jail(session, options, ours, origin)
+    if origin.kind == "release":
+        source = releases.provide(session, jail.release, fetch=not options.no_fetch)
+        if source and not options.dry_run:
+            say(f"release {jail.release} added from {source}")
+    order = creation.Order(names, jail, boot, options.thick, origin)
     outcomes = creation.create(session, order)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
@@ -100,13 +111,22 @@ def run(options: Options) -> int:
     return status
 
 
-def _jail(session: Session, options: Options, assignments: list[tuple[str, str]]) -> Jail:
+def _jail(
+    session: Session, options: Options, assignments: list[tuple[str, str]], origin: Origin
+) -> Jail:
     """The jail that the options and the properties ask for."""
     given = dict(assignments)
+    settings: dict[str, Any] = {"kind": "jail"}
     release = given.pop("release", None) if options.release is None else options.release
-    if release is None:
-        release = host_release(read_kernel(session.host).release)
-    settings: dict[str, Any] = {"kind": "jail", "release": release}
+    if origin.kind == "release":
+        if release is None:
+            release = host_release(read_kernel(session.host).release)
+        settings["release"] = release
+    elif release not in (None, NO_RELEASE):
+        raise UsageError("a root without a release has none", "leave release= away")
+    else:
+        settings["release"] = NO_RELEASE
+    settings |= userland_settings(options)
     if stack := stack_of(options, given):
         settings |= stack
     elif "stack" not in given and (nics := nics_of(session, options)):

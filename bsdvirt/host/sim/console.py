@@ -27,10 +27,13 @@ def attach(host: SimHost, argv: Sequence[str]) -> int:
     user = ""
     if words[:2] == ["-l", "-U"] and len(words) > 3:
         user, words = words[2], words[3:]
+    elif words[:1] == ["-l"]:
+        # Without -U, who is in the jail is root by number, at the host's root's home.
+        user, words = "root", words[1:]
     if len(words) < 2 or words[0].startswith("-"):
         raise UnknownCommand(argv)
     name, command = words[0], words[1:]
-    if command == [tools.LOGIN, "-f", "root"]:
+    if command == [tools.LOGIN, "-f", "root"] or command[-1].endswith("exec sh -l"):
         return _console(host, argv, name)
     return _one(host, argv, name, lambda inside: inside.execute(command), user)
 

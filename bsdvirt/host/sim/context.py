@@ -77,6 +77,8 @@ class Run:
         self.stream: Stream | None = None
         self.data: IO[bytes] | None = None
         """What a command that unpacks gives to the one behind it in the pipe."""
+        self.tree = ""
+        """The directory that tar(1) gives into a pipe."""
 
     # ---- what the command says of itself ----
 

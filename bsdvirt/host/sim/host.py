@@ -91,6 +91,7 @@ class SimHost:
             receiver = self._run(right, state, True, timeout)
             receiver.piped_into = True
             receiver.stream, receiver.data = sender.stream, sender.data
+            receiver.tree = sender.tree
             received = self._end(receiver)
         self._tell(sender, sent, on_line)
         self._tell(receiver, received, on_line)

@@ -69,7 +69,7 @@ class Inside:
         started it."""
         name = argv[0]
         plain = name
-        for prefix in PATH:
+        for prefix in (*PATH, *self._rescue()):
             plain = plain.removeprefix(prefix) if "/" in plain else plain
         command = self.commands.get(plain) if "/" not in plain else None
         if plain == "exit" and not shell:
@@ -88,6 +88,12 @@ class Inside:
             return 127
         self.complain(f"jexec: execvp: {name}: No such file or directory")
         return 1
+
+    def _rescue(self) -> tuple[str, ...]:
+        """Where the jail sees /rescue of the host."""
+        places = [m.path for m in self.run.state.mounts if m.special == "/rescue"]
+        root = self.jail.path
+        return tuple(p.removeprefix(root) + "/" for p in places if p.startswith(f"{root}/"))
 
     def line(self, text: str, shell: str = "sh") -> int:
         """Run a line of commands joined by ; && ||, as a very small shell."""

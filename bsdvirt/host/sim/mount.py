@@ -39,6 +39,8 @@ def mount(run: Run, words: list[str]) -> int:
             ruleset = value
         elif name in ("ro", "rw"):
             readonly = name == "ro"
+        elif kind == "fdescfs" and name == "linrdlnk":
+            continue
         elif name in _FLAGS and not value:
             flagged.add(name)
         elif not (kind == "tmpfs" and name in ("size", "mode", "uid", "gid", "inodes")):
@@ -98,6 +100,7 @@ def umount(run: Run, words: list[str]) -> int:
         run.state.mounts.remove(entry)
         if entry.kind == "devfs":
             trees.drop_mountpoint(run, path + "/fd")
+            trees.drop_mountpoint(run, path + "/shm")
     return 0
 
 

@@ -15,6 +15,11 @@ def jexec(run: Run, words: list[str]) -> int:
     elif words[:3] == ["-l", "-U", "root"]:
         run.reads()
         words = words[3:]
+    elif words[:1] == ["-l"]:
+        run.reads()
+        words = words[1:]
+    elif run.declared is None:
+        run.changes()
     if len(words) < 2 or words[0].startswith("-"):
         raise run.unknown()
     name, command = words[0], words[1:]

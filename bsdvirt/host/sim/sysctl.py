@@ -8,8 +8,12 @@ from bsdvirt.host.sim import sysctldata
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Module
 
-_WRITABLE = ("net.inet.ip.forwarding", "net.link.bridge.", "net.link.tap.", "security.jail.")
-LOADABLE = ("fdescfs", "if_tuntap", "if_vlan", "linprocfs", "mac_ntpd", "nullfs", "tmpfs")
+_WRITABLE = ("net.inet.ip.forwarding", "net.link.bridge.", "net.link.tap.", "security.jail.",
+             "kern.elf")  # fmt: skip
+LOADABLE = (
+    "fdescfs", "if_tuntap", "if_vlan", "linprocfs", "linsysfs", "linux64", "mac_ntpd", "nullfs",
+    "tmpfs",
+)  # fmt: skip
 """Modules that the host has and has not loaded, or that its kernel holds."""
 
 
@@ -101,7 +105,8 @@ def kldload(run: Run, words: list[str]) -> int:
         elif plain in LOADABLE:
             number = len(run.state.modules) + 1
             line = f"{number:2}    1 0xffffffff82{number:06x}     2a08 {plain}.ko"
-            run.state.modules.append(Module(f"{plain}.ko", [plain], line))
+            names = [plain, "linux_common"] if plain == "linux64" else [plain]
+            run.state.modules.append(Module(f"{plain}.ko", names, line))
         else:
             run.warn(f"kldload: can't load {name}: No such file or directory")
             status = 1

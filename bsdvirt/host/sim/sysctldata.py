@@ -103,6 +103,8 @@ VALUES = {
     "net.link.bridge.ipfw_arp": "0",
     "net.link.bridge.pfil_bridge": "1",
     "net.link.bridge.pfil_onlyip": "1",
+    "kern.elf32.fallback_brand": "-1",
+    "kern.elf64.fallback_brand": "-1",
     "hw.machine": "amd64",
     "hw.machine_arch": "amd64",
     "hw.physmem": "6414213120",

@@ -87,7 +87,15 @@ def mv(run: Run, words: list[str]) -> int:
 
 
 def devfs(run: Run, words: list[str]) -> int:
-    """devfs(8): which rulesets there are."""
+    """devfs(8): which rulesets there are; a rule applied to one mounted /dev."""
+    match words:
+        case ["-m", path, "rule", "apply", "path", "shm", "unhide"]:
+            run.changes()
+            if not any(m.path == path and m.kind == "devfs" for m in run.state.mounts):
+                raise run.unknown(f"no devfs at {path}")
+            if any("linux_common" in module.names for module in run.state.modules):
+                (run.path(path) / "shm").mkdir(exist_ok=True)
+            return 0
     run.reads()
     sets = run.state.rulesets
     match words:

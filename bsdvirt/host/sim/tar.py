@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import lzma
 import os
+import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,15 @@ def tar(run: Run, words: list[str]) -> int:
         case ["-xpvf", file, "-C", directory]:
             run.changes()
             return _extract(run, file, directory)
+        case ["-cvf", "-", "-C", directory, "."] if run.piped:
+            run.changes()
+            return _pack(run, directory)
+        case ["-xpf", "-", "-C", directory] if run.tree:
+            run.changes()
+            shutil.copytree(
+                run.path(run.tree), run.path(directory), symlinks=True, dirs_exist_ok=True
+            )
+            return 0
         case ["-xOqf", file, pattern]:
             run.reads()
             for info, name, archive in _members(run, file):
@@ -68,6 +78,16 @@ def _holder(run: Run, path: str) -> tuple[str, Dataset] | None:
         and (path == dataset.mounted or path.startswith(dataset.mounted.rstrip("/") + "/"))
     ]
     return max(found, key=lambda pair: len(pair[1].mounted), default=None)
+
+
+def _pack(run: Run, directory: str) -> int:
+    """A directory into the pipe: what reads there copies it."""
+    top = run.path(directory)
+    run.tree = directory
+    run.warn("a .")
+    for path in sorted(top.rglob("*")):
+        run.warn(f"a ./{path.relative_to(top)}")
+    return 0
 
 
 def _extract(run: Run, file: str, directory: str) -> int:

@@ -18,7 +18,9 @@ from goldenfile import WRITE, outcome, write
 
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import change, clean, create, destroy, hooks, live, release, rename, start, stop
+from bsdvirt.jail.foreign import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
+from bsdvirt.jail.root import Origin, RootFacts, check_root, rooted
 from bsdvirt.jail.storage import StorageFacts, change_steps, check_storage, kept_notes
 from bsdvirt.net import plans
 from bsdvirt.plan.step import Plan, Step
@@ -27,7 +29,7 @@ from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.types import CpuList
+from bsdvirt.spec.types import AbsolutePath, CpuList
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
@@ -67,7 +69,19 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     jail_resolver: str | None = "nameserver 10.0.2.3\n"
     mounts: MountFacts = MountFacts()
     storage: StorageFacts = StorageFacts()
+    root: RootFacts = RootFacts()
+    foreign: ForeignFacts = ForeignFacts()
+    roots: dict[str, str] = {}
+    """The roots of other guests, which are their users'."""
     words: dict[str, Any] = {}
+
+    @property
+    def others(self) -> list[Guest]:
+        return [
+            Guest(name, LAYOUT, msgspec.structs.replace(self.who, root=AbsolutePath(root)))
+            for name, root in self.roots.items()
+        ]
+
     problems: dict[str, str] = {}
     kept: bool = True
 
@@ -113,6 +127,8 @@ def _start(given: Given) -> Plan:
         given.mounts,
         given.storage,
         given.kept,
+        given.root,
+        given.foreign,
     )
     return start.plan_start(
         given.guest, given.spec, given.nets, seen, OP,
@@ -126,9 +142,14 @@ def _hooks(given: Given, event: Event, **words: Any) -> tuple[Step, ...]:
 
 
 def _create(given: Given) -> Plan:
+    words = dict(given.words)
+    origin = Origin(**words.pop("origin", {}))
+    if origin.adopted:
+        check_root(origin.path, given.others, LAYOUT)
     return create.plan_create(
-        given.name, given.spec, given.who, LAYOUT, OP, hooks=_hooks(given, "created"), **given.words
-    )
+        given.name, given.spec, rooted(given.who, origin), LAYOUT, OP,
+        origin=origin, hooks=_hooks(given, "created"), **words,
+    )  # fmt: skip
 
 
 def _stop(given: Given) -> Plan:

@@ -1,0 +1,112 @@
+"""Roots of jails: what the user named as one, and what a start finds of one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from bsdvirt.app.session import Session
+from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.host.base import Host
+from bsdvirt.host.facts import read_sysctl
+from bsdvirt.host.fs import Fs
+from bsdvirt.jail.foreign import RESCUE, ForeignFacts
+from bsdvirt.jail.mounts import Place
+from bsdvirt.jail.root import Origin, RootFacts, points_of
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.types import AbsolutePath, DatasetName
+from bsdvirt.store.guests import Guest
+
+PLAIN = re.compile(r"[A-Za-z0-9/._+=@:,-]+")
+
+
+def read_root(fs: Fs, guest: Guest, jail: Jail) -> RootFacts:
+    """What a start finds; no link is followed."""
+    wrong = wrong_directory(fs, guest.root) if guest.identity.root else ""
+    if wrong:
+        return RootFacts(wrong)
+    points = {path: Place(*fs.look_beneath(guest.root, path)) for path in points_of(jail)}
+    hint = "make it a plain directory, for jail(8) to mount on"
+    return RootFacts(
+        "", {path: Place(p.missing, p.wrong, hint * bool(p.wrong)) for path, p in points.items()}
+    )
+
+
+def read_foreign(host: Host, jails: Iterable[Jail]) -> ForeignFacts:
+    """What jails without FreeBSD need of the host; nothing is asked where none is among
+    these."""
+    userlands = {jail.userland for jail in jails}
+    rescue = all(host.fs.is_file(f"{RESCUE}/{tool}") for tool in ("ifconfig", "route"))
+    if "linux" not in userlands:
+        return ForeignFacts(rescue=rescue)
+    brands = ("kern.elf32.fallback_brand", "kern.elf64.fallback_brand")
+    shown = read_sysctl(host, "hw.machine_arch", *brands)
+    return ForeignFacts(
+        shown.get("hw.machine_arch", ""), rescue, {n: shown[n] for n in brands if n in shown}
+    )
+
+
+def wrong_directory(fs: Fs, path: str) -> str:
+    """Why a path is no plain directory, in words: none of it may be a link, which somebody
+    could bend."""
+    missing, why = fs.look_beneath("/", path.lstrip("/"))
+    if why:
+        return f"is not used: {why.replace('//', '/')}"
+    return "is not there" if missing else ""
+
+
+def directory(session: Session, path: str) -> Origin:
+    """A directory to use where it is. Raises UsageError, NotFoundError."""
+    return Origin("directory", _checked(session, path))
+
+
+def dataset(session: Session, name: str) -> Origin:
+    """A dataset to use where it is mounted. Raises UsageError, NotFoundError, HostError."""
+    try:
+        DatasetName.parse(name)
+    except ValueError as error:
+        raise UsageError(f"--dataset: {error}") from None
+    found = session.zfs.datasets(name)[0]
+    place = found.mountpoint
+    if found.name != name or found.kind != "filesystem" or not place or not place.startswith("/"):
+        raise UsageError(f"{name} is no file system with a mount point", "zfs set mountpoint=…")
+    if not found.mounted:
+        raise HostError(f"{name} is not mounted", f"zfs mount {name}")
+    layout = session.layout
+    if name == layout.dataset or name.startswith(f"{layout.dataset}/"):
+        raise UsageError(f"{name} is one of bsdvirt's own", "name another")
+    return Origin("dataset", _checked(session, place), name)
+
+
+def source(session: Session, path: str) -> Origin:
+    """An archive to extract, or a directory to copy. Raises UsageError, NotFoundError."""
+    real = os.path.abspath(path)
+    fs = session.host.fs
+    if fs.is_dir(real):
+        return Origin("copy", real, files=_count(session, real))
+    if fs.is_file(real):
+        return Origin("archive", real)
+    raise NotFoundError(f"{real} is not there", "name a directory, or an archive for tar(1)")
+
+
+def _count(session: Session, path: str) -> int:
+    """What `tar -cv` prints a line of: everything in the directory, and itself."""
+    top = session.host.fs.path(path)
+    return 1 + sum(len(names) + len(files) for _, names, files in os.walk(top))
+
+
+def _checked(session: Session, path: str) -> str:
+    try:
+        place = str(AbsolutePath.parse(path))
+    except ValueError as error:
+        raise UsageError(str(error), "such as /srv/web") from None
+    if PLAIN.fullmatch(place) is None:
+        raise UsageError(
+            f"{place}: jail(8) runs commands with this path, and would split it",
+            "of letters, digits and . _ - + = @ : , only",
+        )
+    if wrong := wrong_directory(session.host.fs, place):
+        kind = NotFoundError if wrong == "is not there" else UsageError
+        raise kind(f"{place} {wrong}", "name a plain directory, by its whole path")
+    return place

@@ -1,0 +1,163 @@
+"""Where a jail's root comes from: a release, nothing, an archive, a copy, or a directory or
+dataset of the user's, which is used where it is and never taken away. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts
+from bsdvirt.jail.mounts import Place
+from bsdvirt.plan.step import Command, MakeDirectory, Pipeline, RemoveDirectory, Step, Undo
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.mounts import within
+from bsdvirt.spec.types import AbsolutePath
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
+
+FILL_SECONDS = 6 * 3600.0
+POINT_MODE = 0o755
+SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root", "/sbin", "/tmp")
+"""Directories of the host's own; /usr and /var hold files of ours, and so are refused too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the root of a new jail comes from."""
+
+    kind: Literal["release", "empty", "archive", "copy", "directory", "dataset"] = "release"
+    path: str = ""
+    """The archive, the directory to copy, or the one to use."""
+    dataset: str = ""
+    """The dataset to use, mounted at `path`."""
+    files: int = 0
+    """How many a copy has, for the progress bar."""
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the root is the user's, used where it is."""
+        return self.kind in ("directory", "dataset")
+
+    @property
+    def words(self) -> str:
+        """For people: created …"""
+        return {
+            "empty": "with an empty root",
+            "archive": f"from {self.path}",
+            "copy": f"from a copy of {self.path}",
+            "directory": f"on {self.path}",
+            "dataset": f"on {self.dataset}",
+        }.get(self.kind, "")
+
+
+FROM_RELEASE = Origin()
+
+
+def root_steps(
+    origin: Origin, layout: Layout, name: str, words: tuple[str, ...], undo: Undo
+) -> tuple[Step, ...]:
+    """A dataset for the root, with what is to be in it; nothing for a root that is there.
+    `words` are those of `zfs create`; `undo` takes the dataset away."""
+    if origin.adopted:
+        return ()
+    dataset, place = layout.jail_root(name), layout.jail_root_directory(name)
+    made = Step(
+        Command((tools.ZFS, "create", *words, dataset)),
+        "its root, a dataset of its own",
+        undo=(undo,),
+        durable=True,
+    )
+    extract = (tools.TAR, "-xpvf", origin.path, "-C", place)
+    match origin.kind:
+        case "archive":
+            filled = Step(
+                Command(extract, timeout=FILL_SECONDS), f"extract {origin.path}", durable=True
+            )
+        case "copy":
+            filled = Step(
+                Pipeline(
+                    (tools.TAR, "-cvf", "-", "-C", origin.path, "."),
+                    (tools.TAR, "-xpf", "-", "-C", place),
+                    timeout=FILL_SECONDS,
+                ),
+                f"copy {origin.path}",
+                durable=True,
+                lines=origin.files,
+            )
+        case _:
+            return (made,)
+    return made, filled
+
+
+# ---- a root of the user's ----
+
+
+def check_root(path: str, guests: Iterable[Guest], layout: Layout) -> None:
+    """Raises UsageError for a directory of the host's, ConflictError for one that is a
+    guest's, holds one, or lies in one."""
+    for own in (HOST_FILE, RUN_DIRECTORY, LOG_DIRECTORY, "/usr/local"):
+        if within(own, path):
+            raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
+    if any(within(path, system) for system in SYSTEM):
+        raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
+    if within(path, layout.mountpoint) or within(layout.mountpoint, path):
+        raise UsageError(f"{path} and bsdvirt's {layout.mountpoint} overlap", "name another")
+    for guest in guests:
+        if guest.identity.root and (within(path, guest.root) or within(guest.root, path)):
+            raise ConflictError(f"{path} and the root of {guest.name} overlap", "name another")
+
+
+@dataclass(frozen=True, slots=True)
+class RootFacts:
+    """What the host shows of a jail's root."""
+
+    wrong: str = ""
+    """Why it cannot be one now, in words."""
+    points: Mapping[str, Place] = field(default_factory=dict)
+    """Where jail(8) mounts, whatever the jail's own mounts are; by path beneath the root."""
+
+
+def points_of(jail: Jail) -> tuple[str, ...]:
+    """The directories that a jail's root must have for what jail(8) mounts."""
+    return ("dev", "proc", "sys") if jail.userland == "linux" else ("dev",)
+
+
+def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
+    """Raises HostError where the root is not there, or not the one that is meant."""
+    name = guest.name
+    if root.wrong:
+        raise HostError(f"{name}: its root {guest.root} {root.wrong}", "put it back as it was")
+    dataset = guest.identity.root_dataset
+    if dataset and not any(m.path == guest.root and m.source == dataset for m in facts.mounts):
+        raise HostError(f"{name}: {dataset} is not mounted at {guest.root}", f"zfs mount {dataset}")
+    for path, place in root.points.items():
+        if place.wrong:
+            raise HostError(f"{name}: {guest.root}/{path}: {place.wrong}", place.hint)
+
+
+def base_steps(guest: Guest, root: RootFacts) -> list[Step]:
+    """Make the directories that jail(8) mounts on, where they are not there."""
+    return [
+        Step(
+            MakeDirectory(path, POINT_MODE, beneath=guest.root),
+            f"where {place_name} is mounted",
+            undo=(Undo(RemoveDirectory(path, beneath=guest.root)),),
+        )
+        for place_name, place in root.points.items()
+        for path in place.missing
+    ]
+
+
+def rooted(identity: Identity, origin: Origin) -> Identity:
+    """The identity of a guest whose root is the user's; any other's as it is."""
+    if not origin.adopted:
+        return identity
+    return msgspec.structs.replace(
+        identity, root=AbsolutePath(origin.path), root_dataset=origin.dataset
+    )
