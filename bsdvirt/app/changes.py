@@ -8,12 +8,15 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.app import guests
+from bsdvirt.app import guests, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage
+from bsdvirt.bhyve.change import change_volumes
+from bsdvirt.bhyve.check import check_host as check_vm_host
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host.facts import read_interfaces, read_jails, read_kernel, read_mask, read_rules
+from bsdvirt.host.vmm import read_vmm
 from bsdvirt.jail.change import plan_change
 from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
 from bsdvirt.jail.stack import check_host, shared_claims
@@ -33,7 +36,9 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
+from bsdvirt.store.vms import is_running
 
 Assignments = Sequence[tuple[str, str]]
 IDENTITY_PREFIX = "boot."
@@ -48,6 +53,8 @@ class Wanted:
     old: GuestSpec
     new: GuestSpec
     boot: Boot
+    destroying: frozenset[str] = frozenset()
+    """Disks that are taken out and whose zvols go, too."""
 
 
 Wish = Callable[[Guest, str, GuestSpec], Wanted]
@@ -89,7 +96,7 @@ def bring_about(session: Session, names: Sequence[str], wish: Wish) -> list[Outc
         running = read_jails(session.host)
 
         def one(name: str) -> Outcome:
-            live = running_jail(found.guest(name), running) is not None
+            live = is_running(found.guest(name), running, session.host.fs)
             return _change_one(session, found, found.guest(name), wish, live)
 
         # One after the other: each must see what the one before has claimed.
@@ -109,10 +116,14 @@ def _change_one(
     _refuse_fixed(guest.name, jail, wanted)
     _check(session, guest, wanted)
     check_order(found, guest.name, boot)
+    check_ready(guest.name, wanted, boot)
     notes = _notes(jail, wanted) if live else ()
     at_once = _live_steps(session, guest.name, jail, wanted) if live else []
     op = session.new_op()
-    data, finish, kept = _data_steps(session, guest, jail, wanted, op)
+    if isinstance(jail, Vm) and isinstance(wanted, Vm):
+        data, finish, kept = _volume_steps(guest, jail, wanted, op, live, to_be.destroying)
+    else:
+        data, finish, kept = _data_steps(session, guest, jail, wanted, op)
     notes += kept
     networks = session.networks()
 
@@ -141,7 +152,10 @@ def _change_one(
 
 
 def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:
-    """What the kernel is to change of a running jail. Raises as jail/live.py does."""
+    """What the kernel is to change of a running guest. Raises as jail/live.py and
+    bhyve/live.py do."""
+    if isinstance(before, Vm) and isinstance(after, Vm):
+        return vms.live_change(session, name, before, after)
     if not (isinstance(before, Jail) and isinstance(after, Jail)):
         return []
     if not touches_kernel(before, after):
@@ -150,6 +164,14 @@ def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec
         read_kernel(session.host), read_rules(session.host), read_mask(session.host, name)
     )
     return live_steps(name, before, after, facts)
+
+
+def _volume_steps(
+    guest: Guest, before: Vm, after: Vm, op: str, live: bool, destroying: frozenset[str]
+) -> tuple[list[Step], list[Step], tuple[str, ...]]:
+    """What is to be done to a virtual machine's volumes. Raises as change_volumes does."""
+    change = change_volumes(guest, before, after, op, live=live, destroying=destroying)
+    return list(change.steps), list(change.finish), change.notes
 
 
 def _data_steps(
@@ -210,7 +232,8 @@ def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
 
 
 def _check(session: Session, guest: Guest, spec: GuestSpec) -> None:
-    if not isinstance(spec, Jail):
+    if isinstance(spec, Vm):
+        check_vm_host(guest.name, spec, read_kernel(session.host), read_vmm(session.host))
         return
     if spec.cpuset or spec.params:
         kernel = read_kernel(session.host, params=bool(spec.params))
@@ -218,6 +241,15 @@ def _check(session: Session, guest: Guest, spec: GuestSpec) -> None:
     had = (*guest.identity.shared, *(guest.identity.next_shared or ()))
     if fresh := [alias for alias in shared_claims(spec) if alias not in had]:
         check_host(guest.name, fresh, read_interfaces(session.host))
+
+
+def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
+    """Raises UsageError for a command that is to tell when a virtual machine is ready."""
+    if isinstance(spec, Vm) and boot.ready and boot.ready_port is None:
+        raise UsageError(
+            f"{name}: boot.ready: no command can be run in a virtual machine from here",
+            "as boot.ready=tcp:22",
+        )
 
 
 def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:

@@ -31,8 +31,9 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+from bsdvirt.store.vms import is_running
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
                 stays = _what_stays(guest, _refuse_protected(session, found, name, force))
-                if running_jail(guest, facts.jails) and not force:
+                if is_running(guest, facts.jails, session.host.fs) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
                 guests.stop_one(session, found, facts, guest, force=force)

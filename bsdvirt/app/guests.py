@@ -8,12 +8,14 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from bsdvirt.app import jails
+from bsdvirt.app import jails, vms
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError, HostError
-from bsdvirt.host.facts import HostFacts, read_host
+from bsdvirt.bhyve.claims import fit as fit_devices
+from bsdvirt.bhyve.claims import fits as devices_fit
+from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
+from bsdvirt.host.facts import HostFacts, read_host, read_jails
 from bsdvirt.jail.change import plan_claim
 from bsdvirt.jail.claims import claim_nics, claims_fit, with_nics
 from bsdvirt.jail.stack import alias_steps, claim_shared, shared_fit, with_shared
@@ -22,8 +24,10 @@ from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+from bsdvirt.store.vms import is_running
 
 Parts = dict[str, tuple[Guest, GuestSpec]]
 
@@ -93,16 +97,43 @@ def _connected(
 def _starter(
     session: Session, held: Held, found: Inventory, parts: Parts, networks: dict[str, Network]
 ) -> Callable[[str], Outcome]:
-    """What starts one guest of any kind. A kind that none is of is not asked for its facts."""
-    mine = {n: (guest, spec) for n, (guest, spec) in parts.items() if isinstance(spec, Jail)}
-    jail = jails.starter(session, held, found, mine, networks) if mine else None
+    """What starts one guest of any kind. Facts of a kind that none is of are not asked for."""
+    ours = {n: (guest, spec) for n, (guest, spec) in parts.items() if isinstance(spec, Jail)}
+    others = {n: (guest, spec) for n, (guest, spec) in parts.items() if isinstance(spec, Vm)}
+    of: dict[str, Callable[[str], Outcome]] = {}
+    if ours:
+        of |= dict.fromkeys(ours, jails.starter(session, held, found, ours, networks))
+    if others:
+        of |= dict.fromkeys(others, vms.starter(session, held, found, others, networks))
+    return lambda name: of[name](name)
 
-    def one(name: str) -> Outcome:
-        if name in mine and jail is not None:
-            return jail(name)
-        raise HostError(f"{name}: virtual machines cannot be started yet")
 
-    return one
+def prepare_foreground(session: Session, name: str) -> Outcome:
+    """All of a virtual machine's start but its supervisor. Raises as a start does, and
+    ConflictError for one that runs."""
+    with hold(session, [name], "run") as held:
+        if held.refused and held.refused[0].error:
+            raise held.refused[0].error
+        found = session.inventory()
+        networks = session.networks()
+        parts, failed = _load(session, found, [name])
+        if not failed:
+            parts, failed = _claimed(session, parts, found, networks)
+        if not failed:
+            parts, failed = _connected(session, parts, networks)
+        if failed:
+            return failed[0]
+        guest, spec = parts[name]
+        if not isinstance(spec, Vm):
+            raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
+        session.need_mounted(found)
+        prepare = vms.starter(
+            session, held, found, {name: (guest, spec)}, networks, foreground=True
+        )
+        outcome = prepare(name)
+    if outcome.message == "already running":
+        raise ConflictError(f"{name} is running", f"bsdvirt stop {name}")
+    return outcome
 
 
 def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Parts, list[Outcome]]:
@@ -126,12 +157,16 @@ def _claimed(
     failed: list[Outcome] = []
     for name, (guest, spec) in parts.items():
         try:
-            if not fits(guest.identity, spec, networks):
+            if not fits(guest.identity, spec, networks) and not _runs(session, guest):
                 guest = reclaim(session, guest, spec, networks)
             ready[name] = (guest, spec)
         except BsdvirtError as error:
             failed.append(Outcome(name, error=error))
     return ready, failed
+
+
+def _runs(session: Session, guest: Guest) -> bool:
+    return is_running(guest, read_jails(session.host), session.host.fs)
 
 
 def reclaim(session: Session, guest: Guest, spec: GuestSpec, networks: dict[str, Network]) -> Guest:
@@ -148,7 +183,9 @@ def fits(identity: Identity, spec: GuestSpec, networks: dict[str, Network]) -> b
     """Whether what is claimed is what the guest's file asks for, and nothing waits."""
     if identity.next is not None or not claims_fit(spec, identity.nics, networks):
         return False
-    return not isinstance(spec, Jail) or shared_fit(spec, identity)
+    if isinstance(spec, Vm):
+        return devices_fit(identity, spec)
+    return shared_fit(spec, identity)
 
 
 def let_go(session: Session, guest: Guest, identity: Identity) -> None:
@@ -176,9 +213,13 @@ def fitting_identity(
     if isinstance(spec, Jail):
         identity = with_shared(identity, claim_shared(guest.name, spec, others), live=live)
     if later is not None and claims_fit(spec, later, networks):
-        return with_nics(identity, later, live=live)
-    claims = claim_nics(guest.name, spec, guest.identity.nics, others, networks, os.urandom)
-    return with_nics(identity, claims, live=live)
+        identity = with_nics(identity, later, live=live)
+    elif claims_fit(spec, identity.nics, networks):
+        identity = with_nics(identity, identity.nics)
+    else:
+        claims = claim_nics(guest.name, spec, identity.nics, others, networks, os.urandom)
+        identity = with_nics(identity, claims, live=live)
+    return identity if isinstance(spec, Jail) else fit_devices(identity, spec, os.urandom)
 
 
 def stop(
@@ -216,12 +257,15 @@ def stop_one(
 ) -> str:
     """Stop one guest whose lock is held; what became of it, in words. Without `heed` no
     hook of its keeps it running."""
-    return jails.stop_one(session, found, facts, guest, force=force, timeout=timeout, heed=heed)
+    kind = vms.stop_one if guest.identity.kind == "vm" else jails.stop_one
+    return kind(session, found, facts, guest, force=force, timeout=timeout, heed=heed)
 
 
 def stop_seconds(session: Session, found: Inventory, name: str) -> float:
     """How long the guest's stop may take by its own file, until it is forced."""
-    return jails.stop_seconds(session, found, name)
+    vm = found.guest(name).identity.kind == "vm"
+    seconds = vms.stop_seconds if vm else jails.stop_seconds
+    return seconds(session, found, name)
 
 
 def restart(

@@ -9,15 +9,17 @@ import msgspec
 from bsdvirt.app.session import Session
 from bsdvirt.app.state import read_states
 from bsdvirt.app.storage import shown_storage
+from bsdvirt.app.vmlisting import vm_detail
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_interfaces, read_jails, read_rules
 from bsdvirt.host.parse.rctl import parse_usage
-from bsdvirt.jail.clean import interfaces_of, subject
+from bsdvirt.jail.clean import subject
 from bsdvirt.plan.locks import is_held
 from bsdvirt.spec.fields import plain
+from bsdvirt.spec.load import GuestSpec
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
-from bsdvirt.store.layout import console_log, failed_file, main_file
+from bsdvirt.store.layout import console_log, failed_file, host_end, main_file, tap
 
 
 def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
@@ -61,6 +63,7 @@ def detail(session: Session, name: str) -> dict[str, Any]:
     states = read_states(session.host.fs, found, jails)
     jid = _jid(guest, jails)
     identity = guest.identity
+    spec, wrong = _spec(session, found, name)
     shown = entry(guest, states.of(name), jid)
     shown |= {
         "uuid": identity.uuid,
@@ -72,10 +75,13 @@ def detail(session: Session, name: str) -> dict[str, Any]:
         "boot": msgspec.to_builtins(identity.boot)
         | {"auto": identity.boot.auto, "order": identity.boot.order},
         "log": console_log(name),
-        "config": _config(session, found, name),
+        "config": _config(spec, wrong),
     }
     if identity.kind == "jail":
         shown |= shown_storage(session, guest)
+    else:
+        del shown["root"]
+        shown |= vm_detail(session, guest, spec)
     if main := session.host.fs.read_or(main_file(name)):
         shown["main"] = _main(session, name, main)
     if states.of(name) == "failed":
@@ -100,15 +106,21 @@ def _main(session: Session, name: str, text: str) -> dict[str, Any]:
     }
 
 
-def _config(session: Session, found: Inventory, name: str) -> Any:
+def _spec(session: Session, found: Inventory, name: str) -> tuple[GuestSpec | None, str]:
+    """What its file says, or why that cannot be read."""
     try:
-        return plain(load_guest_file(session.host.fs, found.layout, name))
+        return load_guest_file(session.host.fs, found.layout, name), ""
     except BsdvirtError as error:
-        return {"error": str(error)}
+        return None, str(error)
+
+
+def _config(spec: GuestSpec | None, wrong: str) -> Any:
+    return {"error": wrong} if spec is None else plain(spec)
 
 
 def _nics(session: Session, guest: Guest) -> list[dict[str, Any]]:
     present = read_interfaces(session.host)
+    vm = guest.identity.kind == "vm"
     return [
         {
             "network": claim.network,
@@ -116,13 +128,17 @@ def _nics(session: Session, guest: Guest) -> list[dict[str, Any]]:
             "address": claim.address,
             "address6": claim.address6,
             "aliases": list(claim.aliases),
-            "interface": next(
-                (i for i in interfaces_of(guest.identity.id)[4 * n : 4 * n + 1] if i in present),
-                None,
-            ),
+            "interface": name if (name := _host_side(guest, n)) in present else None,
         }
+        | ({"tap": tap(guest.identity.id, n), "slot": claim.slot} if vm else {})
         for n, claim in enumerate(guest.identity.nics)
     ]
+
+
+def _host_side(guest: Guest, nic: int) -> str:
+    """What the host has of an interface: a tap, or one end of an epair."""
+    kind = tap if guest.identity.kind == "vm" else host_end
+    return kind(guest.identity.id, nic)
 
 
 def _running(session: Session, name: str) -> dict[str, Any]:

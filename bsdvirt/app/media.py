@@ -153,6 +153,19 @@ def path_of(session: Session, name: str) -> str:
     return f"{session.layout.media}/{name}"
 
 
+def resolve(session: Session, word: str) -> dict[str, str]:
+    """What a drive holds by a word: a medium's name, or the path of an ISO file; a medium
+    where it could be both. Raises NotFoundError."""
+    if "/" not in word and word in _files(session):
+        return {"media": word}
+    path = sources.absolute(word)
+    if session.host.fs.is_file(path):
+        return {"path": path}
+    raise NotFoundError(
+        f"{word}: no medium, and no file, of that name", "bsdvirt media ls shows the media"
+    )
+
+
 def _need(session: Session, name: str) -> None:
     here = _files(session)
     if name not in here:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bsdvirt.app import vms
 from bsdvirt.app.batch import Outcome, hold
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
@@ -36,6 +37,7 @@ def rename(session: Session, old: str, new: str) -> Outcome:
         if not {other.name for other in waiting} <= known:
             raise ConflictError(f"somebody changed who waits for {old} at boot", "try again")
         session.need_mounted(found)
+        vms.refuse_left(session, old)
         plan = plan_rename(
             guest, new, session.new_op(),
             facts=read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY),

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from bsdvirt.app import vms
 from bsdvirt.app.session import Session
-from bsdvirt.errors import ConflictError
+from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_jails
 from bsdvirt.store.guests import Guest, is_freebsd, running_jail
@@ -18,6 +19,11 @@ EXEC = 'exec "$0" "$@"'
 
 def _need_running(session: Session, name: str) -> Guest:
     guest = session.inventory().guest(name)
+    if guest.identity.kind != "jail":
+        raise UsageError(
+            f"{name} is a virtual machine: nothing runs in it from here",
+            f"bsdvirt console {name}, or ssh",
+        )
     if running_jail(guest, read_jails(session.host)) is None:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
     return guest
@@ -71,7 +77,9 @@ def processes(session: Session, name: str) -> list[dict[str, Any]]:
 
 def console(session: Session, name: str) -> int:
     """A login shell of root's, as login(1) gives it; in another userland than FreeBSD's, of
-    bash where it is there, else of sh."""
+    bash where it is there, else of sh. Of a virtual machine, its console."""
+    if session.inventory().guest(name).identity.kind == "vm":
+        return vms.console(session, name)
     guest = _need_running(session, name)
     if is_freebsd(session.host.fs, guest.root):
         return session.host.attach((tools.JEXEC, name, tools.LOGIN, "-f", "root"))

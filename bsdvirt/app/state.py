@@ -1,4 +1,4 @@
-"""A guest's state in a word, from the kernel's jails and two directories; no command."""
+"""A guest's state in a word, from the kernel's jails and some directories; no command."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.store.guests import Guest, Inventory, running_jail
 from bsdvirt.store.layout import FAILED_DIRECTORY
+from bsdvirt.store.vms import VmFact, read_vms
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +21,26 @@ class States:
     fs: Fs
     guests: Mapping[str, Guest]
     jails: Mapping[str, JailFact]
+    vms: Mapping[str, VmFact]
     failed: frozenset[str]
     journals: frozenset[str]
 
     def of(self, name: str) -> str:
         """running, stopped, failed (its last start did), busy (an operation is under
-        way), interrupted (one was cut short), or locked (its key is not loaded)."""
+        way), interrupted (one was cut short), or locked (its key is not loaded); of a
+        virtual machine also paused, starting, stopping or restarting."""
         if name in self.journals:
             return "busy" if is_held(self.fs, "guest", name) else "interrupted"
         guest = self.guests.get(name)
         if guest is not None and running_jail(guest, self.jails):
             return "running"
+        vm = self.vms.get(name)
+        if vm is not None and vm.runs:
+            return vm.state
         if guest is not None and guest.locked:
             return "locked"
+        if vm is not None and vm.left:
+            return "failed"
         return "failed" if name in self.failed else "stopped"
 
 
@@ -41,6 +49,7 @@ def read_states(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> Stat
         fs,
         found.guests,
         jails,
+        read_vms(fs),
         frozenset(fs.listdir(FAILED_DIRECTORY)),
         frozenset(
             name for kind, name, _ in journal.subjects(fs, found.layout.state) if kind == "guest"

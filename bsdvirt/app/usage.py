@@ -1,4 +1,4 @@
-"""What running guests use now: one jls, and rctl -u for each."""
+"""What running guests use now: one jls, rctl -u for each, and bhyvectl for virtual machines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from bsdvirt.app.session import Session
+from bsdvirt.app.vmlisting import resident_memory, running_pid
 from bsdvirt.errors import HostError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_jails, read_kernel
@@ -30,17 +31,22 @@ def usage(session: Session, names: Collection[str] | None = None) -> list[dict[s
     jails = read_jails(session.host)
     rows: list[dict[str, Any]] = []
     for name in sorted(found.guests if names is None else names):
-        jail = running_jail(found.guest(name), jails)
-        if jail is None:
+        guest = found.guest(name)
+        jail = running_jail(guest, jails)
+        pid = running_pid(session, guest)
+        if jail is None and pid is None:
             continue
-        shown = session.host.run((tools.RCTL, "-u", subject(name)), changes=False)
+        who = subject(name) if jail else f"process:{pid}"
+        shown = session.host.run((tools.RCTL, "-u", who), changes=False)
         if shown.status != 0 and not read_kernel(session.host).racct:
             raise HostError(
                 "usage needs resource accounting, which is off",
                 "put kern.racct.enable=1 in /boot/loader.conf and reboot",
             )
         values = parse_usage(shown.check().stdout)
-        rows.append(
-            {"name": name, "jid": jail.jid} | {k: values.get(v, 0) for k, v in FIELDS.items()}
-        )
+        row = {k: values.get(v, 0) for k, v in FIELDS.items()}
+        if pid is not None:
+            # rctl(8) sees none of the guest's own memory.
+            row["memory"] += resident_memory(session, name) or 0
+        rows.append({"name": name, "jid": jail.jid if jail else None, "pid": pid} | row)
     return sorted(rows, key=lambda row: (-row["cpu"], -row["memory"], row["name"]))

@@ -117,7 +117,7 @@ def firmware(name: str, vm: Vm, paths: Mapping[str, PathKind]) -> Firmware | Non
         if paths.get(vm.firmware) != "file":
             raise HostError(
                 f"{name}: firmware {vm.firmware} is no file that is there",
-                f"bsdvirt unset {name} firmware takes that of the package {PACKAGE}",
+                f"bsdvirt set {name} firmware= takes that of the package {PACKAGE}",
             )
         return Firmware(vm.firmware)
     template = VARIABLES if VARIABLES in paths else None

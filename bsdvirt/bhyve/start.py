@@ -189,7 +189,7 @@ def _file_steps(guest: Guest, vm: Vm, around: config.Around) -> list[Step]:
 def _supervisor_step(name: str, vm_tools: VmTools) -> Step:
     stop = Command(
         supervisor_argv(vm_tools, "stop", name, "--force"),
-        ok=(0, supervise.NO_SUPERVISOR),
+        ok=(0, supervise.NO_SUPERVISOR, supervise.FORCED),
         timeout=FORCE_SECONDS,
     )
     return Step(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.clean import clean_steps
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
 from bsdvirt.errors import ConflictError
 from bsdvirt.host.facts import HostFacts
-from bsdvirt.plan.step import Command, Locked, Not, Plan, Step
+from bsdvirt.plan.step import Command, Locked, Not, Plan, Step, Undo
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import run_lock, supervisor_lock
 from bsdvirt.store.vms import VmFact
@@ -38,9 +39,11 @@ def plan_stop(
     *,
     timeout: float,
     force: bool = False,
+    may_force: bool = True,
 ) -> Plan:
     """Have the supervisor stop the guest by its policy, with `timeout` seconds for ACPI's
-    power button, or at once (`force`); then clean up what is left.
+    power button, or at once (`force`); then clean up what is left. Without `may_force` the
+    guest's policy is to fail where it does not stop.
 
     Where the supervisor died before bhyve, its command does the same. Nothing of this can
     be undone, so all of it only rolls forward.
@@ -51,21 +54,34 @@ def plan_stop(
         return Plan(
             "stop", name, finish=tuple(left), reason="not running", op=op, must_journal=False
         )
-    ending = stop_step(name, vm_tools, timeout=timeout, force=force)
+    ending = stop_step(name, vm_tools, timeout=timeout, force=force, may_force=may_force)
     return Plan("stop", name, finish=(ending,), op=op, must_journal=False)
 
 
-def stop_step(name: str, vm_tools: VmTools, *, timeout: float, force: bool = False) -> Step:
-    """The supervisor cleans up behind it: the device, the taps, the files."""
+def stop_step(
+    name: str, vm_tools: VmTools, *, timeout: float, force: bool = False, may_force: bool = True
+) -> Step:
+    """The supervisor cleans up behind it: the device, the taps, the files.
+
+    Its status of a stop that took force fails the step; the remedy then finds nothing to
+    do, and leaves the warning.
+    """
     options = ("--force",) if force else ("--timeout", f"{timeout:.0f}")
+    by_force = Command(
+        supervisor_argv(vm_tools, "stop", name, "--force"),
+        ok=(0, supervise.FORCED),
+        timeout=FORCE_SECONDS,
+    )
     why = f"power {name} off at once" if force else f"stop {name}, within {timeout:.0f} s"
     return Step(
         Command(
             supervisor_argv(vm_tools, "stop", name, *options),
+            ok=(0, supervise.FORCED) if force else (0,),
             timeout=FORCE_SECONDS if force else timeout + STOP_SLACK,
         ),
         why,
         unless=Not(is_up(name)),
+        remedy=(Undo(by_force, is_up(name)),) if may_force and not force else (),
     )
 
 

@@ -23,6 +23,8 @@ from bsdvirt.store.layout import (
 VERSION = 1
 NO_SUPERVISOR = 3
 """How it ends where none runs that it could ask."""
+FORCED = 4
+"""How a stop ends that took force."""
 LOADER_SECONDS = 120
 """bhyveload(8) counts down for ten seconds and reads a kernel; with an empty disk it waits
 in its menu for ever."""

@@ -9,7 +9,8 @@
     console     [--log-first]: this terminal becomes the guest's; left by ~. or Ctrl-]
     status      print state.json
 
-It ends 0, 1 (one line on standard error says why), or 3 where no supervisor runs.
+It ends 0, 1 (one line on standard error says why), 3 where no supervisor runs, or 4 for a
+stop that took force.
 RUNDIR/run.json says what to run, RUNDIR/state.json what goes on; RUNDIR/run.lock is held
 by bhyve itself, so held means running. This file stands alone: standard library only, all
 imported at the start, so that a supervisor outlives an upgrade of the package beneath it,
@@ -66,6 +67,7 @@ REQUEST_BYTES = 4096
 CLIENTS = 64
 
 NO_SUPERVISOR = 3
+FORCED = 4
 AGAIN, OVER, CRASH, FAILURE = "again", "over", "crash", "failure"
 ALIVE = ("starting", "running", "paused", "stopping", "restarting")
 STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
@@ -1264,7 +1266,7 @@ def stop(words: list[str]) -> int:
                     raise Failed(told["error"])
                 if "end" in told:
                     print(told["end"])
-                    return 0
+                    return 0 if told["end"] == "stopped" else FORCED
     # There was none, or it was killed meanwhile: what is left is ours to end.
     if read_json(STATE).get("state") not in ALIVE:
         return none_runs()
@@ -1274,7 +1276,7 @@ def stop(words: list[str]) -> int:
     supervisor = Supervisor(lock)
     supervisor.run((timeout, force))
     print("stopped by force" if supervisor.forced else "stopped")
-    return 0
+    return FORCED if supervisor.forced else 0
 
 
 def console(words: list[str]) -> int:

@@ -41,11 +41,13 @@ def probes(guest: Guest, boot: Boot, *, freebsd: bool = True) -> list[tuple[str,
     """The commands any of which tells that the guest is ready. A guest whose addresses are
     not known here (DHCP) is asked from within."""
     inside = (tools.JEXEC, "-l", *(("-U", "root") if freebsd else ()), guest.name)
+    jail = guest.identity.kind == "jail"
     if boot.ready_port is None:
-        return [(*inside, tools.SH, "-c", boot.ready)]
+        # In a virtual machine nothing can be run from here: `set` refuses a command there.
+        return [(*inside, tools.SH, "-c", boot.ready)] if jail else []
     port = str(boot.ready_port)
     knock = (tools.NC, "-z", "-w", "1")
     addresses = guest.identity.addresses()
-    if not addresses:
+    if not addresses and jail:
         return [(*inside, *knock, "127.0.0.1", port)]
     return [(*knock, address, port) for address in addresses]

@@ -21,8 +21,8 @@ from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.store.guests import Inventory
 
 VERB = "boot"
-MODULES = ("if_bridge", "if_epair")
-"""What jails with a network stack of their own need of the kernel."""
+MODULES = {"jail": ("if_bridge", "if_epair"), "vm": ("vmm", "nmdm", "if_bridge", "if_tuntap")}
+"""What guests of a kind need of the kernel."""
 
 
 def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, Order]:
@@ -46,7 +46,7 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
         session.sink(events.Warned("", VERB, "order", line))
     outcomes = [_in_circle(order, name) for name in order.stuck]
     if order.entries:
-        load_modules(session)
+        load_modules(session, {found.guests[e.name].identity.kind for e in order.entries})
         entries = {entry.name: entry for entry in order.entries}
         with guests.starting(session, list(entries), "boot start") as ready:
             outcomes += _flow(session, ready, entries, began)
@@ -61,15 +61,18 @@ def _in_circle(order: Order, name: str) -> Outcome:
     return Outcome(name, error=error)
 
 
-def load_modules(session: Session) -> None:
-    """Load what is not loaded: later, securelevel(7) may forbid it."""
+def load_modules(session: Session, kinds: Iterable[str]) -> None:
+    """Load what guests of these kinds need and is not loaded: later, securelevel(7) may
+    forbid it."""
     lacking = [
         name
-        for name in MODULES
+        for name in dict.fromkeys(name for kind in sorted(kinds) for name in MODULES[kind])
         if session.host.run((tools.KLDSTAT, "-q", "-m", name), changes=False).status
     ]
     if lacking:
-        step = Step(Command((tools.KLDLOAD, "-n", *lacking)), "kernel modules of networks")
+        step = Step(
+            Command((tools.KLDLOAD, "-n", *lacking)), "the kernel modules that the guests need"
+        )
         try:
             session.run(Plan("boot", "modules", "host", (step,)), journalled=False)
         except StepError as error:

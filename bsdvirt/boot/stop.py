@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bsdvirt.app import guests
+from bsdvirt.app import guests, vms
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
+from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.boot.flow import Flow, Job
 from bsdvirt.boot.note import note
 from bsdvirt.boot.order import reading_seconds, reserve, seconds_to_stop, stages_behind, stop_waits
@@ -23,8 +24,9 @@ from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.jail.main import keeper
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
-from bsdvirt.store.guests import Inventory, running_jail
+from bsdvirt.store.guests import Inventory
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, conf_file, job_file
+from bsdvirt.store.vms import is_running, read_vms
 
 VERB = "boot-stop"
 WIDTH = 64
@@ -144,7 +146,7 @@ class _Stop:
         alive = ours_running(self.session, names)
         for name in sorted(set(alive) | set(self.why) | set(outcomes)):
             if name in alive:
-                error = StepError(f"{name} still runs", f"jail -R {name}")
+                error = StepError(f"{name} still runs", f"bsdvirt stop --force {name}")
                 outcomes[name] = Outcome(name, error=error)
                 note(self.session, VERB, name, self.budget, "still runs", bad=True)
             elif name not in outcomes or not outcomes[name].ok:
@@ -168,6 +170,10 @@ class _Stop:
 
 
 def _remove(session: Session, name: str, seconds: float) -> None:
+    if name in running_vms(session):
+        argv = supervisor_argv(vms.TOOLS, "stop", name, "--force")
+        session.host.run(argv, changes=True, timeout=seconds)
+        return
     if session.host.fs.exists(job_file(name)):
         session.host.run(keeper("stop", name), changes=True, timeout=seconds)
     session.host.run((tools.JAIL, "-R", name), changes=True, timeout=seconds)
@@ -185,13 +191,20 @@ def _in_order(waits: Mapping[str, frozenset[str]], names: list[str]) -> list[str
 
 def ours_running(session: Session, names: Iterable[str] | None = None) -> list[str]:
     """The jails that live in our guests' directories, or were started by the jail.conf that
-    is there, whatever is known of them: of the kernel alone, one command."""
+    is there, and the virtual machines whose run.lock is held, whatever is known of them: of
+    the kernel alone, one command."""
     wanted = None if names is None else set(names)
-    return sorted(
+    alive = {
         name
         for name, jail in read_jails(session.host).items()
-        if not jail.dying and (wanted is None or name in wanted) and _is_ours(session, jail)
-    )
+        if not jail.dying and _is_ours(session, jail)
+    } | running_vms(session)
+    return sorted(name for name in alive if wanted is None or name in wanted)
+
+
+def running_vms(session: Session) -> set[str]:
+    """By their locks: no command."""
+    return {name for name, fact in read_vms(session.host.fs).items() if fact.runs}
 
 
 def _is_ours(session: Session, jail: JailFact) -> bool:
@@ -238,7 +251,7 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     running = [
         name
         for name in named or found.guests
-        if name in found.guests and running_jail(found.guests[name], facts.jails)
+        if name in found.guests and is_running(found.guests[name], facts.jails, session.host.fs)
     ]
     work = _Stop(session, budget, began, found, facts)
     outcomes = dict(work.run(running))

@@ -27,13 +27,17 @@ class Verb:
 
 VERBS = {
     "init": Verb("init", "set this host up: datasets, host file, a private network, rc.conf"),
-    "create": Verb("create", "make a guest: create jail NAME …"),
+    "create": Verb("create", "make a guest: create jail NAME …, create vm NAME …"),
     "ls": Verb("ls", "list guests"),
     "info": Verb("info", "show one guest in full"),
     "start": Verb("start", "start guests"),
     "stop": Verb("stop", "stop guests"),
     "restart": Verb("restart", "stop and start guests"),
-    "console": Verb("console", "a login shell in a guest"),
+    "reset": Verb("reset", "reset virtual machines"),
+    "pause": Verb("pause", "hold virtual machines where they are"),
+    "resume": Verb("resume", "let paused virtual machines go on"),
+    "run": Verb("run", "run a virtual machine in the foreground"),
+    "console": Verb("console", "a login shell in a jail; a virtual machine's console"),
     "exec": Verb("exec", "run a command in guests"),
     "ps": Verb("ps", "list a guest's processes"),
     "service": Verb("service", "service(8) in a guest"),
@@ -47,6 +51,9 @@ VERBS = {
     "stats": Verb("stats", "show what running guests use"),
     "edit": Verb("edit", "change a guest's file in an editor"),
     "tag": Verb("tag", "words that a guest is selected by, as tag:web"),
+    "disk": Verb("disk", "a virtual machine's disks: ls, add, rm, resize"),
+    "nic": Verb("nic", "a guest's network interfaces: ls, add, rm"),
+    "cdrom": Verb("cdrom", "a virtual machine's CD drives: insert, eject"),
     "rename": Verb("rename", "give a stopped guest another name"),
     "logs": Verb("logs", "print, or follow, what a guest's start and stop said"),
     "destroy": Verb("destroy", "destroy guests with all their data"),
@@ -61,7 +68,7 @@ VERBS = {
 }
 
 
-WITH_ACTIONS = ("release", "image", "media", "network", "boot")
+WITH_ACTIONS = ("release", "image", "media", "disk", "nic", "cdrom", "network", "boot")
 """Verbs of several actions: argparse takes their options behind the action only."""
 
 
@@ -104,7 +111,7 @@ def run(words: Sequence[str]) -> int:
             return _no_verb(before)
         options = parse(before, verb, after)
         debug = options.debug
-        return _module(verb).run(options)
+        return _module(verb, after).run(options)
     except BsdvirtError as error:
         if debug:
             raise
@@ -151,7 +158,7 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
         parents=[_global_parser(help=False)],
         argument_default=None,
     )
-    _module(verb).arguments(parser)
+    _module(verb, after).arguments(parser)
     if verb in OF_COMMANDS:
         after, options.command = split_command(after)
     if verb in WITH_ACTIONS:
@@ -171,8 +178,12 @@ def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[: index + 1]), list(words[index + 1 :])
 
 
-def _module(verb: str) -> VerbModule:
-    return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{VERBS[verb].module}"))
+def _module(verb: str, words: Sequence[str]) -> VerbModule:
+    name = VERBS[verb].module
+    if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
+        # The two kinds have their own options.
+        name = "create_vm"
+    return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{name}"))
 
 
 def _global_parser(*, help: bool) -> Parser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host.fs import Fs
@@ -82,6 +82,10 @@ class Host(Protocol):
     def attach(self, argv: Sequence[str]) -> int:
         """Run a command on the caller's own terminal; its exit status
         (128 + n for signal n)."""
+
+    def replace(self, argv: Sequence[str]) -> NoReturn:
+        """Become that command, on the caller's own terminal. Raises HostError where it
+        cannot be run."""
 
     def boot_id(self) -> str:
         """A word that is another after each boot of the host."""

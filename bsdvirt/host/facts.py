@@ -66,7 +66,11 @@ def read_rules(host: Host) -> list[Rule]:
 
 def read_mask(host: Host, jail: str) -> CpuList:
     """The CPUs of a running jail. Raises CommandError where there is none of that name."""
-    shown = host.run((tools.CPUSET, "-g", "-j", jail), changes=False).check().stdout
+    return parse_mask(host.run((tools.CPUSET, "-g", "-j", jail), changes=False).check().stdout)
+
+
+def parse_mask(shown: str) -> CpuList:
+    """The CPUs that cpuset -g shows first (captures/04 and 05)."""
     return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
 
 

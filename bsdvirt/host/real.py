@@ -10,8 +10,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO
+from typing import IO, NoReturn
 
+from bsdvirt.errors import HostError
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
@@ -101,6 +102,12 @@ class RealHost:
             except OSError:
                 return 127
         return status if status >= 0 else 128 - status
+
+    def replace(self, argv: Sequence[str]) -> NoReturn:
+        try:
+            os.execve(argv[0], list(argv), dict(ENVIRONMENT))
+        except OSError as error:
+            raise HostError(f"{argv[0]}: {error.strerror}") from error
 
     def boot_id(self) -> str:
         """kern.boottime as this boot's first command of ours saw it: the sysctl's own

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
+from bsdvirt.spec.cloud import CloudInit
+from bsdvirt.spec.hooks import VmHooks
 from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.types import (
     AbsolutePath,
@@ -275,6 +277,9 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS)] = []
     nics: Annotated[list[VmNic], prop("Network interfaces.", max_length=8)] = []
+    cloud: Annotated[
+        CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
+    ] = None
     vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
     hostbridge: Annotated[
         Literal["standard", "amd"],
@@ -311,6 +316,7 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             max_length=64,
         ),
     ] = []
+    hooks: Annotated[VmHooks, prop("What is run on the host when its state changes.")] = VmHooks()
     stop: Annotated[VmStop, prop("How it is stopped.")] = VmStop()
     restart: Annotated[Restart, prop("What follows when it ends by itself.")] = Restart()
 

@@ -131,11 +131,6 @@ def console_socket(name: str) -> str:
     return f"{vm_directory(name)}/console.sock"
 
 
-def nmdm(guest_id: int, end: str) -> str:
-    """One end, A or B, of the console's null-modem pair (nmdm(4))."""
-    return f"/dev/nmdm-bv{guest_id}{end}"
-
-
 def tap_cloner(guest_id: int, nic: int) -> str:
     """The cloner's name for a guest's tap, before it is renamed."""
     return f"tap{unit(guest_id, nic)}"
@@ -177,6 +172,10 @@ def run_lock(name: str) -> str:
 def supervisor_lock(name: str) -> str:
     """The supervisor holds its lock. Never unlinked."""
     return f"{vm_directory(name)}/supervisor.lock"
+
+
+def supervisor_log(name: str) -> str:
+    return f"{guest_log_directory(name)}/supervisor.log"
 
 
 def bhyve_log(name: str) -> str:

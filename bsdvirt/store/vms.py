@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import (
     VM_DIRECTORY,
     bhyve_conf,
@@ -86,6 +88,14 @@ def read_vm(fs: Fs, name: str) -> VmFact | None:
         return None
     supervised = fs.is_locked(supervisor_lock(name))
     return VmFact(name, supervised or fs.is_locked(run_lock(name)), supervised, _said(fs, name))
+
+
+def is_running(guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
+    """Whether a guest of either kind runs."""
+    if guest.identity.kind == "jail":
+        return running_jail(guest, jails) is not None
+    fact = read_vm(fs, guest.name)
+    return fact is not None and fact.runs
 
 
 def _said(fs: Fs, name: str) -> VmState | None:

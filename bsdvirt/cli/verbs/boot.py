@@ -114,7 +114,7 @@ def _networks(session: Session) -> list[Outcome]:
 
     networks = session.networks()
     if networks:
-        load_modules(session)
+        load_modules(session, ("jail",))
     outcomes = []
     for name in networks:
         try:

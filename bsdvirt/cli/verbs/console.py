@@ -7,17 +7,22 @@ import argparse
 from bsdvirt.app.running import console
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.main import Globals
+from bsdvirt.cli.verbs.logs import print_log
 
 
 class Options(Globals):
     guest: str
+    log: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument("--log", action="store_true", help="print the console's log, and end")
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=False)
     session.need_root()
+    if options.log:
+        return print_log(session, options.guest)
     return console(session, options.guest)

@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from pathlib import Path
 
+from bsdvirt.app.session import Session
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.follow import follow
 from bsdvirt.cli.main import Globals
@@ -29,16 +30,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=False)
-    session.inventory().guest(options.guest)
-    path = session.host.fs.path(console_log(options.guest))
     if options.follow:
-        return _follow(path, options.lines)
+        return _follow(_path(session, options.guest), options.lines)
+    return print_log(session, options.guest, options.lines)
+
+
+def print_log(session: Session, name: str, lines: int | None = None) -> int:
+    """Print the log of a guest's console, or its last lines."""
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            sys.stdout.writelines(deque(stream, options.lines) if options.lines else stream)
+        with _path(session, name).open(encoding="utf-8", errors="replace") as stream:
+            sys.stdout.writelines(deque(stream, lines) if lines else stream)
     except FileNotFoundError:
-        print(f"{options.guest} has not been started yet", file=sys.stderr)
+        print(f"{name} has not been started yet", file=sys.stderr)
     return 0
+
+
+def _path(session: Session, name: str) -> Path:
+    return session.host.fs.path(console_log(session.inventory().guest(name).name))
 
 
 def _follow(path: Path, lines: int | None) -> int:

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
@@ -110,6 +111,12 @@ class SimHost:
         from bsdvirt.host.sim.console import attach
 
         return attach(self, argv)
+
+    def replace(self, argv: Sequence[str]) -> NoReturn:
+        """Become a guest's supervisor."""
+        if not processes.is_supervisor(argv):
+            raise UnknownCommand(argv, "only a supervisor takes a command's place")
+        processes.become_supervisor(self.directory, argv)
 
     def boot_id(self) -> str:
         with self._held() as state:

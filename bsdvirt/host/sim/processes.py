@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from bsdvirt.host.base import LineSink, Result
 from bsdvirt.host.interrupt import Interrupt
@@ -113,6 +114,13 @@ def attach_supervisor(directory: Path, argv: Sequence[str]) -> int:
     from bsdvirt.host.real import RealHost
 
     return RealHost().attach(_with_root(directory, argv))
+
+
+def become_supervisor(directory: Path, argv: Sequence[str]) -> NoReturn:
+    """The same in this process's place."""
+    from bsdvirt.host.real import RealHost
+
+    RealHost().replace(_with_root(directory, argv))
 
 
 def _with_root(directory: Path, argv: Sequence[str]) -> list[str]:

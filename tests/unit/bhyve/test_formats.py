@@ -31,7 +31,7 @@ def seen(path: str, head: bytes, tail: bytes = b"") -> Form:
         (b"vhdxfile", "vhdx"),
         (b"conectix", "vpc"),
         (b"<<< Oracle VM".ljust(0x40) + b"\x7f\x10\xda\xbe", "vdi"),
-        (gzip.compress(RAW), "raw.gz"),
+        (gzip.compress(RAW, mtime=0), "raw.gz"),
         (lzma.compress(RAW), "raw.xz"),
         (bz2.compress(RAW), "raw.bz2"),
         (b"\x28\xb5\x2f\xfdxxxx", "raw.zst"),
@@ -53,7 +53,7 @@ def test_a_vhd_of_fixed_size_has_its_mark_at_the_end() -> None:
         ("/a.zip", b"PK\x03\x04", "a zip archive"),
         ("/base.txz", lzma.compress(b"./".ljust(257, b"\0") + b"ustar" + RAW), "a tar archive"),
         ("/a.qcow2.xz", lzma.compress(b"QFI\xfb" + RAW), "a compressed qcow2 image"),
-        ("/a.vhd.gz", gzip.compress(RAW), "a compressed vpc image"),
+        ("/a.vhd.gz", gzip.compress(RAW, mtime=0), "a compressed vpc image"),
         ("/a.qcow2.zst", b"\x28\xb5\x2f\xfd", "a compressed qcow2 image"),
     ],
 )

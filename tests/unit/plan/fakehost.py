@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
@@ -61,6 +62,9 @@ class FakeHost:
         return self.run((*left, "|", *right), changes=True, timeout=timeout, on_line=on_line)
 
     def attach(self, argv: Sequence[str]) -> int:
+        raise NotImplementedError
+
+    def replace(self, argv: Sequence[str]) -> NoReturn:
         raise NotImplementedError
 
     def boot_id(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bsdvirt.spec.base import Live
+from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.images import FileName, ImageProfile
@@ -49,6 +50,7 @@ EXAMPLES: dict[Which, Any] = {
         nics=[VmNic(network=GuestName("lan"), routes=[ROUTE])],
         disks=[Disk(name=DeviceName("disk0"), size=Size(1 << 30))],
         cdroms=[Cdrom(name=DeviceName("cd0"))],
+        cloud=CloudInit(),
     ),
     "network": Network(id=1, routes=[ROUTE]),
     "host": HostFile(dataset=DatasetName("tank")),

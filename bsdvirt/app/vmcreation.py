@@ -1,0 +1,135 @@
+"""Virtual machines made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from bsdvirt.app import hooks, images, seeds
+from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.changes import check_ready
+from bsdvirt.app.creation import Claiming, new_identity
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve import claims, cloud
+from bsdvirt.bhyve.check import check_host
+from bsdvirt.bhyve.create import plan_create
+from bsdvirt.bhyve.disks import Base
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import read_kernel
+from bsdvirt.host.vmm import read_vmm
+from bsdvirt.plan.step import Step
+from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.guests import Guest, Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made: for each name the same."""
+
+    names: tuple[str, ...]
+    vm: Vm
+    boot: Boot = Boot()
+    thick: bool = False
+    """A full copy of the image instead of a clone."""
+
+
+def create(session: Session, order: Order) -> list[Outcome]:
+    """Make virtual machines, each with an id, a UUID, MAC and IP addresses, serial numbers
+    of its own."""
+    used = [str(nic.network) for nic in order.vm.nics]
+    of = [str(order.vm.image)] if order.vm.image else []
+    with hold(session, order.names, "create") as held:
+        outcomes = list(held.refused)
+        with session.using("create", networks=used, images=of):
+            pending = Claiming(session, held.names())
+            try:
+                found = session.inventory()
+                session.need_mounted(found)
+                outcomes += _create_all(session, held, order, found, pending)
+            finally:
+                pending.end()
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _create_all(
+    session: Session, held: Held, order: Order, found: Inventory, pending: Claiming
+) -> list[Outcome]:
+    networks = session.networks()
+    check_host("vm", order.vm, read_kernel(session.host), read_vmm(session.host))
+    check_ready("vm", order.vm, order.boot)
+    base = _base(session, order, found)
+    identities: dict[str, Identity] = {}
+    outcomes: list[Outcome] = []
+    known: list[Guest] = list(found.guests.values())
+    for name in (name for name in order.names if name in held.locks):
+        try:
+            identity = new_identity(name, order.vm, order.boot, found, known, networks)
+            identity = claims.fit(identity, order.vm, os.urandom)
+        except BsdvirtError as error:
+            pending.settled(name)
+            outcomes.append(Outcome(name, error=error))
+            continue
+        identities[name] = identity
+        known.append(Guest(name, found.layout, identity))
+
+    def one(name: str) -> Outcome:
+        identity = identities[name]
+        plan = plan_create(
+            name, order.vm, identity, found.layout, session.new_op(), base=base,
+            thick=order.thick, seed=_seed(session, found, name, order.vm, identity, networks),
+        )  # fmt: skip
+        try:
+            made = Guest(name, found.layout, identity)
+            after = hooks.steps(session, "created", order.vm.hooks.created, made)
+            plan = msgspec.structs.replace(plan, steps=(*plan.steps, *after))
+            session.run(plan, claimed=lambda: pending.settled(name))
+        finally:
+            pending.settled(name)
+            held.release(name)
+        return Outcome(name, _made(order, identity))
+
+    return outcomes + in_parallel(session, identities, one)
+
+
+def _base(session: Session, order: Order, found: Inventory) -> Base | None:
+    """The image, with what a full copy of it moves."""
+    if order.vm.image is None:
+        return None
+    base = images.find(session, found, str(order.vm.image)).base
+    return replace(base, stream=_stream(session, base)) if order.thick else base
+
+
+def _stream(session: Session, base: Base) -> int:
+    """Bytes that a full copy moves (`size` line of zfs send -nP, captures/03)."""
+    argv = (tools.ZFS, "send", "-nP", base.snapshot)
+    shown = session.host.run(argv, changes=False).stdout
+    sizes = [line.split()[1] for line in shown.splitlines() if line.startswith("size")]
+    return int(sizes[0]) if sizes else 0
+
+
+def _seed(
+    session: Session,
+    found: Inventory,
+    name: str,
+    vm: Vm,
+    identity: Identity,
+    networks: dict[str, Network],
+) -> Sequence[Step]:
+    if vm.cloud is None:
+        return ()
+    servers = seeds.name_servers(session.host.fs)
+    seed = seeds.seed_of(name, vm, vm.cloud, identity, networks, servers)
+    return cloud.make(seed, found.layout, name)
+
+
+def _made(order: Order, identity: Identity) -> str:
+    addresses = [claim.address or claim.address6 for claim in identity.nics]
+    where = ", ".join(text for text in addresses if text)
+    source = f" from {order.vm.image}" if order.vm.image else ""
+    return f"created{source}" + (f", {where}" if where else "")

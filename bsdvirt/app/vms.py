@@ -1,0 +1,255 @@
+"""Virtual machines: what is theirs of a start and of a stop; their buttons and console."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from bsdvirt import bhyve
+from bsdvirt.app import hooks
+from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.jails import note_failure
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
+from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
+from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
+from bsdvirt.bhyve.stop import Act, plan_act, plan_stop
+from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.host.facts import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_rules
+from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
+from bsdvirt.plan.step import Command, Plan, Step
+from bsdvirt.spec.hooks import Event
+from bsdvirt.spec.hooks import seconds as hooks_seconds
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file
+from bsdvirt.store.layout import FAILED_DIRECTORY, vm_directory
+from bsdvirt.store.vms import Taken, read_taken, read_vm
+
+Parts = Mapping[str, tuple[Guest, Vm]]
+VNC_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+VNC_LENGTH = 8
+"""What VNC uses of a password (rfb.c)."""
+AFTER_SECONDS = 15
+"""A stop by its policy may take that much longer than its timeout: force, and cleaning up."""
+DEFAULT_STOP_SECONDS = 60 + AFTER_SECONDS
+"""Where the guest's file cannot be read."""
+TOOLS = VmTools(sys.executable, str(Path(bhyve.__file__).with_name("supervisor.py")))
+
+
+def starter(
+    session: Session,
+    held: Held,
+    found: Inventory,
+    parts: Parts,
+    networks: Mapping[str, Network],
+    *,
+    foreground: bool = False,
+) -> Callable[[str], Outcome]:
+    """What starts one of these, or (`foreground`) does all of a start but its supervisor; the
+    host is read once, now. Safe for several threads."""
+    planned = plan_run_foreground if foreground else plan_start
+    facts = _facts(session, found, parts)
+
+    def one(name: str) -> Outcome:
+        guest, vm = parts[name]
+        try:
+            seen = facts(guest, vm)
+            plan = planned(guest, vm, networks, seen, session.new_op())
+            if not plan.empty and not (seen.vm and seen.vm.runs):
+                plan = _hooked(session, plan, guest, vm)
+            session.run(plan)
+        except BsdvirtError as error:
+            note_failure(session, name, error)
+            raise
+        finally:
+            held.release(name)
+        return Outcome(name, _started(guest, plan), notes=plan.notes)
+
+    return one
+
+
+def _facts(session: Session, found: Inventory, parts: Parts) -> Callable[[Guest, Vm], VmStartFacts]:
+    host = session.host
+    directories = [vm_directory(name) for name in parts]
+    seen: HostFacts = read_host(host, FAILED_DIRECTORY, *directories)
+    kernel: Kernel = read_kernel(host)
+    vmm: VmmFacts = read_vmm(host)
+    names = [name for name, guest in found.guests.items() if guest.identity.kind == "vm"]
+
+    def of(guest: Guest, vm: Vm) -> VmStartFacts:
+        taken: Taken = read_taken(host.fs, [name for name in names if name != guest.name])
+        return VmStartFacts(
+            host=seen,
+            kernel=kernel,
+            vmm=vmm,
+            vm=read_vm(host.fs, guest.name),
+            tools=TOOLS,
+            paths=read_paths(host.fs, wanted_paths(guest, vm)),
+            password="".join(secrets.choice(VNC_LETTERS) for _ in range(VNC_LENGTH)),
+            taken=taken,
+        )
+
+    return of
+
+
+def _hooked(session: Session, plan: Plan, guest: Guest, vm: Vm) -> Plan:
+    """The start between the hooks of its two events."""
+
+    def steps(event: Event) -> tuple[Step, ...]:
+        return hooks.steps(session, event, vm.hooks.at(event), guest)
+
+    return msgspec.structs.replace(plan, steps=(*steps("starting"), *plan.steps, *steps("started")))
+
+
+def _started(guest: Guest, plan: Plan) -> str:
+    if plan.empty:
+        return plan.reason
+    addresses = guest.identity.addresses()
+    return "started" + (f", for {', '.join(addresses)}" if addresses else "")
+
+
+def stop_one(
+    session: Session,
+    found: Inventory,
+    facts: HostFacts,
+    guest: Guest,
+    *,
+    force: bool = False,
+    timeout: float | None = None,
+    heed: bool = True,
+) -> str:
+    """Stop one virtual machine whose lock is held; what became of it, in words. Without
+    `heed` no hook of its keeps it running."""
+    vm = _spec(session, found, guest.name)
+    fact = read_vm(session.host.fs, guest.name)
+    own = float(vm.stop.timeout) if vm else float(DEFAULT_STOP_SECONDS - AFTER_SECONDS)
+    seconds = timeout or own
+    share = min(1.0, seconds / own)
+    plan = plan_stop(
+        guest, _with_files(session, facts, guest.name), fact, read_devices(session.host), TOOLS,
+        session.new_op(), timeout=seconds, force=force,
+        may_force=vm.stop.force if vm else True,
+    )  # fmt: skip
+    if vm and not force and not plan.reason:
+        before = hooks.steps(session, "stopping", vm.hooks.stopping, guest, share=share, heed=heed)
+        plan = msgspec.structs.replace(plan, steps=before)
+    warned = session.run(plan)
+    if vm and not plan.reason and (heed or not force):
+        hooks.run_stopped(session, vm.hooks.stopped, guest, share, heed)
+    return plan.reason or ("stopped by force" if warned or force else "stopped")
+
+
+def stop_seconds(session: Session, found: Inventory, name: str) -> float:
+    """The guest's own timeout, with what force, cleaning up and its hooks may take besides."""
+    vm = _spec(session, found, name)
+    if vm is None:
+        return DEFAULT_STOP_SECONDS
+    more = hooks_seconds(vm.hooks.stopping) + hooks_seconds(vm.hooks.stopped)
+    return vm.stop.timeout + AFTER_SECONDS + more
+
+
+def _spec(session: Session, found: Inventory, name: str) -> Vm | None:
+    """The guest's file; None where it cannot be read, which must not keep it running."""
+    try:
+        spec = load_guest_file(session.host.fs, found.layout, name)
+    except BsdvirtError:
+        return None
+    return spec if isinstance(spec, Vm) else None
+
+
+def _with_files(session: Session, facts: HostFacts, name: str) -> HostFacts:
+    """The facts, with what is in the guest's run directory."""
+    directory = vm_directory(name)
+    files = {f"{directory}/{file}" for file in session.host.fs.listdir(directory)}
+    return dataclasses.replace(facts, files=facts.files | files)
+
+
+def clean_plan(session: Session, guest: Guest, facts: HostFacts) -> Plan:
+    """What takes away all that a guest that runs no more has left."""
+    left = clean_steps(
+        guest.name, guest.identity.id, _with_files(session, facts, guest.name),
+        read_devices(session.host),
+    )  # fmt: skip
+    return Plan("clean", guest.name, finish=tuple(left), op=session.new_op(), must_journal=False)
+
+
+def supervise_plan(session: Session, guest: Guest) -> Plan:
+    """Another supervisor for a guest whose own has gone."""
+    step = Step(Command(supervisor_argv(TOOLS, "start", guest.name)), "another supervisor")
+    return Plan("supervise", guest.name, finish=(step,), op=session.new_op(), must_journal=False)
+
+
+def live_change(session: Session, name: str, before: Vm, after: Vm) -> list[Step]:
+    """What a running one's process takes at once. Raises as bhyve/live.py does."""
+    fact = read_vm(session.host.fs, name)
+    pid = fact.said.pid if fact and fact.said else None
+    if pid is None or not touches_kernel(before, after):
+        return []
+    mask = session.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False).check().stdout
+    facts = VmLiveFacts(read_kernel(session.host), pid, read_rules(session.host), parse_mask(mask))
+    return live_steps(name, before, after, facts)
+
+
+# ---- buttons, console, foreground ----
+
+
+def power(session: Session, names: Sequence[str], act: Act) -> list[Outcome]:
+    """Press a button of running virtual machines."""
+    done = {"reset": "reset", "pause": "paused", "resume": "goes on", "nmi": "interrupted"}
+    with hold(session, names, act) as held:
+        found = session.inventory()
+
+        def one(name: str) -> Outcome:
+            guest = _vm(found, name)
+            plan = plan_act(guest, read_vm(session.host.fs, name), act, TOOLS, session.new_op())
+            session.run(plan)
+            return Outcome(name, plan.reason or done[act])
+
+        outcomes = [*held.refused, *in_parallel(session, held.names(), one)]
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _vm(found: Inventory, name: str) -> Guest:
+    """Raises UsageError for a jail, NotFoundError."""
+    guest = found.guest(name)
+    if guest.identity.kind != "vm":
+        raise UsageError(f"{name} is a jail: that is for virtual machines", "bsdvirt ls kind:vm")
+    return guest
+
+
+def console(session: Session, name: str) -> int:
+    """A running guest's console on the caller's terminal: its log so far, then live."""
+    fact = read_vm(session.host.fs, _vm(session.inventory(), name).name)
+    if fact is None or not fact.runs:
+        raise ConflictError(
+            f"{name} is not running", f"bsdvirt start {name}; bsdvirt console --log {name}"
+        )
+    if not fact.supervised:
+        raise ConflictError(
+            f"{name} runs, but its supervisor has gone", f"bsdvirt start {name} gives it another"
+        )
+    return session.host.attach(supervisor_argv(TOOLS, "console", name, "--log-first"))
+
+
+def refuse_left(session: Session, name: str) -> None:
+    """Raises ConflictError where a virtual machine runs, or was killed and left something."""
+    fact = read_vm(session.host.fs, name)
+    if fact is not None and fact.runs:
+        raise ConflictError(f"{name} is running", f"bsdvirt stop {name}")
+    if fact is not None and fact.left:
+        raise ConflictError(f"{name} was killed, and has left something", f"bsdvirt stop {name}")
+
+
+def foreground(session: Session, name: str) -> NoReturn:
+    """Become the supervisor of a guest that is prepared, until it has powered off."""
+    session.host.replace(foreground_argv(name, TOOLS))

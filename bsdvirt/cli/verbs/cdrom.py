@@ -1,0 +1,43 @@
+"""bsdvirt cdrom"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import devices, media
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+
+DRIVE = "cd0"
+
+
+class Options(Globals):
+    action: str
+    guest: str
+    medium: str
+    drive: str
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="insert | eject")
+    insert = actions.add_parser("insert", help="put a medium into a drive")
+    insert.add_argument("guest", metavar="GUEST")
+    insert.add_argument("medium", metavar="MEDIUM", help="its name, or an ISO file")
+    eject = actions.add_parser("eject", help="leave a drive empty")
+    eject.add_argument("guest", metavar="GUEST")
+    for changing in (insert, eject):
+        changing.add_argument("--drive", default=DRIVE, metavar="D", help=f"{DRIVE} by default")
+        add_dry_run(changing)
+        add_json(changing)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    if options.action == "insert":
+        medium = media.resolve(session, options.medium)
+        outcome = devices.insert(session, options.guest, options.drive, medium)
+    else:
+        outcome = devices.eject(session, options.guest, options.drive)
+    return report([outcome], options, as_json=options.json)

@@ -1,0 +1,191 @@
+"""bsdvirt create vm"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bsdvirt.app import images, media, sizes, vmcreation
+from bsdvirt.app.changes import set_boot
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve.disks import whole
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, started
+from bsdvirt.cli.main import Globals
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.identity import Boot
+from bsdvirt.spec.load import decode
+from bsdvirt.spec.paths import set_paths, split_assignments
+from bsdvirt.spec.sizes import VmSize
+from bsdvirt.spec.vm import FIRST_DISK, Vm
+
+DEFAULT_SIZE = "small"
+DRIVE = "cd0"
+
+
+class Options(Globals):
+    kind: str
+    words: list[str]
+    size: str
+    cpus: int | None
+    memory: str | None
+    disk: str | None
+    bus: str | None
+    loader: str | None
+    image: str | None
+    thick: bool
+    iso: str | None
+    vnc: bool
+    network: list[str] | None
+    no_network: bool
+    address: str | None
+    address6: str | None
+    ssh_key: list[str] | None
+    user: str | None
+    user_data: str | None
+    cpuset: str | None
+    autostart: bool
+    start: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("vm",), help="a virtual machine")
+    parser.add_argument(
+        "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
+        help="names, and properties as `bsdvirt properties vm` lists them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--size", default=DEFAULT_SIZE, metavar="PROFILE",
+        help=f"small, medium, large or one of your own (default {DEFAULT_SIZE})",
+    )  # fmt: skip
+    parser.add_argument("--cpus", type=int, metavar="N")
+    parser.add_argument("--memory", metavar="SIZE", help="such as 4G")
+    parser.add_argument("--disk", metavar="SIZE", help=f"of {FIRST_DISK}, a zvol")
+    parser.add_argument("--bus", choices=("virtio", "ahci", "nvme"), help=f"of {FIRST_DISK}")
+    parser.add_argument("--loader", choices=("uefi", "bhyveload"))
+    parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
+    parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
+    parser.add_argument("--iso", metavar="FILE", help="in a CD drive: a medium's name, or a file")
+    parser.add_argument("--vnc", action="store_true", help="a framebuffer on this host's 127.0.0.1")
+    parser.add_argument(
+        "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
+    )
+    parser.add_argument("--no-network", action="store_true", help="no interface")
+    parser.add_argument("--address", metavar="A", help="IPv4 of the first interface")
+    parser.add_argument("--address6", metavar="A", help="IPv6 of the first interface")
+    cloud = parser.add_argument_group("cloud-init")
+    cloud.add_argument(
+        "--ssh-key", action="append", metavar="FILE", help="a public key; may be repeated"
+    )
+    cloud.add_argument("--user", metavar="U", help="who the keys are for")
+    cloud.add_argument("--user-data", metavar="FILE", help="user-data of your own")
+    parser.add_argument("--cpuset", metavar="LIST", help="the host's CPUs, such as 0-3,6")
+    parser.add_argument("--autostart", action="store_true", help="start at boot")
+    parser.add_argument("--start", action="store_true", help="start it, too")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    names = guest_names(options.words, "create vm")
+    if options.address and len(names) > 1:
+        raise UsageError("--address goes with one name only", "leave it to the network's pool")
+    session = open_session(options, changes=True)
+    assignments = split_assignments(word for word in options.words if "=" in word)
+    boot = set_boot(
+        Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
+    )
+    vm = _vm(session, options, [a for a in assignments if not a[0].startswith("boot.")])
+    outcomes = vmcreation.create(session, vmcreation.Order(names, vm, boot, options.thick))
+    if options.start and not options.dry_run:
+        outcomes = started(session, outcomes)
+    status = report(outcomes, options, as_json=options.json)
+    if not options.quiet and not options.json and not options.dry_run:
+        say_how_to_go_on(outcomes, start=options.start)
+    return status
+
+
+def _vm(session: Session, options: Options, assignments: list[tuple[str, str]]) -> Vm:
+    """The virtual machine that the options and the properties ask for. Properties say the
+    last word."""
+    size = sizes.size(session.host.fs, options.size)
+    image = _image(session, options)
+    settings: dict[str, Any] = {
+        "kind": "vm",
+        "cpus": options.cpus or size.cpus,
+        "memory": options.memory or int(size.memory),
+    }
+    if image is not None:
+        settings["image"] = image.base.name
+        if image.image.loader:
+            settings["loader"] = image.image.loader
+    for word in ("loader", "cpuset"):
+        if value := getattr(options, word):
+            settings[word] = value
+    settings["disks"] = [_disk(options, size, image)]
+    if nics := nics_of(session, options):
+        settings["nics"] = nics
+    if options.iso:
+        settings["cdroms"] = [{"name": DRIVE, **media.resolve(session, options.iso)}]
+    if options.vnc:
+        settings["vnc"] = {"enabled": True}
+    if cloud := _cloud(options, image):
+        settings["cloud"] = cloud
+    return set_paths(decode(Vm, settings, "create"), assignments)
+
+
+def _image(session: Session, options: Options) -> images.Found | None:
+    if options.image is None:
+        if options.thick:
+            raise UsageError("--thick goes with --image", "leave it away")
+        return None
+    return images.find(session, session.inventory(), options.image)
+
+
+def _disk(options: Options, size: VmSize, image: images.Found | None) -> dict[str, Any]:
+    """The first disk: as large as is said, and never too small for its image by default."""
+    wanted: str | int = options.disk or int(size.disk)
+    if image is not None and not options.disk:
+        wanted = max(int(size.disk), whole(image.base.size))
+    disk: dict[str, Any] = {"name": FIRST_DISK, "size": wanted}
+    return disk | ({"bus": options.bus} if options.bus else {})
+
+
+def _cloud(options: Options, image: images.Found | None) -> dict[str, Any]:
+    """What the guest's seed is to say; nothing where it needs none."""
+    cloud: dict[str, Any] = {}
+    if options.ssh_key:
+        cloud["ssh_keys"] = [line for path in options.ssh_key for line in _keys(path)]
+    if options.user:
+        cloud["user"] = options.user
+    if options.user_data:
+        cloud["user_data"] = _text(options.user_data)
+    about = image.image if image is not None else None
+    if not cloud and not (about is not None and about.cloud_init):
+        return {}
+    if about is not None:
+        cloud["system"] = about.system
+        if about.user and not options.user_data:
+            cloud.setdefault("user", about.user)
+    return cloud
+
+
+def _keys(path: str) -> list[str]:
+    """The keys of a file, one a line. Raises UsageError."""
+    lines = [line.strip() for line in _text(path).splitlines()]
+    found = [line for line in lines if line and not line.startswith("#")]
+    if not found:
+        raise UsageError(f"{path}: no key is in it", "give a file such as ~/.ssh/id_ed25519.pub")
+    return found
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}", "name a file that is there") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{path}: not text", "name a file of text") from None

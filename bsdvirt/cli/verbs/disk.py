@@ -1,0 +1,92 @@
+"""bsdvirt disk"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from bsdvirt.app import devices
+from bsdvirt.app.listing import detail
+from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.base import BadValueError
+from bsdvirt.spec.types import Size
+
+COLUMNS = ("name", "bus", "slot", "port", "size", "path", "serial")
+
+
+class Options(Globals):
+    action: str
+    guest: str
+    disk: str
+    size: str
+    path: str | None
+    bus: str | None
+    readonly: bool
+    destroy: bool
+    yes: bool
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ls | add | rm | resize")
+    listing = actions.add_parser("ls", help="list a virtual machine's disks")
+    listing.add_argument("guest", metavar="GUEST")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(listing)
+    add = actions.add_parser("add", help="give it one more")
+    _named(add)
+    what = add.add_mutually_exclusive_group(required=True)
+    what.add_argument("--size", metavar="SIZE", help="a zvol of that size is made")
+    what.add_argument("--path", metavar="FILE", help="a file or device of the host's")
+    add.add_argument("--bus", choices=("virtio", "ahci", "nvme"), help="virtio by default")
+    add.add_argument("--readonly", action="store_true", help="the guest may only read it")
+    remove = actions.add_parser("rm", help="take one out; its zvol stays")
+    _named(remove)
+    remove.add_argument("--destroy", action="store_true", help="destroy the zvol, too")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    resize = actions.add_parser("resize", help="grow one")
+    _named(resize)
+    resize.add_argument("size", metavar="SIZE")
+    for changing in (add, remove, resize):
+        add_dry_run(changing)
+        add_json(changing)
+
+
+def _named(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    parser.add_argument("disk", metavar="DISK")
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action != "ls")
+    if options.action == "ls":
+        rows = detail(session, options.guest).get("disks", [])
+        print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        return 0
+    if options.action == "add":
+        settings: dict[str, Any] = {
+            word: getattr(options, word)
+            for word in ("size", "path", "bus", "readonly")
+            if getattr(options, word)
+        }
+        outcome = devices.add_disk(session, options.guest, options.disk, settings)
+    elif options.action == "rm":
+        if options.destroy and not options.dry_run:
+            zvol = f"{session.layout.guest(options.guest)}/{options.disk}"
+            confirm(f"Destroy {options.disk} for good?", yes=options.yes, what=[zvol])
+        outcome = devices.remove_disk(session, options.guest, options.disk, destroy=options.destroy)
+    else:
+        outcome = devices.resize_disk(session, options.guest, options.disk, _size(options.size))
+    return report([outcome], options, as_json=options.json)
+
+
+def _size(text: str) -> Size:
+    try:
+        return Size.parse(text)
+    except BadValueError as error:
+        raise UsageError(str(error), "such as 40G") from None

@@ -1,0 +1,70 @@
+"""bsdvirt nic"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from bsdvirt.app import devices
+from bsdvirt.app.listing import detail
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+
+COLUMNS = ("network", "mac", "address", "address6", "interface")
+
+
+class Options(Globals):
+    action: str
+    guest: str
+    number: int
+    network: str
+    address: str | None
+    address6: str | None
+    gateway: str | None
+    mtu: int | None
+    model: str | None
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ls | add | rm")
+    listing = actions.add_parser("ls", help="list a guest's interfaces")
+    listing.add_argument("guest", metavar="GUEST")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_json(listing)
+    add = actions.add_parser("add", help="give it one more")
+    add.add_argument("guest", metavar="GUEST")
+    add.add_argument("--network", metavar="NET", help="the default network where it is not given")
+    add.add_argument("--address", metavar="A", help="IPv4")
+    add.add_argument("--address6", metavar="A", help="IPv6")
+    add.add_argument("--gateway", metavar="A", help="IPv4 default gateway")
+    add.add_argument("--mtu", type=int, metavar="N")
+    add.add_argument("--model", choices=("virtio", "e1000"), help="of a virtual machine's card")
+    remove = actions.add_parser("rm", help="take one away")
+    remove.add_argument("guest", metavar="GUEST")
+    remove.add_argument("number", type=int, metavar="N", help="from 0, as `nic ls` shows them")
+    for changing in (add, remove):
+        add_dry_run(changing)
+        add_json(changing)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=options.action != "ls")
+    if options.action == "ls":
+        rows = detail(session, options.guest)["nics"]
+        print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        return 0
+    if options.action == "rm":
+        outcome = devices.remove_nic(session, options.guest, options.number)
+    else:
+        settings: dict[str, Any] = {
+            word: getattr(options, word)
+            for word in ("address", "address6", "gateway", "mtu", "model")
+            if getattr(options, word)
+        }
+        settings["network"] = options.network or str(session.hostfile.defaults.network)
+        outcome = devices.add_nic(session, options.guest, settings)
+    return report([outcome], options, as_json=options.json)

@@ -1,0 +1,27 @@
+"""bsdvirt run"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import guests, vms
+from bsdvirt.cli.common import add_dry_run, open_session, report
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    guest: str
+    dry_run: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+    add_dry_run(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    outcome = guests.prepare_foreground(session, options.guest)
+    if outcome.error is not None or options.dry_run:
+        return report([outcome], options)
+    return vms.foreground(session, options.guest)
