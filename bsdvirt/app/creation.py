@@ -20,6 +20,7 @@ from bsdvirt.host.facts import read_host, read_interfaces, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
+from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.jail.release import refuse_newer
 from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, rooted
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
@@ -234,6 +235,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 if is_running(guest, facts.jails, session.host.fs) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
+                refuse_lent(guest, held.names(), facts.mounts)
                 guests.stop_one(session, found, facts, guest, force=force)
                 session.run(plan_destroy(guest, session.new_op(), force=force))
                 return Outcome(name, "destroyed", notes=stays)

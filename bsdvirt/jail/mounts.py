@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bsdvirt.errors import HostError
+from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host import tools
 from bsdvirt.host.parse.mounts import Mount as HostMount
 from bsdvirt.host.parse.mounts import beneath
@@ -122,6 +122,20 @@ def left_mounts(guest: Guest, jail: Jail | None, mounts: list[HostMount]) -> lis
         return beneath(mounts, guest.root)
     there = {mount.path for mount in mounts}
     return [place for place in mine if place in there]
+
+
+def refuse_lent(guest: Guest, going: Iterable[str], mounts: Iterable[HostMount]) -> None:
+    """Raises ConflictError where something of the guest's is mounted elsewhere: on the host,
+    or in a jail that is not one of those that are `going` with it."""
+    own = guest.layout.guest_directory(guest.name)
+    with_it = [guest.layout.guest_directory(name) for name in going]
+    for mount in mounts:
+        lent = mount.kind == "nullfs" and within(mount.source, own)
+        if lent and not any(within(mount.path, place) for place in with_it):
+            raise ConflictError(
+                f"{mount.source}, which is {guest.name}'s, is mounted at {mount.path}",
+                f"stop the jail that has it, or umount {mount.path}",
+            )
 
 
 def unmount_undos(guest: Guest, jail: Jail) -> tuple[Undo, ...]:

@@ -107,6 +107,9 @@ def a_mount_from_another_guest_follows_no_link(driver: Bsdvirt, view: HostView) 
     data.mkdir()
     driver.ok("start", "t2")
     assert mounted(view, "t2")["/mnt"] == "nullfs"
+    before = view.everything()
+    driver.fails(4, "destroy", "t1", "--yes", "--force", says="which is t1's, is mounted at")
+    assert_same(before, view.everything())
 
 
 @scenario()

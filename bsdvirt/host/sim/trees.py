@@ -119,9 +119,27 @@ def drop_mountpoint(run: Run, path: str) -> None:
 
 
 def busy(run: Run, path: str) -> bool:
-    """Whether something mounted at `path` is in use: by a mount beneath it, or by a
-    jail whose root lies in it."""
+    """Whether something mounted at `path` is in use: by a mount beneath it, by a nullfs of
+    something in it, or by a jail whose root lies in it."""
     beneath = path.rstrip("/") + "/"
-    return any(mount.path.startswith(beneath) for mount in run.state.mounts) or any(
-        jail.path == path or jail.path.startswith(beneath) for jail in run.state.jails.values()
+    return (
+        any(mount.path.startswith(beneath) for mount in run.state.mounts)
+        or any(
+            mount.kind == "nullfs" and f"{mount.special}/".startswith(beneath)
+            for mount in run.state.mounts
+            if _holder(run, mount.special) == path
+        )
+        or any(
+            jail.path == path or jail.path.startswith(beneath) for jail in run.state.jails.values()
+        )
     )
+
+
+def _holder(run: Run, path: str) -> str:
+    """Where the file system is mounted that a directory lies in."""
+    around = [
+        mount.path
+        for mount in run.state.mounts
+        if f"{path}/".startswith(mount.path.rstrip("/") + "/")
+    ]
+    return max(around, key=len, default="/")
