@@ -7,11 +7,12 @@ may want to know. What only some guests need is a problem only where a guest nee
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from bsdvirt.app import vmdoctor
 from bsdvirt.app.batch import hold
+from bsdvirt.app.findings import Finding
 from bsdvirt.app.hooks import problem as hook_problem
 from bsdvirt.app.networks import bring_up
 from bsdvirt.app.session import Session
@@ -30,31 +31,12 @@ from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.vm import Vm
 from bsdvirt.store import orphans
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
 from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, job_file
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that doctor says."""
-
-    subject: str
-    message: str
-    remedy: str
-    problem: bool = True
-    repair: str = ""
-    """What --repair does of it; empty where a person must decide."""
-
-    def plain(self) -> dict[str, Any]:
-        return {
-            "subject": self.subject,
-            "problem": self.problem,
-            "message": self.message,
-            "remedy": self.remedy,
-            "repair": self.repair,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +54,7 @@ def examine(session: Session) -> list[Finding]:
     found = session.inventory()
     findings: list[Finding] = []
     specs: dict[str, Jail] = {}
+    machines: dict[str, Vm] = {}
     if not found.datasets[0].mounted:
         name = found.datasets[0].name
         findings.append(Finding(name, "is not mounted", f"zfs mount {name}"))
@@ -81,6 +64,8 @@ def examine(session: Session) -> list[Finding]:
             spec = load_guest_file(session.host.fs, found.layout, name)
             if isinstance(spec, Jail):
                 specs[name] = spec
+            else:
+                machines[name] = spec
         except BsdvirtError as error:
             findings.append(Finding(name, error.message, error.hint or "mend the file"))
     facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
@@ -92,11 +77,13 @@ def examine(session: Session) -> list[Finding]:
         *_modules(session, seen),
         *_kernel(session, seen),
         *_rulesets(session, seen),
-        *_hooks(session, seen),
+        *_hooks(session, {**specs, **machines}),
         *_networks(seen),
         *_guests(seen),
+        *_claims(seen),
         *_storage(session, seen),
         *_mains(session, seen),
+        *vmdoctor.examine(session, vmdoctor.machines(session, found, facts), machines),
         *_orphans(seen),
         *_strays(found),
     ]
@@ -182,13 +169,12 @@ def _rulesets(session: Session, seen: Seen) -> Iterator[Finding]:
             )
 
 
-def _hooks(session: Session, seen: Seen) -> Iterator[Finding]:
-    for name, spec in seen.specs.items():
-        if isinstance(spec, Jail):
-            every = [spec.hooks.at(event) for event in HOOK_EVENTS]
-            for hook in sorted({str(hook) for hooks in every for hook in hooks.host}):
-                if why := hook_problem(session, hook):
-                    yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")
+def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding]:
+    for name, spec in specs.items():
+        every = [spec.hooks.at(event) for event in HOOK_EVENTS]
+        for hook in sorted({str(hook) for hooks in every for hook in hooks.host}):
+            if why := hook_problem(session, hook):
+                yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")
 
 
 def _networks(seen: Seen) -> Iterator[Finding]:
@@ -210,6 +196,8 @@ def _networks(seen: Seen) -> Iterator[Finding]:
 
 def _guests(seen: Seen) -> Iterator[Finding]:
     for name, guest in seen.found.guests.items():
+        if guest.identity.kind == "vm":
+            continue
         jail = running_jail(guest, seen.facts.jails)
         other = seen.facts.jails.get(name)
         if jail is None and other is not None and not other.dying:
@@ -224,9 +212,14 @@ def _guests(seen: Seen) -> Iterator[Finding]:
                 "its next start, or bsdvirt doctor --repair",
                 repair="take them away",
             )
-        own = guest.identity.root is None and guest.identity.kind == "jail"
-        if own and not any(d.name == guest.layout.jail_root(name) for d in guest.datasets):
+        if guest.identity.root is None and not any(
+            d.name == guest.layout.jail_root(name) for d in guest.datasets
+        ):
             yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
+
+
+def _claims(seen: Seen) -> Iterator[Finding]:
+    for name, guest in seen.found.guests.items():
         for claim in guest.identity.nics:
             if claim.network not in seen.networks:
                 yield Finding(
@@ -308,11 +301,14 @@ def repair(session: Session) -> list[str]:
                 watch = (watch_again(name),)
                 plan = Plan("watch", name, finish=watch, op=session.new_op(), must_journal=False)
                 done += _try(session, plan, errors, "does again:")
-            if running_jail(guest, facts.jails):
+            if guest.identity.kind == "vm" or running_jail(guest, facts.jails):
                 continue
             steps = _left_steps(guest, seen)
             plan = Plan("clean", name, finish=steps, op=session.new_op(), must_journal=False)
             done += _try(session, plan, errors)
+        machines = vmdoctor.machines(session, found, facts)
+        for plan, did in vmdoctor.repairs(session, machines, held.names()):
+            done += _try(session, plan, errors, did)
         steps = _orphan_steps(seen)
         plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
         done += _try(session, plan, errors)

@@ -85,7 +85,8 @@ def detail(session: Session, name: str) -> dict[str, Any]:
     if main := session.host.fs.read_or(main_file(name)):
         shown["main"] = _main(session, name, main)
     if states.of(name) == "failed":
-        shown["failure"] = session.host.fs.read_or(failed_file(name)).strip()
+        told = session.host.fs.read_or(failed_file(name)).strip()
+        shown["failure"] = told or "it was killed, and its supervisor with it"
     if jid is not None:
         shown |= _running(session, name)
     return shown
