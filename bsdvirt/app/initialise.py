@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.session import Session
+from bsdvirt.bhyve.disks import IN_DEV_MODE
 from bsdvirt.errors import ConflictError, HostError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_interfaces
@@ -124,7 +125,7 @@ def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> li
         dataset, directory = f"{root}/{child}", f"{hostfile.mountpoint}/{child}"
         if dataset in found:
             continue
-        steps.append(_create(dataset, op))
+        steps.append(_create(dataset, op, *(IN_DEV_MODE if child == "images" else ())))
         if child in CLOSED:
             steps.append(
                 Step(Command((tools.CHMOD, "0700", directory)), f"close {directory} to others")

@@ -42,7 +42,7 @@ def plan_create(
     claim = ("-o", f"{PROPERTY}={identity_to_json(identity)}")
     steps = [
         Step(
-            Command((tools.ZFS, "create", *mark_of(op), *claim, guest)),
+            Command((tools.ZFS, "create", *mark_of(op), *claim, *disks.IN_DEV_MODE, guest)),
             f"the guest {name}: who it is and what it claims of the host",
             undo=(destroy_ours(guest, op),),
             durable=True,

@@ -248,3 +248,23 @@ def a_medium_in_a_drive_stays(driver: Bsdvirt, view: HostView) -> None:
     view.fs.write(file, "kind: vm\nmemory: 512M\n", 0o600)
     driver.ok("media", "rm", "a.iso")
     view.do("/sbin/zfs", "destroy", "-r", dataset)
+
+
+@scenario(sim_only=True)
+def a_device_that_does_not_come_by_itself_is_made(driver: Bsdvirt, view: HostView) -> None:
+    """As on a 13.2 under load: every second volume, where the mode is not inherited."""
+    from bsdvirt.host.sim import SimHost
+
+    path, data = disk(view)
+    assert isinstance(view.host, SimHost)
+    view.host.settings.set_late_devices(True)
+    driver.ok("image", "import", path, "--name", "quick")
+    assert "did not appear" not in driver.ran[-1].stderr
+    driver.ok("image", "rm", "quick")
+    view.do("/sbin/zfs", "set", "volmode=default", f"{view.root}/images")
+    said = driver.ok("image", "import", path, "--name", "late").stderr
+    assert "did not appear within 5 s" in said
+    assert held(view, "late") == data.ljust(WHOLE, b"\0")
+    assert zvol(view, "images/late", "volmode") == "dev"
+    driver.ok("image", "rm", "late")
+    view.do("/sbin/zfs", "set", "volmode=dev", f"{view.root}/images")

@@ -94,6 +94,11 @@ class Settings:
         with self._host.change() as state:
             state.pools[name].readonly = readonly
 
+    def set_late_devices(self, late: bool) -> None:
+        """Whether a volume whose mode is set, and not inherited, stays without a device."""
+        with self._host.change() as state:
+            state.late_devices = late
+
     # ---- network, devfs ----
 
     def add_interface(self, name: str, mac: str) -> None:

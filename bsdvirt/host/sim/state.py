@@ -198,6 +198,8 @@ class Host(Struct):
     rulesets: dict[str, list[str]] = {}
     sysctls: dict[str, str] = {}
     modules: list[Module] = []
+    late_devices: bool = False
+    """Whether a volume whose mode is not the inherited one stays without a device."""
     linger: list[str] = []
     """Names of jails that stay dying when they are removed."""
     gateway: str = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bsdvirt.host.sim import trees
 from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.zfsprops import View
 
 DEVICES = "/dev/zvol"
 CHUNK = 1 << 20
@@ -25,6 +26,26 @@ def appear(run: Run, name: str) -> None:
     path = place(run, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(0o640)
+
+
+def set_mode(run: Run, name: str, mode: str) -> None:
+    """Take the device away with volmode=none, and make it again with another mode."""
+    path, hidden = place(run, name), trees.store(run, f"hidden-{run.state.datasets[name].guid}")
+    if mode == "none" and path.exists():
+        os.replace(path, hidden)
+        _tidy(path.parent, run.path(DEVICES))
+    elif mode != "none" and not path.exists():
+        appear(run, name)
+        if hidden.exists():
+            os.replace(hidden, path)
+
+
+def lose(run: Run, name: str, props: dict[str, str]) -> None:
+    """What 13.2 does at times where a mode is set that is not the inherited one: it makes the
+    device in that one, takes it away, and fails to make it again."""
+    parent = View(run).get(name.rpartition("/")[0], "volmode")[0]
+    if run.state.late_devices and props.get("volmode", parent) != parent:
+        set_mode(run, name, "none")
 
 
 def restore(run: Run, name: str, guid: int) -> None:
@@ -63,7 +84,7 @@ def move(run: Run, old: str, new: str) -> None:
 def cut(run: Run, name: str, size: int) -> None:
     """The volume is so large now: what lay behind is lost."""
     path = place(run, name)
-    if path.stat().st_size > size:
+    if path.exists() and path.stat().st_size > size:
         os.truncate(path, size)
 
 

@@ -83,6 +83,7 @@ def _create(run: Run, words: list[str]) -> int:
     run.state.datasets[name].key = "encryption" in props
     if volume:
         volumes.appear(run, name)
+        volumes.lose(run, name, props)
     return share_mount(run, name, explicit=False)
 
 
@@ -134,6 +135,7 @@ def _clone(run: Run, words: list[str]) -> int:
         trees.copy(trees.store(run, snapshot.guid), trees.store(run, dataset.guid))
     else:
         volumes.restore(run, name, snapshot.guid)
+        volumes.lose(run, name, props)
     return share_mount(run, name, explicit=False)
 
 

@@ -43,6 +43,8 @@ def set_verb(run: Run, words: list[str]) -> int:
     if "volsize" in props:
         _check_volsize(run, name, int(props["volsize"]), action)
         volumes.cut(run, name, int(props["volsize"]))
+    if "volmode" in props and dataset.kind == "volume":
+        volumes.set_mode(run, name, props["volmode"])
     if "mountpoint" in props:
         return remount(run, name, lambda: dataset.props.update(props))
     for prop, value in props.items():

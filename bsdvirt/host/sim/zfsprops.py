@@ -80,7 +80,7 @@ def check(run: Run, name: str, value: str, volume: bool) -> str:
         if len(value) >= USER_LIMIT:
             raise BadValue("property value too long")
         return value
-    if (name in _VOLUME_ONLY and not volume) or (name in _FILESYSTEM_ONLY and volume):
+    if (name in _VOLUME_ONLY - {"volmode"} and not volume) or (name in _FILESYSTEM_ONLY and volume):
         raise BadValue(f"'{name}' does not apply to datasets of this type")
     if name in SIZES:
         number = size(value)
