@@ -52,6 +52,8 @@ KILL = 5.0
 """Seconds between the forced power-off and SIGKILL."""
 TYPING = 600.0
 """Seconds that somebody at the loader's prompt has for each key."""
+ENDING = 15
+"""Seconds that a supervisor which ends by itself is waited for."""
 TOOL = 60
 """Seconds that bhyvectl, rctl or ifconfig may take."""
 LOG_BYTES = 512 * 1024
@@ -81,6 +83,14 @@ QUERIES = tuple(b"\x1b[" + word for word in (b"6n", b"5n", b"c", b"0c", b">c", b
 
 class Failed(Exception):  # noqa: N818
     """The guest cannot be run, for the reason given."""
+
+
+class Refused(Exception):  # noqa: N818
+    """The guest does not stop, and is not to be forced: it goes on without us."""
+
+
+class Gone(Exception):  # noqa: N818
+    """The supervisor ended before it answered."""
 
 
 class TooSlow(Exception):  # noqa: N818
@@ -439,6 +449,7 @@ class Supervisor:
         self.failure = ""
         self.over = False
         self.mine = False
+        self.visits = False
         self.state: dict[str, Any] = {
             "v": VERSION, "state": "starting", "pid": None, "start": "",
             "supervisor": os.getpid(), "runs": 0, "since": int(time.time()), "last": None,
@@ -450,6 +461,7 @@ class Supervisor:
     def run(self, stop: tuple[float | None, bool] | None = None) -> bool:
         """Keep the guest until it has ended; whether it ended as it should. With `stop`
         (a timeout, and whether by force at once), a guest that runs is taken to its end."""
+        self.visits = stop is not None
         self.listen_to_signals()
         self.listener = self.listen()
         try:
@@ -753,6 +765,9 @@ class Supervisor:
         self.show("running")
         error = f"{self.name} has not powered off in time, and is not to be forced"
         self.note(error)
+        if self.visits:
+            remove(SOCKET)
+            raise Refused(error)
         for client in list(self.clients.values()):
             if client.kind == "stop":
                 self.send(client, line({"v": VERSION, "error": error}))
@@ -1217,7 +1232,8 @@ def foreground() -> int:
 
 
 def ask(request: dict[str, Any]) -> tuple[socket.socket, dict[str, Any], bytes] | None:
-    """The supervisor's answer, the connection, and what came with it; None without one."""
+    """The supervisor's answer, the connection, and what came with it; None where there is
+    no supervisor. Raises Gone where it ended meanwhile."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.connect(SOCKET)
@@ -1226,11 +1242,13 @@ def ask(request: dict[str, Any]) -> tuple[socket.socket, dict[str, Any], bytes] 
         while b"\n" not in text:
             data = link.recv(65536)
             if not data:
-                return None
+                raise Gone
             text += data
-    except (FileNotFoundError, ConnectionError):
+    except (FileNotFoundError, ConnectionRefusedError):
         link.close()
         return None
+    except ConnectionError:
+        raise Gone from None
     first, _, rest = text.partition(b"\n")
     answer = json.loads(first)
     if not answer.get("ok"):
@@ -1253,30 +1271,56 @@ def stop(words: list[str]) -> int:
     """Have the guest stopped, and wait for it."""
     force = "--force" in words
     timeout = float(words[words.index("--timeout") + 1]) if "--timeout" in words else None
-    asked = ask({"do": "stop", "timeout": timeout, "force": force})
-    if asked is not None:
-        link, _, rest = asked
-        with link.makefile("rb") as stream:
-            lines = rest.splitlines()
-            while lines or (lines := [stream.readline()]) != [b""]:
-                told = json.loads(lines.pop(0))
-                if "progress" in told:
-                    print(told["progress"], file=sys.stderr, flush=True)
-                if "error" in told:
-                    raise Failed(told["error"])
-                if "end" in told:
-                    print(told["end"])
-                    return 0 if told["end"] == "stopped" else FORCED
-    # There was none, or it was killed meanwhile: what is left is ours to end.
+    there = True
+    with contextlib.suppress(Gone, ConnectionError):
+        asked = ask({"do": "stop", "timeout": timeout, "force": force})
+        there = asked is not None
+        if asked is not None and (end := follow_stop(*asked)):
+            print(end)
+            return 0 if end == "stopped" else FORCED
+    # There was none, it was killed, or it is just ending: what it leaves is ours to end.
+    lock = wait_for_lock("supervisor.lock")
     if read_json(STATE).get("state") not in ALIVE:
+        if there:
+            print("stopped")
+            return 0
         return none_runs()
-    lock = try_lock("supervisor.lock")
-    if lock is None:
-        raise Failed("its supervisor does not answer")
     supervisor = Supervisor(lock)
     supervisor.run((timeout, force))
     print("stopped by force" if supervisor.forced else "stopped")
     return FORCED if supervisor.forced else 0
+
+
+def follow_stop(link: socket.socket, _: dict[str, Any], rest: bytes) -> str:
+    """Tell what the supervisor tells; how the guest ended, or nothing where the supervisor
+    itself ended first. Raises Failed where the guest goes on."""
+    with link, link.makefile("rb") as stream:
+        if rest and not rest.endswith(b"\n"):
+            rest += stream.readline()
+        lines = rest.splitlines()
+        while lines or (lines := [stream.readline()]) != [b""]:
+            told = json.loads(lines.pop(0))
+            if "progress" in told:
+                print(told["progress"], file=sys.stderr, flush=True)
+            if "error" in told:
+                raise Failed(told["error"])
+            if "end" in told:
+                return str(told["end"])
+    return ""
+
+
+def wait_for_lock(path: str) -> int:
+    """The lock, as soon as its supervisor has ended. Raises Failed where it does not."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    signal.signal(signal.SIGALRM, too_slow)
+    signal.alarm(ENDING)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except TooSlow:
+        raise Failed("its supervisor does not answer") from None
+    finally:
+        signal.alarm(0)
+    return lock
 
 
 def console(words: list[str]) -> int:
@@ -1430,9 +1474,9 @@ def main(words: list[str]) -> int:
     try:
         os.chdir(here(words[1]))
         return modes[words[0]]()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, Gone):
         return none_runs()
-    except (Failed, OSError, KeyError) as error:
+    except (Failed, Refused, OSError, KeyError) as error:
         print(f"{error}", file=sys.stderr)
         return 1
 

@@ -15,6 +15,9 @@ import time
 import tty
 from pathlib import Path
 
+_QUIET = 6
+"""Looks in a row that find nothing left to be read."""
+
 
 class Terminal:
     """What the guest's serial port is connected to."""
@@ -44,13 +47,16 @@ class Terminal:
         except BlockingIOError:
             return b""
 
-    def close(self, patience: float = 0.5) -> None:
-        """Wait for what was printed to be read, and take the pair away."""
+    def close(self, patience: float = 2.0) -> None:
+        """Wait for what was printed to be read, and take the pair away: its end takes with
+        it what is still in it. What was just written shows there a moment later."""
         deadline = time.monotonic() + patience
-        left = array.array("i", [1])
-        while left[0] and time.monotonic() < deadline:
+        left = array.array("i", [0])
+        quiet = 0
+        while quiet < _QUIET and time.monotonic() < deadline:
             fcntl.ioctl(self._other, termios.FIONREAD, left)
-            time.sleep(0.002)
+            quiet = 0 if left[0] else quiet + 1
+            time.sleep(0.004)
         with contextlib.suppress(OSError):
             if os.readlink(self._link) == os.ttyname(self._other):
                 self._link.unlink()

@@ -388,6 +388,30 @@ def test_stop_without_a_supervisor_does_it_itself(vm: Vm) -> None:
     assert vm.state == {}
 
 
+def test_stop_without_a_supervisor_leaves_what_is_never_to_be_forced(vm: Vm) -> None:
+    vm.host.settings.set_guest("web1", acpi=False)
+    vm.job["stop"] = {"timeout": 0.3, "force": False}
+    vm.start()
+    vm.wait_login()
+    vm.kill(vm.supervisor)
+    result = vm.mode("stop")
+    assert result.status == 1
+    assert "not to be forced" in result.stderr
+    assert alive(vm.pid)
+    assert vm.mode("start").stdout == "started\n"
+    assert vm.mode("stop", "--force").stdout == "stopped by force\n"
+    vm.wait_gone()
+
+
+def test_stop_of_a_guest_that_is_just_ending_is_no_error(vm: Vm) -> None:
+    vm.host.settings.set_guest("web1", off=0.5)
+    vm.start()
+    vm.wait_login()
+    stops = [vm.spawn("stop") for _ in range(3)]
+    assert [stop.wait(20) for stop in stops] == [0, 0, 0]
+    vm.wait_gone()
+
+
 def test_killed_in_its_loader_it_begins_again(vm: Vm) -> None:
     vm.with_loader(timeout=30, loader="menu")
     vm.prepare()
