@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from bsdvirt.app import guests, vms
+from bsdvirt.app import exposing, filtering, guests, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage
@@ -32,7 +33,7 @@ from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import only
-from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
 from bsdvirt.spec.paths import set_paths
@@ -127,7 +128,28 @@ def _change_one(
     notes += kept
     networks = session.networks()
 
-    def write(identity: Identity) -> None:
+    fits = guests.fits(guest.identity, wanted, networks)
+    exposes = filtering.exposed(jail) != filtering.exposed(wanted)
+    about = f"set {guest.name}"
+    with contextlib.ExitStack() as stack:
+        if not fits:
+            used = [str(nic.network) for nic in wanted.nics]
+            stack.enter_context(session.using(about, networks=used))
+        if exposes or not fits:
+            stack.enter_context(session.locked("allocation", "", about))
+            # Read again: what was cut short may just have been mended.
+            found, networks = session.inventory(), session.networks()
+        if exposes:
+            exposing.check(session, found, guest.name, wanted)
+            if live:
+                facts = filtering.read(session)
+                at_once += exposing.live_steps(guest, wanted, facts)
+                notes += exposing.notes(wanted, guest, facts)
+        identity = (
+            guest.identity
+            if fits
+            else guests.fitting_identity(guest, wanted, found, networks, live=live)
+        )
         plan_identity = msgspec.structs.replace(identity, boot=boot)
         plan = plan_change(
             guest, found.layout, op, before=to_be.before, after=to_be.after,
@@ -135,19 +157,6 @@ def _change_one(
         )  # fmt: skip
         guests.let_go(session, guest, plan_identity)
         session.run(plan)
-
-    if guests.fits(guest.identity, wanted, networks):
-        write(guest.identity)
-    else:
-        used = [str(nic.network) for nic in wanted.nics]
-        about = f"set {guest.name}"
-        with (
-            session.using(about, networks=used),
-            session.locked("allocation", "", about),
-        ):
-            # Read again: what was cut short may just have been mended.
-            now, networks = session.inventory(), session.networks()
-            write(guests.fitting_identity(guest, wanted, now, networks, live=live))
     return Outcome(guest.name, "set", notes=notes)
 
 

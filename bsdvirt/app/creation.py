@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.app import guests, hooks
+from bsdvirt.app import exposing, guests, hooks
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
-from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_host, read_interfaces, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
@@ -33,7 +33,7 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+from bsdvirt.store.layout import RUN_FILES
 from bsdvirt.store.vms import is_running
 
 
@@ -64,6 +64,9 @@ def create(session: Session, order: Order) -> list[Outcome]:
                 found = session.inventory()
                 session.need_mounted(found)
                 _check(session, order, found)
+                if len(order.names) > 1 and order.jail.expose:
+                    raise UsageError("expose goes with one name only", "leave it to expose")
+                exposing.check(session, found, order.names[0], order.jail)
                 outcomes += _create_all(session, held, order, found, claims)
             finally:
                 claims.end()
@@ -224,7 +227,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
     with hold(session, names, "destroy") as held:
         outcomes = list(held.refused)
         found = session.inventory()
-        facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+        facts = read_host(session.host, *RUN_FILES)
 
         def one(name: str) -> Outcome:
             try:

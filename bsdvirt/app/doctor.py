@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.app import vmdoctor
+from bsdvirt.app import checkpf, vmdoctor
 from bsdvirt.app.batch import hold
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.hooks import problem as hook_problem
@@ -32,11 +32,11 @@ from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
-from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store import orphans
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, running_jail
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, job_file
+from bsdvirt.store.layout import RUN_FILES, bridge_name, job_file, vlan_name
+from bsdvirt.store.networks import Networks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Seen:
 
     found: Inventory
     facts: HostFacts
-    networks: dict[str, Network]
+    networks: Networks
     specs: dict[str, Jail]
 
 
@@ -68,7 +68,7 @@ def examine(session: Session) -> list[Finding]:
                 machines[name] = spec
         except BsdvirtError as error:
             findings.append(Finding(name, error.message, error.hint or "mend the file"))
-    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    facts = read_host(session.host, *RUN_FILES)
     seen = Seen(found, facts, session.networks(), specs)
     return [
         *findings,
@@ -79,6 +79,7 @@ def examine(session: Session) -> list[Finding]:
         *_rulesets(session, seen),
         *_hooks(session, {**specs, **machines}),
         *_networks(seen),
+        *checkpf.findings(session, found, seen.networks, running_specs(seen)),
         *_guests(seen),
         *_claims(seen),
         *_storage(session, seen),
@@ -177,7 +178,18 @@ def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding
                 yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")
 
 
+def running_specs(seen: Seen) -> dict[str, Jail]:
+    """What those that run are to be, as far as their files can be read."""
+    return {
+        name: spec
+        for name, spec in seen.specs.items()
+        if running_jail(seen.found.guests[name], seen.facts.jails)
+    }
+
+
 def _networks(seen: Seen) -> Iterator[Finding]:
+    for name, error in seen.networks.broken.items():
+        yield Finding(name, error.message, error.hint)
     for name, network in seen.networks.items():
         try:
             steps = plans.up_steps(name, network, seen.facts.interfaces)
@@ -221,7 +233,7 @@ def _guests(seen: Seen) -> Iterator[Finding]:
 def _claims(seen: Seen) -> Iterator[Finding]:
     for name, guest in seen.found.guests.items():
         for claim in guest.identity.nics:
-            if claim.network not in seen.networks:
+            if claim.network not in {*seen.networks, *seen.networks.broken}:
                 yield Finding(
                     name, f"is on network {claim.network}, which is not there",
                     f"bsdvirt network create {claim.network}",
@@ -273,6 +285,12 @@ def _orphan_steps(seen: Seen) -> tuple[Step, ...]:
     }
     for network in seen.networks.values():
         known |= {plans.bridge_of(network), member_of(network) or ""}
+    for number in seen.networks.broken_ids.values():
+        if number is None:
+            # Which bridge is its own nobody can tell: all of them are left alone.
+            known |= {face for face in seen.facts.interfaces if face.startswith(("bvbr", "bvvl"))}
+        else:
+            known |= {bridge_name(number), vlan_name(number)}
     return orphans.steps(seen.found, seen.facts, known)
 
 
@@ -292,7 +310,7 @@ def repair(session: Session) -> list[str]:
     errors: list[BsdvirtError] = []
     done += _mend_journals(session, errors)
     found = session.inventory()
-    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    facts = read_host(session.host, *RUN_FILES)
     with hold(session, found.guests, "doctor") as held:
         seen = Seen(found, facts, session.networks(), _elsewhere(session, found))
         for name in held.names():
@@ -312,13 +330,29 @@ def repair(session: Session) -> list[str]:
         steps = _orphan_steps(seen)
         plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
         done += _try(session, plan, errors)
+    for name in seen.networks:
+        try:
+            bring_up(session, [name], seen.networks)
+        except BsdvirtError as error:
+            errors.append(error)
     try:
-        bring_up(session, seen.networks, seen.networks)
+        done += checkpf.repair(session, found, seen.networks, _running(session, found, facts))
     except BsdvirtError as error:
         errors.append(error)
     if errors:
         raise errors[0]
     return done
+
+
+def _running(session: Session, found: Inventory, facts: HostFacts) -> dict[str, Jail]:
+    specs: dict[str, Jail] = {}
+    for name, guest in found.guests.items():
+        if running_jail(guest, facts.jails):
+            with contextlib.suppress(BsdvirtError):
+                spec = load_guest_file(session.host.fs, found.layout, name)
+                if isinstance(spec, Jail):
+                    specs[name] = spec
+    return specs
 
 
 def _elsewhere(session: Session, found: Inventory) -> dict[str, Jail]:

@@ -26,7 +26,7 @@ from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY
+from bsdvirt.store.layout import CONF_DIRECTORY, RUN_FILES
 from bsdvirt.store.vms import is_running
 
 Parts = dict[str, tuple[Guest, GuestSpec]]
@@ -230,7 +230,7 @@ def stop(
     with hold(session, names, "stop") as held:
         outcomes = list(held.refused)
         found = session.inventory()
-        facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+        facts = read_host(session.host, *RUN_FILES)
 
         def one(name: str) -> Outcome:
             try:

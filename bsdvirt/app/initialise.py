@@ -46,6 +46,8 @@ class Wish:
     pool: str
     root: str | None = None
     mountpoint: str | None = None
+    nat: bool = True
+    """Whether guests of the private network get out by the host's address."""
 
 
 def initialise(session: Session, wish: Wish) -> list[str]:
@@ -62,7 +64,7 @@ def initialise(session: Session, wish: Wish) -> list[str]:
     session.run(plan, journalled=False)
     done += [step.why for step in plan.steps]
     session.__dict__.update(hostfile=hostfile)
-    done += _network(session)
+    done += _network(session, wish.nat)
     return done
 
 
@@ -186,21 +188,23 @@ def _rc_steps(session: Session) -> list[Step]:
     ]
 
 
-def _network(session: Session) -> list[str]:
-    """A private network where there is none of any name; those that are there, up."""
+def _network(session: Session, nat: bool) -> list[str]:
+    """A private network where there is none of any name, its guests behind the host's
+    address (`nat`); those that are there, up."""
     if not session.dry_run:
         for name in session.pending("network"):
             session.settle("network", name, "init")
     networks = session.networks()
-    if not networks:
+    if not networks and not networks.broken:
         used = [a for i in read_interfaces(session.host).values() for a in i.addresses]
         subnet = free_subnet(used)
         settings = {
             "addresses": [f"{subnet[1]}/{subnet.prefixlen}"],
             "pools": [f"{subnet[2]}-{subnet[254]}"],
             "description": "made by bsdvirt init",
+            "nat": nat,
         }
-        network_ops.create(session, PRIVATE, settings)
-        return [f"network {PRIVATE}, {subnet}, the host is {subnet[1]}"]
+        made = network_ops.create(session, PRIVATE, settings)
+        return [f"network {PRIVATE}, {subnet}, the host is {subnet[1]}", *made.notes]
     network_ops.bring_up(session, networks, networks)
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from bsdvirt.app import hooks
+from bsdvirt.app import exposing, filtering, hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
 from bsdvirt.app.roots import read_foreign, read_root
@@ -25,7 +25,7 @@ from bsdvirt.spec.hooks import seconds as hooks_seconds
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, failed_file, job_file
+from bsdvirt.store.layout import FAILED_DIRECTORY, RUN_FILES, failed_file, job_file
 
 DEFAULT_STOP_SECONDS = 60.0
 LEAST_SECONDS = 0.2
@@ -37,12 +37,15 @@ def starter(
     session: Session, held: Held, found: Inventory, parts: Parts, networks: Mapping[str, Network]
 ) -> Callable[[str], Outcome]:
     """What starts one of these jails; the host is read once, now. Safe for several threads."""
-    facts = read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+    facts = read_host(session.host, *RUN_FILES)
     kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
     resolver = session.host.fs.read_or("/etc/resolv.conf")
     foreign = read_foreign(session.host, [jail for _, jail in parts.values()])
+    exposes = any(jail.expose for _, jail in parts.values())
+    pf = filtering.read(session) if exposes else None
+    clashes = exposing.clashes(session, parts, facts) if exposes else {}
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
@@ -56,10 +59,13 @@ def starter(
         )  # fmt: skip
         try:
             idle = running_jail(guest, facts.jails) is None
+            if idle and name in clashes:
+                raise clashes[name]
             plan = plan_start(
                 guest, jail, networks, seen, session.new_op(),
                 starting=_hooks(session, "starting", guest, jail) if idle else (),
                 started=_hooks(session, "started", guest, jail) if idle else (),
+                exposed=exposing.start_steps(guest, jail, pf),
             )  # fmt: skip
             session.run(plan)
         except BsdvirtError as error:
@@ -69,7 +75,8 @@ def starter(
             raise
         finally:
             held.release(name)
-        return Outcome(name, started(guest, plan), notes=plan.notes)
+        notes = exposing.notes(jail, guest, pf) if idle else ()
+        return Outcome(name, started(guest, plan), notes=(*plan.notes, *notes))
 
     return one
 

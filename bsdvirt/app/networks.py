@@ -7,37 +7,51 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bsdvirt.app import filtering
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
 from bsdvirt.host.facts import read_interfaces
+from bsdvirt.host.packetfilter import PfFacts
 from bsdvirt.net import address, plans
 from bsdvirt.net.change import Port, plan_set
+from bsdvirt.net.pf import unload_steps
+from bsdvirt.net.pfsetup import Setup
 from bsdvirt.net.uplink import refuse_shared
+from bsdvirt.plan.step import Step
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 from bsdvirt.spec.paths import set_paths
 from bsdvirt.store.guests import Inventory, load_guest_file
-from bsdvirt.store.layout import host_end, network_file
+from bsdvirt.store.layout import host_end, network_file, network_rules, pf_file
+from bsdvirt.store.networks import Networks, need
 
 Assignments = Sequence[tuple[str, str]]
 
 
-def bring_up(session: Session, names: Iterable[str], networks: dict[str, Network]) -> None:
+def bring_up(session: Session, names: Iterable[str], networks: Mapping[str, Network]) -> None:
     """Bring up those that are not. One look at the interfaces where all are."""
     used = set(names)
     wanted = sorted(name for name in networks if name in used)
     for name in wanted:
         session.settle("network", name, f"network up {name}")
-    interfaces = read_interfaces(session.host) if wanted else {}
+    if not wanted:
+        return
+    interfaces = read_interfaces(session.host)
     for name in wanted:
         if not plans.up_steps(name, networks[name], interfaces):
             continue
         with session.locked("network", name, f"network up {name}"):
             now = read_interfaces(session.host)
             session.run(plans.plan_up(name, networks[name], now, session.new_op()))
+    filtering.load(session, {name: networks[name] for name in wanted})
+
+
+def _pf(session: Session, networks: Iterable[Network]) -> PfFacts | None:
+    """The packet filter, where one of the networks needs it."""
+    return filtering.read(session) if filtering.needed(networks) else None
 
 
 def users(found: Inventory, network: str) -> list[str]:
@@ -51,7 +65,7 @@ def users(found: Inventory, network: str) -> list[str]:
 
 def create(
     session: Session, name: str, settings: dict[str, Any], assignments: Assignments = ()
-) -> Network:
+) -> Outcome:
     """Make a network. `settings` are properties of it, without `id`; `assignments` more of
     them, by path.
 
@@ -60,14 +74,32 @@ def create(
     """
     with session.locked("network", name, f"network create {name}"), _numbering(session):
         networks = session.networks()
-        if name in networks:
+        if name in networks or name in networks.broken:
             raise ConflictError(f"network {name} is there already", network_file(name))
         network = _wanted(_free_id(networks), name, settings, assignments)
         interfaces = read_interfaces(session.host)
         refuse_shared(name, network, networks)
         _refuse_overlap(name, network, interfaces.values())
-        session.run(plans.plan_create(name, network, interfaces, session.new_op()))
-        return network
+        more, notes = _translation(session, name, network)
+        session.run(plans.plan_create(name, network, interfaces, session.new_op(), more))
+        return Outcome(name, "created", notes=tuple(notes))
+
+
+def _translation(
+    session: Session, name: str, network: Network, before: Network | None = None
+) -> tuple[list[Step], list[str]]:
+    """What makes `nat` of a network work, or takes it away; and what is to be said of it:
+    all that is set up on the host, and what is left to do by hand."""
+    if not network.nat and not (before is not None and before.nat):
+        return [], []
+    facts = filtering.read(session)
+    ready = filtering.set_up(session, network, facts) if network.nat else Setup((), facts)
+    steps = [*ready.steps, *filtering.network_steps(name, network, ready.facts)]
+    notes = [step.why for step in ready.steps] + [f"nat: inactive: {a}" for a in ready.advice]
+    if network.nat and not ready.advice:
+        why = filtering.state(network, ready.facts)[1]
+        notes += [f"nat: inactive: {why}"] if why else []
+    return steps, notes
 
 
 def _wanted(number: int, name: str, settings: dict[str, Any], assignments: Assignments) -> Network:
@@ -92,7 +124,7 @@ def change(session: Session, name: str, assignments: Assignments) -> Outcome:
         session.locked("allocation", "", f"network set {name}"),
     ):
         networks = session.networks()
-        before = one(networks, name)
+        before = need(networks, name)
         after = set_paths(before, assignments)
         for fixed in ("id", "bridge"):
             if getattr(before, fixed) != getattr(after, fixed):
@@ -104,19 +136,13 @@ def change(session: Session, name: str, assignments: Assignments) -> Outcome:
         if before.addresses != after.addresses:
             _refuse_overlap(name, after, interfaces.values())
         text = session.host.fs.read_text(network_file(name))
+        more, notes = _translation(session, name, after, before)
         plan = plan_set(
             name, before, after, (text, edit_yaml(text, before, after)), interfaces,
-            _ports(session, name), session.new_op(),
+            _ports(session, name), session.new_op(), more,
         )  # fmt: skip
         session.run(plan)
-    return Outcome(name, plan.reason or "set", notes=plan.notes)
-
-
-def one(networks: Mapping[str, Network], name: str) -> Network:
-    """Raises NotFoundError."""
-    if name not in networks:
-        raise NotFoundError(f"no network {name}", f"there is {', '.join(networks) or 'none'}")
-    return networks[name]
+    return Outcome(name, plan.reason if plan.empty else "set", notes=(*plan.notes, *notes))
 
 
 def _ports(session: Session, network: str) -> list[Port]:
@@ -146,10 +172,16 @@ def destroy(session: Session, name: str) -> None:
     """Take a network away. Raises ConflictError where it is in use."""
     with session.locked("network", name, f"network destroy {name}"):
         networks = session.networks()
-        network = one(networks, name)
+        network = need(networks, name)
         interfaces = read_interfaces(session.host)
         using = users(session.inventory(), name)
-        session.run(plans.plan_destroy(name, network, interfaces, using, session.new_op()))
+        rules = pf_file(network_rules(name))
+        flushed = (
+            [*unload_steps(network_rules(name), f"network {name} translated")]
+            if session.host.fs.exists(rules)
+            else []
+        )
+        session.run(plans.plan_destroy(name, network, interfaces, using, session.new_op(), flushed))
 
 
 def _numbering(session: Session) -> Any:
@@ -157,8 +189,8 @@ def _numbering(session: Session) -> Any:
     return session.locked("allocation", "", "network create")
 
 
-def _free_id(networks: dict[str, Network]) -> int:
-    taken = {network.id for network in networks.values()}
+def _free_id(networks: Networks) -> int:
+    taken = {network.id for network in networks.values()} | set(networks.broken_ids.values())
     return next(number for number in range(1000) if number not in taken)
 
 
@@ -178,8 +210,30 @@ def _refuse_overlap(name: str, network: Network, interfaces: Iterable[Any]) -> N
                     )
 
 
-def describe(name: str, network: Network, interfaces: Any, using: list[str]) -> dict[str, Any]:
+def rows(session: Session) -> list[dict[str, Any]]:
+    """All networks, for people and for --json."""
+    known = session.networks()
+    interfaces = read_interfaces(session.host)
+    found = session.inventory()
+    facts = _pf(session, known.values())
+    shown = [
+        describe(name, network, interfaces, users(found, name), facts)
+        for name, network in known.items()
+    ]
+    for name, error in known.broken.items():
+        empty = dict.fromkeys(describe(name, Network(id=0), {}, [], None), None)
+        shown.append(
+            empty | {"name": name, "state": "broken", "guests": users(found, name),
+                     "error": error.message}
+        )  # fmt: skip
+    return sorted(shown, key=lambda row: str(row["name"]))
+
+
+def describe(
+    name: str, network: Network, interfaces: Any, using: list[str], facts: PfFacts | None
+) -> dict[str, Any]:
     """A network for people and for --json."""
+    nat, why = filtering.state(network, facts)
     bridge = plans.bridge_of(network)
     present = interfaces.get(bridge)
     return {
@@ -188,6 +242,8 @@ def describe(name: str, network: Network, interfaces: Any, using: list[str]) -> 
         "uplink": network.uplink,
         "vlan": network.vlan,
         "private": network.private,
+        "nat": nat,
+        "nat_why": why,
         "state": "up" if present is not None and present.up else "down",
         "addresses": [str(cidr) for cidr in network.addresses],
         "subnets": [str(subnet) for subnet in network.subnets],
@@ -199,4 +255,5 @@ def describe(name: str, network: Network, interfaces: Any, using: list[str]) -> 
         "members": list(present.members) if present else [],
         "guests": using,
         "description": network.description,
+        "error": "",
     }

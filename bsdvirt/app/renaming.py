@@ -10,7 +10,7 @@ from bsdvirt.host.facts import read_host
 from bsdvirt.jail.rename import plan_rename
 from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Guest, Inventory
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, guest_log_directory
+from bsdvirt.store.layout import RUN_FILES, guest_log_directory
 
 
 def rename(session: Session, old: str, new: str) -> Outcome:
@@ -40,7 +40,7 @@ def rename(session: Session, old: str, new: str) -> Outcome:
         vms.refuse_left(session, old)
         plan = plan_rename(
             guest, new, session.new_op(),
-            facts=read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY),
+            facts=read_host(session.host, *RUN_FILES),
             waiting=waiting,
             logs=session.host.fs.exists(guest_log_directory(old)),
         )  # fmt: skip

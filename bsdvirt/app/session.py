@@ -19,10 +19,10 @@ from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.hostfile import HostFile
-from bsdvirt.spec.load import load_hostfile, load_network
-from bsdvirt.spec.network import Network
+from bsdvirt.spec.load import load_hostfile
 from bsdvirt.store.guests import Inventory, inventory
-from bsdvirt.store.layout import HOST_FILE, NETWORK_DIRECTORY, Layout, network_file
+from bsdvirt.store.layout import HOST_FILE, Layout
+from bsdvirt.store.networks import Networks, load_networks
 from bsdvirt.zfs import Zfs, open_zfs
 
 if TYPE_CHECKING:
@@ -129,15 +129,9 @@ class Session:
                 )
             raise HostError(f"{name} is not mounted", f"zfs mount {name}")
 
-    def networks(self) -> dict[str, Network]:
-        """All networks by name. Raises UsageError for what is wrong in a file."""
-        found: dict[str, Network] = {}
-        for file in self.host.fs.listdir(NETWORK_DIRECTORY):
-            if file.endswith(".yaml") and not file.startswith("."):
-                name = file.removesuffix(".yaml")
-                path = network_file(name)
-                found[name] = load_network(self.host.fs.read_text(path), path)
-        return found
+    def networks(self) -> Networks:
+        """All networks by name, and what is wrong with those that cannot be read."""
+        return load_networks(self.host.fs)
 
     def need_root(self) -> None:
         """Raises HostError where the caller may not change the host."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bsdvirt.app import guests
+from bsdvirt.app import filtering, guests
 from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
 from bsdvirt.boot.flow import Flow, Job, Outcomes
@@ -45,6 +45,8 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
     for line in troubles(order):
         session.sink(events.Warned("", VERB, "order", line))
     outcomes = [_in_circle(order, name) for name in order.stuck]
+    # bsdvirt_network ran before pf(4) was there.
+    filtering.reload(session, session.networks())
     if order.entries:
         load_modules(session, {found.guests[e.name].identity.kind for e in order.entries})
         entries = {entry.name: entry for entry in order.entries}

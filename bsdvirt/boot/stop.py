@@ -25,7 +25,7 @@ from bsdvirt.jail.main import keeper
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.store.guests import Inventory
-from bsdvirt.store.layout import CONF_DIRECTORY, FAILED_DIRECTORY, conf_file, job_file
+from bsdvirt.store.layout import RUN_FILES, conf_file, job_file
 from bsdvirt.store.vms import is_running, read_vms
 
 VERB = "boot-stop"
@@ -216,7 +216,7 @@ def _is_ours(session: Session, jail: JailFact) -> bool:
 def _facts(session: Session) -> HostFacts:
     """What the host shows. Where it does not answer, what the kernel says of its jails."""
     try:
-        return read_host(session.host, CONF_DIRECTORY, FAILED_DIRECTORY)
+        return read_host(session.host, *RUN_FILES)
     except BsdvirtError as error:
         session.sink(events.Warned("", "boot", "stop", f"{error.message}: going on without it"))
         return HostFacts(jails=read_jails(session.host))

@@ -17,6 +17,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import Subnet
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import MAX_ID
+from bsdvirt.store.networks import Networks as NetworkFiles
 
 Networks = Mapping[str, Network]
 RandomBytes = Callable[[int], bytes]
@@ -132,6 +133,8 @@ def claim_nics(
     for index, nic in enumerate(guest.nics):
         network = networks.get(nic.network)
         if network is None:
+            if isinstance(networks, NetworkFiles) and nic.network in networks.broken:
+                raise networks.broken[nic.network]
             raise UsageError(
                 f"{name}: nics.{index}.network: no network {nic.network}",
                 f"there is {', '.join(networks) or 'none'}; bsdvirt network create makes one",

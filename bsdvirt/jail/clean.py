@@ -12,6 +12,7 @@ from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.main import end_step
 from bsdvirt.jail.mounts import left_mounts
 from bsdvirt.jail.stack import alias_steps
+from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import (
     Command,
     InterfaceExists,
@@ -29,10 +30,12 @@ from bsdvirt.store.layout import (
     conf_file,
     epair,
     failed_file,
+    guest_rules,
     host_end,
     jail_end,
     job_file,
     main_file,
+    pf_file,
 )
 
 BUSY_SECONDS = 10.0
@@ -80,6 +83,8 @@ def clean_steps(
     steps += alias_steps(guest, facts)
     if conf_file(name) in facts.files:
         steps.append(Step(RemoveFile(conf_file(name)), "jail.conf of its last start"))
+    if pf_file(guest_rules(name)) in facts.files:
+        steps += unload_steps(guest_rules(name), "what it exposes")
     if failed_file(name) in facts.files:
         steps.append(forget_failure(name))
     return tuple(steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, HostError, UsageError
@@ -89,9 +90,10 @@ def plan_start(
     *,
     starting: tuple[Step, ...] = (),
     started: tuple[Step, ...] = (),
+    exposed: Sequence[Step] = (),
 ) -> Plan:
     """Interfaces, limits, jail.conf, and jail(8); each with its undo. `starting` and
-    `started` are the hooks before and behind it.
+    `started` are the hooks before and behind it; `exposed` lets ports lead to it.
 
     The guest's claims fit its interfaces (see jail/claims.py). Raises ConflictError,
     UsageError and HostError for what would not work.
@@ -127,6 +129,7 @@ def plan_start(
         steps.append(_limits_step(name, rules))
     steps += _places(name)
     steps += starting
+    steps += exposed
     steps += _jail_steps(guest, jail, text)
     steps += main_steps(guest, jail)
     steps += started

@@ -53,7 +53,7 @@ def plan_set(
     Raises ConflictError for what its guests' claims, or those that run, do not allow, and
     as net.plans.up_steps does.
     """
-    if before == after and texts[0] == texts[1]:
+    if before == after and texts[0] == texts[1] and not more:
         return Plan("set network", name, "network", reason="nothing changes", op=op)
     check_claims(name, before, after, ports)
     path = network_file(name)
@@ -63,10 +63,11 @@ def plan_set(
         undo=(Undo(WriteFile(path, texts[0])),),
         durable=True,
     )
+    wrote = (written,) if texts[0] != texts[1] else ()
     bridge = interfaces.get(bridge_of(before))
     live = _live_steps(name, before, after, interfaces, ports) if bridge is not None else []
     return Plan(
-        "set network", name, "network", (written, *live, *more), op=op,
+        "set network", name, "network", (*wrote, *live, *more), op=op,
         notes=_notes(before, after, interfaces, ports),
     )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
@@ -75,8 +77,10 @@ def plan_up(name: str, network: Network, interfaces: Interfaces, op: str) -> Pla
     return Plan("up", name, "network", steps, op=op, reason="already up")
 
 
-def plan_create(name: str, network: Network, interfaces: Interfaces, op: str) -> Plan:
-    """Write the network's file and bring it up."""
+def plan_create(
+    name: str, network: Network, interfaces: Interfaces, op: str, more: Sequence[Step] = ()
+) -> Plan:
+    """Write the network's file and bring it up; `more` is what its translation takes."""
     path = network_file(name)
     steps = (
         Step(
@@ -91,14 +95,20 @@ def plan_create(name: str, network: Network, interfaces: Interfaces, op: str) ->
             durable=True,
         ),
         *up_steps(name, network, interfaces),
+        *more,
     )
     return Plan("create network", name, "network", steps, op=op)
 
 
 def plan_destroy(
-    name: str, network: Network, interfaces: Interfaces, users: list[str], op: str
+    name: str,
+    network: Network,
+    interfaces: Interfaces,
+    users: list[str],
+    op: str,
+    flushed: Sequence[Step] = (),
 ) -> Plan:
-    """Take the network away.
+    """Take the network away; `flushed` empties its anchor of pf(4).
 
     Raises ConflictError where guests have an interface on it, or its bridge has
     members that are not its own.
@@ -110,7 +120,7 @@ def plan_destroy(
         )
     bridge = bridge_of(network)
     present = interfaces.get(bridge)
-    steps: list[Step] = []
+    steps = list(flushed)
     if owns_bridge(network) and present is not None:
         foreign = [member for member in present.members if member != member_of(network)]
         if foreign:

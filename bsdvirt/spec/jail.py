@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.nic import Nic as Nic
@@ -283,6 +284,15 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     compression: Compress = None
     recordsize: Record = None
     atime: Atime = None
+    expose: Annotated[
+        list[Expose],
+        prop(
+            "Ports of the host's that lead to the guest's while it runs: `tcp:8080:80`, `udp:53`,"
+            " `tcp:8000-8010`, with `@` and an address for another than that of the way out.",
+            live=Live.NOW,
+            max_length=64,
+        ),
+    ] = []
     resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     cpuset: Annotated[
@@ -334,3 +344,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         if self.run is None and self.restart != Restart():
             hint = "set run to the main command"
             raise BadValueError("there is no main command to run again", at="restart", hint=hint)
+        try:
+            refuse_clashes(self.expose)
+        except BadValueError as error:
+            raise BadValueError(str(error), at=f"expose.{error.at}") from None

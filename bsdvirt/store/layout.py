@@ -13,6 +13,9 @@ SIZES_FILE = "/usr/local/etc/bsdvirt/sizes.yaml"
 RUN_DIRECTORY = "/var/run/bsdvirt"
 CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
 FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"
+PF_DIRECTORY = f"{RUN_DIRECTORY}/pf"
+RUN_FILES = (CONF_DIRECTORY, FAILED_DIRECTORY, PF_DIRECTORY)
+"""The directories of files that guests have while they run, or from their last start."""
 VM_DIRECTORY = f"{RUN_DIRECTORY}/vms"
 LOG_DIRECTORY = "/var/log/bsdvirt"
 EVENT_LOG = f"{LOG_DIRECTORY}/events.log"
@@ -139,6 +142,21 @@ def tap_cloner(guest_id: int, nic: int) -> str:
 def tap(guest_id: int, nic: int) -> str:
     """The tap that a virtual machine's card is on."""
     return f"bv{guest_id}n{nic}"
+
+
+def network_rules(name: str) -> str:
+    """What the pf(4) anchor of a network is called beneath ours, and its file."""
+    return f"net-{name}"
+
+
+def guest_rules(name: str) -> str:
+    """What the pf(4) anchor of a guest is called beneath ours, and its file."""
+    return f"guest-{name}"
+
+
+def pf_file(rules: str) -> str:
+    """The rules that an anchor was loaded with."""
+    return f"{PF_DIRECTORY}/{rules}.conf"
 
 
 def guest_log_directory(name: str) -> str:

@@ -18,6 +18,7 @@ from scenario_view import ETC, LOG, RUN, HostView
 
 from bsdvirt.host.sim import SimHost
 
+FORWARDING = "net.inet.ip.forwarding"
 Scenario = Callable[[Bsdvirt, HostView], None]
 POOL_VARIABLE = "BSDVIRT_TEST_POOL"
 DIST_VARIABLE = "BSDVIRT_TEST_DIST"
@@ -128,8 +129,10 @@ def real_world() -> Iterator[tuple[Bsdvirt, HostView]]:
             os.environ[DIST_VARIABLE], Path(scratch), scratch,
         )  # fmt: skip
         driver = Bsdvirt()
-        rc_conf = Path("/etc/rc.conf")
+        rc_conf, pf_conf = Path("/etc/rc.conf"), Path("/etc/pf.conf")
         before = rc_conf.read_text() if rc_conf.exists() else ""
+        had_rules = pf_conf.exists()
+        forwarded = view.run("/sbin/sysctl", "-n", FORWARDING).stdout.strip()
         had = [place for place in (ETC, RUN, LOG) if Path(place).exists()]
         try:
             set_up(driver, view)
@@ -139,6 +142,11 @@ def real_world() -> Iterator[tuple[Bsdvirt, HostView]]:
             _take_away(driver, view, had)
             if rc_conf.exists() and rc_conf.read_text() != before:
                 rc_conf.write_text(before)
+            view.host.run(("/sbin/sysctl", f"{FORWARDING}={forwarded}"), changes=True)
+            if not had_rules and pf_conf.exists():
+                pf_conf.unlink()
+                for words in (("-d",), ("-F", "nat")):
+                    view.host.run(("/sbin/pfctl", *words), changes=True)
 
 
 def _take_away(driver: Bsdvirt, view: HostView, had: list[str]) -> None:

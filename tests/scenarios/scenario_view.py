@@ -111,6 +111,16 @@ class HostView:
         shown = self.host.run(("/usr/bin/rctl",), changes=False)
         return sorted(shown.stdout.splitlines()) if shown.status == 0 else []
 
+    def filter(self) -> list[str]:
+        """The packet filter: whether it is enabled, its translation rules, and ours."""
+        info = self.host.run(("/sbin/pfctl", "-s", "info"), changes=False).stdout
+        found = ["enabled"] if info.startswith("Status: Enabled") else []
+        found += self.host.run(("/sbin/pfctl", "-s", "nat"), changes=False).stdout.splitlines()
+        ours = ("/sbin/pfctl", "-a", "bsdvirt", "-s", "Anchors")
+        for anchor in self.host.run(ours, changes=False).stdout.split():
+            found += self.run("/sbin/pfctl", "-a", anchor, "-s", "nat").stdout.splitlines()
+        return sorted(found)
+
     def run_files(self) -> list[str]:
         """The files beneath /var/run/bsdvirt, locks apart."""
         return sorted(self._files_beneath(RUN))
@@ -163,6 +173,7 @@ class HostView:
             "mounts": self.mounts(),
             "datasets": self.datasets(),
             "rules": self.rules(),
+            "filter": self.filter(),
             "journals": self.journals(),
             "files": self.files(),
         }

@@ -34,6 +34,9 @@ NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79
        "--address", "fd00:79::1/64", "--pool", "fd00:79::2-fd00:79::99")  # fmt: skip
 VLAN = ("network", "create", "wan", "--uplink", "vtnet0", "--vlan", "20", "--private",
         "--subnet", "10.79.3.0/24", "--pool", "10.79.3.9-10.79.3.19")  # fmt: skip
+NAT = ("network", "create", "out", "--nat", "--address", "10.79.5.1/24",
+       "--address", "fd00:79:5::1/64")  # fmt: skip
+EXPOSED = (("create", "jail", "web", "expose=tcp:8080:80"), ("start", "web"))
 JAIL = ("create", "jail", "web", "limits.maxproc=99", "limits.pcpu=50", "cpuset=0",
         "--network", "private", "--network", "lan")  # fmt: skip
 
@@ -144,6 +147,13 @@ CASES = (
     Case("image rm", ("image", "rm", "gold"), (IMAGE,), done=(3, "no image gold")),
     Case("media add", MEDIUM, done=(4, "there already")),
     Case("media rm", ("media", "rm", "a.iso"), (MEDIUM,), done=(3, "no medium a.iso")),
+    Case("network create nat", NAT, done=(4, "there already")),
+    Case("network destroy nat", ("network", "destroy", "out"), (NAT,), done=(3, "no network")),
+    Case("network set nat", ("network", "set", "out", "nat=no"), (NAT,)),
+    Case("expose", ("expose", "web", "tcp:8081:81", "udp:53"), EXPOSED),
+    Case("expose remove", ("set", "web", "expose="), EXPOSED),
+    Case("start exposed", ("start", "web"), (*EXPOSED, ("stop", "web"))),
+    Case("stop exposed", ("stop", "web"), EXPOSED),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

@@ -107,6 +107,7 @@ def _status(session: Session, options: Options) -> int:
 
 def _networks(session: Session) -> list[Outcome]:
     """Every network up that can be."""
+    from bsdvirt.app import filtering
     from bsdvirt.app.batch import Outcome
     from bsdvirt.app.networks import bring_up
     from bsdvirt.boot.start import load_modules
@@ -115,11 +116,12 @@ def _networks(session: Session) -> list[Outcome]:
     networks = session.networks()
     if networks:
         load_modules(session, ("jail",))
-    outcomes = []
+    outcomes = [Outcome(name, error=error) for name, error in networks.broken.items()]
     for name in networks:
         try:
             bring_up(session, [name], networks)
             outcomes.append(Outcome(name, "up"))
         except BsdvirtError as error:
             outcomes.append(Outcome(name, error=error))
+    filtering.reload(session, networks)
     return outcomes

@@ -13,6 +13,7 @@ class Options(Globals):
     pool: str
     root: str | None
     mountpoint: str | None
+    no_nat: bool
     dry_run: bool
 
 
@@ -20,14 +21,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", required=True, metavar="POOL", help="the ZFS pool to live in")
     parser.add_argument("--root", metavar="DATASET", help="the root dataset (POOL/bsdvirt)")
     parser.add_argument("--mountpoint", metavar="DIR", help="where it is mounted (/bsdvirt)")
+    parser.add_argument(
+        "--no-nat", action="store_true",
+        help="leave pf(4) and forwarding alone: guests reach the host and each other only",
+    )  # fmt: skip
     add_dry_run(parser)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    done = initialise(session, Wish(options.pool, options.root, options.mountpoint))
+    done = initialise(
+        session, Wish(options.pool, options.root, options.mountpoint, nat=not options.no_nat)
+    )
     if not options.quiet and not options.dry_run:
         for line in done:
-            print(f"made: {line}")
+            print(line if line.startswith("nat: ") else f"made: {line}")
         print("ready: bsdvirt create jail NAME --start" if done else "all was there already")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from bsdvirt.app import networks
 from bsdvirt.app.session import Session
@@ -11,11 +10,10 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, print_tree
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.host.facts import read_interfaces
 from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
-COLUMNS = ("name", "state", "bridge", "uplink", "vlan", "addresses", "pools", "guests")
+COLUMNS = ("name", "state", "bridge", "uplink", "vlan", "nat", "addresses", "pools", "guests")
 
 
 class Options(Globals):
@@ -25,6 +23,7 @@ class Options(Globals):
     uplink: str | None
     vlan: int | None
     private: bool
+    nat: bool
     bridge: str | None
     address: list[str] | None
     subnet: list[str] | None
@@ -54,6 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--uplink", metavar="IF", help="a host interface to be a member")
     create.add_argument("--vlan", type=int, metavar="N", help="tagged on the uplink")
     create.add_argument("--private", action="store_true", help="guests do not reach one another")
+    create.add_argument("--nat", action="store_true", help="guests get out by the host's address")
     create.add_argument("--bridge", metavar="BR", help="use this bridge of somebody else's")
     create.add_argument(
         "--address", action="append", metavar="A/P", help="the host's, on the bridge"
@@ -89,23 +89,15 @@ def run(options: Options) -> int:
             networks.destroy(session, options.name)
             return _done(options, "destroyed")
         case "info":
-            shown = [row for row in _rows(session) if row["name"] == options.name]
+            shown = [row for row in networks.rows(session) if row["name"] == options.name]
             if not shown:
                 raise NotFoundError(f"no network {options.name}", "bsdvirt network ls")
             print_json(shown[0]) if options.json else print_tree(shown[0])
         case _:
-            print_rows(_rows(session), COLUMNS, as_json=options.json, headless=options.headless)
+            print_rows(
+                networks.rows(session), COLUMNS, as_json=options.json, headless=options.headless
+            )
     return 0
-
-
-def _rows(session: Session) -> list[dict[str, Any]]:
-    known = session.networks()
-    interfaces = read_interfaces(session.host)
-    found = session.inventory()
-    return [
-        networks.describe(name, network, interfaces, networks.users(found, name))
-        for name, network in known.items()
-    ]
 
 
 def _create(session: Session, options: Options) -> int:
@@ -117,6 +109,7 @@ def _create(session: Session, options: Options) -> int:
         "uplink": options.uplink,
         "vlan": options.vlan,
         "private": options.private or None,
+        "nat": options.nat or None,
         "bridge": options.bridge,
         "addresses": options.address,
         "subnets": options.subnet,
@@ -127,8 +120,8 @@ def _create(session: Session, options: Options) -> int:
         "description": options.description,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    networks.create(session, str(name), given, split_assignments(options.words))
-    return _done(options, "created")
+    outcome = networks.create(session, str(name), given, split_assignments(options.words))
+    return report([outcome], options)
 
 
 def _done(options: Options, word: str) -> int:

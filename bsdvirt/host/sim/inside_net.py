@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from bsdvirt.host.sim import pf
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.ifconfig import configure as ifconfig
 from bsdvirt.host.sim.ifshow import bridge_of, show, stack
@@ -154,10 +155,35 @@ def reaches(run: Run, jail: Jail, address: str) -> bool | None:
     gateway = _router(jail, address)
     if gateway is None:
         return None
-    # Beyond the gateway lies the host: its own addresses answer, the world does not.
+    # Beyond the gateway lies the host, whose own addresses answer; of the world beyond,
+    # the host's router does, to what comes by the host's address.
     if not reaches(run, jail, gateway):
         return False
+    if address == run.state.gateway:
+        way = _local(mine, gateway)[0]
+        return any(pf.translates(run, str(entry.ip)) for entry in _networks(way))
     return any(_has(face, address) for face in stack(run, 0))
+
+
+def knock(run: Run, jail: Jail, words: list[str]) -> int:
+    """`nc -z -w SECONDS ADDRESS PORT` inside the jail: whether the port answers."""
+    match words:
+        case ["-z", "-w", seconds, address, port] if seconds.isdigit() and port.isdigit():
+            if not reaches(run, jail, address):
+                return 1
+            at, number = pf.leads_to(run, address, int(port)) or (address, int(port))
+            return 0 if answers(run, at, number) else 1
+    raise run.unknown(f"in the jail: nc {' '.join(words)}")
+
+
+def answers(run: Run, address: str, port: int) -> bool:
+    """Whether a jail that runs has that address, and answers at that port."""
+    return any(
+        not jail.dying
+        and port in run.state.listening.get(jail.name, ())
+        and any(entry.address == address for face in faces(run, jail) for entry in face.addresses)
+        for jail in run.state.jails.values()
+    )
 
 
 def _router(jail: Jail, address: str) -> str | None:

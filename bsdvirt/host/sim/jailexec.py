@@ -50,7 +50,8 @@ class Inside:
         self.commands = {
             "cat": self._cat, "cpuset": self._cpuset, "echo": self._echo, "env": self._env,
             "exit": self._exit, "false": lambda words: 1, "hostname": self._hostname,
-            "id": self._id, "ifconfig": self._ifconfig, "ping": self._ping, "ps": self._ps,
+            "id": self._id, "nc": lambda words: inside_net.knock(run, jail, words),
+            "ifconfig": self._ifconfig, "ping": self._ping, "ps": self._ps,
             "pwd": self._pwd, "route": self._route, "sh": self._sh, "sleep": self._sleep,
             "service": lambda words: self._outcome(*inside_rc.service(run, jail, words)),
             "sysrc": lambda words: self._outcome(*inside_rc.sysrc(run, jail, words)),

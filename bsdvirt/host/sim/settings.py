@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from bsdvirt.host.sim import initial, processes, trees, vmm, volumes
+from bsdvirt.host.sim import initial, pf, processes, sysrc, trees, vmm, volumes
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
 
@@ -155,6 +155,11 @@ class Settings:
         with self._host.change() as state:
             state.listening[name] = list(ports)
 
+    def listen_on_host(self, *sockets: str) -> None:
+        """Let these sockets of the host's own wait, such as `sshd tcp4 *:22`."""
+        with self._host.change() as state:
+            state.sockets = list(sockets)
+
     # ---- virtual machines ----
 
     def set_guest(self, name: str, **behaviour: Unpack[Behaviour]) -> None:
@@ -198,6 +203,7 @@ class Settings:
                 dataset.jail = 0
             state.mounts = initial.mounts()
             self._mount_all(run)
+            pf.boot(run, sysrc.read(run))
             for volatile in ("/var/run", "/tmp"):
                 place = run.path(volatile)
                 trees.remove(place)

@@ -174,6 +174,15 @@ class Guest(Struct):
     loader: str = ""
 
 
+class Pf(Struct):
+    """The packet filter. Rules are in pfctl's own words, translation and filter apart."""
+
+    enabled: bool = False
+    nat: list[str] = []
+    filter: list[str] = []
+    anchors: dict[str, list[str]] = {}
+
+
 class Host(Struct):
     """All of it."""
 
@@ -211,6 +220,9 @@ class Host(Struct):
     """Tools that, where they only read, do not end."""
     listening: dict[str, list[int]] = {}
     """The ports that answer in a jail of that name, whenever it runs."""
+    sockets: list[str] = []
+    """The host's own waiting sockets, as sockstat shows them: sshd tcp4 *:22."""
+    pf: Pf = msgspec.field(default_factory=Pf)
 
 
 _DECODER = msgspec.json.Decoder(Host)

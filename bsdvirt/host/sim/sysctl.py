@@ -8,11 +8,13 @@ from bsdvirt.host.sim import sysctldata
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Module
 
-_WRITABLE = ("net.inet.ip.forwarding", "net.link.bridge.", "net.link.tap.", "security.jail.",
-             "kern.elf")  # fmt: skip
+_WRITABLE = (
+    "net.inet.ip.forwarding", "net.inet6.ip6.forwarding", "net.link.bridge.", "net.link.tap.",
+    "security.jail.", "kern.elf",
+)  # fmt: skip
 LOADABLE = (
     "fdescfs", "if_tuntap", "if_vlan", "linprocfs", "linsysfs", "linux64", "mac_ntpd", "nullfs",
-    "tmpfs",
+    "pf", "tmpfs",
 )  # fmt: skip
 """Modules that the host has and has not loaded, or that its kernel holds."""
 

@@ -167,6 +167,7 @@ VALUES = {
     "vm.loadavg": "{ 0.61 0.65 0.34 }",
     "kern.cp_time": "9479 5 17485 1281 61336",
     "net.inet.ip.forwarding": "0",
+    "net.inet6.ip6.forwarding": "0",
     "kern.boot_id": "",
 }
 

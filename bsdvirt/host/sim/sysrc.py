@@ -11,6 +11,7 @@ FILE = "/etc/rc.conf"
 # Of /etc/defaults/rc.conf, what this project may ask for.
 _DEFAULTS = {
     "cloned_interfaces": "", "gateway_enable": "NO", "hostname": "", "ipv6_gateway_enable": "NO",
+    "firewall_enable": "NO", "ipfilter_enable": "NO", "pf_rules": "/etc/pf.conf",
     "jail_enable": "NO", "jail_list": "", "kld_list": "", "pf_enable": "NO",
     "rcshutdown_timeout": "90", "zfs_enable": "NO",
 }  # fmt: skip
@@ -18,7 +19,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)=(.*)$")
 
 
-def _read(run: Run) -> dict[str, str]:
+def read(run: Run) -> dict[str, str]:
+    """What rc.conf sets."""
     found = {}
     for line in run.fs.read_or(FILE).splitlines():
         match = _LINE.match(line)
@@ -32,15 +34,16 @@ def sysrc(run: Run, words: list[str]) -> int:
     match words:
         case ["-n", name] if _NAME.fullmatch(name):
             run.reads()
-            known = _DEFAULTS | _read(run)
+            known = _DEFAULTS | read(run)
             if name not in known:
                 raise run.fail(f"sysrc: unknown variable '{name}'")
             run.print(known[name])
         case ["-x", name] if _NAME.fullmatch(name):
             run.changes()
-            if name not in _read(run):
+            if name not in read(run):
                 if name in _DEFAULTS:
-                    raise run.unknown("removing a default was never shown")
+                    # f_sysrc_delete of bsdconfig(8) takes all lines away, of which there is none.
+                    return 0
                 raise run.fail(f"sysrc: unknown variable '{name}'")
             _write(run, name, None)
         case [word] if "=" in word:
@@ -48,7 +51,7 @@ def sysrc(run: Run, words: list[str]) -> int:
             _assign(run, *word.split("=", 1))
         case [name] if _NAME.fullmatch(name) and run.wide:
             run.reads()
-            known = _DEFAULTS | _read(run)
+            known = _DEFAULTS | read(run)
             if name not in known:
                 raise run.fail(f"sysrc: unknown variable '{name}'")
             run.print(f"{name}: {known[name]}")
@@ -62,7 +65,7 @@ def _assign(run: Run, name: str, value: str) -> None:
     name = name.removesuffix("+")
     if not _NAME.fullmatch(name) or any(character in value for character in '"`$\\\n'):
         raise run.unknown()
-    old = (_DEFAULTS | _read(run)).get(name, "")
+    old = (_DEFAULTS | read(run)).get(name, "")
     if adds:
         words = old.split()
         value = " ".join([*words, *(word for word in value.split() if word not in words)])

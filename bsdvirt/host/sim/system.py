@@ -127,9 +127,11 @@ destination: 0.0.0.0
 def route(run: Run, words: list[str]) -> int:
     """route(8): the default route."""
     run.reads()
+    if words == ["-n", "get", "-inet6", "default"] or (
+        words == ["-n", "get", "default"] and not run.state.gateway
+    ):
+        raise run.fail("route: route has not been found", 255)
     if words != ["-n", "get", "default"]:
         raise run.unknown()
-    if not run.state.gateway:
-        raise run.unknown("what route says without a default route was never shown")
     run.out.append(_ROUTE.format(gateway=run.state.gateway))
     return 0

@@ -1,0 +1,99 @@
+"""What doctor says of the packet filter, and what it mends of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bsdvirt.app import filtering, networks
+from bsdvirt.app.findings import Finding
+from bsdvirt.app.session import Session
+from bsdvirt.host.packetfilter import PfFacts
+from bsdvirt.net import pf
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.spec.load import GuestSpec
+from bsdvirt.store.guests import Inventory
+from bsdvirt.store.layout import PF_DIRECTORY, guest_rules, network_rules
+from bsdvirt.store.networks import Networks
+
+Running = Mapping[str, GuestSpec]
+
+
+def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None:
+    """Asked only where somebody needs it, or something of ours is there."""
+    exposes = any(filtering.exposed(spec) for spec in running.values())
+    if filtering.needed(nets.values()) or exposes or session.host.fs.listdir(PF_DIRECTORY):
+        return filtering.read(session)
+    return None
+
+
+def findings(
+    session: Session, found: Inventory, nets: Networks, running: Running
+) -> Iterator[Finding]:
+    """What does not work, and what is left of those that are gone. What only guests need is
+    a problem only where one needs it."""
+    facts = _facts(session, nets, running)
+    if facts is None:
+        return
+    for name, network in nets.items():
+        state, why = filtering.state(network, facts)
+        if state == "inactive":
+            users = networks.users(found, name)
+            message, _, advice = why.partition(" (")
+            yield Finding(
+                name, f"nat of network {name} is inactive: {message}", advice.rstrip(")"),
+                problem=bool(users),
+            )  # fmt: skip
+    for name, spec in running.items():
+        yield from _unreached(found, name, spec, facts)
+    used = {str(nic.network) for spec in running.values() for nic in spec.nics}
+    for rules, _ in _drift(found, nets, running, facts):
+        yield Finding(
+            rules.subject, f"{rules.why}: its rules in pf(4) are not those it should have",
+            "bsdvirt doctor --repair", repair="load them",
+            problem=rules.subject in used or rules.subject in running,
+        )  # fmt: skip
+    for why, _ in filtering.orphans(_known(found, nets), facts):
+        yield Finding("host", f"{why} in pf(4) belong to nobody", "bsdvirt doctor --repair",
+                      repair="take them away")  # fmt: skip
+
+
+def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> Iterator[Finding]:
+    addresses = found.guests[name].identity.addresses()
+    kinds = {6 if ":" in text else 4 for text in addresses}
+    if filtering.exposed(spec) and kinds:
+        why, advice = pf.why_inactive(facts, kinds)
+        if why:
+            yield Finding(name, f"what {name} exposes is not reached: {why}", advice)
+
+
+def _drift(
+    found: Inventory, nets: Networks, running: Running, facts: PfFacts
+) -> Iterator[tuple[filtering.Rules, list[Step]]]:
+    parts = {name: (found.guests[name], spec) for name, spec in running.items()}
+    return filtering.drift(nets, parts, facts)
+
+
+def _known(found: Inventory, nets: Networks) -> set[str]:
+    """The anchors that somebody may have; those of a guest that does not run are taken away
+    with all else that it left."""
+    guests = {guest_rules(name) for name in found.guests}
+    return guests | {network_rules(name) for name in (*nets, *nets.broken)}
+
+
+def repair(session: Session, found: Inventory, nets: Networks, running: Running) -> list[str]:
+    """Load what should be loaded, take away what is nobody's; a line for each."""
+    facts = _facts(session, nets, running)
+    if facts is None:
+        return []
+    steps: list[Step] = []
+    done: list[str] = []
+    for rules, lacking in _drift(found, nets, running, facts):
+        steps += lacking
+        done.append(f"{rules.subject}: loaded the rules of pf(4)")
+    for why, left in filtering.orphans(_known(found, nets), facts):
+        steps += left
+        done.append(f"host: took away {why} in pf(4)")
+    if steps:
+        plan = Plan("nat", "host", "host", tuple(steps), op=session.new_op(), must_journal=False)
+        session.run(plan)
+    return done

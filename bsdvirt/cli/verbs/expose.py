@@ -1,0 +1,50 @@
+"""bsdvirt expose"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import exposing
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import print_rows
+from bsdvirt.errors import UsageError
+
+COLUMNS = ("guest", "expose", "state", "to", "why")
+
+
+class Options(Globals):
+    guest: str | None
+    ports: list[str]
+    on: str | None
+    remove: bool
+    dry_run: bool
+    json: bool
+    headless: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", nargs="?", metavar="GUEST", help="none: what all guests expose")
+    parser.add_argument(
+        "ports", nargs="*", metavar="PROTOCOL:PORT[:GUESTPORT]",
+        help="such as tcp:8080:80, udp:53, tcp:8000-8010; none: print what it exposes",
+    )  # fmt: skip
+    parser.add_argument("--on", metavar="ADDRESS", help="an address of the host's, and no other")
+    parser.add_argument("-r", "--remove", action="store_true", help="take these away; none: all")
+    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    changes = bool(options.ports) or options.remove
+    if changes and options.guest is None:
+        raise UsageError("expose: whose?", "bsdvirt expose GUEST tcp:8080:80")
+    session = open_session(options, changes=changes)
+    if changes and options.guest is not None:
+        wanted = exposing.parse(options.ports, options.on)
+        outcome = exposing.expose(session, options.guest, wanted, remove=options.remove)
+        return report([outcome], options, as_json=options.json)
+    rows = exposing.rows(session, options.guest)
+    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    return 0

@@ -1,0 +1,113 @@
+"""What the host's packet filter and its way out are now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.facts import read_sysctl
+from bsdvirt.host.parse import pf
+
+ANCHOR = "bsdvirt"
+"""All of our rules are beneath it."""
+FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+
+
+@dataclass(frozen=True, slots=True)
+class PfFacts:
+    """The packet filter, as far as networks and guests need it."""
+
+    there: bool = False
+    """pfctl(8) has a pf(4) to talk to."""
+    enabled: bool = False
+    calls: bool = False
+    """The main rules call our anchors for translation."""
+    anchors: frozenset[str] = frozenset()
+    """Ours that hold rules, such as net-private."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The text that each was loaded with, by its name."""
+    egress: Mapping[int, str] = field(default_factory=dict)
+    """The interface of the default route, by family."""
+    forwards: frozenset[int] = frozenset()
+    """The families that the host forwards."""
+
+
+def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
+    """At most six commands; the caller has read the files of our rules."""
+    egress = {}
+    for version, words in ((4, ()), (6, ("-inet6",))):
+        shown = host.run((tools.ROUTE, "-n", "get", *words, "default"), changes=False)
+        if shown.status == 0 and (interface := pf.route_interface(shown.stdout)):
+            egress[version] = interface
+    known = read_sysctl(host, *FORWARDING.values())
+    forwards = frozenset(v for v, name in FORWARDING.items() if known.get(name) == "1")
+    info = host.run((tools.PFCTL, "-s", "info"), changes=False)
+    if info.status != 0:
+        return PfFacts(files=files, egress=egress, forwards=forwards)
+    main = host.run((tools.PFCTL, "-s", "nat"), changes=False).stdout
+    # It fails where there is no such anchor.
+    beneath = host.run((tools.PFCTL, "-a", ANCHOR, "-s", "Anchors"), changes=False).stdout
+    return PfFacts(
+        there=True,
+        enabled=pf.enabled(info.stdout),
+        calls=all(pf.calls(main, kind, ANCHOR) for kind in ("nat-anchor", "rdr-anchor")),
+        anchors=pf.anchors(beneath, ANCHOR),
+        files=files,
+        egress=egress,
+        forwards=forwards,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallFacts:
+    """What decides whether the packet filter is ours to set up."""
+
+    conf: bool = False
+    """There is a file of rules, /etc/pf.conf or the one that rc.conf names."""
+    conf_name: str = "/etc/pf.conf"
+    rules: bool = False
+    """pf holds main rules."""
+    others: tuple[str, ...] = ()
+    """Other packet filters, loaded or to be loaded at boot."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """rc.conf: pf_enable, gateway_enable, ipv6_gateway_enable."""
+
+
+def read_firewall(host: Host) -> FirewallFacts:
+    """Some ten commands."""
+    settings = {
+        name: _setting(host, name)
+        for name in ("pf_enable", "gateway_enable", "ipv6_gateway_enable", "pf_rules")
+    }
+    others = tuple(
+        name
+        for name, module, enable in (
+            ("ipfw", "ipfw", "firewall_enable"),
+            ("ipfilter", "ipl", "ipfilter_enable"),
+        )
+        if _setting(host, enable).upper() == "YES"
+        or host.run((tools.KLDSTAT, "-q", "-m", module), changes=False).status == 0
+    )
+    conf = settings.pop("pf_rules") or "/etc/pf.conf"
+    texts = [host.run((tools.PFCTL, "-s", kind), changes=False) for kind in ("nat", "rules")]
+    return FirewallFacts(
+        conf=host.fs.exists(conf) if conf.startswith("/") else True,
+        conf_name=conf,
+        rules=any(pf.rules(shown.stdout) for shown in texts if shown.status == 0),
+        others=others,
+        settings=settings,
+    )
+
+
+def _setting(host: Host, name: str) -> str:
+    """A variable of rc.conf, or its default; empty where it is neither."""
+    shown = host.run((tools.SYSRC, "-n", name), changes=False)
+    return shown.stdout.strip() if shown.status == 0 else ""
+
+
+def read_listeners(host: Host) -> list[pf.Listener]:
+    """The host's own waiting sockets."""
+    shown = host.run((tools.SOCKSTAT, "-46lq"), changes=False)
+    return pf.listeners(shown.stdout)

@@ -1,0 +1,62 @@
+"""What pfctl(8), route(8) and sockstat(1) print (captures/06-pf)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket of the host's that waits: the protocol without its family, such as tcp."""
+
+    command: str
+    protocol: str
+    address: str
+    """* for all of them."""
+    port: int
+
+
+def enabled(info: str) -> bool:
+    """Of `pfctl -s info`."""
+    return any(line.startswith("Status: Enabled") for line in info.splitlines())
+
+
+def rules(text: str) -> tuple[str, ...]:
+    """The rules of `pfctl -s nat` and `pfctl -s rules`, without what -v adds."""
+    return tuple(line for line in text.splitlines() if line and not line.startswith(" "))
+
+
+def calls(text: str, kind: str, anchor: str) -> bool:
+    """Whether the rules call every anchor beneath that one: nat-anchor "bsdvirt/*" all. One
+    that is restricted, to an interface say, does not call it for all."""
+    return any(line.split() == [kind, f'"{anchor}/*"', "all"] for line in text.splitlines())
+
+
+def anchors(text: str, parent: str) -> frozenset[str]:
+    """The names beneath `parent` in `pfctl -a PARENT -s Anchors`."""
+    names = (line.strip() for line in text.splitlines())
+    return frozenset(n.removeprefix(f"{parent}/") for n in names if n.startswith(f"{parent}/"))
+
+
+def route_interface(text: str) -> str | None:
+    """The interface of `route -n get`."""
+    for line in text.splitlines():
+        word, _, value = line.strip().partition(": ")
+        if word == "interface":
+            return value.strip()
+    return None
+
+
+def listeners(text: str) -> list[Listener]:
+    """The lines of `sockstat -46l -q`: user, command, pid, descriptor, protocol, local,
+    foreign. A socket that is nobody's is no listener."""
+    found = []
+    for line in text.splitlines():
+        words = line.split()
+        if len(words) < 6 or not words[-3].startswith(("tcp", "udp")):
+            continue
+        address, _, port = words[-2].rpartition(":")
+        if port.isdigit():
+            protocol = words[-3].rstrip("46")
+            found.append(Listener(words[1], protocol, address.partition("%")[0], int(port)))
+    return found

@@ -1,0 +1,162 @@
+"""Rules of pf(4) in anchors of ours: a network's translation, what a guest exposes. Pure.
+
+Only what is beneath the anchor `bsdvirt` is ever loaded or flushed, and there only
+translation: nobody's own rules are touched.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+
+from bsdvirt.host import tools
+from bsdvirt.host.packetfilter import ANCHOR, PfFacts
+from bsdvirt.plan.step import Command, FileExists, MakeDirectory, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.expose import Expose
+from bsdvirt.spec.network import Network
+from bsdvirt.store.layout import PF_DIRECTORY, pf_file
+
+FAMILY = {4: "inet", 6: "inet6"}
+
+
+def network_text(name: str, network: Network, facts: PfFacts) -> str:
+    """The rules of a network with `nat`; empty where there is no way out to translate for.
+
+    The address is asked of the interface whenever a packet passes, so that a lease that
+    changes changes nothing here; `:0` leaves its aliases out, which are somebody's service.
+    """
+    lines = [
+        f"nat on {facts.egress[net.version]} {FAMILY[net.version]} from {net} to any"
+        f" -> ({facts.egress[net.version]}:0)"
+        for net in (network.translated() if network.nat else ())
+        if net.version in facts.egress
+    ]
+    return _file(f"network {name}", lines)
+
+
+def guest_text(
+    name: str, exposes: Iterable[Expose], addresses: Iterable[str], facts: PfFacts
+) -> str:
+    """The rules of what a guest exposes, of either family that it has; empty where none.
+
+    By default they are for the one address by which the host gets out, never for all of
+    the host's. Not on lo0: the host's own connection could not be answered.
+    """
+    inner: dict[int, str] = {}
+    for text in addresses:
+        address = ipaddress.ip_interface(text).ip
+        inner.setdefault(address.version, str(address))
+    lines = []
+    for expose in exposes:
+        for version, target in inner.items():
+            outer = _outer(expose, version, facts)
+            if outer:
+                lines.append(
+                    f"rdr pass on ! lo0 {FAMILY[version]} proto {expose.protocol} from any"
+                    f" to {outer} port {_ports(expose.ports)}"
+                    f" -> {target} port {_ports(expose.guest_ports)}"
+                )
+    return _file(f"guest {name}", lines)
+
+
+def _outer(expose: Expose, version: int, facts: PfFacts) -> str:
+    """The host's address that a port is on; empty where it has none of that family."""
+    if expose.on is not None:
+        return str(expose.on) if expose.on.version == version else ""
+    return f"({facts.egress[version]}:0)" if version in facts.egress else ""
+
+
+def _ports(ports: range) -> str:
+    return f"{ports[0]}" if len(ports) == 1 else f"{ports[0]}:{ports[-1]}"
+
+
+def _file(of: str, lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in (f"# {of}, by bsdvirt", *lines)) if lines else ""
+
+
+def is_loaded(rules: str, text: str, facts: PfFacts) -> bool:
+    """Whether the anchor holds what it should, as far as its file tells."""
+    return (rules in facts.anchors) == bool(text) and facts.files.get(rules, "") == text
+
+
+def load_steps(rules: str, text: str, facts: PfFacts, why: str) -> Iterator[Step]:
+    """Let the anchor hold just that: nothing where it does already, or where there is no
+    pf(4) to hold it."""
+    if not facts.there or is_loaded(rules, text, facts):
+        return
+    before = facts.files.get(rules)
+    if not text:
+        yield from unload_steps(rules, why, before)
+        return
+    yield Step(
+        MakeDirectory(PF_DIRECTORY, 0o700), "rules of pf(4)", unless=FileExists(PF_DIRECTORY)
+    )
+    yield Step(
+        WriteFile(pf_file(rules), text, 0o600),
+        f"{why}: its rules",
+        undo=_back(rules, before),
+    )
+    yield Step(Command(load(rules)), why)
+
+
+def unload_steps(rules: str, why: str, before: str | None = None) -> Iterator[Step]:
+    """Let the anchor hold nothing any more. `before` is what it held, to come back to."""
+    yield Step(
+        Command(flush(rules), ok=(0, 1)),
+        f"{why}: no more",
+        undo=_back(rules, before) if before is not None else (),
+    )
+    yield Step(RemoveFile(pf_file(rules)), "its rules")
+
+
+def _back(rules: str, before: str | None) -> tuple[Undo, ...]:
+    if before is None:
+        return (Undo(Command(flush(rules), ok=(0, 1))), Undo(RemoveFile(pf_file(rules))))
+    return (Undo(WriteFile(pf_file(rules), before, 0o600)), Undo(Command(load(rules), ok=(0, 1))))
+
+
+def load(rules: str) -> tuple[str, ...]:
+    return (tools.PFCTL, "-a", f"{ANCHOR}/{rules}", "-f", pf_file(rules))
+
+
+def flush(rules: str) -> tuple[str, ...]:
+    return (tools.PFCTL, "-a", f"{ANCHOR}/{rules}", "-F", "nat")
+
+
+def why_inactive(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
+    """Why rules of ours do nothing for traffic of these families, and what to do; nothing
+    and nothing where they do."""
+    wanted = sorted(set(versions))
+    if not facts.there:
+        return "pf(4) is not loaded", setup_advice(facts, wanted)
+    if not facts.calls:
+        return "the rules of pf(4) do not call bsdvirt's anchors", setup_advice(facts, wanted)
+    if not facts.enabled:
+        return "pf(4) is disabled", "sysrc pf_enable=YES, and service pf start"
+    usable = [version for version in wanted if version in facts.egress]
+    if not usable:
+        return "there is no default route", "route -n get default"
+    still = [version for version in usable if version not in facts.forwards]
+    if still:
+        families = " and ".join(f"IPv{version}" for version in still)
+        return f"{families} is not forwarded", forwarding_advice(still)
+    return "", ""
+
+
+def setup_advice(facts: PfFacts, versions: Iterable[int]) -> str:
+    """What somebody adds who has rules, or a packet filter, of their own."""
+    lines = "; ".join(f'{kind} "{ANCHOR}/*"' for kind in ("nat-anchor", "rdr-anchor"))
+    words = [
+        f"add to /etc/pf.conf, where translation rules go: {lines}",
+        "then sysrc pf_enable=YES and service pf start (or reload)",
+    ]
+    still = [version for version in versions if version not in facts.forwards]
+    return "; ".join([*words, forwarding_advice(still)] if still else words)
+
+
+def forwarding_advice(versions: Iterable[int]) -> str:
+    words = {
+        4: "sysrc gateway_enable=YES and sysctl net.inet.ip.forwarding=1",
+        6: "sysrc ipv6_gateway_enable=YES and sysctl net.inet6.ip6.forwarding=1",
+    }
+    return ", ".join(words[version] for version in versions)

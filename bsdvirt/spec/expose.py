@@ -1,0 +1,100 @@
+"""What a guest exposes: ports of the host's that lead to its own."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, Self
+
+from bsdvirt.spec.addresses import IpAddress
+from bsdvirt.spec.base import BadValueError, shown, text_of
+
+_FORM = re.compile(
+    r"(tcp|udp):(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5})(?:-(\d{1,5}))?)?(?:@(.+))?", re.ASCII
+)
+
+
+class Expose(str):
+    """tcp:8080:80: the host's TCP port 8080 leads to the guest's 80. Ranges are as long on
+    both sides; behind @, the host's address that it is for."""
+
+    words: ClassVar[str] = "a port as tcp:8080:80"
+    most: ClassVar[int] = 65535
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        match = _FORM.fullmatch(text)
+        if match is None:
+            raise BadValueError(
+                f"{shown(text)} is not {cls.words}: write PROTOCOL:PORT:GUESTPORT, with tcp or udp"
+            )
+        protocol, first, last, inner, inner_last, address = match.groups()
+        ports = cls._span(first, last, text)
+        own = cls._span(inner or first, inner_last or (last if inner is None else None), text)
+        if len(own) == 1 < len(ports):
+            own = range(own.start, own.start + len(ports))
+            if own[-1] > cls.most:
+                raise BadValueError(f"{shown(text)} goes beyond port {cls.most}")
+        if len(own) != len(ports):
+            raise BadValueError(f"{shown(text)}: the two ranges are not of the same length")
+        on = f"@{IpAddress.parse(address)}" if address else ""
+        return cls(f"{protocol}:{_ports(ports)}:{_ports(own)}{on}")
+
+    @classmethod
+    def _span(cls, first: str, last: str | None, text: str) -> range:
+        low, high = int(first), int(last or first)
+        if not 0 < low <= cls.most or not 0 < high <= cls.most:
+            raise BadValueError(f"{shown(text)}: ports are 1..{cls.most}")
+        if low > high:
+            raise BadValueError(f"{shown(text)} runs backwards: write {high}-{low}")
+        return range(low, high + 1)
+
+    @property
+    def protocol(self) -> str:
+        return self.partition(":")[0]
+
+    @property
+    def ports(self) -> range:
+        """The host's."""
+        return _range(self.partition("@")[0].split(":")[1])
+
+    @property
+    def guest_ports(self) -> range:
+        return _range(self.partition("@")[0].split(":")[2])
+
+    @property
+    def on(self) -> IpAddress | None:
+        """The host's address that it is for; None for the one of the way out."""
+        _, at, address = self.partition("@")
+        return IpAddress(address) if at else None
+
+    def clashes(self, other: Expose) -> bool:
+        """Whether one of the host's ports could lead to both."""
+        if self.protocol != other.protocol:
+            return False
+        if self.on and other.on and self.on != other.on:
+            return False
+        mine, theirs = self.ports, other.ports
+        return mine.start < theirs.stop and theirs.start < mine.stop
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        span = "[0-9]{1,5}(-[0-9]{1,5})?"
+        return {"type": "string", "pattern": f"^(tcp|udp):{span}(:{span})?(@[0-9a-fA-F:.]+)?$"}
+
+
+def _ports(ports: range) -> str:
+    return f"{ports[0]}" if len(ports) == 1 else f"{ports[0]}-{ports[-1]}"
+
+
+def _range(text: str) -> range:
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def refuse_clashes(exposes: list[Expose]) -> None:
+    """Raises BadValueError where one guest exposes a port twice."""
+    for number, expose in enumerate(exposes):
+        for earlier in exposes[:number]:
+            if expose.clashes(earlier):
+                raise BadValueError(f"{expose} and {earlier} are the same port", at=f"{number}")
