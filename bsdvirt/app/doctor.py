@@ -318,7 +318,7 @@ def repair(session: Session) -> list[str]:
             if _unwatched(session.host.fs, guest, facts):
                 watch = (watch_again(name),)
                 plan = Plan("watch", name, finish=watch, op=session.new_op(), must_journal=False)
-                done += _try(session, plan, errors, "does again:")
+                done += _try(session, plan, errors, "goes on to")
             if guest.identity.kind == "vm" or running_jail(guest, facts.jails):
                 continue
             steps = _left_steps(guest, seen)

@@ -1,16 +1,17 @@
 """Keeps the main command of one jail: runs it, waits for it, runs it again by its policy.
 
     python3 -I -S keeper.py start FILE                keep it; ends once it runs
-    python3 -I -S keeper.py stop FILE --timeout S     SIGTERM, and after so long SIGKILL
+    python3 -I -S keeper.py stop FILE --timeout S     SIGTERM; fails where that takes longer
+    python3 -I -S keeper.py stop FILE                 SIGKILL
 
 It ends 0, or 1 with one line on standard error. FILE says what to run, the file that it
 names as `state` what goes on; its `lock` is held while there is a keeper.
 
 This file stands alone: standard library only, all imported at the start, so that a keeper
-outlives an upgrade of the package beneath it. It never polls: one select(2) waits for the
-command's end (kqueue(2); a pidfd on Linux, for the tests) and for signals. The command
-writes to the log by itself: a keeper that dies takes nothing with it, and the next one
-finds the command by its process id and the time of its start.
+outlives an upgrade of the package beneath it. One select(2) waits for the command's end
+(kqueue(2); a pidfd on Linux, for the tests) and for signals; once a minute it looks how
+long the log is. The command writes to that by itself: a keeper that dies takes nothing
+with it, and the next one finds the command by its process id and the time of its start.
 
 BSDVIRT_ROOT, on the simulated host, is where the host's / lies.
 """
@@ -34,6 +35,11 @@ SETTLED = 1.0
 """Seconds that the command must live, or have ended well in, for its start to be one."""
 KILL = 5.0
 """Seconds that a process may take to go once it was killed."""
+LOOK = float(os.environ.get("BSDVIRT_KEEPER_LOOK", "60"))
+"""Seconds between two looks at the log."""
+LOG_BYTES = 512 * 1024
+"""What is kept of the log, and at which it is moved aside: below newsyslog.conf's limit,
+as the command would write on to what newsyslog(8) has moved."""
 HANDOVER = 5.0
 """Seconds to wait for a keeper that is about to end."""
 PAUSE = 0.05
@@ -49,6 +55,10 @@ ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "HOME": "
 ENVIRONMENT |= {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
 ASKED = (signal.SIGTERM, signal.SIGUSR1)
 """To end the command, and to kill it."""
+
+
+KILLED_BY = (signal.SIGUSR1, signal.SIGKILL)
+"""The keeper: it kills the command first, or we do."""
 
 
 class Failed(Exception):  # noqa: N818
@@ -68,11 +78,11 @@ def read_json(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write_text(path: str, text: str) -> None:
+def write(path: str, content: bytes) -> None:
     """Put a file in place at once, for root only."""
     descriptor = os.open(ROOT + path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
+    with open(descriptor, "wb") as stream:
+        stream.write(content)
     os.rename(ROOT + path + ".new", ROOT + path)
 
 
@@ -209,7 +219,9 @@ class Keeper:
             if self.stopping:
                 return self.say("stopped", pid=None)
             if self.tell >= 0 and self.hopeless(status):
-                return self.answer(f"{words_for(status)} at once")
+                name = self.job["name"]
+                said = f"bsdvirt logs {name} shows what it said"
+                return self.answer(f"{words_for(status)} at once ({said})")
             self.answer("")
             if why := self.reason_to_end(status):
                 return self.over(why, status != 0 and why != GONE)
@@ -228,6 +240,7 @@ class Keeper:
         return pid
 
     def spawn(self) -> int:
+        self.trim()
         log = os.open(ROOT + self.job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         tool, *words = self.job["argv"]
         pid = os.fork()
@@ -243,14 +256,15 @@ class Keeper:
         """Wait for the command's end; its status. Once it has settled, its start is one."""
         end = End(pid)
         while end.descriptor >= 0:
-            settled = SETTLED if self.tell >= 0 else None
-            ready = select.select([end.descriptor, self.wake], [], [], settled)[0]
+            patience = SETTLED if self.tell >= 0 else LOOK
+            ready = select.select([end.descriptor, self.wake], [], [], patience)[0]
             if self.wake in ready:
                 self.heed(pid)
             if end.descriptor in ready:
                 break
             if not ready:
                 self.answer("")
+                self.trim()
         status = end.status()
         # What it left of its process group would be in the way of its next run.
         signal_group(pid, signal.SIGKILL)
@@ -262,6 +276,15 @@ class Keeper:
                 self.stopping = True
                 self.say("stopping")
                 signal_group(pid, signal.SIGTERM if number == signal.SIGTERM else signal.SIGKILL)
+
+    def trim(self) -> None:
+        """Move a long log aside, beneath a command that has it open for appending."""
+        path = self.job["log"]
+        with contextlib.suppress(OSError), open(ROOT + path, "r+b") as log:
+            if log.seek(0, os.SEEK_END) > LOG_BYTES:
+                log.seek(-LOG_BYTES, os.SEEK_END)
+                write(path + ".0", log.read())
+                log.truncate(0)
 
     def wait(self, seconds: float) -> bool:
         """Let so much time pass; whether nobody asked to end meanwhile."""
@@ -330,7 +353,7 @@ class Keeper:
         if failed:
             with contextlib.suppress(OSError):
                 os.makedirs(ROOT + os.path.dirname(self.job["failed"]), 0o700, exist_ok=True)
-                write_text(self.job["failed"], why + "\n")
+                write(self.job["failed"], f"{why}\n".encode())
         self.say("failed" if failed else "stopped")
 
     # ---- telling ----
@@ -352,7 +375,7 @@ class Keeper:
         """Write down what goes on. A full disk does not end the command."""
         self.state |= {"v": 1, "state": state, "keeper": os.getpid(), **more}
         with contextlib.suppress(OSError):
-            write_text(self.job["state"], json.dumps(self.state) + "\n")
+            write(self.job["state"], f"{json.dumps(self.state)}\n".encode())
 
     def log(self, text: str) -> None:
         """A line in the log of events."""
@@ -407,25 +430,28 @@ def stop(job: dict[str, Any], timeout: float) -> str:
     if lock is None and state.get("state") == "ended":
         # It is the keeper that has the jail stopped.
         return "ended"
-    polite = [(signal.SIGTERM, timeout)] if timeout > 0 else []
+    polite = timeout > 0
     if lock is None:
         with open(ROOT + job["lock"], encoding="utf-8") as stream:
             keeper = int(stream.read().rpartition(" ")[2])
-        for number, patience in (*polite, (signal.SIGUSR1, KILL), (signal.SIGKILL, KILL)):
+        asked = [(signal.SIGTERM, timeout)] if polite else [(n, KILL) for n in KILLED_BY]
+        for number, patience in asked:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(keeper, number)
             lock = take_lock(job["lock"], patience)
             if lock is not None and number != signal.SIGKILL:
-                return "stopped" if number == signal.SIGTERM else "stopped by force"
+                return "stopped"
     pid = int(state.get("pid") or 0)
     if not pid or started_at(pid) != state.get("start"):
         return "not running"
-    end = End(pid)
-    for number, patience in (*polite, (signal.SIGKILL, KILL)):
-        signal_group(pid, number)
+    if lock is not None:
+        # Nobody is there to do it.
+        end = End(pid)
+        signal_group(pid, signal.SIGTERM if polite else signal.SIGKILL)
+        patience = timeout if polite else KILL
         if end.descriptor < 0 or select.select([end.descriptor], [], [], patience)[0]:
-            return "stopped" if number == signal.SIGTERM else "stopped by force"
-    raise Failed(f"process {pid} does not end")
+            return "stopped"
+    raise Failed(f"its main command, process {pid}, did not end within {timeout or KILL:.0f} s")
 
 
 def main(words: list[str]) -> int:

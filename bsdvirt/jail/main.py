@@ -78,7 +78,7 @@ def main_steps(guest: Guest, jail: Jail) -> tuple[Step, ...]:
             undo=(Undo(RemoveFile(path)), Undo(RemoveFile(main_file(guest.name)))),
         ),
         Step(
-            Command(keeper("start", guest.name), timeout=START_SECONDS),
+            Command(keeper("start", guest.name), timeout=START_SECONDS, title="keeper"),
             f"run and watch `{jail.run}`",
             undo=(Undo(Command(keeper("stop", guest.name)), FileExists(path)),),
         ),
@@ -91,10 +91,14 @@ def watch_again(name: str) -> Step:
 
 
 def end_step(name: str, seconds: float) -> Step:
-    """End the main command: by SIGTERM, after so long by SIGKILL. The jail's removal, which
-    follows, needs no more than that nobody runs it again."""
-    words = ("--timeout", f"{seconds:.1f}") if seconds else ()
-    how = f"end its main command, within {seconds:.0f} s" if seconds else "kill its main command"
-    return Step(
-        Command(keeper("stop", name, *words), timeout=seconds + END_SLACK), how, tolerant=True
+    """End the main command: by SIGTERM, and by SIGKILL where it does not end within so many
+    seconds; at once where they are 0."""
+    kill = Command(keeper("stop", name), timeout=END_SLACK, title="keeper")
+    if not seconds:
+        return Step(kill, "kill its main command", tolerant=True)
+    ask = Command(
+        keeper("stop", name, "--timeout", f"{seconds:.1f}"),
+        timeout=seconds + END_SLACK,
+        title="keeper",
     )
+    return Step(ask, f"end its main command, within {seconds:.0f} s", remedy=(Undo(kill),))

@@ -163,7 +163,7 @@ class _Run:
         began = time.monotonic()
         try:
             act_patiently(self.host, step.do, step.retry, self._progress(step))
-            if isinstance(step.do, Command) and step.do.title:
+            if isinstance(step.do, Command) and step.do.log:
                 took = time.monotonic() - began
                 self.emit(events.Logged(*self.about, took, f"{step.do.title}: ok"))
         except StepError as error:

@@ -14,6 +14,7 @@ from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of
 
 LONG = "sleep 1000"
+NOTHING = {"state": "", "runs": 0, "pid": 0, "watched": False, "why": ""}
 
 
 def wait_for(what: Callable[[], object], seconds: float) -> None:
@@ -33,7 +34,8 @@ def state(driver: Bsdvirt, name: str) -> str:
 
 
 def main(driver: Bsdvirt, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = driver.json("info", name)["main"]
+    """What is told of it; nothing for the moment between its end and the note of that."""
+    found: dict[str, Any] = driver.json("info", name).get("main", NOTHING)
     return found
 
 
@@ -121,10 +123,29 @@ def one_that_heeds_no_signal_is_killed(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("start", "t1")
     pid = main(driver, "t1")["pid"]
     began = time.monotonic()
-    driver.ok("stop", "t1")
+    stopped = driver.ok("stop", "t1")
+    assert "t1: stopped by force" in stopped.stdout
+    assert "did not end within 2 s" in stopped.stderr
     assert time.monotonic() - began < patience(view)
     assert not lives(pid)
     assert not nothing_of(view, ["t1"])
+
+
+@scenario(sim_only=True)
+def what_it_prints_does_not_fill_the_disk(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", f"run={LONG}")
+    started = driver("start", "t1", env={"BSDVIRT_KEEPER_LOOK": "0.2"})
+    assert started.status == 0, started
+    log = view.fs.path("/var/log/bsdvirt/t1/console.log")
+    with log.open("ab", buffering=0) as stream:
+        stream.write(b"x" * (600 << 10) + b"\nlast\n")
+        wait_for(lambda: log.stat().st_size == 0, patience(view))
+        stream.write(b"after\n")
+    assert log.read_text() == "after\n"
+    old = log.with_name("console.log.0")
+    assert old.stat().st_size == 512 << 10
+    assert old.read_text().endswith("x\nlast\n")
+    driver.ok("stop", "t1")
 
 
 @scenario()

@@ -3,6 +3,7 @@ main commands."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from bsdvirt.host.base import Result
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.sim.env import split
 
+LOOK = "BSDVIRT_KEEPER_LOOK"
 HOOKS = "/usr/local/etc/bsdvirt/hooks/"
 
 
@@ -33,7 +35,9 @@ def run_really(
     root = prefix.resolve()
     simulated = f"BSDVIRT_SIM={directory.resolve()}"
     if argv[0] == tools.PYTHON:
-        real: tuple[str, ...] = (tools.ENV, simulated, f"BSDVIRT_ROOT={root}", *argv)
+        # For tests: how often it looks at its log.
+        look = f"{LOOK}={os.environ.get(LOOK, '60')}"
+        real: tuple[str, ...] = (tools.ENV, simulated, f"BSDVIRT_ROOT={root}", look, *argv)
     else:
         assignments, (program, *words) = split(list(argv[1:]))
         real = (tools.ENV, simulated, *assignments, f"{root}{program}", *words)
