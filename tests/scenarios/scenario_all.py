@@ -22,6 +22,7 @@ import scenario_setup
 import scenario_stack
 import scenario_trouble
 import scenario_verbs
+import scenario_vm
 import scenario_wiring
 from scenario_hosts import SCENARIOS
 
@@ -32,6 +33,7 @@ MODULES = (
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots,
+    scenario_vm,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

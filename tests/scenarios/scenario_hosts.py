@@ -17,6 +17,7 @@ from scenario_driver import Bsdvirt
 from scenario_view import ETC, LOG, RUN, HostView
 
 from bsdvirt.host.sim import SimHost
+from bsdvirt.host.sim.processes import end_all
 
 FORWARDING = "net.inet.ip.forwarding"
 Scenario = Callable[[Bsdvirt, HostView], None]
@@ -106,7 +107,10 @@ def sim_world(*, bare: bool = False) -> Iterator[tuple[Bsdvirt, HostView]]:
         shutil.copytree(sim_template(bare), top / "host", symlinks=True)
         view = sim_view(top / "host")
         view.remember()
-        yield Bsdvirt(top / "host"), view
+        try:
+            yield Bsdvirt(top / "host"), view
+        finally:
+            end_all(top / "host")
 
 
 # ---- a real host ----

@@ -159,6 +159,8 @@ class HostView:
             name = "/" + str(path.relative_to(self.fs.prefix))
             if any(name == hidden or name.startswith(hidden + "/") for hidden in UNSEEN):
                 continue
+            if name.startswith("/var/run/ended.") or re.fullmatch(f"{RUN}/.*[.]lock", name):
+                continue
             data = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
             found[name] = hashlib.sha256(data).hexdigest()[:12]
         return found
@@ -175,6 +177,7 @@ class HostView:
             "rules": self.rules(),
             "filter": self.filter(),
             "journals": self.journals(),
+            "machines": self.fs.listdir("/dev/vmm"),
             "files": self.files(),
         }
 
