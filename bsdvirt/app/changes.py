@@ -20,6 +20,7 @@ from bsdvirt.host.facts import read_interfaces, read_jails, read_kernel, read_ma
 from bsdvirt.host.vmm import read_vmm
 from bsdvirt.jail.change import plan_change
 from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
+from bsdvirt.jail.root import check_settings
 from bsdvirt.jail.stack import check_host, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.jail.storage import (
@@ -244,6 +245,8 @@ def _check(session: Session, guest: Guest, spec: GuestSpec) -> None:
     if isinstance(spec, Vm):
         check_vm_host(guest.name, spec, read_kernel(session.host), read_vmm(session.host))
         return
+    if guest.identity.root:
+        check_settings(spec)
     if spec.cpuset or spec.params:
         kernel = read_kernel(session.host, params=bool(spec.params))
         check_kernel(guest.name, spec, kernel)

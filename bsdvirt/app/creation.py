@@ -22,7 +22,7 @@ from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.jail.release import refuse_newer
-from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, rooted
+from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, rooted
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.jail.storage import check_storage, how_to_drop
@@ -138,6 +138,7 @@ def _create_all(
             )
             if order.origin.adopted:
                 check_root(order.origin.path, known, found.layout)
+                check_settings(order.jail)
                 identity = rooted(identity, order.origin)
             if order.jail.datasets:
                 made = Guest(name, found.layout, identity)

@@ -15,6 +15,7 @@ from bsdvirt.app.batch import hold
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.hooks import problem as hook_problem
 from bsdvirt.app.networks import bring_up
+from bsdvirt.app.roots import root_trouble
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import wrong_storage
 from bsdvirt.bhyve.clean import interfaces_of as taps_of
@@ -80,7 +81,7 @@ def examine(session: Session) -> list[Finding]:
         *_hooks(session, {**specs, **machines}),
         *_networks(seen),
         *checkpf.findings(session, found, seen.networks, running_specs(seen)),
-        *_guests(seen),
+        *_guests(session, seen),
         *_claims(seen),
         *_storage(session, seen),
         *_mains(session, seen),
@@ -206,7 +207,7 @@ def _networks(seen: Seen) -> Iterator[Finding]:
             )
 
 
-def _guests(seen: Seen) -> Iterator[Finding]:
+def _guests(session: Session, seen: Seen) -> Iterator[Finding]:
     for name, guest in seen.found.guests.items():
         if guest.identity.kind == "vm":
             continue
@@ -228,6 +229,8 @@ def _guests(seen: Seen) -> Iterator[Finding]:
             d.name == guest.layout.jail_root(name) for d in guest.datasets
         ):
             yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
+        if guest.identity.root and (why := root_trouble(session.host.fs, guest, seen.facts)):
+            yield Finding(name, f"its root {guest.root} {why}", "put it back as it was")
 
 
 def _claims(seen: Seen) -> Iterator[Finding]:

@@ -70,6 +70,7 @@ def detail(session: Session, name: str) -> dict[str, Any]:
         "created": identity.created,
         "dataset": guest.dataset,
         "root": guest.root,
+        "root_dataset": identity.root_dataset or None,
         "origin": next((d.origin for d in guest.datasets if d.origin), None),
         "nics": _nics(session, guest),
         "boot": msgspec.to_builtins(identity.boot)

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from bsdvirt.app.session import Session
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.base import Host
-from bsdvirt.host.facts import read_sysctl
+from bsdvirt.host.facts import HostFacts, read_sysctl
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail.foreign import RESCUE, ForeignFacts
 from bsdvirt.jail.mounts import Place
-from bsdvirt.jail.root import Origin, RootFacts, points_of
+from bsdvirt.jail.root import Origin, RootFacts, is_mounted, points_of
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.types import AbsolutePath, DatasetName
 from bsdvirt.store.guests import Guest
@@ -45,6 +45,14 @@ def read_foreign(host: Host, jails: Iterable[Jail]) -> ForeignFacts:
     return ForeignFacts(
         shown.get("hw.machine_arch", ""), rescue, {n: shown[n] for n in brands if n in shown}
     )
+
+
+def root_trouble(fs: Fs, guest: Guest, facts: HostFacts) -> str:
+    """Why a start would refuse a root of the user's, in words."""
+    dataset = guest.identity.root_dataset
+    if dataset and not is_mounted(guest, facts):
+        return f"is not where {dataset} is mounted"
+    return wrong_directory(fs, guest.root)
 
 
 def wrong_directory(fs: Fs, path: str) -> str:

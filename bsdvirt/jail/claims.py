@@ -125,6 +125,7 @@ def claim_nics(
     Raises UsageError for a network that is not there, ConflictError for an address
     that somebody has.
     """
+    others = list(others)
     theirs = [
         claim for guest in others for claim in (*guest.identity.nics, *(guest.identity.next or ()))
     ]
@@ -146,6 +147,7 @@ def claim_nics(
             if claim.network == nic.network
             for text in claim.addresses()
         )
+        taken |= address.addresses(text for other in others for text in other.identity.shares())
         aliases = _aliases(nic, network, taken)
         taken |= address.addresses(aliases)
         check_mtu(name, index, nic, network)

@@ -73,4 +73,6 @@ def _unmount(dataset: Dataset, force: bool) -> Step:
 def what_goes(guest: Guest, snapshots: list[str]) -> list[str]:
     """What a user is to see before: each dataset and snapshot, and the logs."""
     lines = [f"{d.name} ({d.used} bytes)" for d in guest.datasets]
+    if guest.identity.root:
+        lines.append(f"not its root {guest.root}, which is yours")
     return [*lines, *snapshots, guest_log_directory(guest.name)]

@@ -26,12 +26,14 @@ def hook_steps(
     *,
     share: float = 1.0,
     heed: bool = True,
+    freebsd: bool = True,
 ) -> tuple[Step, ...]:
     """The hooks in their order; a start asks the host first, a stop the guest.
 
-    `share` of each timeout is what there is time for. Without `heed` none of them keeps the
-    operation from going on. Raises HostError for a file that cannot be run and whose
-    failure would end the operation; another such file is left out.
+    `freebsd` says what its root holds. `share` of each timeout is what there is time for.
+    Without `heed` none of them keeps the operation from going on. Raises HostError for a
+    file that cannot be run and whose failure would end the operation; another such file is
+    left out.
     """
     timeout = max(LEAST_SECONDS, hooks.timeout * share)
     fail = heed and hooks.policy == "fail"
@@ -52,13 +54,16 @@ def hook_steps(
                 f"{guest.name}: hook {hook}: {wrong}",
                 f"see to it, or set hooks.{event}.policy=warn",
             )
-    inside = [step(f"`{line}` in the guest", *_inside(line, guest)) for line in lines_of(hooks)]
+    inside = [
+        step(f"`{line}` in the guest", *_inside(line, guest, freebsd)) for line in lines_of(hooks)
+    ]
     return (*inside, *on_host) if event == "stopping" else (*on_host, *inside)
 
 
-def _inside(line: str, guest: Guest) -> tuple[str, ...]:
-    """jexec(8) without -l keeps the environment; -U gives it the user's own of the jail's."""
-    enter = (tools.JEXEC, "-U", "root", guest.name)
+def _inside(line: str, guest: Guest, freebsd: bool) -> tuple[str, ...]:
+    """jexec(8) without -l keeps the environment; -U gives it the user's own of the jail's,
+    of FreeBSD's database."""
+    enter = (tools.JEXEC, *(("-U", "root") if freebsd else ()), guest.name)
     return (*enter, tools.SH, "-c", line, tools.SH, guest.name)
 
 

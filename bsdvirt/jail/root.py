@@ -17,6 +17,7 @@ from bsdvirt.plan.step import Command, MakeDirectory, Pipeline, RemoveDirectory,
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
+from bsdvirt.spec.storage import settings
 from bsdvirt.spec.types import AbsolutePath
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
@@ -128,13 +129,27 @@ def points_of(jail: Jail) -> tuple[str, ...]:
     return ("dev", "proc", "sys") if jail.userland == "linux" else ("dev",)
 
 
+def is_mounted(guest: Guest, facts: HostFacts) -> bool:
+    """Whether the dataset that it was made on is mounted where its root is."""
+    dataset = guest.identity.root_dataset
+    return any(m.path == guest.root and m.source == dataset for m in facts.mounts)
+
+
+def check_settings(jail: Jail) -> None:
+    """What is set of the root's dataset needs one of ours. Raises UsageError."""
+    for name in settings(jail):
+        raise UsageError(
+            f"{name}: the root is yours, and so is what is set of it", f"zfs set {name}=… DATASET"
+        )
+
+
 def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
     """Raises HostError where the root is not there, or not the one that is meant."""
     name = guest.name
     if root.wrong:
         raise HostError(f"{name}: its root {guest.root} {root.wrong}", "put it back as it was")
     dataset = guest.identity.root_dataset
-    if dataset and not any(m.path == guest.root and m.source == dataset for m in facts.mounts):
+    if dataset and not is_mounted(guest, facts):
         raise HostError(f"{name}: {dataset} is not mounted at {guest.root}", f"zfs mount {dataset}")
     for path, place in root.points.items():
         if place.wrong:

@@ -78,8 +78,7 @@ def claim_shared(name: str, jail: Jail, others: Iterable[Guest]) -> list[Alias]:
 def _ips(identity: Identity) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     for claim in (*identity.nics, *(identity.next or ())):
         yield from map(_ip, claim.addresses())
-    for alias in (*identity.shared, *(identity.next_shared or ())):
-        yield _ip(alias.address)
+    yield from map(_ip, identity.shares())
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -130,6 +130,10 @@ class Identity(Spec, frozen=True, kw_only=True):
     """Words that it is selected by."""
     v: int = 1
 
+    def shares(self) -> list[str]:
+        """The addresses of the host's stack that it has or will have, with prefix lengths."""
+        return [alias.address for alias in (*self.shared, *(self.next_shared or ()))]
+
     def addresses(self) -> list[str]:
         """All its addresses, without prefix lengths."""
         shared = [alias.address for alias in self.shared]

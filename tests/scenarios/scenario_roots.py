@@ -127,9 +127,13 @@ def a_dataset_of_the_users(driver: Bsdvirt, view: HostView) -> None:
         driver.fails(4, "create", "jail", "t2", "--dataset", dataset, says="t1")
         driver.fails(3, "create", "jail", "t2", "--dataset", f"{view.pool}/nosuch")
         driver.fails(2, "create", "jail", "t2", "--dataset", view.root, says="bsdvirt's own")
+        assert driver.json("info", "t1")["root_dataset"] == dataset
+        driver.fails(2, "set", "t1", "quota=1G", says="quota")
+        driver.fails(2, "create", "jail", "t2", "--directory", f"{view.host_scratch}", "quota=1G")
         driver.ok("stop", "t1")
         view.do("/sbin/zfs", "umount", dataset)
         driver.fails(5, "start", "t1", says="zfs mount")
+        assert dataset in driver("doctor").stdout
         view.do("/sbin/zfs", "mount", dataset)
         driver.ok("start", "t1")
         driver.ok("destroy", "t1", "--yes", "--force")

@@ -122,5 +122,6 @@ def addresses_changed_while_it_runs(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("restart", "t1")
     assert on_lo0(view) == {"10.99.9.7/32"}
     driver.ok("create", "jail", "t2", *SHARED)
+    driver.fails(4, "create", "jail", "t3", "--shared", "lo0", "--address", "fd99::9")
     driver.ok("destroy", "t1", "--yes", "--force")
     assert not on_lo0(view)
