@@ -47,6 +47,15 @@ def a_directory_of_the_host_is_in_the_jail(driver: Bsdvirt, view: HostView) -> N
     driver.ok("start", "t1")
     driver.ok("destroy", "t1", "--yes", "--force")
     assert (view.scratch / "shared/file").read_text() == "of shared\n"
+    source = shared(view, "with a blank")
+    driver.ok("create", "jail", "t1", f"mounts=[{{name: b, source: {source}, target: /opt/a b}}]")
+    driver.ok("start", "t1")
+    assert driver.json("mount", "t1")[0]["mounted"] is True
+    view.do("/usr/sbin/jail", "-R", "t1")
+    assert "opt/a b" in view.run("/sbin/mount", "-p").stdout
+    driver.ok("start", "t1")
+    driver.ok("stop", "t1", "--force")
+    assert "opt/a b" not in view.run("/sbin/mount", "-p").stdout
 
 
 @scenario()

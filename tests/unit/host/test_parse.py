@@ -156,3 +156,21 @@ def test_what_is_mounted_beneath_a_root_deepest_first() -> None:
 def test_a_path_with_blanks() -> None:
     (mount,) = mounts.parse("tank/a\\040b\t/mnt/a\\040b\\011c\\134d\tzfs\trw\t0 0\n")
     assert mount == Mount("tank/a b", "/mnt/a b\tc\\d", "zfs")
+
+
+BLANKS = """\
+/srv/with space		/bsdvirt/guests/web/root/opt/a b nullfs	rw,noatime 	0 0
+/srv/a long name of a source /bsdvirt/guests/web/root/opt/a b nullfs	ro,noatime 	0 0
+/srv/inner		/a b			nullfs	ro		0 0
+tank/bsdvirt/guests/web/root /bsdvirt/guests/web/root zfs	rw,noatime,nfsv4acls 	0 0
+"""
+"""As a FreeBSD 13.2 printed them, and as it would the second."""
+
+
+def test_blanks_in_names_are_printed_as_they_are() -> None:
+    assert mounts.parse(BLANKS) == [
+        Mount("/srv/with space", "/bsdvirt/guests/web/root/opt/a b", "nullfs"),
+        Mount("/srv/a long name of a source", "/bsdvirt/guests/web/root/opt/a b", "nullfs"),
+        Mount("/srv/inner", "/a b", "nullfs"),
+        Mount("tank/bsdvirt/guests/web/root", "/bsdvirt/guests/web/root", "zfs"),
+    ]
