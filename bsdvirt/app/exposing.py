@@ -18,8 +18,9 @@ from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file
 from bsdvirt.store.layout import PF_DIRECTORY, guest_rules
+from bsdvirt.store.vms import is_running
 
 Taken = Mapping[str, Sequence[Expose]]
 """What each guest exposes."""
@@ -209,7 +210,9 @@ def rows(session: Session, name: str | None = None) -> list[dict[str, Any]]:
         return []
     facts = filtering.read(session)
     jails = read_jails(session.host)
-    return [_row(guest, one, facts, running_jail(guest, jails) is not None) for guest, one in every]
+    return [
+        _row(guest, one, facts, is_running(guest, jails, session.host.fs)) for guest, one in every
+    ]
 
 
 def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from bsdvirt.app import hooks, images, seeds
+from bsdvirt.app import exposing, hooks, images, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
 from bsdvirt.app.creation import Claiming, new_identity
@@ -17,7 +17,7 @@ from bsdvirt.bhyve import claims, cloud
 from bsdvirt.bhyve.check import check_host
 from bsdvirt.bhyve.create import plan_create
 from bsdvirt.bhyve.disks import Base
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.host.vmm import read_vmm
@@ -51,6 +51,9 @@ def create(session: Session, order: Order) -> list[Outcome]:
             try:
                 found = session.inventory()
                 session.need_mounted(found)
+                if len(order.names) > 1 and order.vm.expose:
+                    raise UsageError("expose goes with one name only", "leave it to expose")
+                exposing.check(session, found, order.names[0], order.vm)
                 outcomes += _create_all(session, held, order, found, pending)
             finally:
                 pending.end()

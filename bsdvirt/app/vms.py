@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from bsdvirt import bhyve
-from bsdvirt.app import hooks
+from bsdvirt.app import exposing, filtering, hooks
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.jails import note_failure
 from bsdvirt.app.session import Session
@@ -32,7 +32,7 @@ from bsdvirt.spec.hooks import seconds as hooks_seconds
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file
-from bsdvirt.store.layout import FAILED_DIRECTORY, vm_directory
+from bsdvirt.store.layout import RUN_FILES, vm_directory
 from bsdvirt.store.vms import Taken, read_taken, read_vm
 
 Parts = Mapping[str, tuple[Guest, Vm]]
@@ -58,30 +58,38 @@ def starter(
     """What starts one of these, or (`foreground`) does all of a start but its supervisor; the
     host is read once, now. Safe for several threads."""
     planned = plan_run_foreground if foreground else plan_start
-    facts = _facts(session, found, parts)
+    host = read_host(session.host, *RUN_FILES, *map(vm_directory, parts))
+    facts = _facts(session, found, host)
+    exposes = any(vm.expose for _, vm in parts.values())
+    pf = filtering.read(session) if exposes else None
+    clashes = exposing.clashes(session, parts, host) if exposes else {}
 
     def one(name: str) -> Outcome:
         guest, vm = parts[name]
         try:
             seen = facts(guest, vm)
+            idle = not (seen.vm and seen.vm.runs)
+            if idle and name in clashes:
+                raise clashes[name]
             plan = planned(guest, vm, networks, seen, session.new_op())
-            if not plan.empty and not (seen.vm and seen.vm.runs):
-                plan = _hooked(session, plan, guest, vm)
+            if not plan.empty and idle:
+                plan = _hooked(session, plan, guest, vm, exposing.start_steps(guest, vm, pf))
             session.run(plan)
         except BsdvirtError as error:
             note_failure(session, name, error)
             raise
         finally:
             held.release(name)
-        return Outcome(name, _started(guest, plan), notes=plan.notes)
+        told = exposing.notes(vm, guest, pf) if idle else ()
+        return Outcome(name, _started(guest, plan), notes=(*plan.notes, *told))
 
     return one
 
 
-def _facts(session: Session, found: Inventory, parts: Parts) -> Callable[[Guest, Vm], VmStartFacts]:
+def _facts(
+    session: Session, found: Inventory, seen: HostFacts
+) -> Callable[[Guest, Vm], VmStartFacts]:
     host = session.host
-    directories = [vm_directory(name) for name in parts]
-    seen: HostFacts = read_host(host, FAILED_DIRECTORY, *directories)
     kernel: Kernel = read_kernel(host)
     vmm: VmmFacts = read_vmm(host)
     names = [name for name, guest in found.guests.items() if guest.identity.kind == "vm"]
@@ -102,13 +110,15 @@ def _facts(session: Session, found: Inventory, parts: Parts) -> Callable[[Guest,
     return of
 
 
-def _hooked(session: Session, plan: Plan, guest: Guest, vm: Vm) -> Plan:
-    """The start between the hooks of its two events."""
+def _hooked(session: Session, plan: Plan, guest: Guest, vm: Vm, exposed: Sequence[Step]) -> Plan:
+    """The start between the hooks of its two events; its ports lead to it before the last."""
 
     def steps(event: Event) -> tuple[Step, ...]:
         return hooks.steps(session, event, vm.hooks.at(event), guest)
 
-    return msgspec.structs.replace(plan, steps=(*steps("starting"), *plan.steps, *steps("started")))
+    return msgspec.structs.replace(
+        plan, steps=(*steps("starting"), *plan.steps, *exposed, *steps("started"))
+    )
 
 
 def _started(guest: Guest, plan: Plan) -> str:

@@ -9,12 +9,15 @@ from collections.abc import Iterable, Iterator
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
+from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import Command, FileExists, InterfaceExists, Not, RemoveFile, Step
 from bsdvirt.store.layout import (
     MAX_NICS,
     bhyve_conf,
     console_socket,
     failed_file,
+    guest_rules,
+    pf_file,
     run_file,
     state_file,
     tap,
@@ -60,6 +63,8 @@ def clean_steps(name: str, guest_id: int, facts: HostFacts, devices: Iterable[st
     if name in devices and is_ours(name, facts.files):
         steps.append(destroy_device(name))
     steps += _taps(guest_id, facts)
+    if pf_file(guest_rules(name)) in facts.files:
+        steps += unload_steps(guest_rules(name), "what it exposes")
     steps += _files(name, facts)
     return steps
 

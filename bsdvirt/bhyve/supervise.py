@@ -9,6 +9,7 @@ from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import tap_destroys
 from bsdvirt.bhyve.live import limit_rules
 from bsdvirt.host import tools
+from bsdvirt.net.pf import flush
 from bsdvirt.spec.vm import MIB, Vm
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import (
@@ -17,6 +18,8 @@ from bsdvirt.store.layout import (
     console_device,
     failed_file,
     guest_log_directory,
+    guest_rules,
+    pf_file,
     vm_directory,
 )
 
@@ -66,6 +69,8 @@ def run_json(guest: Guest, vm: Vm) -> str:
         "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules("%PID%", vm.limits)],
         "cleanup": [list(argv) for argv in tap_destroys(guest.identity.id, len(vm.nics))],
         "vnc": config.vnc_address(guest, vm) if vm.vnc.enabled else None,
+        # What it exposes: there is such a file while the rules are loaded.
+        "rules": {"file": pf_file(guest_rules(name)), "argv": list(flush(guest_rules(name)))},
         "logs": guest_log_directory(name),
         "failed": failed_file(name),
         "events": EVENT_LOG,

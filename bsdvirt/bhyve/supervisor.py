@@ -522,6 +522,10 @@ class Supervisor:
         self.destroy()
         for argv in self.job["cleanup"]:
             self.tool(argv)
+        rules = self.job.get("rules")
+        if rules and os.path.exists(rules["file"]):
+            self.tool(rules["argv"])
+            remove(rules["file"])
         remove(SOCKET)
         failed = self.job["failed"]
         if self.failure:

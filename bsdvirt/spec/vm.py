@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
 from bsdvirt.spec.cloud import CloudInit
+from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import VmHooks
 from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.types import (
@@ -277,6 +278,15 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS)] = []
     nics: Annotated[list[VmNic], prop("Network interfaces.", max_length=8)] = []
+    expose: Annotated[
+        list[Expose],
+        prop(
+            "Ports of the host's that lead to the guest's while it runs: `tcp:8080:80`, `udp:53`,"
+            " `tcp:8000-8010`, with `@` and an address for another than that of the way out.",
+            live=Live.NOW,
+            max_length=64,
+        ),
+    ] = []
     cloud: Annotated[
         CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
     ] = None
@@ -336,6 +346,10 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             raise BadValueError("bhyveload uses none", at=what, hint="set loader to uefi")
         self._check_names()
         self._check_config()
+        try:
+            refuse_clashes(self.expose)
+        except BadValueError as error:
+            raise BadValueError(str(error), at=f"expose.{error.at}") from None
         for number, pin in enumerate(self.pins):
             if pin.vcpu >= self.cpus:
                 raise BadValueError(

@@ -100,8 +100,10 @@ def a_virtual_machine_from_an_image_to_a_login(driver: Bsdvirt, view: HostView) 
 @scenario()
 def a_reset_comes_back_and_a_power_off_ends(driver: Bsdvirt, view: HostView) -> None:
     image(driver, view)
-    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL, "--start")
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL, "expose=tcp:18080:80", "--start")
     until_login(driver, "t1")
+    rules = "/var/run/bsdvirt/pf/guest-t1.conf"
+    assert view.fs.exists(rules) or not view.simulated
     driver.ok("reset", "t1")
     until_login(driver, "t1", 2)
     assert driver.json("info", "t1")["runs"] == 2
@@ -112,6 +114,7 @@ def a_reset_comes_back_and_a_power_off_ends(driver: Bsdvirt, view: HostView) -> 
     assert state(driver, "t1") == "running"
     type_in(driver, "t1", "shutdown -p now" if not view.simulated else "poweroff")
     until(lambda: state(driver, "t1") == "stopped", "t1 is off")
+    assert not view.fs.exists(rules)
     assert not nothing_of(view, ["t1"])
     assert "t1" not in view.fs.listdir("/dev/vmm")
     finish(driver, "t1")

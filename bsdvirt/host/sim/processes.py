@@ -24,6 +24,7 @@ from bsdvirt.host.sim.state import Host
 ROOT = "BSDVIRT_ROOT"
 TOOLS = (
     "/sbin/ifconfig",
+    "/sbin/pfctl",
     "/usr/bin/cpuset",
     "/usr/bin/rctl",
     "/usr/sbin/bhyve",
