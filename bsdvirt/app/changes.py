@@ -57,6 +57,8 @@ class Wanted:
     boot: Boot
     destroying: frozenset[str] = frozenset()
     """Disks that are taken out and whose zvols go, too."""
+    gone: int | None = None
+    """The number of an interface that is taken out."""
 
 
 Wish = Callable[[Guest, str, GuestSpec], Wanted]
@@ -149,7 +151,9 @@ def _change_one(
         identity = (
             guest.identity
             if fits
-            else guests.fitting_identity(guest, wanted, found, networks, live=live)
+            else guests.fitting_identity(
+                guest, wanted, found, networks, before=jail, gone=to_be.gone, live=live
+            )
         )
         plan_identity = msgspec.structs.replace(identity, boot=boot)
         plan = plan_change(

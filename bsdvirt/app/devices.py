@@ -110,7 +110,7 @@ def remove_nic(session: Session, name: str, number: int) -> Outcome:
             raise NotFoundError(f"{name} has no interface {number}", hint)
         return _with(spec, nics=[nic for n, nic in enumerate(spec.nics) if n != number])
 
-    return _change(session, name, take)
+    return _change(session, name, take, gone=number)
 
 
 def _disk(name: str, vm: Vm, disk: str) -> Disk:
@@ -143,11 +143,12 @@ def _change(
     name: str,
     change: Callable[[GuestSpec], GuestSpec],
     destroying: frozenset[str] = frozenset(),
+    gone: int | None = None,
 ) -> Outcome:
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         wanted = change(spec)
         after = edit_yaml(text, spec, wanted)
-        return Wanted(text, after, spec, wanted, guest.identity.boot, destroying)
+        return Wanted(text, after, spec, wanted, guest.identity.boot, destroying, gone)
 
     made: Wish = wish
     return bring_about(session, [name], made)[0]

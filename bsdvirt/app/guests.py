@@ -17,7 +17,7 @@ from bsdvirt.bhyve.claims import fits as devices_fit
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
 from bsdvirt.host.facts import HostFacts, read_host, read_jails
 from bsdvirt.jail.change import plan_claim
-from bsdvirt.jail.claims import claim_nics, claims_fit, with_nics
+from bsdvirt.jail.claims import carried, claim_nics, claims_fit, with_nics
 from bsdvirt.jail.stack import alias_steps, claim_shared, shared_fit, with_shared
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Identity
@@ -205,19 +205,30 @@ def fitting_identity(
     found: Inventory,
     networks: dict[str, Network],
     *,
+    before: GuestSpec | None = None,
+    gone: int | None = None,
     live: bool = False,
 ) -> Identity:
-    """The guest's identity with claims that fit its file; see with_nics for `live`."""
-    identity, later = guest.identity, guest.identity.next
+    """The guest's identity with claims that fit its file; see with_nics for `live`. Where it
+    is known what the file said `before`, and the number of an interface that is `gone`, each
+    that stays keeps its own."""
+    identity = guest.identity
     others = [other for name, other in found.guests.items() if name != guest.name]
     if isinstance(spec, Jail):
         identity = with_shared(identity, claim_shared(guest.name, spec, others), live=live)
-    if later is not None and claims_fit(spec, later, networks):
-        identity = with_nics(identity, later, live=live)
-    elif claims_fit(spec, identity.nics, networks):
+    last = identity.nics if identity.next is None else identity.next
+    old = list(before.nics if before else spec.nics)
+    if gone is not None:
+        old = [nic for number, nic in enumerate(old) if number != gone]
+        last = [claim for number, claim in enumerate(last) if number != gone]
+    held = carried(old, spec.nics, last)
+    whole = [claim for claim in held if claim is not None]
+    if len(whole) == len(held) and claims_fit(spec, whole, networks):
+        identity = with_nics(identity, whole, live=live)
+    elif gone is None and len(old) == len(spec.nics) and claims_fit(spec, identity.nics, networks):
         identity = with_nics(identity, identity.nics)
     else:
-        claims = claim_nics(guest.name, spec, identity.nics, others, networks, os.urandom)
+        claims = claim_nics(guest.name, spec, held, others, networks, os.urandom)
         identity = with_nics(identity, claims, live=live)
     return identity if isinstance(spec, Jail) else fit_devices(identity, spec, os.urandom)
 
