@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from bsdvirt.app.session import Session
 from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_sysctl
 from bsdvirt.host.fs import Fs
-from bsdvirt.jail.foreign import RESCUE, ForeignFacts
+from bsdvirt.jail.foreign import NETWORK_TOOLS, ForeignFacts
 from bsdvirt.jail.mounts import Place
 from bsdvirt.jail.root import Origin, RootFacts, is_mounted, points_of
 from bsdvirt.spec.jail import Jail
@@ -37,13 +38,16 @@ def read_foreign(host: Host, jails: Iterable[Jail]) -> ForeignFacts:
     """What jails without FreeBSD need of the host; nothing is asked where none is among
     these."""
     userlands = {jail.userland for jail in jails}
-    rescue = all(host.fs.is_file(f"{RESCUE}/{tool}") for tool in ("ifconfig", "route"))
+    if userlands <= {"freebsd"}:
+        return ForeignFacts()
+    shown = host.run((tools.LDD, *NETWORK_TOOLS), changes=False).stdout
+    libraries = tuple(dict.fromkeys(re.findall(r"=> (/\S+)", shown)))
     if "linux" not in userlands:
-        return ForeignFacts(rescue=rescue)
+        return ForeignFacts(libraries=libraries)
     brands = ("kern.elf32.fallback_brand", "kern.elf64.fallback_brand")
-    shown = read_sysctl(host, "hw.machine_arch", *brands)
+    known = read_sysctl(host, "hw.machine_arch", *brands)
     return ForeignFacts(
-        shown.get("hw.machine_arch", ""), rescue, {n: shown[n] for n in brands if n in shown}
+        known.get("hw.machine_arch", ""), libraries, {n: known[n] for n in brands if n in known}
     )
 
 

@@ -50,9 +50,14 @@ class NicRoute:
 
 
 def parameters(
-    guest: Guest, jail: Jail, nics: Sequence[NicRoute], values: Values | None = None
+    guest: Guest,
+    jail: Jail,
+    nics: Sequence[NicRoute],
+    values: Values | None = None,
+    libraries: Sequence[str] = (),
 ) -> list[Parameter]:
-    """A jail's parameters, in the order in which a person would write them."""
+    """A jail's parameters, in the order in which a person would write them. `libraries` are
+    those that its network is set with from the host."""
     name = guest.name
     lines = [
         Parameter("path", guest.root),
@@ -75,7 +80,7 @@ def parameters(
     network = network_commands(nics) if jail.stack == "vnet" else []
     if from_host(jail):
         interfaces = [nic.interface for nic in nics]
-        created += network_of(name, guest.root, interfaces, network)
+        created += network_of(name, guest.root, interfaces, network, libraries)
         network = []
     created += attach_commands(guest, jail)
     mounts = mount_commands(guest, jail, values or {})

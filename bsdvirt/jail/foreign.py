@@ -1,8 +1,9 @@
 """Jails whose root holds no FreeBSD: what a start does for them from the host. Pure.
 
-Their network is set before anything of theirs runs, by the host's static ifconfig(8) and
-route(8) of /rescue, which the jail sees for that moment only: these tools reach into a jail
-by themselves (-j) only since FreeBSD 14.
+Their network is set before anything of theirs runs, by the host's ifconfig(8) and route(8):
+copies of these and of their libraries lie in a tmpfs that the jail sees for that moment
+only, and the copied rtld(1) is told to run them. By themselves (-j) these tools reach into a
+jail only since FreeBSD 14, and /rescue with its static ones is not on every host.
 
 linux(4) wants /proc, /sys, /dev/fd and /dev/shm as in rc.d/linux. What lies in /dev is
 mounted by exec.prestart, since jail(8) mounts /dev last (startcommands in jail.c); /dev/shm
@@ -20,10 +21,11 @@ from bsdvirt.jail.mounts import fstab_line
 from bsdvirt.plan.step import Command, Step
 from bsdvirt.spec.jail import Jail
 
-RESCUE = "/rescue"
 PLACE = "/dev/fd"
-"""Where the jail sees /rescue: a directory that every /dev has, and that nobody can have
-bent."""
+"""Where the jail sees them: a directory that every /dev has, and that nobody can have bent."""
+LINKER = "/libexec/ld-elf.so.1"
+NETWORK_TOOLS = (tools.IFCONFIG, tools.ROUTE)
+TOOLS_SIZE = "64m"
 SHM_SIZE = "1g"
 UNBRANDED = "-1"
 LINUX_BRAND = "3"
@@ -36,17 +38,24 @@ def from_host(jail: Jail) -> bool:
 
 
 def network_of(
-    name: str, root: str, interfaces: Sequence[str], commands: Sequence[str]
+    name: str,
+    root: str,
+    interfaces: Sequence[str],
+    commands: Sequence[str],
+    libraries: Sequence[str],
 ) -> list[str]:
     """For exec.created: the interfaces go into the jail, and the commands that would be the
-    jail's own are run there with the tools of /rescue."""
+    jail's own are run there with copies of the host's tools and `libraries`."""
     place = root + PLACE
+    enter = f"{tools.ENV} LD_LIBRARY_PATH={PLACE} {tools.JEXEC} {name}"
+    linker = f"{PLACE}/{LINKER.rpartition('/')[2]}"
     inside = [
-        f"{tools.JEXEC} {name} {command.replace('/sbin/', f'{PLACE}/', 1)}" for command in commands
+        f"{enter} {linker} {command.replace('/sbin/', f'{PLACE}/', 1)}" for command in commands
     ]
     return [
         *(f"{tools.IFCONFIG} {interface} vnet {name}" for interface in interfaces),
-        f"{tools.MOUNT} -t nullfs -o ro {RESCUE} {place}",
+        f"{tools.MOUNT} -t tmpfs -o size={TOOLS_SIZE} tmpfs {place}",
+        f"{tools.CP} {' '.join((*NETWORK_TOOLS, LINKER, *libraries))} {place}",
         *inside,
         f"{tools.UMOUNT} {place}",
     ]
@@ -91,8 +100,8 @@ class ForeignFacts:
 
     arch: str = ""
     """hw.machine_arch."""
-    rescue: bool = True
-    """Whether the tools of /rescue are there."""
+    libraries: tuple[str, ...] = ()
+    """Those of ifconfig(8) and route(8), by their whole paths."""
     brands: dict[str, str] = field(default_factory=dict)
     """kern.elf64.fallback_brand and its like, by name, that the kernel has."""
 
@@ -109,14 +118,15 @@ FILE_SYSTEMS = ("fdescfs", "linprocfs", "linsysfs", "tmpfs")
 
 def check_foreign(name: str, jail: Jail, facts: ForeignFacts) -> None:
     """Raises HostError where the host cannot run it so."""
-    if from_host(jail) and not facts.rescue:
-        raise HostError(
-            f"{name}: {RESCUE} has no ifconfig and route, and its own root need not have them",
-            "install the base system's rescue tools, or set stack=shared or stack=inherit",
-        )
     if jail.userland == "linux" and facts.arch not in MODULES:
         raise HostError(
             f"{name}: this host's {facts.arch} runs no Linux programs", "set userland=none"
+        )
+    if from_host(jail) and not facts.libraries:
+        raise HostError(
+            f"{name}: its network is set with the host's {tools.IFCONFIG}, and ldd(1) does not"
+            " tell what that needs",
+            "set stack=shared or stack=inherit",
         )
 
 

@@ -107,7 +107,7 @@ def own_places(guest: Guest, jail: Jail | None) -> list[str] | None:
         return None
     mounts = in_order(jail.mounts) if jail else []
     datasets = [str(entry.mountpoint) for entry in jail.datasets] if jail else []
-    # Over fdescfs a start that was cut short may have left /rescue (see foreign.py).
+    # A start that was cut short may have left the tools of foreign.py over fdescfs.
     foreign = (
         ["/dev/fd", "/dev/shm", "/sys", "/proc"] if jail and jail.userland != "freebsd" else []
     )

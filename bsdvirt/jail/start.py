@@ -115,7 +115,7 @@ def plan_start(
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
     routes = _nic_routes(identity.id, wired, networks)
-    text = conf.render(name, conf.parameters(guest, jail, routes, values))
+    text = conf.render(name, conf.parameters(guest, jail, routes, values, facts.foreign.libraries))
     steps: list[Step] = [*clean_steps(guest, facts.host, jail)]
     steps += creation_steps(guest, jail.datasets, values, op)
     steps += fit_steps(guest, jail, values)

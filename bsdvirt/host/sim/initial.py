@@ -20,7 +20,6 @@ _DIRECTORIES = (
     "boot",
     "dev",
     "etc",
-    "rescue",
     "root",
     "sbin",
     "tmp",
@@ -122,8 +121,6 @@ def make(directory: Path) -> Host:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "etc/rc.conf").write_text(_RC_CONF)
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
-    for tool in ("ifconfig", "route"):
-        (root / "rescue" / tool).write_text("")
     make_release(root / "usr/freebsd-dist")
     write_scripts(root)
     now = int(time.time())

@@ -68,9 +68,11 @@ class Inside:
     def execute(self, argv: list[str], shell: str = "") -> int:
         """Run an argument list; its status. `shell` prefixes sh's words where a shell
         started it."""
+        if argv[0].endswith("/ld-elf.so.1") and len(argv) > 1:
+            argv = self._linked(argv)
         name = argv[0]
         plain = name
-        for prefix in (*PATH, *self._rescue()):
+        for prefix in PATH:
             plain = plain.removeprefix(prefix) if "/" in plain else plain
         command = self.commands.get(plain) if "/" not in plain else None
         if plain == "exit" and not shell:
@@ -90,11 +92,13 @@ class Inside:
         self.complain(f"jexec: execvp: {name}: No such file or directory")
         return 1
 
-    def _rescue(self) -> tuple[str, ...]:
-        """Where the jail sees /rescue of the host."""
-        places = [m.path for m in self.run.state.mounts if m.special == "/rescue"]
-        root = self.jail.path
-        return tuple(p.removeprefix(root) + "/" for p in places if p.startswith(f"{root}/"))
+    def _linked(self, argv: list[str]) -> list[str]:
+        """rtld(1) told to run a program, both copied into a tmpfs of the jail's."""
+        place, _, tool = argv[1].rpartition("/")
+        copied = self.run.state.copied.get(self.jail.path + place, [])
+        if f"/sbin/{tool}" not in copied or "/libexec/ld-elf.so.1" not in copied:
+            raise self.run.unknown(f"in the jail: {argv[0]} and no {tool} beside it")
+        return [f"/sbin/{tool}", *argv[2:]]
 
     def line(self, text: str, shell: str = "sh") -> int:
         """Run a line of commands joined by ; && ||, as a very small shell."""

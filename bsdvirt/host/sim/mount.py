@@ -97,7 +97,9 @@ def umount(run: Run, words: list[str]) -> int:
         dataset = next(d for d in run.state.datasets.values() if d.mounted == path)
         trees.unmount(run, dataset)
     else:
-        run.state.mounts.remove(entry)
+        # The last one of several at a place.
+        del run.state.mounts[len(run.state.mounts) - 1 - run.state.mounts[::-1].index(entry)]
+        run.state.copied.pop(path, None)
         if entry.kind == "devfs":
             trees.drop_mountpoint(run, path + "/fd")
             trees.drop_mountpoint(run, path + "/shm")

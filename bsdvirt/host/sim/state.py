@@ -211,6 +211,8 @@ class Host(Struct):
     """Whether a volume whose mode is not the inherited one stays without a device."""
     linger: list[str] = []
     """Names of jails that stay dying when they are removed."""
+    copied: dict[str, list[str]] = {}
+    """Tools of the host's that lie in a tmpfs of a jail's, by where that is mounted."""
     gateway: str = ""
     vmms: dict[str, Vmm] = {}
     guests: dict[str, Guest] = {}
