@@ -63,11 +63,10 @@ def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> O
 
 
 def userland_settings(options: RootOptions) -> dict[str, Any]:
-    """What a jail is to be whose root holds no FreeBSD: no /etc/rc is there to run."""
+    """What a jail is to be whose root holds no FreeBSD."""
     if not (options.linux or options.empty):
         return {}
     settings: dict[str, Any] = {"userland": "linux" if options.linux else "none"}
-    settings["exec"] = {"start": [], "stop": []}
     if options.empty:
         settings["resolver"] = {"mode": "keep"}
     return settings

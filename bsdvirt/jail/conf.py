@@ -76,6 +76,9 @@ def parameters(
         word, setting = jail_conf_value(key, value)
         lines.append(Parameter(word, setting))
     lines.append(Parameter("exec.clean"))
+    if jail.userland != "freebsd":
+        # jail(8) then looks for root in the host's database: there is none in the jail.
+        lines.append(Parameter("exec.system_jail_user"))
     created = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
     network = network_commands(nics) if jail.stack == "vnet" else []
     if from_host(jail):

@@ -31,13 +31,15 @@ def keeper(mode: str, name: str, *words: str) -> tuple[str, ...]:
 
 
 def start_lines(jail: Jail) -> list[str]:
-    """exec.start: /etc/rc has no place beside a main command."""
-    return [] if jail.run and jail.exec.start == Commands().start else list(jail.exec.start)
+    """exec.start: /etc/rc has no place beside a main command, nor in a root without FreeBSD."""
+    without = jail.run or jail.userland != "freebsd"
+    return [] if without and jail.exec.start == Commands().start else list(jail.exec.start)
 
 
 def stop_lines(jail: Jail) -> list[str]:
     """exec.stop, likewise."""
-    return [] if jail.run and jail.exec.stop == Commands().stop else list(jail.exec.stop)
+    without = jail.run or jail.userland != "freebsd"
+    return [] if without and jail.exec.stop == Commands().stop else list(jail.exec.stop)
 
 
 def run_text(guest: Guest, jail: Jail) -> str:

@@ -14,7 +14,7 @@ INTERNAL = {
     "vnet.interface",
 }  # fmt: skip
 SIMULATED = INTERNAL - {
-    "allow.dying", "command", "depend", "exec.fib", "exec.jail_user", "exec.system_jail_user",
+    "allow.dying", "command", "depend", "exec.fib", "exec.jail_user",
     "exec.system_user", "interface", "ip_hostname", "mount.fstab",
 }  # fmt: skip
 
