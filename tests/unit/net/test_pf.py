@@ -1,0 +1,96 @@
+"""Rules of pf(4): what they say, when they are loaded, when pf is ours to set up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bsdvirt.host.packetfilter import FirewallFacts, PfFacts
+from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.net import pf
+from bsdvirt.net.pfsetup import setup
+from bsdvirt.plan.render import shell
+from bsdvirt.spec.expose import Expose
+from bsdvirt.spec.load import decode
+from bsdvirt.spec.network import Network
+
+WHOLE = PfFacts(
+    there=True, enabled=True, calls=True, egress={4: "em0"}, forwards=frozenset({4})
+)  # fmt: skip
+
+
+def network(**settings: Any) -> Network:
+    given = {"id": 1, "nat": True, "addresses": ["10.77.0.1/24"], **settings}
+    return decode(Network, given)
+
+
+def test_a_network_is_translated_where_there_is_a_way_out() -> None:
+    both = network(addresses=["10.77.0.1/24", "fd00:77::1/64", "2001:db8::1/64"])
+    dual = PfFacts(egress={4: "em0", 6: "em1"})
+    assert pf.network_text("lan", both, dual).splitlines()[1:] == [
+        "nat on em0 inet from 10.77.0.0/24 to any -> (em0:0)",
+        "nat on em1 inet6 from fd00:77::/64 to any -> (em1:0)",
+    ]
+    assert pf.network_text("lan", both, PfFacts()) == ""
+    only6 = pf.network_text("lan", both, PfFacts(egress={6: "em1"}))
+    assert "inet " not in only6
+    assert pf.network_text("lan", network(nat=False), WHOLE) == ""
+
+
+def test_a_port_is_on_one_address_of_the_host() -> None:
+    ports = [Expose.parse("tcp:8080:80"), Expose.parse("udp:5-7@fd00::1")]
+    lines = pf.guest_text("web", ports, ["10.77.0.2", "fd00:77::2"], WHOLE).splitlines()[1:]
+    assert lines == [
+        "rdr pass on ! lo0 inet proto tcp from any to (em0:0) port 8080 -> 10.77.0.2 port 80",
+        "rdr pass on ! lo0 inet6 proto udp from any to fd00::1 port 5:7 -> fd00:77::2 port 5:7",
+    ]
+    assert pf.guest_text("web", ports, [], WHOLE) == ""
+
+
+def test_only_what_is_missing_is_loaded() -> None:
+    loaded = PfFacts(there=True, anchors=frozenset({"net-lan"}), files={"net-lan": "rules\n"})
+    assert list(pf.load_steps("net-lan", "rules\n", loaded, "why")) == []
+    assert list(pf.load_steps("net-lan", "rules\n", PfFacts(), "why")) == []
+    changed = [shell(step.do) for step in pf.load_steps("net-lan", "other\n", loaded, "why")]
+    assert changed[-1] == ("/sbin/pfctl -a bsdvirt/net-lan -f /var/run/bsdvirt/pf/net-lan.conf")
+    gone = [shell(step.do) for step in pf.load_steps("net-lan", "", loaded, "why")]
+    assert gone[0] == "/sbin/pfctl -a bsdvirt/net-lan -F nat"
+
+
+@pytest.mark.parametrize(
+    ("firewall", "why"),
+    [
+        (FirewallFacts(conf=True), "/etc/pf.conf is yours"),
+        (FirewallFacts(conf_name="/etc/my.conf"), "/etc/my.conf is yours"),
+        (FirewallFacts(rules=True), "has rules of yours"),
+        (FirewallFacts(others=("ipfw",)), "ipfw is this host's packet filter"),
+    ],
+)
+def test_what_is_somebodys_is_left_alone(firewall: FirewallFacts, why: str) -> None:
+    done = setup(PfFacts(there=True, egress={4: "em0"}), firewall, (), [4])
+    assert done.steps == ()
+    assert why in done.advice[0]
+    assert 'nat-anchor "bsdvirt/*"' in done.advice[0]
+
+
+def test_pf_is_set_up_where_nobody_has() -> None:
+    done = setup(PfFacts(egress={4: "em0"}), FirewallFacts(), (), [4])
+    assert [shell(step.do) for step in done.steps][1:] == [
+        "/sbin/kldload -n pf",
+        "/sbin/pfctl -f /etc/pf.conf",
+        "/sbin/pfctl -e",
+        "/usr/sbin/sysrc pf_enable=YES",
+        "/sbin/sysctl net.inet.ip.forwarding=1",
+        "/usr/sbin/sysrc gateway_enable=YES",
+    ]
+    assert not done.advice
+    assert pf.why_inactive(done.facts, [4]) == ("", "")
+
+
+def test_a_host_that_hears_router_advertisements_stays_a_host() -> None:
+    heard = Interface("em0", nd6=frozenset({"ACCEPT_RTADV"}))
+    done = setup(WHOLE, FirewallFacts(), (heard,), [4, 6])
+    assert done.steps == ()
+    assert "em0 takes its address" in done.advice[0]
+    assert setup(WHOLE, FirewallFacts(), (), [4, 6]).advice == ()
