@@ -24,7 +24,7 @@ from bsdvirt.store.layout import HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 
 FILL_SECONDS = 6 * 3600.0
 POINT_MODE = 0o755
-SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root", "/sbin", "/tmp")
+SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root", "/sbin")
 """Directories of the host's own; /usr and /var hold files of ours, and so are refused too."""
 
 
@@ -105,7 +105,7 @@ def check_root(path: str, guests: Iterable[Guest], layout: Layout) -> None:
     for own in (HOST_FILE, RUN_DIRECTORY, LOG_DIRECTORY, "/usr/local"):
         if within(own, path):
             raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
-    if any(within(path, system) for system in SYSTEM):
+    if path == "/tmp" or any(within(path, system) for system in SYSTEM):  # noqa: S108
         raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
     if within(path, layout.mountpoint) or within(layout.mountpoint, path):
         raise UsageError(f"{path} and bsdvirt's {layout.mountpoint} overlap", "name another")
