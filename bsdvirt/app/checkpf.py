@@ -40,7 +40,7 @@ def findings(
             users = networks.users(found, name)
             message, _, advice = why.partition(" (")
             yield Finding(
-                name, f"nat of network {name} is inactive: {message}", advice.rstrip(")"),
+                name, f"nat of network {name} is inactive: {message}", advice.removesuffix(")"),
                 problem=bool(users),
             )  # fmt: skip
     for name, spec in running.items():
