@@ -16,7 +16,7 @@ import msgspec.inspect as mi
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Spec, did_you_mean, shown
-from bsdvirt.spec.fields import bare, fields_of, item_of, plain, struct_of, words_of
+from bsdvirt.spec.fields import bare, field_at, fields_of, item_of, plain, struct_of, words_of
 from bsdvirt.spec.load import SpecT, decode, parse_value, scalar
 from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
 
@@ -56,6 +56,9 @@ def get_path(struct: Spec, path: str) -> Any:
             value = value[int(part)]
         elif isinstance(value, list) and (named := _named(value, part)) is not None:
             value = value[named]
+        elif value is None and field_at(type(struct), parts) is not None:
+            # A group that is not there, such as a virtual machine's cloud.
+            return None
         else:
             _no_such(value, parts, number)
     return value
@@ -145,7 +148,9 @@ def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[An
         if struct_of(inner) is None and item_of(inner) is None and not _is_params(inner):
             path = ".".join(parts[: number + 1])
             raise UsageError(f"{path}: it has no properties", f"it is {words_of(inner)}")
-        return holder.setdefault(part, empty), inner
+        if holder.get(part) is None:
+            holder[part] = empty
+        return holder[part], inner
     if not part.isdecimal() and _has_name(item):
         number_of = _named(holder, part)
         if number_of is None:

@@ -49,6 +49,9 @@ FILE = "/usr/freebsd-dist/MANIFEST"
 IMAGE = ("image", "import", FILE, "--name", "gold")
 MEDIUM = ("media", "add", FILE, "--name", "a.iso")
 
+VM = ("create", "vm", "web", "--image", "gold", "--loader", "bhyveload", "--memory", "64M",
+      "--disk", "64M", "cloud.user=web", "expose=tcp:8080:80")  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -67,6 +70,15 @@ class Case:
 
 
 CASES = (
+    Case("create vm", VM, (IMAGE,), done=(4, "there already")),
+    Case("disk add", ("disk", "add", "web", "data", "--size", "8M", "--bus", "nvme"),
+         (IMAGE, VM), done=(4, "has a disk data")),
+    Case("disk rm", ("disk", "rm", "web", "disk0", "--destroy", "--yes"), (IMAGE, VM),
+         done=(3, "no disk disk0")),
+    Case("disk resize", ("disk", "resize", "web", "disk0", "96M"), (IMAGE, VM)),
+    Case("rename vm", ("rename", "web", "www"), (IMAGE, VM), done=(3, "no guest web")),
+    Case("destroy vm", ("destroy", "web", "--yes"), (IMAGE, VM), done=(3, "no guest web"),
+         again=False),
     Case("create", ("create", "jail", "web"), done=(4, "there already")),
     Case("create thick", ("create", "jail", "web", "--thick"), done=(4, "there already")),
     Case("start", ("start", "web"), (NET, JAIL)),
@@ -159,9 +171,9 @@ CASES = (
 
 _PASSING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32}|02(?::[0-9a-f]{2}){5}"
-    r"|\d{4}-\d\d-\d\dT[\d:]+Z"
+    r"|\d{4}-\d\d-\d\dT[\d:]+Z|BV[0-9A-F]{16}|0x02[0-9a-f]{14}"
 )
-"""UUIDs, operations, MAC addresses and dates: another at each run."""
+"""UUIDs, operations, MAC addresses, serial numbers and dates: another at each run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +217,8 @@ def state_of(directory: Path, origin: Path) -> Facts:
     facts = without_numbers(sim_view(directory).everything())
     facts["files"].pop("/var/run/bsdvirt/failed/web", None)
     for name in facts["files"]:
-        if name.endswith(".main"):
-            # A process and times.
+        if name.endswith(".main") or "/seed" in name:
+            # A process and times; a guest's MAC address and UUID.
             facts["files"][name] = "there"
     text = _PASSING.sub(lambda m: m[0] if m[0] in old else "NEW", json.dumps(facts))
     masked: Facts = json.loads(text)

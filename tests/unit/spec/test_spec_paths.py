@@ -263,3 +263,10 @@ def test_a_name_that_is_not_there_is_refused_where_it_cannot_be_made(assignment:
         set_paths(VM, split_assignments([assignment]))
     with pytest.raises(UsageError, match="disks.nope: no such element"):
         get_path(VM, "disks.nope")
+
+
+def test_a_group_that_is_not_there_is_made_by_setting_in_it() -> None:
+    assert get_path(VM, "cloud.user") is None
+    assert get_path(set_path(VM, "cloud.user", "web"), "cloud.user") == "web"
+    with pytest.raises(UsageError):
+        set_path(VM, "cloud.nope", "web")
