@@ -29,13 +29,14 @@ def seed_of(
 ) -> Seed:
     """A guest's seed. `servers` are the host's name servers, for a guest that names none."""
     nics = tuple(
-        _nic(index, nic, claim, networks[nic.network])
+        seed_nic(index, nic, claim, networks[nic.network])
         for index, (nic, claim) in enumerate(zip(vm.nics, identity.nics, strict=True))
     )
     return Seed(hostname, identity.uuid, told, nics, servers)
 
 
-def _nic(index: int, nic: VmNic, claim: Claim, network: Network) -> SeedNic:
+def seed_nic(index: int, nic: VmNic, claim: Claim, network: Network) -> SeedNic:
+    """What an interface is to have in the guest."""
     addresses = tuple(text for text in (claim.address, claim.address6) if text)
     mtu = nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None)
     return SeedNic(

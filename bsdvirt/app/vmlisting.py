@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from bsdvirt.app import seeds
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.claims import AHCI_SLOT
 from bsdvirt.host import tools
@@ -39,6 +40,7 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
             "memory": int(vm.memory),
             "loader": vm.loader,
             "vnc": _vnc(session, guest, vm, runs=runs),
+            "installer": _installer(session, guest, vm),
             "disks": [_disk(guest, disk) for disk in vm.disks],
             "cdroms": [
                 {
@@ -54,6 +56,26 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
     if fact is not None and runs and said and said.pid:
         shown |= _running(session, fact, said.pid)
     return shown
+
+
+def _installer(session: Session, guest: Guest, vm: Vm) -> dict[str, Any]:
+    """What is to be typed into an installer, since there is no DHCP server of ours: of each
+    interface its address and gateways, and the name servers."""
+    networks = session.networks()
+    wired = zip(vm.nics, guest.identity.nics, strict=False)
+    known = [(n, nic, c) for n, (nic, c) in enumerate(wired) if nic.network in networks]
+    told = [seeds.seed_nic(n, nic, c, networks[nic.network]) for n, nic, c in known]
+    return {
+        "interfaces": [
+            {
+                "mac": nic.mac,
+                "addresses": list(nic.addresses),
+                "gateways": [gateway for gateway in (nic.gateway4, nic.gateway6) if gateway],
+            }
+            for nic in told
+        ],
+        "dns": list(seeds.name_servers(session.host.fs)),
+    }
 
 
 def _disk(guest: Guest, disk: Disk) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from bsdvirt import bhyve
-from bsdvirt.app import exposing, filtering, hooks
+from bsdvirt.app import exposing, filtering, hooks, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.jails import note_failure
 from bsdvirt.app.session import Session
@@ -67,10 +67,13 @@ def starter(
     def one(name: str) -> Outcome:
         guest, vm = parts[name]
         try:
-            seen = facts(guest, vm)
-            idle = not (seen.vm and seen.vm.runs)
+            fact = read_vm(session.host.fs, name)
+            idle = fact is None or not fact.runs
             if idle and name in clashes:
                 raise clashes[name]
+            if idle:
+                _renew_seed(session, guest, vm, networks)
+            seen = facts(guest, vm)
             plan = planned(guest, vm, networks, seen, session.new_op())
             if not plan.empty and idle:
                 plan = _hooked(session, plan, guest, vm, exposing.start_steps(guest, vm, pf))
@@ -84,6 +87,14 @@ def starter(
         return Outcome(name, _started(guest, plan), notes=(*plan.notes, *told))
 
     return one
+
+
+def _renew_seed(session: Session, guest: Guest, vm: Vm, networks: Mapping[str, Network]) -> None:
+    """The seed says what the guest is to be now: its addresses may be others since."""
+    if vm.cloud is not None:
+        servers = seeds.name_servers(session.host.fs)
+        seed = seeds.seed_of(guest.name, vm, vm.cloud, guest.identity, networks, servers)
+        seeds.renew(session, guest.name, seed)
 
 
 def _facts(

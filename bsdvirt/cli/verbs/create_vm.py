@@ -36,7 +36,7 @@ class Options(Globals):
     image: str | None
     thick: bool
     iso: str | None
-    vnc: bool
+    vnc: bool | None
     network: list[str] | None
     no_network: bool
     address: str | None
@@ -69,7 +69,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
     parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
     parser.add_argument("--iso", metavar="FILE", help="in a CD drive: a medium's name, or a file")
-    parser.add_argument("--vnc", action="store_true", help="a framebuffer on this host's 127.0.0.1")
+    parser.add_argument(
+        "--vnc", action=argparse.BooleanOptionalAction,
+        help="a framebuffer, shown on this host's 127.0.0.1 (with --iso and UEFI by default)",
+    )  # fmt: skip
     parser.add_argument(
         "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
     )
@@ -105,6 +108,8 @@ def run(options: Options) -> int:
     status = report(outcomes, options, as_json=options.json)
     if not options.quiet and not options.json and not options.dry_run:
         say_how_to_go_on(outcomes, start=options.start)
+        if options.start and vm.vnc.enabled and any(outcome.ok for outcome in outcomes):
+            print("its screen and the password: bsdvirt info NAME, at `vnc`")
     return status
 
 
@@ -130,7 +135,8 @@ def _vm(session: Session, options: Options, assignments: list[tuple[str, str]]) 
         settings["nics"] = nics
     if options.iso:
         settings["cdroms"] = [{"name": DRIVE, **media.resolve(session, options.iso)}]
-    if options.vnc:
+    uefi = settings.get("loader", "uefi") == "uefi"
+    if options.vnc or (options.vnc is None and options.iso and uefi):
         settings["vnc"] = {"enabled": True}
     if cloud := _cloud(options, image):
         settings["cloud"] = cloud
