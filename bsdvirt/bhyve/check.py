@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import device, is_ours
-from bsdvirt.bhyve.live import need_racct
 from bsdvirt.bhyve.supervise import VmTools
+from bsdvirt.cpu.limits import need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel
@@ -89,7 +89,7 @@ def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts) -> None:
     wires, accounting for limits. For `create` and `set`, too."""
     _check_memory(name, vm, vmm)
     _check_cpus(name, vm, kernel, vmm)
-    need_racct(name, vm, kernel)
+    need_racct(name, vm.limits, kernel)
 
 
 def notes(vm: Vm, facts: VmStartFacts, media: list[tuple[str, str]]) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import tap_destroys
-from bsdvirt.bhyve.live import limit_rules
+from bsdvirt.bhyve.live import subject
+from bsdvirt.cpu.limits import limit_rules
 from bsdvirt.host import tools
 from bsdvirt.net.pf import flush
 from bsdvirt.spec.vm import MIB, Vm
@@ -66,7 +67,7 @@ def run_json(guest: Guest, vm: Vm) -> str:
         "force_reset": [*control, "--force-reset"],
         "nmi": [*control, "--inject-nmi"],
         "console": console_device(guest.identity.id, "B"),
-        "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules("%PID%", vm.limits)],
+        "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules(subject("%PID%"), vm.limits)],
         "cleanup": [list(argv) for argv in tap_destroys(guest.identity.id, len(vm.nics))],
         "vnc": config.vnc_address(guest, vm) if vm.vnc.enabled else None,
         # What it exposes: there is such a file while the rules are loaded.

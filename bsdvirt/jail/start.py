@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bsdvirt.cpu.limits import limit_rules, need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel
@@ -12,7 +13,6 @@ from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.foreign import ForeignFacts, check_foreign, linux_steps
-from bsdvirt.jail.live import limit_action, need_racct
 from bsdvirt.jail.main import main_steps, watch_again
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps, unmount_undos
 from bsdvirt.jail.root import RootFacts, base_steps, check_ready
@@ -42,7 +42,7 @@ from bsdvirt.plan.step import (
     WriteFile,
 )
 from bsdvirt.spec.identity import Claim
-from bsdvirt.spec.jail import Jail, Limits, Nic
+from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.params import check_params
 from bsdvirt.spec.types import CpuList
@@ -125,7 +125,7 @@ def plan_start(
     steps += _resolver_steps(guest, jail, facts)
     for index, (nic, claim) in enumerate(wired):
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
-    if rules := limit_rules(name, jail.limits):
+    if rules := limit_rules(subject(name), jail.limits):
         steps.append(_limits_step(name, rules))
     steps += _places(name)
     steps += starting
@@ -135,16 +135,6 @@ def plan_start(
     steps += started
     finish = tuple(completion_steps(guest, jail.datasets, values, op))
     return Plan("start", name, "guest", tuple(steps), finish, op=op, notes=notes)
-
-
-def limit_rules(name: str, limits: Limits) -> list[str]:
-    """The limits as rules of rctl(8)."""
-    rules = []
-    for field in limits.__struct_fields__:
-        value = getattr(limits, field)
-        if value is not None:
-            rules.append(f"{subject(name)}:{limit_action(field)}={int(value)}")
-    return rules
 
 
 def _refuse_foreign_jail(guest: Guest, facts: StartFacts) -> None:
@@ -167,7 +157,7 @@ def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
             f"{name}: devfs ruleset {jail.ruleset} does not exist, and would hide nothing",
             "write it in /etc/devfs.rules and run service devfs restart, or set devfs_ruleset=",
         )
-    need_racct(name, jail, kernel)
+    need_racct(name, jail.limits, kernel)
     check_mounts(name, jail.mounts, facts.mounts)
     return check_kernel(name, jail, kernel)
 

@@ -53,6 +53,7 @@ PLANNERS = (
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     *(f"bhyve/{name}.py" for name in ("cloud", "disks", "formats", "images", "media")),
+    "cpu/limits.py",
     "store/layout.py",
     "store/orphans.py",
     "store/marks.py",

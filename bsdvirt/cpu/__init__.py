@@ -1,0 +1,1 @@
+"""CPUs and limits of guests of every kind."""
