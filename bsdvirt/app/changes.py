@@ -31,13 +31,13 @@ from bsdvirt.jail.storage import (
     needs_values,
 )
 from bsdvirt.plan.step import Step
-from bsdvirt.spec.base import Live
+from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import only
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
-from bsdvirt.spec.paths import set_paths
+from bsdvirt.spec.paths import NAME, set_paths
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
 from bsdvirt.store.vms import is_running
@@ -269,8 +269,39 @@ def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
 
 
 def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:
-    later = _changed(before, after, Live.START)
+    later = [
+        path
+        for name in _changed(before, after, Live.START)
+        for path in _within(name, getattr(before, name), getattr(after, name))
+    ]
     return tuple(f"{path} takes hold at the next start" for path in later)
+
+
+def _within(name: str, before: object, after: object) -> list[str]:
+    """Where a group, or a list whose elements have names, differs; else its own name."""
+    if isinstance(before, Spec) and type(before) is type(after):
+        return [
+            path
+            for field in before.__struct_fields__
+            if getattr(before, field) != getattr(after, field)
+            for path in _within(f"{name}.{field}", getattr(before, field), getattr(after, field))
+        ]
+    old, new = _by_name(before), _by_name(after)
+    if old is None or new is None:
+        return [name]
+    return [
+        path
+        for key in {**old, **new}
+        if old.get(key) != new.get(key)
+        for path in _within(f"{name}.{key}", old.get(key), new.get(key))
+    ]
+
+
+def _by_name(value: object) -> dict[str, object] | None:
+    """The elements of a list by their names; None for what is none, or has none."""
+    if not isinstance(value, list) or not all(hasattr(one, NAME) for one in value):
+        return None
+    return {str(getattr(one, NAME)): one for one in value}
 
 
 def _changed(before: GuestSpec, after: GuestSpec, live: Live) -> list[str]:
