@@ -1,6 +1,7 @@
 # Works with BSD make and with GNU make: no conditionals, no functions.
 #   make demo   a jail from nothing, on a simulated host in .demo/
 #   make test   the tests
+#   make matrix every verb, failing and killed at every step; make test takes a third of them
 #   make lint   types and style
 
 PYTHON = python3
@@ -27,6 +28,9 @@ demo: $(VENV)/ready
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto
 
+matrix: $(VENV)/ready
+	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py
+
 check: test lint
 
 lint: $(VENV)/check
@@ -41,4 +45,4 @@ $(VENV)/check: $(VENV)/ready
 clean:
 	rm -rf $(VENV) $(DEMO) build dist bsdvirt.egg-info
 
-.PHONY: all demo test check lint clean
+.PHONY: all demo test matrix check lint clean

@@ -14,11 +14,9 @@ import pytest
 from scenario_driver import Bsdvirt, Result
 from scenario_hosts import fast_directory, fast_place, sim_template, sim_view
 from scenario_view import Facts, HostView, differences
-from test_sim_crash import IMAGE, VM
+from test_sim_crash import IMAGE, VM, steps
 
 from bsdvirt.host.sim.processes import end_all
-
-MOST_STEPS = 30
 
 
 @functools.cache
@@ -58,7 +56,7 @@ def facts(view: HostView) -> Facts:
 
 
 def faults(kind: str) -> Iterator[str]:
-    return (f"{kind}:{number}" for number in range(1, MOST_STEPS))
+    return (f"{kind}:{number}" for number in steps(kind))
 
 
 def settled(driver: Bsdvirt, view: HostView, before: Facts, why: Result) -> None:
