@@ -108,7 +108,7 @@ def one_that_is_never_ready(driver: Bsdvirt, view: HostView) -> None:
     result = driver("boot", "start")
     assert result.status == 1
     assert set(states(driver).values()) == {"running"}
-    driver.ok("set", "tdb", "boot.ready=true")
+    driver.ok("set", "tdb", "boot.ready=true", "boot.ready_timeout=60")
     driver.ok("boot", "start")
     driver.fails(2, "set", "tdb", "boot.ready=tcp:99999", says="names no port")
 
