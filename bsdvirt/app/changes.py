@@ -86,7 +86,7 @@ def rewrite(session: Session, name: str, before: str, after: str) -> Outcome:
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         if text != before:
             raise ConflictError(f"{name}: its file was changed meanwhile", "look, and edit again")
-        path = session.layout.guest_file(name)
+        path = guest.layout.guest_file(name)
         return Wanted(before, after, spec, load_guest(after, path), guest.identity.boot)
 
     return bring_about(session, [name], wish)[0]
@@ -113,8 +113,8 @@ def _change_one(
     session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool
 ) -> Outcome:
     need_unlocked(guest)
-    jail = load_guest_file(session.host.fs, found.layout, guest.name)
-    text = session.host.fs.read_text(found.layout.guest_file(guest.name))
+    jail = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
+    text = session.host.fs.read_text(guest.layout.guest_file(guest.name))
     to_be = wish(guest, text, jail)
     wanted, boot = to_be.new, to_be.boot
     _refuse_fixed(guest.name, jail, wanted)
@@ -157,7 +157,7 @@ def _change_one(
         )
         plan_identity = msgspec.structs.replace(identity, boot=boot)
         plan = plan_change(
-            guest, found.layout, op, before=to_be.before, after=to_be.after,
+            guest, op, before=to_be.before, after=to_be.after,
             identity=plan_identity, first=data, live=at_once, finish=finish, notes=notes,
         )  # fmt: skip
         guests.let_go(session, guest, plan_identity)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from bsdvirt.app import exposing, guests, hooks
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
+from bsdvirt.app.releases import stream_size
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
@@ -26,14 +27,15 @@ from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, 
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.jail.storage import check_storage, how_to_drop
+from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
-from bsdvirt.store.layout import RUN_FILES
+from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, refuse_stray
+from bsdvirt.store.layout import RUN_FILES, Layout
 from bsdvirt.store.vms import is_running
 
 
@@ -46,6 +48,8 @@ class Order:
     boot: Boot = Boot()
     thick: bool = False
     origin: Origin = FROM_RELEASE
+    root: Layout | None = None
+    """Where they are made: in the first root where none is named."""
 
     @property
     def releases(self) -> list[str]:
@@ -58,11 +62,12 @@ def create(session: Session, order: Order) -> list[Outcome]:
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
         networks = [str(nic.network) for nic in order.jail.nics]
-        with session.using("create", networks=networks, releases=order.releases):
+        with session.using("create", networks=networks, releases=order.releases, root=order.root):
             claims = Claiming(session, held.names())
             try:
                 found = session.inventory()
-                session.need_mounted(found)
+                session.need_mounted(found, order.root)
+                warn_absent(session, found)
                 _check(session, order, found)
                 if len(order.names) > 1 and order.jail.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
@@ -98,10 +103,17 @@ class Claiming:
             self._lock = None
 
 
+def warn_absent(session: Session, found: Inventory) -> None:
+    """Say whose ids and addresses nobody knows now."""
+    for root in found.absent:
+        text = f"{root.message}; what is made now may get an id or an address of theirs"
+        session.sink(events.Warned("", "create", root.name, text))
+
+
 def _check(session: Session, order: Order, found: Inventory) -> None:
     """What would fail for every one of them."""
     jail, origin = order.jail, order.origin
-    releases = {dataset.name.rpartition("/")[2] for dataset in found.releases()}
+    releases = {dataset.name.rpartition("/")[2] for dataset in found.releases(order.root)}
     if origin.kind == "release" and jail.release not in releases and not session.dry_run:
         known = ", ".join(sorted(releases)) or "none"
         raise NotFoundError(
@@ -121,7 +133,8 @@ def _create_all(
     session: Session, held: Held, order: Order, found: Inventory, claims: Claiming
 ) -> list[Outcome]:
     networks = session.networks()
-    size = _copy_size(session, order, found) if order.thick else 0
+    home = order.root or found.layout
+    size = stream_size(session, f"{home.release(order.jail.release)}@base") if order.thick else 0
     identities: dict[str, Identity] = {}
     outcomes: list[Outcome] = []
     known = list(found.guests.values())
@@ -137,11 +150,11 @@ def _create_all(
                 release="".join(order.releases),
             )
             if order.origin.adopted:
-                check_root(order.origin.path, known, found.layout)
+                check_root(order.origin.path, known, session.roots.layouts)
                 check_settings(order.jail)
                 identity = rooted(identity, order.origin)
             if order.jail.datasets:
-                made = Guest(name, found.layout, identity)
+                made = Guest(name, home, identity)
                 facts = read_storage_facts(session.host, made, order.jail)
                 check_storage(made, order.jail, facts)
         except BsdvirtError as error:
@@ -149,19 +162,19 @@ def _create_all(
             outcomes.append(Outcome(name, error=error))
             continue
         identities[name] = identity
-        known.append(Guest(name, found.layout, identity))
+        known.append(Guest(name, home, identity))
 
     def made_hooks(name: str) -> tuple[Step, ...]:
-        guest = Guest(name, found.layout, identities[name])
+        guest = Guest(name, home, identities[name])
         return hooks.steps(session, "created", order.jail.hooks.created, guest)
 
     def one(name: str) -> Outcome:
         try:
             plan = plan_create(
-                name, order.jail, identities[name], found.layout, session.new_op(),
+                name, order.jail, identities[name], home, session.new_op(),
                 thick=order.thick, size=size, origin=order.origin, hooks=made_hooks(name),
             )  # fmt: skip
-            session.run(plan, claimed=lambda: claims.settled(name))
+            session.run(plan, claimed=lambda: claims.settled(name), home=home)
         finally:
             claims.settled(name)
             held.release(name)
@@ -187,10 +200,7 @@ def new_identity(
     """
     if name in found.guests:
         raise ConflictError(f"guest {name} is there already", f"bsdvirt info {name}")
-    if any(stray.name == found.layout.guest(name) for stray, _ in found.strays):
-        raise ConflictError(
-            f"{found.layout.guest(name)} is there, and is no guest", "bsdvirt doctor says more"
-        )
+    refuse_stray(found, name)
     check_order(found, name, boot)
     return Identity(
         id=free_id(known),
@@ -202,14 +212,6 @@ def new_identity(
         shared=claim_shared(name, spec, known) if isinstance(spec, Jail) else [],
         boot=boot,
     )
-
-
-def _copy_size(session: Session, order: Order, found: Inventory) -> int:
-    """Bytes that a full copy moves (`size` line of zfs send -nP, captures/03)."""
-    base = f"{found.layout.release(order.jail.release)}@base"
-    shown = session.host.run((tools.ZFS, "send", "-nP", base), changes=False).stdout
-    sizes = [line.split()[1] for line in shown.splitlines() if line.startswith("size")]
-    return int(sizes[0]) if sizes else 0
 
 
 def _made(order: Order, identity: Identity) -> str:
@@ -276,7 +278,7 @@ def _refuse_protected(
     """Its file, or None for one that cannot be read."""
     try:
         need_unlocked(found.guest(name))
-        spec = load_guest_file(session.host.fs, found.layout, name)
+        spec = load_guest_file(session.host.fs, found.home(name), name)
     except BsdvirtError:
         # A file that nobody can read says nothing of protection; --force goes on.
         if not force:

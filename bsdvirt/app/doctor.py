@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.app import checkpf, vmdoctor
+from bsdvirt.app import checkpf, checkroots, vmdoctor
 from bsdvirt.app.batch import hold
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.hooks import problem as hook_problem
@@ -27,7 +27,6 @@ from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main, interfa
 from bsdvirt.jail.main import watch_again
 from bsdvirt.net import plans
 from bsdvirt.net.uplink import member_of
-from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
@@ -56,13 +55,11 @@ def examine(session: Session) -> list[Finding]:
     findings: list[Finding] = []
     specs: dict[str, Jail] = {}
     machines: dict[str, Vm] = {}
-    if not found.datasets[0].mounted:
-        name = found.datasets[0].name
-        findings.append(Finding(name, "is not mounted", f"zfs mount {name}"))
+    findings += checkroots.findings(found)
     for name in found.guests:
         try:
             need_unlocked(found.guests[name])
-            spec = load_guest_file(session.host.fs, found.layout, name)
+            spec = load_guest_file(session.host.fs, found.home(name), name)
             if isinstance(spec, Jail):
                 specs[name] = spec
             else:
@@ -74,7 +71,7 @@ def examine(session: Session) -> list[Finding]:
     return [
         *findings,
         *_cut_short(session),
-        *_pool(session, found),
+        *checkroots.pools(session, found),
         *_modules(session, seen),
         *_kernel(session, seen),
         *_rulesets(session, seen),
@@ -92,7 +89,7 @@ def examine(session: Session) -> list[Finding]:
 
 
 def _cut_short(session: Session) -> Iterator[Finding]:
-    for kind, name, path in journal.subjects(session.host.fs, session.layout.state):
+    for kind, name, path in session.journals():
         if is_held(session.host.fs, kind, name):
             continue
         yield Finding(
@@ -101,17 +98,6 @@ def _cut_short(session: Session) -> Iterator[Finding]:
             "bsdvirt doctor --repair",
             repair="undo or finish it",
         )
-
-
-def _pool(session: Session, found: Inventory) -> Iterator[Finding]:
-    name = found.layout.dataset.split("/")[0]
-    pool = next((pool for pool in session.zfs.pools() if pool.name == name), None)
-    if pool is None:
-        yield Finding(name, "the pool is not imported", f"zpool import {name}")
-    elif pool.health != "ONLINE":
-        yield Finding(name, f"the pool is {pool.health}", f"zpool status {name}")
-    elif pool.free * 20 < pool.size:
-        yield Finding(name, "the pool is nearly full", f"zpool list {name}", problem=False)
 
 
 MODULES = ("if_bridge", "if_epair")
@@ -312,6 +298,7 @@ def repair(session: Session) -> list[str]:
     done: list[str] = []
     errors: list[BsdvirtError] = []
     done += _mend_journals(session, errors)
+    done += checkroots.repair(session, errors)
     found = session.inventory()
     facts = read_host(session.host, *RUN_FILES)
     with hold(session, found.guests, "doctor") as held:
@@ -352,7 +339,7 @@ def _running(session: Session, found: Inventory, facts: HostFacts) -> dict[str, 
     for name, guest in found.guests.items():
         if running_jail(guest, facts.jails):
             with contextlib.suppress(BsdvirtError):
-                spec = load_guest_file(session.host.fs, found.layout, name)
+                spec = load_guest_file(session.host.fs, found.home(name), name)
                 if isinstance(spec, Jail):
                     specs[name] = spec
     return specs
@@ -365,7 +352,7 @@ def _elsewhere(session: Session, found: Inventory) -> dict[str, Jail]:
     for name, guest in found.guests.items():
         if guest.identity.root is not None:
             with contextlib.suppress(BsdvirtError):
-                spec = load_guest_file(session.host.fs, found.layout, name)
+                spec = load_guest_file(session.host.fs, found.home(name), name)
                 specs |= {name: spec} if isinstance(spec, Jail) else {}
     return specs
 
@@ -385,7 +372,7 @@ def _try(
 
 def _mend_journals(session: Session, errors: list[BsdvirtError]) -> list[str]:
     done: list[str] = []
-    for kind, name, path in journal.subjects(session.host.fs, session.layout.state):
+    for kind, name, path in session.journals():
         if session.dry_run:
             done.append(f"{name}: would undo or finish {path}")
             continue

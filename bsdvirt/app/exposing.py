@@ -86,10 +86,10 @@ def taken(session: Session, found: Inventory, but: str = "") -> Taken:
     """What all guests expose; a file that cannot be read exposes nothing."""
     every: dict[str, Sequence[Expose]] = {}
     for name in found.guests:
-        if name != but and "expose" in session.host.fs.read_or(found.layout.guest_file(name)):
+        if name != but and "expose" in session.host.fs.read_or(found.home(name).guest_file(name)):
             try:
                 every[name] = filtering.exposed(
-                    load_guest_file(session.host.fs, found.layout, name)
+                    load_guest_file(session.host.fs, found.home(name), name)
                 )
             except BsdvirtError:
                 continue
@@ -203,8 +203,8 @@ def rows(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     every = [
         (guest, one)
         for guest in chosen
-        if "expose" in session.host.fs.read_or(found.layout.guest_file(guest.name))
-        for one in filtering.exposed(load_guest_file(session.host.fs, found.layout, guest.name))
+        if "expose" in session.host.fs.read_or(guest.layout.guest_file(guest.name))
+        for one in filtering.exposed(load_guest_file(session.host.fs, guest.layout, guest.name))
     ]
     if not every:
         return []

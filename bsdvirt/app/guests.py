@@ -12,6 +12,7 @@ from bsdvirt.app import jails, vms
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
+from bsdvirt.app.twins import twins
 from bsdvirt.bhyve.claims import fit as fit_devices
 from bsdvirt.bhyve.claims import fits as devices_fit
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
@@ -62,10 +63,25 @@ def starting(session: Session, names: Sequence[str], verb: str) -> Iterator[Star
         networks = session.networks()
         parts, failed = _claimed(session, parts, found, networks)
         outcomes += failed
-        if parts:
-            session.need_mounted(found)
+        parts, failed = _housed(session, parts, found)
+        outcomes += failed
         parts, failed = _connected(session, parts, networks)
         yield Starting(outcomes + failed, parts, _starter(session, held, found, parts, networks))
+
+
+def _housed(session: Session, parts: Parts, found: Inventory) -> tuple[Parts, list[Outcome]]:
+    """Those whose root is mounted. Raises HostError where that is the first, which all need."""
+    ready: Parts = {}
+    failed: list[Outcome] = []
+    if parts:
+        session.need_mounted(found)
+    for name, (guest, spec) in parts.items():
+        try:
+            session.need_mounted(found, guest.layout)
+            ready[name] = (guest, spec)
+        except BsdvirtError as error:
+            failed.append(Outcome(name, error=error))
+    return ready, failed
 
 
 def _connected(
@@ -126,7 +142,7 @@ def prepare_foreground(session: Session, name: str) -> Outcome:
         guest, spec = parts[name]
         if not isinstance(spec, Vm):
             raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
-        session.need_mounted(found)
+        session.need_mounted(found, guest.layout)
         prepare = vms.starter(
             session, held, found, {name: (guest, spec)}, networks, foreground=True
         )
@@ -139,11 +155,14 @@ def prepare_foreground(session: Session, name: str) -> Outcome:
 def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Parts, list[Outcome]]:
     parts: Parts = {}
     failed: list[Outcome] = []
+    doubled = twins(found)
     for name in names:
         try:
             guest = found.guest(name)
+            if name in doubled and not _runs(session, guest):
+                raise doubled[name].error()
             need_unlocked(guest)
-            parts[name] = (guest, load_guest_file(session.host.fs, found.layout, name))
+            parts[name] = (guest, load_guest_file(session.host.fs, found.home(name), name))
         except BsdvirtError as error:
             failed.append(Outcome(name, error=error))
     return parts, failed

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bsdvirt.app import sources
+from bsdvirt.app.releases import stream_size
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import images as plans
 from bsdvirt.bhyve.disks import Base
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.plan import events
+from bsdvirt.plan.step import Plan, together
 from bsdvirt.spec.base import BadValueError, did_you_mean
 from bsdvirt.spec.cloud import System
 from bsdvirt.spec.images import PROPERTY, Image, Loader
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.types import ImageName
 from bsdvirt.store.guests import Inventory
+from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
 
 VERB = "import image"
@@ -97,21 +101,52 @@ def remove(session: Session, name: str) -> None:
     """Take an image away. Raises ConflictError naming the disks that are clones of it."""
     with session.locked("image", name, f"image rm {name}"):
         found = session.inventory()
-        dataset = _dataset(found, name)
-        clones = [
-            clone
-            for snapshot in session.zfs.snapshots(dataset.name)
-            for clone in session.zfs.clones(snapshot)
-        ]
-        session.run(plans.plan_remove(name, clones, found.layout, session.new_op()))
+        _dataset(found, name)
+        roots = [root for root in found.layouts if name in _datasets(found, root)]
+        op = session.new_op()
+        session.run(together([_removal(session, name, root, op) for root in roots]))
 
 
-def find(session: Session, found: Inventory, name: str) -> Found:
-    """An image, to make a disk of it; the caller holds its lock.
+def _removal(session: Session, name: str, root: Layout, op: str) -> Plan:
+    clones = [
+        clone
+        for snapshot in session.zfs.snapshots(root.image(name))
+        for clone in session.zfs.clones(snapshot)
+    ]
+    return plans.plan_remove(name, clones, root, op)
+
+
+def provide(session: Session, name: str, target: Layout) -> str:
+    """Copy an image into a root, where it is not there yet: a clone is in the pool of what
+    it is a clone of. The dataset that it is a copy of; nothing where nothing was copied.
+
+    Raises as `find` does.
+    """
+    here = _datasets(session.inventory(), target).get(name)
+    if here is not None and here.op is None:
+        return ""
+    with session.locked("image", name, f"copy image {name}"):
+        # Read again: what was cut short has been mended.
+        found = session.inventory()
+        session.need_mounted(found, target)
+        if name in _datasets(found, target):
+            return ""
+        source = find(session, found, name)
+        base = replace(source.base, stream=stream_size(session, source.base.snapshot))
+        plan = plans.plan_copy(name, base, source.image, target, session.new_op())
+        why = f"it is not in {target.dataset} yet: copied first"
+        session.sink(events.Told(plan.op, plan.verb, name, why))
+        session.run(plan, home=target)
+    return base.dataset
+
+
+def find(session: Session, found: Inventory, name: str, at: Layout | None = None) -> Found:
+    """An image, to make a disk of it; the caller holds its lock. In a root, or in any where
+    none is named, the first before others.
 
     Raises NotFoundError, ConflictError for one that is not whole.
     """
-    dataset = _dataset(found, name)
+    dataset = _dataset(found, name, at)
     value = session.zfs.local(dataset.name, PROPERTY)
     if dataset.op is not None or dataset.volsize is None:
         raise ConflictError(f"image {name} is not whole", "bsdvirt doctor --repair")
@@ -124,7 +159,10 @@ def entries(session: Session, found: Inventory | None = None) -> list[dict[str, 
     here = _datasets(found)
     if not here:
         return []
-    told = session.zfs.locals(f"{found.layout.dataset}/images", PROPERTY)
+    told: dict[str, str] = {}
+    for root in found.layouts:
+        if _datasets(found, root):
+            told |= session.zfs.locals(f"{root.dataset}/images", PROPERTY)
     return [_entry(found, name, dataset, told) for name, dataset in here.items()]
 
 
@@ -140,11 +178,12 @@ def _entry(
     found: Inventory, name: str, dataset: Dataset, told: Mapping[str, str]
 ) -> dict[str, Any]:
     image = _image(name, told.get(dataset.name))
+    copies = [(root, d) for root in found.layouts if (d := _datasets(found, root).get(name))]
     return {
         "name": name,
         "size": dataset.volsize,
-        "used": dataset.used,
-        "guests": _users(found, dataset.name),
+        "used": sum(copy.used for _, copy in copies),
+        "guests": sorted({user for root, d in copies for user in _users(found, d.name, root)}),
         "loader": image.loader,
         "system": image.system,
         "user": image.user or None,
@@ -156,17 +195,22 @@ def _entry(
         "created": image.created,
         "dataset": dataset.name,
         "complete": dataset.op is None,
+        "roots": [root.dataset for root, _ in copies],
     }
 
 
-def _users(found: Inventory, dataset: str) -> list[str]:
+def _users(found: Inventory, dataset: str, root: Layout) -> list[str]:
     """The guests whose disks are clones of an image, of what one listing shows."""
     clones = [d.name for d in found.datasets if (d.origin or "").startswith(f"{dataset}@")]
-    return sorted({plans.user_of(clone, found.layout) for clone in clones})
+    return sorted({plans.user_of(clone, root) for clone in clones})
 
 
-def _datasets(found: Inventory) -> dict[str, Dataset]:
-    prefix = f"{found.layout.dataset}/images/"
+def _datasets(found: Inventory, at: Layout | None = None) -> dict[str, Dataset]:
+    """By name, of a root; of all of them where none is named, the first before others."""
+    if at is None:
+        every = (_datasets(found, root) for root in reversed(found.layouts))
+        return dict(sorted({n: d for part in every for n, d in part.items()}.items()))
+    prefix = f"{at.dataset}/images/"
     return {
         d.name.removeprefix(prefix): d
         for d in found.datasets
@@ -174,8 +218,8 @@ def _datasets(found: Inventory) -> dict[str, Dataset]:
     }
 
 
-def _dataset(found: Inventory, name: str) -> Dataset:
-    here = _datasets(found)
+def _dataset(found: Inventory, name: str, at: Layout | None = None) -> Dataset:
+    here = _datasets(found, at)
     if name not in here:
         hint = did_you_mean(name, here) or "bsdvirt image fetch, or bsdvirt image import"
         raise NotFoundError(f"no image {name}", hint)

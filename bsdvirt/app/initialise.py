@@ -3,6 +3,7 @@ does again only what is missing."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bsdvirt.app import networks as network_ops
@@ -58,7 +59,7 @@ def initialise(session: Session, wish: Wish) -> list[str]:
     datasets = _datasets(session, wish, hostfile)
     plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
                 steps=(*_dataset_steps(hostfile, datasets, op),
-                       *_directory_steps(session),
+                       *directory_steps(session, DIRECTORIES),
                        *(_file_steps(hostfile) if fresh else ()),
                        *_rc_steps(session)))  # fmt: skip
     session.run(plan, journalled=False)
@@ -115,16 +116,24 @@ def _datasets(session: Session, wish: Wish, hostfile: HostFile) -> dict[str, Dat
 
 
 def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> list[Step]:
-    root = str(hostfile.dataset)
+    steps, marked = dataset_steps(str(hostfile.dataset), str(hostfile.mountpoint), found, op)
+    return [*steps, *([unmark(marked)] if marked else [])]
+
+
+def dataset_steps(
+    root: str, mountpoint: str, found: Mapping[str, Dataset], op: str
+) -> tuple[list[Step], list[str]]:
+    """Make a root dataset and what lies in each, as far as that is not `found`; and the
+    datasets whose mark is to be cleared at the end."""
     depth = root.count("/") + 1
     steps: list[Step] = []
     if root not in found:
-        place = f"mountpoint={hostfile.mountpoint}"
+        place = f"mountpoint={mountpoint}"
         options = (place, "compression=lz4", "atime=off", "canmount=on")
         parents = ("-p",) if root.count("/") > 1 else ()
         steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
     for child in CHILDREN:
-        dataset, directory = f"{root}/{child}", f"{hostfile.mountpoint}/{child}"
+        dataset, directory = f"{root}/{child}", f"{mountpoint}/{child}"
         if dataset in found:
             continue
         steps.append(_create(dataset, op, *(IN_DEV_MODE if child == "images" else ())))
@@ -134,7 +143,7 @@ def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> li
             )
     made = [step.do.argv[-1] for step in steps if step.undo and isinstance(step.do, Command)]
     left = [name for name, dataset in found.items() if dataset.op and name.count("/") <= depth]
-    return [*steps, *([_unmark(made + left)] if made or left else [])]
+    return steps, made + left
 
 
 def _create(dataset: str, op: str, *options: str) -> Step:
@@ -146,7 +155,8 @@ def _create(dataset: str, op: str, *options: str) -> Step:
     )
 
 
-def _unmark(datasets: list[str]) -> Step:
+def unmark(datasets: list[str]) -> Step:
+    """They are complete."""
     return Step(
         Command((tools.ZFS, "inherit", OP_PROPERTY, *datasets)),
         "they belong to no operation any more",
@@ -154,8 +164,13 @@ def _unmark(datasets: list[str]) -> Step:
     )
 
 
-def _directory_steps(session: Session) -> list[Step]:
-    wanted = ((RUN_DIRECTORY, 0o700), (LOG_DIRECTORY, 0o750), (HOST_FILE.rpartition("/")[0], 0o755))
+DIRECTORIES = (
+    (RUN_DIRECTORY, 0o700), (LOG_DIRECTORY, 0o750), (HOST_FILE.rpartition("/")[0], 0o755),
+)  # fmt: skip
+
+
+def directory_steps(session: Session, wanted: Iterable[tuple[str, int]]) -> list[Step]:
+    """Make these directories, each with its mode, where they are not there."""
     return [
         Step(MakeDirectory(path, mode), f"directory {path}", durable=True)
         for path, mode in wanted

@@ -51,7 +51,7 @@ def starter(
         guest, jail = parts[name]
         seen = StartFacts(
             facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest),
-            read_mount_facts(session.host.fs, found.layout, guest.root, jail.mounts),
+            read_mount_facts(session.host.fs, session.roots.layouts, guest.root, jail.mounts),
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
@@ -141,7 +141,7 @@ def stop_seconds(session: Session, found: Inventory, name: str) -> float:
 def _spec(session: Session, found: Inventory, name: str) -> Jail | None:
     """The guest's file; None where it cannot be read, which must not keep it running."""
     try:
-        spec = load_guest_file(session.host.fs, found.layout, name)
+        spec = load_guest_file(session.host.fs, found.home(name), name)
     except BsdvirtError:
         return None
     return spec if isinstance(spec, Jail) else None

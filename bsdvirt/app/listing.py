@@ -52,6 +52,7 @@ def entry(guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
         "tags": list(identity.tags),
         "release": identity.release,
         "used": guest.used,
+        "root": guest.layout.dataset,
     }
 
 
@@ -69,11 +70,12 @@ def detail(session: Session, name: str) -> dict[str, Any]:
         "uuid": identity.uuid,
         "created": identity.created,
         "dataset": guest.dataset,
+        "home": guest.layout.dataset,
         "root": guest.root,
         "root_dataset": identity.root_dataset or None,
         "origin": next((d.origin for d in guest.datasets if d.origin), None),
         "nics": _nics(session, guest),
-        "boot": msgspec.to_builtins(identity.boot)
+        "boot": msgspec.to_builtins(identity.boot, enc_hook=str)
         | {"auto": identity.boot.auto, "order": identity.boot.order},
         "log": console_log(name),
         "config": _config(spec, wrong),
@@ -111,7 +113,7 @@ def _main(session: Session, name: str, text: str) -> dict[str, Any]:
 def _spec(session: Session, found: Inventory, name: str) -> tuple[GuestSpec | None, str]:
     """What its file says, or why that cannot be read."""
     try:
-        return load_guest_file(session.host.fs, found.layout, name), ""
+        return load_guest_file(session.host.fs, found.home(name), name), ""
     except BsdvirtError as error:
         return None, str(error)
 

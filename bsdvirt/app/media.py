@@ -210,7 +210,7 @@ def users(session: Session, found: Inventory, *, strict: bool = False) -> dict[s
         if guest.identity.kind != "vm":
             continue
         try:
-            spec = load_guest_file(session.host.fs, found.layout, name)
+            spec = load_guest_file(session.host.fs, found.home(name), name)
         except BsdvirtError:
             if strict:
                 raise

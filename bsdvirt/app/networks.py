@@ -156,7 +156,7 @@ def _ports(session: Session, network: str) -> list[Port]:
             continue
         nics: Sequence[Nic] = ()
         with contextlib.suppress(BsdvirtError):
-            nics = load_guest_file(session.host.fs, found.layout, name).nics
+            nics = load_guest_file(session.host.fs, found.home(name), name).nics
         for index in range(max(map(len, every))):
             claims = tuple(
                 c[index] for c in every if index < len(c) and c[index].network == network

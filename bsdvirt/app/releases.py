@@ -15,7 +15,10 @@ from bsdvirt.host.facts import read_kernel, read_platform
 from bsdvirt.jail import mirrors
 from bsdvirt.jail import release as plans
 from bsdvirt.plan import events
+from bsdvirt.plan.step import Plan, together
 from bsdvirt.store.guests import Inventory
+from bsdvirt.store.layout import Layout
+from bsdvirt.zfs.base import Dataset
 
 CHUNK = 1 << 20
 MEMBER_SECONDS = 600.0
@@ -101,14 +104,59 @@ def check_trusted(
         )
 
 
-def provide(session: Session, wanted: str, *, fetch: bool = True) -> str:
-    """Make the release that is wanted, where it is not there yet: of what bsdinstall(8)
-    left on this host if that is it, else from a mirror, where `fetch` allows it. Where it
-    came from; nothing where nothing was made."""
+def provide(
+    session: Session, wanted: str, *, fetch: bool = True, root: Layout | None = None
+) -> str:
+    """Make the release that is wanted, where it is not there yet, in a root (the first, where
+    none is named): a copy of another root's if one has it; of what bsdinstall(8) left on
+    this host if that is it; else from a mirror, where `fetch` allows it. Where it came
+    from; nothing where nothing was made."""
+    found = session.inventory()
+    target = root or found.layout
+    if _whole(found, wanted, target):
+        return ""
+    came = "" if holders(found, wanted) else _obtain(session, wanted, fetch=fetch)
+    if target == found.layout and not holders(found, wanted):
+        return came
+    copied = _copy(session, wanted, target)
+    return ", by way of ".join(text for text in (came, copied) if text)
+
+
+def _whole(found: Inventory, name: str, layout: Layout) -> bool:
+    dataset = layout.release(name)
+    return any(one.name == dataset and one.op is None for one in found.releases(layout))
+
+
+def _copy(session: Session, name: str, target: Layout) -> str:
+    """Copy a release of another root's; the dataset that it is a copy of, nothing where
+    nothing was copied."""
+    with session.locked("release", name, f"copy release {name}"):
+        # Read again: what was cut short has been mended.
+        found = session.inventory()
+        session.need_mounted(found, target)
+        from_ = [one for one in holders(found, name) if _whole(found, name, one)]
+        if target in from_ or not (from_ or session.dry_run):
+            return ""
+        source = from_[0] if from_ else found.layout
+        size = stream_size(session, f"{source.release(name)}@base")
+        plan = plans.plan_copy(name, source, target, session.new_op(), size)
+        why = f"it is not in {target.dataset} yet: copied first"
+        session.sink(events.Told(plan.op, plan.verb, name, why))
+        session.run(plan, home=target)
+    return source.dataset
+
+
+def stream_size(session: Session, snapshot: str) -> int:
+    """Bytes that a full copy moves (`size` line of zfs send -nP, captures/03)."""
+    shown = session.host.run((tools.ZFS, "send", "-nP", snapshot), changes=False).stdout
+    sizes = [line.split()[1] for line in shown.splitlines() if line.startswith("size")]
+    return int(sizes[0]) if sizes else 0
+
+
+def _obtain(session: Session, wanted: str, *, fetch: bool) -> str:
+    """Make a release in the first root; where it came from."""
     here = plans.DIST_DIRECTORY
     files = (f"{here}/MANIFEST", f"{here}/base.txz")
-    if exists(session.inventory(), wanted):
-        return ""
     if all(map(session.host.fs.is_file, files)) and version(session, files[1]) == wanted:
         add(session, here)
         return here
@@ -129,9 +177,16 @@ def provide(session: Session, wanted: str, *, fetch: bool = True) -> str:
     return "the mirrors"
 
 
-def exists(found: Inventory, name: str) -> bool:
-    """Whether there is a release of that name, whole or not."""
-    return any(dataset.name == found.layout.release(name) for dataset in found.releases())
+def exists(found: Inventory, name: str, layout: Layout | None = None) -> bool:
+    """Whether there is a release of that name, whole or not, in a root: the first, where
+    none is named."""
+    root = layout or found.layout
+    return any(dataset.name == root.release(name) for dataset in found.releases(root))
+
+
+def holders(found: Inventory, name: str) -> list[Layout]:
+    """The roots that have a release."""
+    return [layout for layout in found.layouts if exists(found, name, layout)]
 
 
 def _manifest(
@@ -183,31 +238,42 @@ def version(session: Session, archive: str) -> str:
 
 
 def remove(session: Session, name: str) -> None:
-    """Take a release away. Raises ConflictError naming the guests that are clones of it."""
+    """Take a release away, from all roots. Raises ConflictError naming the guests that are
+    clones of it."""
     with session.locked("release", name, f"release rm {name}"):
         found = session.inventory()
-        if not exists(found, name):
+        if not (roots := holders(found, name)):
             known = ", ".join(entry["name"] for entry in entries(session, found)) or "none"
             raise NotFoundError(f"no release {name}; there is {known}", "bsdvirt release ls")
-        clones = [
-            clone
-            for snapshot in session.zfs.snapshots(found.layout.release(name))
-            for clone in session.zfs.clones(snapshot)
-        ]
-        session.run(plans.plan_remove(name, clones, found.layout, session.new_op()))
+        op = session.new_op()
+        session.run(together([_removal(session, name, root, op) for root in roots]))
+
+
+def _removal(session: Session, name: str, root: Layout, op: str) -> Plan:
+    clones = [
+        clone
+        for snapshot in session.zfs.snapshots(root.release(name))
+        for clone in session.zfs.clones(snapshot)
+    ]
+    return plans.plan_remove(name, clones, root, op)
 
 
 def entries(session: Session, found: Inventory | None = None) -> list[dict[str, Any]]:
-    """All releases, with the guests made of each."""
+    """All releases, with the guests made of each, and the roots that have it."""
     found = found or session.inventory()
+    every: dict[str, list[tuple[Layout, Dataset]]] = {}
+    for root in found.layouts:
+        for dataset in found.releases(root):
+            every.setdefault(dataset.name.rpartition("/")[2], []).append((root, dataset))
     return [
         {
-            "name": (name := dataset.name.rpartition("/")[2]),
-            "used": dataset.used,
+            "name": name,
+            "used": sum(dataset.used for _, dataset in copies),
             "guests": sorted(
                 guest.name for guest in found.guests.values() if guest.identity.release == name
             ),
-            "complete": dataset.op is None,
+            "complete": all(dataset.op is None for _, dataset in copies),
+            "roots": [root.dataset for root, _ in copies],
         }
-        for dataset in found.releases()
+        for name, copies in sorted(every.items())
     ]

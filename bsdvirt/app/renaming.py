@@ -9,7 +9,7 @@ from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host.facts import read_host
 from bsdvirt.jail.rename import plan_rename
 from bsdvirt.spec.types import GuestName
-from bsdvirt.store.guests import Guest, Inventory
+from bsdvirt.store.guests import Guest, Inventory, refuse_stray
 from bsdvirt.store.layout import RUN_FILES, guest_log_directory
 
 
@@ -36,7 +36,7 @@ def rename(session: Session, old: str, new: str) -> Outcome:
         waiting = _waiting(found, old)
         if not {other.name for other in waiting} <= known:
             raise ConflictError(f"somebody changed who waits for {old} at boot", "try again")
-        session.need_mounted(found)
+        session.need_mounted(found, guest.layout)
         vms.refuse_left(session, old)
         plan = plan_rename(
             guest, new, session.new_op(),
@@ -55,9 +55,7 @@ def _waiting(found: Inventory, name: str) -> list[Guest]:
 def _refuse_taken(session: Session, found: Inventory, new: str) -> None:
     if new in found.guests:
         raise ConflictError(f"guest {new} is there already", f"bsdvirt info {new}")
-    dataset = found.layout.guest(new)
-    if any(stray.name == dataset for stray, _ in found.strays):
-        raise ConflictError(f"{dataset} is there, and is no guest", "bsdvirt doctor says more")
+    refuse_stray(found, new)
     logs = guest_log_directory(new)
     if session.host.fs.exists(logs):
         raise ConflictError(f"{logs} is there already", "move it away, or take another name")

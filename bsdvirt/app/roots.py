@@ -85,8 +85,7 @@ def dataset(session: Session, name: str) -> Origin:
         raise UsageError(f"{name} is no file system with a mount point", "zfs set mountpoint=…")
     if not found.mounted:
         raise HostError(f"{name} is not mounted", f"zfs mount {name}")
-    layout = session.layout
-    if name == layout.dataset or name.startswith(f"{layout.dataset}/"):
+    if any(f"{name}/".startswith(f"{root.dataset}/") for root in session.roots.layouts):
         raise UsageError(f"{name} is one of bsdvirt's own", "name another")
     return Origin("dataset", _checked(session, place), name)
 

@@ -83,7 +83,8 @@ def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:
 def renew(session: Session, name: str, seed: Seed) -> bool:
     """Make a guest's seed anew where something of it has changed; whether it had. The caller
     has the guest's lock."""
-    if is_current(session.host.fs, session.layout, name, seed):
+    home = session.homes.get(name, session.layout)
+    if is_current(session.host.fs, home, name, seed):
         return False
-    session.run(cloud.plan_renew(seed, session.layout, name, session.new_op()))
+    session.run(cloud.plan_renew(seed, home, name, session.new_op()))
     return True

@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bsdvirt.errors import HostError
+from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan import events, journal
 from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock
+from bsdvirt.plan.step import Kind as Subject
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
 from bsdvirt.store.guests import Inventory, inventory
 from bsdvirt.store.layout import HOST_FILE, Layout
 from bsdvirt.store.networks import Networks, load_networks
+from bsdvirt.store.roots import Absent, Roots, read_roots
 from bsdvirt.zfs import Zfs, open_zfs
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ class Session:
     interrupt: Interrupt = field(default_factory=Interrupt)
     sink: Sink = events.ignore
     show: Callable[[Plan], None] | None = None
+    homes: dict[str, Layout] = field(default_factory=dict)
+    """The root of each guest, as the last inventory found it."""
 
     @property
     def dry_run(self) -> bool:
@@ -80,8 +84,29 @@ class Session:
         return load_hostfile(text, HOST_FILE)
 
     @cached_property
+    def roots(self) -> Roots:
+        """All roots, as their files tell them: the first is the host file's own."""
+        first = Layout(str(self.hostfile.dataset), str(self.hostfile.mountpoint))
+        return read_roots(self.host.fs, first)
+
+    def forget_roots(self) -> None:
+        """Read the roots' files again when they are next asked for."""
+        self.__dict__.pop("roots", None)
+
+    @property
     def layout(self) -> Layout:
-        return Layout(str(self.hostfile.dataset), str(self.hostfile.mountpoint))
+        """The first root's."""
+        return self.roots.first
+
+    def root(self, word: str) -> Layout:
+        """The root that a name or a dataset means. Raises NotFoundError."""
+        found = self.roots.named(word)
+        if found is None:
+            known = ", ".join(one.dataset for one in self.roots.layouts)
+            raise NotFoundError(
+                f"no root {word}; there is {known}", f"bsdvirt root add {word}, if it is a dataset"
+            )
+        return found
 
     @cached_property
     def _executor(self) -> Callable[[str | None], Executor]:
@@ -106,8 +131,10 @@ class Session:
         return self.hostfile.parallel or max(2, os.cpu_count() or 1)
 
     def inventory(self) -> Inventory:
-        """What is there now. Raises HostError where the root dataset is not mounted."""
-        found = inventory(self.layout, self.zfs.datasets(self.layout.dataset))
+        """What is there now. Raises HostError where the first root is to be mounted elsewhere
+        than the host file says; what is wrong with another root is told by `absent`."""
+        found = self._found()
+        self.homes = {name: guest.layout for name, guest in found.guests.items()}
         root = found.datasets[0]
         if root.mountpoint != self.layout.mountpoint:
             raise HostError(
@@ -117,12 +144,37 @@ class Session:
             )
         return found
 
-    def need_mounted(self, found: Inventory) -> None:
-        """Raises HostError where the root dataset is not mounted: nothing can be journalled."""
-        if not found.datasets[0].mounted:
-            name = found.datasets[0].name
-            if found.datasets[0].locked:
-                key = found.datasets[0].encryption_root or name
+    def _found(self) -> Inventory:
+        first, *others = self.roots.layouts
+        datasets = self.zfs.datasets(first.dataset, *(other.dataset for other in others))
+        tops = {dataset.name: dataset for dataset in datasets}
+        there: list[Layout] = []
+        absent = list(self.roots.broken)
+        for other in others:
+            top = tops.get(other.dataset)
+            if top is None:
+                pool = other.dataset.split("/")[0]
+                why, hint = f"{other.dataset} is not there", f"zpool import {pool}"
+            elif top.mountpoint != other.mountpoint:
+                why = f"{top.name} is to be mounted at {top.mountpoint}, not {other.mountpoint}"
+                hint = f"zfs set mountpoint={other.mountpoint} {top.name}"
+            else:
+                there.append(other)
+                continue
+            absent.append(Absent(other.name, why, hint))
+        return inventory(first, datasets, there, absent)
+
+    def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
+        """Raises HostError where a root dataset is not mounted (the first, where none is
+        named): nothing can be journalled there."""
+        for absent in found.absent:
+            if layout is not None and absent.name == layout.named:
+                raise HostError(f"root {absent.name}: {absent.why}", absent.hint)
+        top = found.top(layout or found.layout)
+        if not top.mounted:
+            name = top.name
+            if top.locked:
+                key = top.encryption_root or name
                 raise HostError(
                     f"{name} is locked: the key of {key} is not loaded",
                     f"zfs load-key {key}, then zfs mount -a",
@@ -144,14 +196,22 @@ class Session:
         return uuid.uuid4().hex
 
     def run(
-        self, plan: Plan, *, journalled: bool = True, claimed: Callable[[], None] | None = None
+        self,
+        plan: Plan,
+        *,
+        journalled: bool = True,
+        claimed: Callable[[], None] | None = None,
+        home: Layout | None = None,
     ) -> list[str]:
         """Run a plan, or show it; what went another way than it should. `claimed` is called
-        once its first step is done."""
+        once its first step is done. Its journal is in `home`: a guest's own root, and the
+        first, where none is named."""
         if self.show is not None:
             self.show(plan)
             return []
-        state = self.layout.state if journalled else None
+        if home is None:
+            home = self.homes.get(plan.subject) if plan.kind == "guest" else None
+        state = (home or self.layout).state if journalled else None
         return self._executor(state).run(plan, after_first=claimed)
 
     def lock(self, kind: Kind, name: str, verb: str, *, shared: bool = False) -> Lock | None:
@@ -189,6 +249,7 @@ class Session:
         releases: Iterable[str] = (),
         images: Iterable[str] = (),
         media: Iterable[str] = (),
+        root: Layout | None = None,
     ) -> Iterator[None]:
         """Nobody takes these networks, releases and so on away meanwhile; what a crash left of
         the making of one is mended first, since recovery might take it away later."""
@@ -196,10 +257,15 @@ class Session:
         wanted += [("release", name) for name in sorted(set(releases))]
         wanted += [("image", name) for name in sorted(set(images))]
         wanted += [("media", name) for name in sorted(set(media))]
+        wanted += [("root", root.named)] if root is not None and root.named else []
         with contextlib.ExitStack() as stack:
             for kind, name in wanted:
                 self.settle(kind, name, verb)
                 stack.enter_context(self.locked(kind, name, verb, shared=True))
+            if root is not None:
+                # It may have been taken from the list before we had its lock.
+                self.forget_roots()
+                self.root(root.name)
             yield
 
     def settle(self, kind: Kind, name: str, verb: str) -> None:
@@ -210,13 +276,17 @@ class Session:
 
     def pending(self, kind: Kind) -> set[str]:
         """What has a journal: an operation under way, or one cut short. No command."""
-        every = journal.subjects(self.host.fs, self.layout.state)
-        return {name for found, name, _ in every if found == kind}
+        return {name for found, name, _ in self.journals() if found == kind}
+
+    def journals(self) -> list[tuple[Subject, str, str]]:
+        """What has a journal in any root: kind, name, and the file's path."""
+        every = (journal.subjects(self.host.fs, one.state) for one in self.roots.layouts)
+        return [found for state in every for found in state]
 
     def mend(self, kind: Kind, name: str) -> int:
         """Finish or undo what was cut short; the caller has the lock. How many there were."""
         mended = 0
-        for found_kind, found_name, path in journal.subjects(self.host.fs, self.layout.state):
+        for found_kind, found_name, path in self.journals():
             if (found_kind, found_name) != (kind, name):
                 continue
             entry = journal.read(self.host.fs, path)
@@ -248,3 +318,4 @@ class Session:
         self.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
         with self.interrupt.shielded():
             recover(self.host, entry, lambda do, why: self.sink(events.Undone(*about, do, why)))
+        self.forget_roots()

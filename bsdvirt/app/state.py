@@ -52,6 +52,9 @@ def read_states(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> Stat
         read_vms(fs),
         frozenset(fs.listdir(FAILED_DIRECTORY)),
         frozenset(
-            name for kind, name, _ in journal.subjects(fs, found.layout.state) if kind == "guest"
+            name
+            for layout in found.layouts
+            for kind, name, _ in journal.subjects(fs, layout.state)
+            if kind == "guest"
         ),
     )

@@ -11,14 +11,14 @@ import msgspec
 from bsdvirt.app import exposing, hooks, images, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
-from bsdvirt.app.creation import Claiming, new_identity
+from bsdvirt.app.creation import Claiming, new_identity, warn_absent
+from bsdvirt.app.releases import stream_size
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import claims, cloud
 from bsdvirt.bhyve.check import check_host
 from bsdvirt.bhyve.create import plan_create
 from bsdvirt.bhyve.disks import Base
 from bsdvirt.errors import BsdvirtError, UsageError
-from bsdvirt.host import tools
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.host.vmm import read_vmm
 from bsdvirt.plan.step import Step
@@ -26,6 +26,7 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory
+from bsdvirt.store.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Order:
     boot: Boot = Boot()
     thick: bool = False
     """A full copy of the image instead of a clone."""
+    root: Layout | None = None
+    """Where they are made: in the first root where none is named."""
 
 
 def create(session: Session, order: Order) -> list[Outcome]:
@@ -46,11 +49,12 @@ def create(session: Session, order: Order) -> list[Outcome]:
     of = [str(order.vm.image)] if order.vm.image else []
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
-        with session.using("create", networks=used, images=of):
+        with session.using("create", networks=used, images=of, root=order.root):
             pending = Claiming(session, held.names())
             try:
                 found = session.inventory()
-                session.need_mounted(found)
+                session.need_mounted(found, order.root)
+                warn_absent(session, found)
                 if len(order.names) > 1 and order.vm.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
                 exposing.check(session, found, order.names[0], order.vm)
@@ -64,6 +68,7 @@ def _create_all(
     session: Session, held: Held, order: Order, found: Inventory, pending: Claiming
 ) -> list[Outcome]:
     networks = session.networks()
+    home = order.root or found.layout
     check_host("vm", order.vm, read_kernel(session.host), read_vmm(session.host))
     check_ready("vm", order.vm, order.boot)
     base = _base(session, order, found)
@@ -79,19 +84,19 @@ def _create_all(
             outcomes.append(Outcome(name, error=error))
             continue
         identities[name] = identity
-        known.append(Guest(name, found.layout, identity))
+        known.append(Guest(name, home, identity))
 
     def one(name: str) -> Outcome:
         identity = identities[name]
         plan = plan_create(
-            name, order.vm, identity, found.layout, session.new_op(), base=base,
-            thick=order.thick, seed=_seed(session, found, name, order.vm, identity, networks),
+            name, order.vm, identity, home, session.new_op(), base=base,
+            thick=order.thick, seed=_seed(session, home, name, order.vm, identity, networks),
         )  # fmt: skip
         try:
-            made = Guest(name, found.layout, identity)
+            made = Guest(name, home, identity)
             after = hooks.steps(session, "created", order.vm.hooks.created, made)
             plan = msgspec.structs.replace(plan, steps=(*plan.steps, *after))
-            session.run(plan, claimed=lambda: pending.settled(name))
+            session.run(plan, claimed=lambda: pending.settled(name), home=home)
         finally:
             pending.settled(name)
             held.release(name)
@@ -104,21 +109,18 @@ def _base(session: Session, order: Order, found: Inventory) -> Base | None:
     """The image, with what a full copy of it moves."""
     if order.vm.image is None:
         return None
-    base = images.find(session, found, str(order.vm.image)).base
-    return replace(base, stream=_stream(session, base)) if order.thick else base
-
-
-def _stream(session: Session, base: Base) -> int:
-    """Bytes that a full copy moves (`size` line of zfs send -nP, captures/03)."""
-    argv = (tools.ZFS, "send", "-nP", base.snapshot)
-    shown = session.host.run(argv, changes=False).stdout
-    sizes = [line.split()[1] for line in shown.splitlines() if line.startswith("size")]
-    return int(sizes[0]) if sizes else 0
+    # A clone is in its image's pool; a full copy may be in any.
+    name, home = str(order.vm.image), order.root or found.layout
+    anywhere = order.thick or session.dry_run
+    base = images.find(session, found, name, None if anywhere else home).base
+    if not order.thick:
+        base = replace(base, dataset=home.image(name))
+    return replace(base, stream=stream_size(session, base.snapshot)) if order.thick else base
 
 
 def _seed(
     session: Session,
-    found: Inventory,
+    home: Layout,
     name: str,
     vm: Vm,
     identity: Identity,
@@ -128,7 +130,7 @@ def _seed(
         return ()
     servers = seeds.name_servers(session.host.fs)
     seed = seeds.seed_of(name, vm, vm.cloud, identity, networks, servers)
-    return cloud.make(seed, found.layout, name)
+    return cloud.make(seed, home, name)
 
 
 def _made(order: Order, identity: Identity) -> str:

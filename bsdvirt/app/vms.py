@@ -182,7 +182,7 @@ def stop_seconds(session: Session, found: Inventory, name: str) -> float:
 def _spec(session: Session, found: Inventory, name: str) -> Vm | None:
     """The guest's file; None where it cannot be read, which must not keep it running."""
     try:
-        spec = load_guest_file(session.host.fs, found.layout, name)
+        spec = load_guest_file(session.host.fs, found.home(name), name)
     except BsdvirtError:
         return None
     return spec if isinstance(spec, Vm) else None

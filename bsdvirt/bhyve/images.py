@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bsdvirt.bhyve.disks import BLOCK, COPY_SECONDS, PROPERTIES, appear, whole
+from bsdvirt.bhyve.disks import BLOCK, COPY_SECONDS, PROPERTIES, Base, appear, whole
 from bsdvirt.bhyve.formats import RAW, UNPACKERS, Form
 from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
@@ -73,6 +73,29 @@ def plan_import(name: str, source: Source, image: Image, layout: Layout, op: str
         ),
     )
     return Plan("import image", name, "image", steps, (clear_mark(dataset, op),), op=op)
+
+
+def plan_copy(name: str, base: Base, image: Image, target: Layout, op: str) -> Plan:
+    """Copy an image into a root on another pool, where no disk can be a clone of it."""
+    dataset = target.image(name)
+    told = msgspec.json.encode(plain(image)).decode()
+    words = (*mark_of(op), "-o", f"{PROPERTY}={told}", *PROPERTIES)
+    steps = (
+        Step(
+            Pipeline(
+                (tools.ZFS, "send", "-vP", base.snapshot),
+                (tools.ZFS, "receive", *words, dataset),
+                timeout=COPY_SECONDS,
+            ),
+            f"copy image {name} to {target.dataset}",
+            undo=(destroy_ours(dataset, op),),
+            durable=True,
+            size=base.stream,
+        ),
+        appear(dataset),
+        Step(Command((tools.ZFS, "set", "readonly=on", dataset)), "keep it as it is", durable=True),
+    )
+    return Plan("copy image", name, "image", steps, (clear_mark(dataset, op),), op=op)
 
 
 def plan_remove(name: str, clones: Sequence[str], layout: Layout, op: str) -> Plan:

@@ -42,6 +42,8 @@ def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
 def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
     began = time.monotonic()
     found, order = order_now(session, names)
+    for one in found.absent:
+        session.sink(events.Warned("", VERB, one.name, f"{one.message}; {one.hint}"))
     for line in troubles(order):
         session.sink(events.Warned("", VERB, "order", line))
     outcomes = [_in_circle(order, name) for name in order.stuck]

@@ -208,7 +208,8 @@ def running_vms(session: Session) -> set[str]:
 
 
 def _is_ours(session: Session, jail: JailFact) -> bool:
-    if jail.path == session.layout.jail_root_directory(jail.name):
+    ours = (one.jail_root_directory(jail.name) for one in session.roots.layouts)
+    if jail.path in ours:
         return True
     return f"\n  path = '{jail.path}';\n" in session.host.fs.read_or(conf_file(jail.name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -26,6 +27,12 @@ class StackOptions(NetworkOptions, Protocol):
 
     inherit: bool
     shared: str | None
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root", metavar="DATASET", help="on another pool: a root as `bsdvirt root ls` shows it"
+    )
 
 
 def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:

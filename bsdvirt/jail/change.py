@@ -9,12 +9,10 @@ from bsdvirt.plan.step import Command, Plan, Step, Undo, WriteFile
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.load import identity_to_json
 from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout
 
 
 def plan_change(
     guest: Guest,
-    layout: Layout,
     op: str,
     *,
     before: str,
@@ -31,7 +29,7 @@ def plan_change(
     return."""
     steps: list[Step] = [*first]
     if after != before:
-        path = layout.guest_file(guest.name)
+        path = guest.layout.guest_file(guest.name)
         steps.append(
             Step(
                 WriteFile(path, after, 0o600),

@@ -13,16 +13,18 @@ from bsdvirt.plan.step import (
     Command,
     DatasetOwned,
     Not,
+    Pipeline,
     Plan,
     Step,
     Undo,
 )
 from bsdvirt.store.layout import Layout
-from bsdvirt.store.marks import clear_mark
+from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
 
 DIST_DIRECTORY = "/usr/freebsd-dist"
 """Where bsdinstall(8) leaves the distribution files."""
 EXTRACT_SECONDS = 3 * 3600.0
+COPY_SECONDS = 6 * 3600.0
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _VERSION = re.compile(r"^(\d+)\.(\d+)")
 _USERLAND = re.compile(r'^USERLAND_VERSION="?([A-Za-z0-9._-]+)"?', re.MULTILINE)
@@ -128,6 +130,27 @@ def plan_add(
              durable=True),
     )  # fmt: skip
     return Plan("add release", name, "release", steps, (clear_mark(dataset, op),), op=op)
+
+
+def plan_copy(name: str, source: Layout, target: Layout, op: str, size: int) -> Plan:
+    """Copy a release into a root on another pool, where nothing can be a clone of it. `size`
+    are the bytes that zfs(8) estimates to send."""
+    dataset = target.release(name)
+    steps = (
+        Step(
+            Pipeline(
+                (tools.ZFS, "send", "-vP", f"{source.release(name)}@base"),
+                (tools.ZFS, "receive", *mark_of(op), dataset),
+                timeout=COPY_SECONDS,
+            ),
+            f"copy release {name} to {target.dataset}",
+            undo=(destroy_ours(dataset, op),),
+            durable=True,
+            size=size,
+        ),
+        Step(Command((tools.ZFS, "set", "readonly=on", dataset)), "keep it as it is", durable=True),
+    )
+    return Plan("copy release", name, "release", steps, (clear_mark(dataset, op),), op=op)
 
 
 def plan_remove(name: str, clones: list[str], layout: Layout, op: str) -> Plan:

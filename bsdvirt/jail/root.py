@@ -99,7 +99,7 @@ def root_steps(
 # ---- a root of the user's ----
 
 
-def check_root(path: str, guests: Iterable[Guest], layout: Layout) -> None:
+def check_root(path: str, guests: Iterable[Guest], layouts: Iterable[Layout]) -> None:
     """Raises UsageError for a directory of the host's, ConflictError for one that is a
     guest's, holds one, or lies in one."""
     for own in (HOST_FILE, RUN_DIRECTORY, LOG_DIRECTORY, "/usr/local"):
@@ -107,8 +107,9 @@ def check_root(path: str, guests: Iterable[Guest], layout: Layout) -> None:
             raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
     if path == "/tmp" or any(within(path, system) for system in SYSTEM):  # noqa: S108
         raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
-    if within(path, layout.mountpoint) or within(layout.mountpoint, path):
-        raise UsageError(f"{path} and bsdvirt's {layout.mountpoint} overlap", "name another")
+    for layout in layouts:
+        if within(path, layout.mountpoint) or within(layout.mountpoint, path):
+            raise UsageError(f"{path} and bsdvirt's {layout.mountpoint} overlap", "name another")
     for guest in guests:
         if guest.identity.root and (within(path, guest.root) or within(guest.root, path)):
             raise ConflictError(f"{path} and the root of {guest.name} overlap", "name another")

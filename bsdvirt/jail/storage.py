@@ -255,12 +255,13 @@ def _check_params(name: str, jail: Jail) -> None:
 
 
 def _check_elsewhere(at: str, guest: Guest, name: str, values: Values) -> None:
-    ours = guest.layout.dataset
-    if within(f"/{name}", f"/{ours}") or within(f"/{ours}", f"/{name}"):
-        raise UsageError(
-            f"{at}.dataset: {name} and bsdvirt's own {ours} lie in one another",
-            "leave `dataset` out, and one is made for the guest; or give one that lies elsewhere",
-        )
+    for ours in (guest.layout.dataset, *guest.layout.siblings):
+        if within(f"/{name}", f"/{ours}") or within(f"/{ours}", f"/{name}"):
+            raise UsageError(
+                f"{at}.dataset: {name} and bsdvirt's own {ours} lie in one another",
+                "leave `dataset` out, and one is made for the guest; or give one that lies"
+                " elsewhere",
+            )
     if name not in values:
         raise NotFoundError(f"{at}.dataset: no dataset {name}", f"zfs create {name}")
     if values[name]["type"].value != "filesystem":

@@ -1,7 +1,7 @@
 """Locks: one file each, never unlinked, taken by flock(2).
 
-Order, always: guests by name, then networks, releases, images and media by name, then
-allocation. Guests are never waited for: a busy one says who holds it. Networks and
+Order, always: guests by name, then networks, releases, images, media and roots by name,
+then allocation. Guests are never waited for: a busy one says who holds it. Networks and
 allocation are held for moments, and waited for.
 """
 
@@ -20,7 +20,9 @@ LOCK_DIRECTORY = "/var/run/bsdvirt/locks"
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 
-Kind = Literal["guest", "network", "release", "image", "media", "host", "allocation", "keeper"]
+Kind = Literal[
+    "guest", "network", "release", "image", "media", "root", "host", "allocation", "keeper"
+]
 
 
 class Lock:

@@ -6,6 +6,7 @@ another process, after a crash, can finish or undo what this one began.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -239,7 +240,7 @@ class Step(Struct, frozen=True):
     """Bytes that zfs send -v, dd or qemu-img is to move, where known: for a progress bar."""
 
 
-Kind = Literal["guest", "network", "release", "image", "media", "host"]
+Kind = Literal["guest", "network", "release", "image", "media", "root", "host"]
 """What a plan is about, and so which lock guards it."""
 
 
@@ -269,3 +270,11 @@ class Plan(Struct, frozen=True):
     @property
     def empty(self) -> bool:
         return not self.steps and not self.finish
+
+
+def together(plans: Sequence[Plan]) -> Plan:
+    """Plans of one verb and subject as one operation: the steps of all come before what any
+    does after the point of no return."""
+    steps = tuple(step for plan in plans for step in plan.steps)
+    finish = tuple(step for plan in plans for step in plan.finish)
+    return msgspec.structs.replace(plans[0], steps=steps, finish=finish)

@@ -26,6 +26,7 @@ from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.roots import RootFile
 from bsdvirt.spec.vm import Vm
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ def load_hostfile(text: str, source: str = "") -> HostFile:
     """The host file. Raises UsageError, naming `source`."""
     plain = _plain_lines(text)
     return decode(HostFile, parse_yaml(text, source) if plain is None else plain, source)
+
+
+def load_root(text: str, source: str = "") -> RootFile:
+    """The file of a root on another pool. Raises UsageError, naming `source`."""
+    plain = _plain_lines(text)
+    return decode(RootFile, parse_yaml(text, source) if plain is None else plain, source)
 
 
 _PLAIN_LINE = re.compile(r"(?:#.*)?|([a-z_]+): ([A-Za-z0-9/_][A-Za-z0-9/_.-]*)", re.ASCII)

@@ -9,6 +9,7 @@ BEGIN = '.\\" The properties, from bsdvirt/spec: python3 -m bsdvirt.spec.manual 
 END = '.\\" The end of the properties'
 TITLES: dict[Which, str] = {
     "jail": "A JAIL", "vm": "A VIRTUAL MACHINE", "network": "A NETWORK", "host": "THE HOST",
+    "root": "A ROOT ON ANOTHER POOL",
     "image": "A PROFILE OF AN IMAGE", "size": "A SIZE",
 }  # fmt: skip
 _LIVE = {

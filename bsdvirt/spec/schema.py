@@ -28,13 +28,14 @@ from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.images import ImageProfile
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.roots import RootFile
 from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.vm import Vm
 
-Which = Literal["jail", "vm", "network", "host", "image", "size"]
+Which = Literal["jail", "vm", "network", "host", "root", "image", "size"]
 ROOTS: dict[Which, type[Spec]] = {
-    "jail": Jail, "vm": Vm, "network": Network, "host": HostFile, "image": ImageProfile,
-    "size": VmSize,
+    "jail": Jail, "vm": Vm, "network": Network, "host": HostFile, "root": RootFile,
+    "image": ImageProfile, "size": VmSize,
 }  # fmt: skip
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -46,7 +47,7 @@ class PropertyInfo(msgspec.Struct, frozen=True):
     """Dotted; `N` stands for a number, as in nics.N.address, and `NAME` for a name, as in
     disks.NAME.bus."""
     kinds: tuple[str, ...]
-    """Which files have it, of jail, vm, network, host, image and size."""
+    """Which files have it, of jail, vm, network, host, root, image and size."""
     type: str
     """In words: `size`, `integer 72..65535`, `pool | none | an IPv4 address`."""
     default: Any

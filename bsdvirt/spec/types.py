@@ -278,6 +278,15 @@ class ImageName(Patterned):
     rule = "it is a letter or a digit, then up to 63 of letters, digits, ., _ and -"
 
 
+class RootName(Patterned):
+    """What a root on another pool is called: as a pool may be."""
+
+    words = "the name of a root"
+    pattern = "[A-Za-z][A-Za-z0-9_.-]{0,31}"
+    longest = 32
+    rule = "it is a letter, then up to 31 of letters, digits, _, . and -"
+
+
 class MediaName(Patterned):
     """The name of an ISO file among the media."""
 

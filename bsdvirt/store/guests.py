@@ -3,15 +3,16 @@ for the reading of a guest's own file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bsdvirt.errors import BsdvirtError, HostError, NotFoundError
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.load import GuestSpec, identity_from_json, load_guest
 from bsdvirt.store.layout import Layout
+from bsdvirt.store.roots import Absent
 from bsdvirt.zfs.base import Dataset
 
 
@@ -53,39 +54,87 @@ class Inventory:
     """All guests by name, and the datasets in guests/ that are no guest's."""
 
     layout: Layout
+    """The first root's."""
     guests: Mapping[str, Guest]
     strays: tuple[tuple[Dataset, str], ...]
-    """With why each is none: no identity, or one that cannot be read."""
+    """With why each is none: no identity, or one that cannot be read, or a name that a guest
+    of another root has."""
     datasets: tuple[Dataset, ...]
-    """Everything beneath the root dataset."""
+    """Everything beneath the root datasets, the first root's first."""
+    others: tuple[Layout, ...] = ()
+    """The roots on other pools that are there."""
+    absent: tuple[Absent, ...] = ()
+    """Those that are not."""
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Of all roots that are there."""
+        return (self.layout, *self.others)
 
     def guest(self, name: str) -> Guest:
         """Raises NotFoundError with what is near."""
         if name not in self.guests:
-            raise NotFoundError(f"no guest {name}", _near(name, self.guests))
+            hint = _near(name, self.guests)
+            if self.absent:
+                hint += "; or it is on what is not there now: " + ", ".join(
+                    root.name for root in self.absent
+                )
+            raise NotFoundError(f"no guest {name}", hint)
         return self.guests[name]
 
-    def releases(self) -> list[Dataset]:
-        prefix = f"{self.layout.dataset}/releases/"
+    def home(self, name: str) -> Layout:
+        """The root that a guest is in; for what is no guest's name, the first."""
+        guest = self.guests.get(name)
+        return guest.layout if guest else self.layout
+
+    def top(self, layout: Layout) -> Dataset:
+        """The root dataset itself. Raises NotFoundError."""
+        for dataset in self.datasets:
+            if dataset.name == layout.dataset:
+                return dataset
+        raise NotFoundError(
+            f"root {layout.name}: {layout.dataset} is not there",
+            f"zpool import {layout.dataset.split('/')[0]}",
+        )
+
+    def releases(self, layout: Layout | None = None) -> list[Dataset]:
+        """Those of a root, of the first where none is named."""
+        prefix = f"{(layout or self.layout).dataset}/releases/"
         return [d for d in self.datasets if _is_child(d.name, prefix)]
 
 
-def inventory(layout: Layout, datasets: Iterable[Dataset]) -> Inventory:
-    """Sort the datasets beneath the root into guests and strays."""
+def inventory(
+    layout: Layout,
+    datasets: Iterable[Dataset],
+    others: Sequence[Layout] = (),
+    absent: Sequence[Absent] = (),
+) -> Inventory:
+    """Sort the datasets beneath the roots into guests and strays. Of two guests of one name,
+    the one in the earlier root has it."""
     every = tuple(datasets)
-    prefix = f"{layout.dataset}/guests/"
-    families: dict[str, list[Dataset]] = {}
-    for dataset in every:
-        if dataset.name.startswith(prefix):
-            families.setdefault(dataset.name[len(prefix) :].split("/")[0], []).append(dataset)
     guests: dict[str, Guest] = {}
     strays: list[tuple[Dataset, str]] = []
-    for name, family in families.items():
-        try:
-            guests[name] = Guest(name, layout, _identity(family[0]), tuple(family))
-        except BsdvirtError as error:
-            strays.append((family[0], error.message))
-    return Inventory(layout, guests, tuple(strays), every)
+    for root in (layout, *others):
+        for name, family in _families(root, every).items():
+            if name in guests:
+                elsewhere = guests[name].layout.dataset
+                strays.append((family[0], f"there is a guest {name} in {elsewhere} already"))
+                continue
+            try:
+                guests[name] = Guest(name, root, _identity(family[0]), tuple(family))
+            except BsdvirtError as error:
+                strays.append((family[0], error.message))
+    return Inventory(layout, guests, tuple(strays), every, tuple(others), tuple(absent))
+
+
+def _families(root: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Dataset]]:
+    """What lies in guests/ of a root, by the name behind that."""
+    prefix = f"{root.dataset}/guests/"
+    families: dict[str, list[Dataset]] = {}
+    for dataset in datasets:
+        if dataset.name.startswith(prefix):
+            families.setdefault(dataset.name[len(prefix) :].split("/")[0], []).append(dataset)
+    return families
 
 
 def _identity(dataset: Dataset) -> Identity:
@@ -108,6 +157,16 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
             f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}",
         ) from error
     return load_guest(text, path)
+
+
+def refuse_stray(found: Inventory, name: str) -> None:
+    """Raises ConflictError where something that is no guest has a guest's place in any root."""
+    places = {layout.guest(name) for layout in found.layouts}
+    for stray, _ in found.strays:
+        if stray.name in places:
+            raise ConflictError(
+                f"{stray.name} is there, and is no guest", "bsdvirt doctor says more"
+            )
 
 
 def need_unlocked(guest: Guest) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
+ROOT_DIRECTORY = "/usr/local/etc/bsdvirt/roots"
+"""A file for each root on another pool."""
 HOOK_DIRECTORY = "/usr/local/etc/bsdvirt/hooks"
 PROFILE_DIRECTORY = "/usr/local/etc/bsdvirt/images"
 """Profiles of images, of the user's own."""
@@ -34,10 +36,21 @@ FIRST_UNIT = 16384
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The root dataset, and where it is mounted."""
+    """A root dataset, and where it is mounted: the host's first, or one on another pool."""
 
     dataset: str
     mountpoint: str
+    named: str = ""
+    """What its file is called; empty for the first root."""
+    first: str = ""
+    """Where the first root is mounted, whose media are those of all; empty for itself."""
+    siblings: tuple[str, ...] = ()
+    """The datasets of the other roots."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: the first root by its pool."""
+        return self.named or self.dataset.split("/")[0]
 
     @property
     def state(self) -> str:
@@ -70,8 +83,8 @@ class Layout:
 
     @property
     def media(self) -> str:
-        """The directory of ISO files."""
-        return f"{self.mountpoint}/media"
+        """The directory of ISO files: one, whatever root a guest is in."""
+        return f"{self.first or self.mountpoint}/media"
 
     def disk_device(self, name: str, disk: str) -> str:
         return zvol(self.disk(name, disk))
@@ -98,6 +111,11 @@ class Layout:
 
     def release_directory(self, name: str) -> str:
         return f"{self.mountpoint}/releases/{name}"
+
+
+def root_file(name: str) -> str:
+    """The file of a root on another pool."""
+    return f"{ROOT_DIRECTORY}/{name}.yaml"
 
 
 def conf_file(name: str) -> str:

@@ -77,12 +77,14 @@ def _by_unit(name: str) -> bool:
 
 
 def _mounts(found: Inventory, facts: HostFacts) -> Iterator[Step]:
-    prefix = f"{found.layout.mountpoint}/guests/"
+    prefixes = tuple(f"{layout.mountpoint}/guests/" for layout in found.layouts)
     datasets = {dataset.name for dataset in found.datasets}
     for mount in reversed(facts.mounts):
-        if not mount.path.startswith(prefix) or mount.source in datasets:
+        prefix = next((one for one in prefixes if mount.path.startswith(one)), "")
+        if not prefix or mount.source in datasets:
             continue
-        if mount.path.removeprefix(prefix).split("/")[0] not in found.guests:
+        guest = found.guests.get(mount.path.removeprefix(prefix).split("/")[0])
+        if guest is None or not mount.path.startswith(f"{guest.layout.mountpoint}/"):
             yield Step(
                 Command((tools.UMOUNT, mount.path)),
                 f"what is mounted on {mount.path}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,12 +47,19 @@ class Pool:
     health: str
 
 
+def in_order(datasets: Iterable[Dataset], roots: Sequence[str]) -> list[Dataset]:
+    """The datasets of each root's tree, in the order of the roots, sorted by name."""
+    found = sorted(datasets, key=lambda dataset: dataset.name)
+    return [d for root in roots for d in found if f"{d.name}/".startswith(f"{root}/")]
+
+
 class Zfs(Protocol):
     """The facts. Implementations raise HostError where ZFS cannot be asked, and
     NotFoundError for a dataset or pool that is not there."""
 
-    def datasets(self, root: str) -> list[Dataset]:
-        """`root` and every filesystem and volume beneath it, in one call, sorted by name."""
+    def datasets(self, root: str, *others: str) -> list[Dataset]:
+        """`root` and every filesystem and volume beneath it, sorted by name, and then so those
+        of `others`, in one call. Of `others`, what is not there is left out."""
 
     def snapshots(self, dataset: str) -> list[str]:
         """The full names of the snapshots of `dataset` and of those beneath it."""

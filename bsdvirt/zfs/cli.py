@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from bsdvirt.errors import CommandError, HostError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host, Result
-from bsdvirt.zfs.base import Dataset, Pool
+from bsdvirt.zfs.base import Dataset, Pool, in_order
 
 COLUMNS = (
     "name",
@@ -31,11 +33,19 @@ class CliZfs:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def datasets(self, root: str) -> list[Dataset]:
-        result = self._run(
-            tools.ZFS, "list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(COLUMNS), root
-        )
-        return [_dataset(line) for line in result.stdout.splitlines()]
+    def datasets(self, root: str, *others: str) -> list[Dataset]:
+        words = ("list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(COLUMNS))
+        if not others:
+            listed = self._run(tools.ZFS, *words, root)
+            return [_dataset(line) for line in listed.stdout.splitlines()]
+        argv = (tools.ZFS, *words, root, *others)
+        listed = self._host.run(argv, changes=False)
+        # It goes on after a dataset that it cannot open, and ends with status 1.
+        gone = tuple(f"cannot open '{other}'" for other in others)
+        told = listed.stderr.splitlines()
+        if listed.status and not (told and all(line.startswith(gone) for line in told)):
+            _refuse(argv, listed)
+        return in_order(map(_dataset, listed.stdout.splitlines()), (root, *others))
 
     def snapshots(self, dataset: str) -> list[str]:
         result = self._run(tools.ZFS, "list", "-Hp", "-t", "snapshot", "-o", "name", "-r", dataset)
@@ -68,13 +78,17 @@ class CliZfs:
 
     def _run(self, *argv: str) -> Result:
         result = self._host.run(argv, changes=False)
-        if result.status == 0 and not result.timed_out:
-            return result
-        if "does not exist" in result.stderr:
-            raise NotFoundError(result.stderr.strip().splitlines()[-1])
-        if result.status == 127:
-            raise HostError("ZFS is not here", "kldload zfs, and see zpool(8)")
-        raise CommandError(argv, result.status, result.stderr, timed_out=result.timed_out)
+        if result.status != 0 or result.timed_out:
+            _refuse(argv, result)
+        return result
+
+
+def _refuse(argv: tuple[str, ...], result: Result) -> NoReturn:
+    if "does not exist" in result.stderr:
+        raise NotFoundError(result.stderr.strip().splitlines()[-1])
+    if result.status == 127:
+        raise HostError("ZFS is not here", "kldload zfs, and see zpool(8)")
+    raise CommandError(argv, result.status, result.stderr, timed_out=result.timed_out)
 
 
 def _dataset(line: str) -> Dataset:

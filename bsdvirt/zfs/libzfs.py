@@ -16,7 +16,7 @@ from typing import Any
 
 from bsdvirt.errors import NotFoundError
 from bsdvirt.host.base import Host
-from bsdvirt.zfs.base import Dataset
+from bsdvirt.zfs.base import Dataset, in_order
 from bsdvirt.zfs.cli import CliZfs, number, word
 
 PROPERTIES = (
@@ -53,15 +53,16 @@ class LibZfs(CliZfs):
         super().__init__(host)
         self._module = module
 
-    def datasets(self, root: str) -> list[Dataset]:
+    def datasets(self, root: str, *others: str) -> list[Dataset]:
         with _one_at_a_time, self._module.ZFS(history=False) as zfs:
-            trees = list(
-                zfs.datasets_serialized(props=list(PROPERTIES), user_props=True, datasets=[root])
+            # What is not there is passed over in silence.
+            trees = zfs.datasets_serialized(
+                props=list(PROPERTIES), user_props=True, datasets=[root, *others]
             )
-            if not trees or not trees[0]:
-                raise NotFoundError(f"cannot open '{root}': dataset does not exist")
-            found = [_dataset(entry) for entry in _flat(trees[0])]
-        return sorted(found, key=lambda dataset: dataset.name)
+            found = [_dataset(entry) for tree in trees if tree for entry in _flat(tree)]
+        if not any(dataset.name == root for dataset in found):
+            raise NotFoundError(f"cannot open '{root}': dataset does not exist")
+        return in_order(found, (root, *others))
 
     def local(self, dataset: str, name: str) -> str | None:
         with _one_at_a_time, self._module.ZFS(history=False) as zfs:

@@ -15,6 +15,7 @@ import scenario_many
 import scenario_mounts
 import scenario_network
 import scenario_pf
+import scenario_pools
 import scenario_reading
 import scenario_refusals
 import scenario_roots
@@ -28,7 +29,7 @@ from scenario_hosts import SCENARIOS
 
 MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
-    scenario_pf,
+    scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,

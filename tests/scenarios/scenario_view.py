@@ -95,12 +95,13 @@ class HostView:
         return sorted(" ".join(line.split()[:3]) for line in lines)
 
     def datasets(self) -> dict[str, list[str]]:
-        """All beneath the root dataset: kind, mountpoint, origin, what bsdvirt wrote."""
+        """All beneath the root dataset, and on the simulated host's other pool: kind,
+        mountpoint, origin, what bsdvirt wrote."""
         columns = "name,type,mountpoint,mounted,origin,bsdvirt:guest,bsdvirt:op"
         columns += ",jailed,quota,reservation,compression,atime"
         shown = self.host.run(
             ("/sbin/zfs", "list", "-Hp", "-r", "-t", "filesystem,volume,snapshot", "-o", columns,
-             self.root),
+             self.root, *(("tank",) if self.simulated and self.pool != "tank" else ())),
             changes=False,
         )  # fmt: skip
         rows = (line.split("\t") for line in shown.stdout.splitlines())
@@ -126,7 +127,12 @@ class HostView:
         return sorted(self._files_beneath(RUN))
 
     def journals(self) -> list[str]:
-        return self.fs.listdir(f"{self.mountpoint}/state")
+        found = self.fs.listdir(f"{self.mountpoint}/state")
+        if self.simulated:
+            # Those of roots on other pools, too.
+            elsewhere = sorted(self.fs.path("/").glob("bsdvirt-*/state/*"))
+            found = [*found, *(path.name for path in elsewhere)]
+        return found
 
     def guest_text(self, name: str) -> str:
         return self.fs.read_text(self.guest_file(name))

@@ -48,6 +48,10 @@ MOUNTS = ("create", "jail", "web", "mounts=[{name: d, source: /usr/freebsd-dist,
 
 FILE = "/usr/freebsd-dist/MANIFEST"
 """Any file will do: what is in a raw image is nobody's business."""
+ROOT = ("root", "add", "tank/bsdvirt")
+"""On the other pool."""
+ELSEWHERE = ("create", "jail", "web", "--root", "tank")
+ROOMY = ("create", "vm", "web", "--image", "gold", "--root", "tank", "--loader", "bhyveload")
 IMAGE = ("image", "import", FILE, "--name", "gold")
 MEDIUM = ("media", "add", FILE, "--name", "a.iso")
 
@@ -168,6 +172,19 @@ CASES = (
     Case("expose remove", ("set", "web", "expose="), EXPOSED),
     Case("start exposed", ("start", "web"), (*EXPOSED, ("stop", "web"))),
     Case("stop exposed", ("stop", "web"), EXPOSED),
+    Case("root add", ROOT),
+    Case("root rm", ("root", "rm", "tank"), (ROOT,), done=(3, "no root tank")),
+    Case("create on root", ELSEWHERE, (ROOT,), ((ELSEWHERE, ("destroy", "web", "--yes")),),
+         (4, "there already")),
+    Case("create vm on root", ROOMY, (ROOT, IMAGE), ((ROOMY, ("destroy", "web", "--yes")),),
+         (4, "there already")),
+    Case("start on root", ("start", "web"), (ROOT, ELSEWHERE)),
+    Case("rename on root", ("rename", "web", "www"),
+         (ROOT, ELSEWHERE, ("create", "jail", "db", "boot.after=web")), done=(3, "no guest web")),
+    Case("destroy on root", ("destroy", "web", "--yes"), (ROOT, ELSEWHERE),
+         done=(3, "no guest web"), again=False),
+    Case("release rm of two roots", ("release", "rm", "13.2-RELEASE"),
+         (ROOT, ELSEWHERE, ("destroy", "web", "--yes")), done=(3, "no release"), again=False),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

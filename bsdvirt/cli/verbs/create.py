@@ -9,7 +9,7 @@ from bsdvirt.app import creation, releases
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, stack_of, started
+from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_on, stack_of, started
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.cli.rooting import add_root_arguments, origin_of, userland_settings
@@ -35,6 +35,7 @@ class Options(Globals):
     root_from: str | None
     directory: str | None
     dataset: str | None
+    root: str | None
     linux: bool
     network: list[str] | None
     no_network: bool
@@ -62,6 +63,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_root_arguments(parser)
     parser.add_argument("--thick", action="store_true", help="a full copy, not a clone")
+    add_root(parser)
     parser.add_argument(
         "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
     )
@@ -94,14 +96,15 @@ def run(options: Options) -> int:
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
+    root = session.root(options.root) if options.root else None
     origin = origin_of(session, options, names)
     ours = [a for a in assignments if not a[0].startswith("boot.")]
     jail = _jail(session, options, ours, origin)
     if origin.kind == "release":
-        source = releases.provide(session, jail.release, fetch=not options.no_fetch)
+        source = releases.provide(session, jail.release, fetch=not options.no_fetch, root=root)
         if source and not options.dry_run:
             say(f"release {jail.release} added from {source}")
-    order = creation.Order(names, jail, boot, options.thick, origin)
+    order = creation.Order(names, jail, boot, options.thick, origin, root)
     outcomes = creation.create(session, order)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)

@@ -11,8 +11,9 @@ from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.disks import whole
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.creating import guest_names, nics_of, say_how_to_go_on, started
+from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_on, started
 from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
@@ -34,6 +35,7 @@ class Options(Globals):
     bus: str | None
     loader: str | None
     image: str | None
+    root: str | None
     thick: bool
     iso: str | None
     vnc: bool | None
@@ -68,6 +70,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loader", choices=("uefi", "bhyveload"))
     parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
     parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
+    add_root(parser)
     parser.add_argument("--iso", metavar="FILE", help="in a CD drive: a medium's name, or a file")
     parser.add_argument(
         "--vnc", action=argparse.BooleanOptionalAction,
@@ -97,12 +100,18 @@ def run(options: Options) -> int:
     if options.address and len(names) > 1:
         raise UsageError("--address goes with one name only", "leave it to the network's pool")
     session = open_session(options, changes=True)
+    root = session.root(options.root) if options.root else None
     assignments = split_assignments(word for word in options.words if "=" in word)
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
     vm = _vm(session, options, [a for a in assignments if not a[0].startswith("boot.")])
-    outcomes = vmcreation.create(session, vmcreation.Order(names, vm, boot, options.thick))
+    if vm.image and not options.thick:
+        target = root or session.layout
+        if (source := images.provide(session, str(vm.image), target)) and not options.dry_run:
+            say(f"image {vm.image} copied from {source}")
+    order = vmcreation.Order(names, vm, boot, options.thick, root)
+    outcomes = vmcreation.create(session, order)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)

@@ -77,7 +77,7 @@ def run(options: Options) -> int:
         outcome = devices.add_disk(session, options.guest, options.disk, settings)
     elif options.action == "rm":
         if options.destroy and not options.dry_run:
-            zvol = f"{session.layout.guest(options.guest)}/{options.disk}"
+            zvol = session.inventory().home(options.guest).disk(options.guest, options.disk)
             confirm(f"Destroy {options.disk} for good?", yes=options.yes, what=[zvol])
         outcome = devices.remove_disk(session, options.guest, options.disk, destroy=options.destroy)
     else:

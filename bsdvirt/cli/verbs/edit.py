@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     found = session.inventory()
-    path = found.layout.guest_file(found.guest(options.guest).name)
+    path = found.guest(options.guest).layout.guest_file(options.guest)
     before = session.host.fs.read_text(path)
     with tempfile.TemporaryDirectory(prefix="bsdvirt-edit-") as directory:
         copy = Path(directory) / f"{options.guest}.yaml"

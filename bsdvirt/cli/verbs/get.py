@@ -32,7 +32,7 @@ def run(options: Options) -> int:
     session = open_session(options, changes=False)
     found = session.inventory()
     guest = found.guest(options.guest)
-    jail = load_guest_file(session.host.fs, found.layout, guest.name)
+    jail = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
     if not options.properties:
         print_json(plain(jail)) if options.json else print(dump(jail), end="")
         return 0

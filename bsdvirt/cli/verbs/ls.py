@@ -8,7 +8,7 @@ from bsdvirt.app.listing import entries
 from bsdvirt.app.select import select
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
-from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.output import print_rows, say
 
 COLUMNS = ("name", "kind", "state", "id", "jid", "addresses", "autostart", "release", "used")
 
@@ -39,6 +39,8 @@ def run(options: Options) -> int:
         states = {row["name"]: row["state"] for row in rows}
         names = select(options.guests, found, states.__getitem__, every=False)
         rows = [row for row in rows if row["name"] in names]
+    for one in found.absent:
+        say(f"{one.message}; {one.hint}")
     if not rows and not options.json and not options.headless:
         print("no guests yet: bsdvirt create jail NAME --start")
         return 0

@@ -145,7 +145,7 @@ def _create(given: Given) -> Plan:
     words = dict(given.words)
     origin = Origin(**words.pop("origin", {}))
     if origin.adopted:
-        check_root(origin.path, given.others, LAYOUT)
+        check_root(origin.path, given.others, [LAYOUT])
     return create.plan_create(
         given.name, given.spec, rooted(given.who, origin), LAYOUT, OP,
         origin=origin, hooks=_hooks(given, "created"), **words,
@@ -170,7 +170,7 @@ def _destroy(given: Given) -> Plan:
 def _change(given: Given) -> Plan:
     words = dict(given.words)
     identity = decode(Identity, msgspec.to_builtins(given.who) | words.pop("identity", {}))
-    return change.plan_change(given.guest, LAYOUT, OP, identity=identity, **words)
+    return change.plan_change(given.guest, OP, identity=identity, **words)
 
 
 def _live(given: Given) -> Plan:

@@ -102,6 +102,17 @@ def test_a_root_that_is_not_there(bench: Bench) -> None:
         bench.zfs.datasets("nosuchpool/x")
 
 
+def test_several_roots_in_their_order_without_those_that_are_not_there(bench: Bench) -> None:
+    for name in ("a", "a/x", "b", "b/y", "b-2"):
+        bench.do("create", f"{bench.root}/{name}")
+    a, b = f"{bench.root}/a", f"{bench.root}/b"
+    gone = (f"{bench.root}/nosuch", "nosuchpool/x")
+    found = [d.name for d in bench.zfs.datasets(b, gone[0], a, gone[1])]
+    assert found == [b, f"{b}/y", a, f"{a}/x"]
+    with pytest.raises(NotFoundError):
+        bench.zfs.datasets(gone[0], a)
+
+
 def test_a_clone_knows_its_origin_and_the_snapshot_its_clones(bench: Bench) -> None:
     base = f"{bench.root}/base@one"
     bench.do("create", f"{bench.root}/base")

@@ -1,0 +1,60 @@
+"""For `doctor`: the roots, their pools, and guests of different roots that claim the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.app.batch import hold
+from bsdvirt.app.findings import Finding
+from bsdvirt.app.session import Session
+from bsdvirt.app.twins import mending, twins
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.facts import read_jails
+from bsdvirt.store.guests import Inventory
+from bsdvirt.store.vms import is_running
+
+
+def findings(found: Inventory) -> Iterator[Finding]:
+    """What is wrong with roots, and between them."""
+    for layout in found.layouts:
+        if not found.top(layout).mounted:
+            yield Finding(layout.dataset, "is not mounted", f"zfs mount {layout.dataset}")
+    for root in found.absent:
+        yield Finding(f"root {root.name}", f"{root.why}: its guests are missing", root.hint)
+    for name, twin in twins(found).items():
+        error = twin.error()
+        mended = "give it another" if twin.number is not None else ""
+        yield Finding(name, error.message.removeprefix(f"{name} "), error.hint, repair=mended)
+
+
+def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Give another id to stopped guests that have another's; a line for each."""
+    doubled = [n for n, t in twins(session.inventory()).items() if t.number is not None]
+    if not doubled:
+        return []
+    done: list[str] = []
+    with hold(session, doubled, "doctor") as held, session.locked("allocation", "", "doctor"):
+        found = session.inventory()
+        jails = read_jails(session.host)
+        names = [n for n in held.names() if n in found.guests]
+        idle = [n for n in names if not is_running(found.guests[n], jails, session.host.fs)]
+        for plan in mending(session, found, idle):
+            try:
+                session.run(plan)
+                done.append(f"{plan.subject}: has another id")
+            except BsdvirtError as error:
+                errors.append(error)
+    return done
+
+
+def pools(session: Session, found: Inventory) -> Iterator[Finding]:
+    """The health of the pool of each root."""
+    pools = {pool.name: pool for pool in session.zfs.pools()}
+    for name in dict.fromkeys(layout.dataset.split("/")[0] for layout in found.layouts):
+        pool = pools.get(name)
+        if pool is None:
+            yield Finding(name, "the pool is not imported", f"zpool import {name}")
+        elif pool.health != "ONLINE":
+            yield Finding(name, f"the pool is {pool.health}", f"zpool status {name}")
+        elif pool.free * 20 < pool.size:
+            yield Finding(name, "the pool is nearly full", f"zpool list {name}", problem=False)
