@@ -1,7 +1,7 @@
 # Works with BSD make and with GNU make: no conditionals, no functions.
 #   make demo   a jail from nothing, on a simulated host in .demo/
 #   make test   the tests
-#   make matrix every verb, failing and killed at every step; make test takes a third of them
+#   make matrix every verb, failing and killed at every step; make test takes some of them
 #   make lint   types and style
 
 PYTHON = python3
