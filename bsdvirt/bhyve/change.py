@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from bsdvirt.bhyve import disks
 from bsdvirt.errors import ConflictError
-from bsdvirt.host import tools
-from bsdvirt.plan.looks import OP_PROPERTY
-from bsdvirt.plan.step import Command, DatasetOwned, Not, Step, Undo
+from bsdvirt.plan.step import Step
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest
-
-BUSY_SECONDS = 15.0
+from bsdvirt.store.marks import destroy_marked, mark_going
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +71,11 @@ def change_volumes(
                     f"{guest.name} runs, and uses {gone} until it stops",
                     f"bsdvirt stop {guest.name}, or take it out without --destroy",
                 )
-            steps.append(_mark(name, op))
-            finish.append(_destroy(name, op))
+            steps.append(mark_going(name, op))
+            finish.append(destroy_marked(name, op, f"destroy {name}, with what is on it"))
     for disk in before.disks:
         left = guest.layout.disk(guest.name, disk.name)
         kept = after.disk(disk.name) is None and disk.name not in destroying
         if kept and disk.path is None and left in volumes:
             notes.append(f"its volume {left} is still there, with what is on it")
     return VolumeChange(tuple(steps), tuple(finish), tuple(notes))
-
-
-def _mark(volume: str, op: str) -> Step:
-    """So that what is destroyed after the commit is what was meant before."""
-    return Step(
-        Command((tools.ZFS, "set", f"{OP_PROPERTY}={op}", volume)),
-        f"mark {volume} as going",
-        undo=(
-            Undo(Command((tools.ZFS, "inherit", OP_PROPERTY, volume)), DatasetOwned(volume, op)),
-        ),
-        durable=True,
-    )
-
-
-def _destroy(volume: str, op: str) -> Step:
-    return Step(
-        Command((tools.ZFS, "destroy", "-r", volume)),
-        f"destroy {volume}, with what is on it",
-        unless=Not(DatasetOwned(volume, op)),
-        retry=BUSY_SECONDS,
-        durable=True,
-    )

@@ -11,15 +11,21 @@ from bsdvirt.bhyve.disks import BLOCK, COPY_SECONDS, PROPERTIES, Base, appear, w
 from bsdvirt.bhyve.formats import RAW, UNPACKERS, Form
 from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
-from bsdvirt.plan.looks import OP_PROPERTY
-from bsdvirt.plan.step import Command, DatasetOwned, Not, Pipeline, Plan, Step, Undo
+from bsdvirt.plan.step import Command, Pipeline, Plan, Step
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.images import PROPERTY, Image
 from bsdvirt.spec.types import Size
 from bsdvirt.store.layout import Layout, zvol
-from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
+from bsdvirt.store.marks import (
+    clear_mark,
+    destroy_marked,
+    destroy_ours,
+    mark_going,
+    mark_of,
+)
 
 BUSY_SECONDS = 15.0
+DESTROY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +114,16 @@ def plan_remove(name: str, clones: Sequence[str], layout: Layout, op: str) -> Pl
             f" image: zfs promote {clones[0]}",
         )
     dataset = layout.image(name)
-    mark = Step(
-        Command((tools.ZFS, "set", f"{OP_PROPERTY}={op}", dataset)),
-        f"mark {dataset} as going",
-        undo=(
-            Undo(Command((tools.ZFS, "inherit", OP_PROPERTY, dataset)), DatasetOwned(dataset, op)),
-        ),
-        durable=True,
+    gone = destroy_marked(dataset, op, f"destroy {dataset}", timeout=DESTROY_SECONDS)
+    return Plan(
+        "remove image",
+        name,
+        "image",
+        (mark_going(dataset, op),),
+        (gone,),
+        op=op,
+        must_journal=False,
     )
-    gone = Step(
-        Command((tools.ZFS, "destroy", "-r", dataset), timeout=3600.0),
-        f"destroy {dataset}",
-        unless=Not(DatasetOwned(dataset, op)),
-        retry=BUSY_SECONDS,
-        durable=True,
-    )
-    return Plan("remove image", name, "image", (mark,), (gone,), op=op, must_journal=False)
 
 
 def user_of(clone: str, layout: Layout) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bsdvirt.host import tools
-from bsdvirt.plan.looks import OP_PROPERTY
-from bsdvirt.plan.step import Command, DatasetOwned, Mounted, Not, Plan, RemoveTree, Step, Undo
+from bsdvirt.plan.step import Command, Mounted, Not, Plan, RemoveTree, Step, Undo
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import guest_log_directory, vm_directory
+from bsdvirt.store.marks import destroy_marked, mark_going
 from bsdvirt.zfs.base import Dataset
 
 BUSY_SECONDS = 15.0
@@ -19,33 +19,27 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
     Unmounting comes first: where somebody's shell stands in a directory of the guest it
     fails, and nothing is lost. `force` unmounts in spite of that.
     """
-    mark = Step(
-        Command((tools.ZFS, "set", f"{OP_PROPERTY}={op}", guest.dataset)),
-        f"mark {guest.dataset} as going",
-        undo=(
-            Undo(
-                Command((tools.ZFS, "inherit", OP_PROPERTY, guest.dataset)),
-                DatasetOwned(guest.dataset, op),
-            ),
-        ),
-        durable=True,
-    )
     # What a jail had mounted was unmounted with the jail: see jail/clean.py.
     mounted = [d for d in guest.datasets if d.mounted and d.mountpoint and not d.jailed]
     unmounts = [_unmount(dataset, force) for dataset in reversed(mounted)]
     finish = (
-        Step(
-            Command((tools.ZFS, "destroy", "-r", guest.dataset), timeout=DESTROY_SECONDS),
+        destroy_marked(
+            guest.dataset,
+            op,
             f"destroy {guest.dataset} and all beneath it",
-            unless=Not(DatasetOwned(guest.dataset, op)),
-            retry=BUSY_SECONDS,
-            durable=True,
+            timeout=DESTROY_SECONDS,
         ),
         Step(RemoveTree(guest_log_directory(guest.name)), "its logs", durable=True),
         *run_directory_steps(guest),
     )
     return Plan(
-        "destroy", guest.name, "guest", (mark, *unmounts), finish, op=op, must_journal=False
+        "destroy",
+        guest.name,
+        "guest",
+        (mark_going(guest.dataset, op), *unmounts),
+        finish,
+        op=op,
+        must_journal=False,
     )
 
 

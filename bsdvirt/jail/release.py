@@ -12,19 +12,25 @@ from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
     DatasetOwned,
-    Not,
     Pipeline,
     Plan,
     Step,
     Undo,
 )
 from bsdvirt.store.layout import Layout
-from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
+from bsdvirt.store.marks import (
+    clear_mark,
+    destroy_marked,
+    destroy_ours,
+    mark_going,
+    mark_of,
+)
 
 DIST_DIRECTORY = "/usr/freebsd-dist"
 """Where bsdinstall(8) leaves the distribution files."""
 EXTRACT_SECONDS = 3 * 3600.0
 COPY_SECONDS = 6 * 3600.0
+DESTROY_SECONDS = 3600.0
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _VERSION = re.compile(r"^(\d+)\.(\d+)")
 _USERLAND = re.compile(r'^USERLAND_VERSION="?([A-Za-z0-9._-]+)"?', re.MULTILINE)
@@ -161,22 +167,16 @@ def plan_remove(name: str, clones: list[str], layout: Layout, op: str) -> Plan:
             f"release {name} is the base of {users}", "destroy those first, or keep it"
         )
     dataset = layout.release(name)
-    mark = Step(
-        Command((tools.ZFS, "set", f"{OP_PROPERTY}={op}", dataset)),
-        f"mark {dataset} as going",
-        undo=(
-            Undo(Command((tools.ZFS, "inherit", OP_PROPERTY, dataset)), DatasetOwned(dataset, op)),
-        ),
-        durable=True,
+    gone = destroy_marked(dataset, op, f"destroy {dataset}", timeout=DESTROY_SECONDS)
+    return Plan(
+        "remove release",
+        name,
+        "release",
+        (mark_going(dataset, op),),
+        (gone,),
+        op=op,
+        must_journal=False,
     )
-    gone = Step(
-        Command((tools.ZFS, "destroy", "-r", dataset), timeout=3600.0),
-        f"destroy {dataset}",
-        unless=Not(DatasetOwned(dataset, op)),
-        retry=15.0,
-        durable=True,
-    )
-    return Plan("remove release", name, "release", (mark,), (gone,), op=op, must_journal=False)
 
 
 def _guest_of(clone: str, layout: Layout) -> str:

@@ -11,7 +11,6 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.destroy import run_directory_steps
-from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
     DatasetOwned,
@@ -28,7 +27,7 @@ from bsdvirt.spec.load import identity_to_json
 from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import guest_log_directory
-from bsdvirt.store.marks import clear_mark
+from bsdvirt.store.marks import clear_mark, mark
 
 BUSY_SECONDS = 5.0
 RENAME_SECONDS = 300.0
@@ -55,7 +54,7 @@ def plan_rename(
     source, target = guest.dataset, guest.layout.guest(new)
     steps = [
         *clean_steps(guest, facts),
-        _mark(source, op),
+        mark(source, op, f"mark {source} as being renamed"),
         Step(
             Command((tools.ZFS, "rename", source, target), timeout=RENAME_SECONDS),
             f"{old} becomes {new}",
@@ -82,17 +81,6 @@ def plan_rename(
         steps=tuple(steps),
         finish=(*run_directory_steps(guest), clear_mark(target, op)),
         op=op,
-    )
-
-
-def _mark(dataset: str, op: str) -> Step:
-    return Step(
-        Command((tools.ZFS, "set", f"{OP_PROPERTY}={op}", dataset)),
-        f"mark {dataset} as being renamed",
-        undo=(
-            Undo(Command((tools.ZFS, "inherit", OP_PROPERTY, dataset)), DatasetOwned(dataset, op)),
-        ),
-        durable=True,
     )
 
 

@@ -1,4 +1,5 @@
-"""The mark that a dataset in the making bears: bsdvirt:op, the operation that makes it. Pure."""
+"""The mark that a dataset bears while an operation makes it, renames it or takes it away:
+bsdvirt:op, that operation. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Step, Undo
 
 BUSY_SECONDS = 10.0
+DESTROY_BUSY_SECONDS = 15.0
 
 
 def mark_of(op: str) -> tuple[str, str]:
@@ -28,4 +30,32 @@ def clear_mark(dataset: str, op: str) -> Step:
         f"{dataset} is complete",
         durable=True,
         unless=Not(DatasetOwned(dataset, op)),
+    )
+
+
+def mark(dataset: str, op: str, why: str) -> Step:
+    """A dataset that is there is this operation's, until that is undone or cleared."""
+    return Step(
+        Command((tools.ZFS, "set", f"{OP_PROPERTY}={op}", dataset)),
+        why,
+        undo=(
+            Undo(Command((tools.ZFS, "inherit", OP_PROPERTY, dataset)), DatasetOwned(dataset, op)),
+        ),
+        durable=True,
+    )
+
+
+def mark_going(dataset: str, op: str) -> Step:
+    """So that what is destroyed after the commit is what was meant before."""
+    return mark(dataset, op, f"mark {dataset} as going")
+
+
+def destroy_marked(dataset: str, op: str, why: str, *, timeout: float = 60.0) -> Step:
+    """Destroy a dataset that was marked so, with all beneath it; for a plan's finish."""
+    return Step(
+        Command((tools.ZFS, "destroy", "-r", dataset), timeout=timeout),
+        why,
+        unless=Not(DatasetOwned(dataset, op)),
+        retry=DESTROY_BUSY_SECONDS,
+        durable=True,
     )
