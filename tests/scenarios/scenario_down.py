@@ -8,9 +8,8 @@ import subprocess
 import time
 
 from scenario_boot import REAL_TIME, states
-from scenario_driver import Bsdvirt
+from scenario_driver import Bsdvirt, wait_for
 from scenario_hosts import scenario
-from scenario_main import wait_for
 from scenario_view import HostView, nothing_of
 
 from bsdvirt.host.sim import SimHost

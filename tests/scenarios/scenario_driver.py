@@ -14,7 +14,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -189,3 +190,16 @@ def assert_one_line(result: Result) -> None:
     assert len(lines) == 1, result
     assert lines[0].startswith("bsdvirt: "), result
     assert len(lines[0]) > len("bsdvirt: ") + 10, result
+
+
+def state(driver: Bsdvirt, name: str) -> str:
+    """A guest's state, as `ls` tells it."""
+    return str(driver.json("ls", name)[0]["state"])
+
+
+def wait_for(happened: Callable[[], object], seconds: float, what: str = "it") -> None:
+    """Until it is so."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"{what} did not come to pass in {seconds:.0f} s"
+        time.sleep(0.2)

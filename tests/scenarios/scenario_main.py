@@ -6,10 +6,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from typing import Any
 
-from scenario_driver import Bsdvirt
+from scenario_driver import Bsdvirt, state, wait_for
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of
 
@@ -17,20 +16,8 @@ LONG = "sleep 1000"
 NOTHING = {"state": "", "runs": 0, "pid": 0, "watched": False, "why": ""}
 
 
-def wait_for(what: Callable[[], object], seconds: float) -> None:
-    """Until it is so."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.2)
-
-
 def patience(view: HostView) -> float:
     return 20 if view.simulated else 90
-
-
-def state(driver: Bsdvirt, name: str) -> str:
-    return str(driver.json("ls", name)[0]["state"])
 
 
 def main(driver: Bsdvirt, name: str) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
-from scenario_driver import Bsdvirt
+from scenario_driver import Bsdvirt, state, wait_for
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of
 
@@ -36,14 +35,7 @@ def image(driver: Bsdvirt, view: HostView) -> None:
 
 def until(happened: Callable[[], object], what: str) -> None:
     """Wait for it."""
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, f"{what}: not within {PATIENCE:.0f} s"
-        time.sleep(0.2)
-
-
-def state(driver: Bsdvirt, name: str) -> str:
-    return next(str(row["state"]) for row in driver.json("ls") if row["name"] == name)
+    wait_for(happened, PATIENCE, what)
 
 
 def until_login(driver: Bsdvirt, name: str, times: int = 1) -> None:

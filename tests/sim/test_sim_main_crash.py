@@ -6,8 +6,9 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from scenario_driver import wait_for
 from scenario_hosts import sim_world
-from scenario_main import LONG, lives, wait_for
+from scenario_main import LONG, lives
 from scenario_view import assert_same
 
 MOST_STEPS = 30
