@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bsdvirt.errors import HostError, NotFoundError
+from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan import events, journal
@@ -42,7 +42,10 @@ def open_host(sim: str | None, interrupt: Interrupt) -> Host:
     if sim:
         from bsdvirt.host.sim import SimHost
 
-        return SimHost(sim, interrupt)
+        try:
+            return SimHost(sim, interrupt)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     if not sys.platform.startswith("freebsd"):
         raise HostError(
             f"this is {sys.platform}, and bsdvirt manages FreeBSD hosts",

@@ -1,4 +1,4 @@
-"""The simulated host: a stand-in for a FreeBSD 13.2 host, in a directory.
+"""The simulated host: a stand-in for a FreeBSD host (13.2 or 15.1), in a directory.
 
 It takes the argument lists and files that the real host gets, answers in the words of
 tests' captures of a real one, and refuses (UnknownCommand) what it was never shown.

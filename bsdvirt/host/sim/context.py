@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.sim.releases import RELEASES, Release
 from bsdvirt.host.sim.state import Dataset, Host, Interface, Jail, Snapshot
 
 
@@ -128,6 +129,11 @@ class Run:
         return int(time.time())
 
     # ---- short cuts ----
+
+    @property
+    def release(self) -> Release:
+        """The release that the host is, with what is peculiar to it."""
+        return RELEASES[self.state.version]
 
     def path(self, path: str) -> Path:
         return self.fs.path(path)

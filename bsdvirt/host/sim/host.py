@@ -16,6 +16,7 @@ from bsdvirt.host.sim import initial, processes
 from bsdvirt.host.sim.commands import run_tool
 from bsdvirt.host.sim.context import Run, TimedOut, UnknownCommand
 from bsdvirt.host.sim.really import is_real, run_really
+from bsdvirt.host.sim.releases import chosen
 from bsdvirt.host.sim.settings import Settings
 from bsdvirt.host.sim.state import Host, Store
 
@@ -27,13 +28,19 @@ class SimHost:
     """A FreeBSD host that lives in a directory.
 
     `settings` changes what no command changes. `wide` takes besides what bsdvirt
-    emits a few forms that the captures show, so that they can be replayed.
+    emits a few forms that the captures show, so that they can be replayed. `release`
+    is what a host that is not there yet becomes: see releases.py.
     """
 
     simulated = True
 
     def __init__(
-        self, directory: str | Path, interrupt: Interrupt | None = None, *, wide: bool = False
+        self,
+        directory: str | Path,
+        interrupt: Interrupt | None = None,
+        *,
+        wide: bool = False,
+        release: str | None = None,
     ) -> None:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -44,7 +51,7 @@ class SimHost:
         self.settings = Settings(self)
         with self._store.locked():
             if self._store.load() is None:
-                self._store.save(initial.make(self.directory))
+                self._store.save(initial.make(self.directory, chosen(release)))
 
     def run(
         self,

@@ -1,5 +1,5 @@
-"""A fresh simulated host: the FreeBSD 13.2-RELEASE machine of the captures, before
-anything was done on it, with two pools."""
+"""A fresh simulated host: the FreeBSD machine of the captures, before anything was done on
+it, with two pools."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bsdvirt.host.sim.processes import write_scripts
 from bsdvirt.host.sim.release import make_release
+from bsdvirt.host.sim.releases import Release
 from bsdvirt.host.sim.state import Dataset, Host, Inet, Interface, Module, Mount, Pool
 
 POOL_SIZE = 20937965568
@@ -113,19 +114,22 @@ def loopback(index: int) -> Interface:
     )
 
 
-def make(directory: Path) -> Host:
-    """The state of a fresh host; its files are written."""
+def make(directory: Path, release: Release) -> Host:
+    """The state of a fresh host of a release; its files are written."""
     root = directory / "root"
     (directory / "store").mkdir(parents=True, exist_ok=True)
     for name in _DIRECTORIES:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "etc/rc.conf").write_text(_RC_CONF)
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
-    make_release(root / "usr/freebsd-dist")
+    make_release(root / "usr/freebsd-dist", release.dist)
     write_scripts(root)
     now = int(time.time())
     state = Host(
         boot=now,
+        version=release.version,
+        release=release.kernel,
+        osreldate=release.osreldate,
         mounts=mounts(),
         interfaces=interfaces(),
         modules=modules(),

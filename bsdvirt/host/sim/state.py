@@ -191,6 +191,8 @@ class Host(Struct):
     boots: int = 1
     cpus: int = 2
     racct: bool = True
+    version: str = "13.2"
+    """Which of releases.RELEASES it is."""
     release: str = "13.2-RELEASE"
     osreldate: int = 1302001
     serial: int = 1000
