@@ -5,6 +5,7 @@ yaml is imported by the functions that need it: listing guests reads no YAML.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -263,6 +264,10 @@ def compose_yaml(text: str, source: str = "") -> yaml.Node | None:
         _check_events(yaml.parse(text, Loader=loader), source)
         node: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
+        if loader is not yaml.SafeLoader:
+            # libyaml scans ahead: a limit of its own may be met before ours.
+            with contextlib.suppress(yaml.YAMLError):
+                _check_events(yaml.parse(text, Loader=yaml.SafeLoader), source)
         mark = error.problem_mark or error.context_mark
         _refuse(source, mark, f"not YAML: {error.problem or error.context}")
     except (yaml.YAMLError, UnicodeError) as error:

@@ -7,6 +7,7 @@ import sys
 
 import msgspec
 import pytest
+import yaml
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec import load
@@ -70,6 +71,8 @@ exec:
 stop:
   grace: 3
 """
+
+NO_ALIAS = "anchors and aliases (& and *) are not taken here"
 
 
 def told(text: str) -> str:
@@ -222,18 +225,31 @@ def test_truth(word: str, value: bool) -> None:
             "a: 1\n---\nb: 2",
             "web.yaml: line 2, column 1: a second document begins here: expected one",
         ),
-        ("a: &x 1", "web.yaml: line 1, column 4: anchors and aliases (& and *) are not taken here"),
+        ("a: &x 1", "web.yaml: line 1, column 4: " + NO_ALIAS),
         (
             "a: !!python/object:os.system x",
             "web.yaml: line 1, column 4: tags (!) are not taken here",
         ),
         ("a: " + "[" * 60000, "web.yaml: line 1, column 19: nested deeper than 16"),
+        ("a: " + "{" * 60000, "web.yaml: line 1, column 19: nested deeper than 16"),
+        ("[" * 900 + "]" * 900, "web.yaml: line 1, column 17: nested deeper than 16"),
+        ("- " * 30000, "web.yaml: line 1, column 33: nested deeper than 16"),
+        ("a: &x " + "[" * 2000, "web.yaml: line 1, column 4: " + NO_ALIAS),
+        ("a: !x " + "[" * 2000, "web.yaml: line 1, column 4: tags (!) are not taken here"),
         ("a: " + "x" * 70000, "web.yaml: longer than 64 KiB"),
         ("? [a]\n: b", "web.yaml: line 1, column 3: expected a name before the colon"),
     ],
 )
 def test_what_is_wrong(text: str, message: str) -> None:
     assert told(text) == message
+
+
+def test_the_parser_written_in_python_refuses_in_the_same_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert told("a: " + "[" * 60000) == "web.yaml: line 1, column 19: nested deeper than 16"
+    assert told("a: *x") == "web.yaml: line 1, column 4: " + NO_ALIAS
 
 
 @pytest.mark.parametrize("text", ["a: \x00", "\ud800: 1", "a: \x07", "\t- x: [", "*a", "%YAML 9"])
