@@ -39,7 +39,7 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
 from bsdvirt.spec.paths import NAME, set_paths
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked
+from bsdvirt.store.guests import Guest, Inventory, guest_text, load_guest_file, need_unlocked
 from bsdvirt.store.vms import is_running
 
 Assignments = Sequence[tuple[str, str]]
@@ -114,7 +114,7 @@ def _change_one(
 ) -> Outcome:
     need_unlocked(guest)
     jail = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
-    text = session.host.fs.read_text(guest.layout.guest_file(guest.name))
+    text = guest_text(session.host.fs, guest.layout, guest.name)
     to_be = wish(guest, text, jail)
     wanted, boot = to_be.new, to_be.boot
     _refuse_fixed(guest.name, jail, wanted)

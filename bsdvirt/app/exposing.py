@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,8 +19,8 @@ from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file
-from bsdvirt.store.layout import PF_DIRECTORY, guest_rules
+from bsdvirt.store.guests import Guest, Inventory, guest_text, load_guest_file
+from bsdvirt.store.layout import PF_DIRECTORY, Layout, guest_rules
 from bsdvirt.store.vms import is_running
 
 Taken = Mapping[str, Sequence[Expose]]
@@ -86,14 +87,17 @@ def taken(session: Session, found: Inventory, but: str = "") -> Taken:
     """What all guests expose; a file that cannot be read exposes nothing."""
     every: dict[str, Sequence[Expose]] = {}
     for name in found.guests:
-        if name != but and "expose" in session.host.fs.read_or(found.home(name).guest_file(name)):
-            try:
-                every[name] = filtering.exposed(
-                    load_guest_file(session.host.fs, found.home(name), name)
-                )
-            except BsdvirtError:
-                continue
+        if name != but:
+            with contextlib.suppress(BsdvirtError):
+                every[name] = _exposed(session, found.home(name), name)
     return every
+
+
+def _exposed(session: Session, layout: Layout, name: str) -> Sequence[Expose]:
+    """What a guest exposes, by its file. Raises as load_guest_file does."""
+    if "expose" not in guest_text(session.host.fs, layout, name):
+        return ()
+    return filtering.exposed(load_guest_file(session.host.fs, layout, name))
 
 
 def refuse_taken(name: str, wanted: Iterable[Expose], others: Taken) -> None:
@@ -200,12 +204,13 @@ def rows(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     """What one guest, or every guest, exposes."""
     found = session.inventory()
     chosen = [found.guest(name)] if name else list(found.guests.values())
-    every = [
-        (guest, one)
-        for guest in chosen
-        if "expose" in session.host.fs.read_or(guest.layout.guest_file(guest.name))
-        for one in filtering.exposed(load_guest_file(session.host.fs, guest.layout, guest.name))
-    ]
+    every: list[tuple[Guest, Expose]] = []
+    for guest in chosen:
+        try:
+            every += [(guest, one) for one in _exposed(session, guest.layout, guest.name)]
+        except BsdvirtError:
+            if name:
+                raise
     if not every:
         return []
     facts = filtering.read(session)

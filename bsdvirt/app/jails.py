@@ -29,6 +29,8 @@ from bsdvirt.store.layout import FAILED_DIRECTORY, RUN_FILES, failed_file, job_f
 
 DEFAULT_STOP_SECONDS = 60.0
 LEAST_SECONDS = 0.2
+RESOLVER_BYTES = 64 << 10
+"""Of a root's resolv.conf, whose text the journal keeps for an undo."""
 
 Parts = Mapping[str, tuple[Guest, Jail]]
 
@@ -90,7 +92,7 @@ def started(guest: Guest, plan: Plan) -> str:
 
 
 def _jail_resolver(host: Host, guest: Guest) -> str | None:
-    return host.fs.read_beneath(guest.root, "etc/resolv.conf")
+    return host.fs.read_beneath(guest.root, "etc/resolv.conf", RESOLVER_BYTES)
 
 
 def note_failure(session: Session, name: str, error: BsdvirtError) -> None:

@@ -76,8 +76,13 @@ def _loopback(text: str) -> bool:
 def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:
     """Whether the seed that is there says what it is to say."""
     place = cloud.directory(layout, name)
-    there = {file: fs.read_or(f"{place}/{file}") for file in fs.listdir(place)}
-    return there == cloud.files(seed) and fs.is_file(cloud.iso(layout, name))
+    wanted = cloud.files(seed)
+    if set(fs.listdir(place)) != set(wanted) or not fs.is_file(cloud.iso(layout, name)):
+        return False
+    try:
+        return all(fs.read_text(f"{place}/{f}", follow=False) == wanted[f] for f in wanted)
+    except OSError:
+        return False
 
 
 def renew(session: Session, name: str, seed: Seed) -> bool:

@@ -211,7 +211,11 @@ def _is_ours(session: Session, jail: JailFact) -> bool:
     ours = (one.jail_root_directory(jail.name) for one in session.roots.layouts)
     if jail.path in ours:
         return True
-    return f"\n  path = '{jail.path}';\n" in session.host.fs.read_or(conf_file(jail.name))
+    try:
+        text = session.host.fs.read_or(conf_file(jail.name))
+    except OSError:
+        return False
+    return f"\n  path = '{jail.path}';\n" in text
 
 
 def _facts(session: Session) -> HostFacts:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from bsdvirt.errors import HostError
+from bsdvirt.host.reading import READ_LIMIT, read_regular
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -75,17 +76,25 @@ class Fs:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def read_text(self, path: str) -> str:
-        """Raises OSError as open() does."""
-        return self.path(path).read_text(encoding="utf-8")
+    def read_text(self, path: str, limit: int = READ_LIMIT, *, follow: bool = True) -> str:
+        """A file's text; without `follow`, of no link. Raises OSError as `read_bytes` does,
+        and for what is not UTF-8."""
+        data = self.read_bytes(path, limit, follow=follow)
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise OSError(errno.EILSEQ, f"line {line} is not UTF-8 text", path) from None
 
-    def read_bytes(self, path: str) -> bytes:
-        return self.path(path).read_bytes()
+    def read_bytes(self, path: str, limit: int = READ_LIMIT, *, follow: bool = True) -> bytes:
+        """Raises OSError as open() does, for what is no regular file (a FIFO, a device), and
+        for more than `limit` bytes."""
+        return read_regular(self.path(path), limit, path, follow=follow)
 
-    def read_or(self, path: str, default: str = "") -> str:
+    def read_or(self, path: str, default: str = "", *, follow: bool = True) -> str:
         """The file's text, or `default` where there is no such file."""
         try:
-            return self.read_text(path)
+            return self.read_text(path, follow=follow)
         except FileNotFoundError:
             return default
 
@@ -189,20 +198,33 @@ class Fs:
         ):
             os.unlink(parts[-1], dir_fd=directory)
 
-    def read_beneath(self, root: str, relative: str) -> str | None:
-        """A file's text beneath `root`, no link followed; None where it is not a plain file."""
+    def read_beneath(self, root: str, relative: str, limit: int = READ_LIMIT) -> str | None:
+        """A file's text beneath `root`, no link followed; None where it is not a plain file.
+
+        Raises HostError for more than `limit` bytes.
+        """
+        parts = _plain_parts(relative)
+        shown = f"{root}/{relative}"
+        try:
+            with self._directory_beneath(root, parts[:-1]) as directory:
+                data = read_regular(parts[-1], limit, shown, follow=False, directory=directory)
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise HostError(f"{shown}: {error.strerror}", "remove it") from error
+            return None
+        except HostError:
+            return None
+        return data.decode("utf-8", "replace")
+
+    def is_file_beneath(self, root: str, relative: str) -> bool:
+        """Whether a plain file is there beneath `root`, no link followed. It is not read."""
         parts = _plain_parts(relative)
         try:
             with self._directory_beneath(root, parts[:-1]) as directory:
-                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(parts[-1], flags, dir_fd=directory)
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    os.close(descriptor)
-                    return None
-                with open(descriptor, encoding="utf-8", errors="replace") as stream:
-                    return stream.read()
+                found = os.stat(parts[-1], dir_fd=directory, follow_symlinks=False)
         except (OSError, HostError):
-            return None
+            return False
+        return stat.S_ISREG(found.st_mode)
 
     def mkdir_beneath(self, root: str, relative: str, mode: int = 0o755) -> None:
         """Make one directory beneath `root`, no link followed; one that is there stays as

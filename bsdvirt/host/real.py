@@ -26,7 +26,18 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 BOOT_FILE = "/var/run/bsdvirt/boot"
 POLL_SECONDS = 0.1
+CHUNK = 1 << 16
+END_POLL_SECONDS = 0.01
 KILL_AFTER_SECONDS = 5.0
+READ_BYTES = 64 << 20
+"""What a command that reads may print, on each output: more than a host of thousands of guests
+needs. One that prints more is ended, and has failed."""
+KEPT_BYTES = 1 << 20
+"""What is kept of what a command that changes something prints: how it begins, and how it ends."""
+LINE_BYTES = 4096
+"""What is told of one line."""
+PIPE_BYTES = 1 << 20
+"""More than a pipe holds: what a command had written when it ended is read, and no more."""
 
 
 class RealHost:
@@ -54,11 +65,16 @@ class RealHost:
             process = _spawn(argv, stdout=subprocess.PIPE)
         except OSError as error:
             return Result(tuple(argv), 127, "", f"{argv[0]}: {error.strerror}\n")
-        reader = _Reader({"stdout": process.stdout, "stderr": process.stderr}, on_line)
+        outputs = {"stdout": process.stdout, "stderr": process.stderr}
+        reader = _Reader(outputs, on_line, KEPT_BYTES if changes else READ_BYTES, whole=not changes)
         timed_out = self._wait((process,), argv, timeout, reader)
-        return Result(
-            tuple(argv), process.returncode, reader.text("stdout"), reader.text("stderr"), timed_out
-        )
+        status, said = _status(process), reader.text("stderr")
+        if reader.too_much:
+            status = status or -signal.SIGPIPE
+            said = f"it printed more than {READ_BYTES >> 20} MiB\n"
+        elif process.returncode is None:
+            said += f"process {process.pid} does not end: no signal reaches it\n"
+        return Result(tuple(argv), status, reader.text("stdout"), said, timed_out)
 
     def pipe(
         self,
@@ -80,7 +96,8 @@ class RealHost:
             sender.stdout.close()
             sender.stdout = None
             # Both at once: neither may wait for us to read what it says.
-            reader = _Reader({"left": sender.stderr, "right": receiver.stderr}, on_line)
+            outputs = {"left": sender.stderr, "right": receiver.stderr}
+            reader = _Reader(outputs, on_line, KEPT_BYTES, whole=False)
             timed_out = self._wait((sender, receiver), left, timeout, reader)
         except OSError as error:
             return Result(words, 127, "", f"{error.filename}: {error.strerror}\n")
@@ -92,7 +109,7 @@ class RealHost:
                 for stream in (process.stdout, process.stderr):
                     if stream is not None:
                         stream.close()
-        status = receiver.returncode or sender.returncode
+        status = _status(receiver) or _status(sender)
         return Result(words, status, "", reader.text("right") + reader.text("left"), timed_out)
 
     def attach(self, argv: Sequence[str]) -> int:
@@ -136,6 +153,8 @@ class RealHost:
                 # A daemon that the command left behind may hold the pipes open for ever.
                 reader.drain()
                 break
+            if reader.too_much:
+                break
             if time.monotonic() > deadline or self.interrupt.hastens(argv):
                 timed_out = True
                 break
@@ -165,13 +184,50 @@ _LINE_END = re.compile(rb"[\r\n]")
 """What draws over its own line ends it with a carriage return."""
 
 
-class _Reader:
-    """The outputs of processes as they come, told line by line."""
+class _Kept:
+    """What is kept of one output: all of it up to `limit` bytes; of more, the first half and
+    the last."""
 
-    def __init__(self, streams: Mapping[str, IO[bytes] | None], on_line: LineSink | None) -> None:
+    def __init__(self, limit: int) -> None:
+        self._half = limit // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._left_out = 0
+        self.size = 0
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        room = self._half - len(self._head)
+        self._head += chunk[:room]
+        self._tail += chunk[room:]
+        # Cut seldom: each cut moves what stays.
+        if len(self._tail) > 2 * self._half:
+            self._left_out += len(self._tail) - self._half
+            del self._tail[: -self._half]
+
+    def text(self) -> str:
+        if not self._left_out:
+            return (self._head + self._tail).decode("utf-8", "replace")
+        marker = f"\n[{self._left_out} bytes left out]\n"
+        return marker.join(part.decode("utf-8", "replace") for part in (self._head, self._tail))
+
+
+class _Reader:
+    """The outputs of processes as they come, told line by line. `limit` is in bytes of each;
+    where they are needed `whole`, one that is longer is too much."""
+
+    def __init__(
+        self,
+        streams: Mapping[str, IO[bytes] | None],
+        on_line: LineSink | None,
+        limit: int,
+        *,
+        whole: bool,
+    ) -> None:
         self._selector = selectors.DefaultSelector()
-        self._data = {name: bytearray() for name in streams}
-        self._told = dict.fromkeys(streams, 0)
+        self._kept = {name: _Kept(limit) for name in streams}
+        self._line = {name: bytearray() for name in streams}
+        self._most = limit if whole else 0
         self._open: set[str] = set()
         self._on_line = on_line
         for name, stream in streams.items():
@@ -186,30 +242,39 @@ class _Reader:
         """Take what has come within `timeout` seconds; whether anything had."""
         ready = self._selector.select(timeout)
         for key, _ in ready:
-            chunk = os.read(key.fd, 65536)
+            chunk = os.read(key.fd, CHUNK)
             if chunk:
-                self._data[key.data] += chunk
+                self._kept[key.data].add(chunk)
+                self._tell(key.data, chunk)
             else:
                 self._selector.unregister(key.fileobj)
                 self._open.discard(key.data)
-        self._tell()
         return bool(ready)
 
-    def drain(self) -> None:
-        while self._open and self.read(0):
-            pass
+    @property
+    def too_much(self) -> bool:
+        return bool(self._most) and any(kept.size > self._most for kept in self._kept.values())
 
-    def _tell(self) -> None:
+    def drain(self) -> None:
+        """Take what is in the pipes, and not what a process that was left behind goes on to
+        write."""
+        end = sum(kept.size for kept in self._kept.values()) + PIPE_BYTES
+        while self._open and not self.too_much and self.read(0):
+            if sum(kept.size for kept in self._kept.values()) >= end:
+                break
+
+    def _tell(self, name: str, chunk: bytes) -> None:
         if self._on_line is None:
             return
-        for name, data in self._data.items():
-            while end := _LINE_END.search(data, self._told[name]):
-                line = data[self._told[name] : end.start()].decode("utf-8", "replace")
-                self._told[name] = end.end()
-                self._on_line(line)
+        *ended, rest = _LINE_END.split(chunk)
+        for piece in ended:
+            line = self._line[name] + piece
+            self._line[name].clear()
+            self._on_line(line[:LINE_BYTES].decode("utf-8", "replace"))
+        self._line[name] += rest[: LINE_BYTES - len(self._line[name])]
 
     def text(self, name: str) -> str:
-        return self._data[name].decode("utf-8", "replace")
+        return self._kept[name].text()
 
     def close(self) -> None:
         for key in list(self._selector.get_map().values()):
@@ -233,13 +298,33 @@ def _spawn(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command and the children of its session, first politely."""
-    for number, patience in ((signal.SIGTERM, KILL_AFTER_SECONDS), (signal.SIGKILL, None)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-            return
+    """End a command and the children of its session, first politely. One in an uninterruptible
+    wait does not end: it is left."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if not _signal(process, number):
+            break
+        deadline = time.monotonic() + KILL_AFTER_SECONDS
+        while time.monotonic() < deadline and _signal(process, 0):
+            process.poll()
+            time.sleep(END_POLL_SECONDS)
+    process.poll()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to the command and its children; whether one of them is there."""
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # There is one, and it is another user's.
+        return True
+    return True
+
+
+def _status(process: subprocess.Popen[bytes]) -> int:
+    """Its exit status; of one that no signal ends, that of the signal."""
+    return -signal.SIGKILL if process.returncode is None else process.returncode
 
 
 @contextlib.contextmanager

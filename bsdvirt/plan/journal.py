@@ -19,6 +19,8 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.plan.step import Kind, Plan, Step
 
 SUFFIX = ".journal"
+JOURNAL_LIMIT = 64 << 20
+"""Bytes: a header holds the files that the plan writes, and an undo what stood there."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -170,9 +172,11 @@ def read(fs: Fs, path: str) -> Entry | None:
     """A journal of another process; None where it has ended meanwhile. A last line
     that was cut short did not happen."""
     try:
-        lines = fs.read_bytes(path).splitlines()
+        lines = fs.read_bytes(path, JOURNAL_LIMIT, follow=False).splitlines()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", "look at the file, then remove it") from error
     try:
         entry = Entry(path, _HEADER.decode(lines[0]))
     except (IndexError, msgspec.DecodeError) as error:

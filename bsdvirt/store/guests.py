@@ -148,15 +148,22 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
 
     Raises UsageError for what is wrong in it, HostError where it is not there.
     """
+    return load_guest(guest_text(fs, layout, name), layout.guest_file(name))
+
+
+def guest_text(fs: Fs, layout: Layout, name: str) -> str:
+    """What stands in a guest's own file. It may have come from elsewhere: no link is followed.
+
+    Raises HostError where it is not there, or is no file of text.
+    """
     path = layout.guest_file(name)
     try:
-        text = fs.read_text(path)
+        return fs.read_text(path, follow=False)
+    except FileNotFoundError as error:
+        hint = f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}"
+        raise HostError(f"{path}: {error.strerror}", hint) from error
     except OSError as error:
-        raise HostError(
-            f"{path}: {error.strerror}",
-            f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}",
-        ) from error
-    return load_guest(text, path)
+        raise HostError(f"{path}: {error.strerror}", "put a file of text in its place") from error
 
 
 def refuse_stray(found: Inventory, name: str) -> None:
@@ -187,9 +194,7 @@ def running_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None
 def is_freebsd(fs: Fs, root: str) -> bool:
     """Whether a root holds FreeBSD's userland: its database of users, or what says its
     version. No link is followed."""
-    return any(
-        fs.read_beneath(root, path) is not None for path in ("bin/freebsd-version", "etc/pwd.db")
-    )
+    return any(fs.is_file_beneath(root, path) for path in ("bin/freebsd-version", "etc/pwd.db"))
 
 
 def foreign_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:

@@ -100,7 +100,7 @@ def is_running(guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
 
 def _said(fs: Fs, name: str) -> VmState | None:
     try:
-        return _DECODER.decode(fs.read_bytes(state_file(name)))
+        return _DECODER.decode(fs.read_bytes(state_file(name), follow=False))
     except (OSError, msgspec.MsgspecError):
         return None
 

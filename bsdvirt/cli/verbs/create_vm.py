@@ -15,6 +15,7 @@ from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_o
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
+from bsdvirt.host.reading import READ_LIMIT, read_regular
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths, split_assignments
@@ -199,7 +200,7 @@ def _keys(path: str) -> list[str]:
 
 def _text(path: str) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        return read_regular(Path(path).expanduser(), READ_LIMIT).decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "name a file that is there") from error
     except UnicodeDecodeError:

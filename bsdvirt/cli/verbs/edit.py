@@ -16,7 +16,9 @@ from bsdvirt.cli.common import add_dry_run, open_session, report
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import say
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
+from bsdvirt.host.reading import READ_LIMIT, read_regular
 from bsdvirt.spec.load import load_guest
+from bsdvirt.store.guests import guest_text
 
 
 class Options(Globals):
@@ -34,8 +36,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     found = session.inventory()
-    path = found.guest(options.guest).layout.guest_file(options.guest)
-    before = session.host.fs.read_text(path)
+    guest = found.guest(options.guest)
+    path = guest.layout.guest_file(guest.name)
+    before = guest_text(session.host.fs, guest.layout, guest.name)
     with tempfile.TemporaryDirectory(prefix="bsdvirt-edit-") as directory:
         copy = Path(directory) / f"{options.guest}.yaml"
         copy.touch(0o600)
@@ -101,7 +104,7 @@ def _edited(copy: Path) -> str:
         raise HostError(f"{shlex.join(words)}: {error.strerror}", "set EDITOR") from error
     if status != 0:
         raise HostError(f"{shlex.join(words)}: exit status {status}", "nothing was changed")
-    return copy.read_text(encoding="utf-8", errors="surrogateescape")
+    return read_regular(copy, READ_LIMIT).decode("utf-8", "surrogateescape")
 
 
 def _can_ask() -> bool:
