@@ -6,12 +6,13 @@ import os
 import stat
 from pathlib import Path
 
+from bsdvirt.app.roots import read_holds
 from bsdvirt.app.session import Session
 from bsdvirt.jail.hooks import hook_steps
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event, EventHooks
-from bsdvirt.store.guests import Guest, is_freebsd
+from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import HOOK_DIRECTORY
 
 WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -29,8 +30,8 @@ def steps(
     """The hooks of a guest at an event, as jail/hooks.py plans them; a file that cannot be
     run and may fail is told of, and left out. Raises HostError for one that may not."""
     wrong = {str(hook): why for hook in hooks.host if (why := problem(session, hook))}
-    freebsd = is_freebsd(session.host.fs, guest.root)
-    planned = hook_steps(event, hooks, guest, wrong, share=share, heed=heed, freebsd=freebsd)
+    holds = read_holds(session.host.fs, guest.root)
+    planned = hook_steps(event, hooks, guest, wrong, share=share, heed=heed, holds=holds)
     for hook, why in wrong.items():
         session.sink(events.Warned("", event, guest.name, f"hook {hook} was not run: {why}"))
     return planned

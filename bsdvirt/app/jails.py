@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from bsdvirt.app import exposing, filtering, hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
-from bsdvirt.app.roots import read_foreign, read_root
+from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, CommandError
@@ -58,6 +58,7 @@ def starter(
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
             read_root(session.host.fs, guest, jail), foreign,
+            read_holds(session.host.fs, guest.root),
         )  # fmt: skip
         try:
             idle = running_jail(guest, facts.jails) is None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
 from bsdvirt.app import vms
+from bsdvirt.app.roots import read_holds
 from bsdvirt.app.session import Session
-from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_jails
-from bsdvirt.store.guests import Guest, is_freebsd, running_jail
-
-LOGIN_SHELL = "command -v bash >/dev/null && exec bash -l; exec sh -l"
-EXEC = 'exec "$0" "$@"'
+from bsdvirt.jail.enter import check_user, environment, login_in, words_in
+from bsdvirt.store.guests import Guest, running_jail
 
 
 def _need_running(session: Session, name: str) -> Guest:
@@ -30,20 +30,15 @@ def _need_running(session: Session, name: str) -> Guest:
 
 
 def attach(session: Session, name: str, command: Sequence[str], *, user: str = "root") -> int:
-    """Run a command in a jail; its exit status. Raises ConflictError where it does not run.
+    """Run a command in a jail; its exit status. Raises ConflictError where it does not run,
+    HostError where nothing in it can run as that user."""
+    holds = read_holds(session.host.fs, _need_running(session, name).root)
+    check_user(name, holds, user)
+    return session.host.attach((*environment(_term()), *words_in(name, holds, command, user)))
 
-    The jail's own shell starts it, so that a command which is not there is 127, as in sh(1).
-    """
-    guest, fs = _need_running(session, name), session.host.fs
-    shell: tuple[str, ...] = (tools.SH, "-c", EXEC)
-    if is_freebsd(fs, guest.root):
-        return session.host.attach((tools.JEXEC, "-l", "-U", user, name, *shell, *command))
-    # Its users are in no database that jexec(8) reads: root is the host's, by number.
-    if user != "root":
-        shell = ("su", "-s", tools.SH, "-c", EXEC, "--", user)
-    elif not fs.exists(f"{guest.root}{tools.SH}"):
-        shell = ()
-    return session.host.attach((tools.JEXEC, "-l", name, *shell, *command))
+
+def _term() -> str:
+    return os.environ.get("TERM", "")
 
 
 def package(session: Session, name: str, words: Sequence[str]) -> int:
@@ -80,7 +75,10 @@ def console(session: Session, name: str) -> int:
     bash where it is there, else of sh. Of a virtual machine, its console."""
     if session.inventory().guest(name).identity.kind == "vm":
         return vms.console(session, name)
-    guest = _need_running(session, name)
-    if is_freebsd(session.host.fs, guest.root):
-        return session.host.attach((tools.JEXEC, name, tools.LOGIN, "-f", "root"))
-    return session.host.attach((tools.JEXEC, "-l", name, tools.SH, "-c", LOGIN_SHELL))
+    holds = read_holds(session.host.fs, _need_running(session, name).root)
+    if not holds.shell:
+        raise HostError(
+            f"{name}: its root has no {tools.SH}: there is no shell to give you",
+            f"bsdvirt exec {name} -- PROGRAM",
+        )
+    return session.host.attach((*environment(_term()), *login_in(name, holds)))

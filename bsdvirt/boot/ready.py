@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
+from bsdvirt.app.roots import read_holds
 from bsdvirt.app.session import Session
 from bsdvirt.host import tools
+from bsdvirt.jail.enter import Holds, enter, environment, line_in
 from bsdvirt.spec.identity import Boot
-from bsdvirt.store.guests import Guest, is_freebsd
+from bsdvirt.store.guests import Guest
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 1.0
@@ -21,12 +23,12 @@ def wait_ready(session: Session, guest: Guest) -> bool:
         return True
     deadline = time.monotonic() + boot.ready_timeout
     pause = FIRST_PAUSE
-    freebsd = is_freebsd(session.host.fs, guest.root)
+    holds = read_holds(session.host.fs, guest.root)
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             return False
-        for argv in probes(guest, boot, freebsd=freebsd):
+        for argv in probes(guest, boot, holds):
             answer = session.host.run(
                 argv, changes=False, timeout=min(max(left, 0.1), COMMAND_SECONDS)
             )
@@ -37,17 +39,16 @@ def wait_ready(session: Session, guest: Guest) -> bool:
         pause = min(pause * 1.5, LONGEST_PAUSE)
 
 
-def probes(guest: Guest, boot: Boot, *, freebsd: bool = True) -> list[tuple[str, ...]]:
+def probes(guest: Guest, boot: Boot, holds: Holds) -> list[tuple[str, ...]]:
     """The commands any of which tells that the guest is ready. A guest whose addresses are
     not known here (DHCP) is asked from within."""
-    inside = (tools.JEXEC, "-l", *(("-U", "root") if freebsd else ()), guest.name)
     jail = guest.identity.kind == "jail"
     if boot.ready_port is None:
         # In a virtual machine nothing can be run from here: `set` refuses a command there.
-        return [(*inside, tools.SH, "-c", boot.ready)] if jail else []
+        return [(*environment(), *line_in(guest.name, holds, boot.ready))] if jail else []
     port = str(boot.ready_port)
     knock = (tools.NC, "-z", "-w", "1")
     addresses = guest.identity.addresses()
     if not addresses and jail:
-        return [(*inside, *knock, "127.0.0.1", port)]
+        return [(*environment(), *enter(guest.name, holds), *knock, "127.0.0.1", port)]
     return [(*knock, address, port) for address in addresses]

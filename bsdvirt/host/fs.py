@@ -18,6 +18,8 @@ from typing import Literal
 from bsdvirt.errors import HostError
 from bsdvirt.host.reading import READ_LIMIT, read_regular
 
+_LINKS = 32
+"""How many links may be followed on one way (MAXSYMLINKS in sys/param.h)."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -225,6 +227,41 @@ class Fs:
         except (OSError, HostError):
             return False
         return stat.S_ISREG(found.st_mode)
+
+    def leads_to_file(self, root: str, path: str) -> bool:
+        """Whether a path of a guest's leads to a plain file, as the guest sees it: its links
+        are followed within `root`, and no further."""
+        rest = list(reversed(PurePosixPath(path.lstrip("/")).parts))
+        trail: list[int] = []
+        links = 0
+        try:
+            trail.append(os.open(self.path(root), _DIRECTORY))
+            while rest:
+                part = rest.pop()
+                if part == "..":
+                    if len(trail) > 1:
+                        os.close(trail.pop())
+                    continue
+                mode = os.stat(part, dir_fd=trail[-1], follow_symlinks=False).st_mode
+                if stat.S_ISLNK(mode):
+                    links += 1
+                    if links > _LINKS:
+                        return False
+                    to = PurePosixPath(os.readlink(part, dir_fd=trail[-1]))
+                    if to.is_absolute():
+                        while len(trail) > 1:
+                            os.close(trail.pop())
+                    rest += reversed([p for p in to.parts if p != "/"])
+                elif rest:
+                    trail.append(os.open(part, _DIRECTORY, dir_fd=trail[-1]))
+                else:
+                    return stat.S_ISREG(mode)
+        except OSError:
+            return False
+        finally:
+            for descriptor in trail:
+                os.close(descriptor)
+        return False
 
     def mkdir_beneath(self, root: str, relative: str, mode: int = 0o755) -> None:
         """Make one directory beneath `root`, no link followed; one that is there stays as

@@ -75,10 +75,10 @@ def parameters(
     for key, value in (*needed_params(jail).items(), *jail.params.items()):
         word, setting = jail_conf_value(key, value)
         lines.append(Parameter(word, setting))
-    lines.append(Parameter("exec.clean"))
-    if jail.userland != "freebsd":
-        # jail(8) then looks for root in the host's database: there is none in the jail.
-        lines.append(Parameter("exec.system_jail_user"))
+    if jail.userland == "freebsd":
+        # Elsewhere it would look for root in a database that is not there, and go to root's
+        # home; what jail(8) is run with is clean already.
+        lines.append(Parameter("exec.clean"))
     created = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
     network = network_commands(nics) if jail.stack == "vnet" else []
     if from_host(jail):

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from bsdvirt.errors import HostError
 from bsdvirt.host import tools
+from bsdvirt.jail.enter import EVERYTHING, SEARCH_PATH, Holds, enter
 from bsdvirt.plan.step import Command, Step
 from bsdvirt.spec.hooks import Event, EventHooks, lines_of
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import HOOK_DIRECTORY, console_log
 
 LEAST_SECONDS = 1.0
-SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
 Problems = Mapping[str, str]
 """Why a hook of the host is not run, by its name; empty where it can be."""
@@ -26,11 +26,11 @@ def hook_steps(
     *,
     share: float = 1.0,
     heed: bool = True,
-    freebsd: bool = True,
+    holds: Holds = EVERYTHING,
 ) -> tuple[Step, ...]:
     """The hooks in their order; a start asks the host first, a stop the guest.
 
-    `freebsd` says what its root holds. `share` of each timeout is what there is time for.
+    `holds` says what its root does. `share` of each timeout is what there is time for.
     Without `heed` none of them keeps the operation from going on. Raises HostError for a
     file that cannot be run and whose failure would end the operation; another such file is
     left out.
@@ -55,16 +55,14 @@ def hook_steps(
                 f"see to it, or set hooks.{event}.policy=warn",
             )
     inside = [
-        step(f"`{line}` in the guest", *_inside(line, guest, freebsd)) for line in lines_of(hooks)
+        step(f"`{line}` in the guest", *_inside(line, guest, holds)) for line in lines_of(hooks)
     ]
     return (*inside, *on_host) if event == "stopping" else (*on_host, *inside)
 
 
-def _inside(line: str, guest: Guest, freebsd: bool) -> tuple[str, ...]:
-    """jexec(8) without -l keeps the environment; -U gives it the user's own of the jail's,
-    of FreeBSD's database."""
-    enter = (tools.JEXEC, *(("-U", "root") if freebsd else ()), guest.name)
-    return (*enter, tools.SH, "-c", line, tools.SH, guest.name)
+def _inside(line: str, guest: Guest, holds: Holds) -> tuple[str, ...]:
+    """jexec(8) without -l keeps the environment; -U gives it the user's own of the jail's."""
+    return (*enter(guest.name, holds), tools.SH, "-c", line, tools.SH, guest.name)
 
 
 def _variables(event: Event, guest: Guest) -> tuple[str, ...]:

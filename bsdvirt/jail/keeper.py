@@ -52,7 +52,7 @@ NOT_FOUND = 3
 """What bsdvirt ends with where there is no such guest."""
 ROOT = os.environ.get("BSDVIRT_ROOT", "")
 ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "HOME": "/root"}
-ENVIRONMENT |= {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
+PASSED = {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
 ASKED = (signal.SIGTERM, signal.SIGUSR1)
 """To end the command, and to kill it."""
 
@@ -96,7 +96,7 @@ def become(argv: list[str], env: dict[str, str], output: int) -> NoReturn:
     for number in (*ASKED, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execve(argv[0], argv, ENVIRONMENT | env)
+        os.execve(argv[0], argv, PASSED | env)
     except OSError as error:
         os.write(2, f"{argv[0]}: {error.strerror}\n".encode())
     os._exit(127)
@@ -107,7 +107,7 @@ def ask(argv: list[str]) -> tuple[int, str]:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        become(argv, {}, writer)
+        become(argv, ENVIRONMENT, writer)
     os.close(writer)
     with open(reader, encoding="utf-8", errors="replace") as stream:
         printed = stream.read()

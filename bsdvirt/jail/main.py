@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from bsdvirt.host import tools
-from bsdvirt.jail.hooks import SEARCH_PATH
+from bsdvirt.jail.enter import ENVIRONMENT, Holds, line_in
 from bsdvirt.plan.step import Command, FileExists, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.jail import Commands, Jail
 from bsdvirt.store.guests import Guest
@@ -42,15 +42,14 @@ def stop_lines(jail: Jail) -> list[str]:
     return [] if without and jail.exec.stop == Commands().stop else list(jail.exec.stop)
 
 
-def run_text(guest: Guest, jail: Jail) -> str:
+def run_text(guest: Guest, jail: Jail, holds: Holds) -> str:
     """What the keeper is to do, as keeper.py reads it."""
-    name, user = guest.name, str(jail.run_user)
-    enter = (tools.JEXEC, name) if user == "root" else (tools.JEXEC, "-l", "-U", user, name)
+    name = guest.name
     job = {
         "v": 1,
         "name": name,
-        "argv": [*enter, tools.SH, "-c", jail.run],
-        "env": {"PATH": SEARCH_PATH, "HOME": "/root", "USER": "root", "SHELL": tools.SH},
+        "argv": line_in(name, holds, str(jail.run), str(jail.run_user)),
+        "env": ENVIRONMENT,
         "jls": [tools.JLS, "-j", name, "path"],
         "root": guest.root,
         "log": console_log(name),
@@ -68,14 +67,14 @@ def run_text(guest: Guest, jail: Jail) -> str:
     return json.dumps(job, indent=1) + "\n"
 
 
-def main_steps(guest: Guest, jail: Jail) -> tuple[Step, ...]:
+def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
     """Run the main command of a jail that lives; none for a jail that has none."""
     if not jail.run:
         return ()
     path = job_file(guest.name)
     return (
         Step(
-            WriteFile(path, run_text(guest, jail), 0o600),
+            WriteFile(path, run_text(guest, jail, holds), 0o600),
             "its main command, for its keeper",
             undo=(Undo(RemoveFile(path)), Undo(RemoveFile(main_file(guest.name)))),
         ),

@@ -12,6 +12,7 @@ from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
+from bsdvirt.jail.enter import Holds, check_user
 from bsdvirt.jail.foreign import ForeignFacts, check_foreign, linux_steps
 from bsdvirt.jail.main import main_steps, watch_again
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps, unmount_undos
@@ -79,6 +80,7 @@ class StartFacts:
     """Whether nobody but a keeper is missing to a main command that was started."""
     root: RootFacts = RootFacts()
     foreign: ForeignFacts = ForeignFacts()
+    holds: Holds = Holds()
 
 
 def plan_start(
@@ -105,6 +107,8 @@ def plan_start(
     _refuse_foreign_jail(guest, facts)
     check_ready(guest, facts.host, facts.root)
     check_foreign(name, jail, facts.foreign)
+    if jail.run:
+        check_user(name, facts.holds, str(jail.run_user))
     notes = _check(name, jail, facts)
     left = left_aliases(guest, facts.host)
     fresh = [alias for alias in identity.shared if alias not in left]
@@ -131,7 +135,7 @@ def plan_start(
     steps += starting
     steps += exposed
     steps += _jail_steps(guest, jail, text)
-    steps += main_steps(guest, jail)
+    steps += main_steps(guest, jail, facts.holds)
     steps += started
     finish = tuple(completion_steps(guest, jail.datasets, values, op))
     return Plan("start", name, "guest", tuple(steps), finish, op=op, notes=notes)

@@ -320,11 +320,14 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     run: Annotated[
         Command | None,
         prop(
-            "Its main command, in place of /etc/rc: a line for the jail's /bin/sh, watched and"
-            " logged, that the jail ends with."
+            "Its main command, in place of /etc/rc: a line for the jail's /bin/sh (a program and"
+            " its arguments where there is none), watched and logged, that the jail ends with."
         ),
     ] = None
-    run_user: Annotated[UserName, prop("The jail's user that runs it.")] = UserName("root")
+    run_user: Annotated[
+        UserName,
+        prop("The jail's user that runs it, in that user's home, or in / where there is none."),
+    ] = UserName("root")
     restart: Annotated[Restart, prop("What becomes of it once `run` ends.")] = Restart()
     stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
     hooks: Annotated[

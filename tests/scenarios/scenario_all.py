@@ -22,6 +22,7 @@ import scenario_roots
 import scenario_setup
 import scenario_stack
 import scenario_trouble
+import scenario_users
 import scenario_verbs
 import scenario_vm
 import scenario_wiring
@@ -33,7 +34,7 @@ MODULES = (
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_down, scenario_roots,
+    scenario_down, scenario_roots, scenario_users,
     scenario_vm,
 )  # fmt: skip
 

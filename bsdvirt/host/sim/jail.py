@@ -14,6 +14,7 @@ from bsdvirt.host.sim.initial import loopback
 from bsdvirt.host.sim.jailconf import Param
 from bsdvirt.host.sim.jaildesc import SHELL, Described
 from bsdvirt.host.sim.jailexec import Inside, Patience
+from bsdvirt.host.sim.jexec import ROOT, Entered, User, goes_home, has_directory, of_user, users
 from bsdvirt.host.sim.state import Jail
 
 _START = (
@@ -268,6 +269,24 @@ class _Operation(Described):
         self.set_params(target)
         return 0
 
+    def entered(self, jail_: Jail) -> Entered | None:
+        """Who runs a command of jail.conf's in the jail, and where (run_command in command.c);
+        None where jail(8) cannot say."""
+        if not self.true("exec.clean"):
+            return Entered()
+        user: User | None = ROOT
+        if not self.true("exec.system_jail_user"):
+            known = users(self.run, jail_).values()
+            user = next((found for found in known if found.uid == 0), None)
+        if user is None:
+            self.warn("unknown uid 0")
+            return None
+        if goes_home(self.run) and not has_directory(self.run, jail_, user.home):
+            self.warn(f"chdir {user.home}: No such file or directory")
+            return None
+        directory = user.home if goes_home(self.run) else "/"
+        return Entered(user, directory, of_user(user))
+
     def inside(self, line: str) -> bool:
         """Run a command in the jail, its output to the console log where there is one."""
         run = self.run
@@ -283,8 +302,13 @@ class _Operation(Described):
                 self.warn(f"open {log}: {error.strerror}")
                 return False
         limit = int(self.string("exec.timeout") or "0")
+        entered = self.entered(jail_)
+        if entered is None:
+            return False
         argv = ["/bin/sh", "-c", line] if any(c in SHELL for c in line) else line.split()
-        inside = Inside(run, jail_, strict=True, limit=float(limit), title=self.name or "")
+        inside = Inside(
+            run, jail_, strict=True, limit=float(limit), title=self.name or "", entered=entered
+        )
         timed_out, status = False, 0
         try:
             status = inside.execute(argv)

@@ -11,6 +11,7 @@ import time
 
 from bsdvirt.host.sim import inside_net, inside_rc, trees
 from bsdvirt.host.sim.context import Exit, Run
+from bsdvirt.host.sim.jexec import ROOT, Entered, has_directory, of_user
 from bsdvirt.host.sim.state import Jail, Process
 from bsdvirt.host.sim.zfsmount import mount_in_jail, seen_in_jail, set_in_jail, unmount_in_jail
 
@@ -23,6 +24,8 @@ _RC_ROUTES = (
     "add net ::ffff:0.0.0.0: gateway ::1",
     "add net ::0.0.0.0: gateway ::1",
 )
+HOME_FIRST = 'cd -- "$HOME" 2>/dev/null || cd /'
+"""What bsdvirt's lines for sh(1) begin with."""
 _EXEC = 'exec "$0" "$@"'
 
 
@@ -38,7 +41,14 @@ class Inside:
     """
 
     def __init__(
-        self, run: Run, jail: Jail, *, strict: bool, limit: float = 0.0, title: str = ""
+        self,
+        run: Run,
+        jail: Jail,
+        *,
+        strict: bool,
+        limit: float = 0.0,
+        title: str = "",
+        entered: Entered | None = None,
     ) -> None:
         self.run = run
         self.jail = jail
@@ -46,7 +56,8 @@ class Inside:
         self.limit = limit
         self.title = title
         self.said: list[tuple[bool, str]] = []
-        self.directory = "/"
+        self.entered = entered or Entered(environment=of_user(ROOT))
+        self.directory = self.entered.directory
         self.commands = {
             "cat": self._cat, "cpuset": self._cpuset, "echo": self._echo, "env": self._env,
             "exit": self._exit, "false": lambda words: 1, "hostname": self._hostname,
@@ -77,6 +88,8 @@ class Inside:
         command = self.commands.get(plain) if "/" not in plain else None
         if plain == "exit" and not shell:
             command = None
+        if plain == "sh" and not self._shell_is_there():
+            command = None
         if command is not None:
             return command(argv[1:])
         if self.strict:
@@ -91,6 +104,9 @@ class Inside:
             return 127
         self.complain(f"jexec: execvp: {name}: No such file or directory")
         return 1
+
+    def _shell_is_there(self) -> bool:
+        return self.run.path(f"{self.jail.path.rstrip('/')}/bin/sh").exists()
 
     def _linked(self, argv: list[str]) -> list[str]:
         """rtld(1) told to run a program, both copied into a tmpfs of the jail's."""
@@ -131,6 +147,10 @@ class Inside:
 
     def _sh(self, words: list[str]) -> int:
         if words[:1] == ["-c"] and len(words) >= 2:
+            if words[1].startswith(HOME_FIRST):
+                home = self.entered.environment.get("HOME", "/")
+                self.directory = home if has_directory(self.run, self.jail, home) else "/"
+                words = ["-c", words[1].removeprefix(HOME_FIRST).lstrip("; \n"), *words[2:]]
             if words[1] == _EXEC:
                 return self.execute(words[2:], "exec") if len(words) > 2 else 0
             # A hook's line has its arguments behind it: the simulated shell expands none.
@@ -196,17 +216,23 @@ class Inside:
         return 0
 
     def _id(self, words: list[str]) -> int:
-        self.say("uid=0(root) gid=0(wheel) groups=0(wheel),5(operator)")
+        user = self.entered.user
+        if words == ["-un"]:
+            self.say(user.name)
+        elif words:
+            raise self.run.unknown(f"in the jail: id {shlex.join(words)}")
+        elif user.uid == 0:
+            self.say("uid=0(root) gid=0(wheel) groups=0(wheel),5(operator)")
+        else:
+            group = f"{user.gid}({user.name})"
+            self.say(f"uid={user.uid}({user.name}) gid={group} groups={group}")
         return 0
 
     def _env(self, words: list[str]) -> int:
         if words:
             raise self.run.unknown("env with words")
-        local = "/usr/local/sbin:/usr/local/bin:/root/bin"
-        self.say("HOME=/root")
-        self.say(f"PATH=/sbin:/bin:/usr/sbin:/usr/bin:{local}")
-        self.say("SHELL=/bin/sh")
-        self.say("USER=root")
+        for name, value in self.entered.environment.items():
+            self.say(f"{name}={value}")
         return 0
 
     def _uname(self, words: list[str]) -> int:

@@ -10,6 +10,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bsdvirt.host.sim.context import Exit, Run
+from bsdvirt.host.sim.jailexec import HOME_FIRST
+from bsdvirt.host.sim.jexec import enter, parse
 from bsdvirt.host.sim.state import Process
 
 if TYPE_CHECKING:
@@ -20,18 +23,18 @@ TICK = 0.1
 
 def run_main(host: SimHost, words: Sequence[str]) -> int:
     """jexec(8) of `/bin/sh -c LINE`, as what keeps it runs it."""
-    words = list(words)
-    if words[:2] == ["-l", "-U"]:
-        words = words[3:]
-    name, line = words[0], words[-1]
-    if words[1:3] != ["/bin/sh", "-c"] or len(words) != 4:
-        print(f"jexec: the simulated host does not know: {shlex.join(words)}", file=sys.stderr)
-        return 1
     with host.change() as state:
-        jail = next((j for j in state.jails.values() if j.name == name and not j.dying), None)
-        if jail is None:
-            print(f'jexec: jail "{name}" not found', file=sys.stderr)
-            return 1
+        run = Run(["/usr/sbin/jexec", *words], state, host.directory, changes=None, limit=0.0)
+        try:
+            call = parse(run, run.argv)
+            jail = run.jail(call.name)
+            if jail is None:
+                raise run.fail(f'jexec: jail "{call.name}" not found')
+            enter(run, call, jail)
+        except Exit as end:
+            sys.stderr.write("".join(run.err))
+            return end.status
+        line = _command_line(call.command)
         jail.processes.append(Process(os.getpid(), line, real=True))
     # As the command itself would end.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -39,6 +42,13 @@ def run_main(host: SimHost, words: Sequence[str]) -> int:
         return _line(host, line)
     finally:
         _gone(host)
+
+
+def _command_line(command: list[str]) -> str:
+    """What runs: of a shell's line, what comes behind the way to the user's home."""
+    if command[:2] == ["/bin/sh", "-c"] and len(command) == 3:
+        return command[2].removeprefix(HOME_FIRST).lstrip()
+    return shlex.join(command)
 
 
 def _line(host: SimHost, line: str) -> int:

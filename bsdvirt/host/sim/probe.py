@@ -5,32 +5,21 @@ from __future__ import annotations
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.inside_net import faces
 from bsdvirt.host.sim.jailexec import Inside
+from bsdvirt.host.sim.jexec import enter, parse
 
 
 def jexec(run: Run, words: list[str]) -> int:
-    """jexec(8): a command that ends by itself."""
-    if words[:2] == ["-U", "root"]:
-        run.changes()
-        words = words[2:]
-    elif words[:3] == ["-l", "-U", "root"]:
-        run.reads()
-        words = words[3:]
-    elif words[:1] == ["-l"]:
-        run.reads()
-        words = words[1:]
-    elif run.declared is None:
-        run.changes()
-    if len(words) < 2 or words[0].startswith("-"):
-        raise run.unknown()
-    name, command = words[0], words[1:]
-    jail = run.jail(name)
+    """jexec(8): a command that ends by itself. Whether it changes anything, its caller knows."""
+    run.known = True
+    call = parse(run, run.argv)
+    jail = run.jail(call.name)
     if jail is None:
-        raise run.fail(f'jexec: jail "{name}" not found')
-    if command[:3] == ["/usr/bin/nc", "-z", "-w"]:
-        return 0 if int(command[-1]) in run.state.listening.get(name, ()) else 1
-    inside = Inside(run, jail, strict=False)
-    inside.directory = "/root"
-    status = inside.execute(command)
+        raise run.fail(f'jexec: jail "{call.name}" not found')
+    entered = enter(run, call, jail)
+    if call.command[:3] == ["/usr/bin/nc", "-z", "-w"]:
+        return 0 if int(call.command[-1]) in run.state.listening.get(call.name, ()) else 1
+    inside = Inside(run, jail, strict=False, entered=entered)
+    status = inside.execute(call.command)
     for error, text in inside.said:
         (run.err if error else run.out).append(text)
     return status

@@ -73,6 +73,7 @@ _MASTER_PASSWD = """\
 root::0:0::0:0:Charlie &:/root:/bin/csh
 toor:*:0:0::0:0:Bourne-again Superuser:/root:
 daemon:*:1:1::0:0:Owner of many system processes:/root:/usr/sbin/nologin
+www:*:80:80::0:0:World Wide Web Owner:/nonexistent:/usr/sbin/nologin
 nobody:*:65534:65534::0:0:Unprivileged user:/nonexistent:/usr/sbin/nologin
 """
 
@@ -95,6 +96,7 @@ def _files(version: str) -> dict[str, tuple[str, int]]:
         ),
         0o644,
     )
+    files |= dict.fromkeys(("etc/pwd.db", "etc/spwd.db"), ("", 0o600))
     files["etc/motd.template"] = (f"FreeBSD {version}\n", 0o644)
     return files
 

@@ -86,10 +86,11 @@ def _volume(host: SimHost, shell: Shell) -> None:
 
 
 def _root(host: SimHost, path: str) -> None:
-    for name in ("dev", "usr/bin", "root"):
+    for name in ("bin", "dev", "etc", "usr/bin", "root"):
         host.fs.mkdir(f"{path}/{name}")
-    for name in ("usr/bin/false", "usr/bin/true"):
+    for name in ("bin/sh", "usr/bin/false", "usr/bin/true"):
         host.fs.write(f"{path}/{name}", "")
+    host.fs.write(f"{path}/etc/passwd", "root:*:0:0:Charlie &:/root:/bin/sh\n")
 
 
 def _web(host: SimHost, shell: Shell) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import pytest
 
@@ -204,16 +205,73 @@ def test_commands_inside(
     assert (got, said.out, said.err) == (status, out, err)
 
 
-def test_no_such_jail_or_user(
-    host: SimHost, do: Do, web: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert host.attach((tools.JEXEC, "web", "true")) == 1
+Enter = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def enter(host: SimHost, do: Do, web: str, capsys: pytest.CaptureFixture[str]) -> Enter:
+    """jexec(8) into a running jail: status, output, errors."""
     do(tools.JAIL, "-c", "-f", web, "web")
-    assert host.attach((tools.JEXEC, "-l", "-U", "joe", "web", "true")) == 1
-    assert host.attach((tools.JEXEC, "-l", "-U", "nobody", "web", "pwd")) == 0
-    said = capsys.readouterr()
-    assert said.err == 'jexec: jail "web" not found\njexec: joe: no such user\n'
-    assert said.out == "/nonexistent\n"
+
+    def run(*words: str) -> tuple[int, str, str]:
+        status = host.attach(words if words[0] == tools.ENV else (tools.JEXEC, *words))
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_no_such_jail_or_user(
+    host: SimHost, enter: Enter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert enter("nosuch", "true") == (1, "", 'jexec: jail "nosuch" not found\n')
+    assert enter("-l", "-U", "joe", "web", "true") == (1, "", "jexec: joe: no such user\n")
+
+
+def test_clean_goes_to_the_users_home_and_fails_without(enter: Enter) -> None:
+    """jexec.c of 13.2:134 and 15.1:138: `if (clean … && chdir(pwd->pw_dir) < 0) err(1, …)`."""
+    gone = "jexec: chdir: /nonexistent: No such file or directory\n"
+    assert enter("-l", "-U", "www", "web", "true") == (1, "", gone)
+    assert enter("-U", "www", "web", "pwd") == (0, "/\n", "")
+    assert enter("-l", "-U", "root", "web", "pwd") == (0, "/root\n", "")
+
+
+def test_without_a_user_only_13_goes_to_the_hosts_roots_home(host: SimHost, enter: Enter) -> None:
+    assert enter("-l", "web", "pwd") == (0, "/root\n", "")
+    host.fs.rmtree("/zroot/b/web/root")
+    gone = "jexec: chdir: /root: No such file or directory\n"
+    assert enter("-l", "web", "pwd") == (1, "", gone)
+    assert enter("web", "pwd") == (0, "/\n", "")
+    with host.change() as state:
+        state.release = "15.1-RELEASE-p1"
+    assert enter("-l", "web", "pwd") == (0, "/\n", "")
+
+
+def test_who_a_command_is_run_by(enter: Enter) -> None:
+    assert enter("-U", "www", "web", "id") == (0, "uid=80(www) gid=80(www) groups=80(www)\n", "")
+    assert enter("web", "id")[1].startswith("uid=0(root)")
+    said = enter(tools.ENV, "-i", "TERM=vt100", tools.JEXEC, "-U", "www", "web", "env")[1]
+    assert {"HOME=/nonexistent", "USER=www", "TERM=vt100"} <= set(said.splitlines())
+    assert "LC_ALL=C" not in said
+    assert enter(tools.ENV, "-i", "A=b", tools.JEXEC, "web", "env")[1] == "A=b\n"
+
+
+def test_jail_itself_goes_to_roots_home_only_in_13(
+    host: SimHost, do: Do, see: Do, web: str
+) -> None:
+    """run_command in command.c: 13.2 fails where the jail has no such directory."""
+    host.fs.rmtree("/zroot/b/web/root")
+    failed = see_failing(host, tools.JAIL, "-c", "-f", web, "web")
+    assert "jail: web: chdir /root: No such file or directory" in failed
+    with host.change() as state:
+        state.release = "15.1-RELEASE-p1"
+    do(tools.JAIL, "-c", "-f", web, "web")
+
+
+def see_failing(host: SimHost, *argv: str) -> str:
+    result = host.run(argv, changes=True)
+    assert result.status == 1
+    return result.stderr
 
 
 def test_the_console(
