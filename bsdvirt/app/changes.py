@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.app import exposing, filtering, guests, vms
+from bsdvirt.app import exposing, filtering, guests, seeds, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage
@@ -34,7 +34,7 @@ from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import only
-from bsdvirt.spec.identity import Boot
+from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
 from bsdvirt.spec.paths import NAME, set_paths
@@ -156,6 +156,9 @@ def _change_one(
             )
         )
         plan_identity = msgspec.structs.replace(identity, boot=boot)
+        if isinstance(jail, Vm) and isinstance(wanted, Vm):
+            was, to_come = (jail, guest.identity), (wanted, _coming(plan_identity))
+            notes += seeds.changed(session, guest, networks, was, to_come)
         plan = plan_change(
             guest, op, before=to_be.before, after=to_be.after,
             identity=plan_identity, first=data, live=at_once, finish=finish, notes=notes,
@@ -163,6 +166,13 @@ def _change_one(
         guests.let_go(session, guest, plan_identity)
         session.run(plan)
     return Outcome(guest.name, "set", notes=notes)
+
+
+def _coming(identity: Identity) -> Identity:
+    """As it is from the next start on."""
+    if identity.next is None:
+        return identity
+    return msgspec.structs.replace(identity, nics=identity.next, next=None)
 
 
 def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:

@@ -7,56 +7,74 @@ from collections.abc import Mapping
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
+from bsdvirt.bhyve.userdata import names_users
 from bsdvirt.host.fs import Fs
-from bsdvirt.net import address
-from bsdvirt.spec.cloud import CloudInit
-from bsdvirt.spec.identity import Claim, Identity
+from bsdvirt.net import routing
+from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.vm import Vm, VmNic
-from bsdvirt.store.layout import Layout
+from bsdvirt.spec.types import HostName
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import Layout, guest_log_directory
 
 RESOLVER = "/etc/resolv.conf"
 MOST_SERVERS = 3
+DRIVERS = {"virtio": "vtnet", "e1000": "em"}
+"""What FreeBSD's drivers of the cards are called."""
+AT_FIRST_BOOT = (
+    "FreeBSD reads its seed at its first boot only: the guest keeps what it has until"
+    " `touch /firstboot` in it, and its reboot"
+)
 
 
 def seed_of(
-    hostname: str,
+    name: str,
     vm: Vm,
-    told: CloudInit,
     identity: Identity,
     networks: Mapping[str, Network],
     servers: tuple[str, ...],
-) -> Seed:
-    """A guest's seed. `servers` are the host's name servers, for a guest that names none."""
-    nics = tuple(
-        seed_nic(index, nic, claim, networks[nic.network])
-        for index, (nic, claim) in enumerate(zip(vm.nics, identity.nics, strict=True))
-    )
-    return Seed(hostname, identity.uuid, told, nics, servers)
-
-
-def seed_nic(index: int, nic: VmNic, claim: Claim, network: Network) -> SeedNic:
-    """What an interface is to have in the guest."""
-    addresses = tuple(text for text in (claim.address, claim.address6) if text)
-    mtu = nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None)
-    return SeedNic(
-        claim.mac,
-        addresses,
-        _gateway(4, index, nic, claim, network),
-        _gateway(6, index, nic, claim, network),
-        mtu,
-    )
-
-
-def _gateway(version: int, index: int, nic: VmNic, claim: Claim, network: Network) -> str | None:
-    """As for a jail: `auto` is the network's, on the first interface only."""
-    has = claim.address if version == 4 else claim.address6
-    way = str(nic.gateway if version == 4 else nic.gateway6)
-    if not has or way == "none":
+) -> Seed | None:
+    """A guest's seed; None for one that has none. `servers` are the host's name servers."""
+    if vm.cloud is None:
         return None
-    if way == "auto":
-        return address.gateway(network, version) if index == 0 else None
-    return way
+    hostname = str(vm.hostname or HostName.of_guest(name))
+    return Seed(hostname, identity.uuid, vm.cloud, seed_nics(vm, identity, networks), servers)
+
+
+def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tuple[SeedNic, ...]:
+    """What the interfaces are to have in the guest; those of networks that are there."""
+    every = enumerate(zip(vm.nics, identity.nics, strict=False))
+    known = [(number, pair) for number, pair in every if pair[0].network in networks]
+    called = _interfaces(vm, identity)
+    routes = routing.routes([pair for _, pair in known], networks)
+    found = []
+    for (index, (nic, claim)), ways in zip(known, routes, strict=True):
+        network = networks[nic.network]
+        gateways = [way.partition("%")[0] for way in routing.gateways(index, nic, claim, network)]
+        found.append(
+            SeedNic(
+                claim.mac,
+                tuple(claim.addresses()),
+                next((way for way in gateways if ":" not in way), None),
+                next((way for way in gateways if ":" in way), None),
+                nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None),
+                tuple((str(route.to), str(route.via)) for route in ways),
+                called[claim.mac],
+            )
+        )
+    return tuple(found)
+
+
+def _interfaces(vm: Vm, identity: Identity) -> dict[str, str]:
+    """What FreeBSD calls each card, by its MAC address: a driver counts its cards in the order
+    of their PCI slots."""
+    found: dict[str, str] = {}
+    wired = sorted(zip(vm.nics, identity.nics, strict=False), key=lambda pair: pair[1].slot or 0)
+    for nic, claim in wired:
+        driver = DRIVERS[nic.model]
+        unit = sum(name.startswith(driver) for name in found.values())
+        found[claim.mac] = f"{driver}{unit}"
+    return found
 
 
 def name_servers(fs: Fs) -> tuple[str, ...]:
@@ -93,3 +111,55 @@ def renew(session: Session, name: str, seed: Seed) -> bool:
         return False
     session.run(cloud.plan_renew(seed, home, name, session.new_op()))
     return True
+
+
+# ---- what the user should know of it ----
+
+
+def has_started(fs: Fs, guest: Guest) -> bool:
+    """Whether the guest has been started once: a start makes the directory of its logs, and a
+    copy of the firmware's variables."""
+    variables = guest.layout.uefi_vars(guest.name)
+    return fs.is_dir(guest_log_directory(guest.name)) or fs.is_file(variables)
+
+
+def changed(
+    session: Session,
+    guest: Guest,
+    networks: Mapping[str, Network],
+    before: tuple[Vm, Identity],
+    after: tuple[Vm, Identity],
+) -> tuple[str, ...]:
+    """What is to be known of a change of a FreeBSD guest that has read its seed already.
+    Raises UsageError for a seed that cannot be made."""
+    fs = session.host.fs
+    servers = name_servers(fs)
+    new = seed_of(guest.name, *after, networks, servers)
+    wanted = cloud.files(new) if new else {}
+    if new is None or new.cloud.system != "freebsd" or not has_started(fs, guest):
+        return ()
+    old = seed_of(guest.name, *before, networks, servers)
+    return (AT_FIRST_BOOT,) if old and cloud.files(old) != wanted else ()
+
+
+def lacks(name: str, seed: Seed) -> tuple[str, ...]:
+    """What the guest will miss at its first boot, and how it gets it."""
+    told = seed.cloud
+    found = []
+    silent = seed.wired and not seed.names.servers
+    if silent and any(nic.addresses and not nic.asks for nic in seed.nics):
+        found.append(
+            f"no name server is told to it: {RESOLVER} of this host names none that a guest"
+            f" reaches; bsdvirt set {name} cloud.dns=ADDRESS"
+        )
+    if not (told.user_data or told.ssh_keys or told.password):
+        found.append(
+            "it lets nobody in: it is told of no key and no password; before its first start:"
+            f" bsdvirt set {name} cloud.ssh_keys='[KEY]', or cloud.password=HASH"
+        )
+    if told.system == "freebsd" and told.user_data and not names_users(told.user_data):
+        found.append(
+            "its user-data names no users, and nuageinit would make `freebsd` with the password"
+            " `freebsd`: `users: []` is added"
+        )
+    return tuple(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -21,9 +20,7 @@ from bsdvirt.bhyve.disks import Base
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.host.vmm import read_vmm
-from bsdvirt.plan.step import Step
 from bsdvirt.spec.identity import Boot, Identity
-from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory
 from bsdvirt.store.layout import Layout
@@ -86,11 +83,14 @@ def _create_all(
         identities[name] = identity
         known.append(Guest(name, home, identity))
 
+    servers = seeds.name_servers(session.host.fs)
+
     def one(name: str) -> Outcome:
         identity = identities[name]
+        seed = seeds.seed_of(name, order.vm, identity, networks, servers)
         plan = plan_create(
-            name, order.vm, identity, home, session.new_op(), base=base,
-            thick=order.thick, seed=_seed(session, home, name, order.vm, identity, networks),
+            name, order.vm, identity, home, session.new_op(), base=base, thick=order.thick,
+            seed=cloud.make(seed, home, name) if seed else (),
         )  # fmt: skip
         try:
             made = Guest(name, home, identity)
@@ -100,7 +100,7 @@ def _create_all(
         finally:
             pending.settled(name)
             held.release(name)
-        return Outcome(name, _made(order, identity))
+        return Outcome(name, _made(order, identity), notes=seeds.lacks(name, seed) if seed else ())
 
     return outcomes + in_parallel(session, identities, one)
 
@@ -116,21 +116,6 @@ def _base(session: Session, order: Order, found: Inventory) -> Base | None:
     if not order.thick:
         base = replace(base, dataset=home.image(name))
     return replace(base, stream=stream_size(session, base.snapshot)) if order.thick else base
-
-
-def _seed(
-    session: Session,
-    home: Layout,
-    name: str,
-    vm: Vm,
-    identity: Identity,
-    networks: dict[str, Network],
-) -> Sequence[Step]:
-    if vm.cloud is None:
-        return ()
-    servers = seeds.name_servers(session.host.fs)
-    seed = seeds.seed_of(name, vm, vm.cloud, identity, networks, servers)
-    return cloud.make(seed, home, name)
 
 
 def _made(order: Order, identity: Identity) -> str:

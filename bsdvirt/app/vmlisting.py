@@ -60,17 +60,15 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
 
 def _installer(session: Session, guest: Guest, vm: Vm) -> dict[str, Any]:
     """What is to be typed into an installer, since there is no DHCP server of ours: of each
-    interface its address and gateways, and the name servers."""
-    networks = session.networks()
-    wired = zip(vm.nics, guest.identity.nics, strict=False)
-    known = [(n, nic, c) for n, (nic, c) in enumerate(wired) if nic.network in networks]
-    told = [seeds.seed_nic(n, nic, c, networks[nic.network]) for n, nic, c in known]
+    interface its addresses, gateways and routes, and the name servers."""
+    told = seeds.seed_nics(vm, guest.identity, session.networks())
     return {
         "interfaces": [
             {
                 "mac": nic.mac,
                 "addresses": list(nic.addresses),
-                "gateways": [gateway for gateway in (nic.gateway4, nic.gateway6) if gateway],
+                "gateways": nic.gateways,
+                "routes": [{"to": to, "via": via} for to, via in nic.routes],
             }
             for nic in told
         ],

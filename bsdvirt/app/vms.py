@@ -71,8 +71,7 @@ def starter(
             idle = fact is None or not fact.runs
             if idle and name in clashes:
                 raise clashes[name]
-            if idle:
-                _renew_seed(session, guest, vm, networks)
+            told = _renew_seed(session, guest, vm, networks) if idle else ()
             seen = facts(guest, vm)
             plan = planned(guest, vm, networks, seen, session.new_op())
             if not plan.empty and idle:
@@ -83,18 +82,26 @@ def starter(
             raise
         finally:
             held.release(name)
-        told = exposing.notes(vm, guest, pf) if idle else ()
+        told += exposing.notes(vm, guest, pf) if idle else ()
         return Outcome(name, _started(guest, plan), notes=(*plan.notes, *told))
 
     return one
 
 
-def _renew_seed(session: Session, guest: Guest, vm: Vm, networks: Mapping[str, Network]) -> None:
-    """The seed says what the guest is to be now: its addresses may be others since."""
-    if vm.cloud is not None:
-        servers = seeds.name_servers(session.host.fs)
-        seed = seeds.seed_of(guest.name, vm, vm.cloud, guest.identity, networks, servers)
-        seeds.renew(session, guest.name, seed)
+def _renew_seed(
+    session: Session, guest: Guest, vm: Vm, networks: Mapping[str, Network]
+) -> tuple[str, ...]:
+    """The seed says what the guest is to be now: its addresses may be others since. What is
+    to be known of it."""
+    fs = session.host.fs
+    seed = seeds.seed_of(guest.name, vm, guest.identity, networks, seeds.name_servers(fs))
+    if seed is None:
+        return ()
+    started = seeds.has_started(fs, guest)
+    renewed = seeds.renew(session, guest.name, seed)
+    if not started:
+        return seeds.lacks(guest.name, seed)
+    return (seeds.AT_FIRST_BOOT,) if renewed and seed.cloud.system == "freebsd" else ()
 
 
 def _facts(

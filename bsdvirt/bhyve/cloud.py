@@ -1,18 +1,20 @@
 """The seed of a guest: what cloud-init and nuageinit(7) read at its first boot. Pure.
 
-NoCloud: three files on an ISO 9660 file system labelled cidata. The network is version 2 of
-cloud-init's own format, in the words that nuageinit of FreeBSD's stable/15 knows too: match by
-MAC address, `addresses`, `gateway4`, `gateway6`, `nameservers` and `mtu`
-(libexec/nuageinit/nuageinit, network_config). FreeBSD's nuageinit makes a user `freebsd` with
-that very password where user-data names no users, so users are always named.
+NoCloud: three files on an ISO 9660 file system labelled cidata. The network's part is in
+cloudnet.py. FreeBSD's nuageinit makes a user `freebsd` with that very password, in wheel,
+where user-data names no users, so users are always named.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bsdvirt.bhyve import cloudnet
+from bsdvirt.bhyve.cloudnet import SeedNic as SeedNic
+from bsdvirt.bhyve.userdata import HEAD, amended
 from bsdvirt.host import tools
 from bsdvirt.plan.step import (
     Command,
@@ -28,25 +30,14 @@ from bsdvirt.plan.step import (
     WriteFile,
 )
 from bsdvirt.spec.cloud import CloudInit
-from bsdvirt.spec.load import dump_value
+from bsdvirt.spec.quoted import dump_quoted
 from bsdvirt.store.layout import Layout
 
 LABEL = "cidata"
 NAMES = ("meta-data", "user-data", "network-config")
-HEAD = "#cloud-config\n"
 MAKE_SECONDS = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class SeedNic:
-    """An interface: its MAC address, and what it is to have; addresses with prefix length.
-    One without addresses asks by DHCP."""
-
-    mac: str
-    addresses: tuple[str, ...] = ()
-    gateway4: str | None = None
-    gateway6: str | None = None
-    mtu: int | None = None
+SCRIPT = "/var/cache/nuageinit/script"
+"""Where FreeBSD keeps a script of one's own: in nuageinit's own directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +50,31 @@ class Seed:
     cloud: CloudInit
     nics: tuple[SeedNic, ...] = ()
     dns: tuple[str, ...] = ()
+    """The host's name servers."""
+
+    @property
+    def wired(self) -> bool:
+        """Whether it is told its addresses."""
+        return self.cloud.network and bool(self.nics)
+
+    @property
+    def names(self) -> cloudnet.Names:
+        """The name servers and domains that it is told."""
+        return cloudnet.names(self.cloud, self.nics, self.dns)
 
 
 def files(seed: Seed) -> dict[str, str]:
-    """The seed's files by name."""
-    found = {"meta-data": dump_value(_meta(seed)), "user-data": _user_data(seed)}
-    if seed.cloud.network and seed.nics:
-        found["network-config"] = dump_value(network(seed))
+    """The seed's files by name. Raises UsageError for user-data of its own that what reads
+    it would not understand."""
+    found = {"meta-data": dump_quoted(_meta(seed)), "user-data": _user_data(seed)}
+    if seed.wired:
+        found["network-config"] = dump_quoted(network(seed))
     return found
+
+
+def network(seed: Seed) -> dict[str, Any]:
+    """The addresses of all interfaces."""
+    return cloudnet.ethernets(seed.cloud, seed.nics, seed.names)
 
 
 def _meta(seed: Seed) -> dict[str, Any]:
@@ -75,8 +83,16 @@ def _meta(seed: Seed) -> dict[str, Any]:
 
 def _user_data(seed: Seed) -> str:
     own = seed.cloud.user_data
-    if own:
+    if own and seed.cloud.system == "freebsd":
+        if not own.startswith("#!"):
+            needed = {"users": [], **_bsd_network(seed), **_write_files(seed)}
+            return amended(own, needed)
+    elif own:
         return own if own.endswith("\n") else own + "\n"
+    return HEAD + dump_quoted(_data(seed))
+
+
+def _data(seed: Seed) -> dict[str, Any]:
     cloud = seed.cloud
     data: dict[str, Any] = {"hostname": seed.hostname}
     if "." in seed.hostname:
@@ -91,10 +107,28 @@ def _user_data(seed: Seed) -> str:
         # An address that was changed takes hold at the next boot, and the instance stays the
         # same one: its host keys are not made anew.
         data["updates"] = {"network": {"when": ["boot-new-instance", "boot"]}}
-    elif cloud.network and seed.nics:
-        # nuageinit of earlier releases looks for it here only.
-        data["network"] = network(seed)
-    return HEAD + dump_value(data)
+        return data
+    if cloud.user_data:
+        data["runcmd"] = [SCRIPT]
+    return data | _bsd_network(seed) | _write_files(seed)
+
+
+def _bsd_network(seed: Seed) -> dict[str, Any]:
+    """nuageinit of earlier releases looks for it in user-data only."""
+    return {"network": network(seed)} if seed.wired else {}
+
+
+def _write_files(seed: Seed) -> dict[str, Any]:
+    """The files that nuageinit writes before rc(8) sees to the network: a script of one's
+    own, and what it passes over in the network's part."""
+    entries: list[dict[str, Any]] = []
+    if seed.cloud.user_data.startswith("#!"):
+        text = base64.b64encode(seed.cloud.user_data.encode()).decode()
+        entries.append({"path": SCRIPT, "permissions": "0755", "encoding": "b64", "content": text})
+    if seed.wired:
+        lines = cloudnet.rc_files(seed.nics, seed.names)
+        entries += [{"path": path, "append": True, "content": text} for path, text in lines.items()]
+    return {"write_files": entries} if entries else {}
 
 
 def _users(cloud: CloudInit) -> dict[str, Any]:
@@ -118,37 +152,6 @@ def _users(cloud: CloudInit) -> dict[str, Any]:
     if keys:
         user["ssh_authorized_keys"] = keys
     return {"users": [user]}
-
-
-def network(seed: Seed) -> dict[str, Any]:
-    """The addresses of all interfaces, each found by its MAC address: what the guest calls
-    it does not matter."""
-    ethernets: dict[str, Any] = {}
-    for number, nic in enumerate(seed.nics):
-        entry: dict[str, Any] = {"match": {"macaddress": nic.mac}}
-        if seed.cloud.system == "linux":
-            entry["set-name"] = f"eth{number}"
-        entry |= _addresses(nic, seed, first=number == 0)
-        ethernets[f"eth{number}"] = entry
-    return {"version": 2, "ethernets": ethernets}
-
-
-def _addresses(nic: SeedNic, seed: Seed, *, first: bool) -> dict[str, Any]:
-    if not nic.addresses:
-        return {"dhcp4": True}
-    entry: dict[str, Any] = {"addresses": list(nic.addresses)}
-    for name in ("gateway4", "gateway6"):
-        if gateway := getattr(nic, name):
-            entry[name] = gateway
-    if nic.mtu is not None:
-        entry["mtu"] = nic.mtu
-    servers = [str(one) for one in seed.cloud.dns] or list(seed.dns)
-    if first and (servers or seed.cloud.search):
-        named: dict[str, Any] = {"addresses": servers} if servers else {}
-        if seed.cloud.search:
-            named["search"] = [str(domain) for domain in seed.cloud.search]
-        entry["nameservers"] = named
-    return entry
 
 
 # ---- files into an ISO file ----

@@ -105,8 +105,9 @@ class CloudInit(Spec, frozen=True, kw_only=True):
     system: Annotated[
         System,
         prop(
-            "What the guest runs: FreeBSD's nuageinit reads the network from user-data too, "
-            "and Linux has its interfaces named eth0 and so on."
+            "What the guest runs: on FreeBSD, nuageinit reads the seed, at the first boot only, "
+            "and finds more than one address of a family, routes, and an MTU with DHCP in "
+            "write_files (FreeBSD 15); Linux has its interfaces named eth0 and so on."
         ),
     ] = "other"
     user: Annotated[
@@ -133,7 +134,9 @@ class CloudInit(Spec, frozen=True, kw_only=True):
         str,
         prop(
             "User-data of one's own, word for word, instead of that made of `user` and "
-            "`ssh_keys`; it begins with #cloud-config or #!.",
+            "`ssh_keys`; it begins with #cloud-config or #!.  FreeBSD's nuageinit is given a "
+            "script within a #cloud-config, and what a #cloud-config lacks (`users`, the "
+            "network) at its end.",
             max_length=MOST_USER_DATA,
         ),
     ] = ""
@@ -146,7 +149,9 @@ class CloudInit(Spec, frozen=True, kw_only=True):
                 f"{first} begins no user-data", at="user_data",
                 hint="its first line is #cloud-config, or #! and an interpreter",
             )  # fmt: skip
-        if self.user_data and (self.user or self.ssh_keys or self.password):
+        script = self.user_data.startswith("#!") and self.system == "freebsd"
+        named = self.user or self.ssh_keys or self.password
+        if self.user_data and named and not script:
             raise BadValueError(
                 "with user-data of one's own, user, keys and password stand in it",
                 at="user_data",

@@ -195,6 +195,11 @@ class HostName(Patterned):
     """MAXHOSTNAMELEN of FreeBSD less the closing NUL."""
     rule = "it is words of letters, digits and -, joined by dots"
 
+    @classmethod
+    def of_guest(cls, name: str) -> Self:
+        """What a guest of that name is called: a host name has no `_`."""
+        return cls(name.replace("_", "-").rstrip("-"))
+
 
 class InterfaceName(Patterned):
     """A network interface of the host."""

@@ -19,6 +19,7 @@ import scenario_pools
 import scenario_reading
 import scenario_refusals
 import scenario_roots
+import scenario_seeds
 import scenario_setup
 import scenario_stack
 import scenario_trouble
@@ -32,7 +33,7 @@ MODULES = (
     scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
     scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
-    scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks,
+    scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users,
     scenario_vm,

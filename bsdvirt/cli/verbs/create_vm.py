@@ -47,6 +47,7 @@ class Options(Globals):
     ssh_key: list[str] | None
     user: str | None
     user_data: str | None
+    hostname: str | None
     cpuset: str | None
     autostart: bool
     start: bool
@@ -89,6 +90,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     cloud.add_argument("--user", metavar="U", help="who the keys are for")
     cloud.add_argument("--user-data", metavar="FILE", help="user-data of your own")
+    cloud.add_argument("--hostname", metavar="H", help="its host name, perhaps with its domain")
     parser.add_argument("--cpuset", metavar="LIST", help="the host's CPUs, such as 0-3,6")
     parser.add_argument("--autostart", action="store_true", help="start at boot")
     parser.add_argument("--start", action="store_true", help="start it, too")
@@ -137,7 +139,7 @@ def _vm(session: Session, options: Options, assignments: list[tuple[str, str]]) 
         settings["image"] = image.base.name
         if image.image.loader:
             settings["loader"] = image.image.loader
-    for word in ("loader", "cpuset"):
+    for word in ("loader", "cpuset", "hostname"):
         if value := getattr(options, word):
             settings[word] = value
     settings["disks"] = [_disk(options, size, image)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bsdvirt.app import seeds
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
-from bsdvirt.errors import StepError
+from bsdvirt.errors import StepError, UsageError
 from bsdvirt.host.sim import SimHost
 from bsdvirt.host.sim.makefs import FILES
 from bsdvirt.plan.execute import Executor
@@ -105,8 +106,10 @@ def test_the_network_is_found_by_its_mac_address() -> None:
             "eth0": {
                 "match": {"macaddress": MAC},
                 "addresses": ["10.77.0.2/24", "fd00::2/64"],
-                "gateway4": "10.77.0.1",
-                "gateway6": "fd00::1",
+                "routes": [
+                    {"to": "0.0.0.0/0", "via": "10.77.0.1"},
+                    {"to": "::/0", "via": "fd00::1"},
+                ],
                 "nameservers": {"addresses": ["9.9.9.9"], "search": ["example.org"]},
             },
             "eth1": {"match": {"macaddress": "58:9c:fc:00:00:02"}, "dhcp4": True},
@@ -129,11 +132,125 @@ def test_name_servers_of_its_own_and_an_mtu() -> None:
     entry = parts(seed(nic, dns=["10.0.0.53"]))["network-config"]["ethernets"]["eth0"]
     assert entry["mtu"] == 9000
     assert entry["nameservers"] == {"addresses": ["10.0.0.53"]}
-    assert "gateway4" not in entry
+    assert "routes" not in entry
 
 
 def test_no_network_where_the_guest_is_to_ask() -> None:
     assert set(cloud.files(seed(NIC, network=False))) == {"meta-data", "user-data"}
+
+
+def scalars(text: str) -> list[tuple[str, str | None]]:
+    """Each scalar's text, and how it is quoted."""
+    events = yaml.parse(text, Loader=yaml.SafeLoader)
+    return [(e.value, e.style) for e in events if isinstance(e, yaml.ScalarEvent)]
+
+
+@pytest.mark.parametrize("system", ["freebsd", "linux", "other"])
+def test_no_text_of_a_seed_is_plain(system: str) -> None:
+    """lyaml takes 02:16:13:45:22:11 and 2001:4860:4860::8888 for numbers of base 60 where
+    they are not quoted (contrib/lyaml/lib/lyaml/implicit.lua)."""
+    nic = SeedNic("02:16:13:45:22:12", ("2001:10::9/64", "10.0.0.9/24"), None, "2001:10::1", 9000)
+    given = seed(nic, system=system, dns=["2001:4860:4860::8888"], ssh_keys=[KEY], host="on")
+    for text in cloud.files(given).values():
+        plain = [value for value, style in scalars(text) if style != '"']
+        assert set(plain) <= {"true", "false", "2", "9000"}, plain
+        assert "on" not in plain
+
+
+def test_freebsd_gets_in_its_files_what_nuageinit_passes_over() -> None:
+    nics = (
+        SeedNic(
+            MAC, ("10.0.0.2/24", "fd00::2/64", "10.0.0.3/24", "fd00::3/64"), "10.0.0.1", "fe80::1",
+            routes=(("10.5.0.0/16", "10.0.0.9"), ("fd05::/48", "fe80::9")), interface="vtnet0",
+        ),
+        SeedNic("58:9c:fc:00:00:02", (), mtu=9000, interface="em0"),
+        SeedNic("58:9c:fc:00:00:03", ("10.1.0.2/24",), "10.1.0.1", interface="em1"),
+    )  # fmt: skip
+    found = parts(seed(*nics, system="freebsd"))
+    assert found["network-config"]["ethernets"] == {
+        "eth0": {
+            "match": {"macaddress": MAC}, "addresses": ["10.0.0.2/24", "fd00::2/64"],
+            "gateway4": "10.0.0.1", "gateway6": "fe80::1%vtnet0",
+            "nameservers": {"addresses": ["9.9.9.9"]},
+        },
+        "eth1": {"match": {"macaddress": "58:9c:fc:00:00:02"}, "dhcp4": True},
+        "eth2": {"match": {"macaddress": "58:9c:fc:00:00:03"}, "addresses": ["10.1.0.2/24"]},
+    }  # fmt: skip
+    written = {entry["path"]: entry for entry in found["user-data"]["write_files"]}
+    assert written["/etc/rc.conf.d/network"] == {
+        "path": "/etc/rc.conf.d/network",
+        "append": True,
+        "content": 'ifconfig_vtnet0_aliases="inet 10.0.0.3/24 inet6 fd00::3/64"\n'
+        'ifconfig_em0="DHCP mtu 9000"\n',
+    }
+    assert written["/etc/rc.conf.d/routing"]["content"] == (
+        'route_net0="-net 10.5.0.0/16 10.0.0.9"\nstatic_routes="net0"\n'
+        'ipv6_route_net0="fd05:: -prefixlen 48 fe80::9%vtnet0"\nipv6_static_routes="net0"\n'
+    )
+
+
+def test_cloud_init_gets_every_address_and_route() -> None:
+    nic = SeedNic(
+        MAC, ("10.0.0.2/24", "10.0.0.3/24"), "10.0.0.1", routes=(("10.5.0.0/16", "10.0.0.9"),)
+    )
+    entry = parts(seed(nic, system="linux"))["network-config"]["ethernets"]["eth0"]
+    assert entry["addresses"] == ["10.0.0.2/24", "10.0.0.3/24"]
+    assert entry["routes"] == [
+        {"to": "0.0.0.0/0", "via": "10.0.0.1"}, {"to": "10.5.0.0/16", "via": "10.0.0.9"}
+    ]  # fmt: skip
+
+
+def test_name_servers_are_told_with_an_interface_that_has_addresses() -> None:
+    nics = (SeedNic(MAC), SeedNic("58:9c:fc:00:00:02", ("10.1.0.2/24",)))
+    found = parts(seed(*nics))["network-config"]["ethernets"]
+    assert "nameservers" not in found["eth0"]
+    assert found["eth1"]["nameservers"] == {"addresses": ["9.9.9.9"]}
+    assert "nameservers" not in parts(seed(SeedNic(MAC)))["network-config"]["ethernets"]["eth0"]
+    asked = parts(seed(SeedNic(MAC, interface="vtnet0"), system="freebsd", dns=["9.9.9.8"]))
+    (entry,) = asked["user-data"]["write_files"]
+    assert entry["path"] == "/etc/resolvconf.conf"
+    assert entry["content"] == 'name_servers="9.9.9.8"\n'
+
+
+def test_freebsd_is_given_a_script_within_a_cloud_config() -> None:
+    """nuageinit sees to the network, the host name and the users for #cloud-config only."""
+    script = "#!/bin/sh\necho 'ä'\n"
+    found = parts(seed(NIC, system="freebsd", user_data=script, ssh_keys=[KEY]))["user-data"]
+    (entry,) = found["write_files"]
+    assert entry["path"] in found["runcmd"]
+    assert (entry["permissions"], entry["encoding"]) == ("0755", "b64")
+    assert base64.b64decode(entry["content"]).decode() == script
+    assert found["hostname"] == "web1"
+    assert found["network"]["ethernets"]
+    assert found["users"][0]["ssh_authorized_keys"] == [KEY]
+
+
+def test_freebsd_makes_no_user_with_a_known_password() -> None:
+    own = "#cloud-config \r\npackages: [nginx]"
+    text = cloud.files(seed(NIC, system="freebsd", user_data=own))["user-data"]
+    assert text.startswith("#cloud-config\npackages: [nginx]\n")
+    found = yaml.safe_load(text)
+    assert found["users"] == []
+    assert found["network"]["ethernets"]
+    named = "#cloud-config\nusers: [{name: ops}]\nnetwork: {version: 2, ethernets: {}}\n"
+    assert cloud.files(seed(NIC, system="freebsd", user_data=named))["user-data"] == named
+
+
+@pytest.mark.parametrize(
+    ("own", "what"),
+    [
+        ("#cloud-config\nusers: [", "not YAML"),
+        ("#cloud-config\n- a\n", "name: value"),
+        ("#cloud-config\n{a: b}\n", "name: value"),
+        ("#cloud-config\na: b\n...\n", "at its end"),
+        ("Content-Type: multipart/mixed\n", "#cloud-config and #!"),
+        ("#cloud-config\nwrite_files: []\n", "write_files"),
+    ],
+)
+def test_user_data_that_nuageinit_would_not_understand(own: str, what: str) -> None:
+    nic = SeedNic(MAC, ("10.0.0.2/24", "10.0.0.3/24"), interface="vtnet0")
+    with pytest.raises(UsageError, match=what):
+        cloud.files(seed(nic, system="freebsd", user_data=own))
 
 
 def test_user_data_of_ones_own_is_taken_word_for_word() -> None:
@@ -144,25 +261,42 @@ def test_user_data_of_ones_own_is_taken_word_for_word() -> None:
 def test_a_seed_of_a_guest_its_claims_and_its_networks() -> None:
     network = decode(
         Network,
-        {"id": 1, "addresses": ["10.7.0.1/24", "fd07::1/64"], "gateway6": "fd07::9", "mtu": 9000},
+        {
+            "id": 1,
+            "addresses": ["10.7.0.1/24", "fd07::1/64"],
+            "gateway6": "fd07::9",
+            "mtu": 9000,
+            "routes": [{"to": "10.9.0.0/16", "via": "10.7.0.9"}],
+        },
     )
     vm = decode(
         Vm,
         {
-            "kind": "vm", "memory": "1G",
+            "kind": "vm", "memory": "1G", "cloud": {},
             "nics": [{"network": "lan"}, {"network": "lan", "gateway": "10.7.0.5"}],
         },
     )  # fmt: skip
     claims = [
-        Claim(network="lan", mac=MAC, address="10.7.0.2/24", address6="fd07::2/64"),
-        Claim(network="lan", mac="58:9c:fc:00:00:02", address="10.7.0.3/24"),
+        Claim(
+            network="lan",
+            mac=MAC,
+            address="10.7.0.2/24",
+            address6="fd07::2/64",
+            slot=7,
+            aliases=["10.7.0.50/24"],
+        ),
+        Claim(network="lan", mac="58:9c:fc:00:00:02", address="10.7.0.3/24", slot=5),
     ]
     who = Identity(id=1, uuid="1111", kind="vm", nics=claims)
-    made = seeds.seed_of("web1", vm, CloudInit(), who, {"lan": network}, ("9.9.9.9",))
+    made = seeds.seed_of("web1", vm, who, {"lan": network}, ("9.9.9.9",))
+    assert made is not None
+    routes = (("10.9.0.0/16", "10.7.0.9"),)
+    addresses = ("10.7.0.2/24", "fd07::2/64", "10.7.0.50/24")
     assert made.nics == (
-        SeedNic(MAC, ("10.7.0.2/24", "fd07::2/64"), "10.7.0.1", "fd07::9", 9000),
-        SeedNic("58:9c:fc:00:00:02", ("10.7.0.3/24",), "10.7.0.5", None, 9000),
+        SeedNic(MAC, addresses, "10.7.0.1", "fd07::9", 9000, routes, "vtnet1"),
+        SeedNic("58:9c:fc:00:00:02", ("10.7.0.3/24",), "10.7.0.5", None, 9000, (), "vtnet0"),
     )
+    assert made.hostname == "web1"
 
 
 # ---- on a host ----

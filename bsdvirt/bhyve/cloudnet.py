@@ -1,0 +1,200 @@
+"""The network of a guest's seed, in the words of what reads it. Pure.
+
+cloud-init takes version 2 of its own format whole. nuageinit of FreeBSD 15.1 takes of it
+`match`, `dhcp4`, `mtu`, `gateway4`, `gateway6`, `nameservers` and `addresses`
+(libexec/nuageinit/nuageinit, network_config), and
+
+    of several addresses of a family it keeps the last: it assigns ifconfig_IF and
+    ifconfig_IF_ipv6 once for each;
+    with `dhcp4` it passes over all else, and writes an `mtu` behind the closing quote;
+    of two interfaces with a gateway, either is taken;
+    it knows no `routes`.
+
+What it does not take is written into rc.conf.d by `write_files`, which nuageinit does after
+the network's files and before rc(8) reads them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bsdvirt.spec.cloud import CloudInit
+
+NETWORK_FILE = "/etc/rc.conf.d/network"
+ROUTING_FILE = "/etc/rc.conf.d/routing"
+RESOLVCONF_FILE = "/etc/resolvconf.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class SeedNic:
+    """An interface: its MAC address, and what it is to have; addresses with prefix length.
+    One without addresses asks by DHCP."""
+
+    mac: str
+    addresses: tuple[str, ...] = ()
+    gateway4: str | None = None
+    gateway6: str | None = None
+    mtu: int | None = None
+    routes: tuple[tuple[str, str], ...] = ()
+    """Each a network, and the router that leads to it."""
+    interface: str = ""
+    """What FreeBSD calls it: the driver, and its unit in the order of the PCI slots."""
+    asks: bool = False
+    """It asks for its IPv4 address by DHCP, whatever others it has."""
+
+    @property
+    def dhcp(self) -> bool:
+        """Whether it asks by DHCP."""
+        return self.asks or not self.addresses
+
+    def of(self, version: int) -> list[str]:
+        """Its addresses of one family."""
+        return [text for text in self.addresses if _version(text) == version]
+
+    @property
+    def gateways(self) -> list[str]:
+        return [router for router in (self.gateway4, self.gateway6) if router]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Name servers and domains, and the number of the interface that they are told with."""
+
+    servers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    at: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.servers or self.search)
+
+
+def names(cloud: CloudInit, nics: Sequence[SeedNic], host: Sequence[str]) -> Names:
+    """Whom the guest is to ask for names: its own, or the `host`'s servers where no DHCP
+    server tells it others."""
+    static = next((n for n, nic in enumerate(nics) if nic.addresses and not nic.asks), None)
+    own = tuple(str(server) for server in cloud.dns)
+    search = tuple(str(domain) for domain in cloud.search)
+    return Names(own or (tuple(host) if static is not None else ()), search, static or 0)
+
+
+def ethernets(cloud: CloudInit, nics: Sequence[SeedNic], told: Names) -> dict[str, Any]:
+    """Version 2 of cloud-init's format. Each interface is found by its MAC address: what the
+    guest calls it does not matter."""
+    bsd = cloud.system == "freebsd"
+    found: dict[str, Any] = {}
+    left = {4, 6}
+    """Families whose default gateway nobody was told yet."""
+    for number, nic in enumerate(nics):
+        entry: dict[str, Any] = {"match": {"macaddress": nic.mac}}
+        if cloud.system == "linux":
+            entry["set-name"] = f"eth{number}"
+        entry |= _nuageinit(nic, left) if bsd else _cloud_init(nic)
+        if told and told.at == number and not (bsd and nic.dhcp):
+            entry["nameservers"] = _nameservers(told)
+        found[f"eth{number}"] = entry
+    return {"version": 2, "ethernets": found}
+
+
+def _nameservers(told: Names) -> dict[str, Any]:
+    both = {"addresses": list(told.servers), "search": list(told.search)}
+    return {key: value for key, value in both.items() if value}
+
+
+def _cloud_init(nic: SeedNic) -> dict[str, Any]:
+    """`gateway4` and `gateway6` are deprecated there: a default gateway is a route."""
+    entry: dict[str, Any] = {"dhcp4": True} if nic.dhcp else {}
+    if nic.addresses:
+        entry["addresses"] = list(nic.addresses)
+    if nic.mtu is not None:
+        entry["mtu"] = nic.mtu
+    defaults = [(_everywhere(router), router) for router in nic.gateways]
+    if routes := [*defaults, *nic.routes]:
+        entry["routes"] = [{"to": to, "via": via} for to, via in routes]
+    return entry
+
+
+def _everywhere(router: str) -> str:
+    return "::/0" if _version(router) == 6 else "0.0.0.0/0"
+
+
+def _nuageinit(nic: SeedNic, left: set[int]) -> dict[str, Any]:
+    """What nuageinit takes of it: one address of each family, one gateway of each in all."""
+    if nic.dhcp:
+        return {"dhcp4": True}
+    entry: dict[str, Any] = {"addresses": [nic.of(v)[0] for v in (4, 6) if nic.of(v)]}
+    for version, router in ((4, nic.gateway4), (6, nic.gateway6)):
+        if router and version in left:
+            left.discard(version)
+            entry[f"gateway{version}"] = _scoped(router, nic.interface)
+    if nic.mtu is not None:
+        entry["mtu"] = nic.mtu
+    return entry
+
+
+def rc_files(nics: Sequence[SeedNic], told: Names) -> dict[str, str]:
+    """What FreeBSD is to have in its files besides, by path: all that nuageinit passes over.
+    Lines to be appended."""
+    files = {
+        NETWORK_FILE: [line for nic in nics for line in _interface_lines(nic)],
+        ROUTING_FILE: _routing_lines(nics),
+        RESOLVCONF_FILE: _resolver_lines(nics, told),
+    }
+    return {path: "".join(f"{line}\n" for line in lines) for path, lines in files.items() if lines}
+
+
+def _interface_lines(nic: SeedNic) -> Iterable[str]:
+    name = nic.interface
+    if nic.dhcp and nic.mtu is not None:
+        yield f'ifconfig_{name}="DHCP mtu {nic.mtu}"'
+    first6 = nic.of(6)[:1] if nic.dhcp else []
+    if first6:
+        yield f'ifconfig_{name}_ipv6="inet6 {first6[0]}"'
+    skipped = 0 if nic.dhcp else 1
+    more = [f"inet {text}" for text in nic.of(4)[skipped:]]
+    more += [f"inet6 {text}" for text in nic.of(6)[1:]]
+    if more:
+        yield f'ifconfig_{name}_aliases="{" ".join(more)}"'
+
+
+def _routing_lines(nics: Sequence[SeedNic]) -> list[str]:
+    lines: list[str] = []
+    routes = [(to, _scoped(via, nic.interface)) for nic in nics for to, via in nic.routes]
+    for version, what in ((4, ""), (6, "ipv6_")):
+        chosen = [route for route in routes if _version(route[0]) == version]
+        for number, (to, via) in enumerate(chosen):
+            net = ipaddress.ip_network(to)
+            words = f"-net {to} {via}" if version == 4 else _route6(net, via)
+            lines.append(f'{what}route_net{number}="{words}"')
+        if chosen:
+            every = " ".join(f"net{number}" for number in range(len(chosen)))
+            lines.append(f'{what}static_routes="{every}"')
+    asking = [nic for nic in nics if nic.dhcp and nic.gateway6]
+    if asking and not any(nic.gateway6 for nic in nics if not nic.dhcp):
+        router = _scoped(str(asking[0].gateway6), asking[0].interface)
+        lines.append(f'ipv6_defaultrouter="{router}"')
+    return lines
+
+
+def _route6(net: ipaddress.IPv4Network | ipaddress.IPv6Network, via: str) -> str:
+    return f"{net.network_address} -prefixlen {net.prefixlen} {via}"
+
+
+def _resolver_lines(nics: Sequence[SeedNic], told: Names) -> list[str]:
+    """For resolvconf(8), where nuageinit tells it nothing: the interface asks by DHCP."""
+    if not told or not nics or not nics[told.at].dhcp:
+        return []
+    both = (("search_domains", told.search), ("name_servers", told.servers))
+    return [f'{key}="{" ".join(words)}"' for key, words in both if words]
+
+
+def _scoped(router: str, interface: str) -> str:
+    """A link-local router is on an interface of the guest's."""
+    linked = router.lower().startswith("fe80:")
+    return f"{router.partition('%')[0]}%{interface}" if linked and interface else router
+
+
+def _version(text: str) -> int:
+    return 6 if ":" in text else 4

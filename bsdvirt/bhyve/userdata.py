@@ -1,0 +1,79 @@
+"""User-data of one's own for FreeBSD's nuageinit(7): what it lacks is added at its end. Pure.
+
+nuageinit reads YAML only where the first line is `#cloud-config` and nothing else, makes a
+user `freebsd` with the password `freebsd` in wheel where no `users` are named, and looks for
+the network in user-data before FreeBSD 15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.quoted import dump_quoted
+
+HEAD = "#cloud-config\n"
+_WHERE = "cloud.user_data"
+
+
+def names_users(text: str) -> bool:
+    """Whether user-data of one's own says which users there are."""
+    return text.startswith("#!") or "users" in _keys(text)
+
+
+def amended(text: str, needed: dict[str, Any]) -> str:
+    """The text, its first line as nuageinit wants it, with those of the `needed` keys that it
+    does not have at its end.
+
+    Raises UsageError for what is no block of YAML, and for files of its own where there are
+    lines to be written besides: nuageinit takes one list only.
+    """
+    first, _, rest = text.partition("\n")
+    if first.strip() != HEAD.strip():
+        raise UsageError(
+            f"{_WHERE}: nuageinit of FreeBSD reads #cloud-config and #! only",
+            "begin it with one of these; cloud.system=other is for images with cloud-init itself",
+        )
+    keys = _keys(text)
+    if "write_files" in needed and "write_files" in keys:
+        raise UsageError(
+            f"{_WHERE}: it has write_files, which nuageinit needs for aliases, routes, and MTU"
+            " with DHCP",
+            "write what it needs there, and set cloud.network=no",
+        )
+    body = rest.replace("\r\n", "\n")
+    if body and not body.endswith("\n"):
+        body += "\n"
+    missing = {key: value for key, value in needed.items() if key not in keys}
+    whole = HEAD + body + (dump_quoted(missing) if missing else "")
+    if missing and not _holds(whole, missing):
+        raise UsageError(
+            f"{_WHERE}: nothing can be added at its end", "leave `...` and indentation away"
+        )
+    return whole
+
+
+def _holds(text: str, names: Iterable[str]) -> bool:
+    try:
+        return set(names) <= set(_keys(text))
+    except UsageError:
+        return False
+
+
+def _keys(text: str) -> list[str]:
+    """The names at the top. Raises UsageError."""
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}:" if mark else ""
+        what = getattr(error, "problem", None) or "nested too deeply"
+        raise UsageError(f"{_WHERE}:{where} not YAML: {what}", "correct it") from None
+    if node is None:
+        return []
+    if not isinstance(node, yaml.MappingNode) or node.flow_style:
+        raise UsageError(f"{_WHERE}: expected lines of name: value", "write it as a block of YAML")
+    return [str(key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]

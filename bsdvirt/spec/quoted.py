@@ -1,0 +1,39 @@
+"""YAML that another program reads: every text in double quotes.
+
+Each parser has its own idea of what an unquoted word means. FreeBSD's nuageinit (lyaml)
+reads 02:16:13:45:22:11 and 2001:4860:4860::8888 as numbers of base 60, PyYAML reads `on` as
+true, others do not. A quoted text is text to all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import yaml
+
+UNFOLDED = 1 << 20
+"""A width that no line of ours reaches: nothing is folded."""
+
+
+def dump_quoted(value: object) -> str:
+    """Plain mappings, lists and scalars as YAML; no text of it, key or value, is plain."""
+    import yaml
+
+    class Quoting(yaml.SafeDumper):
+        """As safe_dump, but for text."""
+
+    def text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", data, style='"')
+
+    Quoting.add_representer(str, text)
+    return str(
+        yaml.dump(
+            value,
+            Dumper=Quoting,
+            sort_keys=False,
+            default_flow_style=False,
+            allow_unicode=True,
+            width=UNFOLDED,
+        )
+    )

@@ -1,0 +1,139 @@
+"""A virtual machine's devices: disks, CD drives, network cards and the framebuffer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.jail import Nic
+from bsdvirt.spec.types import AbsolutePath, DeviceName, IpAddress, MediaName, Size
+
+Bus = Literal["virtio", "ahci", "nvme"]
+MIB = 1024 * 1024
+VNC_FIRST_PORT = 5900
+
+
+class Disk(Spec, frozen=True, kw_only=True):
+    """One disk: a zvol of the guest's own, or a file or device of the host's."""
+
+    name: Annotated[DeviceName, prop("Its name, and its zvol's.")]
+    size: (
+        Annotated[
+            Size,
+            prop("Its size; of a zvol of the guest's own.", unit="bytes", becomes="volsize"),
+        ]
+        | None
+    ) = None
+    path: Annotated[
+        AbsolutePath | None,
+        prop(
+            "A file or a device of the host's instead of a zvol of the guest's own; it is never"
+            " made, resized or destroyed with the guest.",
+            becomes="pci.0.SLOT.0.path",
+        ),
+    ] = None
+    bus: Annotated[
+        Bus,
+        prop("What the guest sees it on.", becomes="pci.0.SLOT.0.device"),
+    ] = "virtio"
+    readonly: Annotated[bool, prop("The guest may only read it.", becomes="ro")] = False
+    nocache: Annotated[bool, prop("Open it with O_DIRECT.", becomes="nocache")] = False
+    direct: Annotated[
+        bool, prop("Open it with O_SYNC: every write waits for the disk.", becomes="direct")
+    ] = False
+    sectorsize: (
+        Annotated[
+            str,
+            prop(
+                "Logical, or logical/physical sector size, such as 512/4096.",
+                becomes="sectorsize",
+                pattern=r"^(512|1024|2048|4096|8192|16384)(/(512|1024|2048|4096|8192|16384))?$",
+            ),
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        if (self.size is None) == (self.path is None):
+            what = "either a size or a path is needed" if self.size is None else "both are given"
+            raise BadValueError(
+                what, at="size", hint="a size makes a zvol, a path names what is there"
+            )
+        if self.size is not None and self.size % MIB:
+            raise BadValueError(f"{self.size!s} is not a whole number of MiB", at="size")
+        logical, _, physical = (self.sectorsize or "").partition("/")
+        if physical and int(physical) < int(logical):
+            raise BadValueError(
+                f"the physical size {physical} is less than the logical {logical}",
+                at="sectorsize",
+            )
+
+
+class Cdrom(Spec, frozen=True, kw_only=True):
+    """A CD drive, perhaps with a medium in it."""
+
+    name: Annotated[DeviceName, prop("Its name, such as cd0.")]
+    media: Annotated[
+        MediaName | None, prop("A medium that `bsdvirt media ls` lists; none is an empty drive.")
+    ] = None
+    path: Annotated[
+        AbsolutePath | None, prop("An ISO file of the host's, instead of a medium.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.media and self.path:
+            raise BadValueError("there is a path too", at="media", hint="give one of the two")
+
+
+class VmNic(Nic, frozen=True, kw_only=True):
+    """One network interface: a tap(4) on the network's bridge."""
+
+    model: Annotated[
+        Literal["virtio", "e1000"],
+        prop("The card that the guest sees.", becomes="pci.0.SLOT.0.device"),
+    ] = "virtio"
+
+
+class Vnc(Spec, frozen=True, kw_only=True):
+    """The framebuffer, shown by VNC."""
+
+    enabled: Annotated[
+        bool, prop("Whether there is a framebuffer; it needs UEFI.", becomes="fbuf")
+    ] = False
+    listen: Annotated[IpAddress, prop("The address to listen on.", becomes="pci.0.29.0.rfb")] = (
+        IpAddress("127.0.0.1")
+    )
+    port: (
+        Annotated[
+            int,
+            prop("The port; 5900 and the guest's id where it is not given.", ge=1, le=65535),
+        ]
+        | None
+    ) = None
+    width: Annotated[int, prop("Width.", unit="pixels", ge=640, le=3840)] = 1024
+    height: Annotated[int, prop("Height.", unit="pixels", ge=480, le=2160)] = 768
+    wait: Annotated[bool, prop("Boot only once a viewer is connected.", becomes="wait")] = False
+    auth: Annotated[
+        Literal["random", "own", "none"],
+        prop(
+            "`random` makes a password at each start, which `info` shows; `own` takes the one"
+            " given here; `none` asks for none."
+        ),
+    ] = "random"
+    password: (
+        Annotated[
+            str,
+            prop(
+                "The password, with `own`; VNC uses 8 characters.",
+                pattern=r"^[!-~]{6,8}$(?!\n)",
+            ),
+        ]
+        | None
+    ) = None
+    tablet: Annotated[
+        bool, prop("A USB tablet, so that the pointer is where it should be.", becomes="xhci")
+    ] = True
+
+    def __post_init__(self) -> None:
+        if (self.auth == "own") != (self.password is not None):
+            raise BadValueError("`auth: own` and a password go together", at="password")
