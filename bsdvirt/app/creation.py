@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -110,6 +110,16 @@ def warn_absent(session: Session, found: Inventory) -> None:
         session.sink(events.Warned("", "create", root.name, text))
 
 
+def _how_to_get(release: str, known: Iterable[str]) -> str:
+    """What to do for a release that is not here."""
+    if near := sorted(one for one in known if one.startswith(f"{release}-")):
+        return f"did you mean --release {near[-1]}?"
+    return (
+        f"bsdvirt release fetch {release}, or bsdvirt release add DIR with its base.txz and"
+        " MANIFEST"
+    )
+
+
 def _check(session: Session, order: Order, found: Inventory) -> None:
     """What would fail for every one of them."""
     jail, origin = order.jail, order.origin
@@ -118,8 +128,7 @@ def _check(session: Session, order: Order, found: Inventory) -> None:
         known = ", ".join(sorted(releases)) or "none"
         raise NotFoundError(
             f"no release {jail.release}; there is {known}",
-            f"bsdvirt release fetch {jail.release}, or release add DIR with its base.txz and"
-            " MANIFEST",
+            _how_to_get(str(jail.release), releases),
         )
     kernel = read_kernel(session.host, params=bool(jail.params))
     for release in order.releases:

@@ -221,7 +221,9 @@ def _datasets(found: Inventory, at: Layout | None = None) -> dict[str, Dataset]:
 def _dataset(found: Inventory, name: str, at: Layout | None = None) -> Dataset:
     here = _datasets(found, at)
     if name not in here:
-        hint = did_you_mean(name, here) or "bsdvirt image fetch, or bsdvirt image import"
+        hint = (
+            did_you_mean(name, here) or "bsdvirt image profiles, then bsdvirt image fetch PROFILE"
+        )
         raise NotFoundError(f"no image {name}", hint)
     return here[name]
 

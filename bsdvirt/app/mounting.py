@@ -79,7 +79,9 @@ def _change(session: Session, name: str, change: Callable[[Entries], Entries]) -
 
 def _jail(name: str, spec: GuestSpec) -> Jail:
     if not isinstance(spec, Jail):
-        raise UsageError(f"{name} is no jail: it has disks, and no mounts", "bsdvirt set")
+        raise UsageError(
+            f"{name} is no jail: it has disks, and no mounts", f"bsdvirt disk ls {name}"
+        )
     return spec
 
 

@@ -134,7 +134,7 @@ def _refuse_clashes(ours: Inventory, layout: Layout, there: Mapping[str, Dataset
         if name in ours.guests:
             raise ConflictError(
                 f"{guest.dataset}: there is a guest {name} in {ours.home(name).dataset} already",
-                f"bsdvirt rename {name} to another name first",
+                f"bsdvirt rename {name} NEWNAME",
             )
         if (other := ids.get(guest.identity.id)) is not None:
             raise ConflictError(

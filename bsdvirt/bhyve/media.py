@@ -53,7 +53,8 @@ def plan_remove(name: str, users: Sequence[str], layout: Layout, op: str) -> Pla
     """Take a medium away. Raises ConflictError where guests have it in a drive."""
     if users:
         raise ConflictError(
-            f"{name} is in a drive of {', '.join(users)}", "bsdvirt cdrom eject takes it out"
+            f"{name} is in a drive of {', '.join(users)}",
+            f"bsdvirt cdrom eject {users[0]} takes it out",
         )
     gone = Step(RemoveFile(f"{layout.media}/{name}"), f"remove {name}", durable=True)
     return Plan("remove medium", name, "media", (), (gone,), op=op, must_journal=False)

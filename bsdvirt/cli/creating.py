@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +14,8 @@ from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.types import GuestName
+
+KINDS = ("jail", "vm")
 
 
 class NetworkOptions(Protocol):
@@ -45,11 +50,42 @@ def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
     return names
 
 
+def kind_word(word: str) -> str:
+    """The kind of guest to make. Raises UsageError, with the word that is missing."""
+    if word in KINDS:
+        return word
+    if _is_name(word):
+        raise UsageError(
+            f"{word}: a jail or a virtual machine?",
+            f"bsdvirt create jail {word} or bsdvirt create vm {word}",
+        )
+    raise UsageError(f"{word!r} is no kind of guest", "bsdvirt create jail NAME or create vm NAME")
+
+
 def _name(word: str) -> GuestName:
     try:
         return GuestName.parse(word)
     except ValueError as error:
-        raise UsageError(str(error), "such as web or db-1") from None
+        raise UsageError(str(error), _meant_by(word)) from None
+
+
+def _is_name(word: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(GuestName.parse(word))
+    return False
+
+
+def _meant_by(word: str) -> str:
+    """What was probably meant by a word that is no name."""
+    if re.fullmatch(r"\d+\.\d+(-[A-Za-z0-9]+)?", word):
+        return f"a release is given by --release {word}"
+    with contextlib.suppress(ValueError):
+        version = ipaddress.ip_interface(word).version
+        return f"an address is given by --address{'6' if version == 6 else ''} {word}"
+    short = word.split(".")[0]
+    if "." in word and _is_name(short):
+        return f"a host name is given by hostname={word}, as in: {short} hostname={word}"
+    return "such as web or db-1"
 
 
 def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn, Protocol, cast
 
 from bsdvirt import __version__
+from bsdvirt.cli.words import hint_for, verb_of
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BsdvirtError, UsageError
 
 SIM_VARIABLE = "BSDVIRT_SIM"
@@ -69,6 +70,9 @@ VERBS = {
     "schema": Verb("schema", "print the JSON Schema of a file"),
 }
 
+OWN_WORDS = ("help", "version")
+"""Verbs of the command line itself: `help VERB` is `VERB --help`."""
+
 
 WITH_ACTIONS = ("release", "image", "media", "disk", "nic", "cdrom", "root", "network", "boot")
 """Verbs of several actions: argparse takes their options behind the action only."""
@@ -109,6 +113,8 @@ def run(words: Sequence[str]) -> int:
     verb = ""
     try:
         before, verb, after = split(words)
+        if verb in OWN_WORDS:
+            before, verb, after = _spelled_out(before, verb, after)
         if not verb:
             return _no_verb(before)
         options = parse(before, verb, after)
@@ -141,18 +147,24 @@ def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
         index += 2 if words[index] == "--sim" else 1
     if index >= len(words):
         return list(words), "", []
-    return list(words[:index]), words[index], list(words[index + 1 :])
+    return list(words[:index]), verb_of(words[index]), list(words[index + 1 :])
+
+
+def _spelled_out(
+    before: list[str], verb: str, after: Sequence[str]
+) -> tuple[list[str], str, list[str]]:
+    """What `help VERB`, `help` and `version` stand for."""
+    if verb == "version":
+        return [*before, "--version"], "", []
+    if not after:
+        return [*before, "--help"], "", []
+    return before, verb_of(after[0]), [*after[1:], "--help"]
 
 
 def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
     """Raises UsageError for a verb or a word that is not known."""
     if verb not in VERBS:
-        import difflib
-
-        near = difflib.get_close_matches(verb, VERBS, 1)
-        raise UsageError(
-            f"no verb {verb!r}", f"did you mean {near[0]}?" if near else "bsdvirt --help"
-        )
+        raise UsageError(f"no verb {verb!r}", hint_for(verb, VERBS))
     options = _global_parser(help=True).parse_args(before, Globals())
     parser = Parser(
         prog=f"bsdvirt {verb}",
@@ -164,6 +176,8 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
     if verb in OF_COMMANDS:
         after, options.command = split_command(after)
     if verb in WITH_ACTIONS:
+        # The actions' own parsers know no global option: they are taken out first.
+        options, after = _global_parser(help=False).parse_known_args(after, options)
         return parser.parse_args(after, options)
     return parser.parse_intermixed_args(after, options)
 
@@ -193,9 +207,11 @@ def _global_parser(*, help: bool) -> Parser:
     absent = None if help else argparse.SUPPRESS
     parser = Parser(prog="bsdvirt", add_help=help, usage=None, allow_abbrev=False)
     group = parser.add_argument_group("global options")
+    about = f"work on the simulated host in DIR (also {SIM_VARIABLE})"
+    real = not help and sys.platform.startswith("freebsd")
     group.add_argument(
         "--sim", metavar="DIR", default=os.environ.get(SIM_VARIABLE) if help else absent,
-        help=f"work on the simulated host in DIR (also {SIM_VARIABLE})",
+        help=argparse.SUPPRESS if real else about,
     )  # fmt: skip
     for words, text in (
         (("-v", "--verbose"), "show each step"),

@@ -245,5 +245,6 @@ def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
     fields = fields_of(cls)
     names = [*fields, *PARAMS] if number == 0 and "params" in fields else list(fields)
     wanted = ".".join(parts) if number == 0 and len(parts) > 1 else name
-    hint = did_you_mean(wanted, names) or did_you_mean(name, fields, "the names here are")
+    hint = RESERVED.get(path, "") if "exec" in parts[:1] else ""
+    hint = hint or did_you_mean(wanted, names) or did_you_mean(name, fields, "the names here are")
     raise UsageError(f"{path}: no such property", hint)

@@ -16,6 +16,7 @@ class Options(Globals):
     guest: str
     medium: str
     drive: str
+    place: str | None
     dry_run: bool
     json: bool
 
@@ -27,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     insert.add_argument("medium", metavar="MEDIUM", help="its name, or an ISO file")
     eject = actions.add_parser("eject", help="leave a drive empty")
     eject.add_argument("guest", metavar="GUEST")
+    eject.add_argument("place", nargs="?", metavar="DRIVE", help="as --drive")
     for changing in (insert, eject):
         changing.add_argument("--drive", default=DRIVE, metavar="D", help=f"{DRIVE} by default")
         add_dry_run(changing)
@@ -39,5 +41,5 @@ def run(options: Options) -> int:
         medium = media.resolve(session, options.medium)
         outcome = devices.insert(session, options.guest, options.drive, medium)
     else:
-        outcome = devices.eject(session, options.guest, options.drive)
+        outcome = devices.eject(session, options.guest, options.place or options.drive)
     return report([outcome], options, as_json=options.json)

@@ -9,7 +9,15 @@ from bsdvirt.app import creation, releases
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_on, stack_of, started
+from bsdvirt.cli.creating import (
+    add_root,
+    guest_names,
+    kind_word,
+    nics_of,
+    say_how_to_go_on,
+    stack_of,
+    started,
+)
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.cli.rooting import add_root_arguments, origin_of, userland_settings
@@ -21,8 +29,6 @@ from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import NO_RELEASE, Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths, split_assignments
-
-KINDS = ("jail", "vm")
 
 
 class Options(Globals):
@@ -52,7 +58,7 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=KINDS, help="what to make")
+    parser.add_argument("kind", type=kind_word, metavar="jail | vm", help="what to make")
     parser.add_argument(
         "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
         help="names, and properties as `bsdvirt properties jail` lists them",
@@ -87,8 +93,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     names = guest_names(options.words, "create jail")
-    if options.kind == "vm":
-        raise UsageError("virtual machines are not made yet", "create jail NAME")
     if options.address and len(names) > 1:
         raise UsageError("--address goes with one name only", "leave it to the network's pool")
     session = open_session(options, changes=True)

@@ -9,6 +9,7 @@ from bsdvirt.app.select import select
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
+from bsdvirt.errors import EXIT_OK
 
 COLUMNS = ("name", "kind", "state", "id", "jid", "addresses", "autostart", "release", "used")
 
@@ -42,7 +43,10 @@ def run(options: Options) -> int:
     for one in found.absent:
         say(f"{one.message}; {one.hint}")
     if not rows and not options.json and not options.headless:
-        print("no guests yet: bsdvirt create jail NAME --start")
-        return 0
+        if found.guests:
+            say(f"no guest fits {' '.join(options.guests)}")
+        else:
+            print("no guests yet: bsdvirt create jail NAME --start")
+        return EXIT_OK
     print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
-    return 0
+    return EXIT_OK

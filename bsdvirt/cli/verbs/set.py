@@ -28,7 +28,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     assignments = split_assignments(word for word in options.words if "=" in word)
     if not assignments:
-        raise UsageError("set what?", "bsdvirt set GUEST PROPERTY=VALUE; bsdvirt properties jail")
+        raise _no_value(options.words)
     session = open_session(options, changes=True)
     names = chosen(session, [w for w in options.words if "=" not in w], every=options.all)
     return report(changes.change(session, names, assignments), options, as_json=options.json)
+
+
+def _no_value(words: list[str]) -> UsageError:
+    """What is told where no word has a value: a guest's name has no dot, a property may."""
+    properties = [word for word in words[1:] if "." in word] or words[1:2]
+    if not properties:
+        return UsageError("set what?", "bsdvirt set GUEST PROPERTY=VALUE; bsdvirt properties jail")
+    name, word = words[0], properties[0]
+    return UsageError(
+        f"set {word} to what?", f"bsdvirt set {name} {word}=VALUE; bsdvirt get {name} {word}"
+    )

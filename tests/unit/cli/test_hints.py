@@ -1,0 +1,124 @@
+"""Every command that a message or the README names is one that our own parser takes."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bsdvirt.cli.main import VERBS, parse, split
+from bsdvirt.cli.words import HINTS, SYNONYMS, hint_for
+from bsdvirt.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+VALUE = "web"
+"""Stands for what a message fills in."""
+NAMED = ("bsdvirt network web", "made by bsdvirt init")
+"""Descriptions of interfaces and networks: no commands."""
+COMMAND = re.compile(r"\bbsdvirt ((?:--?[a-z]+ )*[a-z]+\b[^\n;`|<>()]*)")
+_AFTER = (
+    "or and once where for of again shows? says? names prints gets resets first as if lists"
+    " replaces tells is there takes gives goes to that"
+)
+END = re.compile(rf"(?:, |: |\. |\.$| (?:{'|'.join(_AFTER.split())}) )")
+"""What follows a command in a sentence."""
+_PROSE = (
+    "again always but can creates does gives made manages names never numbers then waits writes"
+)
+PROSE = frozenset(_PROSE.split())
+"""What bsdvirt does, told in a sentence: none of these is a verb, nor may become one."""
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """The strings of a module that are no docstrings, with a word for each value filled in."""
+    tree = ast.parse(path.read_text())
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(id(node.value))
+        if isinstance(node, ast.JoinedStr):
+            skipped |= {id(one) for one in ast.walk(node) if one is not node}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+        elif isinstance(node, ast.JoinedStr):
+            parts = [str(v.value) if isinstance(v, ast.Constant) else VALUE for v in node.values]
+            yield node.lineno, "".join(parts)
+
+
+def commands(text: str) -> Iterator[str]:
+    for found in COMMAND.finditer(text):
+        command = END.split(found[1])[0].strip().rstrip(".,:'\"…")
+        if command and command.split()[0] not in {*PROSE, VALUE} and text not in NAMED:
+            yield command
+
+
+def hints() -> list[tuple[str, str]]:
+    every = []
+    modules = (ROOT / "bsdvirt").rglob("*.py")
+    for path in sorted(one for one in modules if "sim" not in one.parts):
+        for line, text in texts(path):
+            every += [(f"{path.relative_to(ROOT)}:{line}", c) for c in commands(text)]
+    return every
+
+
+def documented() -> list[tuple[str, str]]:
+    """The commands of the README's indented lines."""
+    every = []
+    for number, line in enumerate((ROOT / "README.md").read_text().splitlines(), 1):
+        if line.startswith("    "):
+            for part in re.split(r"; |\s+#", line.strip()):
+                if part.startswith("bsdvirt "):
+                    every.append((f"README.md:{number}", part.removeprefix("bsdvirt ").strip()))
+    return every
+
+
+def parsed(command: str) -> None:
+    """Raises UsageError where our parser does not take it."""
+    words = shlex.split(command.replace("PROPERTY=VALUE", "description=x"))
+    before, verb, after = split(words)
+    if verb in ("help", "version") or not verb:
+        return
+    try:
+        parse(before, verb, after)
+    except SystemExit as end:
+        assert end.code == 0, command
+
+
+@pytest.mark.parametrize(("where", "command"), [*hints(), *documented()])
+def test_a_command_that_is_printed_is_taken(where: str, command: str) -> None:
+    try:
+        parsed(command)
+    except UsageError as error:
+        pytest.fail(f"{where}: bsdvirt {command}: {error}")
+
+
+def test_no_verb_is_taken_for_prose() -> None:
+    assert not PROSE & VERBS.keys()
+
+
+@pytest.mark.parametrize("word", [*SYNONYMS, *HINTS])
+def test_words_of_others_are_no_verbs_of_ours(word: str) -> None:
+    assert word not in VERBS
+
+
+@pytest.mark.parametrize("verb", SYNONYMS.values())
+def test_a_synonym_means_a_verb(verb: str) -> None:
+    assert verb in VERBS
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("top", "bsdvirt stats"), ("remve", "destroy"), ("strat", "start"), ("sotp", "stop"),
+        ("snapshots", "zfs snapshot"), ("poweroff", "stop --force"), ("destory", "destroy"),
+    ],
+)  # fmt: skip
+def test_what_a_wrong_word_is_answered(typed: str, meant: str) -> None:
+    assert meant in hint_for(typed, VERBS)
