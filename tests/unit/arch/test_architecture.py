@@ -16,7 +16,7 @@ PACKAGE = ROOT / "bsdvirt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 MOST_LINES = 400
-ALONE = {"bhyve/supervisor.py": 1500, "jail/keeper.py": 490}
+ALONE = {"bhyve/supervisor.py": 1850, "jail/keeper.py": 560}
 """What must be one file, and how long it may be."""
 
 # What each part may import, besides itself. What stands lower knows nothing of what
