@@ -41,13 +41,16 @@ class Held:
 
 
 @contextlib.contextmanager
-def hold(session: Session, names: Iterable[str], verb: str) -> Iterator[Held]:
-    """Lock guests in the order of their names, mending what a crash left of each."""
+def hold(
+    session: Session, names: Iterable[str], verb: str, *, gives_way: bool = False
+) -> Iterator[Held]:
+    """Lock guests in the order of their names, mending what a crash left of each; where
+    they are about to be destroyed, what cannot be mended `gives_way`."""
     held = Held()
     try:
         for name in sorted(names):
             try:
-                held.locks[name] = session.lock("guest", name, verb)
+                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way)
             except BsdvirtError as error:
                 held.refused.append(Outcome(name, error=error))
         yield held

@@ -236,7 +236,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
     A running one only with `force`, which stops it first; a protected one never.
     """
-    with hold(session, names, "destroy") as held:
+    with hold(session, names, "destroy", gives_way=True) as held:
         outcomes = list(held.refused)
         found = session.inventory()
         facts = read_host(session.host, *RUN_FILES)
@@ -244,6 +244,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
         def one(name: str) -> Outcome:
             try:
                 if name not in found.guests:
+                    session.supersede("guest", name)
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
                 stays = _what_stays(guest, _refuse_protected(session, found, name, force))
@@ -253,6 +254,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 refuse_lent(guest, held.names(), facts.mounts)
                 guests.stop_one(session, found, facts, guest, force=force)
                 session.run(plan_destroy(guest, session.new_op(), force=force))
+                session.supersede("guest", name)
                 return Outcome(name, "destroyed", notes=stays)
             finally:
                 held.release(name)

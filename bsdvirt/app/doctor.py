@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.app import checkpf, checkroots, vmdoctor
+from bsdvirt.app import checkpf, checkroots, mending, vmdoctor
 from bsdvirt.app.batch import hold
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.hooks import problem as hook_problem
@@ -27,6 +27,7 @@ from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main, interfa
 from bsdvirt.jail.main import watch_again
 from bsdvirt.net import plans
 from bsdvirt.net.uplink import member_of
+from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
@@ -92,12 +93,11 @@ def _cut_short(session: Session) -> Iterator[Finding]:
     for kind, name, path in session.journals():
         if is_held(session.host.fs, kind, name):
             continue
-        yield Finding(
-            name,
-            f"an operation was cut short: {path}",
-            "bsdvirt doctor --repair",
-            repair="undo or finish it",
-        )
+        yield mending.finding(session, name, path)
+    for layout in session.roots.layouts:
+        for path in journal.aside(session.host.fs, layout.state):
+            yield Finding(layout.name, f"a journal was set aside: {path}",
+                          "read it, and remove it once it is of no use", problem=False)  # fmt: skip
 
 
 MODULES = ("if_bridge", "if_epair")
@@ -297,7 +297,7 @@ def repair(session: Session) -> list[str]:
     only after the rest was tried."""
     done: list[str] = []
     errors: list[BsdvirtError] = []
-    done += _mend_journals(session, errors)
+    done += mending.mend_all(session, errors)
     done += checkroots.repair(session, errors)
     found = session.inventory()
     facts = read_host(session.host, *RUN_FILES)
@@ -368,19 +368,3 @@ def _try(
         errors.append(error)
         return []
     return [f"{plan.subject}: {did} {step.why}" for step in plan.finish]
-
-
-def _mend_journals(session: Session, errors: list[BsdvirtError]) -> list[str]:
-    done: list[str] = []
-    for kind, name, path in session.journals():
-        if session.dry_run:
-            done.append(f"{name}: would undo or finish {path}")
-            continue
-        if is_held(session.host.fs, kind, name):
-            continue
-        try:
-            with session.locked(kind, name, "doctor"):
-                done.append(f"{name}: an operation that was cut short is undone or finished")
-        except BsdvirtError as error:
-            errors.append(error)
-    return done

@@ -181,7 +181,7 @@ def _ports(session: Session, network: str) -> list[Port]:
 
 def destroy(session: Session, name: str) -> None:
     """Take a network away. Raises ConflictError where it is in use."""
-    with session.locked("network", name, f"network destroy {name}"):
+    with session.destroying("network", name, f"network destroy {name}"):
         networks = session.networks()
         network = need(networks, name)
         interfaces = read_interfaces(session.host)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
@@ -128,6 +129,9 @@ class SimHost:
     def boot_id(self) -> str:
         with self._held() as state:
             return f"{state.boot}.{state.boots}"
+
+    def host_id(self) -> str:
+        return self.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout.strip()
 
     # ---- for the parts of the simulation ----
 

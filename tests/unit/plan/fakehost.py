@@ -21,6 +21,7 @@ class FakeHost:
         self.fs = Fs(root)
         self.simulated = True
         self.boot = "boot one"
+        self.uuid = "5b6df377-1597-44d5-8742-c26e52c7da81"
         self.interrupt = interrupt or Interrupt()
         self.ran: list[str] = []
         self.fails: dict[str, list[tuple[int, str]]] = {}
@@ -69,3 +70,6 @@ class FakeHost:
 
     def boot_id(self) -> str:
         return self.boot
+
+    def host_id(self) -> str:
+        return self.uuid
