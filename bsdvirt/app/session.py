@@ -25,7 +25,7 @@ from bsdvirt.store.guests import Inventory, inventory
 from bsdvirt.store.layout import HOST_FILE, Layout
 from bsdvirt.store.networks import Networks, load_networks
 from bsdvirt.store.roots import Absent, Roots, read_roots
-from bsdvirt.zfs import Zfs, open_zfs
+from bsdvirt.zfs import Zfs, open_listing, open_zfs
 
 if TYPE_CHECKING:
     from bsdvirt.plan.execute import Executor
@@ -65,6 +65,8 @@ class Session:
     interrupt: Interrupt = field(default_factory=Interrupt)
     sink: Sink = events.ignore
     show: Callable[[Plan], None] | None = None
+    shows: bool = False
+    """It only shows what is there: the host file may have datasets listed by py-libzfs."""
     homes: dict[str, Layout] = field(default_factory=dict)
     """The root of each guest, as the last inventory found it."""
 
@@ -126,6 +128,10 @@ class Session:
 
     @cached_property
     def zfs(self) -> Zfs:
+        if self.shows and self.hostfile.zfs.backend == "libzfs":
+            return open_listing(
+                self.host, lambda text: self.sink(events.Warned("", "list", "zfs", text))
+            )
         return open_zfs(self.host)
 
     @property
@@ -133,10 +139,11 @@ class Session:
         """How many guests to work on at once."""
         return self.hostfile.parallel or max(2, os.cpu_count() or 1)
 
-    def inventory(self) -> Inventory:
-        """What is there now. Raises HostError where the first root is to be mounted elsewhere
-        than the host file says; what is wrong with another root is told by `absent`."""
-        found = self._found()
+    def inventory(self, *, shallow: bool = False) -> Inventory:
+        """What is there now; `shallow` leaves out what lies beneath guests/<name>, and is one
+        command. Raises HostError where the first root is to be mounted elsewhere than the
+        host file says; what is wrong with another root is told by `absent`."""
+        found = self._found(shallow)
         self.homes = {name: guest.layout for name, guest in found.guests.items()}
         root = found.datasets[0]
         if root.mountpoint != self.layout.mountpoint:
@@ -147,9 +154,10 @@ class Session:
             )
         return found
 
-    def _found(self) -> Inventory:
+    def _found(self, shallow: bool) -> Inventory:
         first, *others = self.roots.layouts
-        datasets = self.zfs.datasets(first.dataset, *(other.dataset for other in others))
+        listed = self.zfs.shallow if shallow else self.zfs.datasets
+        datasets = listed(first.dataset, *(other.dataset for other in others))
         tops = {dataset.name: dataset for dataset in datasets}
         there: list[Layout] = []
         absent = list(self.roots.broken)

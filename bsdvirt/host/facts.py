@@ -55,7 +55,7 @@ def read_interfaces(host: Host) -> dict[str, Interface]:
 
 
 def read_mounts(host: Host) -> list[Mount]:
-    return mounts.parse(host.run((tools.MOUNT, "-p"), changes=False).check().stdout)
+    return mounts.parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)
 
 
 def read_rules(host: Host) -> list[Rule]:

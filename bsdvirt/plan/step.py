@@ -144,6 +144,12 @@ class DatasetExists(Struct, frozen=True, tag="dataset"):
     dataset: str
 
 
+class DatasetMounted(Struct, frozen=True, tag="dataset-mounted"):
+    """The mount table has the dataset, wherever."""
+
+    dataset: str
+
+
 class InterfaceExists(Struct, frozen=True, tag="interface"):
     name: str
 
@@ -197,6 +203,7 @@ class Not(Struct, frozen=True, tag="not"):
 Look = (
     DatasetOwned
     | DatasetExists
+    | DatasetMounted
     | InterfaceExists
     | AddressExists
     | JailExists

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,15 @@ from typing import NoReturn
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
+
+MOUNTS = "/sbin/mount --libxo json"
+NOTHING_MOUNTED = '{"mount": {"mounted": []}}'
+
+
+def mounted(*rows: tuple[str, str, str]) -> str:
+    """What mount(8) shows of these sources, paths and kinds."""
+    listed = [{"special": s, "node": n, "fstype": k, "opts": ["local"]} for s, n, k in rows]
+    return json.dumps({"mount": {"mounted": listed}})
 
 
 class FakeHost:
@@ -25,7 +35,7 @@ class FakeHost:
         self.interrupt = interrupt or Interrupt()
         self.ran: list[str] = []
         self.fails: dict[str, list[tuple[int, str]]] = {}
-        self.shown: dict[str, str] = {"/sbin/mount -p": ""}
+        self.shown: dict[str, str] = {MOUNTS: NOTHING_MOUNTED}
         self.missing: set[str] = set()
         self.before: Callable[[str], None] = lambda words: None
 
