@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from bsdvirt.app import exposing, hooks, images, seeds
+from bsdvirt.app import exposing, hooks, images, passing, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
 from bsdvirt.app.creation import Claiming, new_identity, warn_absent
@@ -100,7 +100,9 @@ def _create_all(
         finally:
             pending.settled(name)
             held.release(name)
-        return Outcome(name, _made(order, identity), notes=seeds.lacks(name, seed) if seed else ())
+        told = seeds.lacks(name, seed) if seed else ()
+        told += passing.notes(session, found, name, order.vm)
+        return Outcome(name, _made(order, identity), notes=told)
 
     return outcomes + in_parallel(session, identities, one)
 

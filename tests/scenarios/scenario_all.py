@@ -14,6 +14,7 @@ import scenario_main
 import scenario_many
 import scenario_mounts
 import scenario_network
+import scenario_passing
 import scenario_pf
 import scenario_pools
 import scenario_reading
@@ -34,6 +35,7 @@ MODULES = (
     scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
+    scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users,
     scenario_vm,

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices
+from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices, check_tables
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.host import SimHost
 from bsdvirt.host.sim.state import Guest
@@ -84,6 +84,7 @@ class Process:
         elif not rom and not vmm.loaded:
             raise run.unknown("a guest whose memory no loader has filled")
         self.taps = check_devices(run, config)
+        check_tables(config)
         for name in self.taps:
             face = run.interface(name)
             assert face is not None
