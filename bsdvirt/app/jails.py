@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from bsdvirt.app import exposing, filtering, hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
+from bsdvirt.app.printed import Printed
 from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
-from bsdvirt.errors import BsdvirtError, CommandError
-from bsdvirt.host import tools
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.start import StartFacts, plan_start
@@ -60,6 +60,7 @@ def starter(
             read_root(session.host.fs, guest, jail), foreign,
             read_holds(session.host.fs, guest.root),
         )  # fmt: skip
+        printed = Printed(session.host, name)
         try:
             idle = running_jail(guest, facts.jails) is None
             if idle and name in clashes:
@@ -71,11 +72,10 @@ def starter(
                 exposed=exposing.start_steps(guest, jail, pf),
             )  # fmt: skip
             session.run(plan)
-        except BsdvirtError as error:
+        except BsdvirtError as failed:
+            error = printed.explain(failed)
             note_failure(session, name, error)
-            if isinstance(error, CommandError) and error.argv[0] == tools.JAIL:
-                error.hint = error.hint or f"bsdvirt logs {name} shows what it said"
-            raise
+            raise error from None
         finally:
             held.release(name)
         notes = exposing.notes(jail, guest, pf) if idle else ()

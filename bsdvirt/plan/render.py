@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 
+from bsdvirt.host.dad import shown_by, wait_lines
 from bsdvirt.plan.step import (
     Action,
     Await,
+    AwaitAddresses,
     Command,
     Copy,
     MakeDirectory,
@@ -52,6 +54,8 @@ def shell(action: Action) -> str:
             return shlex.join(("cp", "-Rp" if action.recursive else "-p", *ends))
         case Await(path=path):
             return f"until test -e {shlex.quote(path)}; do sleep 0.1; done"
+        case AwaitAddresses(interface=interface, addresses=addresses):
+            return " ".join(wait_lines([shown_by(interface)], addresses))
 
 
 def _here_document(action: WriteFile) -> str:

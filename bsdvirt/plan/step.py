@@ -115,6 +115,14 @@ class Await(Struct, frozen=True, tag="await"):
     seconds: float = 30.0
 
 
+class AwaitAddresses(Struct, frozen=True, tag="await-addresses"):
+    """Wait until the IPv6 ones of an interface's addresses can be used, within a few seconds;
+    one that another host of the network has is an error."""
+
+    interface: str
+    addresses: tuple[str, ...]
+
+
 Action = (
     Command
     | Pipeline
@@ -127,6 +135,7 @@ Action = (
     | Rename
     | Copy
     | Await
+    | AwaitAddresses
 )
 
 

@@ -75,6 +75,8 @@ class Inet(Struct):
     kind: str
     address: str
     prefix: int
+    dad: str = ""
+    """What duplicate address detection says of it: tentative, duplicated, or nothing more."""
 
 
 class Interface(Struct):
