@@ -44,6 +44,8 @@ def starter(
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
     resolver = session.host.fs.read_or("/etc/resolv.conf")
+    elsewhere = [str(g.identity.root) for g in found.guests.values() if g.identity.root]
+    elsewhere += [jail.path for jail in facts.jails.values() if jail.path != "/"]
     foreign = read_foreign(session.host, [jail for _, jail in parts.values()])
     exposes = any(jail.expose for _, jail in parts.values())
     pf = filtering.read(session) if exposes else None
@@ -53,7 +55,9 @@ def starter(
         guest, jail = parts[name]
         seen = StartFacts(
             facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest),
-            read_mount_facts(session.host.fs, session.roots.layouts, guest.root, jail.mounts),
+            read_mount_facts(
+                session.host.fs, session.roots.layouts, guest.root, jail.mounts, elsewhere
+            ),
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),

@@ -62,8 +62,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case RemoveTree(path=path):
                 _refuse_mounted(host, path)
                 host.fs.rmtree(path)
-            case UnmountBeneath(path=path):
-                for place in beneath(read_mounts(host), path):
+            case UnmountBeneath(path=path, but=but, kinds=kinds):
+                for place in beneath(read_mounts(host), path, but, kinds):
                     _unmount(host, place)
             case Rename(path=path, to=to):
                 host.fs.rename(path, to)

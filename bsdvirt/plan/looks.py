@@ -50,8 +50,8 @@ def holds(host: Host, look: Look | None) -> bool:
             return jail is not None and not jail.dying and jail.path == path
         case Mounted(path=path):
             return any(mount.path == path for mount in read_mounts(host))
-        case MountedBeneath(path=path):
-            return bool(beneath(read_mounts(host), path))
+        case MountedBeneath(path=path, but=but, kinds=kinds):
+            return bool(beneath(read_mounts(host), path, but, kinds))
         case LimitsExist(subject=subject, rule=wanted):
             return any(
                 rule.subject == subject and wanted in ("", rule.kind, f"{rule.kind}={rule.amount}")

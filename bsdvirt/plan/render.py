@@ -45,8 +45,10 @@ def shell(action: Action) -> str:
             return shlex.join(("mkdir", "-p", "-m", f"{mode:04o}", path))
         case RemoveTree(path=path):
             return shlex.join(("rm", "-rf", path))
-        case UnmountBeneath(path=path):
-            return f"# umount, the latest first, each that mount -p shows below {path}"
+        case UnmountBeneath(path=path, but=but, kinds=kinds):
+            of = f" of {', '.join(kinds)}" if kinds else ""
+            kept = f", but for {', '.join(but)}" if but else ""
+            return f"# umount, the latest first, each{of} that mount -p shows below {path}{kept}"
         case Rename(path=path, to=to):
             return shlex.join(("mv", path, to))
         case Copy(outer=outer, root=root, inner=inner):

@@ -82,10 +82,13 @@ class RemoveTree(Struct, frozen=True, tag="rmtree"):
 
 
 class UnmountBeneath(Struct, frozen=True, tag="unmount-beneath"):
-    """Unmount all that is mounted below a directory of a guest's, the latest first, by
-    force where that is what it takes: what a guest mounts, no plan can know."""
+    """Unmount what is mounted below a directory of a guest's, the latest first, by force
+    where that is what it takes: what a guest mounts, no plan can know. What is mounted at the
+    places in `but` is the host's, and stays; with `kinds`, only file systems of these go."""
 
     path: str
+    but: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Rename(Struct, frozen=True, tag="rename"):
@@ -182,9 +185,12 @@ class Mounted(Struct, frozen=True, tag="mounted"):
 
 
 class MountedBeneath(Struct, frozen=True, tag="mounted-beneath"):
-    """Something is mounted below the directory (not on it)."""
+    """Something is mounted below the directory (not on it); `but` and `kinds` as in
+    UnmountBeneath."""
 
     path: str
+    but: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class LimitsExist(Struct, frozen=True, tag="limits"):

@@ -8,6 +8,7 @@ import scenario_change
 import scenario_datasets
 import scenario_down
 import scenario_hooks
+import scenario_hosts_own
 import scenario_images
 import scenario_life
 import scenario_main
@@ -37,7 +38,7 @@ MODULES = (
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
     scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_down, scenario_roots, scenario_users,
+    scenario_down, scenario_roots, scenario_users, scenario_hosts_own,
     scenario_vm,
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 SIDES = ("<below>:", "<above>:")
@@ -43,7 +44,29 @@ def _name(told: str) -> str:
         return told
 
 
-def beneath(mounts: list[Mount], root: str) -> list[str]:
-    """The paths mounted below `root` (not root itself), deepest and latest first."""
-    inside = [mount.path for mount in mounts if mount.path.startswith(root.rstrip("/") + "/")]
+def fstab_places(text: str) -> frozenset[str]:
+    """Where the lines of fstab(5) mount, in plain form."""
+    words = (line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))
+    places = (_blanks(line[1]) for line in words if len(line) > 1)
+    return frozenset(place.rstrip("/") or "/" for place in places)
+
+
+def _blanks(word: str) -> str:
+    """fstab's escapes (getfsent(3) reads them with strunvis(3))."""
+    return word.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+
+
+def beneath(
+    mounts: Iterable[Mount], root: str, but: Iterable[str] = (), kinds: Iterable[str] = ()
+) -> list[str]:
+    """The paths mounted below `root` (not root itself), deepest and latest first: not those
+    in `but`, and of these kinds only, where any are given."""
+    kept, chosen = frozenset(but), frozenset(kinds)
+    inside = [
+        mount.path
+        for mount in mounts
+        if mount.path.startswith(root.rstrip("/") + "/")
+        and mount.path not in kept
+        and (not chosen or mount.kind in chosen)
+    ]
     return list(reversed(inside))

@@ -45,7 +45,8 @@ MAY["cli"] |= {"boot"}
 PLANNERS = (
     *(f"jail/{name}.py" for name in (
         "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
-        "rename", "mirrors", "mounts", "storage", "hooks", "main", "stack", "root", "foreign",
+        "rename", "mirrors", "mounts", "mounted", "storage", "hooks", "main", "stack", "root",
+        "foreign",
     )),
     *(f"bhyve/{name}.py" for name in (
         "claims", "config", "check", "supervise", "start", "stop", "clean", "live", "create",
