@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.locks import Lock
 
 
@@ -51,8 +51,8 @@ def hold(
         for name in sorted(names):
             try:
                 held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way)
-            except BsdvirtError as error:
-                held.refused.append(Outcome(name, error=error))
+            except Exception as error:
+                held.refused.append(Outcome(name, error=as_told(error)))
         yield held
     finally:
         for name in held.locks:
@@ -69,8 +69,8 @@ def in_parallel(
         try:
             session.interrupt.check()
             return work(name)
-        except BsdvirtError as error:
-            return Outcome(name, error=error)
+        except Exception as error:
+            return Outcome(name, error=as_told(error))
 
     every = list(names)
     if len(every) <= 1 or session.dry_run:

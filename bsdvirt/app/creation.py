@@ -15,7 +15,7 @@ from bsdvirt.app.changes import check_order
 from bsdvirt.app.releases import stream_size
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
-from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_host, read_interfaces, read_jails, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
@@ -170,9 +170,9 @@ def _create_all(
                 made = Guest(name, home, identity)
                 facts = read_storage_facts(session.host, made, order.jail)
                 check_storage(made, order.jail, facts)
-        except BsdvirtError as error:
+        except Exception as error:
             claims.settled(name)
-            outcomes.append(Outcome(name, error=error))
+            outcomes.append(Outcome(name, error=as_told(error)))
             continue
         identities[name] = identity
         known.append(Guest(name, home, identity))

@@ -8,6 +8,7 @@ import scenario_change
 import scenario_datasets
 import scenario_down
 import scenario_hooks
+import scenario_hostile
 import scenario_hosts_own
 import scenario_images
 import scenario_life
@@ -39,7 +40,7 @@ MODULES = (
     scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own,
-    scenario_vm,
+    scenario_vm, scenario_hostile,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]
