@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.plan.locks import Lock
 
 
@@ -41,18 +41,15 @@ class Held:
 
 
 @contextlib.contextmanager
-def hold(
-    session: Session, names: Iterable[str], verb: str, *, gives_way: bool = False
-) -> Iterator[Held]:
-    """Lock guests in the order of their names, mending what a crash left of each; where
-    they are about to be destroyed, what cannot be mended `gives_way`."""
+def hold(session: Session, names: Iterable[str], verb: str) -> Iterator[Held]:
+    """Lock guests in the order of their names, mending what a crash left of each."""
     held = Held()
     try:
         for name in sorted(names):
             try:
-                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way)
-            except Exception as error:
-                held.refused.append(Outcome(name, error=as_told(error)))
+                held.locks[name] = session.lock("guest", name, verb)
+            except BsdvirtError as error:
+                held.refused.append(Outcome(name, error=error))
         yield held
     finally:
         for name in held.locks:
@@ -69,8 +66,8 @@ def in_parallel(
         try:
             session.interrupt.check()
             return work(name)
-        except Exception as error:
-            return Outcome(name, error=as_told(error))
+        except BsdvirtError as error:
+            return Outcome(name, error=error)
 
     every = list(names)
     if len(every) <= 1 or session.dry_run:

@@ -21,6 +21,7 @@ from bsdvirt.app.kept import Kept
 from bsdvirt.errors import BsdvirtError, FetchError, HostError, NotFoundError
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.jail.mirrors import content_range, wait_before
+from bsdvirt.spec.numbers import natural
 
 if TYPE_CHECKING:
     import ssl
@@ -267,7 +268,7 @@ def _answer(response: Any) -> Answer:
             raise OSError("an answer to Range without Content-Range")
         return Answer(found[0], found[1] or 0)
     length = response.headers.get("Content-Length", "")
-    return Answer(0, int(length) if length.isdigit() else 0)
+    return Answer(0, natural(length) or 0)
 
 
 def _trouble(url: str, error: Exception) -> Exception:

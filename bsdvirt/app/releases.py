@@ -16,6 +16,7 @@ from bsdvirt.jail import mirrors
 from bsdvirt.jail import release as plans
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, together
+from bsdvirt.spec.numbers import natural
 from bsdvirt.store.guests import Inventory
 from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
@@ -150,7 +151,7 @@ def stream_size(session: Session, snapshot: str) -> int:
     """Bytes that a full copy moves (`size` line of zfs send -nP, captures/03)."""
     shown = session.host.run((tools.ZFS, "send", "-nP", snapshot), changes=False).stdout
     sizes = [line.split()[1] for line in shown.splitlines() if line.startswith("size")]
-    return int(sizes[0]) if sizes else 0
+    return natural(sizes[0]) or 0 if sizes else 0
 
 
 def _obtain(session: Session, wanted: str, *, fetch: bool) -> str:
@@ -240,7 +241,7 @@ def version(session: Session, archive: str) -> str:
 def remove(session: Session, name: str) -> None:
     """Take a release away, from all roots. Raises ConflictError naming the guests that are
     clones of it."""
-    with session.destroying("release", name, f"release rm {name}"):
+    with session.locked("release", name, f"release rm {name}"):
         found = session.inventory()
         if not (roots := holders(found, name)):
             known = ", ".join(entry["name"] for entry in entries(session, found)) or "none"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from bsdvirt.app.session import Session
+from bsdvirt.app.sources import absolute
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -89,12 +90,7 @@ def dataset(session: Session, name: str) -> Origin:
         DatasetName.parse(name)
     except ValueError as error:
         raise UsageError(f"--dataset: {error}") from None
-    try:
-        found = session.zfs.datasets(name)[0]
-    except NotFoundError as error:
-        raise NotFoundError(
-            f"no dataset {name}", f"zfs create {name}, or see zfs list -o name,mountpoint"
-        ) from error
+    found = session.zfs.datasets(name)[0]
     place = found.mountpoint
     if found.name != name or found.kind != "filesystem" or not place or not place.startswith("/"):
         raise UsageError(f"{name} is no file system with a mount point", "zfs set mountpoint=…")
@@ -107,9 +103,13 @@ def dataset(session: Session, name: str) -> Origin:
 
 def source(session: Session, path: str) -> Origin:
     """An archive to extract, or a directory to copy. Raises UsageError, NotFoundError."""
-    real = os.path.abspath(path)
+    real = absolute(path)
     fs = session.host.fs
     if fs.is_dir(real):
+        for root in session.roots.layouts:
+            if f"{root.mountpoint}/".startswith(real.rstrip("/") + "/"):
+                what = f"{real} holds {root.mountpoint}, where the guest's own root would be"
+                raise UsageError(what, "name a directory beside it")
         return Origin("copy", real, files=_count(session, real))
     if fs.is_file(real):
         return Origin("archive", real)

@@ -28,7 +28,8 @@ _MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
 def absolute(path: str) -> str:
     """The path from the root. Raises UsageError for one that is no plain path."""
     whole = path if PurePosixPath(path).is_absolute() else os.path.abspath(path)
-    plain = os.path.normpath(whole)
+    # POSIX lets two slashes at the beginning mean something else than one.
+    plain = "/" + os.path.normpath(whole).lstrip("/")
     if not plain.isprintable():
         raise UsageError("the path has characters in it that cannot be shown", "rename the file")
     return plain

@@ -18,6 +18,7 @@ from bsdvirt.jail.storage import (
     names_of,
 )
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.storage import SETTINGS
 from bsdvirt.store.guests import Guest, load_guest_file
 from bsdvirt.zfs.values import Values, read_values
@@ -55,7 +56,7 @@ def shown_storage(session: Session, guest: Guest) -> dict[str, Any]:
                 "dataset": name,
                 "mountpoint": _text(values, name, "mountpoint"),
                 "mounted": _text(values, name, "mounted") == "yes",
-                "used": int(_text(values, name, "used") or 0),
+                "used": natural(_text(values, name, "used") or "") or 0,
                 **_plain(values, name),
             }
             for entry, name in zip(entries, names, strict=True)
@@ -72,7 +73,8 @@ def _plain(values: Values, dataset: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name in SETTINGS:
         text = _text(values, dataset, name)
-        shown[name] = (int(text) or None) if text and text.isdigit() else text
+        number = natural(text or "")
+        shown[name] = text if number is None else number or None
     return shown
 
 

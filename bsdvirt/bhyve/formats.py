@@ -13,6 +13,7 @@ from typing import Any
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host import tools
+from bsdvirt.spec.numbers import natural
 
 HEAD = 64 * 1024
 TAIL = 512
@@ -111,6 +112,6 @@ def unpacked_size(robot: str) -> int | None:
     """Bytes of an .xz file's content, of what `xz --robot -l` prints (xz(1), ROBOT MODE)."""
     for line in robot.splitlines():
         words = line.split("\t")
-        if words[0] == "totals" and len(words) > 4 and words[4].isdigit():
-            return int(words[4])
+        if words[0] == "totals" and len(words) > 4:
+            return natural(words[4])
     return None

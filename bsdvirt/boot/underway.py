@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from bsdvirt.app.session import Session
 from bsdvirt.host.fs import Fs
+from bsdvirt.spec.numbers import natural
 from bsdvirt.store.layout import RUN_DIRECTORY
 
 DIRECTORY = f"{RUN_DIRECTORY}/starting"
@@ -57,7 +58,8 @@ def end_others(session: Session, seconds: float) -> list[int]:
 
 def _alive(fs: Fs) -> list[int]:
     """The processes; what one left that was killed is taken away."""
-    return [int(name) for name in fs.listdir(DIRECTORY) if name.isdigit() and _held(fs, name)]
+    pids = ((natural(name), name) for name in fs.listdir(DIRECTORY))
+    return [pid for pid, name in pids if pid is not None and _held(fs, name)]
 
 
 def _held(fs: Fs, name: str) -> bool:

@@ -12,7 +12,7 @@ from bsdvirt.app.select import needs_state, select
 from bsdvirt.app.session import Session, open_host
 from bsdvirt.app.state import read_states
 from bsdvirt.cli.main import Globals, one_line
-from bsdvirt.cli.output import print_json, say
+from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
 from bsdvirt.host.facts import read_jails
 from bsdvirt.host.interrupt import Interrupt
@@ -43,18 +43,16 @@ def add_selectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every guest")
 
 
-def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Session:
+def open_session(options: Globals, *, changes: bool) -> Session:
     """The session of this command. `changes` takes signals as a request to end, demands
-    root, and logs. `shows` is for what looks only, and acts on nothing that it sees."""
+    root, and logs."""
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
     dry_run = bool(getattr(options, "dry_run", False))
     if not changes or dry_run:
         # `bsdvirt ls | head` ends as any tool does; a change must outlive its reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    session = Session(host, interrupt, show=_show if dry_run else None, shows=shows)
-    if shows:
-        session.sink = lambda event: _log(session, event)
+    session = Session(host, interrupt, show=_show if dry_run else None)
     if changes and not dry_run:
         from bsdvirt.cli.progress import Log, Terminal
 
@@ -70,12 +68,6 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
 
         session.sink = sink
     return session
-
-
-def _log(session: Session, event: Event) -> None:
-    from bsdvirt.cli.progress import Log
-
-    Log(session.host.fs)(event)
 
 
 def _show(plan: Plan) -> None:
@@ -146,5 +138,5 @@ def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
         )
     for line in what:
         print(f"  {line}")
-    if input(f"{question} Type yes: ").strip() != "yes":
+    if ask(f"{question} Type yes: ") != "yes":
         raise UsageError("not done", "nothing was changed")

@@ -44,6 +44,21 @@ def follow(path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS) -
             stream.close()
 
 
+def print_once(path: Path, lines: int | None = None) -> Iterator[str]:
+    """What the file holds now, or its last `lines` lines, by pieces. Raises OSError as open()
+    does."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with path.open("rb") as stream:
+        end = os.fstat(stream.fileno()).st_size
+        if lines is not None:
+            _seek_lines(stream, lines)
+        # What is written meanwhile may be without end.
+        while chunk := stream.read(min(CHUNK, max(0, end - stream.tell()))):
+            if text := decoder.decode(chunk):
+                yield text
+    yield decoder.decode(b"", final=True)
+
+
 def _open(path: Path) -> BinaryIO | None:
     try:
         return path.open("rb")
@@ -70,13 +85,20 @@ def _rest(stream: BinaryIO, decoder: codecs.IncrementalDecoder) -> Iterator[str]
 
 
 def _seek_lines(stream: BinaryIO, lines: int) -> None:
-    """Go to where the last `lines` lines begin."""
-    end = stream.seek(0, os.SEEK_END)
-    found, at = b"", end
-    while at > 0 and found.count(b"\n") <= lines:
+    """Go to where the last `lines` lines begin. One piece is held at a time: a line may be
+    without end."""
+    at = end = stream.seek(0, os.SEEK_END)
+    left = lines
+    while at > 0:
         begin = max(0, at - CHUNK)
         stream.seek(begin)
-        found = stream.read(at - begin) + found
+        piece = stream.read(at - begin)
+        # The line feed at the very end ends the last line, and begins none.
+        place = len(piece) - 1 if at == end and piece.endswith(b"\n") else len(piece)
+        while left > 0 and (place := piece.rfind(b"\n", 0, place)) >= 0:
+            left -= 1
+        if left == 0:
+            stream.seek(begin + place + 1 if lines else end)
+            return
         at = begin
-    kept = found.splitlines(keepends=True)[-lines:] if lines > 0 else []
-    stream.seek(end - sum(map(len, kept)))
+    stream.seek(0)

@@ -13,9 +13,14 @@ from typing import NoReturn, Protocol, cast
 from bsdvirt import __version__
 from bsdvirt.cli.words import hint_for, verb_of
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BsdvirtError, UsageError
+from bsdvirt.host.shown import shown
 
 SIM_VARIABLE = "BSDVIRT_SIM"
 EXEC_FAILED = 125
+FAULT = "this is a fault in bsdvirt"
+"""How the message begins about what no part of it reckoned with."""
+MOST_SHOWN = 300
+ENCODING = sys.getfilesystemencoding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ def run(words: Sequence[str]) -> int:
         before, verb, after = split(words)
         if verb in OWN_WORDS:
             before, verb, after = _spelled_out(before, verb, after)
+        _refuse_undecodable(before, verb, after)
         if not verb:
             return _no_verb(before)
         options = parse(before, verb, after)
@@ -127,7 +133,7 @@ def run(words: Sequence[str]) -> int:
         return EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
     except KeyboardInterrupt:
         print("bsdvirt: interrupted", file=sys.stderr)
-        return EXIT_FAILED
+        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
     except PermissionError as error:
         if debug:
             raise
@@ -138,6 +144,22 @@ def run(words: Sequence[str]) -> int:
             raise
         print(f"bsdvirt: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
         return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
+    except Exception as error:
+        if debug:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())[:MOST_SHOWN]
+        print(f"bsdvirt: {FAULT}: {what} (--debug shows where; please report it)", file=sys.stderr)
+        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
+
+
+def _refuse_undecodable(before: Sequence[str], verb: str, after: Sequence[str]) -> None:
+    """Raises UsageError for bytes that are no text, but in a command that is to be run."""
+    if verb in OF_COMMANDS:
+        after, _ = split_command(after)
+    for word in (*before, verb, *after):
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            what = f"{shown(word[:MOST_SHOWN])}: not {ENCODING} text"
+            raise UsageError(what, "rename the file, or set LC_ALL to its encoding")
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
@@ -250,4 +272,9 @@ def _tell(error: BsdvirtError) -> None:
 
 def one_line(error: BsdvirtError) -> str:
     """What is wrong and what to do, in one line."""
-    return " ".join(str(error).split())
+    return " ".join(map(_short, str(error).split()))
+
+
+def _short(word: str) -> str:
+    most = MOST_SHOWN * 4
+    return word if len(word) <= most else f"{word[:MOST_SHOWN]}…({len(word)} characters)"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from bsdvirt.host.shown import shown_line
 
 Rows = Sequence[Mapping[str, Any]]
 SIZES = ("used", "size")
@@ -30,13 +33,20 @@ def cell(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case list():
-            return ",".join(str(item) for item in value)
+            return shown_line(",".join(str(item) for item in value))
         case _:
-            return str(value)
+            return shown_line(str(value))
+
+
+_NOT_PLAIN = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What json.dumps leaves as it is, and a terminal may obey."""
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """JSON that no terminal obeys, and that is valid in whatever the output is encoded in."""
+    utf8 = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, indent=2, ensure_ascii=not utf8)
+    print(_NOT_PLAIN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def print_rows(rows: Rows, columns: Sequence[str], *, as_json: bool, headless: bool) -> None:
@@ -81,3 +91,13 @@ def print_tree(value: Mapping[str, Any], indent: str = "") -> None:
 def say(text: str) -> None:
     """Something to know that is no result: on standard error."""
     print(text, file=sys.stderr)
+
+
+def ask(question: str) -> str:
+    """What is typed in answer, without the space around it; nothing at the end of the input."""
+    print(question, end="", flush=True)
+    try:
+        return input().strip()
+    except EOFError:
+        print()
+        return ""

@@ -11,7 +11,9 @@ from collections import deque
 from datetime import UTC, datetime
 
 from bsdvirt.cli.output import human_size
+from bsdvirt.cli.streams import raw_write
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.shown import shown, shown_line
 from bsdvirt.plan import events
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import shell
@@ -73,7 +75,7 @@ class Terminal:
         self._bar = ""
         self._paces: dict[str, Pace] = {}
         self._lock = threading.Lock()
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
 
     def __call__(self, event: Event) -> None:
         # A terminal that went away must not stop the work that it was told of.
@@ -107,13 +109,13 @@ class Terminal:
         room = shutil.get_terminal_size().columns - len(head) - len(tail) - 8
         width = max(4, min(60, room))
         filled = "#" * int(width * share)
-        self._bar = f"{head}{filled:<{width}}] {share:4.0%} {tail}"
-        sys.stderr.write(f"\r\x1b[K{self._bar}")
+        self._bar = shown_line(f"{head}{filled:<{width}}] {share:4.0%} {tail}")
+        raw_write(sys.stderr, f"\r\x1b[K{self._bar}")
         sys.stderr.flush()
 
     def _clear(self) -> None:
         if self._bar:
-            sys.stderr.write("\r\x1b[K")
+            raw_write(sys.stderr, "\r\x1b[K")
             sys.stderr.flush()
             self._bar = ""
 
@@ -147,7 +149,7 @@ class Log:
     def _write(self, line: str) -> None:
         try:
             self._fs.mkdir(LOG_DIRECTORY, 0o750)
-            self._fs.append(EVENT_LOG, " ".join(line.split()) + "\n", 0o640)
+            self._fs.append(EVENT_LOG, shown(" ".join(line.split())) + "\n", 0o640)
         except OSError:
             # A log that cannot be written must not stop the work that it tells of.
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
@@ -14,6 +13,7 @@ from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.host.parse.mounts import Mount
 from bsdvirt.host.parse.rctl import Rule
+from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.types import CpuList
 
 MOST_RULESETS = 8
@@ -43,10 +43,6 @@ class HostFacts:
     rules: list[Rule] = field(default_factory=list)
     files: frozenset[str] = frozenset()
     """Which of the directories asked for hold what: full paths."""
-    texts: Mapping[str, str] = field(default_factory=dict)
-    """What those of them say that end in .conf, by path: the configurations of starts."""
-    fstab: frozenset[str] = frozenset()
-    """The places that the host's fstab(5) mounts something at."""
 
 
 def read_jails(host: Host) -> dict[str, JailFact]:
@@ -60,7 +56,7 @@ def read_interfaces(host: Host) -> dict[str, Interface]:
 
 
 def read_mounts(host: Host) -> list[Mount]:
-    return mounts.parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)
+    return mounts.parse(host.run((tools.MOUNT, "-p"), changes=False).check().stdout)
 
 
 def read_rules(host: Host) -> list[Rule]:
@@ -79,29 +75,19 @@ def parse_mask(shown: str) -> CpuList:
     return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
 
 
-FSTAB = "/etc/fstab"
-
-
 def read_host(host: Host, *directories: str) -> HostFacts:
-    """Four commands; what is in `directories` costs none."""
-    files = [f"{path}/{name}" for path in directories for name in host.fs.listdir(path)]
+    """Four commands; the names in `directories` cost none."""
     return HostFacts(
         jails=read_jails(host),
         interfaces=read_interfaces(host),
         mounts=read_mounts(host),
         rules=read_rules(host),
-        files=frozenset(files),
-        texts={name: host.fs.read_or(name) for name in files if name.endswith(".conf")},
-        fstab=mounts.fstab_places(_fstab(host)),
+        files=frozenset(
+            f"{directory}/{name}"
+            for directory in directories
+            for name in host.fs.listdir(directory)
+        ),
     )
-
-
-def _fstab(host: Host) -> str:
-    try:
-        return host.fs.read_or(FSTAB)
-    except (OSError, ValueError, HostError):
-        # No line of it that anybody could read.
-        return ""
 
 
 def read_sysctl(host: Host, *names: str) -> dict[str, str]:
@@ -121,7 +107,7 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
         names = host.run((tools.SYSCTL, "-N", "security.jail.param"), changes=False).stdout
     return Kernel(
         release=shown.get("kern.osrelease", ""),
-        cpus=int(shown.get("hw.ncpu", "1")),
+        cpus=natural(shown.get("hw.ncpu", "")) or 1,
         racct=shown.get("kern.racct.enable") == "1",
         vimage=shown.get("kern.features.vimage") == "1",
         params=frozenset(line.removeprefix("security.jail.param.") for line in names.splitlines()),

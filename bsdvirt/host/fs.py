@@ -15,12 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from bsdvirt.errors import HostError
+from bsdvirt.errors import HostError, UsageError
 from bsdvirt.host.reading import READ_LIMIT, read_regular
 
 _LINKS = 32
 """How many links may be followed on one way (MAXSYMLINKS in sys/param.h)."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class PathError(UsageError, ValueError):
+    """A path that is not absolute, or goes up."""
 
 
 class Fs:
@@ -32,9 +36,9 @@ class Fs:
     def path(self, path: str) -> Path:
         """Where a path of the host's lies for this process."""
         pure = PurePosixPath(path)
-        if not pure.is_absolute() or ".." in pure.parts:
-            raise ValueError(f"not an absolute, plain path: {path!r}")
-        return self.prefix / pure.relative_to("/")
+        if not pure.is_absolute() or ".." in pure.parts or "\0" in path:
+            raise PathError(f"not an absolute, plain path: {path!r}", "write it without ..")
+        return self.prefix / path.lstrip("/")
 
     def exists(self, path: str) -> bool:
         return os.path.lexists(self.path(path))

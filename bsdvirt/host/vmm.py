@@ -9,6 +9,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import read_sysctl
 from bsdvirt.host.fs import Fs
+from bsdvirt.spec.numbers import natural
 
 DEVICES = "/dev/vmm"
 PathKind = Literal["file", "device", "directory", "other"]
@@ -42,18 +43,19 @@ def read_vmm(host: Host) -> VmmFacts:
         host, "kern.osreldate", "hw.pagesize", "vm.max_user_wired", "hw.vmm.maxcpu",
         "hw.vmm.vmx.initialized", "hw.vmm.vmx.cap.unrestricted_guest",
     )  # fmt: skip
-    pages, page = shown.get("vm.max_user_wired", ""), shown.get("hw.pagesize", "")
+    pages = natural(shown.get("vm.max_user_wired", ""))
+    page = natural(shown.get("hw.pagesize", ""))
     most = shown.get("hw.vmm.maxcpu", "")
     intel = shown.get("hw.vmm.vmx.initialized", "0") != "0"
     return VmmFacts(
         usable=usable,
         useless=not usable and _module(host, "-n", "vmm"),
         nmdm=_module(host, "-m", "nmdm"),
-        most_cpus=int(most) if most.isdigit() else None,
+        most_cpus=natural(most),
         # AMD's processors have no such restriction, and no such sysctl.
         unrestricted=not intel or shown.get("hw.vmm.vmx.cap.unrestricted_guest", "1") != "0",
-        wired=int(pages) * int(page) if pages.isdigit() and page.isdigit() else None,
-        osreldate=int(shown.get("kern.osreldate", "0")),
+        wired=None if pages is None or page is None else pages * page,
+        osreldate=natural(shown.get("kern.osreldate", "")) or 0,
         devices=read_devices(host),
     )
 

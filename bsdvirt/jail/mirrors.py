@@ -18,7 +18,7 @@ _SNAPSHOT = re.compile(r"\d{1,3}\.\d{1,3}-(ALPHA\d{0,2}|CURRENT|STABLE|PRERELEAS
 _BARE = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?")
 _SET = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,60}")
 _LINK = re.compile(r'href="(?:[^"]*/)?([^"/]+)/?"', re.IGNORECASE)
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)", re.IGNORECASE)
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
 MOST_NAMED = 8
 LONGEST_WAIT = 30.0
 

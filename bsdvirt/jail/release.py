@@ -17,6 +17,7 @@ from bsdvirt.plan.step import (
     Step,
     Undo,
 )
+from bsdvirt.spec.numbers import natural
 from bsdvirt.store.layout import Layout
 from bsdvirt.store.marks import (
     clear_mark,
@@ -32,7 +33,7 @@ EXTRACT_SECONDS = 3 * 3600.0
 COPY_SECONDS = 6 * 3600.0
 DESTROY_SECONDS = 3600.0
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-_VERSION = re.compile(r"^(\d+)\.(\d+)")
+_VERSION = re.compile(r"^(\d{1,4})\.(\d{1,4})", re.ASCII)
 _USERLAND = re.compile(r'^USERLAND_VERSION="?([A-Za-z0-9._-]+)"?', re.MULTILINE)
 
 
@@ -54,9 +55,10 @@ def parse_manifest(text: str, source: str) -> dict[str, ManifestEntry]:
     entries: dict[str, ManifestEntry] = {}
     for line in text.splitlines():
         words = line.split("\t")
-        if len(words) < 3 or not re.fullmatch(r"[0-9a-f]{64}", words[1]) or not words[2].isdigit():
+        files = natural(words[2]) if len(words) > 2 else None
+        if files is None or not re.fullmatch(r"[0-9a-f]{64}", words[1]):
             raise UsageError(f"{source}: not a MANIFEST of a FreeBSD release: {line[:60]!r}")
-        entries[words[0]] = ManifestEntry(words[0], words[1], int(words[2]))
+        entries[words[0]] = ManifestEntry(words[0], words[1], files)
     return entries
 
 

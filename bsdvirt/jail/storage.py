@@ -19,6 +19,7 @@ from bsdvirt.host.parse.mounts import Mount
 from bsdvirt.plan.step import Command, DatasetExists, Step, Undo
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
+from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.params import Scalar
 from bsdvirt.spec.storage import SETTINGS, Delegated, settings
 from bsdvirt.store.guests import Guest
@@ -81,7 +82,7 @@ def _in_order(wanted: Mapping[str, str | None], had: Mapping[str, Value]) -> lis
 
     def grows(name: str) -> bool:
         old = had[name].value if name in had else "0"
-        return int(wanted[name] or 0) > int(old if old.isdigit() else 0)
+        return int(wanted[name] or 0) > (natural(old) or 0)
 
     names = [name for name in SETTINGS if name in wanted]
     return sorted(names, key=lambda name: name == "reservation" and grows(name))

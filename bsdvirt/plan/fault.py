@@ -12,6 +12,7 @@ import signal
 import threading
 
 from bsdvirt.errors import StepError, UsageError
+from bsdvirt.spec.numbers import natural
 
 VARIABLE = "BSDVIRT_FAULT"
 KINDS = ("fail", "kill-before", "kill-after")
@@ -23,9 +24,9 @@ class Faults:
     def __init__(self, asked: str | None = None) -> None:
         text = os.environ.get(VARIABLE, "") if asked is None else asked
         self._kind, _, number = text.partition(":")
-        if text and (self._kind not in KINDS or not number.isdigit()):
+        if text and (self._kind not in KINDS or natural(number) is None):
             raise UsageError(f"{VARIABLE}={text}: not a fault", "say fail:N, kill-before:N …")
-        self._at = int(number) if number else 0
+        self._at = natural(number) or 0
         self._count = 0
         self._lock = threading.Lock()
 

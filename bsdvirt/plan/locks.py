@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import time
 from types import TracebackType
 from typing import Literal, Self
 
-from bsdvirt.errors import ConflictError
+from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.host.fs import Fs
 
 LOCK_DIRECTORY = "/var/run/bsdvirt/locks"
 WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
+MOST_SHOWN = 60
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@:-]{0,199}", re.ASCII)
+"""Of what can be locked: it is a part of a file's name."""
 
 Kind = Literal[
     "guest", "network", "release", "image", "media", "root", "host", "allocation", "keeper"
@@ -29,6 +33,8 @@ class Lock:
     """An exclusive (or shared) lock. The file holds a line for people: who has it."""
 
     def __init__(self, fs: Fs, kind: Kind, name: str = "") -> None:
+        if name and not _NAME.fullmatch(name):
+            raise NotFoundError(f"no {kind} {name[:MOST_SHOWN]!r}", "no name looks like that")
         self.kind = kind
         self.name = name
         fs.mkdir(LOCK_DIRECTORY, 0o700)
@@ -83,4 +89,6 @@ class Lock:
 
 def is_held(fs: Fs, kind: Kind, name: str) -> bool:
     """Whether somebody has the lock now. Reading only: no file is made."""
+    if not _NAME.fullmatch(name):
+        return False
     return fs.is_locked(f"{LOCK_DIRECTORY}/{kind}.{name}")

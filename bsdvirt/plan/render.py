@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
-from bsdvirt.host.dad import shown_by, wait_lines
+from bsdvirt.host.shown import has_controls
 from bsdvirt.plan.step import (
     Action,
     Await,
-    AwaitAddresses,
     Command,
     Copy,
     MakeDirectory,
@@ -28,36 +28,47 @@ def shell(action: Action) -> str:
     """One action as a line of sh(1); a file as a here-document."""
     match action:
         case Command(argv=argv, log=log) if log:
-            return f"{shlex.join(argv)} >> {shlex.quote(log)} 2>&1"
+            return f"{_join(argv)} >> {_quote(log)} 2>&1"
         case Command(argv=argv):
-            return shlex.join(argv)
+            return _join(argv)
         case Pipeline(left=left, right=right):
-            return f"{shlex.join(left)} | {shlex.join(right)}"
+            return f"{_join(left)} | {_join(right)}"
         case WriteFile():
             return _here_document(action)
         case RemoveFile(path=path, beneath=root):
-            return shlex.join(("rm", "-f", f"{root}/{path}" if root else path))
+            return _join(("rm", "-f", f"{root}/{path}" if root else path))
         case MakeDirectory(path=path, mode=mode, beneath=root) if root:
-            return shlex.join(("mkdir", "-m", f"{mode:04o}", f"{root}/{path}"))
+            return _join(("mkdir", "-m", f"{mode:04o}", f"{root}/{path}"))
         case RemoveDirectory(path=path, beneath=root):
-            return shlex.join(("rmdir", f"{root}/{path}"))
+            return _join(("rmdir", f"{root}/{path}"))
         case MakeDirectory(path=path, mode=mode):
-            return shlex.join(("mkdir", "-p", "-m", f"{mode:04o}", path))
+            return _join(("mkdir", "-p", "-m", f"{mode:04o}", path))
         case RemoveTree(path=path):
-            return shlex.join(("rm", "-rf", path))
-        case UnmountBeneath(path=path, but=but, kinds=kinds):
-            of = f" of {', '.join(kinds)}" if kinds else ""
-            kept = f", but for {', '.join(but)}" if but else ""
-            return f"# umount, the latest first, each{of} that mount -p shows below {path}{kept}"
+            return _join(("rm", "-rf", path))
+        case UnmountBeneath(path=path):
+            return f"# umount, the latest first, each that mount -p shows below {path}"
         case Rename(path=path, to=to):
-            return shlex.join(("mv", path, to))
+            return _join(("mv", path, to))
         case Copy(outer=outer, root=root, inner=inner):
             ends = (outer, root + inner) if action.inward else (root + inner, outer)
-            return shlex.join(("cp", "-Rp" if action.recursive else "-p", *ends))
+            return _join(("cp", "-Rp" if action.recursive else "-p", *ends))
         case Await(path=path):
-            return f"until test -e {shlex.quote(path)}; do sleep 0.1; done"
-        case AwaitAddresses(interface=interface, addresses=addresses):
-            return " ".join(wait_lines([shown_by(interface)], addresses))
+            return f"until test -e {_quote(path)}; do sleep 0.1; done"
+
+
+def _quote(word: str) -> str:
+    """A word of sh(1); with $'…' where it holds what a terminal would obey."""
+    if not has_controls(word):
+        return shlex.quote(word)
+    escaped = "".join(
+        f"\\{byte:03o}" if byte < 0x20 or byte > 0x7E or byte in b"'\\" else chr(byte)
+        for byte in word.encode("utf-8", "surrogateescape")
+    )
+    return f"$'{escaped}'"
+
+
+def _join(words: Sequence[str]) -> str:
+    return " ".join(map(_quote, words))
 
 
 def _here_document(action: WriteFile) -> str:
@@ -67,10 +78,10 @@ def _here_document(action: WriteFile) -> str:
     file and /dev/null.
     """
     path = f"{action.beneath}/{action.path}" if action.beneath else action.path
-    made = shlex.join(("install", "-m", f"{action.mode:04o}", "/dev/null", path))
-    into = f"> {shlex.quote(path)}"
-    if not action.content.endswith("\n"):
-        return f"{made} && {shlex.join(('printf', '%s', action.content))} {into}"
+    made = _join(("install", "-m", f"{action.mode:04o}", "/dev/null", path))
+    into = f"> {_quote(path)}"
+    if not action.content.endswith("\n") or has_controls(action.content):
+        return f"{made} && {_join(('printf', '%s', action.content))} {into}"
     marker = "EOF"
     while marker in action.content.splitlines():
         marker += "_"
@@ -80,13 +91,13 @@ def _here_document(action: WriteFile) -> str:
 def plan_as_shell(plan: Plan) -> str:
     """Comments say why, and what comes after the point of no return."""
     if plan.empty:
-        return f"# {plan.verb} {plan.subject}: nothing to do: {plan.reason}\n"
+        return f"# {plan.verb} {plan.subject}: nothing to do: {' '.join(plan.reason.split())}\n"
     lines = [f"# {plan.verb} {plan.subject}"]
     lines += [line for step in plan.steps for line in _step(step)]
     if plan.finish:
         lines.append("# from here nothing is undone")
         lines += [line for step in plan.finish for line in _step(step)]
-    lines += [f"# note: {note}" for note in plan.notes]
+    lines += [f"# note: {' '.join(note.split())}" for note in plan.notes]
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ jail(8) parameter may be named by its own name: allow.raw_sockets is params.allo
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Spec, did_you_mean, shown
 from bsdvirt.spec.fields import bare, field_at, fields_of, item_of, plain, struct_of, words_of
 from bsdvirt.spec.load import SpecT, decode, parse_value, scalar
+from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_-]+)*", re.ASCII)
@@ -52,8 +54,8 @@ def get_path(struct: Spec, path: str) -> Any:
             value = _parameter(value, part, path)
         elif isinstance(value, Spec) and part in fields_of(type(value)):
             value = getattr(value, part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-            value = value[int(part)]
+        elif isinstance(value, list) and _index(part) < len(value):
+            value = value[_index(part)]
         elif isinstance(value, list) and (named := _named(value, part)) is not None:
             value = value[named]
         elif value is None and field_at(type(struct), parts) is not None:
@@ -126,7 +128,7 @@ def _assign(
         if _clears(text) and len(holder) > before:
             holder.pop()
             _no_such(holder, parts, end)
-        number = int(last) if last.isdecimal() else holder.index(element)
+        number = _index(last) if last.isdecimal() else holder.index(element)
         if _clears(text):
             removed.append((holder, number))
         else:
@@ -157,13 +159,19 @@ def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[An
             holder.append({NAME: part})
             number_of = len(holder) - 1
         return holder[number_of], item
-    if not part.isdecimal() or int(part) > len(holder):
+    if not part.isdecimal() or _index(part) > len(holder):
         path = ".".join(parts[: number + 1])
         hint = f"the next new one is {'.'.join(parts[:number])}.{len(holder)}"
         raise UsageError(f"{path}: no such element", hint)
-    if int(part) == len(holder):
+    if _index(part) == len(holder):
         holder.append({} if struct_of(item) else None)
-    return holder[int(part)], item
+    return holder[_index(part)], item
+
+
+def _index(part: str) -> int:
+    """The element that a part of a path numbers; of what is no number, one that no list has."""
+    number = natural(part)
+    return sys.maxsize if number is None else number
 
 
 def _has_name(item: mi.Type) -> bool:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from bsdvirt.cli.main import FAULT
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT = 600.0
 """Seconds that any one command may take: a real release is 200 MB to extract."""
@@ -114,6 +116,7 @@ class Bsdvirt:
         result = Result(words, status, out, err)
         self.ran.append(result)
         assert "Traceback" not in err, result
+        assert FAULT not in err, result
         return result
 
     def ok(self, *words: str, stdin: str = "") -> Result:

@@ -36,11 +36,11 @@ def child(request: dict[str, Any], out: int, err: int) -> None:
             os.dup2(descriptor, place)
         os.environ.update(request["env"])
         from bsdvirt.cli.main import run
+        from bsdvirt.cli.streams import close_streams, open_streams
 
         sys.stdin = os.fdopen(0, encoding="utf-8")
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
-        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
-        status = run(request["words"])
+        open_streams()
+        status = close_streams(run(request["words"]))
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:

@@ -14,7 +14,7 @@ from bsdvirt.app.changes import rewrite
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, open_session, report
 from bsdvirt.cli.main import Globals, one_line
-from bsdvirt.cli.output import say
+from bsdvirt.cli.output import ask, say
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.host.reading import READ_LIMIT, read_regular
 from bsdvirt.spec.load import load_guest
@@ -115,5 +115,5 @@ def _asked(question: str, *, default: bool) -> bool:
     """The answer; False where nobody can be asked."""
     if not _can_ask():
         return False
-    answer = input(question).strip().lower()
+    answer = ask(question).lower()
     return default if not answer else answer in ("y", "yes")

@@ -9,7 +9,6 @@ from bsdvirt.app.changes import IDENTITY_PREFIX
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.spec.base import Spec
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.load import dump, dump_value
 from bsdvirt.spec.paths import get_path
@@ -42,7 +41,7 @@ def run(options: Options) -> int:
             value = get_path(guest.identity.boot, path.removeprefix(IDENTITY_PREFIX))
         else:
             value = get_path(jail, path)
-        values[path] = plain(value) if isinstance(value, Spec | list | str | int) else value
+        values[path] = plain(value)
     if options.json:
         print_json(values)
     else:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import open_session
-from bsdvirt.cli.follow import follow
+from bsdvirt.cli.follow import follow, print_once
 from bsdvirt.cli.main import Globals
+from bsdvirt.cli.streams import raw_write
+from bsdvirt.errors import UsageError
+from bsdvirt.host.shown import Screen
+from bsdvirt.spec.numbers import natural
 from bsdvirt.store.layout import console_log
 
 
@@ -18,42 +22,59 @@ class Options(Globals):
     guest: str
     lines: int | None
     follow: bool
+    raw: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument("-l", "--lines", type=int, metavar="N", help="the last N lines only")
+    parser.add_argument("-l", "--lines", type=_lines, metavar="N", help="the last N lines only")
     parser.add_argument(
         "-f", "--follow", action="store_true", help="go on with what comes, across rotation"
     )
+    parser.add_argument(
+        "--raw", action="store_true", help="with the colours and other sequences for a terminal"
+    )
+
+
+def _lines(text: str) -> int:
+    number = natural(text)
+    if number is None:
+        raise UsageError(f"logs: -l {text}: not a number of lines", "such as -l 20")
+    return number
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=False)
-    if options.follow:
-        return _follow(_path(session, options.guest), options.lines)
-    return print_log(session, options.guest, options.lines)
+    path = _path(session, options.guest)
+    if not options.follow:
+        return print_log(session, options.guest, options.lines, raw=options.raw)
+    try:
+        _print(follow(path, options.lines), raw=options.raw)
+    except KeyboardInterrupt:
+        return 0
+    return 0
 
 
-def print_log(session: Session, name: str, lines: int | None = None) -> int:
+def print_log(session: Session, name: str, lines: int | None = None, *, raw: bool = False) -> int:
     """Print the log of a guest's console, or its last lines."""
     try:
-        with _path(session, name).open(encoding="utf-8", errors="replace") as stream:
-            sys.stdout.writelines(deque(stream, lines) if lines else stream)
+        _print(print_once(_path(session, name), lines), raw=raw)
     except FileNotFoundError:
         print(f"{name} has not been started yet", file=sys.stderr)
     return 0
 
 
+def _print(pieces: Iterable[str], *, raw: bool) -> None:
+    """Print a log. The guest wrote it: its sequences reach the terminal by choice only."""
+    screen = Screen()
+    for text in pieces:
+        if raw:
+            raw_write(sys.stdout, text)
+        else:
+            sys.stdout.write(screen.feed(text))
+        sys.stdout.flush()
+    sys.stdout.write(screen.close())
+
+
 def _path(session: Session, name: str) -> Path:
     return session.host.fs.path(console_log(session.inventory().guest(name).name))
-
-
-def _follow(path: Path, lines: int | None) -> int:
-    try:
-        for text in follow(path, lines):
-            sys.stdout.write(text)
-            sys.stdout.flush()
-    except KeyboardInterrupt:
-        return 0
-    return 0

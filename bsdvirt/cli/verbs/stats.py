@@ -11,6 +11,7 @@ from bsdvirt.app.usage import usage
 from bsdvirt.cli.common import add_json, chosen, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import human_size, print_rows
+from bsdvirt.cli.streams import raw_write
 from bsdvirt.cli.verbs.stop import seconds
 
 COLUMNS = ("name", "cpu", "memory", "processes", "threads", "files", "read", "write")
@@ -35,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=False, shows=True)
+    session = open_session(options, changes=False)
     names = chosen(session, options.guests, every=False) if options.guests else None
     if options.once or options.json or options.headless or not sys.stdout.isatty():
         _show(usage(session, names), options)
@@ -43,7 +44,7 @@ def run(options: Options) -> int:
     try:
         while True:
             rows = usage(session, names)
-            sys.stdout.write(CLEAR)
+            raw_write(sys.stdout, CLEAR)
             _show(rows, options)
             sys.stdout.flush()
             time.sleep(options.delay)

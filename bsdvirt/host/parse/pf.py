@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bsdvirt.spec.numbers import natural
+
 
 @dataclass(frozen=True, slots=True)
 class Listener:
@@ -56,7 +58,7 @@ def listeners(text: str) -> list[Listener]:
         if len(words) < 6 or not words[-3].startswith(("tcp", "udp")):
             continue
         address, _, port = words[-2].rpartition(":")
-        if port.isdigit():
+        if (number := natural(port)) is not None:
             protocol = words[-3].rstrip("46")
-            found.append(Listener(words[1], protocol, address.partition("%")[0], int(port)))
+            found.append(Listener(words[1], protocol, address.partition("%")[0], number))
     return found

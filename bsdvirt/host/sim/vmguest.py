@@ -10,18 +10,11 @@ RESET, POWER_OFF, HALT, TRIPLE_FAULT = 0, 1, 2, 3
 
 
 class GuestEnds(Exception):  # noqa: N818
-    """The guest has ended, and bhyve with it, with `code`. Where it is the guest that has
-    brought it about, vmm(4) has suspended its CPUs. `said`: bhyve's last words. `destroys`:
-    it takes its device away first, as at a suspend to a file."""
+    """The guest has ended, and bhyve with it, with `code`."""
 
-    def __init__(
-        self, code: int, *, by_guest: bool = True, said: str = "", destroys: bool = False
-    ) -> None:
+    def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-        self.by_guest = by_guest
-        self.said = said
-        self.destroys = destroys
 
 
 class System:
@@ -105,10 +98,8 @@ class System:
             case ["panic"]:
                 self.say("panic: asked for\r\n")
                 raise GuestEnds(TRIPLE_FAULT)
-            case ["exit", code, *words]:
-                raise GuestEnds(int(code), by_guest=False, said=" ".join(words))
-            case ["suspend", code]:
-                raise GuestEnds(int(code), by_guest=False, destroys=True)
+            case ["exit", code]:
+                raise GuestEnds(int(code))
             case _:
                 self.say(f"sh: {words[0]}: not found\r\n")
 

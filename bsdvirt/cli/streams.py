@@ -1,0 +1,97 @@
+"""The three standard streams: always there, and harmless for the terminal behind them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from bsdvirt.host.shown import shown
+
+GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
+"""The reader has gone: a pipe's, or a terminal that was hung up."""
+
+
+class PlainWriter(io.TextIOWrapper):
+    """Writes text whose control characters are shown as escapes. What goes to a reader that has
+    gone is dropped: the work that it tells of goes on."""
+
+    def write(self, text: str) -> int:
+        self.raw(shown(text))
+        return len(text)
+
+    def raw(self, text: str) -> None:
+        """Our own escapes."""
+        with self._until_gone():
+            super().write(text)
+
+    def flush(self) -> None:
+        if not self.closed:
+            with self._until_gone():
+                super().flush()
+
+    @contextlib.contextmanager
+    def _until_gone(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            self.drop()
+
+    def drop(self) -> None:
+        """Write to nowhere from here on."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fileno())
+        os.close(null)
+
+
+def raw_write(stream: TextIO, text: str) -> None:
+    """Write our own escapes to a stream."""
+    if isinstance(stream, PlainWriter):
+        stream.raw(text)
+    else:
+        stream.write(text)
+
+
+def open_streams() -> None:
+    """Begin with the three descriptors that every program counts on: a file that we open must
+    not become one of them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = _writer(1, sys.stdout)
+    sys.stderr = _writer(2, sys.stderr)
+
+
+def _writer(number: int, before: TextIO | None) -> PlainWriter:
+    encoding = before.encoding if before is not None else "utf-8"
+    to_terminal = os.isatty(number)
+    return PlainWriter(
+        open(number, "wb", closefd=False),
+        encoding=encoding,
+        errors="backslashreplace",
+        line_buffering=to_terminal or number == 2,
+        write_through=number == 2,
+    )
+
+
+def close_streams(status: int) -> int:
+    """Write out what is buffered; the exit status, which is a failure where that fails."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if isinstance(sys.stdout, PlainWriter):
+            sys.stdout.drop()
+        with contextlib.suppress(OSError):
+            print(f"bsdvirt: standard output: {error.strerror}", file=sys.stderr)
+        return status or 1
+    return status

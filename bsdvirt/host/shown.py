@@ -1,0 +1,62 @@
+"""Text that others chose, made harmless for a terminal and for a line of a log."""
+
+from __future__ import annotations
+
+import re
+
+# C0 but tab and line feed, DEL, C1, what turns the direction of writing, and the separators that
+# some take for a line's end; and bytes that were no UTF-8 (surrogates).
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_LINE_CONTROL = re.compile(rf"[\t\n]|{_CONTROL.pattern}")
+
+
+def shown(text: str) -> str:
+    """The text with every control character but tab and line feed as an escape, such as \\x1b."""
+    return _CONTROL.sub(_escape, text)
+
+
+def shown_line(text: str) -> str:
+    """The same, as one line and one field: tabs and line feeds are escapes, too."""
+    return _LINE_CONTROL.sub(_escape, text)
+
+
+def has_controls(text: str) -> bool:
+    """Whether `shown` would change it."""
+    return _CONTROL.search(text) is not None
+
+
+def _escape(match: re.Match[str]) -> str:
+    number = ord(match[0])
+    if match[0] in "\t\n\r":
+        return {"\t": "\\t", "\n": "\\n", "\r": "\\r"}[match[0]]
+    if 0xDC80 <= number <= 0xDCFF:
+        return f"\\x{number - 0xDC00:02x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+
+
+# A sequence as a program sends it to its terminal: CSI (colours, the cursor), OSC (the title).
+_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\n]{0,256}(?:\x07|\x1b\\)")
+_BEGUN = re.compile(r"(?:\r|\x1b(?:\[[0-?]{0,32}[ -/]{0,8}|\][^\x07\x1b\n]{0,256})?\x1b?)\Z")
+
+
+class Screen:
+    """What a program wrote to its terminal, as text: without the colours and the cursor's ways."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """What can be shown so far; a sequence that is cut off waits for its rest."""
+        text = self._held + text
+        begun = _BEGUN.search(text)
+        self._held = begun[0] if begun else ""
+        if begun:
+            text = text[: begun.start()]
+        return shown(_SEQUENCE.sub("", text).replace("\r\n", "\n"))
+
+    def close(self) -> str:
+        """The rest."""
+        rest, self._held = self._held, ""
+        return shown(rest)

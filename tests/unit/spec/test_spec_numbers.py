@@ -1,0 +1,43 @@
+"""Numbers in what others wrote: never an exception."""
+
+from __future__ import annotations
+
+import pytest
+
+from bsdvirt.app.download import _answer  # the headers are the server's words
+from bsdvirt.errors import UsageError
+from bsdvirt.jail.mirrors import content_range
+from bsdvirt.jail.release import parse_manifest, version_key
+from bsdvirt.spec.numbers import natural
+
+STRANGE = ("²", "٣", "9" * 4400, "-1", "+1", "1_0", " 1", "", "0x1", "1.0")
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_what_is_no_number(text: str) -> None:
+    assert natural(text) is None
+
+
+def test_numbers() -> None:
+    assert [natural(text) for text in ("0", "007", str(2**63))] == [0, 7, 2**63]
+
+
+@pytest.mark.parametrize("count", STRANGE)
+def test_a_manifest_with_a_strange_count_is_refused(count: str) -> None:
+    with pytest.raises(UsageError, match="not a MANIFEST"):
+        parse_manifest(f"base.txz\t{'0' * 64}\t{count}\tbase\tBase\ton\n", "MANIFEST")
+
+
+@pytest.mark.parametrize("digits", ["9" * 4400, "²"])
+def test_a_web_servers_numbers(digits: str) -> None:
+    class Response:
+        status = 200
+        headers = {"Content-Length": digits}  # noqa: RUF012
+
+    assert _answer(Response()).total == 0
+    assert content_range(f"bytes {digits}-{digits}/{digits}") is None
+
+
+def test_a_release_of_a_strange_name() -> None:
+    assert version_key("9" * 4400 + ".1") is None
+    assert version_key("14.3-RELEASE") == (14, 3)
