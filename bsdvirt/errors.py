@@ -88,3 +88,20 @@ class CommandError(StepError):
 
 class Interrupted(StepError):  # noqa: N818
     """A signal asked us to end; what had been done was undone."""
+
+
+class UnexpectedError(BsdvirtError):
+    """Something that nothing of ours foresaw: a fault of bsdvirt's own."""
+
+
+def as_told(error: Exception) -> BsdvirtError:
+    """Any error as one that a user is told: what befell one guest must not stop the work on
+    the others, nor the host's shutdown."""
+    if isinstance(error, BsdvirtError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        return HostError(f"{error.filename or 'system'}: {error.strerror}")
+    return UnexpectedError(
+        f"unexpected: {type(error).__name__}: {error}",
+        "a fault in bsdvirt: --debug shows where; please report it",
+    )

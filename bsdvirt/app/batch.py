@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.locks import Lock
 
 
@@ -41,15 +41,18 @@ class Held:
 
 
 @contextlib.contextmanager
-def hold(session: Session, names: Iterable[str], verb: str) -> Iterator[Held]:
-    """Lock guests in the order of their names, mending what a crash left of each."""
+def hold(
+    session: Session, names: Iterable[str], verb: str, *, gives_way: bool = False
+) -> Iterator[Held]:
+    """Lock guests in the order of their names, mending what a crash left of each; where
+    they are about to be destroyed, what cannot be mended `gives_way`."""
     held = Held()
     try:
         for name in sorted(names):
             try:
-                held.locks[name] = session.lock("guest", name, verb)
-            except BsdvirtError as error:
-                held.refused.append(Outcome(name, error=error))
+                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way)
+            except Exception as error:
+                held.refused.append(Outcome(name, error=as_told(error)))
         yield held
     finally:
         for name in held.locks:
@@ -66,8 +69,8 @@ def in_parallel(
         try:
             session.interrupt.check()
             return work(name)
-        except BsdvirtError as error:
-            return Outcome(name, error=error)
+        except Exception as error:
+            return Outcome(name, error=as_told(error))
 
     every = list(names)
     if len(every) <= 1 or session.dry_run:

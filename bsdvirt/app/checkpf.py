@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.app import filtering, networks
 from bsdvirt.app.findings import Finding
@@ -27,7 +27,7 @@ def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None
 
 
 def findings(
-    session: Session, found: Inventory, nets: Networks, running: Running
+    session: Session, found: Inventory, nets: Networks, running: Running, alive: Collection[str]
 ) -> Iterator[Finding]:
     """What does not work, and what is left of those that are gone. What only guests need is
     a problem only where one needs it."""
@@ -52,7 +52,7 @@ def findings(
             "bsdvirt doctor --repair", repair="load them",
             problem=rules.subject in used or rules.subject in running,
         )  # fmt: skip
-    for why, _ in filtering.orphans(_known(found, nets), facts):
+    for why, _ in filtering.orphans(_known(found, nets, alive), facts):
         yield Finding("host", f"{why} in pf(4) belong to nobody", "bsdvirt doctor --repair",
                       repair="take them away")  # fmt: skip
 
@@ -73,14 +73,16 @@ def _drift(
     return filtering.drift(nets, parts, facts)
 
 
-def _known(found: Inventory, nets: Networks) -> set[str]:
+def _known(found: Inventory, nets: Networks, alive: Collection[str]) -> set[str]:
     """The anchors that somebody may have; those of a guest that does not run are taken away
-    with all else that it left."""
-    guests = {guest_rules(name) for name in found.guests}
+    with all else that it left. One that is `alive` has its own, even where it is not listed."""
+    guests = {guest_rules(name) for name in (*found.guests, *alive)}
     return guests | {network_rules(name) for name in (*nets, *nets.broken)}
 
 
-def repair(session: Session, found: Inventory, nets: Networks, running: Running) -> list[str]:
+def repair(
+    session: Session, found: Inventory, nets: Networks, running: Running, alive: Collection[str]
+) -> list[str]:
     """Load what should be loaded, take away what is nobody's; a line for each."""
     facts = _facts(session, nets, running)
     if facts is None:
@@ -90,7 +92,7 @@ def repair(session: Session, found: Inventory, nets: Networks, running: Running)
     for rules, lacking in _drift(found, nets, running, facts):
         steps += lacking
         done.append(f"{rules.subject}: loaded the rules of pf(4)")
-    for why, left in filtering.orphans(_known(found, nets), facts):
+    for why, left in filtering.orphans(_known(found, nets, alive), facts):
         steps += left
         done.append(f"host: took away {why} in pf(4)")
     if steps:

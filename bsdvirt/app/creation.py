@@ -15,12 +15,13 @@ from bsdvirt.app.changes import check_order
 from bsdvirt.app.releases import stream_size
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
-from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.host import tools
-from bsdvirt.host.facts import read_host, read_interfaces, read_kernel
+from bsdvirt.host.facts import read_host, read_interfaces, read_jails, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
+from bsdvirt.jail.mounted import overlapping, refuse_hosts, refuse_jail, refuse_neighbours
 from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.jail.release import refuse_newer
 from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, rooted
@@ -144,6 +145,7 @@ def _create_all(
     networks = session.networks()
     home = order.root or found.layout
     size = stream_size(session, f"{home.release(order.jail.release)}@base") if order.thick else 0
+    jails = read_jails(session.host).values() if order.origin.adopted else ()
     identities: dict[str, Identity] = {}
     outcomes: list[Outcome] = []
     known = list(found.guests.values())
@@ -160,15 +162,17 @@ def _create_all(
             )
             if order.origin.adopted:
                 check_root(order.origin.path, known, session.roots.layouts)
+                for jail in overlapping(order.origin.path, jails):
+                    refuse_jail(order.origin.path, jail)
                 check_settings(order.jail)
                 identity = rooted(identity, order.origin)
             if order.jail.datasets:
                 made = Guest(name, home, identity)
                 facts = read_storage_facts(session.host, made, order.jail)
                 check_storage(made, order.jail, facts)
-        except BsdvirtError as error:
+        except Exception as error:
             claims.settled(name)
-            outcomes.append(Outcome(name, error=error))
+            outcomes.append(Outcome(name, error=as_told(error)))
             continue
         identities[name] = identity
         known.append(Guest(name, home, identity))
@@ -236,7 +240,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
     A running one only with `force`, which stops it first; a protected one never.
     """
-    with hold(session, names, "destroy") as held:
+    with hold(session, names, "destroy", gives_way=True) as held:
         outcomes = list(held.refused)
         found = session.inventory()
         facts = read_host(session.host, *RUN_FILES)
@@ -244,15 +248,20 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
         def one(name: str) -> Outcome:
             try:
                 if name not in found.guests:
+                    session.supersede("guest", name)
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
-                stays = _what_stays(guest, _refuse_protected(session, found, name, force))
+                spec = _refuse_protected(session, found, name, force)
+                stays = _what_stays(guest, spec)
                 if is_running(guest, facts.jails, session.host.fs) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
                 refuse_lent(guest, held.names(), facts.mounts)
+                refuse_neighbours(guest, facts.jails.values())
+                refuse_hosts(guest, spec if isinstance(spec, Jail) else None, facts, force=force)
                 guests.stop_one(session, found, facts, guest, force=force)
                 session.run(plan_destroy(guest, session.new_op(), force=force))
+                session.supersede("guest", name)
                 return Outcome(name, "destroyed", notes=stays)
             finally:
                 held.release(name)

@@ -10,13 +10,14 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.app import checkpf, checkroots, vmdoctor
+from bsdvirt.app import checkpf, checkroots, mending, vmdoctor
 from bsdvirt.app.batch import hold
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.hooks import problem as hook_problem
 from bsdvirt.app.networks import bring_up
 from bsdvirt.app.roots import root_trouble
 from bsdvirt.app.session import Session
+from bsdvirt.app.state import alive
 from bsdvirt.app.storage import wrong_storage
 from bsdvirt.bhyve.clean import interfaces_of as taps_of
 from bsdvirt.errors import BsdvirtError
@@ -25,8 +26,10 @@ from bsdvirt.host.facts import HostFacts, read_host, read_kernel, read_sysctl, r
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main, interfaces_of
 from bsdvirt.jail.main import watch_again
+from bsdvirt.jail.mounted import refuse_neighbours, sort
 from bsdvirt.net import plans
 from bsdvirt.net.uplink import member_of
+from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
@@ -77,7 +80,9 @@ def examine(session: Session) -> list[Finding]:
         *_rulesets(session, seen),
         *_hooks(session, {**specs, **machines}),
         *_networks(seen),
-        *checkpf.findings(session, found, seen.networks, running_specs(seen)),
+        *checkpf.findings(
+            session, found, seen.networks, running_specs(seen), alive(session.host.fs, facts)
+        ),
         *_guests(session, seen),
         *_claims(seen),
         *_storage(session, seen),
@@ -92,12 +97,11 @@ def _cut_short(session: Session) -> Iterator[Finding]:
     for kind, name, path in session.journals():
         if is_held(session.host.fs, kind, name):
             continue
-        yield Finding(
-            name,
-            f"an operation was cut short: {path}",
-            "bsdvirt doctor --repair",
-            repair="undo or finish it",
-        )
+        yield mending.finding(session, name, path)
+    for layout in session.roots.layouts:
+        for path in journal.aside(session.host.fs, layout.state):
+            yield Finding(layout.name, f"a journal was set aside: {path}",
+                          "read it, and remove it once it is of no use", problem=False)  # fmt: skip
 
 
 MODULES = ("if_bridge", "if_epair")
@@ -204,6 +208,7 @@ def _guests(session: Session, seen: Seen) -> Iterator[Finding]:
                 name, f"a jail of that name, not bsdvirt's, runs at {other.path}", f"jail -r {name}"
             )
             continue
+        yield from _mounted(guest, seen)
         if jail is None and _left_steps(guest, seen):
             yield Finding(
                 name,
@@ -217,6 +222,20 @@ def _guests(session: Session, seen: Seen) -> Iterator[Finding]:
             yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
         if guest.identity.root and (why := root_trouble(session.host.fs, guest, seen.facts)):
             yield Finding(name, f"its root {guest.root} {why}", "put it back as it was")
+
+
+def _mounted(guest: Guest, seen: Seen) -> Iterator[Finding]:
+    """What lies in its root and is not its own."""
+    try:
+        refuse_neighbours(guest, seen.facts.jails.values())
+    except BsdvirtError as error:
+        yield Finding(guest.name, error.message, error.hint)
+    for mount in sort(guest, seen.specs.get(guest.name), seen.facts).hosts:
+        yield Finding(
+            guest.name, f"the host has mounted {mount.source} in its root, at {mount.path}",
+            f"it stays there; umount {mount.path}, and set mounts or datasets, if the jail is to"
+            " have it", problem=False,
+        )  # fmt: skip
 
 
 def _claims(seen: Seen) -> Iterator[Finding]:
@@ -297,13 +316,16 @@ def repair(session: Session) -> list[str]:
     only after the rest was tried."""
     done: list[str] = []
     errors: list[BsdvirtError] = []
-    done += _mend_journals(session, errors)
+    done += mending.mend_all(session, errors)
     done += checkroots.repair(session, errors)
-    found = session.inventory()
-    facts = read_host(session.host, *RUN_FILES)
-    with hold(session, found.guests, "doctor") as held:
-        seen = Seen(found, facts, session.networks(), _elsewhere(session, found))
-        for name in held.names():
+    with hold(session, session.inventory().guests, "doctor") as held:
+        # Read once nobody else works on them. What the host shows comes before the list of
+        # guests: what is made meanwhile is then in the list.
+        facts = read_host(session.host, *RUN_FILES)
+        found = session.inventory()
+        names = [name for name in held.names() if name in found.guests]
+        seen = Seen(found, facts, session.networks(), _specs(session, found))
+        for name in names:
             guest = found.guests[name]
             if _unwatched(session.host.fs, guest, facts):
                 watch = (watch_again(name),)
@@ -315,45 +337,46 @@ def repair(session: Session) -> list[str]:
             plan = Plan("clean", name, finish=steps, op=session.new_op(), must_journal=False)
             done += _try(session, plan, errors)
         machines = vmdoctor.machines(session, found, facts)
-        for plan, did in vmdoctor.repairs(session, machines, held.names()):
+        for plan, did in vmdoctor.repairs(session, machines, names):
             done += _try(session, plan, errors, did)
-        steps = _orphan_steps(seen)
-        plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
-        done += _try(session, plan, errors)
-    for name in seen.networks:
+        done += _take_orphans(session, errors)
+        for name in seen.networks:
+            try:
+                bring_up(session, [name], seen.networks)
+            except BsdvirtError as error:
+                errors.append(error)
         try:
-            bring_up(session, [name], seen.networks)
+            running = running_specs(seen)
+            done += checkpf.repair(
+                session, found, seen.networks, running, alive(session.host.fs, facts)
+            )
         except BsdvirtError as error:
             errors.append(error)
-    try:
-        done += checkpf.repair(session, found, seen.networks, _running(session, found, facts))
-    except BsdvirtError as error:
-        errors.append(error)
     if errors:
         raise errors[0]
     return done
 
 
-def _running(session: Session, found: Inventory, facts: HostFacts) -> dict[str, Jail]:
-    specs: dict[str, Jail] = {}
-    for name, guest in found.guests.items():
-        if running_jail(guest, facts.jails):
-            with contextlib.suppress(BsdvirtError):
-                spec = load_guest_file(session.host.fs, found.home(name), name)
-                if isinstance(spec, Jail):
-                    specs[name] = spec
-    return specs
+def _take_orphans(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Take away what belongs to nobody. No guest is made meanwhile."""
+    with session.locked("allocation", "", "doctor"):
+        facts = read_host(session.host, *RUN_FILES)
+        found = session.inventory()
+        steps = (
+            *_orphan_steps(Seen(found, facts, session.networks(), {})),
+            *vmdoctor.orphan_steps(session, vmdoctor.machines(session, found, facts)),
+        )
+        plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
+        return list(_try(session, plan, errors))
 
 
-def _elsewhere(session: Session, found: Inventory) -> dict[str, Jail]:
-    """The files of the jails whose root is a directory of the user's: they say which of the
-    mounts in it are the jail's."""
+def _specs(session: Session, found: Inventory) -> dict[str, Jail]:
+    """The files of jails, as far as they can be read."""
     specs: dict[str, Jail] = {}
-    for name, guest in found.guests.items():
-        if guest.identity.root is not None:
-            with contextlib.suppress(BsdvirtError):
-                spec = load_guest_file(session.host.fs, found.home(name), name)
-                specs |= {name: spec} if isinstance(spec, Jail) else {}
+    for name in found.guests:
+        with contextlib.suppress(BsdvirtError):
+            spec = load_guest_file(session.host.fs, found.home(name), name)
+            specs |= {name: spec} if isinstance(spec, Jail) else {}
     return specs
 
 
@@ -368,19 +391,3 @@ def _try(
         errors.append(error)
         return []
     return [f"{plan.subject}: {did} {step.why}" for step in plan.finish]
-
-
-def _mend_journals(session: Session, errors: list[BsdvirtError]) -> list[str]:
-    done: list[str] = []
-    for kind, name, path in session.journals():
-        if session.dry_run:
-            done.append(f"{name}: would undo or finish {path}")
-            continue
-        if is_held(session.host.fs, kind, name):
-            continue
-        try:
-            with session.locked(kind, name, "doctor"):
-                done.append(f"{name}: an operation that was cut short is undone or finished")
-        except BsdvirtError as error:
-            errors.append(error)
-    return done

@@ -15,7 +15,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.app.twins import twins
 from bsdvirt.bhyve.claims import fit as fit_devices
 from bsdvirt.bhyve.claims import fits as devices_fit
-from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, UsageError, as_told
 from bsdvirt.host.facts import HostFacts, read_host, read_jails
 from bsdvirt.jail.change import plan_claim
 from bsdvirt.jail.claims import carried, claim_nics, claims_fit, with_nics
@@ -79,8 +79,8 @@ def _housed(session: Session, parts: Parts, found: Inventory) -> tuple[Parts, li
         try:
             session.need_mounted(found, guest.layout)
             ready[name] = (guest, spec)
-        except BsdvirtError as error:
-            failed.append(Outcome(name, error=error))
+        except Exception as error:
+            failed.append(Outcome(name, error=as_told(error)))
     return ready, failed
 
 
@@ -163,8 +163,8 @@ def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Par
                 raise doubled[name].error()
             need_unlocked(guest)
             parts[name] = (guest, load_guest_file(session.host.fs, found.home(name), name))
-        except BsdvirtError as error:
-            failed.append(Outcome(name, error=error))
+        except Exception as error:
+            failed.append(Outcome(name, error=as_told(error)))
     return parts, failed
 
 
@@ -179,8 +179,8 @@ def _claimed(
             if not fits(guest.identity, spec, networks) and not _runs(session, guest):
                 guest = reclaim(session, guest, spec, networks)
             ready[name] = (guest, spec)
-        except BsdvirtError as error:
-            failed.append(Outcome(name, error=error))
+        except Exception as error:
+            failed.append(Outcome(name, error=as_told(error)))
     return ready, failed
 
 

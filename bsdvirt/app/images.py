@@ -99,7 +99,7 @@ def refuse_existing(found: Inventory, name: str) -> None:
 
 def remove(session: Session, name: str) -> None:
     """Take an image away. Raises ConflictError naming the disks that are clones of it."""
-    with session.locked("image", name, f"image rm {name}"):
+    with session.destroying("image", name, f"image rm {name}"):
         found = session.inventory()
         _dataset(found, name)
         roots = [root for root in found.layouts if name in _datasets(found, root)]

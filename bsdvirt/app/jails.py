@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from bsdvirt.app import exposing, filtering, hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
+from bsdvirt.app.printed import Printed
 from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
-from bsdvirt.errors import BsdvirtError, CommandError
-from bsdvirt.host import tools
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.start import StartFacts, plan_start
@@ -44,6 +44,8 @@ def starter(
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
     resolver = session.host.fs.read_or("/etc/resolv.conf")
+    elsewhere = [str(g.identity.root) for g in found.guests.values() if g.identity.root]
+    elsewhere += [jail.path for jail in facts.jails.values() if jail.path != "/"]
     foreign = read_foreign(session.host, [jail for _, jail in parts.values()])
     exposes = any(jail.expose for _, jail in parts.values())
     pf = filtering.read(session) if exposes else None
@@ -53,13 +55,16 @@ def starter(
         guest, jail = parts[name]
         seen = StartFacts(
             facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest),
-            read_mount_facts(session.host.fs, session.roots.layouts, guest.root, jail.mounts),
+            read_mount_facts(
+                session.host.fs, session.roots.layouts, guest.root, jail.mounts, elsewhere
+            ),
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
             read_root(session.host.fs, guest, jail), foreign,
             read_holds(session.host.fs, guest.root),
         )  # fmt: skip
+        printed = Printed(session.host, name)
         try:
             idle = running_jail(guest, facts.jails) is None
             if idle and name in clashes:
@@ -71,11 +76,10 @@ def starter(
                 exposed=exposing.start_steps(guest, jail, pf),
             )  # fmt: skip
             session.run(plan)
-        except BsdvirtError as error:
+        except BsdvirtError as failed:
+            error = printed.explain(failed)
             note_failure(session, name, error)
-            if isinstance(error, CommandError) and error.argv[0] == tools.JAIL:
-                error.hint = error.hint or f"bsdvirt logs {name} shows what it said"
-            raise
+            raise error from None
         finally:
             held.release(name)
         notes = exposing.notes(jail, guest, pf) if idle else ()

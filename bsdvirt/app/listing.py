@@ -23,8 +23,8 @@ from bsdvirt.store.layout import console_log, failed_file, host_end, main_file, 
 
 
 def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
-    """All guests, for `ls`: one zfs list, one jls, no guest's file."""
-    found = session.inventory()
+    """All guests, for `ls`: one zfs get, one jls, no guest's file."""
+    found = session.inventory(shallow=True)
     jails = read_jails(session.host)
     states = read_states(session.host.fs, found, jails)
     rows = [

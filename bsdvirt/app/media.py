@@ -140,7 +140,7 @@ def _warn(session: Session, name: str) -> None:
 
 def remove(session: Session, name: str) -> None:
     """Take a medium away. Raises NotFoundError, ConflictError where a guest has it in a drive."""
-    with session.locked("media", name, f"media rm {name}"):
+    with session.destroying("media", name, f"media rm {name}"):
         found = session.inventory()
         _need(session, name)
         used = users(session, found, strict=True).get(name, [])

@@ -11,23 +11,25 @@ from bsdvirt.store.layout import Layout
 
 
 def read_mount_facts(
-    fs: Fs, layouts: Iterable[Layout], root: str, mounts: Iterable[Mount]
+    fs: Fs, layouts: Iterable[Layout], root: str, mounts: Iterable[Mount], roots: Iterable[str] = ()
 ) -> MountFacts:
-    """Look at sources and mount points; nothing is followed that a guest could bend."""
-    every, roots = list(mounts), list(layouts)
+    """Look at sources and mount points; nothing is followed that a guest could bend. `roots`
+    are those of jails, whosever they are, that lie elsewhere than our guests."""
+    every = list(mounts)
+    others = [*(f"{layout.mountpoint}/guests" for layout in layouts), *roots]
     sources = {
         str(mount.name): wrong
         for mount in every
-        if mount.source is not None and (wrong := _wrong_source(fs, roots, str(mount.source)))
+        if mount.source is not None and (wrong := _wrong_source(fs, others, str(mount.source)))
     }
     return MountFacts({str(mount.name): _place(fs, root, mount, every) for mount in every}, sources)
 
 
-def _wrong_source(fs: Fs, layouts: Iterable[Layout], source: str) -> str:
-    for guests in (f"{layout.mountpoint}/guests" for layout in layouts):
-        if within(source, guests):
-            # The administrator of another guest may have put a link there.
-            missing, why = fs.look_beneath(guests, source[len(guests) :].strip("/"))
+def _wrong_source(fs: Fs, others: Iterable[str], source: str) -> str:
+    for place in others:
+        if within(source, place):
+            # The administrator of another jail may have put a link there.
+            missing, why = fs.look_beneath(place, source[len(place) :].strip("/"))
             return f"is not used: {why}" if why else ("is not there" if missing else "")
     if fs.is_dir(source):
         return ""

@@ -82,7 +82,18 @@ def create(
         _refuse_overlap(name, network, interfaces.values())
         more, notes = _translation(session, name, network)
         session.run(plans.plan_create(name, network, interfaces, session.new_op(), more))
-        return Outcome(name, "created", notes=tuple(notes))
+        return Outcome(name, "created", notes=(*notes, *_without_pool(name, network)))
+
+
+def _without_pool(name: str, network: Network) -> list[str]:
+    """What to say of a network whose guests are given no addresses."""
+    subnets = network.subnets_of(4)
+    if network.pools or not subnets:
+        return []
+    return [
+        f"no pool: guests on it get no address of their own accord"
+        f" (bsdvirt network set {name} pools.0=FIRST-LAST, within {subnets[0]})"
+    ]
 
 
 def _translation(
@@ -170,7 +181,7 @@ def _ports(session: Session, network: str) -> list[Port]:
 
 def destroy(session: Session, name: str) -> None:
     """Take a network away. Raises ConflictError where it is in use."""
-    with session.locked("network", name, f"network destroy {name}"):
+    with session.destroying("network", name, f"network destroy {name}"):
         networks = session.networks()
         network = need(networks, name)
         interfaces = read_interfaces(session.host)

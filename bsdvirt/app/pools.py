@@ -161,7 +161,7 @@ def remove(session: Session, word: str) -> list[str]:
         # One that was cut short may have taken the file away already.
         session.settle("root", word, f"root rm {word}")
     name = _name(session, word)
-    with session.locked("root", name, f"root rm {name}"):
+    with session.destroying("root", name, f"root rm {name}"):
         session.forget_roots()
         found = session.inventory()
         layout = session.roots.named(name)

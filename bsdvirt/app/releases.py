@@ -241,7 +241,7 @@ def version(session: Session, archive: str) -> str:
 def remove(session: Session, name: str) -> None:
     """Take a release away, from all roots. Raises ConflictError naming the guests that are
     clones of it."""
-    with session.locked("release", name, f"release rm {name}"):
+    with session.destroying("release", name, f"release rm {name}"):
         found = session.inventory()
         if not (roots := holders(found, name)):
             known = ", ".join(entry["name"] for entry in entries(session, found)) or "none"

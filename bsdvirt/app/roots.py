@@ -90,7 +90,12 @@ def dataset(session: Session, name: str) -> Origin:
         DatasetName.parse(name)
     except ValueError as error:
         raise UsageError(f"--dataset: {error}") from None
-    found = session.zfs.datasets(name)[0]
+    try:
+        found = session.zfs.datasets(name)[0]
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"no dataset {name}", f"zfs create {name}, or see zfs list -o name,mountpoint"
+        ) from error
     place = found.mountpoint
     if found.name != name or found.kind != "filesystem" or not place or not place.startswith("/"):
         raise UsageError(f"{name} is no file system with a mount point", "zfs set mountpoint=…")

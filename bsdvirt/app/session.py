@@ -25,7 +25,7 @@ from bsdvirt.store.guests import Inventory, inventory
 from bsdvirt.store.layout import HOST_FILE, Layout
 from bsdvirt.store.networks import Networks, load_networks
 from bsdvirt.store.roots import Absent, Roots, read_roots
-from bsdvirt.zfs import Zfs, open_zfs
+from bsdvirt.zfs import Zfs, open_listing, open_zfs
 
 if TYPE_CHECKING:
     from bsdvirt.plan.execute import Executor
@@ -65,6 +65,8 @@ class Session:
     interrupt: Interrupt = field(default_factory=Interrupt)
     sink: Sink = events.ignore
     show: Callable[[Plan], None] | None = None
+    shows: bool = False
+    """It only shows what is there: the host file may have datasets listed by py-libzfs."""
     homes: dict[str, Layout] = field(default_factory=dict)
     """The root of each guest, as the last inventory found it."""
 
@@ -126,6 +128,10 @@ class Session:
 
     @cached_property
     def zfs(self) -> Zfs:
+        if self.shows and self.hostfile.zfs.backend == "libzfs":
+            return open_listing(
+                self.host, lambda text: self.sink(events.Warned("", "list", "zfs", text))
+            )
         return open_zfs(self.host)
 
     @property
@@ -133,10 +139,11 @@ class Session:
         """How many guests to work on at once."""
         return self.hostfile.parallel or max(2, os.cpu_count() or 1)
 
-    def inventory(self) -> Inventory:
-        """What is there now. Raises HostError where the first root is to be mounted elsewhere
-        than the host file says; what is wrong with another root is told by `absent`."""
-        found = self._found()
+    def inventory(self, *, shallow: bool = False) -> Inventory:
+        """What is there now; `shallow` leaves out what lies beneath guests/<name>, and is one
+        command. Raises HostError where the first root is to be mounted elsewhere than the
+        host file says; what is wrong with another root is told by `absent`."""
+        found = self._found(shallow)
         self.homes = {name: guest.layout for name, guest in found.guests.items()}
         root = found.datasets[0]
         if root.mountpoint != self.layout.mountpoint:
@@ -147,9 +154,10 @@ class Session:
             )
         return found
 
-    def _found(self) -> Inventory:
+    def _found(self, shallow: bool) -> Inventory:
         first, *others = self.roots.layouts
-        datasets = self.zfs.datasets(first.dataset, *(other.dataset for other in others))
+        listed = self.zfs.shallow if shallow else self.zfs.datasets
+        datasets = listed(first.dataset, *(other.dataset for other in others))
         tops = {dataset.name: dataset for dataset in datasets}
         there: list[Layout] = []
         absent = list(self.roots.broken)
@@ -217,8 +225,17 @@ class Session:
         state = (home or self.layout).state if journalled else None
         return self._executor(state).run(plan, after_first=claimed)
 
-    def lock(self, kind: Kind, name: str, verb: str, *, shared: bool = False) -> Lock | None:
-        """Take a lock and mend what a crash left of the thing it guards.
+    def lock(
+        self,
+        kind: Kind,
+        name: str,
+        verb: str,
+        *,
+        shared: bool = False,
+        gives_way: bool = False,
+    ) -> Lock | None:
+        """Take a lock and mend what a crash left of the thing it guards. Where that is about
+        to be destroyed, what cannot be mended `gives_way`.
 
         Raises ConflictError where a guest is busy, StepError where it cannot be mended.
         """
@@ -228,20 +245,40 @@ class Session:
         lock = Lock(self.host.fs, kind, name).acquire(verb, wait=wait, shared=shared)
         try:
             if not shared and kind != "allocation":
-                self.mend(kind, name)
+                self.mend(kind, name, gives_way=gives_way)
         except BaseException:
             lock.release()
             raise
         return lock
 
     @contextlib.contextmanager
-    def locked(self, kind: Kind, name: str, verb: str, *, shared: bool = False) -> Iterator[None]:
-        lock = self.lock(kind, name, verb, shared=shared)
+    def locked(
+        self,
+        kind: Kind,
+        name: str,
+        verb: str,
+        *,
+        shared: bool = False,
+        gives_way: bool = False,
+    ) -> Iterator[None]:
+        lock = self.lock(kind, name, verb, shared=shared, gives_way=gives_way)
         try:
             yield
         finally:
             if lock is not None:
                 lock.release()
+
+    @contextlib.contextmanager
+    def destroying(self, kind: Kind, name: str, verb: str) -> Iterator[None]:
+        """The lock of a thing for its end: what was cut short of it and cannot be mended does
+        not hinder that, and is moot afterwards, or where the thing is not there any more."""
+        with self.locked(kind, name, verb, gives_way=True):
+            try:
+                yield
+            except NotFoundError:
+                self.supersede(kind, name)
+                raise
+            self.supersede(kind, name)
 
     @contextlib.contextmanager
     def using(
@@ -286,39 +323,17 @@ class Session:
         every = (journal.subjects(self.host.fs, one.state) for one in self.roots.layouts)
         return [found for state in every for found in state]
 
-    def mend(self, kind: Kind, name: str) -> int:
-        """Finish or undo what was cut short; the caller has the lock. How many there were."""
-        mended = 0
-        for found_kind, found_name, path in self.journals():
-            if (found_kind, found_name) != (kind, name):
-                continue
-            entry = journal.read(self.host.fs, path)
-            if entry is None:
-                continue
-            with self._locks_besides(kind, name, entry):
-                # Whoever had one of those may have mended it.
-                entry = journal.read(self.host.fs, path)
-                if entry is not None:
-                    self._recover(entry)
-                    mended += 1
-        return mended
+    def mend(self, kind: Kind, name: str, *, gives_way: bool = False) -> int:
+        """Finish or undo what was cut short; the caller has the lock. See app/mending.py."""
+        if name not in self.pending(kind):
+            return 0
+        from bsdvirt.app import mending
 
-    @contextlib.contextmanager
-    def _locks_besides(self, kind: Kind, name: str, entry: journal.Entry) -> Iterator[None]:
-        """The locks of whatever else the operation was about."""
-        others = {entry.plan.subject, *entry.plan.also} - {name}
-        with contextlib.ExitStack() as stack:
-            for other in sorted(others):
-                lock = Lock(self.host.fs, kind, other)
-                stack.enter_context(lock.acquire(f"mend {name}", wait=GUEST_WAIT_SECONDS))
-            yield
+        return mending.mend(self, kind, name, gives_way=gives_way)
 
-    def _recover(self, entry: journal.Entry) -> None:
-        from bsdvirt.plan.recover import recover
+    def supersede(self, kind: Kind, name: str) -> None:
+        """What was cut short of a thing that is destroyed now is moot."""
+        if name in self.pending(kind):
+            from bsdvirt.app import mending
 
-        plan = entry.plan
-        about = (plan.op, plan.verb, plan.subject)
-        self.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
-        with self.interrupt.shielded():
-            recover(self.host, entry, lambda do, why: self.sink(events.Undone(*about, do, why)))
-        self.forget_roots()
+            mending.supersede(self, kind, name)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bsdvirt.host.facts import HostFacts
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.parse.jailconf import parse_started
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.store.guests import Guest, Inventory, running_jail
-from bsdvirt.store.layout import FAILED_DIRECTORY
+from bsdvirt.store.layout import FAILED_DIRECTORY, conf_file
 from bsdvirt.store.vms import VmFact, read_vms
 
 
@@ -42,6 +44,18 @@ class States:
         if vm is not None and vm.left:
             return "failed"
         return "failed" if name in self.failed else "stopped"
+
+
+def alive(fs: Fs, facts: HostFacts) -> set[str]:
+    """The names of guests that run, whatever the listing of datasets shows: of the jails, by
+    the jail.conf of their start, and of the locks of virtual machines."""
+    jails = {
+        jail.name
+        for jail in facts.jails.values()
+        if not jail.dying
+        and jail.path == parse_started(facts.texts.get(conf_file(jail.name), "")).path
+    }
+    return jails | {name for name, vm in read_vms(fs).items() if vm.runs}
 
 
 def read_states(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> States:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from bsdvirt.app import exposing, hooks, images, seeds
+from bsdvirt.app import exposing, hooks, images, passing, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
 from bsdvirt.app.creation import Claiming, new_identity, warn_absent
@@ -17,7 +17,7 @@ from bsdvirt.bhyve import claims, cloud
 from bsdvirt.bhyve.check import check_host
 from bsdvirt.bhyve.create import plan_create
 from bsdvirt.bhyve.disks import Base
-from bsdvirt.errors import BsdvirtError, UsageError
+from bsdvirt.errors import UsageError, as_told
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.host.vmm import read_vmm
 from bsdvirt.spec.identity import Boot, Identity
@@ -76,9 +76,9 @@ def _create_all(
         try:
             identity = new_identity(name, order.vm, order.boot, found, known, networks)
             identity = claims.fit(identity, order.vm, os.urandom)
-        except BsdvirtError as error:
+        except Exception as error:
             pending.settled(name)
-            outcomes.append(Outcome(name, error=error))
+            outcomes.append(Outcome(name, error=as_told(error)))
             continue
         identities[name] = identity
         known.append(Guest(name, home, identity))
@@ -100,7 +100,9 @@ def _create_all(
         finally:
             pending.settled(name)
             held.release(name)
-        return Outcome(name, _made(order, identity), notes=seeds.lacks(name, seed) if seed else ())
+        told = seeds.lacks(name, seed) if seed else ()
+        told += passing.notes(session, found, name, order.vm)
+        return Outcome(name, _made(order, identity), notes=told)
 
     return outcomes + in_parallel(session, identities, one)
 

@@ -13,7 +13,7 @@ from bsdvirt.bhyve.clean import forget_failure
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, read_kernel
 from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
-from bsdvirt.plan.step import Plan
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store import orphans
 from bsdvirt.store.guests import Guest, Inventory
@@ -41,7 +41,7 @@ def examine(session: Session, seen: Machines, specs: Mapping[str, Vm]) -> Iterat
     yield from _running(session, seen)
     yield from _hardware(session, specs)
     yield from _files(session, seen, specs)
-    for step in _orphans(session, seen).finish:
+    for step in orphan_steps(session, seen):
         yield Finding(
             "host", f"{step.why} belongs to no guest", "bsdvirt doctor --repair",
             repair="take it away",
@@ -120,14 +120,14 @@ def _files(session: Session, seen: Machines, specs: Mapping[str, Vm]) -> Iterato
                 )
 
 
-def _orphans(session: Session, seen: Machines) -> Plan:
-    steps = orphans.vm_steps(seen.found, seen.vms, read_devices(session.host))
-    return Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
+def orphan_steps(session: Session, seen: Machines) -> tuple[Step, ...]:
+    """Take away what belongs to none."""
+    return orphans.vm_steps(seen.found, seen.vms, read_devices(session.host))
 
 
 def repairs(session: Session, seen: Machines, names: Iterable[str]) -> Iterator[tuple[Plan, str]]:
-    """The plans that mend the guests of these names, whose locks are held, and what belongs to
-    none; with the words for what each does."""
+    """The plans that mend the guests of these names, whose locks are held; with the words for
+    what each does."""
     held = set(names)
     for guest in seen.guests():
         fact = seen.vms.get(guest.name)
@@ -138,4 +138,3 @@ def repairs(session: Session, seen: Machines, names: Iterable[str]) -> Iterator[
                 yield vms.supervise_plan(session, guest), "got"
             continue
         yield _left(session, seen, guest), "took away"
-    yield _orphans(session, seen), "took away"

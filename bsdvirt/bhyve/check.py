@@ -14,6 +14,7 @@ from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.host.vmm import PathKind, VmmFacts
+from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest
@@ -81,6 +82,7 @@ def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
     _check_disks(guest, vm, facts)
     _check_media(guest, vm, facts)
     _check_vnc(guest, vm, facts)
+    _check_passed(guest, vm, facts)
     firmware(name, vm, facts.paths)
 
 
@@ -220,7 +222,16 @@ def _check_media(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         if facts.paths.get(path) not in ("file", "device"):
             raise HostError(
                 f"{guest.name}: the medium in {drive} is not there: {path}",
-                f"bsdvirt media ls shows what is; bsdvirt cdrom eject {guest.name} {drive}",
+                f"bsdvirt media ls shows what is; bsdvirt cdrom eject {guest.name} --drive {drive}",
+            )
+
+
+def _check_passed(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+    for passed, line in raw_devices(vm.config).host.items():
+        if holder := facts.taken.devices.get(passed):
+            raise ConflictError(
+                f"{guest.name}: config.{line}: PCI device {passed} is in use by {holder}",
+                f"bsdvirt stop {holder}",
             )
 
 

@@ -84,7 +84,10 @@ def forget_failure(name: str) -> Step:
 
 def _taps(guest_id: int, facts: HostFacts) -> Iterator[Step]:
     for interface in interfaces_of(guest_id):
-        if interface in facts.interfaces:
+        found = facts.interfaces.get(interface)
+        # A process has it open: a guest of the same id runs, for as long as nobody has given
+        # one of them another.
+        if found is not None and not found.opened:
             yield Step(
                 Command((tools.IFCONFIG, interface, "destroy")),
                 f"its tap {interface}",

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 from bsdvirt.bhyve import claims
 from bsdvirt.spec.identity import Claim, DiskClaim
+from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.vm import MIB, VNC_FIRST_PORT, Disk, Vm, VmNic
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import console_device, tap
 
 Pairs = list[tuple[str, str]]
+OWN_SECTORS = "512/4096"
+"""Of a volume of the guest's own: logical, and physical."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ def keys(guest: Guest, vm: Vm, around: Around) -> Pairs:
     pairs.append(("lpc.com1.path", console_device(guest.identity.id, "A")))
     pairs += _firmware(around)
     pairs += _pins(vm)
+    if any(raw_devices(vm.config).buses):
+        # An MPtable tells of the first bus only, and bhyve refuses to make one (mptbl.c).
+        pairs.append(("x86.mptable", "false"))
     return pairs
 
 
@@ -160,8 +166,15 @@ def _block(guest: Guest, disk: Disk) -> Pairs:
     return [
         ("path", disk_path(guest, disk)),
         *[(key, "true") for key, on in flags if on],
-        *([("sectorsize", str(disk.sectorsize))] if disk.sectorsize else []),
+        *([("sectorsize", size)] if (size := _sectors(disk)) else []),
     ]
+
+
+def _sectors(disk: Disk) -> str:
+    """What the guest takes for the sizes of a sector. bhyve would tell it that a volume's
+    block is a physical sector (DIOCGSTRIPESIZE), and 16 KiB are more than databases and ZFS
+    in the guest want."""
+    return str(disk.sectorsize or (OWN_SECTORS if disk.path is None else ""))
 
 
 def _ahci(guest: Guest, vm: Vm, around: Around) -> Pairs:

@@ -29,9 +29,11 @@ import fcntl
 import functools
 import json
 import os
+import re
 import select
 import signal
 import socket
+import stat
 import sys
 import termios
 import time
@@ -56,6 +58,11 @@ ENDING = 15
 """Seconds that a supervisor which ends by itself is waited for."""
 TOOL = 60
 """Seconds that bhyvectl, rctl or ifconfig may take."""
+LOOKING = 10.0
+"""Seconds that a lock is waited for which no supervisor and no guest holds."""
+POLL = 0.02
+IDLE = 2.0
+"""Seconds without output after which a viewer whose input has ended leaves."""
 LOG_BYTES = 512 * 1024
 """At which a log is rotated, once: below newsyslog.conf's own limit for console.log."""
 REPLAY_BYTES = 256 * 1024
@@ -68,15 +75,22 @@ TYPED_BYTES = 64 * 1024
 REQUEST_BYTES = 4096
 CLIENTS = 64
 
+STOPPED = "stopped while starting"
 NO_SUPERVISOR = 3
 FORCED = 4
 AGAIN, OVER, CRASH, FAILURE = "again", "over", "crash", "failure"
 ALIVE = ("starting", "running", "paused", "stopping", "restarting")
 STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
 ROOT = os.environ.get("BSDVIRT_ROOT", "")
-ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "TZ": "UTC"}
+GUEST_ENVIRONMENT = {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin"}
+"""Of bhyve and of its loader. No TZ: with clock=local the guest's clock is localtime(3) of
+that process, and the host's own zone is in /etc/localtime."""
 if ROOT:
-    ENVIRONMENT["BSDVIRT_ROOT"] = ROOT
+    GUEST_ENVIRONMENT["BSDVIRT_ROOT"] = ROOT
+ENVIRONMENT = GUEST_ENVIRONMENT | {"LC_ALL": "C"}
+"""Of the tools whose output is read."""
+ERROR_LINE = re.compile(r"bhyve: \S.*: \S")
+"""What err(3) prints; warn(3) prints the same, and bhyve goes on after it."""
 QUERIES = tuple(b"\x1b[" + word for word in (b"6n", b"5n", b"c", b"0c", b">c", b">0c"))
 """What makes a terminal answer: played again, the answers would be typed to the guest."""
 
@@ -133,23 +147,33 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def try_lock(path: str) -> int | None:
-    """The descriptor that holds the lock, or None where somebody else has it."""
+def try_lock(path: str, patience: float = 0.0) -> int | None:
+    """The descriptor that holds the lock, or None where another process keeps it for so
+    long. A command that only looks whether it is held has it for a moment itself."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                os.close(lock)
+                return None
+            time.sleep(POLL)
 
 
 def open_log(path: str) -> int:
-    """A log to append to; one that has grown too large begins anew."""
-    with contextlib.suppress(FileNotFoundError):
-        if os.stat(path).st_size > LOG_BYTES:
-            os.rename(path, path + ".0")
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    """A log to append to; one that has grown too large is moved aside. Where the disk is
+    full it is /dev/null: a log is no reason to leave the guest alone."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_size > LOG_BYTES:
+                os.rename(path, path + ".0")
+        return os.open(path, flags | os.O_CREAT, 0o600)
+    except OSError:
+        return os.open("/dev/null", flags)
 
 
 def run_tool(argv: list[str], output: int) -> int:
@@ -174,6 +198,18 @@ def run_tool(argv: list[str], output: int) -> int:
         signal.alarm(0)
 
 
+def read_tool(argv: list[str]) -> tuple[int, str]:
+    """Run a tool that prints a few lines: its exit status, and those."""
+    readable, writable = os.pipe()
+    try:
+        status = run_tool(argv, writable)
+    finally:
+        os.close(writable)
+        text = os.read(readable, 4096).decode("utf-8", "replace")
+        os.close(readable)
+    return status, text
+
+
 def identity(pid: int) -> tuple[str, str]:
     """When a process began, and its title; empty where there is no such process."""
     if sys.platform == "linux":
@@ -185,21 +221,29 @@ def identity(pid: int) -> tuple[str, str]:
         except OSError:
             return "", ""
         return ("", "") if fields[0] == "Z" else (fields[19], title)
-    readable, writable = os.pipe()
-    argv = ["/bin/ps", "-ww", "-o", "lstart=", "-o", "command=", "-p", str(pid)]
-    run_tool(argv, writable)
-    os.close(writable)
-    text = os.read(readable, 4096).decode("utf-8", "replace")
-    os.close(readable)
-    # lstart is ctime(3)'s: 24 characters.
-    return text[:24].strip(), text[24:].strip()
+    argv = ["/bin/ps", "-ww", "-o", "etimes=", "-o", "command=", "-p", str(pid)]
+    seconds, _, title = read_tool(argv)[1].strip().partition(" ")
+    return (began(seconds, time.monotonic()), title.strip()) if seconds else ("", "")
+
+
+def began(seconds: str, now: float) -> str:
+    """The second of the host's uptime in which a process began that ps(1) shows as so many
+    seconds old: unlike the time of day, nobody can set it."""
+    return str(round(now - int(seconds))) if seconds.isdigit() else ""
+
+
+def same_start(one: str, other: str) -> bool:
+    """Whether two looks at a process saw it begin at the same time. Both ps(1) and we cut
+    off fractions of seconds; on Linux it is the tick."""
+    if not (one.isdigit() and other.isdigit()):
+        return bool(one) and one == other
+    return abs(int(one) - int(other)) <= (0 if sys.platform == "linux" else 2)
 
 
 def is_guest(name: str, pid: int, start: str) -> bool:
-    """Whether that process is the bhyve that state.json tells of. A clock that was set
-    moves what ps shows as its start; then its title speaks for it."""
-    began, title = identity(pid)
-    return bool(began) and (began == start or title.split(" (")[0] == f"bhyve: {name}")
+    """Whether that process is the bhyve that state.json tells of."""
+    seen, title = identity(pid)
+    return bool(seen) and (same_start(seen, start) or title.split(" (")[0] == f"bhyve: {name}")
 
 
 # ---- what to wait for ----
@@ -300,7 +344,8 @@ else:
 
 
 class Log:
-    """What the guest printed: the file, and one before it."""
+    """A bounded log: the file, and one before it. The descriptor is one for as long as the
+    log is there, so that a tool may be given it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -309,17 +354,30 @@ class Log:
 
     def write(self, data: bytes) -> None:
         try:
-            if self.size + len(data) > LOG_BYTES:
-                os.rename(self.path, self.path + ".0")
-                os.close(self.fd)
-                self.fd, self.size = open_log(self.path), 0
-            self.size += os.write(self.fd, data)
+            now = os.fstat(self.fd)
+            if now.st_size + len(data) > LOG_BYTES or not stat.S_ISREG(now.st_mode):
+                self.turn()
+            os.write(self.fd, data)
+            self.size = os.fstat(self.fd).st_size
         except OSError:
             pass  # A full disk must not take the guest's console away.
 
+    def turn(self) -> None:
+        """Begin another file under the same descriptor. Raises OSError where there is none
+        to be had: the descriptor is then what it was."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), os.fstat(self.fd)):
+                os.rename(self.path, self.path + ".0")
+        other = open_log(self.path)
+        os.dup2(other, self.fd, inheritable=False)
+        os.close(other)
+
     def recent(self, most: int) -> bytes:
-        """The last bytes, from the beginning of a line."""
-        data = os.pread(self.fd, most, max(0, self.size - most))
+        """The last bytes, from the beginning of a line; nothing where the disk fails."""
+        try:
+            data = os.pread(self.fd, most, max(0, self.size - most))
+        except OSError:
+            return b""
         if len(data) < most:
             with contextlib.suppress(OSError), open(self.path + ".0", "rb") as older:
                 older.seek(0, os.SEEK_END)
@@ -374,31 +432,74 @@ class Client:
         self.kind = ""
         self.out = bytearray()
         self.missed = 0
+        self.silent = False
         self.leaving = False
 
 
 # ---- how a run ended ----
 
 
-def judge(status: int | None, uptime: float, said: str) -> tuple[str, str]:
-    """What the end of bhyve was, and what follows from it. `status` is wait(2)'s, or
-    None where nobody saw it; `said` is its standard error."""
+def judge(
+    status: int | None, uptime: float, said: str, *, off: bool | None = None, gone: bool = False
+) -> tuple[str, str]:
+    """What the end of bhyve was, and what follows from it. `status` is wait(2)'s, or None
+    where nobody saw it; `said` is its standard error; `off` is whether vmm(4) has suspended
+    the guest's CPUs, as any end does that the guest has brought about (None where it is not
+    known); `gone` is that bhyve has destroyed its vmm device.
+
+    Some of bhyve's statuses have two meanings: see vmexit_suspend() in its source, the
+    err(1, ...) of passthrough, TPM and debugger, and what snapshot.c ends with.
+    """
     if status is None:
         return "an end that nobody saw", CRASH
     if os.WIFSIGNALED(status):
         return f"killed by {signal_name(os.WTERMSIG(status))}", CRASH
     code = os.WEXITSTATUS(status)
+    if code == 0 and gone:
+        return "suspended", OVER
+    if code == 0 and uptime < SETTLED and last_line(said).startswith("pipe: "):
+        return "bhyve ended at once", FAILURE
     if code == 0:
         return "reset", AGAIN
-    if code == 1 and (uptime < SETTLED or "Usage: " in said):
-        return "bhyve ended at once", FAILURE
-    if code in (1, 2, 5):
-        return {1: "power off", 2: "halt", 5: "suspended"}[code], OVER
+    if code == 1:
+        return judge_power_off(uptime, said, off)
+    if code in (2, 5):
+        return {2: "halt", 5: "suspended"}[code], OVER
     if code == 3:
         return "triple fault", CRASH
     if code > 128:
         return f"killed by {signal_name(code - 128)}", CRASH
     return f"bhyve ended with status {code}", FAILURE
+
+
+def judge_power_off(uptime: float, said: str, off: bool | None) -> tuple[str, str]:
+    """Of an end with status 1: the guest has powered off, or bhyve cannot go on."""
+    if "Usage: " in said:
+        return "bhyve ended at once", FAILURE
+    if off:
+        return "power off", OVER
+    if uptime < SETTLED:
+        return "bhyve ended at once", FAILURE
+    if off is False or ERROR_LINE.match(last_line(said)):
+        return "bhyve ended with status 1", FAILURE
+    return "power off", OVER
+
+
+def last_line(said: str) -> str:
+    lines = said.strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def meaning(status: int | None) -> str:
+    """What bhyve(8) and sysexits(3) say of an exit status that is an error."""
+    code = os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None
+    known = {
+        1: "it could not go on", 4: "an error in its configuration, or of a device",
+        64: "a configuration that it does not take", 65: "data that it cannot use",
+        71: "the host refused it something", 100: "an end that bhyve does not know",
+        127: "it could not be run",
+    }  # fmt: skip
+    return f" (status {code}: {known[code]})" if code in known else ""
 
 
 def numbers(status: int | None) -> dict[str, int | None]:
@@ -430,7 +531,7 @@ class Supervisor:
         os.makedirs(logs, 0o750, exist_ok=True)
         self.log = Log(f"{logs}/console.log")
         self.said_path = f"{logs}/bhyve.log"
-        self.notes = open_log(f"{logs}/supervisor.log")
+        self.notes = Log(f"{logs}/supervisor.log")
         self.said_from = 0
         self.events = Events()
         self.console: int | None = None
@@ -445,6 +546,7 @@ class Supervisor:
         self.settled = False
         self.launched = 0.0
         self.retry = 0.0
+        self.quick = 0
         self.crashes: list[float] = []
         self.failure = ""
         self.over = False
@@ -470,7 +572,7 @@ class Supervisor:
                 for kind, ident, data in self.events.wait(self.patience()):
                     self.handle(kind, ident, data)
                 self.act_in_time()
-        except Failed as error:
+        except (Failed, OSError) as error:
             self.fail(str(error))
         self.finish()
         return not self.failure
@@ -482,8 +584,10 @@ class Supervisor:
         pid = old.get("pid") if ours else None
         if os.path.exists(self.device) and not ours:
             raise Failed(f"there is a /dev/vmm/{self.name} already, which is not ours")
-        self.mine = True
         lives = bool(pid) and is_guest(self.name, pid or 0, old.get("start", ""))
+        if not lives:
+            self.need_run_lock()
+        self.mine = True
         if lives and pid and self.events.watch(pid):
             self.pid = pid
             self.state |= {key: old[key] for key in ("runs", "last", "start") if key in old}
@@ -504,6 +608,18 @@ class Supervisor:
             self.over = True
         if stop is not None and not self.over:
             self.stop(*stop)
+
+    def need_run_lock(self) -> None:
+        """Raises Refused where a process of the guest runs that state.json does not tell of,
+        as after a full disk: its device must not be destroyed beneath it."""
+        lock = try_lock("run.lock", LOOKING)
+        if lock is None:
+            remove(SOCKET)
+            raise Refused(
+                f"run.lock is held by a process that {STATE} does not tell of: end the process"
+                f" `bhyve: {self.name}` first (ps -axo pid,command)"
+            )
+        os.close(lock)
 
     def adopt(self, old: dict[str, Any]) -> None:
         since = old.get("since", int(time.time()))
@@ -544,9 +660,16 @@ class Supervisor:
                 self.send(client, line({"v": VERSION, "end": end}))
         # Who is told of the end may start the guest again at once.
         os.close(self.lock)
-        self.tell_ready(f"failed: {self.failure}" if self.failure else "ok")
+        # It may have been told long ago that the guest runs; if not, it never came to run.
+        self.tell_ready(f"failed: {self.failure or self.unstarted()}")
         for client in list(self.clients.values()):
             self.part(client)
+
+    def unstarted(self) -> str:
+        """Why a guest that has not failed did not come to run."""
+        if self.stopping:
+            return STOPPED
+        return f"it ended at once ({(self.state['last'] or {}).get('what', 'stopped')})"
 
     # ---- running it ----
 
@@ -577,7 +700,7 @@ class Supervisor:
     def spawn(self, argv: list[str]) -> None:
         """Begin a process that holds run.lock. It waits until we have written down who it
         is and its limits are set: without us, it ends before it has begun."""
-        lock = try_lock("run.lock")
+        lock = try_lock("run.lock", LOOKING)
         if lock is None:
             raise Failed("run.lock is held: a process of this guest still runs")
         said = open_log(self.said_path)
@@ -621,7 +744,9 @@ class Supervisor:
             self.loaded(status)
             return
         uptime = time.monotonic() - self.launched
-        what, follows = judge(status, uptime, self.said())
+        gone = not os.path.exists(self.device)
+        off = self.is_off() if status == 1 << 8 and not gone else None
+        what, follows = judge(status, uptime, self.said(), off=off, gone=gone)
         self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
         self.record(f"{uptime:.1f}s {what}")
         if self.stopping:
@@ -629,7 +754,17 @@ class Supervisor:
         elif self.again:
             self.launch()
         else:
-            self.follow(what, follows, uptime)
+            self.follow(what, follows, uptime, meaning(status) if follows == FAILURE else "")
+
+    def is_off(self) -> bool | None:
+        """Whether vmm(4) has suspended CPUs of the guest; None where bhyvectl(8) does not
+        tell. At a power-off all of them are, at an error of bhyve's none."""
+        argv = [*self.job["destroy"][:-1], "--get-suspended-cpus"]
+        status, text = read_tool(argv)
+        label, colon, cpus = text.partition(":")
+        if status or not colon or label.strip() != "suspended cpus":
+            return None
+        return bool(cpus.strip())
 
     def loaded(self, status: int | None) -> None:
         """The loader has ended: with 0, the guest's memory holds a kernel."""
@@ -644,7 +779,7 @@ class Supervisor:
             how = how.replace("bhyve", "bhyveload") if status else how
             raise Failed(f"the guest's loader failed ({how}): {self.tail()}")
 
-    def follow(self, what: str, follows: str, uptime: float) -> None:
+    def follow(self, what: str, follows: str, uptime: float, meaning: str) -> None:
         """What the policy says of an end that nobody asked for."""
         policy = self.job["restart"]
         if follows == CRASH and not self.settled:
@@ -653,16 +788,27 @@ class Supervisor:
             self.over = True
         elif follows == AGAIN:
             self.tell_viewers(f"{self.name} resets")
-            if uptime >= SETTLED:
-                self.launch()
-            else:
-                # A guest that resets at once, for ever, must not take a CPU for it.
-                self.show("restarting", pid=None, start="")
-                self.timers["again"] = time.monotonic() + SETTLED
+            self.reset(uptime)
         elif follows == FAILURE or policy["crash"] != "restart":
-            self.fail(f"{what}: {self.tail()}")
+            self.fail(f"{what}: {self.tail()}{meaning}")
         else:
             self.crashed(what)
+
+    def reset(self, uptime: float) -> None:
+        """Run it again; later and later where it resets within moments, again and again."""
+        policy = self.job["restart"]
+        if uptime >= SETTLED:
+            self.quick = 0
+            self.launch()
+            return
+        self.quick += 1
+        if self.ready is not None and not self.settled and self.quick > policy["most"]:
+            self.fail(f"it resets within moments, {self.quick} times now: {self.tail()}")
+            return
+        first, longest = policy["backoff"]
+        self.show("restarting" if self.settled else "starting", pid=None, start="")
+        delay = min(longest, first * 2 ** min(self.quick - 1, 16))
+        self.timers["again"] = time.monotonic() + delay
 
     def crashed(self, what: str) -> None:
         policy, now = self.job["restart"], time.monotonic()
@@ -721,7 +867,8 @@ class Supervisor:
             return
         self.settled = True
         self.show("stopping" if self.stopping else "running", since=int(time.time() - SETTLED))
-        self.tell_ready("ok")
+        if not self.stopping:
+            self.tell_ready("ok")
 
     def loader_too_slow(self) -> None:
         seconds = self.job["loader"]["timeout"]
@@ -840,14 +987,22 @@ class Supervisor:
             else:
                 self.flush(client)
 
+    def want(self, client: Client, write: bool = False) -> None:
+        """Wait for what the client says, while it may still say something."""
+        self.events.want(client.link.fileno(), not (client.leaving or client.silent), write)
+
     def accept(self) -> None:
         try:
             link, _ = self.listener.accept()
         except OSError:
             return
         if len(self.clients) >= CLIENTS:
-            link.close()
-            return
+            # Of those that say nothing more nobody knows whether they still listen.
+            silent = next((one for one in self.clients.values() if one.silent), None)
+            if silent is None:
+                link.close()
+                return
+            self.part(silent)
         link.setblocking(False)
         self.clients[link.fileno()] = Client(link)
         self.events.want(link.fileno(), True)
@@ -859,8 +1014,11 @@ class Supervisor:
             return
         except OSError:
             data = b""
-        if not data:
-            # Who only ends to speak still gets what is on the way.
+        if not data and client.kind == "console" and not client.silent:
+            # Who only ends to speak goes on to listen.
+            client.silent = True
+            self.want(client, bool(client.out))
+        elif not data:
             client.leaving = True
             self.flush(client)
         elif client.kind == "console":
@@ -951,7 +1109,7 @@ class Supervisor:
                     client.out += self.log.recent(min(client.missed, CAUGHT_UP_BYTES))
                     client.missed = 0
         except BlockingIOError:
-            self.events.want(client.link.fileno(), not client.leaving, True)
+            self.want(client, write=True)
             return
         except OSError:
             client.out.clear()
@@ -959,7 +1117,7 @@ class Supervisor:
         if client.leaving:
             self.part(client)
         else:
-            self.events.want(client.link.fileno(), True)
+            self.want(client)
 
     def part(self, client: Client) -> None:
         """Close a client's connection, with what it can still take at once."""
@@ -1078,8 +1236,7 @@ class Supervisor:
 
     def note(self, text: str) -> None:
         """A line in supervisor.log."""
-        with contextlib.suppress(OSError):
-            os.write(self.notes, f"{stamp()} {text}\n".encode())
+        self.notes.write(f"{stamp()} {text}\n".encode())
 
     def record(self, text: str) -> None:
         """A line there and in the log of events of all guests."""
@@ -1090,7 +1247,7 @@ class Supervisor:
             os.close(fd)
 
     def tool(self, argv: list[str]) -> int:
-        status = run_tool(argv, self.notes)
+        status = run_tool(argv, self.notes.fd)
         if status:
             self.note(f"status {status}: {' '.join(argv)}")
         return status
@@ -1144,7 +1301,7 @@ def become(argv: list[str], held: int, lock: int, said: int) -> NoReturn:
             os.dup2(said, 2)
             os.set_inheritable(lock, True)
             os.chdir("/")
-            os.execve(argv[0], argv, ENVIRONMENT)
+            os.execve(argv[0], argv, GUEST_ENVIRONMENT)
     except OSError as error:
         os.write(said, f"{argv[0]}: {error.strerror}\n".encode())
     finally:
@@ -1207,18 +1364,40 @@ def detach(told: int) -> NoReturn:
         os._exit(status)
 
 
+def first_lock() -> int | None:
+    """The supervisor's lock; None where one answers that has it. Raises Failed where it is
+    held, and none answers: a command that only looks at it has it for a moment."""
+    deadline = time.monotonic() + LOOKING
+    while (lock := try_lock("supervisor.lock")) is None:
+        if answers():
+            return None
+        if time.monotonic() >= deadline:
+            raise Failed("supervisor.lock is held, and no supervisor answers; try again")
+        time.sleep(POLL)
+    return lock
+
+
+def answers() -> bool:
+    """Whether a supervisor answers."""
+    with contextlib.suppress(Gone, Failed, OSError, ValueError):
+        if (asked := ask({"do": "status"}, LOOKING)) is not None:
+            asked[0].close()
+            return True
+    return False
+
+
 def supervise(told: int) -> int:
-    lock = try_lock("supervisor.lock")
-    if lock is None:
-        word = b"failed: it is just being stopped; try again in a moment"
-        os.write(told, word if read_json(STATE).get("state") == "stopping" else b"already")
-        return 0
     try:
+        lock = first_lock()
+        if lock is None:
+            word = b"failed: it is just being stopped; try again in a moment"
+            os.write(told, word if read_json(STATE).get("state") == "stopping" else b"already")
+            return 0
         supervisor = Supervisor(lock, ready=told)
-        os.dup2(supervisor.notes, 1)
-        os.dup2(supervisor.notes, 2)
+        os.dup2(supervisor.notes.fd, 1)
+        os.dup2(supervisor.notes.fd, 2)
         return 0 if supervisor.run() else 1
-    except (Failed, OSError, KeyError) as error:
+    except (Failed, Refused, OSError, KeyError) as error:
         sys.excepthook(*sys.exc_info())
         with contextlib.suppress(OSError):
             os.write(told, f"failed: {error}".encode())
@@ -1226,7 +1405,7 @@ def supervise(told: int) -> int:
 
 
 def foreground() -> int:
-    lock = try_lock("supervisor.lock")
+    lock = first_lock()
     if lock is None:
         raise Failed("a supervisor keeps this guest already")
     supervisor = Supervisor(lock)
@@ -1235,10 +1414,13 @@ def foreground() -> int:
     return 0
 
 
-def ask(request: dict[str, Any]) -> tuple[socket.socket, dict[str, Any], bytes] | None:
+def ask(
+    request: dict[str, Any], patience: float | None = None
+) -> tuple[socket.socket, dict[str, Any], bytes] | None:
     """The supervisor's answer, the connection, and what came with it; None where there is
     no supervisor. Raises Gone where it ended meanwhile."""
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    link.settimeout(patience)
     try:
         link.connect(SOCKET)
         link.sendall(line({"v": VERSION} | request))
@@ -1333,6 +1515,7 @@ def console(words: list[str]) -> int:
     if asked is None:
         return none_runs()
     link, _, rest = asked
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     name = here(read_json(JOB)).get("name", "the guest")
     before = None
     if os.isatty(0):
@@ -1346,7 +1529,8 @@ def console(words: list[str]) -> int:
         if before is not None:
             termios.tcsetattr(0, termios.TCSADRAIN, before)
     if left:
-        print("\nLeft the console.", file=sys.stderr)
+        if before is not None:
+            print("\nLeft the console.", file=sys.stderr)
         return 0
     if read_json(STATE).get("state") in ALIVE:
         raise Failed(f"the supervisor of {name} is gone: `bsdvirt start {name}` replaces it")
@@ -1356,34 +1540,38 @@ def console(words: list[str]) -> int:
 
 
 def show_console(link: socket.socket, data: bytes) -> bool:
-    """Pass bytes both ways; whether it was the user who left."""
+    """Pass bytes both ways; whether it was the user who left, or whose input has ended."""
     poll = select.poll()
     poll.register(0, select.POLLIN)
     poll.register(link, select.POLLIN)
     keys = Keys()
     write_all(1, data)
+    patience: float | None = None
     while True:
-        for fd, _ in poll.poll():
-            if fd == link.fileno():
-                try:
-                    data = link.recv(65536)
-                except ConnectionError:
-                    data = b""
-                if not data:
-                    return False
-                write_all(1, data)
-                continue
-            data = os.read(0, 4096)
-            typed = keys.pass_on(data)
+        ready = {fd for fd, _ in poll.poll(patience)}
+        if not ready:
+            return True
+        if link.fileno() in ready:
             try:
-                link.sendall(typed)
+                data = link.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                return patience is not None
+            write_all(1, data)
+        if 0 in ready:
+            data = os.read(0, 4096)
+            with contextlib.suppress(OSError):  # The other direction tells how it ended.
+                link.sendall(keys.pass_on(data))
                 if not data:
-                    poll.unregister(0)
+                    link.sendall(keys.held())
                     link.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass  # The other direction tells how it ended.
             if keys.leave:
                 return True
+            if not data:
+                # What was typed is still answered; who falls silent then has ended.
+                poll.unregister(0)
+                patience = IDLE * 1000
 
 
 class Keys:
@@ -1393,6 +1581,10 @@ class Keys:
         self.at_line = True
         self.tilde = False
         self.leave = False
+
+    def held(self) -> bytes:
+        """What was typed last, and might have been the beginning of a way to leave."""
+        return b"~" if self.tilde and not self.leave else b""
 
     def pass_on(self, data: bytes) -> bytes:
         passed = bytearray()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.app.batch import Outcome
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, as_told
 
 TICK_SECONDS = 0.5
 """How long at most the flow is deaf to a signal."""
@@ -134,8 +134,8 @@ class Flow:
         outcome: Outcome | BaseException
         try:
             outcome = self.work(name, let_go)
-        except BsdvirtError as error:
-            outcome = Outcome(name, error=error)
+        except Exception as error:
+            outcome = Outcome(name, error=as_told(error))
         except BaseException as error:
             outcome = error
         let_go()

@@ -14,7 +14,7 @@ from bsdvirt.boot.note import note
 from bsdvirt.boot.order import Entry, Order, start_order, troubles
 from bsdvirt.boot.ready import wait_ready
 from bsdvirt.boot.underway import under_way
-from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError
+from bsdvirt.errors import ConflictError, HostError, StepError, as_told
 from bsdvirt.host import tools
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
@@ -110,8 +110,8 @@ def _flow(
             if boot.ready and not wait_ready(session, ready.parts[name][0]):
                 late = f"not ready within {boot.ready_timeout} s ({boot.ready})"
                 raise HostError(f"{name}: {outcome.message}, but {late}", f"bsdvirt logs {name}")
-        except BsdvirtError as error:
-            return told(Outcome(name, error=error), time.monotonic() - since)
+        except Exception as error:
+            return told(Outcome(name, error=as_told(error)), time.monotonic() - since)
         words = outcome.message
         if boot.ready:
             words += f"; up in {up:.1f}s, then ready"
@@ -142,6 +142,6 @@ def _shown(ready: guests.Starting, names: Sequence[str]) -> list[Outcome]:
     for name in names:
         try:
             outcomes.append(ready.one(name))
-        except BsdvirtError as error:
-            outcomes.append(Outcome(name, error=error))
+        except Exception as error:
+            outcomes.append(Outcome(name, error=as_told(error)))
     return outcomes

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.app import guests, vms
@@ -17,16 +17,18 @@ from bsdvirt.boot.note import note
 from bsdvirt.boot.order import reading_seconds, reserve, seconds_to_stop, stages_behind, stop_waits
 from bsdvirt.boot.underway import end_others
 from bsdvirt.boot.within import within
-from bsdvirt.errors import BsdvirtError, ConflictError, StepError
+from bsdvirt.errors import BsdvirtError, ConflictError, StepError, as_told
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_jails
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.jail.main import keeper
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.types import DatasetName
 from bsdvirt.store.guests import Inventory
-from bsdvirt.store.layout import RUN_FILES, conf_file, job_file
-from bsdvirt.store.vms import is_running, read_vms
+from bsdvirt.store.layout import HOST_FILE, RUN_FILES, conf_file, job_file
+from bsdvirt.store.vms import read_vms
 
 VERB = "boot-stop"
 WIDTH = 64
@@ -93,8 +95,9 @@ class _Stop:
                 self.session, self.found, self.facts, guest,
                 force=force, timeout=max(seconds, LEAST_SECONDS), heed=False,
             )  # fmt: skip
-        except BsdvirtError as error:
-            return Outcome(name, error=error)
+        except Exception as error:
+            # Whatever it is, the guest is forced at the end: see sweep.
+            return Outcome(name, error=as_told(error))
         finally:
             if lock is not None:
                 lock.release()
@@ -218,12 +221,26 @@ def _is_ours(session: Session, jail: JailFact) -> bool:
     return f"\n  path = '{jail.path}';\n" in text
 
 
+def _hostfile(session: Session, named: Sequence[str]) -> HostFile:
+    """The host file. Where it cannot be read, and the host shuts down, what it says by default:
+    our jails are known by the jail.conf of their start, and virtual machines by their locks."""
+    try:
+        return session.hostfile
+    except BsdvirtError as error:
+        if named or not session.host.fs.exists(HOST_FILE):
+            raise
+        session.sink(events.Warned("", "boot", "stop", f"{error.message}: all are forced"))
+        session.__dict__["hostfile"] = HostFile(dataset=DatasetName("bsdvirt"))
+        return session.hostfile
+
+
 def _facts(session: Session) -> HostFacts:
     """What the host shows. Where it does not answer, what the kernel says of its jails."""
     try:
         return read_host(session.host, *RUN_FILES)
-    except BsdvirtError as error:
-        session.sink(events.Warned("", "boot", "stop", f"{error.message}: going on without it"))
+    except Exception as error:
+        text = f"{as_told(error).message}: going on without it"
+        session.sink(events.Warned("", "boot", "stop", text))
         return HostFacts(jails=read_jails(session.host))
 
 
@@ -231,8 +248,9 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     """Stop the running guests, or those of them that are named, within `budget` seconds
     (the host file's where it is 0)."""
     began = time.monotonic()
-    budget = budget or float(session.hostfile.boot.budget)
     named = sorted(names)
+    told = _hostfile(session, named)
+    budget = budget or float(told.boot.budget)
     session.interrupt.patience = reading_seconds(budget)
     if not named and not session.dry_run:
         for pid in end_others(session, reserve(budget)):
@@ -240,11 +258,12 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
             session.sink(events.Warned("", "boot", "stop", text))
     try:
         found = within(reading_seconds(budget), session.inventory)
-    except BsdvirtError as error:
+    except Exception as error:
         if named:
             raise
         # The pool may be in trouble: what runs can be stopped all the same.
-        session.sink(events.Warned("", "boot", "stop", f"{error.message}: all are forced"))
+        text = f"{as_told(error).message}: all are forced"
+        session.sink(events.Warned("", "boot", "stop", text))
         found = Inventory(session.layout, {}, (), ())
     for name in named:
         found.guest(name)
@@ -253,13 +272,14 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     if not alive:
         return idle
     facts = _facts(session)
-    running = [
-        name
-        for name in named or found.guests
-        if name in found.guests and is_running(found.guests[name], facts.jails, session.host.fs)
-    ]
+    running = [name for name in named or found.guests if name in found.guests and name in alive]
     work = _Stop(session, budget, began, found, facts)
-    outcomes = dict(work.run(running))
+    try:
+        outcomes = dict(work.run(running))
+    except Exception as error:
+        text = f"{as_told(error).message}: all are forced"
+        session.sink(events.Warned("", "boot", "stop", text))
+        outcomes = {}
     if not session.dry_run:
         work.sweep(named or None, outcomes)
     return idle + list(outcomes.values())

@@ -43,16 +43,18 @@ def add_selectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every guest")
 
 
-def open_session(options: Globals, *, changes: bool) -> Session:
+def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Session:
     """The session of this command. `changes` takes signals as a request to end, demands
-    root, and logs."""
+    root, and logs. `shows` is for what looks only, and acts on nothing that it sees."""
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
     dry_run = bool(getattr(options, "dry_run", False))
     if not changes or dry_run:
         # `bsdvirt ls | head` ends as any tool does; a change must outlive its reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    session = Session(host, interrupt, show=_show if dry_run else None)
+    session = Session(host, interrupt, show=_show if dry_run else None, shows=shows)
+    if shows:
+        session.sink = lambda event: _log(session, event)
     if changes and not dry_run:
         from bsdvirt.cli.progress import Log, Terminal
 
@@ -68,6 +70,12 @@ def open_session(options: Globals, *, changes: bool) -> Session:
 
         session.sink = sink
     return session
+
+
+def _log(session: Session, event: Event) -> None:
+    from bsdvirt.cli.progress import Log
+
+    Log(session.host.fs)(event)
 
 
 def _show(plan: Plan) -> None:

@@ -89,3 +89,6 @@ class Host(Protocol):
 
     def boot_id(self) -> str:
         """A word that is another after each boot of the host."""
+
+    def host_id(self) -> str:
+        """What tells this host from every other: its kern.hostuuid."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
@@ -43,6 +44,10 @@ class HostFacts:
     rules: list[Rule] = field(default_factory=list)
     files: frozenset[str] = frozenset()
     """Which of the directories asked for hold what: full paths."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What those of them say that end in .conf, by path: the configurations of starts."""
+    fstab: frozenset[str] = frozenset()
+    """The places that the host's fstab(5) mounts something at."""
 
 
 def read_jails(host: Host) -> dict[str, JailFact]:
@@ -56,7 +61,7 @@ def read_interfaces(host: Host) -> dict[str, Interface]:
 
 
 def read_mounts(host: Host) -> list[Mount]:
-    return mounts.parse(host.run((tools.MOUNT, "-p"), changes=False).check().stdout)
+    return mounts.parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)
 
 
 def read_rules(host: Host) -> list[Rule]:
@@ -75,19 +80,29 @@ def parse_mask(shown: str) -> CpuList:
     return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
 
 
+FSTAB = "/etc/fstab"
+
+
 def read_host(host: Host, *directories: str) -> HostFacts:
-    """Four commands; the names in `directories` cost none."""
+    """Four commands; what is in `directories` costs none."""
+    files = [f"{path}/{name}" for path in directories for name in host.fs.listdir(path)]
     return HostFacts(
         jails=read_jails(host),
         interfaces=read_interfaces(host),
         mounts=read_mounts(host),
         rules=read_rules(host),
-        files=frozenset(
-            f"{directory}/{name}"
-            for directory in directories
-            for name in host.fs.listdir(directory)
-        ),
+        files=frozenset(files),
+        texts={name: host.fs.read_or(name) for name in files if name.endswith(".conf")},
+        fstab=mounts.fstab_places(_fstab(host)),
     )
+
+
+def _fstab(host: Host) -> str:
+    try:
+        return host.fs.read_or(FSTAB)
+    except (OSError, ValueError, HostError):
+        # No line of it that anybody could read.
+        return ""
 
 
 def read_sysctl(host: Host, *names: str) -> dict[str, str]:

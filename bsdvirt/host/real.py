@@ -129,13 +129,24 @@ class RealHost:
     def boot_id(self) -> str:
         """kern.boottime as this boot's first command of ours saw it: the sysctl's own
         value moves with every correction of the clock."""
-        known = self.fs.read_or(BOOT_FILE).strip()
-        if known:
-            return known
-        seen = self.run((tools.SYSCTL, "-n", "kern.boottime"), changes=False).stdout.strip()
-        self.fs.mkdir(os.path.dirname(BOOT_FILE), 0o700)
-        self.fs.write(BOOT_FILE, seen + "\n", 0o600)
-        return seen
+        return self._known()[0]
+
+    def host_id(self) -> str:
+        return self._known()[1]
+
+    def _known(self) -> tuple[str, str]:
+        """What is asked once a boot: kern.boottime and kern.hostuuid, a line each."""
+        lines = self.fs.read_or(BOOT_FILE).splitlines()
+        if len(lines) != 2 or not all(lines):
+            argv = (tools.SYSCTL, "-n", "kern.boottime", "kern.hostuuid")
+            lines = self.run(argv, changes=False).check().stdout.splitlines()
+            if len(lines) != 2:
+                raise HostError(
+                    "the kernel does not say which host this is", "sysctl kern.hostuuid"
+                )
+            self.fs.mkdir(os.path.dirname(BOOT_FILE), 0o700)
+            self.fs.write(BOOT_FILE, "".join(f"{line}\n" for line in lines), 0o600)
+        return lines[0], lines[1]
 
     def _wait(
         self,

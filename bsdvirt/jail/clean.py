@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.main import end_step
-from bsdvirt.jail.mounts import left_mounts
+from bsdvirt.jail.mounted import left_mounts, stays_mounted
 from bsdvirt.jail.stack import alias_steps
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import (
@@ -37,6 +37,7 @@ from bsdvirt.store.layout import (
     main_file,
     pf_file,
 )
+from bsdvirt.store.orphans import away
 
 BUSY_SECONDS = 10.0
 
@@ -68,8 +69,8 @@ def clean_steps(
         steps.append(Step(RemoveFile(job_file(name)), "its main command of its last start"))
     if main_file(name) in facts.files:
         steps.append(forget_main(name))
-    steps += _interfaces(guest.identity.id, facts)
-    steps += [unmount_step(path) for path in left_mounts(guest, jail, facts.mounts)]
+    steps += _interfaces(guest, facts)
+    steps += [unmount_step(path) for path in left_mounts(guest, jail, facts)]
     # The limits of somebody else's jail of that name are its own.
     limited = any(rule.subject == subject(name) for rule in facts.rules)
     if limited and foreign_jail(guest, facts.jails) is None:
@@ -81,7 +82,7 @@ def clean_steps(
             )
         )
     steps += alias_steps(guest, facts)
-    if conf_file(name) in facts.files:
+    if conf_file(name) in facts.files and not stays_mounted(guest, jail, facts):
         steps.append(Step(RemoveFile(conf_file(name)), "jail.conf of its last start"))
     if pf_file(guest_rules(name)) in facts.files:
         steps += unload_steps(guest_rules(name), "what it exposes")
@@ -98,10 +99,16 @@ def forget_failure(name: str) -> Step:
     return Step(RemoveFile(failed_file(name)), "the note that its last start failed")
 
 
-def _interfaces(guest_id: int, facts: HostFacts) -> Iterable[Step]:
+def _interfaces(guest: Guest, facts: HostFacts) -> Iterable[Step]:
+    """Not one whose other end a jail has, where that jail is not the guest's: two guests of
+    one id may be there, for as long as nobody has given one of them another."""
     seen: set[int] = set()
-    for index, interface in enumerate(interfaces_of(guest_id)):
+    jail = facts.jails.get(guest.name)
+    own = jail is not None and jail.path == guest.root
+    for index, interface in enumerate(interfaces_of(guest.identity.id)):
         nic = index // 4
+        if not own and away(interface, facts):
+            continue
         if interface in facts.interfaces and nic not in seen:
             seen.add(nic)
             yield Step(

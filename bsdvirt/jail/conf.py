@@ -3,13 +3,14 @@ but for the template, which is read once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from jinja2 import Environment, StrictUndefined
 
 from bsdvirt.host import tools
+from bsdvirt.host.dad import shown_by, wait_lines
 from bsdvirt.jail.foreign import (
     from_host,
     linux_mounts,
@@ -19,7 +20,7 @@ from bsdvirt.jail.foreign import (
 )
 from bsdvirt.jail.main import start_lines, stop_lines
 from bsdvirt.jail.mounts import mount_lines
-from bsdvirt.jail.stack import stack_words
+from bsdvirt.jail.stack import shared_wait, stack_words
 from bsdvirt.jail.storage import attach_commands, mount_commands, needed_params
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import jail_conf_value
@@ -79,12 +80,16 @@ def parameters(
         # Elsewhere it would look for root in a database that is not there, and go to root's
         # home; what jail(8) is run with is clean already.
         lines.append(Parameter("exec.clean"))
+    wait = partial(_wait, nics, jail.exec.timeout)
     created = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
     network = network_commands(nics) if jail.stack == "vnet" else []
     if from_host(jail):
         interfaces = [nic.interface for nic in nics]
-        created += network_of(name, guest.root, interfaces, network, libraries)
+        created += network_of(name, guest.root, interfaces, network, libraries, wait)
         network = []
+    else:
+        network += wait(str)
+        created += shared_wait(jail)
     created += attach_commands(guest, jail)
     mounts = mount_commands(guest, jail, values or {})
     return [
@@ -126,6 +131,13 @@ def network_commands(nics: Sequence[NicRoute]) -> list[str]:
         for gateway in nic.gateways:
             commands.append(_route("default", gateway, nic.interface))
     return commands
+
+
+def _wait(nics: Sequence[NicRoute], seconds: float, spell: Callable[[str], str]) -> list[str]:
+    """Until the IPv6 addresses can be used; `spell` says how a command in the jail is run."""
+    with_ipv6 = [nic for nic in nics if any(":" in address for address in nic.addresses)]
+    shows = [spell(shown_by(nic.interface)) for nic in with_ipv6]
+    return wait_lines(shows, [a for nic in with_ipv6 for a in nic.addresses], seconds)
 
 
 def _route(to: str, router: str, interface: str) -> str:

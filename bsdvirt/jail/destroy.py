@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt.host import tools
-from bsdvirt.plan.step import Command, Mounted, Not, Plan, RemoveTree, Step, Undo
+from bsdvirt.plan.step import Command, DatasetMounted, Not, Plan, RemoveTree, Step, Undo
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import guest_log_directory, vm_directory
 from bsdvirt.store.marks import destroy_marked, mark_going
@@ -20,7 +20,7 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
     fails, and nothing is lost. `force` unmounts in spite of that.
     """
     # What a jail had mounted was unmounted with the jail: see jail/clean.py.
-    mounted = [d for d in guest.datasets if d.mounted and d.mountpoint and not d.jailed]
+    mounted = [d for d in guest.datasets if d.mounted and not d.jailed]
     unmounts = [_unmount(dataset, force) for dataset in reversed(mounted)]
     finish = (
         destroy_marked(
@@ -54,11 +54,9 @@ def run_directory_steps(guest: Guest) -> tuple[Step, ...]:
 def _unmount(dataset: Dataset, force: bool) -> Step:
     return Step(
         Command((tools.ZFS, "umount", *(("-f",) if force else ()), dataset.name)),
-        f"unmount {dataset.mountpoint}",
+        f"unmount {dataset.name}",
         undo=(
-            Undo(
-                Command((tools.ZFS, "mount", dataset.name)), Not(Mounted(dataset.mountpoint or ""))
-            ),
+            Undo(Command((tools.ZFS, "mount", dataset.name)), Not(DatasetMounted(dataset.name))),
         ),
         retry=BUSY_SECONDS,
     )

@@ -12,7 +12,7 @@ is there once linux_common is loaded (linux.c), and the rulesets of jails hide i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
@@ -43,20 +43,24 @@ def network_of(
     interfaces: Sequence[str],
     commands: Sequence[str],
     libraries: Sequence[str],
+    wait: Callable[[Callable[[str], str]], Sequence[str]],
 ) -> list[str]:
     """For exec.created: the interfaces go into the jail, and the commands that would be the
-    jail's own are run there with copies of the host's tools and `libraries`."""
+    jail's own are run there with copies of the host's tools and `libraries`. `wait` gives the
+    lines that wait for them, where it is told how a command in the jail is run."""
     place = root + PLACE
     enter = f"{tools.ENV} LD_LIBRARY_PATH={PLACE} {tools.JEXEC} {name}"
     linker = f"{PLACE}/{LINKER.rpartition('/')[2]}"
-    inside = [
-        f"{enter} {linker} {command.replace('/sbin/', f'{PLACE}/', 1)}" for command in commands
-    ]
+
+    def spell(command: str) -> str:
+        return f"{enter} {linker} {command.replace('/sbin/', f'{PLACE}/', 1)}"
+
     return [
         *(f"{tools.IFCONFIG} {interface} vnet {name}" for interface in interfaces),
         f"{tools.MOUNT} -t tmpfs -o size={TOOLS_SIZE} tmpfs {place}",
         f"{tools.CP} {' '.join((*NETWORK_TOOLS, LINKER, *libraries))} {place}",
-        *inside,
+        *map(spell, commands),
+        *wait(spell),
         f"{tools.UMOUNT} {place}",
     ]
 

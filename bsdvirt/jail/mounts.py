@@ -11,25 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import ConflictError, HostError
-from bsdvirt.host import tools
 from bsdvirt.host.parse.mounts import Mount as HostMount
-from bsdvirt.host.parse.mounts import beneath
-from bsdvirt.plan.step import (
-    Command,
-    MakeDirectory,
-    Mounted,
-    MountedBeneath,
-    RemoveDirectory,
-    Step,
-    Undo,
-    UnmountBeneath,
-)
-from bsdvirt.spec.jail import Jail
+from bsdvirt.plan.step import MakeDirectory, RemoveDirectory, Step, Undo
 from bsdvirt.spec.mounts import Mount, within
 from bsdvirt.store.guests import Guest
 
 POINT_MODE = 0o755
-UNMOUNT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,31 +86,6 @@ def options_of(mount: Mount) -> list[str]:
     return words
 
 
-def own_places(guest: Guest, jail: Jail | None) -> list[str] | None:
-    """Where a jail has mounted something of ours, the last first; None where all that is
-    mounted beneath its root is its own. A root that is a directory of the user's may have
-    been full of mounts before."""
-    if guest.identity.root is None:
-        return None
-    mounts = in_order(jail.mounts) if jail else []
-    datasets = [str(entry.mountpoint) for entry in jail.datasets] if jail else []
-    # A start that was cut short may have left the tools of foreign.py over fdescfs.
-    foreign = (
-        ["/dev/fd", "/dev/shm", "/sys", "/proc"] if jail and jail.userland != "freebsd" else []
-    )
-    places = [*datasets, *foreign, "/dev/fd", "/dev", *(mount.place for mount in reversed(mounts))]
-    return [guest.root.rstrip("/") + place for place in places]
-
-
-def left_mounts(guest: Guest, jail: Jail | None, mounts: list[HostMount]) -> list[str]:
-    """What is mounted now and is to be unmounted once the jail is gone, the last first."""
-    mine = own_places(guest, jail)
-    if mine is None:
-        return beneath(mounts, guest.root)
-    there = {mount.path for mount in mounts}
-    return [place for place in mine if place in there]
-
-
 def refuse_lent(guest: Guest, going: Iterable[str], mounts: Iterable[HostMount]) -> None:
     """Raises ConflictError where something of the guest's is mounted elsewhere: on the host,
     or in a jail that is not one of those that are `going` with it."""
@@ -136,18 +98,6 @@ def refuse_lent(guest: Guest, going: Iterable[str], mounts: Iterable[HostMount])
                 f"{mount.source}, which is {guest.name}'s, is mounted at {mount.path}",
                 f"stop the jail that has it, or umount {mount.path}",
             )
-
-
-def unmount_undos(guest: Guest, jail: Jail) -> tuple[Undo, ...]:
-    """Take back what a start has mounted."""
-    mine = own_places(guest, jail)
-    if mine is None:
-        root = guest.root
-        return (Undo(UnmountBeneath(root), MountedBeneath(root), UNMOUNT_SECONDS),)
-    return tuple(
-        Undo(Command((tools.UMOUNT, "-f", place)), Mounted(place), UNMOUNT_SECONDS)
-        for place in mine
-    )
 
 
 def check_mounts(name: str, mounts: Iterable[Mount], facts: MountFacts) -> None:

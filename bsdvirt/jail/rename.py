@@ -13,9 +13,9 @@ from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.destroy import run_directory_steps
 from bsdvirt.plan.step import (
     Command,
+    DatasetMounted,
     DatasetOwned,
     FileExists,
-    Mounted,
     Not,
     Plan,
     Rename,
@@ -87,9 +87,9 @@ def plan_rename(
 def _mounts(guest: Guest) -> tuple[Undo, ...]:
     """zfs rename unmounts and mounts: cut short between the two, nothing is mounted."""
     return tuple(
-        Undo(Command((tools.ZFS, "mount", dataset.name)), Not(Mounted(dataset.mountpoint)))
+        Undo(Command((tools.ZFS, "mount", dataset.name)), Not(DatasetMounted(dataset.name)))
         for dataset in guest.datasets
-        if dataset.mounted and dataset.mountpoint and not dataset.jailed
+        if dataset.mounted and not dataset.jailed
     )
 
 

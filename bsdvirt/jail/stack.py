@@ -10,6 +10,7 @@ import msgspec
 
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host import tools
+from bsdvirt.host.dad import shown_by, wait_lines
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.plan.step import AddressExists, Command, Not, Step, Undo
@@ -34,6 +35,15 @@ def stack_words(jail: Jail, interfaces: Sequence[str]) -> list[tuple[str, list[s
             return [("ip4", ["inherit"]), ("ip6", ["inherit"])]
         case _:
             return [("ip4", ["disable"]), ("ip6", ["disable"])]
+
+
+def shared_wait(jail: Jail) -> list[str]:
+    """For exec.created, once jail(8) has made the aliases: until those of IPv6 can be used."""
+    if jail.stack != "shared":
+        return []
+    mine = [s for s in jail.addresses if s.interface and s.address.version == 6]
+    shows = dict.fromkeys(shown_by(str(shared.interface)) for shared in mine)
+    return wait_lines([*shows], [str(s.address) for s in mine], jail.exec.timeout)
 
 
 def _family(jail: Jail, version: int) -> tuple[str, list[str]]:

@@ -15,7 +15,8 @@ from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.enter import Holds, check_user
 from bsdvirt.jail.foreign import ForeignFacts, check_foreign, linux_steps
 from bsdvirt.jail.main import main_steps, watch_again
-from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps, unmount_undos
+from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
+from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.jail.root import RootFacts, base_steps, check_ready
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.jail.storage import (
@@ -105,6 +106,7 @@ def plan_start(
         watch = () if facts.kept else (watch_again(name),)
         return Plan("start", name, "guest", watch, reason="already running", op=op)
     _refuse_foreign_jail(guest, facts)
+    refuse_neighbours(guest, facts.host.jails.values())
     check_ready(guest, facts.host, facts.root)
     check_foreign(name, jail, facts.foreign)
     if jail.run:
@@ -113,6 +115,7 @@ def plan_start(
     left = left_aliases(guest, facts.host)
     fresh = [alias for alias in identity.shared if alias not in left]
     check_host(name, fresh, facts.host.interfaces)
+    refuse_covered(guest, jail, facts.host)
     check_storage(guest, jail, facts.storage, facts.host.mounts)
     values = facts.storage.values
     wired = list(zip(jail.nics, identity.nics, strict=True))
@@ -134,7 +137,7 @@ def plan_start(
     steps += _places(name)
     steps += starting
     steps += exposed
-    steps += _jail_steps(guest, jail, text)
+    steps += _jail_steps(guest, jail, text, facts.host)
     steps += main_steps(guest, jail, facts.holds)
     steps += started
     finish = tuple(completion_steps(guest, jail.datasets, values, op))
@@ -272,7 +275,7 @@ def _places(name: str) -> list[Step]:
     ]
 
 
-def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
+def _jail_steps(guest: Guest, jail: Jail, text: str, facts: HostFacts) -> list[Step]:
     name, root, path = guest.name, guest.root, conf_file(guest.name)
     budget = jail.exec.timeout * (len(jail.exec.start) + 1) + START_SLACK
     return [
@@ -286,7 +289,7 @@ def _jail_steps(guest: Guest, jail: Jail, text: str) -> list[Step]:
             f"start {name}",
             undo=(
                 Undo(Command((tools.JAIL, "-R", name)), JailExists(name, root)),
-                *unmount_undos(guest, jail),
+                *start_undos(guest, jail, facts),
                 *alias_undos(guest),
             ),
         ),

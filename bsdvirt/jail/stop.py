@@ -6,16 +6,14 @@ from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.main import end_step
-from bsdvirt.jail.mounts import own_places
+from bsdvirt.jail.mounted import refuse_neighbours, sweep_step
 from bsdvirt.plan.step import (
     Command,
     JailExists,
-    MountedBeneath,
     Not,
     Plan,
     Step,
     Undo,
-    UnmountBeneath,
 )
 from bsdvirt.spec.jail import Jail
 from bsdvirt.store.guests import Guest, running_jail
@@ -42,11 +40,15 @@ def plan_stop(
     `force` goes straight to removal, and so does a jail whose file is lost. Nothing of
     this can be undone, so all of it only rolls forward. `hooks` come before: where one of
     those fails the jail is left as it is. `jail` is the guest's file, where it can be read.
+    Raises ConflictError where another jail lives in its root, without `force`.
     """
     name = guest.name
     left = clean_steps(guest, facts, jail)
     if running_jail(guest, facts.jails) is None:
         return Plan("stop", name, finish=left, reason="not running", op=op, must_journal=False)
+    if not force:
+        # jail(8) would unmount the other's /dev with this one's.
+        refuse_neighbours(guest, facts.jails.values())
     orderly = not force and conf_file(name) in facts.files
     main: tuple[Step, ...] = ()
     if job_file(name) in facts.files:
@@ -55,17 +57,8 @@ def plan_stop(
         main = (end_step(name, seconds),)
         timeout -= seconds
     ending = _ending(name, guest.root, timeout if orderly else None)
-    finish = (*main, ending, *left, *_unmounted(guest, jail))
+    finish = (*main, ending, *sweep_step(guest, jail, facts), *left)
     return Plan("stop", name, "guest", hooks, finish, op=op, must_journal=False)
-
-
-def _unmounted(guest: Guest, jail: Jail | None) -> tuple[Step, ...]:
-    """The jail may have mounted something since it was looked at."""
-    root = guest.root
-    if own_places(guest, jail) is not None:
-        return ()
-    whatever = f"whatever else is mounted in {root}"
-    return (Step(UnmountBeneath(root), whatever, unless=Not(MountedBeneath(root))),)
 
 
 def _ending(name: str, root: str, timeout: float | None) -> Step:

@@ -9,6 +9,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.net.uplink import Interfaces, join_steps, leave_steps, member_of
 from bsdvirt.plan.step import (
+    AwaitAddresses,
     Command,
     FileExists,
     InterfaceExists,
@@ -68,6 +69,9 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
             steps.append(_address_step(bridge, str(cidr)))
     if present is None or not present.up:
         steps.append(Step(Command((tools.IFCONFIG, bridge, "up")), f"bring {bridge} up"))
+    fresh = tuple(a for a in map(str, network.addresses) if a not in have and ":" in a)
+    if fresh:
+        steps.append(Step(AwaitAddresses(bridge, fresh), "until they can be used"))
     return tuple(steps)
 
 

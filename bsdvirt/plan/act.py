@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host, LineSink
+from bsdvirt.host.dad import PAUSE, ROUNDS, awaited
 from bsdvirt.host.facts import read_mounts
 from bsdvirt.host.parse.mounts import beneath
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
     Action,
     Await,
+    AwaitAddresses,
     Command,
     Copy,
     MakeDirectory,
@@ -60,8 +62,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case RemoveTree(path=path):
                 _refuse_mounted(host, path)
                 host.fs.rmtree(path)
-            case UnmountBeneath(path=path):
-                for place in beneath(read_mounts(host), path):
+            case UnmountBeneath(path=path, but=but, kinds=kinds):
+                for place in beneath(read_mounts(host), path, but, kinds):
                     _unmount(host, place)
             case Rename(path=path, to=to):
                 host.fs.rename(path, to)
@@ -69,6 +71,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _copy(host, action)
             case Await(path=path, seconds=seconds):
                 _await(host, path, seconds)
+            case AwaitAddresses(interface=interface, addresses=addresses):
+                _await_addresses(host, interface, addresses)
     except OSError as error:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:
@@ -81,6 +85,21 @@ def _await(host: Host, path: str, seconds: float) -> None:
         if time.monotonic() >= deadline:
             raise StepError(f"{path} did not appear within {seconds:.0f} s", "try again")
         time.sleep(AWAIT_PAUSE)
+
+
+def _await_addresses(host: Host, interface: str, cidrs: Sequence[str]) -> None:
+    wanted = awaited(cidrs)
+    for _ in range(ROUNDS):
+        shown = host.run((tools.IFCONFIG, interface, "inet6"), changes=False).check().stdout
+        for one in wanted:
+            if one.duplicated in shown:
+                raise StepError(
+                    f"{one.address} of {interface}: another host of the network has this address",
+                    f"find it by ndp -an, or give {interface} another",
+                )
+        if not any(one.tentative in shown for one in wanted):
+            return
+        time.sleep(PAUSE)
 
 
 def _unmount(host: Host, place: str) -> None:

@@ -15,7 +15,7 @@ from bsdvirt.plan import events
 from bsdvirt.plan.act import act_patiently, take_back
 from bsdvirt.plan.events import Event, Sink
 from bsdvirt.plan.fault import Faults
-from bsdvirt.plan.journal import Journal
+from bsdvirt.plan.journal import CommitUnknownError, Journal
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import Action, Command, Plan, Step
 
@@ -58,7 +58,7 @@ class _NoJournal:
 
     def done(self, index: int) -> None: ...
     def commit(self) -> None: ...
-    def close(self) -> None: ...
+    def close(self, *, sync: bool = False) -> None: ...
     def leave(self) -> None: ...
 
 
@@ -76,13 +76,17 @@ class _Run:
         self.interrupt = executor.interrupt
         self.faults = executor.faults
         self.about = (plan.op, plan.verb, plan.subject)
+        self.committed = False
+        self.told = False
         self.journal = self._open_journal(executor.state)
 
     def _open_journal(self, state: str | None) -> Journal | _NoJournal:
         if state is None:
             return _NoJournal()
         try:
-            return Journal.open(self.host.fs, state, self.plan, self.host.boot_id())
+            return Journal.open(
+                self.host.fs, state, self.plan, self.host.boot_id(), self.host.host_id()
+            )
         except HostError as error:
             if self.plan.must_journal:
                 raise
@@ -91,6 +95,32 @@ class _Run:
 
     def emit(self, event: Event) -> None:
         self.sink(event)
+
+    def _write(self, record: Callable[[Journal | _NoJournal], None]) -> None:
+        """Write a record. Where there is no room for it, what need not be journalled goes on
+        without; what is committed goes on in any case, as recovery would.
+
+        Raises StepError where the operation is to stop here.
+        """
+        try:
+            record(self.journal)
+        except StepError as error:
+            if self.committed:
+                self._go_on(error)
+                return
+            if self.plan.must_journal:
+                raise
+            self._go_on(error)
+            begun = self.journal.begun
+            if isinstance(self.journal, Journal):
+                self.journal.give_up()
+            self.journal = _NoJournal()
+            self.journal.begun = begun
+
+    def _go_on(self, error: StepError) -> None:
+        if not self.told:
+            self.told = True
+            self.emit(events.Warned(*self.about, f"{error.message}; going on without it"))
 
     def carry_out(self) -> None:
         began = time.monotonic()
@@ -103,8 +133,9 @@ class _Run:
                     if index == 0 and self.after_first:
                         self.after_first()
                 number = self.faults.before()
-                self.journal.commit()
+                self._write(lambda journal: journal.commit())
                 self.faults.after(number)
+                self.committed = True
             with self.interrupt.shielded():
                 self._finish()
         except BaseException:
@@ -116,6 +147,10 @@ class _Run:
     def _undoing(self) -> Iterator[None]:
         try:
             yield
+        except CommitUnknownError as error:
+            self.emit(events.Failed(*self.about, error.message))
+            self.journal.leave()
+            raise
         except BaseException as error:
             message = error.message if isinstance(error, BsdvirtError) else repr(error)
             self.emit(events.Failed(*self.about, message))
@@ -136,7 +171,7 @@ class _Run:
         if failures:
             self.journal.leave()
         else:
-            self.journal.close()
+            self.journal.close(sync=True)
         return failures
 
     def _undone(self, action: Action, error: str) -> None:
@@ -158,7 +193,7 @@ class _Run:
             self.emit(events.StepDone(*self.about, index, skipped=True))
             return
         self.emit(events.StepStarted(*self.about, index, step.do, step.why))
-        self.journal.begin(index, step)
+        self._write(lambda journal: journal.begin(index, step))
         number = self.faults.before()
         began = time.monotonic()
         try:
@@ -169,7 +204,7 @@ class _Run:
         except StepError as error:
             self._remedy(step, error)
         self.faults.after(number)
-        self.journal.done(index)
+        self._write(lambda journal: journal.done(index))
         self.emit(events.StepDone(*self.about, index))
 
     def _remedy(self, step: Step, error: StepError) -> None:

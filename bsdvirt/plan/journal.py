@@ -1,14 +1,16 @@
 """The journal: what an operation was about to do, written before it does it.
 
 One file an operation, in the pool's state directory: a header with the whole plan,
-then a record a line. It is gone when the operation has ended, so what lies there is
-under way (its owner holds the lock) or was cut short.
+then records, each begun by a line feed, so that one that was cut short spoils no other.
+The file is gone when the operation has ended: what lies there is under way (its owner
+holds the lock) or was cut short. It is run only on the host that wrote it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -21,12 +23,16 @@ from bsdvirt.plan.step import Kind, Plan, Step
 SUFFIX = ".journal"
 JOURNAL_LIMIT = 64 << 20
 """Bytes: a header holds the files that the plan writes, and an undo what stood there."""
+ASIDE = ".aside"
+"""The suffix of a journal that was set aside: kept to be read, never run."""
 
 
 class Header(msgspec.Struct, frozen=True):
     plan: Plan
     boot: str
     pid: int
+    host: str = ""
+    """kern.hostuuid of the host that wrote it, the only one that runs it."""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,6 +43,10 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     committed: bool = False
     ended: bool = False
     """Nothing is left to do: only the file's names are to go."""
+
+
+class CommitUnknownError(StepError):
+    """Nobody can tell whether the commit record is on disk: what recovery reads decides."""
 
 
 # Made once, here: msgspec's first look at a type is not safe in several threads.
@@ -84,8 +94,9 @@ class Journal:
         self.begun: list[int] = []
 
     @classmethod
-    def open(cls, fs: Fs, directory: str, plan: Plan, boot: str) -> Journal:
-        """Write the header; durably where any step's effect outlives a reboot.
+    def open(cls, fs: Fs, directory: str, plan: Plan, boot: str, host: str = "") -> Journal:
+        """Write the header; durably where any step's effect outlives a reboot. `host` is
+        the uuid of this one.
 
         Raises HostError where it cannot be written.
         """
@@ -93,7 +104,7 @@ class Journal:
         paths = [f"{directory}/{name}" for name in file_names(plan)]
         path = paths[0]
         # The values of properties are subclasses of str: written as what they are.
-        header = msgspec.json.encode(Header(plan, boot, os.getpid()), enc_hook=str).decode()
+        header = msgspec.json.encode(Header(plan, boot, os.getpid(), host), enc_hook=str).decode()
         try:
             fs.write(path, header + "\n", 0o600, sync=durable)
             for other in paths[1:]:
@@ -116,24 +127,50 @@ class Journal:
         self._append(Record(done=index), False)
 
     def commit(self) -> None:
-        self._append(Record(committed=True), self._durable)
+        """The point of no return. Where its record is not known to be on disk it is cut off
+        again, so that what is undone now is not carried on by a later recovery.
 
-    def close(self) -> None:
-        """The operation has ended: nothing is left to undo or to finish."""
+        Raises StepError; CommitUnknownError where it could not be cut off.
+        """
+        before = os.fstat(self._descriptor).st_size
+        try:
+            self._append(Record(committed=True), self._durable)
+        except StepError as error:
+            try:
+                os.ftruncate(self._descriptor, before)
+                os.fsync(self._descriptor)
+            except OSError:
+                raise CommitUnknownError(error.message, "bsdvirt doctor --repair") from error
+            raise
+
+    def close(self, *, sync: bool = False) -> None:
+        """The operation has ended: nothing is left to undo or to finish. `sync` makes the
+        journal's end outlive a power loss at once."""
         if len(self._paths) > 1:
             # Of several names the first may go, and the power before the last does.
-            self._append(Record(ended=True), self._durable)
+            with contextlib.suppress(StepError):
+                self._append(Record(ended=True), self._durable)
+        self.give_up()
+        if sync and self._durable:
+            with contextlib.suppress(OSError):
+                self._fs.sync_dir(os.path.dirname(self._path))
+
+    def give_up(self) -> None:
+        """Take the file away: nothing more is written."""
         os.close(self._descriptor)
         for path in self._paths:
-            self._fs.unlink(path)
+            with contextlib.suppress(OSError):
+                self._fs.unlink(path)
 
     def leave(self) -> None:
         """Keep the file for a later recovery."""
         os.close(self._descriptor)
 
     def _append(self, record: Record, sync: bool) -> None:
+        data = b"\n" + msgspec.json.encode(record)
         try:
-            os.write(self._descriptor, msgspec.json.encode(record) + b"\n")
+            while data:
+                data = data[os.write(self._descriptor, data) :]
             if sync:
                 os.fsync(self._descriptor)
         except OSError as error:
@@ -152,9 +189,26 @@ def drop(fs: Fs, entry: Entry) -> None:
     names = file_names(entry.plan)
     directory = os.path.dirname(entry.path)
     if len(names) > 1 and not entry.ended:
-        fs.append(entry.path, msgspec.json.encode(Record(ended=True)).decode() + "\n")
+        fs.append(entry.path, "\n" + msgspec.json.encode(Record(ended=True)).decode())
     for name in names:
         fs.unlink(f"{directory}/{name}")
+
+
+def set_aside(fs: Fs, path: str, entry: Entry | None) -> str:
+    """Keep a journal under a name that nothing runs, and drop its other names; that name."""
+    directory, own = os.path.split(path)
+    kept = path.removesuffix(SUFFIX) + ASIDE
+    os.replace(fs.path(path), fs.path(kept))
+    for name in file_names(entry.plan) if entry else ():
+        if name != own:
+            fs.unlink(f"{directory}/{name}")
+    fs.sync_dir(directory)
+    return kept
+
+
+def aside(fs: Fs, directory: str) -> list[str]:
+    """The journals that were set aside."""
+    return [f"{directory}/{name}" for name in fs.listdir(directory) if name.endswith(ASIDE)]
 
 
 def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
@@ -169,31 +223,54 @@ def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
 
 
 def read(fs: Fs, path: str) -> Entry | None:
-    """A journal of another process; None where it has ended meanwhile. A last line
-    that was cut short did not happen."""
+    """A journal of another process; None where it has ended meanwhile. A record that was
+    cut short did not happen: nothing was done after it.
+
+    Raises HostError for a file that is no journal, or not one of root's alone.
+    """
     try:
-        lines = fs.read_bytes(path, JOURNAL_LIMIT, follow=False).splitlines()
+        data = _contents(fs, path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise HostError(f"{path}: {error.strerror}", "look at the file, then remove it") from error
+        raise HostError(f"{path}: {error.strerror}", "look at the file") from error
+    head, *lines = data.split(b"\n")
     try:
-        entry = Entry(path, _HEADER.decode(lines[0]))
-    except (IndexError, msgspec.DecodeError) as error:
+        entry = Entry(path, _HEADER.decode(head))
+    except (msgspec.DecodeError, RecursionError) as error:
         raise HostError(
             f"{path}: not a journal that this bsdvirt can read: {error}",
-            "run the version that wrote it, or remove the file after looking at it",
+            f"run the version that wrote it, or bsdvirt doctor --set-aside {path}",
         ) from error
-    for line in lines[1:]:
+    if path.rpartition("/")[2] not in file_names(entry.plan):
+        raise HostError(
+            f"{path}: the journal of another thing, by its contents",
+            f"bsdvirt doctor --set-aside {path}",
+        )
+    for line in lines:
         with contextlib.suppress(msgspec.DecodeError):
             _take(entry, _RECORD.decode(line))
     return entry
 
 
+def _contents(fs: Fs, path: str) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(fs.path(path), flags), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            raise HostError(f"{path}: not a file of ours", "look at it, and remove it")
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise HostError(f"{path}: others may write it", "look at it, and remove it")
+        if status.st_size > JOURNAL_LIMIT:
+            raise HostError(f"{path}: too large for a journal", "look at it, and remove it")
+        return stream.read(JOURNAL_LIMIT)
+
+
 def _take(entry: Entry, record: Record) -> None:
-    if record.begun is not None:
+    every = range(len(entry.plan.steps) + len(entry.plan.finish))
+    if record.begun is not None and record.begun in every:
         entry.begun.add(record.begun)
-    if record.done is not None:
+    if record.done is not None and record.done in every:
         entry.done.add(record.done)
     entry.committed = entry.committed or record.committed
     entry.ended = entry.ended or record.ended

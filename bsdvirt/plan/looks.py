@@ -9,6 +9,7 @@ from bsdvirt.host.parse.mounts import beneath
 from bsdvirt.plan.step import (
     AddressExists,
     DatasetExists,
+    DatasetMounted,
     DatasetOwned,
     FileExists,
     InterfaceExists,
@@ -37,6 +38,8 @@ def holds(host: Host, look: Look | None) -> bool:
         case DatasetExists(dataset=dataset):
             argv = (tools.ZFS, "list", "-Hp", "-o", "name", dataset)
             return host.run(argv, changes=False).status == 0
+        case DatasetMounted(dataset=dataset):
+            return any(m.source == dataset and m.kind == "zfs" for m in read_mounts(host))
         case InterfaceExists(name=name):
             return host.run((tools.IFCONFIG, name), changes=False).status == 0
         case AddressExists(interface=name, address=address):
@@ -47,8 +50,8 @@ def holds(host: Host, look: Look | None) -> bool:
             return jail is not None and not jail.dying and jail.path == path
         case Mounted(path=path):
             return any(mount.path == path for mount in read_mounts(host))
-        case MountedBeneath(path=path):
-            return bool(beneath(read_mounts(host), path))
+        case MountedBeneath(path=path, but=but, kinds=kinds):
+            return bool(beneath(read_mounts(host), path, but, kinds))
         case LimitsExist(subject=subject, rule=wanted):
             return any(
                 rule.subject == subject and wanted in ("", rule.kind, f"{rule.kind}={rule.amount}")

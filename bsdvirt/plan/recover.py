@@ -67,7 +67,7 @@ def recover(host: Host, entry: Entry, tell: Tell) -> None:
             raise StepError(
                 f"{entry.plan.verb} {entry.plan.subject}, cut short, cannot be undone: "
                 + "; ".join(failure.message for failure in failures),
-                f"mend that and run bsdvirt doctor --repair; the journal is {entry.path}",
+                f"the journal is {entry.path}",
             )
     drop(host.fs, entry)
 

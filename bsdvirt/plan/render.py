@@ -5,10 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from bsdvirt.host.dad import shown_by, wait_lines
 from bsdvirt.host.shown import has_controls
 from bsdvirt.plan.step import (
     Action,
     Await,
+    AwaitAddresses,
     Command,
     Copy,
     MakeDirectory,
@@ -45,8 +47,10 @@ def shell(action: Action) -> str:
             return _join(("mkdir", "-p", "-m", f"{mode:04o}", path))
         case RemoveTree(path=path):
             return _join(("rm", "-rf", path))
-        case UnmountBeneath(path=path):
-            return f"# umount, the latest first, each that mount -p shows below {path}"
+        case UnmountBeneath(path=path, but=but, kinds=kinds):
+            of = f" of {', '.join(kinds)}" if kinds else ""
+            kept = f", but for {', '.join(but)}" if but else ""
+            return f"# umount, the latest first, each{of} that mount -p shows below {path}{kept}"
         case Rename(path=path, to=to):
             return _join(("mv", path, to))
         case Copy(outer=outer, root=root, inner=inner):
@@ -54,6 +58,8 @@ def shell(action: Action) -> str:
             return _join(("cp", "-Rp" if action.recursive else "-p", *ends))
         case Await(path=path):
             return f"until test -e {_quote(path)}; do sleep 0.1; done"
+        case AwaitAddresses(interface=interface, addresses=addresses):
+            return " ".join(wait_lines([shown_by(interface)], addresses))
 
 
 def _quote(word: str) -> str:

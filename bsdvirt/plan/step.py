@@ -82,10 +82,13 @@ class RemoveTree(Struct, frozen=True, tag="rmtree"):
 
 
 class UnmountBeneath(Struct, frozen=True, tag="unmount-beneath"):
-    """Unmount all that is mounted below a directory of a guest's, the latest first, by
-    force where that is what it takes: what a guest mounts, no plan can know."""
+    """Unmount what is mounted below a directory of a guest's, the latest first, by force
+    where that is what it takes: what a guest mounts, no plan can know. What is mounted at the
+    places in `but` is the host's, and stays; with `kinds`, only file systems of these go."""
 
     path: str
+    but: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Rename(Struct, frozen=True, tag="rename"):
@@ -115,6 +118,14 @@ class Await(Struct, frozen=True, tag="await"):
     seconds: float = 30.0
 
 
+class AwaitAddresses(Struct, frozen=True, tag="await-addresses"):
+    """Wait until the IPv6 ones of an interface's addresses can be used, within a few seconds;
+    one that another host of the network has is an error."""
+
+    interface: str
+    addresses: tuple[str, ...]
+
+
 Action = (
     Command
     | Pipeline
@@ -127,6 +138,7 @@ Action = (
     | Rename
     | Copy
     | Await
+    | AwaitAddresses
 )
 
 
@@ -141,6 +153,12 @@ class DatasetOwned(Struct, frozen=True, tag="dataset-owned"):
 
 
 class DatasetExists(Struct, frozen=True, tag="dataset"):
+    dataset: str
+
+
+class DatasetMounted(Struct, frozen=True, tag="dataset-mounted"):
+    """The mount table has the dataset, wherever."""
+
     dataset: str
 
 
@@ -167,9 +185,12 @@ class Mounted(Struct, frozen=True, tag="mounted"):
 
 
 class MountedBeneath(Struct, frozen=True, tag="mounted-beneath"):
-    """Something is mounted below the directory (not on it)."""
+    """Something is mounted below the directory (not on it); `but` and `kinds` as in
+    UnmountBeneath."""
 
     path: str
+    but: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class LimitsExist(Struct, frozen=True, tag="limits"):
@@ -197,6 +218,7 @@ class Not(Struct, frozen=True, tag="not"):
 Look = (
     DatasetOwned
     | DatasetExists
+    | DatasetMounted
     | InterfaceExists
     | AddressExists
     | JailExists

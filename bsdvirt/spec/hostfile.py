@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -69,6 +69,19 @@ class Fetch(Spec, frozen=True, kw_only=True):
     ] = 5
 
 
+class ZfsChoice(Spec, frozen=True, kw_only=True):
+    """How ZFS is asked."""
+
+    backend: Annotated[
+        Literal["zfs", "libzfs"],
+        prop(
+            "What lists datasets for `ls`, `info` and `stats`: `zfs` is zfs(8), `libzfs` is "
+            "py-libzfs, held against zfs(8); all else is always done by zfs(8).",
+            live=Live.NOW,
+        ),
+    ] = "zfs"
+
+
 class HostFile(Spec, frozen=True, kw_only=True):
     """The host."""
 
@@ -91,3 +104,4 @@ class HostFile(Spec, frozen=True, kw_only=True):
     defaults: Annotated[Defaults, prop("What a new guest gets.", live=Live.NOW)] = Defaults()
     boot: Annotated[HostBoot, prop("The host's start and its end.", live=Live.NOW)] = HostBoot()
     fetch: Annotated[Fetch, prop("Where releases are fetched from.", live=Live.NOW)] = Fetch()
+    zfs: Annotated[ZfsChoice, prop("How ZFS is asked.", live=Live.NOW)] = ZfsChoice()

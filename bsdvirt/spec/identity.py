@@ -14,6 +14,9 @@ PROPERTY = "bsdvirt:guest"
 MAX_BYTES = 8191
 """The longest user property that ZFS takes: shorter than ZAP_MAXVALUELEN, which is 8192
 (zfs_check_userprops in zfs_ioctl.c of 13.2; captures/03: "property value too long")."""
+MAX_ID = 2047
+"""The highest id of a guest: its interfaces' units end at the kernel's last (see layout.py)."""
+MAX_NICS = 8
 TCP = "tcp:"
 """Begins a boot.ready that is a port."""
 

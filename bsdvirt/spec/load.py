@@ -6,6 +6,7 @@ yaml is imported by the functions that need it: listing guests reads no YAML.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -14,6 +15,7 @@ import msgspec
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import BadValueError, Spec, shown
+from bsdvirt.spec.claims import VERSION, check_identity
 from bsdvirt.spec.fields import (
     convert_hook,
     field_at,
@@ -104,13 +106,66 @@ def _plain_lines(text: str) -> dict[str, Any] | None:
 
 def identity_from_json(text: str | bytes, source: str = "") -> Identity:
     """The value of bsdvirt:guest. Raises UsageError, naming `source`."""
+    data = parse_json(text, source, MAX_BYTES)
+    if isinstance(data, dict) and data.get("v", VERSION) != VERSION:
+        raise UsageError(
+            f"{_prefix(source)}v: another bsdvirt wrote it, of version {shown(data['v'])}",
+            "install a bsdvirt that is as new",
+        )
+    identity = decode(Identity, data, source)
     try:
-        with _one_at_a_time:
-            return msgspec.json.decode(text, type=Identity, dec_hook=convert_hook)
-    except msgspec.ValidationError as error:
-        _explain(Identity, msgspec.json.decode(text), error, source)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        check_identity(identity)
+    except BadValueError as error:
+        raise UsageError(_line(f"{_prefix(source)}{error.at}: {error}")) from None
+    return identity
+
+
+def parse_json(text: str | bytes, source: str = "", most: int = MAX_TEXT) -> Any:
+    """The plain data of a JSON text that anybody may have written. Raises UsageError for what
+    is none, is too long or too deep, names a thing twice, or holds what no number is."""
+    if len(text) > most:
+        raise UsageError(f"{_prefix(source)}longer than {most} bytes")
+    try:
+        plain = text.decode() if isinstance(text, bytes) else text
+        if _depth(plain) > MAX_DEPTH:
+            raise UsageError(f"{_prefix(source)}nested deeper than {MAX_DEPTH}")
+        data = json.loads(plain, object_pairs_hook=_once, parse_constant=_no_number)
+        if _SURROGATE.search(plain):
+            json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise UsageError(f"{_prefix(source)}not JSON: not UTF-8") from None
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{_prefix(source)}not JSON: {_line(str(error))}") from None
+    return data
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def _depth(text: str) -> int:
+    """How deep lists and mappings nest: counted before any parser that would nest itself."""
+    depth = deepest = 0
+    for character in _STRING.sub("", text):
+        if character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{shown(twice)} stands there a second time")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
 
 
 def identity_to_json(identity: Identity) -> str:

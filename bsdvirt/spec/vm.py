@@ -8,6 +8,16 @@ from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import VmHooks
+from bsdvirt.spec.rawkeys import (
+    AHCI_SLOT,
+    FBUF_SLOT,
+    HOSTBRIDGE_SLOT,
+    LPC_SLOT,
+    OURS,
+    RNG_SLOT,
+    XHCI_SLOT,
+    raw_devices,
+)
 from bsdvirt.spec.types import AbsolutePath, BhyveKey, CpuList, CpuPin, HostName, ImageName, Size
 from bsdvirt.spec.vmdevices import MIB as MIB
 from bsdvirt.spec.vmdevices import VNC_FIRST_PORT as VNC_FIRST_PORT
@@ -246,6 +256,31 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 raise BadValueError(
                     "passthrough needs wired memory", at=f"config.{number}", hint="set wired=true"
                 )
+            if OURS.fullmatch(line.value):
+                raise BadValueError(
+                    f"{line.value} is of a guest's own", at=f"config.{number}",
+                    hint="such names are bsdvirt's: choose another",
+                )  # fmt: skip
+        fixed = self._fixed_slots()
+        for slot, number in raw_devices(self.config).devices.items():
+            if slot in fixed:
+                raise BadValueError(
+                    f"PCI slot {slot} has {fixed[slot]}", at=f"config.{number}",
+                    hint="slots 1 and 3-27 are for others, where no disk or interface is",
+                )  # fmt: skip
+
+    def _fixed_slots(self) -> dict[int, str]:
+        """The slots of what is always in the same place, where it is there."""
+        found = {HOSTBRIDGE_SLOT: "the host bridge: see hostbridge", LPC_SLOT: "the LPC bridge"}
+        if self.rng:
+            found[RNG_SLOT] = "the source of randomness: see rng"
+        if self.vnc.enabled:
+            found[FBUF_SLOT] = "the framebuffer: see vnc"
+            if self.vnc.tablet:
+                found[XHCI_SLOT] = "the tablet: see vnc.tablet"
+        if self.cdroms or self.cloud or any(disk.bus == "ahci" for disk in self.disks):
+            found[AHCI_SLOT] = "the AHCI controller"
+        return found
 
     def _check_names(self) -> None:
         """Disks and drives share one space of names: a zvol is named by it."""

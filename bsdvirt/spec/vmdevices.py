@@ -45,7 +45,8 @@ class Disk(Spec, frozen=True, kw_only=True):
         Annotated[
             str,
             prop(
-                "Logical, or logical/physical sector size, such as 512/4096.",
+                "Logical, or logical/physical sector size, such as 512/4096, which is that of a"
+                " zvol of the guest's own; else bhyve asks what is behind it.",
                 becomes="sectorsize",
                 pattern=r"^(512|1024|2048|4096|8192|16384)(/(512|1024|2048|4096|8192|16384))?$",
             ),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bsdvirt.spec.identity import MAX_ID as MAX_ID
+from bsdvirt.spec.identity import MAX_NICS as MAX_NICS
+
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
 ROOT_DIRECTORY = "/usr/local/etc/bsdvirt/roots"
@@ -28,8 +31,6 @@ GROUP = "bsdvirt"
 CHILDREN = ("state", "releases", "images", "media", "guests")
 """The datasets beneath the root dataset."""
 
-MAX_ID = 2047
-MAX_NICS = 8
 FIRST_UNIT = 16384
 """Interface units of ours begin here; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
 

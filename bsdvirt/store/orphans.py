@@ -1,4 +1,8 @@
-"""What is marked as ours and belongs to no guest: interfaces, mounts, vmm devices. Pure."""
+"""What is marked as ours and belongs to no guest: interfaces, mounts, vmm devices. Pure.
+
+A guest that a listing does not show may run all the same: what a jail that lives, a process,
+or a bridge with members has is never taken away.
+"""
 
 from __future__ import annotations
 
@@ -7,27 +11,41 @@ from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
+from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.host.parse.mounts import Mount
 from bsdvirt.plan.step import (
     Command,
     FileExists,
     InterfaceExists,
+    Locked,
     Mounted,
     Not,
     RemoveTree,
     Step,
     Undo,
 )
+from bsdvirt.spec.mounts import within
 from bsdvirt.store.guests import Inventory
-from bsdvirt.store.layout import FIRST_UNIT, GROUP, vm_directory
+from bsdvirt.store.layout import (
+    FIRST_UNIT,
+    GROUP,
+    MAX_NICS,
+    run_lock,
+    supervisor_lock,
+    vm_directory,
+)
 from bsdvirt.store.vms import VmFact
 
 _OURS = re.compile(r"^(bv\d+n\d[ab]?|bvbr\d+|bvvl\d+)$")
+_EPAIR = re.compile(r"^(bv\d+n\d|epair\d+)[ab]$")
+_NAMED = re.compile(r"bv(\d+)n(\d)[ab]")
+_CLONED = re.compile(r"epair(\d+)[ab]")
 _UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+)|vlan(\d+))$")
 
 
 def steps(found: Inventory, facts: HostFacts, known: Collection[str]) -> tuple[Step, ...]:
     """Take away the interfaces that are ours by name and group, or by unit, and not in
-    `known`; and mounts beneath guests/ of guests that are not there."""
+    `known` or in use; and what starts mounted beneath guests/ for guests that are not there."""
     return (*_interfaces(facts, known), *_mounts(found, facts))
 
 
@@ -51,7 +69,13 @@ def vm_steps(
                     retry=5.0,
                 )
             )
-        steps.append(Step(RemoveTree(vm_directory(name)), f"the run directory of {name}"))
+        steps.append(
+            Step(
+                RemoveTree(vm_directory(name)),
+                f"the run directory of {name}",
+                unless=Locked((run_lock(name), supervisor_lock(name))),
+            )
+        )
     return tuple(steps)
 
 
@@ -60,7 +84,7 @@ def _interfaces(facts: HostFacts, known: Collection[str]) -> Iterator[Step]:
     for name, interface in facts.interfaces.items():
         ours = (_OURS.match(name) and GROUP in interface.groups) or _by_unit(name)
         other_end = name[:-1] + "a" if name.endswith("b") else ""
-        if not ours or name in known or other_end in gone:
+        if not ours or name in known or other_end in gone or in_use(interface, facts):
             continue
         gone.add(name)
         yield Step(
@@ -71,23 +95,66 @@ def _interfaces(facts: HostFacts, known: Collection[str]) -> Iterator[Step]:
         )
 
 
+def in_use(interface: Interface, facts: HostFacts) -> bool:
+    """Whether something that runs has the interface: a process its tap, a jail the other end
+    of its epair; or whether it is a bridge with members, or the way out of such a one."""
+    if interface.opened or interface.members:
+        return True
+    if interface.name.startswith(("bvvl", "vlan")):
+        return any(
+            interface.name in face.members and len(face.members) > 1
+            for face in facts.interfaces.values()
+        )
+    return away(interface.name, facts)
+
+
+def away(name: str, facts: HostFacts) -> bool:
+    """Whether this is one end of an epair, and a jail with a network stack of its own has the
+    other."""
+    if not _EPAIR.match(name):
+        return False
+    peer = name[:-1] + ("b" if name.endswith("a") else "a")
+    numbered = _CLONED.fullmatch(name) or _NAMED.fullmatch(name)
+    names = {peer}
+    if numbered and numbered.re is _NAMED:
+        unit = FIRST_UNIT + MAX_NICS * int(numbered[1]) + int(numbered[2])
+        names.add(f"epair{unit}{peer[-1]}")
+    elif numbered:
+        number = int(numbered[1]) - FIRST_UNIT
+        names.add(f"bv{number // MAX_NICS}n{number % MAX_NICS}{peer[-1]}")
+    return not names & set(facts.interfaces) and any(j.vnet for j in facts.jails.values())
+
+
 def _by_unit(name: str) -> bool:
     match = _UNIT.match(name)
     return match is not None and int(match[match.lastindex or 1]) >= FIRST_UNIT
 
 
 def _mounts(found: Inventory, facts: HostFacts) -> Iterator[Step]:
-    prefixes = tuple(f"{layout.mountpoint}/guests/" for layout in found.layouts)
-    datasets = {dataset.name for dataset in found.datasets}
     for mount in reversed(facts.mounts):
-        prefix = next((one for one in prefixes if mount.path.startswith(one)), "")
-        if not prefix or mount.source in datasets:
+        if not _of_nobody(found, mount):
             continue
-        guest = found.guests.get(mount.path.removeprefix(prefix).split("/")[0])
-        if guest is None or not mount.path.startswith(f"{guest.layout.mountpoint}/"):
+        guest, _, place = mount.path.partition("/root/")
+        started = mount.kind in ("devfs", "fdescfs") and place in ("dev", "dev/fd")
+        lives = any(
+            within(jail.path, f"{guest}/root") or within(mount.path, jail.path)
+            for jail in facts.jails.values()
+            if jail.path != "/"
+        )
+        if started and not lives and mount.path not in facts.fstab:
             yield Step(
                 Command((tools.UMOUNT, mount.path)),
                 f"what is mounted on {mount.path}",
                 unless=Not(Mounted(mount.path)),
                 remedy=(Undo(Command((tools.UMOUNT, "-f", mount.path)), Mounted(mount.path)),),
             )
+
+
+def _of_nobody(found: Inventory, mount: Mount) -> bool:
+    """Whether it is mounted where a guest would be that is not there."""
+    for layout in found.layouts:
+        prefix = f"{layout.mountpoint}/guests/"
+        if mount.path.startswith(prefix):
+            guest = found.guests.get(mount.path.removeprefix(prefix).split("/")[0])
+            return guest is None or not mount.path.startswith(f"{guest.layout.mountpoint}/")
+    return False

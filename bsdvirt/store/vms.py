@@ -15,6 +15,7 @@ import msgspec
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.rawkeys import passed
 from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import (
     VM_DIRECTORY,
@@ -123,6 +124,8 @@ class Taken:
     """Port to guest."""
     disks: Mapping[str, str] = field(default_factory=dict)
     """Path of a disk that is written to, to guest."""
+    devices: Mapping[str, str] = field(default_factory=dict)
+    """A PCI device of the host's that is passed through, to guest."""
 
 
 def read_screen(fs: Fs, name: str) -> Screen | None:
@@ -134,6 +137,7 @@ def read_taken(fs: Fs, names: Iterable[str]) -> Taken:
     """What these guests hold, those of them that run."""
     ports: dict[int, str] = {}
     disks: dict[str, str] = {}
+    devices: dict[str, str] = {}
     for name in names:
         fact = read_vm(fs, name)
         if fact is None or not fact.runs:
@@ -141,11 +145,12 @@ def read_taken(fs: Fs, names: Iterable[str]) -> Taken:
         keys = _keys(fs, name)
         if (screen := _screen(keys)) is not None:
             ports[screen.port] = name
+        devices |= dict.fromkeys(passed(keys).values(), name)
         for key, value in keys.items():
             node, _, last = key.rpartition(".")
             if node.startswith("pci.") and last == "path" and keys.get(f"{node}.ro") != "true":
                 disks[value] = name
-    return Taken(ports, disks)
+    return Taken(ports, disks, devices)
 
 
 def _keys(fs: Fs, name: str) -> dict[str, str]:

@@ -1,6 +1,8 @@
-"""ZFS: facts by py-libzfs or zfs(8); changes are zfs(8) steps of a plan."""
+"""ZFS: facts by zfs(8), or py-libzfs for listings by choice; changes are zfs(8) steps."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from bsdvirt.host.base import Host
 from bsdvirt.zfs.base import Dataset, Pool, Zfs
@@ -8,13 +10,21 @@ from bsdvirt.zfs.cli import CliZfs
 
 
 def open_zfs(host: Host) -> Zfs:
-    """The best backend that works on this host."""
-    if not host.simulated:
-        from bsdvirt.zfs.libzfs import LibZfs, binding
-
-        if (module := binding()) is not None:
-            return LibZfs(host, module)
+    """zfs(8): for everything that plans, changes, repairs, recovers or boots."""
     return CliZfs(host)
 
 
-__all__ = ["Dataset", "Pool", "Zfs", "open_zfs"]
+def open_listing(host: Host, warn: Callable[[str], None]) -> Zfs:
+    """py-libzfs where it works, for what only shows; `warn` is told where it does not."""
+    if host.simulated:
+        return CliZfs(host)
+    from bsdvirt.zfs.libzfs import LibZfs, binding
+
+    module = binding()
+    if module is None:
+        warn("py-libzfs is not here, or /dev/zfs does not open: zfs(8) is used")
+        return CliZfs(host)
+    return LibZfs(host, module, warn)
+
+
+__all__ = ["Dataset", "Pool", "Zfs", "open_listing", "open_zfs"]

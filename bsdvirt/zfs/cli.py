@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from bsdvirt.errors import CommandError, HostError, NotFoundError
@@ -9,23 +11,28 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host, Result
 from bsdvirt.spec.numbers import natural
 from bsdvirt.zfs.base import Dataset, Pool, in_order
+from bsdvirt.zfs.values import Value, ask
 
 COLUMNS = (
-    "name",
     "type",
     "used",
-    "avail",
-    "refer",
+    "available",
+    "referenced",
     "origin",
-    "mountpoint",
     "mounted",
     "volsize",
-    "bsdvirt:guest",
-    "bsdvirt:op",
     "jailed",
     "keystatus",
     "encryptionroot",
 )
+"""What the kernel alone says of a dataset: no text of a guest's is among it."""
+TEXTS = ("bsdvirt:guest", "bsdvirt:op", "mountpoint")
+"""What may be any text. It is asked for to a depth of DEPTH only: beneath guests/<name> a
+jail may write it, and nothing of that is ever used."""
+DEPTH = 2
+KINDS = "filesystem,volume"
+ATTEMPTS = 3
+"""How often both are read again, where datasets come and go meanwhile."""
 
 
 class CliZfs:
@@ -35,22 +42,46 @@ class CliZfs:
         self._host = host
 
     def datasets(self, root: str, *others: str) -> list[Dataset]:
-        words = ("list", "-Hp", "-r", "-t", "filesystem,volume", "-o", ",".join(COLUMNS))
-        if not others:
-            listed = self._run(tools.ZFS, *words, root)
-            return [_dataset(line) for line in listed.stdout.splitlines()]
-        argv = (tools.ZFS, *words, root, *others)
+        roots = tuple(dict.fromkeys((root, *others)))
+        for _ in range(ATTEMPTS):
+            texts = self._texts(roots)
+            found = self._rows(roots)
+            if all(one.name in texts for one in found if is_shallow(one.name, roots)):
+                return in_order([_with_texts(one, texts, roots) for one in found], roots)
+        raise HostError("datasets come and go while they are listed", "try again")
+
+    def shallow(self, root: str, *others: str) -> list[Dataset]:
+        roots = tuple(dict.fromkeys((root, *others)))
+        options = ("-d", str(DEPTH), "-t", KINDS)
+        found, asked = ask(self._host, roots, TEXTS, *options, typed=COLUMNS)
+        check_listed(asked.argv, asked, roots)
+        rows = [
+            _dataset(name, {prop: value.value for prop, value in values.items()})
+            for name, values in found.items()
+            if len(values) == len(COLUMNS) + len(TEXTS)
+        ]
+        return in_order([_with_texts(row, found, roots) for row in rows], roots)
+
+    def _rows(self, roots: Sequence[str]) -> list[Dataset]:
+        columns = ",".join(("name", *COLUMNS))
+        argv = (tools.ZFS, "list", "-Hp", "-r", "-t", KINDS, "-o", columns, *roots)
         listed = self._host.run(argv, changes=False)
-        # It goes on after a dataset that it cannot open, and ends with status 1.
-        gone = tuple(f"cannot open '{other}'" for other in others)
-        told = listed.stderr.splitlines()
-        if listed.status and not (told and all(line.startswith(gone) for line in told)):
-            _refuse(argv, listed)
-        return in_order(map(_dataset, listed.stdout.splitlines()), (root, *others))
+        check_listed(argv, listed, roots)
+        rows = (line.split("\t") for line in listed.stdout.split("\n"))
+        return [
+            _dataset(name, dict(zip(COLUMNS, values, strict=True)))
+            for name, *values in rows
+            if len(values) == len(COLUMNS)
+        ]
+
+    def _texts(self, roots: Sequence[str]) -> Mapping[str, Mapping[str, Value]]:
+        found, asked = ask(self._host, roots, TEXTS, "-d", str(DEPTH), "-t", KINDS)
+        check_listed(asked.argv, asked, roots)
+        return found
 
     def snapshots(self, dataset: str) -> list[str]:
         result = self._run(tools.ZFS, "list", "-Hp", "-t", "snapshot", "-o", "name", "-r", dataset)
-        return result.stdout.splitlines()
+        return [name for name in result.stdout.split("\n") if name]
 
     def clones(self, snapshot: str) -> list[str]:
         try:
@@ -61,21 +92,20 @@ class CliZfs:
 
     def pools(self) -> list[Pool]:
         result = self._run(tools.ZPOOL, "list", "-Hp", "-o", "name,size,free,health")
-        rows = (line.split("\t") for line in result.stdout.splitlines())
+        rows = (line.split("\t") for line in result.stdout.split("\n") if line)
         return [Pool(name, int(size), int(free), health) for name, size, free, health in rows]
 
     def local(self, dataset: str, name: str) -> str | None:
-        try:
-            result = self._run(tools.ZFS, "get", "-Hp", "-s", "local", "-o", "value", name, dataset)
-        except NotFoundError:
-            return None
-        return result.stdout.strip() or None
+        return self.locals(dataset, name, depth=0).get(dataset)
 
-    def locals(self, root: str, name: str) -> dict[str, str]:
-        result = self._run(
-            tools.ZFS, "get", "-Hp", "-s", "local", "-o", "name,value", "-r", name, root
-        )
-        return dict(line.split("\t", 1) for line in result.stdout.splitlines())
+    def locals(self, root: str, name: str, *, depth: int = 1) -> dict[str, str]:
+        try:
+            found, asked = ask(self._host, (root,), (name,), "-d", str(depth), "-t", KINDS)
+            check_listed(asked.argv, asked, (root,))
+        except NotFoundError:
+            return {}
+        values = ((dataset, value) for dataset, held in found.items() for value in held.values())
+        return {dataset: value.value for dataset, value in values if value.local and value.value}
 
     def _run(self, *argv: str) -> Result:
         result = self._host.run(argv, changes=False)
@@ -84,31 +114,64 @@ class CliZfs:
         return result
 
 
+def check_listed(argv: tuple[str, ...], result: Result, roots: Sequence[str]) -> None:
+    """Raise what is wrong. zfs(8) goes on after a dataset that it cannot open, and ends with
+    status 1: it may be so for those after the first."""
+    if not result.status and not result.timed_out:
+        return
+    gone = tuple(f"cannot open '{other}'" for other in roots[1:])
+    told = [line for line in result.stderr.split("\n") if line]
+    if result.timed_out or not told or not all(line.startswith(gone) for line in told):
+        _refuse(argv, result)
+
+
 def _refuse(argv: tuple[str, ...], result: Result) -> NoReturn:
     if "does not exist" in result.stderr:
-        raise NotFoundError(result.stderr.strip().splitlines()[-1])
+        raise NotFoundError(result.stderr.strip().split("\n")[-1])
     if result.status == 127:
         raise HostError("ZFS is not here", "kldload zfs, and see zpool(8)")
     raise CommandError(argv, result.status, result.stderr, timed_out=result.timed_out)
 
 
-def _dataset(line: str) -> Dataset:
-    value = dict(zip(COLUMNS, line.split("\t"), strict=True))
+def is_shallow(name: str, roots: Sequence[str]) -> bool:
+    """Whether its texts are asked for."""
+    return any(
+        f"{name}/".startswith(f"{root}/") and name.count("/") - root.count("/") <= DEPTH
+        for root in roots
+    )
+
+
+def _dataset(name: str, value: Mapping[str, str]) -> Dataset:
     return Dataset(
-        name=value["name"],
+        name=name,
         kind=value["type"],
         used=number(value["used"]) or 0,
-        available=number(value["avail"]) or 0,
-        referenced=number(value["refer"]) or 0,
+        available=number(value["available"]) or 0,
+        referenced=number(value["referenced"]) or 0,
         origin=word(value["origin"]),
-        mountpoint=word(value["mountpoint"]),
         mounted=value["mounted"] == "yes",
         volsize=number(value["volsize"]),
-        guest=word(value["bsdvirt:guest"]),
-        op=word(value["bsdvirt:op"]),
         jailed=value["jailed"] == "on",
         locked=value["keystatus"] == "unavailable",
         encryption_root=word(value["encryptionroot"]),
+    )
+
+
+def _with_texts(
+    dataset: Dataset, texts: Mapping[str, Mapping[str, Value]], roots: Sequence[str]
+) -> Dataset:
+    if not is_shallow(dataset.name, roots):
+        return dataset
+    values = texts[dataset.name]
+    none = Value("-", "-")
+    guest = values.get("bsdvirt:guest", none)
+    op = values.get("bsdvirt:op", none)
+    return dataclasses.replace(
+        dataset,
+        guest=guest.value if guest.local else None,
+        received=guest.value if guest.source == "received" else None,
+        op=op.value if op.local else None,
+        mountpoint=word(values.get("mountpoint", none).value),
     )
 
 

@@ -1,23 +1,26 @@
-"""The facts of ZFS by py-libzfs, where the binding is there and works.
+"""The datasets by py-libzfs, for listings, where the host file says `zfs.backend: libzfs`.
 
 Its constructor crashes the process where libzfs cannot be initialised, so /dev/zfs is
 opened first; it holds one lock that does not nest, so handles live for one call only,
-and one thread at a time. What the binding reads dataset by dataset (snapshots, clones)
-is left to zfs(8), which lists them in one call.
+and one thread at a time. Where its callback raises (a user property that is not UTF-8 is
+enough, or a signal), it drops that dataset and all beneath without a word: so its list is
+held against the names that zfs(8) gives, and where it is not whole, zfs(8) is used. Nothing
+that plans, repairs, recovers or boots reads through it.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 from bsdvirt.errors import NotFoundError
+from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.zfs.base import Dataset, in_order
-from bsdvirt.zfs.cli import CliZfs, number, word
+from bsdvirt.zfs.cli import KINDS, CliZfs, check_listed, is_shallow, number, word
 
 PROPERTIES = (
     "type",
@@ -47,34 +50,52 @@ def binding() -> ModuleType | None:
 
 
 class LibZfs(CliZfs):
-    """py-libzfs for the listing that every command begins with."""
+    """py-libzfs for a listing; zfs(8) for all else, and where the binding's is not whole."""
 
-    def __init__(self, host: Host, module: ModuleType) -> None:
+    def __init__(
+        self, host: Host, module: ModuleType, warn: Callable[[str], None] = lambda text: None
+    ) -> None:
         super().__init__(host)
         self._module = module
+        self._warn = warn
 
     def datasets(self, root: str, *others: str) -> list[Dataset]:
+        roots = tuple(dict.fromkeys((root, *others)))
+        try:
+            found = self._bound(roots)
+        except Exception as error:
+            self._warn(f"py-libzfs: {type(error).__name__}: {error}: zfs(8) is used")
+            return super().datasets(*roots)
+        named = self._names(roots)
+        if root not in named:
+            raise NotFoundError(f"cannot open '{root}': dataset does not exist")
+        if missing := sorted(named ^ {dataset.name for dataset in found}):
+            self._warn(f"py-libzfs does not list what zfs(8) does, {missing[0]}: zfs(8) is used")
+            return super().datasets(*roots)
+        return in_order(found, roots)
+
+    def shallow(self, root: str, *others: str) -> list[Dataset]:
+        roots = tuple(dict.fromkeys((root, *others)))
+        return [one for one in self.datasets(*roots) if is_shallow(one.name, roots)]
+
+    def _bound(self, roots: tuple[str, ...]) -> list[Dataset]:
         with _one_at_a_time, self._module.ZFS(history=False) as zfs:
             # What is not there is passed over in silence.
             trees = zfs.datasets_serialized(
-                props=list(PROPERTIES), user_props=True, datasets=[root, *others]
+                props=list(PROPERTIES), user_props=True, datasets=list(roots)
             )
-            found = [_dataset(entry) for tree in trees if tree for entry in _flat(tree)]
-        if not any(dataset.name == root for dataset in found):
-            raise NotFoundError(f"cannot open '{root}': dataset does not exist")
-        return in_order(found, (root, *others))
+            return [
+                _dataset(entry, is_shallow(entry["name"], roots))
+                for tree in trees
+                if tree
+                for entry in _flat(tree)
+            ]
 
-    def local(self, dataset: str, name: str) -> str | None:
-        with _one_at_a_time, self._module.ZFS(history=False) as zfs:
-            trees = list(
-                zfs.datasets_serialized(
-                    props=[], user_props=True, datasets=[dataset], retrieve_children=False
-                )
-            )
-            if not trees or not trees[0]:
-                return None
-            entry = trees[0]["properties"].get(name, {})
-            return str(entry["rawvalue"]) if entry.get("source") == "LOCAL" else None
+    def _names(self, roots: tuple[str, ...]) -> set[str]:
+        argv = (tools.ZFS, "list", "-Hp", "-r", "-t", KINDS, "-o", "name", *roots)
+        listed = self._host.run(argv, changes=False)
+        check_listed(argv, listed, roots)
+        return {name for name in listed.stdout.split("\n") if name}
 
 
 def _flat(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -83,9 +104,13 @@ def _flat(tree: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from _flat(child)
 
 
-def _dataset(entry: Mapping[str, Any]) -> Dataset:
+def _dataset(entry: Mapping[str, Any], shallow: bool) -> Dataset:
     def raw(name: str) -> str:
         return str(entry["properties"].get(name, {}).get("rawvalue") or "-")
+
+    def user(name: str, source: str) -> str | None:
+        found = entry["properties"].get(name, {})
+        return str(found["rawvalue"]) if shallow and found.get("source") == source else None
 
     return Dataset(
         name=entry["name"],
@@ -94,12 +119,13 @@ def _dataset(entry: Mapping[str, Any]) -> Dataset:
         available=number(raw("available")) or 0,
         referenced=number(raw("referenced")) or 0,
         origin=word(raw("origin")),
-        mountpoint=word(raw("mountpoint")),
+        mountpoint=word(raw("mountpoint")) if shallow else None,
         mounted=raw("mounted") == "yes",
         volsize=number(raw("volsize")),
-        guest=word(raw("bsdvirt:guest")),
-        op=word(raw("bsdvirt:op")),
+        guest=user("bsdvirt:guest", "LOCAL"),
+        op=user("bsdvirt:op", "LOCAL"),
         jailed=raw("jailed") == "on",
         locked=raw("keystatus") == "unavailable",
         encryption_root=word(raw("encryptionroot")),
+        received=user("bsdvirt:guest", "RECEIVED"),
     )

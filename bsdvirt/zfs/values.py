@@ -1,12 +1,20 @@
-"""Properties of some datasets with where they come from: one zfs(8) for all (captures/03)."""
+"""Properties of datasets with where they come from, by one zfs(8) for all (captures/03).
+
+zfs(8) prints a value as it is, and a user property or a mountpoint may hold line feeds and
+tabs: written in a jail, one value could pass for the rows of others. So before and after
+each property a user property is asked for whose name was made up for this call: no dataset
+has it, nobody could know it, and what stands between two of its rows is one property's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bsdvirt.host import tools
-from bsdvirt.host.base import Host
+from bsdvirt.host.base import Host, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +36,48 @@ Values = Mapping[str, Mapping[str, Value]]
 def read_values(host: Host, datasets: Iterable[str], properties: Iterable[str]) -> Values:
     """Those that are there; zfs(8) goes on after one that is not."""
     names = sorted(set(datasets))
-    if not names:
-        return {}
-    argv = (tools.ZFS, "get", "-Hp", "-o", "name,property,value,source", ",".join(properties))
-    shown = host.run((*argv, *names), changes=False).stdout
+    return ask(host, names, tuple(properties))[0] if names else {}
+
+
+def ask(
+    host: Host,
+    datasets: Sequence[str],
+    properties: Sequence[str],
+    *options: str,
+    typed: Sequence[str] = (),
+) -> tuple[dict[str, dict[str, Value]], Result]:
+    """The values of these datasets, or (`options`) of those beneath too; and how zfs(8) ended.
+    `typed` are properties that the kernel alone writes, a line each."""
+    mark = f"bsdvirt:{secrets.token_hex(8)}"
+    asked = [f"{mark}-0", *typed]
+    for number, prop in enumerate(properties, 1):
+        asked += [prop, f"{mark}-{number}"]
+    argv = (
+        tools.ZFS, "get", "-Hp", *options, "-o", "name,property,value,source", ",".join(asked),
+        *datasets,
+    )  # fmt: skip
+    result = host.run(argv, changes=False)
     found: dict[str, dict[str, Value]] = {}
-    for line in shown.splitlines():
-        name, prop, value, source = line.split("\t")
-        found.setdefault(name, {})[prop] = Value(value, source)
-    return found
+    for name, number, text in _between(result.stdout, mark):
+        values = found.setdefault(name, {})
+        for prop in typed if number == 0 else ():
+            row, _, text = text.partition("\n")
+            _take(values, name, prop, row)
+        if number < len(properties):
+            _take(values, name, properties[number], text)
+    return found, result
+
+
+def _take(values: dict[str, Value], name: str, prop: str, row: str) -> None:
+    """One property's row; what is none is passed over."""
+    if row.startswith(f"{name}\t{prop}\t"):
+        value, tab, source = row.removeprefix(f"{name}\t{prop}\t").rpartition("\t")
+        if tab:
+            values[prop] = Value(value, source)
+
+
+def _between(text: str, mark: str) -> Iterator[tuple[str, int, str]]:
+    """After each row of the mark: its dataset, its number, and the text up to the next one."""
+    parts = re.split(rf"(?:^|(?<=\n))([^\t\n]+)\t{mark}-(\d+)\t-\t-(?:\n|\Z)", text)
+    for name, number, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        yield name, int(number), rest.removesuffix("\n")

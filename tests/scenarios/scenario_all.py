@@ -8,12 +8,15 @@ import scenario_change
 import scenario_datasets
 import scenario_down
 import scenario_hooks
+import scenario_hostile
+import scenario_hosts_own
 import scenario_images
 import scenario_life
 import scenario_main
 import scenario_many
 import scenario_mounts
 import scenario_network
+import scenario_passing
 import scenario_pf
 import scenario_pools
 import scenario_reading
@@ -34,9 +37,10 @@ MODULES = (
     scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
+    scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_down, scenario_roots, scenario_users,
-    scenario_vm,
+    scenario_down, scenario_roots, scenario_users, scenario_hosts_own,
+    scenario_vm, scenario_hostile,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -149,13 +149,18 @@ def a_destroy_touches_no_file_of_what_is_mounted(driver: Bsdvirt, view: HostView
     driver.ok("create", "jail", "t1", f"mounts=[{{name: d, source: {source}, target: /opt/d}}]")
     driver.ok("start", "t1")
     view.fs.path(f"{view.jail_root('t1')}/mine").mkdir()
-    view.do("/sbin/mount", "-t", "nullfs", source, f"{view.jail_root('t1')}/mine")
+    mine = f"{view.jail_root('t1')}/mine"
+    view.do("/sbin/mount", "-t", "nullfs", source, mine)
+    driver.fails(4, "destroy", "t1", "--yes", "--force", says=f"umount {mine}")
+    view.do("/sbin/umount", mine)
     driver.ok("destroy", "t1", "--yes", "--force")
     assert (view.scratch / "shared/file").read_text() == "of shared\n"
     driver.ok("create", "jail", "t1", "--start")
     driver.ok("stop", "t1")
     view.fs.path(f"{view.jail_root('t1')}/mine").mkdir()
-    view.do("/sbin/mount", "-t", "nullfs", source, f"{view.jail_root('t1')}/mine")
+    view.do("/sbin/mount", "-t", "nullfs", source, mine)
+    driver.fails(4, "destroy", "t1", "--yes", says=f"umount {mine}")
+    view.do("/sbin/umount", mine)
     driver.ok("destroy", "t1", "--yes")
     assert (view.scratch / "shared/file").read_text() == "of shared\n"
 

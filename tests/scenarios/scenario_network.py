@@ -159,3 +159,24 @@ def a_bridge_that_has_gone_comes_back_with_a_start(driver: Bsdvirt, view: HostVi
     view.do("/sbin/ifconfig", bridge, "destroy")
     driver.ok("doctor", "--repair")
     assert driver.json("network", "info", "tnet")["state"] == "up"
+
+
+@scenario()
+def ipv6_addresses_can_be_used_at_once(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("network", "create", "six", "--address", "fd00:88::1/64", "--pool",
+              "fd00:88::10-fd00:88::99")  # fmt: skip
+    common = ("--network", "six", "resolver.mode=keep")
+    look = "exec.start=/sbin/ifconfig; /bin/sh /etc/rc"
+    driver.ok("create", "jail", "t1", *common, look, "--start")
+    address = driver.json("info", "t1")["addresses"][0]
+    printed = driver.ok("logs", "t1").stdout
+    assert f"inet6 {address} prefixlen 64" in printed
+    assert f"inet6 {address} prefixlen 64 tentative" not in printed
+    # One that somebody in the network took without asking.
+    interface = driver.json("info", "t1")["nics"][0]["interface"]
+    inside = interface[:-1] + "b"
+    driver.ok("exec", "t1", "--", "ifconfig", inside, "inet6", "fd00:88::50/64", "alias")
+    driver.ok("create", "jail", "t2", *common, "nics.0.address6=fd00:88::50")
+    driver.fails(1, "start", "t2", says="fd00:88::50: another host")
+    assert driver.json("ls", "t2")[0]["state"] == "failed"
+    assert "t2" not in view.jails()

@@ -64,7 +64,10 @@ def run(options: Options) -> int:
         case "start":
             from bsdvirt.boot.start import start
 
-            return report(start(session, options.guests), options, as_json=options.json)
+            outcomes = start(session, options.guests)
+            if not outcomes and not options.quiet:
+                say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
+            return report(outcomes, options, as_json=options.json)
     from bsdvirt.boot.stop import stop
 
     if not options.dry_run:

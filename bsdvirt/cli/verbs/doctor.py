@@ -5,26 +5,35 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.app.doctor import examine, repair
+from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.errors import EXIT_FAILED, EXIT_OK
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 
 
 class Options(Globals):
     repair: bool
+    set_aside: str | None
     dry_run: bool
     json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repair", action="store_true", help="mend what is bsdvirt's own")
+    parser.add_argument(
+        "--set-aside",
+        metavar="JOURNAL",
+        help="keep the journal of an operation that was cut short, and never run it",
+    )
     add_dry_run(parser)
     add_json(parser)
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=options.repair)
+    session = open_session(options, changes=options.repair or options.set_aside is not None)
+    if options.set_aside is not None:
+        return _set_aside(session, options)
     if options.repair:
         for line in repair(session):
             if not options.quiet and not options.json:
@@ -41,3 +50,16 @@ def run(options: Options) -> int:
         if not findings:
             print("all is well")
     return EXIT_FAILED if any(finding.problem for finding in findings) else EXIT_OK
+
+
+def _set_aside(session: Session, options: Options) -> int:
+    from bsdvirt.app.mending import set_aside
+
+    if options.repair:
+        raise UsageError("--repair and --set-aside do not go together", "say one, then the other")
+    lines = set_aside(session, str(options.set_aside))
+    if options.json:
+        print_json(lines)
+    elif not options.quiet:
+        print("\n".join(lines))
+    return EXIT_OK

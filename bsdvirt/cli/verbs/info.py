@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=False)
+    session = open_session(options, changes=False, shows=True)
     shown = detail(session, options.guest)
     if options.json:
         print_json(shown)

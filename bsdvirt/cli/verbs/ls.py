@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=False)
+    session = open_session(options, changes=False, shows=True)
     rows, found = entries(session)
     if options.guests:
         states = {row["name"]: row["state"] for row in rows}

@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=False)
+    session = open_session(options, changes=False, shows=True)
     names = chosen(session, options.guests, every=False) if options.guests else None
     if options.once or options.json or options.headless or not sys.stdout.isatty():
         _show(usage(session, names), options)

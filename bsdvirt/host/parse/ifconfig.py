@@ -35,6 +35,8 @@ class Interface:
     """What the card does, such as VLAN_MTU."""
     nd6: frozenset[str] = frozenset()
     """What neighbour discovery does there, such as ACCEPT_RTADV."""
+    opened: int = 0
+    """The process that has a tap open."""
 
     @property
     def up(self) -> bool:
@@ -67,6 +69,7 @@ class _Draft:
             parent=self.values.get("parent", ""),
             options=self.options,
             nd6=self.nd6,
+            opened=int(self.values.get("opened", "0")),
         )
 
 
@@ -105,6 +108,8 @@ def _take(draft: _Draft, line: str) -> None:
         draft.options = _words(line)
     elif line.startswith("nd6 options="):
         draft.nd6 = _words(line)
+    elif line.startswith("Opened by PID ") and line.split()[3].isdigit():
+        draft.values["opened"] = line.split()[3]
     elif inet := _INET.match(line):
         draft.addresses.append(f"{inet['address']}/{int(inet['mask'], 16).bit_count()}")
     elif (inet6 := _INET6.match(line)) and not inet6["address"].lower().startswith("fe80:"):

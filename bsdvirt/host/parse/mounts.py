@@ -1,16 +1,21 @@
-"""mount(8): `mount -p`, which prints nearly as fstab(5) (captures/01-host).
+"""mount(8): `mount --libxo json`.
 
-13.2 writes blanks in names as they are, and pads the first two columns with tabs to 24
-characters, or with one blank where they are as long (putfsent in mount.c).
+Its lines (`mount -p`) cannot be read: a name may hold blanks, tabs and line feeds, and who
+may mount in a jail chooses some. JSON keeps them apart: libxo escapes quotes, backslashes
+and line feeds, and writes every other character as it is (xo_format_string_direct). mount(8)
+writes names in the locale's characters (%hs in prmount): in the C locale that is each byte as
+the character of that number, from which the very bytes come back.
 """
 
 from __future__ import annotations
 
-import re
+import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-WIDTH = 24
-_LINE = re.compile(r"(?P<names>.+?)[ \t]+(?P<kind>[^ \t]+)\t(?P<options>[^ \t]+)[ \t]+\d+ \d+ *")
+SIDES = ("<below>:", "<above>:")
+"""Before the source of a unionfs(4), as it shows itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +27,46 @@ class Mount:
 
 def parse(text: str) -> list[Mount]:
     """In the order in which they were mounted."""
-    matches = (_LINE.fullmatch(line) for line in text.splitlines())
-    return [_mount(match["names"], match["kind"]) for match in matches if match]
+    listed = json.loads(text, strict=False)["mount"]["mounted"]
+    return [
+        Mount(_name(entry["special"]), _name(entry["node"]), str(entry["fstype"]))
+        for entry in listed
+    ]
 
 
-def _mount(names: str, kind: str) -> Mount:
-    source, tab, path = names.partition("\t")
-    if not tab:
-        cut = names.find(" /", WIDTH)
-        source, path = (names[:cut], names[cut:]) if cut > 0 else names.split(" ", 1)
-    return Mount(_plain(source), _plain(path.strip(" \t")), kind)
+def _name(told: str) -> str:
+    """The name whose bytes these characters stand for."""
+    for side in SIDES:
+        told = told.removeprefix(side)
+    try:
+        return os.fsdecode(told.encode("latin-1"))
+    except UnicodeEncodeError:
+        return told
 
 
-def _plain(word: str) -> str:
-    """fstab's escapes for blanks (getfsent's strunvis), where they are written."""
+def fstab_places(text: str) -> frozenset[str]:
+    """Where the lines of fstab(5) mount, in plain form."""
+    words = (line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))
+    places = (_blanks(line[1]) for line in words if len(line) > 1)
+    return frozenset(place.rstrip("/") or "/" for place in places)
+
+
+def _blanks(word: str) -> str:
+    """fstab's escapes (getfsent(3) reads them with strunvis(3))."""
     return word.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
 
 
-def beneath(mounts: list[Mount], root: str) -> list[str]:
-    """The paths mounted below `root` (not root itself), deepest and latest first."""
-    inside = [mount.path for mount in mounts if mount.path.startswith(root.rstrip("/") + "/")]
+def beneath(
+    mounts: Iterable[Mount], root: str, but: Iterable[str] = (), kinds: Iterable[str] = ()
+) -> list[str]:
+    """The paths mounted below `root` (not root itself), deepest and latest first: not those
+    in `but`, and of these kinds only, where any are given."""
+    kept, chosen = frozenset(but), frozenset(kinds)
+    inside = [
+        mount.path
+        for mount in mounts
+        if mount.path.startswith(root.rstrip("/") + "/")
+        and mount.path not in kept
+        and (not chosen or mount.kind in chosen)
+    ]
     return list(reversed(inside))

@@ -183,6 +183,16 @@ def check_devices(run: Run, config: Config) -> list[str]:
     return taps
 
 
+def check_tables(config: Config) -> None:
+    """Raises BadConfig as mptable_build does (mptbl.c)."""
+    buses = {key.split(".")[1] for key, _ in config.devices()}
+    if config.get("x86.mptable", "true") in ("true", "yes", "on", "1") and buses - {"0"}:
+        raise BadConfig(
+            "MPtable is incompatible with multiple PCI hierarchies.\n"
+            "MPtable generation can be disabled by passing the -Y option to bhyve(8)."
+        )
+
+
 def _not_initialised(text: str, error: str = "No such file or directory") -> BadConfig:
     return BadConfig(f"{text}\ndevice emulation initialization error: {error}")
 

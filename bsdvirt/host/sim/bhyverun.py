@@ -16,13 +16,13 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices
+from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices, check_tables
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.host import SimHost
 from bsdvirt.host.sim.state import Guest
 from bsdvirt.host.sim.terminal import Terminal
 from bsdvirt.host.sim.vmguest import POWER_OFF, RESET, GuestEnds, System
-from bsdvirt.host.sim.vmm import NMI, POWEROFF, bhyve, create
+from bsdvirt.host.sim.vmm import NMI, POWEROFF, bhyve, create, forget
 from bsdvirt.host.sim.vmm import RESET as RESET_SIGNAL
 
 
@@ -84,11 +84,12 @@ class Process:
         elif not rom and not vmm.loaded:
             raise run.unknown("a guest whose memory no loader has filled")
         self.taps = check_devices(run, config)
+        check_tables(config)
         for name in self.taps:
             face = run.interface(name)
             assert face is not None
             face.opened, face.up = os.getpid(), True
-        vmm.pid, vmm.memory = os.getpid(), memory
+        vmm.pid, vmm.memory, vmm.suspended = os.getpid(), memory, 0
         vmm.cpus, vmm.sockets = config.number("cpus"), config.number("sockets")
         vmm.cores, vmm.threads = config.number("cores"), config.number("threads")
         vmm.wired = config.get("memory.wired") == "true"
@@ -104,7 +105,7 @@ class Process:
             while True:
                 self._wait(None)
         except GuestEnds as end:
-            self._end(end.code)
+            self._end(end)
 
     def _boot(self) -> None:
         lines = self.system.boot_lines(self.config.number("cpus"), self.config.memory())
@@ -140,8 +141,11 @@ class Process:
             self.terminal.write("\r\nthe power button was pressed\r\n")
             self.system.power_off()
 
-    def _end(self, code: int) -> NoReturn:
+    def _end(self, end: GuestEnds) -> NoReturn:
         """End with that exit code, or by that signal; vmm's device stays."""
+        code = end.code
+        if end.said:
+            print(f"bhyve: {end.said}", file=sys.stderr, flush=True)
         self.terminal.close()
         with self.host.change() as state:
             for face in state.interfaces.values():
@@ -150,6 +154,10 @@ class Process:
             vmm = state.vmms.get(self.name)
             if vmm is not None and vmm.pid == os.getpid():
                 vmm.pid, vmm.loaded = 0, False
+                vmm.suspended = vmm.cpus if end.by_guest else 0
+                if end.destroys:
+                    run = Run(self.words, state, self.host.directory, changes=None, limit=60.0)
+                    forget(run, self.name)
         status = code << 8 if code >= 0 else -code
         with contextlib.suppress(OSError):
             self.host.fs.write(f"/var/run/ended.{os.getpid()}", str(status))

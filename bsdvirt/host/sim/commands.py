@@ -32,6 +32,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.PS: ("ps", "ps"),
     tools.RCTL: ("rctl", "rctl"),
     tools.ROUTE: ("system", "route"),
+    tools.SH: ("dad", "sh"),
     tools.SOCKSTAT: ("pf", "sockstat"),
     tools.SYSCTL: ("sysctl", "sysctl"),
     tools.SYSRC: ("sysrc", "sysrc"),

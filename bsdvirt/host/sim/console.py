@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT
 from bsdvirt.host.sim.context import Exit, Run, TimedOut, UnknownCommand
+from bsdvirt.host.sim.dad import settle
 from bsdvirt.host.sim.jailexec import Inside
 from bsdvirt.host.sim.jexec import enter, parse
 
@@ -31,6 +32,7 @@ def attach(host: SimHost, argv: Sequence[str]) -> int:
 def _one(host: SimHost, argv: Sequence[str], act: Callable[[Inside], int] | None = None) -> int:
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=DEFAULT_TIMEOUT)
+        settle(run)
         said: list[tuple[bool, str]] = []
         try:
             call = parse(run, argv)

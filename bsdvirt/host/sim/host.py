@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.sim import initial, processes
 from bsdvirt.host.sim.commands import run_tool
 from bsdvirt.host.sim.context import Run, TimedOut, UnknownCommand
+from bsdvirt.host.sim.dad import settle
 from bsdvirt.host.sim.really import is_real, run_really
 from bsdvirt.host.sim.releases import chosen
 from bsdvirt.host.sim.settings import Settings
@@ -129,6 +131,9 @@ class SimHost:
         with self._held() as state:
             return f"{state.boot}.{state.boots}"
 
+    def host_id(self) -> str:
+        return self.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout.strip()
+
     # ---- for the parts of the simulation ----
 
     @contextlib.contextmanager
@@ -155,7 +160,10 @@ class SimHost:
     def _run(self, argv: Sequence[str], state: Host, changes: bool, timeout: float) -> Run:
         if not argv or not argv[0].startswith("/"):
             raise UnknownCommand(argv, "a tool is named by its absolute path")
-        return Run(argv, state, self.directory, changes=changes, limit=timeout, wide=self.wide)
+        run = Run(argv, state, self.directory, changes=changes, limit=timeout, wide=self.wide)
+        # Between two commands there is time enough for it.
+        settle(run)
+        return run
 
     def _end(self, run: Run) -> Result:
         timed_out = False

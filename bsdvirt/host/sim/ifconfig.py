@@ -35,9 +35,9 @@ def ifconfig(run: Run, words: list[str]) -> int:
         return 0
     if not words or words[0].startswith("-"):
         raise run.unknown()
-    if len(words) == 1:
+    if len(words) == 1 or words[1:] == ["inet6"]:
         run.reads()
-        show(run, _find(run, words[0], 0))
+        show(run, _find(run, words[0], 0), "".join(words[1:]))
         return 0
     run.changes()
     return configure(run, words, 0)
@@ -323,6 +323,8 @@ class _Apply:
         else:
             face.addresses.append(entry)
         face.up = True
+        if kind == "inet6" and not known and face.kind != "lo":
+            entry.dad = "tentative"
         self._link_local()
 
     def _link_local(self) -> None:

@@ -40,8 +40,8 @@ def stack(run: Run, jail: int) -> list[Interface]:
     return sorted(found, key=lambda face: face.index if face.kind != "lo" or jail == 0 else 0)
 
 
-def show(run: Run, face: Interface) -> None:
-    """Print one interface."""
+def show(run: Run, face: Interface, family: str = "") -> None:
+    """Print one interface; of one family, its addresses only (status() in ifconfig.c)."""
     flags = _flags(run, face)
     names = ",".join(name for bit, name in _NAMES if flags & bit)
     run.print(f"{face.name}: flags={flags:x}<{names}> metric 0 mtu {face.mtu}")
@@ -49,6 +49,13 @@ def show(run: Run, face: Interface) -> None:
         run.print(f"\tdescription: {face.descr}")
     if face.kind in _OPTIONS:
         run.print(f"\toptions={_OPTIONS[face.kind]}")
+    if family:
+        for address in face.addresses:
+            if address.kind == family:
+                run.print("\t" + _address(face, address))
+        if family == "inet6":
+            run.print(f"\tnd6 options={_nd6(face)}")
+        return
     if face.mac:
         run.print(f"\tether {face.mac}")
     if face.hwaddr != face.mac:
@@ -102,8 +109,8 @@ def _address(face: Interface, entry: Inet) -> str:
     if entry.kind == "inet6":
         address, _, scope = entry.address.partition(" ")
         # An address on an interface whose IPv6 is disabled stays tentative.
-        tentative = " tentative" if face.ifdisabled else ""
-        return f"inet6 {address} prefixlen {entry.prefix}{tentative}" + (
+        state = "tentative" if face.ifdisabled else entry.dad
+        return f"inet6 {address} prefixlen {entry.prefix}{state and ' ' + state}" + (
             f" {scope}" if scope else ""
         )
     network = ipaddress.ip_network(f"{entry.address}/{entry.prefix}", strict=False)

@@ -49,11 +49,11 @@ def configure(run: Run, jail: Jail, words: list[str]) -> Outcome:
     argv = ("/sbin/ifconfig", *words)
     inner = Run(argv, run.state, run.directory, changes=None, limit=run.limit)
     number = jail.jid if jail.lo0 is not None else 0
-    if len(words) == 1:
+    if len(words) == 1 or words[1:] == ["inet6"]:
         face = inner.interface(words[0], number)
         if face is None:
             return 1, "", f"ifconfig: interface {words[0]} does not exist\n"
-        show(inner, face)
+        show(inner, face, "".join(words[1:]))
         return 0, "".join(inner.out), ""
     try:
         status = ifconfig(inner, words, number)
@@ -140,6 +140,15 @@ def _segment(run: Run, face: Interface) -> list[Interface]:
         wire.append(member)
         wire.extend(end for end in found if end.unit == member.peer)
     return wire
+
+
+def wire(run: Run, face: Interface) -> list[Interface]:
+    """All interfaces that hear what one of a jail's, or a bridge, sends."""
+    if face.kind != "bridge":
+        return _segment(run, face)
+    members = [run.state.interfaces[name] for name in face.members]
+    peers = {member.peer for member in members if member.up}
+    return [face, *members, *(end for end in run.state.interfaces.values() if end.unit in peers)]
 
 
 def reaches(run: Run, jail: Jail, address: str) -> bool | None:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 
-from bsdvirt.host.sim import jailconf, jailparams
+from bsdvirt.host.sim import jailconf, jailparams, trees
 from bsdvirt.host.sim.commands import run_nested
 from bsdvirt.host.sim.context import Exit, Run, options
 from bsdvirt.host.sim.ifconfig import move
@@ -55,7 +55,7 @@ def jail(run: Run, words: list[str]) -> int:
         return _Operation(run, name, params).stop(note=config is not None)
     if operation == "R" and "f" not in flags:
         return _Operation(run, name, []).stop(note=False)
-    if operation == "r" and run.wide:
+    if operation == "r":
         return _Operation(run, name, []).stop(note=False)
     raise run.unknown()
 
@@ -217,6 +217,9 @@ class _Operation(Described):
                 state.last_jid += 1
             number = state.last_jid
         state.last_cpuset += 1
+        # The kernel keeps the path without links, dots and slashes too many
+        # (vn_path_to_global_path in kern_jail_set).
+        path = trees.resolve(run, path)
         made = Jail(number, name, path, state.last_cpuset, started=run.now())
         self.set_params(made)
         if vnet:

@@ -6,8 +6,10 @@ import os
 import re
 import stat
 
+from bsdvirt.host import tools
 from bsdvirt.host.sim import jailconf, jailparams, trees
 from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.dad import is_wait
 from bsdvirt.host.sim.jailconf import Param
 
 _BOOLEAN = {"mount.devfs", "mount.fdescfs", "mount.procfs"}
@@ -118,6 +120,8 @@ class Described:
                 return ["/sbin/umount", "-t", parts[2], parts[1]]
             extra = ["-o", parts[3]] if len(parts) == 4 else []
             return ["/sbin/mount", "-t", parts[2], *extra, parts[0], parts[1]]
+        if is_wait(value):
+            return [tools.SH, "-c", value]
         if any(character in SHELL for character in value):
             raise self.run.unknown(f"{kind}: a host command for a shell is not simulated: {value}")
         return value.split()

@@ -9,7 +9,7 @@ import re
 import shlex
 import time
 
-from bsdvirt.host.sim import inside_net, inside_rc, trees
+from bsdvirt.host.sim import dad, inside_net, inside_rc, trees
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.jexec import ROOT, Entered, has_directory, of_user
 from bsdvirt.host.sim.state import Jail, Process
@@ -153,6 +153,8 @@ class Inside:
                 words = ["-c", words[1].removeprefix(HOME_FIRST).lstrip("; \n"), *words[2:]]
             if words[1] == _EXEC:
                 return self.execute(words[2:], "exec") if len(words) > 2 else 0
+            if dad.is_wait(words[1]) and len(words) == 2:
+                return dad.wait(self.run, words[1], self._shown, self.complain)
             # A hook's line has its arguments behind it: the simulated shell expands none.
             if len(words) in (2, 4):
                 return self.line(words[1])
@@ -161,6 +163,14 @@ class Inside:
         if words == ["/etc/rc.shutdown", "jail"]:
             return self._shutdown()
         raise self.run.unknown(f"in the jail: sh {shlex.join(words)}")
+
+    def _shown(self, argv: list[str]) -> str:
+        """What a command prints, its errors besides."""
+        before, self.said = self.said, []
+        self.execute(argv, "sh")
+        printed, self.said = self.said, before
+        self.said += [said for said in printed if said[0]]
+        return "".join(text for error, text in printed if not error)
 
     def _rc(self) -> int:
         """What a jail's /etc/rc printed on the captured host, the network's part with vnet."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from bsdvirt.host.sim import trees
 from bsdvirt.host.sim.context import Run, options
 from bsdvirt.host.sim.state import Mount
@@ -16,8 +18,36 @@ def _pad(text: str) -> str:
     return text + tabs + ("\t" if len(text) < 24 else " ")
 
 
+_WORDS = {"ro": "read-only", "nfsv4acls": "nfsv4acls"}
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
+"""All that libxo escapes in JSON (xo_format_string_direct)."""
+
+
+def _json(entry: Mount) -> str:
+    """A mount as prmount in mount.c shows it, each byte of a name as a character (%hs in the
+    C locale)."""
+    special, node = (_text(name) for name in (entry.special, entry.path))
+    shown = [_WORDS.get(word, word) for word in entry.options.split(",") if word != "rw"]
+    opts = f',"opts": [{",".join(_quoted(word) for word in shown)}]' if shown else ""
+    kind = _quoted(entry.kind)
+    return f'{{"special":{special},"node":{node},"fstype":{kind}{opts}}}'
+
+
+def _text(name: str) -> str:
+    return _quoted(os.fsencode(name).decode("latin-1"))
+
+
+def _quoted(text: str) -> str:
+    return f'"{text.translate(_ESCAPES)}"'
+
+
 def mount(run: Run, words: list[str]) -> int:
     """mount(8): the table, or one more."""
+    if words == ["--libxo", "json"]:
+        run.reads()
+        rows = ", ".join(_json(entry) for entry in run.state.mounts)
+        run.print('{"mount": {"mounted": [' + rows + "]}}")
+        return 0
     if words == ["-p"]:
         run.reads()
         for entry in run.state.mounts:

@@ -120,6 +120,7 @@ class Settings:
         """A jail that somebody else has made; its number. Its directory is made."""
         with self._host.change() as state:
             run = self._run(state)
+            path = trees.resolve(run, path)
             run.path(path).mkdir(parents=True, exist_ok=True)
             state.last_jid += 1
             state.last_cpuset += 1

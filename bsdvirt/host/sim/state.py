@@ -75,6 +75,8 @@ class Inet(Struct):
     kind: str
     address: str
     prefix: int
+    dad: str = ""
+    """What duplicate address detection says of it: tentative, duplicated, or nothing more."""
 
 
 class Interface(Struct):
@@ -145,11 +147,12 @@ class Module(Struct):
 
 class Vmm(Struct):
     """A device of vmm(4), and the process that runs the guest in it. `loaded`: a loader
-    has put a kernel into its memory."""
+    has put a kernel into its memory. `suspended`: how many CPUs were when that ended."""
 
     name: str
     pid: int = 0
     loaded: bool = False
+    suspended: int = 0
     cpus: int = 1
     sockets: int = 1
     cores: int = 1

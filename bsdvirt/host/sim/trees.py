@@ -19,6 +19,28 @@ def lower(run: Run, path: str) -> str:
     return path
 
 
+def resolve(run: Run, path: str) -> str:
+    """A path as namei(9) finds it: links followed within the host, no dots, no slash at its
+    end."""
+    done: list[str] = []
+    left = [part for part in path.split("/") if part not in ("", ".")]
+    for _ in range(1000):
+        if not left:
+            break
+        part = left.pop(0)
+        if part == "..":
+            done = done[:-1]
+            continue
+        real = run.path("/" + "/".join([*done, part]))
+        if not real.is_symlink():
+            done.append(part)
+            continue
+        target = os.readlink(real)
+        done = [] if target.startswith("/") else done
+        left = [word for word in target.split("/") if word not in ("", ".")] + left
+    return "/" + "/".join(done)
+
+
 def store(run: Run, name: object) -> Path:
     """Where the hidden files called `name` lie."""
     return run.directory / "store" / str(name)

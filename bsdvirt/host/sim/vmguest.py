@@ -10,11 +10,18 @@ RESET, POWER_OFF, HALT, TRIPLE_FAULT = 0, 1, 2, 3
 
 
 class GuestEnds(Exception):  # noqa: N818
-    """The guest has ended, and bhyve with it, with `code`."""
+    """The guest has ended, and bhyve with it, with `code`. Where it is the guest that has
+    brought it about, vmm(4) has suspended its CPUs. `said`: bhyve's last words. `destroys`:
+    it takes its device away first, as at a suspend to a file."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(
+        self, code: int, *, by_guest: bool = True, said: str = "", destroys: bool = False
+    ) -> None:
         super().__init__(code)
         self.code = code
+        self.by_guest = by_guest
+        self.said = said
+        self.destroys = destroys
 
 
 class System:
@@ -98,8 +105,10 @@ class System:
             case ["panic"]:
                 self.say("panic: asked for\r\n")
                 raise GuestEnds(TRIPLE_FAULT)
-            case ["exit", code]:
-                raise GuestEnds(int(code))
+            case ["exit", code, *words]:
+                raise GuestEnds(int(code), by_guest=False, said=" ".join(words))
+            case ["suspend", code]:
+                raise GuestEnds(int(code), by_guest=False, destroys=True)
             case _:
                 self.say(f"sh: {words[0]}: not found\r\n")
 

@@ -105,6 +105,11 @@ def _send(vmm: Vmm, number: int) -> None:
         os.kill(vmm.pid, number)
 
 
+def _cpus(which: str, count: int) -> str:
+    """As print_cpus() of bhyvectl.c does."""
+    return f"{which} cpus:\t" + ("" if not count else " " + ", ".join(map(str, range(count))))
+
+
 def _tell(run: Run, vmm: Vmm, what: str) -> int:
     match what:
         case "--get-stats":
@@ -114,8 +119,9 @@ def _tell(run: Run, vmm: Vmm, what: str) -> int:
             )
             run.out.append(text)
         case "--get-active-cpus":
-            cpus = range(vmm.cpus) if vmm.pid else ()
-            run.print("active cpus:\t" + "".join(f"{cpu:2d}" for cpu in cpus))
+            run.print(_cpus("active", vmm.cpus if vmm.pid else 0))
+        case "--get-suspended-cpus":
+            run.print(_cpus("suspended", vmm.suspended))
         case "--get-cpu-topology":
             run.print(
                 f"cpu_topology:\tsockets={vmm.sockets}, cores={vmm.cores}, "

@@ -88,7 +88,7 @@ def list_verb(run: Run, words: list[str]) -> int:
 def get_verb(run: Run, words: list[str]) -> int:
     """`zfs get -Hp ...`."""
     run.reads()
-    flags, rest = options(run, words, "Hpr", "osd")
+    flags, rest = options(run, words, "Hpr", "osdt")
     if not {"H", "p"} <= flags.keys() or len(rest) < 2:
         raise run.unknown("a get without -Hp is for people")
     props = rest[0].split(",")
@@ -96,7 +96,10 @@ def get_verb(run: Run, words: list[str]) -> int:
         raise run.unknown("get all is not simulated")
     columns = flags["o"][-1].split(",") if "o" in flags else ["name", "property", "value", "source"]
     wanted = flags["s"][-1].split(",") if "s" in flags else None
-    names, status = _gather(run, rest[1:], _KINDS, _depth(run, flags, False))
+    kinds = set(flags["t"][-1].split(",")) if "t" in flags else _KINDS
+    if not kinds <= _KINDS:
+        raise run.unknown(f"-t {flags['t'][-1]}")
+    names, status = _gather(run, rest[1:], kinds, _depth(run, flags, False))
     view = View(run)
     for name in names:
         for prop in props:

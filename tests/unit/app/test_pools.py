@@ -23,7 +23,13 @@ OTHER = Layout("tank/bv", "/bv-tank", "tank", "/bv", ("zroot/bv",))
 def claims(number: int, created: str, address: str | None = None) -> Identity:
     nic = Claim(network=GuestName("lan"), mac="02:00:00:00:00:02")
     nic = msgspec.structs.replace(nic, address=address)
-    return Identity(id=number, uuid="u", kind="jail", created=created, nics=[nic])
+    return Identity(
+        id=number,
+        uuid="5b6df377-1597-44d5-8742-c26e52c7da81",
+        kind="jail",
+        created=created,
+        nics=[nic],
+    )
 
 
 def dataset(name: str, identity: Identity | None = None) -> Dataset:

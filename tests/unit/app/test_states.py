@@ -20,7 +20,7 @@ from bsdvirt.store.layout import FAILED_DIRECTORY, Layout, failed_file
 from bsdvirt.zfs.base import Dataset
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
-IDENTITY = '{"id":1,"uuid":"u","kind":"jail"}'
+IDENTITY = '{"id":1,"uuid":"5b6df377-1597-44d5-8742-c26e52c7da81","kind":"jail"}'
 FOUND = Inventory(
     LAYOUT, {"web": Guest("web", LAYOUT, Identity(id=1, uuid="u", kind="jail"))}, (), ()
 )
@@ -103,7 +103,7 @@ def test_guests_releases_and_strays() -> None:
             dataset("/guests/alien"),
             dataset("/guests/broken", '{"id":"x"}'),
             dataset("/guests/web", IDENTITY),
-            dataset("/guests/web-2", IDENTITY.replace("1", "2")),
+            dataset("/guests/web-2", IDENTITY.replace(":1,", ":2,")),
             dataset("/guests/web/root", IDENTITY),
             dataset("/releases"),
             dataset("/releases/13.2-RELEASE"),

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "bsdvirt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 MOST_LINES = 400
-ALONE = {"bhyve/supervisor.py": 1500, "jail/keeper.py": 490}
+ALONE = {"bhyve/supervisor.py": 1850, "jail/keeper.py": 560}
 """What must be one file, and how long it may be."""
 
 # What each part may import, besides itself. What stands lower knows nothing of what
@@ -45,7 +45,8 @@ MAY["cli"] |= {"boot"}
 PLANNERS = (
     *(f"jail/{name}.py" for name in (
         "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
-        "rename", "mirrors", "mounts", "storage", "hooks", "main", "stack", "root", "foreign",
+        "rename", "mirrors", "mounts", "mounted", "storage", "hooks", "main", "stack", "root",
+        "foreign",
     )),
     *(f"bhyve/{name}.py" for name in (
         "claims", "config", "check", "supervise", "start", "stop", "clean", "live", "create",

@@ -17,6 +17,7 @@ FLAGS = {
     "-S": ("memory.wired", "true"),
     "-u": ("rtc.use_localtime", "false"),
     "-w": ("x86.strictmsr", "false"),
+    "-Y": ("x86.mptable", "false"),
 }
 VALUES = {"-m": "memory.size", "-U": "uuid"}
 ALIASES = {"ahci-hd": "ahci", "ahci-cd": "ahci", "amd_hostbridge": "hostbridge"}

@@ -258,12 +258,20 @@ def test_a_guest_in_its_loader_is_stopped_at_once(vm: Vm) -> None:
 # ---- the judgement itself ----
 
 
+MSI = "bhyve: vm_setup_pptdev_msi: Device busy\n"
+SWTPM = "bhyve: tpm_swtpm_execute_cmd: cmd send failed, is swtpm running?: Broken pipe\n"
+
+
 @pytest.mark.parametrize(
     ("status", "uptime", "said", "what", "follows"),
     [
         (0 << 8, 60, "", "reset", "again"),
+        (0 << 8, 0.1, "pipe: Too many open files\n", "bhyve ended at once", "failure"),
         (1 << 8, 60, "", "power off", "over"),
         (1 << 8, 60, "Unhandled ps2 mouse command 0xe1\n", "power off", "over"),
+        (1 << 8, 60, "bhyve: a warning: Error\nrdmsr to register 0x1\n", "power off", "over"),
+        (1 << 8, 3600, MSI, "bhyve ended with status 1", "failure"),
+        (1 << 8, 3600, SWTPM, "bhyve ended with status 1", "failure"),
         (1 << 8, 0.5, "", "bhyve ended at once", "failure"),
         (1 << 8, 5, "Usage: bhyve [-AaCDeHhPSuWwxY]\n", "bhyve ended at once", "failure"),
         (2 << 8, 60, "", "halt", "over"),
@@ -280,6 +288,94 @@ def test_a_guest_in_its_loader_is_stopped_at_once(vm: Vm) -> None:
 )
 def test_judgement(status: int | None, uptime: float, said: str, what: str, follows: str) -> None:
     assert judge(status, uptime, said) == (what, follows)
+
+
+@pytest.mark.parametrize(
+    ("status", "uptime", "said", "off", "gone", "what", "follows"),
+    [
+        (0 << 8, 60, "", None, True, "suspended", "over"),
+        (1 << 8, 0.5, "", True, False, "power off", "over"),
+        (1 << 8, 60, MSI, True, False, "power off", "over"),
+        (1 << 8, 60, "", False, False, "bhyve ended with status 1", "failure"),
+        # With destroy_on_poweroff=true; and before there was a device.
+        (1 << 8, 60, "", None, True, "power off", "over"),
+        (1 << 8, 0.1, "", None, True, "bhyve ended at once", "failure"),
+        # What the run before has left of the CPUs says nothing of a usage error.
+        (1 << 8, 0.1, "Usage: bhyve\n", True, False, "bhyve ended at once", "failure"),
+    ],
+)
+def test_judgement_by_the_device(
+    status: int, uptime: float, said: str, off: bool | None, gone: bool, what: str, follows: str
+) -> None:
+    assert judge(status, uptime, said, off=off, gone=gone) == (what, follows)
+
+
+def test_an_error_of_bhyve_is_no_power_off(vm: Vm) -> None:
+    vm.start()
+    _type(vm, "exit 1 vm_setup_pptdev_msi: Device busy")
+    vm.wait_gone()
+    assert vm.state["state"] == "failed"
+    assert vm.reason().startswith("bhyve ended with status 1: ")
+    assert "vm_setup_pptdev_msi: Device busy" in vm.reason()
+
+
+def test_a_power_off_is_one_whatever_bhyve_warned_of(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    with open(vm.host.fs.path("/var/log/bsdvirt/web1/bhyve.log"), "a") as log:
+        log.write("bhyve: pci_xhci: warning: Error\n")
+    _type(vm, "poweroff")
+    vm.wait_gone()
+    assert vm.state == {}
+    assert vm.reason() == ""
+
+
+@pytest.mark.parametrize("status", [0, 5])
+def test_a_suspend_of_either_release_is_not_run_again(vm: Vm, status: int) -> None:
+    vm.start()
+    _type(vm, f"suspend {status}")
+    vm.wait_gone()
+    assert vm.state == {}
+    assert " suspended\n" in vm.log("supervisor.log")
+
+
+def test_resets_within_moments_come_later_and_later(vm: Vm) -> None:
+    vm.start()
+    vm.host.settings.set_guest("web1", boot=0.01, ends=0)
+    _type(vm, "reboot")
+    vm.wait(lambda: vm.state.get("runs", 0) >= 5, "not run again")
+    # The quick ones had to wait; a guest that can be stopped meanwhile.
+    assert vm.mode("stop").status == 0
+    vm.wait_gone()
+
+
+def test_a_start_that_only_resets_fails(vm: Vm) -> None:
+    vm.host.settings.set_guest("web1", boot=0.01, ends=0)
+    vm.prepare()
+    result = vm.mode("start")
+    assert result.status == 1
+    assert "it resets within moments" in result.stderr
+    vm.wait_gone()
+
+
+def test_a_start_that_is_stopped_has_failed(vm: Vm) -> None:
+    vm.with_loader(timeout=30, loader="menu")
+    vm.prepare()
+    starting = vm.spawn("start")
+    vm.wait(lambda: "OK " in vm.log(), "no prompt")
+    assert vm.mode("stop", "--force").status in (0, 4)
+    _, said = starting.communicate(timeout=30)
+    assert starting.returncode == 1
+    assert said == b"stopped while starting\n"
+    vm.wait_gone()
+
+
+def test_what_a_status_means_is_told(vm: Vm) -> None:
+    vm.conf = vm.conf.replace("virtio-blk", "nosuch")
+    vm.prepare()
+    said = vm.mode("start").stderr
+    assert said.startswith('bhyve ended with status 4: pci slot 0:4:0: unknown device "nosuch"')
+    assert "(status 4: an error in its configuration" in said
 
 
 def _type(vm: Vm, command: str) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import signal
+import socket
 import stat
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from vmdriver import FAILED, RUN, Viewer, Vm
 
 from bsdvirt.bhyve import supervisor
@@ -559,3 +565,141 @@ def test_a_reboot_of_the_host_leaves_nothing(vm: Vm) -> None:
     vm.start()
     vm.mode("stop")
     vm.wait_gone()
+
+
+# ---- what others do beside it ----
+
+
+@contextlib.contextmanager
+def _looked_at(vm: Vm, name: str, seconds: float) -> Iterator[None]:
+    """Another process holds a lock shared, as one that only looks does, for longer."""
+    path = vm.host.fs.path(f"{RUN}/{name}")
+    path.touch()
+    descriptor = os.open(path, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    timer = threading.Timer(seconds, os.close, (descriptor,))
+    timer.start()
+    yield
+    timer.join()
+
+
+@pytest.mark.parametrize("name", ["supervisor.lock", "run.lock"])
+def test_who_only_looks_at_a_lock_fails_no_start(vm: Vm, name: str) -> None:
+    vm.prepare()
+    with _looked_at(vm, name, 0.5):
+        assert vm.mode("start").stdout == "started\n"
+    assert alive(vm.pid)
+    vm.mode("stop")
+    vm.wait_gone()
+
+
+def test_who_only_looks_at_a_lock_fails_no_reset(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    vm.kill(vm.pid)
+    with _looked_at(vm, "run.lock", 0.5):
+        vm.wait(lambda: vm.state.get("runs") == 2, "no second run")
+    vm.wait_state("running")
+    vm.mode("stop")
+    vm.wait_gone()
+
+
+def test_a_guest_that_state_json_does_not_tell_of_is_left_alone(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    pid = vm.pid
+    vm.kill(vm.supervisor)
+    state = vm.state | {"pid": 1, "start": "1"}
+    vm.host.fs.write(f"{RUN}/state.json", json.dumps(state))
+    result = vm.mode("start")
+    assert result.status == 1
+    assert "run.lock is held" in result.stderr
+    assert alive(pid)
+    vm.kill(pid)
+
+
+def test_bhyve_and_its_loader_count_in_the_hosts_zone(vm: Vm) -> None:
+    vm.with_loader(timeout=30, loader="menu")
+    vm.prepare()
+    starting = vm.spawn("start")
+    vm.wait(lambda: "OK " in vm.log(), "no prompt")
+    assert not [word for word in _environment(vm.pid) if word.startswith(("TZ=", "LC_"))]
+    with Viewer(vm) as viewer:
+        viewer.type("boot\r")
+        viewer.expect("login: ")
+    assert starting.wait(30) == 0
+    assert not [word for word in _environment(vm.pid) if word.startswith(("TZ=", "LC_"))]
+    vm.mode("stop")
+
+
+def _environment(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
+# ---- a console without a terminal ----
+
+
+def test_what_is_piped_to_the_console_is_answered(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    piped = vm.spawn("console")
+    shown, said = piped.communicate(b"root\nhostname\n", timeout=20)
+    assert piped.returncode == 0, said
+    assert b"hostname\r\nweb1\r\n" in shown
+    assert said == b""
+    vm.mode("stop")
+
+
+def test_an_end_of_input_is_no_end_of_the_supervisor(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    piped = vm.spawn("console")
+    _, said = piped.communicate(b"", timeout=20)
+    assert (piped.returncode, said) == (0, b"")
+    vm.mode("stop")
+
+
+def test_viewers_that_went_silent_keep_nobody_out(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    with contextlib.ExitStack() as stack:
+        for _ in range(supervisor.CLIENTS):
+            link = stack.enter_context(vm.connect())
+            link.sendall(b'{"v":1,"do":"console"}\n')
+            link.recv(100)
+            link.shutdown(socket.SHUT_WR)
+        assert vm.ask(b'{"v":1,"do":"status"}')["ok"]
+    vm.mode("stop")
+
+
+# ---- a full disk ----
+
+
+def test_a_log_without_room_harms_no_other_descriptor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = supervisor.Log(str(tmp_path / "console.log"))
+    log.write(b"x\n" * (supervisor.LOG_BYTES // 2 - 5))
+
+    def full(path: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(supervisor, "open_log", full)
+    log.write(b"while the disk is full\n" * 3)
+    monkeypatch.undo()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert log.fd not in (ours.fileno(), theirs.fileno())
+        log.write(b"there is room again\n")
+        assert b"there is room again\n" in log.recent(1000)
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(100)
+
+
+def test_start_times_are_of_the_uptime() -> None:
+    assert supervisor.began("12", 100.4) == "88"
+    assert supervisor.began("-", 100.4) == ""
+    assert not supervisor.same_start("", "")
+    assert not supervisor.same_start("100", "90")
+    assert supervisor.same_start("100", "100")

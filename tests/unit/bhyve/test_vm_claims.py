@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from bsdvirt.bhyve import claims
+from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.spec.identity import Claim, DiskClaim, Identity
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.vm import MOST_CDROMS, MOST_DISKS, Vm
@@ -133,3 +134,54 @@ def test_cards_of_the_next_start_keep_clear_of_those_of_now() -> None:
 )
 def test_what_does_not_fit(identity: Identity) -> None:
     assert not claims.fits(identity, vm("disk0"))
+
+
+# ---- what the lines of `config` take of the same numbers ----
+
+
+def test_a_slot_that_config_names_is_given_to_nothing() -> None:
+    spec = vm("disk0", nics=1, wired=True, config=["pci.0.4.0.device=passthru", "pci.0.6.0.mtu=9"])
+    identity = fit(msgspec.structs.replace(WHO, nics=cards(0)), spec)
+    assert slots(identity) == [5, 7]
+
+
+def test_a_port_that_config_names_is_given_to_nothing() -> None:
+    spec = vm("disk0", config=["pci.0.2.0.port.0.type=hd", "pci.0.2.0.port.0.path=/x"])
+    assert fit(WHO, spec).disks["disk0"].port == 1
+    identity = fit(WHO, vm("disk0"))
+    assert not claims.fits(identity, spec)
+    with pytest.raises(ConflictError, match=r"config\.\d: AHCI port 0 is that of disk0"):
+        claims.fit(identity, spec, random.Random(1).randbytes)
+
+
+def test_config_puts_nothing_in_the_place_of_a_device() -> None:
+    identity = fit(msgspec.structs.replace(WHO, nics=cards(0)), vm("disk0 disk1", nics=1))
+    assert slots(identity) == [4, 5, 6]
+    for slot, what in ((4, "disk disk0"), (6, r"nics\.0")):
+        spec = vm("disk0 disk1", nics=1, wired=True, config=[f"pci.0.{slot}.0.device=passthru"])
+        assert not claims.fits(identity, spec)
+        with pytest.raises(ConflictError, match=rf"config\.0: PCI slot {slot} is that of {what}"):
+            claims.fit(identity, spec, random.Random(1).randbytes)
+    finer = vm("disk0 disk1", nics=1, config=["pci.0.4.0.nodelete=true"])
+    assert claims.fit(identity, finer, random.Random(1).randbytes) == identity
+
+
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        ("pci.0.0.0.device=amd_hostbridge", {}),
+        ("pci.0.31.0.device=uart", {}),
+        ("pci.0.28.0.device=uart", {}),
+        ("pci.0.29.0.device=uart", {"vnc": {"enabled": True}}),
+        ("pci.0.30.0.device=xhci", {"vnc": {"enabled": True}}),
+        ("pci.0.2.0.device=uart", {"cloud": {}}),
+        ("pci.0.2.0.device=uart", {"disks": [{"name": "a", "size": "1G", "bus": "ahci"}]}),
+        ("lpc.com2.path=/dev/nmdm-bv7A", {}),
+        ("pci.0.9.0.backend=bv7n0", {}),
+    ],
+)
+def test_what_is_always_in_its_place_is_not_replaced(line: str, more: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"config\.0"):
+        decode(Vm, {"kind": "vm", "memory": "1G", "config": [line], **more})
+    if not line.startswith(("lpc", "pci.0.0.", "pci.0.9.", "pci.0.31.", "pci.0.28.")):
+        decode(Vm, {"kind": "vm", "memory": "1G", "config": [line]})

@@ -59,6 +59,7 @@ EVERY_BUS = vm(
     cdroms=[{"name": "cd0", "path": "/a.iso"}, {"name": "cd1"}, {"name": "cd2", "media": "b.iso"}],
     nics=[{"network": "lan"}, {"network": "lan", "model": "e1000"}],
     vnc={"enabled": True, "auth": "own", "password": "secret12", "wait": True},
+    config=["pci.1.0.0.device=virtio-rnd"],
 )  # fmt: skip
 PLACES = {
     "disks": {
@@ -87,11 +88,11 @@ ARGUMENTS = [
     "-p", "0:0", "-p", "1:1", "-p", "0:2",
     "-s", "0,amd_hostbridge",
     "-s", "2,ahci," + ",".join(PORTS),
-    "-s", f"4,virtio-blk,{ZVOLS}/a,ser=SER-A",
+    "-s", f"4,virtio-blk,{ZVOLS}/a,sectorsize=512/4096,ser=SER-A",
     "-s", f"5:0,nvme,{ZVOLS}/b,sectorsize=512/4096,ser=SER-B,eui64=0x02ff0000000000b0",
     "-s", "8,virtio-net,bv7n0,type=tap,mac=02:00:00:00:00:10,mtu=9000",
     "-s", "0:9:0,e1000,bv7n1,type=tap,mac=02:00:00:00:00:20",
-    "-s", "28,virtio-rnd",
+    "-s", "28,virtio-rnd", "-s", "1:0:0,virtio-rnd", "-Y",
     "-s", "29,fbuf,rfb=127.0.0.1:5907,w=1024,h=768,wait,password=secret12",
     "-s", "30,xhci,tablet",
     "-s", "31,lpc",
@@ -127,6 +128,24 @@ def test_the_tree_of_a_plain_machine() -> None:
     own = guest(spec, disks={"x": disk(4, 0, "S")})
     text = config.render(own, spec, config.Around())
     assert bhyvetree.of_file(text) == bhyvetree.of_arguments(PLAIN)
+
+
+def test_what_the_guest_takes_for_a_sector() -> None:
+    """A volume's block is 16 KiB, which bhyve would show as a physical sector."""
+    spec = vm(disks=[
+        {"name": "a", "size": "1G"}, {"name": "b", "size": "1G", "sectorsize": "4096"},
+        {"name": "c", "path": "/x.img"},
+    ])  # fmt: skip
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    shown = {key: value for key, value in tree.items() if key.endswith("sectorsize")}
+    assert shown == {"pci.0.4.0.sectorsize": "512/4096", "pci.0.5.0.sectorsize": "4096"}
+
+
+def test_an_mptable_is_for_one_bus() -> None:
+    for line, wanted in (("pci.1.0.0.device=lpc", "false"), ("pci.0.7.0.device=lpc", None)):
+        spec = vm(config=[line])
+        tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+        assert tree.get("x86.mptable") == wanted
 
 
 def test_local_time_is_what_bhyve_keeps_without_u() -> None:

@@ -125,3 +125,17 @@ def test_a_bug_is_not_hidden() -> None:
 
     with pytest.raises(KeyError):
         Flow([Job("a")], work, 1).run()
+
+
+def test_what_nobody_foresaw_is_that_ones_outcome() -> None:
+    def work(name: str, let_go: Callable[[], None]) -> Outcome:
+        if name == "odd":
+            raise ValueError("odd bytes")
+        if name == "gone":
+            raise FileNotFoundError(2, "No such file or directory", "/x")
+        return Outcome(name, "done")
+
+    ended = Flow([Job("odd"), Job("gone"), Job("fine", ("odd",))], work, 1).run()
+    assert ended["fine"].message == "done"
+    assert str(ended["odd"].error).startswith("unexpected: ValueError: odd bytes (")
+    assert str(ended["gone"].error) == "/x: No such file or directory"

@@ -147,6 +147,8 @@ def test_what_ready_means() -> None:
 
 
 def test_an_identity_of_before_has_the_defaults() -> None:
-    text = '{"id":1,"uuid":"u","kind":"jail","boot":{"auto":true}}'
+    text = (
+        '{"id":1,"uuid":"5b6df377-1597-44d5-8742-c26e52c7da81","kind":"jail","boot":{"auto":true}}'
+    )
     boot = identity_from_json(text).boot
     assert (boot.auto, boot.ready, boot.ready_timeout, boot.ready_policy) == (True, "", 60, "fail")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,15 @@ from typing import NoReturn
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
+
+MOUNTS = "/sbin/mount --libxo json"
+NOTHING_MOUNTED = '{"mount": {"mounted": []}}'
+
+
+def mounted(*rows: tuple[str, str, str]) -> str:
+    """What mount(8) shows of these sources, paths and kinds."""
+    listed = [{"special": s, "node": n, "fstype": k, "opts": ["local"]} for s, n, k in rows]
+    return json.dumps({"mount": {"mounted": listed}})
 
 
 class FakeHost:
@@ -21,10 +31,11 @@ class FakeHost:
         self.fs = Fs(root)
         self.simulated = True
         self.boot = "boot one"
+        self.uuid = "5b6df377-1597-44d5-8742-c26e52c7da81"
         self.interrupt = interrupt or Interrupt()
         self.ran: list[str] = []
         self.fails: dict[str, list[tuple[int, str]]] = {}
-        self.shown: dict[str, str] = {"/sbin/mount -p": ""}
+        self.shown: dict[str, str] = {MOUNTS: NOTHING_MOUNTED}
         self.missing: set[str] = set()
         self.before: Callable[[str], None] = lambda words: None
 
@@ -69,3 +80,6 @@ class FakeHost:
 
     def boot_id(self) -> str:
         return self.boot
+
+    def host_id(self) -> str:
+        return self.uuid

@@ -5,25 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fakehost import FakeHost
+from fakehost import MOUNTS, NOTHING_MOUNTED, FakeHost, mounted
 
 from bsdvirt.errors import StepError
 from bsdvirt.plan.act import act
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import MountedBeneath, RemoveTree, UnmountBeneath
 
-TABLE = """\
-zroot\t\t\t/\t\tzfs\trw\t0 0
-/srv\t\t/jails/web/data\tnullfs\trw\t0 0
-/srv/in\t\t/jails/web/data/in\tnullfs\trw\t0 0
-/srv\t\t/jails/web2/data\tnullfs\trw\t0 0
-"""
+TABLE = mounted(
+    ("zroot", "/", "zfs"),
+    ("/srv", "/jails/web/data", "nullfs"),
+    ("/srv/in", "/jails/web/data/in", "nullfs"),
+    ("/srv", "/jails/web2/data", "nullfs"),
+)
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> FakeHost:
     host = FakeHost(tmp_path)
-    host.shown["/sbin/mount -p"] = TABLE
+    host.shown[MOUNTS] = TABLE
     return host
 
 
@@ -54,6 +54,6 @@ def test_a_tree_with_something_mounted_in_it_stays(
         act(host, RemoveTree(tree))
     assert "umount /jails/web" in caught.value.hint
     assert kept.read_text() == "kept"
-    host.shown["/sbin/mount -p"] = ""
+    host.shown[MOUNTS] = NOTHING_MOUNTED
     act(host, RemoveTree(tree))
     assert not kept.exists()

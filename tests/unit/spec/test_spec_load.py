@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -349,7 +350,21 @@ def test_identity_that_zfs_would_not_hold() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "tank/g: not JSON: Input data was truncated"),
+        (
+            "{",
+            "tank/g: not JSON: Expecting property name enclosed in double quotes: line 1 column 2"
+            " (char 1)",
+        ),
+        ('{"id":' + "[" * 4000 + "]" * 4000 + "}", "tank/g: nested deeper than 16"),
+        ('{"id":' + '{"a":' * 1500 + "1" + "}" * 1500 + "}", "tank/g: longer than 8191 bytes"),
+        ('{"id":1e400,"uuid":"a","kind":"jail"}', "tank/g: id: expected int, got float"),
+        ('{"id":NaN,"uuid":"a","kind":"jail"}', "tank/g: not JSON: NaN is no number"),
+        ('{"id":1,"id":2}', "tank/g: not JSON: 'id' stands there a second time"),
+        ('{"release":"\\ud800"}', "tank/g: not JSON: not UTF-8"),
+        (
+            '{"v":2,"new":1}',
+            "tank/g: v: another bsdvirt wrote it, of version 2 (install a bsdvirt that is as new)",
+        ),
         ("[]", "tank/g: expected mapping, got list"),
         ('{"id":1,"uuid":"a","kind":"pod"}', "tank/g: kind: expected jail | vm, got 'pod'"),
         (
@@ -371,6 +386,60 @@ def test_identity_that_is_wrong(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         load.identity_from_json(text, "tank/g")
     assert str(caught.value) == message
+
+
+CLAIM = {"network": "lan", "mac": "02:00:00:00:00:02"}
+DISK = {"slot": 4, "port": 0, "serial": "BV0123456789ABCDEF", "eui64": "0x0200000000000001"}
+
+
+@pytest.mark.parametrize(
+    ("where", "values"),
+    [
+        ("id", {"id": 0}),
+        ("id", {"id": -7}),
+        ("id", {"id": 2048}),
+        ("id", {"id": 10**30}),
+        ("uuid", {"uuid": "x"}),
+        ("uuid", {"uuid": "../../etc/x"}),
+        ("created", {"created": "x\ny"}),
+        ("release", {"release": "a b"}),
+        ("root_dataset", {"root_dataset": "tank/a b"}),
+        ("nics", {"nics": [CLAIM] * 9}),
+        ("nics.0.mac", {"nics": [CLAIM | {"mac": "zz"}]}),
+        ("nics.0.mac", {"nics": [CLAIM | {"mac": "01:00:00:00:00:00"}]}),
+        ("nics.0.network", {"nics": [CLAIM | {"network": "../../etc/x"}]}),
+        ("nics.0.address", {"nics": [CLAIM | {"address": "1.2.3.4/24;id"}]}),
+        ("nics.0.address", {"nics": [CLAIM | {"address": "fd00::1/64"}]}),
+        ("nics.0.address", {"nics": [CLAIM | {"address": "10.0.0.256/24"}]}),
+        ("nics.0.address6", {"nics": [CLAIM | {"address6": "fd00::1::2/64"}]}),
+        ("nics.0.address6", {"nics": [CLAIM | {"address6": "1:2:3:4:5:6:7/64"}]}),
+        ("nics.0.address6", {"nics": [CLAIM | {"address6": "garbage"}]}),
+        ("nics.0.aliases.0", {"nics": [CLAIM | {"aliases": ["-f"]}]}),
+        ("nics.0.slot", {"nics": [CLAIM | {"slot": 32}]}),
+        ("next.0.mac", {"next": [CLAIM | {"mac": ""}]}),
+        ("shared.0.address", {"shared": [{"address": "x"}]}),
+        (
+            "next_shared.0.interface",
+            {"next_shared": [{"address": "10.0.0.1/32", "interface": "a b"}]},
+        ),
+        ("disks.A", {"disks": {"A": DISK}}),
+        ("disks.disk0.slot", {"disks": {"disk0": DISK | {"slot": -1}}}),
+        ("disks.disk0.port", {"disks": {"disk0": DISK | {"port": 99}}}),
+        ("disks.disk0.serial", {"disks": {"disk0": DISK | {"serial": "a\nb"}}}),
+        ("disks.disk0.eui64", {"disks": {"disk0": DISK | {"eui64": "1;2"}}}),
+        ("root", {"root": "/a'b"}),
+        ("tags.0", {"tags": ["A B"]}),
+    ],
+)
+def test_identity_of_which_one_value_is_garbage(where: str, values: dict[str, object]) -> None:
+    good = {"id": 1, "uuid": "5b6df377-1597-44d5-8742-c26e52c7da81", "kind": "vm"}
+    nic = CLAIM | {"address": "10.0.0.2/24", "address6": "fd00::1/64", "aliases": ["::/0"]}
+    good |= {"nics": [nic, CLAIM | {"address6": "1:2:3:4:5:6:7:8"}], "disks": {"disk0": DISK}}
+    load.identity_from_json(json.dumps(good))
+    with pytest.raises(UsageError) as caught:
+        load.identity_from_json(json.dumps(good | values), "tank/g")
+    assert str(caught.value).startswith(f"tank/g: {where}: ")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def passes(schema: dict[str, Any], value: Any) -> bool:
 def test_reading_an_identity_imports_little(module: str) -> None:
     code = (
         "import sys; before = set(sys.modules); from bsdvirt.spec import load;"
-        """load.identity_from_json('{"id":1,"uuid":"u","kind":"jail"}');"""
+        """load.identity_from_json('{"id":1,"uuid":"5b6df377-1597-44d5-8742-c26e52c7da81","kind":"jail"}');"""
         f"sys.exit({module!r} in set(sys.modules) - before)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

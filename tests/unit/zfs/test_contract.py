@@ -22,6 +22,7 @@ from bsdvirt.host.sim import SimHost
 from bsdvirt.zfs.base import Dataset, Zfs
 from bsdvirt.zfs.cli import CliZfs
 from bsdvirt.zfs.libzfs import LibZfs, binding
+from bsdvirt.zfs.values import Value, read_values
 
 POOL = os.environ.get("BSDVIRT_TEST_POOL", "")
 
@@ -151,9 +152,47 @@ def test_who_a_guest_is_and_what_is_under_way(bench: Bench) -> None:
     bench.do("create", f"{bench.root}/web/root")
     web, root = bench.named("web"), bench.named("web/root")
     assert (web.guest, web.op) == (identity, "0a1b")
-    assert (root.guest, root.op) == (identity, "0a1b")
+    assert (root.guest, root.op) == (None, None), "inherited: not its own"
     bench.do("inherit", "bsdvirt:op", f"{bench.root}/web")
     assert bench.named("web").op is None
+
+
+def test_text_of_any_form_is_the_value_of_its_own_dataset_only(bench: Bench) -> None:
+    a, b = f"{bench.root}/a", f"{bench.root}/b"
+    forged = (
+        f"x\tlocal\n{b}\tbsdvirt:guest\tforged\tlocal\n\n{b}\tfilesystem\t1\t1\t1\n\r\v\f\x1c"
+        f"\u2028{b}\tbsdvirt:op\t0a1b\tlocal\n"
+    )
+    place = f"/{bench.root}/p\n{b}\tmountpoint\t/etc\tlocal"
+    bench.do("create", "-o", f"bsdvirt:guest={forged}", "-o", "bsdvirt:op=a\tb", a)
+    bench.do("create", "-o", f"mountpoint={place}", b)
+    assert (bench.named("a").guest, bench.named("a").op) == (forged, "a\tb")
+    assert (bench.named("b").guest, bench.named("b").op) == (None, None)
+    assert bench.named("b").mountpoint == place
+    assert bench.zfs.local(a, "bsdvirt:op") == "a\tb"
+    assert bench.zfs.locals(bench.root, "bsdvirt:guest") == {a: forged}
+    values = read_values(bench.host, [a, b, f"{b}-gone"], ["mountpoint", "bsdvirt:guest"])
+    assert values[a]["bsdvirt:guest"] == Value(forged, "local")
+    assert values[b] == {"mountpoint": Value(place, "local"), "bsdvirt:guest": Value("-", "-")}
+    assert bench.names() == ["", "/a", "/b"]
+    assert bench.zfs.shallow(bench.root) == bench.zfs.datasets(bench.root)
+
+
+def test_beneath_a_guest_no_text_is_asked_for(bench: Bench) -> None:
+    bench.do("create", "-p", f"{bench.root}/guests/web/data")
+    bench.do("set", "bsdvirt:guest={}", f"{bench.root}/guests/web/data")
+    found = {d.name.removeprefix(f"{bench.root}/"): d for d in bench.zfs.datasets(bench.root)}
+    assert found["guests/web"].mountpoint == f"/{bench.root}/guests/web"
+    data = found["guests/web/data"]
+    assert (data.guest, data.mountpoint, data.mounted) == (None, None, True)
+    shallow = bench.zfs.shallow(bench.root)
+    assert shallow == [d for d in bench.zfs.datasets(bench.root) if d.name != data.name]
+
+
+def test_roots_named_twice_or_within_one_another_are_counted_once(bench: Bench) -> None:
+    bench.do("create", "-p", f"{bench.root}/a/b")
+    names = [d.name for d in bench.zfs.datasets(bench.root, bench.root, f"{bench.root}/a")]
+    assert names == [bench.root, f"{bench.root}/a", f"{bench.root}/a/b"]
 
 
 def test_a_propertys_own_value_is_not_an_inherited_one(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from bsdvirt.errors import NotFoundError
+from bsdvirt.host import tools
 from bsdvirt.host.sim import SimHost
 from bsdvirt.zfs import open_zfs
 from bsdvirt.zfs.base import Dataset
@@ -65,14 +67,19 @@ def volume(name: str) -> Tree:
 
 
 class StandIn(ModuleType):
-    """As much of the module as bsdvirt uses; `trees` by dataset."""
+    """As much of the module as bsdvirt uses; `trees` by dataset. As the binding does, it
+    drops the datasets in `lost`, and all beneath, without a word."""
 
-    def __init__(self, *trees: Tree) -> None:
+    def __init__(self, *trees: Tree, lost: Sequence[str] = ()) -> None:
         super().__init__("libzfs")
         self.trees = {tree["name"]: tree for tree in trees}
         self.opened = 0
-        self.asked: list[tuple[list[str], bool]] = []
+        self.asked: list[list[str]] = []
         outer = self
+
+        def whole(tree: Tree) -> Tree:
+            children = [whole(child) for child in tree["children"] if child["name"] not in lost]
+            return tree | {"children": children}
 
         class ZFS:
             def __init__(self, history: bool = True) -> None:
@@ -101,17 +108,30 @@ class StandIn(ModuleType):
             ) -> Iterator[Tree]:
                 """One tree a dataset; one that is not there is passed over in silence."""
                 assert outer.opened == 1, "the handle is closed"
-                outer.asked.append((list(props or ()), retrieve_children))
+                outer.asked.append(list(props or ()))
                 for name in datasets or ():
                     if name in outer.trees:
-                        yield outer.trees[name]
+                        yield whole(outer.trees[name])
 
         self.ZFS = ZFS
 
 
-def backend(tmp_path: Path, *trees: Tree) -> tuple[LibZfs, StandIn]:
-    module = StandIn(*trees)
-    return LibZfs(SimHost(tmp_path), module), module
+class Bench:
+    """A host whose datasets are those of TREE, and the backend with a binding that may lose
+    some of them."""
+
+    def __init__(self, tmp_path: Path, *lost: str) -> None:
+        self.module = StandIn(TREE, lost=lost)
+        self.told: list[str] = []
+        host = SimHost(tmp_path)
+        web = ("-o", f"bsdvirt:guest={IDENTITY}", "-o", "bsdvirt:op=0a1b")
+        for words in (
+            ("tank/bv",), (*web, "tank/bv/web"), ("tank/bv/web/root",),
+            ("-s", "-V", "1G", "tank/bv/disk"), ("-o", "mountpoint=none", "tank/bv/web-2"),
+        ):  # fmt: skip
+            host.run((tools.ZFS, "create", *words), changes=True).check()
+        self.zfs = LibZfs(host, self.module, self.told.append)
+        self.plain = CliZfs(host)
 
 
 IDENTITY = '{"id":1,"uuid":"u","kind":"jail"}'
@@ -138,8 +158,8 @@ TREE = filesystem(
 
 
 def test_the_whole_tree_flat(tmp_path: Path) -> None:
-    zfs, module = backend(tmp_path, TREE)
-    found = {dataset.name: dataset for dataset in zfs.datasets("tank/bv")}
+    bench = Bench(tmp_path)
+    found = {dataset.name: dataset for dataset in bench.zfs.datasets("tank/bv")}
     assert found["tank/bv/web"] == Dataset(
         "tank/bv/web", "filesystem", 24576, 19049328640, 23552,
         None, "/tank/bv/web", True, None, IDENTITY, "0a1b",
@@ -149,39 +169,48 @@ def test_the_whole_tree_flat(tmp_path: Path) -> None:
     )
     root = found["tank/bv/web/root"]
     assert (root.origin, root.mounted, root.guest, root.op) == (
-        "tank/rel@base", False, IDENTITY, None
+        "tank/rel@base", False, None, None
     )  # fmt: skip
     assert found["tank/bv/web-2"].mountpoint is None
-    assert len(module.asked) == 1
-    assert module.opened == 0
+    assert (len(bench.module.asked), bench.module.opened, bench.told) == (1, 0, [])
 
 
 def test_sorted_by_name_as_zfs_list_is(tmp_path: Path) -> None:
-    zfs, _ = backend(tmp_path, TREE)
-    names = [dataset.name for dataset in zfs.datasets("tank/bv")]
-    assert names == [
-        "tank/bv", "tank/bv/disk", "tank/bv/web", "tank/bv/web-2", "tank/bv/web/root"
-    ]  # fmt: skip
+    bench = Bench(tmp_path)
+    names = [dataset.name for dataset in bench.zfs.datasets("tank/bv")]
+    assert names == [dataset.name for dataset in bench.plain.datasets("tank/bv")]
+    assert names[-2:] == ["tank/bv/web-2", "tank/bv/web/root"]
+
+
+def test_a_listing_that_came_out_short_is_not_believed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, "tank/bv/web")
+    assert bench.zfs.datasets("tank/bv") == bench.plain.datasets("tank/bv")
+    assert bench.told == ["py-libzfs does not list what zfs(8) does, tank/bv/web: zfs(8) is used"]
+
+
+def test_a_binding_that_fails_is_told_of(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.module.ZFS = lambda history: 1 / 0  # type: ignore[assignment,misc]
+    assert bench.zfs.datasets("tank/bv") == bench.plain.datasets("tank/bv")
+    assert bench.told == ["py-libzfs: ZeroDivisionError: division by zero: zfs(8) is used"]
 
 
 def test_a_dataset_that_is_not_there(tmp_path: Path) -> None:
-    zfs, module = backend(tmp_path, TREE)
+    bench = Bench(tmp_path)
     with pytest.raises(NotFoundError, match="cannot open 'tank/nosuch': dataset does not exist"):
-        zfs.datasets("tank/nosuch")
-    assert module.opened == 0
+        bench.zfs.datasets("tank/nosuch")
+    assert bench.module.opened == 0
 
 
-def test_local_is_the_datasets_own_value(tmp_path: Path) -> None:
-    inherited = filesystem("tank/a", x__y=user("v", "INHERITED"))
-    received = filesystem("tank/b", x__y=user("v", "RECEIVED"))
-    own = filesystem("tank/c", x__y=user("v", "LOCAL"))
-    zfs, module = backend(tmp_path, inherited, received, own)
-    assert zfs.local("tank/a", "x:y") is None
-    assert zfs.local("tank/b", "x:y") is None
-    assert zfs.local("tank/c", "x:y") == "v"
-    assert zfs.local("tank/c", "no:thing") is None
-    assert zfs.local("tank/nosuch", "x:y") is None
-    assert not any(children for _, children in module.asked)
+def test_what_was_received_or_inherited_is_not_its_own(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    web = copy.deepcopy(TREE)["children"][0]
+    bench.module.trees["tank/bv"] = TREE | {"children": [web, *TREE["children"][1:]]}
+    web["properties"]["bsdvirt:guest"] = user(IDENTITY, "RECEIVED")
+    web["properties"]["bsdvirt:op"] = user("0a1b", "INHERITED")
+    found = {dataset.name: dataset for dataset in bench.zfs.datasets("tank/bv")}
+    mine = found["tank/bv/web"]
+    assert (mine.guest, mine.op, mine.received) == (None, None, IDENTITY)
 
 
 def test_no_binding_where_dev_zfs_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:

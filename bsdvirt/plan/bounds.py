@@ -1,0 +1,183 @@
+"""What recovery may do by a journal: a pool's journal speaks for that pool and for our own
+files, interfaces and jails on this host, whatever is written in it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bsdvirt.host import tools
+from bsdvirt.plan.step import (
+    Action,
+    Await,
+    Command,
+    MakeDirectory,
+    Plan,
+    RemoveDirectory,
+    RemoveFile,
+    RemoveTree,
+    Rename,
+    UnmountBeneath,
+    WriteFile,
+)
+from bsdvirt.spec.mounts import within
+
+SYSTEM = (
+    "/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root", "/sbin", "/usr",
+    "/var",
+)  # fmt: skip
+"""Where no guest's root lies."""
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+_LIVE = frozenset({"set", "inherit", "mount"})
+"""What is done with a dataset that a guest was given, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where a root's plans act."""
+
+    dataset: str
+    mountpoint: str
+    first: bool = True
+    """Whether it is the first root, whose journals speak for the making of others too."""
+    others: tuple[str, ...] = ()
+    """The other roots' datasets: what is in all of them is taken away as one, by the first
+    root's journal."""
+    places: tuple[str, ...] = ()
+    """Directories of ours outside the pool."""
+    files: tuple[str, ...] = ()
+    """Files outside of them."""
+    closed: tuple[str, ...] = ()
+    """Directories within `places` that bsdvirt only reads."""
+    programs: str = ""
+    """The directory of our own programs."""
+
+    def beyond(self, plan: Plan) -> str:
+        """The first thing that recovery is not to do by this plan, in words; "" for none."""
+        for action in _recovered(plan):
+            if why := self._wrong(plan, action):
+                return why
+        return ""
+
+    def _wrong(self, plan: Plan, action: Action) -> str:
+        match action:
+            case Command(argv=argv, log=log):
+                if log and not self._ours(log):
+                    return f"it would write {log}"
+                return "" if self._may_run(plan, argv) else f"it would run {' '.join(argv)}"
+            case (
+                WriteFile(path=path, beneath=root)
+                | RemoveFile(path=path, beneath=root)
+                | MakeDirectory(path=path, beneath=root)
+                | RemoveDirectory(path=path, beneath=root)
+            ) if root:
+                return "" if self._root(root) else f"it would change {root}/{path}"
+            case WriteFile(path=path) | RemoveFile(path=path) | MakeDirectory(path=path):
+                return "" if self._ours(path) or path in self.files else f"it would change {path}"
+            case RemoveTree(path=path):
+                return "" if self._inside(path) else f"it would remove {path}"
+            case Rename(path=path, to=to):
+                fit = self._inside(path) and self._inside(to)
+                return "" if fit else f"it would rename {path} to {to}"
+            case UnmountBeneath(path=path):
+                return "" if self._root(path) else f"it would unmount what is in {path}"
+            case Await():
+                return ""
+            case _:
+                return "it would copy files"
+
+    def _ours(self, path: str) -> bool:
+        if ".." in path.split("/") or any(within(path, closed) for closed in self.closed):
+            return False
+        return any(within(path, place) for place in (self.mountpoint, *self.places))
+
+    def _inside(self, path: str) -> bool:
+        return self._ours(path) and path not in (self.mountpoint, *self.places)
+
+    def _root(self, path: str) -> bool:
+        """Whether that may be a guest's root: in ours, or a directory of the user's."""
+        if ".." in path.split("/") or not path.startswith("/") or path.rstrip("/") == "":
+            return False
+        if within(path, self.mountpoint):
+            return path != self.mountpoint
+        return not any(within(path, system) for system in SYSTEM)
+
+    def _may_run(self, plan: Plan, argv: tuple[str, ...]) -> bool:
+        tool, *words = argv
+        check = _TOOLS.get(tool)
+        return check is not None and check(self, plan, words)
+
+    # ---- tool by tool ----
+
+    def _zfs(self, plan: Plan, words: list[str]) -> bool:
+        verb, *rest = words or [""]
+        names = [w for w in rest if not w.startswith("-") and "=" not in w and "/" in w]
+        if verb not in _LIVE | {"destroy", "rename", "umount", "unmount"} or not names:
+            return False
+        own = (self.dataset, *(self.others if self.first else ()))
+        if all(any(name.startswith(f"{one}/") for one in own) for name in names):
+            return True
+        if self.first and plan.kind in ("root", "host"):
+            return True
+        return plan.kind == "guest" and verb in _LIVE
+
+    def _jail(self, plan: Plan, words: list[str]) -> bool:
+        match words:
+            case ["-R", name]:
+                return bool(_NAME.fullmatch(name))
+            case ["-f", path, "-r", name]:
+                return self._inside(path) and bool(_NAME.fullmatch(name))
+        return False
+
+    def _umount(self, plan: Plan, words: list[str]) -> bool:
+        paths = [word for word in words if word != "-f"]
+        return len(paths) == 1 and self._root(paths[0])
+
+    def _cpuset(self, plan: Plan, words: list[str]) -> bool:
+        return len(words) == 4 and words[0] == "-l" and words[2] in ("-j", "-p")
+
+    def _pfctl(self, plan: Plan, words: list[str]) -> bool:
+        return all(not word.startswith("/") or self._ours(word) for word in words)
+
+    def _python(self, plan: Plan, words: list[str]) -> bool:
+        return (
+            words[:2] == ["-I", "-S"]
+            and len(words) > 2
+            and bool(self.programs)
+            and within(words[2], self.programs)
+            and ".." not in words[2].split("/")
+        )
+
+    def _rc_conf(self, plan: Plan, words: list[str]) -> bool:
+        return len(words) == 2 and words[0] == "-x" and words[1].endswith("_enable")
+
+    def _forwarding(self, plan: Plan, words: list[str]) -> bool:
+        return len(words) == 1 and ".forwarding=" in words[0]
+
+    def _any(self, plan: Plan, words: list[str]) -> bool:
+        return True
+
+
+_TOOLS: dict[str, Callable[[Bounds, Plan, list[str]], bool]] = {
+    tools.ZFS: Bounds._zfs,
+    tools.JAIL: Bounds._jail,
+    tools.UMOUNT: Bounds._umount,
+    tools.CPUSET: Bounds._cpuset,
+    tools.PFCTL: Bounds._pfctl,
+    tools.PYTHON: Bounds._python,
+    tools.SYSRC: Bounds._rc_conf,
+    tools.SYSCTL: Bounds._forwarding,
+    tools.IFCONFIG: Bounds._any,
+    tools.RCTL: Bounds._any,
+    tools.BHYVECTL: Bounds._any,
+}
+
+
+def _recovered(plan: Plan) -> Iterator[Action]:
+    """All that recovery may come to do."""
+    for step in plan.steps:
+        yield from (undo.do for undo in step.undo)
+    for step in plan.finish:
+        yield step.do
+        yield from (undo.do for undo in step.remedy)
