@@ -53,7 +53,8 @@ def package(session: Session, name: str, words: Sequence[str]) -> int:
 def processes(session: Session, name: str) -> list[dict[str, Any]]:
     """The processes of a running jail, as ps(1) tells them (captures/04)."""
     _need_running(session, name)
-    argv = (tools.PS, "--libxo", "json", "-J", name, "-axwwo", "pid,ppid,user,command")
+    # Neither -a nor -x: -J brings -x with it, and from 14 on -a selects every process of the host.
+    argv = (tools.PS, "--libxo", "json", "-J", name, "-wwo", "pid,ppid,user,command")
     result = session.host.run(argv, changes=False)
     # A jail without any process: exit status 1, and nothing is said.
     if result.status == 1 and not result.stderr.strip():

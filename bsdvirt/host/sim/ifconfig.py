@@ -6,14 +6,13 @@ import ipaddress
 import random
 import re
 
+from bsdvirt.host.sim import ifbridge
 from bsdvirt.host.sim.context import Run, key
 from bsdvirt.host.sim.ifshow import bridge_of, show, stack
 from bsdvirt.host.sim.state import Inet, Interface
 
 MAX_NAME = 15
 _UNIT = re.compile(r"(bridge|epair|tap|vlan)(\d*)")
-_VLAN_MTU = ("ether", "epair")
-"""Cards that have room for the tag besides their MTU."""
 
 
 def ifconfig(run: Run, words: list[str]) -> int:
@@ -79,7 +78,7 @@ def _create(run: Run, name: str, rest: list[str]) -> int:
     if tagged is not None:
         face.vlan, parent = tagged
         face.parent, face.mac, face.hwaddr = parent.name, parent.mac, parent.mac
-        face.mtu = _room(parent)
+        face.mtu = ifbridge.room(parent)
         rest = rest[4:]
     named = face.name if face.name != name else ""
     if rest:
@@ -106,11 +105,6 @@ def _tagged(run: Run, name: str, rest: list[str]) -> tuple[int, Interface]:
     return int(rest[1]), parent
 
 
-def _room(parent: Interface) -> int:
-    """The MTU that a vlan has on it at most (if_vlan.c)."""
-    return parent.mtu if parent.kind in _VLAN_MTU else parent.mtu - 4
-
-
 def _units(kind: str, number: str) -> list[str]:
     return [f"epair{number}a", f"epair{number}b"] if kind == "epair" else [f"{kind}{number}"]
 
@@ -132,7 +126,7 @@ def _make(run: Run, kind: str, number: str) -> Interface:
     noise = [random.randrange(256) for _ in range(4)]
     for unit in _units(kind, number):
         run.state.last_index += 1
-        if kind == "epair":
+        if kind == "epair" and not run.release.netlink:
             octets = [2, *noise, 0x0A if unit.endswith("a") else 0x0B]
         else:
             # FreeBSD's own prefix of generated addresses.
@@ -161,17 +155,17 @@ def _return(run: Run, name: str, rest: list[str]) -> int:
 
 
 def move(run: Run, face: Interface, jail: int) -> None:
-    """Move an interface between network stacks: it comes down, and loses addresses,
-    description and groups."""
+    """Move an interface between network stacks: it comes down, and loses addresses
+    and groups; its description stays (if_vmove)."""
     faces = run.state.interfaces
     bridge = bridge_of(run, face)
     if bridge is not None:
         del bridge.members[face.name]
     del faces[key(face.name, face.jail)]
-    face.jail, face.up, face.descr = jail, False, ""
+    face.jail, face.up = jail, False
     face.groups, face.addresses, face.ifdisabled = [], [], True
-    if jail and face.kind == "epair":
-        # Inside, the captured jail shows the group of its kind; back outside, none.
+    if face.kind == "epair" and (jail or run.release.keeps_groups):
+        # Inside, the captured jail shows the group of its kind; back outside not each does.
         face.groups = ["epair"]
     faces[key(face.name, jail)] = face
 
@@ -234,7 +228,7 @@ class _Apply:
             case "ether":
                 face.mac = self._value().lower()
             case "mtu":
-                self._mtu(int(self._value()))
+                ifbridge.set_mtu(run, face, int(self._value()))
             case "up" | "down":
                 face.up = word == "up"
                 self._link_local()
@@ -244,7 +238,7 @@ class _Apply:
             case "inet" | "inet6":
                 self._inet(word)
             case "addm" | "deletem" | "private" | "-private":
-                self._member(word, self._value())
+                ifbridge.member(run, face, word, self._value())
             case "vnet":
                 self._vnet(self._value())
             case "destroy":
@@ -282,15 +276,6 @@ class _Apply:
         if group not in self.face.groups:
             self.face.groups.append(group)
 
-    def _mtu(self, mtu: int) -> None:
-        face, faces = self.face, self.run.state.interfaces
-        if face.kind == "bridge" and (mtu < 576 or any(faces[m].mtu != mtu for m in face.members)):
-            raise self.run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
-        parent = faces.get(face.parent) if face.kind == "vlan" else None
-        if parent is not None and mtu > _room(parent):
-            raise self.run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
-        face.mtu = mtu
-
     def _inet(self, kind: str) -> None:
         run, face = self.run, self.face
         text = self._value()
@@ -314,6 +299,8 @@ class _Apply:
                 raise run.fail("ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address")
             face.addresses.remove(known[0])
             return
+        if bridge_of(run, face) is not None and not ifbridge.members_have_addresses(run):
+            raise run.fail("ifconfig: ioctl (SIOCAIFADDR): Invalid argument")
         if known:
             known[0].prefix = entry.prefix
         elif kind == "inet" and way != "alias" and any(a.kind == "inet" for a in face.addresses):
@@ -339,32 +326,6 @@ class _Apply:
         eui = bytes([*octets[:3], 0xFF, 0xFE, *octets[3:]])
         address = ipaddress.ip_address(b"\xfe\x80" + bytes(6) + eui)
         face.addresses.append(Inet("inet6", f"{address}%{face.name} scopeid 0x{face.index:x}", 64))
-
-    def _member(self, word: str, name: str) -> None:
-        run, face = self.run, self.face
-        if face.kind != "bridge":
-            raise run.unknown("not a bridge")
-        member = run.interface(name)
-        if word == "addm":
-            if member is None:
-                raise run.fail(f"ifconfig: BRDGADD {name}: No such file or directory")
-            if name in face.members:
-                raise run.fail(f"ifconfig: BRDGADD {name}: File exists")
-            if bridge_of(run, member) is not None:
-                raise run.fail(f"ifconfig: BRDGADD {name}: Device busy")
-            if not face.members:
-                face.mtu = member.mtu
-            elif face.mtu != member.mtu:
-                raise run.fail(f"ifconfig: BRDGADD {name}: Invalid argument")
-            face.members[name] = False
-        elif word == "deletem":
-            if name not in face.members:
-                raise run.fail(f"ifconfig: BRDGDEL {name}: No such file or directory")
-            del face.members[name]
-        else:
-            if name not in face.members:
-                raise run.unknown(f"{word} of what is no member was never shown")
-            face.members[name] = word == "private"
 
     def _vnet(self, name: str) -> None:
         jail = self.run.jail(name)

@@ -9,24 +9,38 @@ from bsdvirt.host.sim.state import Inet, Interface
 
 _UP, _BROADCAST, _LOOPBACK, _RUNNING, _EPOCH = 0x1, 0x2, 0x8, 0x40, 0x20
 _PROMISC, _SIMPLEX, _MULTICAST = 0x100, 0x800, 0x8000
+_LOWER_UP = 0x1000000
 _NAMES = (
     (_UP, "UP"), (_BROADCAST, "BROADCAST"), (_LOOPBACK, "LOOPBACK"), (_RUNNING, "RUNNING"),
     (_PROMISC, "PROMISC"), (_SIMPLEX, "SIMPLEX"), (_MULTICAST, "MULTICAST"),
+    (_LOWER_UP, "LOWER_UP"),
 )  # fmt: skip
 _OPTIONS = {
     "ether": "80028<VLAN_MTU,JUMBO_MTU,LINKSTATE>",
     "epair": "8<VLAN_MTU>",
     "tap": "80000<LINKSTATE>",
+    "vlan": "80000<LINKSTATE>",
     "lo": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
 }
+_NETLINK_OPTIONS = {
+    "bridge": "10<VLAN_HWTAGGING>",
+    "ether": "880028<VLAN_MTU,JUMBO_MTU,LINKSTATE,HWSTATS>",
+    "epair": "60001b<RXCSUM,TXCSUM,VLAN_MTU,VLAN_HWTAGGING,RXCSUM_IPV6,TXCSUM_IPV6>",
+    "tap": "80000<LINKSTATE>",
+    "vlan": "80000<LINKSTATE>",
+    "lo": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
+}
+_MUTED = "200019<RXCSUM,VLAN_MTU,VLAN_HWTAGGING,RXCSUM_IPV6>"
+"""Of an epair beside a member that has no checksums of its own to send (bridge_mutecaps)."""
 _MEDIA = {
     "ether": ("autoselect (10Gbase-T <full-duplex>)", "active"),
     "epair": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
     "tap": ("autoselect", "no carrier"),
-    "vlan": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
+    "vlan": ("autoselect (10Gbase-T <full-duplex>)", "active"),
 }
 # A tap that nobody has opened has its link down: bridgestp(4)'s default.
 _PATH_COST = {"epair": 2000, "ether": 2000, "tap": 55, "vlan": 2000}
+_NETLINK_PATH_COST = _PATH_COST | {"tap": 2000000}
 _BRIDGE_TAIL = "maxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200"
 
 
@@ -47,8 +61,8 @@ def show(run: Run, face: Interface, family: str = "") -> None:
     run.print(f"{face.name}: flags={flags:x}<{names}> metric 0 mtu {face.mtu}")
     if face.descr:
         run.print(f"\tdescription: {face.descr}")
-    if face.kind in _OPTIONS:
-        run.print(f"\toptions={_OPTIONS[face.kind]}")
+    if (options := _options(run, face)) is not None:
+        run.print(f"\toptions={options}")
     if family:
         for address in face.addresses:
             if address.kind == family:
@@ -60,7 +74,10 @@ def show(run: Run, face: Interface, family: str = "") -> None:
         run.print(f"\tether {face.mac}")
     if face.hwaddr != face.mac:
         run.print(f"\thwaddr {face.hwaddr}")
-    for address in face.addresses:
+    addresses = face.addresses
+    if run.release.netlink:
+        addresses = sorted(addresses, key=lambda entry: entry.kind)
+    for address in addresses:
         run.print("\t" + _address(face, address))
     if face.kind == "bridge":
         _bridge(run, face)
@@ -71,6 +88,8 @@ def show(run: Run, face: Interface, family: str = "") -> None:
         run.print(f"\tvlan: {tag} vlanpcp: 0 parent interface: {face.parent or '<none>'}")
     if face.kind in _MEDIA and (face.kind != "vlan" or face.parent):
         media, status = _MEDIA[face.kind]
+        if run.release.netlink and face.kind == "tap":
+            media = "1000baseT <full-duplex>"
         status = "active" if face.opened else status
         run.print(f"\tmedia: Ethernet {media}")
         run.print(f"\tstatus: {status}")
@@ -79,13 +98,30 @@ def show(run: Run, face: Interface, family: str = "") -> None:
         run.print(f"\tOpened by PID {face.opened}")
 
 
+def _options(run: Run, face: Interface) -> str | None:
+    if not run.release.netlink:
+        return _OPTIONS.get(face.kind)
+    if face.kind == "epair":
+        # A bridge mutes its members, and an epair's end its other end.
+        ends = [face, *(end for end in run.state.interfaces.values() if end.unit == face.peer)]
+        bridges = [bridge for end in ends if (bridge := bridge_of(run, end)) is not None]
+        kinds = {run.state.interfaces[name].kind for b in bridges for name in b.members}
+        if kinds - {"epair"}:
+            return _MUTED
+    return _NETLINK_OPTIONS.get(face.kind)
+
+
 def _flags(run: Run, face: Interface) -> int:
     flags = _MULTICAST | (_UP if face.up else 0)
+    if run.release.netlink:
+        flags |= _LOWER_UP if _carries(face) else 0
     if face.kind == "lo":
         return flags | _LOOPBACK | (_RUNNING if face.up else 0)
     flags |= _BROADCAST | _SIMPLEX
     if face.kind in ("epair", "ether"):
-        flags |= _RUNNING | _EPOCH
+        flags |= _RUNNING if run.release.netlink else _RUNNING | _EPOCH
+    if face.kind == "vlan" and face.parent:
+        flags |= _RUNNING
     if face.opened:
         flags |= _RUNNING
     if face.kind == "bridge" and face.up:
@@ -93,6 +129,15 @@ def _flags(run: Run, face: Interface) -> int:
     if bridge_of(run, face) is not None:
         flags |= _PROMISC
     return flags
+
+
+def _carries(face: Interface) -> bool:
+    """get_operstate() in sys/netlink/route/iface.c: by the medium, or else by UP."""
+    if face.kind in ("bridge", "lo"):
+        return face.up
+    if face.kind == "tap":
+        return bool(face.opened)
+    return face.kind != "vlan" or bool(face.parent)
 
 
 def bridge_of(run: Run, face: Interface) -> Interface | None:
@@ -125,6 +170,9 @@ def _bridge(run: Run, face: Interface) -> None:
     run.print(f"\tid {nobody} priority 32768 hellotime 2 fwddelay 15")
     run.print(f"\t{_BRIDGE_TAIL}")
     run.print(f"\troot id {nobody} priority {32768 if face.up else 0} ifcost 0 port 0")
+    netlink = run.release.netlink
+    if netlink:
+        run.print("\tbridge flags=0<>")
     for name, private in reversed(face.members.items()):
         member = run.state.interfaces[name]
         flags = (
@@ -133,8 +181,9 @@ def _bridge(run: Run, face: Interface) -> None:
             else "143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>"
         )
         run.print(f"\tmember: {name} flags={flags}")
-        cost = _PATH_COST[member.kind]
-        run.print(f"\t        ifmaxaddr 0 port {member.index} priority 128 path cost {cost}")
+        cost = (_NETLINK_PATH_COST if netlink else _PATH_COST)[member.kind]
+        head, tail = ("", " vlan protocol 802.1q") if netlink else ("ifmaxaddr 0 ", "")
+        run.print(f"\t        {head}port {member.index} priority 128 path cost {cost}{tail}")
 
 
 def _nd6(face: Interface) -> str:

@@ -38,7 +38,7 @@ _KERNEL = " 1   31 0xffffffff80200000   de5240 kernel"
 # `names` are what `kldstat -m` finds. Those of the kernel itself are what the captured
 # host could do without a file in its list: it has nullfs, tmpfs and procfs (its jail
 # parameters say so), epair's and bridge's siblings tap and vlan, and devfs.
-_MODULES = (
+_MODULES_13 = (
     Module(
         "kernel",
         ["kernel", "devfs", "fdescfs", "nullfs", "procfs", "tmpfs", "if_tuntap", "if_vlan"],
@@ -55,6 +55,24 @@ _MODULES = (
     Module("vmm.ko", ["vmm"], "10    1 0xffffffff81c00000   53c438 vmm.ko"),
 )
 
+_KERNEL_15 = " 1   29 0xffffffff80200000  13b7d68 kernel"
+_MODULES_15 = (
+    Module(
+        "kernel",
+        ["kernel", "devfs", "procfs", "tmpfs", "if_tuntap", "if_vlan"],
+        _KERNEL_15,
+    ),
+    Module("zfs.ko", ["zfs"], " 2    1 0xffffffff815ba000   6161f0 zfs.ko"),
+    Module("xdr.ko", ["xdr"], " 3    2 0xffffffff81bd1000     53c8 xdr.ko"),
+    Module("fdescfs.ko", ["fdescfs"], " 4    1 0xffffffff82418000     3578 fdescfs.ko"),
+    Module("vmm.ko", ["vmm"], " 5    1 0xffffffff82600000   33f438 vmm.ko"),
+    Module("nmdm.ko", ["nmdm"], " 6    1 0xffffffff8241c000     21dc nmdm.ko"),
+    Module("if_bridge.ko", ["if_bridge"], " 7    1 0xffffffff8241f000     8810 if_bridge.ko"),
+    Module("bridgestp.ko", ["bridgestp"], " 8    1 0xffffffff82428000     6120 bridgestp.ko"),
+    Module("if_epair.ko", ["if_epair"], " 9    1 0xffffffff8242f000     539c if_epair.ko"),
+)
+_MODULES = {"13.2": _MODULES_13, "15.1": _MODULES_15}
+
 _LOGIN = [f"{side}{letter}*" for side in ("pty", "tty") for letter in "pqrsPQRSlmnoLMNO"]
 _RULESETS: dict[str, list[str]] = {
     "1": ["hide"],
@@ -68,13 +86,20 @@ _RULESETS: dict[str, list[str]] = {
 }
 
 
-def modules() -> list[Module]:
+def modules(version: str) -> list[Module]:
     """What is loaded after a boot."""
-    return [Module(m.file, list(m.names), m.line) for m in _MODULES]
+    return [Module(m.file, list(m.names), m.line) for m in _MODULES[version]]
 
 
-def mounts() -> list[Mount]:
+def mounts(version: str) -> list[Mount]:
     """What is mounted after a boot, ZFS apart."""
+    if version == "15.1":
+        return [
+            Mount("/dev/ufs/rootfs", "/", "ufs", "rw,noatime", "1 1"),
+            Mount("devfs", "/dev", "devfs", "rw"),
+            Mount("fdescfs", "/dev/fd", "fdescfs", "rw"),
+            Mount("procfs", "/proc", "procfs", "rw"),
+        ]
     return [
         Mount("/dev/vtbd0p2", "/", "ufs", "rw", "1 1"),
         Mount("devfs", "/dev", "devfs", "rw"),
@@ -130,9 +155,9 @@ def make(directory: Path, release: Release) -> Host:
         version=release.version,
         release=release.kernel,
         osreldate=release.osreldate,
-        mounts=mounts(),
+        mounts=mounts(release.version),
         interfaces=interfaces(),
-        modules=modules(),
+        modules=modules(release.version),
         rulesets={number: list(rules) for number, rules in _RULESETS.items()},
         gateway="10.0.2.2",
     )

@@ -224,7 +224,7 @@ class _Operation(Described):
         self.set_params(made)
         if vnet:
             made.params["vnet"] = "new"
-            made.lo0 = loopback(1)
+            made.lo0 = loopback(self._loopback_index())
             # A new stack's loopback is down, without addresses.
             made.lo0.up, made.lo0.addresses = False, []
         for param, kept in zip(addresses, (made.ip4, made.ip6), strict=True):
@@ -235,6 +235,13 @@ class _Operation(Described):
             self.note("created")
         return True
 
+    def _loopback_index(self) -> int:
+        """The number of a new stack's lo0: the first of its own, or the next of all."""
+        if not self.run.release.one_row_of_indices:
+            return 1
+        self.run.state.last_index += 1
+        return self.run.state.last_index
+
     def set_params(self, target: Jail) -> None:
         for param in self.params:
             plain = jailconf.positive(param.name)
@@ -242,7 +249,7 @@ class _Operation(Described):
                 continue
             if param.name in jailparams.ADDRESSES:
                 continue
-            if jailparams.is_boolean(plain):
+            if jailparams.of(self.run.state.version).is_boolean(plain):
                 target.params[plain] = str(self.true(param.name)).lower()
             elif not param.values:
                 if param.name not in jailparams.SYSTEMS:

@@ -63,13 +63,10 @@ class Described:
 
     def unknown_params(self) -> bool:
         bad = False
+        known = jailparams.of(self.run.state.version).known
         for param in self.params:
             plain = jailconf.positive(param.name)
-            if (
-                plain in jailparams.INTERNAL
-                or jailparams.known(param.name)
-                or jailparams.known(plain)
-            ):
+            if plain in jailparams.INTERNAL or known(param.name) or known(plain):
                 continue
             self.warn(f"unknown parameter: {param.name}")
             bad = True
@@ -92,7 +89,7 @@ class Described:
         """The host command that a step is, or None where jail(8) refuses it."""
         path = self.string("path")
         if kind == "vnet.interface":
-            return ["/sbin/ifconfig", value, "-vnet" if down else "vnet", self.subject]
+            return ["/sbin/ifconfig", value, "-vnet" if down else "vnet", self._vnet_name()]
         if kind in ("*ip4", "*ip6"):
             return self.alias(kind, value, down)
         if kind in _BOOLEAN:
@@ -125,6 +122,12 @@ class Described:
         if any(character in SHELL for character in value):
             raise self.run.unknown(f"{kind}: a host command for a shell is not simulated: {value}")
         return value.split()
+
+    def _vnet_name(self) -> str:
+        """How jail(8) names the jail to ifconfig(8): by name or, from 14 on, by number."""
+        found = self.run.jail(self.subject)
+        numbered = self.run.release.names_by_jid and found is not None
+        return str(found.jid) if numbered and found else self.subject
 
     def alias(self, kind: str, value: str, down: bool) -> list[str]:
         """jail(8)'s own alias, of an address with an interface before it (command.c)."""

@@ -180,12 +180,14 @@ class Inside:
             inside_net.loopback_up(self.jail)
             faces = inside_net.faces(self.run, self.jail)
             self.say(f"Starting Network: {' '.join(face.name for face in faces)}.")
-            for line in [*inside_net.shown(self.run, faces), *_RC_ROUTES]:
+            for line in inside_net.shown(self.run, faces):
                 self.say(line)
-        self.say("Creating and/or trimming log files.")
-        self.say("Updating motd:.")
-        self.say("Clearing /tmp (X related).")
-        self.say("Updating /var/run/os-release done.")
+            for line in _RC_ROUTES:
+                if self.run.release.rc_repeats_routes and line.endswith("already in table"):
+                    self.complain("route: message indicates error: File exists")
+                self.say(line)
+        for line in self.run.release.rc_order:
+            self.say(line)
         for name, argv in (("syslogd", "/usr/sbin/syslogd -s"), ("cron", "/usr/sbin/cron -s")):
             self.say(f"Starting {name}.")
             self.run.state.last_pid += 1

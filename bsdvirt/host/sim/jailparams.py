@@ -1,6 +1,8 @@
-"""The jail parameters of the simulated kernel, and jail(8)'s own."""
+"""The jail parameters of the simulated kernels, and jail(8)'s own."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from bsdvirt.host.sim.state import Host, Jail
 
@@ -19,14 +21,24 @@ SIMULATED = INTERNAL - {
 }  # fmt: skip
 
 _ALLOW_ON = {"reserved_ports", "set_hostname", "suser", "unprivileged_proc_debug"}
-_ALLOW = (
+_ALLOW_13 = (
     "chflags", "mlock", "mount", "mount.devfs", "mount.nullfs", "mount.procfs", "mount.tmpfs",
     "mount.zfs", "quotas", "raw_sockets", "read_msgbuf", "reserved_ports", "set_hostname",
     "socket_af", "suser", "sysvipc", "unprivileged_proc_debug", "vmm",
 )  # fmt: skip
-BOOLEANS = {"persist": False} | {f"allow.{name}": name in _ALLOW_ON for name in _ALLOW}
-# libjail loads the module of this one when it is named.
-LOADABLE = {"allow.mount.fdescfs"}
+_ALLOW = {
+    "13.2": _ALLOW_13,
+    "15.1": (
+        *(name for name in _ALLOW_13 if name != "mount.nullfs"), "adjtime", "extattr",
+        "mount.fdescfs", "nfsd", "routing", "setaudit", "settime",
+        "unprivileged_parent_tampering", "vmm_ppt",
+    ),
+}  # fmt: skip
+_LOADABLE = {
+    "13.2": {"allow.mount.fdescfs"},
+    "15.1": {"allow.mount.nullfs", "allow.mount.linprocfs"},
+}
+"""libjail loads the module of such a one when it is named."""
 _DEFAULTS = {
     "devfs_ruleset": "0", "enforce_statfs": "2", "host": "new", "ip4": "inherit",
     "ip6": "inherit", "securelevel": "-1", "sysvmsg": "disable", "sysvsem": "disable",
@@ -34,6 +46,7 @@ _DEFAULTS = {
     "host.domainname": "", "host.hostid": "0", "host.hostname": "",
     "host.hostuuid": "00000000-0000-0000-0000-000000000000", "zfs.mount_snapshot": "0",
 }  # fmt: skip
+_MORE = {"15.1": {"env": "", "meta": ""}}
 _READ_ONLY = {
     "jid",
     "name",
@@ -48,53 +61,65 @@ _READ_ONLY = {
 ADDRESSES = {"ip4.addr", "ip6.addr"}
 SYSTEMS = {"host", "ip4", "ip6", "sysvmsg", "sysvsem", "sysvshm", "vnet", "zfs"}
 
-ALL = sorted(
-    {*BOOLEANS, *_DEFAULTS, "jid", "name", "path", "osrelease", "osreldate"},
-    key=lambda name: ("." in name, name),
-)
-"""What `jls -s` goes through, in its order."""
+
+class Params:
+    """The parameters that the kernel of a release has."""
+
+    def __init__(self, version: str) -> None:
+        self.booleans = {"persist": False}
+        self.booleans |= {f"allow.{name}": name in _ALLOW_ON for name in _ALLOW[version]}
+        self.loadable = _LOADABLE[version]
+        self.defaults = _DEFAULTS | _MORE.get(version, {})
+        self.all = sorted(
+            {*self.booleans, *self.defaults, "jid", "name", "path", "osrelease", "osreldate"},
+            key=lambda name: ("." in name, name),
+        )
+        """What `jls -s` goes through, in its order."""
+
+    def known(self, name: str) -> bool:
+        """Whether the kernel has a parameter of that (positive) name."""
+        return (
+            name in self.booleans
+            or name in self.defaults
+            or name in _READ_ONLY
+            or name in ADDRESSES
+            or name in self.loadable
+        )
+
+    def boolean(self, jail: Jail, name: str) -> bool:
+        """A boolean parameter of a jail."""
+        if name == "dying":
+            return jail.dying
+        default = str(self.booleans.get(name, False)).lower()
+        return jail.params.get(name, default) == "true"
+
+    def is_boolean(self, name: str) -> bool:
+        return name in self.booleans or name in self.loadable or name == "dying"
+
+    def value(self, state: Host, jail: Jail, name: str) -> str:
+        """A parameter of a jail that is not a boolean, as jls shows it."""
+        match name:
+            case "jid":
+                return str(jail.jid)
+            case "name":
+                return jail.name
+            case "path":
+                return jail.path
+            case "cpuset.id":
+                return str(jail.cpuset)
+            case "parent" | "children.cur":
+                return "0"
+            case "osrelease":
+                return jail.params.get(name, state.release)
+            case "osreldate":
+                return jail.params.get(name, str(state.osreldate))
+        return jail.params.get(name, self.defaults[name])
 
 
-def known(name: str) -> bool:
-    """Whether the kernel has a parameter of that (positive) name."""
-    return (
-        name in BOOLEANS
-        or name in _DEFAULTS
-        or name in _READ_ONLY
-        or name in ADDRESSES
-        or name in LOADABLE
-    )
-
-
-def boolean(jail: Jail, name: str) -> bool:
-    """A boolean parameter of a jail."""
-    if name == "dying":
-        return jail.dying
-    return jail.params.get(name, str(BOOLEANS.get(name, False)).lower()) == "true"
-
-
-def is_boolean(name: str) -> bool:
-    return name in BOOLEANS or name in LOADABLE or name == "dying"
-
-
-def value(state: Host, jail: Jail, name: str) -> str:
-    """A parameter of a jail that is not a boolean, as jls shows it."""
-    match name:
-        case "jid":
-            return str(jail.jid)
-        case "name":
-            return jail.name
-        case "path":
-            return jail.path
-        case "cpuset.id":
-            return str(jail.cpuset)
-        case "parent" | "children.cur":
-            return "0"
-        case "osrelease":
-            return jail.params.get(name, state.release)
-        case "osreldate":
-            return jail.params.get(name, str(state.osreldate))
-    return jail.params.get(name, _DEFAULTS[name])
+@cache
+def of(version: str) -> Params:
+    """The parameters of a release."""
+    return Params(version)
 
 
 def addresses(jail: Jail, name: str) -> list[str]:

@@ -49,7 +49,7 @@ def jls(run: Run, words: list[str]) -> int:
         _people(run, jails, "v" in flags, as_json)
         return 0
     for name in rest:
-        if not jailparams.known(name):
+        if not jailparams.of(run.state.version).known(name):
             raise run.unknown(f"parameter {name}")
     if as_json:
         if "n" not in flags:
@@ -78,10 +78,10 @@ def _json(run: Run, jail: Jail, names: list[str]) -> str:
             text += (", " if text else " ") + f'"{name}": [{inner}]'
             continue
         text += "," if text else ""
-        if jailparams.is_boolean(name):
-            text += f'"{name}":{str(jailparams.boolean(jail, name)).lower()}'
+        if jailparams.of(run.state.version).is_boolean(name):
+            text += f'"{name}":{str(jailparams.of(run.state.version).boolean(jail, name)).lower()}'
         else:
-            value = jailparams.value(run.state, jail, name)
+            value = jailparams.of(run.state.version).value(run.state, jail, name)
             text += f'"{name}":{json.dumps(value, ensure_ascii=False)}'
     return text
 
@@ -90,25 +90,25 @@ def _word(run: Run, jail: Jail, name: str, pair: bool) -> str:
     if name in jailparams.ADDRESSES:
         value = ",".join(jailparams.addresses(jail, name))
         return f"{name}={value}" if pair else value or "-"
-    if jailparams.is_boolean(name):
-        on = jailparams.boolean(jail, name)
+    if jailparams.of(run.state.version).is_boolean(name):
+        on = jailparams.of(run.state.version).boolean(jail, name)
         if not pair:
             return str(on).lower()
         head, dot, last = name.rpartition(".")
         return name if on else f"{head}{dot}no{last}"
-    value = jailparams.value(run.state, jail, name) or '""'
+    value = jailparams.of(run.state.version).value(run.state, jail, name) or '""'
     return f"{name}={value}" if pair else value
 
 
 def _settings(run: Run, jail: Jail) -> str:
     """`jls -s`: what a jail(8) command line would have to say."""
     words = []
-    for name in jailparams.ALL:
+    for name in jailparams.of(run.state.version).all:
         parent = name.partition(".")[0]
         if (
             "." in name
             and parent in jailparams.SYSTEMS
-            and jailparams.value(run.state, jail, parent) != "new"
+            and jailparams.of(run.state.version).value(run.state, jail, parent) != "new"
         ):
             continue
         text = _word(run, jail, name, True)

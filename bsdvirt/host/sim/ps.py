@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.context import Run, options
 
 _KEYS = {
     "pid": "pid",
@@ -32,31 +32,13 @@ def ps(run: Run, words: list[str]) -> int:
     as_json = rest[:2] == ["--libxo", "json"]
     if as_json:
         rest = rest[2:]
-    everywhere = rest[:1] != ["-J"]
-    name = ""
-    if not everywhere:
-        name, rest = rest[1], rest[2:]
-    if len(rest) != 2 or rest[0] not in ("-axwwo", "-axo"):
+    flags, more = options(run, rest, "axw", "Jo")
+    if more or len(flags.get("o", [])) != 1:
         raise run.unknown()
-    columns = rest[1].split(",")
+    columns = flags["o"][0].split(",")
     if not set(columns) <= _KEYS.keys():
-        raise run.unknown(f"columns {rest[1]}")
-    rows: list[dict[str, str]] = []
-    if everywhere:
-        rows.append(_row(1, 0, 0, "/sbin/init"))
-    else:
-        if run.jail(name) is None:
-            raise run.unknown("what ps says of an absent jail was never shown")
-    if everywhere:
-        rows += [
-            _row(vmm.pid, 1, 0, f"bhyve: {vmm.name} (bhyve)")
-            for vmm in run.state.vmms.values()
-            if vmm.pid
-        ]
-    for jail in run.state.jails.values():
-        if everywhere or name in (jail.name, str(jail.jid)):
-            rows += [_row(process.pid, 1, jail.jid, process.args) for process in jail.processes]
-    rows.sort(key=lambda row: int(row["pid"]))
+        raise run.unknown(f"columns {flags['o'][0]}")
+    rows = _selected(run, "a" in flags and "x" in flags, flags.get("J", []))
     if as_json:
         items = ", ".join(
             "{"
@@ -65,7 +47,7 @@ def ps(run: Run, words: list[str]) -> int:
             for row in rows
         )
         run.print('{"process-information": {"process": [' + items + "]}}")
-        return 0
+        return 0 if rows else 1
     widths = {
         column: max([len(_HEADS[column]), *(len(row[column]) for row in rows)])
         for column in columns
@@ -78,7 +60,34 @@ def ps(run: Run, words: list[str]) -> int:
             for column in columns
         ]
         run.print(" ".join(cells).rstrip())
-    return 0
+    return 0 if rows else 1
+
+
+def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
+    """The processes of the jails that are named; of all, where -a and -x are taken so."""
+    wanted: set[int] = set()
+    for name in names:
+        jail = run.jail(name, dying=True)
+        if jail is None:
+            raise run.fail(f"ps: Invalid jail id: {name}")
+        wanted.add(jail.jid)
+    if names:
+        # -J brings -x with it. -a widened nothing where something was named, until it did.
+        every = every and run.release.ps_widens
+    elif not every:
+        raise run.unknown("the caller's own processes are not simulated")
+    rows: list[dict[str, str]] = []
+    if every:
+        rows.append(_row(1, 0, 0, "/sbin/init"))
+        rows += [
+            _row(vmm.pid, 1, 0, f"bhyve: {vmm.name} (bhyve)")
+            for vmm in run.state.vmms.values()
+            if vmm.pid
+        ]
+    for jail in run.state.jails.values():
+        if every or jail.jid in wanted:
+            rows += [_row(process.pid, 1, jail.jid, process.args) for process in jail.processes]
+    return sorted(rows, key=lambda row: int(row["pid"]))
 
 
 def _row(pid: int, parent: int, jid: int, args: str) -> dict[str, str]:

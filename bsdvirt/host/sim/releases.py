@@ -25,20 +25,75 @@ class Release:
     osreldate: int
     dist: str
     """The release whose base.txz lies in /usr/freebsd-dist."""
+    cpu_words: int
+    """Of how many longs a cpuset is (kern.sched.topology_spec)."""
+    netlink: bool
+    """ifconfig(8) asks by netlink(4): LOWER_UP, addresses in the order of their families,
+    and the kernel's reason behind an error (EXTERROR)."""
+    bridge_sets_members: bool
+    """bridge(4) hands its MTU to its members, whose own cannot be set (if.c, if_bridge.c)."""
+    keeps_groups: bool
+    """An interface that comes back from a jail is in the group of its kind again."""
+    names_by_jid: bool
+    """jail(8) names the jail to ifconfig(8) by its number (command.c, IP_VNET_INTERFACE)."""
+    zfs_defaults: Mapping[str, str]
+    """Properties whose default is another than ZFS 2.1's."""
+    zfs_set_failed: int
+    """The status of a zfs set(8) that fails."""
+    one_row_of_indices: bool
+    """Interfaces of all network stacks are numbered in one row."""
+    rc_order: tuple[str, ...]
+    """What a jail's /etc/rc says between its network and its daemons."""
+    rc_repeats_routes: bool
+    """Whether it says on standard error, too, that a route is there already."""
+    zfs_usage_tail: str
+    """The end of zfs(8)'s usage text."""
+    ps_widens: bool
+    """ps(1)'s -a selects every process, whatever else is named (ps.c: nselectors = 0)."""
 
 
+_RC_13 = (
+    "Creating and/or trimming log files.",
+    "Updating motd:.",
+    "Clearing /tmp (X related).",
+    "Updating /var/run/os-release done.",
+)
 RELEASES: Mapping[str, Release] = {
     "13.2": Release(
         version="13.2",
         kernel="13.2-RELEASE",
         osreldate=1302001,
         dist="13.2-RELEASE",
+        cpu_words=4,
+        netlink=False,
+        bridge_sets_members=False,
+        keeps_groups=False,
+        names_by_jid=False,
+        zfs_defaults={},
+        zfs_set_failed=1,
+        one_row_of_indices=False,
+        rc_order=_RC_13,
+        rc_repeats_routes=False,
+        zfs_usage_tail="",
+        ps_widens=False,
     ),
     "15.1": Release(
         version="15.1",
         kernel="15.1-RELEASE-p1",
         osreldate=1501000,
         dist="15.1-RELEASE",
+        cpu_words=16,
+        netlink=True,
+        bridge_sets_members=True,
+        keeps_groups=True,
+        names_by_jid=True,
+        zfs_defaults={"compression": "on", "relatime": "on", "volblocksize": "16384"},
+        zfs_set_failed=255,
+        one_row_of_indices=True,
+        rc_order=(_RC_13[3], _RC_13[2], _RC_13[1], _RC_13[0]),
+        rc_repeats_routes=True,
+        zfs_usage_tail="\n\nFor further help on a command or topic, run: zfs help [<topic>]",
+        ps_widens=True,
     ),
 }
 NEWEST = "13.2"

@@ -190,7 +190,7 @@ class Settings:
             for node in run.path("/dev").glob("nmdm*"):
                 node.unlink()
             state.sysctls = {}
-            state.modules = initial.modules()
+            state.modules = initial.modules(state.version)
             physical = {f.unit: f for f in state.interfaces.values() if f.kind == "ether"}
             for unit, face in physical.items():
                 face.name, face.jail = unit, 0
@@ -202,7 +202,7 @@ class Settings:
                     trees.unmount(run, state.datasets[mount.special])
             for dataset in state.datasets.values():
                 dataset.jail = 0
-            state.mounts = initial.mounts()
+            state.mounts = initial.mounts(state.version)
             self._mount_all(run)
             pf.boot(run, sysrc.read(run))
             for volatile in ("/var/run", "/tmp"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import ModuleType
 
-from bsdvirt.host.sim import sysctldata
+from bsdvirt.host.sim import sysctl13, sysctl15
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Module
 
@@ -17,6 +19,7 @@ LOADABLE = (
     "pf", "tmpfs",
 )  # fmt: skip
 """Modules that the host has and has not loaded, or that its kernel holds."""
+_KERNELS: Mapping[str, ModuleType] = {"13.2": sysctl13, "15.1": sysctl15}
 
 
 def values(run: Run) -> dict[str, str]:
@@ -25,9 +28,11 @@ def values(run: Run) -> dict[str, str]:
     when = time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(state.boot))
     last = state.cpus - 1
     names = ", ".join(str(cpu) for cpu in range(state.cpus))
-    mask = f"{(1 << state.cpus) - 1:x},0,0,0"
+    # A cpuset has room for 256 CPUs, or for 1024.
+    mask = f"{(1 << state.cpus) - 1:x}" + ",0" * (run.release.cpu_words - 1)
+    known: dict[str, str] = _KERNELS[state.version].VALUES
     return (
-        sysctldata.VALUES
+        known
         | {
             "hw.ncpu": str(state.cpus),
             "kern.osrelease": state.release,
@@ -51,10 +56,10 @@ def sysctl(run: Run, words: list[str]) -> int:
         return _set(run, *words[0].split("=", 1))
     run.reads()
     if words == ["-N", "security.jail.param"]:
-        run.out.extend(f"{name}\n" for name in sysctldata.JAIL_PARAMS)
+        run.out.extend(f"{name}\n" for name in _KERNELS[run.state.version].JAIL_PARAMS)
         return 0
     if words == ["-d", "security.jail.param.allow"]:
-        run.out.extend(f"{line}\n" for line in sysctldata.ALLOW_HELP)
+        run.out.extend(f"{line}\n" for line in _KERNELS[run.state.version].ALLOW_HELP)
         return 0
     bare = words[:1] == ["-n"]
     names = words[1:] if bare else words
@@ -71,7 +76,7 @@ def sysctl(run: Run, words: list[str]) -> int:
         if found:
             for leaf, value in found.items():
                 run.print(value if bare else f"{leaf}: {value}")
-        elif name in sysctldata.ABSENT:
+        elif name in _KERNELS[run.state.version].ABSENT:
             run.warn(f"sysctl: unknown oid '{name}'")
             status = 1
         else:

@@ -148,7 +148,7 @@ def _snapshot(run: Run, words: list[str]) -> int:
     if run.dataset(parent) is None:
         run.warn(f"cannot open '{parent}': dataset does not exist")
         usage = "\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
-        raise run.fail(f"usage:\n{usage}\n{USAGE_TAIL}", 2)
+        raise run.fail(f"usage:\n{usage}\n{USAGE_TAIL}{run.release.zfs_usage_tail}", 2)
     check_name(run, rest[0], f"cannot create snapshot '{rest[0]}'")
     props = properties(run, flags.get("o", []), False, "cannot create snapshots ")
     if any(":" not in prop for prop in props):
@@ -222,7 +222,7 @@ def _delegate(run: Run, words: list[str], verb: str) -> int:
     if jail is None:
         run.warn("invalid jail id or name")
         shown = f"\t{verb} <jailid|jailname> <filesystem>"
-        raise run.fail(f"usage:\n{shown}\n{USAGE_TAIL}", 2)
+        raise run.fail(f"usage:\n{shown}\n{USAGE_TAIL}{run.release.zfs_usage_tail}", 2)
     dataset = open_dataset(run, words[1])
     if verb == "jail" and dataset.jail == jail.jid:
         raise run.unknown("what jail says for what the jail has already was never shown")
@@ -247,6 +247,7 @@ _VERBS: dict[str, Tool] = {
     "unload-key": zfskeys.unload,
     "mount": _mount,
     "umount": _umount,
+    "unmount": _umount,
     "jail": lambda run, words: _delegate(run, words, "jail"),
     "unjail": lambda run, words: _delegate(run, words, "unjail"),
 }

@@ -11,12 +11,19 @@ from bsdvirt.host.sim.zfsmount import followers, remount, unmount_one
 from bsdvirt.host.sim.zfsprops import SIZES, View
 
 _CLEARED = ("quota", "refquota", "reservation", "refreservation")
-_INHERITED = ("atime", "compression", "jailed", "mountpoint", "recordsize")
+_INHERITED = ("atime", "compression", "jailed", "mountpoint", "readonly", "recordsize")
 
 
 def set_verb(run: Run, words: list[str]) -> int:
     """`zfs set`."""
     run.changes()
+    try:
+        return _set(run, words)
+    except Exit as end:
+        raise Exit(run.release.zfs_set_failed if end.status == 1 else end.status) from None
+
+
+def _set(run: Run, words: list[str]) -> int:
     pairs = [word for word in words if "=" in word]
     names = words[len(pairs) :]
     if not pairs or len(names) != 1 or any("=" in name for name in names) or "@" in names[0]:

@@ -219,10 +219,12 @@ class View:
         if plain is not None:
             return plain, "-"
         if prop in _DEFAULTS or prop == "volsize":
+            default = self.run.release.zfs_defaults.get(prop, _DEFAULTS.get(prop, ""))
             if prop in _NOT_INHERITED:
                 own = dataset.props.get(prop)
-                return (own, "local") if own is not None else (_DEFAULTS[prop], "default")
-            return self.inherited(name, prop, _DEFAULTS[prop])
+                given = own is not None and (prop, own) != ("volblocksize", default)
+                return (own or "", "local") if given else (default, "default")
+            return self.inherited(name, prop, default)
         raise self.run.unknown(f"property {prop} is not simulated")
 
     def inherited(self, name: str, prop: str, default: str) -> tuple[str, str]:

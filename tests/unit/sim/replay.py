@@ -21,6 +21,7 @@ from bsdvirt.host.base import Result
 from bsdvirt.host.sim import SimHost, UnknownCommand
 
 HERE = Path(__file__).parent
+CAPTURES = HERE.parents[1] / "data/captures"
 TOOLS = {
     "chmod": "/bin/chmod",
     "cpuset": "/usr/bin/cpuset",
@@ -32,6 +33,7 @@ TOOLS = {
     "kldload": "/sbin/kldload",
     "kldstat": "/sbin/kldstat",
     "mount": "/sbin/mount",
+    "pfctl": "/sbin/pfctl",
     "ps": "/bin/ps",
     "rctl": "/usr/bin/rctl",
     "route": "/sbin/route",
@@ -174,14 +176,21 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
 
 
 class Rules:
-    """replay.yaml: what is skipped, what is volatile."""
+    """replay.yaml: what is skipped, what is volatile. A rule that names a release is of its
+    captures only."""
 
-    def __init__(self) -> None:
+    def __init__(self, release: str) -> None:
         self.data: dict[str, Any] = yaml.safe_load((HERE / "replay.yaml").read_text())
+        self.release = release
+
+    def of(self, file: str) -> list[dict[str, Any]]:
+        """The rules of what is not run of a file."""
+        every: list[dict[str, Any]] = self.data["skip"].get(file, [])
+        return [rule for rule in every if rule.get("only", self.release) == self.release]
 
     def skip(self, file: str, entry: Entry) -> dict[str, Any] | None:
         """Why the command is not run, and what is instead; None where it is run."""
-        for rule in self.data["skip"].get(file, []):
+        for rule in self.of(file):
             hit = rule.get("command") == entry.command or (
                 "match" in rule and re.match(rule["match"], entry.command)
             )

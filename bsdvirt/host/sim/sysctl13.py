@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Answers of sysctl(8) on the captured host, in its order."""
+"""Answers of sysctl(8) on the captured 13.2, in its order."""
 
 from __future__ import annotations
 
