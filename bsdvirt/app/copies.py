@@ -27,7 +27,13 @@ def copy(session: Session, source: str, target: str, *, recursive: bool = False)
     plain_parts(inner)
     with session.locked("guest", name, "cp"):
         found = session.inventory()
-        root = found.guest(name).root
+        guest = found.guest(name)
+        if guest.identity.kind == "vm":
+            raise UsageError(
+                f"{name} is a virtual machine: its files are not seen from here",
+                "copy over its network, as with scp(1)",
+            )
+        root = guest.root
         outer = os.path.abspath(target if there else source)
         action = Copy(outer, root, inner, inward=here is not None, recursive=recursive)
         step = Step(action, "copy, following no link of the guest's")

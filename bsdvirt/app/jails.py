@@ -122,7 +122,7 @@ def stop_one(
     of its keeps it running."""
     jail = _spec(session, found, guest.name)
     own = _seconds(jail)
-    seconds = timeout or own
+    seconds = own if timeout is None else timeout
     share = min(1.0, seconds / own)
     before: tuple[Step, ...] = ()
     if jail and not force and running_jail(guest, facts.jails):

@@ -37,6 +37,7 @@ def mount(
     Raises HostError for a directory that is not there, ConflictError for one that is
     mounted there already.
     """
+    _need_jail(name, session.inventory().guest(name).identity.kind)
     if source.startswith("/") and not session.host.fs.is_dir(source):
         raise HostError(f"{source} is no directory of the host", "make it, or give another")
     entry: dict[str, Any] = {"source": source}
@@ -77,11 +78,16 @@ def _change(session: Session, name: str, change: Callable[[Entries], Entries]) -
     return bring_about(session, [name], wish)[0]
 
 
-def _jail(name: str, spec: GuestSpec) -> Jail:
-    if not isinstance(spec, Jail):
+def _need_jail(name: str, kind: str) -> None:
+    if kind != "jail":
         raise UsageError(
-            f"{name} is no jail: it has disks, and no mounts", f"bsdvirt disk ls {name}"
+            f"{name} is a virtual machine: it has disks, and no mounts", f"bsdvirt disk ls {name}"
         )
+
+
+def _jail(name: str, spec: GuestSpec) -> Jail:
+    _need_jail(name, "jail" if isinstance(spec, Jail) else "vm")
+    assert isinstance(spec, Jail)
     return spec
 
 

@@ -25,7 +25,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 from bsdvirt.spec.paths import set_paths
 from bsdvirt.store.guests import Inventory, load_guest_file
-from bsdvirt.store.layout import host_end, network_file, network_rules, pf_file
+from bsdvirt.store.layout import host_end, network_file, network_rules, pf_file, tap
 from bsdvirt.store.networks import Networks, need
 
 Assignments = Sequence[tuple[str, str]]
@@ -175,7 +175,8 @@ def _ports(session: Session, network: str) -> list[Port]:
             if claims:
                 nic = nics[index] if index < len(nics) else None
                 mine = nic if nic is not None and nic.network == network else None
-                ports.append(Port(name, mine, claims, host_end(identity.id, index)))
+                port = tap if identity.kind == "vm" else host_end
+                ports.append(Port(name, mine, claims, port(identity.id, index)))
     return ports
 
 

@@ -155,7 +155,7 @@ def lacks(name: str, seed: Seed) -> tuple[str, ...]:
     if not (told.user_data or told.ssh_keys or told.password):
         found.append(
             "it lets nobody in: it is told of no key and no password; before its first start:"
-            f" bsdvirt set {name} cloud.ssh_keys='[KEY]', or cloud.password=HASH"
+            f" bsdvirt set {name} cloud.password=HASH, or cloud.ssh_keys"
         )
     if told.system == "freebsd" and told.user_data and not names_users(told.user_data):
         found.append(

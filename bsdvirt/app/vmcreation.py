@@ -66,8 +66,9 @@ def _create_all(
 ) -> list[Outcome]:
     networks = session.networks()
     home = order.root or found.layout
-    check_host("vm", order.vm, read_kernel(session.host), read_vmm(session.host))
-    check_ready("vm", order.vm, order.boot)
+    first = order.names[0]
+    check_host(first, order.vm, read_kernel(session.host), read_vmm(session.host), new=True)
+    check_ready(first, order.vm, order.boot)
     base = _base(session, order, found)
     identities: dict[str, Identity] = {}
     outcomes: list[Outcome] = []

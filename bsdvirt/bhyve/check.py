@@ -86,11 +86,11 @@ def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
     firmware(name, vm, facts.paths)
 
 
-def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts) -> None:
+def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = False) -> None:
     """Raises UsageError and HostError for what this host never has: CPUs, memory that it
-    wires, accounting for limits. For `create` and `set`, too."""
+    wires, accounting for limits. For `set`, too, and for one that is `new`."""
     _check_memory(name, vm, vmm)
-    _check_cpus(name, vm, kernel, vmm)
+    _check_cpus(name, vm, kernel, vmm, "say" if new else f"bsdvirt set {name}")
     need_racct(name, vm.limits, kernel)
 
 
@@ -162,12 +162,12 @@ def _check_memory(name: str, vm: Vm, vmm: VmmFacts) -> None:
         )
 
 
-def _check_cpus(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts) -> None:
+def _check_cpus(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, how: str) -> None:
     most = vmm.most_cpus
     if most is not None and vm.cpus > most:
         raise UsageError(
             f"{name}: {vm.cpus} CPUs are more than the {most} that a guest may have here",
-            f"bsdvirt set {name} cpus={most}, or raise hw.vmm.maxcpu in /boot/loader.conf",
+            f"{how} cpus={most}, or raise hw.vmm.maxcpu in /boot/loader.conf",
         )
     if vm.cpuset:
         _check_host_cpus(f"{name}: cpuset {vm.cpuset}", vm.cpuset, kernel)

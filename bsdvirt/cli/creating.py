@@ -97,7 +97,7 @@ def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
     networks = options.network or [str(session.hostfile.defaults.network)]
     nics: list[dict[str, Any]] = [{"network": network} for network in networks]
     for name in ("address", "address6"):
-        if value := getattr(options, name):
+        if (value := getattr(options, name)) is not None:
             nics[0][name] = value
     return nics
 

@@ -92,6 +92,21 @@ class IpAddress(str):
         return dict(_ADDRESS)
 
 
+class ListenAddress(IpAddress):
+    """An address of the host's that something listens on: one, since what listens on all of
+    them is open to every network that the host is ever on."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        try:
+            return super().parse(value)
+        except BadValueError as error:
+            if value not in ("0.0.0.0", "::", "*"):
+                raise
+            hint = "name one of the host's, as ifconfig(8) shows them; 127.0.0.1 is for itself"
+            raise BadValueError(str(error), hint=hint) from None
+
+
 class Cidr(str):
     """An address that an interface has, and the prefix of its network: 10.77.0.1/24."""
 

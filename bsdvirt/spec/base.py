@@ -17,12 +17,16 @@ LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
 """One line: Python's $ alone would let a line feed pass at the end."""
 COMMAND = LINE.replace("*", "+")
 RELEASE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
+VNC_PASSWORD = r"^[!-~]{6,8}$(?!\n)"
+SECTORS = r"^(512|1024|2048|4096|8192|16384)(/(512|1024|2048|4096|8192|16384))?$"
 MOST = 2**31 - 1
 """The range of a number that has no other end: what C calls an int."""
 FORMS = {
     LINE: "one line of text",
     COMMAND: "one line for /bin/sh",
     RELEASE: "a release, such as 14.2-RELEASE",
+    VNC_PASSWORD: "6 to 8 printable characters",
+    SECTORS: "512 or another power of two up to 16384, or two as 512/4096",
 }
 """The patterns in words."""
 

@@ -34,7 +34,9 @@ from bsdvirt.spec.types import (
     HostName,
     IpAddress,
     JailParams,
-    Size,
+    Memory,
+    Rate,
+    Space,
     UserName,
 )
 
@@ -46,10 +48,11 @@ class Limits(Spec, frozen=True, kw_only=True):
     four of input and output throttle (rctl(8) refuses deny for them)."""
 
     memoryuse: Annotated[
-        Size | None, prop("Resident memory.", unit="bytes", becomes="memoryuse:deny", live=Live.NOW)
+        Memory | None,
+        prop("Resident memory.", unit="bytes", becomes="memoryuse:deny", live=Live.NOW),
     ] = None
     vmemoryuse: Annotated[
-        Size | None,
+        Memory | None,
         prop(
             "Address space; the one of the two that refuses at once.",
             unit="bytes",
@@ -58,11 +61,11 @@ class Limits(Spec, frozen=True, kw_only=True):
         ),
     ] = None
     memorylocked: Annotated[
-        Size | None,
+        Space | None,
         prop("Locked memory.", unit="bytes", becomes="memorylocked:deny", live=Live.NOW),
     ] = None
     swapuse: Annotated[
-        Size | None,
+        Memory | None,
         prop("Swap reserved or used.", unit="bytes", becomes="swapuse:deny", live=Live.NOW),
     ] = None
     pcpu: (
@@ -98,17 +101,17 @@ class Limits(Spec, frozen=True, kw_only=True):
         | None
     ) = None
     shmsize: Annotated[
-        Size | None,
+        Space | None,
         prop("System V shared memory.", unit="bytes", becomes="shmsize:deny", live=Live.NOW),
     ] = None
     readbps: Annotated[
-        Size | None,
+        Rate | None,
         prop(
             "Reading from file systems.", unit="bytes/s", becomes="readbps:throttle", live=Live.NOW
         ),
     ] = None
     writebps: Annotated[
-        Size | None,
+        Rate | None,
         prop(
             "Writing to file systems.", unit="bytes/s", becomes="writebps:throttle", live=Live.NOW
         ),

@@ -234,7 +234,7 @@ def _explain(cls: type[Spec], data: object, error: Exception, source: str) -> No
         elif invalid := re.match(_INVALID, what):
             what = f"expected {_choices(cls, parts)}, got {invalid[1]}"
         elif re.search(_OUTSIDE, what):
-            what = f"expected {words_of(type_at(cls, parts))}, got {shown(_at(data, parts))}"
+            what = f"expected {words_of(type_at(cls, parts))}, got {_seen(data, parts)}"
         else:
             what = _words(what)
             hint = _quoting_hint(what, data, parts)
@@ -242,6 +242,11 @@ def _explain(cls: type[Spec], data: object, error: Exception, source: str) -> No
     where = ".".join(parts)
     message = f"{_prefix(source)}{where}: {what}" if where else f"{_prefix(source)}{what}"
     raise UsageError(_line(message), hint or (field.help if field else "")) from None
+
+
+def _seen(data: object, parts: list[str]) -> str:
+    """A value in a message; a password goes into none."""
+    return "another" if parts[-1:] == ["password"] else shown(_at(data, parts))
 
 
 def _words(what: str) -> str:

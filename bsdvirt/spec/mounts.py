@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Spec, prop
-from bsdvirt.spec.types import AbsolutePath, FileMode, GuestName, Size
+from bsdvirt.spec.types import AbsolutePath, FileMode, GuestName, Space
 
 Option = Literal["noatime", "noexec", "nosuid", "nosymfollow"]
 USUAL_TARGETS = {
@@ -37,7 +37,7 @@ class Mount(Spec, frozen=True, kw_only=True):
     ] = None
     readonly: Annotated[bool, prop("The jail can read only.", becomes="mount -o ro")] = False
     size: Annotated[
-        Size | None,
+        Space | None,
         prop("The most that it may hold, with tmpfs; all memory otherwise.", unit="bytes",
              becomes="mount -o size"),
     ] = None  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Annotated
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Live, Spec, prop
 from bsdvirt.spec.load import compose_yaml, decode, parse_yaml
-from bsdvirt.spec.types import Patterned, Size
+from bsdvirt.spec.types import Memory, Patterned, Space
 
 
 class SizeName(Patterned):
@@ -23,8 +23,8 @@ class VmSize(Spec, frozen=True, kw_only=True):
     """A size."""
 
     cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024, live=Live.NOW)]
-    memory: Annotated[Size, prop("Memory.", unit="bytes", live=Live.NOW)]
-    disk: Annotated[Size, prop("The first disk.", unit="bytes", live=Live.NOW)]
+    memory: Annotated[Memory, prop("Memory.", unit="bytes", live=Live.NOW)]
+    disk: Annotated[Space, prop("The first disk.", unit="bytes", live=Live.NOW)]
 
 
 def load_sizes(text: str, source: str = "") -> dict[str, VmSize]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from bsdvirt.spec.base import BadValueError, Live, Spec, prop, shown
 from bsdvirt.spec.mounts import Mount, within
-from bsdvirt.spec.types import AbsolutePath, DatasetName, DeviceName, Patterned, Size
+from bsdvirt.spec.types import AbsolutePath, DatasetName, DeviceName, Patterned, Size, Space
 
 
 class RecordSize(Size):
@@ -36,17 +36,17 @@ class Compression(Patterned):
 
 
 Quota = Annotated[
-    Size | None,
+    Space | None,
     prop("The most that it may take, snapshots included.", unit="bytes", becomes="zfs quota",
          live=Live.NOW),
 ]  # fmt: skip
 Refquota = Annotated[
-    Size | None,
+    Space | None,
     prop("The most that it may take, snapshots left out.", unit="bytes", becomes="zfs refquota",
          live=Live.NOW),
 ]  # fmt: skip
 Reservation = Annotated[
-    Size | None,
+    Space | None,
     prop("What the pool keeps free for it.", unit="bytes", becomes="zfs reservation",
          live=Live.NOW),
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from bsdvirt.spec.addresses import Ipv4Choice as Ipv4Choice
 from bsdvirt.spec.addresses import Ipv4Gateway as Ipv4Gateway
 from bsdvirt.spec.addresses import Ipv6Choice as Ipv6Choice
 from bsdvirt.spec.addresses import Ipv6Gateway as Ipv6Gateway
+from bsdvirt.spec.addresses import ListenAddress as ListenAddress
 from bsdvirt.spec.addresses import Subnet as Subnet
 from bsdvirt.spec.base import BadValueError, shown, text_of
 from bsdvirt.spec.params import JailParams as JailParams
@@ -86,6 +87,41 @@ class Size(int):
         return {
             "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": pattern}]
         }
+
+
+class Space(Size):
+    """Memory or room on a disk: a small number without a unit is a unit that was forgotten."""
+
+    small: ClassVar[int] = 1 << 20
+    """What a number without a unit is not below."""
+    least: ClassVar[int] = 1
+    """What none is below."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        size = super().parse(value)
+        bare = str(value).isdigit()
+        if size < (cls.small if bare else cls.least):
+            what = f"is {int(size)} bytes" if bare else "is too little"
+            hint = f"write {value}M or {value}G" if bare else f"{cls(cls.least)} or more"
+            raise BadValueError(f"{shown(value)} {what}", hint=hint)
+        return size
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text}B" if text.isdigit() and self < self.small else text
+
+
+class Memory(Space):
+    """Memory that something is to run in."""
+
+    least: ClassVar[int] = 1 << 20
+
+
+class Rate(Space):
+    """Bytes per second."""
+
+    small: ClassVar[int] = 1 << 10
 
 
 class CpuList(str):

@@ -18,7 +18,16 @@ from bsdvirt.spec.rawkeys import (
     XHCI_SLOT,
     raw_devices,
 )
-from bsdvirt.spec.types import AbsolutePath, BhyveKey, CpuList, CpuPin, HostName, ImageName, Size
+from bsdvirt.spec.types import (
+    AbsolutePath,
+    BhyveKey,
+    CpuList,
+    CpuPin,
+    HostName,
+    ImageName,
+    Memory,
+    Rate,
+)
 from bsdvirt.spec.vmdevices import MIB as MIB
 from bsdvirt.spec.vmdevices import VNC_FIRST_PORT as VNC_FIRST_PORT
 from bsdvirt.spec.vmdevices import Bus as Bus
@@ -60,11 +69,11 @@ class VmLimits(Spec, frozen=True, kw_only=True):
         | None
     ) = None  # fmt: skip
     readbps: Annotated[
-        Size | None,
+        Rate | None,
         prop("Reading from disks.", unit="bytes/s", becomes="readbps:throttle", live=Live.NOW),
     ] = None
     writebps: Annotated[
-        Size | None,
+        Rate | None,
         prop("Writing to disks.", unit="bytes/s", becomes="writebps:throttle", live=Live.NOW),
     ] = None
     readiops: (
@@ -129,7 +138,10 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
              becomes="sockets"),
     ] = 1  # fmt: skip
     threads: Annotated[int, prop("Threads of a core.", ge=1, le=16, becomes="threads")] = 1
-    memory: Annotated[Size, prop("Memory.", unit="bytes", becomes="memory.size")]
+    memory: Annotated[
+        Memory,
+        prop("Memory, such as 512M or 4G.", unit="bytes", becomes="memory.size"),
+    ]
     wired: Annotated[
         bool,
         prop("Whether the memory is wired: needed with passthrough.", becomes="memory.wired"),
@@ -217,8 +229,9 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     def __post_init__(self) -> None:
         if self.memory < LEAST_MEMORY or self.memory % MIB:
             raise BadValueError(
-                f"{self.memory!s} is not a whole number of MiB from 64M on", at="memory"
-            )
+                f"{self.memory!s} is not a whole number of MiB from 64M on", at="memory",
+                hint="write 512M or 4G",
+            )  # fmt: skip
         if self.cpus % (self.sockets * self.threads):
             raise BadValueError(
                 f"{self.cpus} CPUs do not fill {self.sockets} sockets of cores with"

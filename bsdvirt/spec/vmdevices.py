@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Spec, prop
 from bsdvirt.spec.jail import Nic
-from bsdvirt.spec.types import AbsolutePath, DeviceName, IpAddress, MediaName, Size
+from bsdvirt.spec.types import AbsolutePath, DeviceName, ListenAddress, MediaName, Space
 
 Bus = Literal["virtio", "ahci", "nvme"]
 MIB = 1024 * 1024
@@ -19,7 +19,7 @@ class Disk(Spec, frozen=True, kw_only=True):
     name: Annotated[DeviceName, prop("Its name, and its zvol's.")]
     size: (
         Annotated[
-            Size,
+            Space,
             prop("Its size; of a zvol of the guest's own.", unit="bytes", becomes="volsize"),
         ]
         | None
@@ -48,7 +48,7 @@ class Disk(Spec, frozen=True, kw_only=True):
                 "Logical, or logical/physical sector size, such as 512/4096, which is that of a"
                 " zvol of the guest's own; else bhyve asks what is behind it.",
                 becomes="sectorsize",
-                pattern=r"^(512|1024|2048|4096|8192|16384)(/(512|1024|2048|4096|8192|16384))?$",
+                pattern=SECTORS,
             ),
         ]
         | None
@@ -61,7 +61,9 @@ class Disk(Spec, frozen=True, kw_only=True):
                 what, at="size", hint="a size makes a zvol, a path names what is there"
             )
         if self.size is not None and self.size % MIB:
-            raise BadValueError(f"{self.size!s} is not a whole number of MiB", at="size")
+            raise BadValueError(
+                f"{self.size!s} is not a whole number of MiB", at="size", hint="write 512M or 20G"
+            )
         logical, _, physical = (self.sectorsize or "").partition("/")
         if physical and int(physical) < int(logical):
             raise BadValueError(
@@ -101,9 +103,10 @@ class Vnc(Spec, frozen=True, kw_only=True):
     enabled: Annotated[
         bool, prop("Whether there is a framebuffer; it needs UEFI.", becomes="fbuf")
     ] = False
-    listen: Annotated[IpAddress, prop("The address to listen on.", becomes="pci.0.29.0.rfb")] = (
-        IpAddress("127.0.0.1")
-    )
+    listen: Annotated[
+        ListenAddress,
+        prop("The host's address to listen on.", becomes="pci.0.29.0.rfb"),
+    ] = ListenAddress("127.0.0.1")
     port: (
         Annotated[
             int,
@@ -126,7 +129,7 @@ class Vnc(Spec, frozen=True, kw_only=True):
             str,
             prop(
                 "The password, with `own`; VNC uses 8 characters.",
-                pattern=r"^[!-~]{6,8}$(?!\n)",
+                pattern=VNC_PASSWORD,
             ),
         ]
         | None

@@ -30,6 +30,7 @@ import scenario_users
 import scenario_verbs
 import scenario_vm
 import scenario_wiring
+import scenario_words
 from scenario_hosts import SCENARIOS
 
 MODULES = (
@@ -40,7 +41,7 @@ MODULES = (
     scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own,
-    scenario_vm, scenario_hostile,
+    scenario_vm, scenario_hostile, scenario_words,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

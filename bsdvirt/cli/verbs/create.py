@@ -139,6 +139,6 @@ def _jail(
     elif "stack" not in given and (nics := nics_of(session, options)):
         settings["nics"] = nics
     for name in ("hostname", "cpuset"):
-        if value := getattr(options, name):
+        if (value := getattr(options, name)) is not None:
             settings[name] = value
     return set_paths(decode(Jail, settings, "create"), list(given.items()))

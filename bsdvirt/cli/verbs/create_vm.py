@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bsdvirt.app import images, media, sizes, vmcreation
+from bsdvirt.app import imagefetch, images, media, sizes, vmcreation
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.disks import whole
@@ -14,7 +14,7 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_on, started
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
-from bsdvirt.errors import UsageError
+from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.host.reading import READ_LIMIT, read_regular
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
@@ -132,15 +132,15 @@ def _vm(session: Session, options: Options, assignments: list[tuple[str, str]]) 
     image = _image(session, options)
     settings: dict[str, Any] = {
         "kind": "vm",
-        "cpus": options.cpus or size.cpus,
-        "memory": options.memory or int(size.memory),
+        "cpus": size.cpus if options.cpus is None else options.cpus,
+        "memory": int(size.memory) if options.memory is None else options.memory,
     }
     if image is not None:
         settings["image"] = image.base.name
         if image.image.loader:
             settings["loader"] = image.image.loader
     for word in ("loader", "cpuset", "hostname"):
-        if value := getattr(options, word):
+        if (value := getattr(options, word)) is not None:
             settings[word] = value
     settings["disks"] = [_disk(options, size, image)]
     if nics := nics_of(session, options):
@@ -160,13 +160,18 @@ def _image(session: Session, options: Options) -> images.Found | None:
         if options.thick:
             raise UsageError("--thick goes with --image", "leave it away")
         return None
-    return images.find(session, session.inventory(), options.image)
+    try:
+        return images.find(session, session.inventory(), options.image)
+    except NotFoundError as error:
+        if options.image in imagefetch.names(session.host.fs):
+            error.hint = f"bsdvirt image fetch {options.image}"
+        raise
 
 
 def _disk(options: Options, size: VmSize, image: images.Found | None) -> dict[str, Any]:
     """The first disk: as large as is said, and never too small for its image by default."""
-    wanted: str | int = options.disk or int(size.disk)
-    if image is not None and not options.disk:
+    wanted: str | int = int(size.disk) if options.disk is None else options.disk
+    if image is not None and options.disk is None:
         wanted = max(int(size.disk), whole(image.base.size))
     disk: dict[str, Any] = {"name": FIRST_DISK, "size": wanted}
     return disk | ({"bus": options.bus} if options.bus else {})

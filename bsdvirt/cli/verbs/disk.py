@@ -12,7 +12,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import BadValueError
-from bsdvirt.spec.types import Size
+from bsdvirt.spec.types import Size, Space
 
 COLUMNS = ("name", "bus", "slot", "port", "size", "path", "serial")
 
@@ -72,7 +72,7 @@ def run(options: Options) -> int:
         settings: dict[str, Any] = {
             word: getattr(options, word)
             for word in ("size", "path", "bus", "readonly")
-            if getattr(options, word)
+            if getattr(options, word) not in (None, False)
         }
         outcome = devices.add_disk(session, options.guest, options.disk, settings)
     elif options.action == "rm":
@@ -87,6 +87,6 @@ def run(options: Options) -> int:
 
 def _size(text: str) -> Size:
     try:
-        return Size.parse(text)
+        return Space.parse(text)
     except BadValueError as error:
-        raise UsageError(str(error), "such as 40G") from None
+        raise UsageError(str(error), error.hint or "such as 40G") from None

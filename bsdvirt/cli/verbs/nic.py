@@ -63,8 +63,9 @@ def run(options: Options) -> int:
         settings: dict[str, Any] = {
             word: getattr(options, word)
             for word in ("address", "address6", "gateway", "mtu", "model")
-            if getattr(options, word)
+            if getattr(options, word) is not None
         }
-        settings["network"] = options.network or str(session.hostfile.defaults.network)
+        default = str(session.hostfile.defaults.network)
+        settings["network"] = default if options.network is None else options.network
         outcome = devices.add_nic(session, options.guest, settings)
     return report([outcome], options, as_json=options.json)

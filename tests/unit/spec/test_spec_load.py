@@ -13,9 +13,11 @@ import yaml
 from bsdvirt.errors import UsageError
 from bsdvirt.spec import load
 from bsdvirt.spec.base import Spec
+from bsdvirt.spec.fields import fields_of, words_of
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Boot, Claim, Identity
 from bsdvirt.spec.jail import Commands, Jail, Limits, Nic, Resolver, Stop
+from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import (
     CpuList,
@@ -25,8 +27,9 @@ from bsdvirt.spec.types import (
     IpAddress,
     Ipv4Choice,
     JailParams,
-    Size,
+    Memory,
 )
+from bsdvirt.spec.vm import Vm
 
 FULL = Jail(
     release="14.2-RELEASE",
@@ -37,7 +40,7 @@ FULL = Jail(
         Nic(network=GuestName("dmz")),
     ],
     resolver=Resolver(mode="own", servers=[IpAddress("9.9.9.9")]),
-    limits=Limits(memoryuse=Size(1536 * 2**20), pcpu=50),
+    limits=Limits(memoryuse=Memory(1536 * 2**20), pcpu=50),
     cpuset=CpuList("3"),
     params=JailParams({"allow.raw_sockets": True, "children.max": 2}),
     exec=Commands(start=["/bin/sh /etc/rc", "echo 'a: b'"]),
@@ -490,3 +493,38 @@ def test_many_threads_may_read_their_first_file_at_once() -> None:
     )
     for _ in range(6):
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"vnc": {"auth": "own", "password": "short"}}, "6 to 8 printable characters"),
+        ({"disks": [{"name": "a", "size": "1G", "sectorsize": "513"}]}, "512/4096"),
+        ({"vnc": {"listen": "0.0.0.0"}}, "name one of the host's"),
+        ({"vnc": {"listen": "::"}}, "name one of the host's"),
+        ({"cpus": 0}, "1..1024"),
+        ({"memory": 512}, "512M"),
+        ({"disks": [{"name": "a", "size": 10}]}, "10G"),
+    ],
+)
+def test_what_is_wrong_with_a_virtual_machine_is_said(
+    settings: dict[str, object], says: str
+) -> None:
+    with pytest.raises(UsageError) as raised:
+        decode(Vm, {"kind": "vm", "memory": "1G", **settings})
+    assert says in str(raised.value)
+    assert "short" not in str(raised.value)
+
+
+def test_every_pattern_is_said_in_words() -> None:
+    """A value that does not match is answered with what would."""
+    kinds = list(Spec.__subclasses__())
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    silent = {
+        f"{kind.__name__}.{name}"
+        for kind in kinds
+        for name, field in fields_of(kind).items()
+        if getattr(field.type, "pattern", None) and words_of(field.type) == "text"
+    }
+    assert not silent

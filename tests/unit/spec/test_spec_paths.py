@@ -19,7 +19,9 @@ from bsdvirt.spec.types import (
     IpAddress,
     Ipv4Choice,
     JailParams,
+    Memory,
     Size,
+    Space,
 )
 from bsdvirt.spec.vm import Disk, Vm
 
@@ -61,7 +63,7 @@ def test_get(path: str, value: object) -> None:
         ("limits.pcpu=", "limits.pcpu", None),
         ("limits.pcpu=null", "limits.pcpu", None),
         ("limits=", "limits", Limits()),
-        ("limits.memoryuse=1.5g", "limits.memoryuse", Size(1536 * 2**20)),
+        ("limits.memoryuse=1.5g", "limits.memoryuse", Memory(1536 * 2**20)),
         ("protected=on", "protected", True),
         ("protected=No", "protected", False),
         ("hostname=", "hostname", None),
@@ -235,9 +237,9 @@ def test_a_list_of_ranges() -> None:
 
 
 VM = Vm(
-    memory=Size(1 << 30),
+    memory=Memory(1 << 30),
     disks=[
-        Disk(name=DeviceName("disk0"), size=Size(1 << 30)),
+        Disk(name=DeviceName("disk0"), size=Space(1 << 30)),
         Disk(name=DeviceName("data"), path=AbsolutePath("/dev/ada1")),
     ],
 )

@@ -32,7 +32,8 @@ from bsdvirt.spec.types import (
     GuestName,
     HttpsUrl,
     IpAddress,
-    Size,
+    Memory,
+    Space,
     Subnet,
 )
 from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
@@ -47,9 +48,9 @@ EXAMPLES: dict[Which, Any] = {
         datasets=[Delegated(name=DeviceName("d"), mountpoint=AbsolutePath("/d"))],
     ),
     "vm": Vm(
-        memory=Size(1 << 30),
+        memory=Memory(1 << 30),
         nics=[VmNic(network=GuestName("lan"), routes=[ROUTE])],
-        disks=[Disk(name=DeviceName("disk0"), size=Size(1 << 30))],
+        disks=[Disk(name=DeviceName("disk0"), size=Space(1 << 30))],
         cdroms=[Cdrom(name=DeviceName("cd0"))],
         cloud=CloudInit(),
     ),
@@ -57,7 +58,7 @@ EXAMPLES: dict[Which, Any] = {
     "host": HostFile(dataset=DatasetName("tank")),
     "root": RootFile(dataset=DatasetName("tank2"), mountpoint=AbsolutePath("/second")),
     "image": ImageProfile(url=HttpsUrl("https://a/b.img"), checksums=FileName("SHA256SUMS")),
-    "size": VmSize(cpus=1, memory=Size(1 << 30), disk=Size(1 << 30)),
+    "size": VmSize(cpus=1, memory=Memory(1 << 30), disk=Space(1 << 30)),
 }
 SHARED = Jail(
     release="a", stack="shared", addresses=[SharedAddress(address=AliasAddress("10.0.0.2/24"))]

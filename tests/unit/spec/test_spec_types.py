@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,10 @@ from bsdvirt.spec.types import (
     Ipv6Choice,
     Ipv6Gateway,
     Mac,
+    Memory,
+    Rate,
     Size,
+    Space,
     Value,
 )
 
@@ -268,3 +272,27 @@ def test_every_type_is_a_value_with_a_schema() -> None:
         assert isinstance(kind, Value)
         assert kind.words
         assert kind.schema().keys() & {"type", "anyOf"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "says", "hint"),
+    [
+        (Memory, 512, "512 is 512 bytes", "512M or 512G"),
+        (Memory, "4096", "'4096' is 4096 bytes", "4096M"),
+        (Memory, "512K", "'512K' is too little", "1M or more"),
+        (Space, "10", "'10' is 10 bytes", "10G"),
+        (Rate, "10", "'10' is 10 bytes", "10M"),
+    ],
+)
+def test_a_size_without_a_unit(kind: type[Space], given: Any, says: str, hint: str) -> None:
+    with pytest.raises(BadValueError) as raised:
+        kind.parse(given)
+    assert says in str(raised.value)
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("text", ["1000B", "64K", "1M", "1.5G", "1048577"])
+def test_a_size_is_read_as_it_is_written(text: str) -> None:
+    assert str(Space.parse(text)) == text
+    assert Space.parse(int(Space(1 << 20))) == 1 << 20
+    assert Rate.parse("500000") == 500000

@@ -1,0 +1,52 @@
+"""What an administrator is told in the first hour: words that help, and no zero taken for
+what was not given."""
+
+from __future__ import annotations
+
+from scenario_driver import Bsdvirt
+from scenario_hosts import scenario
+from scenario_view import HostView
+from scenario_vm import SMALL, finish, image
+
+
+@scenario()
+def what_is_given_is_taken_and_zero_is_given(driver: Bsdvirt, view: HostView) -> None:
+    del view
+    driver.fails(2, "create", "vm", "t1", "--cpus", "0", says="1..1024")
+    driver.fails(2, "create", "vm", "t1", "--memory", "512", says="512M")
+    driver.fails(2, "create", "vm", "t1", "--memory", "", says="memory")
+    driver.fails(2, "create", "vm", "t1", "--disk", "10", says="10G")
+    driver.fails(2, "create", "vm", "t1", "--address", "", says="address")
+    driver.fails(2, "create", "vm", "t1", "--hostname", "", says="hostname")
+    driver.fails(2, "create", "vm", "t1", "--cpus", "999", says="say cpus=")
+    driver.fails(3, "create", "vm", "t1", "--image", "ubuntu-24.04",
+                 says="bsdvirt image fetch ubuntu-24.04")  # fmt: skip
+    assert driver.json("ls") == []
+
+
+@scenario()
+def a_virtual_machine_is_called_one(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.fails(2, "cp", "t1:/etc/passwd", "/tmp/x", says="is a virtual machine")
+    driver.fails(2, "mount", "t1", "/nowhere", says="is a virtual machine")
+    driver.fails(2, "mount", "t1", says="is a virtual machine")
+    driver.fails(2, "disk", "add", "t1", "more", "--size", "10", says="10G")
+    driver.fails(2, "nic", "add", "t1", "--mtu", "0", says="72..65535")
+    driver.fails(2, "set", "t1", "vnc.listen=0.0.0.0", says="one of the host's")
+    driver.fails(2, "set", "t1", "vnc.password=short", says="6 to 8 printable characters")
+    finish(driver, "t1")
+
+
+@scenario()
+def an_mtu_changes_with_nobody_on_it(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.ok("start", "t1")
+    driver.fails(4, "network", "set", "private", "mtu=3000", says="while t1 run")
+    told = driver.ok("network", "set", "private", "gateway=10.77.0.9")
+    assert "t1" in told.stderr
+    driver.ok("stop", "t1", "--force")
+    driver.ok("network", "set", "private", "mtu=3000", "gateway=")
+    driver.ok("network", "set", "private", "mtu=1500")
+    finish(driver, "t1")
