@@ -204,8 +204,14 @@ def plan_renew(seed: Seed, layout: Layout, name: str, op: str) -> Plan:
         Step(RemoveTree(place), "the old seed", unless=Not(FileExists(fresh)), durable=True),
         Step(Rename(fresh, place), "the new one", unless=Not(FileExists(fresh)), durable=True),
         Step(
-            Command((tools.MV, "-f", fresh_image, image)),
-            "its ISO file",
+            RemoveFile(image),
+            "the old ISO file",
+            unless=Not(FileExists(fresh_image)),
+            durable=True,
+        ),
+        Step(
+            Rename(fresh_image, image),
+            "the new one",
             unless=Not(FileExists(fresh_image)),
             durable=True,
         ),

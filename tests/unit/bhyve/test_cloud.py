@@ -344,7 +344,7 @@ def test_a_seed_that_says_the_same_stays(session: Session) -> None:
     assert seeds.renew(session, "web1", seed(NIC, host="web2")) is True
 
 
-@pytest.mark.parametrize("number", range(1, 12))
+@pytest.mark.parametrize("number", range(1, 13))
 def test_a_seed_that_fails_half_way_is_the_old_one_or_the_new_one(
     session: Session, number: int
 ) -> None:
