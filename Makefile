@@ -1,7 +1,7 @@
 # Works with BSD make and with GNU make: no conditionals, no functions.
 #   make demo   a jail from nothing, on a simulated host in .demo/
 #   make test   the tests
-#   make matrix every verb, failing and killed at every step; make test takes some of them
+#   make matrix every verb failing, killed and without power at every step; make test takes some
 #   make lint   types and style
 
 PYTHON = python3
@@ -29,7 +29,7 @@ test: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto
 
 matrix: $(VENV)/ready
-	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py
+	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py
 
 check: test lint
 

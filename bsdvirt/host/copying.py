@@ -33,6 +33,7 @@ def copy_in(source: str, root: Path, inner: str, *, recursive: bool) -> None:
     parts = plain_parts(inner)
     with _open_outer(real.parent) as outer, _walk(root, parts, into=True) as (directory, last):
         _copy(outer, real.name, directory, last or real.name, recursive, keep_ids=True)
+        os.fsync(directory)
 
 
 def copy_out(root: Path, inner: str, target: str, *, recursive: bool) -> None:
@@ -45,6 +46,7 @@ def copy_out(root: Path, inner: str, target: str, *, recursive: bool) -> None:
     directory, name = (place, parts[-1]) if place.is_dir() else (place.parent, place.name)
     with _walk(root, parts, into=False) as (inside, last), _open_outer(directory) as outer:
         _copy(inside, last, outer, name, recursive, keep_ids=False)
+        os.fsync(outer)
 
 
 def plain_parts(path: str) -> tuple[str, ...]:
@@ -138,6 +140,7 @@ def _copy_directory(source: int, name: str, target: int, new: str, keep_ids: boo
             for entry in sorted(os.listdir(inner)):
                 _copy(inner, entry, outer, entry, True, keep_ids=keep_ids)
             _like(os.fstat(inner), outer, keep_ids)
+            os.fsync(outer)
         finally:
             os.close(outer)
     finally:
@@ -156,6 +159,7 @@ def _copy_file(source: int, name: str, target: int, new: str, keep_ids: bool) ->
                 shutil.copyfileobj(reader, writer, 1 << 20)
                 writer.flush()
                 _like(status, writer.fileno(), keep_ids)
+                os.fsync(writer.fileno())
             os.replace(temporary, new, src_dir_fd=target, dst_dir_fd=target)
         except BaseException:
             with contextlib.suppress(OSError):

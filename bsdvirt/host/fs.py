@@ -104,15 +104,21 @@ class Fs:
         except FileNotFoundError:
             return default
 
-    def mkdir(self, path: str, mode: int = 0o755) -> None:
+    def mkdir(self, path: str, mode: int = 0o755, *, sync: bool = False) -> None:
         """Make a directory and its parents; what is there already is left as it is."""
         real = self.path(path)
         if real.is_dir():
             return
+        place, fresh = PurePosixPath(path), [path]
+        while not self.is_dir(str(place.parent)):
+            place = place.parent
+            fresh.append(str(place))
         real.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             real.mkdir()
             real.chmod(mode)
+        for directory in (*fresh, str(place.parent)) if sync else ():
+            self.sync_dir(directory)
 
     def write(self, path: str, content: str, mode: int = 0o644, *, sync: bool = False) -> None:
         """Put a whole file in place at once, so that a reader sees old or new, never half.
@@ -130,6 +136,8 @@ class Fs:
                 stream.flush()
                 if sync:
                     os.fsync(descriptor)
+            if sync:
+                self.synced(f"{os.path.dirname(path)}/{temporary.name}")
             os.replace(temporary, real)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -140,11 +148,25 @@ class Fs:
 
     def sync_dir(self, path: str) -> None:
         """Make a directory's entries outlive a power loss."""
-        descriptor = os.open(self.path(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._sync(path, os.O_DIRECTORY)
+
+    def sync_file(self, path: str) -> None:
+        """Make what a file holds outlive a power loss; what is no plain file has nothing
+        to be synced."""
+        if self.kind(path) == "file":
+            self._sync(path, 0)
+
+    def _sync(self, path: str, flag: int) -> None:
+        descriptor = os.open(self.path(path), os.O_RDONLY | flag | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        self.synced(path)
+
+    def synced(self, path: str) -> None:
+        """What is called once a file or directory was synced. The simulated host keeps book
+        of what a power loss leaves."""
 
     def append(self, path: str, text: str, mode: int = 0o644) -> None:
         real = self.path(path)
@@ -152,16 +174,23 @@ class Fs:
         with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
 
-    def unlink(self, path: str) -> None:
+    def unlink(self, path: str, *, sync: bool = False) -> None:
         """Remove a file; one that is not there is no error."""
         with contextlib.suppress(FileNotFoundError):
             self.path(path).unlink()
+        if sync:
+            self._sync_parent(path)
+
+    def _sync_parent(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self.sync_dir(os.path.dirname(path))
 
     def rename(self, path: str, to: str) -> None:
         """Move a file or directory within its file system, so that it outlives a power
         loss. Raises FileExistsError where something is in its place."""
         if self.exists(to):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to)
+        self.sync_file(path)
         os.rename(self.path(path), self.path(to))
         for directory in {os.path.dirname(path), os.path.dirname(to)}:
             self.sync_dir(directory)
@@ -171,10 +200,12 @@ class Fs:
         self.unlink(to)
         os.link(self.path(path), self.path(to))
 
-    def rmtree(self, path: str) -> None:
+    def rmtree(self, path: str, *, sync: bool = False) -> None:
         """Remove a directory and all in it; one that is not there is no error."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.path(path))
+        if sync:
+            self._sync_parent(path)
 
     def write_beneath(self, root: str, relative: str, content: str, mode: int = 0o644) -> None:
         """Write a file beneath `root` without following any link on the way.
@@ -193,7 +224,10 @@ class Fs:
             with open(descriptor, "w", encoding="utf-8") as stream:
                 os.fchmod(descriptor, mode)
                 stream.write(content)
+                stream.flush()
+                os.fsync(descriptor)
             os.replace(temporary, parts[-1], src_dir_fd=directory, dst_dir_fd=directory)
+            os.fsync(directory)
 
     def unlink_beneath(self, root: str, relative: str) -> None:
         """Remove a file beneath `root`, no link followed; one not there is no error."""
@@ -203,6 +237,7 @@ class Fs:
             contextlib.suppress(FileNotFoundError),
         ):
             os.unlink(parts[-1], dir_fd=directory)
+            os.fsync(directory)
 
     def read_beneath(self, root: str, relative: str, limit: int = READ_LIMIT) -> str | None:
         """A file's text beneath `root`, no link followed; None where it is not a plain file.
@@ -280,6 +315,7 @@ class Fs:
                 made = os.open(parts[-1], _DIRECTORY, dir_fd=directory)
                 os.fchmod(made, mode)
                 os.close(made)
+                os.fsync(directory)
 
     def rmdir_beneath(self, root: str, relative: str) -> None:
         """Remove an empty directory beneath `root`, no link followed; one that is not
@@ -291,6 +327,7 @@ class Fs:
         ):
             try:
                 os.rmdir(parts[-1], dir_fd=directory)
+                os.fsync(directory)
             except OSError as error:
                 if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                     raise

@@ -11,6 +11,7 @@ from bsdvirt.host.base import Host, LineSink
 from bsdvirt.host.dad import PAUSE, ROUNDS, awaited
 from bsdvirt.host.facts import read_mounts
 from bsdvirt.host.parse.mounts import beneath
+from bsdvirt.plan.lasting import lasts, make_last
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
     Action,
@@ -36,7 +37,8 @@ AWAIT_PAUSE = 0.05
 
 
 def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
-    """Carry out one action. Raises StepError (CommandError for a command)."""
+    """Carry out one action, so that its effect outlives a power loss. Raises StepError
+    (CommandError for a command)."""
     try:
         match action:
             case Command(title=title) if title:
@@ -48,20 +50,20 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
-                host.fs.write(path, content, mode, sync=True)
+                host.fs.write(path, content, mode, sync=lasts(path))
             case RemoveFile(path=path, beneath=root) if root:
                 host.fs.unlink_beneath(root, path)
             case RemoveFile(path=path):
-                host.fs.unlink(path)
+                host.fs.unlink(path, sync=lasts(path))
             case MakeDirectory(path=path, mode=mode, beneath=root) if root:
                 host.fs.mkdir_beneath(root, path, mode)
             case MakeDirectory(path=path, mode=mode):
-                host.fs.mkdir(path, mode)
+                host.fs.mkdir(path, mode, sync=lasts(path))
             case RemoveDirectory(path=path, beneath=root):
                 host.fs.rmdir_beneath(root, path)
             case RemoveTree(path=path):
                 _refuse_mounted(host, path)
-                host.fs.rmtree(path)
+                host.fs.rmtree(path, sync=lasts(path))
             case UnmountBeneath(path=path, but=but, kinds=kinds):
                 for place in beneath(read_mounts(host), path, but, kinds):
                     _unmount(host, place)
@@ -73,6 +75,7 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _await(host, path, seconds)
             case AwaitAddresses(interface=interface, addresses=addresses):
                 _await_addresses(host, interface, addresses)
+        make_last(host, action)
     except OSError as error:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:

@@ -139,6 +139,7 @@ class Journal:
             try:
                 os.ftruncate(self._descriptor, before)
                 os.fsync(self._descriptor)
+                self._fs.synced(self._path)
             except OSError:
                 raise CommitUnknownError(error.message, "bsdvirt doctor --repair") from error
             raise
@@ -173,6 +174,7 @@ class Journal:
                 data = data[os.write(self._descriptor, data) :]
             if sync:
                 os.fsync(self._descriptor)
+                self._fs.synced(self._path)
         except OSError as error:
             raise StepError(
                 f"the journal cannot be written: {self._path}: {error.strerror}"

@@ -11,12 +11,12 @@ from typing import NoReturn
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
-from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.sim import initial, processes
 from bsdvirt.host.sim.commands import run_tool
 from bsdvirt.host.sim.context import Run, TimedOut, UnknownCommand
 from bsdvirt.host.sim.dad import settle
+from bsdvirt.host.sim.disk import Book, SimFs
 from bsdvirt.host.sim.really import is_real, run_really
 from bsdvirt.host.sim.releases import chosen
 from bsdvirt.host.sim.settings import Settings
@@ -46,7 +46,8 @@ class SimHost:
     ) -> None:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.fs = Fs(self.directory / "root")
+        self.fs = SimFs(self.directory)
+        self.book = Book(self.directory)
         self.interrupt = interrupt or Interrupt()
         self.wide = wide
         self._store = Store(self.directory)
@@ -79,6 +80,7 @@ class SimHost:
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
             result = self._end(run)
+            self._settle(argv, state, changes)
         self._tell(run, result, on_line)
         if not result.timed_out:
             self.interrupt.check()
@@ -103,6 +105,7 @@ class SimHost:
             receiver.stream, receiver.data = sender.stream, sender.data
             receiver.tree = sender.tree
             received = self._end(receiver)
+            self._settle(right, state, True)
         self._tell(sender, sent, on_line)
         self._tell(receiver, received, on_line)
         return Result(
@@ -156,6 +159,10 @@ class SimHost:
                 raise
             if save:
                 self._store.save(state)
+
+    def _settle(self, argv: Sequence[str], state: Host, changes: bool) -> None:
+        if changes and argv[0] == tools.ZFS and self.book.kept:
+            self.book.settle(state)
 
     def _run(self, argv: Sequence[str], state: Host, changes: bool, timeout: float) -> Run:
         if not argv or not argv[0].startswith("/"):

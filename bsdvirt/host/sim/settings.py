@@ -176,8 +176,24 @@ class Settings:
         with self._host.change() as state:
             state.hung = list(names)
 
+    def watch_disk(self) -> None:
+        """Keep book from now on of what a power loss would leave of files: see disk.py."""
+        with self._host.change() as state:
+            self._host.book.begin(state)
+
+    def cut_power(self, *, late: bool = False) -> None:
+        """Lose power and come back: of files, what was synced since `watch_disk` is left.
+        `late`, once the pools have written a transaction group, every 5 seconds, and before
+        the others, which may take 30."""
+        processes.end_all(self._host.directory)
+        with self._host.change() as state:
+            if late:
+                self._host.book.settle(state)
+            self._host.book.cut(state)
+        self.reboot()
+
     def reboot(self) -> None:
-        """Lose power and come back: what is volatile is gone."""
+        """Come up again, every file as it was written: what is volatile is gone."""
         processes.end_all(self._host.directory)
         with self._host.change() as state:
             run = self._run(state)

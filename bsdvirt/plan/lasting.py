@@ -1,0 +1,53 @@
+"""Which files a command wrote: they are synced before the journal says that it is done. What
+zfs(8) does lasts by itself: each of its changes is a transaction that is on disk when it
+ends, and with it all that was written to the pool before."""
+
+from __future__ import annotations
+
+import os
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.plan.step import Action, Command, Pipeline
+from bsdvirt.spec.mounts import within
+
+VOLATILE = "/var/run"
+"""Emptied at each boot: nothing there is synced."""
+RC_FILES = ("/etc/rc.conf", "/etc/rc.conf.local")
+_LAST_WORD = frozenset({tools.CP, tools.INSTALL, tools.MV, tools.QEMU_IMG, tools.CHMOD})
+
+
+def lasts(path: str) -> bool:
+    """Whether a file of that path is to outlive the boot."""
+    return not within(path, VOLATILE)
+
+
+def make_last(host: Host, action: Action) -> None:
+    """Sync the files that a command has written, with their directories. Raises OSError."""
+    match action:
+        case Command(argv=argv):
+            paths = written(argv)
+        case Pipeline(right=right):
+            paths = written(right)
+        case _:
+            return
+    for path in paths:
+        if lasts(path) and host.fs.kind(path) == "file":
+            host.fs.sync_file(path)
+            host.fs.sync_dir(os.path.dirname(path))
+
+
+def written(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """The files that a command writes, by its words."""
+    tool, *words = argv
+    if tool == tools.SYSRC:
+        return RC_FILES
+    if tool in _LAST_WORD:
+        found = words[-1:]
+    elif tool == tools.DD:
+        found = [word.removeprefix("of=") for word in words if word.startswith("of=")]
+    elif tool == tools.MAKEFS:
+        found = words[-2:-1]
+    else:
+        return ()
+    return tuple(path for path in found if path.startswith("/"))
