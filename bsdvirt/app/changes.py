@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from bsdvirt.app import exposing, filtering, guests, passing, seeds, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
+from bsdvirt.app.restarting import next_start_notes, settled
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage
 from bsdvirt.bhyve.change import change_volumes
@@ -156,6 +157,9 @@ def _change_one(
             )
         )
         plan_identity = msgspec.structs.replace(identity, boot=boot)
+        if _matters_at_start(jail, wanted):
+            later = replace(guest, identity=settled(plan_identity))
+            notes += next_start_notes(session, found, later, wanted, networks)
         if isinstance(jail, Vm) and isinstance(wanted, Vm):
             was, to_come = (jail, guest.identity), (wanted, _coming(plan_identity))
             notes += seeds.changed(session, guest, networks, was, to_come)
@@ -173,6 +177,11 @@ def _coming(identity: Identity) -> Identity:
     if identity.next is None:
         return identity
     return msgspec.structs.replace(identity, nics=identity.next, next=None)
+
+
+def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:
+    """Whether the next start is another one than it was."""
+    return before.hooks != after.hooks or bool(_changed(before, after, Live.START))
 
 
 def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:

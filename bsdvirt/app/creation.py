@@ -13,6 +13,7 @@ from bsdvirt.app import exposing, guests, hooks
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.releases import stream_size
+from bsdvirt.app.restarting import start_of_new
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError, as_told
@@ -30,7 +31,7 @@ from bsdvirt.jail.start import check_kernel
 from bsdvirt.jail.storage import check_storage, how_to_drop
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
-from bsdvirt.plan.step import Step
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
@@ -58,8 +59,9 @@ class Order:
         return [self.jail.release] if self.origin.kind == "release" else []
 
 
-def create(session: Session, order: Order) -> list[Outcome]:
-    """Make jails, each with an id, MAC and IP addresses of its own."""
+def create(session: Session, order: Order, *, start: bool = False) -> list[Outcome]:
+    """Make jails, each with an id, MAC and IP addresses of its own. Where they are to `start`
+    then, one whose start would be refused is not made; a dry run shows both."""
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
         networks = [str(nic.network) for nic in order.jail.nics]
@@ -73,7 +75,7 @@ def create(session: Session, order: Order) -> list[Outcome]:
                 if len(order.names) > 1 and order.jail.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
                 exposing.check(session, found, order.names[0], order.jail)
-                outcomes += _create_all(session, held, order, found, claims)
+                outcomes += _create_all(session, held, order, found, claims, start)
             finally:
                 claims.end()
     return sorted(outcomes, key=lambda outcome: outcome.name)
@@ -140,7 +142,12 @@ def _check(session: Session, order: Order, found: Inventory) -> None:
 
 
 def _create_all(
-    session: Session, held: Held, order: Order, found: Inventory, claims: Claiming
+    session: Session,
+    held: Held,
+    order: Order,
+    found: Inventory,
+    claims: Claiming,
+    start: bool,
 ) -> list[Outcome]:
     networks = session.networks()
     home = order.root or found.layout
@@ -177,6 +184,16 @@ def _create_all(
         identities[name] = identity
         known.append(Guest(name, home, identity))
 
+    begun: dict[str, list[Plan]] = {}
+    if start:
+        parts = {n: (Guest(n, home, identity), order.jail) for n, identity in identities.items()}
+        like = {n: home.release_directory(order.jail.release) for n in parts if order.releases}
+        begun, refused = start_of_new(session, found, parts, networks, like)
+        for outcome in refused:
+            claims.settled(outcome.name)
+            del identities[outcome.name]
+        outcomes += refused
+
     def made_hooks(name: str) -> tuple[Step, ...]:
         guest = Guest(name, home, identities[name])
         return hooks.steps(session, "created", order.jail.hooks.created, guest)
@@ -188,12 +205,20 @@ def _create_all(
                 thick=order.thick, size=size, origin=order.origin, hooks=made_hooks(name),
             )  # fmt: skip
             session.run(plan, claimed=lambda: claims.settled(name), home=home)
+            show_all(session, begun.get(name, ()))
         finally:
             claims.settled(name)
             held.release(name)
         return Outcome(name, _made(order, identities[name]))
 
     return outcomes + in_parallel(session, identities, one)
+
+
+def show_all(session: Session, plans: Iterable[Plan]) -> None:
+    """In a dry run, what comes after the making."""
+    if session.show is not None:
+        for plan in plans:
+            session.show(plan)
 
 
 def new_identity(

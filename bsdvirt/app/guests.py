@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bsdvirt.app import jails, vms
 from bsdvirt.app import networks as network_ops
@@ -56,17 +56,42 @@ def start(session: Session, names: Sequence[str]) -> list[Outcome]:
 def starting(session: Session, names: Sequence[str], verb: str) -> Iterator[Starting]:
     """All that is done once for however many guests start, and the means to start each."""
     with hold(session, names, verb) as held:
-        outcomes = list(held.refused)
-        found = session.inventory()
-        parts, failed = _load(session, found, held.names())
-        outcomes += failed
-        networks = session.networks()
-        parts, failed = _claimed(session, parts, found, networks)
-        outcomes += failed
-        parts, failed = _housed(session, parts, found)
-        outcomes += failed
-        parts, failed = _connected(session, parts, networks)
-        yield Starting(outcomes + failed, parts, _starter(session, held, found, parts, networks))
+        ready = _ready(session, held, held.names())
+        yield dataclasses.replace(ready, outcomes=[*held.refused, *ready.outcomes])
+
+
+def _ready(session: Session, held: Held, names: Sequence[str]) -> Starting:
+    found = session.inventory()
+    parts, outcomes = _load(session, found, names)
+    networks = session.networks()
+    parts, failed = _claimed(session, parts, found, networks)
+    outcomes += failed
+    parts, failed = _housed(session, parts, found)
+    outcomes += failed
+    parts, failed = _connected(session, parts, networks)
+    return Starting(outcomes + failed, parts, _starter(session, held, found, parts, networks))
+
+
+def start_held(session: Session, held: Held, names: Sequence[str]) -> list[Outcome]:
+    """Start guests whose locks are held."""
+    ready = _ready(session, held, names)
+    return [*ready.outcomes, *in_parallel(session, ready.parts, ready.one)]
+
+
+def start_parts(
+    session: Session, found: Inventory, parts: Parts, networks: dict[str, Network]
+) -> list[Outcome]:
+    """Show the start of guests whose files and claims are these."""
+    ready, failed = _connected(session, parts, networks)
+    one = _starter(session, Held(), found, ready, networks)
+    return [*failed, *in_parallel(session, ready, one)]
+
+
+def running(session: Session, names: Iterable[str]) -> set[str]:
+    """Which of the guests run."""
+    found, jails_now = session.inventory().guests, read_jails(session.host)
+    there = [found[name] for name in names if name in found]
+    return {g.name for g in there if is_running(g, jails_now, session.host.fs)}
 
 
 def _housed(session: Session, parts: Parts, found: Inventory) -> tuple[Parts, list[Outcome]]:
@@ -185,7 +210,9 @@ def _claimed(
 
 
 def _runs(session: Session, guest: Guest) -> bool:
-    return is_running(guest, read_jails(session.host), session.host.fs)
+    return guest.name not in session.stopped and is_running(
+        guest, read_jails(session.host), session.host.fs
+    )
 
 
 def reclaim(session: Session, guest: Guest, spec: GuestSpec, networks: dict[str, Network]) -> Guest:
@@ -258,21 +285,35 @@ def stop(
     """Stop guests, in order or (`force`) at once; a stopped one is cleaned where it left
     something. `timeout` in seconds; the guest's own where it is not given."""
     with hold(session, names, "stop") as held:
-        outcomes = list(held.refused)
-        found = session.inventory()
-        facts = read_host(session.host, *RUN_FILES)
-
-        def one(name: str) -> Outcome:
-            try:
-                guest = found.guest(name)
-                return Outcome(
-                    name, stop_one(session, found, facts, guest, force=force, timeout=timeout)
-                )
-            finally:
-                held.release(name)
-
-        outcomes += in_parallel(session, held.names(), one)
+        outcomes = [
+            *held.refused,
+            *stop_held(session, held.names(), force=force, timeout=timeout, release=held.release),
+        ]
     return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def stop_held(
+    session: Session,
+    names: Sequence[str],
+    *,
+    force: bool = False,
+    timeout: float | None = None,
+    release: Callable[[str], None] = lambda name: None,
+) -> list[Outcome]:
+    """Stop guests whose locks are held; each is released by itself."""
+    found = session.inventory()
+    facts = read_host(session.host, *RUN_FILES)
+
+    def one(name: str) -> Outcome:
+        try:
+            guest = found.guest(name)
+            return Outcome(
+                name, stop_one(session, found, facts, guest, force=force, timeout=timeout)
+            )
+        finally:
+            release(name)
+
+    return in_parallel(session, names, one)
 
 
 def stop_one(
@@ -296,14 +337,3 @@ def stop_seconds(session: Session, found: Inventory, name: str) -> float:
     vm = found.guest(name).identity.kind == "vm"
     seconds = vms.stop_seconds if vm else jails.stop_seconds
     return seconds(session, found, name)
-
-
-def restart(
-    session: Session, names: Sequence[str], *, force: bool = False, timeout: float | None = None
-) -> list[Outcome]:
-    """Stop and start. One that cannot be stopped is not started."""
-    stopped = stop(session, names, force=force, timeout=timeout)
-    ready = [outcome.name for outcome in stopped if outcome.ok]
-    started = start(session, ready) if ready else []
-    failures = [outcome for outcome in stopped if not outcome.ok]
-    return sorted([*failures, *started], key=lambda outcome: outcome.name)

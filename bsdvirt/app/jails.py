@@ -15,6 +15,7 @@ from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
+from bsdvirt.jail.clean import as_stopped
 from bsdvirt.jail.start import StartFacts, plan_start
 from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
 from bsdvirt.jail.storage import StorageFacts, needs_values
@@ -40,6 +41,8 @@ def starter(
 ) -> Callable[[str], Outcome]:
     """What starts one of these jails; the host is read once, now. Safe for several threads."""
     facts = read_host(session.host, *RUN_FILES)
+    for name in session.stopped & parts.keys():
+        facts = as_stopped(*parts[name], facts)
     kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
@@ -53,16 +56,17 @@ def starter(
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
+        root = session.stand_ins.get(name, guest.root)
         seen = StartFacts(
-            facts, kernel, rulesets, resolver, _jail_resolver(session.host, guest),
+            facts, kernel, rulesets, resolver, _jail_resolver(session.host, root),
             read_mount_facts(
-                session.host.fs, session.roots.layouts, guest.root, jail.mounts, elsewhere
+                session.host.fs, session.roots.layouts, root, jail.mounts, elsewhere
             ),
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
-            read_root(session.host.fs, guest, jail), foreign,
-            read_holds(session.host.fs, guest.root),
+            read_root(session.host.fs, guest, jail, root), foreign,
+            read_holds(session.host.fs, root),
         )  # fmt: skip
         printed = Printed(session.host, name)
         try:
@@ -96,8 +100,8 @@ def started(guest: Guest, plan: Plan) -> str:
     return "started" + (f" at {', '.join(addresses)}" if addresses else "")
 
 
-def _jail_resolver(host: Host, guest: Guest) -> str | None:
-    return host.fs.read_beneath(guest.root, "etc/resolv.conf", RESOLVER_BYTES)
+def _jail_resolver(host: Host, root: str) -> str | None:
+    return host.fs.read_beneath(root, "etc/resolv.conf", RESOLVER_BYTES)
 
 
 def note_failure(session: Session, name: str, error: BsdvirtError) -> None:

@@ -24,12 +24,12 @@ from bsdvirt.store.guests import Guest
 PLAIN = re.compile(r"[A-Za-z0-9/._+=@:,-]+")
 
 
-def read_root(fs: Fs, guest: Guest, jail: Jail) -> RootFacts:
-    """What a start finds; no link is followed."""
+def read_root(fs: Fs, guest: Guest, jail: Jail, root: str) -> RootFacts:
+    """What a start finds in `root`; no link is followed."""
     wrong = wrong_directory(fs, guest.root) if guest.identity.root else ""
     if wrong:
         return RootFacts(wrong)
-    points = {path: Place(*fs.look_beneath(guest.root, path)) for path in points_of(jail)}
+    points = {path: Place(*fs.look_beneath(root, path)) for path in points_of(jail)}
     hint = "make it a plain directory, for jail(8) to mount on"
     return RootFacts(
         "", {path: Place(p.missing, p.wrong, hint * bool(p.wrong)) for path, p in points.items()}

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -67,6 +67,10 @@ class Session:
     show: Callable[[Plan], None] | None = None
     shows: bool = False
     """It only shows what is there: the host file may have datasets listed by py-libzfs."""
+    stopped: frozenset[str] = frozenset()
+    """Guests that are taken for stopped, where a start is planned before it is their turn."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """Directories that hold what the roots of guests that are not made yet will."""
     homes: dict[str, Layout] = field(default_factory=dict)
     """The root of each guest, as the last inventory found it."""
 

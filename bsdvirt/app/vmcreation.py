@@ -10,8 +10,9 @@ import msgspec
 from bsdvirt.app import exposing, hooks, images, passing, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
-from bsdvirt.app.creation import Claiming, new_identity, warn_absent
+from bsdvirt.app.creation import Claiming, new_identity, show_all, warn_absent
 from bsdvirt.app.releases import stream_size
+from bsdvirt.app.restarting import start_of_new
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import claims, cloud
 from bsdvirt.bhyve.check import check_host
@@ -20,6 +21,7 @@ from bsdvirt.bhyve.disks import Base
 from bsdvirt.errors import UsageError, as_told
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.host.vmm import read_vmm
+from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory
@@ -39,9 +41,10 @@ class Order:
     """Where they are made: in the first root where none is named."""
 
 
-def create(session: Session, order: Order) -> list[Outcome]:
+def create(session: Session, order: Order, *, start: bool = False) -> list[Outcome]:
     """Make virtual machines, each with an id, a UUID, MAC and IP addresses, serial numbers
-    of its own."""
+    of its own. Where they are to `start` then, one whose start would be refused is not made;
+    a dry run shows both."""
     used = [str(nic.network) for nic in order.vm.nics]
     of = [str(order.vm.image)] if order.vm.image else []
     with hold(session, order.names, "create") as held:
@@ -55,14 +58,19 @@ def create(session: Session, order: Order) -> list[Outcome]:
                 if len(order.names) > 1 and order.vm.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
                 exposing.check(session, found, order.names[0], order.vm)
-                outcomes += _create_all(session, held, order, found, pending)
+                outcomes += _create_all(session, held, order, found, pending, start)
             finally:
                 pending.end()
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
 def _create_all(
-    session: Session, held: Held, order: Order, found: Inventory, pending: Claiming
+    session: Session,
+    held: Held,
+    order: Order,
+    found: Inventory,
+    pending: Claiming,
+    start: bool,
 ) -> list[Outcome]:
     networks = session.networks()
     home = order.root or found.layout
@@ -84,6 +92,14 @@ def _create_all(
         identities[name] = identity
         known.append(Guest(name, home, identity))
 
+    begun: dict[str, list[Plan]] = {}
+    if start:
+        made = {n: (Guest(n, home, identity), order.vm) for n, identity in identities.items()}
+        begun, refused = start_of_new(session, found, made, networks, {})
+        for outcome in refused:
+            pending.settled(outcome.name)
+            del identities[outcome.name]
+        outcomes += refused
     servers = seeds.name_servers(session.host.fs)
 
     def one(name: str) -> Outcome:
@@ -98,6 +114,7 @@ def _create_all(
             after = hooks.steps(session, "created", order.vm.hooks.created, made)
             plan = msgspec.structs.replace(plan, steps=(*plan.steps, *after))
             session.run(plan, claimed=lambda: pending.settled(name), home=home)
+            show_all(session, begun.get(name, ()))
         finally:
             pending.settled(name)
             held.release(name)

@@ -17,7 +17,7 @@ from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.jails import note_failure
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
-from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.clean import as_stopped, clean_steps
 from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop
@@ -59,6 +59,8 @@ def starter(
     host is read once, now. Safe for several threads."""
     planned = plan_run_foreground if foreground else plan_start
     host = read_host(session.host, *RUN_FILES, *map(vm_directory, parts))
+    for name in session.stopped & parts.keys():
+        host = as_stopped(parts[name][0], host)
     facts = _facts(session, found, host)
     exposes = any(vm.expose for _, vm in parts.values())
     pf = filtering.read(session) if exposes else None
@@ -67,7 +69,7 @@ def starter(
     def one(name: str) -> Outcome:
         guest, vm = parts[name]
         try:
-            fact = read_vm(session.host.fs, name)
+            fact = None if name in session.stopped else read_vm(session.host.fs, name)
             idle = fact is None or not fact.runs
             if idle and name in clashes:
                 raise clashes[name]
@@ -117,8 +119,8 @@ def _facts(
         return VmStartFacts(
             host=seen,
             kernel=kernel,
-            vmm=vmm,
-            vm=read_vm(host.fs, guest.name),
+            vmm=dataclasses.replace(vmm, devices=vmm.devices - session.stopped),
+            vm=None if guest.name in session.stopped else read_vm(host.fs, guest.name),
             tools=TOOLS,
             paths=read_paths(host.fs, wanted_paths(guest, vm)),
             password="".join(secrets.choice(VNC_LETTERS) for _ in range(VNC_LENGTH)),

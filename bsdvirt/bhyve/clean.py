@@ -6,11 +6,13 @@ One planner serves stop, start, destroy and doctor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import Command, FileExists, InterfaceExists, Not, RemoveFile, Step
+from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import (
     MAX_NICS,
     bhyve_conf,
@@ -67,6 +69,20 @@ def clean_steps(name: str, guest_id: int, facts: HostFacts, devices: Iterable[st
         steps += unload_steps(guest_rules(name), "what it exposes")
     steps += _files(name, facts)
     return steps
+
+
+def as_stopped(guest: Guest, facts: HostFacts) -> HostFacts:
+    """What the host will show once a guest has stopped, and nothing of it is left."""
+    name, gone = guest.name, set(interfaces_of(guest.identity.id))
+    own = {
+        console_socket(name), bhyve_conf(name), state_file(name), run_file(name),
+        failed_file(name), pf_file(guest_rules(name)),
+    }  # fmt: skip
+    return replace(
+        facts,
+        interfaces={face: f for face, f in facts.interfaces.items() if face not in gone},
+        files=facts.files - own,
+    )
 
 
 def destroy_device(name: str) -> Step:

@@ -6,12 +6,13 @@ One planner serves stop, start, destroy and doctor.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.main import end_step
 from bsdvirt.jail.mounted import left_mounts, stays_mounted
-from bsdvirt.jail.stack import alias_steps
+from bsdvirt.jail.stack import alias_steps, left_aliases
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import (
     Command,
@@ -89,6 +90,31 @@ def clean_steps(
     if failed_file(name) in facts.files:
         steps.append(forget_failure(name))
     return tuple(steps)
+
+
+def as_stopped(guest: Guest, jail: Jail, facts: HostFacts) -> HostFacts:
+    """What the host will show once a jail has stopped, and nothing of it is left."""
+    name, gone = guest.name, set(interfaces_of(guest.identity.id))
+    own = {
+        conf_file(name), job_file(name), main_file(name), failed_file(name),
+        pf_file(guest_rules(name)),
+    }  # fmt: skip
+    unmounted = set(left_mounts(guest, jail, facts))
+    ours = {(alias.interface, alias.address) for alias in left_aliases(guest, facts)}
+    interfaces = {
+        face: replace(entry, addresses=tuple(a for a in entry.addresses if (face, a) not in ours))
+        for face, entry in facts.interfaces.items()
+        if face not in gone
+    }
+    return replace(
+        facts,
+        jails={n: j for n, j in facts.jails.items() if n != name or j.path != guest.root},
+        interfaces=interfaces,
+        mounts=[mount for mount in facts.mounts if mount.path not in unmounted],
+        rules=[rule for rule in facts.rules if rule.subject != subject(name)],
+        files=facts.files - own,
+        texts={path: text for path, text in facts.texts.items() if path not in own},
+    )
 
 
 def forget_main(name: str) -> Step:

@@ -46,7 +46,7 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.params import check_params
+from bsdvirt.spec.params import check_params, unknown_params
 from bsdvirt.spec.types import CpuList
 from bsdvirt.store.guests import Guest, foreign_jail, running_jail
 from bsdvirt.store.layout import (
@@ -166,7 +166,11 @@ def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
         )
     need_racct(name, jail.limits, kernel)
     check_mounts(name, jail.mounts, facts.mounts)
-    return check_kernel(name, jail, kernel)
+    notes = check_kernel(name, jail, kernel)
+    if refused := unknown_params(jail.params, kernel.params):
+        param, why = refused[0]
+        raise HostError(f"{name}: {why}", f"bsdvirt set {name} params.{param}=")
+    return notes
 
 
 def check_kernel(name: str, jail: Jail, kernel: Kernel) -> tuple[str, ...]:

@@ -310,8 +310,17 @@ def check_params(params: Mapping[str, Scalar], kernel_names: Iterable[str]) -> t
     `kernel_names` is the output of `sysctl -N security.jail.param`, line by line.
     Raises UsageError for a name that neither the kernel nor the table knows.
     """
+    refused = [why for _, why in unknown_params(params, kernel_names)]
+    return (*refused, *_mount_notes(params))
+
+
+def unknown_params(
+    params: Mapping[str, Scalar], kernel_names: Iterable[str]
+) -> list[tuple[str, str]]:
+    """The parameters that jail(8) will refuse on this kernel, with why: nobody else will
+    bring them. Raises UsageError as check_params does."""
     kernel = {name.strip().removeprefix(_SYSCTL).rstrip(".") for name in kernel_names}
-    notes = []
+    refused = []
     for name in params:
         entry = name.partition(".")[0] if name.startswith(("meta.", "env.")) else name
         if entry in kernel or (loaded_on_demand(name) and known(name)):
@@ -322,10 +331,9 @@ def check_params(params: Mapping[str, Scalar], kernel_names: Iterable[str]) -> t
             raise UsageError(f"params.{name}: no such jail(8) parameter on this host", hint)
         since = f"; FreeBSD has it {param.since}" if param.since == LATER else ""
         since = since or (f"; FreeBSD has it since {param.since}" if param.since else "")
-        notes.append(
-            f"params.{name}: this kernel has no such parameter, so jail(8) will refuse it{since}"
-        )
-    return (*notes, *_mount_notes(params))
+        why = f"params.{name}: this kernel has no such parameter, so jail(8) will refuse it{since}"
+        refused.append((name, why))
+    return refused
 
 
 def _mount_notes(params: Mapping[str, Scalar]) -> Iterator[str]:

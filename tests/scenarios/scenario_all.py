@@ -26,6 +26,7 @@ import scenario_seeds
 import scenario_setup
 import scenario_stack
 import scenario_trouble
+import scenario_twohalves
 import scenario_users
 import scenario_verbs
 import scenario_vm
@@ -42,6 +43,7 @@ MODULES = (
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own,
     scenario_vm, scenario_hostile, scenario_words,
+    scenario_twohalves,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -109,7 +109,7 @@ def run(options: Options) -> int:
         if source and not options.dry_run:
             say(f"release {jail.release} added from {source}")
     order = creation.Order(names, jail, boot, options.thick, origin, root)
-    outcomes = creation.create(session, order)
+    outcomes = creation.create(session, order, start=options.start)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)

@@ -114,7 +114,7 @@ def run(options: Options) -> int:
         if (source := images.provide(session, str(vm.image), target)) and not options.dry_run:
             say(f"image {vm.image} copied from {source}")
     order = vmcreation.Order(names, vm, boot, options.thick, root)
-    outcomes = vmcreation.create(session, order)
+    outcomes = vmcreation.create(session, order, start=options.start)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)

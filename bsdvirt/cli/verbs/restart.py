@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.app import guests
+from bsdvirt.app import restarting
 from bsdvirt.cli.common import chosen, open_session, report
 from bsdvirt.cli.verbs.stop import Options
 from bsdvirt.cli.verbs.stop import arguments as arguments
@@ -11,5 +11,5 @@ from bsdvirt.cli.verbs.stop import arguments as arguments
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
-    outcomes = guests.restart(session, names, force=options.force, timeout=options.timeout)
+    outcomes = restarting.restart(session, names, force=options.force, timeout=options.timeout)
     return report(outcomes, options, as_json=options.json)

@@ -46,9 +46,13 @@ KERNEL = {
     "params": [
         "allow.raw_sockets",
         "allow.mount.",
+        "allow.mount",
+        "allow.set_hostname",
         "children.max",
         "enforce_statfs",
         "securelevel",
+        "osrelease",
+        "meta",
     ],
 }
 
