@@ -35,6 +35,8 @@ def copy(session: Session, source: str, target: str, *, recursive: bool = False)
             )
         root = guest.root
         outer = os.path.abspath(target if there else source)
+        if there and target.endswith("/"):
+            outer += "/"
         action = Copy(outer, root, inner, inward=here is not None, recursive=recursive)
         step = Step(action, "copy, following no link of the guest's")
         session.run(Plan("cp", name, "guest", (step,), op=session.new_op(), must_journal=False))

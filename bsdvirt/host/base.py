@@ -8,6 +8,7 @@ from typing import NoReturn, Protocol
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.interrupt import Interrupt
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a command may take where nothing else is said."""
@@ -47,6 +48,10 @@ class Host(Protocol):
     @property
     def fs(self) -> Fs:
         """The host's files. Paths are the host's own, absolute."""
+
+    @property
+    def interrupt(self) -> Interrupt:
+        """Whether we were asked to end."""
 
     @property
     def simulated(self) -> bool:

@@ -1,7 +1,9 @@
 """Files copied into a guest's root and out of it.
 
-A guest's administrator owns what is in its root, and may change it meanwhile: every
-directory on the way is opened from the one before, and no link is followed.
+A guest's administrator owns what is in its root, and may change it meanwhile. So each
+directory on the way is opened from the one before, no link is followed, and what a thing is
+is asked of the descriptor that is then read: nothing is looked at by one name and used by
+another.
 """
 
 from __future__ import annotations
@@ -9,20 +11,37 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.errors import BsdvirtError, HostError, Interrupted, NotFoundError, UsageError
+from bsdvirt.host.tree import Tree, copy_file, remove_tree, temporary_name
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-SET_ID = stat.S_ISUID | stat.S_ISGID
+_FOLLOWED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_DIRECTORY = (errno.ENOTDIR, errno.ELOOP, errno.EMLINK)
+"""What opening a link, or a file, as a directory gives: ELOOP on Linux, EMLINK on FreeBSD."""
 
 
-def copy_in(source: str, root: Path, inner: str, *, recursive: bool) -> None:
+def nothing() -> None:
+    """No one asks us to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to copy. `check` is called again and again; it raises to end the copying."""
+
+    recursive: bool = False
+    keep_ids: bool = True
+    """Whether programs that run as another user stay such."""
+    check: Callable[[], None] = nothing
+
+
+def copy_in(
+    source: str, root: Path, inner: str, *, recursive: bool, check: Callable[[], None] = nothing
+) -> None:
     """Copy a file (a directory and all in it with `recursive`) of the host's beneath `root`.
 
     Raises UsageError, NotFoundError, HostError for a link on the way, and OSError.
@@ -30,23 +49,35 @@ def copy_in(source: str, root: Path, inner: str, *, recursive: bool) -> None:
     real = Path(source).resolve()
     if not real.exists():
         raise NotFoundError(f"{source} is not there", "look at its path")
+    if not real.name or root.resolve().is_relative_to(real):
+        raise UsageError(f"{source} holds the guest's own root", "name a directory beside it")
     parts = plain_parts(inner)
-    with _open_outer(real.parent) as outer, _walk(root, parts, into=True) as (directory, last):
-        _copy(outer, real.name, directory, last or real.name, recursive, keep_ids=True)
-        os.fsync(directory)
+    with _open_root(root) as top, _open_outer(real.parent) as outer:
+        directory, last = _walk(top, parts, into=True)
+        with _closing(directory):
+            _copy(outer, real.name, directory, last or real.name, Options(recursive, True, check))
+            os.fsync(directory)
 
 
-def copy_out(root: Path, inner: str, target: str, *, recursive: bool) -> None:
+def copy_out(
+    root: Path, inner: str, target: str, *, recursive: bool, check: Callable[[], None] = nothing
+) -> None:
     """The other way. What would run as another user loses that: the guest's owner is not
-    to make programs of root's on the host."""
+    to make programs of root's on the host.
+
+    A link in the place of the target is not followed, since an earlier copy may have brought
+    it along; with a slash behind its name it is.
+    """
     parts = plain_parts(inner)
     if not parts:
         raise UsageError("the whole root is not copied", "name a directory in it")
-    place = Path(target)
-    directory, name = (place, parts[-1]) if place.is_dir() else (place.parent, place.name)
-    with _walk(root, parts, into=False) as (inside, last), _open_outer(directory) as outer:
-        _copy(inside, last, outer, name, recursive, keep_ids=False)
-        os.fsync(outer)
+    if Path(target).resolve().is_relative_to(root.resolve()):
+        raise UsageError(f"{target} is in the guest's own root", "copy it in the guest")
+    with _open_root(root) as top:
+        directory, last = _walk(top, parts, into=False)
+        with _closing(directory), _open_target(target, last) as (outer, name):
+            _copy(directory, last, outer, name, Options(recursive, False, check))
+            os.fsync(outer)
 
 
 def plain_parts(path: str) -> tuple[str, ...]:
@@ -58,127 +89,149 @@ def plain_parts(path: str) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _open_outer(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _closing(descriptor: int) -> Iterator[int]:
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
+def _open_root(root: Path) -> contextlib.AbstractContextManager[int]:
+    return _closing(os.open(root, _DIRECTORY))
+
+
+def _open_outer(path: Path) -> contextlib.AbstractContextManager[int]:
+    return _closing(os.open(path, _FOLLOWED))
+
+
 @contextlib.contextmanager
-def _walk(root: Path, parts: tuple[str, ...], *, into: bool) -> Iterator[tuple[int, str]]:
-    """The directory of the last part, and its name; with `into`, where that is a directory,
-    itself and no name."""
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    last = parts[-1] if parts else ""
+def _open_target(target: str, name: str) -> Iterator[tuple[int, str]]:
+    """The host's directory that something is copied into, and the name that it gets there:
+    its own in a directory that is there."""
+    if target.endswith("/"):
+        with _open_outer(Path(target)) as directory:
+            yield directory, name
+        return
+    place = Path(target)
+    with _open_outer(place.parent) as parent:
+        try:
+            directory = os.open(place.name or ".", _DIRECTORY, dir_fd=parent)
+        except FileNotFoundError:
+            yield parent, place.name
+            return
+        except OSError as error:
+            if error.errno not in _NO_DIRECTORY:
+                raise
+            if _is_link(parent, place.name):
+                hint = f"{target}/ follows it; or name the real path"
+                raise HostError(f"{target} is a link", hint) from error
+            yield parent, place.name
+            return
+        with _closing(directory):
+            yield directory, name
+
+
+def _walk(top: int, parts: tuple[str, ...], *, into: bool) -> tuple[int, str]:
+    """The directory of the last part, opened, and its name; with `into`, where that is a
+    directory, itself and no name."""
+    descriptor = os.dup(top)
     try:
         for number, part in enumerate(parts):
             final = number == len(parts) - 1
-            if final and not (into and _kind(descriptor, part) is stat.S_ISDIR):
-                if _kind(descriptor, part) is stat.S_ISLNK:
-                    raise _refused(parts, part, "is a link")
-                break
+            if final and not into:
+                return descriptor, part
             try:
                 deeper = os.open(part, _DIRECTORY, dir_fd=descriptor)
             except OSError as error:
-                link = error.errno in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
+                if final and (
+                    error.errno == errno.ENOENT
+                    or (error.errno in _NO_DIRECTORY and not _is_link(descriptor, part))
+                ):
+                    return descriptor, part
+                link = error.errno in _NO_DIRECTORY
                 why = "is a link, or no directory" if link else str(error.strerror)
-                raise _refused(parts, part, why) from error
+                raise _refused("/".join(parts), part, why) from error
             os.close(descriptor)
             descriptor = deeper
-            if final:
-                last = ""
-        yield descriptor, last
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor, ""
 
 
-def _refused(parts: tuple[str, ...], part: str, why: str) -> HostError:
-    return HostError(f"/{'/'.join(parts)}: {part} {why}", "no link is followed: name the real path")
-
-
-def _kind(directory: int, name: str) -> object:
-    """S_ISDIR or S_ISLNK, for what is one; None for all else, and for nothing."""
+def _is_link(directory: int, name: str) -> bool:
+    """For words only: what is copied is looked at by its descriptor."""
     try:
-        mode = os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode
-    except FileNotFoundError:
-        return None
-    return next((test for test in (stat.S_ISDIR, stat.S_ISLNK) if test(mode)), None)
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
-def _copy(
-    source: int, name: str, target: int, new: str, recursive: bool, *, keep_ids: bool
-) -> None:
+def _refused(path: str, part: str, why: str) -> HostError:
+    return HostError(f"/{path}: {part} {why}", "no link is followed: name the real path")
+
+
+def _copy(source: int, name: str, target: int, new: str, options: Options) -> None:
+    """What was named: a link is none of that."""
     mode = os.stat(name, dir_fd=source, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
-        _copy_link(source, name, target, new)
-    elif stat.S_ISDIR(mode):
-        if not recursive:
-            raise UsageError(f"{name} is a directory", "-r copies it with all in it")
-        _copy_directory(source, name, target, new, keep_ids)
-    elif stat.S_ISREG(mode):
-        _copy_file(source, name, target, new, keep_ids)
+        raise _refused(name, name, "is a link")
+    if not stat.S_ISDIR(mode):
+        copy_file(source, name, target, new, options.keep_ids, options.check)
+    elif options.recursive:
+        _copy_directory(source, name, target, new, options)
     else:
-        raise HostError(f"{name} is no file, directory or link: not copied", "leave it out")
+        raise UsageError(f"{name} is a directory", "-r copies it with all in it")
 
 
-def _copy_link(source: int, name: str, target: int, new: str) -> None:
-    """As a link: it says what it says."""
-    temporary = _temporary(target, new)
-    os.symlink(os.readlink(name, dir_fd=source), temporary, dir_fd=target)
-    os.replace(temporary, new, src_dir_fd=target, dst_dir_fd=target)
-
-
-def _copy_directory(source: int, name: str, target: int, new: str, keep_ids: bool) -> None:
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(new, 0o700, dir_fd=target)
-    inner = os.open(name, _DIRECTORY, dir_fd=source)
-    try:
-        outer = os.open(new, _DIRECTORY, dir_fd=target)
+def _copy_directory(source: int, name: str, target: int, new: str, options: Options) -> None:
+    """Copied under another name, which is then made its own, so that it is there whole or not
+    at all. Into a directory that is there already, piece by piece."""
+    with _closing(os.open(name, _DIRECTORY, dir_fd=source)) as inner:
         try:
-            for entry in sorted(os.listdir(inner)):
-                _copy(inner, entry, outer, entry, True, keep_ids=keep_ids)
-            _like(os.fstat(inner), outer, keep_ids)
-            os.fsync(outer)
-        finally:
-            os.close(outer)
-    finally:
-        os.close(inner)
-
-
-def _copy_file(source: int, name: str, target: int, new: str, keep_ids: bool) -> None:
-    descriptor = os.open(name, _READ, dir_fd=source)
-    with open(descriptor, "rb") as reader:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise HostError(f"{name} is no file any more", "try again")
-        temporary = _temporary(target, new)
-        try:
-            with open(os.open(temporary, _WRITE, 0o600, dir_fd=target), "wb") as writer:
-                shutil.copyfileobj(reader, writer, 1 << 20)
-                writer.flush()
-                _like(status, writer.fileno(), keep_ids)
-                os.fsync(writer.fileno())
-            os.replace(temporary, new, src_dir_fd=target, dst_dir_fd=target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=target)
+            there = os.open(new, _DIRECTORY, dir_fd=target)
+        except FileNotFoundError:
+            _copy_new(source, inner, target, new, options)
+            return
+        except OSError as error:
+            if error.errno in _NO_DIRECTORY:
+                raise HostError(f"{new} is there, and is no directory", "remove it") from error
             raise
+        with _closing(there):
+            _merge(inner, there, new, options)
 
 
-def _temporary(directory: int, name: str) -> str:
-    """A name for what is not whole yet; what a killed copy left there goes."""
-    temporary = f".{name[:200]}.bsdvirt"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=directory)
-    return temporary
+def _copy_new(source: int, inner: int, target: int, new: str, options: Options) -> None:
+    temporary = temporary_name(source, target, new)
+    os.mkdir(temporary, 0o700, dir_fd=target)
+    try:
+        with _closing(os.open(temporary, _DIRECTORY, dir_fd=target)) as outer:
+            Tree(inner, outer, options.keep_ids, options.check, made=True).run()
+        # A directory that is empty would be replaced; one that holds something is an error.
+        os.rename(temporary, new, src_dir_fd=target, dst_dir_fd=target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            remove_tree(target, temporary)
+        raise
 
 
-def _like(status: os.stat_result, descriptor: int, keep_ids: bool) -> None:
-    """Owner (where we are root), then mode, which a change of owner cuts; and times."""
-    if os.geteuid() == 0:
-        os.fchown(descriptor, status.st_uid, status.st_gid)
-    mode = stat.S_IMODE(status.st_mode)
-    os.fchmod(descriptor, mode if keep_ids else mode & ~SET_ID)
-    os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
+def _merge(inner: int, there: int, new: str, options: Options) -> None:
+    tree = Tree(inner, there, options.keep_ids, options.check, made=False)
+    try:
+        tree.run()
+    except Interrupted:
+        raise
+    except (BsdvirtError, OSError) as error:
+        if not tree.copied:
+            raise
+        what = error.message if isinstance(error, BsdvirtError) else _words(error)
+        raise HostError(
+            f"{what}; {tree.copied} files and links were copied into {new} before that",
+            "mend that, and copy again",
+        ) from error
+
+
+def _words(error: OSError) -> str:
+    name = error.filename
+    shown = os.fsdecode(name) if isinstance(name, str | bytes) else "file"
+    return f"{shown}: {error.strerror}"

@@ -140,11 +140,11 @@ def _titled(host: Host, command: Command) -> None:
 def _copy(host: Host, action: Copy) -> None:
     from bsdvirt.host.copying import copy_in, copy_out
 
-    root = host.fs.path(action.root)
+    root, check = host.fs.path(action.root), host.interrupt.check
     if action.inward:
-        copy_in(action.outer, root, action.inner, recursive=action.recursive)
+        copy_in(action.outer, root, action.inner, recursive=action.recursive, check=check)
     else:
-        copy_out(root, action.inner, action.outer, recursive=action.recursive)
+        copy_out(root, action.inner, action.outer, recursive=action.recursive, check=check)
 
 
 def act_patiently(
