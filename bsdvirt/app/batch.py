@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.locks import Lock
+
+ENDING_SECONDS = 60.0
+"""For a command that undoes what it has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,22 @@ class Held:
 
 @contextlib.contextmanager
 def hold(
-    session: Session, names: Iterable[str], verb: str, *, gives_way: bool = False
+    session: Session,
+    names: Iterable[str],
+    verb: str,
+    *,
+    gives_way: bool = False,
+    ending: Collection[str] = (),
 ) -> Iterator[Held]:
     """Lock guests in the order of their names, mending what a crash left of each; where
-    they are about to be destroyed, what cannot be mended `gives_way`."""
+    they are about to be destroyed, what cannot be mended `gives_way`. Those whose command
+    is `ending` are waited for."""
     held = Held()
     try:
         for name in sorted(names):
             try:
-                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way)
+                wait = ENDING_SECONDS if name in ending else None
+                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way, wait=wait)
             except Exception as error:
                 held.refused.append(Outcome(name, error=as_told(error)))
         yield held

@@ -284,12 +284,37 @@ def stop(
 ) -> list[Outcome]:
     """Stop guests, in order or (`force`) at once; a stopped one is cleaned where it left
     something. `timeout` in seconds; the guest's own where it is not given."""
-    with hold(session, names, "stop") as held:
-        outcomes = [
-            *held.refused,
-            *stop_held(session, held.names(), force=force, timeout=timeout, release=held.release),
-        ]
+    failed, ended, names = _end_waiting(session, names, force=force, timeout=timeout)
+    with hold(session, names, "stop", ending=ended) as held:
+        stopped = stop_held(
+            session, held.names(), force=force, timeout=timeout, release=held.release
+        )
+        outcomes = [*failed, *held.refused, *(_ended(o, ended) for o in stopped)]
     return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _end_waiting(
+    session: Session, names: Sequence[str], *, force: bool, timeout: float | None
+) -> tuple[list[Outcome], list[str], list[str]]:
+    """Have the virtual machines end that another command waits for: the outcomes of those
+    where that failed, the names of those that did, and of all to go on with."""
+    states = ("starting", "stopping") if force else ("starting",)
+
+    def end(name: str) -> Outcome:
+        ends = vms.end_waiting(session, name, states, force=force, timeout=timeout)
+        return Outcome(name, "stopped" if ends else "")
+
+    asked = in_parallel(session, names, end)
+    failed = [outcome for outcome in asked if not outcome.ok]
+    ended = [outcome.name for outcome in asked if outcome.message]
+    return failed, ended, [outcome.name for outcome in asked if outcome.ok]
+
+
+def _ended(outcome: Outcome, ended: Sequence[str]) -> Outcome:
+    """That nothing of it ran any more is what its stop has brought about."""
+    if outcome.name in ended and outcome.message == "not running":
+        return dataclasses.replace(outcome, message="stopped")
+    return outcome
 
 
 def stop_held(

@@ -237,15 +237,18 @@ class Session:
         *,
         shared: bool = False,
         gives_way: bool = False,
+        wait: float | None = None,
     ) -> Lock | None:
         """Take a lock and mend what a crash left of the thing it guards. Where that is about
-        to be destroyed, what cannot be mended `gives_way`.
+        to be destroyed, what cannot be mended `gives_way`. `wait` in seconds; as its kind is
+        waited for where it is not given.
 
         Raises ConflictError where a guest is busy, StepError where it cannot be mended.
         """
         if self.dry_run:
             return None
-        wait = GUEST_WAIT_SECONDS if kind == "guest" else WAIT_SECONDS
+        if wait is None:
+            wait = GUEST_WAIT_SECONDS if kind == "guest" else WAIT_SECONDS
         lock = Lock(self.host.fs, kind, name).acquire(verb, wait=wait, shared=shared)
         try:
             if not shared and kind != "allocation":

@@ -20,12 +20,13 @@ from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
 from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
-from bsdvirt.bhyve.stop import Act, plan_act, plan_stop
+from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_rules
 from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
+from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.spec.hooks import Event
 from bsdvirt.spec.hooks import seconds as hooks_seconds
@@ -179,6 +180,36 @@ def stop_one(
     return plan.reason or ("stopped by force" if warned or force else "stopped")
 
 
+def end_waiting(
+    session: Session,
+    name: str,
+    states: Sequence[str],
+    *,
+    force: bool = False,
+    timeout: float | None = None,
+) -> bool:
+    """End what another command waits for while it holds the guest's lock: a start, which
+    then fails with "stopped while starting", or a stop, which then ends sooner. Whether the
+    guest was in one of these states, and is ended.
+
+    It is the guest's supervisor that is asked, so no lock is needed; it is left to the other
+    command to undo what it has begun.
+    """
+    if session.dry_run or not is_held(session.host.fs, "guest", name):
+        return False
+    fact = read_vm(session.host.fs, name)
+    if fact is None or not fact.supervised or fact.state not in states:
+        return False
+    vm = _spec(session, session.inventory(), name)
+    own = vm.stop.timeout if vm else DEFAULT_STOP_SECONDS - AFTER_SECONDS
+    step = stop_step(
+        name, TOOLS, timeout=timeout or own, force=force,
+        may_force=vm.stop.force if vm else True,
+    )  # fmt: skip
+    session.run(Plan("stop", name, finish=(step,), op=session.new_op(), must_journal=False))
+    return True
+
+
 def stop_seconds(session: Session, found: Inventory, name: str) -> float:
     """The guest's own timeout, with what force, cleaning up and its hooks may take besides."""
     vm = _spec(session, found, name)
@@ -215,7 +246,8 @@ def clean_plan(session: Session, guest: Guest, facts: HostFacts) -> Plan:
 
 def supervise_plan(session: Session, guest: Guest) -> Plan:
     """Another supervisor for a guest whose own has gone."""
-    step = Step(Command(supervisor_argv(TOOLS, "start", guest.name)), "another supervisor")
+    command = Command(supervisor_argv(TOOLS, "start", guest.name), own=True)
+    step = Step(command, "another supervisor")
     return Plan("supervise", guest.name, finish=(step,), op=session.new_op(), must_journal=False)
 
 

@@ -191,9 +191,10 @@ def _supervisor_step(name: str, vm_tools: VmTools) -> Step:
         supervisor_argv(vm_tools, "stop", name, "--force"),
         ok=(0, supervise.NO_SUPERVISOR, supervise.FORCED),
         timeout=FORCE_SECONDS,
+        own=True,
     )
     return Step(
-        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS),
+        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS, own=True),
         f"start {name}",
         undo=(Undo(stop, is_up(name)),),
     )
@@ -202,6 +203,6 @@ def _supervisor_step(name: str, vm_tools: VmTools) -> Step:
 def _adopt_step(name: str, vm_tools: VmTools) -> Step:
     """Not undone: the guest ran before."""
     return Step(
-        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS),
+        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS, own=True),
         f"another supervisor for {name}",
     )

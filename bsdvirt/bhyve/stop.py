@@ -71,6 +71,7 @@ def stop_step(
         supervisor_argv(vm_tools, "stop", name, "--force"),
         ok=(0, supervise.FORCED),
         timeout=FORCE_SECONDS,
+        own=True,
     )
     why = f"power {name} off at once" if force else f"stop {name}, within {timeout:.0f} s"
     return Step(
@@ -78,6 +79,7 @@ def stop_step(
             supervisor_argv(vm_tools, "stop", name, *options),
             ok=(0, supervise.FORCED) if force else (0,),
             timeout=FORCE_SECONDS if force else timeout + STOP_SLACK,
+            own=True,
         ),
         why,
         unless=Not(is_up(name)),
@@ -106,5 +108,5 @@ def plan_act(guest: Guest, vm: VmFact | None, act: Act, vm_tools: VmTools, op: s
     if act in ("pause", "resume") and paused == (act == "pause"):
         reason = "already paused" if paused else "not paused"
         return Plan(act, name, reason=reason, op=op)
-    command = Command(supervisor_argv(vm_tools, act, name), timeout=ACT_SECONDS)
+    command = Command(supervisor_argv(vm_tools, act, name), timeout=ACT_SECONDS, own=True)
     return Plan(act, name, finish=(Step(command, WHY[act]),), op=op, must_journal=False)

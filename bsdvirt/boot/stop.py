@@ -3,6 +3,7 @@ force. Whatever a guest does, it ends in time, and at the end nothing of ours ru
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,9 +87,10 @@ class _Stop:
     def one(self, name: str, behind: int) -> Outcome:
         since = time.monotonic()
         guest = self.found.guest(name)
+        own = guests.stop_seconds(self.session, self.found, name)
+        ended = self._end_waiting(name, seconds_to_stop(own, self.left(), behind))
         lock, busy = self._lock(name)
         try:
-            own = guests.stop_seconds(self.session, self.found, name)
             seconds = seconds_to_stop(own, self.left(), behind)
             force = bool(busy) or seconds < LEAST_SECONDS
             message = guests.stop_one(
@@ -111,7 +113,7 @@ class _Stop:
                 else "its own stop failed"
             )  # fmt: skip
         else:
-            return self.told(name, since, message)
+            return self.told(name, since, "stopped" if ended else message)
         self.why[name] = reason
         return self.told(name, since, f"stopped by force: {reason}", bad=True)
 
@@ -123,6 +125,16 @@ class _Stop:
         if self.session.interrupt.hurried:
             return "a second signal"
         return f"no time was left of {self.budget:.0f} s"
+
+    def _end_waiting(self, name: str, seconds: float) -> bool:
+        """End a start or a stop of a virtual machine that another command waits for: it has
+        the guest's lock until then. Whether there was one."""
+        if self.found.guest(name).identity.kind == "vm":
+            force = seconds < LEAST_SECONDS
+            with contextlib.suppress(BsdvirtError):
+                states = ("starting", "stopping")
+                return vms.end_waiting(self.session, name, states, force=force, timeout=seconds)
+        return False
 
     def _lock(self, name: str) -> tuple[Lock | None, str]:
         """The guest's lock, or why we go on without it. What a crash left is not mended

@@ -79,27 +79,29 @@ def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
             undo=(Undo(RemoveFile(path)), Undo(RemoveFile(main_file(guest.name)))),
         ),
         Step(
-            Command(keeper("start", guest.name), timeout=START_SECONDS, title="keeper"),
+            Command(keeper("start", guest.name), timeout=START_SECONDS, own=True),
             f"run and watch `{jail.run}`",
-            undo=(Undo(Command(keeper("stop", guest.name)), FileExists(path)),),
+            undo=(Undo(Command(keeper("stop", guest.name), own=True), FileExists(path)),),
         ),
     )
 
 
 def watch_again(name: str) -> Step:
     """A keeper for a main command that has lost its own."""
-    return Step(Command(keeper("start", name), timeout=START_SECONDS), "watch its main command")
+    return Step(
+        Command(keeper("start", name), timeout=START_SECONDS, own=True), "watch its main command"
+    )
 
 
 def end_step(name: str, seconds: float) -> Step:
     """End the main command: by SIGTERM, and by SIGKILL where it does not end within so many
     seconds; at once where they are 0."""
-    kill = Command(keeper("stop", name), timeout=END_SLACK, title="keeper")
+    kill = Command(keeper("stop", name), timeout=END_SLACK, own=True)
     if not seconds:
         return Step(kill, "kill its main command", tolerant=True)
     ask = Command(
         keeper("stop", name, "--timeout", f"{seconds:.1f}"),
         timeout=seconds + END_SLACK,
-        title="keeper",
+        own=True,
     )
     return Step(ask, f"end its main command, within {seconds:.0f} s", remedy=(Undo(kill),))

@@ -43,6 +43,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
         match action:
             case Command(title=title) if title:
                 _titled(host, action)
+            case Command(own=True):
+                _own(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
             case Pipeline(left=left, right=right, timeout=timeout):
@@ -135,6 +137,16 @@ def _titled(host: Host, command: Command) -> None:
         last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
         where = f"what it printed is in {command.log}" if command.log else ""
         raise StepError(": ".join([command.title, how, *last]), where)
+
+
+def _own(host: Host, command: Command) -> None:
+    """A part of bsdvirt in a process of its own."""
+    result = host.run(command.argv, changes=True, timeout=command.timeout)
+    if result.timed_out:
+        raise StepError(f"the supervisor did not answer within {command.timeout:.0f} s")
+    if result.status not in command.ok:
+        said = result.stderr.strip().splitlines() or [f"exit status {result.status}"]
+        raise StepError(said[-1])
 
 
 def _copy(host: Host, action: Copy) -> None:

@@ -23,7 +23,8 @@ class Command(Struct, frozen=True, tag="command"):
     """Run `argv`; success is an exit status in `ok`. `timeout` in seconds.
 
     What it prints is added to the file `log`, where one is named. `title` stands for it in
-    messages: for a command of somebody else's, whose end is worth a line of its own.
+    messages: for a command of somebody else's, whose end is worth a line of its own. `own`:
+    it is a part of bsdvirt, and its last line tells alone what went wrong.
     """
 
     argv: tuple[str, ...]
@@ -31,6 +32,7 @@ class Command(Struct, frozen=True, tag="command"):
     timeout: float = 60.0
     log: str = ""
     title: str = ""
+    own: bool = False
 
 
 class Pipeline(Struct, frozen=True, tag="pipeline"):

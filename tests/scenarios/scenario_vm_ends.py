@@ -1,0 +1,84 @@
+"""Starts of virtual machines that fail, or are stopped before they have come to run."""
+
+from __future__ import annotations
+
+import subprocess
+
+from scenario_driver import Bsdvirt, state
+from scenario_hosts import scenario
+from scenario_view import HostView, nothing_of
+from scenario_vm import SMALL, finish, image, until, until_login
+
+from bsdvirt.host.sim import SimHost
+from bsdvirt.store.layout import state_file
+
+IN_VAIN = "stopped while starting"
+
+
+def standing(driver: Bsdvirt, name: str, *words: str) -> subprocess.Popen[str]:
+    """A start of a guest that stands in its loader, since there is nothing on its disk."""
+
+    def prompts() -> int:
+        return driver("console", name, "--log").stdout.count("OK ")
+
+    before = prompts()
+    process = driver.begin(*(words or ("start", name)))
+    until(lambda: prompts() > before, f"{name} is in its loader")
+    return process
+
+
+def gave_up(driver: Bsdvirt, process: subprocess.Popen[str]) -> None:
+    """That start has failed, and says why."""
+    result = driver.end(process)
+    assert result.status == 1, result
+    assert IN_VAIN in result.stderr, result
+    assert "started" not in result.stdout, result
+
+
+def left(view: HostView) -> list[str]:
+    """What a start of t1 has left, but for the note that it failed."""
+    found = [one for one in nothing_of(view, ["t1"]) if not one.endswith("/failed/t1")]
+    return found + [name for name in view.fs.listdir("/dev/vmm") if name == "t1"]
+
+
+@scenario()
+def a_guest_in_its_loader_is_stopped_and_its_start_fails(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "vm", "t1", *SMALL)
+    for words in (("stop", "t1"), ("stop", "--force", "t1"), ("boot", "stop")):
+        process = standing(driver, "t1")
+        assert "t1: stopped" in driver.ok(*words).stdout
+        gave_up(driver, process)
+        assert state(driver, "t1") in ("stopped", "failed")
+        assert left(view) == []
+    driver.ok("destroy", "t1", "--yes")
+
+
+@scenario(sim_only=True)
+def a_stop_that_waits_is_hurried(driver: Bsdvirt, view: HostView) -> None:
+    """A guest that does not hear the power button, and a policy that gives it an hour."""
+    assert isinstance(view.host, SimHost)
+    image(driver, view)
+    view.host.settings.set_guest("t1", acpi=False)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.ok("set", "t1", "stop.timeout=3600")
+    driver.ok("start", "t1")
+    until_login(driver, "t1")
+    process = driver.begin("stop", "t1")
+    until(lambda: '"stopping"' in view.fs.read_or(state_file("t1")), "t1 stops")
+    driver.fails(4, "stop", "t1", says="busy")
+    assert "t1: stopped" in driver.ok("stop", "--force", "t1").stdout
+    assert driver.end(process).status == 0
+    finish(driver, "t1")
+
+
+@scenario()
+def a_failed_start_is_told_in_bhyves_words(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.ok("set", "t1", "config=[pci.0.20.0.device=nosuch]")
+    failed = driver.fails(1, "start", "t1", says='unknown device "nosuch"')
+    for text in (failed.stderr, driver.json("info", "t1")["failure"]):
+        assert "bhyve ended with status 4" in text
+        assert "supervisor.py" not in text
+    assert left(view) == []
+    finish(driver, "t1")
