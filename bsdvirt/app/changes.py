@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.app import exposing, filtering, guests, passing, seeds, vms
+from bsdvirt.app import exposing, filtering, guests, macs, passing, seeds, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.restarting import next_start_notes, settled
 from bsdvirt.app.session import Session
@@ -129,7 +129,8 @@ def _change_one(
         data, finish, kept = _volume_steps(guest, jail, wanted, op, live, to_be.destroying)
     else:
         data, finish, kept = _data_steps(session, guest, jail, wanted, op)
-    notes += kept + passing.notes(session, found, guest.name, wanted)
+    notes += kept + macs.notes(session, guest.name, wanted)
+    notes += passing.notes(session, found, guest.name, wanted)
     networks = session.networks()
 
     fits = guests.fits(guest.identity, wanted, networks)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.app import exposing, guests, hooks
+from bsdvirt.app import exposing, guests, hooks, macs
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.releases import stream_size
@@ -167,6 +167,7 @@ def _create_all(
                 networks,
                 release="".join(order.releases),
             )
+            macs.notes(session, name, order.jail)
             if order.origin.adopted:
                 check_root(order.origin.path, known, session.roots.layouts)
                 for jail in overlapping(order.origin.path, jails):
@@ -209,7 +210,8 @@ def _create_all(
         finally:
             claims.settled(name)
             held.release(name)
-        return Outcome(name, _made(order, identities[name]))
+        told = macs.notes(session, name, order.jail)
+        return Outcome(name, _made(order, identities[name]), notes=told)
 
     return outcomes + in_parallel(session, identities, one)
 

@@ -60,6 +60,8 @@ def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tu
                 nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None),
                 tuple((str(route.to), str(route.via)) for route in ways),
                 called[claim.mac],
+                nic.address == "dhcp",
+                nic.address6 == "slaac",
             )
         )
     return tuple(found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from bsdvirt.app import exposing, hooks, images, passing, seeds
+from bsdvirt.app import exposing, hooks, images, macs, passing, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
 from bsdvirt.app.creation import Claiming, new_identity, show_all, warn_absent
@@ -85,6 +85,7 @@ def _create_all(
         try:
             identity = new_identity(name, order.vm, order.boot, found, known, networks)
             identity = claims.fit(identity, order.vm, os.urandom)
+            macs.notes(session, name, order.vm)
         except Exception as error:
             pending.settled(name)
             outcomes.append(Outcome(name, error=as_told(error)))
@@ -119,7 +120,7 @@ def _create_all(
             pending.settled(name)
             held.release(name)
         told = seeds.lacks(name, seed) if seed else ()
-        told += passing.notes(session, found, name, order.vm)
+        told += macs.notes(session, name, order.vm) + passing.notes(session, found, name, order.vm)
         return Outcome(name, _made(order, identity), notes=told)
 
     return outcomes + in_parallel(session, identities, one)

@@ -44,11 +44,13 @@ class SeedNic:
     """What FreeBSD calls it: the driver, and its unit in the order of the PCI slots."""
     asks: bool = False
     """It asks for its IPv4 address by DHCP, whatever others it has."""
+    hears: bool = False
+    """Routers tell it its IPv6 address (SLAAC)."""
 
     @property
     def dhcp(self) -> bool:
         """Whether it asks by DHCP."""
-        return self.asks or not self.addresses
+        return self.asks or not (self.addresses or self.hears)
 
     def of(self, version: int) -> list[str]:
         """Its addresses of one family."""
@@ -108,6 +110,8 @@ def _cloud_init(nic: SeedNic) -> dict[str, Any]:
     entry: dict[str, Any] = {"dhcp4": True} if nic.dhcp else {}
     if nic.addresses:
         entry["addresses"] = list(nic.addresses)
+    if nic.hears:
+        entry["accept-ra"] = True
     if nic.mtu is not None:
         entry["mtu"] = nic.mtu
     defaults = [(_everywhere(router), router) for router in nic.gateways]
@@ -124,7 +128,8 @@ def _nuageinit(nic: SeedNic, left: set[int]) -> dict[str, Any]:
     """What nuageinit takes of it: one address of each family, one gateway of each in all."""
     if nic.dhcp:
         return {"dhcp4": True}
-    entry: dict[str, Any] = {"addresses": [nic.of(v)[0] for v in (4, 6) if nic.of(v)]}
+    families = (4,) if nic.hears else (4, 6)
+    entry: dict[str, Any] = {"addresses": [nic.of(v)[0] for v in families if nic.of(v)]}
     for version, router in ((4, nic.gateway4), (6, nic.gateway6)):
         if router and version in left:
             left.discard(version)
@@ -149,12 +154,11 @@ def _interface_lines(nic: SeedNic) -> Iterable[str]:
     name = nic.interface
     if nic.dhcp and nic.mtu is not None:
         yield f'ifconfig_{name}="DHCP mtu {nic.mtu}"'
-    first6 = nic.of(6)[:1] if nic.dhcp else []
-    if first6:
-        yield f'ifconfig_{name}_ipv6="inet6 {first6[0]}"'
-    skipped = 0 if nic.dhcp else 1
-    more = [f"inet {text}" for text in nic.of(4)[skipped:]]
-    more += [f"inet6 {text}" for text in nic.of(6)[1:]]
+    first6 = "accept_rtadv" if nic.hears else next(iter(nic.of(6)), "")
+    if first6 and (nic.dhcp or nic.hears):
+        yield f'ifconfig_{name}_ipv6="inet6 {first6}"'
+    more = [f"inet {text}" for text in nic.of(4)[0 if nic.dhcp else 1 :]]
+    more += [f"inet6 {text}" for text in nic.of(6)[0 if nic.hears else 1 :]]
     if more:
         yield f'ifconfig_{name}_aliases="{" ".join(more)}"'
 

@@ -21,6 +21,8 @@ from bsdvirt.store.networks import Networks as NetworkFiles
 
 Networks = Mapping[str, Network]
 RandomBytes = Callable[[int], bytes]
+UNCLAIMED = ("none", "dhcp", "slaac")
+"""What is asked for of somebody else, or of nobody."""
 
 
 def free_id(guests: Iterable[Guest]) -> int:
@@ -45,8 +47,13 @@ def free_mac(random_bytes: RandomBytes, taken: Iterable[str]) -> str:
 
 
 def host_end_mac(mac: str) -> str:
-    """The MAC address of the host's end."""
-    return mac[:-2] + f"{int(mac[-2:], 16) | 1:02x}"
+    """The MAC address of the host's end: the guest's, but for the last bit."""
+    return mac[:-2] + f"{int(mac[-2:], 16) ^ 1:02x}"
+
+
+def _macs(claims: Iterable[Claim]) -> set[str]:
+    """What is in use where these are: of each, both ends."""
+    return {end for claim in claims for end in (claim.mac, host_end_mac(claim.mac))}
 
 
 def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) -> bool:
@@ -57,6 +64,7 @@ def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) ->
     return all(
         nic.network in networks
         and claim.network == nic.network
+        and nic.mac in (None, claim.mac)
         and _is_what(nic, 4, claim.address, networks[nic.network])
         and _is_what(nic, 6, claim.address6, networks[nic.network])
         and len(nic.aliases) == len(claim.aliases)
@@ -67,7 +75,7 @@ def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) ->
 
 def _is_what(nic: Nic, version: int, had: str | None, network: Network) -> bool:
     wanted, subnet = _wanted(nic, version)
-    if wanted == "none" or (wanted == "pool" and not _can_be_given(network, version, subnet)):
+    if wanted in UNCLAIMED or (wanted == "pool" and not _can_be_given(network, version, subnet)):
         return had is None
     if had is None:
         return False
@@ -122,8 +130,8 @@ def claim_nics(
     """What the guest's interfaces hold: what they held before (in their order; see `carried`)
     where that still fits, else something free.
 
-    Raises UsageError for a network that is not there, ConflictError for an address
-    that somebody has.
+    Raises UsageError for a network that is not there, ConflictError for an address, or a
+    MAC address, that somebody has.
     """
     others = list(others)
     theirs = [
@@ -151,14 +159,14 @@ def claim_nics(
         aliases = _aliases(nic, network, taken)
         taken |= address.addresses(aliases)
         check_mtu(name, index, nic, network)
-        macs = [claim.mac for claim in (*theirs, *claims)]
+        mac = _mac(nic, index, name, old, _macs((*theirs, *claims)), random_bytes)
         # What is given anew is none that another of its interfaces is about to keep.
         kept = [claim for claim in held[index + 1 :] if claim and claim.network == nic.network]
         kept_too = taken | address.addresses(text for claim in kept for text in claim.addresses())
         claims.append(
             Claim(
                 network=nic.network,
-                mac=old.mac if old and old.mac not in macs else free_mac(random_bytes, macs),
+                mac=mac,
                 address=_address(4, nic, network, old, taken, kept_too),
                 address6=_address(6, nic, network, old, taken, kept_too),
                 aliases=aliases,
@@ -166,6 +174,22 @@ def claim_nics(
             )
         )
     return claims
+
+
+def _mac(
+    nic: Nic, index: int, name: str, old: Claim | None, taken: set[str], random_bytes: RandomBytes
+) -> str:
+    """The one that is given, that of before, or another. Raises ConflictError for one that
+    somebody has."""
+    if nic.mac is None:
+        return old.mac if old and old.mac not in taken else free_mac(random_bytes, taken)
+    if nic.mac in taken:
+        raise ConflictError(
+            f"{name}: nics.{index}.mac: {nic.mac} is that of another interface, or of its end"
+            " on the host",
+            "choose another",
+        )
+    return str(nic.mac)
 
 
 def _address(
@@ -177,7 +201,7 @@ def _address(
     kept_too: set[address.Address],
 ) -> str | None:
     wanted, subnet = _wanted(nic, version)
-    if wanted == "none":
+    if wanted in UNCLAIMED:
         return None
     if wanted != "pool":
         return address.static(nic.network, network, wanted, taken)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from bsdvirt.errors import UsageError
+from collections.abc import Iterable, Sequence
+
+from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host import tools
+from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
+from bsdvirt.store.layout import GROUP
+
+FREEBSD = "58:9c:fc:"
+"""The range of the FreeBSD Foundation, for virtual machines and epairs."""
 
 
 def is_private(nic: Nic, network: Network) -> bool:
@@ -45,3 +52,24 @@ def private_step(bridge: str, port: str, private: bool) -> Step:
         f"{port} " + ("reaches no other private port" if private else "reaches the others"),
         undo=(Undo(Command(argv(not private)), InterfaceExists(port)),),
     )
+
+
+def check_macs(name: str, nics: Sequence[Nic], interfaces: Iterable[Interface]) -> tuple[str, ...]:
+    """What is to be known of the MAC addresses that are given. Raises ConflictError for one
+    that an interface of the host's has."""
+    own = {face.ether: face.name for face in interfaces if face.ether and GROUP not in face.groups}
+    notes = []
+    for number, nic in enumerate(nics):
+        if nic.mac is None:
+            continue
+        if holder := own.get(nic.mac):
+            raise ConflictError(
+                f"{name}: nics.{number}.mac: {nic.mac} is that of this host's {holder}",
+                "choose another",
+            )
+        if not int(nic.mac[:2], 16) & 2 and not nic.mac.startswith(FREEBSD):
+            notes.append(
+                f"nics.{number}.mac {nic.mac} is of a maker's range: no card on its network may"
+                " have it"
+            )
+    return tuple(notes)

@@ -179,11 +179,13 @@ class _Choice(str):
 
     words: ClassVar[str]
     family: ClassVar[int]
+    named: ClassVar[tuple[str, ...]] = ("pool", "none")
+    """The words besides addresses."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
         text = text_of(value, cls.words)
-        if text in ("pool", "none"):
+        if text in cls.named:
             return cls(text)
         if "/" not in text:
             return cls(_address(text, cls.words, cls.family))
@@ -193,7 +195,7 @@ class _Choice(str):
     @property
     def static(self) -> bool:
         """An address was given."""
-        return self not in ("pool", "none")
+        return self not in self.named
 
     @property
     def address(self) -> str:
@@ -211,7 +213,7 @@ class _Choice(str):
         characters = "[0-9.]+" if cls.family == 4 else "[0-9a-fA-F:.]+"
         return {
             "anyOf": [
-                {"enum": ["pool", "none"]},
+                {"enum": list(cls.named)},
                 _string(pattern=f"^{characters}(/[0-9]{{1,3}})?$"),
             ]
         }
@@ -225,6 +227,20 @@ class Ipv4Choice(_Choice):
 class Ipv6Choice(_Choice):
     words = "pool | none | an IPv6 address"
     family = 6
+
+
+class VmIpv4Choice(Ipv4Choice):
+    """A virtual machine asks by itself."""
+
+    words = "pool | dhcp | none | an IPv4 address"
+    named = ("pool", "none", "dhcp")
+
+
+class VmIpv6Choice(Ipv6Choice):
+    """A virtual machine hears routers by itself."""
+
+    words = "pool | slaac | none | an IPv6 address"
+    named = ("pool", "none", "slaac")
 
 
 class _Gateway(str):

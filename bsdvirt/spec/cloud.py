@@ -157,6 +157,10 @@ class CloudInit(Spec, frozen=True, kw_only=True):
                 at="user_data",
                 hint="leave user, ssh_keys and password away",
             )
+        if not self.network and (self.dns or self.search):
+            raise BadValueError(
+                "DHCP tells it", at="dns" if self.dns else "search", hint="set network to yes"
+            )
         if self.user == "root" and self.password:
             raise BadValueError("root gets keys only", at="password", hint="name another user")
 

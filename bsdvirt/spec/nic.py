@@ -14,8 +14,11 @@ from bsdvirt.spec.types import (
     Ipv4Gateway,
     Ipv6Choice,
     Ipv6Gateway,
+    Mac,
     Subnet,
 )
+
+NO_MAC = "00:00:00:00:00:00"
 
 
 class Route(Spec, frozen=True, kw_only=True):
@@ -63,6 +66,13 @@ class Nic(Spec, frozen=True, kw_only=True):
         Ipv6Gateway,
         prop("IPv6 default gateway; `auto` is the network's, on the first interface only."),
     ] = Ipv6Gateway("auto")
+    mac: Annotated[
+        Mac | None,
+        prop(
+            "Its MAC address; one of its own, which it keeps, where none is given.  One that is"
+            " made up begins with 02, 06, 0a or 0e: locally administered."
+        ),
+    ] = None
     routes: Annotated[
         list[Route], prop("Routes of the guest, before those of the network.", max_length=32)
     ] = []
@@ -90,6 +100,8 @@ class Nic(Spec, frozen=True, kw_only=True):
     ) = None
 
     def __post_init__(self) -> None:
+        if self.mac == NO_MAC:
+            raise BadValueError(f"{self.mac} is the address of none", at="mac")
         for end, version in (("", 4), ("6", 6)):
             self._check_gateway(end)
             subnet = getattr(self, f"subnet{end}")
@@ -124,10 +136,11 @@ class Nic(Spec, frozen=True, kw_only=True):
 
 
 def refuse_twice(nics: Sequence[Nic]) -> None:
-    """Raises BadValueError for an address that one guest is given twice."""
+    """Raises BadValueError for an address, or a MAC address, that one guest is given twice."""
     seen: dict[str, str] = {}
     for number, nic in enumerate(nics):
-        for address, where in nic.chosen():
+        own = [(str(nic.mac), "mac")] if nic.mac else []
+        for address, where in (*own, *nic.chosen()):
             at = f"nics.{number}.{where}"
             if seen.setdefault(address, at) != at:
                 raise BadValueError(f"{address} is {seen[address]} too", at=at)

@@ -8,6 +8,7 @@ from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import VmHooks
+from bsdvirt.spec.nic import refuse_twice
 from bsdvirt.spec.rawkeys import (
     AHCI_SLOT,
     FBUF_SLOT,
@@ -245,6 +246,7 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             raise BadValueError(
                 "nothing tells it to the guest", at="hostname", hint="it goes with cloud"
             )
+        refuse_twice(self.nics)
         self._check_names()
         self._check_config()
         try:

@@ -89,3 +89,20 @@ def freebsd_is_told_its_network_whatever_its_user_data(driver: Bsdvirt, view: Ho
     assert seed(view, "t1")["user-data"]["runcmd"]
     assert seed(view, "t2")["user-data"]["users"] == []
     finish(driver, "t1", "t2")
+
+
+@scenario()
+def a_virtual_machine_asks_for_its_address(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "vm", "t1", *SMALL, "cloud.system=linux", "--address", "dhcp",
+              f"cloud.password={HASH}")  # fmt: skip
+    assert seed(view, "t1")["network-config"]["ethernets"]["eth0"]["dhcp4"] is True
+    assert driver.json("nic", "ls", "t1")[0]["address"] is None
+    started = driver.ok("start", "t1").stdout
+    assert "started" in started
+    assert "10.77" not in started
+    driver.ok("stop", "t1", "--force")
+    driver.ok("set", "t1", "nics.0.address6=slaac", "nics.0.address=pool")
+    assert driver.json("nic", "ls", "t1")[0]["address"].startswith("10.77.0.")
+    driver.fails(2, "create", "jail", "t2", "--address", "dhcpd")
+    finish(driver, "t1")

@@ -50,3 +50,25 @@ def an_mtu_changes_with_nobody_on_it(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("network", "set", "private", "mtu=3000", "gateway=")
     driver.ok("network", "set", "private", "mtu=1500")
     finish(driver, "t1")
+
+
+@scenario()
+def a_mac_of_ones_own(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    own = "02:00:00:00:00:0b"
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL, f"nics.0.mac={own}")
+    driver.fails(4, "create", "vm", "t2", "--image", "gold", *SMALL, f"nics.0.mac={own}",
+                 says="is that of another interface")  # fmt: skip
+    driver.ok("start", "t1")
+    assert f"mac={own}" in view.fs.read_text("/var/run/bsdvirt/vms/t1/bhyve.conf")
+    driver.ok("stop", "t1", "--force")
+    driver.ok("rename", "t1", "t3")
+    assert driver.json("nic", "ls", "t3")[0]["mac"] == own
+    told = driver.ok("set", "t3", "nics.0.mac=00:1b:21:00:00:02")
+    assert "maker's range" in told.stderr
+    assert driver.json("nic", "ls", "t3")[0]["mac"] == "00:1b:21:00:00:02"
+    driver.ok("set", "t3", "nics.0.mac=")
+    assert driver.json("nic", "ls", "t3")[0]["mac"] == "00:1b:21:00:00:02"
+    driver.ok("nic", "add", "t3", "--mac", "02:00:00:00:00:0d", "--address", "dhcp")
+    assert driver.json("nic", "ls", "t3")[1]["mac"] == "02:00:00:00:00:0d"
+    finish(driver, "t3")

@@ -22,6 +22,7 @@ class Options(Globals):
     address: str | None
     address6: str | None
     gateway: str | None
+    mac: str | None
     mtu: int | None
     model: str | None
     dry_run: bool
@@ -41,6 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--address", metavar="A", help="IPv4")
     add.add_argument("--address6", metavar="A", help="IPv6")
     add.add_argument("--gateway", metavar="A", help="IPv4 default gateway")
+    add.add_argument("--mac", metavar="MAC", help="such as 02:00:00:12:34:56")
     add.add_argument("--mtu", type=int, metavar="N")
     add.add_argument("--model", choices=("virtio", "e1000"), help="of a virtual machine's card")
     remove = actions.add_parser("rm", help="take one away")
@@ -62,7 +64,7 @@ def run(options: Options) -> int:
     else:
         settings: dict[str, Any] = {
             word: getattr(options, word)
-            for word in ("address", "address6", "gateway", "mtu", "model")
+            for word in ("address", "address6", "gateway", "mac", "mtu", "model")
             if getattr(options, word) is not None
         }
         default = str(session.hostfile.defaults.network)

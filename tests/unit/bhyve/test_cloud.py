@@ -212,6 +212,22 @@ def test_name_servers_are_told_with_an_interface_that_has_addresses() -> None:
     assert entry["content"] == 'name_servers="9.9.9.8"\n'
 
 
+def test_who_asks_for_its_addresses() -> None:
+    nic = SeedNic(MAC, ("fd00::2/64",), mtu=9000, interface="vtnet0", asks=True)
+    entry = parts(seed(nic, system="linux"))["network-config"]["ethernets"]["eth0"]
+    assert (entry["dhcp4"], entry["addresses"]) == (True, ["fd00::2/64"])
+    (file,) = parts(seed(nic, system="freebsd"))["user-data"]["write_files"]
+    assert file["content"] == (
+        'ifconfig_vtnet0="DHCP mtu 9000"\nifconfig_vtnet0_ipv6="inet6 fd00::2/64"\n'
+    )
+    hears = SeedNic(MAC, ("10.0.0.2/24",), interface="vtnet0", hears=True)
+    entry = parts(seed(hears, system="linux"))["network-config"]["ethernets"]["eth0"]
+    assert entry["accept-ra"] is True
+    assert "dhcp4" not in entry
+    (file,) = parts(seed(hears, system="freebsd"))["user-data"]["write_files"]
+    assert file["content"] == 'ifconfig_vtnet0_ipv6="inet6 accept_rtadv"\n'
+
+
 def test_freebsd_is_given_a_script_within_a_cloud_config() -> None:
     """nuageinit sees to the network, the host name and the users for #cloud-config only."""
     script = "#!/bin/sh\necho 'ä'\n"

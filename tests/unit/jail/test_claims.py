@@ -224,3 +224,39 @@ def test_what_was_claimed_fits_what_was_asked_for() -> None:
     ):
         wanted = jail(nic)
         assert claims_fit(wanted, claim(wanted), NETS)
+
+
+# ---- MAC addresses that are given ----
+
+
+def test_a_mac_that_is_given_is_had_and_kept() -> None:
+    wanted = jail({"network": "lan", "mac": "02:00:00:00:00:0b"})
+    (mine,) = claim(wanted)
+    assert mine.mac == "02:00:00:00:00:0b"
+    assert host_end_mac(mine.mac) == "02:00:00:00:00:0a"
+    assert claims_fit(wanted, [mine], NETS)
+    other = jail({"network": "lan", "mac": "02:00:00:00:00:0d"})
+    assert not claims_fit(other, [mine], NETS)
+    assert claim(other, (mine,))[0].mac == "02:00:00:00:00:0d"
+    assert claim(jail({"network": "lan"}), (mine,))[0].mac == mine.mac
+
+
+@pytest.mark.parametrize("mac", ["02:00:00:00:00:0a", "02:00:00:00:00:0b"])
+def test_a_mac_is_one_guests_on_both_its_ends(mac: str) -> None:
+    theirs = guest("db", 1, held("10.77.0.2/24", "02:00:00:00:00:0a"))
+    with pytest.raises(ConflictError, match=r"nics\.0\.mac"):
+        claim(jail({"network": "lan", "mac": mac}), others=(theirs,))
+    odd = guest("db", 1, held("10.77.0.2/24", "02:00:00:00:00:03"))
+    assert claim(jail({"network": "lan"}), others=(odd,))[0].mac == "02:00:00:00:00:04"
+
+
+@pytest.mark.parametrize("mac", ["01:00:5e:00:00:01", "00:00:00:00:00:00", "02:00", "zz"])
+def test_what_is_no_mac_of_one_card(mac: str) -> None:
+    with pytest.raises(UsageError, match=r"nics\.0\.mac"):
+        jail({"network": "lan", "mac": mac})
+
+
+def test_a_guest_has_a_mac_once() -> None:
+    card = {"network": "lan", "mac": "02:00:00:00:00:0a"}
+    with pytest.raises(UsageError, match=r"nics\.1\.mac"):
+        jail(card, card)
