@@ -31,22 +31,28 @@ from bsdvirt.store.networks import Networks, need
 Assignments = Sequence[tuple[str, str]]
 
 
-def bring_up(session: Session, names: Iterable[str], networks: Mapping[str, Network]) -> None:
-    """Bring up those that are not. One look at the interfaces where all are."""
+def bring_up(session: Session, names: Iterable[str], networks: Mapping[str, Network]) -> list[str]:
+    """Bring up those that are not; their names. One look at the interfaces where all are."""
+    raised: list[str] = []
     used = set(names)
     wanted = sorted(name for name in networks if name in used)
     for name in wanted:
         session.settle("network", name, f"network up {name}")
     if not wanted:
-        return
+        return raised
     interfaces = read_interfaces(session.host)
     for name in wanted:
         if not plans.up_steps(name, networks[name], interfaces):
             continue
         with session.locked("network", name, f"network up {name}"):
+            # It may have been changed or destroyed before we had its lock.
+            network = session.networks().get(name)
             now = read_interfaces(session.host)
-            session.run(plans.plan_up(name, networks[name], now, session.new_op()))
+            if network is not None and plans.up_steps(name, network, now):
+                session.run(plans.plan_up(name, network, now, session.new_op()))
+                raised.append(name)
     filtering.load(session, {name: networks[name] for name in wanted})
+    return raised
 
 
 def _pf(session: Session, networks: Iterable[Network]) -> PfFacts | None:
@@ -241,6 +247,17 @@ def rows(session: Session) -> list[dict[str, Any]]:
     return sorted(shown, key=lambda row: str(row["name"]))
 
 
+def _state(name: str, network: Network, interfaces: Any) -> str:
+    """up; partial, where something of it lacks; down."""
+    present = interfaces.get(plans.bridge_of(network))
+    if present is None or not present.up:
+        return "down"
+    try:
+        return "partial" if plans.up_steps(name, network, interfaces) else "up"
+    except BsdvirtError:
+        return "partial"
+
+
 def describe(
     name: str, network: Network, interfaces: Any, using: list[str], facts: PfFacts | None
 ) -> dict[str, Any]:
@@ -256,7 +273,7 @@ def describe(
         "private": network.private,
         "nat": nat,
         "nat_why": why,
-        "state": "up" if present is not None and present.up else "down",
+        "state": _state(name, network, interfaces),
         "addresses": [str(cidr) for cidr in network.addresses],
         "subnets": [str(subnet) for subnet in network.subnets],
         "pools": [str(pool) for pool in network.pools],

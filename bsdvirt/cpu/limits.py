@@ -8,6 +8,7 @@ from bsdvirt.errors import HostError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import Kernel
 from bsdvirt.host.parse.rctl import Rule
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.types import CpuList
@@ -84,6 +85,34 @@ def _limit_steps(who: str, resource: str, new: int | None, rules: Sequence[Rule]
             undo=(Undo(Command((tools.RCTL, "-a", f"{who}:{rule}"))),),
             unless=Not(LimitsExist(who, rule)),
         )
+
+
+def limit_drift(subject: str, limits: Spec, rules: Sequence[Rule]) -> Iterator[Drift]:
+    """The limits of what runs that the kernel does not hold as they are to be: rctl(8) may
+    have been restarted, which takes all rules away."""
+    for resource, amount in _given(limits):
+        had = [r.amount for r in rules if r.subject == subject and r.kind == kind_of(resource)]
+        if had == [amount]:
+            continue
+        now = f"limited to {', '.join(map(str, had))} instead" if had else "not limited"
+        yield Drift(
+            f"its {resource} is {now}, and is to be at most {amount}",
+            tuple(_limit_steps(subject, resource, amount, rules)),
+            f"limited its {resource} to {amount} again",
+        )
+
+
+def cpuset_drift(
+    of: Sequence[str], wanted: CpuList | None, mask: CpuList | None, kernel: Kernel
+) -> Iterator[Drift]:
+    """The CPUs of what runs, where they are not those it is to have."""
+    if wanted is None or mask is None:
+        return
+    if steps := tuple(cpuset_changes(of, wanted, mask, kernel)):
+        yield Drift(
+            f"it runs on the CPUs {mask}, and is to run on {wanted}", steps,
+            f"gave it the CPUs {wanted} again",
+        )  # fmt: skip
 
 
 def cpuset_changes(

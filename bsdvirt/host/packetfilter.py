@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bsdvirt.errors import HostError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import read_sysctl
@@ -32,6 +34,13 @@ class PfFacts:
     """The interface of the default route, by family."""
     forwards: frozenset[int] = frozenset()
     """The families that the host forwards."""
+    conf: str = "/etc/pf.conf"
+    """The file of main rules. This and the next two are asked for only where something of the
+    above lacks."""
+    conf_calls: bool = False
+    """It calls our anchors."""
+    at_boot: bool = False
+    """rc.conf(5) starts pf(4) at boot."""
 
 
 def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
@@ -45,11 +54,11 @@ def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
     forwards = frozenset(v for v, name in FORWARDING.items() if known.get(name) == "1")
     info = host.run((tools.PFCTL, "-s", "info"), changes=False)
     if info.status != 0:
-        return PfFacts(files=files, egress=egress, forwards=forwards)
+        return _with_conf(host, PfFacts(files=files, egress=egress, forwards=forwards))
     main = host.run((tools.PFCTL, "-s", "nat"), changes=False).stdout
     # It fails where there is no such anchor.
     beneath = host.run((tools.PFCTL, "-a", ANCHOR, "-s", "Anchors"), changes=False).stdout
-    return PfFacts(
+    facts = PfFacts(
         there=True,
         enabled=pf.enabled(info.stdout),
         calls=all(pf.calls(main, kind, ANCHOR) for kind in ("nat-anchor", "rdr-anchor")),
@@ -58,6 +67,22 @@ def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
         egress=egress,
         forwards=forwards,
     )
+    return facts if facts.enabled and facts.calls else _with_conf(host, facts)
+
+
+def _with_conf(host: Host, facts: PfFacts) -> PfFacts:
+    """With what its file of rules and rc.conf(5) say."""
+    conf = _setting(host, "pf_rules") or facts.conf
+    text = ""
+    with contextlib.suppress(OSError, ValueError, HostError):
+        text = host.fs.read_or(conf)
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    calls = all(
+        any(words[:2] == [kind, f'"{ANCHOR}/*"'] for words in lines)
+        for kind in ("nat-anchor", "rdr-anchor")
+    )
+    on = _setting(host, "pf_enable").upper() == "YES"
+    return replace(facts, conf=conf, conf_calls=calls, at_boot=on)
 
 
 @dataclass(frozen=True, slots=True)

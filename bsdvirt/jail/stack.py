@@ -13,6 +13,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.dad import shown_by, wait_lines
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import AddressExists, Command, Not, Step, Undo
 from bsdvirt.spec.identity import Alias, Identity
 from bsdvirt.spec.jail import Jail
@@ -154,6 +155,21 @@ def alias_steps(guest: Guest, facts: HostFacts) -> list[Step]:
         )
         for alias in left_aliases(guest, facts)
     ]
+
+
+def alias_drift(guest: Guest, facts: HostFacts) -> Iterator[Drift]:
+    """The addresses of a running jail that the host has no more."""
+    has = {_ip(text) for face in facts.interfaces.values() for text in face.addresses}
+    for alias in guest.identity.shared:
+        if _there(alias, facts.interfaces) or (not alias.interface and _ip(alias.address) in has):
+            continue
+        on = f" on {alias.interface}" if alias.interface else ""
+        step = Step(Command((*_remove(alias)[:-1], "alias")), f"its address {alias.address}{on}")
+        back = alias.interface in facts.interfaces
+        yield Drift(
+            f"the host has not its address {alias.address}{on}", (step,) if back else (),
+            f"gave the host its address {alias.address}{on} again",
+        )  # fmt: skip
 
 
 def alias_undos(guest: Guest) -> tuple[Undo, ...]:

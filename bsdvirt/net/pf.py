@@ -127,12 +127,8 @@ def why_inactive(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
     """Why rules of ours do nothing for traffic of these families, and what to do; nothing
     and nothing where they do."""
     wanted = sorted(set(versions))
-    if not facts.there:
-        return "pf(4) is not loaded", setup_advice(facts, wanted)
-    if not facts.calls:
-        return "the rules of pf(4) do not call bsdvirt's anchors", setup_advice(facts, wanted)
-    if not facts.enabled:
-        return "pf(4) is disabled", "sysrc pf_enable=YES, and service pf start"
+    if not (facts.there and facts.calls and facts.enabled):
+        return _why_off(facts, wanted)
     usable = [version for version in wanted if version in facts.egress]
     if not usable:
         return "there is no default route", "route -n get default"
@@ -143,11 +139,35 @@ def why_inactive(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
     return "", ""
 
 
+def _why_off(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
+    """The same of pf(4) itself: the one thing that lacks, where most of it is set up."""
+    start = "service pf start" if facts.at_boot else "sysrc pf_enable=YES, and service pf start"
+    if facts.conf_calls or facts.calls:
+        if not facts.there:
+            return "pf(4) is not loaded", start
+        if not facts.enabled:
+            return "pf(4) is disabled", start
+        return f"pf(4) has not the rules of {facts.conf}", "service pf reload"
+    if not facts.there:
+        return "pf(4) is not loaded", setup_advice(facts, versions)
+    if facts.at_boot and facts.enabled:
+        lines = "; ".join(_anchor_lines())
+        return (
+            f"{facts.conf} does not call bsdvirt's anchors",
+            f"add to {facts.conf}, where translation rules go: {lines}; then service pf reload",
+        )
+    return "the rules of pf(4) do not call bsdvirt's anchors", setup_advice(facts, versions)
+
+
+def _anchor_lines() -> list[str]:
+    return [f'{kind} "{ANCHOR}/*"' for kind in ("nat-anchor", "rdr-anchor")]
+
+
 def setup_advice(facts: PfFacts, versions: Iterable[int]) -> str:
     """What somebody adds who has rules, or a packet filter, of their own."""
-    lines = "; ".join(f'{kind} "{ANCHOR}/*"' for kind in ("nat-anchor", "rdr-anchor"))
+    lines = "; ".join(_anchor_lines())
     words = [
-        f"add to /etc/pf.conf, where translation rules go: {lines}",
+        f"add to {facts.conf}, where translation rules go: {lines}",
         "then sysrc pf_enable=YES and service pf start (or reload)",
     ]
     still = [version for version in versions if version not in facts.forwards]

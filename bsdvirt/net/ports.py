@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
@@ -32,13 +33,45 @@ def check_mtu(name: str, index: int, nic: Nic, network: Network) -> None:
         )
 
 
-def join_step(bridge: str, port: str, nic: Nic, network: Network) -> Step:
+def join_step(bridge: str, port: str, nic: Nic | None, network: Network) -> Step:
     """Make a guest's port a member of its network's bridge."""
-    words = ("private", port) if is_private(nic, network) else ()
+    private = network.private if nic is None else is_private(nic, network)
+    words = ("private", port) if private else ()
+    what = f"join network {nic.network}" if nic else f"join {bridge}"
     return Step(
         Command((tools.IFCONFIG, bridge, "addm", port, *words)),
-        f"join network {nic.network}" + (", kept from the others there" if words else ""),
+        what + (", kept from the others there" if words else ""),
     )
+
+
+def port_drift(
+    port: str, bridge: str, nic: Nic | None, network: Network, interfaces: Mapping[str, Interface]
+) -> Iterator[Drift]:
+    """What the port of a running guest lacks of what its start made. `nic` is None where the
+    guest's file says nothing of it now."""
+    face, present = interfaces.get(port), interfaces.get(bridge)
+    if face is None:
+        yield Drift(f"its interface {port} is gone")
+        return
+    if present is not None and port not in present.members:
+        other = next((f.name for f in interfaces.values() if port in f.members), "")
+        joined = join_step(bridge, port, nic, network)
+        yield Drift(
+            f"its interface {port} is no member of {bridge}" + (f", but of {other}" * bool(other)),
+            () if other else (joined,), f"joined {port} to {bridge}",
+        )  # fmt: skip
+    elif present is not None and nic is not None:
+        wanted = is_private(nic, network)
+        if wanted != (port in present.private):
+            yield Drift(
+                f"its interface {port} is " + ("not kept" if wanted else "kept")
+                + " from the other private ones",
+                (private_step(bridge, port, wanted),),
+                f"set {port} " + ("private" if wanted else "not private"),
+            )  # fmt: skip
+    if not face.up:
+        up = Step(Command((tools.IFCONFIG, port, "up")), f"bring {port} up")
+        yield Drift(f"its interface {port} is down", (up,), f"brought {port} up")
 
 
 def private_step(bridge: str, port: str, private: bool) -> Step:

@@ -7,6 +7,7 @@ import scenario_breaking
 import scenario_change
 import scenario_datasets
 import scenario_down
+import scenario_drift
 import scenario_hooks
 import scenario_hostile
 import scenario_hosts_own
@@ -42,7 +43,7 @@ MODULES = (
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
     scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_down, scenario_roots, scenario_users, scenario_hosts_own,
+    scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_hostile, scenario_words,
     scenario_twohalves,
 )  # fmt: skip

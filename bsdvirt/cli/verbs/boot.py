@@ -109,9 +109,10 @@ def _status(session: Session, options: Options) -> int:
 
 
 def _networks(session: Session) -> list[Outcome]:
-    """Every network up that can be."""
+    """Every network up that can be, and what runs on it connected."""
     from bsdvirt.app import filtering
     from bsdvirt.app.batch import Outcome
+    from bsdvirt.app.doctor.running import restore
     from bsdvirt.app.networks import bring_up
     from bsdvirt.boot.start import load_modules
     from bsdvirt.errors import BsdvirtError
@@ -127,4 +128,9 @@ def _networks(session: Session) -> list[Outcome]:
         except BsdvirtError as error:
             outcomes.append(Outcome(name, error=error))
     filtering.reload(session, networks)
+    done, errors = restore(session)
+    for line in done:
+        name, _, words = line.partition(": ")
+        outcomes.append(Outcome(name, words))
+    outcomes += [Outcome("network", error=error) for error in errors]
     return outcomes

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.doctor import examine, repair
+from bsdvirt.app.doctor.examine import examine
+from bsdvirt.app.doctor.repair import repair
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals

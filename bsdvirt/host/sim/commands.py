@@ -48,6 +48,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.ZSTD: ("packers", "zstd"),
     tools.ZFS: ("zfs", "zfs"),
     tools.ZPOOL: ("zfslist", "zpool"),
+    "/usr/sbin/service": ("service", "service"),
     "/usr/bin/uname": ("system", "uname"),
     "/usr/bin/true": ("system", "true"),
     "/usr/bin/false": ("system", "false"),

@@ -64,6 +64,16 @@ def pfctl(run: Run, words: list[str]) -> int:
             run.changes()
             state.nat.clear()
             run.warn("nat cleared")
+        case ["-F", "all"]:
+            # Of the main ruleset only: what is in an anchor stays (pfctl_clear_rules).
+            run.changes()
+            state.nat.clear()
+            state.filter.clear()
+            run.warn("rules cleared\nnat cleared")
+        case ["-F", "rules"]:
+            run.changes()
+            state.filter.clear()
+            run.warn("rules cleared")
         case ["-e"]:
             run.changes()
             if state.enabled:

@@ -46,11 +46,11 @@ PLANNERS = (
     *(f"jail/{name}.py" for name in (
         "create", "start", "stop", "clean", "destroy", "change", "claims", "release", "live",
         "rename", "mirrors", "mounts", "mounted", "storage", "hooks", "main", "stack", "root",
-        "foreign",
+        "foreign", "drift",
     )),
     *(f"bhyve/{name}.py" for name in (
         "claims", "config", "check", "supervise", "start", "stop", "clean", "live", "create",
-        "change", "disks",
+        "change", "disks", "drift",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
     *(f"bhyve/{name}.py" for name in ("cloud", "disks", "formats", "images", "media")),

@@ -197,6 +197,54 @@ def test_where_rcorder_puts_them() -> None:
     assert header("bsdvirt_network")["KEYWORD"] == ["nojailvnet"]
 
 
+DROPPED_IN = ("netif", "rctl")
+"""What is read by rc.d scripts of the base system, beside rc.conf(5)."""
+
+
+def after_a_start(tmp_path: Path, of: str, **env: str) -> list[str]:
+    """What a script of the base system runs once it has started, as rc.subr(8) does it."""
+    for tool in ("service", "ifconfig"):
+        path = tmp_path / tool
+        path.write_text(f'#!/bin/sh\necho "{tool} $*" >> {tmp_path}/ran\necho bvbr0\n')
+        path.chmod(0o755)
+    (tmp_path / "bsdvirt.yaml").touch()
+    text = (ROOT / "rc.conf.d" / of / "bsdvirt").read_text()
+    for old, new in (
+        ("/usr/sbin/service", tmp_path / "service"), ("/sbin/ifconfig", tmp_path / "ifconfig"),
+        ("/usr/local/etc/bsdvirt/bsdvirt.yaml", tmp_path / "bsdvirt.yaml"),
+    ):  # fmt: skip
+        text = text.replace(str(old), str(new))
+    script = tmp_path / "script"
+    script.write_text(text + '\neval "$start_postcmd ${rc_extra_args:-}"\n')
+    done = subprocess.run(("/bin/sh", "-eu", str(script)), env=env, check=False)
+    assert done.returncode == 0
+    ran = tmp_path / "ran"
+    lines = ran.read_text().splitlines() if ran.exists() else []
+    ran.unlink(missing_ok=True)
+    return [line for line in lines if line.startswith("service")]
+
+
+@pytest.mark.parametrize("of", DROPPED_IN)
+def test_what_a_restart_took_from_guests_comes_back(tmp_path: Path, of: str) -> None:
+    assert after_a_start(tmp_path, of) == ["service bsdvirt_network onestart"]
+    assert after_a_start(tmp_path, of, autoboot="no") == ["service bsdvirt_network onestart"]
+    assert after_a_start(tmp_path, of, autoboot="yes") == [], "rc(8) starts it in its turn"
+
+
+def test_one_interface_that_starts_takes_nothing(tmp_path: Path) -> None:
+    assert after_a_start(tmp_path, "netif", rc_extra_args="epair3a") == []
+
+
+def test_what_is_installed_beside_the_services() -> None:
+    installed = (ROOT / "setup.cfg").read_text()
+    for line in (
+        "etc/devd = devd/bsdvirt.conf",
+        "etc/rc.conf.d/netif = rc.conf.d/netif/bsdvirt",
+        "etc/rc.conf.d/rctl = rc.conf.d/rctl/bsdvirt",
+    ):
+        assert f"\n{line}\n" in installed
+
+
 def test_the_newsyslog_entry() -> None:
     lines = (ROOT / "newsyslog/bsdvirt.conf").read_text().splitlines()
     entries = [line.split() for line in lines if not line.startswith("#")]

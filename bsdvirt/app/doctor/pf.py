@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.app import filtering, networks
+from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.packetfilter import PfFacts
 from bsdvirt.net import pf
 from bsdvirt.plan.step import Plan, Step
@@ -26,11 +28,10 @@ def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None
     return None
 
 
-def findings(
-    session: Session, found: Inventory, nets: Networks, running: Running, alive: Collection[str]
-) -> Iterator[Finding]:
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     """What does not work, and what is left of those that are gone. What only guests need is
     a problem only where one needs it."""
+    found, nets, running, alive = seen.found, seen.networks, seen.running(), seen.alive
     facts = _facts(session, nets, running)
     if facts is None:
         return
@@ -80,10 +81,9 @@ def _known(found: Inventory, nets: Networks, alive: Collection[str]) -> set[str]
     return guests | {network_rules(name) for name in (*nets, *nets.broken)}
 
 
-def repair(
-    session: Session, found: Inventory, nets: Networks, running: Running, alive: Collection[str]
-) -> list[str]:
+def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str]:
     """Load what should be loaded, take away what is nobody's; a line for each."""
+    found, nets, running, alive = seen.found, seen.networks, seen.running(), seen.alive
     facts = _facts(session, nets, running)
     if facts is None:
         return []
@@ -97,5 +97,9 @@ def repair(
         done.append(f"host: took away {why} in pf(4)")
     if steps:
         plan = Plan("nat", "host", "host", tuple(steps), op=session.new_op(), must_journal=False)
-        session.run(plan)
+        try:
+            session.run(plan)
+        except BsdvirtError as error:
+            errors.append(error)
+            return []
     return done

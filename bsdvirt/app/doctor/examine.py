@@ -1,0 +1,37 @@
+"""Everything that is to be said of this host. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.app import mending
+from bsdvirt.app.doctor import guests, host, networks, orphans, pf, roots, running, vms
+from bsdvirt.app.doctor.seen import look
+from bsdvirt.app.findings import Finding
+from bsdvirt.app.session import Session
+from bsdvirt.plan.locks import is_held
+
+
+def examine(session: Session) -> list[Finding]:
+    """The findings, those of roots and of files that cannot be read first."""
+    seen = look(session)
+    return [
+        *roots.findings(seen.found),
+        *seen.unread,
+        *_cut_short(session),
+        *roots.pools(session, seen.found),
+        *host.findings(session, seen),
+        *networks.findings(seen),
+        *pf.findings(session, seen),
+        *guests.findings(session, seen),
+        *running.findings(session, seen),
+        *vms.findings(session, seen),
+        *orphans.findings(session, seen),
+        *orphans.strays(seen.found),
+    ]
+
+
+def _cut_short(session: Session) -> Iterator[Finding]:
+    for kind, name, path in session.journals():
+        if not is_held(session.host.fs, kind, name):
+            yield mending.finding(session, name, path)

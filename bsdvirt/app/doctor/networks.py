@@ -1,0 +1,49 @@
+"""What is wrong with networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.app.doctor.seen import Seen
+from bsdvirt.app.findings import Finding
+from bsdvirt.app.networks import bring_up, users
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.net import plans
+
+
+def findings(seen: Seen) -> Iterator[Finding]:
+    """Files that cannot be read, and what is not there of the others: a problem where a guest
+    that runs needs it."""
+    for name, error in seen.networks.broken.items():
+        yield Finding(name, error.message, error.hint)
+    guests = seen.found.guests
+    for name, network in seen.networks.items():
+        try:
+            steps = plans.up_steps(name, network, seen.facts.interfaces)
+        except BsdvirtError as error:
+            yield Finding(name, error.message, error.hint)
+            continue
+        if steps:
+            cut = [user for user in users(seen.found, name) if seen.runs(guests[user])]
+            lacks = "; ".join(step.why for step in steps)
+            yield Finding(
+                name,
+                f"network {name} is not up" + (f", and {', '.join(cut)} run on it" if cut else "")
+                + f": it lacks {lacks}",
+                "bsdvirt doctor --repair, or the next start of a guest on it",
+                problem=bool(cut),
+                repair="bring it up",
+            )  # fmt: skip
+
+
+def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str]:
+    """Bring up those that are not; a line for each."""
+    done = []
+    for name in seen.networks:
+        try:
+            if bring_up(session, [name], seen.networks):
+                done.append(f"{name}: brought up")
+        except BsdvirtError as error:
+            errors.append(error)
+    return done

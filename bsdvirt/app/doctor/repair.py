@@ -1,0 +1,69 @@
+"""What is ours is mended; what a person must decide is left as it is."""
+
+from __future__ import annotations
+
+from bsdvirt.app import mending
+from bsdvirt.app.batch import hold
+from bsdvirt.app.doctor import guests, networks, orphans, pf, roots, running
+from bsdvirt.app.doctor.seen import Seen, look
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.plan.step import Plan
+from bsdvirt.store.guests import Guest
+
+
+def repair(session: Session) -> list[str]:
+    """Mend what is ours; a line for each thing done. What fails is told by its error
+    only after the rest was tried."""
+    errors: list[BsdvirtError] = []
+    done = list(mending.mend_all(session, errors))
+    done += roots.repair(session, errors)
+    with hold(session, session.inventory().guests, "doctor") as held:
+        # Read only now, when nobody else works on them.
+        seen = look(session)
+        names = [name for name in held.names() if name in seen.found.guests]
+        for name in names:
+            done += _guest(session, seen, seen.found.guests[name], errors)
+        done += _orphans(session, errors)
+        done += networks.repair(session, seen, errors)
+        # The bridges are there now.
+        done += running.mend(session, look(session), names, errors)
+        done += pf.repair(session, seen, errors)
+    if errors:
+        raise errors[0]
+    return done
+
+
+def _guest(session: Session, seen: Seen, guest: Guest, errors: list[BsdvirtError]) -> list[str]:
+    plan = guests.watch_plan(session, seen, guest)
+    if plan is not None and run(session, plan, errors):
+        return [f"{guest.name}: {guests.UNWATCHED[guest.identity.kind][2]}"]
+    if seen.runs(guest):
+        return []
+    steps = guests.left_steps(session, seen, guest)
+    plan = Plan("clean", guest.name, finish=steps, op=session.new_op(), must_journal=False)
+    return _took(plan) if run(session, plan, errors) else []
+
+
+def _orphans(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Take away what belongs to nobody. No guest is made meanwhile."""
+    with session.locked("allocation", "", "doctor"):
+        steps = orphans.steps(session, look(session))
+        plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
+        return _took(plan) if run(session, plan, errors) else []
+
+
+def _took(plan: Plan) -> list[str]:
+    return [f"{plan.subject}: took away {step.why}" for step in plan.finish]
+
+
+def run(session: Session, plan: Plan, errors: list[BsdvirtError]) -> bool:
+    """Whether there was something to do, and it is done."""
+    if plan.empty:
+        return False
+    try:
+        session.run(plan)
+    except BsdvirtError as error:
+        errors.append(error)
+        return False
+    return True

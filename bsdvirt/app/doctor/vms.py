@@ -1,0 +1,74 @@
+"""What keeps virtual machines from starting, and what they left that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bsdvirt.app.doctor.seen import Seen
+from bsdvirt.app.findings import Finding
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.facts import read_kernel
+from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
+from bsdvirt.plan.step import Step
+from bsdvirt.spec.vm import Vm
+from bsdvirt.store import orphans
+
+
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    """What keeps virtual machines from starting. Changes nothing."""
+    specs = seen.machines()
+    yield from _hardware(session, specs)
+    yield from _files(session, seen, specs)
+
+
+def _hardware(session: Session, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+    if not specs:
+        return
+    vmm: VmmFacts = read_vmm(session.host)
+    if vmm.useless:
+        yield Finding(
+            "kernel", "vmm.ko is loaded, and found no processor that it can use",
+            "turn on VT-x or SVM in the firmware",
+        )  # fmt: skip
+    kernel = read_kernel(session.host)
+    for name, vm in specs.items():
+        try:
+            check_host(name, vm, kernel, vmm)
+        except BsdvirtError as error:
+            yield Finding(name, error.message, error.hint)
+
+
+def _files(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+    """Firmware, disks and media that a start would miss."""
+    for name, vm in specs.items():
+        guest = seen.found.guests[name]
+        paths = read_paths(session.host.fs, wanted_paths(guest, vm))
+        try:
+            firmware(name, vm, paths)
+        except BsdvirtError as error:
+            yield Finding(name, error.message, error.hint)
+        volumes = {dataset.name for dataset in guest.datasets}
+        for disk in vm.disks:
+            own = guest.layout.disk(name, disk.name)
+            there = str(disk.path) in paths if disk.path else own in volumes
+            if not there:
+                yield Finding(
+                    name,
+                    f"disk {disk.name} is not there: {disk.path or own}",
+                    f"bring it back, or bsdvirt disk rm {name} {disk.name}",
+                )
+        for drive in vm.cdroms:
+            place = drive.path or (f"{guest.layout.media}/{drive.media}" if drive.media else None)
+            if place and str(place) not in paths:
+                yield Finding(
+                    name,
+                    f"the medium of {drive.name} is not there: {place}",
+                    f"bsdvirt cdrom eject {name} --drive {drive.name}",
+                )
+
+
+def orphan_steps(session: Session, seen: Seen) -> tuple[Step, ...]:
+    """Take away what belongs to no guest."""
+    return orphans.vm_steps(seen.found, seen.vms, read_devices(session.host))
