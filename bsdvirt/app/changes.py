@@ -119,8 +119,8 @@ def _change_one(
     to_be = wish(guest, text, jail)
     wanted, boot = to_be.new, to_be.boot
     _refuse_fixed(guest.name, jail, wanted)
-    _check(session, guest, wanted)
-    check_order(found, guest.name, boot)
+    _check(session, guest, jail, wanted)
+    check_order(found, guest.name, boot, before=guest.identity.boot)
     check_ready(guest.name, wanted, boot)
     notes = _notes(jail, wanted) if live else ()
     at_once = _live_steps(session, guest.name, jail, wanted) if live else []
@@ -236,13 +236,20 @@ def set_boot(boot: Boot, assignments: Assignments) -> Boot:
         raise UsageError(f"{IDENTITY_PREFIX}{error.message}", error.hint) from None
 
 
-def check_order(found: Inventory, name: str, boot: Boot) -> None:
-    """Raises UsageError for a guest to wait for that is not there, ConflictError for a circle."""
+def check_order(found: Inventory, name: str, boot: Boot, before: Boot | None = None) -> None:
+    """Raises UsageError for a guest to wait for that is not there, ConflictError for a circle;
+    nothing for what was so `before`."""
+    if before is not None and boot.after == before.after:
+        return
     after = {guest: set(entry.identity.boot.after) for guest, entry in found.guests.items()}
     after[name] = set(boot.after)
     for wanted in boot.after:
-        if wanted not in found.guests:
-            raise UsageError(f"{name}: boot.after: no guest {wanted}", "bsdvirt ls")
+        if wanted not in found.guests and (before is None or wanted not in before.after):
+            left = ",".join(str(other) for other in boot.after if other in found.guests)
+            hint = "bsdvirt ls shows what is there"
+            if before is not None:
+                hint += f"; bsdvirt set {name} boot.after={left}"
+            raise UsageError(f"{name}: boot.after: no guest {wanted}", hint)
     _walk(after, [name], set())
 
 
@@ -265,13 +272,21 @@ def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
         )
 
 
-def _check(session: Session, guest: Guest, spec: GuestSpec) -> None:
+ON_HOST = ("cpuset", "cpus", "pins", "memory", "wired", "limits", "params")
+"""What is held against the host."""
+
+
+def _check(session: Session, guest: Guest, before: GuestSpec, spec: GuestSpec) -> None:
+    """Raises UsageError and HostError for what is changed, and cannot be on this host; what
+    was so before, a start refuses, and `set` of another property does not."""
+    changed = any(getattr(before, name, None) != getattr(spec, name, None) for name in ON_HOST)
     if isinstance(spec, Vm):
-        check_vm_host(guest.name, spec, read_kernel(session.host), read_vmm(session.host))
+        if changed:
+            check_vm_host(guest.name, spec, read_kernel(session.host), read_vmm(session.host))
         return
     if guest.identity.root:
         check_settings(spec)
-    if spec.cpuset or spec.params:
+    if changed and (spec.cpuset or spec.params):
         kernel = read_kernel(session.host, params=bool(spec.params))
         check_kernel(guest.name, spec, kernel)
     had = (*guest.identity.shared, *(guest.identity.next_shared or ()))

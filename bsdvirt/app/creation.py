@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.app import exposing, guests, hooks, macs
+import msgspec
+
+from bsdvirt.app import exposing, guests, hooks, macs, references
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.releases import stream_size
@@ -284,10 +286,12 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
                 refuse_lent(guest, held.names(), facts.mounts)
+                stays += dangling(session, found, name, held.names())
                 refuse_neighbours(guest, facts.jails.values())
                 refuse_hosts(guest, spec if isinstance(spec, Jail) else None, facts, force=force)
                 guests.stop_one(session, found, facts, guest, force=force)
-                session.run(plan_destroy(guest, session.new_op(), force=force))
+                plan = plan_destroy(guest, session.new_op(), force=force)
+                session.run(msgspec.structs.replace(plan, notes=(*plan.notes, *stays)))
                 session.supersede("guest", name)
                 return Outcome(name, "destroyed", notes=stays)
             finally:
@@ -295,6 +299,15 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
         outcomes += in_parallel(session, held.names(), one)
     return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def dangling(
+    session: Session, found: Inventory, name: str, going: Iterable[str]
+) -> tuple[str, ...]:
+    """What will refer to a guest that is no more, of those that are not `going` with it."""
+    with_it = set(going)
+    every = references.to_guest(session, found, name)
+    return tuple(one.words for one in every if one.network or one.holder not in with_it)
 
 
 def _refuse_clones(session: Session, guest: Guest) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bsdvirt.app import vms
+import msgspec
+
+from bsdvirt.app import references, vms
 from bsdvirt.app.batch import Outcome, hold
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
@@ -44,8 +46,13 @@ def rename(session: Session, old: str, new: str) -> Outcome:
             waiting=waiting,
             logs=session.host.fs.exists(guest_log_directory(old)),
         )  # fmt: skip
-        session.run(plan)
-    return Outcome(new, f"was {old}")
+        notes = tuple(
+            reference.words
+            for reference in references.to_guest(session, found, old, new)
+            if reference.at != references.BOOT_AFTER
+        )
+        session.run(msgspec.structs.replace(plan, notes=notes))
+    return Outcome(new, f"was {old}", notes=notes)
 
 
 def _waiting(found: Inventory, name: str) -> list[Guest]:

@@ -21,6 +21,7 @@ import scenario_passing
 import scenario_pf
 import scenario_pools
 import scenario_reading
+import scenario_references
 import scenario_refusals
 import scenario_roots
 import scenario_seeds
@@ -45,7 +46,7 @@ MODULES = (
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_hostile, scenario_words,
-    scenario_twohalves,
+    scenario_twohalves, scenario_references,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

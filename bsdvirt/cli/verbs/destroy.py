@@ -44,6 +44,7 @@ def run(options: Options) -> int:
         for name in names:
             guest = found.guest(name)
             lines += what_goes(guest, session.zfs.snapshots(guest.dataset))
+            lines += creation.dangling(session, found, name, names)
         confirm(f"Destroy {', '.join(names)} for good?", yes=False, what=lines)
     outcomes = creation.destroy(session, names, force=options.force)
     return report(outcomes, options, as_json=options.json)
