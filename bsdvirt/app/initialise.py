@@ -12,6 +12,7 @@ from bsdvirt.bhyve.disks import IN_DEV_MODE
 from bsdvirt.errors import ConflictError, HostError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_interfaces
+from bsdvirt.host.private import others_may
 from bsdvirt.net.address import free_subnet
 from bsdvirt.plan.looks import OP_PROPERTY
 from bsdvirt.plan.step import (
@@ -26,13 +27,14 @@ from bsdvirt.plan.step import (
 )
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import decode, dump
-from bsdvirt.store.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY
+from bsdvirt.store.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.zfs import Dataset
 
 RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
-CLOSED = ("guests", "state")
-"""Datasets that only root may look into."""
+CLOSED = ("guests", "state", "releases", "images")
+"""Datasets that only root may look into: an old release has programs with old faults that run as
+root for whoever starts them."""
 
 HEAD = """\
 # The host, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties host.
@@ -59,6 +61,7 @@ def initialise(session: Session, wish: Wish) -> list[str]:
     datasets = _datasets(session, wish, hostfile)
     plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
                 steps=(*_dataset_steps(hostfile, datasets, op),
+                       *(close(place) for place in still_open(session, _layout(hostfile))),
                        *directory_steps(session, DIRECTORIES),
                        *(_file_steps(hostfile) if fresh else ()),
                        *_rc_steps(session)))  # fmt: skip
@@ -115,6 +118,10 @@ def _datasets(session: Session, wish: Wish, hostfile: HostFile) -> dict[str, Dat
     return found
 
 
+def _layout(hostfile: HostFile) -> Layout:
+    return Layout(str(hostfile.dataset), str(hostfile.mountpoint))
+
+
 def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> list[Step]:
     steps, marked = dataset_steps(str(hostfile.dataset), str(hostfile.mountpoint), found, op)
     return [*steps, *([unmark(marked)] if marked else [])]
@@ -134,16 +141,26 @@ def dataset_steps(
         steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
     for child in CHILDREN:
         dataset, directory = f"{root}/{child}", f"{mountpoint}/{child}"
-        if dataset in found:
-            continue
-        steps.append(_create(dataset, op, *(IN_DEV_MODE if child == "images" else ())))
-        if child in CLOSED:
-            steps.append(
-                Step(Command((tools.CHMOD, "0700", directory)), f"close {directory} to others")
-            )
+        if dataset not in found:
+            steps.append(_create(dataset, op, *(IN_DEV_MODE if child == "images" else ())))
+            if child in CLOSED:
+                steps.append(close(directory))
     made = [step.do.argv[-1] for step in steps if step.undo and isinstance(step.do, Command)]
     left = [name for name, dataset in found.items() if dataset.op and name.count("/") <= depth]
     return steps, made + left
+
+
+def close(directory: str) -> Step:
+    """Let nobody but root look into a directory."""
+    return Step(
+        Command((tools.CHMOD, "0700", directory)), f"close {directory} to others", durable=True
+    )
+
+
+def still_open(session: Session, layout: Layout) -> list[str]:
+    """The directories that others can look into, and should not."""
+    places = [f"{layout.mountpoint}/{child}" for child in CLOSED]
+    return [place for place in places if others_may(session.host.fs, place)]
 
 
 def _create(dataset: str, op: str, *options: str) -> Step:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.host.private import keep_private
 from bsdvirt.plan import events, journal
 from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock
@@ -22,7 +23,7 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
 from bsdvirt.store.guests import Inventory, inventory
-from bsdvirt.store.layout import HOST_FILE, Layout
+from bsdvirt.store.layout import HOST_FILE, RUN_DIRECTORY, Layout
 from bsdvirt.store.networks import Networks, load_networks
 from bsdvirt.store.roots import Absent, Roots, read_roots
 from bsdvirt.zfs import Zfs, open_listing, open_zfs
@@ -127,8 +128,10 @@ class Session:
         return lambda state: Executor(self.host, state, self.sink, self.interrupt, faults)
 
     def prepare(self) -> None:
-        """Load what changes are made with, before several threads ask for it."""
+        """Load what changes are made with, before several threads ask for it. What we keep
+        under /var/run is for root alone."""
         _ = self._executor
+        keep_private(self.host.fs, RUN_DIRECTORY)
 
     @cached_property
     def zfs(self) -> Zfs:

@@ -105,7 +105,8 @@ class Fs:
             return default
 
     def mkdir(self, path: str, mode: int = 0o755, *, sync: bool = False) -> None:
-        """Make a directory and its parents; what is there already is left as it is."""
+        """Make a directory, and those of its parents that are missing, with that mode, whatever
+        the umask; what is there already is left as it is."""
         real = self.path(path)
         if real.is_dir():
             return
@@ -113,10 +114,10 @@ class Fs:
         while not self.is_dir(str(place.parent)):
             place = place.parent
             fresh.append(str(place))
-        real.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            real.mkdir()
-            real.chmod(mode)
+        for missing in map(self.path, reversed(fresh)):
+            with contextlib.suppress(FileExistsError):
+                missing.mkdir(0o700)
+                missing.chmod(mode)
         for directory in (*fresh, str(place.parent)) if sync else ():
             self.sync_dir(directory)
 

@@ -20,6 +20,7 @@ def examine(session: Session) -> list[Finding]:
         *seen.unread,
         *_cut_short(session),
         *roots.pools(session, seen.found),
+        *roots.closed(session, seen.found),
         *host.findings(session, seen),
         *networks.findings(seen),
         *pf.findings(session, seen),

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from bsdvirt.app.batch import hold
 from bsdvirt.app.findings import Finding
+from bsdvirt.app.initialise import close, still_open
 from bsdvirt.app.session import Session
 from bsdvirt.app.twins import mending, twins
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import read_jails
+from bsdvirt.plan.step import Plan
 from bsdvirt.store.guests import Inventory
 from bsdvirt.store.vms import is_running
 
@@ -27,8 +29,34 @@ def findings(found: Inventory) -> Iterator[Finding]:
         yield Finding(name, error.message.removeprefix(f"{name} "), error.hint, repair=mended)
 
 
+def closed(session: Session, found: Inventory) -> Iterator[Finding]:
+    """Directories that other users can look into, and should not."""
+    for layout in found.layouts:
+        for place in still_open(session, layout):
+            why = "other users can look into it, and run what is in there as root"
+            yield Finding(place, why, f"chmod 0700 {place}", repair="close it to others")
+
+
 def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
-    """Give another id to stopped guests that have another's; a line for each."""
+    """Close what is open to others, and give another id to stopped guests that have another's;
+    a line for each."""
+    return [*_close(session, errors), *_renumber(session, errors)]
+
+
+def _close(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    done: list[str] = []
+    for layout in session.inventory().layouts:
+        for place in still_open(session, layout):
+            plan = Plan("close", layout.dataset, "host", (close(place),), op=session.new_op())
+            try:
+                session.run(plan, journalled=False)
+                done.append(f"{place}: closed to others")
+            except BsdvirtError as error:
+                errors.append(error)
+    return done
+
+
+def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
     doubled = [n for n, t in twins(session.inventory()).items() if t.number is not None]
     if not doubled:
         return []
