@@ -41,7 +41,8 @@ def remove_disk(session: Session, name: str, disk: str, *, destroy: bool) -> Out
 
     def take(vm: Vm) -> Vm:
         _disk(name, vm, disk)
-        return _with(vm, disks=[one for one in vm.disks if one.name != disk])
+        left = [one for one in vm.disks if one.name != disk]
+        return _with(vm, disks=left, bootorder=[one for one in vm.bootorder if one != disk])
 
     going = frozenset({disk}) if destroy else frozenset()
     return _change(session, name, _of_vm(name, take), going)

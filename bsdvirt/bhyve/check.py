@@ -26,6 +26,10 @@ VARIABLES = f"{FIRMWARE}/BHYVE_UEFI_VARS.fd"
 WHOLE = f"{FIRMWARE}/BHYVE_UEFI.fd"
 """Firmware and variables in one: what there was before the two were apart."""
 PACKAGE = "edk2-bhyve"
+LAYOUTS = "/usr/share/bhyve/kbdlayout"
+FIRST_ORDER = 1500000
+"""kern.osreldate from which bhyve knows a boot order (bootindex in block_if.c): 13.2 ignores
+the keys."""
 FIRST_LARGE_FBUF = 1400000
 """kern.osreldate before which fbuf shows no more than 1920x1200 (COLS_MAX and ROWS_MAX in
 pci_fbuf.c of 13.2; 3840x2160 in 15)."""
@@ -62,6 +66,10 @@ def wanted_paths(guest: Guest, vm: Vm) -> list[str]:
     paths = [tools.BHYVE, tools.BHYVELOAD, CODE, VARIABLES, WHOLE]
     if vm.firmware:
         paths.append(str(vm.firmware))
+    if vm.variables:
+        paths.append(str(vm.variables))
+    if vm.vnc.keyboard:
+        paths.append(f"{LAYOUTS}/{vm.vnc.keyboard}")
     paths += [guest.layout.uefi_vars(guest.name), guest.layout.seed(guest.name)]
     paths += [config.disk_path(guest, disk) for disk in vm.disks]
     return paths + [path for _, path in config.media(guest, vm)]
@@ -91,7 +99,18 @@ def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = 
     wires, accounting for limits. For `set`, too, and for one that is `new`."""
     _check_memory(name, vm, vmm)
     _check_cpus(name, vm, kernel, vmm, "say" if new else f"bsdvirt set {name}")
+    if vm.bootorder and vm.loader == "uefi" and not knows_order(vmm):
+        raise HostError(
+            f"{name}: bhyve of this FreeBSD knows no boot order",
+            "leave bootorder out: UEFI keeps an order of its own, which its menu changes (Esc at"
+            " the start, on the screen)",
+        )
     need_racct(name, vm.limits, kernel)
+
+
+def knows_order(vmm: VmmFacts) -> bool:
+    """Whether bhyve can tell the firmware what to boot from."""
+    return vmm.osreldate == 0 or vmm.osreldate >= FIRST_ORDER
 
 
 def notes(vm: Vm, facts: VmStartFacts, media: list[tuple[str, str]]) -> tuple[str, ...]:
@@ -100,7 +119,8 @@ def notes(vm: Vm, facts: VmStartFacts, media: list[tuple[str, str]]) -> tuple[st
     chosen = firmware("", vm, facts.paths)
     if chosen is not None and chosen.template is None and not vm.firmware:
         found.append(f"{chosen.rom} keeps no variables: {VARIABLES} is not there")
-    if vm.loader == "bhyveload" and media:
+    from_disk = bool(vm.bootorder) and vm.disk(vm.bootorder[0]) is not None
+    if vm.loader == "bhyveload" and media and not from_disk:
         found.append(f"it boots from the medium in {media[0][0]} until that is ejected")
     if vm.vnc.enabled and vm.vnc.auth == "none" and not vm.vnc.listen.ip.is_loopback:
         found.append(f"whoever reaches {vm.vnc.listen} can use its screen: there is no password")
@@ -121,7 +141,12 @@ def firmware(name: str, vm: Vm, paths: Mapping[str, PathKind]) -> Firmware | Non
                 f"{name}: firmware {vm.firmware} is no file that is there",
                 f"bsdvirt set {name} firmware= takes that of the package {PACKAGE}",
             )
-        return Firmware(vm.firmware)
+        if vm.variables and paths.get(vm.variables) != "file":
+            raise HostError(
+                f"{name}: variables {vm.variables} is no file that is there",
+                f"bsdvirt set {name} variables=PATH corrects it",
+            )
+        return Firmware(vm.firmware, str(vm.variables) if vm.variables else None)
     template = VARIABLES if VARIABLES in paths else None
     if CODE in paths and template:
         return Firmware(CODE, template)
@@ -243,6 +268,11 @@ def _check_vnc(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         raise ConflictError(
             f"{guest.name}: VNC port {port} is taken by {holder}",
             f"bsdvirt set {guest.name} vnc.port=PORT",
+        )
+    if vm.vnc.keyboard and f"{LAYOUTS}/{vm.vnc.keyboard}" not in facts.paths:
+        # bhyve would pass over it without a word (ps2kbd_setkbdlayout in ps2kbd.c).
+        raise HostError(
+            f"{guest.name}: there is no keyboard layout {vm.vnc.keyboard}", f"they are in {LAYOUTS}"
         )
     small = 0 < facts.vmm.osreldate < FIRST_LARGE_FBUF
     if small and (vm.vnc.width > 1920 or vm.vnc.height > 1200):

@@ -18,6 +18,7 @@ from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import console_device, tap
 
 Pairs = list[tuple[str, str]]
+_AHCI = f"pci.0.{claims.AHCI_SLOT}.0.port."
 OWN_SECTORS = "512/4096"
 """Of a volume of the guest's own: logical, and physical."""
 
@@ -36,6 +37,8 @@ class Around:
     """Whether there is a seed for cloud-init."""
     mtus: tuple[int, ...] = ()
     """Of each network interface."""
+    order: tuple[str, ...] = ()
+    """Disks and drives to boot from, where this bhyve knows an order."""
 
 
 def render(guest: Guest, vm: Vm, around: Around) -> str:
@@ -76,6 +79,9 @@ def keys(guest: Guest, vm: Vm, around: Around) -> Pairs:
     pairs += _pci(claims.LPC_SLOT, [("device", "lpc")])
     pairs.append(("lpc.com1.path", console_device(guest.identity.id, "A")))
     pairs += _firmware(around)
+    pairs += _order(guest, vm, around)
+    if vm.vnc.enabled and vm.vnc.keyboard:
+        pairs.append(("keyboard.layout", str(vm.vnc.keyboard)))
     pairs += _pins(vm)
     if any(raw_devices(vm.config).buses):
         # An MPtable tells of the first bus only, and bhyve refuses to make one (mptbl.c).
@@ -237,6 +243,22 @@ def _firmware(around: Around) -> Pairs:
         if path is not None:
             pairs += [(key, path), (f"lpc.{key}", path)]
     return pairs
+
+
+def _order(guest: Guest, vm: Vm, around: Around) -> Pairs:
+    """What is booted from first. bhyve tells the firmware the PCI slots in this order
+    (init_bootorder in pci_emul.c), by QEMU's means: of those on the one AHCI controller the
+    first stands for all. A drive without a medium is not there."""
+    there = {name for name, _ in media(guest, vm)} | {str(disk.name) for disk in vm.disks}
+    nodes: list[str] = []
+    for name in (name for name in around.order if name in there):
+        disk, claim = vm.disk(name), guest.identity.disks[name]
+        if disk is not None and disk.bus != "ahci":
+            nodes.append(f"pci.0.{claim.slot}.0")
+        elif not any(node.startswith(_AHCI) for node in nodes):
+            nodes.append(f"{_AHCI}{claim.port}")
+    keys = [(f"{node}.bootindex", str(number)) for number, node in enumerate(nodes)]
+    return [("lpc.fwcfg", "qemu"), *keys] if keys else []
 
 
 def _pins(vm: Vm) -> Pairs:

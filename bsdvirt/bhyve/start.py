@@ -97,6 +97,7 @@ def _prepare(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts) -> l
         password=_password(vm, facts),
         seed=guest.layout.seed(guest.name) in facts.paths,
         mtus=mtus,
+        order=tuple(map(str, vm.bootorder)) if chosen else (),
     )
     return steps + _file_steps(guest, vm, around)
 

@@ -90,17 +90,19 @@ def run_json(guest: Guest, vm: Vm) -> str:
 
 
 def _loader(guest: Guest, vm: Vm) -> list[str]:
-    """bhyveload(8) reads the kernel off the first of these that has one: a medium comes
-    before the disks, as long as it is in its drive."""
+    """bhyveload(8) reads the kernel off the first of these that has one: where no order is
+    given, a medium comes before the disks, as long as it is in its drive."""
     if vm.loader != "bhyveload":
         return []
-    paths = [path for _, path in config.media(guest, vm)]
-    paths += [config.disk_path(guest, disk) for disk in vm.disks]
+    paths = dict(config.media(guest, vm))
+    paths |= {str(disk.name): config.disk_path(guest, disk) for disk in vm.disks}
+    first = [name for name in vm.bootorder if name in paths]
+    ordered = [*first, *(name for name in paths if name not in first)]
     return [
         tools.BHYVELOAD,
         "-c", console_device(guest.identity.id, "A"),
         "-m", f"{vm.memory // MIB}M",
         *(["-S"] if vm.wired else []),
-        *[word for path in paths for word in ("-d", path)],
+        *[word for name in ordered for word in ("-d", paths[name])],
         guest.name,
     ]  # fmt: skip

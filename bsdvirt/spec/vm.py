@@ -24,6 +24,7 @@ from bsdvirt.spec.types import (
     BhyveKey,
     CpuList,
     CpuPin,
+    DeviceName,
     HostName,
     ImageName,
     Memory,
@@ -157,9 +158,14 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     ] = "uefi"
     firmware: Annotated[
         AbsolutePath | None,
+        prop("Another firmware than that of the package edk2-bhyve.", becomes="lpc.bootrom"),
+    ] = None
+    variables: Annotated[
+        AbsolutePath | None,
         prop(
-            "Another firmware than that of the package edk2-bhyve; it then has no variables.",
-            becomes="lpc.bootrom",
+            "The file of variables that goes with `firmware`: the guest gets a copy of its own at"
+            " its first start.  Without it, such a firmware keeps none.",
+            becomes="lpc.bootvars",
         ),
     ] = None
     image: Annotated[
@@ -167,6 +173,14 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     ] = None
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS)] = []
+    bootorder: Annotated[
+        list[DeviceName],
+        prop(
+            "Disks and drives to boot from first, in this order; with UEFI where bhyve knows a"
+            " boot order (FreeBSD 15), and then of virtio and AHCI only.",
+            becomes="bootindex", max_length=MOST_DISKS + MOST_CDROMS,
+        ),
+    ] = []  # fmt: skip
     nics: Annotated[list[VmNic], prop("Network interfaces.", max_length=8)] = []
     expose: Annotated[
         list[Expose],
@@ -246,8 +260,13 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             raise BadValueError(
                 "nothing tells it to the guest", at="hostname", hint="it goes with cloud"
             )
+        if self.variables and not self.firmware:
+            raise BadValueError(
+                "they go with a firmware of one's own", at="variables", hint="set firmware, too"
+            )
         refuse_twice(self.nics)
         self._check_names()
+        self._check_order()
         self._check_config()
         try:
             refuse_clashes(self.expose)
@@ -308,6 +327,22 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                         hint="each disk and drive has a name of its own",
                     )  # fmt: skip
                 seen.add(device.name)
+
+    def _check_order(self) -> None:
+        buses = {str(drive.name): "ahci" for drive in self.cdroms}
+        buses |= {str(disk.name): str(disk.bus) for disk in self.disks}
+        for number, name in enumerate(self.bootorder):
+            at = f"bootorder.{number}"
+            if name not in buses:
+                hint = f"it has {', '.join(buses) or 'none'}"
+                raise BadValueError(f"no disk or drive {name}", at=at, hint=hint)
+            if name in self.bootorder[:number]:
+                raise BadValueError(f"{name} is named twice", at=at)
+            if buses[name] == "nvme" and self.loader == "uefi":
+                raise BadValueError(
+                    f"{name} is on NVMe, where bhyve has no boot order", at=at,
+                    hint=f"set disks.{name}.bus=virtio, or leave it out",
+                )  # fmt: skip
 
     @property
     def cores(self) -> int:

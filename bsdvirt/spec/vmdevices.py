@@ -11,6 +11,7 @@ from bsdvirt.spec.types import (
     DeviceName,
     ListenAddress,
     MediaName,
+    Patterned,
     Space,
     VmIpv4Choice,
     VmIpv6Choice,
@@ -126,6 +127,15 @@ class VmNic(Nic, frozen=True, kw_only=True):
             raise BadValueError("routers tell it themselves", at="gateway6", hint="leave it away")
 
 
+class KeyboardLayout(Patterned):
+    """A keyboard layout of bhyve's."""
+
+    words = "a keyboard layout"
+    pattern = "[a-z0-9][a-z0-9_-]{0,31}"
+    longest = 32
+    rule = "it is the name of a file in /usr/share/bhyve/kbdlayout, such as de"
+
+
 class Vnc(Spec, frozen=True, kw_only=True):
     """The framebuffer, shown by VNC."""
 
@@ -163,6 +173,14 @@ class Vnc(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    keyboard: Annotated[
+        KeyboardLayout | None,
+        prop(
+            "The layout of the viewer's keyboard, as a file of /usr/share/bhyve/kbdlayout is"
+            " called, such as de or fr; US where none is given.",
+            becomes="keyboard.layout",
+        ),
+    ] = None
     tablet: Annotated[
         bool, prop("A USB tablet, so that the pointer is where it should be.", becomes="xhci")
     ] = True

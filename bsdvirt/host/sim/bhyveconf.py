@@ -23,6 +23,8 @@ _KNOWN = re.compile(
     r"|system\.(manufacturer|product_name|serial_number|sku|version|family_name)"
     r"|pci\.\d+\.\d+\.\d+\..+"
 )
+_FROM_15 = re.compile(r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex")
+"""What 13.2 does not know, and passes over."""
 _SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")
 
 
@@ -75,8 +77,10 @@ class Config:
                 continue
             if not self.set(line):
                 raise BadConfig(f"bhyve: {path} line {number}: invalid config option '{line}'")
-            if not _KNOWN.fullmatch(line.partition("=")[0]):
-                raise UnknownCommand(run.argv, f"bhyve has no key {line.partition('=')[0]}")
+            key = line.partition("=")[0]
+            late = _FROM_15.fullmatch(key)
+            if not (_KNOWN.fullmatch(key) or late) or (late and run.state.osreldate < 1500000):
+                raise UnknownCommand(run.argv, f"bhyve has no key {key}")
 
     def set(self, line: str) -> bool:
         """Take one `key=value`; whether it is one."""

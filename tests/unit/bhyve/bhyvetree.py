@@ -19,7 +19,7 @@ FLAGS = {
     "-w": ("x86.strictmsr", "false"),
     "-Y": ("x86.mptable", "false"),
 }
-VALUES = {"-m": "memory.size", "-U": "uuid"}
+VALUES = {"-K": "keyboard.layout", "-m": "memory.size", "-U": "uuid"}
 ALIASES = {"ahci-hd": "ahci", "ahci-cd": "ahci", "amd_hostbridge": "hostbridge"}
 
 

@@ -58,7 +58,8 @@ EVERY_BUS = vm(
     ],
     cdroms=[{"name": "cd0", "path": "/a.iso"}, {"name": "cd1"}, {"name": "cd2", "media": "b.iso"}],
     nics=[{"network": "lan"}, {"network": "lan", "model": "e1000"}],
-    vnc={"enabled": True, "auth": "own", "password": "secret12", "wait": True},
+    vnc={"enabled": True, "auth": "own", "password": "secret12", "wait": True, "keyboard": "de"},
+    bootorder=["cd2", "a", "cd0"],
     config=["pci.1.0.0.device=virtio-rnd"],
 )  # fmt: skip
 PLACES = {
@@ -81,14 +82,14 @@ PORTS[2] = "hd:/dev/da3,ro,nmrr=1,ser=SER-C"
 PORTS[3] = "hd:/d.img,nocache,direct,nmrr=1,ser=SER-D"
 PORTS[23] = "cd:/bsdvirt/guests/web1/seed.iso,ro,ser=SEED"
 PORTS[24] = "cd:/a.iso,ro,ser=SER-CD0"
-PORTS[26] = "cd:/bsdvirt/media/b.iso,ro,ser=SER-CD2"
+PORTS[26] = "cd:/bsdvirt/media/b.iso,ro,ser=SER-CD2,bootindex=0"
 ARGUMENTS = [
     "-A", "-H", "-P", "-S", "-u",
     "-c", "4,sockets=2,cores=1,threads=2", "-m", "2048M", "-U", UUID,
     "-p", "0:0", "-p", "1:1", "-p", "0:2",
     "-s", "0,amd_hostbridge",
     "-s", "2,ahci," + ",".join(PORTS),
-    "-s", f"4,virtio-blk,{ZVOLS}/a,sectorsize=512/4096,ser=SER-A",
+    "-s", f"4,virtio-blk,{ZVOLS}/a,sectorsize=512/4096,ser=SER-A,bootindex=1",
     "-s", f"5:0,nvme,{ZVOLS}/b,sectorsize=512/4096,ser=SER-B,eui64=0x02ff0000000000b0",
     "-s", "8,virtio-net,bv7n0,type=tap,mac=02:00:00:00:00:10,mtu=9000",
     "-s", "0:9:0,e1000,bv7n1,type=tap,mac=02:00:00:00:00:20",
@@ -98,6 +99,7 @@ ARGUMENTS = [
     "-s", "31,lpc",
     "-l", "com1,/dev/nmdm-bv7A",
     "-l", f"bootrom,{ROM},{VARS}",
+    "-K", "de", "-o", "lpc.fwcfg=qemu",
     "web1",
 ]  # fmt: skip
 PLAIN = [
@@ -109,7 +111,7 @@ PLAIN = [
 
 def every_bus() -> str:
     around = config.Around(rom=ROM, variables=VARS, password="secret12", seed=True,
-                           mtus=(9000, 1500))  # fmt: skip
+                           mtus=(9000, 1500), order=("cd2", "a", "cd0"))  # fmt: skip
     return config.render(guest(EVERY_BUS, **PLACES), EVERY_BUS, around)
 
 

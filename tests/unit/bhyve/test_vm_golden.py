@@ -107,7 +107,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             tools=TOOLS,
             paths=paths,
             password="s3cr%t\\x",
-            taken=Taken(self.taken.get("vnc_ports", {}), self.taken.get("disks", {})),
+            taken=Taken(**self.taken),
         )
 
 
