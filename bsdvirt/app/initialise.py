@@ -136,7 +136,11 @@ def dataset_steps(
     steps: list[Step] = []
     if root not in found:
         place = f"mountpoint={mountpoint}"
-        options = (place, "compression=lz4", "atime=off", "canmount=on")
+        # What lies around it may be a place for files that nobody is to run: jails' roots are
+        # none, and neither are bases of them.
+        options = (
+            place, "compression=lz4", "atime=off", "canmount=on", "exec=on", "setuid=on",
+        )  # fmt: skip
         parents = ("-p",) if root.count("/") > 1 else ()
         steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
     for child in CHILDREN:

@@ -148,3 +148,48 @@ def a_virtual_machine_is_connected_again(driver: Bsdvirt, view: HostView) -> Non
     assert view.rules() == rules
     assert view.interfaces() == before
     finish(driver, "t1")
+
+
+@scenario()
+def what_is_not_mounted_is_told_and_mounted(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", *QUICK)
+    driver.ok("doctor")
+    before = view.everything()
+    for name in ("guests/t1/root", "guests/t1"):
+        view.do("/sbin/zfs", "umount", f"{view.root}/{name}")
+    said = wrong(driver, "doctor").stdout
+    for name in ("guests/t1/root", "guests/t1"):
+        assert f"problem: {view.root}/{name}: is not mounted at" in said
+    done = driver.ok("doctor", "--repair").stdout
+    assert f"{view.root}/guests/t1/root: mounted at {view.jail_root('t1')}" in done
+    assert_same(before, view.everything())
+    view.do("/sbin/zfs", "umount", f"{view.root}/state")
+    assert f"{view.root}/state: is not mounted" in wrong(driver, "doctor").stdout
+    driver.ok("doctor", "--repair")
+    assert_same(before, view.everything())
+    driver.ok("start", "t1")
+
+
+@scenario()
+def a_root_that_inherits_what_keeps_programs_from_running(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", *QUICK)
+    root = f"{view.root}/guests/t1/root"
+    view.do("/sbin/zfs", "set", "exec=off", root)
+    view.do("/sbin/zfs", "set", "setuid=off", root)
+    said = wrong(driver, "doctor").stdout
+    assert f"problem: t1: its root {root} has exec=off" in said
+    assert f"zfs set exec=on {root}" in said
+    assert f"notice: t1: its root {root} has setuid=off" in said
+    view.do("/sbin/zfs", "set", "exec=on", root)
+    driver.ok("doctor")
+
+
+@scenario()
+def what_was_waited_for_at_boot_is_gone(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", *QUICK)
+    driver.ok("set", "t2", "boot.after=t1")
+    driver.ok("destroy", "t1", "--yes")
+    said = driver.ok("doctor").stdout
+    assert "notice: t2: is to start after t1 at boot, which is not there" in said
+    driver.ok("set", "t2", "boot.after=")
+    assert "to start after" not in driver.ok("doctor").stdout

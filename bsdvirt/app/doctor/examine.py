@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bsdvirt.app import mending
-from bsdvirt.app.doctor import guests, host, networks, orphans, pf, roots, running, vms
+from bsdvirt.app.doctor import datasets, guests, host, networks, orphans, pf, roots, running, vms
 from bsdvirt.app.doctor.seen import look
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
@@ -17,6 +17,7 @@ def examine(session: Session) -> list[Finding]:
     seen = look(session)
     return [
         *roots.findings(seen.found),
+        *datasets.findings(session, seen),
         *seen.unread,
         *_cut_short(session),
         *roots.pools(session, seen.found),

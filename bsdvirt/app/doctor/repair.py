@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bsdvirt.app import mending
 from bsdvirt.app.batch import hold
-from bsdvirt.app.doctor import guests, networks, orphans, pf, roots, running
+from bsdvirt.app.doctor import datasets, guests, networks, orphans, pf, roots, running
 from bsdvirt.app.doctor.seen import Seen, look
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
@@ -16,7 +16,8 @@ def repair(session: Session) -> list[str]:
     """Mend what is ours; a line for each thing done. What fails is told by its error
     only after the rest was tried."""
     errors: list[BsdvirtError] = []
-    done = list(mending.mend_all(session, errors))
+    done = datasets.repair(session, errors)
+    done += mending.mend_all(session, errors)
     done += roots.repair(session, errors)
     with hold(session, session.inventory().guests, "doctor") as held:
         # Read only now, when nobody else works on them.

@@ -18,9 +18,6 @@ from bsdvirt.store.vms import is_running
 
 def findings(found: Inventory) -> Iterator[Finding]:
     """What is wrong with roots, and between them."""
-    for layout in found.layouts:
-        if not found.top(layout).mounted:
-            yield Finding(layout.dataset, "is not mounted", f"zfs mount {layout.dataset}")
     for root in found.absent:
         yield Finding(f"root {root.name}", f"{root.why}: its guests are missing", root.hint)
     for name, twin in twins(found).items():

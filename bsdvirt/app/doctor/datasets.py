@@ -1,0 +1,92 @@
+"""Our datasets: what is not mounted where it belongs, and what they inherit that a jail's root
+must not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.app.doctor.seen import Seen
+from bsdvirt.app.findings import Finding
+from bsdvirt.app.session import Session
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.host import tools
+from bsdvirt.plan.step import Command, Mounted, Plan, Step
+from bsdvirt.store.guests import Inventory
+from bsdvirt.store.layout import CHILDREN
+from bsdvirt.zfs.values import read_values
+
+
+def unmounted(found: Inventory) -> list[tuple[str, str]]:
+    """Those that bsdvirt made and that are not mounted, with where they belong, each before
+    what lies in it. What is a jail's to mount, or locked, is none of them."""
+    places = _places(found)
+    return sorted(
+        (dataset.name, places[dataset.name])
+        for dataset in found.datasets
+        if dataset.name in places
+        and dataset.kind == "filesystem"
+        and not (dataset.mounted or dataset.jailed or dataset.locked)
+    )
+
+
+def _places(found: Inventory) -> dict[str, str]:
+    """Where each belongs; the mountpoint of a jail's root is not asked for, but known."""
+    told = {d.name: d.mountpoint for d in found.datasets if d.mountpoint}
+    made: dict[str, str] = {}
+    for layout in found.layouts:
+        names = [layout.dataset, *(f"{layout.dataset}/{child}" for child in CHILDREN)]
+        names += [dataset.name for dataset in found.releases(layout)]
+        made |= {name: told[name] for name in names if name in told}
+    for guest in found.guests.values():
+        if guest.dataset in told:
+            made[guest.dataset] = told[guest.dataset]
+            made[guest.layout.jail_root(guest.name)] = guest.layout.jail_root_directory(guest.name)
+    return made
+
+
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    """A problem for each."""
+    for name, place in unmounted(seen.found):
+        yield Finding(
+            name, f"is not mounted at {place}", f"zfs mount {name}, or bsdvirt doctor --repair",
+            repair="mount it",
+        )  # fmt: skip
+    yield from _inherited(session, seen)
+
+
+def _inherited(session: Session, seen: Seen) -> Iterator[Finding]:
+    roots: dict[str, str] = {}
+    for guest in seen.found.guests.values():
+        if guest.identity.kind != "jail":
+            continue
+        if guest.identity.root_dataset:
+            roots[str(guest.identity.root_dataset)] = guest.name
+        elif not guest.identity.root:
+            roots[guest.layout.jail_root(guest.name)] = guest.name
+    for name, values in read_values(session.host, roots, ("exec", "setuid")).items():
+        if (value := values.get("exec")) is not None and value.value == "off":
+            yield Finding(
+                roots[name], f"its root {name} has exec=off: no program of it can be run",
+                f"zfs set exec=on {name}",
+            )  # fmt: skip
+        if (value := values.get("setuid")) is not None and value.value == "off":
+            yield Finding(
+                roots[name], f"its root {name} has setuid=off: su(1), passwd(1) and their like"
+                " work for root only", f"zfs set setuid=on {name}", problem=False,
+            )  # fmt: skip
+
+
+def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Mount what is not; a line for each. Before anything else: the journal may lie in it."""
+    done = []
+    for name, place in unmounted(session.inventory()):
+        step = Step(
+            Command((tools.ZFS, "mount", name)), f"mount {name} at {place}", unless=Mounted(place)
+        )
+        plan = Plan("mount", name, "host", finish=(step,), op=session.new_op())
+        try:
+            session.run(plan, journalled=False)
+            done.append(f"{name}: mounted at {place}")
+        except BsdvirtError as error:
+            errors.append(error)
+    return done
