@@ -12,6 +12,7 @@ from bsdvirt.app.printed import Printed
 from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
+from bsdvirt.app.vmclaims import refuse_disks_of_vms
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
@@ -73,6 +74,8 @@ def starter(
             idle = running_jail(guest, facts.jails) is None
             if idle and name in clashes:
                 raise clashes[name]
+            if idle:
+                refuse_disks_of_vms(session, found, guest)
             plan = plan_start(
                 guest, jail, networks, seen, session.new_op(),
                 starting=_hooks(session, "starting", guest, jail) if idle else (),

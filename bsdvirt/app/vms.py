@@ -16,6 +16,7 @@ from bsdvirt.app import exposing, filtering, hooks, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.jails import note_failure
 from bsdvirt.app.session import Session
+from bsdvirt.app.vmclaims import claiming, names_of, other_uses, written_paths
 from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
 from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
@@ -34,7 +35,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file
 from bsdvirt.store.layout import RUN_FILES, vm_directory
-from bsdvirt.store.vms import Taken, read_taken, read_vm
+from bsdvirt.store.vms import Taken, read_vm
 
 Parts = Mapping[str, tuple[Guest, Vm]]
 VNC_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -75,11 +76,13 @@ def starter(
             if idle and name in clashes:
                 raise clashes[name]
             told = _renew_seed(session, guest, vm, networks) if idle else ()
-            seen = facts(guest, vm)
-            plan = planned(guest, vm, networks, seen, session.new_op())
-            if not plan.empty and idle:
-                plan = _hooked(session, plan, guest, vm, exposing.start_steps(guest, vm, pf))
-            session.run(plan)
+            claims = claiming(session, found, guest, vm if idle else None, foreground=foreground)
+            with claims as taken:
+                seen = facts(guest, vm, taken, idle)
+                plan = planned(guest, vm, networks, seen, session.new_op())
+                if not plan.empty and idle:
+                    plan = _hooked(session, plan, guest, vm, exposing.start_steps(guest, vm, pf))
+                session.run(plan)
         except BsdvirtError as error:
             note_failure(session, name, error)
             raise
@@ -109,14 +112,12 @@ def _renew_seed(
 
 def _facts(
     session: Session, found: Inventory, seen: HostFacts
-) -> Callable[[Guest, Vm], VmStartFacts]:
+) -> Callable[[Guest, Vm, Taken, bool], VmStartFacts]:
     host = session.host
     kernel: Kernel = read_kernel(host)
     vmm: VmmFacts = read_vmm(host)
-    names = [name for name, guest in found.guests.items() if guest.identity.kind == "vm"]
 
-    def of(guest: Guest, vm: Vm) -> VmStartFacts:
-        taken: Taken = read_taken(host.fs, [name for name in names if name != guest.name])
+    def of(guest: Guest, vm: Vm, taken: Taken, idle: bool) -> VmStartFacts:
         return VmStartFacts(
             host=seen,
             kernel=kernel,
@@ -126,6 +127,8 @@ def _facts(
             paths=read_paths(host.fs, wanted_paths(guest, vm)),
             password="".join(secrets.choice(VNC_LETTERS) for _ in range(VNC_LENGTH)),
             taken=taken,
+            names=names_of(host.fs, written_paths(guest, vm)) if idle else {},
+            used=other_uses(session, found, seen, guest, vm) if idle else {},
         )
 
     return of

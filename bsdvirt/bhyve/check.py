@@ -50,7 +50,11 @@ class VmStartFacts:
     password: str = ""
     """Made at random, for VNC."""
     taken: Taken = field(default_factory=Taken)
-    """By the other guests that run."""
+    """By the other guests that run, or are being started."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each disk's path, the names that the same file or device may have."""
+    used: Mapping[str, str] = field(default_factory=dict)
+    """Of a disk's path, what else on this host uses it, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         )
     check_host(name, vm, facts.kernel, facts.vmm)
     _check_disks(guest, vm, facts)
+    _check_shared(guest, vm, facts)
     _check_media(guest, vm, facts)
     _check_vnc(guest, vm, facts)
     _check_passed(guest, vm, facts)
@@ -234,11 +239,29 @@ def _check_disks(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
             )
         if kind not in ("file", "device"):
             raise HostError(f"{at} is neither a file nor a device", "name the disk itself")
-        holder = facts.taken.disks.get(path)
-        if holder and not disk.readonly:
+
+
+def _check_shared(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+    """What a disk writes to is nobody else's meanwhile."""
+    of = {config.disk_path(guest, disk): disk for disk in vm.disks}
+    written = [path for path, disk in of.items() if not disk.readonly]
+    for path in dict.fromkeys((*written, *facts.names)):
+        at = f"{guest.name}: disk {of[path].name}: {path}" if path in of else f"config: {path}"
+        names = facts.names.get(path, (path,))
+        if holder := next((facts.taken.disks[n] for n in names if n in facts.taken.disks), None):
             raise ConflictError(
                 f"{at} is in use by {holder}, which would destroy what is on it",
                 f"stop {holder}, or give both readonly=true for it",
+            )
+        if use := facts.used.get(path):
+            raise ConflictError(
+                f"{at} is in use: {use}", "give the guest a disk that nothing else uses"
+            )
+    for line in vm.config:
+        if (holder := facts.taken.terminals.get(line.value)) and line.key.startswith("lpc."):
+            raise ConflictError(
+                f"{guest.name}: {line.key}: {line.value} is in use by {holder}",
+                f"bsdvirt stop {holder}, or set another one",
             )
 
 

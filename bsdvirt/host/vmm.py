@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from typing import Literal
 
@@ -68,6 +69,21 @@ def read_devices(host: Host) -> frozenset[str]:
 def read_paths(fs: Fs, paths: list[str]) -> dict[str, PathKind]:
     """What is at each of these paths, links followed; those with nothing are left out."""
     return {path: kind for path in paths if (kind := fs.kind(path)) is not None}
+
+
+def names(fs: Fs, path: str) -> tuple[str, ...]:
+    """What tells a file or device from others, whatever it is called: its path, the path
+    without links, and its number."""
+    try:
+        real = fs.path(path).resolve(strict=True)
+        seen = real.stat()
+    except (OSError, RuntimeError):
+        return (path,)
+    device = stat.S_ISCHR(seen.st_mode) or stat.S_ISBLK(seen.st_mode)
+    number = f"device {seen.st_rdev}" if device else f"file {seen.st_dev} {seen.st_ino}"
+    prefix = fs.prefix.resolve()
+    plain = f"/{real.relative_to(prefix)}" if real.is_relative_to(prefix) else str(real)
+    return (path, number) if plain == path else (path, plain, number)
 
 
 def _module(host: Host, option: str, name: str) -> bool:

@@ -25,7 +25,16 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@:-]{0,199}", re.ASCII)
 """Of what can be locked: it is a part of a file's name."""
 
 Kind = Literal[
-    "guest", "network", "release", "image", "media", "root", "host", "allocation", "keeper"
+    "guest",
+    "network",
+    "release",
+    "image",
+    "media",
+    "root",
+    "host",
+    "allocation",
+    "keeper",
+    "start",
 ]
 
 
@@ -70,6 +79,16 @@ class Lock:
             os.pwrite(descriptor, f"{verb}, process {os.getpid()}\n".encode(), 0)
         return self
 
+    def say(self, text: str) -> None:
+        """Put something else into the file: what whoever finds the lock held is to know."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, text.encode(), 0)
+
+    def outlive(self) -> None:
+        """Go on for as long as what this process becomes by execve(2) lives."""
+        os.set_inheritable(self._descriptor, True)
+        self._descriptor = -1
+
     def release(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -91,4 +110,9 @@ def is_held(fs: Fs, kind: Kind, name: str) -> bool:
     """Whether somebody has the lock now. Reading only: no file is made."""
     if not _NAME.fullmatch(name):
         return False
-    return fs.is_locked(f"{LOCK_DIRECTORY}/{kind}.{name}")
+    return fs.is_locked(lock_file(kind, name))
+
+
+def lock_file(kind: Kind, name: str) -> str:
+    """Where the lock lies."""
+    return f"{LOCK_DIRECTORY}/{kind}.{name}"

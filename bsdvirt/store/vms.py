@@ -7,13 +7,15 @@ that the guest runs, whatever the other files say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.host.vmm import names as names_of
+from bsdvirt.plan.locks import is_held, lock_file
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.rawkeys import passed
 from bsdvirt.store.guests import Guest, running_jail
@@ -118,14 +120,16 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What virtual machines that run hold of the host."""
+    """What virtual machines hold of the host that run, or are being started."""
 
     vnc_ports: Mapping[int, str] = field(default_factory=dict)
     """Port to guest."""
     disks: Mapping[str, str] = field(default_factory=dict)
-    """Path of a disk that is written to, to guest."""
+    """A disk that is written to, by each of its names (see host/vmm.py), to guest."""
     devices: Mapping[str, str] = field(default_factory=dict)
     """A PCI device of the host's that is passed through, to guest."""
+    terminals: Mapping[str, str] = field(default_factory=dict)
+    """A device or socket behind a serial port, to guest."""
 
 
 def read_screen(fs: Fs, name: str) -> Screen | None:
@@ -134,29 +138,65 @@ def read_screen(fs: Fs, name: str) -> Screen | None:
 
 
 def read_taken(fs: Fs, names: Iterable[str]) -> Taken:
-    """What these guests hold, those of them that run."""
-    ports: dict[int, str] = {}
-    disks: dict[str, str] = {}
-    devices: dict[str, str] = {}
+    """What these guests hold, those of them that run or are being started."""
+    found = Taken({}, {}, {}, {})
     for name in names:
-        fact = read_vm(fs, name)
-        if fact is None or not fact.runs:
+        for keys in _held(fs, name):
+            holds = parse_holds(keys)
+            found = Taken(
+                {**found.vnc_ports, **dict.fromkeys(holds.ports, name)},
+                {**found.disks, **{n: name for path in holds.disks for n in names_of(fs, path)}},
+                {**found.devices, **dict.fromkeys(holds.devices, name)},
+                {**found.terminals, **dict.fromkeys(holds.terminals, name)},
+            )
+    return found
+
+
+def _held(fs: Fs, name: str) -> Iterator[dict[str, str]]:
+    """The configurations whose devices a guest holds: of its run, and of its start."""
+    fact = read_vm(fs, name)
+    if fact is not None and fact.runs:
+        yield _keys(fs, name)
+    # Looked at first: who starts writes down what it holds as soon as it has the lock.
+    if is_held(fs, "start", name):
+        yield parse_keys(fs.read_or(lock_file("start", name)))
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a configuration of bhyve has for itself of the host."""
+
+    ports: tuple[int, ...]
+    disks: tuple[str, ...]
+    devices: tuple[str, ...]
+    terminals: tuple[str, ...]
+
+
+def parse_holds(keys: Mapping[str, str]) -> Holds:
+    """What nobody else may have at the same time."""
+    screen = _screen(keys)
+    disks, terminals = [], []
+    for key, value in keys.items():
+        node, _, last = key.rpartition(".")
+        if last != "path":
             continue
-        keys = _keys(fs, name)
-        if (screen := _screen(keys)) is not None:
-            ports[screen.port] = name
-        devices |= dict.fromkeys(passed(keys).values(), name)
-        for key, value in keys.items():
-            node, _, last = key.rpartition(".")
-            if node.startswith("pci.") and last == "path" and keys.get(f"{node}.ro") != "true":
-                disks[value] = name
-    return Taken(ports, disks, devices)
+        if node.startswith("lpc."):
+            terminals.append(value)
+        elif node.startswith("pci.") and keys.get(f"{node}.ro") != "true":
+            disks.append(value)
+    ports = (screen.port,) if screen else ()
+    return Holds(ports, tuple(disks), tuple(passed(dict(keys)).values()), tuple(terminals))
 
 
 def _keys(fs: Fs, name: str) -> dict[str, str]:
     """bhyve's configuration of the present start, as bhyve reads it; empty without one."""
+    return parse_keys(fs.read_or(bhyve_conf(name)))
+
+
+def parse_keys(text: str) -> dict[str, str]:
+    """The keys of a configuration, as bhyve reads it: the last of several counts."""
     pairs = {}
-    for line in fs.read_or(bhyve_conf(name)).splitlines():
+    for line in text.splitlines():
         key, _, value = line.partition("=")
         pairs[key] = _plain(value)
     return pairs

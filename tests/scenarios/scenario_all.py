@@ -33,6 +33,7 @@ import scenario_users
 import scenario_verbs
 import scenario_vm
 import scenario_vm_ends
+import scenario_vm_shared
 import scenario_wiring
 import scenario_words
 from scenario_hosts import SCENARIOS
@@ -45,7 +46,7 @@ MODULES = (
     scenario_passing,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
-    scenario_vm, scenario_vm_ends, scenario_hostile, scenario_words,
+    scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_twohalves, scenario_references,
 )  # fmt: skip
 
