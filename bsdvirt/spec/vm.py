@@ -165,7 +165,6 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop(
             "The file of variables that goes with `firmware`: the guest gets a copy of its own at"
             " its first start.  Without it, such a firmware keeps none.",
-            becomes="lpc.bootvars",
         ),
     ] = None
     image: Annotated[
@@ -178,7 +177,7 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop(
             "Disks and drives to boot from first, in this order; with UEFI where bhyve knows a"
             " boot order (FreeBSD 15), and then of virtio and AHCI only.",
-            becomes="bootindex", max_length=MOST_DISKS + MOST_CDROMS,
+            max_length=MOST_DISKS + MOST_CDROMS,
         ),
     ] = []  # fmt: skip
     nics: Annotated[list[VmNic], prop("Network interfaces.", max_length=8)] = []

@@ -178,7 +178,6 @@ class Vnc(Spec, frozen=True, kw_only=True):
         prop(
             "The layout of the viewer's keyboard, as a file of /usr/share/bhyve/kbdlayout is"
             " called, such as de or fr; US where none is given.",
-            becomes="keyboard.layout",
         ),
     ] = None
     tablet: Annotated[
