@@ -20,7 +20,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.host import tools
-from bsdvirt.host.facts import read_host, read_interfaces, read_jails, read_kernel
+from bsdvirt.host.facts import HostFacts, read_host, read_interfaces, read_jails, read_kernel
 from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
@@ -38,7 +38,14 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest, Inventory, load_guest_file, need_unlocked, refuse_stray
+from bsdvirt.store.guests import (
+    Foreign,
+    Guest,
+    Inventory,
+    load_guest_file,
+    need_unlocked,
+    refuse_stray,
+)
 from bsdvirt.store.layout import RUN_FILES, Layout
 from bsdvirt.store.vms import is_running
 
@@ -167,6 +174,7 @@ def _create_all(
                 found,
                 known,
                 networks,
+                host=session.host_id,
                 release="".join(order.releases),
             )
             macs.notes(session, name, order.jail)
@@ -233,6 +241,7 @@ def new_identity(
     known: Sequence[Guest],
     networks: dict[str, Network],
     *,
+    host: str,
     release: str = "",
 ) -> Identity:
     """Who a new guest is, and what it claims of the host; `known` are the guests that have
@@ -253,6 +262,7 @@ def new_identity(
         nics=claim_nics(name, spec, (), known, networks, os.urandom),
         shared=claim_shared(name, spec, known) if isinstance(spec, Jail) else [],
         boot=boot,
+        host=host,
     )
 
 
@@ -276,6 +286,8 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
         def one(name: str) -> Outcome:
             try:
+                if name in found.foreign:
+                    return _destroy_foreign(session, found.foreign[name], facts, force)
                 if name not in found.guests:
                     session.supersede("guest", name)
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
@@ -308,6 +320,19 @@ def dangling(
     with_it = set(going)
     every = references.to_guest(session, found, name)
     return tuple(one.words for one in every if one.network or one.holder not in with_it)
+
+
+def _destroy_foreign(session: Session, foreign: Foreign, facts: HostFacts, force: bool) -> Outcome:
+    """Destroy what came from elsewhere: it has nothing of this host's but its datasets."""
+    name, guest = foreign.name, foreign.as_guest()
+    jail = facts.jails.get(name)
+    if jail is not None and not jail.dying and jail.path == guest.root:
+        raise ConflictError(f"a jail {name} runs in it", f"jail -r {name}")
+    _refuse_clones(session, guest)
+    refuse_neighbours(guest, facts.jails.values())
+    session.run(plan_destroy(guest, session.new_op(), force=force), home=foreign.layout)
+    session.supersede("guest", name)
+    return Outcome(name, "destroyed")
 
 
 def _refuse_clones(session: Session, guest: Guest) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bsdvirt.app import foreign
 from bsdvirt.app.session import Session
 from bsdvirt.app.state import read_states
 from bsdvirt.app.storage import shown_storage
@@ -31,7 +32,8 @@ def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
         entry(guest, states.of(name), _jid(guest, jails))
         for name, guest in sorted(found.guests.items())
     ]
-    return rows, found
+    rows += [foreign.row(one) for one in found.foreign.values()]
+    return sorted(rows, key=lambda row: str(row["name"])), found
 
 
 def _jid(guest: Guest, jails: Any) -> int | None:
@@ -59,6 +61,8 @@ def entry(guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
 def detail(session: Session, name: str) -> dict[str, Any]:
     """One guest in full, for `info`."""
     found = session.inventory()
+    if name in found.foreign:
+        return foreign.detail(session, found.foreign[name])
     guest = found.guest(name)
     jails = read_jails(session.host)
     states = read_states(session.host.fs, found, jails)

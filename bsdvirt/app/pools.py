@@ -61,7 +61,7 @@ def add(
             raise ConflictError(f"{root_file(name)} is there already", "mend or remove it")
         _check(session, layout, there)
         if layout is not listed:
-            _refuse_clashes(ours, layout, there)
+            _refuse_clashes(session, ours, layout, there)
         plan = _plan(session, layout, wanted, there)
         session.run(plan)
     session.forget_roots()
@@ -126,11 +126,13 @@ def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> No
         )
 
 
-def _refuse_clashes(ours: Inventory, layout: Layout, there: Mapping[str, Dataset]) -> None:
+def _refuse_clashes(
+    session: Session, ours: Inventory, layout: Layout, there: Mapping[str, Dataset]
+) -> None:
     """Names, ids and addresses are of one kind over all roots. Raises ConflictError."""
     ids = {guest.identity.id: name for name, guest in ours.guests.items()}
     addresses = {a: name for name, g in ours.guests.items() for a in g.identity.addresses()}
-    for name, guest in inventory(layout, there.values()).guests.items():
+    for name, guest in inventory(layout, there.values(), host=session.host_id).guests.items():
         if name in ours.guests:
             raise ConflictError(
                 f"{guest.dataset}: there is a guest {name} in {ours.home(name).dataset} already",
@@ -194,7 +196,8 @@ def _name(session: Session, word: str) -> str:
 
 
 def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
-    guests = [name for name, guest in found.guests.items() if guest.layout == layout]
+    every = (*found.guests, *found.foreign)
+    guests = [name for name in every if found.home(name) == layout]
     strays = [
         stray.name for stray, _ in found.strays if stray.name.startswith(f"{layout.dataset}/")
     ]

@@ -17,8 +17,11 @@ def needs_state(words: Iterable[str]) -> bool:
     return any(word.lstrip("!").startswith("state:") for word in words)
 
 
-def select(words: Sequence[str], found: Inventory, state: State, *, every: bool) -> list[str]:
-    """The names that are meant, sorted, each once.
+def select(
+    words: Sequence[str], found: Inventory, state: State, *, every: bool, foreign: bool = False
+) -> list[str]:
+    """The names that are meant, sorted, each once. `foreign` guests are meant where that is
+    asked for, and then by their names only.
 
     `!word` takes away; where it comes first, from all. Raises NotFoundError for a name
     that is not there or a pattern that fits nothing, UsageError where no guest is named.
@@ -30,17 +33,22 @@ def select(words: Sequence[str], found: Inventory, state: State, *, every: bool)
     if not words:
         raise UsageError("which guest?", "name one or several, or say --all")
     chosen = set(found.guests) if words[0].startswith("!") else set()
+    strangers = set(found.foreign) if foreign else set()
     for word in words:
+        if fitting := strangers & set(fnmatch.filter(strangers, word.removeprefix("!"))):
+            chosen = chosen - fitting if word.startswith("!") else chosen | fitting
+            if word.lstrip("!") in fitting:
+                continue
         if word.startswith("!"):
             chosen -= set(_fitting(word[1:], found, state))
         else:
-            chosen |= set(_wanted(word, found, state))
+            chosen |= set(_wanted(word, found, state, bool(fitting)))
     return sorted(chosen)
 
 
-def _wanted(word: str, found: Inventory, state: State) -> list[str]:
+def _wanted(word: str, found: Inventory, state: State, others: bool) -> list[str]:
     fitting = _fitting(word, found, state)
-    if not fitting and ":" not in word:
+    if not fitting and not others and ":" not in word:
         if any(character in word for character in "*?["):
             raise NotFoundError(f"no guest fits {word}", "bsdvirt ls shows what is there")
         found.guest(word)

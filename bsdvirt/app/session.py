@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.private import keep_private
@@ -151,7 +152,7 @@ class Session:
         command. Raises HostError where the first root is to be mounted elsewhere than the
         host file says; what is wrong with another root is told by `absent`."""
         found = self._found(shallow)
-        self.homes = {name: guest.layout for name, guest in found.guests.items()}
+        self.homes = {name: found.home(name) for name in (*found.guests, *found.foreign)}
         root = found.datasets[0]
         if root.mountpoint != self.layout.mountpoint:
             raise HostError(
@@ -180,7 +181,18 @@ class Session:
                 there.append(other)
                 continue
             absent.append(Absent(other.name, why, hint))
-        return inventory(first, datasets, there, absent)
+        return inventory(first, datasets, there, absent, self.host_id)
+
+    @cached_property
+    def host_id(self) -> str:
+        """What guests' identities say this host is; "" where the kernel says nothing."""
+        try:
+            told = self.host.host_id()
+        except OSError:
+            # Where the caller may not read what was noted of this boot.
+            told = self.host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
+        told = told.strip().lower()
+        return "" if set(told) <= set("0-") else told
 
     def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
         """Raises HostError where a root dataset is not mounted (the first, where none is

@@ -1,8 +1,8 @@
-"""Guests of different roots that claim the same of this host.
+"""Guests that claim the same of this host.
 
 While a pool is not there, nobody knows what its guests have claimed: a guest made meanwhile
-may have an id or an address of theirs. Once the pool is back, the one that was made later
-does not start until it has others.
+may have an id or an address of theirs. And whoever copies a guest's property by hand copies
+its claims. The one that was made later does not start until it has others.
 """
 
 from __future__ import annotations
@@ -44,21 +44,19 @@ class Twin:
 
 
 def twins(found: Inventory) -> dict[str, Twin]:
-    """By name, the later of each two; nothing where there is one root only."""
-    if not found.others:
-        return {}
+    """By name, the later of each two."""
     ids: dict[int, Guest] = {}
     addresses: dict[tuple[str, str], Guest] = {}
     later: dict[str, Twin] = {}
     for guest in sorted(found.guests.values(), key=lambda one: (one.identity.created, one.name)):
         identity = guest.identity
         other = ids.setdefault(identity.id, guest)
-        if other.layout != guest.layout:
+        if other is not guest:
             later[guest.name] = Twin(guest, other.name, identity.id)
         for claim in identity.nics:
             for address in claim.addresses():
                 other = addresses.setdefault((claim.network, address), guest)
-                if other.layout != guest.layout:
+                if other is not guest:
                     later.setdefault(guest.name, Twin(guest, other.name, None, address))
     return later
 

@@ -83,7 +83,9 @@ def _create_all(
     known: list[Guest] = list(found.guests.values())
     for name in (name for name in order.names if name in held.locks):
         try:
-            identity = new_identity(name, order.vm, order.boot, found, known, networks)
+            identity = new_identity(
+                name, order.vm, order.boot, found, known, networks, host=session.host_id
+            )
             identity = claims.fit(identity, order.vm, os.urandom)
             macs.notes(session, name, order.vm)
         except Exception as error:

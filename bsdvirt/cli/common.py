@@ -84,8 +84,11 @@ def _show(plan: Plan) -> None:
     print(plan_as_shell(plan), end="")
 
 
-def chosen(session: Session, words: Sequence[str], *, every: bool) -> list[str]:
-    """The guests that are meant. Raises as app.select does."""
+def chosen(
+    session: Session, words: Sequence[str], *, every: bool, foreign: bool = False
+) -> list[str]:
+    """The guests that are meant; where they are named, `foreign` ones too. Raises as
+    app.select does."""
     if every and not words:
         return sorted(session.inventory().guests)
     if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
@@ -93,11 +96,12 @@ def chosen(session: Session, words: Sequence[str], *, every: bool) -> list[str]:
         # was cut short of one is mended first.
         found = session.inventory()
         pending = session.pending("guest")
-        return sorted({w if w in pending else found.guest(w).name for w in words})
+        known = pending | (set(found.foreign) if foreign else set())
+        return sorted({w if w in known else found.guest(w).name for w in words})
     found = session.inventory()
     jails = read_jails(session.host) if needs_state(words) else {}
     states = read_states(session.host.fs, found, jails)
-    return select(words, found, states.of, every=every)
+    return select(words, found, states.of, every=every, foreign=foreign)
 
 
 def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = False) -> int:

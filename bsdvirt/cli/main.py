@@ -36,6 +36,7 @@ VERBS = {
     "create": Verb("create", "make a guest: create jail NAME …, create vm NAME …"),
     "ls": Verb("ls", "list guests"),
     "info": Verb("info", "show one guest in full"),
+    "adopt": Verb("adopt", "make guests that came from elsewhere this host's"),
     "start": Verb("start", "start guests"),
     "stop": Verb("stop", "stop guests"),
     "restart": Verb("restart", "stop and start guests"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bsdvirt.host.shown import shown_line
@@ -75,17 +75,23 @@ def _print_table(rows: Rows, columns: Sequence[str]) -> None:
 
 def print_tree(value: Mapping[str, Any], indent: str = "") -> None:
     """Nested values as `key: value` lines."""
+    for line in tree_lines(value, indent):
+        print(line)
+
+
+def tree_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Those lines."""
     width = max((len(key) for key in value), default=0)
     for key, item in value.items():
         if isinstance(item, Mapping) and item:
-            print(f"{indent}{key}:")
-            print_tree(item, indent + "  ")
+            yield f"{indent}{key}:"
+            yield from tree_lines(item, indent + "  ")
         elif isinstance(item, list) and item and isinstance(item[0], Mapping):
             for number, element in enumerate(item):
-                print(f"{indent}{key}.{number}:")
-                print_tree(element, indent + "  ")
+                yield f"{indent}{key}.{number}:"
+                yield from tree_lines(element, indent + "  ")
         else:
-            print(f"{indent}{key + ':':<{width + 1}} {cell(item)}")
+            yield f"{indent}{key + ':':<{width + 1}} {cell(item)}"
 
 
 def say(text: str) -> None:

@@ -20,6 +20,7 @@ MOST_PORT = 31
 MOST_DISKS = 64
 MOST_ADDRESSES = 256
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HOST = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CREATED = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?", re.ASCII)
 _SERIAL = re.compile(r"[A-Za-z0-9_-]{0,20}")
 _EUI64 = re.compile(r"(0x[0-9a-f]{16})?")
@@ -36,9 +37,10 @@ Looked = tuple[str, bool, object, str]
 
 
 def _values(identity: Identity) -> Iterator[Looked]:
-    yield "v", identity.v == VERSION, identity.v, f"{VERSION}: a newer bsdvirt wrote this"
+    yield "v", identity.v == VERSION, identity.v, f"{VERSION}: another version wrote it"
     yield "id", 1 <= identity.id <= MAX_ID, identity.id, f"an id: 1..{MAX_ID}"
     yield "uuid", _is(_UUID, identity.uuid), identity.uuid, "a UUID in lower case"
+    yield _pattern("host", _HOST, identity.host, "the id of a host")
     yield _pattern("created", _CREATED, identity.created, "a time such as 2026-11-21T10:30:00Z")
     known = identity.release == "" or re.match(RELEASE, identity.release) is not None
     yield "release", known, identity.release, "a release"

@@ -131,6 +131,8 @@ class Identity(Spec, frozen=True, kw_only=True):
     """The dataset that is mounted there, where the guest was made on one."""
     tags: list[TagName] = []
     """Words that it is selected by."""
+    host: str = ""
+    """The id of the host that it is a guest of: on another, it is foreign."""
     v: int = 1
 
     def shares(self) -> list[str]:

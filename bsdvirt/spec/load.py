@@ -108,10 +108,8 @@ def identity_from_json(text: str | bytes, source: str = "") -> Identity:
     """The value of bsdvirt:guest. Raises UsageError, naming `source`."""
     data = parse_json(text, source, MAX_BYTES)
     if isinstance(data, dict) and data.get("v", VERSION) != VERSION:
-        raise UsageError(
-            f"{_prefix(source)}v: another bsdvirt wrote it, of version {shown(data['v'])}",
-            "install a bsdvirt that is as new",
-        )
+        known = f"a version wrote it that this one does not know: {shown(data['v'])}"
+        raise UsageError(f"{_prefix(source)}v: {known}", "upgrade this host")
     identity = decode(Identity, data, source)
     try:
         check_identity(identity)

@@ -3,14 +3,16 @@ for the reading of a guest's own file."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.load import GuestSpec, identity_from_json, load_guest
+from bsdvirt.spec.types import GuestName
 from bsdvirt.store.layout import Layout
 from bsdvirt.store.roots import Absent
 from bsdvirt.zfs.base import Dataset
@@ -50,6 +52,28 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """A guest that came from elsewhere and was not adopted: nothing that it says of itself
+    holds here. It is shown, destroyed or adopted, and takes part in nothing else."""
+
+    name: str
+    layout: Layout
+    why: str
+    datasets: tuple[Dataset, ...]
+    """guests/<name> and all beneath it."""
+    told: Identity | None = None
+    """What it was elsewhere, where that can be read."""
+
+    @property
+    def dataset(self) -> str:
+        return self.layout.guest(self.name)
+
+    def as_guest(self) -> Guest:
+        """What destroying it needs of a guest: its datasets, and none of its claims."""
+        return Guest(self.name, self.layout, Identity(id=0, uuid="", kind="jail"), self.datasets)
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """All guests by name, and the datasets in guests/ that are no guest's."""
 
@@ -65,6 +89,8 @@ class Inventory:
     """The roots on other pools that are there."""
     absent: tuple[Absent, ...] = ()
     """Those that are not."""
+    foreign: Mapping[str, Foreign] = field(default_factory=dict)
+    """The guests that came from elsewhere, by name."""
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
@@ -72,7 +98,13 @@ class Inventory:
         return (self.layout, *self.others)
 
     def guest(self, name: str) -> Guest:
-        """Raises NotFoundError with what is near."""
+        """Raises NotFoundError with what is near, ConflictError for one that is foreign."""
+        if name in self.foreign:
+            raise ConflictError(
+                f"{name} is foreign: {self.foreign[name].why}",
+                f"bsdvirt info {name} shows what it asks for; to make it this host's:"
+                f" bsdvirt adopt {name}",
+            )
         if name not in self.guests:
             hint = _near(name, self.guests)
             if self.absent:
@@ -84,7 +116,7 @@ class Inventory:
 
     def home(self, name: str) -> Layout:
         """The root that a guest is in; for what is no guest's name, the first."""
-        guest = self.guests.get(name)
+        guest: Guest | Foreign | None = self.guests.get(name) or self.foreign.get(name)
         return guest.layout if guest else self.layout
 
     def top(self, layout: Layout) -> Dataset:
@@ -108,23 +140,59 @@ def inventory(
     datasets: Iterable[Dataset],
     others: Sequence[Layout] = (),
     absent: Sequence[Absent] = (),
+    host: str = "",
 ) -> Inventory:
-    """Sort the datasets beneath the roots into guests and strays. Of two guests of one name,
-    the one in the earlier root has it."""
+    """Sort the datasets beneath the roots into guests, foreign ones and strays. Of two guests
+    of one name, the one in the earlier root has it. `host` is this host's id."""
     every = tuple(datasets)
     guests: dict[str, Guest] = {}
+    foreign: dict[str, Foreign] = {}
     strays: list[tuple[Dataset, str]] = []
     for root in (layout, *others):
         for name, family in _families(root, every).items():
-            if name in guests:
-                elsewhere = guests[name].layout.dataset
-                strays.append((family[0], f"there is a guest {name} in {elsewhere} already"))
-                continue
+            known = guests.get(name) or foreign.get(name)
             try:
-                guests[name] = Guest(name, root, _identity(family[0]), tuple(family))
+                _check_place(family[0], name, known)
+                if family[0].guest is None and family[0].received is not None:
+                    foreign[name] = _received(name, root, family)
+                    continue
+                identity = _identity(family[0])
             except BsdvirtError as error:
                 strays.append((family[0], error.message))
-    return Inventory(layout, guests, tuple(strays), every, tuple(others), tuple(absent))
+                continue
+            if why := _elsewhere(identity, root, host):
+                foreign[name] = Foreign(name, root, why, tuple(family), identity)
+            else:
+                guests[name] = Guest(name, root, identity, tuple(family))
+    return Inventory(layout, guests, tuple(strays), every, tuple(others), tuple(absent), foreign)
+
+
+def _check_place(dataset: Dataset, name: str, known: Guest | Foreign | None) -> None:
+    """Raises ConflictError, HostError for what can be no guest whatever it says."""
+    try:
+        GuestName.parse(name)
+    except ValueError:
+        raise HostError("its name is none that a guest may have") from None
+    if dataset.kind != "filesystem":
+        raise HostError(f"it is a {dataset.kind}")
+    if known is not None:
+        raise ConflictError(f"there is a guest {name} in {known.layout.dataset} already")
+
+
+def _received(name: str, root: Layout, family: Sequence[Dataset]) -> Foreign:
+    """One that came with `zfs receive`."""
+    told = None
+    with contextlib.suppress(BsdvirtError):
+        told = identity_from_json(family[0].received or "")
+    return Foreign(name, root, "it came with zfs receive", tuple(family), told)
+
+
+def _elsewhere(identity: Identity, root: Layout, host: str) -> str:
+    """Why an identity is another host's, in words: a pool may have been moved here. In the
+    host file's own root, one of before identities told their host is this host's."""
+    if not host or identity.host == host or not (identity.host or root.named):
+        return ""
+    return f"it is of host {identity.host}" if identity.host else "it does not say of which host"
 
 
 def _families(root: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Dataset]]:
@@ -168,6 +236,11 @@ def guest_text(fs: Fs, layout: Layout, name: str) -> str:
 
 def refuse_stray(found: Inventory, name: str) -> None:
     """Raises ConflictError where something that is no guest has a guest's place in any root."""
+    if name in found.foreign:
+        raise ConflictError(
+            f"{found.foreign[name].dataset} is there, of a guest that is foreign",
+            f"bsdvirt info {name} shows it",
+        )
     places = {layout.guest(name) for layout in found.layouts}
     for stray, _ in found.strays:
         if stray.name in places:

@@ -57,7 +57,7 @@ def vm_steps(
     no run directory of ours tells of."""
     steps: list[Step] = []
     for name, fact in sorted(vms.items()):
-        if name in found.guests or fact.runs:
+        if name in found.guests or name in found.foreign or fact.runs:
             continue
         if fact.left and name in devices:
             device = f"/dev/vmm/{name}"

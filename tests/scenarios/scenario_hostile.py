@@ -6,6 +6,8 @@ from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView
 
+from bsdvirt.host.sim import SimHost
+
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 GARBAGE = (
     '{"id":1e400,"uuid":"x","kind":"jail"}',
@@ -65,3 +67,88 @@ def a_property_that_is_garbage_is_one_stray(driver: Bsdvirt, view: HostView) -> 
         driver.ok("start", "t2")
     view.do("/sbin/zfs", "set", f"bsdvirt:guest={good.strip()}", dataset)
     driver.ok("start", "t1")
+
+
+def received(view: HostView, source: str, name: str, *options: str) -> None:
+    """A copy of a guest as `zfs send` and `zfs receive` make it, root and all."""
+    for dataset in ("", "/root"):
+        snapshot = f"{view.root}/guests/{source}{dataset}@sent"
+        view.do("/sbin/zfs", "snapshot", snapshot)
+        target = f"{view.root}/guests/{name}{dataset}"
+        view.host.pipe(
+            ("/sbin/zfs", "send", *options, snapshot), ("/sbin/zfs", "receive", "-u", target)
+        ).check()
+        view.do("/sbin/zfs", "destroy", snapshot)
+
+
+@scenario()
+def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "resolver.mode=keep", "boot.auto=yes", "--start")
+    place = view.fs.path("/srv/hostile")
+    place.mkdir(parents=True, exist_ok=True)
+    driver.ok("mount", "t1", "/srv/hostile:/mnt")
+    (mine,) = driver.json("ls")
+    mac = driver.json("info", "t1")["nics"][0]["mac"]
+    received(view, "t1", "t2", "-p")
+    rows = {row["name"]: row for row in driver.json("ls")}
+    assert rows["t2"]["state"] == "foreign"
+    assert (rows["t2"]["id"], rows["t2"]["autostart"]) == (None, False)
+    assert rows["t1"]["id"] == mine["id"]
+    assert "foreign" in driver.ok("ls", "t2").stdout
+    assert "t2: is foreign" in driver.ok("doctor").stdout
+    interfaces = view.interfaces()
+    for words in (
+        ("start", "t2"), ("stop", "t2"), ("restart", "t2"), ("set", "t2", "protected=yes"),
+        ("rename", "t2", "t3"), ("tag", "t2", "x"), ("get", "t2"),
+    ):  # fmt: skip
+        driver.fails(4, *words, says="bsdvirt adopt t2")
+    driver.fails(4, "create", "jail", "t2", says="foreign")
+    driver.ok("boot", "start")
+    driver.ok("doctor", "--repair")
+    assert view.interfaces() == interfaces
+    assert [row["name"] for row in driver.json("ls", "state:running")] == ["t1"]
+    view.do("/sbin/zfs", "mount", f"{view.root}/guests/t2")
+    info = driver.json("info", "t2")
+    assert info["state"] == "foreign"
+    assert "/srv/hostile" in str(info["asks"]["mounts"])
+    assert info["was"]["id"] == mine["id"]
+    driver.fails(2, "adopt", "t2", says="--yes")
+    before = view.datasets()
+    assert "/sbin/zfs set" in driver.ok("adopt", "t2", "-n").stdout
+    assert view.datasets() == before
+    (done,) = driver.json("adopt", "t2", "--yes")
+    assert done["ok"]
+    assert any("/srv/hostile" in note for note in done["notes"])
+    mended = driver.json("info", "t2")
+    assert (mended["state"], mended["autostart"]) == ("stopped", False)
+    assert mended["id"] != mine["id"]
+    assert mended["nics"][0]["mac"] != mac
+    assert mended["addresses"] != mine["addresses"]
+    driver.ok("start", "t2")
+    driver.ok("stop", "t2")
+    assert view.interfaces() == interfaces
+    driver.ok("doctor")
+    received(view, "t1", "t3", "-p")
+    driver.ok("destroy", "t3", "--yes")
+    assert f"{view.root}/guests/t3" not in view.datasets()
+    received(view, "t1", "t4")
+    assert "lies among the guests" in driver("doctor").stdout
+    view.do("/sbin/zfs", "mount", f"{view.root}/guests/t4")
+    driver.ok("adopt", "t4", "--yes")
+    driver.ok("start", "t4")
+
+
+@scenario(sim_only=True)
+def a_pool_that_was_moved_here_brings_foreign_guests(driver: Bsdvirt, view: HostView) -> None:
+    assert isinstance(view.host, SimHost)
+    driver.ok("create", "jail", "t1", "resolver.mode=keep", "boot.auto=yes")
+    with view.host.change() as state:
+        state.sysctls["kern.hostuuid"] = "11111111-2222-3333-4444-555555555555"
+    (row,) = driver.json("ls")
+    assert row["state"] == "foreign"
+    driver.fails(4, "start", "t1", says="it is of host")
+    driver.ok("boot", "start")
+    assert not view.jails()
+    driver.ok("adopt", "--all", "--yes")
+    driver.ok("start", "t1")
+    assert driver.json("ls")[0]["autostart"] is False

@@ -29,6 +29,7 @@ def examine(session: Session) -> list[Finding]:
         *running.findings(session, seen),
         *vms.findings(session, seen),
         *orphans.findings(session, seen),
+        *orphans.foreign(seen.found),
         *orphans.strays(seen.found),
     ]
 

@@ -32,9 +32,7 @@ def steps(session: Session, seen: Seen) -> tuple[Step, ...]:
 def _known(seen: Seen) -> set[str]:
     """The interfaces that somebody has."""
     known = {
-        name
-        for guest in seen.found.guests.values()
-        for name in (*interfaces_of(guest.identity.id), *taps_of(guest.identity.id))
+        name for number in _ids(seen.found) for name in (*interfaces_of(number), *taps_of(number))
     }
     for network in seen.networks.values():
         known |= {plans.bridge_of(network), member_of(network) or ""}
@@ -45,6 +43,24 @@ def _known(seen: Seen) -> set[str]:
         else:
             known |= {bridge_name(number), vlan_name(number)}
     return known
+
+
+def _ids(found: Inventory) -> set[int]:
+    """The ids whose interfaces are some guest's: a foreign one's too, that may have run before
+    it was one."""
+    told = {foreign.told.id for foreign in found.foreign.values() if foreign.told}
+    return told | {guest.identity.id for guest in found.guests.values()}
+
+
+def foreign(found: Inventory) -> Iterator[Finding]:
+    """Guests that came from elsewhere and were not adopted."""
+    for name, one in found.foreign.items():
+        yield Finding(
+            name, f"is foreign: {one.why}; it does not start, and holds no address or id",
+            f"bsdvirt info {name} shows what it asks for; then bsdvirt adopt {name}, or"
+            f" bsdvirt destroy {name}",
+            problem=False,
+        )  # fmt: skip
 
 
 def strays(found: Inventory) -> Iterator[Finding]:

@@ -37,12 +37,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    names = chosen(session, options.guests, every=options.all)
+    names = chosen(session, options.guests, every=options.all, foreign=True)
     if names and not options.yes and not options.dry_run:
         found = session.inventory()
         lines: list[str] = []
         for name in names:
-            guest = found.guest(name)
+            guest = found.foreign[name].as_guest() if name in found.foreign else found.guest(name)
             lines += what_goes(guest, session.zfs.snapshots(guest.dataset))
             lines += creation.dangling(session, found, name, names)
         confirm(f"Destroy {', '.join(names)} for good?", yes=False, what=lines)

@@ -38,12 +38,12 @@ def run(options: Options) -> int:
     rows, found = entries(session)
     if options.guests:
         states = {row["name"]: row["state"] for row in rows}
-        names = select(options.guests, found, states.__getitem__, every=False)
+        names = select(options.guests, found, states.__getitem__, every=False, foreign=True)
         rows = [row for row in rows if row["name"] in names]
     for one in found.absent:
         say(f"{one.message}; {one.hint}")
     if not rows and not options.json and not options.headless:
-        if found.guests:
+        if options.guests:
             say(f"no guest fits {' '.join(options.guests)}")
         else:
             print("no guests yet: bsdvirt create jail NAME --start")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -46,6 +46,7 @@ class Stream:
 
     dataset: Dataset
     snapshot: Snapshot
+    props: dict[str, str] = field(default_factory=dict)
 
 
 class Run:

@@ -21,6 +21,7 @@ from bsdvirt.host.sim.really import is_real, run_really
 from bsdvirt.host.sim.releases import chosen
 from bsdvirt.host.sim.settings import Settings
 from bsdvirt.host.sim.state import Host, Store
+from bsdvirt.host.sim.sysctl import KERNELS
 
 REALTIME = "BSDVIRT_SIM_REALTIME"
 """Set in the environment: commands that take (virtual) time really take it."""
@@ -135,7 +136,9 @@ class SimHost:
             return f"{state.boot}.{state.boots}"
 
     def host_id(self) -> str:
-        return self.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout.strip()
+        with self._held() as state:
+            known: dict[str, str] = KERNELS[state.version].VALUES
+            return state.sysctls.get("kern.hostuuid", known["kern.hostuuid"])
 
     # ---- for the parts of the simulation ----
 

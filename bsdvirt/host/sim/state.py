@@ -56,6 +56,8 @@ class Dataset(Struct):
     jail: int = 0
     key: bool = False
     """Its own key is loaded."""
+    received: dict[str, str] = {}
+    """What came with `zfs receive`; one that holds is in `props` with the same value."""
 
 
 class Mount(Struct):

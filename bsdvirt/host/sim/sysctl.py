@@ -19,7 +19,7 @@ LOADABLE = (
     "pf", "tmpfs",
 )  # fmt: skip
 """Modules that the host has and has not loaded, or that its kernel holds."""
-_KERNELS: Mapping[str, ModuleType] = {"13.2": sysctl13, "15.1": sysctl15}
+KERNELS: Mapping[str, ModuleType] = {"13.2": sysctl13, "15.1": sysctl15}
 
 
 def values(run: Run) -> dict[str, str]:
@@ -30,7 +30,7 @@ def values(run: Run) -> dict[str, str]:
     names = ", ".join(str(cpu) for cpu in range(state.cpus))
     # A cpuset has room for 256 CPUs, or for 1024.
     mask = f"{(1 << state.cpus) - 1:x}" + ",0" * (run.release.cpu_words - 1)
-    known: dict[str, str] = _KERNELS[state.version].VALUES
+    known: dict[str, str] = KERNELS[state.version].VALUES
     return (
         known
         | {
@@ -56,10 +56,10 @@ def sysctl(run: Run, words: list[str]) -> int:
         return _set(run, *words[0].split("=", 1))
     run.reads()
     if words == ["-N", "security.jail.param"]:
-        run.out.extend(f"{name}\n" for name in _KERNELS[run.state.version].JAIL_PARAMS)
+        run.out.extend(f"{name}\n" for name in KERNELS[run.state.version].JAIL_PARAMS)
         return 0
     if words == ["-d", "security.jail.param.allow"]:
-        run.out.extend(f"{line}\n" for line in _KERNELS[run.state.version].ALLOW_HELP)
+        run.out.extend(f"{line}\n" for line in KERNELS[run.state.version].ALLOW_HELP)
         return 0
     bare = words[:1] == ["-n"]
     names = words[1:] if bare else words
@@ -76,7 +76,7 @@ def sysctl(run: Run, words: list[str]) -> int:
         if found:
             for leaf, value in found.items():
                 run.print(value if bare else f"{leaf}: {value}")
-        elif name in _KERNELS[run.state.version].ABSENT:
+        elif name in KERNELS[run.state.version].ABSENT:
             run.warn(f"sysctl: unknown oid '{name}'")
             status = 1
         else:

@@ -6,12 +6,17 @@ from functools import partial
 
 from bsdvirt.host.sim import volumes
 from bsdvirt.host.sim.context import Exit, Run, options
+from bsdvirt.host.sim.state import Dataset
 from bsdvirt.host.sim.zfscommon import check_name, open_dataset, properties
 from bsdvirt.host.sim.zfsmount import followers, remount, unmount_one
 from bsdvirt.host.sim.zfsprops import SIZES, View
 
 _CLEARED = ("quota", "refquota", "reservation", "refreservation")
-_INHERITED = ("atime", "compression", "jailed", "mountpoint", "readonly", "recordsize")
+_RECEIVABLE = ("canmount", "jailed", "mountpoint")
+_INHERITED = (
+    "sharenfs", "sharesmb", "atime", "compression", "jailed", "mountpoint", "readonly",
+    "recordsize",
+)  # fmt: skip
 
 
 def set_verb(run: Run, words: list[str]) -> int:
@@ -78,10 +83,12 @@ def _check_volsize(run: Run, name: str, size: int, action: str) -> None:
 def inherit_verb(run: Run, words: list[str]) -> int:
     """`zfs inherit`."""
     run.changes()
-    flags, rest = options(run, words, "r")
+    flags, rest = options(run, words, "rS")
     if len(rest) < 2:
         raise run.unknown()
     prop, names = rest[0], rest[1:]
+    if "S" in flags and prop not in _RECEIVABLE and ":" not in prop:
+        raise run.unknown(f"-S of {prop} is not simulated")
     if prop in _CLEARED:
         run.warn(f"'{prop}' property cannot be inherited")
         run.warn(f"use 'zfs set {prop}=none' to clear")
@@ -103,12 +110,19 @@ def inherit_verb(run: Run, words: list[str]) -> int:
         if "r" in flags:
             family += [other for other in run.state.datasets if other.startswith(name + "/")]
         for member in family:
-            dataset = run.state.datasets[member]
+            drop = partial(_drop, run.state.datasets[member], prop, "S" in flags)
             if prop == "mountpoint":
-                status |= remount(run, member, partial(dataset.props.pop, prop, None))
+                status |= remount(run, member, drop)
             else:
-                dataset.props.pop(prop, None)
+                drop()
     return status
+
+
+def _drop(dataset: Dataset, prop: str, back: bool) -> None:
+    """A property is inherited again, or (`back`) as it was received."""
+    dataset.props.pop(prop, None)
+    if back and prop in dataset.received:
+        dataset.props[prop] = dataset.received[prop]
 
 
 def rename_verb(run: Run, words: list[str]) -> int:

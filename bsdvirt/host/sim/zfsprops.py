@@ -34,6 +34,8 @@ _WORDS = {
     "readonly": _ON_OFF,
     "relatime": _ON_OFF,
     "setuid": _ON_OFF,
+    "sharenfs": _ON_OFF,
+    "sharesmb": _ON_OFF,
     "snapdev": "hidden | visible",
     "snapdir": "hidden | visible",
     "sync": "standard | always | disabled",
@@ -44,6 +46,7 @@ _DEFAULTS = {
     "compression": "off", "devices": "on", "exec": "on", "jailed": "off", "logbias": "latency",
     "primarycache": "all", "readonly": "off", "relatime": "off", "setuid": "on",
     "snapdev": "hidden", "snapdir": "hidden", "sync": "standard", "volmode": "default",
+    "sharenfs": "off", "sharesmb": "off",
     "quota": "0", "refquota": "0", "reservation": "0", "refreservation": "0",
     "recordsize": "131072", "volblocksize": "8192", "encryption": "off",
 }  # fmt: skip
@@ -59,7 +62,8 @@ _NOT_INHERITED = {
 _VOLUME_ONLY = {"volsize", "volblocksize", "volmode", "snapdev"}
 _FILESYSTEM_ONLY = {
     "quota", "refquota", "recordsize", "mountpoint", "canmount", "atime", "devices", "exec",
-    "setuid", "jailed", "snapdir", "aclmode", "aclinherit", "relatime", "mounted",
+    "setuid", "jailed", "sharenfs", "sharesmb", "snapdir", "aclmode", "aclinherit", "relatime",
+    "mounted",
 }  # fmt: skip
 _NOT_OF_SNAPSHOTS = {
     "atime", "avail", "available", "canmount", "compression", "encryptionroot", "jailed",
@@ -195,11 +199,18 @@ class View:
             value = dataset.props.get("mountpoint")
             if value is None:
                 continue
-            source = "local" if holder == name else f"inherited from {holder}"
+            source = self._own(holder, "mountpoint")
+            source = source if holder == name else f"inherited from {holder}"
             if value in ("none", "legacy"):
                 return value, source
             return value.rstrip("/") + name[len(holder) :] or "/", source
         return f"/{name}", "default"
+
+    def _own(self, name: str, prop: str) -> str:
+        """Where a value of a dataset's own came from."""
+        dataset = self.state.datasets[name]
+        known = dataset.props.get(prop)
+        return "received" if known is not None and dataset.received.get(prop) == known else "local"
 
     def get(self, name: str, prop: str) -> tuple[str, str]:
         """Value and source of a property of a dataset or snapshot, as `-p` shows them."""
@@ -223,7 +234,7 @@ class View:
             if prop in _NOT_INHERITED:
                 own = dataset.props.get(prop)
                 given = own is not None and (prop, own) != ("volblocksize", default)
-                return (own or "", "local") if given else (default, "default")
+                return (own or "", self._own(name, prop)) if given else (default, "default")
             return self.inherited(name, prop, default)
         raise self.run.unknown(f"property {prop} is not simulated")
 
@@ -231,7 +242,8 @@ class View:
         for holder, dataset in self.lineage(name):
             value = dataset.props.get(prop)
             if value is not None:
-                return value, "local" if holder == name else f"inherited from {holder}"
+                own = self._own(name, prop)
+                return value, own if holder == name else f"inherited from {holder}"
         return default, "-" if default == "-" else "default"
 
     def _plain(self, name: str, dataset: Dataset, prop: str) -> str | None:

@@ -9,7 +9,7 @@ from bsdvirt.host.sim.context import Run, Stream, options
 from bsdvirt.host.sim.state import Dataset, Snapshot
 from bsdvirt.host.sim.zfscommon import add, guid
 from bsdvirt.host.sim.zfsmount import share_mount
-from bsdvirt.host.sim.zfsprops import BadValue, View, check, find_snapshot
+from bsdvirt.host.sim.zfsprops import SIZES, BadValue, View, check, find_snapshot
 
 OVERHEAD = 624
 """Bytes of the least stream."""
@@ -21,7 +21,7 @@ def _size(snapshot: Snapshot) -> int:
 
 def send(run: Run, words: list[str]) -> int:
     """`zfs send`: the estimate with -n, else what `zfs receive` will take."""
-    flags, rest = options(run, words, "nvPRw")
+    flags, rest = options(run, words, "nvpPRw")
     if len(rest) != 1 or "@" not in rest[0]:
         raise run.unknown()
     if flags.keys() & {"R", "w"} and not (run.wide and "n" in flags):
@@ -53,7 +53,7 @@ def send(run: Run, words: list[str]) -> int:
     if not dry:
         if "v" in flags:
             _progress(run, name, _size(snapshot))
-        run.stream = Stream(dataset, snapshot)
+        run.stream = Stream(dataset, snapshot, dict(dataset.props) if "p" in flags else {})
     return 0
 
 
@@ -102,12 +102,16 @@ def _take(run: Run, name: str, stream: Stream, pairs: list[str]) -> None:
             props[prop] = check(run, prop, value, kind == "volume")
         except BadValue as error:
             raise run.fail(f"cannot receive: {error}") from None
+    # What came along holds where nothing else was said.
+    came = {name: value for name, value in stream.props.items() if name not in SIZES}
+    props = came | props
     source = stream.snapshot
     if kind == "volume":
         props["volsize"] = str(source.volsize)
         if block := stream.dataset.props.get("volblocksize"):
             props["volblocksize"] = block
     dataset: Dataset = add(run, name, props, kind, source.refer)
+    dataset.received = came
     dataset.snaps.append(
         Snapshot(
             source.name, guid(), source.created, run.serial(), source.refer, {}, source.volsize

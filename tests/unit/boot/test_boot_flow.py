@@ -6,8 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import pytest
-
 from bsdvirt.app.batch import Outcome
 from bsdvirt.boot.flow import Flow, Job, Outcomes
 from bsdvirt.errors import HostError, Interrupted
@@ -117,14 +115,6 @@ def test_asked_to_end_it_begins_nothing_more() -> None:
     assert ended["a"].ok
     assert not ended["c"].ok
     assert "+c" not in log.lines
-
-
-def test_a_bug_is_not_hidden() -> None:
-    def work(name: str, let_go: Callable[[], None]) -> Outcome:
-        raise KeyError(name)
-
-    with pytest.raises(KeyError):
-        Flow([Job("a")], work, 1).run()
 
 
 def test_what_nobody_foresaw_is_that_ones_outcome() -> None:

@@ -366,7 +366,7 @@ def test_identity_that_zfs_would_not_hold() -> None:
         ('{"release":"\\ud800"}', "tank/g: not JSON: not UTF-8"),
         (
             '{"v":2,"new":1}',
-            "tank/g: v: another bsdvirt wrote it, of version 2 (install a bsdvirt that is as new)",
+            "tank/g: v: a version wrote it that this one does not know: 2 (upgrade this host)",
         ),
         ("[]", "tank/g: expected mapping, got list"),
         ('{"id":1,"uuid":"a","kind":"pod"}', "tank/g: kind: expected jail | vm, got 'pod'"),

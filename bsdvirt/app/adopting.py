@@ -1,0 +1,145 @@
+"""Foreign guests adopted: each gets an identity of this host's, and keeps its data and its
+file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bsdvirt.app.batch import Outcome, hold
+from bsdvirt.app.creation import new_identity
+from bsdvirt.app.foreign import PLACES, asks, candidate, file_of
+from bsdvirt.app.session import Session
+from bsdvirt.bhyve.claims import fit as fit_devices
+from bsdvirt.errors import ConflictError, HostError, as_told
+from bsdvirt.host import tools
+from bsdvirt.host.facts import read_jails
+from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
+from bsdvirt.spec.identity import PROPERTY, Boot, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec, identity_to_json
+from bsdvirt.store.guests import Foreign
+from bsdvirt.zfs.values import Value, read_values
+
+
+def adopt(session: Session, names: Sequence[str]) -> list[Outcome]:
+    """Make foreign guests this host's: each gets an id, a UUID, MAC addresses, addresses and
+    serial numbers of its own, and does not start at boot."""
+    with hold(session, names, "adopt") as held:
+        outcomes = list(held.refused)
+        with session.locked("allocation", "", "adopt"):
+            for name in held.names():
+                try:
+                    outcomes.append(_adopt(session, name))
+                except Exception as error:
+                    outcomes.append(Outcome(name, error=as_told(error)))
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _adopt(session: Session, name: str) -> Outcome:
+    found = session.inventory()
+    foreign = candidate(found, name)
+    session.need_mounted(found, foreign.layout)
+    spec = _checked(session, foreign)
+    # Its own dataset is no other's, and has no claims yet.
+    others = dataclasses.replace(
+        found,
+        foreign={n: f for n, f in found.foreign.items() if n != name},
+        strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
+    )
+    known = list(found.guests.values())
+    release = spec.release if isinstance(spec, Jail) else ""
+    identity = new_identity(
+        name, spec, Boot(), others, known, session.networks(),
+        host=session.host_id, release=release,
+    )  # fmt: skip
+    if not isinstance(spec, Jail):
+        identity = fit_devices(identity, spec, os.urandom)
+    plan = plan_adopt(session, foreign, identity)
+    session.run(plan, home=foreign.layout)
+    given = [text for claim in identity.nics for text in claim.addresses()]
+    where = f", {', '.join(given)}" if given else ""
+    notes = [f"it asks for {key}: {_brief(value)}" for key, value in asks(spec).items()]
+    notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
+    return Outcome(name, f"adopted, id {identity.id}{where}", notes=tuple(notes))
+
+
+def _brief(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _checked(session: Session, foreign: Foreign) -> GuestSpec:
+    """Its file. Raises ConflictError, HostError where it cannot be this host's."""
+    name = foreign.name
+    jail = read_jails(session.host).get(name)
+    if jail is not None and not jail.dying:
+        raise ConflictError(f"a jail {name} runs", f"jail -r {name}, where it is not in use")
+    spec = file_of(session, foreign)
+    if isinstance(spec, Jail):
+        root = foreign.layout.jail_root(name)
+        if not any(d.name == root and d.kind == "filesystem" for d in foreign.datasets):
+            raise HostError(
+                f"{name} has no dataset {root}: its root was a directory elsewhere",
+                f"bsdvirt destroy {name}; bsdvirt create jail makes a guest of a directory",
+            )
+    return spec
+
+
+def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
+    """Take away what its datasets brought with them that is the host's to say, then write who
+    it is."""
+    dataset = foreign.dataset
+    values = read_values(session.host, _own(foreign), PLACES)
+    brought = foreign.datasets[0].guest
+    back = ("inherit", "-S", PROPERTY) if brought is None else ("set", f"{PROPERTY}={brought}")
+    told = f"{PROPERTY}={identity_to_json(identity)}"
+    steps = [
+        _reset(name, prop, value)
+        for name, held in values.items()
+        for prop, value in held.items()
+        if value.source in ("local", "received")
+    ]
+    steps += [_mount(name) for name in _own(foreign)]
+    steps.append(
+        Step(
+            Command((tools.ZFS, "set", told, dataset)),
+            "who it is, and what it claims of this host",
+            undo=(Undo(Command((tools.ZFS, *back, dataset))),),
+            durable=True,
+        )
+    )
+    return Plan("adopt", foreign.name, "guest", tuple(steps), op=session.new_op())
+
+
+def _own(foreign: Foreign) -> list[str]:
+    """The datasets that are mounted where the layout says, and nowhere else."""
+    names = {foreign.dataset, foreign.layout.jail_root(foreign.name)}
+    return [d.name for d in foreign.datasets if d.name in names and d.kind == "filesystem"]
+
+
+def _mount(dataset: str) -> Step:
+    return Step(
+        Command((tools.ZFS, "mount", dataset)),
+        f"mount {dataset}",
+        undo=(Undo(Command((tools.ZFS, "umount", dataset)), DatasetMounted(dataset)),),
+        unless=DatasetMounted(dataset),
+    )
+
+
+def _reset(dataset: str, prop: str, value: Value) -> Step:
+    """As for a guest that was made here. canmount is none that zfs(8) lets be inherited."""
+    words = ("set", "canmount=on") if prop == "canmount" else ("inherit", prop)
+    back: tuple[str, ...] = ("set", f"{prop}={value.value}")
+    if value.source == "received":
+        back = ("inherit", "-S", prop)
+    return Step(
+        Command((tools.ZFS, *words, dataset)),
+        f"{prop} of {dataset} is this host's to say",
+        undo=(Undo(Command((tools.ZFS, *back, dataset))),),
+        durable=True,
+    )

@@ -1,0 +1,51 @@
+"""bsdvirt adopt"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import adopting, foreign
+from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import tree_lines
+from bsdvirt.errors import UsageError
+from bsdvirt.store.guests import Inventory
+
+
+class Options(Globals):
+    guests: list[str]
+    all: bool
+    yes: bool
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guests", nargs="*", metavar="GUEST", help="foreign guests, by name")
+    parser.add_argument("--all", action="store_true", help="every foreign guest")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    found = session.inventory()
+    names = _names(options, found)
+    if not options.yes and not options.dry_run:
+        lines: list[str] = []
+        for name in names:
+            shown = foreign.detail(session, foreign.candidate(found, name))
+            lines += [f"{name}: {shown['why']}", *tree_lines(shown["asks"] or {"asks": "nothing"})]
+        confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
+    return report(adopting.adopt(session, names), options, as_json=options.json)
+
+
+def _names(options: Options, found: Inventory) -> list[str]:
+    if options.all:
+        if options.guests:
+            raise UsageError("--all and names do not go together", "leave one of them away")
+        return sorted(found.foreign)
+    if not options.guests:
+        raise UsageError("which guest?", "name one or several, or say --all")
+    return sorted({foreign.candidate(found, name).name for name in options.guests})
