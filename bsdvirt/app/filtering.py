@@ -132,6 +132,19 @@ def drift(
             yield rules, steps
 
 
+def renew(
+    session: Session,
+    networks: Mapping[str, Network],
+    running: Mapping[str, tuple[Guest, GuestSpec]],
+) -> None:
+    """Load what is not as it should be, of networks and running guests: the host gets out by
+    another interface than before. What fails is told."""
+    exposes = any(exposed(spec) for _, spec in running.values())
+    if needed(networks.values()) or exposes:
+        for rules, steps in drift(networks, running, read(session)):
+            _run(session, rules.subject, steps)
+
+
 def orphans(known: Iterable[str], facts: PfFacts) -> Iterator[tuple[str, list[Step]]]:
     """Anchors and files of ours that are no network's and no guest's."""
     for rules in sorted({*facts.anchors, *facts.files} - set(known)):

@@ -78,11 +78,10 @@ def create(
     Raises ConflictError where the name is taken, its subnet overlaps one of the host's, or
     another network has its uplink.
     """
-    with session.locked("network", name, f"network create {name}"), _numbering(session):
+    with session.locked("network", name, f"network create {name}"), numbering(session):
         networks = session.networks()
-        if name in networks or name in networks.broken:
-            raise ConflictError(f"network {name} is there already", network_file(name))
-        network = _wanted(_free_id(networks), name, settings, assignments)
+        refuse_taken(name, networks)
+        network = numbered(networks, name, settings, assignments)
         interfaces = read_interfaces(session.host)
         refuse_shared(name, network, networks)
         _refuse_overlap(name, network, interfaces.values())
@@ -202,9 +201,22 @@ def destroy(session: Session, name: str) -> None:
         session.run(plans.plan_destroy(name, network, interfaces, using, session.new_op(), flushed))
 
 
-def _numbering(session: Session) -> Any:
+def numbering(session: Session) -> Any:
     """Ids and subnets are given under the allocation lock."""
     return session.locked("allocation", "", "network create")
+
+
+def refuse_taken(name: str, networks: Networks) -> None:
+    """Raises ConflictError where there is a network of that name, broken or not."""
+    if name in networks or name in networks.broken:
+        raise ConflictError(f"network {name} is there already", network_file(name))
+
+
+def numbered(
+    networks: Networks, name: str, settings: dict[str, Any], assignments: Assignments
+) -> Network:
+    """A new network with the next free id. Raises UsageError for what is wrong with it."""
+    return _wanted(_free_id(networks), name, settings, assignments)
 
 
 def _free_id(networks: Networks) -> int:

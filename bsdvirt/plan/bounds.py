@@ -29,6 +29,10 @@ SYSTEM = (
 )  # fmt: skip
 """Where no guest's root lies."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
+_INTERFACE_VARIABLE = re.compile(
+    r"cloned_interfaces|ipv6_defaultrouter|(ifconfig|create_args)_[A-Za-z0-9_]+"
+)
+_PLAIN = re.compile(r"[A-Za-z0-9 ./:%_=,+-]*")
 _LIVE = frozenset({"set", "inherit", "mount"})
 """What is done with a dataset that a guest was given, too."""
 
@@ -150,7 +154,14 @@ class Bounds:
         )
 
     def _rc_conf(self, plan: Plan, words: list[str]) -> bool:
-        return len(words) == 2 and words[0] == "-x" and words[1].endswith("_enable")
+        match words:
+            case ["-x", name]:
+                return name.endswith("_enable") or bool(_INTERFACE_VARIABLE.fullmatch(name))
+            case [assignment]:
+                # rc(8) reads it as shell: no word of it may be one that runs something.
+                name, _, value = assignment.partition("=")
+                return bool(_INTERFACE_VARIABLE.fullmatch(name) and _PLAIN.fullmatch(value))
+        return False
 
     def _forwarding(self, plan: Plan, words: list[str]) -> bool:
         return len(words) == 1 and ".forwarding=" in words[0]

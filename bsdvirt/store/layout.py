@@ -19,6 +19,8 @@ RUN_DIRECTORY = "/var/run/bsdvirt"
 CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
 FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"
 PF_DIRECTORY = f"{RUN_DIRECTORY}/pf"
+TAKING_DIRECTORY = f"{RUN_DIRECTORY}/taking"
+"""What a host's card had whose address is being moved to a bridge, until that is confirmed."""
 RUN_FILES = (CONF_DIRECTORY, FAILED_DIRECTORY, PF_DIRECTORY)
 """The directories of files that guests have while they run, or from their last start."""
 VM_DIRECTORY = f"{RUN_DIRECTORY}/vms"
@@ -270,3 +272,8 @@ def vlan_cloner(network_id: int) -> str:
 def vlan_name(network_id: int) -> str:
     """The name of a network's own vlan(4) interface."""
     return f"bvvl{network_id}"
+
+
+def taking_file(network: str) -> str:
+    """What there was before a host's address was moved for that network."""
+    return f"{TAKING_DIRECTORY}/{network}.json"

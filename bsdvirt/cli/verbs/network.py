@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import networks
+from bsdvirt.app import networks, takeover
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
@@ -32,6 +32,9 @@ class Options(Globals):
     gateway6: str | None
     mtu: int | None
     description: str | None
+    take_address: bool
+    within: int
+    guard: str | None
     dry_run: bool
     json: bool
     headless: bool
@@ -39,7 +42,9 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="ls | info | create | set | destroy"
+        dest="action",
+        required=True,
+        metavar="ls | info | create | confirm | revert | set | destroy",
     )
     listing = actions.add_parser("ls", help="list networks")
     listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
@@ -51,6 +56,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("name", metavar="NET")
     create.add_argument("words", nargs="*", metavar="PROPERTY=VALUE", help="before the options")
     create.add_argument("--uplink", metavar="IF", help="a host interface to be a member")
+    create.add_argument(
+        "--take-address", action="store_true",
+        help="the uplink's own address moves to a bridge, until it is confirmed",
+    )  # fmt: skip
+    create.add_argument(
+        "--within", type=seconds, default=takeover.WITHIN_SECONDS, metavar="S",
+        help="seconds to confirm it in (60)",
+    )  # fmt: skip
     create.add_argument("--vlan", type=int, metavar="N", help="tagged on the uplink")
     create.add_argument("--private", action="store_true", help="guests do not reach one another")
     create.add_argument("--nat", action="store_true", help="guests get out by the host's address")
@@ -67,6 +80,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--mtu", type=int, metavar="N")
     create.add_argument("--description", metavar="TEXT")
     add_dry_run(create)
+    confirm = actions.add_parser("confirm", help="make a moved address last, in rc.conf too")
+    revert = actions.add_parser("revert", help="put a moved address back at once")
+    revert.add_argument("--guard", help=argparse.SUPPRESS)
+    for action in (confirm, revert):
+        action.add_argument("name", metavar="NET")
+        add_dry_run(action)
+        add_json(action)
     change = actions.add_parser("set", help="change one")
     change.add_argument("name", metavar="NET")
     change.add_argument("words", nargs="+", metavar="PROPERTY=VALUE")
@@ -78,12 +98,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=options.action in ("create", "set", "destroy"))
+    session = open_session(options, changes=options.action not in ("ls", "info"))
     match options.action:
         case "create":
             return _create(session, options)
         case "set":
             outcome = networks.change(session, options.name, split_assignments(options.words))
+            return report([outcome], options, as_json=options.json)
+        case "confirm":
+            outcome = takeover.confirm(session, options.name)
+            return report([outcome], options, as_json=options.json)
+        case "revert":
+            if options.guard:
+                outcome = takeover.guard(session, options.name, options.guard)
+            else:
+                outcome = takeover.revert(session, options.name)
             return report([outcome], options, as_json=options.json)
         case "destroy":
             networks.destroy(session, options.name)
@@ -94,9 +123,8 @@ def run(options: Options) -> int:
                 raise NotFoundError(f"no network {options.name}", "bsdvirt network ls")
             print_json(shown[0]) if options.json else print_tree(shown[0])
         case _:
-            print_rows(
-                networks.rows(session), COLUMNS, as_json=options.json, headless=options.headless
-            )
+            rows = takeover.with_takings(session, networks.rows(session))
+            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
     return 0
 
 
@@ -120,8 +148,26 @@ def _create(session: Session, options: Options) -> int:
         "description": options.description,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    outcome = networks.create(session, str(name), given, split_assignments(options.words))
+    assignments = split_assignments(options.words)
+    if not options.take_address:
+        return report([networks.create(session, str(name), given, assignments)], options)
+    beside = sorted(given.keys() - {"uplink", "pools", "private", "description"})
+    if "uplink" not in given or beside:
+        raise UsageError(
+            "--take-address goes with --uplink, and with --pool, --private and --description"
+            + (f", not with {', '.join(beside)}" if beside else ""),
+            f"bsdvirt network create {name} --uplink IF --take-address",
+        )
+    again = ("--sim", options.sim) if options.sim else ()
+    outcome = takeover.take(session, str(name), given, assignments, options.within, again)
     return report([outcome], options)
+
+
+def seconds(text: str) -> int:
+    """Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 3600):
+        raise argparse.ArgumentTypeError(f"{text}: not 1 to 3600 seconds")
+    return int(text)
 
 
 def _done(options: Options, word: str) -> int:

@@ -6,7 +6,7 @@ import ipaddress
 import random
 import re
 
-from bsdvirt.host.sim import ifbridge
+from bsdvirt.host.sim import ifbridge, routing
 from bsdvirt.host.sim.context import Run, key
 from bsdvirt.host.sim.ifshow import bridge_of, show, stack
 from bsdvirt.host.sim.state import Inet, Interface
@@ -180,6 +180,8 @@ def destroy(run: Run, face: Interface) -> None:
         if bridge is not None:
             del bridge.members[victim.name]
         del run.state.interfaces[key(victim.name, victim.jail)]
+        if not victim.jail:
+            routing.departed(run, victim)
         for vlan in run.state.interfaces.values():
             if vlan.kind == "vlan" and vlan.parent == victim.name and not victim.jail:
                 vlan.parent, vlan.vlan = "", 0
@@ -232,6 +234,9 @@ class _Apply:
             case "up" | "down":
                 face.up = word == "up"
                 self._link_local()
+            case "auto_linklocal" | "accept_rtadv":
+                # Flags of nd6: what routers advertise is not simulated.
+                pass
             case "-ifdisabled":
                 face.ifdisabled = False
                 self._link_local()
@@ -279,7 +284,7 @@ class _Apply:
     def _inet(self, kind: str) -> None:
         run, face = self.run, self.face
         text = self._value()
-        if kind == "inet6" and text == "-ifdisabled":
+        if kind == "inet6" and text in ("-ifdisabled", "auto_linklocal", "accept_rtadv"):
             self.words.insert(0, text)
             return
         try:
@@ -298,6 +303,8 @@ class _Apply:
             if not known:
                 raise run.fail("ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address")
             face.addresses.remove(known[0])
+            if self.jail == 0 and kind == "inet":
+                routing.forget(run, parsed.network)
             return
         if bridge_of(run, face) is not None and not ifbridge.members_have_addresses(run):
             raise run.fail("ifconfig: ioctl (SIOCAIFADDR): Invalid argument")

@@ -160,6 +160,7 @@ def make(directory: Path, release: Release) -> Host:
         modules=modules(release.version),
         rulesets={number: list(rules) for number, rules in _RULESETS.items()},
         gateway="10.0.2.2",
+        dhclients=[_ETHER_FLAGS[0]],
     )
     for serial, pool in enumerate(("zroot", "tank"), start=1):
         (root / pool).mkdir(exist_ok=True)

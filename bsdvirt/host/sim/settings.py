@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from bsdvirt.host.sim import initial, pf, processes, sysrc, trees, vmm, volumes
+from bsdvirt.host.sim import initial, pf, processes, routing, sysrc, trees, vmm, volumes
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
 
@@ -225,6 +225,7 @@ class Settings:
                 place = run.path(volatile)
                 trees.remove(place)
                 place.mkdir(parents=True)
+            routing.boot(run, sysrc.read(run))
 
     @staticmethod
     def _mount_all(run: Run) -> None:

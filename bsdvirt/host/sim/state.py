@@ -221,6 +221,8 @@ class Host(Struct):
     copied: dict[str, list[str]] = {}
     """Tools of the host's that lie in a tmpfs of a jail's, by where that is mounted."""
     gateway: str = ""
+    dhclients: list[str] = []
+    """The interfaces that dhclient(8) runs for."""
     vmms: dict[str, Vmm] = {}
     guests: dict[str, Guest] = {}
     masks: dict[int, list[int]] = {}

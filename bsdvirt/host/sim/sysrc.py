@@ -11,6 +11,7 @@ FILE = "/etc/rc.conf"
 # Of /etc/defaults/rc.conf, what this project may ask for.
 _DEFAULTS = {
     "cloned_interfaces": "", "gateway_enable": "NO", "hostname": "", "ipv6_gateway_enable": "NO",
+    "ipv6_defaultrouter": "NO",
     "firewall_enable": "NO", "ipfilter_enable": "NO", "pf_rules": "/etc/pf.conf",
     "jail_enable": "NO", "jail_list": "", "kld_list": "", "pf_enable": "NO",
     "rcshutdown_timeout": "90", "zfs_enable": "NO",

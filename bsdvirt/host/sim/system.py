@@ -109,29 +109,3 @@ def devfs(run: Run, words: list[str]) -> int:
         case _:
             raise run.unknown()
     return 0
-
-
-_ROUTE = """\
-   route to: 0.0.0.0
-destination: 0.0.0.0
-       mask: 0.0.0.0
-    gateway: {gateway}
-        fib: 0
-  interface: vtnet0
-      flags: <UP,GATEWAY,DONE,STATIC>
- recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire
-       0         0         0         0      1500         1         0 
-"""
-
-
-def route(run: Run, words: list[str]) -> int:
-    """route(8): the default route."""
-    run.reads()
-    if words == ["-n", "get", "-inet6", "default"] or (
-        words == ["-n", "get", "default"] and not run.state.gateway
-    ):
-        raise run.fail("route: route has not been found", 255)
-    if words != ["-n", "get", "default"]:
-        raise run.unknown()
-    run.out.append(_ROUTE.format(gateway=run.state.gateway))
-    return 0
