@@ -10,7 +10,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.plan.step import Command, InterfaceExists, Not, Step, Undo
 from bsdvirt.spec.network import Network
-from bsdvirt.store.layout import GROUP, network_file, vlan_cloner, vlan_name
+from bsdvirt.store.layout import GROUP, vlan_cloner, vlan_name
 
 VLAN_HEADER = 4
 """Bytes that a tag takes; a card without VLAN_MTU has them off its MTU (if_vlan.c)."""
@@ -101,8 +101,8 @@ def _card_steps(name: str, network: Network, card: Interface) -> Iterator[Step]:
         raise HostError(
             f"network {name}: its uplink {card.name} has the address {card.addresses[0]};"
             " a member of a bridge must have none",
-            f"move it to the network: `addresses: [{card.addresses[0]}]` in"
-            f" {network_file(name)}, and take it off {card.name} (rc.conf, and ifconfig)",
+            f"bsdvirt network create NET --uplink {card.name} --take-address moves it to the"
+            " bridge",
         )
     if card.mtu != network.mtu:
         yield Step(

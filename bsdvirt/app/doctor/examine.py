@@ -24,6 +24,7 @@ def examine(session: Session) -> list[Finding]:
         *roots.closed(session, seen.found),
         *host.findings(session, seen),
         *networks.findings(seen),
+        *networks.unconfirmed(session),
         *pf.findings(session, seen),
         *guests.findings(session, seen),
         *running.findings(session, seen),

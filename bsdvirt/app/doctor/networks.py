@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.networks import bring_up, users
 from bsdvirt.app.session import Session
+from bsdvirt.app.takeover import read_taking, takings
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.net import plans
+
+GUARD_SECONDS = 150.0
+"""What putting an address back may take, with dhclient(8) waiting for its lease."""
 
 
 def findings(seen: Seen) -> Iterator[Finding]:
@@ -35,6 +40,19 @@ def findings(seen: Seen) -> Iterator[Finding]:
                 problem=bool(cut),
                 repair="bring it up",
             )  # fmt: skip
+
+
+def unconfirmed(session: Session) -> Iterator[Finding]:
+    """Addresses that were moved and neither confirmed nor put back: their guard is gone."""
+    for name in takings(session):
+        taking = read_taking(session, name)
+        if taking is not None and time.time() > taking.until + GUARD_SECONDS:
+            yield Finding(
+                name,
+                f"the address of {taking.uplink} was moved to {taking.bridge}, and that was"
+                " neither confirmed nor put back",
+                f"bsdvirt network confirm {name} or bsdvirt network revert {name}",
+            )
 
 
 def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str]:

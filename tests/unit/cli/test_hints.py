@@ -22,13 +22,11 @@ NAMED = ("bsdvirt network web", "made by bsdvirt init")
 COMMAND = re.compile(r"\bbsdvirt ((?:--?[a-z]+ )*[a-z]+\b[^\n;`|<>()]*)")
 _AFTER = (
     "or and once where for of again shows? says? names prints gets resets first as if lists"
-    " replaces tells is there takes gives goes to that"
+    " replaces tells is there takes gives goes moves to that"
 )
-END = re.compile(rf"(?:, |: |\. |\.$| (?:{'|'.join(_AFTER.split())}) )")
+END = re.compile(rf"(?:, |: |\. |\.$| (?:{'|'.join(_AFTER.split())})(?: |$))")
 """What follows a command in a sentence."""
-_PROSE = (
-    "again always but can creates does gives made manages names never numbers then waits writes"
-)
+_PROSE = "again always but can had has creates does gives made manages names never numbers that then waits writes wrote"
 PROSE = frozenset(_PROSE.split())
 """What bsdvirt does, told in a sentence: none of these is a verb, nor may become one."""
 
