@@ -26,7 +26,10 @@ _AFTER = (
 )
 END = re.compile(rf"(?:, |: |\. |\.$| (?:{'|'.join(_AFTER.split())})(?: |$))")
 """What follows a command in a sentence."""
-_PROSE = "again always but can had has creates does gives made manages names never numbers that then waits writes wrote"
+_PROSE = (
+    "again always but can creates does gives had has made manages names never numbers that then"
+    " waits writes wrote"
+)
 PROSE = frozenset(_PROSE.split())
 """What bsdvirt does, told in a sentence: none of these is a verb, nor may become one."""
 
