@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from scenario_driver import Bsdvirt
+import threading
+
+from scenario_driver import Bsdvirt, state
 from scenario_hosts import scenario
 from scenario_view import HostView, nothing_of
 
@@ -156,3 +158,50 @@ def a_jail_at_the_hosts_root_is_in_nobodys_way(driver: Bsdvirt, view: HostView) 
     driver.ok("start", "t1")
     driver.ok("stop", "t1")
     view.do("/usr/sbin/jail", "-R", "svcj-sshd")
+
+
+@scenario()
+def a_running_guest_that_no_listing_shows_keeps_what_it_has(
+    driver: Bsdvirt, view: HostView
+) -> None:
+    driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep", "exec.start=", "--start")
+    number = driver.json("info", "t1")["id"]
+    dataset = f"{view.root}/guests/t1"
+    shown = view.run(ZFS, "get", "-Hp", "-o", "value", "bsdvirt:guest", dataset).stdout.strip()
+    before = view.interfaces(), view.mounts()
+    view.do(ZFS, "inherit", "bsdvirt:guest", dataset)
+    try:
+        assert [row["name"] for row in driver.json("ls")] == ["t2"]
+        planned = driver("doctor", "--repair", "--dry-run").stdout
+        assert f"bv{number}n0" not in planned
+        assert "umount" not in planned
+        said = driver("doctor", "--repair").stdout
+        assert "problem: t1: runs, and no guest of that name is listed" in said
+        assert (view.interfaces(), view.mounts()) == before
+    finally:
+        view.do(ZFS, "set", f"bsdvirt:guest={shown}", dataset)
+    driver.ok("doctor")
+    driver.ok("stop", "t1")
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario()
+def a_repair_beside_starts_takes_nothing_from_them(driver: Bsdvirt, view: HostView) -> None:
+    names = ("t1", "t2", "t3")
+    driver.ok("create", "jail", *names, "resolver.mode=keep", "exec.start=")
+    for _ in range(3):
+        beside = threading.Thread(target=driver, args=("start", "--all"))
+        beside.start()
+        while beside.is_alive():
+            driver("doctor", "--repair")
+        beside.join()
+        for name in names:
+            if state(driver, name) != "running":
+                driver.ok("start", name)
+        faces = view.interfaces()
+        for name in names:
+            port = f"bv{driver.json('info', name)['id']}n0a"
+            assert port in faces, name
+            assert faces[port]["up"], name
+        driver.ok("doctor")
+        driver.ok("stop", *names)

@@ -19,6 +19,11 @@ from bsdvirt.store.layout import bridge_name, vlan_name
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    for name in sorted(set(seen.alive) - set(seen.found.guests)):
+        yield Finding(
+            name, "runs, and no guest of that name is listed; what it has is left alone",
+            "see what zfs list and zfs get bsdvirt:guest say of it; bsdvirt boot stop ends it",
+        )  # fmt: skip
     for step in steps(session, seen):
         yield Finding("host", f"{step.why} belongs to no guest", "bsdvirt doctor --repair",
                       repair="take it away")  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
@@ -10,10 +10,12 @@ from bsdvirt.app.session import Session
 from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import read_kernel
+from bsdvirt.host.fs import Fs
 from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store import orphans
+from bsdvirt.store.vms import read_taken
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
@@ -21,6 +23,25 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     specs = seen.machines()
     yield from _hardware(session, specs)
     yield from _files(session, seen, specs)
+    running = [name for name, fact in seen.vms.items() if fact.runs]
+    for path, names in shared_disks(session.host.fs, running):
+        yield Finding(
+            ", ".join(names), f"run, and each of them writes to {path}: its file systems break",
+            f"bsdvirt stop {names[-1]}, and give it a disk of its own",
+        )  # fmt: skip
+
+
+def shared_disks(fs: Fs, running: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """What more than one of these guests writes to, by whatever name it does."""
+    users: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    for name in sorted(running):
+        for path in read_taken(fs, [name]).disks:
+            if (what := fs.identity(path)) is not None:
+                users.setdefault(what, []).append((name, path))
+    for found in users.values():
+        names = list(dict.fromkeys(name for name, _ in found))
+        if len(names) > 1:
+            yield found[0][1], names
 
 
 def _hardware(session: Session, specs: Mapping[str, Vm]) -> Iterator[Finding]:
