@@ -187,10 +187,23 @@ def _load(session: Session, found: Inventory, names: Sequence[str]) -> tuple[Par
             if name in doubled and not _runs(session, guest):
                 raise doubled[name].error()
             need_unlocked(guest)
-            parts[name] = (guest, load_guest_file(session.host.fs, found.home(name), name))
+            spec = load_guest_file(session.host.fs, found.home(name), name)
+            _check_kind(guest, spec)
+            parts[name] = (guest, spec)
         except Exception as error:
             failed.append(Outcome(name, error=as_told(error)))
     return parts, failed
+
+
+def _check_kind(guest: Guest, spec: GuestSpec) -> None:
+    """Raises UsageError where its file was made one of another kind than it is."""
+    kind = "jail" if isinstance(spec, Jail) else "vm"
+    if kind != guest.identity.kind:
+        raise UsageError(
+            f"{guest.layout.guest_file(guest.name)}: kind: {guest.name} is a"
+            f" {guest.identity.kind}, and stays one",
+            f"write kind: {guest.identity.kind} there",
+        )
 
 
 def _claimed(

@@ -66,7 +66,10 @@ def starter(
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
-            read_root(session.host.fs, guest, jail, root), foreign,
+            read_root(
+                session.host.fs, guest, jail, root, found.guests.values(), session.roots.layouts
+            ),
+            foreign,
             read_holds(session.host.fs, root),
         )  # fmt: skip
         printed = Printed(session.host, name)

@@ -16,17 +16,25 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.jail.enter import Holds
 from bsdvirt.jail.foreign import NETWORK_TOOLS, ForeignFacts
 from bsdvirt.jail.mounts import Place
-from bsdvirt.jail.root import Origin, RootFacts, is_mounted, points_of
+from bsdvirt.jail.root import Origin, RootFacts, is_mounted, points_of, strange, wrong_place
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.types import AbsolutePath, DatasetName
-from bsdvirt.store.guests import Guest
+from bsdvirt.store.guests import Guest, Inventory
+from bsdvirt.store.layout import Layout
 
-PLAIN = re.compile(r"[A-Za-z0-9/._+=@:,-]+")
 
-
-def read_root(fs: Fs, guest: Guest, jail: Jail, root: str) -> RootFacts:
-    """What a start finds in `root`; no link is followed."""
-    wrong = wrong_directory(fs, guest.root) if guest.identity.root else ""
+def read_root(
+    fs: Fs,
+    guest: Guest,
+    jail: Jail,
+    root: str,
+    others: Iterable[Guest],
+    layouts: Iterable[Layout],
+) -> RootFacts:
+    """What a start finds in `root`; no link is followed. `others` are all guests."""
+    wrong = ""
+    if guest.identity.root:
+        wrong = wrong_place(guest, others, layouts) or wrong_directory(fs, guest.root)
     if wrong:
         return RootFacts(wrong)
     points = {path: Place(*fs.look_beneath(root, path)) for path in points_of(jail)}
@@ -62,8 +70,10 @@ def read_holds(fs: Fs, root: str) -> Holds:
     )
 
 
-def root_trouble(fs: Fs, guest: Guest, facts: HostFacts) -> str:
+def root_trouble(fs: Fs, guest: Guest, found: Inventory, facts: HostFacts) -> str:
     """Why a start would refuse a root of the user's, in words."""
+    if why := wrong_place(guest, found.guests.values(), found.layouts):
+        return why
     dataset = guest.identity.root_dataset
     if dataset and not is_mounted(guest, facts):
         return f"is not where {dataset} is mounted"
@@ -132,7 +142,7 @@ def _checked(session: Session, path: str) -> str:
         place = str(AbsolutePath.parse(path))
     except ValueError as error:
         raise UsageError(str(error), "such as /srv/web") from None
-    if PLAIN.fullmatch(place) is None:
+    if strange(place):
         raise UsageError(
             f"{place}: jail(8) runs commands with this path, and would split it",
             "of letters, digits and . _ - + = @ : , only",

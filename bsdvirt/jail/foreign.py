@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 
 from bsdvirt.errors import HostError
 from bsdvirt.host import tools
@@ -48,7 +49,7 @@ def network_of(
     """For exec.created: the interfaces go into the jail, and the commands that would be the
     jail's own are run there with copies of the host's tools and `libraries`. `wait` gives the
     lines that wait for them, where it is told how a command in the jail is run."""
-    place = root + PLACE
+    place = quote(root + PLACE)
     enter = f"{tools.ENV} LD_LIBRARY_PATH={PLACE} {tools.JEXEC} {name}"
     linker = f"{PLACE}/{LINKER.rpartition('/')[2]}"
 
@@ -85,9 +86,9 @@ def linux_prestart(jail: Jail, root: str) -> list[str]:
     if jail.userland != "linux":
         return []
     return [
-        f"{tools.DEVFS} -m {root}/dev rule apply path shm unhide",
-        f"{tools.MOUNT} -t tmpfs -o mode=1777,size={SHM_SIZE} tmpfs {root}/dev/shm",
-        f"{tools.MOUNT} -t fdescfs -o linrdlnk fdescfs {root}/dev/fd",
+        f"{tools.DEVFS} -m {quote(f'{root}/dev')} rule apply path shm unhide",
+        f"{tools.MOUNT} -t tmpfs -o mode=1777,size={SHM_SIZE} tmpfs {quote(f'{root}/dev/shm')}",
+        f"{tools.MOUNT} -t fdescfs -o linrdlnk fdescfs {quote(f'{root}/dev/fd')}",
     ]
 
 
@@ -95,7 +96,7 @@ def linux_poststop(jail: Jail, root: str) -> list[str]:
     """On the host, once the jail is gone and before /dev is unmounted."""
     if jail.userland != "linux":
         return []
-    return [f"{tools.UMOUNT} {root}{place}" for place in ("/dev/fd", "/dev/shm")]
+    return [f"{tools.UMOUNT} {quote(root + place)}" for place in ("/dev/fd", "/dev/shm")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@ dataset of the user's, which is used where it is and never taken away. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
-from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.mounts import Place
@@ -99,6 +100,29 @@ def root_steps(
 # ---- a root of the user's ----
 
 
+PLAIN = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._+=@:,-]+)+")
+"""jail(8) runs commands of its own with a jail's path, through a shell (command.c)."""
+
+
+def strange(path: str) -> str:
+    """Why a path cannot be a jail's, in words: nothing that a shell would read is in it."""
+    if PLAIN.fullmatch(path):
+        return ""
+    return "has characters that a shell may read: letters, digits and . _ - + = @ : , are taken"
+
+
+def wrong_place(guest: Guest, others: Iterable[Guest], layouts: Iterable[Layout]) -> str:
+    """Why a root of the user's can be none now, in words: what its making saw to may have
+    changed since, and its identity may have been written by anybody."""
+    if why := strange(guest.root):
+        return why
+    try:
+        check_root(guest.root, [one for one in others if one.name != guest.name], layouts)
+    except BsdvirtError as error:
+        return f"cannot be one: {error.message}"
+    return ""
+
+
 def check_root(path: str, guests: Iterable[Guest], layouts: Iterable[Layout]) -> None:
     """Raises UsageError for a directory of the host's, ConflictError for one that is a
     guest's, holds one, or lies in one."""
@@ -147,6 +171,8 @@ def check_settings(jail: Jail) -> None:
 def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
     """Raises HostError where the root is not there, or not the one that is meant."""
     name = guest.name
+    if why := strange(guest.root):
+        raise HostError(f"{name}: its root {guest.root} {why}", "give it a root of plain words")
     if root.wrong:
         raise HostError(f"{name}: its root {guest.root} {root.wrong}", "put it back as it was")
     dataset = guest.identity.root_dataset

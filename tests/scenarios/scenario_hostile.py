@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView
@@ -67,6 +69,33 @@ def a_property_that_is_garbage_is_one_stray(driver: Bsdvirt, view: HostView) -> 
         driver.ok("start", "t2")
     view.do("/sbin/zfs", "set", f"bsdvirt:guest={good.strip()}", dataset)
     driver.ok("start", "t1")
+
+
+@scenario()
+def what_its_making_saw_to_is_seen_to_at_each_start(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep", "userland=linux")
+    dataset = f"{view.root}/guests/t1"
+    shown = view.run("/sbin/zfs", "get", "-Hp", "-o", "value", "bsdvirt:guest", dataset).stdout
+    odd = "/srv/r;touch ${HOME}..pwned;"
+    view.fs.path(odd).mkdir(parents=True, exist_ok=True)
+    for place, says in (
+        (odd, "a shell may read"),
+        (f"{view.mountpoint}/guests/t2/root", "overlap"),
+        ("/etc", "the host's own"),
+        ("/srv/not-there", "is not there"),
+    ):
+        told = json.dumps(json.loads(shown) | {"root": place})
+        view.do("/sbin/zfs", "set", f"bsdvirt:guest={told}", dataset)
+        driver.fails(5, "start", "t1", says=says)
+        assert "pwned" not in driver("start", "-n", "t1").stdout
+        assert says in driver("doctor").stdout
+    view.do("/sbin/zfs", "set", f"bsdvirt:guest={shown.strip()}", dataset)
+    view.fs.path(odd).rmdir()
+    path = view.fs.path(view.guest_file("t1"))
+    good = path.read_text()
+    path.write_text("kind: vm\ncpus: 1\nmemory: 64M\n")
+    driver.fails(2, "start", "t1", says="t1 is a jail, and stays one")
+    path.write_text(good)
 
 
 def received(view: HostView, source: str, name: str, *options: str) -> None:

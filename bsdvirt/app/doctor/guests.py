@@ -74,7 +74,8 @@ def _jail(session: Session, seen: Seen, guest: Guest) -> Iterator[Finding]:
         d.name == guest.layout.jail_root(name) for d in guest.datasets
     ):
         yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
-    if guest.identity.root and (why := root_trouble(session.host.fs, guest, seen.facts)):
+    fs, own = session.host.fs, guest.identity.root
+    if own and (why := root_trouble(fs, guest, seen.found, seen.facts)):
         yield Finding(name, f"its root {guest.root} {why}", "put it back as it was")
 
 
