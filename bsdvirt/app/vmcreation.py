@@ -37,6 +37,8 @@ class Order:
     boot: Boot = Boot()
     thick: bool = False
     """A full copy of the image instead of a clone."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of each."""
     root: Layout | None = None
     """Where they are made: in the first root where none is named."""
 
@@ -121,7 +123,7 @@ def _create_all(
         finally:
             pending.settled(name)
             held.release(name)
-        told = seeds.lacks(name, seed) if seed else ()
+        told = order.notes + (seeds.lacks(name, seed) if seed else ())
         told += macs.notes(session, name, order.vm) + passing.notes(session, found, name, order.vm)
         return Outcome(name, _made(order, identity), notes=told)
 

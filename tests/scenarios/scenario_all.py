@@ -27,6 +27,7 @@ import scenario_roots
 import scenario_seeds
 import scenario_setup
 import scenario_stack
+import scenario_systems
 import scenario_trouble
 import scenario_twohalves
 import scenario_users
@@ -43,7 +44,7 @@ MODULES = (
     scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
-    scenario_passing,
+    scenario_passing, scenario_systems,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,

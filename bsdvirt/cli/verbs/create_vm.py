@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from bsdvirt.app import imagefetch, images, media, sizes, vmcreation
+from bsdvirt.app import imagefetch, images, media, sizes, systems, vmcreation
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.disks import whole
@@ -20,16 +20,18 @@ from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths, split_assignments
 from bsdvirt.spec.sizes import VmSize
+from bsdvirt.spec.systems import System
 from bsdvirt.spec.vm import FIRST_DISK, Vm
 
 DEFAULT_SIZE = "small"
-DRIVE = "cd0"
+DRIVE = "cd"
 
 
 class Options(Globals):
     kind: str
     words: list[str]
-    size: str
+    size: str | None
+    os: str | None
     cpus: int | None
     memory: str | None
     disk: str | None
@@ -38,7 +40,7 @@ class Options(Globals):
     image: str | None
     root: str | None
     thick: bool
-    iso: str | None
+    iso: list[str] | None
     vnc: bool | None
     network: list[str] | None
     no_network: bool
@@ -62,9 +64,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="names, and properties as `bsdvirt properties vm` lists them",
     )  # fmt: skip
     parser.add_argument(
-        "--size", default=DEFAULT_SIZE, metavar="PROFILE",
+        "--size", metavar="PROFILE",
         help=f"small, medium, large or one of your own (default {DEFAULT_SIZE})",
     )  # fmt: skip
+    parser.add_argument(
+        "--os", metavar="SYSTEM", help="what is to be installed: windows, opnsense, or your own"
+    )
     parser.add_argument("--cpus", type=int, metavar="N")
     parser.add_argument("--memory", metavar="SIZE", help="such as 4G")
     parser.add_argument("--disk", metavar="SIZE", help=f"of {FIRST_DISK}, a zvol")
@@ -73,7 +78,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
     parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
     add_root(parser)
-    parser.add_argument("--iso", metavar="FILE", help="in a CD drive: a medium's name, or a file")
+    parser.add_argument(
+        "--iso", action="append", metavar="FILE",
+        help="in a CD drive: a medium's name, or a file; may be repeated",
+    )  # fmt: skip
     parser.add_argument(
         "--vnc", action=argparse.BooleanOptionalAction,
         help="a framebuffer, shown on this host's 127.0.0.1 (with --iso and UEFI by default)",
@@ -108,12 +116,14 @@ def run(options: Options) -> int:
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
-    vm = _vm(session, options, [a for a in assignments if not a[0].startswith("boot.")])
+    system = systems.system(session.host.fs, options.os) if options.os is not None else None
+    vm = _vm(session, options, system, [a for a in assignments if not a[0].startswith("boot.")])
     if vm.image and not options.thick:
         target = root or session.layout
         if (source := images.provide(session, str(vm.image), target)) and not options.dry_run:
             say(f"image {vm.image} copied from {source}")
-    order = vmcreation.Order(names, vm, boot, options.thick, root)
+    notes = systems.notes(session, system, vm) if system else ()
+    order = vmcreation.Order(names, vm, boot, options.thick, notes, root)
     outcomes = vmcreation.create(session, order, start=options.start)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
@@ -125,10 +135,17 @@ def run(options: Options) -> int:
     return status
 
 
-def _vm(session: Session, options: Options, assignments: list[tuple[str, str]]) -> Vm:
+def _vm(
+    session: Session,
+    options: Options,
+    system: System | None,
+    assignments: list[tuple[str, str]],
+) -> Vm:
     """The virtual machine that the options and the properties ask for. Properties say the
     last word."""
-    size = sizes.size(session.host.fs, options.size)
+    size: VmSize | System = system or sizes.size(session.host.fs, DEFAULT_SIZE)
+    if options.size is not None:
+        size = sizes.size(session.host.fs, options.size)
     image = _image(session, options)
     settings: dict[str, Any] = {
         "kind": "vm",
@@ -145,14 +162,41 @@ def _vm(session: Session, options: Options, assignments: list[tuple[str, str]]) 
     settings["disks"] = [_disk(options, size, image)]
     if nics := nics_of(session, options):
         settings["nics"] = nics
-    if options.iso:
-        settings["cdroms"] = [{"name": DRIVE, **media.resolve(session, options.iso)}]
+    if options.iso is not None:
+        settings["cdroms"] = [
+            {"name": f"{DRIVE}{number}", **media.resolve(session, iso)}
+            for number, iso in enumerate(options.iso)
+        ]
     uefi = settings.get("loader", "uefi") == "uefi"
     if options.vnc or (options.vnc is None and options.iso and uefi):
         settings["vnc"] = {"enabled": True}
     if cloud := _cloud(options, image):
         settings["cloud"] = cloud
+    if system is not None:
+        _suit(settings, system, options)
     return set_paths(decode(Vm, settings, "create"), assignments)
+
+
+def _suit(settings: dict[str, Any], system: System, options: Options) -> None:
+    """Make the settings those of a system, where no option says otherwise. Raises UsageError
+    where it has too few interfaces."""
+    if options.bus is None:
+        settings["disks"][0]["bus"] = system.bus
+    settings["clock"] = system.clock
+    nics = settings.get("nics", [])
+    if not options.no_network and len(nics) < system.interfaces:
+        raise UsageError(
+            f"--os {options.os}: it has {system.interfaces} interfaces",
+            "--network LAN --network WAN, each a network of `bsdvirt network ls`",
+        )
+    for nic in nics:
+        nic |= {"model": system.model}
+        if system.address == "none":
+            nic |= {key: "none" for key in ("address", "address6") if key not in nic}
+    if system.screen and options.vnc is None and settings.get("loader", "uefi") == "uefi":
+        settings["vnc"] = {"enabled": True} | (
+            {"wait": True} if system.wait and options.iso else {}
+        )
 
 
 def _image(session: Session, options: Options) -> images.Found | None:
@@ -168,7 +212,7 @@ def _image(session: Session, options: Options) -> images.Found | None:
         raise
 
 
-def _disk(options: Options, size: VmSize, image: images.Found | None) -> dict[str, Any]:
+def _disk(options: Options, size: VmSize | System, image: images.Found | None) -> dict[str, Any]:
     """The first disk: as large as is said, and never too small for its image by default."""
     wanted: str | int = int(size.disk) if options.disk is None else options.disk
     if image is not None and options.disk is None:

@@ -1,0 +1,48 @@
+"""Systems that are installed from a medium: what a virtual machine is to be for each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from bsdvirt.errors import UsageError
+from bsdvirt.spec.base import LINE, Spec, prop
+from bsdvirt.spec.load import compose_yaml, decode, parse_yaml
+from bsdvirt.spec.sizes import SizeName
+from bsdvirt.spec.types import Memory, Space
+from bsdvirt.spec.vm import Bus
+
+
+class System(Spec, frozen=True, kw_only=True):
+    """What is taken where the command line does not say otherwise."""
+
+    about: Annotated[str, prop("What it is.", max_length=200, pattern=LINE)] = ""
+    cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024)] = 1
+    memory: Annotated[Memory, prop("Memory.", unit="bytes")]
+    disk: Annotated[Space, prop("The first disk.", unit="bytes")]
+    bus: Annotated[Bus, prop("What the first disk is on.")] = "virtio"
+    interfaces: Annotated[int, prop("How many it has.", ge=0, le=8)] = 1
+    model: Annotated[Literal["virtio", "e1000"], prop("The card of each interface.")] = "virtio"
+    address: Annotated[
+        Literal["pool", "none"], prop("Whether its interfaces are given addresses.")
+    ] = "pool"
+    clock: Annotated[Literal["utc", "local"], prop("What its clock keeps.")] = "utc"
+    screen: Annotated[bool, prop("Whether it has a framebuffer.")] = False
+    wait: Annotated[
+        bool, prop("Whether its installer waits until a viewer is connected to the screen.")
+    ] = False
+    tpm: Annotated[bool, prop("Whether its installer asks for a TPM.")] = False
+    notes: Annotated[list[str], prop("What is said once it is made.", max_length=8)] = []
+
+
+def load_systems(text: str, source: str = "") -> dict[str, System]:
+    """A file of systems: a mapping of names. Raises UsageError, naming `source`."""
+    found: dict[str, System] = {}
+    if compose_yaml(text, source) is None:
+        return found
+    for name, value in parse_yaml(text, source).items():
+        try:
+            key = str(SizeName.parse(name))
+        except ValueError as error:
+            raise UsageError(f"{source}: {error}") from None
+        found[key] = decode(System, value, f"{source}: {key}")
+    return found
