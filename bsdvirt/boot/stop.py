@@ -49,6 +49,8 @@ class _Stop:
     began: float
     found: Inventory
     facts: HostFacts
+    """As the host was once the locks in `held` were taken."""
+    held: dict[str, Lock] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     """Who was forced, and why."""
 
@@ -88,13 +90,17 @@ class _Stop:
         since = time.monotonic()
         guest = self.found.guest(name)
         own = guests.stop_seconds(self.session, self.found, name)
-        ended = self._end_waiting(name, seconds_to_stop(own, self.left(), behind))
-        lock, busy = self._lock(name)
+        lock, busy, facts, ended = self.held.pop(name, None), "", self.facts, False
+        if lock is None and not self.session.dry_run:
+            ended = self._end_waiting(name, seconds_to_stop(own, self.left(), behind))
+            lock, busy = self._lock(name)
+            # Who had it may have changed what we had read of it.
+            facts = _facts(self.session)
         try:
             seconds = seconds_to_stop(own, self.left(), behind)
             force = bool(busy) or seconds < LEAST_SECONDS
             message = guests.stop_one(
-                self.session, self.found, self.facts, guest,
+                self.session, self.found, facts, guest,
                 force=force, timeout=max(seconds, LEAST_SECONDS), heed=False,
             )  # fmt: skip
         except Exception as error:
@@ -268,6 +274,33 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
         for pid in end_others(session, reserve(budget)):
             text = f"a start, process {pid}, does not end: its guests are forced"
             session.sink(events.Warned("", "boot", "stop", text))
+    alive = ours_running(session, named or None)
+    # What is read is read once nobody else works on them; who is busy is read again later.
+    held = _locks_now(session, alive)
+    try:
+        return _stop_all(session, named, alive, held, began, budget)
+    finally:
+        for lock in held.values():
+            lock.release()
+
+
+def _locks_now(session: Session, names: Iterable[str]) -> dict[str, Lock]:
+    """The locks of those that are not busy."""
+    held: dict[str, Lock] = {}
+    for name in () if session.dry_run else sorted(names):
+        with contextlib.suppress(BsdvirtError):
+            held[name] = Lock(session.host.fs, "guest", name).acquire("boot stop")
+    return held
+
+
+def _stop_all(
+    session: Session,
+    named: list[str],
+    alive: list[str],
+    held: dict[str, Lock],
+    began: float,
+    budget: float,
+) -> list[Outcome]:
     try:
         found = within(reading_seconds(budget), session.inventory)
     except Exception as error:
@@ -279,13 +312,12 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
         found = Inventory(session.layout, {}, (), ())
     for name in named:
         found.guest(name)
-    alive = ours_running(session, named or None)
     idle = [Outcome(name, "not running") for name in named if name not in alive]
     if not alive:
         return idle
     facts = _facts(session)
     running = [name for name in named or found.guests if name in found.guests and name in alive]
-    work = _Stop(session, budget, began, found, facts)
+    work = _Stop(session, budget, began, found, facts, held)
     try:
         outcomes = dict(work.run(running))
     except Exception as error:
