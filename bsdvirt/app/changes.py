@@ -31,6 +31,7 @@ from bsdvirt.jail.storage import (
     kept_notes,
     needs_values,
 )
+from bsdvirt.net import routing
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.edit import edit_yaml
@@ -157,6 +158,8 @@ def _change_one(
                 guest, wanted, found, networks, before=jail, gone=to_be.gone, live=live
             )
         )
+        if jail.nics != wanted.nics:
+            routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
         plan_identity = msgspec.structs.replace(identity, boot=boot)
         if _matters_at_start(jail, wanted):
             later = replace(guest, identity=settled(plan_identity))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.net import address
+from bsdvirt.net import address, routing
 from bsdvirt.net.ports import check_mtu
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.jail import Nic
@@ -173,6 +173,7 @@ def claim_nics(
                 slot=old.slot if old else None,
             )
         )
+    routing.check(name, list(zip(guest.nics, claims, strict=True)))
     return claims
 
 

@@ -121,6 +121,7 @@ def plan_start(
     wired = list(zip(jail.nics, identity.nics, strict=True))
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
+    routing.check(name, wired)
     routes = _nic_routes(identity.id, wired, networks)
     text = conf.render(name, conf.parameters(guest, jail, routes, values, facts.foreign.libraries))
     steps: list[Step] = [*clean_steps(guest, facts.host, jail)]

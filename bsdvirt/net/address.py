@@ -21,16 +21,17 @@ def host_addresses(network: Network, version: int) -> list[InterfaceAddress]:
 
 def gateway(network: Network, version: int, address: str | None = None) -> str | None:
     """What guests send through: the one that is given, else the host itself. For an
-    `address` with its prefix length, the one that it reaches in its own subnet."""
+    `address` with its prefix length, the one that it reaches; None where it reaches none."""
     given = network.gateway if version == 4 else network.gateway6
     own = [str(entry.ip) for entry in host_addresses(network, version)]
     every = [str(given), *own] if given is not None else own
-    if address is None or prefix_length(network, ipaddress.ip_interface(address).ip) is None:
+    if address is None:
         return every[0] if every else None
-    return next((router for router in every if _reaches(address, router)), None)
+    return next((router for router in every if reaches(address, router)), None)
 
 
-def _reaches(address: str, router: str) -> bool:
+def reaches(address: str, router: str) -> bool:
+    """Whether what has an address with its prefix length reaches a router without another."""
     plain = ipaddress.ip_address(router.partition("%")[0])
     return plain.is_link_local or plain in ipaddress.ip_interface(address).network
 
@@ -107,6 +108,7 @@ def static(name: str, network: Network, wanted: str, taken: Collection[Address])
     own = [a for a in host_addresses(network, address.version) if a.ip == address]
     if own:
         raise ConflictError(f"{address} is the host's own on network {name}", "choose another")
+    _refuse_outside(name, network, wanted, address)
     if "/" in wanted:
         return wanted
     length = prefix_length(network, address)
@@ -116,6 +118,26 @@ def static(name: str, network: Network, wanted: str, taken: Collection[Address])
             f"say {wanted}/24 or the like",
         )
     return f"{address}/{length}"
+
+
+def _refuse_outside(name: str, network: Network, wanted: str, address: Address) -> None:
+    """Raises UsageError for an address that nobody on the network could answer."""
+    subnets = network.subnets_of(address.version)
+    if not subnets or address.is_link_local:
+        return
+    own = [net for net in subnets if address in net]
+    if not own:
+        shown = ", ".join(map(str, subnets))
+        raise UsageError(
+            f"{wanted} is in none of the subnets of network {name}: {shown}",
+            f"choose one in {subnets[0]}; bsdvirt network set {name} subnets=NET adds another",
+        )
+    ends = (own[0].network_address, own[0].broadcast_address)
+    if address.version == 4 and own[0].prefixlen < 31 and address in ends:
+        raise UsageError(
+            f"{wanted} is the first or the last of {own[0]}: no host has that address",
+            "choose one between",
+        )
 
 
 def addresses(texts: Iterable[str | None]) -> set[Address]:

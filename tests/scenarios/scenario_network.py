@@ -78,7 +78,7 @@ def addresses_that_conflict_are_refused(driver: Bsdvirt, view: HostView) -> None
     create = ("create", "jail", "t2", "--network", "tnet")
     driver.fails(4, *create, "--address", "10.79.1.20", says="10.79.1.20 is taken")
     driver.fails(4, *create, "--address", "10.79.1.1/24", says="host's own")
-    driver.fails(2, *create, "--address", "10.80.0.5", says="prefix length")
+    driver.fails(2, *create, "--address", "10.80.0.5", says="none of the subnets")
     driver.fails(2, *create, "--address", "10.79.1.300", says="10.79.1.300")
     driver.fails(2, *create, "--network", "tnope", says="no network tnope")
     driver.fails(2, "create", "jail", "t2", "t3", "--network", "tnet", "--address", "10.79.1.21")
@@ -180,3 +180,24 @@ def ipv6_addresses_can_be_used_at_once(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(1, "start", "t2", says="fd00:88::50: another host")
     assert driver.json("ls", "t2")[0]["state"] == "failed"
     assert "t2" not in view.jails()
+
+
+@scenario()
+def addresses_and_routers_that_cannot_work(driver: Bsdvirt, view: HostView) -> None:
+    keep = "resolver.mode=keep"
+    subnet = driver.json("network", "ls")[0]["addresses"][0].rpartition(".")[0]
+    outside = "in none of the subnets of network private"
+    driver.fails(2, "create", "jail", "t1", keep, "--address", "10.200.0.3/24", says=outside)
+    driver.fails(2, "create", "jail", "t1", keep, "nics.0.network=private",
+                 "nics.0.aliases=10.200.0.3/32", says=outside)  # fmt: skip
+    driver.fails(2, "create", "jail", "t1", keep, "nics.0.network=private",
+                 "nics.0.gateway=10.200.0.1", says="nics.0.gateway: 10.200.0.1")  # fmt: skip
+    driver.ok("create", "jail", "t1", keep)
+    before = view.everything()
+    driver.fails(2, "set", "t1", "nics.0.address=10.200.0.3/24", says=outside)
+    driver.fails(2, "set", "t1", "nics.0.gateway=10.200.0.1", says="is not reached from")
+    route = "nics.0.routes=[{to: 10.5.0.0/16, via: 10.200.0.1}]"
+    driver.fails(2, "set", "t1", route, says="routes.0.via: 10.200.0.1 is not reached from")
+    assert_same(before, view.everything())
+    driver.ok("set", "t1", f"nics.0.routes=[{{to: 10.5.0.0/16, via: {subnet}.1}}]")
+    driver.ok("start", "t1")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 import pytest
 
-from bsdvirt.errors import ConflictError
+from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.net import address
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
@@ -64,3 +65,30 @@ def test_the_first_subnet_that_nobody_uses() -> None:
     assert str(address.free_subnet(used)) == "10.77.2.0/24"
     with pytest.raises(ConflictError, match=r"10\.77\.0\.0/16 is in use"):
         address.free_subnet(["10.0.0.1/8"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"),
+    [
+        ("10.0.0.3/24", "in none of the subnets of network lan: 10.77.0.0/24"),
+        ("10.0.0.3", "in none of the subnets"),
+        ("10.77.0.255/24", "first or the last of 10.77.0.0/24"),
+        ("10.77.0.0", "first or the last"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused(wanted: str, why: str) -> None:
+    lan = network(addresses=["10.77.0.1/24"])
+    with pytest.raises(UsageError, match=re.escape(why)):
+        address.static("lan", lan, wanted, ())
+    assert address.static("lan", lan, "10.77.0.9", ()) == "10.77.0.9/24"
+    bare = network()
+    assert address.static("lan", bare, "10.0.0.3/24", ()) == "10.0.0.3/24"
+
+
+def test_a_gateway_that_is_not_reached_is_none() -> None:
+    lan = network(addresses=["10.77.0.1/24"])
+    assert address.gateway(lan, 4, "10.77.0.9/24") == "10.77.0.1"
+    assert address.gateway(lan, 4, "10.0.0.3/24") is None
+    bare = network(gateway="192.168.1.1")
+    assert address.gateway(bare, 4, "192.168.1.9/24") == "192.168.1.1"
+    assert address.gateway(bare, 4, "10.0.0.3/24") is None
