@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bsdvirt.app import sources
+from bsdvirt.app.holding import held
 from bsdvirt.app.releases import stream_size
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import images as plans
@@ -71,20 +72,21 @@ def import_file(session: Session, file: str, name: str, about: About | None = No
         found = session.inventory()
         session.need_mounted(found)
         refuse_existing(found, name)
-        source = sources.examine(session, path, VERB, name)
-        checksum = about.checksum or sources.checksum(session, path, VERB, name)
-        image = Image(
-            source=about.source or path,
-            checksum=checksum,
-            format=str(source.form),
-            created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            profile=about.profile,
-            loader=about.loader,
-            system=about.system,
-            user=about.user,
-            cloud_init=about.cloud_init,
-        )
-        session.run(plans.plan_import(name, source, image, found.layout, session.new_op()))
+        with held(session, path, VERB, name) as file:
+            source = sources.examine(session, file, path, VERB, name)
+            checksum = about.checksum or sources.checksum(session, file, VERB, name)
+            image = Image(
+                source=about.source or path,
+                checksum=checksum,
+                format=str(source.form),
+                created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                profile=about.profile,
+                loader=about.loader,
+                system=about.system,
+                user=about.user,
+                cloud_init=about.cloud_init,
+            )
+            session.run(plans.plan_import(name, source, image, found.layout, session.new_op()))
     return name
 
 

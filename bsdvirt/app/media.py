@@ -10,6 +10,7 @@ from typing import Any
 
 from bsdvirt.app import fetching, sources
 from bsdvirt.app.bringing import Item, bring, open_web
+from bsdvirt.app.holding import held
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import formats
 from bsdvirt.bhyve import media as plans
@@ -17,6 +18,7 @@ from bsdvirt.bhyve.formats import RAW, Form
 from bsdvirt.bhyve.images import Source
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.host import tools
+from bsdvirt.jail.mirrors import amount
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
 from bsdvirt.spec.base import BadValueError, did_you_mean
@@ -39,21 +41,28 @@ def add(session: Session, source: str, name: str | None = None, checksum: str = 
     if "://" in source:
         return _fetch(session, source, name, checksum)
     path = sources.absolute(source)
-    head, size = sources.file_size(session, path)
+    head, _ = sources.file_size(session, path)
     packed = formats.compression(head)
     base = path.rpartition("/")[2].removesuffix(f".{packed}" if packed else "")
     name = check_name(name or base)
-    if not size:
-        raise UsageError(f"{path} is empty", "name an ISO file")
     with session.locked("media", name, f"media add {name}"):
         found = session.inventory()
         session.need_mounted(found)
         _refuse_existing(session, name)
-        _verify(session, path, checksum, name)
-        if packed == "xz":
-            size = sources.unpacked(session, path, packed, lambda done: None)
-        item = Source(path, Form(RAW, packed), 0 if packed not in ("", "xz") else size)
-        session.run(plans.plan_add(name, item, found.layout, session.new_op()))
+        with held(session, path, VERB, name) as file:
+            head, size = sources.file_size(session, file)
+            packed = formats.compression(head)
+            if not size:
+                raise UsageError(f"{path} is empty", "name an ISO file")
+            _verify(session, file, checksum, name)
+            if packed:
+                size = sources.unpacked(session, file, packed, lambda done: None)
+            room = found.datasets[0].available
+            if packed and size > room:
+                what = f"{path}: {amount(size)} are to be written, and there is room for"
+                raise HostError(f"{what} {amount(room)}", "make room")
+            item = Source(file, Form(RAW, packed), size)
+            session.run(plans.plan_add(name, item, found.layout, session.new_op()))
     _warn(session, name)
     return name
 

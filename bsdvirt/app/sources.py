@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import time
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
+from bsdvirt.app.holding import open_file
 from bsdvirt.app.kept import digest_of
 from bsdvirt.app.session import Session
-from bsdvirt.bhyve import formats
+from bsdvirt.bhyve import formats, headers
 from bsdvirt.bhyve.images import Source
-from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.errors import HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
+from bsdvirt.host.fs import Fs
 from bsdvirt.plan import events
 
 MEASURE_SECONDS = 24 * 3600.0
 TELL_SECONDS = 0.1
+LOOK_MEMORY = 256 << 20
+"""Bytes that a look at how a compressed file's content begins may take: it names its own need."""
 _MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
 
 
@@ -35,22 +38,23 @@ def absolute(path: str) -> str:
     return plain
 
 
-def examine(session: Session, path: str, verb: str, subject: str) -> Source:
-    """What a file is, and how large the disk in it is.
+def examine(session: Session, file: str, path: str, verb: str, subject: str) -> Source:
+    """What a file is, and how large the disk in it is. `path` is what people call it.
 
     Raises NotFoundError, UsageError for what is no disk image, HostError where a tool for
     it is missing.
     """
-    head, tail, size = _ends(session, path)
+    head, tail, size = _ends(session.host.fs, file)
     form = formats.form(path, head, tail, _inner(head))
+    headers.refuse_others(path, form.format, head, tail)
     tell = _teller(session, verb, subject, f"measure {path}", 0)
     if form.packed:
-        size = unpacked(session, path, form.packed, tell)
+        size = unpacked(session, file, form.packed, tell)
     elif form.format != formats.RAW:
-        size = _virtual_size(session, path, form.format)
+        size = _virtual_size(session, file, path, form.format)
     if size <= 0:
         raise UsageError(f"{path} is empty", "name a disk image")
-    return Source(path, form, size)
+    return Source(file, form, size)
 
 
 def checksum(session: Session, path: str, verb: str, subject: str, kind: str = "") -> str:
@@ -60,25 +64,19 @@ def checksum(session: Session, path: str, verb: str, subject: str, kind: str = "
     return digest_of(real, kind, session.interrupt, tell)
 
 
-def _ends(session: Session, path: str) -> tuple[bytes, bytes, int]:
+def _ends(fs: Fs, path: str) -> tuple[bytes, bytes, int]:
     """How a regular file begins and ends, and its size."""
-    try:
-        with session.host.fs.path(path).open("rb") as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise UsageError(f"{path} is no regular file", "copy it into one, with dd(1)")
-            head = stream.read(formats.HEAD)
-            stream.seek(max(0, status.st_size - formats.TAIL))
-            return head, stream.read(), status.st_size
-    except IsADirectoryError:
-        raise UsageError(f"{path} is a directory", "name a file") from None
-    except OSError as error:
-        raise NotFoundError(f"{path}: {error.strerror}", "name a file on this host") from error
+    opened = open_file(fs, path)
+    with open(opened.descriptor, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        head = stream.read(formats.HEAD)
+        stream.seek(max(0, size - formats.TAIL))
+        return head, stream.read(formats.TAIL), size
 
 
 def file_size(session: Session, path: str) -> tuple[bytes, int]:
     """How a file begins, and its size. Raises as `examine` does."""
-    head, _, size = _ends(session, path)
+    head, _, size = _ends(session.host.fs, path)
     return head, size
 
 
@@ -90,14 +88,14 @@ def _inner(head: bytes) -> bytes | None:
 
     makers: dict[str, Callable[[], Any]] = {
         "gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
-        "xz": lzma.LZMADecompressor,
+        "xz": lambda: lzma.LZMADecompressor(memlimit=LOOK_MEMORY),
         "bz2": bz2.BZ2Decompressor,
     }
     make = makers.get(formats.compression(head))
     if make is None:
         return None
     try:
-        content: bytes = make().decompress(head)
+        content: bytes = make().decompress(head, formats.HEAD)
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
         return None
     return content
@@ -136,21 +134,21 @@ def _damaged(path: str, shown: Result) -> UsageError:
     return UsageError(f"{path} cannot be uncompressed: {why}", "fetch it again")
 
 
-def _virtual_size(session: Session, path: str, format: str) -> int:
+def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
     """Bytes of the disk in an image that qemu-img reads."""
     if not session.host.fs.exists(tools.QEMU_IMG):
         raise HostError(
             f"{path} is a {format} image, and {tools.QEMU_IMG} is not there to read it",
             f"pkg install {formats.QEMU_PACKAGE}, or convert it to raw elsewhere",
         )
-    argv = (tools.QEMU_IMG, "info", "--output=json", "-f", format, path)
+    argv = (*formats.LIMITED, tools.QEMU_IMG, "info", "--output=json", "-f", format, file)
     shown = session.host.run(argv, changes=False).check(hint="is it whole?")
     try:
         info = json.loads(shown.stdout)
         size = int(info["virtual-size"])
     except (ValueError, KeyError, TypeError) as error:
         raise HostError(f"{path}: qemu-img does not say how large it is", "is it whole?") from error
-    formats.refuse_references(path, info)
+    formats.refuse_references(file, path, info)
     return size
 
 

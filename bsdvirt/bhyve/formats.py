@@ -41,6 +41,9 @@ _NO_DISK = (
     (0, b"-----BEGIN ", "no disk image", "name a disk image"),
 )
 _ENDINGS = {"qcow2": "qcow2", "vmdk": "vmdk", "vhd": "vpc", "vhdx": "vhdx", "vdi": "vdi"}
+LIMITED = (tools.LIMITS, "-c", "0", "-f", "0", "-t", "12h", "-v", "4g")
+"""limits(1) before qemu-img, which reads what others made: no core, no file written (a volume's
+device is none), 12 hours of CPU, 4 GB of address space."""
 QEMU_PACKAGE = "qemu-tools"
 """The package with /usr/local/bin/qemu-img."""
 
@@ -91,15 +94,15 @@ def refuse_no_disk(path: str, content: bytes) -> None:
             raise UsageError(f"{path} is {what}", hint)
 
 
-def refuse_references(path: str, info: Mapping[str, Any]) -> None:
-    """Raises UsageError for an image that has another file read: with that, who made it
-    could have any file of this host copied into a guest. `info` is qemu-img's JSON."""
+def refuse_references(file: str, path: str, info: Mapping[str, Any]) -> None:
+    """Raises UsageError for an image that has another file read, by what qemu-img says of it
+    in JSON, beyond what headers.py looks at. `path` is what people call the file."""
     data = info.get("format-specific", {}).get("data", {})
     others = [info.get("backing-filename"), info.get("full-backing-filename"),
               data.get("data-file")]  # fmt: skip
     others += [extent.get("filename") for extent in data.get("extents", [])]
     for other in others:
-        if other and other != path:
+        if other and other != file:
             raise UsageError(
                 f"{path} is not the whole image: it refers to {other}",
                 f"make one file of it, if you trust it: qemu-img convert -O raw {path} FILE",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bsdvirt.bhyve.disks import BLOCK, COPY_SECONDS, PROPERTIES, Base, appear, whole
-from bsdvirt.bhyve.formats import RAW, UNPACKERS, Form
+from bsdvirt.bhyve.formats import LIMITED, RAW, UNPACKERS, Form
 from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
 from bsdvirt.plan.step import Command, Pipeline, Plan, Step
@@ -47,7 +47,7 @@ def filled(source: Source, target: str, *options: str) -> Command | Pipeline:
         return Command((tools.DD, f"if={source.path}", *write[1:]), timeout=COPY_SECONDS)
     # The volume is new, so that what is zero in the image is zero there already.
     words = ("convert", "-p", "-n", "--target-is-zero", "-f", source.form.format, "-O", RAW)
-    return Command((tools.QEMU_IMG, *words, source.path, target), timeout=COPY_SECONDS)
+    return Command((*LIMITED, tools.QEMU_IMG, *words, source.path, target), timeout=COPY_SECONDS)
 
 
 def plan_import(name: str, source: Source, image: Image, layout: Layout, op: str) -> Plan:

@@ -156,7 +156,7 @@ def copy_file(
         temporary = temporary_name(source, target, new)
         written = os.open(temporary, _WRITE, 0o600, dir_fd=target)
         try:
-            _copy_content(descriptor, written, status.st_size, check)
+            copy_content(descriptor, written, status.st_size, check)
             like(status, written, keep_ids)
             os.fsync(written)
         except BaseException:
@@ -175,7 +175,7 @@ def _need_file(status: os.stat_result, name: str) -> None:
         raise HostError(f"{name} is no file, directory or link: not copied", "leave it out")
 
 
-def _copy_content(source: int, target: int, size: int, check: Callable[[], None]) -> None:
+def copy_content(source: int, target: int, size: int, check: Callable[[], None]) -> None:
     """What is a hole stays one: a file of a few bytes may call itself as long as it likes."""
     at = 0
     while at < size:

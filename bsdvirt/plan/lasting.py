@@ -40,6 +40,8 @@ def make_last(host: Host, action: Action) -> None:
 def written(argv: tuple[str, ...]) -> tuple[str, ...]:
     """The files that a command writes, by its words."""
     tool, *words = argv
+    if tool == tools.LIMITS and tools.QEMU_IMG in words:
+        tool, *words = words[words.index(tools.QEMU_IMG) :]
     if tool == tools.SYSRC:
         return RC_FILES
     if tool in _LAST_WORD:

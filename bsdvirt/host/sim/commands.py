@@ -26,6 +26,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.KLDLOAD: ("sysctl", "kldload"),
     tools.KLDSTAT: ("sysctl", "kldstat"),
     tools.LDD: ("linking", "ldd"),
+    tools.LIMITS: ("limits", "limits"),
     tools.MOUNT: ("mount", "mount"),
     tools.NC: ("probe", "nc"),
     tools.PFCTL: ("pf", "pfctl"),

@@ -53,7 +53,7 @@ PLANNERS = (
         "change", "disks", "drift",
     )),
     *(f"net/{path.name}" for path in sorted((PACKAGE / "net").glob("*.py"))),
-    *(f"bhyve/{name}.py" for name in ("cloud", "disks", "formats", "images", "media")),
+    *(f"bhyve/{name}.py" for name in ("cloud", "disks", "formats", "headers", "images", "media")),
     "cpu/limits.py",
     "store/layout.py",
     "store/orphans.py",

@@ -75,12 +75,14 @@ def test_what_is_no_disk_or_not_yet_is_refused(path: str, head: bytes, says: str
 )
 def test_an_image_that_has_other_files_read_is_refused(info: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        refuse_references("/x", info)
+        refuse_references("/x", "/x", info)
 
 
 def test_an_image_that_is_whole_passes() -> None:
     refuse_references(
-        "/x", {"virtual-size": 1, "format-specific": {"data": {"extents": [{"filename": "/x"}]}}}
+        "/x",
+        "/x",
+        {"virtual-size": 1, "format-specific": {"data": {"extents": [{"filename": "/x"}]}}},
     )
 
 
