@@ -137,6 +137,9 @@ def _users(cloud: CloudInit) -> dict[str, Any]:
     password: dict[str, Any] = {"lock_passwd": cloud.password is None}
     if cloud.password:
         password["passwd"] = str(cloud.password)
+    elif cloud.system == "freebsd":
+        # nuageinit makes a user without one with a blank password (pw -w none).
+        password["passwd"] = "*"
     keys = [str(key) for key in cloud.ssh_keys]
     if cloud.system == "linux" and cloud.user != "root":
         named = {"name": str(cloud.user)} if cloud.user else {}

@@ -143,7 +143,7 @@ def rc_files(nics: Sequence[SeedNic], told: Names) -> dict[str, str]:
     """What FreeBSD is to have in its files besides, by path: all that nuageinit passes over.
     Lines to be appended."""
     files = {
-        NETWORK_FILE: [line for nic in nics for line in _interface_lines(nic)],
+        NETWORK_FILE: [line for nic in nics for line in _interface_lines(nic)] + _ipv6_line(nics),
         ROUTING_FILE: _routing_lines(nics),
         RESOLVCONF_FILE: _resolver_lines(nics, told),
     }
@@ -161,6 +161,16 @@ def _interface_lines(nic: SeedNic) -> Iterable[str]:
     more += [f"inet6 {text}" for text in nic.of(6)[0 if nic.hears else 1 :]]
     if more:
         yield f'ifconfig_{name}_aliases="{" ".join(more)}"'
+
+
+def _ipv6_line(nics: Sequence[SeedNic]) -> list[str]:
+    """nuageinit names the interfaces with IPv6 that it knows of, and no others then have it."""
+    ours = [nic for nic in nics if nic.hears or (nic.dhcp and nic.of(6))]
+    theirs = [nic for nic in nics if nic not in ours and nic.of(6)]
+    if not ours or not theirs:
+        return []
+    every = " ".join(nic.interface for nic in nics if nic in ours or nic in theirs)
+    return [f'ipv6_network_interfaces="{every}"']
 
 
 def _routing_lines(nics: Sequence[SeedNic]) -> list[str]:

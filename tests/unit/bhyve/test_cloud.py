@@ -52,7 +52,7 @@ def test_a_user_with_a_key_and_no_password() -> None:
     assert user["groups"] == "wheel"
     assert user["ssh_authorized_keys"] == [KEY]
     assert user["lock_passwd"] is True
-    assert "passwd" not in user
+    assert user["passwd"] == "*"  # without it, nuageinit's pw(8) makes it blank
     assert found["user-data"]["ssh_pwauth"] is False
 
 
@@ -62,6 +62,7 @@ def test_users_are_named_even_without_any_word_of_one() -> None:
     assert user == {
         "name": "freebsd", "gecos": "Administrator", "groups": "wheel", "shell": "/bin/sh",
         "sudo": "ALL=(ALL) NOPASSWD:ALL", "lock_passwd": True,
+        "passwd": "*",
     }  # fmt: skip
 
 
@@ -220,6 +221,9 @@ def test_who_asks_for_its_addresses() -> None:
     assert file["content"] == (
         'ifconfig_vtnet0="DHCP mtu 9000"\nifconfig_vtnet0_ipv6="inet6 fd00::2/64"\n'
     )
+    both = (nic, SeedNic("58:9c:fc:00:00:02", ("fd01::2/64",), interface="vtnet1"))
+    (file,) = parts(seed(*both, system="freebsd"))["user-data"]["write_files"]
+    assert file["content"].endswith('ipv6_network_interfaces="vtnet0 vtnet1"\n')
     hears = SeedNic(MAC, ("10.0.0.2/24",), interface="vtnet0", hears=True)
     entry = parts(seed(hears, system="linux"))["network-config"]["ethernets"]["eth0"]
     assert entry["accept-ra"] is True
