@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -161,6 +162,9 @@ def _change_one(
         if jail.nics != wanted.nics:
             routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
         plan_identity = msgspec.structs.replace(identity, boot=boot)
+        if live and isinstance(jail, Vm) and isinstance(wanted, Vm):
+            later = dataclasses.replace(guest, identity=plan_identity)
+            at_once += vms.run_change(session, later, jail, wanted)
         if _matters_at_start(jail, wanted):
             later = replace(guest, identity=settled(plan_identity))
             notes += next_start_notes(session, found, later, wanted, networks)
@@ -307,12 +311,13 @@ def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
 
 
 def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:
-    later = [
-        path
-        for name in _changed(before, after, Live.START)
+    when = {Live.REBOOT: "when the guest next reboots", Live.START: "at the next start"}
+    return tuple(
+        f"{path} takes hold {words}"
+        for live, words in when.items()
+        for name in _changed(before, after, live)
         for path in _within(name, getattr(before, name), getattr(after, name))
-    ]
-    return tuple(f"{path} takes hold at the next start" for path in later)
+    )
 
 
 def _within(name: str, before: object, after: object) -> list[str]:

@@ -17,6 +17,7 @@ from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.jails import note_failure
 from bsdvirt.app.session import Session
 from bsdvirt.app.vmclaims import claiming, names_of, other_uses, written_paths
+from bsdvirt.bhyve.again import run_steps
 from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
 from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
@@ -34,7 +35,7 @@ from bsdvirt.spec.hooks import seconds as hooks_seconds
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file
-from bsdvirt.store.layout import RUN_FILES, vm_directory
+from bsdvirt.store.layout import RUN_FILES, bhyve_conf, run_file, vm_directory
 from bsdvirt.store.vms import Taken, read_vm
 
 Parts = Mapping[str, tuple[Guest, Vm]]
@@ -263,6 +264,14 @@ def live_change(session: Session, name: str, before: Vm, after: Vm) -> list[Step
     mask = session.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False).check().stdout
     facts = VmLiveFacts(read_kernel(session.host), pid, read_rules(session.host), parse_mask(mask))
     return live_steps(name, before, after, facts)
+
+
+def run_change(session: Session, guest: Guest, before: Vm, after: Vm) -> list[Step]:
+    """What the supervisor of a running one is to know; `guest` has the claims of after the
+    change."""
+    fs, name = session.host.fs, guest.name
+    conf, job = fs.read_or(bhyve_conf(name)), fs.read_or(run_file(name))
+    return run_steps(guest, before, after, conf, job)
 
 
 # ---- buttons, console, foreground ----

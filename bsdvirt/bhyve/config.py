@@ -195,14 +195,57 @@ def _ahci(guest: Guest, vm: Vm, around: Around) -> Pairs:
             ports[claim.port] = own
     if around.seed:
         ports[claims.SEED_PORT] = _cd(guest.layout.seed(guest.name), "SEED")
-    for name, path in media(guest, vm):
-        claim = guest.identity.disks[name]
-        ports[claim.port] = _cd(path, claim.serial)
+    ports |= _drives(guest, vm)
     if not ports:
         return []
     return [
         ("device", "ahci"),
         *[(f"port.{port}.{key}", value) for port in sorted(ports) for key, value in ports[port]],
+    ]
+
+
+def _drives(guest: Guest, vm: Vm) -> dict[int, Pairs]:
+    """The ports of the drives that hold a medium."""
+    return {
+        claim.port: _cd(path, claim.serial)
+        for name, path in media(guest, vm)
+        if (claim := guest.identity.disks.get(name)) is not None
+    }
+
+
+def with_media(text: str, guest: Guest, vm: Vm) -> str:
+    """The configuration of a guest that runs, with what is in its drives now: it is read
+    again when the guest reboots. All else in it stays."""
+    drives = _drives(guest, vm)
+    ports = tuple(f"{_AHCI}{port}." for port in claims.CDROM_PORTS)
+    order = tuple(f"{_AHCI}{port}.bootindex=" for port in drives)
+    kept = [line for line in text.splitlines() if not line.startswith(ports)]
+    kept += [line for line in text.splitlines() if line.startswith(order)]
+    controller = f"pci.0.{claims.AHCI_SLOT}.0.device=ahci"
+    new = [
+        f"{_AHCI}{port}.{key}={escape(value)}"
+        for port in sorted(drives)
+        for key, value in drives[port]
+    ]
+    if not new and not any(line.startswith(_AHCI) for line in kept):
+        kept = [line for line in kept if line != controller]
+    elif controller in kept:
+        at = kept.index(controller) + 1
+        kept[at:at] = new
+    else:
+        at = next((n for n, line in enumerate(kept) if line.startswith("pci.")), len(kept))
+        kept[at:at] = [controller, *new]
+    return "\n".join(kept) + "\n"
+
+
+def media_of(text: str) -> list[str]:
+    """The files in the drives of a guest that runs with this configuration."""
+    ports = [f"{_AHCI}{port}.path=" for port in claims.CDROM_PORTS]
+    return [
+        line.removeprefix(port)
+        for port in ports
+        for line in text.splitlines()
+        if line.startswith(port)
     ]
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import tap_destroys
@@ -23,6 +26,7 @@ from bsdvirt.store.layout import (
     pf_file,
     vm_directory,
 )
+from bsdvirt.store.vms import FBUF
 
 VERSION = 1
 NO_SUPERVISOR = 3
@@ -75,6 +79,19 @@ def run_json(guest: Guest, vm: Vm) -> str:
         "logs": guest_log_directory(name),
         "failed": failed_file(name),
         "events": EVENT_LOG,
+        **_policy(vm),
+        # Firmware starts bhyve in the device that is there; a loader needs a new one.
+        "keep_vmm": vm.loader == "uefi",
+    }
+    if vm.vnc.enabled and vm.vnc.wait:
+        # A viewer is waited for once, and not whenever the guest reboots.
+        value["again"] = ["-o", f"{FBUF}.wait=false"]
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _policy(vm: Vm) -> dict[str, Any]:
+    """How it is stopped, and what follows when it ends by itself."""
+    return {
         "stop": {"timeout": vm.stop.timeout, "force": vm.stop.force},
         "restart": {
             "reset": vm.restart.reset,
@@ -83,10 +100,27 @@ def run_json(guest: Guest, vm: Vm) -> str:
             "window": vm.restart.window,
             "backoff": [FIRST_PAUSE, vm.restart.longest],
         },
-        # Firmware starts bhyve in the device that is there; a loader needs a new one.
-        "keep_vmm": vm.loader == "uefi",
     }
-    return json.dumps(value, indent=1) + "\n"
+
+
+def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
+    """The supervisor's file of a guest that runs, with what it reads again: the policies, and
+    for the loader what is in the drives now, in place of the files that were there `before`."""
+    job = json.loads(text) | _policy(vm)
+    if job.get("loader"):
+        old = frozenset(before)
+        words = job["loader"]["argv"]
+        head, name = words[: words.index("-d")] if "-d" in words else words[:-1], words[-1]
+        paths = [word for flag, word in pairwise(words) if flag == "-d"]
+        media = [path for _, path in config.media(guest, vm)]
+        at = next((n for n, path in enumerate(paths) if path in old), None)
+        if at is None:
+            disk_first = bool(vm.bootorder) and vm.disk(vm.bootorder[0]) is not None
+            at = len(paths) if disk_first else 0
+        rest = [path for path in paths[at:] if path not in old]
+        ordered = [*paths[:at], *media, *rest]
+        job["loader"]["argv"] = [*head, *[w for p in ordered for w in ("-d", p)], name]
+    return json.dumps(job, indent=1) + "\n"
 
 
 def _loader(guest: Guest, vm: Vm) -> list[str]:

@@ -682,19 +682,31 @@ class Supervisor:
             self.destroy()
         self.show("starting" if not self.settled else "restarting", pid=None, start="")
         self.open_console(patiently=True)
+        self.look_again()
         loader = self.job["loader"]
         if loader is None:
             self.boot()
             return
         self.loading = True
-        self.spawn(loader["argv"])
+        once = loader.get("once") if not self.state["runs"] else None
+        self.spawn(once or loader["argv"])
         self.timers["loader"] = time.monotonic() + loader["timeout"]
+
+    def look_again(self) -> None:
+        """Take what may be changed while the guest runs as run.json tells it now."""
+        job = here(read_json(JOB))
+        if job.get("v") == VERSION:
+            self.job |= {key: job[key] for key in ("loader", "stop", "restart") if key in job}
 
     def boot(self) -> None:
         """Run bhyve itself."""
         self.loading = False
         self.state["runs"] += 1
-        self.spawn(self.job["prefix"] + self.job["bhyve"])
+        first = self.state["runs"] == 1
+        argv = self.job.get("once") if first else None
+        argv = argv or self.job["bhyve"]
+        more = [] if first else self.job.get("again", [])
+        self.spawn([*self.job["prefix"], *argv[:-1], *more, argv[-1]])
         self.timers["settled"] = time.monotonic() + SETTLED
 
     def spawn(self, argv: list[str]) -> None:
@@ -781,6 +793,7 @@ class Supervisor:
 
     def follow(self, what: str, follows: str, uptime: float, meaning: str) -> None:
         """What the policy says of an end that nobody asked for."""
+        self.look_again()
         policy = self.job["restart"]
         if follows == CRASH and not self.settled:
             follows = FAILURE
@@ -881,6 +894,7 @@ class Supervisor:
 
     def stop(self, timeout: float | None, force: bool) -> None:
         """Ask the guest to power off, and see to it that it does."""
+        self.look_again()
         policy, now = self.job["stop"], time.monotonic()
         patience = policy["timeout"] if timeout is None else timeout
         if not self.stopping:

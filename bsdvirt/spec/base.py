@@ -36,6 +36,8 @@ class Live(StrEnum):
 
     NOW = "now"
     """at once, on a running guest too"""
+    REBOOT = "reboot"
+    """when the guest next reboots by itself, or starts"""
     START = "start"
     """at the guest's next start"""
     NEVER = "never"

@@ -15,6 +15,7 @@ TITLES: dict[Which, str] = {
 _LIVE = {
     Live.NOW: "Takes hold at once.",
     Live.START: "Takes hold at the next start.",
+    Live.REBOOT: "Takes hold when the guest next reboots.",
     Live.NEVER: "Fixed at creation.",
 }
 

@@ -101,29 +101,44 @@ class VmStop(Spec, frozen=True, kw_only=True):
 
     timeout: Annotated[
         int,
-        prop("How long the guest may take after the power button.", unit="s", ge=1, le=3600),
-    ] = 60
+        prop(
+            "How long the guest may take after the power button.",
+            unit="s",
+            ge=1,
+            le=3600,
+            live=Live.NOW,
+        ),
+    ] = 60  # fmt: skip
     force: Annotated[
         bool,
-        prop("Whether it is powered off by force then; without it, the stop fails."),
+        prop("Whether it is powered off by force then; without it, the stop fails.", live=Live.NOW),
     ] = True
 
 
 class Restart(Spec, frozen=True, kw_only=True):
     """What follows when a virtual machine ends by itself."""
 
-    reset: Annotated[bool, prop("Run it again when the guest resets itself.")] = True
+    reset: Annotated[bool, prop("Run it again when the guest resets itself.", live=Live.NOW)] = True
     crash: Annotated[
         Literal["restart", "stop"],
-        prop("What follows a triple fault, or the end of bhyve by a signal."),
+        prop("What follows a triple fault, or the end of bhyve by a signal.", live=Live.NOW),
     ] = "restart"
     most: Annotated[
-        int, prop("How many crashes within `window` are too many to go on.", ge=1, le=1000)
+        int,
+        prop(
+            "How many crashes within `window` are too many to go on.", ge=1, le=1000, live=Live.NOW
+        ),
     ] = 5
-    window: Annotated[int, prop("See `most`.", unit="s", ge=1, le=86400)] = 600
+    window: Annotated[int, prop("See `most`.", unit="s", ge=1, le=86400, live=Live.NOW)] = 600
     longest: Annotated[
         int,
-        prop("Longest pause before a restart; the first is a second.", unit="s", ge=1, le=3600),
+        prop(
+            "Longest pause before a restart; the first is a second.",
+            unit="s",
+            ge=1,
+            le=3600,
+            live=Live.NOW,
+        ),
     ] = 60
 
 
@@ -171,7 +186,9 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         ImageName | None, prop("The image that its first disk was made of.", live=Live.NEVER)
     ] = None
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
-    cdroms: Annotated[list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS)] = []
+    cdroms: Annotated[
+        list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS, live=Live.REBOOT)
+    ] = []
     bootorder: Annotated[
         list[DeviceName],
         prop(
@@ -237,8 +254,10 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         ),
     ] = []
     hooks: Annotated[VmHooks, prop("What is run on the host when its state changes.")] = VmHooks()
-    stop: Annotated[VmStop, prop("How it is stopped.")] = VmStop()
-    restart: Annotated[Restart, prop("What follows when it ends by itself.")] = Restart()
+    stop: Annotated[VmStop, prop("How it is stopped.", live=Live.NOW)] = VmStop()
+    restart: Annotated[Restart, prop("What follows when it ends by itself.", live=Live.NOW)] = (
+        Restart()
+    )
 
     def __post_init__(self) -> None:
         if self.memory < LEAST_MEMORY or self.memory % MIB:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Spec, prop
+from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
 from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.types import (
     AbsolutePath,
@@ -84,12 +84,14 @@ class Disk(Spec, frozen=True, kw_only=True):
 class Cdrom(Spec, frozen=True, kw_only=True):
     """A CD drive, perhaps with a medium in it."""
 
-    name: Annotated[DeviceName, prop("Its name, such as cd0.")]
+    name: Annotated[DeviceName, prop("Its name, such as cd0.", live=Live.REBOOT)]
     media: Annotated[
-        MediaName | None, prop("A medium that `bsdvirt media ls` lists; none is an empty drive.")
+        MediaName | None,
+        prop("A medium that `bsdvirt media ls` lists; none is an empty drive.", live=Live.REBOOT),
     ] = None
     path: Annotated[
-        AbsolutePath | None, prop("An ISO file of the host's, instead of a medium.")
+        AbsolutePath | None,
+        prop("An ISO file of the host's, instead of a medium.", live=Live.REBOOT),
     ] = None
 
     def __post_init__(self) -> None:

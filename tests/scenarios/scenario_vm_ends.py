@@ -7,10 +7,10 @@ import subprocess
 from scenario_driver import Bsdvirt, state
 from scenario_hosts import scenario
 from scenario_view import HostView, nothing_of
-from scenario_vm import SMALL, finish, image, until, until_login
+from scenario_vm import SMALL, finish, image, type_in, until, until_login
 
 from bsdvirt.host.sim import SimHost
-from bsdvirt.store.layout import state_file
+from bsdvirt.store.layout import bhyve_conf, state_file, supervisor_log
 
 IN_VAIN = "stopped while starting"
 
@@ -81,4 +81,46 @@ def a_failed_start_is_told_in_bhyves_words(driver: Bsdvirt, view: HostView) -> N
         assert "bhyve ended with status 4" in text
         assert "supervisor.py" not in text
     assert left(view) == []
+    finish(driver, "t1")
+
+
+@scenario()
+def what_is_in_a_drive_counts_when_the_guest_reboots(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    (view.scratch / "more.iso").write_bytes(bytes(32768) + b"\1CD001\1" + bytes(2048))
+    medium = f"{view.host_scratch}/more.iso"
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.ok("start", "t1")
+    until_login(driver, "t1")
+
+    def port() -> bool:
+        return f"path={medium}" in view.fs.read_text(bhyve_conf("t1"))
+
+    def reboot(times: int) -> str:
+        """Have the guest reboot; how its loader was run then."""
+        type_in(driver, "t1", "reboot")
+        until_login(driver, "t1", times)
+        lines = view.fs.read_text(supervisor_log("t1")).splitlines()
+        return [line for line in lines if "bhyveload" in line][-1]
+
+    said = driver.ok("cdrom", "insert", "t1", medium)
+    assert "takes hold when the guest next reboots" in said.stdout + said.stderr
+    assert port()
+    assert "more.iso -d " in reboot(2)
+    driver.ok("cdrom", "eject", "t1")
+    assert not port()
+    assert "more.iso" not in reboot(3)
+    finish(driver, "t1")
+
+
+@scenario()
+def how_it_is_stopped_is_changed_at_once(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.ok("start", "t1")
+    said = driver.ok("set", "t1", "stop.timeout=7", "stop.force=no", "restart.reset=no")
+    assert "takes hold" not in said.stdout + said.stderr
+    until_login(driver, "t1")
+    type_in(driver, "t1", "reboot")
+    until(lambda: state(driver, "t1") == "stopped", "its reset is an end")
     finish(driver, "t1")

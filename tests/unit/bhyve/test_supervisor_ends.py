@@ -358,6 +358,19 @@ def test_a_start_that_only_resets_fails(vm: Vm) -> None:
     vm.wait_gone()
 
 
+def test_a_viewer_is_waited_for_once(vm: Vm) -> None:
+    vm.conf += "pci.0.29.0.device=fbuf\npci.0.29.0.wait=true\n"
+    vm.job |= {"again": ["-o", "pci.0.29.0.wait=false"]}
+    vm.start()
+    _type(vm, "reboot")
+    vm.wait_login(2)
+    first, second = [line for line in vm.log("supervisor.log").splitlines() if "-k" in line]
+    assert "wait" not in first
+    assert second.endswith(" -o pci.0.29.0.wait=false web1")
+    vm.mode("stop")
+    vm.wait_gone()
+
+
 def test_a_start_that_is_stopped_has_failed(vm: Vm) -> None:
     vm.with_loader(timeout=30, loader="menu")
     vm.prepare()
