@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from bsdvirt.app.holding import held
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.host import tools
@@ -80,13 +82,21 @@ def install(
     with session.locked("release", name, f"{verb} {name}"):
         found = session.inventory()
         session.need_mounted(found)
-        base, *more = archives
-        plan = plans.plan_add(
-            name, base.path, base.files, found.layout, session.new_op(), exists(found, name), more
-        )
-        for entry, archive in zip(unchecked, archives, strict=False):
-            _verify(session, archive.path, entry, name)
-        session.run(plan)
+        op, there = session.new_op(), exists(found, name)
+
+        def plan(base: plans.Archive, *more: plans.Archive) -> Plan:
+            return plans.plan_add(name, base.path, base.files, found.layout, op, there, more)
+
+        # Refused before anything is copied.
+        plan(*archives)
+        with contextlib.ExitStack() as stack:
+            checked = list(archives)
+            for number, entry in enumerate(unchecked):
+                given = archives[number]
+                file = stack.enter_context(held(session, given.path, verb, f"{name}-{number}"))
+                checked[number] = plans.Archive(file, given.files)
+                _verify(session, file, given.path, entry, name)
+            session.run(plan(*checked))
 
 
 def check_trusted(
@@ -209,10 +219,12 @@ def _manifest(
     return chosen
 
 
-def _verify(session: Session, archive: str, entry: plans.ManifestEntry, name: str) -> None:
+def _verify(
+    session: Session, file: str, archive: str, entry: plans.ManifestEntry, name: str
+) -> None:
     """Raises UsageError where the archive is not what MANIFEST says."""
     digest = hashlib.sha256()
-    path = session.host.fs.path(archive)
+    path = session.host.fs.path(file)
     total, done = path.stat().st_size, 0
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):

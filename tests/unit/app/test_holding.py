@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.app import images
+from bsdvirt.app import images, releases
 from bsdvirt.app.holding import held, open_file
 from bsdvirt.app.initialise import Wish, initialise
 from bsdvirt.app.session import Session
@@ -18,6 +18,8 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.sim import SimHost
 from bsdvirt.plan.events import Event
+from bsdvirt.plan.render import plan_as_shell
+from bsdvirt.plan.step import Plan
 
 USER = 1001
 
@@ -140,3 +142,17 @@ def test_an_image_that_refers_to_another_file_is_not_shown_to_qemu(session: Sess
     with pytest.raises(UsageError, match="/srv/open/a.qcow2 is not the whole image: it refers to"):
         images.import_file(session, "/srv/open/a.qcow2", "x")
     assert fs.listdir("/bsdvirt/media") == []
+
+
+def test_a_releases_archive_is_checked_and_extracted_as_one_file(session: Session) -> None:
+    """In a directory of others it could be exchanged after its checksum was taken."""
+    fs = session.host.fs
+    for name in ("base.txz", "MANIFEST"):
+        fs.path(f"/srv/open/{name}").write_bytes(fs.read_bytes(f"/usr/freebsd-dist/{name}"))
+    shown: list[Plan] = []
+    releases.add(session, "/srv/open", "13.2-RELEASE")
+    assert fs.exists("/bsdvirt/releases/13.2-RELEASE/bin/freebsd-version")
+    assert fs.listdir("/bsdvirt/media") == []
+    session.show = shown.append
+    releases.add(session, "/usr/freebsd-dist", "13.2-RELEASE-p1")
+    assert "/usr/freebsd-dist/base.txz" in "".join(map(plan_as_shell, shown))
