@@ -14,6 +14,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.app.vmclaims import refuse_disks_of_vms
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.host import putback
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
 from bsdvirt.jail.clean import as_stopped
@@ -31,6 +32,7 @@ from bsdvirt.store.layout import FAILED_DIRECTORY, RUN_FILES, failed_file, job_f
 
 DEFAULT_STOP_SECONDS = 60.0
 LEAST_SECONDS = 0.2
+RESOLVER = "etc/resolv.conf"
 RESOLVER_BYTES = 64 << 10
 """Of a root's resolv.conf, whose text the journal keeps for an undo."""
 
@@ -71,6 +73,7 @@ def starter(
             ),
             foreign,
             read_holds(session.host.fs, root),
+            putback.look(session.host.fs, root, RESOLVER),
         )  # fmt: skip
         printed = Printed(session.host, name)
         try:
@@ -107,7 +110,7 @@ def started(guest: Guest, plan: Plan) -> str:
 
 
 def _jail_resolver(host: Host, root: str) -> str | None:
-    return host.fs.read_beneath(root, "etc/resolv.conf", RESOLVER_BYTES)
+    return host.fs.read_beneath(root, RESOLVER, RESOLVER_BYTES)
 
 
 def note_failure(session: Session, name: str, error: BsdvirtError) -> None:

@@ -226,8 +226,8 @@ class Fs:
         lead a write of ours elsewhere. A link in the place of the file itself is
         replaced. Raises HostError where a directory on the way is a link or missing.
         """
-        parts = _plain_parts(relative)
-        with self._directory_beneath(root, parts[:-1]) as directory:
+        parts = plain_parts(relative)
+        with self.directory_beneath(root, parts[:-1]) as directory:
             temporary = f".{parts[-1]}.bsdvirt"
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=directory)
@@ -243,9 +243,9 @@ class Fs:
 
     def unlink_beneath(self, root: str, relative: str) -> None:
         """Remove a file beneath `root`, no link followed; one not there is no error."""
-        parts = _plain_parts(relative)
+        parts = plain_parts(relative)
         with (
-            self._directory_beneath(root, parts[:-1]) as directory,
+            self.directory_beneath(root, parts[:-1]) as directory,
             contextlib.suppress(FileNotFoundError),
         ):
             os.unlink(parts[-1], dir_fd=directory)
@@ -256,10 +256,10 @@ class Fs:
 
         Raises HostError for more than `limit` bytes.
         """
-        parts = _plain_parts(relative)
+        parts = plain_parts(relative)
         shown = f"{root}/{relative}"
         try:
-            with self._directory_beneath(root, parts[:-1]) as directory:
+            with self.directory_beneath(root, parts[:-1]) as directory:
                 data = read_regular(parts[-1], limit, shown, follow=False, directory=directory)
         except OSError as error:
             if error.errno == errno.EFBIG:
@@ -271,9 +271,9 @@ class Fs:
 
     def is_file_beneath(self, root: str, relative: str) -> bool:
         """Whether a plain file is there beneath `root`, no link followed. It is not read."""
-        parts = _plain_parts(relative)
+        parts = plain_parts(relative)
         try:
-            with self._directory_beneath(root, parts[:-1]) as directory:
+            with self.directory_beneath(root, parts[:-1]) as directory:
                 found = os.stat(parts[-1], dir_fd=directory, follow_symlinks=False)
         except (OSError, HostError):
             return False
@@ -317,8 +317,8 @@ class Fs:
     def mkdir_beneath(self, root: str, relative: str, mode: int = 0o755) -> None:
         """Make one directory beneath `root`, no link followed; one that is there stays as
         it is. Raises HostError as write_beneath does, OSError for what is no directory."""
-        parts = _plain_parts(relative)
-        with self._directory_beneath(root, parts[:-1]) as directory:
+        parts = plain_parts(relative)
+        with self.directory_beneath(root, parts[:-1]) as directory:
             try:
                 os.mkdir(parts[-1], dir_fd=directory)
             except FileExistsError:
@@ -332,10 +332,10 @@ class Fs:
     def rmdir_beneath(self, root: str, relative: str) -> None:
         """Remove an empty directory beneath `root`, no link followed; one that is not
         there, or holds something, is no error."""
-        parts = _plain_parts(relative)
+        parts = plain_parts(relative)
         with (
             contextlib.suppress(FileNotFoundError, HostError),
-            self._directory_beneath(root, parts[:-1]) as directory,
+            self.directory_beneath(root, parts[:-1]) as directory,
         ):
             try:
                 os.rmdir(parts[-1], dir_fd=directory)
@@ -369,7 +369,8 @@ class Fs:
         return (), ""
 
     @contextlib.contextmanager
-    def _directory_beneath(self, root: str, parts: tuple[str, ...]) -> Iterator[int]:
+    def directory_beneath(self, root: str, parts: tuple[str, ...]) -> Iterator[int]:
+        """A directory beneath `root`, no link followed. Raises HostError as write_beneath."""
         descriptor = os.open(self.path(root), _DIRECTORY)
         try:
             for part in parts:
@@ -392,7 +393,8 @@ class Fs:
             os.close(descriptor)
 
 
-def _plain_parts(relative: str) -> tuple[str, ...]:
+def plain_parts(relative: str) -> tuple[str, ...]:
+    """The names in a path beneath a root. Raises ValueError for one that goes up."""
     parts = PurePosixPath(relative).parts
     if not parts or any(part in ("..", "/", ".") for part in parts):
         raise ValueError(f"not a plain relative path: {relative!r}")

@@ -9,6 +9,7 @@ from bsdvirt.cpu.limits import limit_rules, need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel
+from bsdvirt.host.putback import Was
 from bsdvirt.jail import conf
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
@@ -38,6 +39,7 @@ from bsdvirt.plan.step import (
     LimitsExist,
     MakeDirectory,
     Plan,
+    PutBack,
     RemoveFile,
     Step,
     Undo,
@@ -82,6 +84,8 @@ class StartFacts:
     root: RootFacts = RootFacts()
     foreign: ForeignFacts = ForeignFacts()
     holds: Holds = Holds()
+    resolver_was: Was | None = None
+    """What stands in the place of the jail's /etc/resolv.conf, a file or a link."""
 
 
 def plan_start(
@@ -208,8 +212,8 @@ def _resolver_steps(guest: Guest, jail: Jail, facts: StartFacts) -> list[Step]:
     if wanted is None or wanted == facts.jail_resolver:
         return []
     root, path = guest.root, "etc/resolv.conf"
-    before = facts.jail_resolver
-    undo = RemoveFile(path, root) if before is None else WriteFile(path, before, beneath=root)
+    was = facts.resolver_was
+    undo = RemoveFile(path, root) if was is None else PutBack(path, root, was)
     return [Step(WriteFile(path, wanted, beneath=root), "its name servers", undo=(Undo(undo),))]
 
 

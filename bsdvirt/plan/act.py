@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
-from bsdvirt.host import tools
+from bsdvirt.host import putback, tools
 from bsdvirt.host.base import Host, LineSink
 from bsdvirt.host.dad import PAUSE, ROUNDS, awaited
 from bsdvirt.host.facts import read_mounts
 from bsdvirt.host.parse.mounts import beneath
+from bsdvirt.plan.already import already
 from bsdvirt.plan.lasting import lasts, make_last
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import (
@@ -21,6 +22,7 @@ from bsdvirt.plan.step import (
     Copy,
     MakeDirectory,
     Pipeline,
+    PutBack,
     RemoveDirectory,
     RemoveFile,
     RemoveTree,
@@ -53,6 +55,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
                 host.fs.write(path, content, mode, sync=lasts(path))
+            case PutBack(path=path, beneath=root, was=was):
+                putback.put(host.fs, root, path, was)
             case RemoveFile(path=path, beneath=root) if root:
                 host.fs.unlink_beneath(root, path)
             case RemoveFile(path=path):
@@ -178,15 +182,19 @@ def act_patiently(
 def take_back(
     host: Host, undos: tuple[Undo, ...], tell: Callable[[Action, str], None]
 ) -> list[StepError]:
-    """Carry out the undos whose look still holds; what failed, all tried."""
+    """Carry out the undos whose look still holds, and that have something to do; what failed,
+    all tried."""
     failures: list[StepError] = []
     for undo in undos:
         try:
-            if not holds(host, undo.when):
+            if not holds(host, undo.when) or already(host, undo.do):
                 continue
             act_patiently(host, undo.do, undo.retry)
             tell(undo.do, "")
         except BsdvirtError as error:
+            if already(host, undo.do):
+                # It went away meanwhile.
+                continue
             failure = (
                 error if isinstance(error, StepError) else StepError(error.message, error.hint)
             )

@@ -14,6 +14,7 @@ from bsdvirt.plan.step import (
     Command,
     MakeDirectory,
     Plan,
+    PutBack,
     RemoveDirectory,
     RemoveFile,
     RemoveTree,
@@ -75,6 +76,7 @@ class Bounds:
                 | RemoveFile(path=path, beneath=root)
                 | MakeDirectory(path=path, beneath=root)
                 | RemoveDirectory(path=path, beneath=root)
+                | PutBack(path=path, beneath=root)
             ) if root:
                 return "" if self._root(root) else f"it would change {root}/{path}"
             case WriteFile(path=path) | RemoveFile(path=path) | MakeDirectory(path=path):

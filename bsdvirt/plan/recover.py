@@ -15,6 +15,7 @@ from bsdvirt.errors import StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.plan.act import act_patiently, take_back
+from bsdvirt.plan.already import already
 from bsdvirt.plan.journal import Entry, drop
 from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import Action, Command, Pipeline, Step, Undo
@@ -59,7 +60,7 @@ def recover(host: Host, entry: Entry, tell: Tell) -> None:
         _end_orphans(host, entry)
     if entry.committed:
         for step in pending_finish(entry, host.boot_id()):
-            if step.unless is None or not holds(host, step.unless):
+            if (step.unless is None or not holds(host, step.unless)) and not already(host, step.do):
                 _finish(host, step, tell)
     else:
         failures = take_back(host, tuple(pending_undo(entry, host.boot_id())), tell)

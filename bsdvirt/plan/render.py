@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ from bsdvirt.plan.step import (
     MakeDirectory,
     Pipeline,
     Plan,
+    PutBack,
     RemoveDirectory,
     RemoveFile,
     RemoveTree,
@@ -37,6 +39,11 @@ def shell(action: Action) -> str:
             return f"{_join(left)} | {_join(right)}"
         case WriteFile():
             return _here_document(action)
+        case PutBack(path=path, beneath=root, was=was):
+            place = f"{root}/{path}"
+            if was.link:
+                return shlex.join(("ln", "-sfh", os.fsdecode(was.data), place))
+            return f"# put back {place}: {len(was.data)} bytes, mode {was.mode:04o}"
         case RemoveFile(path=path, beneath=root):
             return _join(("rm", "-f", f"{root}/{path}" if root else path))
         case MakeDirectory(path=path, mode=mode, beneath=root) if root:

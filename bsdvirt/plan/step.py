@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from bsdvirt.host.putback import Was
+
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """Base of all the data of a plan."""
@@ -51,6 +53,15 @@ class WriteFile(Struct, frozen=True, tag="write"):
     content: str
     mode: int = 0o644
     beneath: str = ""
+
+
+class PutBack(Struct, frozen=True, tag="put-back"):
+    """Put back what was at a place beneath a guest's root: a file with its owner and mode, or
+    a link. No link on the way is followed."""
+
+    path: str
+    beneath: str
+    was: Was
 
 
 class RemoveFile(Struct, frozen=True, tag="remove"):
@@ -132,6 +143,7 @@ Action = (
     Command
     | Pipeline
     | WriteFile
+    | PutBack
     | RemoveFile
     | MakeDirectory
     | RemoveDirectory

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,7 +14,8 @@ from scenario_view import HostView
 from bsdvirt.plan.journal import Header, Journal, file_names
 from bsdvirt.plan.step import Action, Command, Plan, RemoveTree, Step, Undo, WriteFile
 
-NEVER = Command(("/sbin/ifconfig", "nosuch0", "destroy"))
+NEVER = WriteFile("/var/run/bsdvirt/no/such/directory", "x\n")
+"""An undo that cannot succeed."""
 STATE = "/bsdvirt/state"
 
 
@@ -82,7 +85,7 @@ def test_a_hopeless_journal_is_set_aside_and_kept() -> None:
         assert driver("start", "web").status != 0
         assert driver("doctor", "--repair").status != 0
         shown = driver.ok("doctor", "--set-aside", "web", "-n").stdout
-        assert "/sbin/ifconfig nosuch0 destroy" in shown
+        assert "> /var/run/bsdvirt/no/such/directory" in shown
         assert journal.exists()
         assert driver.ok("doctor", "--set-aside", "web").stdout.startswith(shown)
         assert not journal.exists()
@@ -141,3 +144,57 @@ def test_what_is_gone_already_has_no_journal_after_its_destroy() -> None:
         gone = driver("network", "destroy", "lan")
         assert gone.status == 3, gone
         assert not view.journals()
+
+
+def test_a_destroyed_guest_is_not_brought_back_by_a_copy_of_its_journal(tmp_path: Path) -> None:
+    with sim_world() as (driver, view):
+        driver.ok("create", "jail", "web")
+        with driver.faulty("kill-after:2"):
+            driver("rename", "web", "www")
+        state = view.fs.path(STATE)
+        shutil.copytree(state, tmp_path / "state")
+        driver.ok("doctor", "--repair")
+        driver.ok("destroy", "web", "--yes")
+        shutil.copytree(tmp_path / "state", state, dirs_exist_ok=True)
+        driver.ok("doctor", "--repair")
+        assert driver.json("ls") == []
+        assert not view.journals()
+
+
+def link_etc(etc: Path) -> None:
+    etc.rename(etc.with_name("etc2"))
+    etc.symlink_to("etc2")
+
+
+@pytest.mark.parametrize("spoil", [link_etc, shutil.rmtree], ids=["link", "nothing"])
+def test_a_root_that_is_no_root_wedges_nothing(spoil: Callable[[Path], None]) -> None:
+    with sim_world() as (driver, view):
+        driver.ok("create", "jail", "web", "resolver.mode=own", "resolver.servers=[10.0.0.9]")
+        spoil(view.fs.path(f"{view.jail_root('web')}/etc"))
+        failed = driver("start", "web")
+        assert failed.status != 0
+        assert "not all could be undone" not in failed.stderr
+        assert not view.journals()
+        assert driver("start", "web").stderr == failed.stderr
+        driver.ok("stop", "web")
+        driver.ok("destroy", "web", "--yes", "--force")
+
+
+def test_a_failed_start_gives_a_link_back() -> None:
+    with sim_world() as (driver, view):
+        driver.ok("create", "jail", "web", "resolver.mode=own", "resolver.servers=[10.0.0.9]")
+        resolver = view.fs.path(f"{view.jail_root('web')}/etc/resolv.conf")
+        resolver.unlink(missing_ok=True)
+        resolver.symlink_to("../run/resolv.conf")
+        before = view.everything()
+        number = 1
+        while True:
+            with driver.faulty(f"fail:{number}"):
+                failed = driver("start", "web")
+            if failed.status == 0:
+                break
+            number += 1
+            after = view.everything()
+            after["files"].pop("/var/run/bsdvirt/failed/web", None)
+            assert after == before
+        assert number > 4

@@ -17,6 +17,7 @@ import yaml
 from goldenfile import WRITE, outcome, write
 
 from bsdvirt.host.facts import HostFacts, Kernel
+from bsdvirt.host.putback import Was
 from bsdvirt.jail import change, clean, create, destroy, hooks, live, release, rename, start, stop
 from bsdvirt.jail.foreign import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
@@ -121,6 +122,10 @@ def _named(host: dict[str, Any]) -> dict[str, Any]:
     return {**host, **named}
 
 
+def _was(text: str | None) -> Was | None:
+    return None if text is None else Was(text.encode(), 0o644, 0, 0)
+
+
 def _start(given: Given) -> Plan:
     seen = start.StartFacts(
         given.facts,
@@ -133,6 +138,7 @@ def _start(given: Given) -> Plan:
         given.kept,
         given.root,
         given.foreign,
+        resolver_was=_was(given.jail_resolver),
     )
     return start.plan_start(
         given.guest, given.spec, given.nets, seen, OP,
