@@ -179,6 +179,21 @@ def supersede(session: Session, kind: Kind, name: str) -> None:
             journal.drop(session.host.fs, entry)
 
 
+def findings(session: Session) -> Iterator[Finding]:
+    """The journals whose operation is not under way, and those that were set aside."""
+    for kind, name, path in session.journals():
+        if not is_held(session.host.fs, kind, name):
+            yield finding(session, name, path)
+    for layout in session.roots.layouts:
+        for path in journal.aside(session.host.fs, layout.state):
+            yield Finding(
+                layout.name,
+                f"a journal was set aside: {path}",
+                f"read it, and rm {path} once it is of no use",
+                problem=False,
+            )
+
+
 def finding(session: Session, name: str, path: str) -> Finding:
     """What is to be said of a journal whose operation is not under way."""
     try:

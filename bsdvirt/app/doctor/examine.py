@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bsdvirt.app import mending
 from bsdvirt.app.doctor import datasets, guests, host, networks, orphans, pf, roots, running, vms
 from bsdvirt.app.doctor.seen import look
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
-from bsdvirt.plan.locks import is_held
 
 
 def examine(session: Session) -> list[Finding]:
@@ -19,7 +16,7 @@ def examine(session: Session) -> list[Finding]:
         *roots.findings(seen.found),
         *datasets.findings(session, seen),
         *seen.unread,
-        *_cut_short(session),
+        *mending.findings(session),
         *roots.pools(session, seen.found),
         *roots.closed(session, seen.found),
         *host.findings(session, seen),
@@ -33,9 +30,3 @@ def examine(session: Session) -> list[Finding]:
         *orphans.foreign(seen.found),
         *orphans.strays(seen.found),
     ]
-
-
-def _cut_short(session: Session) -> Iterator[Finding]:
-    for kind, name, path in session.journals():
-        if not is_held(session.host.fs, kind, name):
-            yield mending.finding(session, name, path)
