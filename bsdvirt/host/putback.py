@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 
 from bsdvirt.errors import HostError
-from bsdvirt.host.fs import Fs, plain_parts
+from bsdvirt.host.beneath import Beneath, plain_parts
 from bsdvirt.host.reading import READ_LIMIT, read_regular
 
 
@@ -23,7 +23,7 @@ class Was:
     link: bool = False
 
 
-def look(fs: Fs, root: str, relative: str) -> Was | None:
+def look(fs: Beneath, root: str, relative: str) -> Was | None:
     """What is there; None for nothing, for what is neither file nor link, and where a link is
     on the way. Raises OSError for what is too large to be kept."""
     parts = plain_parts(relative)
@@ -42,7 +42,7 @@ def look(fs: Fs, root: str, relative: str) -> Was | None:
         return None
 
 
-def put(fs: Fs, root: str, relative: str, was: Was) -> None:
+def put(fs: Beneath, root: str, relative: str, was: Was) -> None:
     """Put it back, in place of whatever has that name. Raises as Fs.write_beneath does."""
     parts = plain_parts(relative)
     with fs.directory_beneath(root, parts[:-1]) as directory:
