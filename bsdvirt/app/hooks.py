@@ -45,7 +45,7 @@ def run_stopped(
     after = steps(session, "stopped", hooks, guest, share=share, heed=heed)
     if after:
         session.run(
-            Plan("hooks", guest.name, "guest", after, op=session.new_op(), must_journal=False)
+            Plan("hooks", guest.name, "guest", after, op=session.new_op()), journalled=False
         )
 
 

@@ -133,8 +133,10 @@ class Bsdvirt:
         assert says in result.stderr, result
         return result
 
-    def json(self, *words: str) -> Any:
-        return self.ok(*words, "--json").json()
+    def json(self, *words: str, status: int = 0) -> Any:
+        result = self(*words, "--json")
+        assert result.status == status, result
+        return result.json()
 
     @contextlib.contextmanager
     def faulty(self, fault: str) -> Iterator[None]:

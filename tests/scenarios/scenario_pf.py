@@ -232,3 +232,41 @@ def init_leaves_the_packet_filter_alone_where_asked(driver: Bsdvirt, view: HostV
     assert view.filter() == []
     assert not view.fs.exists("/etc/pf.conf")
     assert driver.json("network", "info", "private")["nat"] == "off"
+
+
+@scenario()
+def what_one_thing_pf_lacks_is_named(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "expose=tcp:18081:80", "--start")
+    driver.ok("doctor")
+    conf = view.fs.path("/etc/pf.conf")
+    text = conf.read_text()
+
+    def told(message: str, remedy: str) -> None:
+        said = driver.json("doctor", status=1)
+        mine = [one for one in said if one["subject"] in ("t1", "private")]
+        assert {one["message"].rpartition(": ")[2] for one in mine} == {message}, mine
+        assert {one["remedy"] for one in mine} == {remedy}, mine
+
+    view.do("/sbin/pfctl", "-d")
+    try:
+        told("pf(4) is disabled", "service pf start")
+        view.do("/sbin/pfctl", "-F", "nat")
+        told("pf(4) is disabled", "service pf start")
+        view.do("/usr/sbin/sysrc", "pf_enable=NO")
+        told("pf(4) is disabled", "sysrc pf_enable=YES, and service pf start")
+        view.do("/usr/sbin/sysrc", "pf_enable=YES")
+    finally:
+        view.do("/sbin/pfctl", "-e")
+    told("pf(4) has not the rules of /etc/pf.conf", "service pf reload")
+    conf.write_text("pass in all\n")
+    try:
+        view.do("/sbin/pfctl", "-f", "/etc/pf.conf")
+        told(
+            "/etc/pf.conf does not call bsdvirt's anchors",
+            'add to /etc/pf.conf, where translation rules go: nat-anchor "bsdvirt/*"; rdr-anchor'
+            ' "bsdvirt/*"; then service pf reload',
+        )
+    finally:
+        conf.write_text(text)
+        view.do("/sbin/pfctl", "-f", "/etc/pf.conf")
+    driver.ok("doctor")
