@@ -14,6 +14,7 @@ import msgspec
 from bsdvirt.app import exposing, guests, hooks, macs, references
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
+from bsdvirt.app.jails import HOST_RESOLVER, read_answering
 from bsdvirt.app.releases import stream_size
 from bsdvirt.app.restarting import start_of_new
 from bsdvirt.app.session import Session
@@ -29,7 +30,7 @@ from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.jail.release import refuse_newer
 from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, rooted
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
-from bsdvirt.jail.start import check_kernel
+from bsdvirt.jail.start import check_kernel, resolver_of
 from bsdvirt.jail.storage import check_storage, how_to_drop
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
@@ -205,6 +206,9 @@ def _create_all(
             del identities[outcome.name]
         outcomes += refused
 
+    resolv = session.host.fs.read_or(HOST_RESOLVER)
+    answering = read_answering(session.host, resolv)
+
     def made_hooks(name: str) -> tuple[Step, ...]:
         guest = Guest(name, home, identities[name])
         return hooks.steps(session, "created", order.jail.hooks.created, guest)
@@ -221,6 +225,9 @@ def _create_all(
             claims.settled(name)
             held.release(name)
         told = macs.notes(session, name, order.jail)
+        made = Guest(name, home, identities[name])
+        why, remedy = resolver_of(made, order.jail, networks, resolv, answering)[1:]
+        told += (f"{why} ({remedy})",) if why and not start else ()
         return Outcome(name, _made(order, identities[name]), notes=told)
 
     return outcomes + in_parallel(session, identities, one)

@@ -16,11 +16,13 @@ from bsdvirt.app.vmclaims import refuse_disks_of_vms
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import putback
 from bsdvirt.host.base import Host
-from bsdvirt.host.facts import HostFacts, read_host, read_kernel, ruleset_exists
+from bsdvirt.host.facts import HostFacts, read_host, read_interfaces, read_kernel, ruleset_exists
+from bsdvirt.host.packetfilter import read_listeners
 from bsdvirt.jail.clean import as_stopped
 from bsdvirt.jail.start import StartFacts, plan_start
 from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
 from bsdvirt.jail.storage import StorageFacts, needs_values
+from bsdvirt.net.resolver import PORT, is_the_hosts_alone, servers_of
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event
@@ -33,6 +35,8 @@ from bsdvirt.store.layout import FAILED_DIRECTORY, RUN_FILES, failed_file, job_f
 DEFAULT_STOP_SECONDS = 60.0
 LEAST_SECONDS = 0.2
 RESOLVER = "etc/resolv.conf"
+"""The jail's, beneath its root."""
+HOST_RESOLVER = "/etc/resolv.conf"
 RESOLVER_BYTES = 64 << 10
 """Of a root's resolv.conf, whose text the journal keeps for an undo."""
 
@@ -49,7 +53,8 @@ def starter(
     kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
-    resolver = session.host.fs.read_or("/etc/resolv.conf")
+    resolver = session.host.fs.read_or(HOST_RESOLVER)
+    answering = read_answering(session.host, resolver)
     elsewhere = [str(g.identity.root) for g in found.guests.values() if g.identity.root]
     elsewhere += [jail.path for jail in facts.jails.values() if jail.path != "/"]
     foreign = read_foreign(session.host, [jail for _, jail in parts.values()])
@@ -74,6 +79,7 @@ def starter(
             foreign,
             read_holds(session.host.fs, root),
             putback.look(session.host.fs, root, RESOLVER),
+            answering,
         )  # fmt: skip
         printed = Printed(session.host, name)
         try:
@@ -107,6 +113,18 @@ def started(guest: Guest, plan: Plan) -> str:
         return plan.reason + ("; its main command is watched again" if plan.steps else "")
     addresses = guest.identity.addresses()
     return "started" + (f" at {', '.join(addresses)}" if addresses else "")
+
+
+def read_answering(host: Host, text: str) -> frozenset[str]:
+    """The host's addresses at which something waits on the port of name service; asked for
+    only where the name servers of its resolv.conf are no use to anybody else."""
+    if not all(map(is_the_hosts_alone, servers_of(text))):
+        return frozenset()
+    waiting = {one.address for one in read_listeners(host) if one.port == PORT}
+    if "*" not in waiting:
+        return frozenset(waiting)
+    own = (text for face in read_interfaces(host).values() for text in face.addresses)
+    return frozenset(text.partition("/")[0] for text in own)
 
 
 def _jail_resolver(host: Host, root: str) -> str | None:

@@ -10,6 +10,8 @@ from bsdvirt.bhyve.cloud import Seed, SeedNic
 from bsdvirt.bhyve.userdata import names_users
 from bsdvirt.host.fs import Fs
 from bsdvirt.net import routing
+from bsdvirt.net.resolver import is_the_hosts_alone
+from bsdvirt.net.resolver import name_servers as network_servers
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import HostName
@@ -38,6 +40,8 @@ def seed_of(
     if vm.cloud is None:
         return None
     hostname = str(vm.hostname or HostName.of_guest(name))
+    known = [networks[nic.network] for nic in vm.nics if nic.network in networks]
+    servers = tuple(network_servers(known)) or servers
     return Seed(hostname, identity.uuid, vm.cloud, seed_nics(vm, identity, networks), servers)
 
 
@@ -84,13 +88,9 @@ def name_servers(fs: Fs) -> tuple[str, ...]:
     found = []
     for line in fs.read_or(RESOLVER).splitlines():
         words = line.split()
-        if len(words) == 2 and words[0] == "nameserver" and not _loopback(words[1]):
+        if len(words) == 2 and words[0] == "nameserver" and not is_the_hosts_alone(words[1]):
             found.append(words[1])
     return tuple(found[:MOST_SERVERS])
-
-
-def _loopback(text: str) -> bool:
-    return text.startswith("127.") or text == "::1" or "%" in text
 
 
 def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:

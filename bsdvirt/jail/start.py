@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bsdvirt.cpu.limits import limit_rules, need_racct
@@ -28,7 +28,7 @@ from bsdvirt.jail.storage import (
     fit_steps,
     needed_params,
 )
-from bsdvirt.net import routing
+from bsdvirt.net import resolver, routing
 from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step
 from bsdvirt.plan.step import (
@@ -86,6 +86,9 @@ class StartFacts:
     holds: Holds = Holds()
     resolver_was: Was | None = None
     """What stands in the place of the jail's /etc/resolv.conf, a file or a link."""
+    answering: frozenset[str] = frozenset()
+    """The host's addresses at which something waits on the port of name service, where its
+    own name servers are no others."""
 
 
 def plan_start(
@@ -126,6 +129,10 @@ def plan_start(
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
     routing.check(name, wired)
+    resolv, unserved, remedy = resolver_of(
+        guest, jail, networks, facts.host_resolver, facts.answering
+    )
+    notes += (f"{unserved} ({remedy})",) if unserved else ()
     routes = _nic_routes(identity.id, wired, networks)
     text = conf.render(name, conf.parameters(guest, jail, routes, values, facts.foreign.libraries))
     steps: list[Step] = [*clean_steps(guest, facts.host, jail)]
@@ -134,7 +141,7 @@ def plan_start(
     steps += linux_steps(jail, facts.foreign)
     steps += base_steps(guest, facts.root)
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
-    steps += _resolver_steps(guest, jail, facts)
+    steps += _resolver_steps(guest, facts, resolv)
     for index, (nic, claim) in enumerate(wired):
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
     if rules := limit_rules(subject(name), jail.limits):
@@ -207,8 +214,34 @@ def _nic_routes(guest_id: int, wired: routing.Wired, networks: Networks) -> list
     ]
 
 
-def _resolver_steps(guest: Guest, jail: Jail, facts: StartFacts) -> list[Step]:
-    wanted = _resolver_text(jail, facts.host_resolver)
+def resolver_of(
+    guest: Guest, jail: Jail, networks: Networks, host: str, answering: Collection[str] = ()
+) -> tuple[str | None, str, str]:
+    """The text of the jail's /etc/resolv.conf, None to leave it as it is; why it has no name
+    service, where it has none, and what to do. `host` is the host's, `answering` its addresses
+    at which something waits for questions."""
+    text = _resolver_text(jail, host)
+    if jail.resolver.mode != "host" or jail.stack in ("inherit", "none"):
+        return text, "", ""
+    wired = list(zip(jail.nics, guest.identity.nics, strict=True))
+    ways = [
+        way
+        for index, (nic, claim) in enumerate(wired)
+        for way in routing.gateways(index, nic, claim, networks[nic.network])
+    ]
+    to = [str(route.to) for routes in routing.routes(wired, networks) for route in routes]
+    own = [text for _, claim in wired for text in claim.addresses()]
+    if jail.stack == "shared":
+        # The host's routes are its own.
+        own, ways = guest.identity.shares(), ["0.0.0.0", "::"]
+    known = [networks[nic.network] for nic in jail.nics]
+    text, why = resolver.for_guest(host, resolver.Reach(known, own, ways, to), answering)
+    names = list(dict.fromkeys(str(nic.network) for nic in jail.nics))
+    why = f"no name service: {why}" if why else ""
+    return text, why, resolver.hint(guest.name, names) if why else ""
+
+
+def _resolver_steps(guest: Guest, facts: StartFacts, wanted: str | None) -> list[Step]:
     if wanted is None or wanted == facts.jail_resolver:
         return []
     root, path = guest.root, "etc/resolv.conf"

@@ -77,6 +77,14 @@ class Network(Spec, frozen=True, kw_only=True):
         list[Route],
         prop("Routes that every guest of the network is given.", max_length=32),
     ] = []
+    dns: Annotated[
+        list[IpAddress],
+        prop(
+            "Name servers of its guests, in place of the host's, for those with resolver.mode:"
+            " host.",
+            max_length=3,
+        ),
+    ] = []
     mtu: Annotated[
         int, prop("MTU of the bridge and its members.", unit="bytes", ge=576, le=65535)
     ] = 1500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
-from scenario_view import HostView, assert_same
+from scenario_view import ETC, HostView, assert_same
 
 NET = ("--address", "10.79.1.1/24", "--pool", "10.79.1.10-10.79.1.12")
 DUAL = (
@@ -201,3 +201,20 @@ def addresses_and_routers_that_cannot_work(driver: Bsdvirt, view: HostView) -> N
     assert_same(before, view.everything())
     driver.ok("set", "t1", f"nics.0.routes=[{{to: 10.5.0.0/16, via: {subnet}.1}}]")
     driver.ok("start", "t1")
+
+
+@scenario(sim_only=True)
+def name_servers_of_the_hosts_own(driver: Bsdvirt, view: HostView) -> None:
+    kept = {p: view.fs.read_text(p) for p in ("/etc/resolv.conf", f"{ETC}/networks/private.yaml")}
+    view.fs.write("/etc/resolv.conf", "search example.org\nnameserver 127.0.0.1\n")
+    file = f"{view.jail_root('t1')}/etc/resolv.conf"
+    assert "no name service" in driver.ok("create", "jail", "t1").stderr
+    assert "no name service" in driver.ok("start", "t1").stderr
+    assert "127.0.0.1" not in view.fs.read_or(file)
+    assert "t1: no name service" in driver.ok("doctor").stdout
+    driver.ok("network", "set", "private", "dns=9.9.9.9")
+    driver.ok("restart", "t1")
+    assert view.fs.read_text(file) == "search example.org\nnameserver 9.9.9.9\n"
+    assert "no name service" not in driver.ok("doctor").stdout
+    for path, text in kept.items():
+        view.fs.write(path, text)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from bsdvirt.app import vms
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
+from bsdvirt.app.jails import HOST_RESOLVER, read_answering
 from bsdvirt.app.roots import root_trouble
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import wrong_storage
@@ -16,6 +17,7 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main
 from bsdvirt.jail.main import watch_again
 from bsdvirt.jail.mounted import refuse_neighbours, sort
+from bsdvirt.jail.start import resolver_of
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.jail import Jail
@@ -57,6 +59,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             )  # fmt: skip
         yield from _claims(seen, guest)
         yield from _order(seen, guest)
+    yield from _unserved(session, seen)
     for guest, jail in seen.jails():
         for message, remedy, problem in wrong_storage(session, guest, jail):
             yield Finding(guest.name, message, remedy, problem)
@@ -118,6 +121,20 @@ def _order(seen: Seen, guest: Guest) -> Iterator[Finding]:
             guest.name, f"is to start after {', '.join(gone)} at boot, which is not there",
             f"bsdvirt set {guest.name} boot.after={kept}", problem=False,
         )  # fmt: skip
+
+
+def _unserved(session: Session, seen: Seen) -> Iterator[Finding]:
+    """The jails that are to have the host's name servers, and reach none of them."""
+    text = session.host.fs.read_or(HOST_RESOLVER)
+    answering = read_answering(session.host, text)
+    for guest, jail in seen.jails():
+        identity = guest.identity
+        there = all(nic.network in seen.networks for nic in jail.nics)
+        if not there or len(jail.nics) != len(identity.nics):
+            continue
+        why, remedy = resolver_of(guest, jail, seen.networks, text, answering)[1:]
+        if why:
+            yield Finding(guest.name, why, remedy, problem=False)
 
 
 # ---- what mends them ----
