@@ -57,17 +57,6 @@ class Fs(Beneath):
             return "device"
         return "directory" if stat.S_ISDIR(mode) else "other"
 
-    def identity(self, path: str) -> tuple[int, int] | None:
-        """What a path leads to, whatever it is called: the device of a device node, else the
-        file's file system and number. Links are followed; None where nothing is."""
-        try:
-            status = self.path(path).stat()
-        except OSError:
-            return None
-        if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-            return (-1, status.st_rdev)
-        return (status.st_dev, status.st_ino)
-
     def is_locked(self, path: str) -> bool:
         """Whether somebody holds the flock(2) of a file. Reading only: no file is made."""
         try:

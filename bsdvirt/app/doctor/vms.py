@@ -12,6 +12,7 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import read_kernel
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
+from bsdvirt.host.vmm import names as names_of
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store import orphans
@@ -32,16 +33,17 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
 
 
 def shared_disks(fs: Fs, running: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    """What more than one of these guests writes to, by whatever name it does."""
-    users: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    """What more than one of these guests writes to, by whatever name it does; its path."""
+    users: dict[str, list[str]] = {}
     for name in sorted(running):
-        for path in read_taken(fs, [name]).disks:
-            if (what := fs.identity(path)) is not None:
-                users.setdefault(what, []).append((name, path))
-    for found in users.values():
-        names = list(dict.fromkeys(name for name, _ in found))
-        if len(names) > 1:
-            yield found[0][1], names
+        for disk in read_taken(fs, [name]).disks:
+            users.setdefault(disk, []).append(name)
+    told: set[tuple[str, ...]] = set()
+    for disk, names in sorted(users.items(), key=lambda one: not one[0].startswith("/")):
+        if len(names) > 1 and tuple(names) not in told:
+            told.add(tuple(names))
+            mine = (d for d in read_taken(fs, names[:1]).disks if d.startswith("/"))
+            yield next((path for path in mine if disk in names_of(fs, path)), disk), names
 
 
 def _hardware(session: Session, specs: Mapping[str, Vm]) -> Iterator[Finding]:

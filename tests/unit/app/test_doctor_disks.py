@@ -38,7 +38,9 @@ def runs(fs: Fs, name: str, path: str, more: str = "") -> Iterator[None]:
 
 @pytest.mark.parametrize("path", ["/iso/raw.img", "/iso/link.img", "/iso/other.img"])
 def test_one_disk_of_two(fs: Fs, path: str) -> None:
-    with runs(fs, "a", "/iso/raw.img"), runs(fs, "b", path), runs(fs, "c", "/iso/own.img"):
+    more = "pci.0.5.0.path=/iso/first.img\n"
+    fs.write("/iso/first.img", "")
+    with runs(fs, "a", "/iso/raw.img", more), runs(fs, "b", path), runs(fs, "c", "/iso/own.img"):
         assert list(shared_disks(fs, ["c", "b", "a"])) == [("/iso/raw.img", ["a", "b"])]
 
 
