@@ -13,6 +13,7 @@ from typing import Any
 from bsdvirt.app.initialise import dataset_steps, directory_steps, unmark
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.load import decode, dump
@@ -23,6 +24,8 @@ from bsdvirt.store.layout import ROOT_DIRECTORY, Layout, root_file
 from bsdvirt.store.roots import overlaps
 from bsdvirt.zfs import Dataset
 
+CLOSED = ("state", "guests")
+"""What lies in these is taken for root's own words."""
 HEAD = """\
 # A root on another pool, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties root.
 """
@@ -61,6 +64,7 @@ def add(
             raise ConflictError(f"{root_file(name)} is there already", "mend or remove it")
         _check(session, layout, there)
         if layout is not listed:
+            _check_strange(session, layout, there)
             _refuse_clashes(session, ours, layout, there)
         plan = _plan(session, layout, wanted, there)
         session.run(plan)
@@ -123,6 +127,33 @@ def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> No
         raise ConflictError(
             f"{top.name} is there already, with something in it that is not bsdvirt's",
             f"name another, such as {top.name}/bsdvirt",
+        )
+
+
+def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
+    """Nothing of a root that comes from elsewhere is believed before this. Raises HostError
+    where others than root may have written what is in it, ConflictError for journals: they
+    would be run as root, and may be another host's."""
+    fs = session.host.fs
+    for child in CLOSED:
+        dataset, place = f"{layout.dataset}/{child}", f"{layout.mountpoint}/{child}"
+        one = there.get(dataset)
+        if one is None:
+            continue
+        if not one.mounted or one.mountpoint != place:
+            raise HostError(
+                f"{dataset} is not mounted at {place}",
+                f"zfs inherit mountpoint {dataset}, then zfs mount {dataset}",
+            )
+        if why := fs.open_to_others(place):
+            raise HostError(
+                f"{place} {why}",
+                f"see what is in it, then chown root:wheel {place} and chmod 0700 {place}",
+            )
+    if found := journal.subjects(fs, layout.state):
+        raise ConflictError(
+            f"in {layout.state} there are journals of operations cut short: {found[0][2]}",
+            f"bsdvirt doctor --repair on the host that it comes from; or rm {layout.state}/*",
         )
 
 

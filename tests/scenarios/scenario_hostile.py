@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
+from scenario_pools import second_root
 from scenario_view import HostView
 
 from bsdvirt.host.sim import SimHost
@@ -165,6 +167,35 @@ def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: Host
     view.do("/sbin/zfs", "mount", f"{view.root}/guests/t4")
     driver.ok("adopt", "t4", "--yes")
     driver.ok("start", "t4")
+
+
+@scenario(sim_only=True)
+def a_root_of_elsewhere_is_looked_at_before_it_is_listed(driver: Bsdvirt, view: HostView) -> None:
+    with second_root(driver, view) as dataset:
+        place = f"{view.mountpoint}-2"
+        driver.ok("create", "jail", "t1", "--root", "second", "--thick", "resolver.mode=keep")
+        view.fs.rename("/usr/local/etc/bsdvirt/roots/second.yaml", "/tmp/second.yaml")
+        add = ("root", "add", dataset, "--name", "second")
+        for child in ("guests", "state"):
+            view.fs.path(f"{place}/{child}").chmod(0o755)
+            driver.fails(5, *add, says="is open to others (mode 0755)")
+            view.fs.path(f"{place}/{child}").chmod(0o700)
+        view.fs.write(f"{place}/state/guest.t1.abc.journal", "{}\n")
+        driver.fails(4, *add, says="journals of operations cut short")
+        view.fs.unlink(f"{place}/state/guest.t1.abc.journal")
+        view.do("/sbin/zfs", "umount", f"{dataset}/state")
+        driver.fails(5, *add, says="is not mounted")
+        view.do("/sbin/zfs", "mount", f"{dataset}/state")
+        assert isinstance(view.host, SimHost)
+        with view.host.change() as state:
+            told = state.datasets[f"{dataset}/guests/t1"].props
+            told["bsdvirt:guest"] = re.sub(
+                '"host":"[^"]*"', '"host":"other"', told["bsdvirt:guest"]
+            )
+        driver.ok(*add)
+        assert driver.json("ls")[0]["state"] == "foreign"
+        driver.ok("adopt", "t1", "--yes")
+        driver.ok("start", "t1")
 
 
 @scenario(sim_only=True)
