@@ -13,6 +13,7 @@ from typing import Any
 from bsdvirt.app.initialise import dataset_steps, directory_steps, unmark
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.host.closed import open_to_others
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
@@ -145,7 +146,7 @@ def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset
                 f"{dataset} is not mounted at {place}",
                 f"zfs inherit mountpoint {dataset}, then zfs mount {dataset}",
             )
-        if why := fs.open_to_others(place):
+        if why := open_to_others(fs, place):
             raise HostError(
                 f"{place} {why}",
                 f"see what is in it, then chown root:wheel {place} and chmod 0700 {place}",

@@ -59,7 +59,7 @@ def processes(session: Session, name: str) -> list[dict[str, Any]]:
     # A jail without any process: exit status 1, and nothing is said.
     if result.status == 1 and not result.stderr.strip():
         return []
-    found = json.loads(result.check().stdout)["process-information"]["process"]
+    found = json.loads(result.check().stdout, strict=False)["process-information"]["process"]
     return [
         {
             "pid": int(process["pid"]),

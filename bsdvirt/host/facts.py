@@ -57,7 +57,16 @@ def read_jails(host: Host) -> dict[str, JailFact]:
 
 
 def read_interfaces(host: Host) -> dict[str, Interface]:
-    return ifconfig.parse(host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout)
+    """One command; one more for each interface that others' text may have been about."""
+    shown = host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout
+    found, doubtful = ifconfig.parse_all(shown)
+    for name in sorted(doubtful):
+        alone = host.run((tools.IFCONFIG, name), changes=False)
+        one = ifconfig.parse_one(alone.stdout, name) if alone.status == 0 else None
+        found.pop(name, None)
+        if one is not None:
+            found[name] = one
+    return found
 
 
 def read_mounts(host: Host) -> list[Mount]:

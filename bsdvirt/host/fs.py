@@ -42,20 +42,6 @@ class Fs(Beneath):
     def is_dir(self, path: str) -> bool:
         return self.path(path).is_dir()
 
-    def open_to_others(self, path: str) -> str:
-        """Why a directory is not its owner's alone, in words: "" where it is this user's and
-        nobody else may enter it."""
-        try:
-            found = os.lstat(self.path(path))
-        except OSError as error:
-            return f"cannot be looked at: {error.strerror}"
-        if not stat.S_ISDIR(found.st_mode):
-            return "is no directory"
-        if found.st_uid != os.geteuid():
-            return f"belongs to user {found.st_uid}"
-        mode = stat.S_IMODE(found.st_mode)
-        return f"is open to others (mode {mode:04o})" if mode & 0o077 else ""
-
     def is_file(self, path: str) -> bool:
         return self.path(path).is_file()
 

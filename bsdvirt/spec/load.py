@@ -95,7 +95,7 @@ def _plain_lines(text: str) -> dict[str, Any] | None:
     any other. Every command begins with the host file, and listing guests is to load no
     YAML library for it."""
     found: dict[str, Any] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         match = _PLAIN_LINE.fullmatch(line)
         if match is None or match[1] in found:
             return None

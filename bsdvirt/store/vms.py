@@ -196,7 +196,7 @@ def _keys(fs: Fs, name: str) -> dict[str, str]:
 def parse_keys(text: str) -> dict[str, str]:
     """The keys of a configuration, as bhyve reads it: the last of several counts."""
     pairs = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         key, _, value = line.partition("=")
         pairs[key] = _plain(value)
     return pairs

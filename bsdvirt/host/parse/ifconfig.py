@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_HEAD = re.compile(r"^(?P<name>\S+): flags=\w+<(?P<flags>[^>]*)>.*?\bmtu (?P<mtu>\d+)")
+_NAME = r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,14})"
+_HEAD = re.compile(_NAME + r": flags=\w+<(?P<flags>[^>]*)>.*?\bmtu (?P<mtu>\d+)")
 _INET = re.compile(r"^inet (?P<address>\S+)(?: --> \S+)? netmask (?P<mask>0x[0-9a-f]{8})")
 _INET6 = re.compile(r"^inet6 (?P<address>[^\s%]+)(?:%\S+)? (?:--> \S+ )?prefixlen (?P<length>\d+)")
 _VLAN = re.compile(r"^vlan: (?P<tag>\d+) .*parent interface: (?P<parent>\S+)")
@@ -75,27 +76,53 @@ class _Draft:
 
 def parse(text: str) -> dict[str, Interface]:
     """The interfaces of `ifconfig -a`, by name."""
+    return parse_all(text)[0]
+
+
+def parse_all(text: str) -> tuple[dict[str, Interface], set[str]]:
+    """The interfaces of `ifconfig -a`, by name; and the names about which it may not be what it
+    seems: a description, or a name that was given in a jail, may hold line feeds and read as
+    another interface. Each of those is to be looked at by itself (see parse_one)."""
     drafts: list[_Draft] = []
     seen: set[str] = set()
-    for line in text.splitlines():
-        if (head := _HEAD.match(line)) and head["name"] in seen:
-            # A description may hold a line feed, and a jail's root may set one: what
-            # it shows below must not pass for an interface that was listed before.
-            drafts.append(_Draft({"name": "", "mtu": "0"}))
-        elif head:
+    doubtful: set[str] = set()
+    for line in text.split("\n"):
+        head = _HEAD.match(line)
+        if head and head["name"] not in seen:
             seen.add(head["name"])
-            flags = frozenset(filter(None, head["flags"].split(",")))
-            drafts.append(_Draft({"name": head["name"], "mtu": head["mtu"]}, flags))
+            drafts.append(_begin(head))
+        elif head or (line and not line[0].isspace()):
+            doubtful |= {draft.values["name"] for draft in drafts[-1:]}
+            doubtful |= {head["name"]} if head else set()
+            drafts.append(_Draft({"name": "", "mtu": "0"}))
         elif drafts:
-            _take(drafts[-1], line.strip())
-    return {draft.values["name"]: draft.interface() for draft in drafts if draft.values["name"]}
+            _take(drafts[-1], line.strip(" \t"))
+    found = {one.values["name"]: one.interface() for one in drafts if one.values["name"]}
+    return found, doubtful - {""}
+
+
+def parse_one(text: str, name: str) -> Interface | None:
+    """What `ifconfig NAME` shows: all of it is about that one."""
+    first, _, rest = text.partition("\n")
+    head = _HEAD.match(first)
+    if head is None or head["name"] != name:
+        return None
+    draft = _begin(head)
+    for line in rest.split("\n"):
+        _take(draft, line.strip(" \t"))
+    return draft.interface()
+
+
+def _begin(head: re.Match[str]) -> _Draft:
+    flags = frozenset(filter(None, head["flags"].split(",")))
+    return _Draft({"name": head["name"], "mtu": head["mtu"]}, flags)
 
 
 def _take(draft: _Draft, line: str) -> None:
     if line.startswith("description: "):
         draft.values["description"] = line.removeprefix("description: ")
     elif line.startswith("ether "):
-        draft.values["ether"] = line.split()[1]
+        draft.values["ether"] = line.removeprefix("ether ").strip()
     elif line.startswith("groups: "):
         draft.groups = tuple(line.split()[1:])
     elif member := _MEMBER.match(line):

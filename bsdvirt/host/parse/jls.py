@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-PARAMETERS = ("jid", "name", "path", "dying", "vnet", "cpuset.id", "host.hostname")
+PARAMETERS = ("jid", "name", "path", "dying", "vnet", "cpuset.id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class JailFact:
     dying: bool = False
     vnet: bool = False
     cpuset: int = 0
-    hostname: str = ""
 
 
 def parse(text: str) -> dict[str, JailFact]:
-    """The jails by name. Values come as strings, booleans as JSON's own (captures/04)."""
-    listed = json.loads(text)["jail-information"]["jail"]
+    """The jails by name. Values come as strings, booleans as JSON's own (captures/04). A jail
+    that may have jails within names them as it likes; libxo escapes no tab."""
+    listed = json.loads(text, strict=False)["jail-information"]["jail"]
     jails = (
         JailFact(
             jid=int(entry["jid"]),
@@ -32,7 +32,6 @@ def parse(text: str) -> dict[str, JailFact]:
             dying=bool(entry.get("dying", False)),
             vnet=entry.get("vnet") == "new",
             cpuset=int(entry.get("cpuset.id", 0)),
-            hostname=entry.get("host.hostname", ""),
         )
         for entry in listed
     )

@@ -20,29 +20,29 @@ class Listener:
 
 def enabled(info: str) -> bool:
     """Of `pfctl -s info`."""
-    return any(line.startswith("Status: Enabled") for line in info.splitlines())
+    return any(line.startswith("Status: Enabled") for line in info.split("\n"))
 
 
 def rules(text: str) -> tuple[str, ...]:
     """The rules of `pfctl -s nat` and `pfctl -s rules`, without what -v adds."""
-    return tuple(line for line in text.splitlines() if line and not line.startswith(" "))
+    return tuple(line for line in text.split("\n") if line and not line.startswith(" "))
 
 
 def calls(text: str, kind: str, anchor: str) -> bool:
     """Whether the rules call every anchor beneath that one: nat-anchor "bsdvirt/*" all. One
     that is restricted, to an interface say, does not call it for all."""
-    return any(line.split() == [kind, f'"{anchor}/*"', "all"] for line in text.splitlines())
+    return any(line.split() == [kind, f'"{anchor}/*"', "all"] for line in text.split("\n"))
 
 
 def anchors(text: str, parent: str) -> frozenset[str]:
     """The names beneath `parent` in `pfctl -a PARENT -s Anchors`."""
-    names = (line.strip() for line in text.splitlines())
+    names = (line.strip() for line in text.split("\n"))
     return frozenset(n.removeprefix(f"{parent}/") for n in names if n.startswith(f"{parent}/"))
 
 
 def route_interface(text: str) -> str | None:
     """The interface of `route -n get`."""
-    for line in text.splitlines():
+    for line in text.split("\n"):
         word, _, value = line.strip().partition(": ")
         if word == "interface":
             return value.strip()
@@ -53,7 +53,7 @@ def listeners(text: str) -> list[Listener]:
     """The lines of `sockstat -46l -q`: user, command, pid, descriptor, protocol, local,
     foreign. A socket that is nobody's is no listener."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         words = line.split()
         if len(words) < 6 or not words[-3].startswith(("tcp", "udp")):
             continue

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_RULE = re.compile(
+    r"(?P<who>[a-z]+:[^:\n]*):(?P<what>[a-z]+):(?P<action>[a-z0-9]+)=(?P<amount>\d+)(/[a-z]+)?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +28,12 @@ class Rule:
 
 
 def parse_rules(text: str) -> list[Rule]:
-    rules = []
-    for line in text.splitlines():
-        kind, subject, resource, rest = line.split(":", 3)
-        action, amount = rest.split("=", 1)
-        rules.append(Rule(f"{kind}:{subject}", resource, action, int(amount.split("/")[0])))
-    return rules
+    """Each rule; a line that is none is passed over."""
+    matches = (_RULE.fullmatch(line) for line in text.split("\n"))
+    return [Rule(m["who"], m["what"], m["action"], int(m["amount"])) for m in matches if m]
 
 
 def parse_usage(text: str) -> dict[str, int]:
     """`rctl -u SUBJECT`. A jail that is not there shows zeros, and exit status 0 (captures/04)."""
-    pairs = (line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return {name: int(value) for name, value in pairs}
+    pairs = (line.partition("=") for line in text.split("\n"))
+    return {name: int(value) for name, _, value in pairs if value.isascii() and value.isdigit()}

@@ -7,6 +7,7 @@ import json
 from bsdvirt.host.sim import jailparams
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.state import Jail
+from bsdvirt.host.sim.xo import quoted
 
 
 def jls(run: Run, words: list[str]) -> int:
@@ -82,7 +83,7 @@ def _json(run: Run, jail: Jail, names: list[str]) -> str:
             text += f'"{name}":{str(jailparams.of(run.state.version).boolean(jail, name)).lower()}'
         else:
             value = jailparams.of(run.state.version).value(run.state, jail, name)
-            text += f'"{name}":{json.dumps(value, ensure_ascii=False)}'
+            text += f'"{name}":{quoted(value)}'
     return text
 
 

@@ -7,6 +7,7 @@ import os
 from bsdvirt.host.sim import trees
 from bsdvirt.host.sim.context import Run, options
 from bsdvirt.host.sim.state import Mount
+from bsdvirt.host.sim.xo import quoted
 
 _OWN_NAME = {"devfs", "fdescfs", "linprocfs", "linsysfs", "procfs", "tmpfs"}
 _FLAGS = ("noexec", "nosuid", "noatime", "nosymfollow")
@@ -19,8 +20,6 @@ def _pad(text: str) -> str:
 
 
 _WORDS = {"ro": "read-only", "nfsv4acls": "nfsv4acls"}
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
-"""All that libxo escapes in JSON (xo_format_string_direct)."""
 
 
 def _json(entry: Mount) -> str:
@@ -28,17 +27,13 @@ def _json(entry: Mount) -> str:
     C locale)."""
     special, node = (_text(name) for name in (entry.special, entry.path))
     shown = [_WORDS.get(word, word) for word in entry.options.split(",") if word != "rw"]
-    opts = f',"opts": [{",".join(_quoted(word) for word in shown)}]' if shown else ""
-    kind = _quoted(entry.kind)
+    opts = f',"opts": [{",".join(quoted(word) for word in shown)}]' if shown else ""
+    kind = quoted(entry.kind)
     return f'{{"special":{special},"node":{node},"fstype":{kind}{opts}}}'
 
 
 def _text(name: str) -> str:
-    return _quoted(os.fsencode(name).decode("latin-1"))
-
-
-def _quoted(text: str) -> str:
-    return f'"{text.translate(_ESCAPES)}"'
+    return quoted(os.fsencode(name).decode("latin-1"))
 
 
 def mount(run: Run, words: list[str]) -> int:

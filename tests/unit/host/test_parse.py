@@ -76,7 +76,7 @@ def test_a_running_vnet_jail() -> None:
     found = jls.parse(said("04-jail.txt", command))
     assert list(found) == ["web"]
     web = found["web"]
-    assert (web.jid, web.path, web.hostname) == (7, "/bv/guests/web", "web.example.org")
+    assert (web.jid, web.path) == (7, "/bv/guests/web")
     assert web.vnet
     assert not web.dying
 
@@ -168,3 +168,47 @@ def test_what_is_mounted_beneath_a_root_deepest_first() -> None:
         Mount("fdescfs", "/bv/g/root/dev/fd", "fdescfs"),
     ]
     assert mounts.beneath(found, "/bv/g/root") == ["/bv/g/root/dev/fd", "/bv/g/root/dev"]
+
+
+BLOCK = """\
+bv2n0a: flags=8863<UP,BROADCAST,RUNNING> metric 0 mtu 1500
+\tdescription: db eth0
+\tether 02:00:00:00:00:03
+\tgroups: epair bsdvirt
+"""
+
+
+def test_text_chosen_in_a_jail_is_no_other_interface() -> None:
+    evil = (
+        "bv1n0b: flags=8843<UP> metric 0 mtu 1500\n\tdescription: x\n"
+        "bv2n0a: flags=0<> metric 0 mtu 1\n\tether 02:66:66:66:66:66\n\tgroups: other\n"
+        "\x0bbv9n0a: flags=0<> metric 0 mtu 1\u2028bv8n0a: flags=0<> metric 0 mtu 1\n"
+        "\tether 02:00:00:00:00:01\n\tgroups: epair bsdvirt\n"
+    )
+    found, doubtful = ifconfig.parse_all(evil + BLOCK)
+    assert doubtful == {"bv2n0a"}
+    assert "bv8n0a" not in found
+    one = ifconfig.parse_one(BLOCK, "bv2n0a")
+    assert one is not None
+    assert (one.ether, one.groups, one.up) == ("02:00:00:00:00:03", ("epair", "bsdvirt"), True)
+    assert ifconfig.parse_one(BLOCK, "bv1n0a") is None
+    named = "a\nb: flags=8843<UP> metric 0 mtu 1500\n\tgroups: epair\n"
+    found, doubtful = ifconfig.parse_all(named + BLOCK)
+    assert found["bv2n0a"].groups == ("epair", "bsdvirt")
+
+
+def test_a_jail_within_a_jail_is_named_as_it_likes() -> None:
+    told = (
+        '{"__version": "2", "jail-information": {"jail": ['
+        '{"jid":"7","name":"web","path":"/r","dying":false,"vnet":"new","cpuset.id":"2"}, '
+        '{"jid":"8","name":"web.a\\nb\tc\\"","path":"/r/\x1b","dying":false,"cpuset.id":"2"}]}}'
+    )
+    assert list(jls.parse(told)) == ["web", 'web.a\nb\tc"']
+
+
+def test_a_line_of_rctl_that_is_no_rule_is_passed_over() -> None:
+    text = "jail:web:maxproc:deny=50/jail\nnonsense\njail:web:pcpu:deny=x\nuser:a b:nthr:log=3\n"
+    assert rctl.parse_rules(text) == [
+        Rule("jail:web", "maxproc", "deny", 50), Rule("user:a b", "nthr", "log", 3)
+    ]  # fmt: skip
+    assert rctl.parse_usage("cputime=1\nx\ny=z\n") == {"cputime": 1}

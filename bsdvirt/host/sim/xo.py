@@ -1,0 +1,11 @@
+"""JSON as libxo writes it (xo_format_string_direct in libxo.c)."""
+
+from __future__ import annotations
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
+"""All that it escapes: tabs and other control characters stay as they are."""
+
+
+def quoted(text: str) -> str:
+    """A string."""
+    return f'"{text.translate(_ESCAPES)}"'
