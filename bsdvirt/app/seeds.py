@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
-from bsdvirt.bhyve.userdata import names_users
+from bsdvirt.bhyve.userdata import blank_users, names_users
 from bsdvirt.host.fs import Fs
 from bsdvirt.net import routing
 from bsdvirt.net.resolver import is_the_hosts_alone
@@ -23,6 +23,7 @@ RESOLVER = "/etc/resolv.conf"
 MOST_SERVERS = 3
 DRIVERS = {"virtio": "vtnet", "e1000": "em"}
 """What FreeBSD's drivers of the cards are called."""
+NO_SERVERS = f"it is told no name server: {RESOLVER} of this host names none that a guest reaches"
 AT_FIRST_BOOT = (
     "FreeBSD reads its seed at its first boot only: the guest keeps what it has until"
     " `touch /firstboot` in it, and its reboot"
@@ -144,16 +145,18 @@ def changed(
     return (AT_FIRST_BOOT,) if old and cloud.files(old) != wanted else ()
 
 
+def lacks_servers(seed: Seed) -> bool:
+    """Whether a guest that is told its addresses is told no name server."""
+    static = any(nic.addresses and not nic.asks for nic in seed.nics)
+    return seed.wired and static and not seed.names.servers
+
+
 def lacks(name: str, seed: Seed) -> tuple[str, ...]:
     """What the guest will miss at its first boot, and how it gets it."""
     told = seed.cloud
     found = []
-    silent = seed.wired and not seed.names.servers
-    if silent and any(nic.addresses and not nic.asks for nic in seed.nics):
-        found.append(
-            f"no name server is told to it: {RESOLVER} of this host names none that a guest"
-            f" reaches; bsdvirt set {name} cloud.dns=ADDRESS"
-        )
+    if lacks_servers(seed):
+        found.append(f"{NO_SERVERS}; bsdvirt set {name} cloud.dns=ADDRESS")
     if not (told.user_data or told.ssh_keys or told.password):
         found.append(
             "it lets nobody in: it is told of no key and no password; before its first start:"
@@ -163,5 +166,11 @@ def lacks(name: str, seed: Seed) -> tuple[str, ...]:
         found.append(
             "its user-data names no users, and nuageinit would make `freebsd` with the password"
             " `freebsd`: `users: []` is added"
+        )
+    blank = blank_users(told.user_data) if told.system == "freebsd" else []
+    if blank:
+        found.append(
+            f"nuageinit gives {', '.join(blank)} a blank password: write `passwd: '*'` beside the"
+            " name, or a hash"
         )
     return tuple(found)

@@ -22,6 +22,22 @@ def names_users(text: str) -> bool:
     return text.startswith("#!") or "users" in _keys(text)
 
 
+def blank_users(text: str) -> list[str]:
+    """The users of user-data of one's own to whom nuageinit gives a blank password: those
+    without one (pw useradd -w none in nuage.lua)."""
+    import yaml
+
+    if text.startswith("#!") or "users" not in _keys(text):
+        return []
+    try:
+        users = yaml.safe_load(text)["users"]
+    except yaml.YAMLError:
+        return []
+    known = [user for user in users or [] if isinstance(user, dict) and "name" in user]
+    given = ("passwd", "plain_text_passwd")
+    return [str(user["name"]) for user in known if not any(user.get(key) for key in given)]
+
+
 def amended(text: str, needed: dict[str, Any]) -> str:
     """The text, its first line as nuageinit wants it, with those of the `needed` keys that it
     does not have at its end.

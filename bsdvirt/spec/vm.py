@@ -50,6 +50,10 @@ RESERVED = {
     "memory.size": "set memory instead",
     "memory.wired": "set wired instead",
     "name": "the guest's name is its own",
+    "pci.0.29.0.password": "set vnc.password instead",
+    "pci.0.29.0.rfb": "set vnc.listen and vnc.port instead",
+    "pci.0.29.0.tcp": "set vnc.listen and vnc.port instead",
+    "pci.0.29.0.wait": "set vnc.wait instead",
     "sockets": "set sockets instead",
     "threads": "set threads instead",
 }

@@ -106,3 +106,17 @@ def a_virtual_machine_asks_for_its_address(driver: Bsdvirt, view: HostView) -> N
     assert driver.json("nic", "ls", "t1")[0]["address"].startswith("10.77.0.")
     driver.fails(2, "create", "jail", "t2", "--address", "dhcpd")
     finish(driver, "t1")
+
+
+@scenario(sim_only=True)
+def doctor_says_who_is_told_no_name_server(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    before = view.fs.read_text("/etc/resolv.conf")
+    view.fs.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
+    made = driver.ok("create", "vm", "t1", *SMALL, "cloud.system=linux", f"cloud.password={HASH}")
+    assert "cloud.dns=ADDRESS" in made.stderr
+    assert "no name server" in driver("doctor").stdout
+    driver.ok("set", "t1", "cloud.dns=9.9.9.9")
+    assert "no name server" not in driver("doctor").stdout
+    view.fs.write("/etc/resolv.conf", before)
+    finish(driver, "t1")

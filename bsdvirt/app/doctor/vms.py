@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from bsdvirt.app import seeds
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
@@ -24,6 +25,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     specs = seen.machines()
     yield from _hardware(session, specs)
     yield from _files(session, seen, specs)
+    yield from _seeds(session, seen, specs)
     running = [name for name, fact in seen.vms.items() if fact.runs]
     for path, names in shared_disks(session.host.fs, running):
         yield Finding(
@@ -90,6 +92,19 @@ def _files(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Fi
                     f"the medium of {drive.name} is not there: {place}",
                     f"bsdvirt cdrom eject {name} --drive {drive.name}",
                 )
+
+
+def _seeds(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+    """Guests that are told their addresses, and of no name server."""
+    told = {name: vm for name, vm in specs.items() if vm.cloud is not None}
+    if not told:
+        return
+    servers = seeds.name_servers(session.host.fs)
+    networks = session.networks()
+    for name, vm in told.items():
+        seed = seeds.seed_of(name, vm, seen.found.guests[name].identity, networks, servers)
+        if seed is not None and seeds.lacks_servers(seed):
+            yield Finding(name, seeds.NO_SERVERS, f"bsdvirt set {name} cloud.dns=ADDRESS")
 
 
 def orphan_steps(session: Session, seen: Seen) -> tuple[Step, ...]:

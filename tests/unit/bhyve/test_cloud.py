@@ -13,6 +13,7 @@ from bsdvirt.app import seeds
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
+from bsdvirt.bhyve.userdata import blank_users
 from bsdvirt.errors import StepError, UsageError
 from bsdvirt.host.sim import SimHost
 from bsdvirt.host.sim.makefs import FILES
@@ -254,6 +255,16 @@ def test_freebsd_makes_no_user_with_a_known_password() -> None:
     assert found["network"]["ethernets"]
     named = "#cloud-config\nusers: [{name: ops}]\nnetwork: {version: 2, ethernets: {}}\n"
     assert cloud.files(seed(NIC, system="freebsd", user_data=named))["user-data"] == named
+
+
+def test_users_with_a_blank_password_are_named() -> None:
+    own = (
+        "#cloud-config\nusers:\n- name: a\n- {name: b, passwd: '*'}\n- default\n"
+        "- {name: c, plain_text_passwd: x}\n- {name: d, passwd: ''}\n"
+    )
+    assert blank_users(own) == ["a", "d"]
+    assert blank_users("#!/bin/sh\n") == blank_users("#cloud-config\n") == []
+    assert blank_users("#cloud-config\nusers:\n") == []
 
 
 @pytest.mark.parametrize(
