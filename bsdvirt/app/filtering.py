@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bsdvirt.app.session import Session
-from bsdvirt.errors import StepError
+from bsdvirt.errors import BsdvirtError, StepError
 from bsdvirt.host.facts import read_interfaces
 from bsdvirt.host.packetfilter import PfFacts, read_firewall, read_pf
 from bsdvirt.net import pf
@@ -17,7 +18,7 @@ from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import PF_DIRECTORY, guest_rules, network_rules
+from bsdvirt.store.layout import PF_DIRECTORY, guest_rules, network_rules, pf_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,17 @@ def set_up(session: Session, network: Network, facts: PfFacts) -> Setup:
 def load(session: Session, networks: Mapping[str, Network]) -> None:
     """Load what networks lack of their translation; what fails is told, and keeps nothing
     else from being done."""
-    if needed(networks.values()):
-        facts = read(session)
-        for name, network in networks.items():
-            _run(session, name, network_steps(name, network, facts))
+    if not needed(networks.values()):
+        return
+    facts = read(session)
+    for name in [n for n, network in networks.items() if network_steps(n, network, facts)]:
+
+        def again(name: str = name) -> list[Step]:
+            # It may have been changed or destroyed before we had its lock.
+            network = session.networks().get(name)
+            return [] if network is None else network_steps(name, network, read(session))
+
+        _locked(session, "network", name, again)
 
 
 def reload(session: Session, networks: Mapping[str, Network]) -> None:
@@ -106,7 +114,24 @@ def reload(session: Session, networks: Mapping[str, Network]) -> None:
     for rules in sorted(facts.files):
         if facts.there and rules.startswith("guest-") and rules not in facts.anchors:
             subject = rules.removeprefix("guest-")
-            _run(session, subject, [Step(Command(pf.load(rules)), f"what {subject} exposes")])
+            step = Step(Command(pf.load(rules)), f"what {subject} exposes")
+
+            def again(rules: str = rules, step: Step = step) -> list[Step]:
+                # Its stop, which had the lock, takes the file away.
+                return [step] if session.host.fs.exists(pf_file(rules)) else []
+
+            _locked(session, "guest", subject, again)
+
+
+def _locked(
+    session: Session, kind: Literal["guest", "network"], name: str, steps: Callable[[], list[Step]]
+) -> None:
+    """Do what is still to be done once nobody else works on it; who does sees to it."""
+    try:
+        with session.locked(kind, name, "nat"):
+            _run(session, name, steps())
+    except BsdvirtError as error:
+        session.sink(events.Warned("", "nat", name, error.message))
 
 
 def _run(session: Session, subject: str, steps: Sequence[Step]) -> None:
