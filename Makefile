@@ -2,12 +2,14 @@
 #   make demo   a jail from nothing, on a simulated host in .demo/
 #   make test   the tests
 #   make matrix every verb failing, killed and without power at every step; make test takes some
+#   make fuzz   what make test takes a little of, for FUZZ_SECONDS of each kind
 #   make lint   types and style
 
 PYTHON = python3
 VENV = .venv
 BIN = $(VENV)/bin
 DEMO = .demo
+FUZZ_SECONDS = 600
 RUN = $(BIN)/bsdvirt --sim $(DEMO)
 
 all: test
@@ -31,6 +33,9 @@ test: $(VENV)/ready
 matrix: $(VENV)/ready
 	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py
 
+fuzz: $(VENV)/ready
+	BSDVIRT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -n auto tests/fuzz
+
 check: test lint
 
 lint: $(VENV)/check
@@ -45,4 +50,4 @@ $(VENV)/check: $(VENV)/ready
 clean:
 	rm -rf $(VENV) $(DEMO) build dist bsdvirt.egg-info
 
-.PHONY: all demo test matrix check lint clean
+.PHONY: all demo test matrix fuzz check lint clean

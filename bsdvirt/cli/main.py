@@ -14,6 +14,7 @@ from bsdvirt import __version__
 from bsdvirt.cli.words import hint_for, verb_of
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BsdvirtError, UsageError
 from bsdvirt.host.shown import shown
+from bsdvirt.spec.base import BadValueError
 
 SIM_VARIABLE = "BSDVIRT_SIM"
 EXEC_FAILED = 125
@@ -132,6 +133,11 @@ def run(words: Sequence[str]) -> int:
             raise
         _tell(error)
         return EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
+    except BadValueError as error:
+        if debug:
+            raise
+        _tell(UsageError(str(error), error.hint))
+        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_USAGE
     except KeyboardInterrupt:
         print("bsdvirt: interrupted", file=sys.stderr)
         return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
