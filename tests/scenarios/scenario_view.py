@@ -17,7 +17,16 @@ from bsdvirt.host.parse import ifconfig
 ETC = "/usr/local/etc/bsdvirt"
 RUN = "/var/run/bsdvirt"
 LOG = "/var/log/bsdvirt"
-UNSEEN = (f"{RUN}/locks", f"{RUN}/boot", LOG, "/usr/freebsd-dist", "/dev", "/tmp", "/scratch")  # noqa: S108
+UNSEEN = (
+    f"{RUN}/locks",
+    f"{RUN}/boot",
+    LOG,
+    "/var/run/dhclient",
+    "/usr/freebsd-dist",
+    "/dev",
+    "/tmp",
+    "/scratch",
+)  # noqa: S108
 """What comes and goes without being anybody's leftover."""
 
 SHOWN = 12
