@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.net.mtu import mtu_steps
 from bsdvirt.net.uplink import Interfaces, join_steps, leave_steps, member_of
 from bsdvirt.plan.step import (
     AwaitAddresses,
@@ -61,8 +62,8 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
             steps.append(Step(Command(argv), "what an interrupted start left of it"))
         steps.append(_create_bridge(name, network))
     steps += join_steps(name, network, bridge, interfaces)
-    if present is not None and present.mtu != network.mtu:
-        steps.append(_mtu_step(name, network, present))
+    if present is not None:
+        steps += mtu_steps(name, network.mtu, present, interfaces)
     have = present.addresses if present else ()
     for cidr in network.addresses:
         if str(cidr) not in have:
@@ -157,15 +158,6 @@ def _check_foreign(name: str, network: Network, bridge: Interface | None) -> Non
             f"network {name}: its bridge {bridge.name} has MTU {bridge.mtu}, not {network.mtu}",
             f"bsdvirt network set {name} mtu={bridge.mtu}, or say it when creating",
         )
-
-
-def _mtu_step(name: str, network: Network, bridge: Interface) -> Step:
-    """A bridge takes an MTU that all its members have."""
-    return Step(
-        Command((tools.IFCONFIG, bridge.name, "mtu", str(network.mtu))),
-        f"the MTU of network {name}",
-        undo=(Undo(Command((tools.IFCONFIG, bridge.name, "mtu", str(bridge.mtu)))),),
-    )
 
 
 def _gone(interface: str) -> Not:

@@ -61,14 +61,15 @@ def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces)
     card = interfaces.get(uplink)
     if card is None:
         raise HostError(f"network {name}: its uplink {uplink} is not there", "ifconfig -l")
+    present = interfaces.get(bridge)
+    joined = present is not None and member in present.members
     if network.vlan is None:
-        yield from _card_steps(name, network, card)
+        yield from _card_steps(name, network, card, joined)
     elif not card.up:
         yield _up(card)
     if network.vlan is not None:
-        yield from _vlan_steps(name, network, card, interfaces)
-    present = interfaces.get(bridge)
-    if present is None or member not in present.members or _is_stale(network, interfaces):
+        yield from _vlan_steps(name, network, card, interfaces, joined)
+    if not joined or _is_stale(network, interfaces):
         yield _join(bridge, member)
 
 
@@ -96,7 +97,8 @@ def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str
         )
 
 
-def _card_steps(name: str, network: Network, card: Interface) -> Iterator[Step]:
+def _card_steps(name: str, network: Network, card: Interface, joined: bool) -> Iterator[Step]:
+    """What a card lacks; the MTU of one that has joined is its bridge's matter."""
     if card.addresses:
         raise HostError(
             f"network {name}: its uplink {card.name} has the address {card.addresses[0]};"
@@ -104,7 +106,7 @@ def _card_steps(name: str, network: Network, card: Interface) -> Iterator[Step]:
             f"bsdvirt network create NET --uplink {card.name} --take-address moves it to the"
             " bridge",
         )
-    if card.mtu != network.mtu:
+    if card.mtu != network.mtu and not joined:
         yield Step(
             Command((tools.IFCONFIG, card.name, "mtu", str(network.mtu))),
             f"{card.name} has the MTU of its network",
@@ -129,7 +131,7 @@ def _is_stale(network: Network, interfaces: Interfaces) -> bool:
 
 
 def _vlan_steps(
-    name: str, network: Network, card: Interface, interfaces: Interfaces
+    name: str, network: Network, card: Interface, interfaces: Interfaces, joined: bool
 ) -> Iterator[Step]:
     room = card.mtu if "VLAN_MTU" in card.options else card.mtu - VLAN_HEADER
     if network.mtu > room:
@@ -142,7 +144,7 @@ def _vlan_steps(
     ours, cloner = vlan_name(network.id), vlan_cloner(network.id)
     present = interfaces.get(ours)
     if present is not None and not _is_stale(network, interfaces):
-        if present.mtu != network.mtu:
+        if present.mtu != network.mtu and not joined:
             yield Step(
                 Command((tools.IFCONFIG, ours, "mtu", str(network.mtu))),
                 f"{ours} has the MTU of its network",

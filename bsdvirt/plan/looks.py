@@ -13,6 +13,7 @@ from bsdvirt.plan.step import (
     DatasetOwned,
     FileExists,
     InterfaceExists,
+    InterfaceMtu,
     JailExists,
     LimitsExist,
     Locked,
@@ -42,6 +43,9 @@ def holds(host: Host, look: Look | None) -> bool:
             return any(m.source == dataset and m.kind == "zfs" for m in read_mounts(host))
         case InterfaceExists(name=name):
             return host.run((tools.IFCONFIG, name), changes=False).status == 0
+        case InterfaceMtu(name=name, mtu=mtu):
+            interface = read_interfaces(host).get(name)
+            return interface is not None and interface.mtu == mtu
         case AddressExists(interface=name, address=address):
             interface = read_interfaces(host).get(name)
             return interface is not None and address in interface.addresses

@@ -180,6 +180,13 @@ class InterfaceExists(Struct, frozen=True, tag="interface"):
     name: str
 
 
+class InterfaceMtu(Struct, frozen=True, tag="mtu"):
+    """Whether an interface has that MTU."""
+
+    name: str
+    mtu: int
+
+
 class AddressExists(Struct, frozen=True, tag="address"):
     """The interface has the address, with that prefix length."""
 
@@ -234,6 +241,7 @@ Look = (
     | DatasetExists
     | DatasetMounted
     | InterfaceExists
+    | InterfaceMtu
     | AddressExists
     | JailExists
     | Mounted

@@ -21,7 +21,7 @@ def places(view: HostView, dataset: str) -> list[str]:
     return [row[1] for row in rows if row[0] == dataset]
 
 
-@scenario()
+@scenario(each_release=True)
 def a_dataset_of_its_own_is_mounted_before_services(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", DATA)
     name = f"{view.root}/guests/t1/data"
@@ -162,7 +162,7 @@ def what_a_killed_jail_had_mounted_is_given_back(driver: Bsdvirt, view: HostView
     assert f"{view.root}/guests/t1" not in view.datasets()
 
 
-@scenario()
+@scenario(each_release=True)
 def quotas_hold_at_creation_and_at_once(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "quota=1G", "compression=zstd", "atime=yes", "recordsize=16K")
     root = f"{view.root}/guests/t1/root"

@@ -42,7 +42,7 @@ def log(driver: Bsdvirt, name: str) -> str:
     return driver.ok("logs", name).stdout
 
 
-@scenario()
+@scenario(each_release=True)
 def hooks_run_at_each_event(driver: Bsdvirt, view: HostView) -> None:
     (view.scratch / "hooks").write_text("")
     with hook(view, "note", note(view, "echo said by a hook")):

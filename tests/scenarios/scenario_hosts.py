@@ -32,6 +32,7 @@ class Entry:
     act: Scenario
     sim_only: bool
     bare: bool
+    each_release: bool = False
 
     @property
     def name(self) -> str:
@@ -41,12 +42,15 @@ class Entry:
 SCENARIOS: list[Entry] = []
 
 
-def scenario(*, sim_only: bool = False, bare: bool = False) -> Callable[[Scenario], Scenario]:
+def scenario(
+    *, sim_only: bool = False, bare: bool = False, each_release: bool = False
+) -> Callable[[Scenario], Scenario]:
     """Enlist a scenario. `sim_only` uses what only the simulated host can do. `bare`
-    wants a host on which nothing was done yet, not even init."""
+    wants a host on which nothing was done yet, not even init. `each_release` depends on what
+    differs between releases: the simulated host is each of them for it, and else the newest."""
 
     def enlist(act: Scenario) -> Scenario:
-        SCENARIOS.append(Entry(act, sim_only, bare))
+        SCENARIOS.append(Entry(act, sim_only, bare, each_release))
         return act
 
     return enlist
@@ -73,8 +77,9 @@ def fast_directory() -> Iterator[Path]:
         yield Path(name)
 
 
-def sim_view(directory: Path) -> HostView:
-    host = SimHost(directory)
+def sim_view(directory: Path, release: str | None = None) -> HostView:
+    """A simulated host that is there, or a new one of a release."""
+    host = SimHost(directory, release=release)
     scratch = directory / "root/scratch"
     scratch.mkdir(exist_ok=True)
     return HostView(
@@ -84,12 +89,12 @@ def sim_view(directory: Path) -> HostView:
 
 
 @functools.cache
-def sim_template(bare: bool) -> Path:
+def sim_template(bare: bool, release: str | None = None) -> Path:
     """A simulated host to copy: fresh, or after init and release add."""
     directory = Path(tempfile.mkdtemp(prefix="bsdvirt-template-", dir=fast_place()))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     host = directory / "host"
-    view = sim_view(host)
+    view = sim_view(host, release)
     if not bare:
         set_up(Bsdvirt(host), view)
     return host
@@ -101,10 +106,12 @@ def set_up(driver: Bsdvirt, view: HostView) -> None:
 
 
 @contextlib.contextmanager
-def sim_world(*, bare: bool = False) -> Iterator[tuple[Bsdvirt, HostView]]:
+def sim_world(
+    *, bare: bool = False, release: str | None = None
+) -> Iterator[tuple[Bsdvirt, HostView]]:
     """A simulated host of its own."""
     with fast_directory() as top:
-        shutil.copytree(sim_template(bare), top / "host", symlinks=True)
+        shutil.copytree(sim_template(bare, release), top / "host", symlinks=True)
         view = sim_view(top / "host")
         view.remember()
         try:

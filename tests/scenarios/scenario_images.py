@@ -250,7 +250,7 @@ def a_medium_in_a_drive_stays(driver: Bsdvirt, view: HostView) -> None:
     view.do("/sbin/zfs", "destroy", "-r", dataset)
 
 
-@scenario(sim_only=True)
+@scenario(sim_only=True, each_release=True)
 def a_device_that_does_not_come_by_itself_is_made(driver: Bsdvirt, view: HostView) -> None:
     """As on a 13.2 under load: every second volume, where the mode is not inherited."""
     from bsdvirt.host.sim import SimHost

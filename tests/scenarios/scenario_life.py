@@ -11,7 +11,7 @@ from scenario_view import HostView, assert_same, nothing_of
 HANG = "exec.stop=/bin/sleep 1000"
 
 
-@scenario()
+@scenario(each_release=True)
 def one_jail_from_create_to_destroy(driver: Bsdvirt, view: HostView) -> None:
     assert "created" in driver.ok("create", "jail", "t1", "resolver.mode=keep").stdout
     assert driver.json("ls")[0]["state"] == "stopped"
@@ -83,7 +83,7 @@ def restart_and_force(driver: Bsdvirt, view: HostView) -> None:
     assert not nothing_of(view, ["t1"])
 
 
-@scenario()
+@scenario(each_release=True)
 def a_bad_start_leaves_nothing(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "exec.start=/bin/sh -c 'echo about to fail; exit 3'",
               "limits.maxproc=50")  # fmt: skip
@@ -196,7 +196,7 @@ def destroy_takes_snapshots_along(driver: Bsdvirt, view: HostView) -> None:
     assert not [name for name in view.datasets() if "/guests/t1" in name]
 
 
-@scenario()
+@scenario(each_release=True)
 def limits_and_cpuset_are_in_force(driver: Bsdvirt, view: HostView) -> None:
     limits = ("limits.maxproc=77", "limits.vmemoryuse=2G", "limits.readiops=500", "limits.pcpu=80")
     driver.ok("create", "jail", "t1", *limits, "--cpuset", "0", "--start")
@@ -218,7 +218,7 @@ def limits_and_cpuset_are_in_force(driver: Bsdvirt, view: HostView) -> None:
     assert not nothing_of(view, ["t1"])
 
 
-@scenario()
+@scenario(each_release=True)
 def parameters_reach_the_kernel(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "allow.raw_sockets=false", "allow.set_hostname=no",
               "children.max=2", "host.domainname=it's a 'quoted' \\ word", "--start")  # fmt: skip

@@ -58,7 +58,7 @@ def a_directory_of_the_host_is_in_the_jail(driver: Bsdvirt, view: HostView) -> N
     assert "opt/a b" not in view.run("/sbin/mount", "-p").stdout
 
 
-@scenario()
+@scenario(each_release=True)
 def every_kind_is_mounted_and_gone_again(driver: Bsdvirt, view: HostView) -> None:
     driver.ok(
         "create", "jail", "t1",

@@ -47,7 +47,7 @@ def a_second_network_is_made_used_and_taken_away(driver: Bsdvirt, view: HostView
     assert not view.leftovers()
 
 
-@scenario()
+@scenario(each_release=True)
 def a_network_of_both_families(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("network", "create", "tdual", *DUAL)
     driver.ok("create", "jail", "t1", "t2", "--network", "tdual", "--start")
@@ -161,7 +161,7 @@ def a_bridge_that_has_gone_comes_back_with_a_start(driver: Bsdvirt, view: HostVi
     assert driver.json("network", "info", "tnet")["state"] == "up"
 
 
-@scenario()
+@scenario(each_release=True)
 def ipv6_addresses_can_be_used_at_once(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("network", "create", "six", "--address", "fd00:88::1/64", "--pool",
               "fd00:88::10-fd00:88::99")  # fmt: skip

@@ -36,7 +36,7 @@ def reaches(driver: Bsdvirt, guest: str, address: str, port: int) -> bool:
     return driver(*words).status == 0
 
 
-@scenario()
+@scenario(each_release=True)
 def guests_get_out_by_the_address_of_the_host(driver: Bsdvirt, view: HostView) -> None:
     router, _ = way_out(view)
     assert driver.json("network", "info", "private")["nat"] == "active"

@@ -11,7 +11,7 @@ from scenario_hosts import scenario
 from scenario_view import HostView, assert_same
 
 
-@scenario(bare=True, sim_only=True)
+@scenario(bare=True, sim_only=True, each_release=True)
 def init_makes_all_and_a_second_one_changes_nothing(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(5, "ls", says="bsdvirt init")
     driver.fails(5, "create", "jail", "t1", says="bsdvirt init")
@@ -153,7 +153,9 @@ def a_jail_of_a_release_newer_than_the_kernel_is_refused(driver: Bsdvirt, view: 
     from bsdvirt.host.sim import SimHost
 
     assert isinstance(view.host, SimHost)
+    (release,) = driver.json("release", "ls")
     view.host.settings.set_kernel("12.4-RELEASE", 1204000)
-    driver.fails(5, "create", "jail", "t1", "--release", "13.2-RELEASE", says="newer")
-    view.host.settings.set_kernel("13.2-RELEASE", 1302001)
+    driver.fails(5, "create", "jail", "t1", "--release", release["name"], says="newer")
+    of = view.host.settings.release
+    view.host.settings.set_kernel(of.kernel, of.osreldate)
     assert not view.leftovers()

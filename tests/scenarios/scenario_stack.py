@@ -43,7 +43,7 @@ def the_hosts_stack_and_none(driver: Bsdvirt, view: HostView) -> None:
     assert not nothing_of(view, ["t1", "t2"])
 
 
-@scenario()
+@scenario(each_release=True)
 def addresses_of_the_hosts_stack(driver: Bsdvirt, view: HostView) -> None:
     said = driver.ok("create", "jail", "t1", KEEP, *SHARED).stdout
     assert "10.99.9.9/32" in said

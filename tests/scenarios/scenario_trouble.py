@@ -148,7 +148,7 @@ def a_pool_that_is_read_only(driver: Bsdvirt, view: HostView) -> None:
     view.host.settings.set_readonly("zroot", False)
 
 
-@scenario(sim_only=True)
+@scenario(sim_only=True, each_release=True)
 def a_reboot(driver: Bsdvirt, view: HostView) -> None:
     assert isinstance(view.host, SimHost)
     driver.ok("create", "jail", "t1", "t2", "t3", "limits.maxproc=9")

@@ -14,7 +14,7 @@ def environment_of(driver: Bsdvirt, *words: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in said.splitlines())
 
 
-@scenario()
+@scenario(each_release=True)
 def users_with_and_without_a_home(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", KEEP, "--start")
     for user in ("www", "nobody"):
@@ -40,7 +40,7 @@ def a_main_command_of_a_user_without_a_home(driver: Bsdvirt, view: HostView) -> 
     assert "here" in driver.ok("logs", "t1").stdout
 
 
-@scenario()
+@scenario(each_release=True)
 def a_root_without_users_or_a_home(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "--empty", "stack=none", "nics=", "--start")
     root = view.jail_root("t1")

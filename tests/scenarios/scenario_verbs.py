@@ -191,13 +191,14 @@ def edit_goes_the_way_of_set(driver: Bsdvirt, view: HostView) -> None:
     view.scratch.joinpath("editor.py").unlink()
 
 
-@scenario()
+@scenario(each_release=True)
 def shortcuts_into_a_guest(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "t2", "--start")
     driver.ok("stop", "t2")
     rows = driver.json("ps", "t1")
     assert {"pid", "ppid", "user", "command"} <= rows[0].keys()
     assert any("cron" in row["command"] for row in rows)
+    assert not any("init" in row["command"] for row in rows), "processes of the host"
     assert "COMMAND" in driver.ok("ps", "t1").lines[0]
     assert "cron is running as pid" in driver.ok("service", "t1", "cron", "status").stdout
     assert driver("service", "t1", "nosuch", "status").status == 1

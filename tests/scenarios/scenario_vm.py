@@ -56,7 +56,7 @@ def finish(driver: Bsdvirt, *names: str) -> None:
     driver.ok("image", "rm", "gold")
 
 
-@scenario()
+@scenario(each_release=True)
 def a_virtual_machine_from_an_image_to_a_login(driver: Bsdvirt, view: HostView) -> None:
     image(driver, view)
     driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)

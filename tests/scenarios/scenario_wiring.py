@@ -22,7 +22,7 @@ def card(view: HostView) -> Iterator[str]:
         view.do("/sbin/ifconfig", "epair91a", "destroy")
 
 
-@scenario()
+@scenario(each_release=True)
 def a_vlan_is_made_and_destroyed_with_its_network(driver: Bsdvirt, view: HostView) -> None:
     with card(view) as uplink:
         before = view.interfaces()
@@ -60,7 +60,7 @@ def a_vlan_is_made_and_destroyed_with_its_network(driver: Bsdvirt, view: HostVie
         )
 
 
-@scenario()
+@scenario(each_release=True)
 def an_uplink_has_the_mtu_of_its_network(driver: Bsdvirt, view: HostView) -> None:
     with card(view) as uplink:
         driver.ok("network", "create", "tnet", "--uplink", uplink, "--mtu", "4000", *NET)

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,9 @@ from scenario_driver import Bsdvirt, Result
 from scenario_hosts import fast_directory, fast_place, sim_template, sim_view
 from scenario_view import Facts, HostView, differences, without_numbers
 
+from bsdvirt.host.sim.releases import RELEASES, chosen
+
+RELEASE = chosen().dist
 MOST_STEPS = 60
 """No verb here has more: a run that is still hit then would go on for ever."""
 Words = tuple[str, ...]
@@ -73,6 +76,12 @@ class Case:
     bare: bool = False
     again: bool = True
     """Whether the same verb mends a kill: see test_open_crash.py."""
+    release: str | None = None
+    """The host's, where it is not the newest."""
+
+    @property
+    def id(self) -> str:
+        return "-".join([*self.name.split(), *([self.release] if self.release else [])])
 
 
 CASES = (
@@ -148,13 +157,14 @@ CASES = (
     Case("set boot", ("set", "web", "boot.auto=yes"), (("create", "jail", "web"),)),
     Case(
         "release add", ("release", "add", "/usr/freebsd-dist"),
-        (("release", "rm", "13.2-RELEASE"),), done=(4, "there already"),
+        (("release", "rm", RELEASE),), done=(4, "there already"),
     ),
-    Case("release rm", ("release", "rm", "13.2-RELEASE"), done=(3, "no release")),
+    Case("release rm", ("release", "rm", RELEASE), done=(3, "no release")),
     Case("network create", NET, done=(4, "there already")),
     Case("network destroy", ("network", "destroy", "lan"), (NET,), done=(3, "no network lan")),
     Case("network create vlan", VLAN, done=(4, "there already")),
     Case("network destroy vlan", ("network", "destroy", "wan"), (VLAN,), done=(3, "no network")),
+    Case("network set mtu", ("network", "set", "wan", "mtu=1400"), (VLAN,)),
     Case("network set", ("network", "set", "wan", "vlan=30", "addresses=10.79.4.1/24"), (VLAN,)),
     Case(
         "network set live", ("network", "set", "lan", "private=yes", "addresses=fd00:79::1/64"),
@@ -183,10 +193,24 @@ CASES = (
          (ROOT, ELSEWHERE, ("create", "jail", "db", "boot.after=web")), done=(3, "no guest web")),
     Case("destroy on root", ("destroy", "web", "--yes"), (ROOT, ELSEWHERE),
          done=(3, "no guest web"), again=False),
-    Case("release rm of two roots", ("release", "rm", "13.2-RELEASE"),
+    Case("release rm of two roots", ("release", "rm", RELEASE),
          (ROOT, ELSEWHERE, ("destroy", "web", "--yes")), done=(3, "no release"), again=False),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
+
+OLDER = ("start", "stop force", "network set mtu", "network create vlan", "set live",
+         "create thick", "destroy force")  # fmt: skip
+"""What runs on the other releases too: a sample, with all that depends on the release."""
+EVERY = (
+    *CASES,
+    *(
+        replace(case, release=release)
+        for release in RELEASES
+        if release != chosen().version
+        for case in CASES
+        if case.name in OLDER
+    ),
+)
 
 _PASSING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|[0-9a-f]{32}|02(?::[0-9a-f]{2}){5}"
@@ -215,7 +239,7 @@ def known(case: Case) -> Known:
     top = Path(tempfile.mkdtemp(prefix="bsdvirt-crash-", dir=fast_place()))
     atexit.register(shutil.rmtree, top, ignore_errors=True)
     host = top / "host"
-    shutil.copytree(sim_template(case.bare), host, symlinks=True)
+    shutil.copytree(sim_template(case.bare, case.release), host, symlinks=True)
     for words in case.prepare:
         Bsdvirt(host).ok(*words)
     ends: list[Facts] = []
@@ -299,13 +323,9 @@ def place() -> Iterator[Path]:
 
 
 BOTH = pytest.mark.parametrize("kind", ["kill-before", "kill-after"])
-EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-AGAIN = pytest.mark.parametrize(
-    "case", [c for c in CASES if c.again], ids=lambda case: case.name.replace(" ", "-")
-)
-SET_UP = pytest.mark.parametrize(
-    "case", [c for c in CASES if not c.bare], ids=lambda case: case.name.replace(" ", "-")
-)
+EACH = pytest.mark.parametrize("case", EVERY, ids=lambda case: case.id)
+AGAIN = pytest.mark.parametrize("case", [c for c in EVERY if c.again], ids=lambda case: case.id)
+SET_UP = pytest.mark.parametrize("case", [c for c in EVERY if not c.bare], ids=lambda case: case.id)
 
 
 @SET_UP

@@ -17,10 +17,11 @@ from scenario_mirror import Mirror, add_set, make_certificate
 from scenario_view import HostView, assert_same
 
 from bsdvirt.host.sim import SimHost, make_release
+from bsdvirt.host.sim.releases import chosen
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
 
-RELEASE = "13.2-RELEASE"
+RELEASE = chosen().dist
 DIRECTORY = f"releases/amd64/amd64/{RELEASE}"
 DIST = "/bsdvirt/media/dist"
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
@@ -111,7 +112,7 @@ def test_the_hosts_own_release(world: World) -> None:
 def test_short_names_and_short_directories(world: World) -> None:
     root = world.mirror.root / "releases/amd64"
     (root / "amd64" / RELEASE).rename(root / RELEASE)
-    world.ok("release", "fetch", "13.2")
+    world.ok("release", "fetch", chosen().version)
     world.assert_added()
 
 
@@ -276,7 +277,7 @@ def test_a_mirror_that_is_down(world: World) -> None:
 
 def test_a_base_of_another_release(world: World) -> None:
     make_release(world.base.parent, "13.1-RELEASE")
-    world.fails(1, "release", "fetch", says="is of 13.1-RELEASE, not of 13.2-RELEASE")
+    world.fails(1, "release", "fetch", says=f"is of 13.1-RELEASE, not of {RELEASE}")
 
 
 def test_a_portal_instead_of_a_manifest(world: World) -> None:
@@ -376,7 +377,7 @@ def test_a_simulated_host_fetches_nothing_from_outside(world: World) -> None:
     path = world.view.fs.path(HOST_FILE)
     path.write_text(path.read_text().partition("fetch:")[0])
     world.fails(5, "release", "fetch", says="fetches nothing from outside")
-    world.fails(3, "create", "jail", "t1", says="no release 13.2-RELEASE")
+    world.fails(3, "create", "jail", "t1", says=f"no release {RELEASE}")
 
 
 def test_through_a_proxy_that_is_not_there(world: World) -> None:

@@ -14,7 +14,7 @@ from bsdvirt.host.sim.initial import loopback
 from bsdvirt.host.sim.jailconf import Param
 from bsdvirt.host.sim.jaildesc import SHELL, Described
 from bsdvirt.host.sim.jailexec import Inside, Patience
-from bsdvirt.host.sim.jexec import ROOT, Entered, User, goes_home, has_directory, of_user, users
+from bsdvirt.host.sim.jexec import ROOT, Entered, User, has_directory, of_user, users
 from bsdvirt.host.sim.state import Jail
 
 _START = (
@@ -291,10 +291,10 @@ class _Operation(Described):
         if user is None:
             self.warn("unknown uid 0")
             return None
-        if goes_home(self.run) and not has_directory(self.run, jail_, user.home):
+        if self.run.release.goes_home and not has_directory(self.run, jail_, user.home):
             self.warn(f"chdir {user.home}: No such file or directory")
             return None
-        directory = user.home if goes_home(self.run) else "/"
+        directory = user.home if self.run.release.goes_home else "/"
         return Entered(user, directory, of_user(user))
 
     def inside(self, line: str) -> bool:

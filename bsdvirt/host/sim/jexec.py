@@ -15,8 +15,6 @@ from bsdvirt.host.sim.env import split
 from bsdvirt.host.sim.state import Jail
 
 _LOCAL = "/usr/local/sbin:/usr/local/bin"
-_STAYS = 15
-"""A release of which it is known that who names no user stays in / (15.1; not 13.2)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ def enter(run: Run, call: Call, jail: Jail) -> Entered:
     environment |= of_user(user)
     named = bool(call.inside or call.outside)
     directory = "/"
-    if call.clean and (named or goes_home(run)):
+    if call.clean and (named or run.release.goes_home):
         if not has_directory(run, jail, user.home):
             raise run.fail(f"jexec: chdir: {user.home}: No such file or directory")
         directory = user.home
@@ -134,11 +132,6 @@ def has_directory(run: Run, jail: Jail, path: str) -> bool:
     """Whether the jail has that directory."""
     missing, wrong = run.fs.look_beneath(jail.path, path.strip("/") or ".")
     return not missing and not wrong
-
-
-def goes_home(run: Run) -> bool:
-    """Whether this host's jexec(8) and jail(8) go to root's home where no user is named."""
-    return int(run.state.release.partition(".")[0]) < _STAYS
 
 
 def _callers() -> dict[str, str]:

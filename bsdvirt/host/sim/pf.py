@@ -7,6 +7,7 @@ import re
 
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.ifshow import stack
+from bsdvirt.host.sim.sysctl import is_loaded, load
 
 _SERVICES = {"22": "ssh", "53": "domain", "80": "http", "443": "https", "8080": "http-alt"}
 _ANCHOR = re.compile(r'(nat-anchor|rdr-anchor) "([\w/*-]+)"')
@@ -139,6 +140,9 @@ def boot(run: Run, settings: dict[str, str]) -> None:
 
     run.state.pf = Pf()
     if settings.get("pf_enable", "").upper() == "YES" and run.fs.exists("/etc/pf.conf"):
+        if not is_loaded(run, "pf"):
+            # required_modules in rc.d/pf.
+            load(run, "pf")
         load_main(run, "/etc/pf.conf")
         run.state.pf.enabled = True
     if settings.get("gateway_enable", "").upper() == "YES":

@@ -48,6 +48,10 @@ class Release:
     """Whether it says on standard error, too, that a route is there already."""
     zfs_usage_tail: str
     """The end of zfs(8)'s usage text."""
+    goes_home: bool
+    """jexec(8) -l and jail(8) go to root's home where no user is named (jexec.c, command.c)."""
+    largest_record: str
+    """What recordsize and volblocksize may be at most (libzfs_dataset.c)."""
     ps_widens: bool
     """ps(1)'s -a selects every process, whatever else is named (ps.c: nselectors = 0)."""
 
@@ -75,6 +79,8 @@ RELEASES: Mapping[str, Release] = {
         rc_order=_RC_13,
         rc_repeats_routes=False,
         zfs_usage_tail="",
+        goes_home=True,
+        largest_record="1M",
         ps_widens=False,
     ),
     "15.1": Release(
@@ -93,10 +99,12 @@ RELEASES: Mapping[str, Release] = {
         rc_order=(_RC_13[3], _RC_13[2], _RC_13[1], _RC_13[0]),
         rc_repeats_routes=True,
         zfs_usage_tail="\n\nFor further help on a command or topic, run: zfs help [<topic>]",
+        goes_home=False,
+        largest_record="16M",
         ps_widens=True,
     ),
 }
-NEWEST = "13.2"
+NEWEST = "15.1"
 
 
 def chosen(version: str | None = None) -> Release:

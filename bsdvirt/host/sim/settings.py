@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from bsdvirt.host.sim import initial, pf, processes, routing, sysrc, trees, vmm, volumes
 from bsdvirt.host.sim.context import Run
+from bsdvirt.host.sim.releases import RELEASES, Release
 from bsdvirt.host.sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
 
 if TYPE_CHECKING:
@@ -29,6 +30,12 @@ class Settings:
 
     def __init__(self, host: SimHost) -> None:
         self._host = host
+
+    @property
+    def release(self) -> Release:
+        """The release that the host is."""
+        with self._host.change() as state:
+            return RELEASES[state.version]
 
     def set_cpus(self, count: int) -> None:
         """How many CPUs the host has."""

@@ -106,18 +106,28 @@ def kldload(run: Run, words: list[str]) -> int:
     status = 0
     for name in names:
         plain = name.removesuffix(".ko")
-        if any(plain in module.names for module in run.state.modules):
+        if is_loaded(run, plain):
             if not quiet:
                 raise run.unknown("loading twice was never shown")
         elif plain in LOADABLE:
-            number = len(run.state.modules) + 1
-            line = f"{number:2}    1 0xffffffff82{number:06x}     2a08 {plain}.ko"
-            names = [plain, "linux_common"] if plain == "linux64" else [plain]
-            run.state.modules.append(Module(f"{plain}.ko", names, line))
+            load(run, plain)
         else:
             run.warn(f"kldload: can't load {name}: No such file or directory")
             status = 1
     return status
+
+
+def is_loaded(run: Run, name: str) -> bool:
+    """Whether the kernel has that module."""
+    return any(name in module.names for module in run.state.modules)
+
+
+def load(run: Run, name: str) -> None:
+    """Load a module that the kernel lacks."""
+    number = len(run.state.modules) + 1
+    line = f"{number:2}    1 0xffffffff82{number:06x}     2a08 {name}.ko"
+    names = [name, "linux_common"] if name == "linux64" else [name]
+    run.state.modules.append(Module(f"{name}.ko", names, line))
 
 
 def kldstat(run: Run, words: list[str]) -> int:

@@ -23,9 +23,10 @@ def set_verb(run: Run, words: list[str]) -> int:
     """`zfs set`."""
     run.changes()
     try:
-        return _set(run, words)
+        status = _set(run, words)
     except Exit as end:
-        raise Exit(run.release.zfs_set_failed if end.status == 1 else end.status) from None
+        status = end.status
+    return run.release.zfs_set_failed if status == 1 else status
 
 
 def _set(run: Run, words: list[str]) -> int:

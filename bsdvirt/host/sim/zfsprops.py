@@ -88,8 +88,9 @@ def check(run: Run, name: str, value: str, volume: bool) -> str:
         raise BadValue(f"'{name}' does not apply to datasets of this type")
     if name in SIZES:
         number = size(value)
-        if name == "recordsize" and (not 512 <= number <= 1 << 20 or number & (number - 1)):
-            raise BadValue(f"'{name}' must be power of 2 from 512B to 1M")
+        most = run.release.largest_record
+        if name == "recordsize" and (not 512 <= number <= size(most) or number & (number - 1)):
+            raise BadValue(f"'{name}' must be power of 2 from 512B to {most}")
         return str(number)
     if name == "encryption":
         if value != "on":

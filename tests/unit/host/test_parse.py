@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 
-from captured import said
+import pytest
+from captured import RELEASES, said
 
 from bsdvirt.host.parse import ifconfig, jls, mounts, rctl
 from bsdvirt.host.parse.mounts import Mount
 from bsdvirt.host.parse.rctl import Rule
 
+on_each_release = pytest.mark.parametrize("release", RELEASES)
 
-def test_all_interfaces_of_a_host() -> None:
-    found = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a"))
-    assert list(found) == ["vtnet0", "lo0", "bridge2", "bridge3", "bridge4", "bridge5"]
+
+@on_each_release
+def test_all_interfaces_of_a_host(release: str) -> None:
+    found = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a", release))
+    bridges = ["bridge2", "bridge3"] + (["bridge4", "bridge5"] if release == "13.2" else [])
+    assert list(found) == ["vtnet0", "lo0", *bridges]
     card = found["vtnet0"]
     assert card.up
     assert card.ether == "52:54:00:12:34:56"
@@ -21,21 +26,28 @@ def test_all_interfaces_of_a_host() -> None:
     assert (card.groups, card.members, card.description) == ((), (), "")
 
 
-def test_loopback_keeps_its_mtu_and_drops_link_local() -> None:
-    lo0 = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a"))["lo0"]
+@on_each_release
+def test_loopback_keeps_its_mtu_and_drops_link_local(release: str) -> None:
+    lo0 = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a", release))["lo0"]
     assert lo0.mtu == 16384
-    assert lo0.addresses == ("::1/128", "127.0.0.1/8", "127.0.0.9/32")
+    wanted = {
+        "13.2": ("::1/128", "127.0.0.1/8", "127.0.0.9/32"),
+        "15.1": ("127.0.0.1/8", "::1/128"),
+    }
+    assert lo0.addresses == wanted[release]
     assert lo0.groups == ("lo",)
 
 
-def test_a_bridge_that_is_down() -> None:
-    bridge = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a"))["bridge2"]
+@on_each_release
+def test_a_bridge_that_is_down(release: str) -> None:
+    bridge = ifconfig.parse(said("02-ifconfig.txt", "ifconfig -a", release))["bridge2"]
     assert not bridge.up
     assert bridge.groups == ("bridge",)
 
 
-def test_a_bridge_with_a_member_and_an_address() -> None:
-    (bridge,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bvlan0")).values()
+@on_each_release
+def test_a_bridge_with_a_member_and_an_address(release: str) -> None:
+    (bridge,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bvlan0", release)).values()
     assert bridge.name == "bvlan0"
     assert bridge.up
     assert bridge.members == ("bv7a",)
@@ -43,18 +55,32 @@ def test_a_bridge_with_a_member_and_an_address() -> None:
     assert bridge.groups == ("bridge", "bsdvirt")
 
 
-def test_ether_is_the_present_one_not_the_hardware_one() -> None:
-    (end,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bv7a")).values()
+@on_each_release
+def test_ether_is_the_present_one_not_the_hardware_one(release: str) -> None:
+    (end,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bv7a", release)).values()
     assert end.ether == "03:00:00:00:00:01"
     assert end.description == "web eth0"
     assert end.groups == ("epair", "bsdvirt")
 
 
-def test_flags_of_later_releases_are_longer() -> None:
-    head = "igb0: flags=1008843<UP,BROADCAST,RUNNING,LOWER_UP> metric 0 mtu 9000\n"
-    (card,) = ifconfig.parse(head).values()
-    assert card.up
-    assert card.mtu == 9000
+@on_each_release
+def test_a_tag_and_what_it_is_on(release: str) -> None:
+    (vlan,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig vlan0", release)).values()
+    assert (vlan.vlan, vlan.parent, vlan.up) == (20, "vtnet0", False)
+
+
+def test_lower_up_is_not_up() -> None:
+    """A service netif restart takes UP from an epair; its other end is still there."""
+    shown = said("11-services.txt", "ifconfig bv1n0b", "15.1")
+    assert "LOWER_UP" in shown
+    (end,) = ifconfig.parse(shown).values()
+    assert not end.up
+
+
+def test_a_bridge_of_several_members() -> None:
+    (bridge,) = ifconfig.parse(said("11-services.txt", "ifconfig bvl0", "15.1")).values()
+    assert set(bridge.members) == {"bv1n0a", "bv2n0"}
+    assert (bridge.private, bridge.mtu, bridge.description) == ((), 1500, "a network")
 
 
 def test_point_to_point_and_aliases() -> None:
@@ -71,12 +97,13 @@ def test_no_interface_at_all() -> None:
     assert ifconfig.parse("") == {}
 
 
-def test_a_running_vnet_jail() -> None:
+@on_each_release
+def test_a_running_vnet_jail(release: str) -> None:
     command = "jls -n --libxo json jid name path host.hostname dying vnet persist"
-    found = jls.parse(said("04-jail.txt", command))
+    found = jls.parse(said("04-jail.txt", command, release))
     assert list(found) == ["web"]
     web = found["web"]
-    assert (web.jid, web.path) == (7, "/bv/guests/web")
+    assert (web.jid, web.path) == ({"13.2": 7, "15.1": 1}[release], "/bv/guests/web")
     assert web.vnet
     assert not web.dying
 
@@ -93,8 +120,9 @@ def test_several_jails_with_their_cpusets() -> None:
     assert found["web1"].path == "/usr/local/bastille/jails/web1/root"
 
 
-def test_no_jails() -> None:
-    assert jls.parse(said("04-jail.txt", "jls --libxo json")) == {}
+@on_each_release
+def test_no_jails(release: str) -> None:
+    assert jls.parse(said("04-jail.txt", "jls --libxo json", release)) == {}
 
 
 def _jls(*entries: str) -> str:
@@ -115,8 +143,9 @@ def test_a_live_jail_stands_before_a_dying_one_of_its_name() -> None:
     assert jls.parse(_jls(dying))["web"].dying
 
 
-def test_rules_of_rctl() -> None:
-    assert rctl.parse_rules(said("04-jail.txt", "rctl")) == [
+@on_each_release
+def test_rules_of_rctl(release: str) -> None:
+    assert rctl.parse_rules(said("04-jail.txt", "rctl", release)) == [
         Rule("jail:web", "writebps", "throttle", 10485760),
         Rule("jail:web", "maxproc", "deny", 100),
         Rule("jail:web", "pcpu", "deny", 50),
@@ -129,10 +158,12 @@ def test_a_rule_for_each_process_of_a_user() -> None:
     assert (rule.subject, rule.amount) == ("user:1001", 50)
 
 
-def test_usage_of_a_jail() -> None:
-    usage = rctl.parse_usage(said("04-jail.txt", "rctl -u jail:web"))
-    assert usage["memoryuse"] == 5197824
-    assert usage["pcpu"] == 210
+@on_each_release
+def test_usage_of_a_jail(release: str) -> None:
+    usage = rctl.parse_usage(said("04-jail.txt", "rctl -u jail:web", release))
+    memory, percent = {"13.2": (5197824, 210), "15.1": (11784192, 3)}[release]
+    assert usage["memoryuse"] == memory
+    assert usage["pcpu"] == percent
     assert usage["writeiops"] == 0
     assert len(usage) == 25
 

@@ -97,8 +97,14 @@ def test_what_is_at_a_path(tmp_path: Path) -> None:
     assert read_paths(Fs("/"), ["/dev/null"]) == {"/dev/null": "device"}
 
 
-def test_the_simulated_host_answers_too(tmp_path: Path) -> None:
-    facts = read_vmm(SimHost(tmp_path / "sim"))
+@pytest.mark.parametrize(
+    ("release", "most", "wired", "osreldate"),
+    [("13.2", 4, 1203004, 1302001), ("15.1", 2, 1603918, 1501000)],
+)
+def test_the_simulated_host_answers_too(
+    release: str, most: int, wired: int, osreldate: int, tmp_path: Path
+) -> None:
+    facts = read_vmm(SimHost(tmp_path / "sim", release=release))
     assert facts == VmmFacts(
-        usable=True, nmdm=True, most_cpus=4, wired=1203004 * 4096, osreldate=1302001
+        usable=True, nmdm=True, most_cpus=most, wired=wired * 4096, osreldate=osreldate
     )

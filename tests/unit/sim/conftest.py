@@ -10,13 +10,20 @@ import pytest
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.host.sim import SimHost
+from bsdvirt.host.sim.releases import RELEASES, Release
 
 Do = Callable[..., Result]
 
 
+@pytest.fixture(params=RELEASES)
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> SimHost:
+    return SimHost(tmp_path / "host", release=request.param)
+
+
 @pytest.fixture
-def host(tmp_path: Path) -> SimHost:
-    return SimHost(tmp_path / "host")
+def of(host: SimHost) -> Release:
+    """The release that the host is."""
+    return host.settings.release
 
 
 @pytest.fixture
