@@ -34,7 +34,7 @@ def test_the_journal_of_another_host_is_told_of_and_not_run() -> None:
     with sim_world() as (driver, view):
         driver.ok("create", "jail", "web")
         journal = stuck(
-            view, WriteFile("/var/run/bsdvirt/x", "x"), host="6446cec4-e416-4bd7-b938-ef5f4784b967"
+            view, WriteFile("/var/run/bsdvirt/x", "x"), host="11111111-e416-4bd7-b938-ef5f4784b967"
         )
         (problem,) = [f for f in driver("doctor", "--json").json() if f["problem"]]
         assert "another host" in problem["message"]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bsdvirt.host.sim import bhyvewords
 from bsdvirt.host.sim.context import Run, UnknownCommand
 
 Tree = dict[str, "Tree | str"]
-_DEFAULTS = ("acpi_tables=false", "memory.size=256M", "x86.strictmsr=true")
 _KNOWN = re.compile(
     r"name|bootrom|bootvars|cpus|sockets|cores|threads|memory\.(size|wired|guest_in_core)|acpi_tables"
     r"|acpi_tables_in_memory|uuid|rtc\.use_localtime|keyboard\.layout|destroy_on_poweroff"
@@ -25,6 +24,7 @@ _KNOWN = re.compile(
 )
 _FROM_15 = re.compile(r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex")
 """What 13.2 does not know, and passes over."""
+_OLD_ROM = {"lpc.bootrom": "bootrom", "lpc.bootvars": "bootrom variable file"}
 _SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")
 
 
@@ -40,15 +40,16 @@ class BadConfig(Exception):  # noqa: N818
 class Config:
     """The tree of a guest."""
 
-    def __init__(self) -> None:
+    def __init__(self, defaults: Iterable[str] = ()) -> None:
         self.tree: Tree = {}
-        for line in _DEFAULTS:
+        for line in defaults:
             self.set(line)
 
     @classmethod
     def of_words(cls, run: Run, words: list[str]) -> Config:
         """What `-k FILE -o KEY=VALUE … NAME` come to. Raises BadConfig."""
-        config = cls()
+        words_ = bhyvewords.of(run)
+        config = cls(words_.defaults)
         rest = list(words)
         while len(rest) > 1:
             option, value = rest.pop(0), rest.pop(0)
@@ -60,8 +61,18 @@ class Config:
                 raise UnknownCommand(run.argv, f"bsdvirt gives bhyve a file, not {option}")
         if len(rest) != 1 or rest[0].startswith("-"):
             raise UnknownCommand(run.argv)
+        if words_.plain_bootrom:
+            config.take_old_names(run)
         config.set(f"name={rest[0]}")
         return config
+
+    def take_old_names(self, run: Run) -> None:
+        """bhyve_optparse's aliases of 15.1, each with its warning."""
+        for name in ("bootrom", "bootvars"):
+            old = self.get(f"lpc.{name}")
+            if old and not self.get(name):
+                run.warn(f"bhyve: lpc.{name} is deprecated, use '-o {name}' instead")
+                self.set(f"{name}={old}")
 
     def read(self, run: Run, path: str) -> None:
         """Take a file of `key=value`. The real bhyve ignores a key that it does not know;
@@ -133,7 +144,7 @@ class Config:
         return number if number >= 1 << 20 else number << 20
 
     def check_topology(self) -> None:
-        """Raises BadConfig where CPUs and sockets do not agree, or are too many."""
+        """Raises BadConfig where CPUs and sockets do not agree."""
         cpus = self.number("cpus")
         parts = [self.number(key) for key in ("sockets", "cores", "threads")]
         if parts[0] * parts[1] * parts[2] != cpus:
@@ -141,8 +152,15 @@ class Config:
                 f"bhyve: Topology ({parts[0]} sockets, {parts[1]} cores, {parts[2]} threads) "
                 f"does not match {cpus} vCPUs"
             )
-        if cpus > bhyvewords.MAXCPU:
+
+    def check_cpus(self, run: Run) -> None:
+        """Raises BadConfig where vmm(4) does not have as many CPUs."""
+        if self.number("cpus") > bhyvewords.most_cpus(run):
             raise BadConfig("bhyve: vm_set_topology", 71)
+
+    def rom(self, run: Run) -> str:
+        """The boot ROM; empty where a loader fills the memory."""
+        return self.get("bootrom" if bhyvewords.of(run).plain_bootrom else "lpc.bootrom")
 
     def devices(self) -> Iterator[tuple[str, str]]:
         """The PCI devices in the order in which bhyve initialises them: (key, device)."""
@@ -169,7 +187,12 @@ def _leaves(tree: Tree, before: str) -> Iterator[tuple[str, str]]:
 def check_devices(run: Run, config: Config) -> list[str]:
     """Open what the devices need, in bhyve's order; the taps. Raises BadConfig."""
     taps: list[str] = []
-    known = bhyvewords.DEVICES.split()
+    known = bhyvewords.of(run).devices.split()
+    if bhyvewords.of(run).plain_bootrom:
+        # The ROM is loaded before any device is looked at.
+        for key, what in (("bootrom", "bootrom"), ("bootvars", "bootrom variable file")):
+            if (path := config.get(key)) and not os.path.isfile(run.path(path)):
+                raise BadConfig(f'Error opening {what} "{path}": No such file or directory')
     for key, device in config.devices():
         if device not in known:
             place = ":".join(key.split(".")[1:])
@@ -197,8 +220,8 @@ def check_tables(config: Config) -> None:
         )
 
 
-def _not_initialised(text: str, error: str = "No such file or directory") -> BadConfig:
-    return BadConfig(f"{text}\ndevice emulation initialization error: {error}")
+def _not_initialised(run: Run, text: str, error: str = "No such file or directory") -> BadConfig:
+    return BadConfig(f"{text}\n{bhyvewords.of(run).not_initialised}: {error}")
 
 
 def exists(run: Run, path: str) -> bool:
@@ -210,12 +233,13 @@ def exists(run: Run, path: str) -> bool:
 def _backing(run: Run, config: Config, key: str, device: str) -> None:
     path = config.get(f"{key}.path")
     if not path and not (device == "nvme" and config.get(f"{key}.ram")):
-        raise _not_initialised('Missing "path" for block device.')
+        raise _not_initialised(run, 'Missing "path" for block device.')
     if path and not exists(run, path):
         # warn(3) of block_if, and then its caller's perror(3).
         raise _not_initialised(
+            run,
             f"bhyve: Could not open backing file: {path}: No such file or directory\n"
-            "Could not open backing file: No such file or directory"
+            "Could not open backing file: No such file or directory",
         )
 
 
@@ -224,19 +248,20 @@ def _tap(run: Run, config: Config, key: str) -> str:
     kind = config.get(f"{key}.type") or name
     face = run.interface(name)
     if not kind.startswith("tap") or face is None or face.kind != "tap":
-        raise _not_initialised(f"open of tap device /dev/{name} failed")
+        raise _not_initialised(run, f"open of tap device /dev/{name} failed")
     if face.opened:
-        raise _not_initialised(f"open of tap device /dev/{name} failed", "Device busy")
+        raise _not_initialised(run, f"open of tap device /dev/{name} failed", "Device busy")
     return name
 
 
 def _lpc(run: Run, config: Config) -> None:
-    for key, what in (("lpc.bootrom", "bootrom"), ("lpc.bootvars", "bootrom variable file")):
+    old = {} if bhyvewords.of(run).plain_bootrom else _OLD_ROM
+    for key, what in old.items():
         path = config.get(key)
         if path and not os.path.isfile(run.path(path)):
-            raise _not_initialised(f'Error opening {what} "{path}": No such file or directory')
+            raise _not_initialised(run, f'Error opening {what} "{path}": No such file or directory')
     console = config.get("lpc.com1.path")
     if console and not re.fullmatch(r"/dev/nmdm.+A", console):
         raise _not_initialised(
-            f"Unable to initialize backend '{console}' for LPC device com1", "Invalid argument"
+            run, f"Unable to initialize backend '{console}' for LPC device com1", "Invalid argument"
         )

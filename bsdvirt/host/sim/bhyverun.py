@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
+from bsdvirt.host.sim import bhyvewords
 from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices, check_tables
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.host import SimHost
@@ -71,18 +72,25 @@ class Process:
         if config.get("config.dump") == "1":
             run.out.append(config.dump())
             return 1
+        words = bhyvewords.of(run)
         config.check_topology()
+        if not words.plain_bootrom:
+            config.check_cpus(run)
         memory = config.memory()
         vmm = run.state.vmms.get(self.name)
-        rom = bool(config.get("lpc.bootrom"))
+        rom = bool(config.rom(run))
         if vmm is None:
+            if not rom and words.plain_bootrom:
+                raise BadConfig(words.not_booted)
             vmm = create(run, self.name)
             if not rom:
-                raise BadConfig("virtual machine cannot be booted")
+                raise BadConfig(words.not_booted)
         elif vmm.pid:
-            raise BadConfig("vm_reinit: Device busy")
+            raise BadConfig(words.busy)
         elif not rom and not vmm.loaded:
             raise run.unknown("a guest whose memory no loader has filled")
+        if words.plain_bootrom:
+            config.check_cpus(run)
         self.taps = check_devices(run, config)
         check_tables(config)
         for name in self.taps:

@@ -36,13 +36,13 @@ def bhyve(run: Run, words: list[str]) -> int:
     run.reads()
     match words:
         case ["-h"]:
-            run.err.append(bhyvewords.USAGE)
+            run.err.append(bhyvewords.of(run).usage)
             return 0
         case ["-s", "help"]:
-            run.out.append(bhyvewords.DEVICES)
+            run.out.append(bhyvewords.of(run).devices)
             return 0
         case ["-l", "help"]:
-            run.out.append(bhyvewords.LPC_DEVICES)
+            run.out.append(bhyvewords.of(run).lpc_devices)
             return 0
     try:
         config = Config.of_words(run, words)
@@ -58,7 +58,7 @@ def bhyvectl(run: Run, words: list[str]) -> int:
     """bhyvectl(8)."""
     if not words:
         run.reads()
-        run.err.append(bhyvewords.BHYVECTL_USAGE)
+        run.err.append(bhyvewords.of(run).bhyvectl_usage)
         return 1
     name = words[0].removeprefix("--vm=")
     if name == words[0] or len(words) != 2:
@@ -114,7 +114,7 @@ def _tell(run: Run, vmm: Vmm, what: str) -> int:
     match what:
         case "--get-stats":
             resident = vmm.memory // 4 if vmm.pid else 0
-            text = bhyvewords.STATS.format(
+            text = bhyvewords.of(run).stats.format(
                 resident=resident, wired=vmm.memory if vmm.wired and vmm.pid else 0
             )
             run.out.append(text)
@@ -125,7 +125,7 @@ def _tell(run: Run, vmm: Vmm, what: str) -> int:
         case "--get-cpu-topology":
             run.print(
                 f"cpu_topology:\tsockets={vmm.sockets}, cores={vmm.cores}, "
-                f"threads={vmm.threads}, maxcpus={bhyvewords.MAXCPU}"
+                f"threads={vmm.threads}, maxcpus={bhyvewords.most_cpus(run)}"
             )
         case _:
             raise run.unknown()

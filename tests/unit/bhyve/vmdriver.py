@@ -77,7 +77,7 @@ class Vm:
             },
             "keep_vmm": True,
         }  # fmt: skip
-        self.conf = CONF + f"lpc.bootrom={FIRMWARE}\n"
+        self.conf = CONF + f"bootrom={FIRMWARE}\nlpc.bootrom={FIRMWARE}\n"
         self._attached: list[subprocess.Popen[bytes]] = []
 
     # ---- before the start ----

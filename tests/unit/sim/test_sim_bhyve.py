@@ -6,11 +6,15 @@ import pytest
 
 from bsdvirt.host import tools
 from bsdvirt.host.sim import SimHost, UnknownCommand
+from bsdvirt.host.sim.releases import RELEASES
 
 from .conftest import Do
 from .replay import CAPTURES, read
 
-CAPTURED = {entry.command: entry for entry in read(CAPTURES / "freebsd-13.2/05-bhyve.txt")}
+CAPTURED = {
+    release: {entry.command: entry for entry in read(CAPTURES / f"freebsd-{release}/05-bhyve.txt")}
+    for release in RELEASES
+}
 PATH = {name: f"/usr/sbin/{name}" for name in ("bhyve", "bhyvectl")}
 
 
@@ -27,11 +31,12 @@ PATH = {name: f"/usr/sbin/{name}" for name in ("bhyve", "bhyvectl")}
     ],
 )
 def test_as_captured(host: SimHost, command: str) -> None:
-    host.fs.write("/tmp/vm1.conf", CAPTURED["cat /tmp/vm1.conf"].stdout)
+    captured = CAPTURED[host.settings.release.version]
+    host.fs.write("/tmp/vm1.conf", captured["cat /tmp/vm1.conf"].stdout)
     words = command.split()
     changes = "--destroy" in command
     result = host.run((PATH[words[0]], *words[1:]), changes=changes)
-    wanted = CAPTURED[command]
+    wanted = captured[command]
     assert (result.status, result.stdout, result.stderr) == (
         wanted.status,
         wanted.stdout,
@@ -43,7 +48,7 @@ def test_a_device_is_created_and_destroyed(host: SimHost, do: Do, see: Do) -> No
     do(tools.BHYVECTL, "--vm=vm1", "--create")
     assert host.fs.listdir("/dev/vmm") == ["vm1"]
     stats = see(tools.BHYVECTL, "--vm=vm1", "--get-stats").stdout
-    captured = CAPTURED["bhyvectl --vm=vm1 --get-stats"].stdout
+    captured = CAPTURED["13.2"]["bhyvectl --vm=vm1 --get-stats"].stdout
     names = [line.split("\t")[0] for line in stats.splitlines()]
     assert names == [line.split("\t")[0] for line in captured.splitlines()]
     do(tools.BHYVECTL, "--vm=vm1", "--destroy")
