@@ -15,12 +15,13 @@ from bsdvirt.app.releases import stream_size
 from bsdvirt.app.restarting import start_of_new
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import claims, cloud
-from bsdvirt.bhyve.check import check_host
+from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
+from bsdvirt.bhyve.config import media as media_of
 from bsdvirt.bhyve.create import plan_create
 from bsdvirt.bhyve.disks import Base
-from bsdvirt.errors import UsageError, as_told
+from bsdvirt.errors import HostError, UsageError, as_told
 from bsdvirt.host.facts import read_kernel
-from bsdvirt.host.vmm import read_vmm
+from bsdvirt.host.vmm import read_paths, read_vmm
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.vm import Vm
@@ -125,9 +126,24 @@ def _create_all(
             held.release(name)
         told = order.notes + (seeds.lacks(name, seed) if seed else ())
         told += macs.notes(session, name, order.vm) + passing.notes(session, found, name, order.vm)
+        told += _unbootable(session, made, order.vm)
         return Outcome(name, _made(order, identity), notes=told)
 
     return outcomes + in_parallel(session, identities, one)
+
+
+def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:
+    """What its start would lack: firmware, or anything to boot."""
+    found = []
+    try:
+        firmware(guest.name, vm, read_paths(session.host.fs, wanted_paths(guest, vm)))
+    except HostError as error:
+        found.append(f"it cannot start yet: {error}")
+    if not (vm.image or media_of(guest, vm) or any(disk.path for disk in vm.disks)):
+        found.append(
+            f"there is nothing to boot on its disks: bsdvirt cdrom insert {guest.name} MEDIUM"
+        )
+    return tuple(found)
 
 
 def _base(session: Session, order: Order, found: Inventory) -> Base | None:

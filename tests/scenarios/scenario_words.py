@@ -72,3 +72,13 @@ def a_mac_of_ones_own(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("nic", "add", "t3", "--mac", "02:00:00:00:00:0d", "--address", "dhcp")
     assert driver.json("nic", "ls", "t3")[1]["mac"] == "02:00:00:00:00:0d"
     finish(driver, "t3")
+
+
+@scenario(sim_only=True)
+def what_a_new_machine_lacks_is_said(driver: Bsdvirt, view: HostView) -> None:
+    made = driver.ok("create", "vm", "t1", "--disk", "64M")
+    assert "nothing to boot" in made.stderr
+    assert "edk2-bhyve" in made.stderr
+    made = driver.ok("create", "vm", "t2", "--disk", "64M", "--loader", "bhyveload")
+    assert "edk2-bhyve" not in made.stderr
+    driver.ok("destroy", "t1", "t2", "--yes")
