@@ -13,7 +13,7 @@ from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.app.vmclaims import refuse_disks_of_vms
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.host import putback
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_interfaces, read_kernel, ruleset_exists
@@ -64,6 +64,8 @@ def starter(
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
+        if session.boot_from:
+            raise UsageError(f"{name} is a jail: it boots from no drive", "bsdvirt ls kind:vm")
         root = session.stand_ins.get(name, guest.root)
         seen = StartFacts(
             facts, kernel, rulesets, resolver, _jail_resolver(session.host, root),

@@ -76,6 +76,9 @@ class Session:
     homes: dict[str, Layout] = field(default_factory=dict)
     """The root of each guest, as the last inventory found it."""
 
+    boot_from: str = ""
+    """The drive or disk that virtual machines which are started boot from this once."""
+
     @property
     def dry_run(self) -> bool:
         return self.show is not None

@@ -24,10 +24,11 @@ from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.bhyve.variables import kept, plan_reset, plan_restore
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_rules
-from bsdvirt.host.vmm import VmmFacts, read_devices, read_paths, read_vmm
+from bsdvirt.host.vmm import VmmFacts, read_devices, read_order, read_paths, read_vmm
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.spec.hooks import Event
@@ -80,7 +81,7 @@ def starter(
             claims = claiming(session, found, guest, vm if idle else None, foreground=foreground)
             with claims as taken:
                 seen = facts(guest, vm, taken, idle)
-                plan = planned(guest, vm, networks, seen, session.new_op())
+                plan = planned(guest, vm, networks, seen, session.new_op(), boot=session.boot_from)
                 if not plan.empty and idle:
                     plan = _hooked(session, plan, guest, vm, exposing.start_steps(guest, vm, pf))
                 session.run(plan)
@@ -122,7 +123,11 @@ def _facts(
         return VmStartFacts(
             host=seen,
             kernel=kernel,
-            vmm=dataclasses.replace(vmm, devices=vmm.devices - session.stopped),
+            vmm=dataclasses.replace(
+                vmm,
+                devices=vmm.devices - session.stopped,
+                order=read_order(host) if vm.bootorder or session.boot_from else None,
+            ),
             vm=None if guest.name in session.stopped else read_vm(host.fs, guest.name),
             tools=TOOLS,
             paths=read_paths(host.fs, wanted_paths(guest, vm)),
@@ -291,6 +296,27 @@ def power(session: Session, names: Sequence[str], act: Act) -> list[Outcome]:
 
         outcomes = [*held.refused, *in_parallel(session, held.names(), one)]
     return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def change_variables(session: Session, name: str, *, back: bool) -> Outcome:
+    """Put a stopped guest's UEFI variables aside, or (`back`) those back that were. Raises
+    UsageError for one without UEFI, and ConflictError as refuse_left does."""
+    with hold(session, [name], "uefi") as held:
+        if held.refused and held.refused[0].error is not None:
+            raise held.refused[0].error
+        found = session.inventory()
+        guest = _vm(found, name)
+        session.need_mounted(found, guest.layout)
+        refuse_left(session, name)
+        vm = load_guest_file(session.host.fs, found.home(name), name)
+        if not isinstance(vm, Vm) or vm.loader != "uefi":
+            raise UsageError(f"{name} boots without UEFI", f"bsdvirt get {name} loader")
+        path = guest.layout.uefi_vars(name)
+        files = [file for file in (path, kept(path)) if session.host.fs.exists(file)]
+        plan = (plan_restore if back else plan_reset)(guest, files, session.new_op())
+        session.run(plan)
+    done = "its variables are back" if back else "its variables are put aside"
+    return Outcome(name, plan.reason or done)
 
 
 def _vm(found: Inventory, name: str) -> Guest:

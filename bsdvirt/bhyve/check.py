@@ -115,6 +115,8 @@ def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = 
 
 def knows_order(vmm: VmmFacts) -> bool:
     """Whether bhyve can tell the firmware what to boot from."""
+    if vmm.order is not None:
+        return vmm.order
     return vmm.osreldate == 0 or vmm.osreldate >= FIRST_ORDER
 
 

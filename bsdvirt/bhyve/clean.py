@@ -18,6 +18,8 @@ from bsdvirt.store.layout import (
     bhyve_conf,
     console_socket,
     failed_file,
+    first_conf,
+    first_variables,
     guest_rules,
     pf_file,
     run_file,
@@ -117,7 +119,8 @@ def _files(name: str, facts: HostFacts) -> Iterator[Step]:
     a lock on a file that has lost its name would guard nothing."""
     if console_socket(name) in facts.files:
         yield Step(RemoveFile(console_socket(name)), "the console's socket")
-    for path in (bhyve_conf(name), state_file(name), run_file(name)):
+    first = (first_conf(name), first_variables(name))
+    for path in (*first, bhyve_conf(name), state_file(name), run_file(name)):
         if path in facts.files:
             yield Step(RemoveFile(path), "a file of its last start")
     if failed_file(name) in facts.files:

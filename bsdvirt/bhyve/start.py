@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from bsdvirt.bhyve import config, supervise
 from bsdvirt.bhyve.check import Firmware, VmStartFacts, check, firmware, notes
 from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.once import Once, plan_once
 from bsdvirt.bhyve.stop import FORCE_SECONDS, is_up
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.errors import ConflictError
 from bsdvirt.host import tools
 from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step
@@ -44,34 +46,45 @@ START_SECONDS = 3600.0
 time: this is for one that hangs."""
 
 
-def plan_start(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str) -> Plan:
+def plan_start(
+    guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str, *, boot: str = ""
+) -> Plan:
     """Modules, taps, firmware variables, bhyve's configuration, and the supervisor; each
-    with its undo.
+    with its undo. With `boot` it boots from that drive or disk this once.
 
     Where bhyve runs and its supervisor died, it is given another, and nothing else is done.
     The guest's claims fit (see bhyve/claims.py). Raises ConflictError, UsageError and
     HostError for what would not work.
     """
     name = guest.name
+    if facts.vm and facts.vm.runs and boot:
+        raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, and start it then")
     if facts.vm and facts.vm.supervised:
         return Plan("start", name, reason="already running", op=op)
     if facts.vm and facts.vm.runs:
         note = "it runs; its supervisor had died, and another watches over it now"
         return Plan("start", name, steps=(_adopt_step(name, facts.tools),), op=op, notes=(note,))
-    steps = (*_prepare(guest, vm, networks, facts), _supervisor_step(name, facts.tools))
-    return Plan("start", name, steps=steps, op=op, notes=notes(vm, facts, config.media(guest, vm)))
+    prepared, once = _prepare(guest, vm, networks, facts, boot)
+    steps = (*prepared, _supervisor_step(name, facts.tools))
+    return Plan("start", name, steps=steps, op=op, notes=_notes(guest, vm, facts, once))
 
 
 def plan_run_foreground(
-    guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str
+    guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str, *, boot: str = ""
 ) -> Plan:
     """All of a start but the supervisor, which is to run in the caller's foreground: see
     `foreground_argv`. It takes away at its end what this makes."""
     if facts.vm and facts.vm.runs:
         return Plan("run", guest.name, reason="already running", op=op)
-    steps = tuple(_prepare(guest, vm, networks, facts))
-    found = notes(vm, facts, config.media(guest, vm))
-    return Plan("run", guest.name, steps=steps, op=op, notes=found)
+    prepared, once = _prepare(guest, vm, networks, facts, boot)
+    found = _notes(guest, vm, facts, once)
+    return Plan("run", guest.name, steps=tuple(prepared), op=op, notes=found)
+
+
+def _notes(guest: Guest, vm: Vm, facts: VmStartFacts, once: Once) -> tuple[str, ...]:
+    if once.note:
+        return (*notes(vm, facts, []), once.note)
+    return notes(vm, facts, config.media(guest, vm))
 
 
 def foreground_argv(name: str, vm_tools: VmTools) -> tuple[str, ...]:
@@ -79,7 +92,9 @@ def foreground_argv(name: str, vm_tools: VmTools) -> tuple[str, ...]:
     return supervisor_argv(vm_tools, "foreground", name)
 
 
-def _prepare(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts) -> list[Step]:
+def _prepare(
+    guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, boot: str
+) -> tuple[list[Step], Once]:
     check(guest, vm, facts)
     for index, nic in enumerate(vm.nics):
         check_mtu(guest.name, index, nic, networks[nic.network])
@@ -99,7 +114,8 @@ def _prepare(guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts) -> l
         mtus=mtus,
         order=tuple(map(str, vm.bootorder)) if chosen else (),
     )
-    return steps + _file_steps(guest, vm, around)
+    once = plan_once(guest, vm, facts, chosen, around, boot) if boot else Once()
+    return steps + _file_steps(guest, vm, around, once), once
 
 
 def _password(vm: Vm, facts: VmStartFacts) -> str | None:
@@ -168,7 +184,7 @@ def _variable_steps(guest: Guest, chosen: Firmware | None, facts: VmStartFacts) 
     ]
 
 
-def _file_steps(guest: Guest, vm: Vm, around: config.Around) -> list[Step]:
+def _file_steps(guest: Guest, vm: Vm, around: config.Around, once: Once) -> list[Step]:
     name = guest.name
     directory, logs = vm_directory(name), guest_log_directory(name)
     return [
@@ -179,8 +195,11 @@ def _file_steps(guest: Guest, vm: Vm, around: config.Around) -> list[Step]:
             "bhyve's configuration for this start",
             undo=(Undo(RemoveFile(bhyve_conf(name))),),
         ),
+        *once.steps,
         Step(
-            WriteFile(run_file(name), supervise.run_json(guest, vm), 0o600),
+            WriteFile(
+                run_file(name), supervise.run_json(guest, vm, once.boot, first=once.conf), 0o600
+            ),
             "what its supervisor is to do",
             undo=(Undo(RemoveFile(run_file(name))),),
         ),

@@ -21,6 +21,7 @@ from bsdvirt.store.layout import (
     bhyve_conf,
     console_device,
     failed_file,
+    first_conf,
     guest_log_directory,
     guest_rules,
     pf_file,
@@ -55,8 +56,9 @@ def supervisor_argv(vm_tools: VmTools, mode: str, name: str, *options: str) -> t
     return (vm_tools.python, "-I", "-S", file, mode, vm_directory(name), *options)
 
 
-def run_json(guest: Guest, vm: Vm) -> str:
-    """The file that tells the supervisor what to run and how to go on from there."""
+def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> str:
+    """The file that tells the supervisor what to run and how to go on from there. The loader
+    boots from `boot` once; `first`: bhyve has a configuration of its own in its first run."""
     name = guest.name
     control = [tools.BHYVECTL, f"--vm={name}"]
     loader = _loader(guest, vm)
@@ -83,6 +85,11 @@ def run_json(guest: Guest, vm: Vm) -> str:
         # Firmware starts bhyve in the device that is there; a loader needs a new one.
         "keep_vmm": vm.loader == "uefi",
     }
+    if loader and boot:
+        once = _loader(guest, vm, boot)
+        value["loader"] = {"argv": loader, "timeout": LOADER_SECONDS, "once": once}
+    if first:
+        value["once"] = [tools.BHYVE, "-k", first_conf(name), name]
     if vm.vnc.enabled and vm.vnc.wait:
         # A viewer is waited for once, and not whenever the guest reboots.
         value["again"] = ["-o", f"{FBUF}.wait=false"]
@@ -123,14 +130,15 @@ def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
     return json.dumps(job, indent=1) + "\n"
 
 
-def _loader(guest: Guest, vm: Vm) -> list[str]:
+def _loader(guest: Guest, vm: Vm, boot: str = "") -> list[str]:
     """bhyveload(8) reads the kernel off the first of these that has one: where no order is
     given, a medium comes before the disks, as long as it is in its drive."""
     if vm.loader != "bhyveload":
         return []
     paths = dict(config.media(guest, vm))
     paths |= {str(disk.name): config.disk_path(guest, disk) for disk in vm.disks}
-    first = [name for name in vm.bootorder if name in paths]
+    order = [*([boot] if boot else []), *(str(name) for name in vm.bootorder if name != boot)]
+    first = [name for name in order if name in paths]
     ordered = [*first, *(name for name in paths if name not in first)]
     return [
         tools.BHYVELOAD,

@@ -650,7 +650,7 @@ class Supervisor:
             self.show("failed", pid=None, start="", supervisor=None, loader=False)
         else:
             self.show("stopped", pid=None, start="", supervisor=None, loader=False)
-            for name in (STATE, JOB, "bhyve.conf"):
+            for name in (STATE, JOB, "bhyve.conf", "first.conf", "first-vars.fd"):
                 remove(name)
         self.close_console()
         self.listener.close()

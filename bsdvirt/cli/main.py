@@ -62,6 +62,7 @@ VERBS = {
     "disk": Verb("disk", "a virtual machine's disks: ls, add, rm, resize"),
     "nic": Verb("nic", "a guest's network interfaces: ls, add, rm"),
     "cdrom": Verb("cdrom", "a virtual machine's CD drives: insert, eject"),
+    "uefi": Verb("uefi", "a virtual machine's UEFI variables: reset, restore"),
     "expose": Verb("expose", "lead ports of the host's to a guest's"),
     "rename": Verb("rename", "give a stopped guest another name"),
     "logs": Verb("logs", "print, or follow, what a guest's start and stop said"),
@@ -81,7 +82,18 @@ OWN_WORDS = ("help", "version")
 """Verbs of the command line itself: `help VERB` is `VERB --help`."""
 
 
-WITH_ACTIONS = ("release", "image", "media", "disk", "nic", "cdrom", "root", "network", "boot")
+WITH_ACTIONS = (
+    "release",
+    "image",
+    "media",
+    "disk",
+    "nic",
+    "cdrom",
+    "uefi",
+    "root",
+    "network",
+    "boot",
+)
 """Verbs of several actions: argparse takes their options behind the action only."""
 
 

@@ -33,6 +33,8 @@ class VmmFacts:
     wired: int | None = None
     """Bytes that the host lets be wired."""
     osreldate: int = 0
+    order: bool | None = None
+    """Whether bhyve knows a boot order; None where it was not asked."""
     devices: frozenset[str] = frozenset()
     """The names in /dev/vmm, whosever they are."""
 
@@ -69,6 +71,13 @@ def read_devices(host: Host) -> frozenset[str]:
 def read_paths(fs: Fs, paths: list[str]) -> dict[str, PathKind]:
     """What is at each of these paths, links followed; those with nothing are left out."""
     return {path: kind for path in paths if (kind := fs.kind(path)) is not None}
+
+
+def read_order(host: Host) -> bool:
+    """Whether bhyve can tell the firmware a boot order: then its configuration names the
+    interface for that, before anything was set."""
+    shown = host.run((tools.BHYVE, "-o", "config.dump=1", "probe"), changes=False).stdout
+    return any(line.startswith("lpc.fwcfg=") for line in shown.splitlines())
 
 
 def names(fs: Fs, path: str) -> tuple[str, ...]:

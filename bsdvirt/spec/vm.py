@@ -197,7 +197,7 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         list[DeviceName],
         prop(
             "Disks and drives to boot from first, in this order; with UEFI where bhyve knows a"
-            " boot order (FreeBSD 15), and then of virtio and AHCI only.",
+            " boot order (FreeBSD 15).",
             max_length=MOST_DISKS + MOST_CDROMS,
         ),
     ] = []  # fmt: skip
@@ -351,20 +351,14 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 seen.add(device.name)
 
     def _check_order(self) -> None:
-        buses = {str(drive.name): "ahci" for drive in self.cdroms}
-        buses |= {str(disk.name): str(disk.bus) for disk in self.disks}
+        there = [*(str(one.name) for one in self.disks), *(str(one.name) for one in self.cdroms)]
         for number, name in enumerate(self.bootorder):
             at = f"bootorder.{number}"
-            if name not in buses:
-                hint = f"it has {', '.join(buses) or 'none'}"
+            if name not in there:
+                hint = f"it has {', '.join(there) or 'none'}"
                 raise BadValueError(f"no disk or drive {name}", at=at, hint=hint)
             if name in self.bootorder[:number]:
                 raise BadValueError(f"{name} is named twice", at=at)
-            if buses[name] == "nvme" and self.loader == "uefi":
-                raise BadValueError(
-                    f"{name} is on NVMe, where bhyve has no boot order", at=at,
-                    hint=f"set disks.{name}.bus=virtio, or leave it out",
-                )  # fmt: skip
 
     @property
     def cores(self) -> int:

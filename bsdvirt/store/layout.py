@@ -194,6 +194,16 @@ def bhyve_conf(name: str) -> str:
     return f"{vm_directory(name)}/bhyve.conf"
 
 
+def first_conf(name: str) -> str:
+    """bhyve's -k file of a first run that differs from those after it."""
+    return f"{vm_directory(name)}/first.conf"
+
+
+def first_variables(name: str) -> str:
+    """The firmware's variables in such a run, where it has others."""
+    return f"{vm_directory(name)}/first-vars.fd"
+
+
 def run_file(name: str) -> str:
     """What the supervisor is to do."""
     return f"{vm_directory(name)}/run.json"

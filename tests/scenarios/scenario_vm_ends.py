@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+from collections.abc import Iterator
 
 from scenario_driver import Bsdvirt, state
 from scenario_hosts import scenario
@@ -10,7 +12,7 @@ from scenario_view import HostView, nothing_of
 from scenario_vm import SMALL, finish, image, type_in, until, until_login
 
 from bsdvirt.host.sim import SimHost
-from bsdvirt.store.layout import bhyve_conf, state_file, supervisor_log
+from bsdvirt.store.layout import bhyve_conf, first_conf, state_file, supervisor_log
 
 IN_VAIN = "stopped while starting"
 
@@ -124,3 +126,71 @@ def how_it_is_stopped_is_changed_at_once(driver: Bsdvirt, view: HostView) -> Non
     type_in(driver, "t1", "reboot")
     until(lambda: state(driver, "t1") == "stopped", "its reset is an end")
     finish(driver, "t1")
+
+
+@scenario(sim_only=True)
+def a_drive_is_booted_from_once(driver: Bsdvirt, view: HostView) -> None:
+    with firmware(view):
+        driver.ok("create", "vm", "t1", "--memory", "256M", "--disk", "64M")
+        (view.scratch / "rescue.iso").write_bytes(bytes(32768) + b"\1CD001\1" + bytes(2048))
+        driver.fails(2, "start", "t1", "--boot", "cd7", says="no disk or drive cd7")
+        driver.ok("cdrom", "insert", "t1", f"{view.host_scratch}/rescue.iso")
+        said = driver.ok("start", "t1", "--boot", "cd0")
+        assert "this once" in said.stdout + said.stderr
+        driver.fails(4, "start", "t1", "--boot", "cd0", says="is running")
+        first = view.fs.read_text(first_conf("t1"))
+        own = view.fs.read_text(bhyve_conf("t1"))
+        if view.release.startswith("13"):
+            assert "bootindex" not in first
+            assert "lpc.bootvars=/var/run/bsdvirt/vms/t1/first-vars.fd" in first
+        else:
+            assert "lpc.fwcfg=qemu" in first
+            assert "pci.0.2.0.port.24.bootindex=0" in first
+        assert "bootindex" not in own
+        assert "first-vars" not in own
+        until_login(driver, "t1")
+        type_in(driver, "t1", "reboot")
+        until_login(driver, "t1", 2)
+        runs = [w for w in view.fs.read_text(supervisor_log("t1")).splitlines() if " -k " in w]
+        assert [w.split(" -k ")[1].split("/")[-1] for w in runs] == [
+            "first.conf t1",
+            "bhyve.conf t1",
+        ]
+        driver.ok("stop", "t1")
+        assert not view.fs.exists(first_conf("t1"))
+        driver.ok("destroy", "t1", "--yes")
+
+
+@scenario(sim_only=True)
+def uefi_variables_are_put_aside_and_back(driver: Bsdvirt, view: HostView) -> None:
+    with firmware(view):
+        driver.ok("create", "vm", "t1", "--memory", "256M", "--disk", "64M")
+        assert "fresh" in driver.ok("uefi", "reset", "t1").stdout
+        driver.fails(4, "uefi", "restore", "t1", says="no variables were put aside")
+        driver.ok("start", "t1")
+        driver.fails(4, "uefi", "reset", "t1", says="is running")
+        driver.ok("stop", "t1", "--force")
+        (path,) = [p for p in view.files() if p.endswith("/uefi-vars.fd")]
+        view.fs.write(path, "its own")
+        driver.ok("uefi", "reset", "t1")
+        driver.ok("start", "t1")
+        driver.ok("stop", "t1", "--force")
+        assert view.fs.read_text(path) == "fresh"
+        for now, aside in (("its own", "fresh"), ("fresh", "its own")):
+            driver.ok("uefi", "restore", "t1")
+            assert view.fs.read_text(path) == now
+            assert view.fs.read_text(f"{path}.kept") == aside
+        driver.ok("uefi", "reset", "t1")
+        assert view.fs.read_text(f"{path}.kept") == "fresh"
+        driver.ok("destroy", "t1", "--yes")
+
+
+@contextlib.contextmanager
+def firmware(view: HostView) -> Iterator[None]:
+    """A simulated host with the package edk2-bhyve."""
+    place = "/usr/local/share/uefi-firmware"
+    view.fs.mkdir(place)
+    for file in ("BHYVE_UEFI_CODE.fd", "BHYVE_UEFI_VARS.fd"):
+        view.fs.write(f"{place}/{file}", "fresh")
+    yield
+    view.fs.rmtree(place)

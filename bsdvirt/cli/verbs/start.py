@@ -12,17 +12,22 @@ from bsdvirt.cli.main import Globals
 class Options(Globals):
     guests: list[str]
     all: bool
+    boot: str
     dry_run: bool
     json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_selectors(parser)
+    parser.add_argument(
+        "--boot", default="", metavar="DRIVE", help="boot from that drive or disk this once"
+    )
     add_dry_run(parser)
     add_json(parser)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
+    session.boot_from = options.boot
     names = chosen(session, options.guests, every=options.all)
     return report(guests.start(session, names), options, as_json=options.json)

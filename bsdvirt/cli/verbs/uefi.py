@@ -1,0 +1,34 @@
+"""bsdvirt uefi"""
+
+from __future__ import annotations
+
+import argparse
+
+from bsdvirt.app import vms
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.main import Globals
+
+
+class Options(Globals):
+    action: str
+    guest: str
+    dry_run: bool
+    json: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="reset | restore")
+    for name, help in (
+        ("reset", "put its UEFI variables aside: its next start makes fresh ones"),
+        ("restore", "put back those that were put aside"),
+    ):
+        action = actions.add_parser(name, help=help)
+        action.add_argument("guest", metavar="GUEST")
+        add_dry_run(action)
+        add_json(action)
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=True)
+    outcome = vms.change_variables(session, options.guest, back=options.action == "restore")
+    return report([outcome], options, as_json=options.json)
