@@ -15,6 +15,7 @@ from bsdvirt.app import exposing, guests, hooks, macs, references
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.jails import HOST_RESOLVER, read_answering
+from bsdvirt.app.own import read_own
 from bsdvirt.app.releases import stream_size
 from bsdvirt.app.restarting import start_of_new
 from bsdvirt.app.session import Session
@@ -22,6 +23,7 @@ from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, read_host, read_interfaces, read_jails, read_kernel
+from bsdvirt.jail import own
 from bsdvirt.jail.claims import claim_nics, free_id
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.destroy import plan_destroy
@@ -209,15 +211,19 @@ def _create_all(
     resolv = session.host.fs.read_or(HOST_RESOLVER)
     answering = read_answering(session.host, resolv)
 
-    def made_hooks(name: str) -> tuple[Step, ...]:
+    def last_steps(name: str) -> tuple[Step, ...]:
         guest = Guest(name, home, identities[name])
-        return hooks.steps(session, "created", order.jail.hooks.created, guest)
+        first: list[Step] = []
+        if order.releases:
+            like = home.release_directory(str(order.jail.release))
+            first = own.steps(guest, order.jail, read_own(session.host.fs, like, order.jail))
+        return (*first, *hooks.steps(session, "created", order.jail.hooks.created, guest))
 
     def one(name: str) -> Outcome:
         try:
             plan = plan_create(
                 name, order.jail, identities[name], home, session.new_op(),
-                thick=order.thick, size=size, origin=order.origin, hooks=made_hooks(name),
+                thick=order.thick, size=size, origin=order.origin, hooks=last_steps(name),
             )  # fmt: skip
             session.run(plan, claimed=lambda: claims.settled(name), home=home)
             show_all(session, begun.get(name, ()))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from bsdvirt.app import exposing, filtering, hooks
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
+from bsdvirt.app.own import read_own
 from bsdvirt.app.printed import Printed
 from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
@@ -81,6 +82,7 @@ def starter(
             foreign,
             read_holds(session.host.fs, root),
             putback.look(session.host.fs, root, RESOLVER),
+            read_own(session.host.fs, root, jail),
             answering,
         )  # fmt: skip
         printed = Printed(session.host, name)

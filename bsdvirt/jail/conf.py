@@ -105,6 +105,12 @@ def parameters(
     ]
 
 
+def with_release(lines: Sequence[Parameter], release: Sequence[tuple[str, str]]) -> list[Parameter]:
+    """The parameters, with those of its userland's release behind the others of the jail."""
+    at = next((n for n, line in enumerate(lines) if line.name.startswith("exec.")), len(lines))
+    return [*lines[:at], *(Parameter(*pair) for pair in release), *lines[at:]]
+
+
 def _stack(jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
     lines = []
     for name, values in stack_words(

@@ -10,7 +10,7 @@ from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.host.putback import Was
-from bsdvirt.jail import conf
+from bsdvirt.jail import conf, own
 from bsdvirt.jail.claims import Networks, host_end_mac
 from bsdvirt.jail.clean import clean_steps, subject
 from bsdvirt.jail.enter import Holds, check_user
@@ -18,6 +18,7 @@ from bsdvirt.jail.foreign import ForeignFacts, check_foreign, linux_steps
 from bsdvirt.jail.main import main_steps, watch_again
 from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
+from bsdvirt.jail.own import OwnFacts
 from bsdvirt.jail.root import RootFacts, base_steps, check_ready
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.jail.storage import (
@@ -86,6 +87,7 @@ class StartFacts:
     holds: Holds = Holds()
     resolver_was: Was | None = None
     """What stands in the place of the jail's /etc/resolv.conf, a file or a link."""
+    own: OwnFacts = OwnFacts()
     answering: frozenset[str] = frozenset()
     """The host's addresses at which something waits on the port of name service, where its
     own name servers are no others."""
@@ -134,7 +136,10 @@ def plan_start(
     )
     notes += (f"{unserved} ({remedy})",) if unserved else ()
     routes = _nic_routes(identity.id, wired, networks)
-    text = conf.render(name, conf.parameters(guest, jail, routes, values, facts.foreign.libraries))
+    lines = conf.parameters(guest, jail, routes, values, facts.foreign.libraries)
+    release = own.release_params(jail, facts.own, facts.kernel.release)
+    text = conf.render(name, conf.with_release(lines, release))
+    notes += own.notes(jail, facts.own)
     steps: list[Step] = [*clean_steps(guest, facts.host, jail)]
     steps += creation_steps(guest, jail.datasets, values, op)
     steps += fit_steps(guest, jail, values)
@@ -142,6 +147,7 @@ def plan_start(
     steps += base_steps(guest, facts.root)
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
     steps += _resolver_steps(guest, facts, resolv)
+    steps += own.steps(guest, jail, facts.own)
     for index, (nic, claim) in enumerate(wired):
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
     if rules := limit_rules(subject(name), jail.limits):

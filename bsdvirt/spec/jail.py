@@ -37,6 +37,7 @@ from bsdvirt.spec.types import (
     Memory,
     Rate,
     Space,
+    TimeZone,
     UserName,
 )
 
@@ -252,6 +253,25 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         HostName | None,
         prop("Host name; the guest's name where it is not given.", becomes="host.hostname"),
     ] = None
+    hosts: (
+        Annotated[
+            Literal["own", "keep"],
+            prop(
+                "`own` keeps a line of its host name and address in its /etc/hosts, `keep`"
+                " leaves that file alone; by default `own` in a root of a release.",
+                becomes="/etc/hosts",
+            ),
+        ]
+        | None
+    ) = None
+    timezone: Annotated[
+        TimeZone,
+        prop(
+            "Its time zone, such as UTC or Europe/Berlin: a link to the data in its root."
+            " `host` gives a root of a release the host's where it has none.",
+            becomes="/etc/localtime",
+        ),
+    ] = TimeZone("host")
     description: Annotated[
         str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
     ] = ""

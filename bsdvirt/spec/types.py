@@ -160,6 +160,19 @@ class HostName(Patterned):
         return cls(name.replace("_", "-").rstrip("-"))
 
 
+HOST_ZONE = "host"
+"""The host's own time zone."""
+
+
+class TimeZone(Patterned):
+    """A time zone by its name in tz(5)'s data, or the host's."""
+
+    words = "a time zone"
+    pattern = "[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}"
+    longest = 64
+    rule = "it is `host`, `UTC`, or a name such as Europe/Berlin"
+
+
 class InterfaceName(Patterned):
     """A network interface of the host."""
 

@@ -17,6 +17,7 @@ import scenario_main
 import scenario_many
 import scenario_mounts
 import scenario_network
+import scenario_own
 import scenario_passing
 import scenario_pf
 import scenario_pools
@@ -48,7 +49,7 @@ MODULES = (
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
-    scenario_twohalves, scenario_references,
+    scenario_own, scenario_twohalves, scenario_references,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -1,0 +1,96 @@
+"""A jail's own name, time zone and release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bsdvirt.app.own import host_zone, read_own
+from bsdvirt.host.fs import Fs
+from bsdvirt.jail import own
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import decode
+
+BASE = "::1\tlocalhost localhost.my.domain\n127.0.0.1\tlocalhost\n"
+
+
+def jail(**data: Any) -> Jail:
+    return decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **data}, "test")
+
+
+def test_a_line_for_each_address_with_a_name_that_has_a_dot() -> None:
+    text = own.hosts_text(BASE, "web", ["10.77.0.2", "fd00::2"])
+    assert text == (
+        f"{BASE}10.77.0.2\tweb web.localdomain\t{own.MARK}\n"
+        f"fd00::2\tweb web.localdomain\t{own.MARK}\n"
+    )
+    assert own.hosts_text(text, "web", ["10.77.0.2", "fd00::2"]) == text
+    moved = own.hosts_text(text, "db.example.org", ["10.77.0.3"])
+    assert moved == f"{BASE}10.77.0.3\tdb.example.org db\t{own.MARK}\n"
+
+
+def test_a_name_that_the_file_has_already_is_left_to_it() -> None:
+    mine = f"{BASE}192.0.2.1 web.example.org web # by hand\n"
+    assert own.hosts_text(mine, "web", ["10.77.0.2"]) == mine
+    assert own.hosts_text("10.0.0.1 other # web\n", "web", ["10.77.0.2"]).count("web") == 3
+
+
+HEADER = "#undef __FreeBSD_version\n#define __FreeBSD_version 1302001\t/* Master */\n"
+VERSION = '#!/bin/sh\nUSERLAND_VERSION="13.2-RELEASE-p4"\n'
+
+
+@pytest.mark.parametrize(
+    ("kernel", "version", "header", "data", "params"),
+    [
+        ("15.1-RELEASE-p1", VERSION, HEADER, {},
+         [("osrelease", "13.2-RELEASE-p4"), ("osreldate", "1302001")]),
+        ("15.1-RELEASE-p1", VERSION, "", {}, [("osrelease", "13.2-RELEASE-p4")]),
+        ("13.2-RELEASE", VERSION, HEADER, {}, []),
+        ("13.1-RELEASE", VERSION, HEADER, {}, []),
+        ("15.1-RELEASE", VERSION, HEADER, {"params": {"osrelease": "14.0-RELEASE"}}, []),
+        ("15.1-RELEASE", VERSION, HEADER, {"userland": "none"}, []),
+        ("15.1-RELEASE", 'USERLAND_VERSION="13.2-R\';$(reboot)"\n', HEADER, {}, []),
+        ("15.1-RELEASE", f'USERLAND_VERSION="13.2-{"R" * 40}"\n', HEADER, {}, []),
+        ("15.1-RELEASE", "", HEADER, {}, []),
+    ],
+)  # fmt: skip
+def test_the_release_of_an_older_userland(
+    kernel: str, version: str, header: str, data: dict[str, Any], params: list[tuple[str, str]]
+) -> None:
+    facts = own.OwnFacts(version=version, header=header)
+    assert own.release_params(jail(**data), facts, kernel) == params
+
+
+def test_what_stands_in_the_way_stops_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc/hosts").mkdir(parents=True)
+    (root / "etc/localtime").write_bytes(b"\xff" * (8 << 20))
+    (root / "usr/share/zoneinfo").mkdir(parents=True)
+    (root / "usr/share/zoneinfo/UTC").write_text("")
+    facts = read_own(Fs(tmp_path), "/root", jail(timezone="UTC"))
+    assert (facts.hosts, facts.hosts_there, facts.localtime) == (None, True, True)
+    assert facts.zones == {"UTC"}
+    (root / "etc/hosts").rmdir()
+    (root / "etc/hosts").symlink_to("/etc/passwd")
+    assert read_own(Fs(tmp_path), "/root", jail()).hosts is None
+
+
+@pytest.mark.parametrize(
+    ("noted", "link", "zone"),
+    [
+        ("Europe/Berlin\n", "", "Europe/Berlin"),
+        ("", "/usr/share/zoneinfo/America/Argentina/Ushuaia", "America/Argentina/Ushuaia"),
+        ("", "", ""),
+        ("../../etc/passwd\n", "", ""),
+    ],
+)
+def test_the_hosts_zone(tmp_path: Path, noted: str, link: str, zone: str) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "var/db").mkdir(parents=True)
+    if noted:
+        (tmp_path / "var/db/zoneinfo").write_text(noted)
+    if link:
+        (tmp_path / "etc/localtime").symlink_to(link)
+    assert host_zone(Fs(tmp_path)) == zone
