@@ -9,6 +9,7 @@ from bsdvirt.app.batch import Outcome, hold
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host.facts import read_host
+from bsdvirt.jail.mounted import refuse_hosts, refuse_neighbours
 from bsdvirt.jail.rename import plan_rename
 from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Guest, Inventory, refuse_stray
@@ -40,9 +41,12 @@ def rename(session: Session, old: str, new: str) -> Outcome:
             raise ConflictError(f"somebody changed who waits for {old} at boot", "try again")
         session.need_mounted(found, guest.layout)
         vms.refuse_left(session, old)
+        facts = read_host(session.host, *RUN_FILES)
+        refuse_neighbours(guest, facts.jails.values())
+        # zfs(8) moves the mounts of the guest's own datasets, and of no others.
+        refuse_hosts(guest, None, facts, force=True)
         plan = plan_rename(
-            guest, new, session.new_op(),
-            facts=read_host(session.host, *RUN_FILES),
+            guest, new, session.new_op(), facts=facts,
             waiting=waiting,
             logs=session.host.fs.exists(guest_log_directory(old)),
         )  # fmt: skip

@@ -46,6 +46,7 @@ def datasets_that_the_host_mounts_in_a_root_stay(driver: Bsdvirt, view: HostView
             assert driver("start", "t1").status != 0
         assert {path: place_of(view, path) for path in both} == both
         driver.fails(4, "destroy", "t1", "--yes", says="the host has mounted")
+        driver.fails(4, "rename", "t1", "t2", says="the host has mounted")
         view.do(ZFS, "umount", elsewhere)
         driver.fails(4, "destroy", "t1", "--yes", says=inherited)
         assert "t1" in [row["name"] for row in driver.json("ls")]
@@ -205,3 +206,20 @@ def a_repair_beside_starts_takes_nothing_from_them(driver: Bsdvirt, view: HostVi
             assert faces[port]["up"], name
         driver.ok("doctor")
         driver.ok("stop", *names)
+
+
+@scenario()
+def a_link_in_another_tools_jail_leads_no_mount_astray(driver: Bsdvirt, view: HostView) -> None:
+    place = f"{view.host_scratch}/others"
+    view.fs.mkdir(f"{place}/data")
+    view.fs.path(f"{place}/bent").symlink_to("data")
+    driver.ok("create", "jail", "t1", *QUICK,
+              f"mounts=[{{name: d, source: {place}/bent, target: /opt/d}}]")  # fmt: skip
+    if isinstance(view.host, SimHost):
+        view.host.settings.add_jail("ioc-foo", place)
+    else:
+        view.do("/usr/sbin/jail", "-c", "name=ioc-foo", f"path={place}", "persist")
+    try:
+        driver.fails(5, "start", "t1", says="link")
+    finally:
+        view.do("/usr/sbin/jail", "-r", "ioc-foo")
