@@ -154,7 +154,7 @@ def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset
     if found := journal.subjects(fs, layout.state):
         raise ConflictError(
             f"in {layout.state} there are journals of operations cut short: {found[0][2]}",
-            f"bsdvirt doctor --repair on the host that it comes from; or rm {layout.state}/*",
+            f"on the host that they come from, bsdvirt doctor --repair; or rm {layout.state}/*",
         )
 
 
