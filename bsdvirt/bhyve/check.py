@@ -126,6 +126,8 @@ def notes(vm: Vm, facts: VmStartFacts, media: list[tuple[str, str]]) -> tuple[st
     chosen = firmware("", vm, facts.paths)
     if chosen is not None and chosen.template is None and not vm.firmware:
         found.append(f"{chosen.rom} keeps no variables: {VARIABLES} is not there")
+    if not (vm.disks or media):
+        found.append("it has no disk and no medium: there is nothing to boot")
     from_disk = bool(vm.bootorder) and vm.disk(vm.bootorder[0]) is not None
     if vm.loader == "bhyveload" and media and not from_disk:
         found.append(f"it boots from the medium in {media[0][0]} until that is ejected")

@@ -100,7 +100,7 @@ def run(options: Options) -> int:
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
-    root = session.root(options.root) if options.root else None
+    root = session.root(options.root) if options.root is not None else None
     origin = origin_of(session, options, names)
     ours = [a for a in assignments if not a[0].startswith("boot.")]
     jail = _jail(session, options, ours, origin)

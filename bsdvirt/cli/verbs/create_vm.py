@@ -111,7 +111,7 @@ def run(options: Options) -> int:
     if options.address and len(names) > 1:
         raise UsageError("--address goes with one name only", "leave it to the network's pool")
     session = open_session(options, changes=True)
-    root = session.root(options.root) if options.root else None
+    root = session.root(options.root) if options.root is not None else None
     assignments = split_assignments(word for word in options.words if "=" in word)
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
@@ -226,9 +226,9 @@ def _cloud(options: Options, image: images.Found | None) -> dict[str, Any]:
     cloud: dict[str, Any] = {}
     if options.ssh_key:
         cloud["ssh_keys"] = [line for path in options.ssh_key for line in _keys(path)]
-    if options.user:
+    if options.user is not None:
         cloud["user"] = options.user
-    if options.user_data:
+    if options.user_data is not None:
         cloud["user_data"] = _text(options.user_data)
     about = image.image if image is not None else None
     if not cloud and not (about is not None and about.cloud_init):
