@@ -12,6 +12,7 @@ import time
 from bsdvirt.host.sim import dad, inside_net, inside_rc, trees
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.jexec import ROOT, Entered, has_directory, of_user
+from bsdvirt.host.sim.mountflags import runs_nothing
 from bsdvirt.host.sim.state import Jail, Process
 from bsdvirt.host.sim.zfsmount import mount_in_jail, seen_in_jail, set_in_jail, unmount_in_jail
 
@@ -91,18 +92,30 @@ class Inside:
         if plain == "sh" and not self._shell_is_there():
             command = None
         if command is not None:
+            if name != "exit" and self._is_refused(name):
+                return self._complain_of(name, "Permission denied", shell, 126)
             return command(argv[1:])
         if self.strict:
             if self.run.path(self.jail.path + "/" + name.lstrip("/")).exists() or "/" not in name:
                 raise self.run.unknown(f"in the jail: {shlex.join(argv)}")
-            self.complain(f"jail: {self.title}: exec {name}: No such file or directory")
+            return self._complain_of(name, "No such file or directory", "", 1)
+        return self._complain_of(name, "No such file or directory", shell, 127)
+
+    def _is_refused(self, name: str) -> bool:
+        """Whether the file system that the program lies on has no execution."""
+        place = name if name.startswith("/") else f"/bin/{name}"
+        return runs_nothing(self.run, self.jail.path.rstrip("/") + place)
+
+    def _complain_of(self, name: str, error: str, shell: str, status: int) -> int:
+        """Say why a program cannot be run, as jail(8), sh(1) or jexec(8) does; the status."""
+        if self.strict and not shell:
+            self.complain(f"jail: {self.title}: exec {name}: {error}")
             return 1
         if shell:
-            self.complain(
-                f"{shell}: {name}: not found" if shell != "exec" else f"exec: {name}: not found"
-            )
-            return 127
-        self.complain(f"jexec: execvp: {name}: No such file or directory")
+            why = "not found" if status == 127 else error
+            self.complain(f"{shell}: {name}: {why}" if shell != "exec" else f"exec: {name}: {why}")
+            return status
+        self.complain(f"jexec: execvp: {name}: {error}")
         return 1
 
     def _shell_is_there(self) -> bool:

@@ -6,6 +6,7 @@ import os
 
 from bsdvirt.host.sim import trees
 from bsdvirt.host.sim.context import Run, options
+from bsdvirt.host.sim.mountflags import flags as flags_of
 from bsdvirt.host.sim.state import Mount
 from bsdvirt.host.sim.xo import quoted
 
@@ -22,11 +23,11 @@ def _pad(text: str) -> str:
 _WORDS = {"ro": "read-only", "nfsv4acls": "nfsv4acls"}
 
 
-def _json(entry: Mount) -> str:
+def _json(run: Run, entry: Mount) -> str:
     """A mount as prmount in mount.c shows it, each byte of a name as a character (%hs in the
     C locale)."""
     special, node = (_text(name) for name in (entry.special, entry.path))
-    shown = [_WORDS.get(word, word) for word in entry.options.split(",") if word != "rw"]
+    shown = [_WORDS.get(word, word) for word in flags_of(run, entry).split(",") if word != "rw"]
     opts = f',"opts": [{",".join(quoted(word) for word in shown)}]' if shown else ""
     kind = quoted(entry.kind)
     return f'{{"special":{special},"node":{node},"fstype":{kind}{opts}}}'
@@ -40,13 +41,14 @@ def mount(run: Run, words: list[str]) -> int:
     """mount(8): the table, or one more."""
     if words == ["--libxo", "json"]:
         run.reads()
-        rows = ", ".join(_json(entry) for entry in run.state.mounts)
+        rows = ", ".join(_json(run, entry) for entry in run.state.mounts)
         run.print('{"mount": {"mounted": [' + rows + "]}}")
         return 0
     if words == ["-p"]:
         run.reads()
         for entry in run.state.mounts:
-            kept = entry.options + ("\t" if len(entry.options) < 8 else " ")
+            shown = flags_of(run, entry)
+            kept = shown + ("\t" if len(shown) < 8 else " ")
             run.print(f"{_pad(entry.special)}{_pad(entry.path)}{entry.kind}\t{kept}\t{entry.fsck}")
         return 0
     run.changes()

@@ -359,3 +359,21 @@ def test_ipv6_between_a_jail_and_the_host(
     said = capsys.readouterr().out
     assert said.startswith("PING6(56=40+8+8 bytes) fd00::10 --> fd00::1\n16 bytes from fd00::1,")
     assert host.attach((tools.JEXEC, "web", "ping", "-c1", "-t2", "fd00::99")) == 2
+
+
+def test_nothing_runs_from_a_dataset_with_exec_off(
+    do: Do, see: Do, web: str, host: SimHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """execve(2) is EACCES there: jail(8)'s first command fails, and jexec(8)'s."""
+    do(tools.ZFS, "set", "exec=off", "setuid=off", "zroot/b")
+    (line,) = [line for line in see(tools.MOUNT, "-p").stdout.splitlines() if "zroot/b/web" in line]
+    assert "rw,noexec,nosuid,nfsv4acls" in line
+    failed = see_failing(host, tools.JAIL, "-c", "-f", web, "web")
+    assert "jail: web: /sbin/ifconfig ep0b inet 10.77.0.10/24 up: failed" in failed
+    log = host.fs.read_text("/var/log/web.log")
+    assert "jail: web: exec /sbin/ifconfig: Permission denied\n" in log
+    do(tools.ZFS, "set", "exec=on", "zroot/b")
+    do(tools.JAIL, "-c", "-f", web, "web")
+    do(tools.ZFS, "set", "exec=off", "zroot/b/web")
+    assert host.attach((tools.JEXEC, "web", "/bin/sh", "-c", "true")) == 1
+    assert capsys.readouterr().err == "jexec: execvp: /bin/sh: Permission denied\n"
