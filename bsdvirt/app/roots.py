@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable
@@ -133,8 +134,15 @@ def source(session: Session, path: str) -> Origin:
 
 def _count(session: Session, path: str) -> int:
     """What `tar -cv` prints a line of: everything in the directory, and itself."""
-    top = session.host.fs.path(path)
-    return 1 + sum(len(names) + len(files) for _, names, files in os.walk(top))
+    count, left = 1, [str(session.host.fs.path(path))]
+    while left:
+        # For the progress alone: what cannot be read, or is too deep to be named, does not count.
+        with contextlib.suppress(OSError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                count += 1
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+    return count
 
 
 def _checked(session: Session, path: str) -> str:

@@ -20,11 +20,12 @@ TAIL = 512
 RAW = "raw"
 UNPACKERS: Mapping[str, tuple[str, ...]] = {
     "gz": (tools.GZIP, "-dc"),
-    "xz": (tools.XZ, "-dc"),
+    "xz": (tools.XZ, "-dc", "-M", "1GiB"),
     "bz2": (tools.BZIP2, "-dc"),
     "zst": (tools.ZSTD, "-dc"),
 }
-"""By compression: the base system's tool that writes the content to its output."""
+"""By compression: the base system's tool that writes the content to its output. The file itself
+says how much memory xz(1) takes, up to 4 GB; zstd(1) has a limit of its own."""
 _PACKED = {b"\x1f\x8b": "gz", b"\xfd7zXZ\0": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
 _FOREIGN = (
     (0, b"QFI\xfb", "qcow2"),

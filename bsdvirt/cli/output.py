@@ -11,7 +11,7 @@ from typing import Any
 from bsdvirt.host.shown import shown_line
 
 Rows = Sequence[Mapping[str, Any]]
-SIZES = ("used", "size")
+SIZES = ("used", "size", "available")
 """Columns of bytes."""
 
 
@@ -61,16 +61,16 @@ def print_rows(rows: Rows, columns: Sequence[str], *, as_json: bool, headless: b
 
 
 def _print_table(rows: Rows, columns: Sequence[str]) -> None:
-    def text(row: Mapping[str, Any], column: str) -> str:
-        value = row[column]
-        return human_size(value) if column in SIZES and isinstance(value, int) else cell(value)
-
     lines = [[column.upper().replace("_", "-") for column in columns]]
-    lines += [[text(row, column) for column in columns] for row in rows]
+    lines += [[_for_people(column, row[column]) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         padded = (word.ljust(width) for word, width in zip(line, widths, strict=True))
         print("  ".join(padded).rstrip())
+
+
+def _for_people(name: str, value: Any) -> str:
+    return human_size(value) if name in SIZES and isinstance(value, int) else cell(value)
 
 
 def print_tree(value: Mapping[str, Any], indent: str = "") -> None:
@@ -91,7 +91,7 @@ def tree_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 yield f"{indent}{key}.{number}:"
                 yield from tree_lines(element, indent + "  ")
         else:
-            yield f"{indent}{key + ':':<{width + 1}} {cell(item)}"
+            yield f"{indent}{key + ':':<{width + 1}} {_for_people(key, item)}"
 
 
 def say(text: str) -> None:

@@ -78,14 +78,15 @@ def zstd(run: Run, words: list[str]) -> int:
 def _unpack(run: Run, tool: str, words: list[str]) -> int:
     """`-dc FILE` into a pipe: what there is goes on, even of a file that is cut short."""
     run.changes()
-    if len(words) != 2 or words[0] != "-dc" or not run.piped:
+    options = {"xz": [["-dc"], ["-dc", "-M", "1GiB"]]}.get(tool, [["-dc"]])
+    if words[:-1] not in options or not run.piped:
         raise run.unknown()
     output = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
     try:
-        _pour(_need(run, tool, words[1]), tool, output)
+        _pour(_need(run, tool, words[-1]), tool, output)
     except EOFError:
         text, status = _SHORT[tool]
-        raise run.fail(text.format(words[1]), status) from None
+        raise run.fail(text.format(words[-1]), status) from None
     except (OSError, lzma.LZMAError) as error:
         raise run.unknown(f"what {tool} says of damage was never shown: {error}") from None
     finally:
