@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from bsdvirt.plan.step import Plan, together
 from bsdvirt.spec.base import BadValueError, did_you_mean
 from bsdvirt.spec.cloud import System
 from bsdvirt.spec.images import PROPERTY, Image, Loader
-from bsdvirt.spec.load import decode
+from bsdvirt.spec.load import decode, parse_json
 from bsdvirt.spec.types import ImageName
 from bsdvirt.store.guests import Inventory
 from bsdvirt.store.layout import Layout
@@ -233,6 +232,6 @@ def _dataset(found: Inventory, name: str, at: Layout | None = None) -> Dataset:
 def _image(name: str, value: str | None) -> Image:
     """What is kept of an image; of a volume that somebody else put there, nothing."""
     try:
-        return decode(Image, json.loads(value or ""), f"image {name}")
-    except (BsdvirtError, ValueError):
+        return decode(Image, parse_json(value or ""), f"image {name}")
+    except BsdvirtError:
         return Image(source="", checksum="", format="", created="")

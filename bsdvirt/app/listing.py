@@ -18,7 +18,7 @@ from bsdvirt.host.parse.rctl import parse_usage
 from bsdvirt.jail.clean import subject
 from bsdvirt.plan.locks import is_held
 from bsdvirt.spec.fields import plain
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.load import GuestSpec, parse_json
 from bsdvirt.store.guests import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.store.layout import console_log, failed_file, host_end, main_file, tap
 
@@ -101,7 +101,10 @@ def detail(session: Session, name: str) -> dict[str, Any]:
 
 def _main(session: Session, name: str, text: str) -> dict[str, Any]:
     """What its keeper tells of its main command."""
-    told = msgspec.json.decode(text)
+    try:
+        told = parse_json(text)
+    except BsdvirtError:
+        told = {}
     last = told.get("last") or {}
     return {
         "state": told.get("state"),

@@ -10,6 +10,7 @@ from scenario_hosts import scenario
 from scenario_pools import second_root
 from scenario_view import HostView
 
+from bsdvirt.host.facts import read_mounts
 from bsdvirt.host.sim import SimHost
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
@@ -98,6 +99,46 @@ def what_its_making_saw_to_is_seen_to_at_each_start(driver: Bsdvirt, view: HostV
     path.write_text("kind: vm\ncpus: 1\nmemory: 64M\n")
     driver.fails(2, "start", "t1", says="t1 is a jail, and stays one")
     path.write_text(good)
+
+
+FORGED = (
+    "{}\tlocal\n%(victim)s\tbsdvirt:guest\t{}\tlocal\n%(victim)s\tfilesystem\t1\t1\t1\t-\tno\n"
+    "\n\r\v\f\x1c\u2028%(victim)s\tbsdvirt:op\t0a1b\tlocal\n"
+)
+
+
+@scenario()
+def what_a_jail_writes_on_its_own_dataset_is_nobody_elses(driver: Bsdvirt, view: HostView) -> None:
+    data = "datasets=[{name: data, mountpoint: /data}]"
+    driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep")
+    driver.ok("set", "t1", data)
+    driver.ok("start", "t1", "t2")
+    before = driver.json("ls")
+    text = FORGED % {"victim": f"{view.root}/guests/t2"}
+    # As root of the jail may: it is the jail's dataset.
+    for prop in ("bsdvirt:guest", "bsdvirt:op", "bsdvirt:image"):
+        view.do("/sbin/zfs", "set", f"{prop}={text}", f"{view.root}/guests/t1/data")
+    for odd in ("x\ny", "a b\tc", f"z\n{view.root}/guests/t2 on /etc (zfs)"):
+        place = f"{view.jail_root('t2')}/mnt/{odd}"
+        view.fs.path(place).mkdir(parents=True)
+        view.do("/sbin/mount", "-t", "tmpfs", "tmpfs", place)
+    assert driver.json("ls") == before
+    driver.ok("info", "t1")
+    driver.ok("doctor")
+    driver.ok("tag", "t1", "x")
+    driver.ok("tag", "t1", "x", "-r")
+    driver.ok("doctor", "--repair")
+    assert driver.json("ls") == before
+    driver.ok("restart", "t1")
+    driver.ok("boot", "stop")
+    assert not view.jails()
+    left = [m.path for m in read_mounts(view.host) if "/t2/root/mnt" in m.path]
+    assert len(left) == 3, "the host mounted them: they stay"
+    for path in left:
+        view.do("/sbin/umount", path)
+    driver.ok("start", "t2")
+    driver.ok("rename", "t1", "t3")
+    driver.ok("destroy", "t3", "--yes")
 
 
 def received(view: HostView, source: str, name: str, *options: str) -> None:
