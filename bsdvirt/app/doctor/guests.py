@@ -52,7 +52,8 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             yield Finding(name, message, remedy, repair=repair)
         if kind == "jail":
             yield from _jail(session, seen, guest)
-        if not seen.runs(guest) and not _replaced(seen, guest) and left_steps(session, seen, guest):
+        idle = not (seen.runs(guest) or seen.busy(name) or _replaced(seen, guest))
+        if idle and left_steps(session, seen, guest):
             yield Finding(
                 name, LEFT[kind], "its next start, or bsdvirt doctor --repair",
                 repair="take them away",

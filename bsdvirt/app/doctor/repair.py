@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bsdvirt.app import mending
 from bsdvirt.app.batch import hold
 from bsdvirt.app.doctor import datasets, guests, networks, orphans, pf, roots, running
 from bsdvirt.app.doctor.seen import Seen, look
 from bsdvirt.app.session import Session
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.step import Plan
+from bsdvirt.spec.load import GuestSpec
 from bsdvirt.store.guests import Guest
 
 
@@ -23,12 +26,18 @@ def repair(session: Session) -> list[str]:
         # Read only now, when nobody else works on them.
         seen = look(session)
         names = [name for name in held.names() if name in seen.found.guests]
+        for outcome in held.refused:
+            if outcome.error is not None:
+                done.append(f"{outcome.name}: left alone: {outcome.error.message}")
         for name in names:
-            done += _guest(session, seen, seen.found.guests[name], errors)
-        done += _orphans(session, errors)
+            try:
+                done += _guest(session, seen, seen.found.guests[name], errors)
+            except Exception as error:
+                errors.append(as_told(error))
+        done += _orphans(session, seen.specs, errors)
         done += networks.repair(session, seen, errors)
         # The bridges are there now.
-        done += running.mend(session, look(session), names, errors)
+        done += running.mend(session, look(session, seen.specs), names, errors)
         done += pf.repair(session, seen, errors)
     if errors:
         raise errors[0]
@@ -46,10 +55,12 @@ def _guest(session: Session, seen: Seen, guest: Guest, errors: list[BsdvirtError
     return _took(plan) if run(session, plan, errors) else []
 
 
-def _orphans(session: Session, errors: list[BsdvirtError]) -> list[str]:
+def _orphans(
+    session: Session, known: Mapping[str, GuestSpec], errors: list[BsdvirtError]
+) -> list[str]:
     """Take away what belongs to nobody. No guest is made meanwhile."""
     with session.locked("allocation", "", "doctor"):
-        steps = orphans.steps(session, look(session))
+        steps = orphans.steps(session, look(session, known))
         plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
         return _took(plan) if run(session, plan, errors) else []
 

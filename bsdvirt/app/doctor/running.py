@@ -13,7 +13,7 @@ from bsdvirt.app.doctor.seen import Seen, look
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.drift import drift as vm_drift
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.host import tools
 from bsdvirt.host.facts import Kernel, parse_mask, read_kernel
 from bsdvirt.jail.drift import drift as jail_drift
@@ -32,7 +32,13 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     if not running:
         return {}
     kernel = read_kernel(session.host)
-    found = {guest.name: list(_of(session, seen, guest, kernel)) for guest in running}
+    found: dict[str, list[Drift]] = {}
+    for guest in running:
+        try:
+            found[guest.name] = list(_of(session, seen, guest, kernel))
+        except Exception as error:
+            # One that cannot be looked at keeps no other from being mended.
+            found[guest.name] = [Drift(f"cannot be looked at: {as_told(error).message}")]
     return {name: every for name, every in found.items() if every}
 
 
@@ -58,7 +64,7 @@ def _mask(session: Session, of: tuple[str, str]) -> CpuList | None:
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     """A problem for each thing that a running guest lacks."""
     for name, every in drifts(session, seen).items():
-        for one in every:
+        for one in every if not seen.busy(name) else ():
             remedy = "bsdvirt doctor --repair" if one.steps else f"bsdvirt restart {name}"
             repair = "mend it while the guest runs" if one.steps else ""
             yield Finding(name, one.what, remedy, repair=repair)

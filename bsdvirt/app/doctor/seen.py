@@ -10,6 +10,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.app.state import alive
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import HostFacts, read_host
+from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.vm import Vm
@@ -32,6 +33,8 @@ class Seen:
     """What runs, whether or not it is listed."""
     unread: tuple[Finding, ...] = ()
     """The files that cannot be read."""
+    working: Collection[str] = ()
+    """The guests whose lock is held."""
 
     def jails(self) -> Iterator[tuple[Guest, Jail]]:
         """The jails whose file can be read."""
@@ -42,6 +45,11 @@ class Seen:
     def machines(self) -> dict[str, Vm]:
         """The virtual machines whose file can be read."""
         return {name: spec for name, spec in self.specs.items() if isinstance(spec, Vm)}
+
+    def busy(self, name: str) -> bool:
+        """Whether a guest is being started, stopped or changed: what it lacks now, it lacks
+        because of that."""
+        return name in self.working
 
     def runs(self, guest: Guest) -> bool:
         """Whether a guest of either kind runs."""
@@ -56,9 +64,10 @@ class Seen:
         return {name: spec for name, spec in self.specs.items() if self.runs(guests[name])}
 
 
-def look(session: Session) -> Seen:
+def look(session: Session, known: Mapping[str, GuestSpec] | None = None) -> Seen:
     """What the host shows comes before the list of guests: what is made meanwhile is then in
-    the list."""
+    the list. `known` are files that were read, and cannot have changed since."""
+    working = _working(session)
     facts = read_host(session.host, *RUN_FILES)
     vms = read_vms(session.host.fs)
     running = alive(session.host.fs, facts)
@@ -67,9 +76,20 @@ def look(session: Session) -> Seen:
     specs: dict[str, GuestSpec] = {}
     unread: list[Finding] = []
     for name, guest in found.guests.items():
+        if known and name in known:
+            specs[name] = known[name]
+            continue
         try:
             need_unlocked(guest)
             specs[name] = load_guest_file(session.host.fs, guest.layout, name)
         except BsdvirtError as error:
             unread.append(Finding(name, error.message, error.hint or "mend the file"))
-    return Seen(found, facts, networks, specs, vms, running, tuple(unread))
+    working |= _working(session)
+    return Seen(found, facts, networks, specs, vms, running, tuple(unread), working)
+
+
+def _working(session: Session) -> set[str]:
+    """The guests whose lock somebody has."""
+    fs = session.host.fs
+    files = (file for file in fs.listdir(LOCK_DIRECTORY) if file.startswith("guest."))
+    return {name for file in files if is_held(fs, "guest", name := file.removeprefix("guest."))}
