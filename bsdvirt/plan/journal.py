@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -33,6 +34,8 @@ class Header(msgspec.Struct, frozen=True):
     pid: int
     host: str = ""
     """kern.hostuuid of the host that wrote it, the only one that runs it."""
+    began: float = 0.0
+    """In seconds since 1970."""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,7 +107,9 @@ class Journal:
         paths = [f"{directory}/{name}" for name in file_names(plan)]
         path = paths[0]
         # The values of properties are subclasses of str: written as what they are.
-        header = msgspec.json.encode(Header(plan, boot, os.getpid(), host), enc_hook=str).decode()
+        header = msgspec.json.encode(
+            Header(plan, boot, os.getpid(), host, time.time()), enc_hook=str
+        ).decode()
         try:
             fs.write(path, header + "\n", 0o600, sync=durable)
             for other in paths[1:]:

@@ -6,6 +6,7 @@ still holds it is under way.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -21,6 +22,9 @@ from bsdvirt.plan.looks import holds
 from bsdvirt.plan.step import Action, Command, Pipeline, Step, Undo
 
 ORPHAN_SECONDS = 10.0
+"""How long a command that was left has to end by a signal."""
+CLOCK_SECONDS = 5.0
+COLUMNS = ("pid", "sid", "uid", "jid", "etimes", "args")
 
 Tell = Callable[[Action, str], None]
 
@@ -87,7 +91,10 @@ def _finish(host: Host, step: Step, tell: Tell) -> None:
 
 
 def _end_orphans(host: Host, entry: Entry) -> None:
-    """A killed bsdvirt leaves the command that it ran; it must not go on meanwhile."""
+    """A killed bsdvirt leaves the command that it ran; it must not go on meanwhile.
+
+    Raises StepError for one that no signal ends.
+    """
     if host.simulated:
         return
     actions = [step.do for step in entry.under_way()]
@@ -95,17 +102,22 @@ def _end_orphans(host: Host, entry: Entry) -> None:
     lines = {as_ps_shows(argv) for action in actions for argv in _commands(action)}
     if not lines:
         return
-    deadline = time.monotonic() + ORPHAN_SECONDS
-    number = signal.SIGTERM
-    while running := _running(host, lines):
-        if time.monotonic() > deadline:
-            number = signal.SIGKILL
-        for pid in running:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.1)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + ORPHAN_SECONDS
+        while running := _running(host, lines, entry.header.began):
+            if time.monotonic() > deadline:
+                break
+            for pid in running:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, number)
+            time.sleep(0.1)
+        else:
+            return
+    raise StepError(
+        f"{entry.plan.verb} {entry.plan.subject}, cut short: process {running[0]} of it runs still,"
+        " and no signal ends it",
+        f"procstat -kk {running[0]} shows what it waits for; try again when it has ended",
+    )
 
 
 def as_ps_shows(argv: tuple[str, ...]) -> str:
@@ -126,12 +138,22 @@ def _commands(action: Action) -> list[tuple[str, ...]]:
             return []
 
 
-def _running(host: Host, lines: set[str]) -> list[int]:
-    shown = host.run((tools.PS, "-axww", "-o", "pid=", "-o", "args="), changes=False).stdout
+def _running(host: Host, lines: set[str], began: float) -> list[int]:
+    """The processes that have these words and may be ours: root's, in no jail, at the head of
+    a session, as we start each command, and no older than the operation."""
+    words = [word for column in COLUMNS for word in ("-o", f"{column}=")]
+    shown = host.run((tools.PS, "-axww", *words), changes=False).stdout
+    most = time.time() - began + CLOCK_SECONDS
     found = []
     for line in shown.splitlines():
-        pid, _, args = line.strip().partition(" ")
+        parts = line.split(maxsplit=len(COLUMNS) - 1)
+        if len(parts) != len(COLUMNS) or not all(text.isdigit() for text in parts[:-1]):
+            continue
+        pid, session, user, jail, age = map(int, parts[:-1])
+        args = parts[-1]
+        if (session, user, jail) != (pid, os.geteuid(), 0) or age > most:
+            continue
         # A script is shown behind its interpreter.
         if args.strip() in lines or args.partition(" ")[2].strip() in lines:
-            found.append(int(pid))
+            found.append(pid)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from bsdvirt.errors import HostError, StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.real import RealHost
 from bsdvirt.plan import journal
+from bsdvirt.plan import recover as recovery
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import Entry, Journal
@@ -236,10 +236,26 @@ def test_what_cannot_be_finished_keeps_its_journal(host: FakeHost) -> None:
     assert host.fs.exists(entry.path)
 
 
+SLEEP = ("/bin/sleep", "64.25")
+
+
 class WithProcesses(FakeHost):
-    """Shows this machine's own processes."""
+    """Shows processes of this machine, as ps(1) of FreeBSD would."""
 
     simulated = False
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.simulated = False
+        self.processes: list[tuple[subprocess.Popen[bytes], dict[str, int], str]] = []
+
+    def spawn(
+        self, argv: tuple[str, ...] = SLEEP, columns: dict[str, int] | None = None
+    ) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(argv, start_new_session=True)
+        shown = {"sid": process.pid, "uid": os.geteuid(), "jid": 0, "age": 0, **(columns or {})}
+        self.processes.append((process, shown, " ".join(argv)))
+        return process
 
     def run(
         self,
@@ -249,29 +265,63 @@ class WithProcesses(FakeHost):
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
     ) -> Result:
-        if argv[0] == tools.PS:
-            return RealHost().run(argv, changes=changes)
-        return super().run(argv, changes=changes, timeout=timeout, on_line=on_line)
+        if argv[0] != tools.PS:
+            return super().run(argv, changes=changes, timeout=timeout, on_line=on_line)
+        assert " ".join(argv[2:]) == ("-o pid= -o sid= -o uid= -o jid= -o etimes= -o args=")
+        lines = ["    0     0     0     0   999 [kernel]"]
+        lines += [
+            f"{process.pid:5d} {of['sid']:5d} {of['uid']:5d} {of['jid']:5d} {of['age']:5d} {words}"
+            for process, of, words in self.processes
+            if process.poll() is None
+        ]
+        return Result(tuple(argv), 0, "\n".join(lines) + "\n")
 
 
-@pytest.mark.skipif(not os.path.exists(tools.PS), reason="no ps(1)")
-def test_a_command_that_a_killed_bsdvirt_left_is_ended_first(fs: Fs) -> None:
+@pytest.fixture
+def busy(fs: Fs) -> Iterator[WithProcesses]:
     host = WithProcesses(fs.prefix)
-    host.simulated = False
-    left = subprocess.Popen(("/bin/sleep", "64.25"), start_new_session=True)
-    other = subprocess.Popen(("/bin/sleep", "64.255"), start_new_session=True)
+    yield host
+    for process, *_ in host.processes:
+        process.kill()
+        process.wait()
+
+
+def sleeper(fs: Fs) -> Entry:
+    step = Step(Command(SLEEP), "", (Undo(Command(("undo", "a"))),))
+    return cut_short(fs, Plan("try", "web", steps=(step,), op="op1"), 1, 0)
+
+
+def test_a_command_that_a_killed_bsdvirt_left_is_ended_first(busy: WithProcesses) -> None:
+    left, other = busy.spawn(), busy.spawn(("/bin/sleep", "64.255"))
     ended: list[int | None] = []
-    host.before = lambda words: ended.append(left.poll())
-    try:
-        step = Step(Command(("/bin/sleep", "64.25")), "", (Undo(Command(("undo", "a"))),))
-        recover(host, cut_short(fs, Plan("try", "web", steps=(step,), op="op1"), 1, 0), ignore)
-        assert host.ran == ["undo a"]
-        assert ended == [-signal.SIGTERM]
-        assert other.poll() is None
-    finally:
-        for process in (left, other):
-            process.kill()
-            process.wait()
+    busy.before = lambda words: ended.append(left.poll())
+    recover(busy, sleeper(busy.fs), ignore)
+    assert busy.ran == ["undo a"]
+    assert ended == [-signal.SIGTERM]
+    assert other.poll() is None
+
+
+@pytest.mark.parametrize(
+    "whose",
+    [{"jid": 3}, {"uid": 1001}, {"sid": 1}, {"age": 3600}],
+    ids=lambda whose: next(iter(whose)),
+)
+def test_the_same_words_of_another_are_not_ours(busy: WithProcesses, whose: dict[str, int]) -> None:
+    other = busy.spawn(columns=whose)
+    recover(busy, sleeper(busy.fs), ignore)
+    assert busy.ran == ["undo a"]
+    assert other.poll() is None
+
+
+def test_what_no_signal_ends_is_not_waited_for_without_end(
+    busy: WithProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "ORPHAN_SECONDS", 0.2)
+    monkeypatch.setattr(os, "killpg", lambda pid, number: None)
+    left = busy.spawn()
+    with pytest.raises(StepError, match=f"process {left.pid} of it runs still"):
+        recover(busy, sleeper(busy.fs), ignore)
+    assert busy.ran == []
 
 
 # ---- journals as they are read ----
