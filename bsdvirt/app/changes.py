@@ -116,6 +116,7 @@ def _change_one(
     session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool
 ) -> Outcome:
     need_unlocked(guest)
+    session.need_mounted(found, guest.layout)
     jail = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
     text = guest_text(session.host.fs, guest.layout, guest.name)
     to_be = wish(guest, text, jail)

@@ -305,6 +305,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                     session.supersede("guest", name)
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
+                session.need_mounted(found, guest.layout)
                 spec = _refuse_protected(session, found, name, force)
                 stays = _what_stays(guest, spec)
                 if is_running(guest, facts.jails, session.host.fs) and not force:

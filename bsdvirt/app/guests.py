@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from bsdvirt.app import jails, vms
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.app.mounted import mount_own
 from bsdvirt.app.session import Session
 from bsdvirt.app.twins import twins
 from bsdvirt.bhyve.claims import fit as fit_devices
@@ -61,7 +62,7 @@ def starting(session: Session, names: Sequence[str], verb: str) -> Iterator[Star
 
 
 def _ready(session: Session, held: Held, names: Sequence[str]) -> Starting:
-    found = session.inventory()
+    found = mount_own(session, session.inventory(), names)
     parts, outcomes = _load(session, found, names)
     networks = session.networks()
     parts, failed = _claimed(session, parts, found, networks)
@@ -155,7 +156,7 @@ def prepare_foreground(session: Session, name: str) -> Outcome:
     with hold(session, [name], "run") as held:
         if held.refused and held.refused[0].error:
             raise held.refused[0].error
-        found = session.inventory()
+        found = mount_own(session, session.inventory(), [name])
         networks = session.networks()
         parts, failed = _load(session, found, [name])
         if not failed:

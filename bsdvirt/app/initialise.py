@@ -32,6 +32,10 @@ from bsdvirt.zfs import Dataset
 
 RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
+STATE_ROOM = 16 << 20
+"""Bytes that the journal has for itself in a pool that is full."""
+OPTIONS = {"images": IN_DEV_MODE, "state": ("-o", f"refreservation={STATE_ROOM}")}
+"""How the datasets of a root are made."""
 CLOSED = ("guests", "state", "releases", "images")
 """Datasets that only root may look into: an old release has programs with old faults that run as
 root for whoever starts them."""
@@ -146,7 +150,7 @@ def dataset_steps(
     for child in CHILDREN:
         dataset, directory = f"{root}/{child}", f"{mountpoint}/{child}"
         if dataset not in found:
-            steps.append(_create(dataset, op, *(IN_DEV_MODE if child == "images" else ())))
+            steps.append(_create(dataset, op, *OPTIONS.get(child, ())))
             if child in CLOSED:
                 steps.append(close(directory))
     made = [step.do.argv[-1] for step in steps if step.undo and isinstance(step.do, Command)]

@@ -60,7 +60,8 @@ def read(session: Session, path: str) -> journal.Entry | None:
 
 def is_foreign(session: Session, entry: journal.Entry) -> bool:
     """Whether it is another host's."""
-    return entry.header.host != session.host.host_id()
+    host = entry.header.host.strip().lower()
+    return session.host_id != ("" if set(host) <= set("0-") else host)
 
 
 def aside_hint(path: str) -> str:

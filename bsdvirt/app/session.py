@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from bsdvirt.app.mounted import need_mounted, unready
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -32,6 +33,8 @@ from bsdvirt.zfs import Zfs, open_listing, open_zfs
 if TYPE_CHECKING:
     from bsdvirt.plan.execute import Executor
 
+ENDS = ("stop", "clean")
+"""The verbs of plans that are possible without a journal while its dataset is not mounted."""
 GUEST_WAIT_SECONDS = 0.3
 """A guest's lock is not waited for; this only outlasts another's glance at it."""
 
@@ -78,6 +81,9 @@ class Session:
 
     boot_from: str = ""
     """The drive or disk that virtual machines which are started boot from this once."""
+    unready: dict[str, HostError] | None = None
+    """The journals' directories in which nothing is to be written, as the last inventory
+    found it; None before the first."""
 
     @property
     def dry_run(self) -> bool:
@@ -155,6 +161,7 @@ class Session:
         command. Raises HostError where the first root is to be mounted elsewhere than the
         host file says; what is wrong with another root is told by `absent`."""
         found = self._found(shallow)
+        self.unready = unready(found)
         self.homes = {name: found.home(name) for name in (*found.guests, *found.foreign)}
         root = found.datasets[0]
         if root.mountpoint != self.layout.mountpoint:
@@ -198,21 +205,9 @@ class Session:
         return "" if set(told) <= set("0-") else told
 
     def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
-        """Raises HostError where a root dataset is not mounted (the first, where none is
-        named): nothing can be journalled there."""
-        for absent in found.absent:
-            if layout is not None and absent.name == layout.named:
-                raise HostError(f"root {absent.name}: {absent.why}", absent.hint)
-        top = found.top(layout or found.layout)
-        if not top.mounted:
-            name = top.name
-            if top.locked:
-                key = top.encryption_root or name
-                raise HostError(
-                    f"{name} is locked: the key of {key} is not loaded",
-                    f"zfs load-key {key}, then zfs mount -a",
-                )
-            raise HostError(f"{name} is not mounted", f"zfs mount {name}")
+        """Raises HostError where a root (the first, where none is named) is not mounted as it
+        is to be: see app/mounted.py."""
+        need_mounted(found, layout or found.layout, named=layout is not None)
 
     def networks(self) -> Networks:
         """All networks by name, and what is wrong with those that cannot be read."""
@@ -245,7 +240,18 @@ class Session:
         if home is None:
             home = self.homes.get(plan.subject) if plan.kind == "guest" else None
         state = (home or self.layout).state if journalled else None
+        if state and not plan.empty and (error := self._not_mounted(state)) is not None:
+            if plan.verb not in ENDS:
+                raise error
+            text = f"{error.message}; going on without a journal"
+            self.sink(events.Warned(plan.op, plan.verb, plan.subject, text))
+            state = None
         return self._executor(state).run(plan, after_first=claimed)
+
+    def _not_mounted(self, state: str) -> HostError | None:
+        if self.unready is None:
+            self.inventory(shallow=True)
+        return (self.unready or {}).get(state)
 
     def lock(
         self,

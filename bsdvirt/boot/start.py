@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bsdvirt.app import filtering, guests
 from bsdvirt.app.batch import Outcome
+from bsdvirt.app.mending import mend_all
 from bsdvirt.app.session import Session
 from bsdvirt.boot.flow import Flow, Job, Outcomes
 from bsdvirt.boot.note import note
 from bsdvirt.boot.order import Entry, Order, start_order, troubles
 from bsdvirt.boot.ready import wait_ready
 from bsdvirt.boot.underway import under_way
-from bsdvirt.errors import ConflictError, HostError, StepError, as_told
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError, as_told
 from bsdvirt.host import tools
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
@@ -41,6 +42,7 @@ def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
 
 def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
     began = time.monotonic()
+    _mend(session)
     found, order = order_now(session, names)
     for one in found.absent:
         session.sink(events.Warned("", VERB, one.name, f"{one.message}; {one.hint}"))
@@ -55,6 +57,16 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
         with guests.starting(session, list(entries), "boot start") as ready:
             outcomes += _flow(session, ready, entries, began)
     return outcomes
+
+
+def _mend(session: Session) -> None:
+    """Undo or finish all that was cut short: what fails is told, and hinders nothing else."""
+    errors: list[BsdvirtError] = []
+    for line in mend_all(session, errors):
+        session.sink(events.Told("", VERB, "mend", line))
+    for error in errors:
+        session.sink(events.Warned("", VERB, "mend", str(error)))
+        note(session, "boot-mend", "host", 0.0, error.message, bad=True)
 
 
 def _in_circle(order: Order, name: str) -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
+from bsdvirt.app.initialise import STATE_ROOM
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
@@ -51,7 +52,25 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             name, f"is not mounted at {place}", f"zfs mount {name}, or bsdvirt doctor --repair",
             repair="mount it",
         )  # fmt: skip
+    for name in _roomless(session, seen.found):
+        yield Finding(
+            name, "has no room of its own: on a full pool nothing could be journalled",
+            f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
+            problem=False, repair="reserve it",
+        )  # fmt: skip
     yield from _inherited(session, seen)
+
+
+def _roomless(session: Session, found: Inventory) -> list[str]:
+    """The datasets of journals without a reservation of their own."""
+    known = {dataset.name for dataset in found.datasets}
+    names = [f"{layout.dataset}/state" for layout in found.layouts]
+    values = read_values(session.host, [n for n in names if n in known], ("refreservation",))
+    return [
+        name
+        for name, told in values.items()
+        if (value := told.get("refreservation")) is not None and value.value in ("0", "none")
+    ]
 
 
 def _inherited(session: Session, seen: Seen) -> Iterator[Finding]:
@@ -87,6 +106,17 @@ def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
         try:
             session.run(plan, journalled=False)
             done.append(f"{name}: mounted at {place}")
+        except BsdvirtError as error:
+            errors.append(error)
+    for name in _roomless(session, session.inventory()):
+        step = Step(
+            Command((tools.ZFS, "set", f"refreservation={STATE_ROOM}", name)),
+            "room for the journal",
+        )
+        plan = Plan("reserve", name, "host", finish=(step,), op=session.new_op())
+        try:
+            session.run(plan, journalled=False)
+            done.append(f"{name}: {STATE_ROOM >> 20} MiB are reserved for the journal")
         except BsdvirtError as error:
             errors.append(error)
     return done
