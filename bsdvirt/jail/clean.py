@@ -36,6 +36,7 @@ from bsdvirt.store.layout import (
     jail_end,
     job_file,
     main_file,
+    main_pipe,
     pf_file,
 )
 from bsdvirt.store.orphans import away
@@ -70,6 +71,8 @@ def clean_steps(
         steps.append(Step(RemoveFile(job_file(name)), "its main command of its last start"))
     if main_file(name) in facts.files:
         steps.append(forget_main(name))
+    if main_pipe(name) in facts.files:
+        steps.append(Step(RemoveFile(main_pipe(name)), "what its main command printed into"))
     steps += _interfaces(guest, facts)
     steps += [unmount_step(path) for path in left_mounts(guest, jail, facts)]
     # The limits of somebody else's jail of that name are its own.
@@ -96,7 +99,8 @@ def as_stopped(guest: Guest, jail: Jail, facts: HostFacts) -> HostFacts:
     """What the host will show once a jail has stopped, and nothing of it is left."""
     name, gone = guest.name, set(interfaces_of(guest.identity.id))
     own = {
-        conf_file(name), job_file(name), main_file(name), failed_file(name),
+        conf_file(name), job_file(name), main_file(name), main_pipe(name),
+        failed_file(name),
         pf_file(guest_rules(name)),
     }  # fmt: skip
     unmounted = set(left_mounts(guest, jail, facts))

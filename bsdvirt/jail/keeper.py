@@ -9,9 +9,10 @@ names as `state` what goes on; its `lock` is held while there is a keeper.
 
 This file stands alone: standard library only, all imported at the start, so that a keeper
 outlives an upgrade of the package beneath it. One select(2) waits for the command's end
-(kqueue(2); a pidfd on Linux, for the tests) and for signals; once a minute it looks how
-long the log is. The command writes to that by itself: a keeper that dies takes nothing
-with it, and the next one finds the command by its process id and the time of its start.
+(kqueue(2); a pidfd on Linux, for the tests), for signals, and for what the command prints:
+that comes through a named pipe, so that the log is never longer than it may be. The command
+has the pipe open for reading, too: a keeper that dies takes nothing with it, and the next
+one goes on reading. It finds the command by its process id and the time of its start.
 
 BSDVIRT_ROOT, on the simulated host, is where the host's / lies.
 """
@@ -38,8 +39,11 @@ KILL = 5.0
 LOOK = float(os.environ.get("BSDVIRT_KEEPER_LOOK", "60"))
 """Seconds between two looks at the log."""
 LOG_BYTES = 512 * 1024
-"""What is kept of the log, and at which it is moved aside: below newsyslog.conf's limit,
-as the command would write on to what newsyslog(8) has moved."""
+"""What is kept of the log, and at which it is moved aside: below newsyslog.conf's limit."""
+PIECE = 64 * 1024
+"""What is read at once of what the command prints."""
+MOST_PIECES = 64
+"""What is taken besides once it has ended: others may print on."""
 HANDOVER = 5.0
 """Seconds to wait for a keeper that is about to end."""
 PAUSE = 0.05
@@ -115,9 +119,11 @@ def ask(argv: list[str]) -> tuple[int, str]:
 
 
 def started_at(pid: int) -> str:
-    """When the process began, as the system tells it; empty where it is no more."""
+    """When the process began, in the host's uptime: unlike the time of day, nobody can set
+    that. In clock ticks on Linux, else in seconds; empty where it is no more."""
     if sys.platform != "linux":
-        return ask(["/bin/ps", "-o", "lstart=", "-p", str(pid)])[1]
+        seconds = ask(["/bin/ps", "-o", "etimes=", "-p", str(pid)])[1]
+        return str(round(time.monotonic() - int(seconds))) if seconds.isdigit() else ""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as stream:
             words = stream.read().rpartition(")")[2].split()
@@ -126,10 +132,25 @@ def started_at(pid: int) -> str:
     return "" if words[0] == "Z" else words[19]
 
 
+def is_process(pid: object, start: object) -> bool:
+    """Whether the process of that number is the one that began then. ps(1) and we both cut
+    off fractions of seconds."""
+    if not isinstance(pid, int) or not str(start).isdigit() or not (seen := started_at(pid)):
+        return False
+    return abs(int(seen) - int(str(start))) <= (0 if sys.platform == "linux" else 2)
+
+
 def signal_group(pid: int, number: int) -> None:
     """The command leads a process group of its own."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def open_pipe(path: str) -> int:
+    """The end of the pipe that is read. It is open for writing, too, so that it never ends."""
+    with contextlib.suppress(FileExistsError):
+        os.mkfifo(ROOT + path, 0o600)
+    return os.open(ROOT + path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 class End:
@@ -195,6 +216,8 @@ class Keeper:
         self.state = read_json(job["state"])
         self.tell = tell
         self.stopping = False
+        self.began = started_at(os.getpid())
+        self.pipe = open_pipe(job["pipe"])
         self.restarts: list[float] = []
         self.quick = 0
         self.wake, writer = os.pipe()
@@ -207,6 +230,7 @@ class Keeper:
             signal.signal(number, signal.SIG_IGN)
 
     def run(self) -> None:
+        self.say(self.state.get("state", "starting"))
         if self.state.get("state") == "ended":
             self.answer("")
             return self.over(self.state["why"], self.state["failed"])
@@ -234,20 +258,20 @@ class Keeper:
     def left_by_another(self) -> int:
         """The process that an earlier keeper left; 0 where it has ended."""
         pid = int(self.state["pid"])
-        if started_at(pid) != self.state["start"]:
+        if not is_process(pid, self.state["start"]):
             return 0
         self.say("running")
         return pid
 
     def spawn(self) -> int:
         self.trim()
-        log = os.open(ROOT + self.job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         tool, *words = self.job["argv"]
         pid = os.fork()
         if pid == 0:
             os.setsid()
-            become([ROOT + tool, *words], self.job["env"], log)
-        os.close(log)
+            # Open for reading, too: without a keeper it waits, and is not killed by SIGPIPE.
+            output = os.open(ROOT + self.job["pipe"], os.O_RDWR)
+            become([ROOT + tool, *words], self.job["env"], output)
         runs = int(self.state.get("runs", 0)) + 1
         self.say("running", pid=pid, start=started_at(pid), runs=runs, since=time.time())
         return pid
@@ -255,35 +279,60 @@ class Keeper:
     def until_end(self, pid: int) -> int | None:
         """Wait for the command's end; its status. Once it has settled, its start is one."""
         end = End(pid)
+        deadline = time.monotonic() + (SETTLED if self.tell >= 0 else LOOK)
         while end.descriptor >= 0:
-            patience = SETTLED if self.tell >= 0 else LOOK
-            ready = select.select([end.descriptor, self.wake], [], [], patience)[0]
+            left = max(0.0, deadline - time.monotonic())
+            ready = select.select([end.descriptor, self.wake, self.pipe], [], [], left)[0]
+            if self.pipe in ready:
+                self.take()
             if self.wake in ready:
-                self.heed(pid)
+                self.obey(pid)
             if end.descriptor in ready:
                 break
-            if not ready:
+            if time.monotonic() >= deadline:
                 self.answer("")
                 self.trim()
+                deadline = time.monotonic() + LOOK
         status = end.status()
         # What it left of its process group would be in the way of its next run.
         signal_group(pid, signal.SIGKILL)
+        for _ in range(MOST_PIECES):
+            if not self.take():
+                break
         return status
 
-    def heed(self, pid: int) -> None:
+    def take(self) -> bool:
+        """Put what the command has printed into its log; whether there was anything. On a
+        full disk it is lost."""
+        try:
+            data = os.read(self.pipe, PIECE)
+        except BlockingIOError:
+            return False
+        path = ROOT + self.job["log"]
+        with contextlib.suppress(OSError):
+            log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with open(log, "wb", buffering=0) as stream:
+                if stream.seek(0, os.SEEK_END) + len(data) > LOG_BYTES:
+                    self.trim(len(data))
+                stream.write(data)
+        return bool(data)
+
+    def obey(self, pid: int) -> None:
         for number in os.read(self.wake, 64):
             if number in ASKED:
                 self.stopping = True
                 self.say("stopping")
                 signal_group(pid, signal.SIGTERM if number == signal.SIGTERM else signal.SIGKILL)
 
-    def trim(self) -> None:
-        """Move a long log aside, beneath a command that has it open for appending."""
+    def trim(self, more: int = 0) -> None:
+        """Move a long log aside, or one that would be with so much `more`, beneath those that
+        have it open for appending."""
         path = self.job["log"]
         with contextlib.suppress(OSError), open(ROOT + path, "r+b") as log:
-            if log.seek(0, os.SEEK_END) > LOG_BYTES:
-                log.seek(-LOG_BYTES, os.SEEK_END)
-                write(path + ".0", log.read())
+            size = log.seek(0, os.SEEK_END)
+            if size + more > LOG_BYTES:
+                log.seek(-min(size, LOG_BYTES), os.SEEK_END)
+                write(path + ".0", log.read(LOG_BYTES))
                 log.truncate(0)
 
     def wait(self, seconds: float) -> bool:
@@ -291,8 +340,11 @@ class Keeper:
         self.say("waiting", pid=None)
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if select.select([self.wake], [], [], left)[0]:
-                return not set(os.read(self.wake, 64)) & set(ASKED)
+            ready = select.select([self.wake, self.pipe], [], [], left)[0]
+            if self.pipe in ready:
+                self.take()
+            if self.wake in ready and set(os.read(self.wake, 64)) & set(ASKED):
+                return False
         return True
 
     # ---- what is to be done about an end ----
@@ -373,14 +425,18 @@ class Keeper:
 
     def say(self, state: str, **more: Any) -> None:
         """Write down what goes on. A full disk does not end the command."""
-        self.state |= {"v": 1, "state": state, "keeper": os.getpid(), **more}
+        ours = {"keeper": os.getpid(), "keeper_start": self.began}
+        self.state |= {"v": 1, "state": state, **ours, **more}
+        if state in ("stopped", "failed"):
+            with contextlib.suppress(OSError):
+                os.unlink(ROOT + self.job["pipe"])
         with contextlib.suppress(OSError):
             write(self.job["state"], f"{json.dumps(self.state)}\n".encode())
 
     def log(self, text: str) -> None:
         """A line in the log of events."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        took = time.time() - float(self.state.get("since", time.time()))
+        took = max(0.0, time.time() - float(self.state.get("since", time.time())))
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with (
             contextlib.suppress(OSError),
@@ -392,10 +448,28 @@ class Keeper:
 # ---- the modes ----
 
 
+def holder(job: dict[str, Any], patience: float = HANDOVER) -> tuple[int | None, int]:
+    """The lock's descriptor, or the process that is its keeper. A command that only looks
+    whether the lock is held has it for a moment. Raises Failed where it stays held, and no
+    keeper is known to hold it."""
+    deadline = time.monotonic() + patience
+    while True:
+        if (lock := take_lock(job["lock"], 0.0)) is not None:
+            return lock, 0
+        state = read_json(job["state"])
+        if is_process(state.get("keeper"), state.get("keeper_start")):
+            return None, int(state["keeper"])
+        if time.monotonic() >= deadline:
+            raise Failed(f"{job['lock']} is held, and not by a known keeper: try again")
+        time.sleep(PAUSE)
+
+
 def start(job: dict[str, Any]) -> str:
     """Keep the command in the background. Raises Failed where it ends at once."""
-    lively = read_json(job["state"]).get("state") in ("running", "waiting")
-    lock = take_lock(job["lock"], 0.0 if lively else HANDOVER)
+    lock, _ = holder(job)
+    if lock is None and read_json(job["state"]).get("state") not in ("running", "waiting"):
+        # It is about to end.
+        lock = take_lock(job["lock"], HANDOVER)
     if lock is None:
         return "already"
     reader, writer = os.pipe()
@@ -425,24 +499,25 @@ def start(job: dict[str, Any]) -> str:
 
 def stop(job: dict[str, Any], timeout: float) -> str:
     """End the command, and its keeper with it. Raises Failed where it does not end."""
+    lock, keeper = holder(job)
     state = read_json(job["state"])
-    lock = take_lock(job["lock"], 0.0)
-    if lock is None and state.get("state") == "ended":
+    if keeper and state.get("state") == "ended":
         # It is the keeper that has the jail stopped.
         return "ended"
     polite = timeout > 0
-    if lock is None:
-        with open(ROOT + job["lock"], encoding="utf-8") as stream:
-            keeper = int(stream.read().rpartition(" ")[2])
-        asked = [(signal.SIGTERM, timeout)] if polite else [(n, KILL) for n in KILLED_BY]
-        for number, patience in asked:
+    asked = [(signal.SIGTERM, timeout)] if polite else [(n, KILL) for n in KILLED_BY]
+    for number, patience in asked if keeper else ():
+        if is_process(keeper, state.get("keeper_start")):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(keeper, number)
-            lock = take_lock(job["lock"], patience)
-            if lock is not None and number != signal.SIGKILL:
-                return "stopped"
+        lock = take_lock(job["lock"], patience)
+        if lock is not None and number != signal.SIGKILL:
+            return "stopped"
+    if lock is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(ROOT + job["pipe"])
     pid = int(state.get("pid") or 0)
-    if not pid or started_at(pid) != state.get("start"):
+    if not is_process(pid, state.get("start")):
         return "not running"
     if lock is not None:
         # Nobody is there to do it.

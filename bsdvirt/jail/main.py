@@ -16,6 +16,7 @@ from bsdvirt.store.layout import (
     job_file,
     keeper_lock,
     main_file,
+    main_pipe,
 )
 
 KEEPER = f"{__file__.rpartition('/')[0]}/keeper.py"
@@ -55,6 +56,7 @@ def run_text(guest: Guest, jail: Jail, holds: Holds) -> str:
         "log": console_log(name),
         "events": EVENT_LOG,
         "failed": failed_file(name),
+        "pipe": main_pipe(name),
         "state": main_file(name),
         "lock": keeper_lock(name),
         "restart": {
@@ -76,7 +78,11 @@ def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
         Step(
             WriteFile(path, run_text(guest, jail, holds), 0o600),
             "its main command, for its keeper",
-            undo=(Undo(RemoveFile(path)), Undo(RemoveFile(main_file(guest.name)))),
+            undo=(
+                Undo(RemoveFile(path)),
+                Undo(RemoveFile(main_file(guest.name))),
+                Undo(RemoveFile(main_pipe(guest.name))),
+            ),
         ),
         Step(
             Command(keeper("start", guest.name), timeout=START_SECONDS, own=True),

@@ -142,6 +142,11 @@ def main_file(name: str) -> str:
     return f"{CONF_DIRECTORY}/{name}.main"
 
 
+def main_pipe(name: str) -> str:
+    """What a jail's main command prints, on its way to its log."""
+    return f"{CONF_DIRECTORY}/{name}.out"
+
+
 def failed_file(name: str) -> str:
     """Says why the last start failed; gone with the next start, or reboot."""
     return f"{FAILED_DIRECTORY}/{name}"

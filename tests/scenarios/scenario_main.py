@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import signal
 import subprocess
+import threading
 import time
 from typing import Any
 
 from scenario_driver import Bsdvirt, state, wait_for
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of
+
+from bsdvirt.store.layout import main_file
 
 LONG = "sleep 1000"
 NOTHING = {"state": "", "runs": 0, "pid": 0, "watched": False, "why": ""}
@@ -137,6 +142,53 @@ def what_it_prints_does_not_fill_the_disk(driver: Bsdvirt, view: HostView) -> No
     assert old.stat().st_size == 512 << 10
     assert old.read_text().endswith("x\nlast\n")
     driver.ok("stop", "t1")
+
+
+@scenario()
+def one_that_prints_without_end_has_a_bounded_log(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "run=yes 'a line that comes again and again'")
+    driver.ok("start", "t1")
+    log = view.fs.path("/var/log/bsdvirt/t1/console.log")
+    old = log.with_name("console.log.0")
+    wait_for(old.exists, patience(view), "the log is moved aside")
+    # The reader of its pipe dies: it waits, and is not killed; and is read again.
+    pid = main(driver, "t1")["pid"]
+    os.kill(keeper_of(view, "t1"), signal.SIGKILL)
+    wait_for(lambda: not main(driver, "t1")["watched"], 5)
+    assert lives(pid)
+    size, before = log.stat().st_size, old.stat().st_mtime_ns
+    assert driver.ok("start", "t1").stdout.count("watched again") == 1
+    wait_for(lambda: log.stat().st_size != size or old.stat().st_mtime_ns != before, patience(view))
+    assert main(driver, "t1")["pid"] == pid
+    assert log.stat().st_size <= 512 << 10
+    assert old.stat().st_size <= 512 << 10
+    driver.ok("stop", "t1")
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario(sim_only=True)
+def who_looks_at_a_keepers_lock_is_no_keeper(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", f"run={LONG}", "restart.policy=always")
+    driver.ok("start", "t1")
+    pid = main(driver, "t1")["pid"]
+    os.kill(keeper_of(view, "t1"), signal.SIGKILL)
+    wait_for(lambda: not main(driver, "t1")["watched"], 5)
+    # One that only looks holds it for long; the number of the dead keeper is another's now.
+    path = view.fs.path("/var/run/bsdvirt/locks/keeper.t1")
+    path.write_text("")
+    other = subprocess.Popen(["/bin/sleep", "60"])
+    told = json.loads(view.fs.read_text(main_file("t1")))
+    view.fs.write(main_file("t1"), json.dumps(told | {"keeper": other.pid}))
+    descriptor = os.open(path, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    timer = threading.Timer(1.0, os.close, (descriptor,))
+    timer.start()
+    driver.ok("stop", "t1")
+    timer.join()
+    assert not lives(pid)
+    assert other.poll() is None
+    other.kill()
+    other.wait()
 
 
 @scenario()

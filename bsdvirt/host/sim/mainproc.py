@@ -69,6 +69,8 @@ def _line(host: SimHost, line: str) -> int:
                 status = 0
             case ["trap", "", "TERM"]:
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            case ["yes", *said]:
+                _yes(host, " ".join(said) or "y")
             case ["sleep", seconds]:
                 _sleep(host, float(seconds))
                 status = 0
@@ -83,6 +85,14 @@ def _sleep(host: SimHost, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and host.directory.exists():
         time.sleep(min(TICK, max(0.0, end - time.monotonic())))
+
+
+def _yes(host: SimHost, said: str) -> None:
+    """As fast as it is read."""
+    text = f"{said}\n" * 1024
+    while host.directory.exists():
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def _gone(host: SimHost) -> None:
