@@ -8,15 +8,18 @@ its claims. The one that was made later does not start until it has others.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+import os
+import uuid
+from collections.abc import Collection, Iterable
 
 import msgspec
 
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError
 from bsdvirt.jail.change import plan_claim
-from bsdvirt.jail.claims import free_id
+from bsdvirt.jail.claims import free_id, free_mac
 from bsdvirt.plan.step import Plan
+from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.store.guests import Guest, Inventory
 
 
@@ -50,26 +53,58 @@ def twins(found: Inventory) -> dict[str, Twin]:
     later: dict[str, Twin] = {}
     for guest in sorted(found.guests.values(), key=lambda one: (one.identity.created, one.name)):
         identity = guest.identity
-        other = ids.setdefault(identity.id, guest)
-        if other is not guest:
+        if (other := ids.setdefault(identity.id, guest)) is not guest:
             later[guest.name] = Twin(guest, other.name, identity.id)
         for claim in identity.nics:
             for address in claim.addresses():
-                other = addresses.setdefault((claim.network, address), guest)
-                if other is not guest:
+                if (other := addresses.setdefault((claim.network, address), guest)) is not guest:
                     later.setdefault(guest.name, Twin(guest, other.name, None, address))
     return later
 
 
 def mending(session: Session, found: Inventory, names: Collection[str]) -> list[Plan]:
-    """Give another id to those of them whose own is another's, too. Their locks and that of
-    allocation are held."""
+    """Give another id to those of them whose own is another's, and another UUID and MAC
+    addresses where these are so, too; an address that is another's is let go, and one is given
+    at the next start. Their locks and that of allocation are held."""
     known = list(found.guests.values())
     plans: list[Plan] = []
     for twin in twins(found).values():
         if twin.number is None or twin.guest.name not in names:
             continue
-        identity = msgspec.structs.replace(twin.guest.identity, id=free_id(known))
-        known.append(dataclasses.replace(twin.guest, identity=identity))
+        others = [one for one in known if one.name != twin.guest.name]
+        identity = _apart(twin.guest.identity, others)
+        known = [*others, dataclasses.replace(twin.guest, identity=identity)]
         plans.append(plan_claim(twin.guest, identity, session.new_op(), verb="mend"))
     return plans
+
+
+def _apart(identity: Identity, others: Collection[Guest]) -> Identity:
+    """The identity without what others have."""
+    if identity.id in {one.identity.id for one in others}:
+        identity = msgspec.structs.replace(identity, id=free_id(others))
+    if identity.uuid in {one.identity.uuid for one in others}:
+        identity = msgspec.structs.replace(identity, uuid=str(uuid.uuid4()))
+    theirs = [claim for one in others for claim in one.identity.nics]
+    nics: list[Claim] = []
+    for claim in identity.nics:
+        nics.append(_claim_apart(claim, [*theirs, *nics]))
+    later = None if nics != identity.nics else identity.next
+    return msgspec.structs.replace(identity, nics=nics, next=later)
+
+
+def _claim_apart(claim: Claim, theirs: Iterable[Claim]) -> Claim:
+    macs = {other.mac for other in theirs}
+    taken = {(other.network, text) for other in theirs for text in other.addresses()}
+
+    def free(text: str | None) -> str | None:
+        return None if text and (claim.network, text) in taken else text
+
+    mac = free_mac(os.urandom, macs) if claim.mac in macs else claim.mac
+    aliases = [text for text in claim.aliases if (claim.network, text) not in taken]
+    return msgspec.structs.replace(
+        claim,
+        mac=mac,
+        address=free(claim.address),
+        address6=free(claim.address6),
+        aliases=aliases,
+    )

@@ -154,6 +154,31 @@ def received(view: HostView, source: str, name: str, *options: str) -> None:
 
 
 @scenario()
+def a_copied_identity_hurts_nobody_and_is_mended(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "resolver.mode=keep", "--start")
+    driver.ok("create", "jail", "t2", "resolver.mode=keep")
+    source, copy = f"{view.root}/guests/t1", f"{view.root}/guests/t2"
+    shown = view.run("/sbin/zfs", "get", "-Hp", "-o", "value", "bsdvirt:guest", source).stdout
+    view.do("/sbin/zfs", "set", f"bsdvirt:guest={shown.strip()}", copy)
+    before = view.interfaces()
+    driver.fails(4, "start", "t2", says="and so has t1")
+    driver.ok("stop", "t2", "--force")
+    driver.ok("rename", "t2", "t3")
+    assert "has the id" in driver("doctor").stdout
+    assert view.interfaces() == before
+    assert "t3: has another id" in driver.ok("doctor", "--repair").stdout
+    assert view.interfaces() == before
+    driver.ok("start", "t3")
+    one, other = (driver.json("info", name) for name in ("t1", "t3"))
+    for key in ("id", "uuid", "addresses"):
+        assert one[key] != other[key], key
+    assert one["nics"][0]["mac"] != other["nics"][0]["mac"]
+    driver.ok("stop", "t3")
+    assert view.interfaces() == before
+    driver.ok("exec", "t1", "true")
+
+
+@scenario()
 def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "resolver.mode=keep", "boot.auto=yes", "--start")
     place = view.fs.path("/srv/hostile")
