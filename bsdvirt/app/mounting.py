@@ -31,15 +31,18 @@ def mount(
     readonly: bool = False,
     label: str = "",
 ) -> Outcome:
-    """Mount a directory of the host in a jail, from its next start on. `target` is the same
-    path as the source where it is empty, and `label` the target's last part.
+    """Mount a directory or a file of the host in a jail, from its next start on. `target` is
+    the same path as the source where it is empty, and `label` the target's last part.
 
-    Raises HostError for a directory that is not there, ConflictError for one that is
+    Raises HostError for one that is not there, ConflictError for one that is
     mounted there already.
     """
     _need_jail(name, session.inventory().guest(name).identity.kind)
-    if source.startswith("/") and not session.host.fs.is_dir(source):
-        raise HostError(f"{source} is no directory of the host", "make it, or give another")
+    fs = session.host.fs
+    if source.startswith("/") and not (fs.is_dir(source) or fs.is_file(source)):
+        raise HostError(
+            f"{source} is no directory of the host, and no file", "make it, or give another"
+        )
     entry: dict[str, Any] = {"source": source}
     entry |= {"target": target} if target else {}
     entry |= {"readonly": True} if readonly else {}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail.mounts import MountFacts, Place, holder
-from bsdvirt.spec.mounts import Mount, within
+from bsdvirt.spec.mounts import DESCRIPTORS, Mount, within
 from bsdvirt.store.layout import Layout
 
 
@@ -29,23 +29,44 @@ def _wrong_source(fs: Fs, others: Iterable[str], source: str) -> str:
     for place in others:
         if within(source, place):
             # The administrator of another jail may have put a link there.
-            missing, why = fs.look_beneath(place, source[len(place) :].strip("/"))
+            inner = source[len(place) :].strip("/")
+            if inner and fs.is_file_beneath(place, inner):
+                return ""
+            missing, why = fs.look_beneath(place, inner)
             return f"is not used: {why}" if why else ("is not there" if missing else "")
-    if fs.is_dir(source):
+    if fs.is_dir(source) or fs.is_file(source):
         return ""
-    return "is no directory" if fs.exists(source) else "is not there"
+    return "is no directory, and no plain file" if fs.exists(source) else "is not there"
 
 
 def _place(fs: Fs, root: str, mount: Mount, mounts: list[Mount]) -> Place:
     around = holder(mount, mounts)
     if around is None:
-        if mount.type == "fdescfs":
+        if mount.place == DESCRIPTORS:
             return Place()
+        if mount.source is not None and fs.is_file(str(mount.source)):
+            return _file_place(fs, root, mount.place[1:])
         missing, why = fs.look_beneath(root, mount.place[1:])
         hint = "make it a plain directory in the jail, or choose another target" if why else ""
         return Place(missing, why, hint)
-    inside = f"{around.source}{mount.place[len(around.place) :]}"
-    if fs.is_dir(inside):
+    if around.type == "devfs":
         return Place()
-    return Place(wrong=f"{around.name} is mounted there, and has no such directory",
-                 hint=f"mkdir {inside}")  # fmt: skip
+    inside = f"{around.source}{mount.place[len(around.place) :]}"
+    a_file = mount.source is not None and fs.is_file(str(mount.source))
+    if fs.is_file(inside) if a_file else fs.is_dir(inside):
+        return Place()
+    what = "file" if a_file else "directory"
+    return Place(wrong=f"{around.name} is mounted there, and has no such {what}",
+                 hint=f"{'touch' if a_file else 'mkdir'} {inside}")  # fmt: skip
+
+
+def _file_place(fs: Fs, root: str, place: str) -> Place:
+    """Where one file is mounted on another."""
+    if fs.is_file_beneath(root, place):
+        return Place()
+    directory = place.rpartition("/")[0]
+    missing, why = fs.look_beneath(root, directory) if directory else ((), "")
+    if not why and not missing and fs.exists(f"{root.rstrip('/')}/{place}"):
+        why = "is no plain file, and the source is one"
+    hint = "make it a plain file in the jail, or choose another target" if why else ""
+    return Place(missing, why, hint, "" if why else place)

@@ -23,6 +23,7 @@ from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import shared_wait, stack_words
 from bsdvirt.jail.storage import attach_commands, mount_commands, needed_params
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.mounts import DESCRIPTORS
 from bsdvirt.spec.params import jail_conf_value
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import console_log
@@ -67,10 +68,11 @@ def parameters(
         *_stack(jail, nics),
         Parameter("persist"),
         *_several(
-            "mount", [*linux_mounts(jail, guest.root), *mount_lines(guest.root, jail.mounts)]
+            "mount",
+            [*linux_mounts(jail, guest.root), *mount_lines(guest.root, jail.mounts, jail.ruleset)],
         ),
         Parameter("mount.devfs"),
-        *([Parameter("mount.fdescfs")] if any(m.type == "fdescfs" for m in jail.mounts) else []),
+        *([Parameter("mount.fdescfs")] if any(m.place == DESCRIPTORS for m in jail.mounts) else []),
         Parameter("devfs_ruleset", str(jail.ruleset)),
     ]
     for key, value in (*needed_params(jail).items(), *jail.params.items()):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host.parse.mounts import Mount as HostMount
-from bsdvirt.plan.step import MakeDirectory, RemoveDirectory, Step, Undo
-from bsdvirt.spec.mounts import Mount, within
+from bsdvirt.plan.step import MakeDirectory, RemoveDirectory, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.mounts import DESCRIPTORS, Mount, within
 from bsdvirt.store.guests import Guest
 
 POINT_MODE = 0o755
@@ -28,6 +28,8 @@ class Place:
     wrong: str = ""
     """Why nothing can be mounted there, in words."""
     hint: str = ""
+    file: str = ""
+    """A file that is not there, to mount one of the host's on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,13 @@ def holder(mount: Mount, mounts: Iterable[Mount]) -> Mount | None:
     return max(around, key=lambda m: len(m.place), default=None)
 
 
-def mount_lines(root: str, mounts: Sequence[Mount]) -> list[str]:
-    """The values of jail.conf's `mount`, each a line of fstab(5). fdescfs is not among
-    them: it lies in /dev, which jail(8) mounts later, and has a parameter of its own."""
+def mount_lines(root: str, mounts: Sequence[Mount], ruleset: int) -> list[str]:
+    """The values of jail.conf's `mount`, each a line of fstab(5). The fdescfs of /dev is not
+    among them: jail(8) mounts /dev later, and has a parameter for it."""
     return [
-        fstab_line(source_of(mount), root + mount.place, mount.type, options_of(mount))
+        fstab_line(source_of(mount), root + mount.place, mount.type, options_of(mount, ruleset))
         for mount in in_order(mounts)
-        if mount.type != "fdescfs"
+        if mount.place != DESCRIPTORS
     ]
 
 
@@ -76,9 +78,11 @@ def source_of(mount: Mount) -> str:
     return "proc" if mount.type == "procfs" else mount.type
 
 
-def options_of(mount: Mount) -> list[str]:
-    """The options of mount(8)."""
+def options_of(mount: Mount, ruleset: int) -> list[str]:
+    """The options of mount(8); `ruleset` hides of a devfs what the jail's /dev hides."""
     words = ["ro" if mount.readonly else "rw", *mount.options]
+    if mount.type == "devfs":
+        words.append(f"ruleset={ruleset}")
     if mount.size is not None:
         words.append(f"size={int(mount.size)}")
     if mount.mode is not None:
@@ -115,7 +119,7 @@ def check_mounts(name: str, mounts: Iterable[Mount], facts: MountFacts) -> None:
 
 
 def point_steps(root: str, mounts: Sequence[Mount], facts: MountFacts) -> list[Step]:
-    """Make the directories that are not there, in a jail's root, following no link."""
+    """Make the directories and files that are not there, in a jail's root, following no link."""
     steps: list[Step] = []
     made: set[str] = set()
     for mount in in_order(mounts):
@@ -130,4 +134,8 @@ def point_steps(root: str, mounts: Sequence[Mount], facts: MountFacts) -> list[S
                     undo=(Undo(RemoveDirectory(path, beneath=root)),),
                 )
             )
+        if file := facts.places.get(mount.name, Place()).file:
+            made_file = WriteFile(file, "", beneath=root)
+            undo = Undo(RemoveFile(file, beneath=root))
+            steps.append(Step(made_file, f"where {mount.name} is mounted", undo=(undo,)))
     return steps

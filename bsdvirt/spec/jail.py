@@ -259,7 +259,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             prop(
                 "`own` keeps a line of its host name and address in its /etc/hosts, `keep`"
                 " leaves that file alone; by default `own` in a root of a release.",
-                becomes="/etc/hosts",
             ),
         ]
         | None
@@ -269,7 +268,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Its time zone, such as UTC or Europe/Berlin: a link to the data in its root."
             " `host` gives a root of a release the host's where it has none.",
-            becomes="/etc/localtime",
         ),
     ] = TimeZone("host")
     description: Annotated[

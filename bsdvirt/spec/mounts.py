@@ -8,10 +8,13 @@ from typing import Annotated, Literal
 from bsdvirt.spec.base import BadValueError, Spec, prop
 from bsdvirt.spec.types import AbsolutePath, FileMode, GuestName, Space
 
-Option = Literal["noatime", "noexec", "nosuid", "nosymfollow"]
+Option = Literal["noatime", "noexec", "nosuid", "nosymfollow", "linrdlnk"]
+LINRDLNK = "linrdlnk"
+DESCRIPTORS = "/dev/fd"
 USUAL_TARGETS = {
     "procfs": "/proc",
-    "fdescfs": "/dev/fd",
+    "fdescfs": DESCRIPTORS,
+    "devfs": "/compat/linux/dev",
     "linprocfs": "/compat/linux/proc",
     "linsysfs": "/compat/linux/sys",
 }
@@ -22,11 +25,15 @@ class Mount(Spec, frozen=True, kw_only=True):
 
     name: Annotated[GuestName, prop("What it is called here, as in mounts.data.source.")]
     type: Annotated[
-        Literal["nullfs", "tmpfs", "procfs", "fdescfs", "linprocfs", "linsysfs"],
-        prop("`nullfs` is a directory of the host, `tmpfs` memory, the others the kernel's."),
+        Literal["nullfs", "tmpfs", "procfs", "fdescfs", "devfs", "linprocfs", "linsysfs"],
+        prop(
+            "`nullfs` is a directory or a file of the host, `tmpfs` memory, the others the"
+            " kernel's; `devfs` is one besides /dev, with the jail's ruleset."
+        ),
     ] = "nullfs"
     source: Annotated[
-        AbsolutePath | None, prop("The host's directory, with nullfs; it must be there at a start.")
+        AbsolutePath | None,
+        prop("The host's directory or file, with nullfs; it must be there at a start."),
     ] = None
     target: Annotated[
         AbsolutePath | None,
@@ -46,7 +53,12 @@ class Mount(Spec, frozen=True, kw_only=True):
         prop("Mode of its top directory, with tmpfs, such as 1777.", becomes="mount -o mode"),
     ] = None
     options: Annotated[
-        list[Option], prop("More options of mount(8).", max_length=4, becomes="mount -o")
+        list[Option],
+        prop(
+            "More options of mount(8); `linrdlnk`, with fdescfs, is for Linux programs.",
+            max_length=4,
+            becomes="mount -o",
+        ),
     ] = []
 
     @property
@@ -69,14 +81,18 @@ class Mount(Spec, frozen=True, kw_only=True):
                 raise BadValueError(
                     f"{self.type} has none, only tmpfs", at=field, hint="leave it out"
                 )
+        if LINRDLNK in self.options and (self.type != "fdescfs" or self.place == DESCRIPTORS):
+            raise BadValueError(
+                "linrdlnk is for an fdescfs that Linux programs see",
+                at="options",
+                hint="as type=fdescfs target=/compat/linux/dev/fd",
+            )
         _check_dev(self.type, self.place)
 
 
 def _check_dev(kind: str, place: str) -> None:
     """jail(8) mounts /dev after all of these, and /dev/fd after /dev (captures, jail.c)."""
-    if kind == "fdescfs" and place != "/dev/fd":
-        raise BadValueError("fdescfs is mounted on /dev/fd", at="target", hint="leave it out")
-    if kind != "fdescfs" and within(place, "/dev"):
+    if within(place, "/dev") and not (kind == "fdescfs" and place == DESCRIPTORS):
         raise BadValueError(
             f"{place} would be hidden by the jail's own /dev", at="target", hint="choose another"
         )
@@ -85,6 +101,12 @@ def _check_dev(kind: str, place: str) -> None:
 def within(path: str, place: str) -> bool:
     """Whether a path is that place, or lies beneath it."""
     return path == place or path.startswith(place.rstrip("/") + "/")
+
+
+def _can_hold(outer: Mount, inner: Mount) -> bool:
+    """Whether there may be a directory for it: every devfs has one for descriptors."""
+    in_devfs = outer.type == "devfs" and inner.place == f"{outer.place}/fd"
+    return outer.type == "nullfs" or in_devfs
 
 
 def check_mounts(mounts: Sequence[Mount]) -> None:
@@ -103,7 +125,7 @@ def check_mounts(mounts: Sequence[Mount]) -> None:
                 raise BadValueError(
                     f"{mount.place} is the target of {other.name} too", at=f"{at}.target"
                 )
-            if mount.place != other.place and other.type != "nullfs":
+            if mount.place != other.place and not _can_hold(other, mount):
                 raise BadValueError(
                     f"{mount.place} lies in {other.place}, where {other.name} ({other.type}) has"
                     " no such directory",

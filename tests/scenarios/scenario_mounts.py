@@ -88,7 +88,9 @@ def a_mount_that_cannot_be_refuses_the_start(driver: Bsdvirt, view: HostView) ->
     before = view.everything()
     driver.fails(5, "start", "t1", says="is not there (make it")
     (view.scratch / "shared").write_text("")
-    driver.fails(5, "start", "t1", says="is no directory")
+    view.fs.mkdir(f"{view.jail_root('t1')}/opt/d")
+    driver.fails(5, "start", "t1", says="and the source is one")
+    view.fs.rmtree(f"{view.jail_root('t1')}/opt")
     (view.scratch / "shared").unlink()
     shared(view)
     # What the jail's administrator might do: lead a mount of the host's elsewhere.
@@ -191,3 +193,46 @@ def mount_and_unmount_by_their_verbs(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(3, "unmount", "t1", "d", says="no mount d")
     driver.ok("restart", "t1")
     assert mounted(view, "t1") == {"/dev": "devfs"}
+
+
+@scenario()
+def one_file_of_the_hosts(driver: Bsdvirt, view: HostView) -> None:
+    source = f"{view.host_scratch}/cert.pem"
+    view.fs.write(source, "a certificate\n")
+    driver.ok("create", "jail", "t1", "resolver.mode=keep")
+    driver.ok("mount", "t1", f"{source}:/etc/ssl/own/cert.pem", "--ro")
+    driver.ok("start", "t1")
+    place = f"{view.jail_root('t1')}/etc/ssl/own/cert.pem"
+    assert f"{source} {place} nullfs" in view.mounts()
+    driver.ok("stop", "t1")
+    assert not any(place in line for line in view.mounts())
+    assert view.fs.read_text(source) == "a certificate\n"
+    # What is of another kind is not mounted on, nor taken away.
+    view.fs.unlink(place)
+    view.fs.mkdir(place)
+    driver.fails(5, "start", "t1", says="is no plain file, and the source is one")
+    assert view.fs.is_dir(place)
+    view.fs.rmtree(place)
+    driver.ok("set", "t1", "mounts.certpem.target=/nowhere/cert.pem", "exec.start=false")
+    driver.fails(1, "start", "t1")
+    assert not view.fs.exists(f"{view.jail_root('t1')}/nowhere")
+
+
+@scenario()
+def what_linux_programs_in_a_freebsd_jail_see(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "resolver.mode=keep")
+    driver.fails(2, "set", "t1", "mounts.fd.type=fdescfs", "mounts.fd.options=linrdlnk",
+                 says="linrdlnk")  # fmt: skip
+    driver.ok("set", "t1", "mounts.ld.type=devfs", "mounts.lf.type=fdescfs",
+              "mounts.lf.target=/compat/linux/dev/fd", "mounts.lf.options=linrdlnk")  # fmt: skip
+    driver.ok("start", "t1")
+    root = view.jail_root("t1")
+    kinds = {"/dev": "devfs", "/compat/linux/dev": "devfs", "/compat/linux/dev/fd": "fdescfs"}
+    assert mounted(view, "t1") == kinds
+    shown = driver.ok("start", "t1", "--dry-run").stdout
+    assert "already running" in shown
+    driver.ok("stop", "t1")
+    assert not any(root + "/" in line for line in view.mounts())
+    text = driver.ok("start", "t1", "--dry-run").stdout
+    assert f"devfs {root}/compat/linux/dev devfs rw,ruleset=5" in text
+    assert f"fdescfs {root}/compat/linux/dev/fd fdescfs rw,linrdlnk" in text

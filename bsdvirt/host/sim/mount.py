@@ -76,7 +76,11 @@ def mount(run: Run, words: list[str]) -> int:
         for place in (special, path):
             if not run.path(trees.lower(run, place)).exists():
                 raise run.fail(f"mount_nullfs: {place}: No such file or directory", 64)
-    if not run.path(trees.lower(run, path)).is_dir():
+        lower, upper = (run.path(trees.lower(run, place)) for place in (special, path))
+        if lower.is_dir() != upper.is_dir():
+            alike = f"{path}: must be same type as {special} (file or directory)"
+            raise run.fail(f"mount_nullfs: {alike}", 64)
+    elif not run.path(trees.lower(run, path)).is_dir():
         raise run.unknown(f"{path} is no directory")
     run.state.mounts.append(
         Mount(
