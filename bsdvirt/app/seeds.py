@@ -134,15 +134,17 @@ def changed(
     after: tuple[Vm, Identity],
 ) -> tuple[str, ...]:
     """What is to be known of a change of a FreeBSD guest that has read its seed already.
-    Raises UsageError for a seed that cannot be made."""
+    Raises UsageError where it makes a seed impossible."""
     fs = session.host.fs
     servers = name_servers(fs)
-    new = seed_of(guest.name, *after, networks, servers)
-    wanted = cloud.files(new) if new else {}
-    if new is None or new.cloud.system != "freebsd" or not has_started(fs, guest):
-        return ()
     old = seed_of(guest.name, *before, networks, servers)
-    return (AT_FIRST_BOOT,) if old and cloud.files(old) != wanted else ()
+    new = seed_of(guest.name, *after, networks, servers)
+    if new is None or new == old:
+        return ()
+    wanted = cloud.files(new)
+    if old is None or new.cloud.system != "freebsd" or not has_started(fs, guest):
+        return ()
+    return (AT_FIRST_BOOT,) if cloud.files(old) != wanted else ()
 
 
 def lacks_servers(seed: Seed) -> bool:

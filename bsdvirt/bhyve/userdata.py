@@ -31,7 +31,8 @@ def blank_users(text: str) -> list[str]:
         return []
     try:
         users = yaml.safe_load(text)["users"]
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        # Not what it says in each place, such as a date that is none: cloud-init tells.
         return []
     known = [user for user in users or [] if isinstance(user, dict) and "name" in user]
     given = ("passwd", "plain_text_passwd")

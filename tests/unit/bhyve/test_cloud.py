@@ -265,6 +265,7 @@ def test_users_with_a_blank_password_are_named() -> None:
     assert blank_users(own) == ["a", "d"]
     assert blank_users("#!/bin/sh\n") == blank_users("#cloud-config\n") == []
     assert blank_users("#cloud-config\nusers:\n") == []
+    assert blank_users("#cloud-config\nusers: [a]\nat: 2001-13-45\n") == []
 
 
 @pytest.mark.parametrize(

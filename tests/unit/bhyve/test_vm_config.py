@@ -59,7 +59,7 @@ EVERY_BUS = vm(
     cdroms=[{"name": "cd0", "path": "/a.iso"}, {"name": "cd1"}, {"name": "cd2", "media": "b.iso"}],
     nics=[{"network": "lan"}, {"network": "lan", "model": "e1000"}],
     vnc={"enabled": True, "auth": "own", "password": "secret12", "wait": True, "keyboard": "de"},
-    bootorder=["cd2", "a", "cd0"],
+    bootorder=["cd2", "a", "cd0", "b"],
     config=["pci.1.0.0.device=virtio-rnd"],
 )  # fmt: skip
 PLACES = {
@@ -90,7 +90,7 @@ ARGUMENTS = [
     "-s", "0,amd_hostbridge",
     "-s", "2,ahci," + ",".join(PORTS),
     "-s", f"4,virtio-blk,{ZVOLS}/a,sectorsize=512/4096,ser=SER-A,bootindex=1",
-    "-s", f"5:0,nvme,{ZVOLS}/b,sectorsize=512/4096,ser=SER-B,eui64=0x02ff0000000000b0",
+    "-s", f"5:0,nvme,{ZVOLS}/b,sectorsize=512/4096,ser=SER-B,eui64=0x02ff0000000000b0,bootindex=2",
     "-s", "8,virtio-net,bv7n0,type=tap,mac=02:00:00:00:00:10,mtu=9000",
     "-s", "0:9:0,e1000,bv7n1,type=tap,mac=02:00:00:00:00:20",
     "-s", "28,virtio-rnd", "-s", "1:0:0,virtio-rnd", "-Y",
@@ -111,7 +111,7 @@ PLAIN = [
 
 def every_bus() -> str:
     around = config.Around(rom=ROM, variables=VARS, password="secret12", seed=True,
-                           mtus=(9000, 1500), order=("cd2", "a", "cd0"))  # fmt: skip
+                           mtus=(9000, 1500), order=("cd2", "a", "cd0", "b"))  # fmt: skip
     return config.render(guest(EVERY_BUS, **PLACES), EVERY_BUS, around)
 
 
