@@ -22,7 +22,7 @@ from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, identity_to_json
-from bsdvirt.store.guests import Foreign
+from bsdvirt.store.guests import Foreign, Guest
 from bsdvirt.zfs.values import Value, read_values
 
 
@@ -32,15 +32,17 @@ def adopt(session: Session, names: Sequence[str]) -> list[Outcome]:
     with hold(session, names, "adopt") as held:
         outcomes = list(held.refused)
         with session.locked("allocation", "", "adopt"):
+            made: list[Guest] = []
             for name in held.names():
                 try:
-                    outcomes.append(_adopt(session, name))
+                    outcomes.append(_adopt(session, name, made))
                 except Exception as error:
                     outcomes.append(Outcome(name, error=as_told(error)))
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
-def _adopt(session: Session, name: str) -> Outcome:
+def _adopt(session: Session, name: str, made: list[Guest]) -> Outcome:
+    """`made` are those adopted just now: a dry run writes none of them down."""
     found = session.inventory()
     foreign = candidate(found, name)
     session.need_mounted(found, foreign.layout)
@@ -51,7 +53,7 @@ def _adopt(session: Session, name: str) -> Outcome:
         foreign={n: f for n, f in found.foreign.items() if n != name},
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
     )
-    known = list(found.guests.values())
+    known = [*found.guests.values(), *(one for one in made if one.name not in found.guests)]
     release = spec.release if isinstance(spec, Jail) else ""
     identity = new_identity(
         name, spec, Boot(), others, known, session.networks(),
@@ -61,6 +63,7 @@ def _adopt(session: Session, name: str) -> Outcome:
         identity = fit_devices(identity, spec, os.urandom)
     plan = plan_adopt(session, foreign, identity)
     session.run(plan, home=foreign.layout)
+    made.append(Guest(name, foreign.layout, identity, foreign.datasets))
     given = [text for claim in identity.nics for text in claim.addresses()]
     where = f", {', '.join(given)}" if given else ""
     notes = [f"it asks for {key}: {_brief(value)}" for key, value in asks(spec).items()]
@@ -104,7 +107,9 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
         for prop, value in held.items()
         if value.source in ("local", "received")
     ]
-    steps += [_mount(name) for name in _own(foreign)]
+    there = {one.name for one in foreign.datasets if one.mounted}
+    moved = {step.do.argv[-1] for step in steps if isinstance(step.do, Command)}
+    steps += [_mount(name) for name in _own(foreign) if name not in there or name in moved]
     steps.append(
         Step(
             Command((tools.ZFS, "set", told, dataset)),

@@ -13,7 +13,7 @@ from typing import Any
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.spec.fields import plain
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.load import GuestSpec, identity_to_json, parse_json
 from bsdvirt.spec.types import GuestName
 from bsdvirt.store.guests import Foreign, Inventory, load_guest_file
 from bsdvirt.zfs.values import read_values
@@ -63,7 +63,7 @@ def detail(session: Session, foreign: Foreign) -> dict[str, Any]:
     names = [dataset.name for dataset in foreign.datasets]
     shown["datasets"] = _places(session, names)
     if foreign.told is not None:
-        shown["was"] = plain(foreign.told)
+        shown["was"] = parse_json(identity_to_json(foreign.told))
     return shown
 
 
@@ -83,6 +83,9 @@ def file_of(session: Session, foreign: Foreign) -> GuestSpec:
 def asks(spec: GuestSpec) -> dict[str, Any]:
     """What a guest's file asks of the host that runs it."""
     told = plain(spec)
+    for key in ("disks", "cdroms"):
+        # One of the guest's own is a volume beneath its dataset.
+        told[key] = [one for one in told.get(key, []) if {"path", "media"} & one.keys()]
     return {key: told[key] for key in ASKS if told.get(key)}
 
 
