@@ -21,6 +21,7 @@ from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.host.facts import read_interfaces, read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.host.vmm import read_vmm
 from bsdvirt.jail.change import plan_change
+from bsdvirt.jail.claims import UNCLAIMED
 from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
 from bsdvirt.jail.root import check_settings
 from bsdvirt.jail.stack import check_host, shared_claims
@@ -303,8 +304,18 @@ def _check(session: Session, guest: Guest, before: GuestSpec, spec: GuestSpec) -
 
 
 def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
-    """Raises UsageError for a command that is to tell when a virtual machine is ready."""
-    if isinstance(spec, Vm) and boot.ready and boot.ready_port is None:
+    """Raises UsageError for what cannot tell when a virtual machine is ready: a command, or
+    a port of an address that nobody knows here."""
+    if not isinstance(spec, Vm) or not boot.ready:
+        return
+    if boot.ready_port is not None and not any(
+        nic.aliases or {nic.address, nic.address6} - set(UNCLAIMED) for nic in spec.nics
+    ):
+        raise UsageError(
+            f"{name}: boot.ready: no address of its is known here, whose port could answer",
+            "give it one, as nics.0.address=pool",
+        )
+    if boot.ready_port is None:
         raise UsageError(
             f"{name}: boot.ready: no command can be run in a virtual machine from here",
             "as boot.ready=tcp:22",

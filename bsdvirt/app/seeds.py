@@ -8,6 +8,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
 from bsdvirt.bhyve.userdata import blank_users, names_users
+from bsdvirt.errors import UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.net import routing
 from bsdvirt.net.resolver import is_the_hosts_alone
@@ -144,7 +145,15 @@ def changed(
     wanted = cloud.files(new)
     if old is None or new.cloud.system != "freebsd" or not has_started(fs, guest):
         return ()
-    return (AT_FIRST_BOOT,) if cloud.files(old) != wanted else ()
+    return (AT_FIRST_BOOT,) if _was(old) != wanted else ()
+
+
+def _was(seed: Seed) -> dict[str, str]:
+    """The files of a seed that is to be another; none where it could not be made."""
+    try:
+        return cloud.files(seed)
+    except UsageError:
+        return {}
 
 
 def lacks_servers(seed: Seed) -> bool:
