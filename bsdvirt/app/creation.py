@@ -47,6 +47,7 @@ from bsdvirt.store.guests import (
     Inventory,
     load_guest_file,
     need_unlocked,
+    raw_has,
     refuse_stray,
 )
 from bsdvirt.store.layout import RUN_FILES, Layout
@@ -306,8 +307,8 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                     return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
                 guest = found.guest(name)
                 session.need_mounted(found, guest.layout)
-                spec = _refuse_protected(session, found, name, force)
-                stays = _what_stays(guest, spec)
+                spec, unread = _refuse_protected(session, found, name, force)
+                stays = (*_what_stays(guest, spec), *unread)
                 if is_running(guest, facts.jails, session.host.fs) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
@@ -371,16 +372,24 @@ def _what_stays(guest: Guest, spec: GuestSpec | None) -> tuple[str, ...]:
 
 def _refuse_protected(
     session: Session, found: Inventory, name: str, force: bool
-) -> GuestSpec | None:
-    """Its file, or None for one that cannot be read."""
+) -> tuple[GuestSpec | None, tuple[str, ...]]:
+    """Its file, or None for one that cannot be read, with what is to be said of that.
+
+    Raises ConflictError where it is protected, or would be if its file could be read.
+    """
+    guest = found.guest(name)
+    if not force:
+        need_unlocked(guest)
     try:
-        need_unlocked(found.guest(name))
         spec = load_guest_file(session.host.fs, found.home(name), name)
-    except BsdvirtError:
-        # A file that nobody can read says nothing of protection; --force goes on.
-        if not force:
+    except BsdvirtError as error:
+        mounted = any(d.name == guest.dataset and d.mounted for d in guest.datasets)
+        if not force and not mounted:
             raise
-        return None
+        if not force and raw_has(session.host.fs, guest.layout, name, "protected"):
+            error.hint = f"it may be protected; mend the file, or bsdvirt destroy --force {name}"
+            raise
+        return None, (f"its file could not be read: {error.message}",)
     if spec.protected:
         raise ConflictError(f"{name} is protected", f"bsdvirt set {name} protected=no")
-    return spec
+    return spec, ()

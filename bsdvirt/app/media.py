@@ -25,7 +25,7 @@ from bsdvirt.spec.base import BadValueError, did_you_mean
 from bsdvirt.spec.images import Checksum
 from bsdvirt.spec.types import HttpsUrl, MediaName
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Inventory, load_guest_file
+from bsdvirt.store.guests import Inventory, load_guest_file, raw_has
 
 VERB = "add medium"
 _VOLUME = (0x8001, b"CD001")
@@ -152,7 +152,7 @@ def remove(session: Session, name: str) -> None:
     with session.destroying("media", name, f"media rm {name}"):
         found = session.inventory()
         _need(session, name)
-        used = users(session, found, strict=True).get(name, [])
+        used = users(session, found, named=name).get(name, [])
         session.run(plans.plan_remove(name, used, found.layout, session.new_op()))
 
 
@@ -211,9 +211,9 @@ def _files(session: Session) -> list[str]:
     ]
 
 
-def users(session: Session, found: Inventory, *, strict: bool = False) -> dict[str, list[str]]:
-    """The guests that have each medium in a drive. With `strict`, raises where a guest's file
-    cannot be read: it may be one of them."""
+def users(session: Session, found: Inventory, *, named: str = "") -> dict[str, list[str]]:
+    """The guests that have each medium in a drive. Raises where a guest's file cannot be read
+    and has the words `named` in it: it may be one of them."""
     used: dict[str, list[str]] = {}
     for name, guest in sorted(found.guests.items()):
         if guest.identity.kind != "vm":
@@ -221,7 +221,7 @@ def users(session: Session, found: Inventory, *, strict: bool = False) -> dict[s
         try:
             spec = load_guest_file(session.host.fs, found.home(name), name)
         except BsdvirtError:
-            if strict:
+            if named and raw_has(session.host.fs, found.home(name), name, named):
                 raise
             continue
         for drive in spec.cdroms if isinstance(spec, Vm) else ():

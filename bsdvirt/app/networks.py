@@ -185,11 +185,12 @@ def _ports(session: Session, network: str) -> list[Port]:
     return ports
 
 
-def destroy(session: Session, name: str) -> None:
-    """Take a network away. Raises ConflictError where it is in use."""
+def destroy(session: Session, name: str) -> list[str]:
+    """Take a network away, one whose file cannot be read too: what is to be known of that.
+    Raises ConflictError where it is in use."""
     with session.destroying("network", name, f"network destroy {name}"):
         networks = session.networks()
-        network = need(networks, name)
+        error = networks.broken.get(name)
         interfaces = read_interfaces(session.host)
         using = users(session.inventory(), name)
         rules = pf_file(network_rules(name))
@@ -198,7 +199,15 @@ def destroy(session: Session, name: str) -> None:
             if session.host.fs.exists(rules)
             else []
         )
-        session.run(plans.plan_destroy(name, network, interfaces, using, session.new_op(), flushed))
+        op = session.new_op()
+        if error is None:
+            network = need(networks, name)
+            plan = plans.plan_destroy(name, network, interfaces, using, op, flushed)
+        else:
+            number = networks.broken_ids.get(name)
+            plan = plans.plan_destroy_broken(name, number, interfaces, using, op, flushed)
+        session.run(plan)
+    return [] if error is None else [f"its file could not be read: {error.message}"]
 
 
 def numbering(session: Session) -> Any:
@@ -208,7 +217,13 @@ def numbering(session: Session) -> Any:
 
 def refuse_taken(name: str, networks: Networks) -> None:
     """Raises ConflictError where there is a network of that name, broken or not."""
-    if name in networks or name in networks.broken:
+    if name in networks.broken:
+        message = networks.broken[name].message
+        raise ConflictError(
+            f"network {name} is there already, and broken: {message}",
+            f"mend {network_file(name)}, or bsdvirt network destroy {name}",
+        )
+    if name in networks:
         raise ConflictError(f"network {name} is there already", network_file(name))
 
 

@@ -200,13 +200,11 @@ def remove(session: Session, word: str) -> list[str]:
         found = session.inventory()
         layout = session.roots.named(name)
         path = root_file(name)
-        text = session.host.fs.read_or(path)
         if layout is not None and layout in found.others:
             _refuse_used(session, found, layout)
-        gone = Step(
-            RemoveFile(path), f"file {path}", undo=(Undo(WriteFile(path, text)),), durable=True
-        )
-        session.run(Plan("remove root", name, "root", (gone,), op=session.new_op()))
+        # Nothing needs to be undone: what it said may be what nobody can read.
+        gone = Step(RemoveFile(path), f"file {path}", durable=True)
+        session.run(Plan("remove root", name, "root", finish=(gone,), op=session.new_op()))
     session.forget_roots()
     if layout is None:
         return []

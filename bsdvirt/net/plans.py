@@ -30,6 +30,7 @@ from bsdvirt.store.layout import (
     bridge_cloner,
     bridge_name,
     network_file,
+    vlan_name,
 )
 
 DEFAULT_MTU = 1500
@@ -118,11 +119,7 @@ def plan_destroy(
     Raises ConflictError where guests have an interface on it, or its bridge has
     members that are not its own.
     """
-    if users:
-        raise ConflictError(
-            f"network {name} is in use by {', '.join(users)}",
-            "give those guests another network first",
-        )
+    _refuse_used(name, users)
     bridge = bridge_of(network)
     present = interfaces.get(bridge)
     steps = list(flushed)
@@ -147,6 +144,58 @@ def plan_destroy(
     return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
 
 
+def plan_destroy_broken(
+    name: str,
+    number: int | None,
+    interfaces: Interfaces,
+    users: list[str],
+    op: str,
+    flushed: Sequence[Step] = (),
+) -> Plan:
+    """Take away what can be told to be a network's whose file cannot be read: the file, and
+    the interfaces of ours that have its `number`, where that is known, or its name as their
+    description. Raises ConflictError as plan_destroy does."""
+    _refuse_used(name, users)
+    numbered = () if number is None else (bridge_name(number), vlan_name(number))
+    ours = [
+        face
+        for face in interfaces.values()
+        if GROUP in face.groups and (face.name in numbered or face.description == described(name))
+    ]
+    vlans = {face.name for face in ours if "bridge" not in face.groups}
+    steps = list(flushed)
+    for face in sorted(ours, key=lambda one: one.name in vlans):
+        # What is left of it that is not ours is its uplink, which nothing happens to.
+        guests = [m for m in face.members if m in interfaces and GROUP in interfaces[m].groups]
+        if foreign := [member for member in guests if member not in vlans]:
+            raise ConflictError(
+                f"network {name}: {face.name} still has the members {', '.join(foreign)}",
+                f"ifconfig {face.name} deletem {foreign[0]}",
+            )
+        steps.append(
+            Step(
+                Command((tools.IFCONFIG, face.name, "destroy")),
+                f"{face.name} of {name}",
+                unless=_gone(face.name),
+            )
+        )
+    steps.append(Step(RemoveFile(network_file(name)), f"the network {name}", durable=True))
+    return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
+
+
+def described(name: str) -> str:
+    """The description of a network's interfaces."""
+    return f"bsdvirt network {name}"
+
+
+def _refuse_used(name: str, users: list[str]) -> None:
+    if users:
+        raise ConflictError(
+            f"network {name} is in use by {', '.join(users)}",
+            "give those guests another network first",
+        )
+
+
 def _check_foreign(name: str, network: Network, bridge: Interface | None) -> None:
     """Raises HostError where somebody else's bridge is not fit for the network."""
     if bridge is None:
@@ -168,7 +217,7 @@ def _create_bridge(name: str, network: Network) -> Step:
     cloner, bridge = bridge_cloner(network.id), bridge_name(network.id)
     argv = (
         tools.IFCONFIG, cloner, "create", "name", bridge,
-        "descr", f"bsdvirt network {name}", "group", GROUP,
+        "descr", described(name), "group", GROUP,
         *(("mtu", str(network.mtu)) if network.mtu != DEFAULT_MTU else ()),
     )  # fmt: skip
     return Step(

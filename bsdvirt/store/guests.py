@@ -219,6 +219,14 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
     return load_guest(guest_text(fs, layout, name), layout.guest_file(name))
 
 
+def raw_has(fs: Fs, layout: Layout, name: str, words: str) -> bool:
+    """Whether these words stand in a guest's own file, whatever else is wrong with it."""
+    try:
+        return words.encode() in fs.read_bytes(layout.guest_file(name), follow=False)
+    except OSError:
+        return False
+
+
 def guest_text(fs: Fs, layout: Layout, name: str) -> str:
     """What stands in a guest's own file. It may have come from elsewhere: no link is followed.
 

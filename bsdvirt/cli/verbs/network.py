@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.app import networks, takeover
+from bsdvirt.app.batch import Outcome
 from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
@@ -115,8 +116,9 @@ def run(options: Options) -> int:
                 outcome = takeover.revert(session, options.name)
             return report([outcome], options, as_json=options.json)
         case "destroy":
-            networks.destroy(session, options.name)
-            return _done(options, "destroyed")
+            notes = networks.destroy(session, options.name)
+            done = Outcome(options.name, "destroyed", notes=tuple(notes))
+            return report([done], options)
         case "info":
             shown = [row for row in networks.rows(session) if row["name"] == options.name]
             if not shown:
@@ -168,9 +170,3 @@ def seconds(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 3600):
         raise argparse.ArgumentTypeError(f"{text}: not 1 to 3600 seconds")
     return int(text)
-
-
-def _done(options: Options, word: str) -> int:
-    if not options.quiet and not options.dry_run:
-        print(f"{options.name}: {word}")
-    return 0
