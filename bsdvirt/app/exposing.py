@@ -27,12 +27,15 @@ Taken = Mapping[str, Sequence[Expose]]
 """What each guest exposes."""
 
 
-def parse(words: Iterable[str], on: str | None = None) -> list[Expose]:
+def parse(words: Iterable[str], on: str | None = None, source: str | None = None) -> list[Expose]:
     """Words of a command line. Raises UsageError."""
     found = []
     for word in words:
         try:
-            found.append(Expose.parse(f"{word}@{on}" if on and "@" not in word else word))
+            head, tilde, given = word.partition("~")
+            where = f"@{on}" if on and "@" not in head else ""
+            only = f"~{given or source}" if tilde or source else ""
+            found.append(Expose.parse(f"{head}{where}{only}"))
         except ValueError as error:
             raise UsageError(f"expose: {error}", "such as tcp:8080:80") from None
     return found
@@ -77,7 +80,7 @@ def _without(name: str, had: Sequence[Expose], gone: Sequence[Expose]) -> list[E
 
 def _is(named: Expose, other: Expose) -> bool:
     same = (named.protocol, named.ports) == (other.protocol, other.ports)
-    return same and named.on in (None, other.on)
+    return same and named.on in (None, other.on) and named.source in (None, other.source)
 
 
 # ---- conflicts ----
@@ -224,6 +227,8 @@ def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> dict[str, 
     kinds = {6 if ":" in text else 4 for text in guest.identity.addresses()}
     if one.on is not None:
         kinds &= {one.on.version}
+    if one.source is not None:
+        kinds &= {one.source.version}
     why, _ = pf.why_inactive(facts, kinds) if kinds else ("it has no such address", "")
     if not running:
         why = "it does not run"
@@ -236,6 +241,7 @@ def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> dict[str, 
         "ports": [one.ports[0], one.ports[-1]],
         "guest_ports": [one.guest_ports[0], one.guest_ports[-1]],
         "on": str(one.on) if one.on else None,
+        "from": str(one.source) if one.source else None,
         "interfaces": sorted(set(facts.egress.values())) if one.on is None else [],
         "to": guest.identity.addresses(),
         "state": "inactive" if why else "active",

@@ -48,11 +48,15 @@ def guest_text(
         inner.setdefault(address.version, str(address))
     lines = []
     for expose in exposes:
+        source = expose.source
         for version, target in inner.items():
+            if source is not None and source.version != version:
+                continue
             outer = _outer(expose, version, facts)
             if outer:
                 lines.append(
-                    f"rdr pass on ! lo0 {FAMILY[version]} proto {expose.protocol} from any"
+                    f"rdr pass on ! lo0 {FAMILY[version]} proto {expose.protocol}"
+                    f" from {source or 'any'}"
                     f" to {outer} port {_ports(expose.ports)}"
                     f" -> {target} port {_ports(expose.guest_ports)}"
                 )

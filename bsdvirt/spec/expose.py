@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Self
 
-from bsdvirt.spec.addresses import IpAddress
+from bsdvirt.spec.addresses import IpAddress, Subnet
 from bsdvirt.spec.base import BadValueError, shown, text_of
 
 _FORM = re.compile(
-    r"(tcp|udp):(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5})(?:-(\d{1,5}))?)?(?:@(.+))?", re.ASCII
+    r"(tcp|udp):(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5})(?:-(\d{1,5}))?)?(?:@([^~]+))?(?:~(.+))?",
+    re.ASCII,
 )
 
 
 class Expose(str):
     """tcp:8080:80: the host's TCP port 8080 leads to the guest's 80. Ranges are as long on
-    both sides; behind @, the host's address that it is for."""
+    both sides; behind @, the host's address that it is for; behind ~, the network that it is
+    open to."""
 
     words: ClassVar[str] = "a port as tcp:8080:80"
     most: ClassVar[int] = 65535
@@ -28,7 +30,7 @@ class Expose(str):
             raise BadValueError(
                 f"{shown(text)} is not {cls.words}: write PROTOCOL:PORT:GUESTPORT, with tcp or udp"
             )
-        protocol, first, last, inner, inner_last, address = match.groups()
+        protocol, first, last, inner, inner_last, address, source = match.groups()
         ports = cls._span(first, last, text)
         own = cls._span(inner or first, inner_last or (last if inner is None else None), text)
         if len(own) == 1 < len(ports):
@@ -38,7 +40,10 @@ class Expose(str):
         if len(own) != len(ports):
             raise BadValueError(f"{shown(text)}: the two ranges are not of the same length")
         on = f"@{IpAddress.parse(address)}" if address else ""
-        return cls(f"{protocol}:{_ports(ports)}:{_ports(own)}{on}")
+        only = f"~{Subnet.parse(_as_subnet(source))}" if source else ""
+        if address and source and (":" in on) != (":" in only):
+            raise BadValueError(f"{shown(text)}: {only[1:]} is not of the family of {on[1:]}")
+        return cls(f"{protocol}:{_ports(ports)}:{_ports(own)}{on}{only}")
 
     @classmethod
     def _span(cls, first: str, last: str | None, text: str) -> range:
@@ -56,16 +61,26 @@ class Expose(str):
     @property
     def ports(self) -> range:
         """The host's."""
-        return _range(self.partition("@")[0].split(":")[1])
+        return _range(self._head.split(":")[1])
 
     @property
     def guest_ports(self) -> range:
-        return _range(self.partition("@")[0].split(":")[2])
+        return _range(self._head.split(":")[2])
+
+    @property
+    def _head(self) -> str:
+        return self.partition("~")[0].partition("@")[0]
+
+    @property
+    def source(self) -> Subnet | None:
+        """The network that it is open to; None for everybody."""
+        _, given, net = self.partition("~")
+        return Subnet(net) if given else None
 
     @property
     def on(self) -> IpAddress | None:
         """The host's address that it is for; None for the one of the way out."""
-        _, at, address = self.partition("@")
+        _, at, address = self.partition("~")[0].partition("@")
         return IpAddress(address) if at else None
 
     def clashes(self, other: Expose) -> bool:
@@ -74,13 +89,28 @@ class Expose(str):
             return False
         if self.on and other.on and self.on != other.on:
             return False
+        if self.source and other.source and not _overlap(self.source, other.source):
+            return False
         mine, theirs = self.ports, other.ports
         return mine.start < theirs.stop and theirs.start < mine.stop
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         span = "[0-9]{1,5}(-[0-9]{1,5})?"
-        return {"type": "string", "pattern": f"^(tcp|udp):{span}(:{span})?(@[0-9a-fA-F:.]+)?$"}
+        return {
+            "type": "string",
+            "pattern": f"^(tcp|udp):{span}(:{span})?(@[0-9a-fA-F:.]+)?(~[0-9a-fA-F:./]+)?$",
+        }
+
+
+def _as_subnet(text: str) -> str:
+    """A single host is a network of one."""
+    return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
+
+
+def _overlap(one: Subnet, other: Subnet) -> bool:
+    same = one.version == other.version
+    return same and bool(one.network.overlaps(other.network))
 
 
 def _ports(ports: range) -> str:

@@ -309,7 +309,8 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         list[Expose],
         prop(
             "Ports of the host's that lead to the guest's while it runs: `tcp:8080:80`, `udp:53`,"
-            " `tcp:8000-8010`, with `@` and an address for another than that of the way out.",
+            " `tcp:8000-8010`, with `@` and an address for another than that of the way out, and"
+            " with `~` and the network that may use it.",
             live=Live.NOW,
             max_length=64,
         ),

@@ -270,3 +270,18 @@ def what_one_thing_pf_lacks_is_named(driver: Bsdvirt, view: HostView) -> None:
         conf.write_text(text)
         view.do("/sbin/pfctl", "-f", "/etc/pf.conf")
     driver.ok("doctor")
+
+
+@scenario(sim_only=True)
+def a_port_for_one_network_only(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep")
+    driver.ok("expose", "t1", "tcp:15432:5432", "--from", "192.168.1.0/24")
+    driver.ok("expose", "t2", "tcp:15432:5432", "--from", "192.168.2.7")
+    driver.fails(4, "expose", "t2", "tcp:15432:5432", "--from", "192.168.1.9", says="clashes")
+    driver.ok("start", "t1", "t2")
+    rules = view.fs.read_text("/var/run/bsdvirt/pf/guest-t1.conf")
+    assert "proto tcp from 192.168.1.0/24 to " in rules
+    assert [row["from"] for row in driver.json("expose")] == ["192.168.1.0/24", "192.168.2.7/32"]
+    driver.fails(2, "expose", "t1", "tcp:1", "--from", "nowhere", says="network such as")
+    driver.ok("expose", "t1", "--remove", "tcp:15432")
+    assert driver.json("expose", "t1") == []

@@ -17,6 +17,7 @@ class Options(Globals):
     guest: str | None
     ports: list[str]
     on: str | None
+    source: str | None
     remove: bool
     dry_run: bool
     json: bool
@@ -30,6 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="such as tcp:8080:80, udp:53, tcp:8000-8010; none: print what it exposes",
     )  # fmt: skip
     parser.add_argument("--on", metavar="ADDRESS", help="an address of the host's, and no other")
+    parser.add_argument(
+        "--from", dest="source", metavar="NET", help="open to that network or address only"
+    )
     parser.add_argument("-r", "--remove", action="store_true", help="take these away; none: all")
     parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
     add_dry_run(parser)
@@ -42,7 +46,7 @@ def run(options: Options) -> int:
         raise UsageError("expose: whose?", "bsdvirt expose GUEST tcp:8080:80")
     session = open_session(options, changes=changes)
     if changes and options.guest is not None:
-        wanted = exposing.parse(options.ports, options.on)
+        wanted = exposing.parse(options.ports, options.on, options.source)
         outcome = exposing.expose(session, options.guest, wanted, remove=options.remove)
         return report([outcome], options, as_json=options.json)
     rows = exposing.rows(session, options.guest)

@@ -15,7 +15,7 @@ _FILTER = re.compile(r"(pass|block|anchor) .+")
 _NAT = re.compile(r"nat on (\S+) (inet6?) from (\S+/\d+) to any -> \((\S+):0\)")
 _PORT = r"(\d+)(?::(\d+))?"
 _RDR = re.compile(
-    r"rdr pass on ! lo0 (inet6?) proto (tcp|udp) from any to (\S+)"
+    r"rdr pass on ! lo0 (inet6?) proto (tcp|udp) from (?:any|[0-9a-f:./]+) to (\S+)"
     rf" port {_PORT} -> (\S+) port {_PORT}"
 )
 _SHOWN_RDR = re.compile(

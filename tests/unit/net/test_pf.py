@@ -94,3 +94,11 @@ def test_a_host_that_hears_router_advertisements_stays_a_host() -> None:
     assert done.steps == ()
     assert "em0 takes its address" in done.advice[0]
     assert setup(WHOLE, FirewallFacts(), (), [4, 6]).advice == ()
+
+
+def test_a_port_that_is_open_to_one_network() -> None:
+    ports = [Expose.parse("tcp:5432~192.168.1.7"), Expose.parse("tcp:25~2001:db8::/32")]
+    assert pf.guest_text("web", ports, ["10.77.0.2"], WHOLE).splitlines()[1:] == [
+        "rdr pass on ! lo0 inet proto tcp from 192.168.1.7/32 to (em0:0) port 5432"
+        " -> 10.77.0.2 port 5432"
+    ]
