@@ -7,11 +7,14 @@ from typing import Any
 
 from bsdvirt.app import devices
 from bsdvirt.app.listing import detail
+from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 
-COLUMNS = ("network", "mac", "address", "address6", "interface")
+COLUMNS = (
+    "number", "network", "mac", "address", "address6", "model", "mtu", "slot", "interface"
+)  # fmt: skip
 
 
 class Options(Globals):
@@ -56,8 +59,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     if options.action == "ls":
-        rows = detail(session, options.guest)["nics"]
-        print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        print_rows(
+            _rows(session, options.guest), COLUMNS, as_json=options.json, headless=options.headless
+        )
         return 0
     if options.action == "rm":
         outcome = devices.remove_nic(session, options.guest, options.number)
@@ -71,3 +75,16 @@ def run(options: Options) -> int:
         settings["network"] = default if options.network is None else options.network
         outcome = devices.add_nic(session, options.guest, settings)
     return report([outcome], options, as_json=options.json)
+
+
+def _rows(session: Session, name: str) -> list[dict[str, Any]]:
+    """The interfaces by number, each with what its file says of the card."""
+    shown = detail(session, name)
+    said = shown.get("config", {}).get("nics", [])
+    vm = shown["kind"] == "vm"
+    rows = []
+    for number, nic in enumerate(shown["nics"]):
+        own = said[number] if number < len(said) else {}
+        card = {"model": own.get("model", "virtio") if vm else None, "mtu": own.get("mtu")}
+        rows.append({"number": number, "slot": None, **nic, **card})
+    return rows
