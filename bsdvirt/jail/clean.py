@@ -19,10 +19,12 @@ from bsdvirt.plan.step import (
     InterfaceExists,
     LimitsExist,
     Mounted,
+    MountedBeneath,
     Not,
     RemoveFile,
     Step,
     Undo,
+    UnmountBeneath,
 )
 from bsdvirt.spec.jail import Jail
 from bsdvirt.store.guests import Guest, foreign_jail
@@ -150,7 +152,18 @@ def _interfaces(guest: Guest, facts: HostFacts) -> Iterable[Step]:
 
 
 def unmount_step(path: str) -> Step:
-    """Unmount what a jail left; by force where that is what it takes."""
+    """Unmount what a jail left; by force where that is what it takes. A jail's root may choose
+    bytes that are no text for a name: what lies beneath the last part that is, is unmounted
+    then, since a journal holds text."""
+    text = path.encode("utf-8", "replace").decode()
+    odd = next((n for n, (a, b) in enumerate(zip(path, text, strict=True)) if a != b), None)
+    if odd is not None:
+        known = path[:odd].rpartition("/")[0]
+        return Step(
+            UnmountBeneath(known),
+            f"what is mounted beneath {known}, by a name that is no text",
+            unless=Not(MountedBeneath(known)),
+        )
     return Step(
         Command((tools.UMOUNT, path)),
         f"what is mounted on {path}",
