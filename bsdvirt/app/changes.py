@@ -12,6 +12,7 @@ import msgspec
 
 from bsdvirt.app import exposing, filtering, guests, macs, passing, seeds, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
+from bsdvirt.app.budget import too_long
 from bsdvirt.app.restarting import next_start_notes, settled
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage
@@ -163,6 +164,8 @@ def _change_one(
         )
         if jail.nics != wanted.nics:
             routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
+        if jail.stop != wanted.stop and (late := too_long(session, wanted)):
+            notes += (late,)
         plan_identity = msgspec.structs.replace(identity, boot=boot)
         if live and isinstance(jail, Vm) and isinstance(wanted, Vm):
             later = dataclasses.replace(guest, identity=plan_identity)

@@ -78,7 +78,7 @@ def detail(session: Session, name: str) -> dict[str, Any]:
         "root": guest.root,
         "root_dataset": identity.root_dataset or None,
         "origin": next((d.origin for d in guest.datasets if d.origin), None),
-        "nics": _nics(session, guest),
+        "nics": _nics(session, guest, stopped=states.of(name) in ("stopped", "failed")),
         "boot": msgspec.to_builtins(identity.boot, enc_hook=str)
         | {"auto": identity.boot.auto, "order": identity.boot.order},
         "log": console_log(name),
@@ -129,9 +129,12 @@ def _config(spec: GuestSpec | None, wrong: str) -> Any:
     return {"error": wrong} if spec is None else plain(spec)
 
 
-def _nics(session: Session, guest: Guest) -> list[dict[str, Any]]:
+def _nics(session: Session, guest: Guest, *, stopped: bool) -> list[dict[str, Any]]:
+    """Its interfaces as it has them; of one that is stopped, as its next start makes them."""
     present = read_interfaces(session.host)
     vm = guest.identity.kind == "vm"
+    later = guest.identity.next
+    claims = later if stopped and later is not None else guest.identity.nics
     return [
         {
             "network": claim.network,
@@ -142,7 +145,7 @@ def _nics(session: Session, guest: Guest) -> list[dict[str, Any]]:
             "interface": name if (name := _host_side(guest, n)) in present else None,
         }
         | ({"tap": tap(guest.identity.id, n), "slot": claim.slot} if vm else {})
-        for n, claim in enumerate(guest.identity.nics)
+        for n, claim in enumerate(claims)
     ]
 
 

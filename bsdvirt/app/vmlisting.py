@@ -14,7 +14,7 @@ from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.vm import VNC_FIRST_PORT, Disk, Vm
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import bhyve_log, console_device, console_socket, supervisor_log
-from bsdvirt.store.vms import VmFact, read_screen, read_vm
+from bsdvirt.store.vms import VmEnd, VmFact, read_last, read_screen, read_vm
 
 _RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
 
@@ -31,7 +31,7 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
         "console_socket": console_socket(name),
         "console_device": console_device(guest.identity.id, "B"),
         "runs": said.runs if runs and said else 0,
-        "last_end": said.last.what if said and said.last else None,
+        "last_end": last.what if (last := _last(session, fact, name)) else None,
         "logs": [bhyve_log(name), supervisor_log(name)],
     }
     if isinstance(vm, Vm):
@@ -56,6 +56,13 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
     if fact is not None and runs and said and said.pid:
         shown |= _running(session, fact, said.pid)
     return shown
+
+
+def _last(session: Session, fact: VmFact | None, name: str) -> VmEnd | None:
+    """How it ended last: in its present run, as its supervisor tells, or before."""
+    if fact is not None and fact.said is not None and fact.said.last is not None:
+        return fact.said.last
+    return read_last(session.host.fs, name)
 
 
 def _installer(session: Session, guest: Guest, vm: Vm) -> dict[str, Any]:

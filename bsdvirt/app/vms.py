@@ -20,6 +20,7 @@ from bsdvirt.app.vmclaims import claiming, names_of, other_uses, written_paths
 from bsdvirt.bhyve.again import run_steps
 from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
+from bsdvirt.bhyve.config import vnc_address
 from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
@@ -91,7 +92,7 @@ def starter(
         finally:
             held.release(name)
         told += exposing.notes(vm, guest, pf) if idle else ()
-        return Outcome(name, _started(guest, plan), notes=(*plan.notes, *told))
+        return Outcome(name, _started(guest, vm, plan), notes=(*plan.notes, *told))
 
     return one
 
@@ -151,11 +152,15 @@ def _hooked(session: Session, plan: Plan, guest: Guest, vm: Vm, exposed: Sequenc
     )
 
 
-def _started(guest: Guest, plan: Plan) -> str:
+def _started(guest: Guest, vm: Vm, plan: Plan) -> str:
     if plan.empty:
         return plan.reason
     addresses = guest.identity.addresses()
-    return "started" + (f", for {', '.join(addresses)}" if addresses else "")
+    said = "started" + (f", for {', '.join(addresses)}" if addresses else "")
+    if vm.vnc.enabled:
+        said += f", its screen by VNC at {vnc_address(guest, vm)}"
+        said += f" (its password: bsdvirt info {guest.name})" if vm.vnc.auth != "none" else ""
+    return said
 
 
 def stop_one(

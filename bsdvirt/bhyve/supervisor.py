@@ -650,6 +650,7 @@ class Supervisor:
             self.show("failed", pid=None, start="", supervisor=None, loader=False)
         else:
             self.show("stopped", pid=None, start="", supervisor=None, loader=False)
+            self.remember()
             for name in (STATE, JOB, "bhyve.conf", "first.conf", "first-vars.fd"):
                 remove(name)
         self.close_console()
@@ -664,6 +665,15 @@ class Supervisor:
         self.tell_ready(f"failed: {self.failure or self.unstarted()}")
         for client in list(self.clients.values()):
             self.part(client)
+
+    def remember(self) -> None:
+        """Keep how an end came about that was in order, beside the logs."""
+        last = self.state["last"] or {"what": "", "at": int(time.time())}
+        if self.stopping:
+            asked = "stopped by force" if self.forced else "stopped"
+            last = last | {"what": f"{asked} ({last['what']})" if last["what"] else asked}
+        with contextlib.suppress(OSError):
+            write_file(f"{self.job['logs']}/last.json", json.dumps(last) + "\n")
 
     def unstarted(self) -> str:
         """Why a guest that has not failed did not come to run."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bsdvirt.spec.hostfile import reserve as reserve
 from bsdvirt.spec.identity import Boot
 
 Boots = Mapping[str, Boot]
@@ -140,11 +141,6 @@ def seconds_to_stop(own: float, left: float, behind: int) -> float:
         return 0.0
     share = max(left / (behind + 1), left * (1 - behind / 8))
     return min(own, share)
-
-
-def reserve(budget: float) -> float:
-    """What is kept of a budget for those that have to be forced."""
-    return min(10.0, max(1.0, budget * 0.2))
 
 
 def reading_seconds(budget: float) -> float:

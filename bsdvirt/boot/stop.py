@@ -15,7 +15,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.boot.flow import Flow, Job
 from bsdvirt.boot.note import note
-from bsdvirt.boot.order import reading_seconds, reserve, seconds_to_stop, stages_behind, stop_waits
+from bsdvirt.boot.order import reading_seconds, seconds_to_stop, stages_behind, stop_waits
 from bsdvirt.boot.underway import end_others
 from bsdvirt.boot.within import within
 from bsdvirt.errors import BsdvirtError, ConflictError, StepError, as_told
@@ -25,7 +25,7 @@ from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.jail.main import keeper
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
-from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.hostfile import HostFile, reserve
 from bsdvirt.spec.types import DatasetName
 from bsdvirt.store.guests import Inventory
 from bsdvirt.store.layout import HOST_FILE, RUN_FILES, conf_file, job_file

@@ -35,6 +35,11 @@ class HostBoot(Spec, frozen=True, kw_only=True):
     ] = 70
 
 
+def reserve(budget: float) -> float:
+    """What is kept of a budget for those that have to be forced."""
+    return min(10.0, max(1.0, budget * 0.2))
+
+
 class Fetch(Spec, frozen=True, kw_only=True):
     """Where releases are fetched from, and how patiently."""
 

@@ -233,6 +233,11 @@ def supervisor_log(name: str) -> str:
     return f"{guest_log_directory(name)}/supervisor.log"
 
 
+def last_file(name: str) -> str:
+    """How a virtual machine last ended."""
+    return f"{guest_log_directory(name)}/last.json"
+
+
 def bhyve_log(name: str) -> str:
     """What bhyve and its loader said."""
     return f"{guest_log_directory(name)}/bhyve.log"

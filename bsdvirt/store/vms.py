@@ -22,6 +22,7 @@ from bsdvirt.store.guests import Guest, running_jail
 from bsdvirt.store.layout import (
     VM_DIRECTORY,
     bhyve_conf,
+    last_file,
     run_lock,
     state_file,
     supervisor_lock,
@@ -54,6 +55,7 @@ class VmState(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(VmState)
+_END = msgspec.json.Decoder(VmEnd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,14 @@ def read_vm(fs: Fs, name: str) -> VmFact | None:
         return None
     supervised = fs.is_locked(supervisor_lock(name))
     return VmFact(name, supervised or fs.is_locked(run_lock(name)), supervised, _said(fs, name))
+
+
+def read_last(fs: Fs, name: str) -> VmEnd | None:
+    """How the guest last ended in order; None where it never did, or nobody can tell."""
+    try:
+        return _END.decode(fs.read_bytes(last_file(name), follow=False))
+    except (OSError, msgspec.MsgspecError):
+        return None
 
 
 def is_running(guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:

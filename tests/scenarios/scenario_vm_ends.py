@@ -194,3 +194,38 @@ def firmware(view: HostView) -> Iterator[None]:
         view.fs.write(f"{place}/{file}", "fresh")
     yield
     view.fs.rmtree(place)
+
+
+@scenario()
+def an_hour_to_stop_is_not_the_shutdowns(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "vm", "t1", *SMALL)
+    driver.ok("create", "jail", "t2")
+    for name in ("t1", "t2"):
+        said = driver.ok("set", name, "stop.timeout=3600", "boot.auto=yes")
+        assert "the host's shutdown leaves" in said.stdout + said.stderr
+        assert f"{name}: stop.timeout is 3600 s" in driver.ok("boot", "plan").stderr
+        assert f"{name}: stop.timeout is 3600 s" in driver("doctor").stdout
+        driver.ok("set", name, "stop.timeout=20")
+    assert "the host's shutdown" not in driver.ok("boot", "plan").stderr
+    driver.ok("destroy", "t1", "t2", "--yes")
+
+
+@scenario()
+def how_it_ended_is_told_afterwards(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    assert driver.json("info", "t1")["last_end"] is None
+    driver.ok("start", "t1")
+    until_login(driver, "t1")
+    (nic,) = driver.json("nic", "ls", "t1")
+    assert (nic["number"], nic["model"]) == (0, "virtio")
+    type_in(driver, "t1", "poweroff")
+    until(lambda: state(driver, "t1") == "stopped", "it is off")
+    assert driver.json("info", "t1")["last_end"] == "power off"
+    shown = driver.ok("info", "t1").stdout.split()
+    assert shown[shown.index("size:") + 1] == "512M"
+    assert driver.json("info", "t1")["memory"] == 256 << 20
+    driver.ok("start", "t1")
+    driver.ok("stop", "t1", "--force")
+    assert driver.json("info", "t1")["last_end"].startswith("stopped by force")
+    finish(driver, "t1")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bsdvirt.app import vms
+from bsdvirt.app.budget import too_long
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.jails import HOST_RESOLVER, read_answering
@@ -61,6 +62,12 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
         yield from _claims(seen, guest)
         yield from _order(seen, guest)
     yield from _unserved(session, seen)
+    for name, spec in seen.specs.items():
+        if late := too_long(session, spec):
+            yield Finding(
+                name, late, "raise boot.budget and rcshutdown_timeout, or lower its stop.timeout",
+                problem=False,
+            )  # fmt: skip
     for guest, jail in seen.jails():
         for message, remedy, problem in wrong_storage(session, guest, jail):
             yield Finding(guest.name, message, remedy, problem)

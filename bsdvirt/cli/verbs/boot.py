@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING
 
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, say
 from bsdvirt.cli.verbs.stop import seconds
-from bsdvirt.errors import EXIT_FAILED, EXIT_OK
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError
 
 if TYPE_CHECKING:
     from bsdvirt.app.batch import Outcome
     from bsdvirt.app.session import Session
+    from bsdvirt.boot.order import Order
+    from bsdvirt.store.guests import Inventory
 
 COLUMNS = ("name", "state", "starts", "order", "after", "ready")
 
@@ -94,9 +97,23 @@ def _plan(session: Session, options: Options) -> int:
             print(line)
         if not order.entries and not order.stuck:
             say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
-        for line in troubles(order):
+        for line in (*troubles(order), *_too_long(session, found, order)):
             say(f"bsdvirt: {line}")
     return EXIT_FAILED if order.circles else EXIT_OK
+
+
+def _too_long(session: Session, found: Inventory, order: Order) -> list[str]:
+    """Guests that the shutdown does not wait for as long as they ask."""
+    from bsdvirt.app.budget import too_long
+    from bsdvirt.store.guests import load_guest_file
+
+    lines = []
+    for name in sorted(entry.name for entry in order.entries):
+        with contextlib.suppress(BsdvirtError):
+            spec = load_guest_file(session.host.fs, found.home(name), name)
+            if late := too_long(session, spec):
+                lines.append(f"{name}: {late}")
+    return lines
 
 
 def _status(session: Session, options: Options) -> int:
@@ -115,7 +132,6 @@ def _networks(session: Session) -> list[Outcome]:
     from bsdvirt.app.doctor.running import restore
     from bsdvirt.app.networks import bring_up
     from bsdvirt.boot.start import load_modules
-    from bsdvirt.errors import BsdvirtError
 
     networks = session.networks()
     if networks:

@@ -15,7 +15,7 @@ from bsdvirt.cli.streams import raw_write
 from bsdvirt.errors import UsageError
 from bsdvirt.host.shown import Screen
 from bsdvirt.spec.numbers import natural
-from bsdvirt.store.layout import console_log
+from bsdvirt.store.layout import console_log, failed_file
 
 
 class Options(Globals):
@@ -60,7 +60,9 @@ def print_log(session: Session, name: str, lines: int | None = None, *, raw: boo
     try:
         _print(print_once(_path(session, name), lines), raw=raw)
     except FileNotFoundError:
-        print(f"{name} has not been started yet", file=sys.stderr)
+        failed = session.host.fs.read_or(failed_file(name)).strip()
+        why = f"{name} has printed nothing; its last start failed: {failed}"
+        print(why if failed else f"{name} has not been started yet", file=sys.stderr)
     return 0
 
 
