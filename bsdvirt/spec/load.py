@@ -142,7 +142,10 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _depth(text: str) -> int:
-    """How deep lists and mappings nest: counted before any parser that would nest itself."""
+    """How deep lists and mappings nest, or more: counted before any parser that would nest
+    itself."""
+    if (begun := text.count("[") + text.count("{")) <= MAX_DEPTH:
+        return begun
     depth = deepest = 0
     for character in _STRING.sub("", text):
         if character in "[{":

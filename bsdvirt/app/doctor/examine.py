@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from bsdvirt.app import mending
 from bsdvirt.app.doctor import datasets, guests, host, networks, orphans, pf, roots, running, vms
 from bsdvirt.app.doctor.seen import look
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
+from bsdvirt.errors import as_told
 
 
 def examine(session: Session) -> list[Finding]:
-    """The findings, those of roots and of files that cannot be read first."""
+    """The findings, those of roots and of files that cannot be read first. A check that fails
+    is told of, and hides no other."""
     seen = look(session)
-    return [
-        *roots.findings(seen.found),
-        *datasets.findings(session, seen),
-        *seen.unread,
-        *mending.findings(session),
-        *roots.pools(session, seen.found),
-        *roots.closed(session, seen.found),
-        *host.findings(session, seen),
-        *networks.findings(seen),
-        *networks.unconfirmed(session),
-        *pf.findings(session, seen),
-        *guests.findings(session, seen),
-        *running.findings(session, seen),
-        *vms.findings(session, seen),
-        *orphans.findings(session, seen),
-        *orphans.foreign(seen.found),
-        *orphans.strays(seen.found),
-    ]
+    checks: tuple[Callable[[], Iterable[Finding]], ...] = (
+        lambda: roots.findings(seen.found),
+        lambda: datasets.findings(session, seen),
+        lambda: seen.unread,
+        lambda: mending.findings(session),
+        lambda: roots.pools(session, seen.found),
+        lambda: roots.closed(session, seen.found),
+        lambda: host.findings(session, seen),
+        lambda: networks.findings(seen),
+        lambda: networks.unconfirmed(session),
+        lambda: pf.findings(session, seen),
+        lambda: guests.findings(session, seen),
+        lambda: running.findings(session, seen),
+        lambda: vms.findings(session, seen),
+        lambda: orphans.findings(session, seen),
+        lambda: orphans.foreign(seen.found),
+        lambda: orphans.strays(seen.found),
+    )
+    return [finding for check in checks for finding in _made(check)]
+
+
+def _made(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except Exception as error:
+        told = as_told(error)
+        found.append(Finding("doctor", f"a check failed: {told.message}", told.hint))
+    return found
