@@ -8,7 +8,7 @@ from bsdvirt.bhyve.live import subject
 from bsdvirt.cpu.limits import cpuset_drift, limit_drift
 from bsdvirt.host.facts import HostFacts, Kernel
 from bsdvirt.net.plans import bridge_of
-from bsdvirt.net.ports import port_drift
+from bsdvirt.net.ports import port_drift, running_nic
 from bsdvirt.plan.drift import Drift
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import CpuList
@@ -32,8 +32,7 @@ def drift(
         network = networks.get(claim.network)
         if network is None:
             continue
-        nic = vm.nics[index] if vm and index < len(vm.nics) else None
-        mine = nic if nic is not None and nic.network == claim.network else None
+        mine = running_nic(guest.identity, vm.nics if vm else (), index)
         port = tap(guest.identity.id, index)
         yield from port_drift(port, bridge_of(network), mine, network, facts.interfaces)
     if vm is None or pid is None:

@@ -14,7 +14,7 @@ from bsdvirt.jail.clean import subject
 from bsdvirt.jail.mounted import started_of
 from bsdvirt.jail.stack import alias_drift
 from bsdvirt.net.plans import bridge_of
-from bsdvirt.net.ports import port_drift
+from bsdvirt.net.ports import port_drift, running_nic
 from bsdvirt.plan.drift import Drift
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
@@ -49,8 +49,7 @@ def _ports(
         network = networks.get(claim.network)
         if network is None:
             continue
-        nic = jail.nics[index] if jail and index < len(jail.nics) else None
-        mine = nic if nic is not None and nic.network == claim.network else None
+        mine = running_nic(guest.identity, jail.nics if jail else (), index)
         port, inner = host_end(guest.identity.id, index), jail_end(guest.identity.id, index)
         if inner in facts.interfaces:
             yield Drift(f"{inner}, its end of {port}, is not in the jail")
@@ -69,4 +68,4 @@ def _mounts(guest: Guest, facts: HostFacts) -> Iterator[Drift]:
     sources = {mount.source for mount in facts.mounts if mount.path.startswith(guest.root + "/")}
     for name in started.datasets:
         if name not in sources:
-            yield Drift(f"its dataset {name} is not mounted in it")
+            yield Drift(f"its dataset {name} is not mounted in it", problem=False)

@@ -9,6 +9,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
+from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 from bsdvirt.store.layout import GROUP
@@ -42,6 +43,14 @@ def join_step(bridge: str, port: str, nic: Nic | None, network: Network) -> Step
         Command((tools.IFCONFIG, bridge, "addm", port, *words)),
         what + (", kept from the others there" if words else ""),
     )
+
+
+def running_nic(identity: Identity, nics: Sequence[Nic], index: int) -> Nic | None:
+    """What a running guest's file says of an interface that it has; None where the file says
+    nothing of it, or was changed since in a way that takes hold at the next start."""
+    if identity.next is not None or index >= len(nics):
+        return None
+    return nics[index] if nics[index].network == identity.nics[index].network else None
 
 
 def port_drift(

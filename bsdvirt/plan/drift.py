@@ -17,3 +17,5 @@ class Drift:
     """What mends it while the guest runs; nothing, where only a start does."""
     did: str = ""
     """What was done then, in words: brought bv4n0a up."""
+    problem: bool = True
+    """Not so where the guest itself may have brought it about."""

@@ -67,7 +67,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
         for one in every if not seen.busy(name) else ():
             remedy = "bsdvirt doctor --repair" if one.steps else f"bsdvirt restart {name}"
             repair = "mend it while the guest runs" if one.steps else ""
-            yield Finding(name, one.what, remedy, repair=repair)
+            yield Finding(name, one.what, remedy, one.problem, repair)
 
 
 def mend(
