@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from bsdvirt.app import exposing, guests, hooks, macs, references
+from bsdvirt.app import exposing, guests, hooks, logs, macs, references
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.jails import HOST_RESOLVER, read_answering
@@ -226,6 +226,7 @@ def _create_all(
                 name, order.jail, identities[name], home, session.new_op(),
                 thick=order.thick, size=size, origin=order.origin, hooks=last_steps(name),
             )  # fmt: skip
+            plan = logs.for_new(session.host.fs, name, plan)
             session.run(plan, claimed=lambda: claims.settled(name), home=home)
             show_all(session, begun.get(name, ()))
         finally:
@@ -318,6 +319,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 refuse_hosts(guest, spec if isinstance(spec, Jail) else None, facts, force=force)
                 guests.stop_one(session, found, facts, guest, force=force)
                 plan = plan_destroy(guest, session.new_op(), force=force)
+                plan = logs.for_end(session.host.fs, guest, plan)
                 session.run(msgspec.structs.replace(plan, notes=(*plan.notes, *stays)))
                 session.supersede("guest", name)
                 return Outcome(name, "destroyed", notes=stays)

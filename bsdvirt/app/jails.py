@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from bsdvirt.app import exposing, filtering, hooks
+from bsdvirt.app import exposing, filtering, hooks, logs
 from bsdvirt.app.batch import Held, Outcome
 from bsdvirt.app.mounts import read_mount_facts
 from bsdvirt.app.own import read_own
@@ -98,6 +98,7 @@ def starter(
                 started=_hooks(session, "started", guest, jail) if idle else (),
                 exposed=exposing.start_steps(guest, jail, pf),
             )  # fmt: skip
+            plan = logs.for_start(session.host.fs, guest, plan)
             session.run(plan)
         except BsdvirtError as failed:
             error = printed.explain(failed)

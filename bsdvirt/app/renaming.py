@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bsdvirt.app import references, vms
+from bsdvirt.app import logs, references, vms
 from bsdvirt.app.batch import Outcome, hold
 from bsdvirt.app.session import Session
 from bsdvirt.errors import ConflictError, UsageError
@@ -55,6 +55,7 @@ def rename(session: Session, old: str, new: str) -> Outcome:
             for reference in references.to_guest(session, found, old, new)
             if reference.at != references.BOOT_AFTER
         )
+        plan = logs.for_new(session.host.fs, new, plan)
         session.run(msgspec.structs.replace(plan, notes=notes))
     return Outcome(new, f"was {old}", notes=notes)
 
@@ -67,6 +68,3 @@ def _refuse_taken(session: Session, found: Inventory, new: str) -> None:
     if new in found.guests:
         raise ConflictError(f"guest {new} is there already", f"bsdvirt info {new}")
     refuse_stray(found, new)
-    logs = guest_log_directory(new)
-    if session.host.fs.exists(logs):
-        raise ConflictError(f"{logs} is there already", "move it away, or take another name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bsdvirt.app import logs
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
@@ -18,7 +19,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import HostName
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout, guest_log_directory
+from bsdvirt.store.layout import Layout
 
 RESOLVER = "/etc/resolv.conf"
 MOST_SERVERS = 3
@@ -124,7 +125,8 @@ def has_started(fs: Fs, guest: Guest) -> bool:
     """Whether the guest has been started once: a start makes the directory of its logs, and a
     copy of the firmware's variables."""
     variables = guest.layout.uefi_vars(guest.name)
-    return fs.is_dir(guest_log_directory(guest.name)) or fs.is_file(variables)
+    own = logs.owner(fs, guest.name) in ("", guest.identity.uuid)
+    return own or fs.is_file(variables)
 
 
 def changed(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from bsdvirt.app import exposing, hooks, images, macs, passing, seeds
+from bsdvirt.app import exposing, hooks, images, logs, macs, passing, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_ready
 from bsdvirt.app.creation import Claiming, new_identity, show_all, warn_absent
@@ -119,6 +119,7 @@ def _create_all(
             made = Guest(name, home, identity)
             after = hooks.steps(session, "created", order.vm.hooks.created, made)
             plan = msgspec.structs.replace(plan, steps=(*plan.steps, *after))
+            plan = logs.for_new(session.host.fs, name, plan)
             session.run(plan, claimed=lambda: pending.settled(name), home=home)
             show_all(session, begun.get(name, ()))
         finally:

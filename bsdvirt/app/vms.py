@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from bsdvirt import bhyve
-from bsdvirt.app import exposing, filtering, hooks, seeds
+from bsdvirt.app import exposing, filtering, hooks, logs, seeds
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.jails import note_failure
 from bsdvirt.app.session import Session
@@ -85,7 +85,7 @@ def starter(
                 plan = planned(guest, vm, networks, seen, session.new_op(), boot=session.boot_from)
                 if not plan.empty and idle:
                     plan = _hooked(session, plan, guest, vm, exposing.start_steps(guest, vm, pf))
-                session.run(plan)
+                session.run(logs.for_start(session.host.fs, guest, plan))
         except BsdvirtError as error:
             note_failure(session, name, error)
             raise

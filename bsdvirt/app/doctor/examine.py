@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bsdvirt.app import mending
+from bsdvirt.app import logs, mending
 from bsdvirt.app.doctor import datasets, guests, host, networks, orphans, pf, roots, running, vms
 from bsdvirt.app.doctor.seen import look
 from bsdvirt.app.findings import Finding
@@ -33,6 +33,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: orphans.findings(session, seen),
         lambda: orphans.foreign(seen.found),
         lambda: orphans.strays(seen.found),
+        lambda: logs.findings(session, seen.found),
     )
     return [finding for check in checks for finding in _made(check)]
 

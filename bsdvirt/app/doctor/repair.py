@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bsdvirt.app import mending
+from bsdvirt.app import logs, mending
 from bsdvirt.app.batch import hold
 from bsdvirt.app.doctor import datasets, guests, networks, orphans, pf, roots, running
 from bsdvirt.app.doctor.seen import Seen, look
@@ -35,6 +35,7 @@ def repair(session: Session) -> list[str]:
             except Exception as error:
                 errors.append(as_told(error))
         done += _orphans(session, seen.specs, errors)
+        done += logs.repair(session, seen.found, errors)
         done += networks.repair(session, seen, errors)
         # The bridges are there now.
         done += running.mend(session, look(session, seen.specs), names, errors)
