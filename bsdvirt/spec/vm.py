@@ -253,8 +253,10 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         list[BhyveKey],
         prop(
             "More keys of bhyve_config(5), each as key=value, which override those of bsdvirt"
-            " but for `name`, the console's and those of CPUs and memory; bhyve ignores what it"
-            " does not know.",
+            " but for `name`, the console's, the screen's and those of CPUs and memory; bhyve"
+            " ignores what it does not know.  A PCI slot or AHCI port that is named here is given"
+            " to nothing else, and none where something is takes another device.  A device on a"
+            " bus above 0 turns the MPtable off.",
             max_length=64,
         ),
     ] = []
