@@ -150,6 +150,8 @@ def _vlan_steps(
                 f"{ours} has the MTU of its network",
                 undo=(Undo(Command((tools.IFCONFIG, ours, "mtu", str(present.mtu)))),),
             )
+        if not present.up:
+            yield _up(present)
         return
     for left in (ours, cloner):
         if left in interfaces:
