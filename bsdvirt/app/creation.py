@@ -14,7 +14,7 @@ import msgspec
 from bsdvirt.app import exposing, guests, hooks, logs, macs, references
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
-from bsdvirt.app.jails import HOST_RESOLVER, read_answering
+from bsdvirt.app.jails import host_resolver, read_answering
 from bsdvirt.app.own import read_own
 from bsdvirt.app.releases import stream_size
 from bsdvirt.app.restarting import start_of_new
@@ -209,7 +209,7 @@ def _create_all(
             del identities[outcome.name]
         outcomes += refused
 
-    resolv = session.host.fs.read_or(HOST_RESOLVER)
+    resolv = host_resolver(session.host)[0]
     answering = read_answering(session.host, resolv)
 
     def last_steps(name: str) -> tuple[Step, ...]:

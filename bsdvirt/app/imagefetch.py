@@ -8,7 +8,7 @@ from bsdvirt.app import fetching, images
 from bsdvirt.app.bringing import Item, bring, open_web
 from bsdvirt.app.download import Web
 from bsdvirt.app.session import Session
-from bsdvirt.errors import FetchError, HostError, NotFoundError
+from bsdvirt.errors import BsdvirtError, FetchError, HostError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_platform
 from bsdvirt.host.fs import Fs
@@ -44,16 +44,27 @@ def profile(fs: Fs, name: str) -> ImageProfile:
         raise NotFoundError(f"no profile {name}", hint)
     if known[name]:
         path = f"{PROFILE_DIRECTORY}/{name}{SUFFIX}"
-        return decode(ImageProfile, parse_yaml(fs.read_text(path), path), path)
+        try:
+            text = fs.read_text(path)
+        except OSError as error:
+            raise HostError(f"{path}: {error.strerror}", "mend or remove the file") from None
+        return decode(ImageProfile, parse_yaml(text, path), path)
     path = f"{SHIPPED}/{name}{SUFFIX}"
     return decode(ImageProfile, parse_yaml(template_text(path), path), path)
 
 
 def entries(session: Session) -> list[dict[str, object]]:
     """All profiles."""
-    found = []
+    found: list[dict[str, object]] = []
     for name, own in names(session.host.fs).items():
-        one = profile(session.host.fs, name)
+        try:
+            one = profile(session.host.fs, name)
+        except BsdvirtError as error:
+            found.append(
+                {"name": name, "description": f"cannot be used: {error.message}", "url": None,
+                 "arch": None, "loader": None, "system": None, "cloud_init": None, "own": own}
+            )  # fmt: skip
+            continue
         found.append(
             {
                 "name": name,

@@ -14,7 +14,7 @@ from bsdvirt.app.roots import read_foreign, read_holds, read_root
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import read_storage_facts
 from bsdvirt.app.vmclaims import refuse_disks_of_vms
-from bsdvirt.errors import BsdvirtError, UsageError
+from bsdvirt.errors import BsdvirtError, HostError, UsageError
 from bsdvirt.host import putback
 from bsdvirt.host.base import Host
 from bsdvirt.host.facts import HostFacts, read_host, read_interfaces, read_kernel, ruleset_exists
@@ -54,7 +54,7 @@ def starter(
     kernel = read_kernel(session.host, params=any(jail.params for _, jail in parts.values()))
     numbers = {jail.ruleset for _, jail in parts.values()}
     rulesets = frozenset(n for n in numbers if ruleset_exists(session.host, n))
-    resolver = session.host.fs.read_or(HOST_RESOLVER)
+    resolver, unread = host_resolver(session.host)
     answering = read_answering(session.host, resolver)
     elsewhere = [str(g.identity.root) for g in found.guests.values() if g.identity.root]
     elsewhere += [jail.path for jail in facts.jails.values() if jail.path != "/"]
@@ -90,6 +90,8 @@ def starter(
             idle = running_jail(guest, facts.jails) is None
             if idle and name in clashes:
                 raise clashes[name]
+            if idle and unread is not None and jail.resolver.mode == "host":
+                raise unread
             if idle:
                 refuse_disks_of_vms(session, found, guest)
             plan = plan_start(
@@ -130,6 +132,16 @@ def read_answering(host: Host, text: str) -> frozenset[str]:
         return frozenset(waiting)
     own = (text for face in read_interfaces(host).values() for text in face.addresses)
     return frozenset(text.partition("/")[0] for text in own)
+
+
+def host_resolver(host: Host) -> tuple[str, HostError | None]:
+    """The host's resolv.conf, and what is wrong with it: only who is to have it waits for
+    that to be mended."""
+    try:
+        return host.fs.read_or(HOST_RESOLVER), None
+    except OSError as error:
+        why = f"{HOST_RESOLVER}: {error.strerror}"
+        return "", HostError(why, "mend it, or set resolver.mode to own or keep")
 
 
 def _jail_resolver(host: Host, root: str) -> str | None:

@@ -87,9 +87,14 @@ def _interfaces(vm: Vm, identity: Identity) -> dict[str, str]:
 
 
 def name_servers(fs: Fs) -> tuple[str, ...]:
-    """The host's own name servers, but for those that only the host itself reaches."""
+    """The host's own name servers, but for those that only the host itself reaches; none
+    where its file cannot be read."""
     found = []
-    for line in fs.read_or(RESOLVER).splitlines():
+    try:
+        text = fs.read_or(RESOLVER)
+    except OSError:
+        return ()
+    for line in text.split("\n"):
         words = line.split()
         if len(words) == 2 and words[0] == "nameserver" and not is_the_hosts_alone(words[1]):
             found.append(words[1])

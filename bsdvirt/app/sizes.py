@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.errors import NotFoundError
+from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.host.fs import Fs
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.sizes import VmSize, load_sizes
@@ -16,7 +16,11 @@ def sizes(fs: Fs) -> dict[str, VmSize]:
     """All sizes by name; the user's replace those shipped. Raises UsageError for what is
     wrong in the user's file."""
     found = load_sizes(template_text(SHIPPED), SHIPPED)
-    return found | load_sizes(fs.read_or(SIZES_FILE), SIZES_FILE)
+    try:
+        own = fs.read_or(SIZES_FILE)
+    except OSError as error:
+        raise HostError(f"{SIZES_FILE}: {error.strerror}", "mend or remove the file") from None
+    return found | load_sizes(own, SIZES_FILE)
 
 
 def size(fs: Fs, name: str) -> VmSize:

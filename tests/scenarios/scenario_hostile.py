@@ -55,6 +55,35 @@ def one_bad_file_stops_no_other_guest_and_not_the_shutdown(driver: Bsdvirt, view
 
 
 @scenario()
+def a_file_of_the_hosts_that_is_no_text_stops_only_who_needs_it(
+    driver: Bsdvirt, view: HostView
+) -> None:
+    driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep")
+    driver.ok("set", "t2", "resolver.mode=host")
+    was = {}
+    for path in ("/etc/resolv.conf", "/usr/local/etc/bsdvirt/sizes.yaml",
+                 "/usr/local/etc/bsdvirt/images/odd.yaml"):  # fmt: skip
+        real = view.fs.path(path)
+        was[path] = real.read_bytes() if real.exists() else None
+        real.parent.mkdir(parents=True, exist_ok=True)
+        real.write_bytes(b"\xff\n")
+    result = driver("start", "t1", "t2")
+    assert result.status == 1
+    assert "t1: " in result.stdout
+    assert "/etc/resolv.conf: line 1 is not UTF-8 text" in result.stderr
+    driver.ok("set", "t2", "resolver.mode=keep")
+    driver.ok("start", "t2")
+    rows = {row["name"]: row for row in driver.json("image", "profiles")}
+    assert "not UTF-8" in rows["odd"]["description"]
+    assert len(rows) > 1
+    assert "/etc/resolv.conf" in driver("doctor").stdout
+    driver.fails(5, "create", "vm", "t3", "--size", "small", says="sizes.yaml")
+    for path, before in was.items():
+        real = view.fs.path(path)
+        real.unlink() if before is None else real.write_bytes(before)
+
+
+@scenario()
 def a_property_that_is_garbage_is_one_stray(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep")
     driver.ok("start", "t2")

@@ -44,5 +44,11 @@ def _made(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
         found.extend(check())
     except Exception as error:
         told = as_told(error)
-        found.append(Finding("doctor", f"a check failed: {told.message}", told.hint))
+        found.append(
+            Finding(
+                "doctor",
+                f"a check failed: {told.message}",
+                told.hint or "mend that, and look again",
+            )
+        )
     return found

@@ -9,7 +9,7 @@ from bsdvirt.app import vms
 from bsdvirt.app.budget import too_long
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
-from bsdvirt.app.jails import HOST_RESOLVER, read_answering
+from bsdvirt.app.jails import host_resolver, read_answering
 from bsdvirt.app.roots import root_trouble
 from bsdvirt.app.session import Session
 from bsdvirt.app.storage import wrong_storage
@@ -133,7 +133,10 @@ def _order(seen: Seen, guest: Guest) -> Iterator[Finding]:
 
 def _unserved(session: Session, seen: Seen) -> Iterator[Finding]:
     """The jails that are to have the host's name servers, and reach none of them."""
-    text = session.host.fs.read_or(HOST_RESOLVER)
+    text, wrong = host_resolver(session.host)
+    if wrong is not None:
+        yield Finding("host", wrong.message, wrong.hint)
+        return
     answering = read_answering(session.host, text)
     for guest, jail in seen.jails():
         identity = guest.identity
