@@ -65,6 +65,9 @@ IDLE = 2.0
 """Seconds without output after which a viewer whose input has ended leaves."""
 LOG_BYTES = 512 * 1024
 """At which a log is rotated, once: below newsyslog.conf's own limit for console.log."""
+SAID_LOOK = float(os.environ.get("BSDVIRT_SAID_LOOK", "60")) if sys.platform == "linux" else 0.0
+"""Seconds between two looks at the log of bhyve's standard error, where nothing tells that
+it grows."""
 REPLAY_BYTES = 256 * 1024
 """Of the log, what a viewer is shown first."""
 BEHIND_BYTES = 256 * 1024
@@ -263,6 +266,9 @@ if sys.platform == "linux":
         def forget(self, fd: int) -> None:
             self.poll.unregister(fd)
 
+        def watch_file(self, fd: int) -> None:
+            """On Linux a file is looked at now and then: see SAID_LOOK."""
+
         def watch(self, pid: int) -> bool:
             """Be told of that process' end; whether it is there."""
             try:
@@ -321,6 +327,14 @@ else:
             self.want(fd, False)
             del self.wanted[fd]
 
+        def watch_file(self, fd: int) -> None:
+            """Be told when the file has grown, until it is closed."""
+            flags, notes = select.KQ_EV_ADD | select.KQ_EV_CLEAR, select.KQ_NOTE_EXTEND
+            event = select.kevent(fd, select.KQ_FILTER_VNODE, flags, notes)
+            # Some file systems cannot tell.
+            with contextlib.suppress(OSError):
+                self.queue.control([event], 0)
+
         def watch(self, pid: int) -> bool:
             """Be told of that process' end; whether it is there."""
             event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
@@ -334,6 +348,8 @@ else:
             for event in self.queue.control(None, 16, timeout):
                 if event.filter == select.KQ_FILTER_PROC:
                     yield "end", event.ident, event.data
+                elif event.filter == select.KQ_FILTER_VNODE:
+                    yield "grown", event.ident, None
                 elif event.filter == select.KQ_FILTER_READ:
                     yield "read", event.ident, None
                 else:
@@ -341,6 +357,22 @@ else:
 
 
 # ---- the console ----
+
+
+def trim(path: str, fd: int) -> bool:
+    """Move what is in a log aside that another process appends to, where it is too long;
+    whether it was."""
+    try:
+        size = os.fstat(fd).st_size
+        if size <= LOG_BYTES:
+            return False
+        kept = os.pread(fd, LOG_BYTES, size - LOG_BYTES)
+        os.ftruncate(fd, 0)
+        with open(path + ".0", "wb") as aside:
+            aside.write(kept)
+    except OSError:
+        pass  # On a full disk what was there is lost.
+    return True
 
 
 class Log:
@@ -532,6 +564,7 @@ class Supervisor:
         self.log = Log(f"{logs}/console.log")
         self.said_path = f"{logs}/bhyve.log"
         self.notes = Log(f"{logs}/supervisor.log")
+        self.said_fd = -1
         self.said_from = 0
         self.events = Events()
         self.console: int | None = None
@@ -626,6 +659,7 @@ class Supervisor:
         self.launched = time.monotonic() - (time.time() - since)
         self.settled = True
         self.said_from = self.said_size()
+        self.keep_said(open_log(self.said_path))
         self.open_console()
         state = "paused" if old["state"] == "paused" else "running"
         self.show(state, pid=self.pid, since=since, loader=False)
@@ -732,8 +766,9 @@ class Supervisor:
         if pid == 0:
             os.close(go)
             become(argv, held, lock, said)
-        for fd in (lock, said, held):
+        for fd in (lock, held):
             os.close(fd)
+        self.keep_said(said)
         self.pid, self.launched = pid, time.monotonic()
         self.events.watch(pid)
         state = "starting" if not self.settled else "restarting"
@@ -749,6 +784,22 @@ class Supervisor:
         if self.console is None:
             self.retry = 0.02
             self.timers["console"] = time.monotonic() + self.retry
+
+    def keep_said(self, fd: int) -> None:
+        """Watch how long the log of bhyve's standard error becomes: a guest can make bhyve
+        complain as often as it likes."""
+        if self.said_fd >= 0:
+            os.close(self.said_fd)
+        self.said_fd = fd
+        self.events.watch_file(fd)
+        if SAID_LOOK:
+            self.timers["said"] = time.monotonic() + SAID_LOOK
+
+    def trim_said(self) -> None:
+        if trim(self.said_path, self.said_fd):
+            self.said_from = 0
+        if SAID_LOOK and self.pid is not None:
+            self.timers["said"] = time.monotonic() + SAID_LOOK
 
     def ended(self, pid: int, status: int | None) -> None:
         """The loader or bhyve is no more."""
@@ -877,6 +928,7 @@ class Supervisor:
             "console": self.open_console, "loader": self.loader_too_slow,
             "settled": self.settle, "again": lambda: self.launch(fresh=True),
             "press": self.press, "force": self.insist, "kill": self.kill,
+            "said": self.trim_said,
         }  # fmt: skip
         now = time.monotonic()
         for name in [name for name, at in self.timers.items() if at <= now]:
@@ -995,6 +1047,8 @@ class Supervisor:
     def handle(self, kind: str, ident: int, data: int | None) -> None:
         if kind == "end":
             self.ended(ident, data)
+        elif kind == "grown":
+            self.trim_said()
         elif ident == self.console:
             if kind == "read":
                 self.read_console()

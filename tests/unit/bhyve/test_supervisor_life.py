@@ -697,6 +697,22 @@ def test_a_log_without_room_harms_no_other_descriptor(
             theirs.recv(100)
 
 
+def test_what_bhyve_complains_of_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "bhyve.log"
+    fd = supervisor.open_log(str(path))
+    with path.open("ab", buffering=0) as bhyve:
+        bhyve.write(b"short\n")
+        assert not supervisor.trim(str(path), fd)
+        bhyve.write(b"x" * supervisor.LOG_BYTES + b"last\n")
+        assert supervisor.trim(str(path), fd)
+        bhyve.write(b"after\n")
+    os.close(fd)
+    assert path.read_bytes() == b"after\n"
+    old = path.with_name("bhyve.log.0").read_bytes()
+    assert len(old) == supervisor.LOG_BYTES
+    assert old.endswith(b"xlast\n")
+
+
 def test_start_times_are_of_the_uptime() -> None:
     assert supervisor.began("12", 100.4) == "88"
     assert supervisor.began("-", 100.4) == ""
