@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,7 @@ from bsdvirt.net import routing
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.edit import edit_yaml
-from bsdvirt.spec.fields import only
+from bsdvirt.spec.fields import fields_of, only
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, load_guest
@@ -194,7 +194,8 @@ def _coming(identity: Identity) -> Identity:
 
 def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:
     """Whether the next start is another one than it was."""
-    return before.hooks != after.hooks or bool(_changed(before, after, Live.START))
+    later = (Live.START, Live.REBOOT)
+    return before.hooks != after.hooks or any(_changed(before, after, live) for live in later)
 
 
 def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:
@@ -325,34 +326,55 @@ def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
         )
 
 
+WHEN = {Live.REBOOT: "when the guest next reboots", Live.START: "at the next start"}
+
+
 def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:
-    when = {Live.REBOOT: "when the guest next reboots", Live.START: "at the next start"}
     return tuple(
         f"{path} takes hold {words}"
-        for live, words in when.items()
-        for name in _changed(before, after, live)
-        for path in _within(name, getattr(before, name), getattr(after, name))
+        for live, words in WHEN.items()
+        for path, when in _differing(before, after)
+        if when == live
     )
 
 
-def _within(name: str, before: object, after: object) -> list[str]:
-    """Where a group, or a list whose elements have names, differs; else its own name."""
-    if isinstance(before, Spec) and type(before) is type(after):
-        return [
-            path
-            for field in before.__struct_fields__
-            if getattr(before, field) != getattr(after, field)
-            for path in _within(f"{name}.{field}", getattr(before, field), getattr(after, field))
-        ]
+def _differing(before: Spec, after: Spec, prefix: str = "") -> Iterator[tuple[str, Live | None]]:
+    """Where two differ, down to single properties, and when each takes hold."""
+    for name, field in fields_of(type(before)).items():
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            yield from _within(f"{prefix}{name}", old, new, field.live)
+
+
+def _within(
+    path: str, before: object, after: object, live: Live | None
+) -> Iterator[tuple[str, Live | None]]:
+    """The same of one property: a group, a list whose elements have names, or a value."""
+    if isinstance(before, Spec) and isinstance(after, Spec) and type(before) is type(after):
+        yield from _differing(before, after, f"{path}.")
+        return
     old, new = _by_name(before), _by_name(after)
     if old is None or new is None:
-        return [name]
-    return [
-        path
-        for key in {**old, **new}
-        if old.get(key) != new.get(key)
-        for path in _within(f"{name}.{key}", old.get(key), new.get(key))
-    ]
+        yield from ((path, when) for when in _inside(before, after, live))
+        return
+    for key in {**old, **new}:
+        one, other = old.get(key), new.get(key)
+        if one is None or other is None:
+            there = one if other is None else other
+            own = fields_of(type(there)).get(NAME) if isinstance(there, Spec) else None
+            yield f"{path}.{key}", own.live if own else live
+        elif one != other:
+            yield from _within(f"{path}.{key}", one, other, live)
+
+
+def _inside(before: object, after: object, live: Live | None) -> Iterable[Live | None]:
+    """When a value takes hold, or what differs in a list of groups that have no names."""
+    if not (isinstance(before, list) and isinstance(after, list) and len(before) == len(after)):
+        return (live,)
+    pairs = [(one, other) for one, other in zip(before, after, strict=True) if one != other]
+    if not all(isinstance(one, Spec) and type(one) is type(other) for one, other in pairs):
+        return (live,)
+    return dict.fromkeys(when for one, other in pairs for _, when in _differing(one, other))
 
 
 def _by_name(value: object) -> dict[str, object] | None:

@@ -29,7 +29,12 @@ class Disk(Spec, frozen=True, kw_only=True):
     size: (
         Annotated[
             Space,
-            prop("Its size; of a zvol of the guest's own.", unit="bytes", becomes="volsize"),
+            prop(
+                "Its size; of a zvol of the guest's own.",
+                unit="bytes",
+                becomes="volsize",
+                live=Live.REBOOT,
+            ),
         ]
         | None
     ) = None
