@@ -193,3 +193,22 @@ def what_was_waited_for_at_boot_is_gone(driver: Bsdvirt, view: HostView) -> None
     assert "notice: t2: is to start after t1 at boot, which is not there" in said
     driver.ok("set", "t2", "boot.after=")
     assert "to start after" not in driver.ok("doctor").stdout
+
+
+@scenario(sim_only=True)
+def a_bridge_of_the_hosts_own_that_is_down_is_told(driver: Bsdvirt, view: HostView) -> None:
+    view.do(IFCONFIG, "bridge7", "create", "up")
+    driver.ok("network", "create", "own", "--bridge", "bridge7", "--subnet", "10.79.7.0/24",
+              "--pool", "10.79.7.2-10.79.7.9")  # fmt: skip
+    driver.ok("create", "jail", "t1", *QUICK, "--network", "own", "--start")
+    driver.ok("doctor")
+    view.do(IFCONFIG, "bridge7", "down")
+    said = wrong(driver, "doctor").stdout
+    assert "own: its bridge bridge7, which is the host's own, is down (ifconfig bridge7 up)" in said
+    driver("doctor", "--repair")
+    assert not view.interfaces()["bridge7"]["up"], "it is not ours to bring up"
+    view.do(IFCONFIG, "bridge7", "up")
+    driver.ok("doctor")
+    driver.ok("destroy", "t1", "--yes", "--force")
+    driver.ok("network", "destroy", "own")
+    view.do(IFCONFIG, "bridge7", "destroy")

@@ -29,8 +29,14 @@ def findings(seen: Seen) -> Iterator[Finding]:
         except BsdvirtError as error:
             yield Finding(name, error.message, error.hint)
             continue
+        cut = [user for user in users(seen.found, name) if seen.runs(guests[user])]
+        bridge = seen.facts.interfaces.get(plans.bridge_of(network))
+        if not plans.owns_bridge(network) and bridge is not None and not bridge.up:
+            yield Finding(
+                name, f"its bridge {bridge.name}, which is the host's own, is down",
+                f"ifconfig {bridge.name} up", problem=bool(cut),
+            )  # fmt: skip
         if steps:
-            cut = [user for user in users(seen.found, name) if seen.runs(guests[user])]
             lacks = "; ".join(step.why for step in steps)
             yield Finding(
                 name,
