@@ -157,10 +157,12 @@ def _copy(host: Host, action: Copy) -> None:
     from bsdvirt.host.copying import copy_in, copy_out
 
     root, check = host.fs.path(action.root), host.interrupt.check
+    # A slash at its end says that it is a directory.
+    outer = f"{str(host.fs.prefix).rstrip('/')}{action.outer}"
     if action.inward:
-        copy_in(action.outer, root, action.inner, recursive=action.recursive, check=check)
+        copy_in(outer, root, action.inner, recursive=action.recursive, check=check)
     else:
-        copy_out(root, action.inner, action.outer, recursive=action.recursive, check=check)
+        copy_out(root, action.inner, outer, recursive=action.recursive, check=check)
 
 
 def act_patiently(

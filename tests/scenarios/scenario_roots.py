@@ -68,7 +68,7 @@ def a_directory_of_the_users(driver: Bsdvirt, view: HostView) -> None:
     assert view.jails()["t1"]["path"] == place
     assert driver.json("info", "t1")["root"] == place
     assert driver.json("ls")[0]["state"] == "running"
-    driver.ok("cp", "t1:/etc/motd", f"{view.scratch}/copy")
+    driver.ok("cp", "t1:/etc/motd", f"{view.host_scratch}/copy")
     assert (view.scratch / "copy").read_text() == "mine\n"
     view.fs.path(f"{view.host_scratch}/link").symlink_to(place)
     for status, other in (

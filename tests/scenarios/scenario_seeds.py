@@ -80,8 +80,10 @@ def freebsd_is_told_its_network_whatever_its_user_data(driver: Bsdvirt, view: Ho
     data = view.scratch / "data"
     data.write_text("#cloud-config\npackages: [nginx]\n", encoding="utf-8")
     system = "cloud.system=freebsd"
-    driver.ok("create", "vm", "t1", *SMALL, system, "--user-data", str(script))
-    told = driver.ok("create", "vm", "t2", *SMALL, system, "--user-data", str(data))
+    driver.ok("create", "vm", "t1", *SMALL, system, "--user-data", f"{view.host_scratch}/script")
+    told = driver.ok(
+        "create", "vm", "t2", *SMALL, system, "--user-data", f"{view.host_scratch}/data"
+    )
     assert "names no users" in told.stderr
     for name in ("t1", "t2"):
         found = seed(view, name)

@@ -227,32 +227,35 @@ def files_go_in_and_out(driver: Bsdvirt, view: HostView) -> None:
     one = here / "one.txt"
     one.write_text("one")
     one.chmod(0o640)
+    # As a command names it: a path of the host, simulated or not.
+    place = f"{view.host_scratch}/copied"
+    source = f"{place}/one.txt"
     before = view.everything()
-    assert "cp -p" in driver.ok("cp", "-n", str(one), "t1:/tmp").stdout
+    assert "cp -p" in driver.ok("cp", "-n", source, "t1:/tmp").stdout
     assert_same(before, view.everything())
-    driver.ok("cp", str(one), "t1:/root/two.txt")
+    driver.ok("cp", source, "t1:/root/two.txt")
     assert (root / "root/two.txt").read_text() == "one"
     assert (root / "root/two.txt").stat().st_mode & 0o7777 == 0o640
-    driver.ok("cp", "t1:/root/two.txt", str(here))
+    driver.ok("cp", "t1:/root/two.txt", place)
     assert (here / "two.txt").read_text() == "one"
     (root / "root/two.txt").chmod(0o4755)
-    driver.ok("cp", "t1:/root/two.txt", str(here / "three"))
+    driver.ok("cp", "t1:/root/two.txt", f"{place}/three")
     assert (here / "three").stat().st_mode & 0o7777 == 0o755
-    driver.fails(2, "cp", str(one), str(here / "x"), says="GUEST:/PATH")
-    driver.fails(2, "cp", str(one), "t1:/root/../../x", says="..")
-    driver.fails(3, "cp", str(one), "tnone:/x", says="tnone")
-    assert driver("cp", str(here / "nope"), "t1:/root").status == 3
-    assert driver("cp", str(here), "t1:/root").status == 2
-    driver.ok("cp", "-r", str(here), "t1:/root")
+    driver.fails(2, "cp", source, f"{place}/x", says="GUEST:/PATH")
+    driver.fails(2, "cp", source, "t1:/root/../../x", says="..")
+    driver.fails(3, "cp", source, "tnone:/x", says="tnone")
+    assert driver("cp", f"{place}/nope", "t1:/root").status == 3
+    assert driver("cp", place, "t1:/root").status == 2
+    driver.ok("cp", "-r", place, "t1:/root")
     (root / "root/copied/link").symlink_to("/etc")
-    driver.ok("cp", "-r", "t1:/root/copied", str(view.scratch / "back"))
+    driver.ok("cp", "-r", "t1:/root/copied", f"{view.host_scratch}/back")
     assert (view.scratch / "back/link").is_symlink()
     assert (view.scratch / "back/one.txt").read_text() == "one"
-    for place in ("t1:/root/copied/link/evil", "t1:/root/copied/link"):
-        said = driver("cp", str(one), place)
+    for inner in ("t1:/root/copied/link/evil", "t1:/root/copied/link"):
+        said = driver("cp", source, inner)
         assert said.status in (1, 5), said
         assert "link" in said.stderr, said
-    assert driver("cp", "t1:/root/copied/link", str(here)).status in (1, 5)
+    assert driver("cp", "t1:/root/copied/link", place).status in (1, 5)
     assert not (root / "etc/evil").exists()
     for made in (here, view.scratch / "back"):
         shutil.rmtree(made)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import os
 from typing import Any
 
 from bsdvirt.app import imagefetch, images, media, sizes, systems, vmcreation
 from bsdvirt.app.changes import set_boot
 from bsdvirt.app.session import Session
+from bsdvirt.app.sources import absolute
 from bsdvirt.bhyve.disks import whole
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_on, started
@@ -170,7 +171,7 @@ def _vm(
     uefi = settings.get("loader", "uefi") == "uefi"
     if options.vnc or (options.vnc is None and options.iso and uefi):
         settings["vnc"] = {"enabled": True}
-    if cloud := _cloud(options, image):
+    if cloud := _cloud(session, options, image):
         settings["cloud"] = cloud
     if system is not None:
         _suit(settings, system, options)
@@ -221,15 +222,15 @@ def _disk(options: Options, size: VmSize | System, image: images.Found | None) -
     return disk | ({"bus": options.bus} if options.bus else {})
 
 
-def _cloud(options: Options, image: images.Found | None) -> dict[str, Any]:
+def _cloud(session: Session, options: Options, image: images.Found | None) -> dict[str, Any]:
     """What the guest's seed is to say; nothing where it needs none."""
     cloud: dict[str, Any] = {}
     if options.ssh_key:
-        cloud["ssh_keys"] = [line for path in options.ssh_key for line in _keys(path)]
+        cloud["ssh_keys"] = [line for path in options.ssh_key for line in _keys(session, path)]
     if options.user is not None:
         cloud["user"] = options.user
     if options.user_data is not None:
-        cloud["user_data"] = _text(options.user_data)
+        cloud["user_data"] = _text(session, options.user_data)
     about = image.image if image is not None else None
     if not cloud and not (about is not None and about.cloud_init):
         return {}
@@ -240,18 +241,20 @@ def _cloud(options: Options, image: images.Found | None) -> dict[str, Any]:
     return cloud
 
 
-def _keys(path: str) -> list[str]:
+def _keys(session: Session, path: str) -> list[str]:
     """The keys of a file, one a line. Raises UsageError."""
-    lines = [line.strip() for line in _text(path).splitlines()]
+    lines = [line.strip() for line in _text(session, path).splitlines()]
     found = [line for line in lines if line and not line.startswith("#")]
     if not found:
         raise UsageError(f"{path}: no key is in it", "give a file such as ~/.ssh/id_ed25519.pub")
     return found
 
 
-def _text(path: str) -> str:
+def _text(session: Session, path: str) -> str:
+    """A file of the host's, as all that a command names. Raises UsageError."""
+    place = session.host.fs.path(absolute(os.path.expanduser(path)))
     try:
-        return read_regular(Path(path).expanduser(), READ_LIMIT).decode("utf-8")
+        return read_regular(place, READ_LIMIT).decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", "name a file that is there") from error
     except UnicodeDecodeError:
