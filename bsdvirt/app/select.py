@@ -35,9 +35,11 @@ def select(
     chosen = set(found.guests) if words[0].startswith("!") else set()
     strangers = set(found.foreign) if foreign else set()
     for word in words:
-        if fitting := strangers & set(fnmatch.filter(strangers, word.removeprefix("!"))):
+        plain = word.removeprefix("!")
+        named = strangers if plain == "state:foreign" else fnmatch.filter(strangers, plain)
+        if fitting := strangers & set(named):
             chosen = chosen - fitting if word.startswith("!") else chosen | fitting
-            if word.lstrip("!") in fitting:
+            if plain in fitting or plain == "state:foreign":
                 continue
         if word.startswith("!"):
             chosen -= set(_fitting(word[1:], found, state))

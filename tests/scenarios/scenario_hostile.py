@@ -221,6 +221,9 @@ def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: Host
     assert (rows["t2"]["id"], rows["t2"]["autostart"]) == (None, False)
     assert rows["t1"]["id"] == mine["id"]
     assert "foreign" in driver.ok("ls", "t2").stdout
+    for word in ("state:foreign", "t2", "t[2-9]"):
+        assert [row["name"] for row in driver.json("ls", word)] == ["t2"], word
+    assert [row["name"] for row in driver.json("ls", "t*", "!t2")] == ["t1"]
     assert "t2: is foreign" in driver.ok("doctor").stdout
     interfaces = view.interfaces()
     for words in (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from bsdvirt.app.state import read_states
-from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.jls import JailFact
 from bsdvirt.plan.journal import Journal
@@ -125,6 +126,52 @@ def test_guests_releases_and_strays() -> None:
     assert [d.name for d in found.releases()] == ["tank/bsdvirt/releases/13.2-RELEASE"]
     with pytest.raises(NotFoundError, match="no guest wep"):
         found.guest("wep")
+
+
+@pytest.mark.parametrize("name", ["-rf", "A.B", "a.b", "7", "a b", "web:x", "x" * 33, "_x"])
+def test_what_no_guest_may_be_called_is_a_stray(name: str) -> None:
+    found = inventory(
+        LAYOUT, [dataset(f"/guests/{name}", IDENTITY), dataset("/guests/web", IDENTITY)]
+    )
+    assert list(found.guests) == ["web"]
+    assert found.strays[0][1] == "its name is none that a guest may have"
+
+
+def test_a_volume_among_the_guests_is_a_stray() -> None:
+    disk = dataclasses.replace(dataset("/guests/web", IDENTITY), kind="volume")
+    found = inventory(LAYOUT, [disk])
+    assert (found.guests, found.strays[0][1]) == ({}, "it is a volume")
+
+
+HOST = "5b6df377-1597-44d5-8742-c26e52c7da81"
+
+
+@pytest.mark.parametrize(
+    ("there", "foreign"),
+    [
+        (dataset("/guests/web", IDENTITY), False),
+        (dataset("/guests/web", IDENTITY[:-1] + f',"host":"{HOST}"}}'), False),
+        (dataset("/guests/web", IDENTITY[:-1] + ',"host":"other"}'), True),
+        (dataclasses.replace(dataset("/guests/web"), received=IDENTITY), True),
+        (dataclasses.replace(dataset("/guests/web"), received="garbage"), True),
+        (dataclasses.replace(dataset("/guests/web", IDENTITY), received=None), False),
+    ],
+)
+def test_who_is_foreign(there: Dataset, foreign: bool) -> None:
+    found = inventory(LAYOUT, [there], host=HOST)
+    assert (list(found.guests), list(found.foreign)) == (
+        ([], ["web"]) if foreign else (["web"], [])
+    )
+    if foreign:
+        with pytest.raises(ConflictError, match="web is foreign") as caught:
+            found.guest("web")
+        assert "bsdvirt adopt web" in caught.value.hint
+
+
+def test_in_another_root_one_that_does_not_tell_its_host_is_foreign() -> None:
+    other = Layout("tank/other", "/other", "second")
+    there = Dataset("tank/other/guests/web", "filesystem", 5, 1, 1, guest=IDENTITY)
+    assert list(inventory(LAYOUT, [there], [other], host=HOST).foreign) == ["web"]
 
 
 def test_a_guests_file(fs: Fs) -> None:
