@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import scenario_boot
+import scenario_bounds
 import scenario_breaking
 import scenario_change
 import scenario_datasets
@@ -41,7 +42,8 @@ import scenario_words
 from scenario_hosts import SCENARIOS
 
 MODULES = (
-    scenario_setup, scenario_life, scenario_breaking, scenario_many, scenario_network,
+    scenario_setup, scenario_life, scenario_bounds, scenario_breaking, scenario_many,
+    scenario_network,
     scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
