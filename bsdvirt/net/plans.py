@@ -34,6 +34,8 @@ from bsdvirt.store.layout import (
 )
 
 DEFAULT_MTU = 1500
+DESCR = "bsdvirt network "
+"""How the description of a network's interfaces begins."""
 
 
 def bridge_of(network: Network) -> str:
@@ -57,6 +59,12 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
         return ()
     steps: list[Step] = []
     present = interfaces.get(bridge)
+    if other := _others(name, present):
+        raise HostError(
+            f"network {name}: its bridge {bridge} is network {other}'s: both have the id"
+            f" {network.id}",
+            f"bsdvirt network destroy {name}, or give it another id in {network_file(name)}",
+        )
     if present is None:
         if (nameless := bridge_cloner(network.id)) in interfaces:
             argv = (tools.IFCONFIG, nameless, "destroy")
@@ -123,6 +131,11 @@ def plan_destroy(
     bridge = bridge_of(network)
     present = interfaces.get(bridge)
     steps = list(flushed)
+    if other := _others(name, present):
+        gone = Step(RemoveFile(network_file(name)), f"the network {name}", durable=True)
+        note = f"{bridge} is network {other}'s, and stays"
+        finish = (*flushed, gone)
+        return Plan("destroy network", name, "network", finish=finish, op=op, notes=(note,))
     if owns_bridge(network) and present is not None:
         foreign = [member for member in present.members if member != member_of(network)]
         if foreign:
@@ -183,9 +196,17 @@ def plan_destroy_broken(
     return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
 
 
+def _others(name: str, bridge: Interface | None) -> str:
+    """The other network that a bridge of ours belongs to, by its description; "" for none."""
+    if bridge is None or GROUP not in bridge.groups or not bridge.description.startswith(DESCR):
+        return ""
+    other = bridge.description.removeprefix(DESCR)
+    return "" if other == name else other
+
+
 def described(name: str) -> str:
     """The description of a network's interfaces."""
-    return f"bsdvirt network {name}"
+    return f"{DESCR}{name}"
 
 
 def _refuse_used(name: str, users: list[str]) -> None:

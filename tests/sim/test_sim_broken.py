@@ -113,3 +113,23 @@ def test_an_image_and_a_release() -> None:
         driver.ok("image", "import", FILE, "--name", "gold")
         broken(driver, view)
         assert driver.json("image", "ls") == driver.json("release", "ls") == []
+
+
+def test_networks_of_one_id_are_told_and_do_not_share_a_bridge() -> None:
+    with sim_world() as (driver, view):
+        driver.ok(*LAN)
+        text = view.fs.read_text(f"{NETS}/lan.yaml")
+        view.fs.write(f"{NETS}/old.yaml", text.replace("10.79.1.1", "10.79.7.1"))
+        told = driver("doctor")
+        assert told.status == 1, told
+        assert "has the id 1, which lan has too" in told.stdout
+        driver("doctor", "--repair")
+        before = view.interfaces()
+        driver.ok("create", "jail", "web", "--network", "old", "nics.0.address=10.79.7.9/24")
+        refused = driver("start", "web")
+        assert refused.status != 0
+        assert "is network lan's" in refused.stderr
+        driver.ok("destroy", "web", "--yes")
+        driver.ok("network", "destroy", "old")
+        assert view.interfaces() == before
+        assert "problem" not in driver.ok("doctor").stdout

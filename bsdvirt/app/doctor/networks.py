@@ -12,6 +12,7 @@ from bsdvirt.app.session import Session
 from bsdvirt.app.takeover import read_taking, takings
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.net import plans
+from bsdvirt.store.layout import network_file
 
 GUARD_SECONDS = 150.0
 """What putting an address back may take, with dhclient(8) waiting for its lease."""
@@ -22,6 +23,7 @@ def findings(seen: Seen) -> Iterator[Finding]:
     that runs needs it."""
     for name, error in seen.networks.broken.items():
         yield Finding(name, error.message, error.hint)
+    yield from _same_ids(seen)
     guests = seen.found.guests
     for name, network in seen.networks.items():
         try:
@@ -45,6 +47,22 @@ def findings(seen: Seen) -> Iterator[Finding]:
                 "bsdvirt doctor --repair, or the next start of a guest on it",
                 problem=bool(cut),
                 repair="bring it up",
+            )  # fmt: skip
+
+
+def _same_ids(seen: Seen) -> Iterator[Finding]:
+    """Networks of one number, and so of one bridge: an older boot environment brings back the
+    files of its time."""
+    by_id: dict[int, list[str]] = {}
+    for name, network in seen.networks.items():
+        if plans.owns_bridge(network):
+            by_id.setdefault(network.id, []).append(name)
+    for number, names in by_id.items():
+        for name in names[1:]:
+            yield Finding(
+                name, f"network {name} has the id {number}, which {names[0]} has too: only one of"
+                " them can be up", f"bsdvirt network destroy {name}, or give it another id in"
+                f" {network_file(name)}",
             )  # fmt: skip
 
 
