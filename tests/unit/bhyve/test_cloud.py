@@ -337,8 +337,10 @@ def test_a_seed_of_a_guest_its_claims_and_its_networks() -> None:
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     host = SimHost(tmp_path)
-    host.fs.mkdir("/bsdvirt/state")
-    host.fs.mkdir("/bsdvirt/guests/web1")
+    for name in ("", "/state", "/guests", "/guests/web1"):
+        place = ("-o", "mountpoint=/bsdvirt") if not name else ()
+        argv = ("/sbin/zfs", "create", *place, f"zroot/bsdvirt{name}")
+        host.run(argv, changes=True).check()
     session = Session(host)
     session.__dict__["hostfile"] = HostFile(dataset=DatasetName("zroot/bsdvirt"))
     return session
