@@ -61,6 +61,8 @@ TOOL = 60
 LOOKING = 10.0
 """Seconds that a lock is waited for which no supervisor and no guest holds."""
 POLL = 0.02
+QUICK = 10
+"""Resets within moments after which a start has failed, where there is no end to restarts."""
 IDLE = 2.0
 """Seconds without output after which a viewer whose input has ended leaves."""
 LOG_BYTES = 512 * 1024
@@ -876,7 +878,7 @@ class Supervisor:
             self.launch()
             return
         self.quick += 1
-        if self.ready is not None and not self.settled and self.quick > policy["most"]:
+        if self.ready is not None and not self.settled and self.quick > (policy["most"] or QUICK):
             self.fail(f"it resets within moments, {self.quick} times now: {self.tail()}")
             return
         first, longest = policy["backoff"]
@@ -887,11 +889,11 @@ class Supervisor:
     def crashed(self, what: str) -> None:
         policy, now = self.job["restart"], time.monotonic()
         self.crashes = [at for at in self.crashes if at > now - policy["window"]] + [now]
-        if len(self.crashes) > policy["most"]:
+        if policy["most"] and len(self.crashes) > policy["most"]:
             self.fail(f"{what}; it was restarted {policy['most']} times in {policy['window']} s")
             return
         first, most = policy["backoff"]
-        delay = min(most, first * 2 ** (len(self.crashes) - 1))
+        delay = min(most, first * 2 ** min(len(self.crashes) - 1, 16))
         self.note(f"{what}: runs again in {delay} s")
         self.tell_viewers(f"{self.name}: {what}; runs again in {delay} s")
         self.show("restarting", pid=None, start="")

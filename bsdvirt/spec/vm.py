@@ -130,7 +130,10 @@ class Restart(Spec, frozen=True, kw_only=True):
     most: Annotated[
         int,
         prop(
-            "How many crashes within `window` are too many to go on.", ge=1, le=1000, live=Live.NOW
+            "Run again after a crash so many times within the window; 0 is without end.",
+            ge=0,
+            le=10000,
+            live=Live.NOW,
         ),
     ] = 5
     window: Annotated[int, prop("See `most`.", unit="s", ge=1, le=86400, live=Live.NOW)] = 600

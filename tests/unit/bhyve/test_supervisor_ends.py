@@ -100,6 +100,16 @@ def test_a_guest_that_keeps_crashing_is_given_up(vm: Vm) -> None:
     assert log.index("again in 0.05 s") < log.index("again in 0.1 s") < log.index("again in 0.2 s")
 
 
+def test_a_guest_may_crash_without_end(vm: Vm) -> None:
+    vm.job["restart"] |= {"most": 0, "backoff": [0.01, 0.02]}
+    vm.start()
+    vm.host.settings.set_guest("web1", boot=0.01, ends=3)
+    _type(vm, "panic")
+    vm.wait(lambda: vm.state.get("runs", 0) > 6, "given up")
+    assert vm.mode("stop").status == 0
+    vm.wait_gone()
+
+
 def test_an_error_is_never_restarted_blindly(vm: Vm) -> None:
     vm.start()
     _type(vm, "exit 4")
