@@ -38,7 +38,7 @@ def one_bad_profile_hides_no_other(driver: Bsdvirt, view: HostView) -> None:
         assert set(rows) == before | set(bad)
         assert all("cannot be used" in rows[name]["description"] for name in bad)
         assert "t-yaml" in driver.ok("image", "profiles").stdout
-        driver.fails(2, "image", "fetch", "t-bytes", says="UTF-8")
+        driver.fails(5, "image", "fetch", "t-bytes", says="UTF-8")
     finally:
         for name in bad:
             view.fs.unlink(f"{ETC}/images/{name}.yaml")
