@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bsdvirt.app import exposing, filtering, hooks, logs
 from bsdvirt.app.batch import Held, Outcome
+from bsdvirt.app.leases import leased
 from bsdvirt.app.mounts import read_mount_facts
 from bsdvirt.app.own import read_own
 from bsdvirt.app.printed import Printed
@@ -109,16 +110,17 @@ def starter(
         finally:
             held.release(name)
         notes = exposing.notes(jail, guest, pf) if idle else ()
-        return Outcome(name, started(guest, plan), notes=(*plan.notes, *notes))
+        got = leased(session.host.fs, guest) if idle and not session.dry_run else []
+        return Outcome(name, started(guest, plan, got), notes=(*plan.notes, *notes))
 
     return one
 
 
-def started(guest: Guest, plan: Plan) -> str:
+def started(guest: Guest, plan: Plan, leases: Sequence[str] = ()) -> str:
     """What became of a start, in words."""
     if plan.reason:
         return plan.reason + ("; its main command is watched again" if plan.steps else "")
-    addresses = guest.identity.addresses()
+    addresses = [*guest.identity.addresses(), *leases]
     return "started" + (f" at {', '.join(addresses)}" if addresses else "")
 
 

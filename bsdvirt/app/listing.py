@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bsdvirt.app import foreign
+from bsdvirt.app.leases import leased
 from bsdvirt.app.session import Session
 from bsdvirt.app.state import read_states
 from bsdvirt.app.storage import shown_storage
@@ -14,6 +15,7 @@ from bsdvirt.app.vmlisting import vm_detail
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
 from bsdvirt.host.facts import read_interfaces, read_jails, read_rules
+from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse.rctl import parse_usage
 from bsdvirt.jail.clean import subject
 from bsdvirt.plan.locks import is_held
@@ -29,7 +31,7 @@ def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:
     jails = read_jails(session.host)
     states = read_states(session.host.fs, found, jails)
     rows = [
-        entry(guest, states.of(name), _jid(guest, jails))
+        entry(session.host.fs, guest, states.of(name), _jid(guest, jails))
         for name, guest in sorted(found.guests.items())
     ]
     rows += [foreign.row(one) for one in found.foreign.values()]
@@ -41,15 +43,16 @@ def _jid(guest: Guest, jails: Any) -> int | None:
     return jail.jid if jail else None
 
 
-def entry(guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
+def entry(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
     identity = guest.identity
+    got = leased(fs, guest) if jid is not None else []
     return {
         "name": guest.name,
         "kind": identity.kind,
         "state": state,
         "id": identity.id,
         "jid": jid,
-        "addresses": identity.addresses(),
+        "addresses": [*identity.addresses(), *got],
         "autostart": identity.boot.auto,
         "tags": list(identity.tags),
         "release": identity.release,
@@ -69,7 +72,7 @@ def detail(session: Session, name: str) -> dict[str, Any]:
     jid = _jid(guest, jails)
     identity = guest.identity
     spec, wrong = _spec(session, found, name)
-    shown = entry(guest, states.of(name), jid)
+    shown = entry(session.host.fs, guest, states.of(name), jid)
     shown |= {
         "uuid": identity.uuid,
         "created": identity.created,

@@ -40,6 +40,7 @@ PS = "/bin/ps"
 PYTHON = sys.executable
 """The interpreter that runs us."""
 QEMU_IMG = "/usr/local/bin/qemu-img"
+RTSOL = "/sbin/rtsol"
 RCTL = "/usr/bin/rctl"
 ROUTE = "/sbin/route"
 SERVICE = "/usr/sbin/service"

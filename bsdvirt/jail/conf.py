@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from shlex import quote as shell_quote
 
 from jinja2 import Environment, StrictUndefined
 
@@ -49,6 +50,10 @@ class NicRoute:
     addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
+    dhcp: bool = False
+    """It asks for its IPv4 address."""
+    slaac: bool = False
+    """It hears of its IPv6 addresses from routers."""
 
 
 def parameters(
@@ -90,13 +95,15 @@ def parameters(
         created += network_of(name, guest.root, interfaces, network, libraries, wait)
         network = []
     else:
-        network += wait(str)
+        network += [*wait(str), *asking_commands(nics)]
         created += shared_wait(jail)
     created += attach_commands(guest, jail)
     mounts = mount_commands(guest, jail, values or {})
     return [
         *lines,
-        *_several("exec.prestart", linux_prestart(jail, guest.root)),
+        *_several(
+            "exec.prestart", [*linux_prestart(jail, guest.root), *bpf_commands(nics, guest.root)]
+        ),
         *_several("exec.created", created),
         *_several("exec.start", [*network, *mounts, *start_lines(jail)]),
         *_several("exec.stop", stop_lines(jail)),
@@ -125,6 +132,12 @@ def _stack(jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
 def network_commands(nics: Sequence[NicRoute]) -> list[str]:
     """Run in the jail before /etc/rc, so that no file in its root says how."""
     commands = [f"{tools.IFCONFIG} lo0 inet 127.0.0.1/8 up"]
+    # Before any address and route of the other family: who says it later is without for a moment.
+    commands += [
+        f"{tools.IFCONFIG} {nic.interface} inet6 accept_rtadv -ifdisabled auto_linklocal up"
+        for nic in nics
+        if nic.slaac
+    ]
     for nic in nics:
         for number, address in enumerate(nic.addresses):
             # Without `alias`, ifconfig(8) puts an IPv4 address in the place of the first.
@@ -139,6 +152,22 @@ def network_commands(nics: Sequence[NicRoute]) -> list[str]:
         for gateway in nic.gateways:
             commands.append(_route("default", gateway, nic.interface))
     return commands
+
+
+def asking_commands(nics: Sequence[NicRoute]) -> list[str]:
+    """Run in the jail before /etc/rc: ask for what is not known here. dhclient(8) goes on in
+    the background, and keeps the lease. A router that does not answer now may speak later."""
+    asked = [f"{tools.DHCLIENT} {nic.interface}" for nic in nics if nic.dhcp]
+    return asked + [f"{tools.RTSOL} {nic.interface} || true" for nic in nics if nic.slaac]
+
+
+def bpf_commands(nics: Sequence[NicRoute], root: str) -> list[str]:
+    """For exec.prestart, once /dev is mounted: dhclient(8) opens /dev/bpf0, a link to bpf,
+    which the rulesets of jails hide."""
+    if not any(nic.dhcp for nic in nics):
+        return []
+    place = shell_quote(f"{root}/dev")
+    return [f"{tools.DEVFS} -m {place} rule apply path {name} unhide" for name in ("bpf", "bpf0")]
 
 
 def _wait(nics: Sequence[NicRoute], seconds: float, spell: Callable[[str], str]) -> list[str]:

@@ -131,6 +131,7 @@ def plan_start(
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
     routing.check(name, wired)
+    _check_asking(name, jail)
     resolv, unserved, remedy = resolver_of(
         guest, jail, networks, facts.host_resolver, facts.answering
     )
@@ -215,6 +216,8 @@ def _nic_routes(guest_id: int, wired: routing.Wired, networks: Networks) -> list
             tuple(claim.addresses()),
             routing.gateways(index, nic, claim, networks[nic.network]),
             tuple((str(route.to), str(route.via)) for route in every[index]),
+            dhcp=nic.address == "dhcp",
+            slaac=nic.address6 == "slaac",
         )
         for index, (nic, claim) in enumerate(wired)
     ]
@@ -245,6 +248,18 @@ def resolver_of(
     names = list(dict.fromkeys(str(nic.network) for nic in jail.nics))
     why = f"no name service: {why}" if why else ""
     return text, why, resolver.hint(guest.name, names) if why else ""
+
+
+def _check_asking(name: str, jail: Jail) -> None:
+    """Raises UsageError where nothing in the root would ask: FreeBSD's own tools do."""
+    for index, nic in enumerate(jail.nics):
+        for at, asked in (("address", str(nic.address)), ("address6", str(nic.address6))):
+            if asked in routing.ASKED and jail.userland != "freebsd":
+                raise UsageError(
+                    f"{name}: nics.{index}.{at}: {asked} is asked for by FreeBSD's own tools,"
+                    " and its root has none",
+                    f"set {at}=none, and let exec.start ask",
+                )
 
 
 def _resolver_steps(guest: Guest, facts: StartFacts, wanted: str | None) -> list[Step]:

@@ -229,15 +229,15 @@ class Ipv6Choice(_Choice):
     family = 6
 
 
-class VmIpv4Choice(Ipv4Choice):
-    """A virtual machine asks by itself."""
+class Ipv4OrDhcp(Ipv4Choice):
+    """What the guest may also ask for by itself."""
 
     words = "pool | dhcp | none | an IPv4 address"
     named = ("pool", "none", "dhcp")
 
 
-class VmIpv6Choice(Ipv6Choice):
-    """A virtual machine hears routers by itself."""
+class Ipv6OrSlaac(Ipv6Choice):
+    """What the guest may also hear from routers by itself."""
 
     words = "pool | slaac | none | an IPv6 address"
     named = ("pool", "none", "slaac")

@@ -10,10 +10,10 @@ from bsdvirt.spec.types import (
     GuestName,
     HostAddress,
     IpAddress,
-    Ipv4Choice,
     Ipv4Gateway,
-    Ipv6Choice,
+    Ipv4OrDhcp,
     Ipv6Gateway,
+    Ipv6OrSlaac,
     Mac,
     Subnet,
 )
@@ -39,13 +39,19 @@ class Nic(Spec, frozen=True, kw_only=True):
 
     network: Annotated[GuestName, prop("The network that the interface is a member of.")]
     address: Annotated[
-        Ipv4Choice,
-        prop("IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24."),
-    ] = Ipv4Choice("pool")
+        Ipv4OrDhcp,
+        prop(
+            "IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where dhclient(8) is"
+            " to ask for one in the jail, or `none`."
+        ),
+    ] = Ipv4OrDhcp("pool")
     address6: Annotated[
-        Ipv6Choice,
-        prop("IPv6 address: `pool`, `none`, or an address such as fd00:77::9/64."),
-    ] = Ipv6Choice("pool")
+        Ipv6OrSlaac,
+        prop(
+            "IPv6 address: `pool`, an address such as fd00:77::9/64, `slaac` where routers tell"
+            " it, or `none`."
+        ),
+    ] = Ipv6OrSlaac("pool")
     subnet: Annotated[
         Subnet | None,
         prop("Which IPv4 subnet of the network `pool` means, where it has several."),
@@ -102,6 +108,10 @@ class Nic(Spec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.mac == NO_MAC:
             raise BadValueError(f"{self.mac} is the address of none", at="mac")
+        if self.address == "dhcp" and self.gateway not in ("auto", "none"):
+            raise BadValueError("DHCP tells it its gateway", at="gateway", hint="leave it away")
+        if self.address6 == "slaac" and self.gateway6 not in ("auto", "none"):
+            raise BadValueError("routers tell it themselves", at="gateway6", hint="leave it away")
         for end, version in (("", 4), ("6", 6)):
             self._check_gateway(end)
             subnet = getattr(self, f"subnet{end}")

@@ -15,12 +15,12 @@ from bsdvirt.spec.addresses import HostAddress as HostAddress
 from bsdvirt.spec.addresses import IpAddress as IpAddress
 from bsdvirt.spec.addresses import Ipv4Choice as Ipv4Choice
 from bsdvirt.spec.addresses import Ipv4Gateway as Ipv4Gateway
+from bsdvirt.spec.addresses import Ipv4OrDhcp as Ipv4OrDhcp
 from bsdvirt.spec.addresses import Ipv6Choice as Ipv6Choice
 from bsdvirt.spec.addresses import Ipv6Gateway as Ipv6Gateway
+from bsdvirt.spec.addresses import Ipv6OrSlaac as Ipv6OrSlaac
 from bsdvirt.spec.addresses import ListenAddress as ListenAddress
 from bsdvirt.spec.addresses import Subnet as Subnet
-from bsdvirt.spec.addresses import VmIpv4Choice as VmIpv4Choice
-from bsdvirt.spec.addresses import VmIpv6Choice as VmIpv6Choice
 from bsdvirt.spec.amounts import Memory as Memory
 from bsdvirt.spec.amounts import Rate as Rate
 from bsdvirt.spec.amounts import Size as Size

@@ -9,12 +9,12 @@ from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.types import (
     AbsolutePath,
     DeviceName,
+    Ipv4OrDhcp,
+    Ipv6OrSlaac,
     ListenAddress,
     MediaName,
     Patterned,
     Space,
-    VmIpv4Choice,
-    VmIpv6Choice,
 )
 
 Bus = Literal["virtio", "ahci", "nvme"]
@@ -108,30 +108,23 @@ class VmNic(Nic, frozen=True, kw_only=True):
     """One network interface: a tap(4) on the network's bridge."""
 
     address: Annotated[
-        VmIpv4Choice,
+        Ipv4OrDhcp,
         prop(
             "IPv4 address that the seed tells it: `pool`, an address such as 10.77.0.9/24, `dhcp`"
             " where it is to ask for one, or `none`."
         ),
-    ] = VmIpv4Choice("pool")
+    ] = Ipv4OrDhcp("pool")
     address6: Annotated[
-        VmIpv6Choice,
+        Ipv6OrSlaac,
         prop(
             "IPv6 address that the seed tells it: `pool`, an address such as fd00:77::9/64,"
             " `slaac` where routers tell it, or `none`."
         ),
-    ] = VmIpv6Choice("pool")
+    ] = Ipv6OrSlaac("pool")
     model: Annotated[
         Literal["virtio", "e1000"],
         prop("The card that the guest sees.", becomes="pci.0.SLOT.0.device"),
     ] = "virtio"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.address == "dhcp" and self.gateway not in ("auto", "none"):
-            raise BadValueError("DHCP tells it its gateway", at="gateway", hint="leave it away")
-        if self.address6 == "slaac" and self.gateway6 not in ("auto", "none"):
-            raise BadValueError("routers tell it themselves", at="gateway6", hint="leave it away")
 
 
 class KeyboardLayout(Patterned):

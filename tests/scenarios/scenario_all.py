@@ -7,6 +7,7 @@ import scenario_bounds
 import scenario_breaking
 import scenario_change
 import scenario_datasets
+import scenario_dhcp
 import scenario_down
 import scenario_drift
 import scenario_hooks
@@ -51,7 +52,7 @@ MODULES = (
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
-    scenario_own, scenario_twohalves, scenario_references,
+    scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -164,6 +164,7 @@ def move(run: Run, face: Interface, jail: int) -> None:
     del faces[key(face.name, face.jail)]
     face.jail, face.up = jail, False
     face.groups, face.addresses, face.ifdisabled = [], [], True
+    face.rtadv = False
     if face.kind == "epair" and (jail or run.release.keeps_groups):
         # Inside, the captured jail shows the group of its kind; back outside not each does.
         face.groups = ["epair"]
@@ -236,7 +237,7 @@ class _Apply:
                 self._link_local()
             case "auto_linklocal" | "accept_rtadv":
                 # Flags of nd6: what routers advertise is not simulated.
-                pass
+                face.rtadv = face.rtadv or word == "accept_rtadv"
             case "-ifdisabled":
                 face.ifdisabled = False
                 self._link_local()

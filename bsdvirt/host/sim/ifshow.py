@@ -188,6 +188,8 @@ def _bridge(run: Run, face: Interface) -> None:
 
 def _nd6(face: Interface) -> str:
     bits, names = 1, ["PERFORMNUD"]
+    if face.rtadv:
+        bits, names = bits | 0x2, [*names, "ACCEPT_RTADV"]
     if face.ifdisabled:
         bits, names = bits | 0x8, [*names, "IFDISABLED"]
     if face.kind != "bridge":

@@ -9,7 +9,7 @@ import re
 import shlex
 import time
 
-from bsdvirt.host.sim import dad, inside_net, inside_rc, trees
+from bsdvirt.host.sim import dad, inside_dhcp, inside_net, inside_rc, trees
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.jexec import ROOT, Entered, has_directory, of_user
 from bsdvirt.host.sim.mountflags import runs_nothing
@@ -61,6 +61,8 @@ class Inside:
         self.directory = self.entered.directory
         self.commands = {
             "cat": self._cat, "cpuset": self._cpuset, "echo": self._echo, "env": self._env,
+            "dhclient": lambda words: self._outcome(*inside_dhcp.dhclient(run, jail, words)),
+            "rtsol": lambda words: self._outcome(*inside_dhcp.rtsol(run, jail, words)),
             "exit": self._exit, "false": lambda words: 1, "hostname": self._hostname,
             "id": self._id, "nc": lambda words: inside_net.knock(run, jail, words),
             "ifconfig": self._ifconfig, "ping": self._ping, "ps": self._ps,

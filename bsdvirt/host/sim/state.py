@@ -98,6 +98,8 @@ class Interface(Struct):
     peer: str = ""
     members: dict[str, bool] = {}
     ifdisabled: bool = True
+    rtadv: bool = False
+    """It hears routers (ACCEPT_RTADV)."""
     jail: int = 0
     vlan: int = 0
     parent: str = ""

@@ -96,6 +96,12 @@ def devfs(run: Run, words: list[str]) -> int:
             if any("linux_common" in module.names for module in run.state.modules):
                 (run.path(path) / "shm").mkdir(exist_ok=True)
             return 0
+        case ["-m", path, "rule", "apply", "path", "bpf" | "bpf0" as name, "unhide"]:
+            run.changes()
+            if not any(m.path == path and m.kind == "devfs" for m in run.state.mounts):
+                raise run.unknown(f"no devfs at {path}")
+            (run.path(path) / name).mkdir(exist_ok=True)
+            return 0
     run.reads()
     sets = run.state.rulesets
     match words:

@@ -25,7 +25,7 @@ from bsdvirt.spec.types import (
     GuestName,
     HostName,
     IpAddress,
-    Ipv4Choice,
+    Ipv4OrDhcp,
     JailParams,
     Memory,
 )
@@ -36,7 +36,7 @@ FULL = Jail(
     hostname=HostName("web.example.org"),
     description="Größe: x # no comment",
     nics=[
-        Nic(network=GuestName("lan"), address=Ipv4Choice("10.0.0.5/24"), mtu=9000),
+        Nic(network=GuestName("lan"), address=Ipv4OrDhcp("10.0.0.5/24"), mtu=9000),
         Nic(network=GuestName("dmz")),
     ],
     resolver=Resolver(mode="own", servers=[IpAddress("9.9.9.9")]),
@@ -210,7 +210,8 @@ def test_truth(word: str, value: bool) -> None:
             "release: a\nnics:\n- {network: a, address: 10.0.0.5/24}\n"
             "- {network: a, address: 10.0.0.5}",
             "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
-            " (IPv4 address: `pool`, `none`, or an address such as 10.77.0.9/24.)",
+            " (IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where dhclient(8)"
+            " is to ask for one in the jail, or `none`.)",
         ),
         (
             "release: a\nnics: [{network: a, address: none, gateway: 10.0.0.1}]",

@@ -110,7 +110,7 @@ def test_names_lead_somewhere() -> None:
 
 def test_some_rows() -> None:
     rows = {info.name: info for info in properties("jail")}
-    assert rows["nics.N.address"].type == "pool | none | an IPv4 address"
+    assert rows["nics.N.address"].type == "pool | dhcp | none | an IPv4 address"
     assert rows["nics.N.mtu"].type == "integer 72..65535"
     assert rows["limits.memoryuse"].type == "size"
     assert rows["resolver.servers"].type == "list of IP address, at most 3"

@@ -1,0 +1,42 @@
+"""The addresses that running jails got by DHCP: what dhclient(8) noted in their roots."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from bsdvirt.errors import HostError
+from bsdvirt.host.fs import Fs
+from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import jail_end
+
+MOST_BYTES = 64 << 10
+_ADDRESS = re.compile(r"^\s*fixed-address ([0-9.]{7,15});$", re.MULTILINE)
+_MASK = re.compile(r"^\s*option subnet-mask ([0-9.]{7,15});$", re.MULTILINE)
+
+
+def leased(fs: Fs, guest: Guest) -> list[str]:
+    """Of each interface without an address that is known here, the last lease. The file is the
+    jail's to write: nothing of it but an address is believed."""
+    found = []
+    for index, claim in enumerate(guest.identity.nics):
+        if claim.address is None:
+            path = f"var/db/dhclient.leases.{jail_end(guest.identity.id, index)}"
+            try:
+                text = fs.read_beneath(guest.root, path, MOST_BYTES) or ""
+            except HostError:
+                continue
+            found += _last(text)
+    return found
+
+
+def _last(text: str) -> list[str]:
+    lease = text.rpartition("lease {")[2]
+    address, mask = _ADDRESS.search(lease), _MASK.search(lease)
+    if address is None:
+        return []
+    length = mask[1] if mask else "32"
+    try:
+        return [str(ipaddress.IPv4Interface(f"{address[1]}/{length}"))]
+    except ValueError:
+        return []
