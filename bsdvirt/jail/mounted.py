@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from posixpath import normpath
 
 from bsdvirt.errors import ConflictError
@@ -60,7 +61,8 @@ def started_of(guest: Guest, facts: HostFacts) -> Started:
 def sort(guest: Guest, jail: Jail | None, facts: HostFacts) -> Sorted:
     """Whose each mount is. `jail` is the guest's file, where it can be read; the jail.conf of
     the present start tells what was mounted by it. Without one, nothing was."""
-    inside = [m for m in facts.mounts if within(m.path, guest.root) and m.path != guest.root]
+    beneath = guest.root.rstrip("/") + "/"
+    inside = [m for m in facts.mounts if m.path.startswith(beneath)]
     started = started_of(guest, facts)
     runs = running_jail(guest, facts.jails) is not None
     lives = runs or conf_file(guest.name) in facts.files
@@ -133,9 +135,13 @@ def overlapping(path: str, jails: Iterable[JailFact]) -> list[JailFact]:
         jail
         for jail in jails
         if not jail.dying
-        and (theirs := normpath(jail.path)) not in ("/", ".")
+        and (theirs := _plain(jail.path)) not in ("/", ".")
         and (within(theirs, path) or within(path, theirs))
     ]
+
+
+_plain = lru_cache(maxsize=4096)(normpath)
+"""A path without dots, and slashes too many; asked of each jail for each guest."""
 
 
 def refuse_neighbours(guest: Guest, jails: Iterable[JailFact]) -> None:
@@ -146,7 +152,7 @@ def refuse_neighbours(guest: Guest, jails: Iterable[JailFact]) -> None:
 
 def refuse_jail(root: str, jail: JailFact) -> None:
     """Raises ConflictError: a jail has that root, or one that overlaps it."""
-    if normpath(jail.path) == root:
+    if _plain(jail.path) == root:
         what = f"{root} is the root of the running jail {jail.name}"
     elif within(root, jail.path):
         what = f"{root} lies in {jail.path}, the root of the running jail {jail.name}"

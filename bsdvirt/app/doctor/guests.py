@@ -33,7 +33,7 @@ UNWATCHED = {
     "jail": (
         "nobody watches its main command: it is not run again once it ends",
         "watch it",
-        "goes on to another keeper",
+        "got another keeper",
     ),
     "vm": (
         "runs, but its supervisor has gone: no console, and nobody sees how it ends",
