@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bsdvirt.errors import CommandError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host, Result
 
@@ -34,9 +35,17 @@ Values = Mapping[str, Mapping[str, Value]]
 
 
 def read_values(host: Host, datasets: Iterable[str], properties: Iterable[str]) -> Values:
-    """Those that are there; zfs(8) goes on after one that is not."""
+    """Those that are there; zfs(8) goes on after one that is not. Raises CommandError where it
+    did not answer for all: what it does not tell of would be taken for gone."""
     names = sorted(set(datasets))
-    return ask(host, names, tuple(properties))[0] if names else {}
+    if not names:
+        return {}
+    found, asked = ask(host, names, tuple(properties))
+    told = [line for line in asked.stderr.split("\n") if line]
+    gone = bool(told) and all("does not exist" in line for line in told)
+    if asked.timed_out or (asked.status != 0 and not gone):
+        raise CommandError(asked.argv, asked.status, asked.stderr, timed_out=asked.timed_out)
+    return found
 
 
 def ask(
