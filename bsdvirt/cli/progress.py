@@ -149,7 +149,7 @@ class Log:
     def _write(self, line: str) -> None:
         try:
             self._fs.mkdir(LOG_DIRECTORY, 0o750)
-            self._fs.append(EVENT_LOG, shown(" ".join(line.split())) + "\n", 0o640)
+            self._fs.append_line(EVENT_LOG, shown(" ".join(line.split())), 0o640)
         except OSError:
             # A log that cannot be written must not stop the work that it tells of.
             return

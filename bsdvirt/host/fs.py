@@ -171,6 +171,14 @@ class Fs(Beneath):
         with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
 
+    def append_line(self, path: str, line: str, mode: int = 0o644) -> None:
+        """Add a line of its own, behind one that a power loss has torn too."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        with open(os.open(self.path(path), flags, mode), "r+b", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            torn = size > 0 and os.pread(stream.fileno(), 1, size - 1) != b"\n"
+            stream.write((b"\n" if torn else b"") + line.encode("utf-8", "replace") + b"\n")
+
     def unlink(self, path: str, *, sync: bool = False) -> None:
         """Remove a file; one that is not there is no error."""
         with contextlib.suppress(FileNotFoundError):

@@ -34,7 +34,7 @@ from bsdvirt.store.layout import (
 )
 
 DEFAULT_MTU = 1500
-DESCR = "bsdvirt network "
+DESCR = f"{GROUP} network "
 """How the description of a network's interfaces begins."""
 
 

@@ -65,3 +65,15 @@ def test_doctor_names_what_is_nobodys_and_moves_it_aside() -> None:
         assert not view.fs.exists("/var/log/bsdvirt/gone")
         assert view.fs.exists("/var/log/bsdvirt/gone.old1/console.log")
         assert "all is well" in driver.ok("doctor").stdout
+
+
+@pytest.mark.parametrize("torn", [b"", b"2026-01-01T00:00:00Z start we", b"\0" * 399])
+def test_an_event_is_a_line_of_its_own_behind_what_was_torn(torn: bytes) -> None:
+    with sim_world() as (driver, view):
+        log = view.fs.path("/var/log/bsdvirt/events.log")
+        log.write_bytes(log.read_bytes() + torn)
+        driver.ok("create", "jail", "web")
+        last = log.read_bytes().splitlines()[-1].decode()
+        assert last.endswith("ok")
+        assert " create web " in last
+        assert "\0" not in last
