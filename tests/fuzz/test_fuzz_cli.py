@@ -19,7 +19,7 @@ from bsdvirt.cli.main import OF_COMMANDS
 from bsdvirt.host.shown import shown
 from bsdvirt.host.sim.processes import end_all
 
-CASES = 140
+CASES = 110
 SETUP = (
     ("network", "create", "lab", "--address", "10.88.0.1/24"),
     ("create", "jail", "web", "db", "app"),
