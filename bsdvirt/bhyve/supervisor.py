@@ -61,6 +61,8 @@ TOOL = 60
 LOOKING = 10.0
 """Seconds that a lock is waited for which no supervisor and no guest holds."""
 POLL = 0.02
+LONGEST = 86400
+"""Seconds that a stop may be given."""
 QUICK = 10
 """Resets within moments after which a start has failed, where there is no end to restarts."""
 IDLE = 2.0
@@ -1116,8 +1118,9 @@ class Supervisor:
         try:
             request = json.loads(text)
             verb, version = request["do"], request["v"]
-        except (ValueError, KeyError, TypeError):
-            verb, version = None, VERSION
+            patience = request.get("timeout")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            verb, version, patience = None, VERSION, None
         client.kind = "done"
         reply: dict[str, Any] = {"v": VERSION, "ok": True}
         error = ""
@@ -1131,10 +1134,12 @@ class Supervisor:
             if rest:
                 self.type(rest)
             return
+        elif verb == "stop" and not is_patience(patience):
+            error = "timeout is to be a number of seconds"
         elif verb == "stop":
             client.kind = "stop"
             self.send(client, line(reply))
-            self.stop(request.get("timeout"), bool(request.get("force")))
+            self.stop(patience, bool(request.get("force")))
             return
         elif verb == "status":
             reply["state"] = self.state
@@ -1386,6 +1391,12 @@ def become(argv: list[str], held: int, lock: int, said: int) -> NoReturn:
         os.write(said, f"{argv[0]}: {error.strerror}\n".encode())
     finally:
         os._exit(127)
+
+
+def is_patience(value: object) -> bool:
+    """Whether it is a number of seconds, or that none is given."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (number and 0 <= float(str(value)) <= LONGEST)
 
 
 def too_slow(*_: object) -> NoReturn:

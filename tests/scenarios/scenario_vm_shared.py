@@ -81,3 +81,20 @@ def one_port_is_one_guests_when_several_start(driver: Bsdvirt, view: HostView) -
     assert said.count("VNC port 5999 is taken by") == 1, said
     driver.ok("destroy", "t1", "t2", "--yes", "--force")
     view.fs.rmtree("/usr/local/share/uefi-firmware")
+
+
+@scenario(sim_only=True)
+def a_zvol_is_a_jails_or_a_machines(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    driver.ok("create", "jail", "tj")
+    volume = f"{view.root}/guests/tj/vol"
+    view.do("/sbin/zfs", "create", "-s", "-V", "67108864", "-o", "volmode=dev", volume)
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
+    driver.ok("disk", "add", "t1", "more", "--path", f"/dev/zvol/{volume}")
+    driver.ok("start", "t1")
+    driver.fails(4, "start", "tj", says="is in use by t1 as its disk")
+    driver.ok("stop", "t1", "--force")
+    driver.ok("start", "tj")
+    driver.fails(4, "start", "t1", says="the jail tj, which runs, has it")
+    driver.ok("stop", "tj")
+    finish(driver, "t1", "tj")

@@ -495,6 +495,10 @@ def test_the_socket_speaks_politely(vm: Vm) -> None:
     assert "dance" in unknown["error"]
     assert vm.ask(b"nonsense")["ok"] is False
     assert vm.ask(b"[1]")["ok"] is False
+    assert vm.ask(b"[" * 4000)["ok"] is False
+    for timeout in (b'"soon"', b"-1", b"1e999", b"NaN", b"true", b"[]"):
+        refused = vm.ask(b'{"v":1,"do":"stop","timeout":' + timeout + b"}")
+        assert "a number of seconds" in refused["error"], timeout
     with vm.connect() as link:
         link.sendall(b"x" * 8192)
         with contextlib.suppress(ConnectionError):
