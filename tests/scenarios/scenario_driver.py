@@ -8,6 +8,7 @@ where BSDVIRT_TEST_FORK is set: for machines on which an interpreter takes secon
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -85,7 +86,8 @@ _servers: dict[int, Server] = {}
 def server() -> Server:
     """This process's own."""
     if os.getpid() not in _servers:
-        _servers[os.getpid()] = Server()
+        made = _servers[os.getpid()] = Server()
+        atexit.register(made.close)
     return _servers[os.getpid()]
 
 
