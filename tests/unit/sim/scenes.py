@@ -28,6 +28,7 @@ def scene(release: str, file: str, directory: Path) -> SimHost:
         "03-zfs.txt": _volume,
         "04-jail.txt": _web,
         "07-delegation-and-units.txt": _delegation,
+        "06-pf.txt": _filter,
         "09-full-and-readonly.txt": lambda host, shell: host.settings.add_pool("small", 201326592),
         "10-jail-edges.txt": _edges,
         "11-services.txt": _services,
@@ -56,6 +57,11 @@ def meta(host: SimHost, line: str) -> None:
             settings.remove_pool(pool)
         case "import":
             settings.add_pool(pool, 201326592)
+        case "pf":
+            file = _captures(host) / "06-pf.txt"
+            shown = next(e for e in read(file) if e.command == "pfctl -a bsdvirt/nat0 -s nat")
+            with host.change() as state:
+                state.pf.anchors[pool] = shown.stdout.splitlines()
         case "nat":
             rule = "nat on vtnet0 inet from 10.79.9.0/24 to any -> (vtnet0) round-robin"
             with host.change() as state:
@@ -192,6 +198,11 @@ def _delegation(host: SimHost, shell: Shell) -> None:
             state.last_jid = jail.jid
     with host.change() as state:
         state.last_jid, state.last_cpuset = 26, 10
+
+
+def _filter(host: SimHost, shell: Shell) -> None:
+    if _newer(host):
+        shell.line("kldload pf")
 
 
 def _services(host: SimHost, shell: Shell) -> None:

@@ -16,7 +16,6 @@ from .scenes import meta, scene
 
 NOT_REPLAYED = {
     "05-bhyve.txt": "bhyve's words are held against it in test_sim_bhyve.py",
-    "06-pf.txt": "the anchors' words are held against it in tests/unit/net/test_pf.py",
     "08-rc.txt": "service(8), rcorder(8) and newsyslog(8) are not simulated",
 }
 CASES = [
