@@ -12,10 +12,11 @@ from bsdvirt.app.batch import hold
 from bsdvirt.app.doctor.seen import Seen, look
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
+from bsdvirt.app.state import alive
 from bsdvirt.bhyve.drift import drift as vm_drift
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.host import tools
-from bsdvirt.host.facts import Kernel, parse_mask, read_kernel
+from bsdvirt.host.facts import Kernel, parse_mask, read_host, read_kernel
 from bsdvirt.jail.drift import drift as jail_drift
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Plan
@@ -23,6 +24,7 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest
+from bsdvirt.store.layout import RUN_FILES
 
 
 def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str, list[Drift]]:
@@ -94,6 +96,9 @@ def restore(session: Session) -> tuple[list[str], list[BsdvirtError]]:
     """Once networks are up: give running guests back what they lack; what was done, and what
     failed. A guest that is busy is being started or stopped, and left alone."""
     errors: list[BsdvirtError] = []
+    if not alive(session.host.fs, read_host(session.host, *RUN_FILES)):
+        # At boot, say.
+        return [], errors
     lack = [n for n, every in drifts(session, look(session)).items() if any(d.steps for d in every)]
     if not lack:
         return [], errors
