@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -97,15 +97,21 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
     """Take away what its datasets brought with them that is the host's to say, then write who
     it is."""
     dataset = foreign.dataset
-    values = read_values(session.host, _own(foreign), PLACES)
+    every = [one.name for one in foreign.datasets]
+    values = read_values(session.host, every, (*PLACES, "volmode"))
     brought = foreign.datasets[0].guest
     back = ("inherit", "-S", PROPERTY) if brought is None else ("set", f"{PROPERTY}={brought}")
     told = f"{PROPERTY}={identity_to_json(identity)}"
     steps = [
-        _reset(name, prop, value)
+        _reset(name, prop, held[prop])
         for name, held in values.items()
-        for prop, value in held.items()
-        if value.source in ("local", "received")
+        for prop in _hosts(held, name in _own(foreign))
+        if held[prop].source in ("local", "received")
+    ]
+    steps += [
+        _closed(one.name, values[one.name]["volmode"])
+        for one in foreign.datasets
+        if one.kind == "volume" and values[one.name]["volmode"].value != "dev"
     ]
     there = {one.name for one in foreign.datasets if one.mounted}
     moved = {step.do.argv[-1] for step in steps if isinstance(step.do, Command)}
@@ -119,6 +125,28 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
         )
     )
     return Plan("adopt", foreign.name, "guest", tuple(steps), op=session.new_op())
+
+
+def _hosts(held: Mapping[str, Value], own: bool) -> tuple[str, ...]:
+    """The properties that are this host's to say: of a dataset that only a jail mounts, not
+    where the jail does."""
+    if own:
+        return PLACES
+    shares = ("sharenfs", "sharesmb")
+    return shares if held["jailed"].value == "on" else ("mountpoint", "canmount", *shares)
+
+
+def _closed(volume: str, now: Value) -> Step:
+    """A guest's disk is no disk of the host's, whose partitions it would look for."""
+    back: tuple[str, ...] = ("set", f"volmode={now.value}")
+    if not now.local:
+        back = ("inherit", "-S", "volmode")
+    return Step(
+        Command((tools.ZFS, "set", "volmode=dev", volume)),
+        f"the host looks for no partitions in {volume}",
+        undo=(Undo(Command((tools.ZFS, *back, volume))),),
+        durable=True,
+    )
 
 
 def _own(foreign: Foreign) -> list[str]:

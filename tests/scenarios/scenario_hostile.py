@@ -241,6 +241,11 @@ def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: Host
     assert info["state"] == "foreign"
     assert "/srv/hostile" in str(info["asks"]["mounts"])
     assert info["was"]["id"] == mine["id"]
+    evil = f"{view.root}/guests/t2/evil"
+    view.do("/sbin/zfs", "create", "-o", "canmount=off", "-o", "mountpoint=/srv/evil", evil)
+    given = f"{view.root}/guests/t2/given"
+    view.do("/sbin/zfs", "create", "-o", "jailed=on", "-o", "mountpoint=/data", given)
+    assert driver.json("info", "t2")["datasets"][evil]["mountpoint"] == "/srv/evil"
     driver.fails(2, "adopt", "t2", says="--yes")
     before = view.datasets()
     assert "/sbin/zfs set" in driver.ok("adopt", "t2", "-n").stdout
@@ -248,6 +253,9 @@ def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: Host
     (done,) = driver.json("adopt", "t2", "--yes")
     assert done["ok"]
     assert any("/srv/hostile" in note for note in done["notes"])
+    places = {name: row[1] for name, row in view.datasets().items()}
+    assert places[evil] == f"{view.mountpoint}/guests/t2/evil"
+    assert places[given] == "/data"
     mended = driver.json("info", "t2")
     assert (mended["state"], mended["autostart"]) == ("stopped", False)
     assert mended["id"] != mine["id"]
@@ -310,3 +318,20 @@ def a_pool_that_was_moved_here_brings_foreign_guests(driver: Bsdvirt, view: Host
     driver.ok("adopt", "--all", "--yes")
     driver.ok("start", "t1")
     assert driver.json("ls")[0]["autostart"] is False
+
+
+@scenario(sim_only=True)
+def a_machine_that_was_moved_here_gets_disks_of_its_own(driver: Bsdvirt, view: HostView) -> None:
+    assert isinstance(view.host, SimHost)
+    driver.ok("create", "vm", "t1", "disks=[{name: disk0, size: 64M}]")
+    disk = f"{view.root}/guests/t1/disk0"
+    view.do("/sbin/zfs", "inherit", "volmode", disk)
+    was = driver.json("info", "t1")
+    with view.host.change() as state:
+        state.sysctls["kern.hostuuid"] = "11111111-2222-3333-4444-555555555555"
+    driver.ok("adopt", "t1", "--yes")
+    mode = view.run("/sbin/zfs", "get", "-Hp", "-o", "value", "volmode", disk).stdout
+    assert mode == "dev\n"
+    now = driver.json("info", "t1")
+    assert now["uuid"] != was["uuid"]
+    assert now["nics"][0]["mac"] != was["nics"][0]["mac"]

@@ -12,9 +12,9 @@ from bsdvirt.host.sim.zfsmount import followers, remount, unmount_one
 from bsdvirt.host.sim.zfsprops import SIZES, View
 
 _CLEARED = ("quota", "refquota", "reservation", "refreservation")
-_RECEIVABLE = ("canmount", "jailed", "mountpoint")
+_RECEIVABLE = ("canmount", "jailed", "mountpoint", "volmode")
 _INHERITED = (
-    "sharenfs", "sharesmb", "atime", "compression", "jailed", "mountpoint", "readonly",
+    "volmode", "sharenfs", "sharesmb", "atime", "compression", "jailed", "mountpoint", "readonly",
     "recordsize",
 )  # fmt: skip
 
