@@ -128,7 +128,7 @@ def service(run: Run, words: list[str]) -> int:
 
     match words:
         case ["dhclient", "start" | "stop" as verb, name]:
-            run.changes()
+            pass
         case _:
             raise run.unknown()
     rc = sysrc.read(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.host.sim import pf, sysrc
+from bsdvirt.host.sim import pf, routing, sysrc
 from bsdvirt.host.sim.context import Run
 from bsdvirt.host.sim.ifshow import stack
 from bsdvirt.host.sim.initial import interfaces as physical
@@ -12,6 +12,8 @@ from bsdvirt.host.sim.state import Inet, Interface
 def service(run: Run, words: list[str]) -> int:
     """service(8), of the services that take from guests what they need."""
     run.changes()
+    if words[:1] == ["dhclient"]:
+        return routing.service(run, words)
     if len(words) != 2:
         raise run.unknown()
     name, verb = words[0], words[1].removeprefix("one").removeprefix("quiet")
