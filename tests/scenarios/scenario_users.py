@@ -33,7 +33,7 @@ def users_with_and_without_a_home(driver: Bsdvirt, view: HostView) -> None:
     assert "no such user" in absent.stderr
 
 
-@scenario()
+@scenario(each_release=True)
 def a_main_command_of_a_user_without_a_home(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "run=echo here; sleep 1000", "run_user=www", KEEP, "--start")
     assert driver.json("info", "t1")["main"]["state"] == "running"
