@@ -310,7 +310,22 @@ def _epair_steps(
     return [
         Step(Command(create), f"the host's end of its interface {index}", undo=gone),
         Step(Command(rename), f"the jail's end of its interface {index}"),
+        *(_checksum_steps(index, host, inner) if not network.offload else ()),
         join_step(bridge_of(network), host, nic, network),
+    ]
+
+
+def _checksum_steps(index: int, *ends: str) -> list[Step]:
+    """Both ends compute their own checksums. Before they join the bridge: it gives each member
+    back what that had then (bridge_mutecaps in if_bridge.c). An epair of 13 has no such
+    capability, and ifconfig(8) ends 1."""
+    return [
+        Step(
+            Command((tools.IFCONFIG, end, word), ok=(0, 1)),
+            f"checksums of its interface {index} by the processor",
+        )
+        for end in ends
+        for word in ("-txcsum", "-txcsum6")
     ]
 
 

@@ -17,7 +17,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 from bsdvirt.store.layout import network_file, vlan_name
 
-LATER = ("pools", "subnets", "gateway", "gateway6", "routes", "dns")
+LATER = ("pools", "subnets", "gateway", "gateway6", "routes", "dns", "offload")
 """What a running guest is given at its next start."""
 
 

@@ -77,6 +77,13 @@ class Network(Spec, frozen=True, kw_only=True):
         list[Route],
         prop("Routes that every guest of the network is given.", max_length=32),
     ] = []
+    offload: Annotated[
+        bool,
+        prop(
+            "Whether jails leave checksums to the card: off where what they send by it arrives"
+            " damaged. Where an epair computes none itself, nothing changes.",
+        ),
+    ] = True
     dns: Annotated[
         list[IpAddress],
         prop(

@@ -218,3 +218,17 @@ def name_servers_of_the_hosts_own(driver: Bsdvirt, view: HostView) -> None:
     assert "no name service" not in driver.ok("doctor").stdout
     for path, text in kept.items():
         view.fs.write(path, text)
+
+
+@scenario(each_release=True)
+def checksums_by_the_processor(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("network", "create", "soft", "--address", "10.87.0.1/24")
+    driver.ok("network", "set", "soft", "offload=no")
+    driver.ok("create", "jail", "t1", "--network", "soft", "--address", "10.87.0.5",
+              "resolver.mode=keep")  # fmt: skip
+    lines = driver.ok("start", "t1", "--dry-run").stdout.splitlines()
+    off = [n for n, line in enumerate(lines) if line.endswith("-txcsum")]
+    joined = next(n for n, line in enumerate(lines) if " addm " in line)
+    assert len(off) == 2
+    assert max(off) < joined
+    driver.ok("start", "t1")

@@ -235,6 +235,12 @@ class _Apply:
             case "up" | "down":
                 face.up = word == "up"
                 self._link_local()
+            case "-txcsum" | "-txcsum6":
+                if face.kind != "epair":
+                    raise run.unknown(f"{word} of that kind of interface")
+                if run.state.release.startswith("13."):
+                    # An epair of 13 answers no SIOCSIFCAP (if_epair.c).
+                    raise run.fail(f"ifconfig: {word}: Invalid argument")
             case "auto_linklocal" | "accept_rtadv":
                 # Flags of nd6: what routers advertise is not simulated.
                 face.rtadv = face.rtadv or word == "accept_rtadv"
