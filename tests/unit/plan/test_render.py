@@ -45,6 +45,8 @@ def _tree(root: Path) -> dict[str, tuple[int, str]]:
 
 def _files(root: str) -> tuple[Action, ...]:
     return (
+        # Parents that are missing get this mode too from the executor: mkdir(1) has the umask's.
+        MakeDirectory(f"{root}/made", 0o755),
         MakeDirectory(f"{root}/made/deep", 0o700),
         WriteFile(f"{root}/made/plain", "one\ntwo\n"),
         WriteFile(f"{root}/made/secret", "s\n", 0o600),
