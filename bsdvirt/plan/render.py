@@ -51,7 +51,8 @@ def shell(action: Action) -> str:
         case RemoveDirectory(path=path, beneath=root):
             return _join(("rmdir", f"{root}/{path}"))
         case MakeDirectory(path=path, mode=mode):
-            return _join(("mkdir", "-p", "-m", f"{mode:04o}", path))
+            # -m is for the last directory only: those on the way are made with that mode, too.
+            return f"(umask {0o777 & ~mode:04o} && {_join(('mkdir', '-p', path))})"
         case RemoveTree(path=path):
             return _join(("rm", "-rf", path))
         case UnmountBeneath(path=path, but=but, kinds=kinds):
