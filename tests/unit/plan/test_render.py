@@ -45,7 +45,8 @@ def _tree(root: Path) -> dict[str, tuple[int, str]]:
 
 def _files(root: str) -> tuple[Action, ...]:
     return (
-        # Parents that are missing get this mode too from the executor: mkdir(1) has the umask's.
+        # Directories on the way that are missing get the same mode from both.
+        MakeDirectory(f"{root}/kept/close/deep", 0o700),
         MakeDirectory(f"{root}/made", 0o755),
         MakeDirectory(f"{root}/made/deep", 0o700),
         WriteFile(f"{root}/made/plain", "one\ntwo\n"),
