@@ -80,10 +80,7 @@ def state(network: Network, facts: PfFacts | None) -> tuple[str, str]:
 
 
 def set_up(session: Session, network: Network, facts: PfFacts) -> Setup:
-    """What makes a network's translation work, where that is ours to do."""
-    why, _ = pf.why_inactive(facts, versions(network))
-    if not why:
-        return Setup((), facts)
+    """What makes a network's translation work, and last, where that is ours to do."""
     interfaces = read_interfaces(session.host).values()
     return setup(facts, read_firewall(session.host), interfaces, versions(network))
 

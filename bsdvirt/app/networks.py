@@ -112,6 +112,7 @@ def _translation(
     ready = filtering.set_up(session, network, facts) if network.nat else Setup((), facts)
     steps = [*ready.steps, *filtering.network_steps(name, network, ready.facts)]
     notes = [step.why for step in ready.steps] + [f"nat: inactive: {a}" for a in ready.advice]
+    notes += [f"nat: only until the next boot: {a}" for a in ready.until_boot]
     if network.nat and not ready.advice:
         why = filtering.state(network, ready.facts)[1]
         notes += [f"nat: inactive: {why}"] if why else []

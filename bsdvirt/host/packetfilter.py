@@ -15,6 +15,9 @@ from bsdvirt.host.parse import pf
 ANCHOR = "bsdvirt"
 """All of our rules are beneath it."""
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+GATEWAY = {4: "gateway_enable", 6: "ipv6_gateway_enable"}
+CALLS = ("nat-anchor", "rdr-anchor")
+"""What the main rules call our anchors with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
     facts = PfFacts(
         there=True,
         enabled=pf.enabled(info.stdout),
-        calls=all(pf.calls(main, kind, ANCHOR) for kind in ("nat-anchor", "rdr-anchor")),
+        calls=all(pf.calls(main, kind, ANCHOR) for kind in CALLS),
         anchors=pf.anchors(beneath, ANCHOR),
         files=files,
         egress=egress,
@@ -73,16 +76,21 @@ def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
 def _with_conf(host: Host, facts: PfFacts) -> PfFacts:
     """With what its file of rules and rc.conf(5) say."""
     conf = _setting(host, "pf_rules") or facts.conf
-    text = ""
-    with contextlib.suppress(OSError, ValueError, HostError):
-        text = host.fs.read_or(conf)
-    lines = [line.partition("#")[0].split() for line in text.splitlines()]
-    calls = all(
-        any(words[:2] == [kind, f'"{ANCHOR}/*"'] for words in lines)
-        for kind in ("nat-anchor", "rdr-anchor")
-    )
     on = _setting(host, "pf_enable").upper() == "YES"
-    return replace(facts, conf=conf, conf_calls=calls, at_boot=on)
+    return replace(facts, conf=conf, conf_calls=_file_calls(_read(host, conf)), at_boot=on)
+
+
+def _read(host: Host, path: str) -> str:
+    """A file of the host's; empty where it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, HostError):
+        return host.fs.read_or(path)
+    return ""
+
+
+def _file_calls(text: str) -> bool:
+    """Whether a file of main rules calls our anchors."""
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    return all(any(words[:2] == [kind, f'"{ANCHOR}/*"'] for words in lines) for kind in CALLS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +100,31 @@ class FirewallFacts:
     conf: bool = False
     """There is a file of rules, /etc/pf.conf or the one that rc.conf names."""
     conf_name: str = "/etc/pf.conf"
+    conf_text: str = ""
+    """What is in it."""
     rules: bool = False
-    """pf holds main rules."""
+    """pf holds main rules, others than the calls of our anchors."""
     others: tuple[str, ...] = ()
     """Other packet filters, loaded or to be loaded at boot."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """rc.conf: pf_enable, gateway_enable, ipv6_gateway_enable."""
+    forwards: frozenset[int] = frozenset()
+    """The families that the host forwards after its next boot."""
+
+    @property
+    def calls(self) -> bool:
+        """The file of rules calls our anchors."""
+        return _file_calls(self.conf_text)
+
+    @property
+    def at_boot(self) -> bool:
+        """rc.conf(5) starts pf(4) at boot."""
+        return self.settings.get("pf_enable", "").upper() == "YES"
 
 
 def read_firewall(host: Host) -> FirewallFacts:
     """Some ten commands."""
-    settings = {
-        name: _setting(host, name)
-        for name in ("pf_enable", "gateway_enable", "ipv6_gateway_enable", "pf_rules")
-    }
+    settings = {name: _setting(host, name) for name in ("pf_enable", *GATEWAY.values(), "pf_rules")}
     others = tuple(
         name
         for name, module, enable in (
@@ -117,12 +136,26 @@ def read_firewall(host: Host) -> FirewallFacts:
     )
     conf = settings.pop("pf_rules") or "/etc/pf.conf"
     texts = [host.run((tools.PFCTL, "-s", kind), changes=False) for kind in ("nat", "rules")]
+    loaded = [line for shown in texts if shown.status == 0 for line in pf.rules(shown.stdout)]
     return FirewallFacts(
         conf=host.fs.exists(conf) if conf.startswith("/") else True,
         conf_name=conf,
-        rules=any(pf.rules(shown.stdout) for shown in texts if shown.status == 0),
+        conf_text=_read(host, conf) if conf.startswith("/") else "",
+        rules=not all(any(pf.calls(rule, kind, ANCHOR) for kind in CALLS) for rule in loaded),
         others=others,
         settings=settings,
+        forwards=_lasting(host, settings),
+    )
+
+
+def _lasting(host: Host, settings: Mapping[str, str]) -> frozenset[int]:
+    """The families that rc.conf(5), or else sysctl.conf(5), lets the host forward."""
+    text = "".join(_read(host, f"/etc/sysctl.conf{more}") for more in ("", ".local"))
+    lines = ["".join(line.partition("#")[0].split()) for line in text.splitlines()]
+    return frozenset(
+        version
+        for version, name in FORWARDING.items()
+        if settings.get(GATEWAY[version], "").upper() == "YES" or f"{name}=1" in lines
     )
 
 

@@ -155,7 +155,7 @@ def _why_off(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
     if not facts.there:
         return "pf(4) is not loaded", setup_advice(facts, versions)
     if facts.at_boot and facts.enabled:
-        lines = "; ".join(_anchor_lines())
+        lines = "; ".join(anchor_lines())
         return (
             f"{facts.conf} does not call bsdvirt's anchors",
             f"add to {facts.conf}, where translation rules go: {lines}; then service pf reload",
@@ -163,13 +163,13 @@ def _why_off(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
     return "the rules of pf(4) do not call bsdvirt's anchors", setup_advice(facts, versions)
 
 
-def _anchor_lines() -> list[str]:
+def anchor_lines() -> list[str]:
     return [f'{kind} "{ANCHOR}/*"' for kind in ("nat-anchor", "rdr-anchor")]
 
 
 def setup_advice(facts: PfFacts, versions: Iterable[int]) -> str:
     """What somebody adds who has rules, or a packet filter, of their own."""
-    lines = "; ".join(_anchor_lines())
+    lines = "; ".join(anchor_lines())
     words = [
         f"add to {facts.conf}, where translation rules go: {lines}",
         "then sysrc pf_enable=YES and service pf start (or reload)",

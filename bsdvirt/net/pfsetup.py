@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bsdvirt.host import tools
-from bsdvirt.host.packetfilter import ANCHOR, FORWARDING, FirewallFacts, PfFacts
+from bsdvirt.host.packetfilter import ANCHOR, FORWARDING, GATEWAY, FirewallFacts, PfFacts
 from bsdvirt.host.parse.ifconfig import Interface
-from bsdvirt.net.pf import forwarding_advice, setup_advice
+from bsdvirt.net.pf import anchor_lines, forwarding_advice, setup_advice
 from bsdvirt.plan.step import Command, RemoveFile, Step, Undo, WriteFile
 
 PF_CONF = "/etc/pf.conf"
@@ -18,7 +18,6 @@ TEXT = f"""\
 nat-anchor "{ANCHOR}/*"
 rdr-anchor "{ANCHOR}/*"
 """
-GATEWAY = {4: "gateway_enable", 6: "ipv6_gateway_enable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,8 @@ class Setup:
     steps: tuple[Step, ...]
     facts: PfFacts
     advice: tuple[str, ...] = ()
+    until_boot: tuple[str, ...] = ()
+    """Why what works now does not after the next boot, and what to do."""
 
 
 def setup(
@@ -38,35 +39,73 @@ def setup(
     versions: Iterable[int],
 ) -> Setup:
     """Set up what is not: pf(4) only where there is no file of rules, no rule loaded and
-    no other packet filter; else nothing is touched, and the advice says what to add."""
+    no other packet filter; else nothing is touched, and the advice says what to add.
+
+    What decides is what lasts, the file and rc.conf(5): what runs may be left of a setup
+    that was cut short, and taken back after a boot.
+    """
     wanted = sorted(set(versions))
     steps: list[Step] = []
-    if not (facts.calls and facts.enabled):
-        if reason := _not_ours(firewall):
+    later: list[tuple[str, str]] = []
+    runs = facts.calls and facts.enabled
+    if not (runs and firewall.calls and firewall.at_boot):
+        reason = _not_ours(firewall)
+        if reason and not runs:
             return Setup((), facts, (f"{reason}: {setup_advice(facts, wanted)}",))
-        steps += _pf_steps(facts, firewall)
-        facts = replace(facts, there=True, enabled=True, calls=True)
+        if reason:
+            later += not_at_boot(firewall)
+        else:
+            steps += _pf_steps(facts, firewall)
+            facts = replace(facts, there=True, enabled=True, calls=True)
     advice = []
     for version in wanted:
-        if version in facts.forwards:
+        if version in facts.forwards & firewall.forwards:
             continue
         if version == 6 and (heard := _hears_routers(interfaces)):
+            if version in facts.forwards:
+                later += not_forwarded_at_boot(firewall, [version])
+                continue
             advice.append(
                 f"IPv6 is not forwarded, and {heard} takes its address and its router from"
                 f" router advertisements, which a router ignores: {forwarding_advice([6])}, once"
                 f" {heard} has both from rc.conf"
             )
             continue
-        steps += _forwarding_steps(version, firewall)
+        steps += _forwarding_steps(version, facts, firewall)
         facts = replace(facts, forwards=facts.forwards | {version})
-    return Setup(tuple(steps), facts, tuple(advice))
+    told = tuple(f"{why}: {remedy}" for why, remedy in later)
+    return Setup(tuple(steps), facts, tuple(advice), told)
+
+
+def not_at_boot(firewall: FirewallFacts) -> Iterator[tuple[str, str]]:
+    """Why pf(4) does not call our anchors after the next boot, and what to do."""
+    if not firewall.calls:
+        lines = "; ".join(anchor_lines())
+        yield (
+            f"{firewall.conf_name} does not call bsdvirt's anchors",
+            f"add to {firewall.conf_name}, where translation rules go: {lines}",
+        )
+    if not firewall.at_boot:
+        yield "rc.conf(5) does not start pf(4)", "sysrc pf_enable=YES"
+
+
+def not_forwarded_at_boot(
+    firewall: FirewallFacts, versions: Iterable[int]
+) -> Iterator[tuple[str, str]]:
+    """Why the host does not forward after the next boot, and what to do."""
+    for version in versions:
+        if version not in firewall.forwards:
+            yield (
+                f"rc.conf(5) does not let the host forward IPv{version}",
+                f"sysrc {GATEWAY[version]}=YES",
+            )
 
 
 def _not_ours(firewall: FirewallFacts) -> str:
-    """Why pf(4) is somebody else's to set up; empty where it is nobody's."""
+    """Why pf(4) is not ours to set up; empty where nobody else has set it up."""
     if firewall.others:
         return f"{' and '.join(firewall.others)} is this host's packet filter"
-    if firewall.conf or firewall.conf_name != PF_CONF:
+    if firewall.conf_name != PF_CONF or (firewall.conf and firewall.conf_text != TEXT):
         return f"{firewall.conf_name} is yours"
     return "pf(4) has rules of yours" if firewall.rules else ""
 
@@ -76,20 +115,22 @@ def _hears_routers(interfaces: Iterable[Interface]) -> str:
 
 
 def _pf_steps(facts: PfFacts, firewall: FirewallFacts) -> Iterator[Step]:
-    yield Step(
-        WriteFile(PF_CONF, TEXT),
-        f"{PF_CONF}, which only calls bsdvirt's anchors",
-        undo=(Undo(RemoveFile(PF_CONF)),),
-        durable=True,
-    )
+    if firewall.conf_text != TEXT:
+        yield Step(
+            WriteFile(PF_CONF, TEXT),
+            f"{PF_CONF}, which only calls bsdvirt's anchors",
+            undo=(Undo(RemoveFile(PF_CONF)),),
+            durable=True,
+        )
     if not facts.there:
         yield Step(Command((tools.KLDLOAD, "-n", "pf")), "pf(4)")
-    # There are no rules: those that are loaded, and taken back, are these.
-    yield Step(
-        Command((tools.PFCTL, "-f", PF_CONF)),
-        "its rules",
-        undo=(Undo(Command((tools.PFCTL, "-F", "nat"), ok=(0, 1))),),
-    )
+    if not facts.calls:
+        # There are no rules: those that are loaded, and taken back, are these.
+        yield Step(
+            Command((tools.PFCTL, "-f", PF_CONF)),
+            "its rules",
+            undo=(Undo(Command((tools.PFCTL, "-F", "nat"), ok=(0, 1))),),
+        )
     if not facts.enabled:
         yield Step(
             Command((tools.PFCTL, "-e")),
@@ -99,14 +140,16 @@ def _pf_steps(facts: PfFacts, firewall: FirewallFacts) -> Iterator[Step]:
     yield from _rc_steps("pf_enable", firewall)
 
 
-def _forwarding_steps(version: int, firewall: FirewallFacts) -> Iterator[Step]:
+def _forwarding_steps(version: int, facts: PfFacts, firewall: FirewallFacts) -> Iterator[Step]:
     name = FORWARDING[version]
-    yield Step(
-        Command((tools.SYSCTL, f"{name}=1")),
-        f"IPv{version} forwarded between the host's interfaces",
-        undo=(Undo(Command((tools.SYSCTL, f"{name}=0"))),),
-    )
-    yield from _rc_steps(GATEWAY[version], firewall)
+    if version not in facts.forwards:
+        yield Step(
+            Command((tools.SYSCTL, f"{name}=1")),
+            f"IPv{version} forwarded between the host's interfaces",
+            undo=(Undo(Command((tools.SYSCTL, f"{name}=0"))),),
+        )
+    if version not in firewall.forwards:
+        yield from _rc_steps(GATEWAY[version], firewall)
 
 
 def _rc_steps(name: str, firewall: FirewallFacts) -> Iterator[Step]:

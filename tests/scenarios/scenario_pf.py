@@ -272,6 +272,23 @@ def what_one_thing_pf_lacks_is_named(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("doctor")
 
 
+@scenario()
+def what_works_only_until_the_next_boot_is_told(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("doctor")
+    for name, what in (("pf_enable", "start pf(4)"), ("gateway_enable", "forward IPv4")):
+        view.do("/usr/sbin/sysrc", f"{name}=NO")
+        try:
+            said = [one for one in driver.json("doctor") if "next boot" in one["message"]]
+            assert [one["remedy"] for one in said] == [f"sysrc {name}=YES"]
+            assert what in said[0]["message"]
+            made = driver.ok("network", "create", "tnet", "--nat", *OTHER)
+            assert f"{name}=YES in rc.conf" in made.stdout + made.stderr
+            driver.ok("network", "destroy", "tnet")
+        finally:
+            view.do("/usr/sbin/sysrc", f"{name}=YES")
+    driver.ok("doctor")
+
+
 @scenario(sim_only=True)
 def a_port_for_one_network_only(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep")

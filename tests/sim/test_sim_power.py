@@ -60,11 +60,7 @@ def came_up(case: Case, directory: Path, *, late: bool | None = None) -> Facts:
 def steps(case: Case) -> Iterator[tuple[str, bool]]:
     """Where to cut the power, none for the verb's end, and whether the pools have written
     all by then."""
-    if case.bare:
-        # Half an init is booted with the pf.conf that recovery then takes back: pf(4) runs on
-        # with its rules, and is set up for good by hand.
-        pass
-    elif os.environ.get("BSDVIRT_MATRIX") == "all":
+    if os.environ.get("BSDVIRT_MATRIX") == "all":
         every = range(1, MOST_STEPS)
         yield from ((f"kill-after:{n}", late) for n in every for late in (True, False))
     else:

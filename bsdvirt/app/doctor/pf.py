@@ -9,8 +9,9 @@ from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.host.packetfilter import PfFacts
+from bsdvirt.host.packetfilter import PfFacts, read_firewall
 from bsdvirt.net import pf
+from bsdvirt.net.pfsetup import not_at_boot, not_forwarded_at_boot
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.store.guests import Inventory
@@ -44,6 +45,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
                 name, f"nat of network {name} is inactive: {message}", advice.removesuffix(")"),
                 problem=bool(users),
             )  # fmt: skip
+    yield from _until_boot(session, seen, facts)
     for name, spec in running.items():
         yield from _unreached(found, name, spec, facts)
     used = {str(nic.network) for spec in running.values() for nic in spec.nics}
@@ -56,6 +58,20 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     for why, _ in filtering.orphans(_known(found, nets, alive), facts):
         yield Finding("host", f"{why} in pf(4) belong to nobody", "bsdvirt doctor --repair",
                       repair="take them away")  # fmt: skip
+
+
+def _until_boot(session: Session, seen: Seen, facts: PfFacts) -> Iterator[Finding]:
+    """What works now and does not after the next boot."""
+    active = {
+        n: net for n, net in seen.networks.items() if filtering.state(net, facts)[0] == "active"
+    }
+    if not active:
+        return
+    firewall = read_firewall(session.host)
+    families = sorted({version for net in active.values() for version in filtering.versions(net)})
+    used = any(networks.users(seen.found, name) for name in active)
+    for why, advice in (*not_at_boot(firewall), *not_forwarded_at_boot(firewall, families)):
+        yield Finding("host", f"nat works only until the next boot: {why}", advice, problem=used)
 
 
 def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bsdvirt.host.packetfilter import FirewallFacts, PfFacts
 from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.net import pf
-from bsdvirt.net.pfsetup import setup
+from bsdvirt.net.pfsetup import TEXT, setup
 from bsdvirt.plan.render import shell
 from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.load import decode
@@ -17,6 +18,10 @@ from bsdvirt.spec.network import Network
 
 WHOLE = PfFacts(
     there=True, enabled=True, calls=True, egress={4: "em0"}, forwards=frozenset({4})
+)  # fmt: skip
+
+LASTS = FirewallFacts(
+    conf=True, conf_text=TEXT, settings={"pf_enable": "YES"}, forwards=frozenset({4})
 )  # fmt: skip
 
 
@@ -88,12 +93,38 @@ def test_pf_is_set_up_where_nobody_has() -> None:
     assert pf.why_inactive(done.facts, [4]) == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("firewall", "lines"),
+    [
+        (LASTS, []),
+        (FirewallFacts(), ["/etc/pf.conf", "pf_enable=YES", "gateway_enable=YES"]),
+        (replace(LASTS, settings={}), ["pf_enable=YES"]),
+        (replace(LASTS, forwards=frozenset()), ["gateway_enable=YES"]),
+    ],
+)
+def test_what_runs_is_made_to_last(firewall: FirewallFacts, lines: list[str]) -> None:
+    done = setup(WHOLE, firewall, (), [4])
+    argvs = [shell(step.do).splitlines()[0].split() for step in done.steps]
+    assert [next(word for word in argv if word in lines) for argv in argvs] == lines
+    assert (done.advice, done.until_boot) == ((), ())
+
+
+def test_what_somebody_else_runs_until_the_next_boot_is_told() -> None:
+    own = replace(LASTS, conf_text="pass in all\n", settings={})
+    done = setup(WHOLE, own, (), [4])
+    assert (done.steps, done.advice) == ((), ())
+    assert [line.split(":")[0] for line in done.until_boot] == [
+        "/etc/pf.conf does not call bsdvirt's anchors",
+        "rc.conf(5) does not start pf(4)",
+    ]
+
+
 def test_a_host_that_hears_router_advertisements_stays_a_host() -> None:
     heard = Interface("em0", nd6=frozenset({"ACCEPT_RTADV"}))
-    done = setup(WHOLE, FirewallFacts(), (heard,), [4, 6])
+    done = setup(WHOLE, LASTS, (heard,), [4, 6])
     assert done.steps == ()
     assert "em0 takes its address" in done.advice[0]
-    assert setup(WHOLE, FirewallFacts(), (), [4, 6]).advice == ()
+    assert setup(WHOLE, LASTS, (), [4, 6]).advice == ()
 
 
 def test_a_port_that_is_open_to_one_network() -> None:
