@@ -13,6 +13,7 @@ import msgspec
 from bsdvirt.app.batch import Outcome, hold
 from bsdvirt.app.creation import new_identity
 from bsdvirt.app.foreign import PLACES, asks, candidate, file_of
+from bsdvirt.app.guests import fits
 from bsdvirt.app.session import Session
 from bsdvirt.bhyve.claims import fit as fit_devices
 from bsdvirt.errors import ConflictError, HostError, as_told
@@ -22,26 +23,27 @@ from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import GuestSpec, identity_to_json
-from bsdvirt.store.guests import Foreign, Guest
+from bsdvirt.store.guests import Foreign, Guest, Inventory
 from bsdvirt.zfs.values import Value, read_values
 
 
-def adopt(session: Session, names: Sequence[str]) -> list[Outcome]:
+def adopt(session: Session, names: Sequence[str], *, keep: bool = False) -> list[Outcome]:
     """Make foreign guests this host's: each gets an id, a UUID, MAC addresses, addresses and
-    serial numbers of its own, and does not start at boot."""
+    serial numbers of its own, and does not start at boot. `keep`: it stays who it was, for a
+    guest that was moved and not copied."""
     with hold(session, names, "adopt") as held:
         outcomes = list(held.refused)
         with session.locked("allocation", "", "adopt"):
             made: list[Guest] = []
             for name in held.names():
                 try:
-                    outcomes.append(_adopt(session, name, made))
+                    outcomes.append(_adopt(session, name, made, keep))
                 except Exception as error:
                     outcomes.append(Outcome(name, error=as_told(error)))
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
-def _adopt(session: Session, name: str, made: list[Guest]) -> Outcome:
+def _adopt(session: Session, name: str, made: list[Guest], keep: bool) -> Outcome:
     """`made` are those adopted just now: a dry run writes none of them down."""
     found = session.inventory()
     foreign = candidate(found, name)
@@ -54,13 +56,10 @@ def _adopt(session: Session, name: str, made: list[Guest]) -> Outcome:
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
     )
     known = [*found.guests.values(), *(one for one in made if one.name not in found.guests)]
-    release = spec.release if isinstance(spec, Jail) else ""
-    identity = new_identity(
-        name, spec, Boot(), others, known, session.networks(),
-        host=session.host_id, release=release,
-    )  # fmt: skip
-    if not isinstance(spec, Jail):
-        identity = fit_devices(identity, spec, os.urandom)
+    if keep:
+        identity = _kept(session, foreign, spec, known)
+    else:
+        identity = _new(session, name, spec, others, known)
     plan = plan_adopt(session, foreign, identity)
     session.run(plan, home=foreign.layout)
     made.append(Guest(name, foreign.layout, identity, foreign.datasets))
@@ -69,6 +68,52 @@ def _adopt(session: Session, name: str, made: list[Guest]) -> Outcome:
     notes = [f"it asks for {key}: {_brief(value)}" for key, value in asks(spec).items()]
     notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
     return Outcome(name, f"adopted, id {identity.id}{where}", notes=tuple(notes))
+
+
+def _new(
+    session: Session, name: str, spec: GuestSpec, others: Inventory, known: Sequence[Guest]
+) -> Identity:
+    identity = new_identity(
+        name, spec, Boot(), others, known, session.networks(),
+        host=session.host_id, release=spec.release if isinstance(spec, Jail) else "",
+    )  # fmt: skip
+    return identity if isinstance(spec, Jail) else fit_devices(identity, spec, os.urandom)
+
+
+def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:
+    """Who it was elsewhere, as far as that is nobody's here.
+
+    Raises ConflictError where a guest of this host has any of it, or its file asks for
+    something else.
+    """
+    name, told = foreign.name, foreign.told
+    hint = f"bsdvirt adopt {name} gives it claims of its own"
+    if told is None or (told.kind == "jail") != isinstance(spec, Jail):
+        raise ConflictError(f"{name}: who it was cannot be read", hint)
+    for other in known:
+        theirs = other.identity
+        if shared := _claims(told) & _claims(theirs):
+            raise ConflictError(f"{name}: {other.name} has its {sorted(shared)[0]}", hint)
+    identity = msgspec.structs.replace(
+        told, host=session.host_id, boot=Boot(), root=None, root_dataset="",
+        nics=told.nics if told.next is None else told.next, next=None,
+        shared=told.shared if told.next_shared is None else told.next_shared, next_shared=None,
+    )  # fmt: skip
+    if not fits(identity, spec, session.networks()):
+        raise ConflictError(f"{name}: its file and what it had do not fit together here", hint)
+    return identity
+
+
+def _claims(identity: Identity) -> set[str]:
+    """What no two guests of a host may have, in words."""
+    nics = [*identity.nics, *(identity.next or ())]
+    return {
+        f"id {identity.id}",
+        f"UUID {identity.uuid}",
+        *(f"MAC address {claim.mac}" for claim in nics),
+        *(f"address {text.split('/')[0]}" for claim in nics for text in claim.addresses()),
+        *(f"address {text.split('/')[0]}" for text in identity.shares()),
+    }
 
 
 def _brief(value: Any) -> str:

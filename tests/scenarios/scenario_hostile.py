@@ -321,6 +321,27 @@ def a_pool_that_was_moved_here_brings_foreign_guests(driver: Bsdvirt, view: Host
 
 
 @scenario(sim_only=True)
+def a_moved_guest_may_stay_who_it_was(driver: Bsdvirt, view: HostView) -> None:
+    assert isinstance(view.host, SimHost)
+    driver.ok("create", "jail", "t1", "t2", "resolver.mode=keep", "boot.auto=yes")
+    was = driver.json("info", "t1")
+    with view.host.change() as state:
+        state.sysctls["kern.hostuuid"] = "11111111-2222-3333-4444-555555555555"
+    driver.ok("adopt", "t1", "--keep", "--yes")
+    now = driver.json("info", "t1")
+    for key in ("id", "uuid", "addresses", "nics"):
+        assert now[key] == was[key], key
+    assert driver.json("ls", "t1")[0]["autostart"] is False
+    driver.ok("start", "t1")
+    driver.ok("destroy", "t2", "--yes")
+    received(view, "t1", "t3", "-p")
+    view.do("/sbin/zfs", "mount", f"{view.root}/guests/t3")
+    driver.fails(4, "adopt", "t3", "--keep", "--yes", says="t1 has its")
+    assert driver.json("ls", "t3")[0]["state"] == "foreign"
+    driver.ok("adopt", "t3", "--yes")
+
+
+@scenario(sim_only=True)
 def a_machine_that_was_moved_here_gets_disks_of_its_own(driver: Bsdvirt, view: HostView) -> None:
     assert isinstance(view.host, SimHost)
     driver.ok("create", "vm", "t1", "disks=[{name: disk0, size: 64M}]")

@@ -15,6 +15,7 @@ from bsdvirt.store.guests import Inventory
 class Options(Globals):
     guests: list[str]
     all: bool
+    keep: bool
     yes: bool
     dry_run: bool
     json: bool
@@ -23,6 +24,10 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guests", nargs="*", metavar="GUEST", help="foreign guests, by name")
     parser.add_argument("--all", action="store_true", help="every foreign guest")
+    parser.add_argument(
+        "--keep", action="store_true",
+        help="its id, UUID, MAC addresses and addresses too: it was moved here, not copied",
+    )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="do not ask")
     add_dry_run(parser)
     add_json(parser)
@@ -38,7 +43,7 @@ def run(options: Options) -> int:
             shown = foreign.detail(session, foreign.candidate(found, name))
             lines += [f"{name}: {shown['why']}", *tree_lines(shown["asks"] or {"asks": "nothing"})]
         confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
-    return report(adopting.adopt(session, names), options, as_json=options.json)
+    return report(adopting.adopt(session, names, keep=options.keep), options, as_json=options.json)
 
 
 def _names(options: Options, found: Inventory) -> list[str]:
