@@ -86,6 +86,9 @@ def keys(guest: Guest, vm: Vm, around: Around) -> Pairs:
     if any(raw_devices(vm.config).buses):
         # An MPtable tells of the first bus only, and bhyve refuses to make one (mptbl.c).
         pairs.append(("x86.mptable", "false"))
+    if any(line.key.startswith("tpm.") for line in vm.config):
+        # Only -l has it by default: without it, bhyve aborts (tpm_device_create).
+        pairs.append(("tpm.version", "2.0"))
     return pairs
 
 

@@ -68,6 +68,12 @@ def raw_devices(lines: Sequence[BhyveKey]) -> RawDevices:
     return RawDevices(frozenset(slots), devices, frozenset(ports), media, frozenset(buses), host)
 
 
+def misnumbered(key: str) -> bool:
+    """Whether a key is of a PCI device that bhyve does not look for: it makes the name of
+    each from the numbers (init_pci in pci_emul.c)."""
+    return re.match(r"pci\.\d", key) is not None and not _PCI.fullmatch(key)
+
+
 def _pairs(lines: Sequence[BhyveKey]) -> list[tuple[str, str]]:
     return [(line.key, line.value) for line in lines]
 

@@ -17,6 +17,7 @@ from bsdvirt.spec.rawkeys import (
     OURS,
     RNG_SLOT,
     XHCI_SLOT,
+    misnumbered,
     raw_devices,
 )
 from bsdvirt.spec.types import (
@@ -323,6 +324,12 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                     f"{line.value} is of a guest's own", at=f"config.{number}",
                     hint="such names are bsdvirt's: choose another",
                 )  # fmt: skip
+            if misnumbered(line.key):
+                raise BadValueError(
+                    f"bhyve looks for no {line.key}", at=f"config.{number}",
+                    hint="pci.BUS.SLOT.FUNCTION.NAME, the numbers without leading zeros",
+                )  # fmt: skip
+        self._check_tpm()
         fixed = self._fixed_slots()
         for slot, number in raw_devices(self.config).devices.items():
             if slot in fixed:
@@ -330,6 +337,16 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                     f"PCI slot {slot} has {fixed[slot]}", at=f"config.{number}",
                     hint="slots 1 and 3-27 are for others, where no disk or interface is",
                 )  # fmt: skip
+
+    def _check_tpm(self) -> None:
+        """bhyve aborts at a TPM without a type, and has none without a path."""
+        given = {line.key: n for n, line in enumerate(self.config) if line.key.startswith("tpm.")}
+        lacking = [key for key in ("tpm.type", "tpm.path") if key not in given]
+        if given and lacking:
+            raise BadValueError(
+                f"a TPM needs {lacking[0]}, too", at=f"config.{min(given.values())}",
+                hint="tpm.type=swtpm, tpm.path=SOCKET, or tpm.type=passthru, tpm.path=/dev/tpm0",
+            )  # fmt: skip
 
     def _fixed_slots(self) -> dict[int, str]:
         """The slots of what is always in the same place, where it is there."""

@@ -220,6 +220,25 @@ def check_tables(config: Config) -> None:
         )
 
 
+def check_tpm(run: Run, config: Config) -> None:
+    """Raises BadConfig as init_tpm does (tpm_device.c of 15.1)."""
+    if "tpm" not in config.tree:
+        return
+    for key in ("version", "type"):
+        if not config.get(f"tpm.{key}"):
+            raise BadConfig(
+                "Assertion failed: (value != NULL), function tpm_device_create, file"
+                " /usr/src/usr.sbin/bhyve/tpm_device.c.",
+                134,
+            )
+    path = config.get("tpm.path")
+    if not exists(run, path):
+        raise BadConfig(
+            f'bhyve: tpm_swtpm_init: unable to connect to tpm socket "{path}"\n'
+            "bhyve: init_tpm: unable to create a TPM device (2)\nFailed to init TPM device"
+        )
+
+
 def _not_initialised(run: Run, text: str, error: str = "No such file or directory") -> BadConfig:
     return BadConfig(f"{text}\n{bhyvewords.of(run).not_initialised}: {error}")
 

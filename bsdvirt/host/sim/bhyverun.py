@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bsdvirt.host.sim import bhyvewords
-from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices, check_tables
+from bsdvirt.host.sim.bhyveconf import BadConfig, Config, check_devices, check_tables, check_tpm
 from bsdvirt.host.sim.context import Exit, Run
 from bsdvirt.host.sim.host import SimHost
 from bsdvirt.host.sim.state import Guest
@@ -93,6 +93,7 @@ class Process:
             config.check_cpus(run)
         self.taps = check_devices(run, config)
         check_tables(config)
+        check_tpm(run, config)
         for name in self.taps:
             face = run.interface(name)
             assert face is not None

@@ -150,6 +150,31 @@ def test_an_mptable_is_for_one_bus() -> None:
         assert tree.get("x86.mptable") == wanted
 
 
+def test_a_tpm_has_its_version() -> None:
+    """tpm_device_create of 15.1 aborts without one, which only -l gives by default."""
+    spec = vm(config=["tpm.type=swtpm", "tpm.path=/var/run/tpm.sock"])
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    assert tree["tpm.version"] == "2.0"
+    spec = vm(config=["tpm.type=swtpm", "tpm.path=/x", "tpm.version=1.2"])
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    assert tree["tpm.version"] == "1.2"
+    assert "tpm.version" not in bhyvetree.of_file(config.render(guest(vm()), vm(), config.Around()))
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        (["tpm.type=swtpm"], "tpm.path"),
+        (["tpm.path=/var/run/tpm.sock"], "tpm.type"),
+        (["pci.0.07.0.device=virtio-rnd"], "pci.0.07.0.device"),
+        (["pci.0.7.device=virtio-rnd"], "pci.0.7.device"),
+    ],
+)
+def test_keys_that_bhyve_would_pass_over_or_abort_at(keys: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        vm(config=keys)
+
+
 def test_local_time_is_what_bhyve_keeps_without_u() -> None:
     spec = vm(clock="local")
     tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
