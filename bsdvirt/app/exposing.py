@@ -197,7 +197,10 @@ def notes(spec: GuestSpec, guest: Guest, facts: PfFacts | None) -> tuple[str, ..
     if not kinds:
         return ("it has no address that its ports could lead to",)
     why, advice = pf.why_inactive(facts, kinds)
-    return (f"its ports are not reached from outside: {why} ({advice})",) if why else ()
+    if why:
+        return (f"its ports are not reached from outside: {why} ({advice})",)
+    why, advice = pf.why_blocked(facts)
+    return (f"its ports may not be reached: {why} ({advice})",) if why else ()
 
 
 # ---- shown ----

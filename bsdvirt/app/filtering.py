@@ -36,7 +36,7 @@ def read(session: Session) -> PfFacts:
     fs = session.host.fs
     names = [file for file in fs.listdir(PF_DIRECTORY) if file.endswith(".conf")]
     files = {name.removesuffix(".conf"): fs.read_or(f"{PF_DIRECTORY}/{name}") for name in names}
-    return read_pf(session.host, files)
+    return read_pf(session.host, files, filtered=session.hostfile.expose.filtered)
 
 
 def of_network(name: str, network: Network, facts: PfFacts) -> Rules:

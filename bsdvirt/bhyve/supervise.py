@@ -77,7 +77,11 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         "cleanup": [list(argv) for argv in tap_destroys(guest.identity.id, len(vm.nics))],
         "vnc": config.vnc_address(guest, vm) if vm.vnc.enabled else None,
         # What it exposes: there is such a file while the rules are loaded.
-        "rules": {"file": pf_file(guest_rules(name)), "argv": list(flush(guest_rules(name)))},
+        "rules": {
+            "file": pf_file(guest_rules(name)),
+            "argv": list(flush(guest_rules(name), "nat")),
+            "filter": list(flush(guest_rules(name), "rules")),
+        },
         "logs": guest_log_directory(name),
         "failed": failed_file(name),
         "events": EVENT_LOG,

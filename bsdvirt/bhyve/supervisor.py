@@ -678,7 +678,9 @@ class Supervisor:
             self.tool(argv)
         rules = self.job.get("rules")
         if rules and os.path.exists(rules["file"]):
-            self.tool(rules["argv"])
+            for argv in (rules.get("filter"), rules["argv"]):
+                if argv:
+                    self.tool(argv)
             remove(rules["file"])
         remove(SOCKET)
         failed = self.job["failed"]

@@ -37,6 +37,11 @@ class PfFacts:
     """The interface of the default route, by family."""
     forwards: frozenset[int] = frozenset()
     """The families that the host forwards."""
+    filtered: bool = False
+    """Exposed ports are for the host's own filter rules to pass or block."""
+    blocked: bool = False
+    """The main filter rules block, and do not call our anchors; asked for only where exposed
+    ports are filtered."""
     conf: str = "/etc/pf.conf"
     """The file of main rules. This and the next two are asked for only where something of the
     above lacks."""
@@ -46,8 +51,8 @@ class PfFacts:
     """rc.conf(5) starts pf(4) at boot."""
 
 
-def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
-    """At most six commands; the caller has read the files of our rules."""
+def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> PfFacts:
+    """At most seven commands; the caller has read the files of our rules."""
     egress = {}
     for version, words in ((4, ()), (6, ("-inet6",))):
         shown = host.run((tools.ROUTE, "-n", "get", *words, "default"), changes=False)
@@ -57,10 +62,16 @@ def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
     forwards = frozenset(v for v, name in FORWARDING.items() if known.get(name) == "1")
     info = host.run((tools.PFCTL, "-s", "info"), changes=False)
     if info.status != 0:
-        return _with_conf(host, PfFacts(files=files, egress=egress, forwards=forwards))
+        return _with_conf(
+            host, PfFacts(files=files, egress=egress, forwards=forwards, filtered=filtered)
+        )
     main = host.run((tools.PFCTL, "-s", "nat"), changes=False).stdout
     # It fails where there is no such anchor.
     beneath = host.run((tools.PFCTL, "-a", ANCHOR, "-s", "Anchors"), changes=False).stdout
+    blocked = False
+    if filtered:
+        rules = host.run((tools.PFCTL, "-s", "rules"), changes=False).stdout
+        blocked = pf.blocks(rules) and not pf.calls(rules, "anchor", ANCHOR)
     facts = PfFacts(
         there=True,
         enabled=pf.enabled(info.stdout),
@@ -69,6 +80,8 @@ def read_pf(host: Host, files: Mapping[str, str]) -> PfFacts:
         files=files,
         egress=egress,
         forwards=forwards,
+        filtered=filtered,
+        blocked=blocked,
     )
     return facts if facts.enabled and facts.calls else _with_conf(host, facts)
 

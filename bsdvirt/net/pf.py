@@ -1,7 +1,7 @@
 """Rules of pf(4) in anchors of ours: a network's translation, what a guest exposes. Pure.
 
 Only what is beneath the anchor `bsdvirt` is ever loaded or flushed, and there only
-translation: nobody's own rules are touched.
+translation, and the passing of what is redirected: nobody's own rules are touched.
 """
 
 from __future__ import annotations
@@ -41,26 +41,33 @@ def guest_text(
 
     By default they are for the one address by which the host gets out, never for all of
     the host's. Not on lo0: the host's own connection could not be answered.
+
+    Filtered, what is redirected is tagged, and the filter rule passes just that: neither what
+    comes to the guest's address unredirected, nor what a rule of the host's own blocks later.
     """
     inner: dict[int, str] = {}
     for text in addresses:
         address = ipaddress.ip_interface(text).ip
         inner.setdefault(address.version, str(address))
-    lines = []
+    lines, passed = [], []
+    way, tag = ("rdr", f" tag {ANCHOR}") if facts.filtered else ("rdr pass", "")
     for expose in exposes:
         source = expose.source
         for version, target in inner.items():
             if source is not None and source.version != version:
                 continue
             outer = _outer(expose, version, facts)
-            if outer:
-                lines.append(
-                    f"rdr pass on ! lo0 {FAMILY[version]} proto {expose.protocol}"
-                    f" from {source or 'any'}"
-                    f" to {outer} port {_ports(expose.ports)}"
-                    f" -> {target} port {_ports(expose.guest_ports)}"
-                )
-    return _file(f"guest {name}", lines)
+            if not outer:
+                continue
+            what = f"{FAMILY[version]} proto {expose.protocol} from {source or 'any'}"
+            inside = f"{target} port {_ports(expose.guest_ports)}"
+            lines.append(
+                f"{way} on ! lo0 {what} to {outer} port {_ports(expose.ports)}{tag} -> {inside}"
+            )
+            if facts.filtered:
+                passed.append(f"pass {what} to {inside} tagged {ANCHOR}")
+    # Translation comes before filtering in a file of rules.
+    return _file(f"guest {name}", [*lines, *passed])
 
 
 def _outer(expose: Expose, version: int, facts: PfFacts) -> str:
@@ -105,17 +112,18 @@ def load_steps(rules: str, text: str, facts: PfFacts, why: str) -> Iterator[Step
 
 def unload_steps(rules: str, why: str, before: str | None = None) -> Iterator[Step]:
     """Let the anchor hold nothing any more. `before` is what it held, to come back to."""
-    yield Step(
-        Command(flush(rules), ok=(0, 1)),
-        f"{why}: no more",
-        undo=_back(rules, before) if before is not None else (),
-    )
+    undo = _back(rules, before) if before is not None else ()
+    # What it was loaded with is not known here where it is to be cleaned up.
+    for kind in ("rules", "nat") if before is None or _filters(before) else ("nat",):
+        yield Step(Command(flush(rules, kind), ok=(0, 1)), f"{why}: no more", undo=undo)
+        undo = ()
     yield Step(RemoveFile(pf_file(rules)), "its rules")
 
 
 def _back(rules: str, before: str | None) -> tuple[Undo, ...]:
     if before is None:
-        return (Undo(Command(flush(rules), ok=(0, 1))), Undo(RemoveFile(pf_file(rules))))
+        flushed = (Undo(Command(flush(rules, kind), ok=(0, 1))) for kind in ("rules", "nat"))
+        return (*flushed, Undo(RemoveFile(pf_file(rules))))
     return (Undo(WriteFile(pf_file(rules), before, 0o600)), Undo(Command(load(rules), ok=(0, 1))))
 
 
@@ -123,8 +131,25 @@ def load(rules: str) -> tuple[str, ...]:
     return (tools.PFCTL, "-a", f"{ANCHOR}/{rules}", "-f", pf_file(rules))
 
 
-def flush(rules: str) -> tuple[str, ...]:
-    return (tools.PFCTL, "-a", f"{ANCHOR}/{rules}", "-F", "nat")
+def flush(rules: str, kind: str) -> tuple[str, ...]:
+    """Take an anchor's rules away: its filter `rules`, or `nat`, all that translate."""
+    return (tools.PFCTL, "-a", f"{ANCHOR}/{rules}", "-F", kind)
+
+
+def _filters(text: str) -> bool:
+    return any(line.startswith("pass ") for line in text.splitlines())
+
+
+def why_blocked(facts: PfFacts) -> tuple[str, str]:
+    """Why the host's filter rules may block what guests expose, and what to do; nothing and
+    nothing where they do not."""
+    if not (facts.filtered and facts.blocked):
+        return "", ""
+    return (
+        f"the filter rules of {facts.conf} block, and do not call bsdvirt's anchors",
+        f'add to {facts.conf}, where filter rules go: anchor "{ANCHOR}/*"; then service pf'
+        " reload; or pass them by a rule of your own",
+    )
 
 
 def why_inactive(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:

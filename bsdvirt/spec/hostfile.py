@@ -87,6 +87,20 @@ class ZfsChoice(Spec, frozen=True, kw_only=True):
     ] = "zfs"
 
 
+class Exposing(Spec, frozen=True, kw_only=True):
+    """How the ports that guests expose are reached."""
+
+    filtered: Annotated[
+        bool,
+        prop(
+            "Whether filter rules of the host's own hold for exposed ports too: the ports are "
+            "redirected by `rdr`, and passed by rules in the filter anchors `bsdvirt/*`, instead "
+            "of passing all filter rules by with `rdr pass`.",
+            live=Live.NOW,
+        ),
+    ] = False
+
+
 class HostFile(Spec, frozen=True, kw_only=True):
     """The host."""
 
@@ -109,4 +123,5 @@ class HostFile(Spec, frozen=True, kw_only=True):
     defaults: Annotated[Defaults, prop("What a new guest gets.", live=Live.NOW)] = Defaults()
     boot: Annotated[HostBoot, prop("The host's start and its end.", live=Live.NOW)] = HostBoot()
     fetch: Annotated[Fetch, prop("Where releases are fetched from.", live=Live.NOW)] = Fetch()
+    expose: Annotated[Exposing, prop("How exposed ports are reached.", live=Live.NOW)] = Exposing()
     zfs: Annotated[ZfsChoice, prop("How ZFS is asked.", live=Live.NOW)] = ZfsChoice()

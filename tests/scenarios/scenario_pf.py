@@ -272,6 +272,53 @@ def what_one_thing_pf_lacks_is_named(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("doctor")
 
 
+# Not on a real host: it would block what the tests themselves come by.
+@scenario(each_release=True, sim_only=True)
+def rules_of_the_hosts_own_hold_for_exposed_ports(driver: Bsdvirt, view: HostView) -> None:
+    _, host = way_out(view)
+    driver.ok("network", "create", "tnet", *OTHER)
+    driver.ok("create", "jail", "t1", "expose=tcp:18080:80", "--start")
+    driver.ok("create", "jail", "t2", "--network", "tnet", "--start")
+    listen(driver, view, "t1", 80)
+    anchors = 'nat-anchor "bsdvirt/*"\nrdr-anchor "bsdvirt/*"\n'
+    file = view.fs.path("/usr/local/etc/bsdvirt/bsdvirt.yaml")
+    whole = file.read_text()
+    with own_rules(view, f"{anchors}block in all\n"):
+        assert reaches(driver, "t2", host, 18080)
+        file.write_text(f"{whole}expose: {{filtered: true}}\n")
+        assert "not those it should have" in driver("doctor").stdout
+        driver.ok("doctor", "--repair")
+        assert not reaches(driver, "t2", host, 18080)
+        (said,) = [one for one in driver.json("doctor") if one["subject"] == "t1"]
+        assert 'anchor "bsdvirt/*"' in said["remedy"]
+        assert "may not be reached" in driver.ok("expose", "t1", "tcp:18081:80").stderr
+        # The last rule that matches decides.
+        for text, passes in (
+            (f'{anchors}block in all\nanchor "bsdvirt/*"\n', True),
+            (f'{anchors}anchor "bsdvirt/*"\nblock in all\n', False),
+        ):
+            view.fs.path("/etc/pf.conf").write_text(text)
+            view.do("/sbin/pfctl", "-f", "/etc/pf.conf")
+            assert reaches(driver, "t2", host, 18080) == passes
+            driver.ok("doctor")
+            assert [one for one in driver.json("doctor") if one["subject"] == "t1"] == []
+    rules = ("/sbin/pfctl", "-a", "bsdvirt/guest-t1", "-s", "rules")
+    assert "tagged bsdvirt" in view.run(*rules).stdout
+    assert reaches(driver, "t2", host, 18081)
+    driver.ok("restart", "t1")
+    assert "tagged bsdvirt" in view.run(*rules).stdout
+    file.write_text(whole)
+    driver.ok("doctor", "--repair")
+    assert "pass" not in view.run(*rules).stdout
+    file.write_text(f"{whole}expose: {{filtered: true}}\n")
+    driver.ok("doctor", "--repair")
+    driver.ok("stop", "t1")
+    assert (
+        "bsdvirt/guest-t1" not in view.run("/sbin/pfctl", "-a", "bsdvirt", "-s", "Anchors").stdout
+    )
+    file.write_text(whole)
+
+
 @scenario()
 def what_works_only_until_the_next_boot_is_told(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("doctor")

@@ -81,6 +81,12 @@ def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> 
         why, advice = pf.why_inactive(facts, kinds)
         if why:
             yield Finding(name, f"what {name} exposes is not reached: {why}", advice)
+            return
+        why, advice = pf.why_blocked(facts)
+        if why:
+            yield Finding(
+                name, f"what {name} exposes may be blocked: {why}", advice, problem=False
+            )  # fmt: skip
 
 
 def _drift(

@@ -34,6 +34,11 @@ def calls(text: str, kind: str, anchor: str) -> bool:
     return any(line.split() == [kind, f'"{anchor}/*"', "all"] for line in text.split("\n"))
 
 
+def blocks(text: str) -> bool:
+    """Whether one of the filter rules of `pfctl -s rules` blocks."""
+    return any(line.startswith("block ") for line in text.split("\n"))
+
+
 def anchors(text: str, parent: str) -> frozenset[str]:
     """The names beneath `parent` in `pfctl -a PARENT -s Anchors`."""
     names = (line.strip() for line in text.split("\n"))

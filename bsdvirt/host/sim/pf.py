@@ -15,12 +15,16 @@ _FILTER = re.compile(r"(pass|block|anchor) .+")
 _NAT = re.compile(r"nat on (\S+) (inet6?) from (\S+/\d+) to any -> \((\S+):0\)")
 _PORT = r"(\d+)(?::(\d+))?"
 _RDR = re.compile(
-    r"rdr pass on ! lo0 (inet6?) proto (tcp|udp) from (?:any|[0-9a-f:./]+) to (\S+)"
-    rf" port {_PORT} -> (\S+) port {_PORT}"
+    r"rdr(?: pass)? on ! lo0 (inet6?) proto (tcp|udp) from (?:any|[0-9a-f:./]+) to (\S+)"
+    rf" port {_PORT}(?: tag \w+)? -> (\S+) port {_PORT}"
+)
+_PASS = re.compile(
+    r"pass inet6? proto (tcp|udp) from (?:any|[0-9a-f:./]+) to (\S+)"
+    rf" port {_PORT} tagged \w+"
 )
 _SHOWN_RDR = re.compile(
-    r"rdr pass on ! lo0 inet6? proto (tcp|udp) from any to (\S+) port (?:= )?(\S+) -> (\S+)"
-    rf" port {_PORT}"
+    r"rdr(?: pass)? on ! lo0 inet6? proto (tcp|udp) from any to (\S+) port (?:= )?(\S+)"
+    rf"(?: tag (?P<tag>\w+))? -> (\S+) port {_PORT}"
 )
 
 
@@ -51,13 +55,18 @@ def pfctl(run: Run, words: list[str]) -> int:
             _load(run, name, path)
         case ["-a", name, "-F", "nat"] if name.startswith("bsdvirt/"):
             run.changes()
-            state.anchors.pop(name, None)
+            _flush(run, name, filters=False)
             run.warn("nat cleared")
-        case ["-a", name, "-s", "nat"]:
+        case ["-a", name, "-F", "rules"] if name.startswith("bsdvirt/"):
+            run.changes()
+            _flush(run, name, filters=True)
+            run.warn("rules cleared")
+        case ["-a", name, "-s", "nat" | "rules" as kind]:
             run.reads()
             if name not in state.anchors:
                 run.warn("pfctl: DIOCGETRULES: Invalid argument")
-            run.out += [f"{line}\n" for line in state.anchors.get(name, [])]
+            lines = [x for x in state.anchors.get(name, []) if _is_filter(x) == (kind == "rules")]
+            run.out += [f"{line}\n" for line in lines]
         case ["-f", path]:
             run.changes()
             load_main(run, path)
@@ -109,12 +118,34 @@ def _load(run: Run, name: str, path: str) -> None:
             rules.append(line)
         elif rdr:
             port = f"{rdr[4]}:{rdr[5]}" if rdr[5] else f"= {_SERVICES.get(rdr[4], rdr[4])}"
-            rules.append(line.replace(f" port {_given(rdr[4], rdr[5])} ->", f" port {port} ->"))
+            given = f" port {_given(rdr[4], rdr[5])}"
+            rules.append(line.replace(given, f" port {port}", 1))
+        elif passes := _PASS.fullmatch(line):
+            port = (
+                f"{passes[3]}:{passes[4]}"
+                if passes[4]
+                else (f"= {_SERVICES.get(passes[3], passes[3])}")
+            )
+            kept = " flags S/SA keep state" if passes[1] == "tcp" else " keep state"
+            head, _, tail = line.partition(f" port {_given(passes[3], passes[4])}")
+            rules.append(f"{head} port {port}{kept}{tail}")
         else:
             raise run.unknown(f"rule in an anchor: {line}")
     run.state.pf.anchors[name] = rules
     if not rules:
         del run.state.pf.anchors[name]
+
+
+def _is_filter(line: str) -> bool:
+    return line.startswith("pass ")
+
+
+def _flush(run: Run, name: str, *, filters: bool) -> None:
+    """An anchor without rules is none."""
+    anchors = run.state.pf.anchors
+    left = [line for line in anchors.pop(name, []) if _is_filter(line) != filters]
+    if left:
+        anchors[name] = left
 
 
 def _given(first: str, last: str | None) -> str:
@@ -128,7 +159,7 @@ def load_main(run: Run, path: str) -> None:
         if anchor := _ANCHOR.fullmatch(line):
             nat.append(f"{anchor[0]} all")
         elif _FILTER.fullmatch(line):
-            rules.append(line)
+            rules.append(f"{line} all" if line == 'anchor "bsdvirt/*"' else line)
         else:
             raise run.unknown(f"main rule: {line}")
     run.state.pf.nat, run.state.pf.filter = nat, rules
@@ -179,9 +210,28 @@ def leads_to(run: Run, address: str, port: int, protocol: str = "tcp") -> tuple[
         numbers = {name: number for number, name in _SERVICES.items()}
         low, _, high = match[3].partition(":")
         first = int(numbers.get(low, low))
-        if first <= port <= int(high or first):
-            return match[4], int(match[5]) + port - first
+        if not first <= port <= int(high or first):
+            continue
+        if line.startswith("rdr pass ") or _filtered(run, match[5], match["tag"]):
+            return match[5], int(match[6]) + port - first
+        return None
     return None
+
+
+def _filtered(run: Run, target: str, tag: str | None) -> bool:
+    """Whether the filter rules let what was redirected to a guest pass: the last that
+    matches decides."""
+    passes = True
+    for rule in run.state.pf.filter:
+        if rule.startswith("anchor "):
+            ours = [line for lines in run.state.pf.anchors.values() for line in lines]
+            passes |= any(
+                _is_filter(line) and f" to {target} " in line and line.endswith(f"tagged {tag}")
+                for line in ours
+            )
+        elif rule.split()[1:] in (["all"], ["in", "all"]):
+            passes = rule.startswith("pass")
+    return passes
 
 
 def _meant(run: Run, outer: str, address: str) -> bool:

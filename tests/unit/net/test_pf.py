@@ -53,6 +53,24 @@ def test_a_port_is_on_one_address_of_the_host() -> None:
     assert pf.guest_text("web", ports, [], WHOLE) == ""
 
 
+def test_a_filtered_port_passes_only_what_was_redirected() -> None:
+    filtered = replace(WHOLE, filtered=True)
+    ports = [Expose.parse("tcp:8080-8081:80-81~192.168.1.0/24"), Expose.parse("udp:53")]
+    text = pf.guest_text("web", ports, ["10.77.0.2"], filtered)
+    assert text.splitlines()[1:] == [
+        "rdr on ! lo0 inet proto tcp from 192.168.1.0/24 to (em0:0) port 8080:8081 tag bsdvirt"
+        " -> 10.77.0.2 port 80:81",
+        "rdr on ! lo0 inet proto udp from any to (em0:0) port 53 tag bsdvirt -> 10.77.0.2 port 53",
+        "pass inet proto tcp from 192.168.1.0/24 to 10.77.0.2 port 80:81 tagged bsdvirt",
+        "pass inet proto udp from any to 10.77.0.2 port 53 tagged bsdvirt",
+    ]
+    held = replace(filtered, files={"guest-web": text}, anchors=frozenset({"guest-web"}))
+    gone = [shell(step.do) for step in pf.load_steps("guest-web", "", held, "why")]
+    assert [words.split()[-2:] for words in gone[:2]] == [["-F", "rules"], ["-F", "nat"]]
+    assert pf.why_blocked(replace(WHOLE, blocked=True)) == ("", "")
+    assert 'anchor "bsdvirt/*"' in pf.why_blocked(replace(filtered, blocked=True))[1]
+
+
 def test_only_what_is_missing_is_loaded() -> None:
     loaded = PfFacts(there=True, anchors=frozenset({"net-lan"}), files={"net-lan": "rules\n"})
     assert list(pf.load_steps("net-lan", "rules\n", loaded, "why")) == []
