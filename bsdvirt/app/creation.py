@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from bsdvirt.app import exposing, guests, hooks, logs, macs, references
+from bsdvirt.app import exposing, guests, hooks, logs, macs, newly, references
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.changes import check_order
 from bsdvirt.app.jails import host_resolver, read_answering
@@ -212,12 +212,17 @@ def _create_all(
     resolv = host_resolver(session.host)[0]
     answering = read_answering(session.host, resolv)
 
+    def shown() -> own.OwnFacts | None:
+        """What the root that theirs are copies of shows."""
+        if not order.releases:
+            return None
+        root = home.release_directory(str(order.jail.release))
+        return read_own(session.host.fs, root, order.jail)
+
     def last_steps(name: str) -> tuple[Step, ...]:
         guest = Guest(name, home, identities[name])
-        first: list[Step] = []
-        if order.releases:
-            like = home.release_directory(str(order.jail.release))
-            first = own.steps(guest, order.jail, read_own(session.host.fs, like, order.jail))
+        facts = shown()
+        first = own.steps(guest, order.jail, facts) if facts is not None else []
         return (*first, *hooks.steps(session, "created", order.jail.hooks.created, guest))
 
     def one(name: str) -> Outcome:
@@ -233,10 +238,13 @@ def _create_all(
             claims.settled(name)
             held.release(name)
         told = macs.notes(session, name, order.jail)
+        root = None if start else shown()
+        told += newly.notes(name, order.jail, identities[name], networks, root)
         made = Guest(name, home, identities[name])
         why, remedy = resolver_of(made, order.jail, networks, resolv, answering)[1:]
         told += (f"{why} ({remedy})",) if why and not start else ()
-        return Outcome(name, _made(order, identities[name]), notes=told)
+        origin = order.origin.words or f"from {order.jail.release}"
+        return Outcome(name, newly.made(origin, identities[name]), notes=told)
 
     return outcomes + in_parallel(session, identities, one)
 
@@ -279,14 +287,6 @@ def new_identity(
         boot=boot,
         host=host,
     )
-
-
-def _made(order: Order, identity: Identity) -> str:
-    addresses = [claim.address or claim.address6 for claim in identity.nics]
-    addresses += [alias.address for alias in identity.shared]
-    where = ", ".join(text for text in addresses if text)
-    origin = order.origin.words or f"from {order.jail.release}"
-    return f"created {origin}" + (f", {where}" if where else "")
 
 
 def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:

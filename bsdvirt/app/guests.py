@@ -8,7 +8,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bsdvirt.app import jails, vms
+from bsdvirt.app import jails, references, vms
 from bsdvirt.app import networks as network_ops
 from bsdvirt.app.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.app.mounted import mount_own
@@ -301,7 +301,7 @@ def stop(
     failed, ended, names = _end_waiting(session, names, force=force, timeout=timeout)
     with hold(session, names, "stop", ending=ended) as held:
         stopped = stop_held(
-            session, held.names(), force=force, timeout=timeout, release=held.release
+            session, held.names(), force=force, timeout=timeout, release=held.release, final=True
         )
         outcomes = [*failed, *held.refused, *(_ended(o, ended) for o in stopped)]
     return sorted(outcomes, key=lambda outcome: outcome.name)
@@ -338,17 +338,19 @@ def stop_held(
     force: bool = False,
     timeout: float | None = None,
     release: Callable[[str], None] = lambda name: None,
+    final: bool = False,
 ) -> list[Outcome]:
-    """Stop guests whose locks are held; each is released by itself."""
+    """Stop guests whose locks are held; each is released by itself. A `final` one says who
+    goes on without them."""
     found = session.inventory()
     facts = read_host(session.host, *RUN_FILES)
 
     def one(name: str) -> Outcome:
         try:
             guest = found.guest(name)
-            return Outcome(
-                name, stop_one(session, found, facts, guest, force=force, timeout=timeout)
-            )
+            done = stop_one(session, found, facts, guest, force=force, timeout=timeout)
+            left = references.left_running(session, found, facts, name, names) if final else ()
+            return Outcome(name, done, notes=left if done.startswith("stopped") else ())
         finally:
             release(name)
 

@@ -12,7 +12,6 @@ from bsdvirt.store.layout import jail_end
 
 MOST_BYTES = 64 << 10
 _ADDRESS = re.compile(r"^\s*fixed-address ([0-9.]{7,15});$", re.MULTILINE)
-_MASK = re.compile(r"^\s*option subnet-mask ([0-9.]{7,15});$", re.MULTILINE)
 
 
 def leased(fs: Fs, guest: Guest) -> list[str]:
@@ -32,11 +31,10 @@ def leased(fs: Fs, guest: Guest) -> list[str]:
 
 def _last(text: str) -> list[str]:
     lease = text.rpartition("lease {")[2]
-    address, mask = _ADDRESS.search(lease), _MASK.search(lease)
+    address = _ADDRESS.search(lease)
     if address is None:
         return []
-    length = mask[1] if mask else "32"
     try:
-        return [str(ipaddress.IPv4Interface(f"{address[1]}/{length}"))]
+        return [str(ipaddress.IPv4Address(address[1]))]
     except ValueError:
         return []

@@ -250,9 +250,14 @@ def _refuse_overlap(name: str, network: Network, interfaces: Iterable[Any]) -> N
             theirs = ipaddress.ip_interface(text).network
             for own in ours:
                 if own.version == theirs.version and own.overlaps(theirs):
+                    hint = "choose another subnet"
+                    if network.uplink == interface.name:
+                        hint = (
+                            f"bsdvirt network create {name} --uplink {interface.name}"
+                            " --take-address moves its address to the bridge"
+                        )
                     raise ConflictError(
-                        f"network {name}: {own} overlaps {text} of {interface.name}",
-                        "choose another subnet",
+                        f"network {name}: {own} overlaps {text} of {interface.name}", hint
                     )
 
 

@@ -15,6 +15,8 @@ MOST_BYTES = 4096
 MOST_CHARACTERS = 200
 OURS = "bsdvirt: "
 """Begins what our own lines in jail.conf print."""
+MAIN_COMMAND = "its main command "
+"""Begins what a keeper says of one that does not go on."""
 
 
 class Printed:
@@ -46,8 +48,11 @@ class Printed:
 
     def explain(self, error: BsdvirtError) -> BsdvirtError:
         """The error of a start, with the last words of what failed where it was jail(8) that
-        ran it."""
-        if not isinstance(error, CommandError) or error.argv[0] != tools.JAIL:
+        ran it, or its main command that ended."""
+        main = error.message.startswith(MAIN_COMMAND)
+        if main:
+            error.message = f"{self._name}: {error.message}"
+        elif not isinstance(error, CommandError) or error.argv[0] != tools.JAIL:
             return error
         lines = self.lines()
         ours = next((line for line in reversed(lines) if line.startswith(OURS)), "")

@@ -9,12 +9,14 @@ from ipaddress import ip_interface
 
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.facts import HostFacts
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.mounts import within
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.paths import NAME
 from bsdvirt.store.guests import Guest, Inventory, guest_text, load_guest_file
+from bsdvirt.store.vms import is_running
 
 BOOT_AFTER = "boot.after"
 DEVICES = "/dev/zvol"
@@ -54,6 +56,20 @@ def to_guest(session: Session, found: Inventory, name: str, new: str = "") -> li
     if not new:
         references += _routes(session.networks(), guest)
     return references
+
+
+def left_running(
+    session: Session, found: Inventory, facts: HostFacts, name: str, going: Sequence[str]
+) -> tuple[str, ...]:
+    """Guests that start after one at boot, and run on while it is stopped."""
+    left = [
+        other.name
+        for other in found.guests.values()
+        if name in map(str, other.identity.boot.after)
+        and other.name not in going
+        and is_running(other, facts.jails, session.host.fs)
+    ]
+    return (f"{', '.join(left)} may need it (boot.after: it goes on running)",) if left else ()
 
 
 def _waits(guest: Guest, name: str, new: str) -> Iterator[Reference]:

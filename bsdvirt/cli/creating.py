@@ -142,7 +142,8 @@ def started(session: Session, created: list[Outcome]) -> list[Outcome]:
 def _merged(outcome: Outcome, message: str) -> Outcome:
     """The outcome with what came before; a guest that does not start is still made."""
     if outcome.error is not None:
-        outcome.error.hint = outcome.error.hint or f"it is created; bsdvirt logs {outcome.name}"
+        hint = outcome.error.hint or f"bsdvirt logs {outcome.name}"
+        outcome.error.hint = f"{outcome.name} is created; {hint}"
     return Outcome(outcome.name, message, outcome.error, outcome.notes)
 
 

@@ -243,9 +243,7 @@ class Keeper:
             if self.stopping:
                 return self.say("stopped", pid=None)
             if self.tell >= 0 and self.hopeless(status):
-                name = self.job["name"]
-                said = f"bsdvirt logs {name} shows what it said"
-                return self.answer(f"{words_for(status)} at once ({said})")
+                return self.answer(f"{words_for(status)} at once")
             self.answer("")
             if why := self.reason_to_end(status):
                 return self.over(why, status != 0 and why != GONE)

@@ -167,7 +167,7 @@ def alias_drift(guest: Guest, facts: HostFacts) -> Iterator[Drift]:
         step = Step(Command((*_remove(alias)[:-1], "alias")), f"its address {alias.address}{on}")
         back = alias.interface in facts.interfaces
         yield Drift(
-            f"the host has not its address {alias.address}{on}", (step,) if back else (),
+            f"its address {alias.address}{on} is gone from the host", (step,) if back else (),
             f"gave the host its address {alias.address}{on} again",
         )  # fmt: skip
 

@@ -18,6 +18,7 @@ from bsdvirt.spec.types import (
     Subnet,
 )
 
+POOL = "pool"
 NO_MAC = "00:00:00:00:00:00"
 
 

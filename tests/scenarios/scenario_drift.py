@@ -106,7 +106,7 @@ def an_address_of_a_shared_jail_comes_back(driver: Bsdvirt, view: HostView) -> N
     before = view.everything()
     view.do(IFCONFIG, "lo0", "inet", "127.9.9.9/32", "-alias")
     said = wrong(driver, "doctor").stdout
-    assert "the host has not its address 127.9.9.9/32 on lo0" in said
+    assert "its address 127.9.9.9/32 on lo0 is gone from the host" in said
     assert "t1: gave the host its address" in driver.ok("doctor", "--repair").stdout
     assert_same(before, view.everything())
 

@@ -43,7 +43,7 @@ def findings(seen: Seen) -> Iterator[Finding]:
             yield Finding(
                 name,
                 f"network {name} is not up" + (f", and {', '.join(cut)} run on it" if cut else "")
-                + f": it lacks {lacks}",
+                + f" (to do: {lacks})",
                 "bsdvirt doctor --repair, or the next start of a guest on it",
                 problem=bool(cut),
                 repair="bring it up",

@@ -309,9 +309,10 @@ class _Apply:
         if way == "-alias":
             if not known:
                 raise run.fail("ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address")
-            face.addresses.remove(known[0])
+            position = face.addresses.index(known[0])
+            del face.addresses[position]
             if self.jail == 0 and kind == "inet":
-                routing.forget(run, parsed.network)
+                routing.forget(run, text, face, position)
             return
         if bridge_of(run, face) is not None and not ifbridge.members_have_addresses(run):
             raise run.fail("ifconfig: ioctl (SIOCAIFADDR): Invalid argument")

@@ -23,11 +23,15 @@ _LEASE = ipaddress.ip_interface("10.0.2.15/24")
 """What qemu's own network, that of the captured host, gives its one guest."""
 
 
-def forget(run: Run, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
-    """An address of the network leaves its interface, and the routes by it go
-    (in_ifadown in in_rmx.c)."""
+def forget(run: Run, address: str, face: Interface, position: int) -> None:
+    """An address leaves the place that it had on its interface, and the routes by it go: those
+    that were added while it was the first of its network there (in_ifadownkill in in_rmx.c)."""
     gateway = run.state.gateway
-    if gateway and ipaddress.ip_address(gateway) in network:
+    network = ipaddress.ip_interface(address).network
+    if not gateway or ipaddress.ip_address(gateway) not in network:
+        return
+    before = [a for a in face.addresses[:position] if a.kind == "inet"]
+    if not any(ipaddress.ip_address(a.address) in network for a in before):
         run.state.gateway = ""
 
 
@@ -158,7 +162,7 @@ def departed(run: Run, face: Interface) -> None:
     dhclient.c)."""
     for entry in face.addresses:
         if entry.kind == "inet":
-            forget(run, ipaddress.ip_interface(f"{entry.address}/{entry.prefix}").network)
+            forget(run, f"{entry.address}/{entry.prefix}", face, 0)
     if face.name in run.state.dhclients:
         _end(run, face.name)
 

@@ -1,0 +1,46 @@
+"""What is to be said of a jail that has just been made: what its first start will lack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bsdvirt.jail import own
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.nic import POOL
+
+
+def notes(
+    name: str,
+    jail: Jail,
+    identity: Identity,
+    networks: Mapping[str, Network],
+    root: own.OwnFacts | None,
+) -> tuple[str, ...]:
+    """`root` is what the root that it is a copy of shows; None where that is not known."""
+    zone = own.notes(jail, root) if root is not None else ()
+    return (*_without_address(name, jail, identity, networks), *zone)
+
+
+def made(origin: str, identity: Identity) -> str:
+    """What was made, with the addresses that it was given."""
+    addresses = [claim.address or claim.address6 for claim in identity.nics]
+    addresses += [alias.address for alias in identity.shared]
+    where = ", ".join(text for text in addresses if text)
+    return f"created {origin}" + (f", {where}" if where else "")
+
+
+def _without_address(
+    name: str, jail: Jail, identity: Identity, networks: Mapping[str, Network]
+) -> list[str]:
+    """Interfaces that wait for an address from a pool, on networks that have none."""
+    found = []
+    for index, (nic, claim) in enumerate(zip(jail.nics, identity.nics, strict=False)):
+        asks = str(nic.address) == POOL and str(nic.address6) in (POOL, "none")
+        if asks and not claim.addresses() and not networks[nic.network].pools:
+            found.append(
+                f"no address: network {nic.network} has no pool (bsdvirt set {name}"
+                f" nics.{index}.address=ADDRESS/LENGTH, or =dhcp where a server gives one)"
+            )
+    return found
