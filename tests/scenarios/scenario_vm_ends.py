@@ -83,6 +83,7 @@ def a_failed_start_is_told_in_bhyves_words(driver: Bsdvirt, view: HostView) -> N
         assert "bhyve ended with status 4" in text
         assert "supervisor.py" not in text
     assert left(view) == []
+    assert "has left" not in driver("doctor").stdout
     finish(driver, "t1")
 
 

@@ -20,10 +20,10 @@ from bsdvirt.jail.main import watch_again
 from bsdvirt.jail.mounted import refuse_neighbours, sort
 from bsdvirt.jail.start import resolver_of
 from bsdvirt.plan.locks import is_held
-from bsdvirt.plan.step import Plan, Step
+from bsdvirt.plan.step import Plan, RemoveFile, Step
 from bsdvirt.spec.jail import Jail
 from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import job_file
+from bsdvirt.store.layout import job_file, state_file
 
 LEFT = {
     "jail": "is stopped, and has left interfaces, mounts, limits or files",
@@ -166,7 +166,10 @@ def left_steps(session: Session, seen: Seen, guest: Guest) -> tuple[Step, ...]:
     else:
         steps = clean_steps(guest, seen.facts, spec_of(guest, seen))
         notes = (forget_failure(name), forget_main(name))
-    return tuple(step for step in steps if step not in notes)
+    left = tuple(step for step in steps if step not in notes)
+    # The state of a start that failed is alone where all else of it was taken away.
+    alone = [step.do for step in left] == [RemoveFile(state_file(name))]
+    return () if alone else left
 
 
 def watch_plan(session: Session, seen: Seen, guest: Guest) -> Plan | None:
