@@ -294,7 +294,8 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
     A running one only with `force`, which stops it first; a protected one never.
     """
-    with hold(session, names, "destroy", gives_way=True) as held:
+    ended = guests.end_for_destroy(session, names) if force else []
+    with hold(session, names, "destroy", gives_way=True, ending=ended) as held:
         outcomes = list(held.refused)
         found = session.inventory()
         facts = read_host(session.host, *RUN_FILES)

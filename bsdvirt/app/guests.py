@@ -324,6 +324,18 @@ def _end_waiting(
     return failed, ended, [outcome.name for outcome in asked if outcome.ok]
 
 
+def end_for_destroy(session: Session, names: Sequence[str]) -> list[str]:
+    """Those of guests about to be destroyed whose start or stop another command waits for: it
+    is ended by force. One that cannot be ended stays busy, and is refused for that."""
+    states = ("starting", "stopping")
+
+    def end(name: str) -> Outcome:
+        ends = vms.end_waiting(session, name, states, force=True, spare_protected=True)
+        return Outcome(name, "stopped" if ends else "")
+
+    return [outcome.name for outcome in in_parallel(session, names, end) if outcome.message]
+
+
 def _ended(outcome: Outcome, ended: Sequence[str]) -> Outcome:
     """That nothing of it ran any more is what its stop has brought about."""
     if outcome.name in ended and outcome.message == "not running":

@@ -201,6 +201,7 @@ def end_waiting(
     *,
     force: bool = False,
     timeout: float | None = None,
+    spare_protected: bool = False,
 ) -> bool:
     """End what another command waits for while it holds the guest's lock: a start, which
     then fails with "stopped while starting", or a stop, which then ends sooner. Whether the
@@ -215,6 +216,8 @@ def end_waiting(
     if fact is None or not fact.supervised or fact.state not in states:
         return False
     vm = _spec(session, session.inventory(), name)
+    if spare_protected and vm is not None and vm.protected:
+        return False
     own = vm.stop.timeout if vm else DEFAULT_STOP_SECONDS - AFTER_SECONDS
     step = stop_step(
         name, TOOLS, timeout=timeout or own, force=force,

@@ -52,7 +52,11 @@ def a_guest_in_its_loader_is_stopped_and_its_start_fails(driver: Bsdvirt, view: 
         gave_up(driver, process)
         assert state(driver, "t1") in ("stopped", "failed")
         assert left(view) == []
-    driver.ok("destroy", "t1", "--yes")
+    process = standing(driver, "t1")
+    driver.fails(4, "destroy", "t1", "--yes", says="busy")
+    driver.ok("destroy", "t1", "--yes", "--force")
+    gave_up(driver, process)
+    assert left(view) == []
 
 
 @scenario(sim_only=True)
