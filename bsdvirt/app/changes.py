@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.app import exposing, filtering, guests, macs, passing, seeds, vms
+from bsdvirt.app import exposing, filtering, guests, macs, newly, passing, seeds, vms
 from bsdvirt.app.batch import Outcome, hold, in_parallel
 from bsdvirt.app.budget import too_long
 from bsdvirt.app.restarting import next_start_notes, settled
@@ -164,6 +164,9 @@ def _change_one(
         )
         if jail.nics != wanted.nics:
             routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
+            if isinstance(wanted, Jail):
+                then = settled(identity)
+                notes += newly.without_address(guest.name, wanted, then, networks)
         if jail.stop != wanted.stop and (late := too_long(session, wanted)):
             notes += (late,)
         plan_identity = msgspec.structs.replace(identity, boot=boot)

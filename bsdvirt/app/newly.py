@@ -1,4 +1,4 @@
-"""What is to be said of a jail that has just been made: what its first start will lack."""
+"""What is to be said of a jail, or an interface, that has just been made: what it will lack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def notes(
 ) -> tuple[str, ...]:
     """`root` is what the root that it is a copy of shows; None where that is not known."""
     zone = own.notes(jail, root) if root is not None else ()
-    return (*_without_address(name, jail, identity, networks), *zone)
+    return (*without_address(name, jail, identity, networks), *zone)
 
 
 def made(origin: str, identity: Identity) -> str:
@@ -31,16 +31,17 @@ def made(origin: str, identity: Identity) -> str:
     return f"created {origin}" + (f", {where}" if where else "")
 
 
-def _without_address(
+def without_address(
     name: str, jail: Jail, identity: Identity, networks: Mapping[str, Network]
-) -> list[str]:
+) -> tuple[str, ...]:
     """Interfaces that wait for an address from a pool, on networks that have none."""
     found = []
     for index, (nic, claim) in enumerate(zip(jail.nics, identity.nics, strict=False)):
         asks = str(nic.address) == POOL and str(nic.address6) in (POOL, "none")
-        if asks and not claim.addresses() and not networks[nic.network].pools:
+        network = networks.get(nic.network)
+        if asks and not claim.addresses() and network is not None and not network.pools:
             found.append(
                 f"no address: network {nic.network} has no pool (bsdvirt set {name}"
                 f" nics.{index}.address=ADDRESS/LENGTH, or =dhcp where a server gives one)"
             )
-    return found
+    return tuple(found)

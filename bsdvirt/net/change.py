@@ -126,7 +126,8 @@ def check_claims(name: str, before: Network, after: Network, ports: Iterable[Por
     for port in ports:
         for problem in _problems(before, after, port):
             raise ConflictError(
-                f"network {name}: {problem}", f"bsdvirt set {port.guest} nics…, or destroy it first"
+                f"network {name}: {problem}",
+                f"give {port.guest} another address (bsdvirt edit {port.guest}), or destroy it",
             )
 
 

@@ -46,6 +46,15 @@ def test_a_jail_without_an_address_is_told_at_once(tool: Tool) -> None:
         assert "no address" not in tool(*words)
 
 
+def test_an_interface_without_an_address_is_told_when_it_is_added(tool: Tool) -> None:
+    tool("network", "create", "bare", "--address", "10.99.0.1/24")
+    tool("create", "jail", "web")
+    said = tool("nic", "add", "web", "--network", "bare")
+    assert "web: note: no address: network bare has no pool" in said
+    assert "nics.1.address=ADDRESS/LENGTH" in said
+    assert "no address" not in tool("set", "web", "description=x")
+
+
 def test_a_time_zone_that_the_release_lacks_is_told_when_it_is_asked_for(tool: Tool) -> None:
     said = tool("create", "jail", "web", "timezone=Nowhere/Atall")
     assert "note: timezone: its root has no /usr/share/zoneinfo/Nowhere/Atall" in said
