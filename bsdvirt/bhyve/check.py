@@ -30,6 +30,8 @@ LAYOUTS = "/usr/share/bhyve/kbdlayout"
 FIRST_ORDER = 1500000
 """kern.osreldate from which bhyve knows a boot order (bootindex in block_if.c): 13.2 ignores
 the keys."""
+FIRST_TPM = 1400000
+"""kern.osreldate before which bhyve has no TPM: 13.2 ignores the keys."""
 FIRST_LARGE_FBUF = 1400000
 """kern.osreldate before which fbuf shows no more than 1920x1200 (COLS_MAX and ROWS_MAX in
 pci_fbuf.c of 13.2; 3840x2160 in 15)."""
@@ -109,6 +111,10 @@ def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = 
             f"{name}: bhyve of this FreeBSD knows no boot order",
             "leave bootorder out: UEFI keeps an order of its own, which its menu changes (Esc at"
             " the start, on the screen)",
+        )
+    if 0 < vmm.osreldate < FIRST_TPM and any(line.key.startswith("tpm.") for line in vm.config):
+        raise HostError(
+            f"{name}: bhyve of this FreeBSD knows no TPM", "take the keys tpm.* out of its config"
         )
     need_racct(name, vm.limits, kernel)
 
