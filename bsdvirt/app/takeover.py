@@ -32,7 +32,7 @@ from bsdvirt.store.layout import TAKING_DIRECTORY, taking_file
 from bsdvirt.store.vms import is_running
 
 WITHIN_SECONDS = 60
-PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.3
 
 
 def read_taking(session: Session, name: str) -> Taking | None:
@@ -264,6 +264,8 @@ def guard(session: Session, name: str, token: str) -> Outcome:
                 return Outcome(name, "confirmed")
         elif time.time() >= taking.until:
             break
+        else:
+            _keep_quiet(session.host, taking)
         session.interrupt.check()
         time.sleep(PAUSE_SECONDS)
     try:
@@ -273,6 +275,20 @@ def guard(session: Session, name: str, token: str) -> Outcome:
     words = "not confirmed in time: the address is put back"
     session.sink(events.Warned("", "network revert", name, words))
     return outcome
+
+
+def _keep_quiet(host: Host, taking: Taking) -> None:
+    """End a dhclient(8) that devd(8) has started for the card again: joining a bridge may take
+    its link down for a moment, and rc.conf still says DHCP (devd.conf, rc.d/dhclient)."""
+    path = f"/var/run/dhclient/dhclient.{taking.uplink}.pid"
+    card = read_interfaces(host).get(taking.uplink) if host.fs.is_locked(path) else None
+    if card is None or not any(taking.uplink in f.members for f in read_interfaces(host).values()):
+        return
+    host.run((tools.PKILL, "-F", path), changes=True)
+    for address in card.addresses:
+        if address in taking.addresses:
+            family = "inet6" if ":" in address else "inet"
+            host.run((tools.IFCONFIG, taking.uplink, family, address, "-alias"), changes=True)
 
 
 def _never(session: Session, name: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bsdvirt.host import tools
 from bsdvirt.host.facts import HostFacts
+from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.jail.main import end_step
 from bsdvirt.jail.mounted import left_mounts, stays_mounted
 from bsdvirt.jail.stack import alias_steps, left_aliases
@@ -112,6 +113,10 @@ def as_stopped(guest: Guest, jail: Jail, facts: HostFacts) -> HostFacts:
         for face, entry in facts.interfaces.items()
         if face not in gone
     }
+    if guest.name in facts.jails:
+        # Those of the host that are the jail's now come back without addresses.
+        passed = (str(name) for name in jail.interfaces)
+        interfaces |= {face: Interface(face) for face in passed if face not in interfaces}
     return replace(
         facts,
         jails={n: j for n, j in facts.jails.items() if n != name or j.path != guest.root},

@@ -99,11 +99,10 @@ def parameters(
         created += shared_wait(jail)
     created += attach_commands(guest, jail)
     mounts = mount_commands(guest, jail, values or {})
+    before = [*linux_prestart(jail, guest.root), *bpf_commands(jail, nics, guest.root)]
     return [
         *lines,
-        *_several(
-            "exec.prestart", [*linux_prestart(jail, guest.root), *bpf_commands(nics, guest.root)]
-        ),
+        *_several("exec.prestart", before),
         *_several("exec.created", created),
         *_several("exec.start", [*network, *mounts, *start_lines(jail)]),
         *_several("exec.stop", stop_lines(jail)),
@@ -122,9 +121,8 @@ def with_release(lines: Sequence[Parameter], release: Sequence[tuple[str, str]])
 
 def _stack(jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
     lines = []
-    for name, values in stack_words(
-        jail, [] if from_host(jail) else [nic.interface for nic in nics]
-    ):
+    ours = [] if from_host(jail) else [nic.interface for nic in nics]
+    for name, values in stack_words(jail, [*ours, *map(str, jail.interfaces)]):
         lines += _several(name, values) if values else [Parameter(name)]
     return lines
 
@@ -161,10 +159,10 @@ def asking_commands(nics: Sequence[NicRoute]) -> list[str]:
     return asked + [f"{tools.RTSOL} {nic.interface} || true" for nic in nics if nic.slaac]
 
 
-def bpf_commands(nics: Sequence[NicRoute], root: str) -> list[str]:
+def bpf_commands(jail: Jail, nics: Sequence[NicRoute], root: str) -> list[str]:
     """For exec.prestart, once /dev is mounted: dhclient(8) opens /dev/bpf0, a link to bpf,
     which the rulesets of jails hide."""
-    if not any(nic.dhcp for nic in nics):
+    if not any(nic.dhcp for nic in nics) and not jail.interfaces:
         return []
     place = shell_quote(f"{root}/dev")
     return [f"{tools.DEVFS} -m {place} rule apply path {name} unhide" for name in ("bpf", "bpf0")]

@@ -19,6 +19,7 @@ from bsdvirt.jail.main import main_steps, watch_again
 from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.jail.own import OwnFacts
+from bsdvirt.jail.passed import check_passed
 from bsdvirt.jail.root import RootFacts, base_steps, check_ready
 from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
 from bsdvirt.jail.storage import (
@@ -128,6 +129,7 @@ def plan_start(
     check_storage(guest, jail, facts.storage, facts.host.mounts)
     values = facts.storage.values
     wired = list(zip(jail.nics, identity.nics, strict=True))
+    check_passed(name, jail, networks, facts.host.interfaces)
     for index, nic in enumerate(jail.nics):
         check_mtu(name, index, nic, networks[nic.network])
     routing.check(name, wired)

@@ -17,6 +17,7 @@ from bsdvirt.spec.stack import (
     VNET_RULESET,
     SharedAddress,
     Stack,
+    check_interfaces,
     check_stack,
 )
 from bsdvirt.spec.storage import (
@@ -32,6 +33,7 @@ from bsdvirt.spec.storage import (
 from bsdvirt.spec.types import (
     CpuList,
     HostName,
+    InterfaceName,
     IpAddress,
     JailParams,
     Memory,
@@ -292,6 +294,15 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             max_length=8,
         ),
     ] = []
+    interfaces: Annotated[
+        list[InterfaceName],
+        prop(
+            "Interfaces of the host that are the jail's while it runs, such as em1 or vlan20; the"
+            " jail configures them itself, in its rc.conf. They come back when it stops.",
+            becomes="vnet.interface",
+            max_length=8,
+        ),
+    ] = []
     mounts: Annotated[
         list[Mount], prop("What is mounted in the jail while it runs.", max_length=64)
     ] = []
@@ -366,6 +377,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         check_datasets(self.datasets, self.mounts)
         refuse_twice(self.nics)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])
+        check_interfaces(self.stack, self.interfaces)
         if self.run is None and self.restart != Restart():
             hint = "set run to the main command"
             raise BadValueError("there is no main command to run again", at="restart", hint=hint)

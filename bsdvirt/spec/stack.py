@@ -94,3 +94,14 @@ def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequ
                 f"{shared.address.ip} is there twice", at=f"addresses.{number}.address"
             )
         seen.add(shared.address.ip)
+
+
+def check_interfaces(stack: str, interfaces: Sequence[str]) -> None:
+    """Raises BadValueError for interfaces that cannot be a jail's, or are named twice."""
+    if interfaces and stack != "vnet":
+        raise BadValueError(
+            f"stack {stack} has no interfaces of its own", at="interfaces", hint="set stack to vnet"
+        )
+    for number, name in enumerate(interfaces):
+        if name in interfaces[:number]:
+            raise BadValueError(f"{name} is named twice", at=f"interfaces.{number}")

@@ -242,7 +242,7 @@ def a_medium_in_a_drive_stays(driver: Bsdvirt, view: HostView) -> None:
     view.fs.write(file, f"kind: vm\nmemory: 512M\n{drive}", 0o600)
     assert driver.json("media", "ls")[0]["guests"] == ["t9"]
     driver.fails(4, "media", "rm", "a.iso", says="t9")
-    view.fs.write(file, "{ this is: [no YAML\n", 0o600)
+    view.fs.write(file, "{ this is: [no YAML, a.iso\n", 0o600)
     driver.fails(2, "media", "rm", "a.iso", says="guest.yaml")
     assert driver.json("media", "ls")[0]["guests"] == []
     view.fs.write(file, "kind: vm\nmemory: 512M\n", 0o600)

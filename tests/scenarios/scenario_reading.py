@@ -141,7 +141,7 @@ def _is_shell(text: str) -> None:
         if not line or line.startswith("#"):
             continue
         words = shlex.split(line.replace("<<", " << "))
-        assert words[0].startswith("/") or words[0] in ("install", "rm", "mkdir"), line
+        assert words[0].startswith("/") or words[0] in ("install", "rm", "mkdir", "(umask"), line
         if "<<" in words:
             marker = words[words.index("<<") + 1]
     assert not marker, text

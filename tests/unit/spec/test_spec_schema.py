@@ -76,6 +76,7 @@ def test_every_property_says_what_it_is(info: PropertyInfo) -> None:
 
 BECOMES = re.compile(
     r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
+    r"|vnet\.interface"
     r"|/etc/resolv\.conf|mount -o( \w+)?|zfs \w+|"
 )
 GIVEN = ("url", "checksums", "disks.NAME.size", "mounts.NAME.type", "datasets.NAME.mountpoint")
