@@ -160,11 +160,17 @@ def renew(
     running: Mapping[str, tuple[Guest, GuestSpec]],
 ) -> None:
     """Load what is not as it should be, of networks and running guests: the host gets out by
-    another interface than before. What fails is told."""
-    exposes = any(exposed(spec) for _, spec in running.values())
-    if needed(networks.values()) or exposes:
-        for rules, steps in drift(networks, running, read(session)):
-            _run(session, rules.subject, steps)
+    another interface than before. What fails is told. No lock is held."""
+    load(session, networks)
+    if not any(exposed(spec) for _, spec in running.values()):
+        return
+    for rules, steps in drift({}, running, read(session)):
+
+        def again(rules: Rules = rules, steps: list[Step] = steps) -> list[Step]:
+            # Its stop, which had the lock, takes the file away.
+            return steps if session.host.fs.exists(pf_file(rules.name)) else []
+
+        _locked(session, "guest", rules.subject, again)
 
 
 def orphans(known: Iterable[str], facts: PfFacts) -> Iterator[tuple[str, list[Step]]]:

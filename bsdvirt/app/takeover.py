@@ -94,7 +94,7 @@ def take(
         session.run(takeover.plan_take(name, taking, session.new_op()), journalled=False)
         if session.dry_run:
             session.run(takeover.plan_confirm(name, taking, network, session.new_op()))
-        _lead_again(session)
+    _lead_again(session)
     notes = [f"rc.conf, once confirmed: {_shown(*one)}" for one in shown.items()]
     notes.append(
         f"confirm it within {within} s, from a new login: bsdvirt network confirm {name};"
@@ -248,7 +248,7 @@ def revert(session: Session, name: str) -> Outcome:
         interfaces = read_interfaces(session.host)
         plan = takeover.plan_revert(name, taking, interfaces, session.new_op())
         session.run(plan, journalled=False)
-        _lead_again(session)
+    _lead_again(session)
     return Outcome(name, f"{taking.uplink} has its address again")
 
 
@@ -281,8 +281,11 @@ def _keep_quiet(host: Host, taking: Taking) -> None:
     """End a dhclient(8) that devd(8) has started for the card again: joining a bridge may take
     its link down for a moment, and rc.conf still says DHCP (devd.conf, rc.d/dhclient)."""
     path = f"/var/run/dhclient/dhclient.{taking.uplink}.pid"
-    card = read_interfaces(host).get(taking.uplink) if host.fs.is_locked(path) else None
-    if card is None or not any(taking.uplink in f.members for f in read_interfaces(host).values()):
+    if not host.fs.is_locked(path):
+        return
+    interfaces = read_interfaces(host)
+    card, bridge = interfaces.get(taking.uplink), interfaces.get(taking.bridge)
+    if card is None or bridge is None or taking.uplink not in bridge.members:
         return
     host.run((tools.PKILL, "-F", path), changes=True)
     for address in card.addresses:

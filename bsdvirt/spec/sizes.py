@@ -6,7 +6,7 @@ from typing import Annotated
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Live, Spec, prop
-from bsdvirt.spec.load import compose_yaml, decode, parse_yaml
+from bsdvirt.spec.load import SpecT, compose_yaml, decode, parse_yaml
 from bsdvirt.spec.types import Memory, Patterned, Space
 
 
@@ -27,9 +27,9 @@ class VmSize(Spec, frozen=True, kw_only=True):
     disk: Annotated[Space, prop("The first disk.", unit="bytes", live=Live.NOW)]
 
 
-def load_sizes(text: str, source: str = "") -> dict[str, VmSize]:
-    """A file of sizes: a mapping of names. Raises UsageError, naming `source`."""
-    found: dict[str, VmSize] = {}
+def load_named(cls: type[SpecT], text: str, source: str = "") -> dict[str, SpecT]:
+    """A file that maps names to structs. Raises UsageError, naming `source`."""
+    found: dict[str, SpecT] = {}
     if compose_yaml(text, source) is None:
         return found
     for name, value in parse_yaml(text, source).items():
@@ -37,5 +37,10 @@ def load_sizes(text: str, source: str = "") -> dict[str, VmSize]:
             key = str(SizeName.parse(name))
         except ValueError as error:
             raise UsageError(f"{source}: {error}") from None
-        found[key] = decode(VmSize, value, f"{source}: {key}")
+        found[key] = decode(cls, value, f"{source}: {key}")
     return found
+
+
+def load_sizes(text: str, source: str = "") -> dict[str, VmSize]:
+    """A file of sizes. Raises UsageError, naming `source`."""
+    return load_named(VmSize, text, source)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import LINE, Spec, prop
-from bsdvirt.spec.load import compose_yaml, decode, parse_yaml
-from bsdvirt.spec.sizes import SizeName
+from bsdvirt.spec.sizes import load_named
 from bsdvirt.spec.types import Memory, Space
 from bsdvirt.spec.vm import Bus
 
@@ -35,14 +33,5 @@ class System(Spec, frozen=True, kw_only=True):
 
 
 def load_systems(text: str, source: str = "") -> dict[str, System]:
-    """A file of systems: a mapping of names. Raises UsageError, naming `source`."""
-    found: dict[str, System] = {}
-    if compose_yaml(text, source) is None:
-        return found
-    for name, value in parse_yaml(text, source).items():
-        try:
-            key = str(SizeName.parse(name))
-        except ValueError as error:
-            raise UsageError(f"{source}: {error}") from None
-        found[key] = decode(System, value, f"{source}: {key}")
-    return found
+    """A file of systems. Raises UsageError, naming `source`."""
+    return load_named(System, text, source)

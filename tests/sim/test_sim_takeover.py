@@ -99,6 +99,20 @@ def test_put_back_at_once(driver: Bsdvirt) -> None:
     driver.fails(3, "network", "revert", "lan", says="nothing waits")
 
 
+def test_exposed_ports_follow_the_address(driver: Bsdvirt) -> None:
+    driver.ok("create", "jail", "web", "--start")
+    driver.ok("expose", "web", "tcp:8080:80")
+
+    def led() -> str:
+        return shown(driver, tools.PFCTL, "-a", "bsdvirt/guest-web", "-s", "nat")
+
+    assert "(vtnet0:0)" in led()
+    driver.ok(*TAKE)
+    assert "(bridge0:0)" in led()
+    driver.ok("network", "revert", "lan")
+    assert "(vtnet0:0)" in led()
+
+
 def test_the_preview_shows_all_and_changes_nothing(driver: Bsdvirt) -> None:
     before = shown(driver, tools.IFCONFIG, "-a")
     said = driver.ok(*TAKE, "--dry-run").stdout

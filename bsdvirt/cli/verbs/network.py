@@ -11,6 +11,7 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, print_tree
 from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
@@ -167,6 +168,7 @@ def _create(session: Session, options: Options) -> int:
 
 def seconds(text: str) -> int:
     """Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 3600):
+    number = natural(text)
+    if number is None or not 1 <= number <= 3600:
         raise argparse.ArgumentTypeError(f"{text}: not 1 to 3600 seconds")
-    return int(text)
+    return number
