@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.locks import Lock
+from bsdvirt.plan.step import Plan
 
 ENDING_SECONDS = 60.0
 """For a command that undoes what it has begun."""
@@ -89,3 +90,18 @@ def in_parallel(
 
     with ThreadPoolExecutor(max_workers=min(session.parallel, len(every))) as pool:
         return list(pool.map(guarded, every))
+
+
+def attempt(
+    session: Session, plan: Plan, errors: list[BsdvirtError], *, journalled: bool = True
+) -> bool:
+    """Whether there was something to do, and it is done; what failed is added to `errors`, and
+    keeps nothing else from being mended."""
+    if plan.empty:
+        return False
+    try:
+        session.run(plan, journalled=journalled)
+    except BsdvirtError as error:
+        errors.append(error)
+        return False
+    return True

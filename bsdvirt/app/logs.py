@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from bsdvirt.app.batch import attempt
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
 from bsdvirt.errors import BsdvirtError
@@ -112,9 +113,6 @@ def repair(session: Session, found: Inventory, errors: list[BsdvirtError]) -> li
             continue
         step = _aside(fs, name)
         plan = Plan("clean", name, "host", finish=(step,), op=session.new_op(), must_journal=False)
-        try:
-            session.run(plan)
+        if attempt(session, plan, errors):
             done.append(f"{name}: moved aside {step.why}")
-        except BsdvirtError as error:
-            errors.append(error)
     return done

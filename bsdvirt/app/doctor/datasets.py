@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bsdvirt.app.batch import attempt
 from bsdvirt.app.doctor.seen import Seen
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.initialise import STATE_ROOM
@@ -103,20 +104,14 @@ def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
             Command((tools.ZFS, "mount", name)), f"mount {name} at {place}", unless=Mounted(place)
         )
         plan = Plan("mount", name, "host", finish=(step,), op=session.new_op())
-        try:
-            session.run(plan, journalled=False)
+        if attempt(session, plan, errors, journalled=False):
             done.append(f"{name}: mounted at {place}")
-        except BsdvirtError as error:
-            errors.append(error)
     for name in _roomless(session, session.inventory()):
         step = Step(
             Command((tools.ZFS, "set", f"refreservation={STATE_ROOM}", name)),
             "room for the journal",
         )
         plan = Plan("reserve", name, "host", finish=(step,), op=session.new_op())
-        try:
-            session.run(plan, journalled=False)
+        if attempt(session, plan, errors, journalled=False):
             done.append(f"{name}: {STATE_ROOM >> 20} MiB are reserved for the journal")
-        except BsdvirtError as error:
-            errors.append(error)
     return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bsdvirt.app import logs, mending
-from bsdvirt.app.batch import hold
+from bsdvirt.app.batch import attempt, hold
 from bsdvirt.app.doctor import datasets, guests, networks, orphans, pf, roots, running
 from bsdvirt.app.doctor.seen import Seen, look
 from bsdvirt.app.session import Session
@@ -47,13 +47,13 @@ def repair(session: Session) -> list[str]:
 
 def _guest(session: Session, seen: Seen, guest: Guest, errors: list[BsdvirtError]) -> list[str]:
     plan = guests.watch_plan(session, seen, guest)
-    if plan is not None and run(session, plan, errors):
+    if plan is not None and attempt(session, plan, errors):
         return [f"{guest.name}: {guests.UNWATCHED[guest.identity.kind][2]}"]
     if seen.runs(guest):
         return []
     steps = guests.left_steps(session, seen, guest)
     plan = Plan("clean", guest.name, finish=steps, op=session.new_op(), must_journal=False)
-    return _took(plan) if run(session, plan, errors) else []
+    return _took(plan) if attempt(session, plan, errors) else []
 
 
 def _orphans(
@@ -63,20 +63,8 @@ def _orphans(
     with session.locked("allocation", "", "doctor"):
         steps = orphans.steps(session, look(session, known))
         plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
-        return _took(plan) if run(session, plan, errors) else []
+        return _took(plan) if attempt(session, plan, errors) else []
 
 
 def _took(plan: Plan) -> list[str]:
     return [f"{plan.subject}: took away {step.why}" for step in plan.finish]
-
-
-def run(session: Session, plan: Plan, errors: list[BsdvirtError]) -> bool:
-    """Whether there was something to do, and it is done."""
-    if plan.empty:
-        return False
-    try:
-        session.run(plan)
-    except BsdvirtError as error:
-        errors.append(error)
-        return False
-    return True

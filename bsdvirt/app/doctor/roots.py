@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bsdvirt.app.batch import hold
+from bsdvirt.app.batch import attempt, hold
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.initialise import close, still_open
 from bsdvirt.app.session import Session
@@ -45,11 +45,8 @@ def _close(session: Session, errors: list[BsdvirtError]) -> list[str]:
     for layout in session.inventory().layouts:
         for place in still_open(session, layout):
             plan = Plan("close", layout.dataset, "host", (close(place),), op=session.new_op())
-            try:
-                session.run(plan, journalled=False)
+            if attempt(session, plan, errors, journalled=False):
                 done.append(f"{place}: closed to others")
-            except BsdvirtError as error:
-                errors.append(error)
     return done
 
 
@@ -64,11 +61,8 @@ def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
         names = [n for n in held.names() if n in found.guests]
         idle = [n for n in names if not is_running(found.guests[n], jails, session.host.fs)]
         for plan in mending(session, found, idle):
-            try:
-                session.run(plan)
+            if attempt(session, plan, errors):
                 done.append(f"{plan.subject}: has another id")
-            except BsdvirtError as error:
-                errors.append(error)
     return done
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bsdvirt.app.batch import hold
+from bsdvirt.app.batch import attempt, hold
 from bsdvirt.app.doctor.seen import Seen, look
 from bsdvirt.app.findings import Finding
 from bsdvirt.app.session import Session
@@ -84,11 +84,8 @@ def mend(
                 continue
             op = session.new_op()
             plan = Plan("mend", name, finish=one.steps, op=op, must_journal=False)
-            try:
-                session.run(plan)
+            if attempt(session, plan, errors):
                 done.append(f"{name}: {one.did}")
-            except BsdvirtError as error:
-                errors.append(error)
     return done
 
 
