@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bsdvirt.app.mounted import need_mounted, unready
-from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
@@ -37,28 +36,6 @@ ENDS = ("stop", "clean")
 """The verbs of plans that are possible without a journal while its dataset is not mounted."""
 GUEST_WAIT_SECONDS = 0.3
 """A guest's lock is not waited for; this only outlasts another's glance at it."""
-
-
-def open_host(sim: str | None, interrupt: Interrupt) -> Host:
-    """The simulated host in a directory, or this machine.
-
-    Raises HostError where this machine is no FreeBSD.
-    """
-    if sim:
-        from bsdvirt.host.sim import SimHost
-
-        try:
-            return SimHost(sim, interrupt)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    if not sys.platform.startswith("freebsd"):
-        raise HostError(
-            f"this is {sys.platform}, and bsdvirt manages FreeBSD hosts",
-            "try it on a simulated host: bsdvirt --sim DIR …",
-        )
-    from bsdvirt.host.real import RealHost
-
-    return RealHost(interrupt)
 
 
 @dataclass

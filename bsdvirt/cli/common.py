@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bsdvirt.app.select import needs_state, select
-from bsdvirt.app.session import Session, open_host
+from bsdvirt.app.session import Session
 from bsdvirt.app.state import read_states
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
 from bsdvirt.host.facts import read_jails
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.host.open import open_host
 
 if TYPE_CHECKING:
     from bsdvirt.app.batch import Outcome

@@ -17,7 +17,7 @@ from scenario_hosts import fast_directory, sim_template
 
 from bsdvirt.cli.main import OF_COMMANDS
 from bsdvirt.host.shown import shown
-from bsdvirt.host.sim.processes import end_all
+from bsdvirt_sim.kernel.processes import end_all
 
 CASES = 110
 SETUP = (

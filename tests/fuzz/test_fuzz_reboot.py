@@ -13,8 +13,8 @@ from fuzzing import cases, is_fault, wrong
 from scenario_driver import server
 from scenario_hosts import fast_directory, sim_template
 
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.processes import end_all
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.kernel.processes import end_all
 
 FEW = 5
 KILLED = -9

@@ -16,7 +16,7 @@ from fuzzing import SECONDS, SEED, cases, doubled, is_fault, wrong
 from scenario_driver import server
 from scenario_hosts import fast_directory, sim_template
 
-from bsdvirt.host.sim.processes import end_all
+from bsdvirt_sim.kernel.processes import end_all
 
 PROCESSES = 3
 FEW = 12

@@ -11,7 +11,7 @@ from scenario_hosts import scenario
 from scenario_trouble import holding
 from scenario_view import HostView, nothing_of
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 HANGS = "exec.stop=sleep 600"
 REAL_TIME = {"BSDVIRT_SIM_REALTIME": "1"}

@@ -21,7 +21,7 @@ def counted(run: Callable[..., Any], log: Path) -> Callable[..., Any]:
 def main() -> None:
     from bsdvirt.cli.main import run
     from bsdvirt.host.real import RealHost
-    from bsdvirt.host.sim import SimHost
+    from bsdvirt_sim import SimHost
 
     log = Path(sys.argv[1])
     for host in (RealHost, SimHost):

@@ -6,7 +6,7 @@ from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 KEEP = "resolver.mode=keep"
 

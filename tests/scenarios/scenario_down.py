@@ -12,7 +12,7 @@ from scenario_driver import Bsdvirt, wait_for
 from scenario_hosts import scenario
 from scenario_view import HostView, nothing_of
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 STARTING = "/var/run/bsdvirt/starting"
 

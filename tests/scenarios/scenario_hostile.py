@@ -11,7 +11,7 @@ from scenario_pools import second_root
 from scenario_view import HostView
 
 from bsdvirt.host.facts import read_mounts
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 GARBAGE = (

@@ -16,8 +16,8 @@ from pathlib import Path
 from scenario_driver import Bsdvirt
 from scenario_view import ETC, LOG, RUN, HostView
 
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.processes import end_all
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.kernel.processes import end_all
 
 FORWARDING = "net.inet.ip.forwarding"
 Scenario = Callable[[Bsdvirt, HostView], None]

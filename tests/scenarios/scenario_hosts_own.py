@@ -8,7 +8,7 @@ from scenario_driver import Bsdvirt, state
 from scenario_hosts import scenario
 from scenario_view import HostView, nothing_of
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 ZFS = "/sbin/zfs"
 QUICK = ("resolver.mode=keep", "stack=inherit", "exec.start=")

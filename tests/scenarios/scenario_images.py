@@ -187,7 +187,7 @@ def a_compressed_medium_is_unpacked(driver: Bsdvirt, view: HostView) -> None:
 
 @scenario(sim_only=True)
 def a_pool_that_fills_up_keeps_no_image(driver: Bsdvirt, view: HostView) -> None:
-    from bsdvirt.host.sim import SimHost
+    from bsdvirt_sim import SimHost
 
     path, _ = disk(view)
     iso = view.scratch / "a.iso"
@@ -253,7 +253,7 @@ def a_medium_in_a_drive_stays(driver: Bsdvirt, view: HostView) -> None:
 @scenario(sim_only=True, each_release=True)
 def a_device_that_does_not_come_by_itself_is_made(driver: Bsdvirt, view: HostView) -> None:
     """As on a 13.2 under load: every second volume, where the mode is not inherited."""
-    from bsdvirt.host.sim import SimHost
+    from bsdvirt_sim import SimHost
 
     path, data = disk(view)
     assert isinstance(view.host, SimHost)

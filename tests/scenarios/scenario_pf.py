@@ -10,7 +10,7 @@ from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 OTHER = ("--address", "10.79.6.1/24", "--pool", "10.79.6.10-10.79.6.20")
 

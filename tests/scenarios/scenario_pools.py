@@ -10,7 +10,7 @@ from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 POOL_VARIABLE = "BSDVIRT_TEST_POOL2"
 """On a real host, another pool than the first; without it, only the simulated host has one."""

@@ -18,14 +18,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import bsdvirt  # noqa: E402
+import bsdvirt_sim  # noqa: E402
+
 
 def load() -> None:
     """Import what commands on a simulated host use."""
-    for package in ("app", "cli.verbs", "host.sim", "jail", "net", "plan", "spec", "zfs"):
-        found = importlib.import_module(f"bsdvirt.{package}")
-        for module in pkgutil.iter_modules(found.__path__):
-            if module.name not in ("libzfs", "__main__"):
-                importlib.import_module(f"bsdvirt.{package}.{module.name}")
+    for package in (bsdvirt, bsdvirt_sim):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.rpartition(".")[2] not in ("libzfs", "__main__"):
+                importlib.import_module(module.name)
 
 
 WARM = (

@@ -137,7 +137,7 @@ def a_dist_that_is_wrong_adds_nothing(driver: Bsdvirt, view: HostView) -> None:
 
 
 def _base_of_version(archive: Path, manifest: Path, version: str) -> None:
-    from bsdvirt.host.sim import make_release
+    from bsdvirt_sim import make_release
 
     make_release(archive.parent, version)
     assert manifest.exists()
@@ -150,7 +150,7 @@ def _line(archive: Path, files: int) -> str:
 
 @scenario(sim_only=True)
 def a_jail_of_a_release_newer_than_the_kernel_is_refused(driver: Bsdvirt, view: HostView) -> None:
-    from bsdvirt.host.sim import SimHost
+    from bsdvirt_sim import SimHost
 
     assert isinstance(view.host, SimHost)
     (release,) = driver.json("release", "ls")

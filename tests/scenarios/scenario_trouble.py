@@ -13,7 +13,7 @@ from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of, without_numbers
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 NEXT = "takes hold at the next start"
 

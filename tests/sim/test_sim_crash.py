@@ -24,7 +24,7 @@ from scenario_driver import Bsdvirt, Result
 from scenario_hosts import fast_directory, fast_place, sim_template, sim_view
 from scenario_view import Facts, HostView, differences, without_numbers
 
-from bsdvirt.host.sim.releases import RELEASES, chosen
+from bsdvirt_sim.releases import RELEASES, chosen
 
 RELEASE = chosen().dist
 MOST_STEPS = 60

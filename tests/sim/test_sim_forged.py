@@ -15,8 +15,8 @@ from scenario_hosts import sim_world
 from scenario_view import HostView
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.host.sim import SimHost
 from bsdvirt.spec.load import identity_from_json
+from bsdvirt_sim import SimHost
 
 EVIL = "/bsdvirt/guests/aaa/root/tmp/x;touch ${HOME}..pwned;"
 ODD = ("A.B", "-rf", "x y", "web\nweb", "é", "..", "a" * 80, "web\tx")

@@ -8,8 +8,8 @@ import pytest
 from scenario_driver import Bsdvirt
 
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.state import Inet, Interface
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.state import Inet, Interface
 
 MAC = "58:9c:fc:00:00:77"
 

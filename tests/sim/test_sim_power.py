@@ -20,7 +20,7 @@ from scenario_hosts import fast_place, sim_world
 from scenario_view import Facts
 from test_sim_crash import CASES, MOST_STEPS, Case, Known, known, place, state_of
 
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 EVERY = 9
 """Of so many steps the gate takes one."""

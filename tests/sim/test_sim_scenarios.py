@@ -7,7 +7,7 @@ import pytest
 from scenario_all import SCENARIOS
 from scenario_hosts import Entry, play, sim_world
 
-from bsdvirt.host.sim.releases import RELEASES, chosen
+from bsdvirt_sim.releases import RELEASES, chosen
 
 CASES = [
     pytest.param(entry, release, id=f"{entry.name}-{release}")

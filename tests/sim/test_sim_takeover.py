@@ -10,8 +10,8 @@ import pytest
 from scenario_driver import Bsdvirt, wait_for
 
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.settings import Settings
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.settings import Settings
 
 TAKE = ("network", "create", "lan", "--uplink", "vtnet0", "--take-address")
 STATE = "/var/run/bsdvirt/taking/lan.json"

@@ -21,7 +21,7 @@ class Tool:
         return self._run(("-m", "bsdvirt", "--sim", str(self.directory), *words), status)
 
     def raw(self, *words: str) -> str:
-        return self._run(("-m", "bsdvirt.host.sim.tool", str(self.directory), *words), 0)
+        return self._run(("-m", "bsdvirt_sim.tool", str(self.directory), *words), 0)
 
     def _run(self, words: tuple[str, ...], status: int) -> str:
         done = subprocess.run(

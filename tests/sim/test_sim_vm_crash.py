@@ -16,7 +16,7 @@ from scenario_hosts import fast_directory, fast_place, sim_template, sim_view
 from scenario_view import Facts, HostView, differences
 from test_sim_crash import IMAGE, VM, steps
 
-from bsdvirt.host.sim.processes import end_all
+from bsdvirt_sim.kernel.processes import end_all
 
 
 @functools.cache

@@ -23,7 +23,6 @@ from bsdvirt.bhyve import change, check, claims, create, live, start, stop
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.facts import read_host, read_interfaces, read_kernel, read_rules
-from bsdvirt.host.sim import SimHost
 from bsdvirt.host.vmm import read_devices, read_paths, read_vmm
 from bsdvirt.jail.destroy import plan_destroy
 from bsdvirt.plan.step import Plan
@@ -34,6 +33,7 @@ from bsdvirt.spec.vm import Vm
 from bsdvirt.store.guests import Guest
 from bsdvirt.store.layout import FAILED_DIRECTORY, guest_log_directory, vm_directory
 from bsdvirt.store.vms import VmFact, read_screen, read_taken, read_vm
+from bsdvirt_sim import SimHost
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TOOLS = VmTools(sys.executable, str(Path(bhyve.__file__).with_name("supervisor.py")))

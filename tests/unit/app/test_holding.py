@@ -16,10 +16,10 @@ from bsdvirt.app.session import Session
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.host.sim import SimHost
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import plan_as_shell
 from bsdvirt.plan.step import Plan
+from bsdvirt_sim import SimHost
 
 USER = 1001
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from bsdvirt.app.twins import twins
-from bsdvirt.host.sim import SimHost
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.load import identity_to_json
 from bsdvirt.spec.types import GuestName
@@ -15,6 +14,7 @@ from bsdvirt.store.guests import Inventory, inventory
 from bsdvirt.store.layout import Layout, root_file
 from bsdvirt.store.roots import Absent, read_roots
 from bsdvirt.zfs.base import Dataset
+from bsdvirt_sim import SimHost
 
 FIRST = Layout("zroot/bv", "/bv")
 OTHER = Layout("tank/bv", "/bv-tank", "tank", "/bv", ("zroot/bv",))

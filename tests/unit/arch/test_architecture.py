@@ -15,6 +15,12 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "bsdvirt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
+SIMULATOR = sorted((ROOT / "bsdvirt_sim").rglob("*.py"))
+SIMULATOR_IDS = [str(path.relative_to(ROOT)) for path in SIMULATOR]
+OPENS_SIMULATOR = "host/open.py"
+SIMULATOR_MAY = ("bsdvirt.errors", "bsdvirt.host")
+"""What of the product the simulated host may import."""
+MOST_FILES = 16
 MOST_LINES = 400
 ALONE = {"bhyve/supervisor.py": 1850, "jail/keeper.py": 560}
 """What must be one file, and how long it may be."""
@@ -61,7 +67,7 @@ PLANNERS = (
     "boot/order.py",
 )  # fmt: skip
 EFFECTS = frozenset({"subprocess", "os", "pathlib", "shutil", "tempfile", "socket", "io"})
-SLOW = ("jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "bsdvirt.host.sim")
+SLOW = ("jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "bsdvirt_sim")
 
 
 @cache
@@ -117,6 +123,29 @@ def test_a_planner_has_no_effects(name: str) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
     assert not calls & {"open", "exec", "eval", "print", "input", "__import__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_the_product_knows_nothing_of_the_simulated_host(path: Path) -> None:
+    imports = {name.split(".")[0] for name in _imports(path)}
+    assert "bsdvirt_sim" not in imports or str(path.relative_to(PACKAGE)) == OPENS_SIMULATOR
+
+
+@pytest.mark.parametrize("path", SIMULATOR, ids=SIMULATOR_IDS)
+def test_the_simulated_host_imports_little_of_the_product(path: Path) -> None:
+    ours = {name for name in _imports(path) if name.split(".")[0] == "bsdvirt"}
+    assert not {name for name in ours if not name.startswith(SIMULATOR_MAY)}
+
+
+@pytest.mark.parametrize("path", SIMULATOR, ids=SIMULATOR_IDS)
+def test_a_module_of_the_simulated_host_is_short_and_says_what_it_is_for(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    assert ast.get_docstring(_tree(path))
+
+
+def test_a_folder_of_the_simulated_host_can_be_taken_in() -> None:
+    folders = {path.parent for path in SIMULATOR}
+    assert not {folder for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)

@@ -15,8 +15,6 @@ from bsdvirt.bhyve import cloud
 from bsdvirt.bhyve.cloud import Seed, SeedNic
 from bsdvirt.bhyve.userdata import blank_users
 from bsdvirt.errors import StepError, UsageError
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.makefs import FILES
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.step import Plan
@@ -28,6 +26,8 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import DatasetName
 from bsdvirt.spec.vm import Vm
 from bsdvirt.store.layout import Layout
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.tools.makefs import FILES
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmDvV0sXW5hWCFvH0XW4aV1tM0iZf2mJ0X1E6v3k9aB me@there"
 HASH = "$6$saltsalt$" + "h" * 86

@@ -19,7 +19,7 @@ import pytest
 from vmdriver import FAILED, RUN, Viewer, Vm
 
 from bsdvirt.bhyve import supervisor
-from bsdvirt.host.sim.processes import alive, living
+from bsdvirt_sim.kernel.processes import alive, living
 
 pytest_plugins = ["vmdriver"]
 

@@ -20,8 +20,8 @@ import pytest
 
 from bsdvirt.bhyve import supervisor
 from bsdvirt.host.base import Result
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.processes import alive, end_all, living
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.kernel.processes import alive, end_all, living
 
 SUPERVISOR = str(Path(supervisor.__file__))
 PATIENCE = 20.0

@@ -11,8 +11,8 @@ import pytest
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.sim import SimHost
 from bsdvirt.host.vmm import VmmFacts, read_paths, read_vmm
+from bsdvirt_sim import SimHost
 
 SYSCTLS = {
     "kern.osreldate": "1302001",

@@ -11,7 +11,6 @@ import pytest
 from bsdvirt.errors import StepError
 from bsdvirt.host import putback
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.sim import SimHost
 from bsdvirt.plan.act import take_back
 from bsdvirt.plan.already import already
 from bsdvirt.plan.execute import Executor
@@ -27,6 +26,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
+from bsdvirt_sim import SimHost
 
 Words = tuple[str, ...]
 

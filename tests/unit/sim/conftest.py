@@ -9,8 +9,8 @@ import pytest
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.releases import RELEASES, Release
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.releases import RELEASES, Release
 
 Do = Callable[..., Result]
 

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from bsdvirt.host.base import Result
-from bsdvirt.host.sim import SimHost, UnknownCommand
+from bsdvirt_sim import SimHost, UnknownCommand
 
 HERE = Path(__file__).parent
 CAPTURES = HERE.parents[1] / "data/captures"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.state import Inet
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.state import Inet
 
 from .replay import CAPTURES, Shell, read
 

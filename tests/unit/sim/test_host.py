@@ -13,13 +13,13 @@ import pytest
 from bsdvirt.errors import Interrupted
 from bsdvirt.host import tools
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.host.sim import SimHost, UnknownCommand
+from bsdvirt_sim import SimHost, UnknownCommand
 
 from .conftest import Do
 
 PROGRAM = """
 import sys
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 host = SimHost(sys.argv[1])
 for number in range(40):
     argv = ("/sbin/zfs", "create", f"tank/{sys.argv[2]}{number}")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.jailconf import BadConfig, NotSimulated, Param, parse
-from bsdvirt.host.sim.releases import Release
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.jail.conf import BadConfig, NotSimulated, Param, parse
+from bsdvirt_sim.releases import Release
 
 from .conftest import Do
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost
-from bsdvirt.host.sim.releases import NEWEST, RELEASES, VARIABLE
-from bsdvirt.host.sim.state import Process
+from bsdvirt_sim import SimHost
+from bsdvirt_sim.releases import NEWEST, RELEASES, VARIABLE
+from bsdvirt_sim.state import Process
 
 
 def version(host: SimHost) -> str:

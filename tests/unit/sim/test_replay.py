@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bsdvirt.host.base import Result
-from bsdvirt.host.sim import UnknownCommand
-from bsdvirt.host.sim.releases import RELEASES
+from bsdvirt_sim import UnknownCommand
+from bsdvirt_sim.releases import RELEASES
 
 from .replay import CAPTURES, Rules, Shell, read
 from .scenes import meta, scene

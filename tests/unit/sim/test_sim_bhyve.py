@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost, UnknownCommand
-from bsdvirt.host.sim.releases import RELEASES
+from bsdvirt_sim import SimHost, UnknownCommand
+from bsdvirt_sim.releases import RELEASES
 
 from .conftest import Do
 from .replay import CAPTURES, read
@@ -63,8 +63,8 @@ def test_a_key_that_bhyve_would_ignore_is_an_error_of_ours(host: SimHost) -> Non
 
 def test_a_percent_sign_escapes(host: SimHost) -> None:
     host.fs.write("/tmp/c", "pci.0.3.0.path=/a\\%b\\\\c\n")
-    from bsdvirt.host.sim.bhyveconf import Config
-    from bsdvirt.host.sim.context import Run
+    from bsdvirt_sim.bhyve.config import Config
+    from bsdvirt_sim.context import Run
 
     with host.change() as state:
         run = Run(("t",), state, host.directory, changes=None, limit=0)

@@ -11,7 +11,7 @@ import pytest
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
-from bsdvirt.host.sim import SimHost
+from bsdvirt_sim import SimHost
 
 MIB = 1 << 20
 DATA = b"boot" * 1000 + bytes(2 * MIB) + b"end" * 500

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost, UnknownCommand
-from bsdvirt.host.sim.releases import Release
+from bsdvirt_sim import SimHost, UnknownCommand
+from bsdvirt_sim.releases import Release
 
 from .conftest import Do
 

@@ -18,11 +18,11 @@ from bsdvirt.errors import NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.real import RealHost
-from bsdvirt.host.sim import SimHost
 from bsdvirt.zfs.base import Dataset, Zfs
 from bsdvirt.zfs.cli import CliZfs
 from bsdvirt.zfs.libzfs import LibZfs, binding
 from bsdvirt.zfs.values import Value, read_values
+from bsdvirt_sim import SimHost
 
 POOL = os.environ.get("BSDVIRT_TEST_POOL", "")
 

@@ -13,11 +13,11 @@ import pytest
 
 from bsdvirt.errors import NotFoundError
 from bsdvirt.host import tools
-from bsdvirt.host.sim import SimHost
 from bsdvirt.zfs import open_zfs
 from bsdvirt.zfs.base import Dataset
 from bsdvirt.zfs.cli import CliZfs
 from bsdvirt.zfs.libzfs import LibZfs, binding
+from bsdvirt_sim import SimHost
 
 Tree = dict[str, Any]
 

@@ -8,8 +8,8 @@ import pytest
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host.base import Result
-from bsdvirt.host.sim import SimHost
 from bsdvirt.zfs.values import read_values
+from bsdvirt_sim import SimHost
 
 GONE = "cannot open 'tank/nosuch': dataset does not exist\n"
 

@@ -1,0 +1,52 @@
+"""Open the host that a command works on: this machine, or a simulated one.
+
+The simulated host is a package of its own, which a server does not have.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bsdvirt.errors import HostError, UsageError
+from bsdvirt.host.base import Host
+from bsdvirt.host.interrupt import Interrupt
+
+SIMULATOR = "bsdvirt_sim"
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""In a checkout, the directory that holds bsdvirt/ and bsdvirt_sim/."""
+
+
+def open_host(sim: str | None, interrupt: Interrupt) -> Host:
+    """Return the simulated host in the directory `sim`, or this machine.
+
+    Raises HostError where this machine is no FreeBSD, or there is no simulator.
+    """
+    if sim:
+        return _open_simulated(sim, interrupt)
+    if not sys.platform.startswith("freebsd"):
+        raise HostError(
+            f"this is {sys.platform}, and bsdvirt manages FreeBSD hosts",
+            "try it on a simulated host: bsdvirt --sim DIR …",
+        )
+    from bsdvirt.host.real import RealHost
+
+    return RealHost(interrupt)
+
+
+def _open_simulated(directory: str, interrupt: Interrupt) -> Host:
+    if (CHECKOUT / SIMULATOR).is_dir() and str(CHECKOUT) not in sys.path:
+        sys.path.append(str(CHECKOUT))
+    try:
+        from bsdvirt_sim import SimHost
+    except ModuleNotFoundError as error:
+        if error.name != SIMULATOR:
+            raise
+        raise HostError(
+            f"--sim: the simulated host ({SIMULATOR}) is not installed",
+            "it comes with the source tree only: use the bsdvirt that is there",
+        ) from None
+    try:
+        return SimHost(directory, interrupt)
+    except ValueError as error:
+        raise UsageError(str(error)) from None

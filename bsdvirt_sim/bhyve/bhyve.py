@@ -1,0 +1,176 @@
+"""bhyve(8) of the simulated host: a process of its own, that runs until the guest ends.
+
+It reads the configuration that it is given, and fails over it as the real one does. Its
+end leaves the wait(2) status in /var/run/ended.PID, which stands for what NOTE_EXIT tells
+a supervisor that is not its parent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bsdvirt_sim.bhyve import messages
+from bsdvirt_sim.bhyve.config import BadConfig, Config, check_devices, check_tables, check_tpm
+from bsdvirt_sim.bhyve.guest import POWER_OFF, RESET, GuestEnds, System
+from bsdvirt_sim.bhyve.nmdm import Terminal
+from bsdvirt_sim.bhyve.vmm import NMI, POWEROFF, bhyve, create, forget
+from bsdvirt_sim.bhyve.vmm import RESET as RESET_SIGNAL
+from bsdvirt_sim.context import Exit, Run
+from bsdvirt_sim.host import SimHost
+from bsdvirt_sim.state import Guest
+
+
+def main(host: SimHost, argv: Sequence[str]) -> int:
+    """Be that bhyve; its exit status, where no guest comes to run."""
+    process = Process(host, argv)
+    with host.change() as state:
+        run = Run(argv, state, host.directory, changes=None, limit=60.0)
+        try:
+            status = process.prepare(run)
+        except Exit as end:
+            status = end.status
+        except BadConfig as bad:
+            run.warn(bad.text)
+            status = bad.status
+    sys.stdout.write("".join(run.out))
+    sys.stderr.write("".join(run.err))
+    if status is not None:
+        return status
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return process.live()
+
+
+class Process:
+    """One run of a guest."""
+
+    def __init__(self, host: SimHost, argv: Sequence[str]) -> None:
+        self.host = host
+        self.words = list(argv[1:])
+        self.name = self.words[-1] if self.words else ""
+        self.config = Config()
+        self.taps: list[str] = []
+        self.guest = Guest()
+        self.wake, told = os.pipe()
+        os.set_blocking(told, False)
+        signal.set_wakeup_fd(told)
+        for number in (POWEROFF, RESET_SIGNAL, NMI):
+            signal.signal(number, lambda *_: None)
+
+    def prepare(self, run: Run) -> int | None:
+        """All that bhyve does before the guest runs; its status, where that is the end."""
+        if self.words in (["-h"], ["-s", "help"], ["-l", "help"]):
+            return bhyve(run, self.words)
+        config = self.config = Config.of_words(run, self.words)
+        if config.get("config.dump") == "1":
+            run.out.append(config.dump())
+            return 1
+        words = messages.of(run)
+        config.check_topology()
+        if not words.plain_bootrom:
+            config.check_cpus(run)
+        memory = config.memory()
+        vmm = run.state.vmms.get(self.name)
+        rom = bool(config.rom(run))
+        if vmm is None:
+            if not rom and words.plain_bootrom:
+                raise BadConfig(words.not_booted)
+            vmm = create(run, self.name)
+            if not rom:
+                raise BadConfig(words.not_booted)
+        elif vmm.pid:
+            raise BadConfig(words.busy)
+        elif not rom and not vmm.loaded:
+            raise run.unknown("a guest whose memory no loader has filled")
+        if words.plain_bootrom:
+            config.check_cpus(run)
+        self.taps = check_devices(run, config)
+        check_tables(config)
+        check_tpm(run, config)
+        for name in self.taps:
+            face = run.interface(name)
+            assert face is not None
+            face.opened, face.up = os.getpid(), True
+        vmm.pid, vmm.memory, vmm.suspended = os.getpid(), memory, 0
+        vmm.cpus, vmm.sockets = config.number("cpus"), config.number("sockets")
+        vmm.cores, vmm.threads = config.number("cores"), config.number("threads")
+        vmm.wired = config.get("memory.wired") == "true"
+        self.guest = run.state.guests.get(self.name, Guest())
+        self.terminal = Terminal(self.host.directory / "root", config.get("lpc.com1.path"))
+        return None
+
+    def live(self) -> NoReturn:
+        """Boot the guest, and let it run until it ends."""
+        self.system = System(self.name, self.terminal.write, lambda: time.sleep(self.guest.off))
+        try:
+            self._boot()
+            while True:
+                self._wait(None)
+        except GuestEnds as end:
+            self._end(end)
+
+    def _boot(self) -> None:
+        lines = self.system.boot_lines(self.config.number("cpus"), self.config.memory())
+        for line in lines:
+            self.terminal.write(line)
+            deadline = time.monotonic() + self.guest.boot / len(lines)
+            while (left := deadline - time.monotonic()) > 0:
+                self._wait(left, booted=False)
+        # ACPI is enabled: from here SIGTERM is the power button.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        self.system.greet()
+        if self.guest.ends is not None:
+            raise GuestEnds(self.guest.ends)
+
+    def _wait(self, timeout: float | None, booted: bool = True) -> None:
+        ready, _, _ = select.select([self.wake, self.terminal.fd], [], [], timeout)
+        if self.wake in ready:
+            for number in os.read(self.wake, 64):
+                self._signalled(number)
+        if self.terminal.fd in ready:
+            data = self.terminal.read()
+            if booted:
+                self.system.type(data)
+
+    def _signalled(self, number: int) -> None:
+        if number == POWEROFF:
+            raise GuestEnds(POWER_OFF)
+        if number == RESET_SIGNAL:
+            raise GuestEnds(RESET)
+        if number == NMI:
+            self.terminal.write("\r\nNMI received\r\n")
+        if number == signal.SIGTERM and self.guest.acpi:
+            self.terminal.write("\r\nthe power button was pressed\r\n")
+            self.system.power_off()
+
+    def _end(self, end: GuestEnds) -> NoReturn:
+        """End with that exit code, or by that signal; vmm's device stays."""
+        code = end.code
+        if end.said:
+            print(f"bhyve: {end.said}", file=sys.stderr, flush=True)
+        self.terminal.close()
+        with self.host.change() as state:
+            for face in state.interfaces.values():
+                if face.opened == os.getpid():
+                    face.opened, face.up = 0, False
+            vmm = state.vmms.get(self.name)
+            if vmm is not None and vmm.pid == os.getpid():
+                vmm.pid, vmm.loaded = 0, False
+                vmm.suspended = vmm.cpus if end.by_guest else 0
+                if end.destroys:
+                    run = Run(self.words, state, self.host.directory, changes=None, limit=60.0)
+                    forget(run, self.name)
+        status = code << 8 if code >= 0 else -code
+        with contextlib.suppress(OSError):
+            self.host.fs.write(f"/var/run/ended.{os.getpid()}", str(status))
+        if code < 0:
+            signal.signal(-code, signal.SIG_DFL)
+            os.kill(os.getpid(), -code)
+        os._exit(code)

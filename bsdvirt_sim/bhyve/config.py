@@ -1,0 +1,286 @@
+"""A guest's configuration as bhyve(8) reads it, and what bhyve says is wrong with it.
+
+The tree, its order and its words are config.c's and bhyverun.c's of 13.2, checked against
+`-o config.dump=1` of the captures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+
+from bsdvirt_sim.bhyve import messages
+from bsdvirt_sim.context import Run, UnknownCommand
+
+Tree = dict[str, "Tree | str"]
+_KNOWN = re.compile(
+    r"name|bootrom|bootvars|cpus|sockets|cores|threads|memory\.(size|wired|guest_in_core)|acpi_tables"
+    r"|acpi_tables_in_memory|uuid|rtc\.use_localtime|keyboard\.layout|destroy_on_poweroff"
+    r"|virtio_msix|config\.dump|gdb\..*|x86\.(strictmsr|strictio|vmexit_on_hlt|vmexit_on_pause"
+    r"|x2apic|mptable)|lpc\.(bootrom|bootvars|com[1-4]\.path|pc-testdev)|vcpu\.\d+\.cpuset"
+    r"|system\.(manufacturer|product_name|serial_number|sku|version|family_name)"
+    r"|pci\.\d+\.\d+\.\d+\..+"
+)
+_FROM_15 = re.compile(r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex")
+"""What 13.2 does not know, and passes over."""
+_OLD_ROM = {"lpc.bootrom": "bootrom", "lpc.bootvars": "bootrom variable file"}
+_SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")
+
+
+class BadConfig(Exception):  # noqa: N818
+    """bhyve ends with `status`, saying `text`."""
+
+    def __init__(self, text: str, status: int = 4) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+
+
+class Config:
+    """The tree of a guest."""
+
+    def __init__(self, defaults: Iterable[str] = ()) -> None:
+        self.tree: Tree = {}
+        for line in defaults:
+            self.set(line)
+
+    @classmethod
+    def of_words(cls, run: Run, words: list[str]) -> Config:
+        """What `-k FILE -o KEY=VALUE … NAME` come to. Raises BadConfig."""
+        words_ = messages.of(run)
+        config = cls(words_.defaults)
+        rest = list(words)
+        while len(rest) > 1:
+            option, value = rest.pop(0), rest.pop(0)
+            if option == "-k":
+                config.read(run, value)
+            elif option == "-o" and config.set(value):
+                continue
+            else:
+                raise UnknownCommand(run.argv, f"bsdvirt gives bhyve a file, not {option}")
+        if len(rest) != 1 or rest[0].startswith("-"):
+            raise UnknownCommand(run.argv)
+        if words_.plain_bootrom:
+            config.take_old_names(run)
+        config.set(f"name={rest[0]}")
+        return config
+
+    def take_old_names(self, run: Run) -> None:
+        """bhyve_optparse's aliases of 15.1, each with its warning."""
+        for name in ("bootrom", "bootvars"):
+            old = self.get(f"lpc.{name}")
+            if old and not self.get(name):
+                run.warn(f"bhyve: lpc.{name} is deprecated, use '-o {name}' instead")
+                self.set(f"{name}={old}")
+
+    def read(self, run: Run, path: str) -> None:
+        """Take a file of `key=value`. The real bhyve ignores a key that it does not know;
+        here it is an error of whoever wrote it. Raises BadConfig."""
+        try:
+            text = run.fs.read_text(path)
+        except OSError as error:
+            raise BadConfig(
+                f"bhyve: Failed to open configuration file {path}: {error.strerror}"
+            ) from None
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line or line.startswith("#"):
+                continue
+            if not self.set(line):
+                raise BadConfig(f"bhyve: {path} line {number}: invalid config option '{line}'")
+            key = line.partition("=")[0]
+            late = _FROM_15.fullmatch(key)
+            if not (_KNOWN.fullmatch(key) or late) or (late and run.state.osreldate < 1500000):
+                raise UnknownCommand(run.argv, f"bhyve has no key {key}")
+
+    def set(self, line: str) -> bool:
+        """Take one `key=value`; whether it is one."""
+        key, _, value = line.partition("=")
+        if not value:
+            return False
+        *path, leaf = key.split(".")
+        node = self.tree
+        for part in path:
+            below = node.setdefault(part, {})
+            assert isinstance(below, dict), key
+            node = below
+        # A value that is set again goes to the end.
+        node.pop(leaf, None)
+        node[leaf] = value
+        return True
+
+    def get(self, key: str, default: str = "") -> str:
+        """A value as bhyve takes it: with a `%` in it, backslashes escape (config.c)."""
+        node: Tree | str = self.tree
+        for part in key.split("."):
+            if not isinstance(node, dict) or part not in node:
+                return default
+            node = node[part]
+        assert isinstance(node, str), key
+        return re.sub(r"\\(.)", r"\1", node) if "%" in node else node
+
+    @property
+    def name(self) -> str:
+        name = self.tree["name"]
+        assert isinstance(name, str)
+        return name
+
+    def dump(self) -> str:
+        """The tree as `config.dump` prints it."""
+        return "".join(f"{key}={value}\n" for key, value in _leaves(self.tree, ""))
+
+    def number(self, key: str, default: int = 1) -> int:
+        return int(self.get(key, str(default)))
+
+    def memory(self) -> int:
+        """Bytes of memory: a plain number below 1 MiB counts MiB. Raises BadConfig."""
+        text = self.get("memory.size")
+        match = _SIZE.fullmatch(text)
+        if match is None:
+            raise BadConfig(f"bhyve: invalid memsize '{text}'", 64)
+        number = (
+            int(match[1]) << {"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match[2].lower()]
+        )
+        return number if number >= 1 << 20 else number << 20
+
+    def check_topology(self) -> None:
+        """Raises BadConfig where CPUs and sockets do not agree."""
+        cpus = self.number("cpus")
+        parts = [self.number(key) for key in ("sockets", "cores", "threads")]
+        if parts[0] * parts[1] * parts[2] != cpus:
+            raise BadConfig(
+                f"bhyve: Topology ({parts[0]} sockets, {parts[1]} cores, {parts[2]} threads) "
+                f"does not match {cpus} vCPUs"
+            )
+
+    def check_cpus(self, run: Run) -> None:
+        """Raises BadConfig where vmm(4) does not have as many CPUs."""
+        if self.number("cpus") > messages.most_cpus(run):
+            raise BadConfig("bhyve: vm_set_topology", 71)
+
+    def rom(self, run: Run) -> str:
+        """The boot ROM; empty where a loader fills the memory."""
+        return self.get("bootrom" if messages.of(run).plain_bootrom else "lpc.bootrom")
+
+    def devices(self) -> Iterator[tuple[str, str]]:
+        """The PCI devices in the order in which bhyve initialises them: (key, device)."""
+        buses = self.tree.get("pci", {})
+        assert isinstance(buses, dict)
+        found: list[tuple[tuple[int, ...], str]] = []
+        for bus, slots in buses.items():
+            assert isinstance(slots, dict)
+            for slot, functions in slots.items():
+                assert isinstance(functions, dict)
+                found += [((int(bus), int(slot), int(f)), f"{bus}.{slot}.{f}") for f in functions]
+        for _, place in sorted(found):
+            yield f"pci.{place}", self.get(f"pci.{place}.device")
+
+
+def _leaves(tree: Tree, before: str) -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{before}{key}.")
+        else:
+            yield before + key, value
+
+
+def check_devices(run: Run, config: Config) -> list[str]:
+    """Open what the devices need, in bhyve's order; the taps. Raises BadConfig."""
+    taps: list[str] = []
+    known = messages.of(run).devices.split()
+    if messages.of(run).plain_bootrom:
+        # The ROM is loaded before any device is looked at.
+        for key, what in (("bootrom", "bootrom"), ("bootvars", "bootrom variable file")):
+            if (path := config.get(key)) and not os.path.isfile(run.path(path)):
+                raise BadConfig(f'Error opening {what} "{path}": No such file or directory')
+    for key, device in config.devices():
+        if device not in known:
+            place = ":".join(key.split(".")[1:])
+            raise BadConfig(f'pci slot {place}: unknown device "{device}"')
+        if device in ("virtio-blk", "nvme"):
+            _backing(run, config, key, device)
+        elif device == "ahci":
+            for port in range(32):
+                if config.get(f"{key}.port.{port}.type"):
+                    _backing(run, config, f"{key}.port.{port}", device)
+        elif device in ("virtio-net", "e1000"):
+            taps.append(_tap(run, config, key))
+        elif device == "lpc":
+            _lpc(run, config)
+    return taps
+
+
+def check_tables(config: Config) -> None:
+    """Raises BadConfig as mptable_build does (mptbl.c)."""
+    buses = {key.split(".")[1] for key, _ in config.devices()}
+    if config.get("x86.mptable", "true") in ("true", "yes", "on", "1") and buses - {"0"}:
+        raise BadConfig(
+            "MPtable is incompatible with multiple PCI hierarchies.\n"
+            "MPtable generation can be disabled by passing the -Y option to bhyve(8)."
+        )
+
+
+def check_tpm(run: Run, config: Config) -> None:
+    """Raises BadConfig as init_tpm does (tpm_device.c of 15.1)."""
+    if "tpm" not in config.tree:
+        return
+    for key in ("version", "type"):
+        if not config.get(f"tpm.{key}"):
+            raise BadConfig(
+                "Assertion failed: (value != NULL), function tpm_device_create, file"
+                " /usr/src/usr.sbin/bhyve/tpm_device.c.",
+                134,
+            )
+    path = config.get("tpm.path")
+    if not exists(run, path):
+        raise BadConfig(
+            f'bhyve: tpm_swtpm_init: unable to connect to tpm socket "{path}"\n'
+            "bhyve: init_tpm: unable to create a TPM device (2)\nFailed to init TPM device"
+        )
+
+
+def _not_initialised(run: Run, text: str, error: str = "No such file or directory") -> BadConfig:
+    return BadConfig(f"{text}\n{messages.of(run).not_initialised}: {error}")
+
+
+def exists(run: Run, path: str) -> bool:
+    """Whether a file or a volume's device is there."""
+    volume = run.dataset(path.removeprefix("/dev/zvol/")) if path.startswith("/dev/zvol/") else None
+    return run.fs.exists(path) or (volume is not None and volume.kind == "volume")
+
+
+def _backing(run: Run, config: Config, key: str, device: str) -> None:
+    path = config.get(f"{key}.path")
+    if not path and not (device == "nvme" and config.get(f"{key}.ram")):
+        raise _not_initialised(run, 'Missing "path" for block device.')
+    if path and not exists(run, path):
+        # warn(3) of block_if, and then its caller's perror(3).
+        raise _not_initialised(
+            run,
+            f"bhyve: Could not open backing file: {path}: No such file or directory\n"
+            "Could not open backing file: No such file or directory",
+        )
+
+
+def _tap(run: Run, config: Config, key: str) -> str:
+    name = config.get(f"{key}.backend")
+    kind = config.get(f"{key}.type") or name
+    face = run.interface(name)
+    if not kind.startswith("tap") or face is None or face.kind != "tap":
+        raise _not_initialised(run, f"open of tap device /dev/{name} failed")
+    if face.opened:
+        raise _not_initialised(run, f"open of tap device /dev/{name} failed", "Device busy")
+    return name
+
+
+def _lpc(run: Run, config: Config) -> None:
+    old = {} if messages.of(run).plain_bootrom else _OLD_ROM
+    for key, what in old.items():
+        path = config.get(key)
+        if path and not os.path.isfile(run.path(path)):
+            raise _not_initialised(run, f'Error opening {what} "{path}": No such file or directory')
+    console = config.get("lpc.com1.path")
+    if console and not re.fullmatch(r"/dev/nmdm.+A", console):
+        raise _not_initialised(
+            run, f"Unable to initialize backend '{console}' for LPC device com1", "Invalid argument"
+        )

@@ -1,0 +1,204 @@
+"""One command under way on the simulated host."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from bsdvirt.host.fs import Fs
+from bsdvirt_sim.releases import RELEASES, Release
+from bsdvirt_sim.state import Dataset, Host, Interface, Jail, Snapshot
+
+
+class UnknownCommand(AssertionError):  # noqa: N818
+    """A command, or a form of one, that the simulated host does not know.
+
+    It is an error of whoever emitted it (or a gap in the simulation), never an
+    answer of the host: no real FreeBSD showed us what it would say.
+    """
+
+    def __init__(self, argv: Sequence[str], why: str = "") -> None:
+        words = shlex.join(argv)
+        super().__init__(
+            f"the simulated host does not know: {words}" + (f" ({why})" if why else "")
+        )
+
+
+class Exit(Exception):  # noqa: N818
+    """The command ends here with that status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class TimedOut(Exception):  # noqa: N818
+    """The command went on for longer than its caller waits."""
+
+
+@dataclass
+class Stream:
+    """What `zfs send` gives to `zfs receive`: whose snapshot it is."""
+
+    dataset: Dataset
+    snapshot: Snapshot
+    props: dict[str, str] = field(default_factory=dict)
+
+
+class Run:
+    """A command: the state it sees, what it prints, the (virtual) time it takes."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        state: Host,
+        directory: Path,
+        *,
+        changes: bool | None,
+        limit: float,
+        wide: bool = False,
+    ) -> None:
+        self.argv = tuple(argv)
+        self.state = state
+        self.directory = directory
+        self.fs = Fs(directory / "root")
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self.declared = changes
+        self.known = False
+        self.limit = limit
+        self.elapsed = 0.0
+        self.wide = wide
+        self.status = 0
+        self.piped = False
+        self.piped_into = False
+        self.stream: Stream | None = None
+        self.data: IO[bytes] | None = None
+        """What a command that unpacks gives to the one behind it in the pipe."""
+        self.tree = ""
+        """The directory that tar(1) gives into a pipe."""
+
+    # ---- what the command says of itself ----
+
+    def reads(self) -> None:
+        """This form changes nothing. Raises where the caller declared that it does."""
+        self._is(False)
+
+    def changes(self) -> None:
+        """This form changes the host. Raises where the caller declared a read."""
+        self._is(True)
+
+    def _is(self, changes: bool) -> None:
+        self.known = True
+        if self.declared is not None and self.declared != changes:
+            kind = "changes the host" if changes else "only reads"
+            raise UnknownCommand(self.argv, f"it {kind}, but was run with changes={self.declared}")
+
+    def unknown(self, why: str = "") -> UnknownCommand:
+        return UnknownCommand(self.argv, why)
+
+    def only_wide(self, why: str) -> None:
+        """A form that captures show and bsdvirt never emits."""
+        if not self.wide:
+            raise self.unknown(why)
+
+    # ---- what it prints ----
+
+    def print(self, text: str = "") -> None:
+        self.out.append(text + "\n")
+
+    def warn(self, text: str) -> None:
+        self.err.append(text + "\n")
+
+    def fail(self, text: str, status: int = 1) -> Exit:
+        self.warn(text)
+        return Exit(status)
+
+    # ---- time ----
+
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass. Raises TimedOut where the caller has no patience left."""
+        self.elapsed += seconds
+        if self.elapsed > self.limit:
+            raise TimedOut
+
+    def now(self) -> int:
+        return int(time.time())
+
+    # ---- short cuts ----
+
+    @property
+    def release(self) -> Release:
+        """The release that the host is, with what is peculiar to it."""
+        return RELEASES[self.state.version]
+
+    def path(self, path: str) -> Path:
+        return self.fs.path(path)
+
+    def serial(self) -> int:
+        self.state.serial += 1
+        return self.state.serial
+
+    def dataset(self, name: str) -> Dataset | None:
+        return self.state.datasets.get(name)
+
+    def jail(self, name: str, dying: bool = False) -> Jail | None:
+        """A jail by name or number: a name of digits only is a jid."""
+        if name.isdigit():
+            jail = self.state.jails.get(int(name))
+            return jail if jail is not None and (dying or not jail.dying) else None
+        for jail in self.state.jails.values():
+            if jail.name == name and (dying or not jail.dying):
+                return jail
+        return None
+
+    def interface(self, name: str, jail: int = 0) -> Interface | None:
+        """An interface by its name in a network stack (0 is the host's)."""
+        if jail and name == "lo0":
+            return self.state.jails[jail].lo0
+        return self.state.interfaces.get(key(name, jail))
+
+
+def key(name: str, jail: int) -> str:
+    """Where an interface stands in the state: names are unique in one stack only."""
+    return f"{jail}:{name}" if jail else name
+
+
+Tool = Callable[[Run, list[str]], int]
+"""A tool: it is given the command and the words after its name, and ends with a status."""
+
+
+def options(
+    run: Run, words: list[str], plain: str, valued: str = ""
+) -> tuple[dict[str, list[str]], list[str]]:
+    """What getopt(3) makes of the words; an option that is not known raises."""
+    found: dict[str, list[str]] = {}
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if not word.startswith("-") or word == "-":
+            break
+        if word == "--":
+            index += 1
+            break
+        rest = word[1:]
+        while rest:
+            letter, rest = rest[0], rest[1:]
+            if letter in plain:
+                found.setdefault(letter, []).append("")
+            elif letter in valued:
+                if not rest:
+                    index += 1
+                    if index >= len(words):
+                        raise run.unknown(f"-{letter} without a value")
+                    rest = words[index]
+                found.setdefault(letter, []).append(rest)
+                rest = ""
+            else:
+                raise run.unknown(f"option -{letter}")
+        index += 1
+    return found, words[index:]

@@ -1,0 +1,201 @@
+"""The simulated host itself: one command at a time, on a state in a directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt_sim import initial
+from bsdvirt_sim.commands import run_tool
+from bsdvirt_sim.context import Run, TimedOut, UnknownCommand
+from bsdvirt_sim.durability import Book, SimFs
+from bsdvirt_sim.kernel import processes
+from bsdvirt_sim.kernel.hostprocess import is_real, run_really
+from bsdvirt_sim.kernel.sysctl import KERNELS
+from bsdvirt_sim.net.dad import settle
+from bsdvirt_sim.releases import chosen
+from bsdvirt_sim.settings import Settings
+from bsdvirt_sim.state import Host, Store
+
+REALTIME = "BSDVIRT_SIM_REALTIME"
+"""Set in the environment: commands that take (virtual) time really take it."""
+
+
+class SimHost:
+    """A FreeBSD host that lives in a directory.
+
+    `settings` changes what no command changes. `wide` takes besides what bsdvirt
+    emits a few forms that the captures show, so that they can be replayed. `release`
+    is what a host that is not there yet becomes: see releases.py.
+    """
+
+    simulated = True
+
+    def __init__(
+        self,
+        directory: str | Path,
+        interrupt: Interrupt | None = None,
+        *,
+        wide: bool = False,
+        release: str | None = None,
+    ) -> None:
+        self.directory = Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.fs = SimFs(self.directory)
+        self.book = Book(self.directory)
+        self.interrupt = interrupt or Interrupt()
+        self.wide = wide
+        self._store = Store(self.directory)
+        self.settings = Settings(self)
+        with self._store.locked():
+            if self._store.load() is None:
+                self._store.save(initial.make(self.directory, chosen(release)))
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        changes: bool,
+        timeout: float = DEFAULT_TIMEOUT,
+        on_line: LineSink | None = None,
+    ) -> Result:
+        """Run a command. Raises UnknownCommand for one that bsdvirt should not emit."""
+        if changes:
+            self.interrupt.check()
+        else:
+            timeout = min(timeout, self.interrupt.patience)
+        if self.interrupt.hastens(argv):
+            timeout = 0.0
+        if is_real(argv):
+            return run_really(self.directory, self.fs.prefix, argv, timeout, self.interrupt)
+        if processes.is_supervisor(argv):
+            return processes.run_supervisor(
+                self.directory, self.interrupt, argv, changes, timeout, on_line
+            )
+        with self._held(save=changes) as state:
+            run = self._run(argv, state, changes, timeout)
+            result = self._end(run)
+            self._settle(argv, state, changes)
+        self._tell(run, result, on_line)
+        if not result.timed_out:
+            self.interrupt.check()
+        return result
+
+    def pipe(
+        self,
+        left: Sequence[str],
+        right: Sequence[str],
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        on_line: LineSink | None = None,
+    ) -> Result:
+        """Run `left | right`: zfs send into zfs receive, or what unpacks into dd."""
+        self.interrupt.check()
+        with self._held(save=True) as state:
+            sender = self._run(left, state, True, timeout)
+            sender.piped = True
+            sent = self._end(sender)
+            receiver = self._run(right, state, True, timeout)
+            receiver.piped_into = True
+            receiver.stream, receiver.data = sender.stream, sender.data
+            receiver.tree = sender.tree
+            received = self._end(receiver)
+            self._settle(right, state, True)
+        self._tell(sender, sent, on_line)
+        self._tell(receiver, received, on_line)
+        return Result(
+            (*left, "|", *right),
+            received.status or sent.status,
+            "",
+            received.stderr + sent.stderr,
+            sent.timed_out or received.timed_out,
+        )
+
+    def attach(self, argv: Sequence[str]) -> int:
+        """Run a command inside a jail, or a guest's supervisor, on the caller's terminal."""
+        if processes.is_supervisor(argv):
+            return processes.attach_supervisor(self.directory, argv)
+        from bsdvirt_sim.jail.console import attach
+
+        return attach(self, argv)
+
+    def replace(self, argv: Sequence[str]) -> NoReturn:
+        """Become a guest's supervisor."""
+        if not processes.is_supervisor(argv):
+            raise UnknownCommand(argv, "only a supervisor takes a command's place")
+        processes.become_supervisor(self.directory, argv)
+
+    def boot_id(self) -> str:
+        with self._held() as state:
+            return f"{state.boot}.{state.boots}"
+
+    def host_id(self) -> str:
+        with self._held() as state:
+            known: dict[str, str] = KERNELS[state.version].VALUES
+            return state.sysctls.get("kern.hostuuid", known["kern.hostuuid"])
+
+    # ---- for the parts of the simulation ----
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[Host]:
+        """The state, to look at and to change, with the host held."""
+        with self._held(save=True) as state:
+            yield state
+
+    @contextlib.contextmanager
+    def _held(self, save: bool = False) -> Iterator[Host]:
+        with self._store.locked():
+            state = self._store.load()
+            if state is None:
+                raise FileNotFoundError(f"{self.directory}: the simulated host is gone")
+            processes.forget_the_dead(state)
+            try:
+                yield state
+            except BaseException:
+                self._store.forget()
+                raise
+            if save:
+                self._store.save(state)
+
+    def _settle(self, argv: Sequence[str], state: Host, changes: bool) -> None:
+        if changes and argv[0] == tools.ZFS and self.book.kept:
+            self.book.settle(state)
+
+    def _run(self, argv: Sequence[str], state: Host, changes: bool, timeout: float) -> Run:
+        if not argv or not argv[0].startswith("/"):
+            raise UnknownCommand(argv, "a tool is named by its absolute path")
+        run = Run(argv, state, self.directory, changes=changes, limit=timeout, wide=self.wide)
+        # Between two commands there is time enough for it.
+        settle(run)
+        return run
+
+    def _end(self, run: Run) -> Result:
+        timed_out = False
+        try:
+            status = run_tool(run)
+        except TimedOut:
+            # As the real host ends a command that takes too long: by SIGTERM.
+            status, timed_out = -15, True
+        if not run.known:
+            raise run.unknown("it did not say whether it changes anything")
+        return Result(run.argv, status, "".join(run.out), "".join(run.err), timed_out)
+
+    def _is_urgent(self, argv: Sequence[str]) -> bool:
+        """Whether somebody waits for the command's end no more."""
+        return self.interrupt.pending or self.interrupt.hastens(argv)
+
+    def _tell(self, run: Run, result: Result, on_line: LineSink | None) -> None:
+        if os.environ.get(REALTIME) and run.elapsed:
+            end = time.monotonic() + min(run.elapsed, run.limit)
+            while time.monotonic() < end and not self._is_urgent(run.argv):
+                time.sleep(min(0.05, max(0.0, end - time.monotonic())))
+        if on_line is not None:
+            for line in result.stderr.splitlines():
+                on_line(line)

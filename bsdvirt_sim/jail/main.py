@@ -1,0 +1,103 @@
+"""A jail's main command: a real process that does what a few commands would."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bsdvirt_sim.context import Exit, Run
+from bsdvirt_sim.jail.commands import HOME_FIRST
+from bsdvirt_sim.jail.jexec import enter, parse
+from bsdvirt_sim.state import Process
+
+if TYPE_CHECKING:
+    from bsdvirt_sim.host import SimHost
+
+TICK = 0.1
+
+
+def run_main(host: SimHost, words: Sequence[str]) -> int:
+    """jexec(8) of `/bin/sh -c LINE`, as what keeps it runs it."""
+    with host.change() as state:
+        run = Run(["/usr/sbin/jexec", *words], state, host.directory, changes=None, limit=0.0)
+        try:
+            call = parse(run, run.argv)
+            jail = run.jail(call.name)
+            if jail is None:
+                raise run.fail(f'jexec: jail "{call.name}" not found')
+            enter(run, call, jail)
+        except Exit as end:
+            sys.stderr.write("".join(run.err))
+            return end.status
+        line = _command_line(call.command)
+        jail.processes.append(Process(os.getpid(), line, real=True))
+    # As the command itself would end.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        return _line(host, line)
+    finally:
+        _gone(host)
+
+
+def _command_line(command: list[str]) -> str:
+    """What runs: of a shell's line, what comes behind the way to the user's home."""
+    if command[:2] == ["/bin/sh", "-c"] and len(command) == 3:
+        return command[2].removeprefix(HOME_FIRST).lstrip()
+    return shlex.join(command)
+
+
+def _line(host: SimHost, line: str) -> int:
+    """Commands joined by `;`."""
+    status = 0
+    for part in line.split(";"):
+        match shlex.split(part):
+            case []:
+                continue
+            case ["exit", number]:
+                return int(number)
+            case ["true"]:
+                status = 0
+            case ["false"]:
+                status = 1
+            case ["echo", *said]:
+                print(" ".join(said), flush=True)
+                status = 0
+            case ["trap", "", "TERM"]:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            case ["yes", *said]:
+                _yes(host, " ".join(said) or "y")
+            case ["sleep", seconds]:
+                _sleep(host, float(seconds))
+                status = 0
+            case [name, *_]:
+                print(f"{name}: not found", file=sys.stderr)
+                status = 127
+    return status
+
+
+def _sleep(host: SimHost, seconds: float) -> None:
+    """As long as there is a host to sleep on."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and host.directory.exists():
+        time.sleep(min(TICK, max(0.0, end - time.monotonic())))
+
+
+def _yes(host: SimHost, said: str) -> None:
+    """As fast as it is read."""
+    text = f"{said}\n" * 1024
+    while host.directory.exists():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _gone(host: SimHost) -> None:
+    if not host.directory.exists():
+        return
+    with host.change() as state:
+        for jail in state.jails.values():
+            jail.processes = [p for p in jail.processes if not (p.real and p.pid == os.getpid())]

@@ -1,0 +1,1 @@
+"""What the kernel of the simulated host answers: sysctl, processes, limits, mounts."""

@@ -1,0 +1,70 @@
+"""cpuset(1): the CPUs that a jail or a process may use."""
+
+from __future__ import annotations
+
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.kernel.processes import alive
+
+
+def cpuset(run: Run, words: list[str]) -> int:
+    """cpuset(1)."""
+    match words:
+        case ["-g"]:
+            run.reads()
+            _show(run, "pid -1", list(range(run.state.cpus)))
+        case ["-g", "-j", name]:
+            run.reads()
+            jail = run.jail(name)
+            if jail is None:
+                raise _absent(run, name)
+            _show(run, f"jail {jail.jid}", jail.mask or list(range(run.state.cpus)))
+        case ["-l", text, "-j", name]:
+            run.changes()
+            jail = run.jail(name)
+            if jail is None:
+                raise _absent(run, name)
+            jail.mask = mask_of(run, text)
+        case ["-g", "-p", pid] if pid.isdigit():
+            run.reads()
+            if not alive(int(pid)):
+                raise run.fail("cpuset: getaffinity: No such process")
+            every = list(range(run.state.cpus))
+            _show(run, f"pid {pid}", run.state.masks.get(int(pid), every))
+        case ["-l", text, "-p", pid] if pid.isdigit():
+            run.changes()
+            mask = mask_of(run, text)
+            if not alive(int(pid)):
+                raise run.fail("cpuset: setaffinity: No such process")
+            run.state.masks[int(pid)] = mask
+        case _:
+            raise run.unknown()
+    return 0
+
+
+def mask_of(run: Run, text: str) -> list[int]:
+    """The CPUs of a list, which the host must have."""
+    mask = _parse(run, text)
+    if any(cpu >= run.state.cpus for cpu in mask):
+        raise run.fail("cpuset: setaffinity: Invalid argument")
+    return mask
+
+
+def _absent(run: Run, name: str) -> Exception:
+    # libjail names a jail by its number without quotes.
+    shown = name if name.isdigit() else f'"{name}"'
+    return run.fail(f"cpuset: jail {shown} not found")
+
+
+def _show(run: Run, what: str, mask: list[int]) -> None:
+    run.print(f"{what} mask: {', '.join(map(str, mask))}")
+    run.print(f"{what} domain policy: first-touch mask: 0")
+
+
+def _parse(run: Run, text: str) -> list[int]:
+    mask: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise run.fail(f"cpuset: Malformed list {text}")
+        mask.update(range(int(first), int(last or first) + 1))
+    return sorted(mask)

@@ -1,0 +1,150 @@
+"""Real processes that belong to a simulated host: bhyve, its loader, supervisors.
+
+They find their host by BSDVIRT_ROOT in the environment, the directory of its files. What
+a supervisor runs (bhyve, bhyvectl, ifconfig …) are scripts beneath it, which come back
+here by way of bsdvirt_sim.tool.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bsdvirt.host.base import LineSink, Result
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt_sim.state import Host
+
+ROOT = "BSDVIRT_ROOT"
+TOOLS = (
+    "/sbin/ifconfig",
+    "/sbin/pfctl",
+    "/usr/bin/cpuset",
+    "/usr/bin/rctl",
+    "/usr/sbin/bhyve",
+    "/usr/sbin/bhyvectl",
+    "/usr/sbin/bhyveload",
+    "/usr/sbin/jexec",
+    "/usr/sbin/jls",
+)
+"""What supervisors and keepers run."""
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_SCRIPT = """\
+#!/bin/sh
+PYTHONPATH={repository} exec {python} -m bsdvirt_sim.tool "${{BSDVIRT_ROOT%/root}}" {tool} "$@"
+"""
+_PATIENCE = 5.0
+
+
+def write_scripts(root: Path) -> None:
+    """Put the tools that supervisors run below a simulated host's /."""
+    for tool in TOOLS:
+        path = root / tool.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        words = {
+            "repository": shlex.quote(str(_REPOSITORY)),
+            "python": shlex.quote(sys.executable),
+            "tool": tool,
+        }
+        path.write_text(_SCRIPT.format(**words))
+        path.chmod(0o755)
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as stream:
+            return stream.read().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # No /proc here: what can be signalled is there.
+        return os.path.exists("/proc/self/stat") is False
+
+
+def forget_the_dead(state: Host) -> None:
+    """What the kernel does when a process ends, however it does."""
+    for vmm in state.vmms.values():
+        if vmm.pid and not alive(vmm.pid):
+            vmm.pid, vmm.loaded = 0, False
+    for face in state.interfaces.values():
+        if face.opened and not alive(face.opened):
+            face.opened, face.up = 0, False
+    if state.masks:
+        state.masks = {pid: mask for pid, mask in state.masks.items() if alive(pid)}
+    if any(rule.subject.startswith("process:") for rule in state.rules):
+        state.rules = [
+            rule
+            for rule in state.rules
+            if not rule.subject.startswith("process:") or alive(int(rule.subject[8:]))
+        ]
+
+
+def is_supervisor(argv: Sequence[str]) -> bool:
+    """Whether the command is a guest's supervisor, or a client of it."""
+    return len(argv) > 4 and argv[3].endswith("/bhyve/supervisor.py")
+
+
+def run_supervisor(
+    directory: Path,
+    interrupt: Interrupt,
+    argv: Sequence[str],
+    changes: bool,
+    timeout: float,
+    on_line: LineSink | None,
+) -> Result:
+    """Run the supervisor as it is, on the files of the simulated host."""
+    from bsdvirt.host.real import RealHost
+
+    host = RealHost(interrupt)
+    result = host.run(
+        _with_root(directory, argv), changes=changes, timeout=timeout, on_line=on_line
+    )
+    return Result(tuple(argv), result.status, result.stdout, result.stderr, result.timed_out)
+
+
+def attach_supervisor(directory: Path, argv: Sequence[str]) -> int:
+    """The same on the caller's own terminal."""
+    from bsdvirt.host.real import RealHost
+
+    return RealHost().attach(_with_root(directory, argv))
+
+
+def become_supervisor(directory: Path, argv: Sequence[str]) -> NoReturn:
+    """The same in this process's place."""
+    from bsdvirt.host.real import RealHost
+
+    RealHost().replace(_with_root(directory, argv))
+
+
+def _with_root(directory: Path, argv: Sequence[str]) -> list[str]:
+    return ["/usr/bin/env", f"{ROOT}={directory.resolve() / 'root'}", *argv]
+
+
+def living(directory: Path) -> list[int]:
+    """The processes of a simulated host (as far as /proc shows them)."""
+    wanted = f"{ROOT}={directory.resolve() / 'root'}".encode()
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        pid = int(entry.name)
+        with contextlib.suppress(OSError):
+            if wanted in (entry / "environ").read_bytes().split(b"\0") and alive(pid):
+                found.append(pid)
+    return found
+
+
+def end_all(directory: Path) -> None:
+    """End all processes of a simulated host, as a loss of power does."""
+    deadline = time.monotonic() + _PATIENCE
+    while (pids := living(directory)) and time.monotonic() < deadline:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)

@@ -1,0 +1,97 @@
+"""ps(1): the host's processes that matter here, and those of jails."""
+
+from __future__ import annotations
+
+import json
+
+from bsdvirt_sim.context import Run, options
+
+_KEYS = {
+    "pid": "pid",
+    "ppid": "ppid",
+    "jid": "jail-id",
+    "args": "arguments",
+    "command": "command",
+    "user": "user",
+}
+_HEADS = {
+    "pid": "PID",
+    "ppid": "PPID",
+    "jid": "JID",
+    "args": "COMMAND",
+    "command": "COMMAND",
+    "user": "USER",
+}
+_LEFT = {"args", "command", "user"}
+
+
+def ps(run: Run, words: list[str]) -> int:
+    """ps(1)."""
+    run.reads()
+    rest = list(words)
+    as_json = rest[:2] == ["--libxo", "json"]
+    if as_json:
+        rest = rest[2:]
+    flags, more = options(run, rest, "axw", "Jo")
+    if more or len(flags.get("o", [])) != 1:
+        raise run.unknown()
+    columns = flags["o"][0].split(",")
+    if not set(columns) <= _KEYS.keys():
+        raise run.unknown(f"columns {flags['o'][0]}")
+    rows = _selected(run, "a" in flags and "x" in flags, flags.get("J", []))
+    if as_json:
+        items = ", ".join(
+            "{"
+            + ",".join(f'"{_KEYS[column]}":{json.dumps(row[column])}' for column in columns)
+            + "}"
+            for row in rows
+        )
+        run.print('{"process-information": {"process": [' + items + "]}}")
+        return 0 if rows else 1
+    widths = {
+        column: max([len(_HEADS[column]), *(len(row[column]) for row in rows)])
+        for column in columns
+    }
+    for row in [_HEADS, *rows]:
+        cells = [
+            row[column].ljust(widths[column])
+            if column in _LEFT
+            else row[column].rjust(widths[column])
+            for column in columns
+        ]
+        run.print(" ".join(cells).rstrip())
+    return 0 if rows else 1
+
+
+def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
+    """The processes of the jails that are named; of all, where -a and -x are taken so."""
+    wanted: set[int] = set()
+    for name in names:
+        jail = run.jail(name, dying=True)
+        if jail is None:
+            raise run.fail(f"ps: Invalid jail id: {name}")
+        wanted.add(jail.jid)
+    if names:
+        # -J brings -x with it. -a widened nothing where something was named, until it did.
+        every = every and run.release.ps_widens
+    elif not every:
+        raise run.unknown("the caller's own processes are not simulated")
+    rows: list[dict[str, str]] = []
+    if every:
+        rows.append(_row(1, 0, 0, "/sbin/init"))
+        rows += [
+            _row(vmm.pid, 1, 0, f"bhyve: {vmm.name} (bhyve)")
+            for vmm in run.state.vmms.values()
+            if vmm.pid
+        ]
+    for jail in run.state.jails.values():
+        if every or jail.jid in wanted:
+            rows += [_row(process.pid, 1, jail.jid, process.args) for process in jail.processes]
+    return sorted(rows, key=lambda row: int(row["pid"]))
+
+
+def _row(pid: int, parent: int, jid: int, args: str) -> dict[str, str]:
+    return {
+        "pid": str(pid), "ppid": str(parent), "jid": str(jid), "user": "root",
+        "args": args, "command": args,
+    }  # fmt: skip

@@ -1,0 +1,164 @@
+"""rctl(8): limits by a jail's name, whether or not it is there, and of a process."""
+
+from __future__ import annotations
+
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.kernel.processes import alive
+from bsdvirt_sim.state import Rule
+from bsdvirt_sim.zfs.properties import BadValue, size
+
+_RESOURCES = (
+    "cputime", "datasize", "stacksize", "coredumpsize", "memoryuse", "memorylocked", "maxproc",
+    "openfiles", "vmemoryuse", "pseudoterminals", "swapuse", "nthr", "msgqqueued", "msgqsize",
+    "nmsgq", "nsem", "nsemop", "nshm", "shmsize", "wallclock", "pcpu", "readbps", "writebps",
+    "readiops", "writeiops",
+)  # fmt: skip
+_SPEEDS = {"readbps", "writebps", "readiops", "writeiops"}
+_NO_DENY = {"cputime", "wallclock", *_SPEEDS}
+
+
+def rctl(run: Run, words: list[str]) -> int:
+    """rctl(8)."""
+    flags = words[0] if words and words[0].startswith("-") else ""
+    rest = words[1:] if flags else words
+    if flags in ("-a", "-r"):
+        run.changes()
+        if not rest:
+            raise run.unknown()
+        _enabled(run)
+        act = _add if flags == "-a" else _remove
+        return sum(act(run, rule) for rule in rest)
+    run.reads()
+    if flags in ("-u", "-hu") and len(rest) == 1:
+        _enabled(run)
+        return _usage(run, rest[0], "h" in flags)
+    if flags in ("", "-h") and len(rest) <= 1 and (rest or not flags):
+        _enabled(run)
+        for rule in _matching(run, rest[0] if rest else ""):
+            amount = humanize(rule.amount) if "h" in flags else str(rule.amount)
+            run.print(f"{rule.subject}:{rule.resource}:{rule.action}={amount}")
+        return 0
+    raise run.unknown()
+
+
+def _enabled(run: Run) -> None:
+    if not run.state.racct:
+        raise run.fail(
+            "rctl: RACCT/RCTL present, but disabled; enable using kern.racct.enable=1 tunable"
+        )
+
+
+def _parts(run: Run, text: str) -> list[str]:
+    parts = text.split(":")
+    if parts[0] not in ("jail", "process") or len(parts) < 2 or not parts[1]:
+        raise run.unknown("only rules of jails and processes are simulated")
+    if parts[0] == "process" and not parts[1].isdigit():
+        raise run.unknown("a process is named by its number")
+    return parts
+
+
+def _add(run: Run, text: str) -> int:
+    parts = _parts(run, text)
+    action, sign, amount = parts[3].partition("=") if len(parts) == 4 else ("", "", "")
+    if not sign:
+        raise run.unknown()
+    resource = parts[2]
+    try:
+        number = size(amount)
+    except BadValue:
+        raise run.unknown(f"amount {amount}") from None
+    error = ""
+    if parts[0] == "process" and not alive(int(parts[1])):
+        error = "No such process"
+    elif resource not in _RESOURCES or action not in ("deny", "throttle"):
+        error = "Invalid argument"
+    elif (action == "deny" and resource in _NO_DENY) or (
+        action == "throttle" and resource not in _SPEEDS
+    ):
+        error = "Operation not supported"
+    if error:
+        run.warn(f"rctl: failed to add rule '{text}': {error}")
+        return 1
+    # rctl_rule_add (kern_rctl.c): of deny there is one amount, of others no rule twice.
+    rule = Rule(f"{parts[0]}:{parts[1]}", resource, action, number)
+    run.state.rules = [
+        old
+        for old in run.state.rules
+        if (old.subject, old.resource, old.action) != (rule.subject, resource, action)
+        or (action != "deny" and old.amount != number)
+    ]
+    # The kernel shows the newest first.
+    run.state.rules.insert(0, rule)
+    return 0
+
+
+def _matching(run: Run, text: str) -> list[Rule]:
+    if not text:
+        return run.state.rules
+    parts = _parts(run, text)
+    action, sign, amount = parts[3].partition("=") if len(parts) > 3 else ("", "", "")
+    if sign and not amount.isdigit():
+        raise run.unknown(f"amount {amount}")
+    return [
+        rule
+        for rule in run.state.rules
+        if rule.subject == f"{parts[0]}:{parts[1]}"
+        and (len(parts) < 3 or not parts[2] or rule.resource == parts[2])
+        and (not action or rule.action == action)
+        and (not sign or rule.amount == int(amount))
+    ]
+
+
+def _remove(run: Run, text: str) -> int:
+    gone = {id(rule) for rule in _matching(run, text)}
+    if not gone:
+        run.warn(f"rctl: failed to remove rule '{text}': No such process")
+        return 1
+    run.state.rules = [rule for rule in run.state.rules if id(rule) not in gone]
+    return 0
+
+
+def _usage(run: Run, text: str, human: bool) -> int:
+    parts = _parts(run, text)
+    if len(parts) != 2:
+        raise run.unknown()
+    values = dict.fromkeys(_RESOURCES, 0)
+    if parts[0] == "process":
+        if not alive(int(parts[1])):
+            raise run.fail(
+                f"rctl: failed to show resource consumption for '{text}': No such process"
+            )
+        # Those of the captured bhyve; the guest's memory is not among them.
+        values |= {
+            "cputime": 58, "datasize": 2252800, "memoryuse": 19922944, "maxproc": 1,
+            "vmemoryuse": 311427072, "nthr": 11, "wallclock": 60, "pcpu": 89,
+        }  # fmt: skip
+    jail = (
+        None
+        if parts[0] == "process"
+        else next((jail for jail in run.state.jails.values() if jail.name == parts[1]), None)
+    )
+    if jail is not None:
+        # The two daemons of the captured jail, each half of what it showed.
+        count = len(jail.processes)
+        values |= {
+            "datasize": 14336 * count, "memoryuse": 2598912 * count, "maxproc": count,
+            "openfiles": 20 * count, "vmemoryuse": 13193216 * count, "nthr": count,
+            "cputime": count, "wallclock": max(0, run.now() - jail.started),
+        }  # fmt: skip
+    for name in _RESOURCES:
+        run.print(f"{name}={humanize(values[name]) if human else values[name]}")
+    return 0
+
+
+def humanize(number: int) -> str:
+    """humanize_number(3) as rctl calls it: at most five characters."""
+    value, rest, scale = number, 0, 0
+    while value >= 10000 and scale < 6:
+        value, rest = divmod(value, 1024)
+        scale += 1
+    letter = " KMGTPE"[scale].strip()
+    if scale and value <= 9 and not (value == 9 and rest >= 973):
+        tenths = (rest * 10 + 512) // 1024
+        return f"{value + tenths // 10}.{tenths % 10}{letter}"
+    return f"{value + (rest + 512) // 1024}{letter}"

@@ -1,0 +1,1 @@
+"""Interfaces, routes and pf(4) of the simulated host."""

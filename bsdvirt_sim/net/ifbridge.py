@@ -1,0 +1,101 @@
+"""What ifconfig(8) does to a bridge, its members and their MTU."""
+
+from __future__ import annotations
+
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.kernel.sysctl import values
+from bsdvirt_sim.net.ifshow import bridge_of
+from bsdvirt_sim.state import Interface
+
+_VLAN_MTU = ("ether", "epair")
+"""Cards that have room for the tag besides their MTU."""
+_LEAST_MTU = 72
+"""IF_MINMTU."""
+
+
+def room(parent: Interface) -> int:
+    """The MTU that a vlan has on it at most (if_vlan.c)."""
+    return parent.mtu if parent.kind in _VLAN_MTU else parent.mtu - 4
+
+
+def _takes(run: Run, face: Interface, mtu: int) -> bool:
+    """Whether the interface's driver takes that MTU."""
+    parent = run.state.interfaces.get(face.parent) if face.kind == "vlan" else None
+    return parent is None or mtu <= room(parent)
+
+
+def members_have_addresses(run: Run) -> bool:
+    """net.link.bridge.member_ifaddrs, where bridge(4) has it (in.c, in6.c, if_bridge.c)."""
+    return values(run).get("net.link.bridge.member_ifaddrs") != "0"
+
+
+def set_mtu(run: Run, face: Interface, mtu: int) -> None:
+    """`ifconfig IF mtu N`."""
+    faces = run.state.interfaces
+    if run.release.bridge_sets_members:
+        _mtu_of_all(run, face, mtu)
+        return
+    if face.kind == "bridge" and (mtu < 576 or any(faces[m].mtu != mtu for m in face.members)):
+        raise run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+    parent = faces.get(face.parent) if face.kind == "vlan" else None
+    if parent is not None and mtu > room(parent):
+        raise run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+    face.mtu = mtu
+
+
+def _mtu_of_all(run: Run, face: Interface, mtu: int) -> None:
+    """A member has its bridge's; the bridge hands its own to all, or takes it back."""
+    faces = run.state.interfaces
+    if bridge_of(run, face) is not None:
+        raise run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Operation not supported")
+    members = [faces[name] for name in face.members]
+    if mtu < _LEAST_MTU or not all(_takes(run, one, mtu) for one in (face, *members)):
+        raise run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Invalid argument")
+    for one in (face, *members):
+        one.mtu = mtu
+
+
+def member(run: Run, face: Interface, word: str, name: str) -> None:
+    """`ifconfig BRIDGE addm|deletem|private|-private IF`."""
+    if face.kind != "bridge":
+        raise run.unknown("not a bridge")
+    if word == "addm":
+        _join(run, face, name, run.interface(name))
+    elif word == "deletem":
+        if name not in face.members:
+            why = "Interface is not a bridge member"
+            raise _refuse(run, "BRDGDEL", name, "No such file or directory", why)
+        del face.members[name]
+    else:
+        if name not in face.members:
+            raise run.unknown(f"{word} of what is no member was never shown")
+        face.members[name] = word == "private"
+
+
+def _join(run: Run, face: Interface, name: str, joins: Interface | None) -> None:
+    if joins is None:
+        why = "No such interface"
+        raise _refuse(run, "BRDGADD", name, "No such file or directory", why)
+    if name in face.members:
+        why = "Interface is already a member of this bridge"
+        raise _refuse(run, "BRDGADD", name, "File exists", why)
+    if bridge_of(run, joins) is not None:
+        why = "Interface is already a member of another bridge"
+        raise _refuse(run, "BRDGADD", name, "Device busy", why)
+    if joins.addresses and not members_have_addresses(run):
+        why = "Member interface may not have an IP address assigned"
+        raise _refuse(run, "BRDGADD", name, "Invalid argument", why)
+    if not face.members:
+        face.mtu = joins.mtu
+    elif face.mtu != joins.mtu:
+        if not run.release.bridge_sets_members or not _takes(run, joins, face.mtu):
+            why = "Failed to set MTU on new member"
+            raise _refuse(run, "BRDGADD", name, "Invalid argument", why)
+        joins.mtu = face.mtu
+    face.members[name] = False
+
+
+def _refuse(run: Run, ioctl: str, name: str, error: str, why: str) -> Exception:
+    """bridge(4)'s refusal, with the kernel's reason where ifconfig(8) tells it."""
+    tail = f" ({why})" if run.release.netlink else ""
+    return run.fail(f"ifconfig: {ioctl} {name}: {error}{tail}")

@@ -1,0 +1,256 @@
+"""What tests and the demo may set on a simulated host, past its commands."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from bsdvirt_sim import initial
+from bsdvirt_sim.bhyve import vmm
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.kernel import processes
+from bsdvirt_sim.net import pf, routing
+from bsdvirt_sim.releases import RELEASES, Release
+from bsdvirt_sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
+from bsdvirt_sim.tools import sysrc
+from bsdvirt_sim.zfs import trees, volumes
+
+if TYPE_CHECKING:
+    from bsdvirt_sim.host import SimHost
+
+
+class Behaviour(TypedDict, total=False):
+    """state.Guest, each field as a keyword."""
+
+    boot: float
+    acpi: bool
+    off: float
+    ends: int | None
+    loader: str
+
+
+class Settings:
+    """Settings of one simulated host; all are kept in its state."""
+
+    def __init__(self, host: SimHost) -> None:
+        self._host = host
+
+    @property
+    def release(self) -> Release:
+        """The release that the host is."""
+        with self._host.change() as state:
+            return RELEASES[state.version]
+
+    def set_cpus(self, count: int) -> None:
+        """How many CPUs the host has."""
+        with self._host.change() as state:
+            state.cpus = count
+
+    def set_racct(self, enabled: bool) -> None:
+        """Whether the kernel was booted with kern.racct.enable=1."""
+        with self._host.change() as state:
+            state.racct = enabled
+
+    def set_kernel(self, release: str, osreldate: int) -> None:
+        """The release that runs, such as 14.1-RELEASE and 1401000."""
+        with self._host.change() as state:
+            state.release, state.osreldate = release, osreldate
+
+    def set_sysctl(self, name: str, value: str) -> None:
+        """A value of the kernel, known to the simulation from then on."""
+        with self._host.change() as state:
+            state.sysctls[name] = value
+
+    # ---- pools ----
+
+    def add_pool(self, name: str, size: int) -> None:
+        """Another pool, mounted at /NAME."""
+        with self._host.change() as state:
+            serial = state.serial = state.serial + 1
+            state.pools[name] = Pool(size)
+            dataset = Dataset(serial, "filesystem", int(time.time()), serial, initial.EMPTY)
+            state.datasets[name] = dataset
+            trees.mount(self._run(state), name, dataset, f"/{name}")
+
+    def remove_pool(self, name: str) -> None:
+        """A pool exported or lost: its datasets are gone, and what they held."""
+        with self._host.change() as state:
+            run = self._run(state)
+            for other in sorted(state.datasets, reverse=True):
+                if other.split("/")[0] == name:
+                    dataset = state.datasets[other]
+                    if dataset.mounted:
+                        path = dataset.mounted
+                        trees.unmount(run, dataset)
+                        trees.drop_mountpoint(run, path)
+                    if dataset.kind == "volume":
+                        volumes.vanish(run, other)
+                    del state.datasets[other]
+            del state.pools[name]
+
+    def fill_pool(self, name: str, free: int = 0) -> None:
+        """Let something else fill a pool up to `free` bytes available; a negative
+        number empties it again."""
+        from bsdvirt_sim.zfs.properties import Space
+
+        with self._host.change() as state:
+            pool = state.pools[name]
+            pool.filled = 0
+            if free >= 0:
+                left = pool.size - pool.size // 32 - Space(state).allocated(name)
+                pool.filled = max(0, left - free)
+
+    def set_readonly(self, name: str, readonly: bool) -> None:
+        """Import a pool read-only, or again for writing."""
+        with self._host.change() as state:
+            state.pools[name].readonly = readonly
+
+    def set_late_devices(self, late: bool) -> None:
+        """Whether a volume whose mode is set, and not inherited, stays without a device."""
+        with self._host.change() as state:
+            state.late_devices = late
+
+    # ---- network, devfs ----
+
+    def add_interface(self, name: str, mac: str) -> None:
+        """Another physical interface."""
+        with self._host.change() as state:
+            state.last_index += 1
+            state.interfaces[name] = Interface(name, "ether", name, state.last_index, mac, mac)
+
+    def set_ruleset(self, number: int, rules: list[str] | None) -> None:
+        """The rules of a devfs ruleset; None removes it."""
+        with self._host.change() as state:
+            state.rulesets.pop(str(number), None)
+            if rules is not None:
+                state.rulesets[str(number)] = list(rules)
+
+    # ---- jails ----
+
+    def add_jail(self, name: str, path: str, **params: str) -> int:
+        """A jail that somebody else has made; its number. Its directory is made."""
+        with self._host.change() as state:
+            run = self._run(state)
+            path = trees.resolve(run, path)
+            run.path(path).mkdir(parents=True, exist_ok=True)
+            state.last_jid += 1
+            state.last_cpuset += 1
+            named = {key.replace("__", "."): value for key, value in params.items()}
+            jail = Jail(
+                state.last_jid,
+                name,
+                path,
+                state.last_cpuset,
+                {"persist": "true"} | named,
+                started=run.now(),
+            )
+            if named.get("vnet") == "new":
+                jail.lo0 = initial.loopback(1)
+            state.jails[jail.jid] = jail
+            return jail.jid
+
+    def linger(self, name: str, lingers: bool = True) -> None:
+        """Let the jails of that name stay dying when they are removed (a socket is left,
+        say), or let go of those that do."""
+        from bsdvirt_sim.jail.jail import forget
+
+        with self._host.change() as state:
+            state.linger = [other for other in state.linger if other != name]
+            if lingers:
+                state.linger.append(name)
+                return
+            for jail in [jail for jail in state.jails.values() if jail.dying and jail.name == name]:
+                forget(self._run(state), jail)
+
+    def listen(self, name: str, *ports: int) -> None:
+        """Let these ports, and no others, answer in the jail of that name when it runs."""
+        with self._host.change() as state:
+            state.listening[name] = list(ports)
+
+    def listen_on_host(self, *sockets: str) -> None:
+        """Let these sockets of the host's own wait, such as `sshd tcp4 *:22`."""
+        with self._host.change() as state:
+            state.sockets = list(sockets)
+
+    # ---- virtual machines ----
+
+    def set_guest(self, name: str, **behaviour: Unpack[Behaviour]) -> None:
+        """How the system in the virtual machine of that name behaves from its next run."""
+        with self._host.change() as state:
+            state.guests[name] = Guest(**behaviour)
+
+    # ---- the host ----
+
+    def hang(self, *names: str) -> None:
+        """Let these tools not end by themselves where they only read, as on a pool that is
+        suspended; none where none is named."""
+        with self._host.change() as state:
+            state.hung = list(names)
+
+    def watch_disk(self) -> None:
+        """Keep book from now on of what a power loss would leave of files: see disk.py."""
+        with self._host.change() as state:
+            self._host.book.begin(state)
+
+    def cut_power(self, *, late: bool = False) -> None:
+        """Lose power and come back: of files, what was synced since `watch_disk` is left.
+        `late`, once the pools have written a transaction group, every 5 seconds, and before
+        the others, which may take 30."""
+        processes.end_all(self._host.directory)
+        with self._host.change() as state:
+            if late:
+                self._host.book.settle(state)
+            self._host.book.cut(state)
+        self.reboot()
+
+    def reboot(self) -> None:
+        """Come up again, every file as it was written: what is volatile is gone."""
+        processes.end_all(self._host.directory)
+        with self._host.change() as state:
+            run = self._run(state)
+            state.boots += 1
+            state.boot = max(int(time.time()), state.boot + 1)
+            state.jails.clear()
+            state.rules.clear()
+            for name in list(state.vmms):
+                vmm.forget(run, name)
+            for node in run.path("/dev").glob("nmdm*"):
+                node.unlink()
+            state.sysctls = {}
+            state.modules = initial.modules(state.version)
+            physical = {f.unit: f for f in state.interfaces.values() if f.kind == "ether"}
+            for unit, face in physical.items():
+                face.name, face.jail = unit, 0
+                face.descr, face.groups, face.members = "", [], {}
+            state.interfaces = physical | {"lo0": initial.loopback(2)}
+            state.last_index = max(face.index for face in state.interfaces.values())
+            for mount in reversed(list(state.mounts)):
+                if mount.kind == "zfs":
+                    trees.unmount(run, state.datasets[mount.special])
+            for dataset in state.datasets.values():
+                dataset.jail = 0
+            state.mounts = initial.mounts(state.version)
+            self._mount_all(run)
+            pf.boot(run, sysrc.read(run))
+            for volatile in ("/var/run", "/tmp"):
+                place = run.path(volatile)
+                trees.remove(place)
+                place.mkdir(parents=True)
+            routing.boot(run, sysrc.read(run))
+
+    @staticmethod
+    def _mount_all(run: Run) -> None:
+        from bsdvirt_sim.zfs.mount import mount_all
+
+        for dataset in run.state.datasets.values():
+            # A key that is in nobody's file is gone with the boot.
+            dataset.key = False
+        mount_all(run)
+
+    def _run(self, state: Host) -> Run:
+        directory: Path = self._host.directory
+        return Run(("settings",), state, directory, changes=None, limit=0)
+
+
+__all__ = ["Mount", "Settings"]

@@ -1,0 +1,98 @@
+"""service(8): what scripts of rc.d/ do to the host, as their texts say (libexec/rc)."""
+
+from __future__ import annotations
+
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.initial import interfaces as physical
+from bsdvirt_sim.net import pf, routing
+from bsdvirt_sim.net.ifshow import stack
+from bsdvirt_sim.state import Inet, Interface
+from bsdvirt_sim.tools import sysrc
+
+
+def service(run: Run, words: list[str]) -> int:
+    """service(8), of the services that take from guests what they need."""
+    run.changes()
+    if words[:1] == ["dhclient"]:
+        return routing.service(run, words)
+    if len(words) != 2:
+        raise run.unknown()
+    name, verb = words[0], words[1].removeprefix("one").removeprefix("quiet")
+    acts = {"netif": (_netif_stop, _netif_start), "rctl": (_rctl_stop, _rctl_start),
+            "pf": (_pf_stop, _pf_start)}  # fmt: skip
+    forced = words[1].startswith("one")
+    if name not in acts or verb not in ("start", "stop", "restart"):
+        raise run.unknown("a service that is not simulated")
+    stop, start = acts[name]
+    if verb != "start":
+        stop(run)
+    if verb != "stop":
+        enabled = name != "pf" or sysrc.read(run).get("pf_enable", "").upper() == "YES"
+        if enabled or forced:
+            start(run)
+        else:
+            run.print("Cannot 'start' pf. Set pf_enable to YES in /etc/rc.conf or use 'onestart'"
+                      " instead of 'start'.")  # fmt: skip
+    return 0
+
+
+def _netif_stop(run: Run) -> None:
+    """ifn_stop of network.subr, for all that `ifconfig -l` shows: ipv4_down takes every IPv4
+    address, ifconfig_down the flag UP. ipv6_down leaves an interface alone that rc.conf gives
+    no IPv6."""
+    given = sysrc.read(run)
+    names = []
+    for face in stack(run, 0):
+        names.append(face.name)
+        own6 = f"ifconfig_{face.name}_ipv6" in given
+        face.addresses = [a for a in face.addresses if a.kind == "inet6" and not own6]
+        face.up = False
+    run.print(f"Stopping Network: {' '.join(names)}.")
+
+
+def _netif_start(run: Run) -> None:
+    """ifn_start: only what rc.conf configures, and lo0, comes up."""
+    given = sysrc.read(run)
+    names = []
+    for face in stack(run, 0):
+        words = given.get(f"ifconfig_{face.name}", "").split()
+        if face.name == "lo0":
+            face.addresses = list(physical()["lo0"].addresses)
+        elif not words:
+            continue
+        else:
+            _configure(face, words)
+        face.up = True
+        names.append(face.name)
+    run.print(f"Starting Network: {' '.join(names)}.")
+
+
+def _configure(face: Interface, words: list[str]) -> None:
+    if words[0].upper() in ("DHCP", "SYNCDHCP"):
+        known = physical().get(face.name)
+        leased = known.addresses if known else []
+        face.addresses += [a for a in leased if a not in face.addresses]
+    elif words[0] == "inet" and len(words) > 1 and "/" in words[1]:
+        address, _, prefix = words[1].partition("/")
+        face.addresses.append(Inet("inet", address, int(prefix)))
+
+
+def _rctl_stop(run: Run) -> None:
+    """`rctl -r :` takes every rule away."""
+    run.state.rules.clear()
+
+
+def _rctl_start(run: Run) -> None:
+    if run.fs.exists("/etc/rctl.conf"):
+        raise run.unknown("rules in /etc/rctl.conf are not simulated")
+
+
+def _pf_stop(run: Run) -> None:
+    """`pfctl -dq`: the rules stay."""
+    run.state.pf.enabled = False
+
+
+def _pf_start(run: Run) -> None:
+    """`pfctl -F all`, the main rules anew, `pfctl -eq`. Anchors keep what was loaded."""
+    pf.load_main(run, "/etc/pf.conf")
+    run.state.pf.enabled = True

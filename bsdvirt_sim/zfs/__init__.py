@@ -1,0 +1,1 @@
+"""zfs(8) and zpool(8), and the data of datasets and volumes."""

@@ -1,0 +1,191 @@
+"""zfs set, inherit, rename, promote."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bsdvirt_sim.context import Exit, Run, options
+from bsdvirt_sim.state import Dataset
+from bsdvirt_sim.zfs import volumes
+from bsdvirt_sim.zfs.datasets import check_name, open_dataset, properties
+from bsdvirt_sim.zfs.mount import followers, remount, unmount_one
+from bsdvirt_sim.zfs.properties import SIZES, View
+
+_CLEARED = ("quota", "refquota", "reservation", "refreservation")
+_RECEIVABLE = ("canmount", "jailed", "mountpoint", "volmode")
+_INHERITED = (
+    "volmode", "sharenfs", "sharesmb", "atime", "compression", "jailed", "mountpoint", "readonly",
+    "recordsize",
+)  # fmt: skip
+
+
+def set_verb(run: Run, words: list[str]) -> int:
+    """`zfs set`."""
+    run.changes()
+    try:
+        status = _set(run, words)
+    except Exit as end:
+        status = end.status
+    return run.release.zfs_set_failed if status == 1 else status
+
+
+def _set(run: Run, words: list[str]) -> int:
+    pairs = [word for word in words if "=" in word]
+    names = words[len(pairs) :]
+    if not pairs or len(names) != 1 or any("=" in name for name in names) or "@" in names[0]:
+        raise run.unknown()
+    name = names[0]
+    dataset = open_dataset(run, name)
+    action = f"cannot set property for '{name}'"
+    props = properties(run, pairs, dataset.kind == "volume", action)
+    if run.state.pools[name.split("/")[0]].readonly:
+        raise run.fail(f"{action}: pool is read-only")
+    space = View(run).space
+    for prop, value in props.items():
+        if prop in ("quota", "refquota") and 0 < int(value) < space.used[name]:
+            raise run.fail(f"{action}: size is less than current used or reserved space")
+        if (
+            prop in ("reservation", "refreservation")
+            and int(value) > space.available(name) + space.used[name]
+        ):
+            raise run.fail(f"{action}: size is greater than available space")
+    if "mountpoint" in props and View(run).get(name, "jailed")[0] == "on":
+        raise run.fail(f"{action}: 'mountpoint' cannot be set on dataset in a non-global zone")
+    if props.get("jailed") == "on" and not _unmounted(run, name):
+        return 1
+    if "volsize" in props:
+        _check_volsize(run, name, int(props["volsize"]), action)
+        volumes.cut(run, name, int(props["volsize"]))
+    if "volmode" in props and dataset.kind == "volume":
+        volumes.set_mode(run, name, props["volmode"])
+    if "mountpoint" in props:
+        return remount(run, name, lambda: dataset.props.update(props))
+    for prop, value in props.items():
+        if prop in SIZES - {"volsize", "recordsize", "volblocksize"} and value == "0":
+            dataset.props.pop(prop, None)
+        else:
+            dataset.props[prop] = value
+    return 0
+
+
+def _unmounted(run: Run, name: str) -> bool:
+    """A dataset that becomes a jail's is unmounted, with those beneath; False where busy."""
+    return all(unmount_one(run, other, force=False) for other in followers(run, name))
+
+
+def _check_volsize(run: Run, name: str, size: int, action: str) -> None:
+    block = int(View(run).get(name, "volblocksize")[0])
+    if size % block:
+        raise run.fail(
+            f"{action}: 'volsize' must be a multiple of volume block size ({block // 1024}K)"
+        )
+
+
+def inherit_verb(run: Run, words: list[str]) -> int:
+    """`zfs inherit`."""
+    run.changes()
+    flags, rest = options(run, words, "rS")
+    if len(rest) < 2:
+        raise run.unknown()
+    prop, names = rest[0], rest[1:]
+    if "S" in flags and prop not in _RECEIVABLE and ":" not in prop:
+        raise run.unknown(f"-S of {prop} is not simulated")
+    if prop in _CLEARED:
+        run.warn(f"'{prop}' property cannot be inherited")
+        run.warn(f"use 'zfs set {prop}=none' to clear")
+        raise run.fail(f"use 'zfs inherit -S {prop}' to revert to received value")
+    if ":" not in prop and prop not in _INHERITED:
+        raise run.unknown(f"inherit of {prop} is not simulated")
+    status = 0
+    for name in names:
+        try:
+            open_dataset(run, name)
+        except Exit as end:
+            status = end.status
+            continue
+        if run.state.pools[name.split("/")[0]].readonly:
+            run.warn(f"cannot inherit {prop} for '{name}': pool is read-only")
+            status = 1
+            continue
+        family = [name]
+        if "r" in flags:
+            family += [other for other in run.state.datasets if other.startswith(name + "/")]
+        for member in family:
+            drop = partial(_drop, run.state.datasets[member], prop, "S" in flags)
+            if prop == "mountpoint":
+                status |= remount(run, member, drop)
+            else:
+                drop()
+    return status
+
+
+def _drop(dataset: Dataset, prop: str, back: bool) -> None:
+    """A property is inherited again, or (`back`) as it was received."""
+    dataset.props.pop(prop, None)
+    if back and prop in dataset.received:
+        dataset.props[prop] = dataset.received[prop]
+
+
+def rename_verb(run: Run, words: list[str]) -> int:
+    """`zfs rename`."""
+    run.changes()
+    if len(words) != 2 or "@" in words[0] or words[0].startswith("-"):
+        raise run.unknown()
+    old, new = words
+    open_dataset(run, old)
+    action = f"cannot rename to '{new}'"
+    check_name(run, new, action)
+    parent = run.dataset(new.rpartition("/")[0])
+    if new.split("/")[0] in run.state.pools and parent is None:
+        raise run.fail(f"cannot create '{new}': parent does not exist")
+    if new.split("/")[0] != old.split("/")[0]:
+        raise run.fail(f"{action}: datasets must be within same pool")
+    if new.startswith(old + "/"):
+        raise run.fail(f"{action}: New dataset name cannot be a descendant of current dataset name")
+    if new in run.state.datasets:
+        raise run.fail(f"cannot rename '{old}': dataset already exists")
+    if run.state.pools[old.split("/")[0]].readonly:
+        raise run.fail(f"cannot rename '{old}': pool is read-only")
+
+    def move() -> None:
+        state = run.state
+        for name in [n for n in state.datasets if n == old or n.startswith(old + "/")]:
+            moved = state.datasets[new + name[len(old) :]] = state.datasets.pop(name)
+            if moved.kind == "volume":
+                volumes.move(run, name, new + name[len(old) :])
+        for dataset in state.datasets.values():
+            origin = dataset.origin.split("@")[0]
+            if dataset.origin and (origin == old or origin.startswith(old + "/")):
+                dataset.origin = new + dataset.origin[len(old) :]
+
+    return remount(run, old, move, new)
+
+
+def promote_verb(run: Run, words: list[str]) -> int:
+    """`zfs promote`."""
+    run.changes()
+    if len(words) != 1 or words[0].startswith("-"):
+        raise run.unknown()
+    name = words[0]
+    dataset = open_dataset(run, name)
+    if not dataset.origin:
+        raise run.fail(f"cannot promote '{name}': not a cloned filesystem")
+    if run.state.pools[name.split("/")[0]].readonly:
+        raise run.fail(f"cannot promote '{name}': pool is read-only")
+    origin, _, short = dataset.origin.partition("@")
+    parent = run.state.datasets[origin]
+    cut = next(i for i, snap in enumerate(parent.snaps) if snap.name == short) + 1
+    moved = parent.snaps[:cut]
+    clash = {snap.name for snap in moved} & {snap.name for snap in dataset.snaps}
+    if clash:
+        raise run.unknown("promote with snapshots of one name is not simulated")
+    dataset.snaps = moved + dataset.snaps
+    parent.snaps = parent.snaps[cut:]
+    names = {f"{origin}@{snap.name}" for snap in moved}
+    mine = dataset.origin
+    dataset.origin = parent.origin
+    parent.origin = mine
+    for other in run.state.datasets.values():
+        if other.origin in names:
+            other.origin = f"{name}@{other.origin.split('@')[1]}"
+    return 0

@@ -1,0 +1,321 @@
+"""Properties of simulated datasets: what may be set, what is inherited, what is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.state import Dataset, Host, Snapshot
+from bsdvirt_sim.zfs import keys
+
+_ON_OFF = "on | off"
+SIZES = {
+    "quota",
+    "refquota",
+    "reservation",
+    "refreservation",
+    "volsize",
+    "volblocksize",
+    "recordsize",
+}
+_WORDS = {
+    "aclinherit": "discard | noallow | restricted | passthrough | passthrough-x",
+    "aclmode": "discard | groupmask | passthrough | restricted",
+    "atime": _ON_OFF,
+    "canmount": "on | off | noauto",
+    "compression": "on | off | lzjb | gzip | gzip-[1-9] | zle | lz4 | zstd | zstd-[1-19]"
+    " | zstd-fast | zstd-fast-[1-10,20,30,40,50,60,70,80,90,100,500,1000]",
+    "devices": _ON_OFF,
+    "exec": _ON_OFF,
+    "jailed": _ON_OFF,
+    "logbias": "latency | throughput",
+    "primarycache": "all | none | metadata",
+    "readonly": _ON_OFF,
+    "relatime": _ON_OFF,
+    "setuid": _ON_OFF,
+    "sharenfs": _ON_OFF,
+    "sharesmb": _ON_OFF,
+    "snapdev": "hidden | visible",
+    "snapdir": "hidden | visible",
+    "sync": "standard | always | disabled",
+    "volmode": "default | full | geom | dev | none",
+}
+_DEFAULTS = {
+    "aclinherit": "restricted", "aclmode": "discard", "atime": "on", "canmount": "on",
+    "compression": "off", "devices": "on", "exec": "on", "jailed": "off", "logbias": "latency",
+    "primarycache": "all", "readonly": "off", "relatime": "off", "setuid": "on",
+    "snapdev": "hidden", "snapdir": "hidden", "sync": "standard", "volmode": "default",
+    "sharenfs": "off", "sharesmb": "off",
+    "quota": "0", "refquota": "0", "reservation": "0", "refreservation": "0",
+    "recordsize": "131072", "volblocksize": "8192", "encryption": "off",
+}  # fmt: skip
+_NOT_INHERITED = {
+    "canmount",
+    "quota",
+    "refquota",
+    "reservation",
+    "refreservation",
+    "volsize",
+    "volblocksize",
+}
+_VOLUME_ONLY = {"volsize", "volblocksize", "volmode", "snapdev"}
+_FILESYSTEM_ONLY = {
+    "quota", "refquota", "recordsize", "mountpoint", "canmount", "atime", "devices", "exec",
+    "setuid", "jailed", "sharenfs", "sharesmb", "snapdir", "aclmode", "aclinherit", "relatime",
+    "mounted",
+}  # fmt: skip
+_NOT_OF_SNAPSHOTS = {
+    "atime", "avail", "available", "canmount", "compression", "encryptionroot", "jailed",
+    "keystatus", "mounted", "mountpoint", "origin", "quota", "readonly",
+    "reservation", "usedbysnapshots",
+}  # fmt: skip
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPEZ]?)B?", re.IGNORECASE)
+USER_LIMIT = 8192
+
+
+class BadValue(Exception):  # noqa: N818
+    """libzfs refuses the property, with these words."""
+
+
+def check(run: Run, name: str, value: str, volume: bool) -> str:
+    """The value as it is kept. Raises BadValue as libzfs refuses it."""
+    if ":" in name:
+        if len(value) >= USER_LIMIT:
+            raise BadValue("property value too long")
+        return value
+    if (name in _VOLUME_ONLY - {"volmode"} and not volume) or (name in _FILESYSTEM_ONLY and volume):
+        raise BadValue(f"'{name}' does not apply to datasets of this type")
+    if name in SIZES:
+        number = size(value)
+        most = run.release.largest_record
+        if name == "recordsize" and (not 512 <= number <= size(most) or number & (number - 1)):
+            raise BadValue(f"'{name}' must be power of 2 from 512B to {most}")
+        return str(number)
+    if name == "encryption":
+        if value != "on":
+            raise run.unknown(f"encryption={value} is not simulated")
+        return "aes-256-gcm"
+    if name in ("keyformat", "keylocation"):
+        return value
+    if name == "mountpoint":
+        if value not in ("none", "legacy") and not value.startswith("/"):
+            raise BadValue(f"'{name}' must be an absolute path, 'none', or 'legacy'")
+        return value
+    if name not in _WORDS:
+        raise run.unknown(f"property {name} is not simulated")
+    words = _WORDS[name]
+    plain = words.split(" | ")
+    if value not in plain and not re.fullmatch(r"gzip-[1-9]|zstd-1?\d", value):
+        raise BadValue(f"'{name}' must be one of '{words}'")
+    return value
+
+
+def size(text: str) -> int:
+    """Bytes of a number with a unit. Raises BadValue."""
+    if text == "none":
+        return 0
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise BadValue(f"bad numeric value '{text}'")
+    scale = 1024 ** (" KMGTPEZ".index(match[2].upper()) if match[2] else 0)
+    return int(float(match[1]) * scale) if "." in match[1] else int(match[1]) * scale
+
+
+class Space:
+    """Who uses how much: one pass over all datasets, for as many questions as come."""
+
+    def __init__(self, state: Host) -> None:
+        self.state = state
+        self.own: dict[str, int] = {}
+        self.used: dict[str, int] = {}
+        snapshots = {
+            f"{name}@{snap.name}": snap
+            for name, dataset in state.datasets.items()
+            for snap in dataset.snaps
+        }
+        for name, dataset in state.datasets.items():
+            origin = snapshots.get(dataset.origin)
+            # A clone shares what its origin holds.
+            self.own[name] = max(0, dataset.refer - (origin.refer if origin else 0))
+        for name in sorted(state.datasets, reverse=True):
+            dataset = state.datasets[name]
+            reserved = int(dataset.props.get("refreservation", "0"))
+            self.used[name] = self.used.get(name, 0) + max(self.own[name], reserved)
+            parent = name.rpartition("/")[0]
+            if parent:
+                claim = max(self.used[name], int(dataset.props.get("reservation", "0")))
+                self.used[parent] = self.used.get(parent, 0) + claim
+
+    def allocated(self, pool: str) -> int:
+        kept = self.state.pools[pool]
+        return min(kept.size, kept.filled + self.used[pool])
+
+    def available(self, name: str) -> int:
+        """What may still be written: the pool's rest without its slop, within each quota."""
+        pool = name.split("/")[0]
+        size_ = self.state.pools[pool].size
+        left = size_ - size_ // 32 - self.allocated(pool)
+        while name:
+            quota = int(self.state.datasets[name].props.get("quota", "0"))
+            if quota:
+                left = min(left, quota - self.used[name])
+            name = name.rpartition("/")[0]
+        return max(0, left)
+
+
+class View:
+    """Values of properties, for one command."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.state = run.state
+        self._space: Space | None = None
+        self._clones: dict[str, list[str]] | None = None
+
+    @property
+    def space(self) -> Space:
+        if self._space is None:
+            self._space = Space(self.state)
+        return self._space
+
+    def clones(self, snapshot: str) -> list[str]:
+        """The datasets whose origin a snapshot is, sorted."""
+        if self._clones is None:
+            self._clones = {}
+            for name, dataset in sorted(self.state.datasets.items()):
+                if dataset.origin:
+                    self._clones.setdefault(dataset.origin, []).append(name)
+        return self._clones.get(snapshot, [])
+
+    def lineage(self, name: str) -> Iterable[tuple[str, Dataset]]:
+        """The dataset and its parents, nearest first."""
+        while name:
+            yield name, self.state.datasets[name]
+            name = name.rpartition("/")[0]
+
+    def mountpoint(self, name: str) -> tuple[str, str]:
+        """The mountpoint property's value and source."""
+        for holder, dataset in self.lineage(name):
+            value = dataset.props.get("mountpoint")
+            if value is None:
+                continue
+            source = self._own(holder, "mountpoint")
+            source = source if holder == name else f"inherited from {holder}"
+            if value in ("none", "legacy"):
+                return value, source
+            return value.rstrip("/") + name[len(holder) :] or "/", source
+        return f"/{name}", "default"
+
+    def _own(self, name: str, prop: str) -> str:
+        """Where a value of a dataset's own came from."""
+        dataset = self.state.datasets[name]
+        known = dataset.props.get(prop)
+        return "received" if known is not None and dataset.received.get(prop) == known else "local"
+
+    def get(self, name: str, prop: str) -> tuple[str, str]:
+        """Value and source of a property of a dataset or snapshot, as `-p` shows them."""
+        if "@" in name:
+            return self._of_snapshot(name, prop)
+        dataset = self.state.datasets[name]
+        volume = dataset.kind == "volume"
+        if ":" in prop:
+            return self.inherited(name, prop, "-")
+        if (prop in _FILESYSTEM_ONLY and volume) or (
+            prop in _VOLUME_ONLY - {"volmode", "snapdev"} and not volume
+        ):
+            return "-", "-"
+        if prop == "mountpoint":
+            return self.mountpoint(name)
+        plain = self._plain(name, dataset, prop)
+        if plain is not None:
+            return plain, "-"
+        if prop in _DEFAULTS or prop == "volsize":
+            default = self.run.release.zfs_defaults.get(prop, _DEFAULTS.get(prop, ""))
+            if prop in _NOT_INHERITED:
+                own = dataset.props.get(prop)
+                given = own is not None and (prop, own) != ("volblocksize", default)
+                return (own or "", self._own(name, prop)) if given else (default, "default")
+            return self.inherited(name, prop, default)
+        raise self.run.unknown(f"property {prop} is not simulated")
+
+    def inherited(self, name: str, prop: str, default: str) -> tuple[str, str]:
+        for holder, dataset in self.lineage(name):
+            value = dataset.props.get(prop)
+            if value is not None:
+                own = self._own(name, prop)
+                return value, own if holder == name else f"inherited from {holder}"
+        return default, "-" if default == "-" else "default"
+
+    def _plain(self, name: str, dataset: Dataset, prop: str) -> str | None:
+        match prop:
+            case "name":
+                return name
+            case "type":
+                return dataset.kind
+            case "used":
+                return str(self.space.used[name])
+            case "avail" | "available":
+                return str(self.space.available(name))
+            case "refer" | "referenced":
+                return str(dataset.refer)
+            case "usedbydataset":
+                return str(self.space.own[name])
+            case "usedbysnapshots" | "usedsnap":
+                return "0"
+            case "origin":
+                return dataset.origin or "-"
+            case "mounted":
+                return "yes" if dataset.mounted else "no"
+            case "creation":
+                return str(dataset.created)
+            case "guid":
+                return str(dataset.guid)
+            case "createtxg":
+                return str(dataset.txg)
+            case "keystatus":
+                return keys.status(self.state, name)
+            case "encryptionroot":
+                return keys.key_root(self.state, name) or "-"
+            case "clones" | "userrefs":
+                return "-"
+        return None
+
+    def _of_snapshot(self, name: str, prop: str) -> tuple[str, str]:
+        parent, _, _ = name.partition("@")
+        snapshot = find_snapshot(self.state, name)
+        assert snapshot is not None
+        if ":" in prop:
+            own = snapshot.props.get(prop)
+            return (own, "local") if own is not None else self._from_parent(parent, prop)
+        values = {
+            "name": name,
+            "type": "snapshot",
+            "used": "0",
+            "refer": str(snapshot.refer),
+            "referenced": str(snapshot.refer),
+            "creation": str(snapshot.created),
+            "guid": str(snapshot.guid),
+            "createtxg": str(snapshot.txg),
+            "userrefs": "0",
+            "clones": ",".join(self.clones(name)) or "-",
+            "volsize": str(snapshot.volsize) if snapshot.volsize else "-",
+        }
+        if prop in values:
+            return values[prop], "-"
+        if prop in _NOT_OF_SNAPSHOTS:
+            return "-", "-"
+        raise self.run.unknown(f"property {prop} of a snapshot is not simulated")
+
+    def _from_parent(self, parent: str, prop: str) -> tuple[str, str]:
+        value, source = self.inherited(parent, prop, "-")
+        return value, f"inherited from {parent}" if source == "local" else source
+
+
+def find_snapshot(state: Host, name: str) -> Snapshot | None:
+    """A snapshot by its full name."""
+    parent, _, short = name.partition("@")
+    dataset = state.datasets.get(parent)
+    if dataset is None:
+        return None
+    return next((snap for snap in dataset.snaps if snap.name == short), None)

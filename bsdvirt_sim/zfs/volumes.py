@@ -1,0 +1,116 @@
+"""The data of volumes: a file at /dev/zvol/NAME, as long as what was written into it. What
+lies behind its end reads as zeros; holes stay holes, so that large volumes cost nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+from bsdvirt_sim.context import Run
+from bsdvirt_sim.zfs import trees
+from bsdvirt_sim.zfs.properties import View
+
+DEVICES = "/dev/zvol"
+CHUNK = 1 << 20
+
+
+def place(run: Run, name: str) -> Path:
+    """Where a volume's data is."""
+    return run.path(f"{DEVICES}/{name}")
+
+
+def appear(run: Run, name: str) -> None:
+    """A new, empty volume."""
+    path = place(run, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(0o640)
+
+
+def set_mode(run: Run, name: str, mode: str) -> None:
+    """Take the device away with volmode=none, and make it again with another mode."""
+    path, hidden = place(run, name), trees.store(run, f"hidden-{run.state.datasets[name].guid}")
+    if mode == "none" and path.exists():
+        os.replace(path, hidden)
+        _tidy(path.parent, run.path(DEVICES))
+    elif mode != "none" and not path.exists():
+        appear(run, name)
+        if hidden.exists():
+            os.replace(hidden, path)
+
+
+def lose(run: Run, name: str, props: dict[str, str]) -> None:
+    """What 13.2 does at times where a mode is set that is not the inherited one: it makes the
+    device in that one, takes it away, and fails to make it again."""
+    parent = View(run).get(name.rpartition("/")[0], "volmode")[0]
+    if run.state.late_devices and props.get("volmode", parent) != parent:
+        set_mode(run, name, "none")
+
+
+def restore(run: Run, name: str, guid: int) -> None:
+    """A volume with what a snapshot holds."""
+    appear(run, name)
+    copy(trees.store(run, guid), place(run, name))
+
+
+def keep(run: Run, name: str, guid: int) -> None:
+    """Put the volume's data as it is now away, under a snapshot's guid."""
+    copy(place(run, name), trees.store(run, guid))
+
+
+def vanish(run: Run, name: str) -> None:
+    """The volume is gone, and the directories that it alone was in."""
+    path, top = place(run, name), run.path(DEVICES)
+    path.unlink(missing_ok=True)
+    _tidy(path.parent, top)
+
+
+def drop(run: Run, guid: int) -> None:
+    """A snapshot's data is gone."""
+    path = trees.store(run, guid)
+    if path.is_file():
+        path.unlink()
+
+
+def move(run: Run, old: str, new: str) -> None:
+    """A volume has another name."""
+    source, target = place(run, old), place(run, new)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(source, target)
+    _tidy(source.parent, run.path(DEVICES))
+
+
+def cut(run: Run, name: str, size: int) -> None:
+    """The volume is so large now: what lay behind is lost."""
+    path = place(run, name)
+    if path.exists() and path.stat().st_size > size:
+        os.truncate(path, size)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file's data, holes as holes."""
+    with source.open("rb") as reader, target.open("wb") as writer:
+        end = os.fstat(reader.fileno()).st_size
+        at = 0
+        while at < end:
+            try:
+                at = os.lseek(reader.fileno(), at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                break
+            hole = os.lseek(reader.fileno(), at, os.SEEK_HOLE)
+            reader.seek(at)
+            writer.seek(at)
+            while at < hole and (chunk := reader.read(min(CHUNK, hole - at))):
+                writer.write(chunk)
+                at += len(chunk)
+        writer.truncate(end)
+
+
+def _tidy(directory: Path, top: Path) -> None:
+    with contextlib.suppress(OSError):
+        while directory == top or top in directory.parents:
+            directory.rmdir()
+            directory = directory.parent
