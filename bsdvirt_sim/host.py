@@ -24,6 +24,8 @@ from bsdvirt_sim.releases import chosen
 from bsdvirt_sim.settings import Settings
 from bsdvirt_sim.state import Host, Store
 
+MESSAGES = "/var/log/messages"
+HOSTNAME = "fbsd"
 REALTIME = "BSDVIRT_SIM_REALTIME"
 """Set in the environment: commands that take (virtual) time really take it."""
 
@@ -36,7 +38,7 @@ class SimHost:
     is what a host that is not there yet becomes: see releases.py.
     """
 
-    simulated = True
+    offline = "a simulated host fetches nothing from outside"
 
     def __init__(
         self,
@@ -135,6 +137,16 @@ class SimHost:
     def boot_id(self) -> str:
         with self._held() as state:
             return f"{state.boot}.{state.boots}"
+
+    @property
+    def owner_uid(self) -> int:
+        return os.geteuid()
+
+    def syslog(self, line: str, *, warning: bool) -> None:
+        """Append the line to /var/log/messages, as syslogd(8) does."""
+        self.fs.mkdir(MESSAGES.rpartition("/")[0])
+        when = time.strftime("%b %e %H:%M:%S")
+        self.fs.append_line(MESSAGES, f"{when} {HOSTNAME} bsdvirt[{os.getpid()}]: {line}")
 
     def host_id(self) -> str:
         with self._held() as state:

@@ -29,9 +29,15 @@ VERB = "fetch release"
 
 
 def reachable(session: Session) -> bool:
-    """Whether this host fetches at all. A simulated one has no way out of its directory
-    but the mirrors that its own host file names."""
-    return not session.host.simulated or session.hostfile.fetch.mirrors != Fetch().mirrors
+    """Whether this host fetches at all: an offline one does from the mirrors that its own
+    host file names, and from nowhere else."""
+    return not session.host.offline or session.hostfile.fetch.mirrors != Fetch().mirrors
+
+
+def refuse_offline(session: Session, hint: str) -> None:
+    """Raise HostError where this host does not fetch."""
+    if not reachable(session):
+        raise HostError(session.host.offline, hint)
 
 
 def fetch(session: Session, version: str | None, sets: Sequence[str] = ()) -> str:
@@ -43,18 +49,16 @@ def fetch(session: Session, version: str | None, sets: Sequence[str] = ()) -> st
     kernel = read_kernel(session.host).release
     name = mirrors.release_name(version if version is not None else kernel)
     plans.refuse_newer(name, kernel)
-    if not reachable(session):
-        raise HostError(
-            "a simulated host fetches nothing from outside",
-            "name a mirror of your own as fetch.mirrors in its host file, or use release add",
-        )
+    refuse_offline(
+        session, "name a mirror of your own as fetch.mirrors in its host file, or use release add"
+    )
     session.settle("release", name, f"release fetch {name}")
     session.need_mounted(session.inventory())
     _refuse_existing(session, name)
     platform = mirrors.Platform(*read_platform(session.host))
     named = session.hostfile.fetch
     archives = named.archives
-    if session.host.simulated and archives == Fetch().archives:
+    if session.host.offline and archives == Fetch().archives:
         archives = []
     places = mirrors.places(name, platform, named.mirrors, archives)
     job = _Job(session, name, places)

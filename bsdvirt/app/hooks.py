@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def run_stopped(
 
 def problem(session: Session, hook: str) -> str:
     """Why the file is not to be run as root; empty where it may be."""
-    owner = os.geteuid() if session.host.simulated else 0
+    owner = session.host.owner_uid
     path = session.host.fs.path(f"{HOOK_DIRECTORY}/{hook}")
     if not path.exists():
         return f"{HOOK_DIRECTORY}/{hook} is not there"

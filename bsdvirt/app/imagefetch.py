@@ -126,11 +126,11 @@ def _refuse_other_hardware(session: Session, word: str, wanted: ImageProfile) ->
 
 def _refuse_unreachable(session: Session, word: str, wanted: ImageProfile) -> None:
     own = names(session.host.fs)[word] and wanted.url is not None
-    if not own and not (wanted.path is not None and fetching.reachable(session)):
-        if not session.host.simulated:
-            return
+    if own or (wanted.path is not None and fetching.reachable(session)):
+        return
+    if session.host.offline:
         raise HostError(
-            "a simulated host fetches nothing from outside",
+            session.host.offline,
             f"write a profile in its {PROFILE_DIRECTORY}, or use image import",
         )
 

@@ -103,8 +103,7 @@ def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
         raise UsageError(str(error), "or fetch it yourself and name the file") from None
     file = url.rpartition("/")[2]
     name = check_name(name or file)
-    if session.host.simulated and not fetching.reachable(session):
-        raise HostError("a simulated host fetches nothing from outside", "name a file")
+    fetching.refuse_offline(session, "name a file")
     layout = session.layout
     key = checksum or hashlib.sha256(url.encode()).hexdigest()
     path = f"{layout.fetched}/{key[:16]}-{file}"

@@ -54,8 +54,13 @@ class Host(Protocol):
         """Whether we were asked to end."""
 
     @property
-    def simulated(self) -> bool:
-        """Whether this host is a stand-in."""
+    def owner_uid(self) -> int:
+        """The user who may change this host, and whose files alone are trusted: root's 0, and
+        on a simulated host the caller."""
+
+    @property
+    def offline(self) -> str:
+        """Why the host fetches nothing from the internet; empty where it does."""
 
     def run(
         self,
@@ -94,6 +99,9 @@ class Host(Protocol):
 
     def boot_id(self) -> str:
         """A word that is another after each boot of the host."""
+
+    def syslog(self, line: str, *, warning: bool) -> None:
+        """Write a line to syslog(3), as bsdvirt in the facility daemon."""
 
     def host_id(self) -> str:
         """What tells this host from every other: its kern.hostuuid."""

@@ -43,7 +43,8 @@ PIPE_BYTES = 1 << 20
 class RealHost:
     """This machine."""
 
-    simulated = False
+    owner_uid = 0
+    offline = ""
 
     def __init__(self, interrupt: Interrupt | None = None) -> None:
         self.fs = Fs("/")
@@ -130,6 +131,12 @@ class RealHost:
         """kern.boottime as this boot's first command of ours saw it: the sysctl's own
         value moves with every correction of the clock."""
         return self._known()[0]
+
+    def syslog(self, line: str, *, warning: bool) -> None:
+        import syslog
+
+        syslog.openlog("bsdvirt", syslog.LOG_PID, syslog.LOG_DAEMON)
+        syslog.syslog(syslog.LOG_WARNING if warning else syslog.LOG_NOTICE, line)
 
     def host_id(self) -> str:
         return self._known()[1]

@@ -95,8 +95,6 @@ def _end_orphans(host: Host, entry: Entry) -> None:
 
     Raises StepError for one that no signal ends.
     """
-    if host.simulated:
-        return
     actions = [step.do for step in entry.under_way()]
     actions += [undo.do for step in entry.begun_steps() for undo in (*step.undo, *step.remedy)]
     lines = {as_ps_shows(argv) for action in actions for argv in _commands(action)}

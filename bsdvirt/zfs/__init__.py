@@ -16,11 +16,9 @@ def open_zfs(host: Host) -> Zfs:
 
 def open_listing(host: Host, warn: Callable[[str], None]) -> Zfs:
     """py-libzfs where it works, for what only shows; `warn` is told where it does not."""
-    if host.simulated:
-        return CliZfs(host)
-    from bsdvirt.zfs.libzfs import LibZfs, binding
+    from bsdvirt.zfs.libzfs import DEVICE, LibZfs, binding
 
-    module = binding()
+    module = binding(host.fs.path(DEVICE))
     if module is None:
         warn("py-libzfs is not here, or /dev/zfs does not open: zfs(8) is used")
         return CliZfs(host)

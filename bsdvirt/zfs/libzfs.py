@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +23,7 @@ from bsdvirt.host.base import Host
 from bsdvirt.zfs.base import Dataset, in_order
 from bsdvirt.zfs.cli import KINDS, CliZfs, check_listed, is_shallow, number, word
 
+DEVICE = "/dev/zfs"
 PROPERTIES = (
     "type",
     "used",
@@ -38,10 +40,10 @@ PROPERTIES = (
 _one_at_a_time = threading.Lock()
 
 
-def binding() -> ModuleType | None:
-    """The libzfs module, or None where it is not there or would crash."""
+def binding(device: Path = Path(DEVICE)) -> ModuleType | None:
+    """Return the libzfs module, or None where it is not installed or would crash."""
     try:
-        os.close(os.open("/dev/zfs", os.O_RDWR | os.O_CLOEXEC))
+        os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
         import libzfs
     except (OSError, ImportError):
         return None

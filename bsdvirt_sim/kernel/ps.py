@@ -13,6 +13,9 @@ _KEYS = {
     "args": "arguments",
     "command": "command",
     "user": "user",
+    "sid": "sid",
+    "uid": "uid",
+    "etimes": "elapsed-times",
 }
 _HEADS = {
     "pid": "PID",
@@ -21,6 +24,9 @@ _HEADS = {
     "args": "COMMAND",
     "command": "COMMAND",
     "user": "USER",
+    "sid": "SID",
+    "uid": "UID",
+    "etimes": "ELAPSED",
 }
 _LEFT = {"args", "command", "user"}
 
@@ -33,11 +39,9 @@ def ps(run: Run, words: list[str]) -> int:
     if as_json:
         rest = rest[2:]
     flags, more = options(run, rest, "axw", "Jo")
-    if more or len(flags.get("o", [])) != 1:
+    if more or "o" not in flags:
         raise run.unknown()
-    columns = flags["o"][0].split(",")
-    if not set(columns) <= _KEYS.keys():
-        raise run.unknown(f"columns {flags['o'][0]}")
+    columns, heads = _columns(run, flags["o"])
     rows = _selected(run, "a" in flags and "x" in flags, flags.get("J", []))
     if as_json:
         items = ", ".join(
@@ -49,10 +53,9 @@ def ps(run: Run, words: list[str]) -> int:
         run.print('{"process-information": {"process": [' + items + "]}}")
         return 0 if rows else 1
     widths = {
-        column: max([len(_HEADS[column]), *(len(row[column]) for row in rows)])
-        for column in columns
+        column: max([len(heads[column]), *(len(row[column]) for row in rows)]) for column in columns
     }
-    for row in [_HEADS, *rows]:
+    for row in [heads, *rows] if any(heads.values()) else rows:
         cells = [
             row[column].ljust(widths[column])
             if column in _LEFT
@@ -61,6 +64,21 @@ def ps(run: Run, words: list[str]) -> int:
         ]
         run.print(" ".join(cells).rstrip())
     return 0 if rows else 1
+
+
+def _columns(run: Run, options: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the columns of `-o a,b` or `-o a= -o b=`, and their headings."""
+    if len(options) > 1 and all(option.endswith("=") for option in options):
+        columns = [option[:-1] for option in options]
+        heads = dict.fromkeys(columns, "")
+    elif len(options) == 1:
+        columns = options[0].split(",")
+        heads = _HEADS
+    else:
+        raise run.unknown("several -o with headings")
+    if not set(columns) <= _KEYS.keys():
+        raise run.unknown(f"columns {options}")
+    return columns, heads
 
 
 def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
@@ -93,5 +111,5 @@ def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
 def _row(pid: int, parent: int, jid: int, args: str) -> dict[str, str]:
     return {
         "pid": str(pid), "ppid": str(parent), "jid": str(jid), "user": "root",
-        "args": args, "command": args,
+        "args": args, "command": args, "sid": str(pid), "uid": "0", "etimes": "0",
     }  # fmt: skip

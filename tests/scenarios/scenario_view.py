@@ -13,6 +13,7 @@ from typing import Any
 from bsdvirt.host.base import Host, Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.parse import ifconfig
+from bsdvirt_sim import SimHost
 
 ETC = "/usr/local/etc/bsdvirt"
 RUN = "/var/run/bsdvirt"
@@ -23,6 +24,7 @@ UNSEEN = (
     LOG,
     "/var/run/dhclient",
     "/usr/freebsd-dist",
+    "/var/log/messages",
     "/dev",
     "/tmp",
     "/scratch",
@@ -62,7 +64,7 @@ class HostView:
 
     @property
     def simulated(self) -> bool:
-        return self.host.simulated
+        return isinstance(self.host, SimHost)
 
     @property
     def fs(self) -> Fs:

@@ -131,6 +131,12 @@ def test_the_product_knows_nothing_of_the_simulated_host(path: Path) -> None:
     assert "bsdvirt_sim" not in imports or str(path.relative_to(PACKAGE)) == OPENS_SIMULATOR
 
 
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_the_product_does_not_ask_whether_its_host_is_simulated(path: Path) -> None:
+    asked = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)]
+    assert "simulated" not in {node.attr for node in asked}
+
+
 @pytest.mark.parametrize("path", SIMULATOR, ids=SIMULATOR_IDS)
 def test_the_simulated_host_imports_little_of_the_product(path: Path) -> None:
     ours = {name for name in _imports(path) if name.split(".")[0] == "bsdvirt"}

@@ -27,8 +27,6 @@ SYSCTLS = {
 class Machine:
     """Answers kldstat(8) and sysctl(8)."""
 
-    simulated = False
-
     def __init__(self, root: Path, loaded: Sequence[str] = (), **sysctls: str) -> None:
         self.fs = Fs(root)
         self.loaded = loaded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +30,8 @@ class FakeHost:
 
     def __init__(self, root: Path, interrupt: Interrupt | None = None) -> None:
         self.fs = Fs(root)
-        self.simulated = True
+        self.owner_uid = os.geteuid()
+        self.offline = ""
         self.boot = "boot one"
         self.uuid = "5b6df377-1597-44d5-8742-c26e52c7da81"
         self.interrupt = interrupt or Interrupt()
@@ -71,6 +73,9 @@ class FakeHost:
         on_line: LineSink | None = None,
     ) -> Result:
         return self.run((*left, "|", *right), changes=True, timeout=timeout, on_line=on_line)
+
+    def syslog(self, line: str, *, warning: bool) -> None:
+        raise NotImplementedError
 
     def attach(self, argv: Sequence[str]) -> int:
         raise NotImplementedError

@@ -242,11 +242,8 @@ SLEEP = ("/bin/sleep", "64.25")
 class WithProcesses(FakeHost):
     """Shows processes of this machine, as ps(1) of FreeBSD would."""
 
-    simulated = False
-
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.simulated = False
         self.processes: list[tuple[subprocess.Popen[bytes], dict[str, int], str]] = []
 
     def spawn(

@@ -13,6 +13,7 @@ import pytest
 from bsdvirt.errors import Interrupted
 from bsdvirt.host import tools
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.plan.recover import COLUMNS
 from bsdvirt_sim import SimHost, UnknownCommand
 
 from .conftest import Do
@@ -214,3 +215,16 @@ def test_addresses_of_an_interface(do: Do, see: Do) -> None:
     assert "nd6 options=1<PERFORMNUD>" in shown
     gone = do(tools.IFCONFIG, "br0", "inet", "10.9.0.1/24", "-alias", ok=1)
     assert gone.stderr == "ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n"
+
+
+def test_a_line_for_syslog_is_in_its_messages(host: SimHost) -> None:
+    host.syslog("start web 0.1s", warning=False)
+    assert host.fs.read_text("/var/log/messages").endswith(": start web 0.1s\n")
+
+
+def test_recovery_may_ask_for_the_commands_of_a_killed_bsdvirt(host: SimHost) -> None:
+    host.settings.add_jail("web", "/jails/web")
+    words = [word for column in COLUMNS for word in ("-o", f"{column}=")]
+    shown = host.run((tools.PS, "-axww", *words), changes=False)
+    assert shown.status == 0
+    assert shown.stdout.splitlines()[0].split() == ["1", "1", "0", "0", "0", "/sbin/init"]

@@ -13,7 +13,7 @@ import pytest
 
 from bsdvirt.errors import NotFoundError
 from bsdvirt.host import tools
-from bsdvirt.zfs import open_zfs
+from bsdvirt.zfs import open_listing, open_zfs
 from bsdvirt.zfs.base import Dataset
 from bsdvirt.zfs.cli import CliZfs
 from bsdvirt.zfs.libzfs import LibZfs, binding
@@ -223,3 +223,11 @@ def test_no_binding_where_dev_zfs_does_not_open(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_simulated_host_is_asked_by_its_own_zfs(tmp_path: Path) -> None:
     assert type(open_zfs(SimHost(tmp_path))) is CliZfs
+
+
+def test_no_binding_for_a_simulated_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The binding would list this machine's pools."""
+    monkeypatch.setitem(sys.modules, "libzfs", StandIn())
+    said: list[str] = []
+    assert type(open_listing(SimHost(tmp_path), said.append)) is CliZfs
+    assert said == ["py-libzfs is not here, or /dev/zfs does not open: zfs(8) is used"]
