@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bsdvirt.bhyve import disks
+from bsdvirt.bhyve import volumes as disks
 from bsdvirt.errors import ConflictError
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.marks import destroy_marked, mark_going
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.marks import destroy_marked, mark_going
 
 
 @dataclass(frozen=True, slots=True)

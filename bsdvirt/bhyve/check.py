@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import device, is_ours
+from bsdvirt.bhyve.rundir import Taken, VmFact
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.cpu.limits import need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.facts.vmm import PathKind, VmmFacts
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.host.vmm import PathKind, VmmFacts
 from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.vms import Taken, VmFact
 
 FIRMWARE = "/usr/local/share/uefi-firmware"
 CODE = f"{FIRMWARE}/BHYVE_UEFI_CODE.fd"

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts
-from bsdvirt.net.pf import unload_steps
-from bsdvirt.plan.step import Command, FileExists, InterfaceExists, Not, RemoveFile, Step
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import (
+from bsdvirt.layout import (
     MAX_NICS,
     bhyve_conf,
     console_socket,
@@ -27,6 +25,8 @@ from bsdvirt.store.layout import (
     tap,
     tap_cloner,
 )
+from bsdvirt.net.pf import unload_steps
+from bsdvirt.plan.step import Command, FileExists, InterfaceExists, Not, RemoveFile, Step
 
 BUSY_SECONDS = 10.0
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bsdvirt.bhyve import claims
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import console_device, tap
 from bsdvirt.spec.identity import Claim, DiskClaim
 from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.vm import MIB, VNC_FIRST_PORT, Disk, Vm, VmNic
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import console_device, tap
 
 Pairs = list[tuple[str, str]]
 _AHCI = f"pci.0.{claims.AHCI_SLOT}.0.port."

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bsdvirt.bhyve import disks
+from bsdvirt.bhyve import volumes as disks
 from bsdvirt.errors import UsageError
+from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
+from bsdvirt.layout import Layout
 from bsdvirt.plan.step import Command, Plan, Step, WriteFile
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.load import dump, identity_to_json
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.layout import Layout
-from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
 
 
 def plan_create(

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from bsdvirt.bhyve.live import subject
 from bsdvirt.cpu.limits import cpuset_drift, limit_drift
-from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.net.plans import bridge_of
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import tap
+from bsdvirt.net.bridge import bridge_of
 from bsdvirt.net.ports import port_drift, running_nic
-from bsdvirt.plan.drift import Drift
+from bsdvirt.plan.difference import Drift
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import tap
 
 
 def drift(

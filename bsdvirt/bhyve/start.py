@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bsdvirt.bhyve import config, supervise
+from bsdvirt.bhyve.bootonce import Once, plan_once
 from bsdvirt.bhyve.check import Firmware, VmStartFacts, check, firmware, notes
 from bsdvirt.bhyve.clean import clean_steps
-from bsdvirt.bhyve.once import Once, plan_once
 from bsdvirt.bhyve.stop import FORCE_SECONDS, is_up
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
 from bsdvirt.errors import ConflictError
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
+from bsdvirt.layout import (
+    GROUP,
+    bhyve_conf,
+    guest_log_directory,
+    run_file,
+    tap,
+    tap_cloner,
+    vm_directory,
+)
+from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step
 from bsdvirt.plan.step import (
     Await,
@@ -28,16 +38,6 @@ from bsdvirt.plan.step import (
 )
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm, VmNic
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import (
-    GROUP,
-    bhyve_conf,
-    guest_log_directory,
-    run_file,
-    tap,
-    tap_cloner,
-    vm_directory,
-)
 
 Networks = Mapping[str, Network]
 

@@ -7,13 +7,13 @@ from typing import Literal
 
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.rundir import VmFact
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
 from bsdvirt.errors import ConflictError
-from bsdvirt.host.facts import HostFacts
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import run_lock, supervisor_lock
 from bsdvirt.plan.step import Command, Locked, Not, Plan, Step, Undo
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import run_lock, supervisor_lock
-from bsdvirt.store.vms import VmFact
 
 STOP_SLACK = 60.0
 """Seconds above the policy's before the supervisor itself is taken for hung: it powers off

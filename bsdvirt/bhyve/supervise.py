@@ -11,12 +11,11 @@ from typing import Any
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import tap_destroys
 from bsdvirt.bhyve.live import subject
+from bsdvirt.bhyve.rundir import FBUF
 from bsdvirt.cpu.limits import limit_rules
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.net.pf import flush
-from bsdvirt.spec.vm import MIB, Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import (
+from bsdvirt.layout import (
     EVENT_LOG,
     bhyve_conf,
     console_device,
@@ -27,7 +26,8 @@ from bsdvirt.store.layout import (
     pf_file,
     vm_directory,
 )
-from bsdvirt.store.vms import FBUF
+from bsdvirt.net.pf import flush
+from bsdvirt.spec.vm import MIB, Vm
 
 VERSION = 1
 NO_SUPERVISOR = 3

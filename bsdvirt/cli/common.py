@@ -8,20 +8,20 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bsdvirt.app.select import needs_state, select
-from bsdvirt.app.session import Session
-from bsdvirt.app.state import read_states
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
-from bsdvirt.host.facts import read_jails
+from bsdvirt.facts.host import read_jails
+from bsdvirt.guest.select import needs_state, select
+from bsdvirt.guest.state import read_states
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.open import open_host
+from bsdvirt.session.session import Session
 
 if TYPE_CHECKING:
-    from bsdvirt.app.batch import Outcome
     from bsdvirt.plan.events import Event
     from bsdvirt.plan.step import Plan
+    from bsdvirt.session.batch import Outcome
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol, cast
 from bsdvirt import __version__
 from bsdvirt.cli.words import hint_for, verb_of
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BsdvirtError, UsageError
-from bsdvirt.host.shown import shown
+from bsdvirt.host.sanitize import shown
 from bsdvirt.spec.base import BadValueError
 
 SIM_VARIABLE = "BSDVIRT_SIM"

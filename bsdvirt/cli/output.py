@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bsdvirt.host.shown import shown_line
+from bsdvirt.host.sanitize import shown_line
 
 Rows = Sequence[Mapping[str, Any]]
 SIZES = ("used", "size", "available")

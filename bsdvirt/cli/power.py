@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import vms
 from bsdvirt.bhyve.stop import Act
 from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
 from bsdvirt.cli.main import Globals
+from bsdvirt.ops.power import vms
 
 
 class Options(Globals):

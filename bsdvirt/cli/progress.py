@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from bsdvirt.cli.output import human_size
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.shown import shown, shown_line
+from bsdvirt.host.sanitize import shown, shown_line
+from bsdvirt.layout import EVENT_LOG, LOG_DIRECTORY
 from bsdvirt.plan import events
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import shell
-from bsdvirt.store.layout import EVENT_LOG, LOG_DIRECTORY
 
 WINDOW_SECONDS = 10.0
 """The rate shown is that of so long: what was cut and goes on again soon shows it."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from bsdvirt.host.shown import shown
+from bsdvirt.host.sanitize import shown
 
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 """The reader has gone: a pipe's, or a terminal that was hung up."""

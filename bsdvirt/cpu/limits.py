@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bsdvirt.errors import HostError
+from bsdvirt.facts.host import Kernel
+from bsdvirt.facts.rctl import Rule
 from bsdvirt.host import tools
-from bsdvirt.host.facts import Kernel
-from bsdvirt.host.parse.rctl import Rule
-from bsdvirt.plan.drift import Drift
+from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.types import CpuList

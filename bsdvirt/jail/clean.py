@@ -8,12 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.guest.inventory import Guest, foreign_jail
+from bsdvirt.guest.orphans import away
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts
-from bsdvirt.host.parse.ifconfig import Interface
-from bsdvirt.jail.main import end_step
+from bsdvirt.jail.command import end_step
 from bsdvirt.jail.mounted import left_mounts, stays_mounted
 from bsdvirt.jail.stack import alias_steps, left_aliases
+from bsdvirt.layout import (
+    MAX_NICS,
+    conf_file,
+    epair,
+    failed_file,
+    guest_rules,
+    host_end,
+    jail_end,
+    job_file,
+    main_file,
+    main_pipe,
+    pf_file,
+)
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import (
     Command,
@@ -28,21 +43,6 @@ from bsdvirt.plan.step import (
     UnmountBeneath,
 )
 from bsdvirt.spec.jail import Jail
-from bsdvirt.store.guests import Guest, foreign_jail
-from bsdvirt.store.layout import (
-    MAX_NICS,
-    conf_file,
-    epair,
-    failed_file,
-    guest_rules,
-    host_end,
-    jail_end,
-    job_file,
-    main_file,
-    main_pipe,
-    pf_file,
-)
-from bsdvirt.store.orphans import away
 
 BUSY_SECONDS = 10.0
 

@@ -10,24 +10,18 @@ from shlex import quote as shell_quote
 
 from jinja2 import Environment, StrictUndefined
 
+from bsdvirt.facts.dad import shown_by, wait_lines
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.host.dad import shown_by, wait_lines
-from bsdvirt.jail.foreign import (
-    from_host,
-    linux_mounts,
-    linux_poststop,
-    linux_prestart,
-    network_of,
-)
-from bsdvirt.jail.main import start_lines, stop_lines
+from bsdvirt.jail.command import start_lines, stop_lines
+from bsdvirt.jail.datasets import attach_commands, mount_commands, needed_params
+from bsdvirt.jail.linux import from_host, linux_mounts, linux_poststop, linux_prestart, network_of
 from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import shared_wait, stack_words
-from bsdvirt.jail.storage import attach_commands, mount_commands, needed_params
+from bsdvirt.layout import console_log
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import DESCRIPTORS
 from bsdvirt.spec.params import jail_conf_value
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import console_log
 from bsdvirt.templates import template_text
 from bsdvirt.zfs.values import Values
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
+from bsdvirt.jail.datasets import completion_steps, creation_steps, setting_words
 from bsdvirt.jail.root import FROM_RELEASE, Origin, root_steps
-from bsdvirt.jail.storage import completion_steps, creation_steps, setting_words
+from bsdvirt.layout import Layout, guest_log_directory
 from bsdvirt.plan.step import (
     Command,
     FileExists,
@@ -17,9 +20,6 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import dump, identity_to_json
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout, guest_log_directory
-from bsdvirt.store.marks import clear_mark, destroy_ours, mark_of
 
 COPY_SECONDS = 6 * 3600.0
 

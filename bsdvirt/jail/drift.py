@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bsdvirt.cpu.limits import cpuset_drift, limit_drift
-from bsdvirt.host.facts import HostFacts, Kernel
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail.clean import subject
 from bsdvirt.jail.mounted import started_of
 from bsdvirt.jail.stack import alias_drift
-from bsdvirt.net.plans import bridge_of
+from bsdvirt.layout import conf_file, host_end, jail_end
+from bsdvirt.net.bridge import bridge_of
 from bsdvirt.net.ports import port_drift, running_nic
-from bsdvirt.plan.drift import Drift
+from bsdvirt.plan.difference import Drift
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import CpuList
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import conf_file, host_end, jail_end
 
 
 def drift(

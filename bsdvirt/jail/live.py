@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.cpu.limits import cpuset_changes, limit_changes
-from bsdvirt.host.facts import Kernel
-from bsdvirt.host.parse.rctl import Rule
+from bsdvirt.facts.host import Kernel
+from bsdvirt.facts.rctl import Rule
 from bsdvirt.jail.clean import subject
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.jail import Jail

@@ -14,13 +14,15 @@ from functools import lru_cache
 from posixpath import normpath
 
 from bsdvirt.errors import ConflictError
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.jailconf import Started, parse_started
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.mount import Mount
+from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts
-from bsdvirt.host.parse.jailconf import Started, parse_started
-from bsdvirt.host.parse.jls import JailFact
-from bsdvirt.host.parse.mounts import Mount
+from bsdvirt.jail.datasets import names_of
 from bsdvirt.jail.mounts import in_order
-from bsdvirt.jail.storage import names_of
+from bsdvirt.layout import conf_file
 from bsdvirt.plan.step import (
     Command,
     Mounted,
@@ -32,14 +34,12 @@ from bsdvirt.plan.step import (
 )
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
-from bsdvirt.store.guests import Guest, running_jail
-from bsdvirt.store.layout import conf_file
 
 UNMOUNT_SECONDS = 5.0
 ALWAYS = (("/dev", "devfs"), ("/dev/fd", "fdescfs"))
 FOREIGN = (("/dev/fd", "tmpfs"), ("/dev/shm", "tmpfs"), ("/proc", "linprocfs"),
            ("/sys", "linsysfs"))  # fmt: skip
-"""What a start mounts besides in a root that holds no FreeBSD (jail/foreign.py)."""
+"""What a start mounts besides in a root that holds no FreeBSD (jail/linux.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import ConflictError, HostError
-from bsdvirt.host.parse.mounts import Mount as HostMount
+from bsdvirt.facts.mount import Mount as HostMount
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.plan.step import MakeDirectory, RemoveDirectory, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.mounts import DESCRIPTORS, Mount, within
-from bsdvirt.store.guests import Guest
 
 POINT_MODE = 0o755
 

@@ -11,17 +11,17 @@ from typing import Literal
 import msgspec
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.mounts import Place
+from bsdvirt.layout import HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.plan.step import Command, MakeDirectory, Pipeline, RemoveDirectory, Step, Undo
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
 from bsdvirt.spec.storage import settings
 from bsdvirt.spec.types import AbsolutePath
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 
 FILL_SECONDS = 6 * 3600.0
 POINT_MODE = 0o755

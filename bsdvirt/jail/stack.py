@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.facts.dad import shown_by, wait_lines
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.host.dad import shown_by, wait_lines
-from bsdvirt.host.facts import HostFacts
-from bsdvirt.host.parse.ifconfig import Interface
-from bsdvirt.plan.drift import Drift
+from bsdvirt.layout import conf_file
+from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import AddressExists, Command, Not, Step, Undo
 from bsdvirt.spec.identity import Alias, Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import conf_file
 
 # ---- what jail(8) is told ----
 

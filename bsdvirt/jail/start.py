@@ -7,22 +7,16 @@ from dataclasses import dataclass
 
 from bsdvirt.cpu.limits import limit_rules, need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.guest.claims import Networks, host_end_mac
+from bsdvirt.guest.inventory import Guest, foreign_jail, running_jail
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.host.putback import Was
-from bsdvirt.jail import conf, own
-from bsdvirt.jail.claims import Networks, host_end_mac
+from bsdvirt.host.restore import Was
+from bsdvirt.jail import conf
+from bsdvirt.jail import settings as own
 from bsdvirt.jail.clean import clean_steps, subject
-from bsdvirt.jail.enter import Holds, check_user
-from bsdvirt.jail.foreign import ForeignFacts, check_foreign, linux_steps
-from bsdvirt.jail.main import main_steps, watch_again
-from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
-from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
-from bsdvirt.jail.own import OwnFacts
-from bsdvirt.jail.passed import check_passed
-from bsdvirt.jail.root import RootFacts, base_steps, check_ready
-from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
-from bsdvirt.jail.storage import (
+from bsdvirt.jail.command import main_steps, watch_again
+from bsdvirt.jail.datasets import (
     StorageFacts,
     check_storage,
     completion_steps,
@@ -30,8 +24,25 @@ from bsdvirt.jail.storage import (
     fit_steps,
     needed_params,
 )
+from bsdvirt.jail.enter import Holds, check_user
+from bsdvirt.jail.interfaces import check_passed
+from bsdvirt.jail.linux import ForeignFacts, check_foreign, linux_steps
+from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
+from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
+from bsdvirt.jail.root import RootFacts, base_steps, check_ready
+from bsdvirt.jail.settings import OwnFacts
+from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
+from bsdvirt.layout import (
+    CONF_DIRECTORY,
+    GROUP,
+    conf_file,
+    epair,
+    guest_log_directory,
+    host_end,
+    jail_end,
+)
 from bsdvirt.net import resolver, routing
-from bsdvirt.net.plans import DEFAULT_MTU, bridge_of
+from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step
 from bsdvirt.plan.step import (
     Command,
@@ -52,16 +63,6 @@ from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.params import check_params, unknown_params
 from bsdvirt.spec.types import CpuList
-from bsdvirt.store.guests import Guest, foreign_jail, running_jail
-from bsdvirt.store.layout import (
-    CONF_DIRECTORY,
-    GROUP,
-    conf_file,
-    epair,
-    guest_log_directory,
-    host_end,
-    jail_end,
-)
 
 START_SLACK = 120.0
 """Seconds above the jail's own timeouts before jail(8) itself is taken for hung."""
@@ -108,7 +109,7 @@ def plan_start(
     """Interfaces, limits, jail.conf, and jail(8); each with its undo. `starting` and
     `started` are the hooks before and behind it; `exposed` lets ports lead to it.
 
-    The guest's claims fit its interfaces (see jail/claims.py). Raises ConflictError,
+    The guest's claims fit its interfaces (see guest/claims.py). Raises ConflictError,
     UsageError and HostError for what would not work.
     """
     name, identity = guest.name, guest.identity

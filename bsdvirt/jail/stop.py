@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts
 from bsdvirt.jail.clean import clean_steps
-from bsdvirt.jail.main import end_step
+from bsdvirt.jail.command import end_step
 from bsdvirt.jail.mounted import refuse_neighbours, sweep_step
+from bsdvirt.layout import conf_file, job_file
 from bsdvirt.plan.step import (
     Command,
     JailExists,
@@ -16,8 +18,6 @@ from bsdvirt.plan.step import (
     Undo,
 )
 from bsdvirt.spec.jail import Jail
-from bsdvirt.store.guests import Guest, running_jail
-from bsdvirt.store.layout import conf_file, job_file
 
 REMOVE_SECONDS = 60.0
 MAIN_SHARE = 0.75

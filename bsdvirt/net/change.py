@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bsdvirt.errors import ConflictError
+from bsdvirt.layout import network_file, vlan_name
 from bsdvirt.net import address
-from bsdvirt.net.plans import bridge_of, owns_bridge, remove_address_step, up_steps
+from bsdvirt.net.bridge import bridge_of, owns_bridge, remove_address_step, up_steps
 from bsdvirt.net.ports import is_private, private_step
 from bsdvirt.net.uplink import Interfaces, leave_steps, member_of
 from bsdvirt.plan.step import Plan, Step, Undo, WriteFile
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
-from bsdvirt.store.layout import network_file, vlan_name
 
 LATER = ("pools", "subnets", "gateway", "gateway6", "routes", "dns", "offload")
 """What a running guest is given at its next start."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
-from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.plan.step import Command, InterfaceExists, InterfaceMtu, Step, Undo
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
+from bsdvirt.facts.packetfilter import ANCHOR, PfFacts
 from bsdvirt.host import tools
-from bsdvirt.host.packetfilter import ANCHOR, PfFacts
+from bsdvirt.layout import PF_DIRECTORY, pf_file
 from bsdvirt.plan.step import Command, FileExists, MakeDirectory, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.network import Network
-from bsdvirt.store.layout import PF_DIRECTORY, pf_file
 
 FAMILY = {4: "inet", 6: "inet6"}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.packetfilter import ANCHOR, FORWARDING, GATEWAY, FirewallFacts, PfFacts
 from bsdvirt.host import tools
-from bsdvirt.host.packetfilter import ANCHOR, FORWARDING, GATEWAY, FirewallFacts, PfFacts
-from bsdvirt.host.parse.ifconfig import Interface
 from bsdvirt.net.pf import anchor_lines, forwarding_advice, setup_advice
 from bsdvirt.plan.step import Command, RemoveFile, Step, Undo, WriteFile
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
-from bsdvirt.host.parse.ifconfig import Interface
-from bsdvirt.plan.drift import Drift
+from bsdvirt.layout import GROUP
+from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
-from bsdvirt.store.layout import GROUP
 
 FREEBSD = "58:9c:fc:"
 """The range of the FreeBSD Foundation, for virtual machines and epairs."""

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from bsdvirt.errors import HostError, UsageError
+from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
-from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.layout import NETWORK_DIRECTORY, TAKING_DIRECTORY, network_file, taking_file
 from bsdvirt.plan.step import (
     Command,
     FileExists,
@@ -34,7 +35,6 @@ from bsdvirt.plan.step import (
 )
 from bsdvirt.spec.load import dump
 from bsdvirt.spec.network import Network
-from bsdvirt.store.layout import NETWORK_DIRECTORY, TAKING_DIRECTORY, network_file, taking_file
 
 DHCP_SECONDS = 120.0
 """dhclient(8) waits for a lease for a minute by default before it goes on by itself."""

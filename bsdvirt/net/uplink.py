@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
-from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.layout import GROUP, vlan_cloner, vlan_name
 from bsdvirt.plan.step import Command, InterfaceExists, Not, Step, Undo
 from bsdvirt.spec.network import Network
-from bsdvirt.store.layout import GROUP, vlan_cloner, vlan_name
 
 VLAN_HEADER = 4
 """Bytes that a tag takes; a card without VLAN_MTU has them off its MTU (if_vlan.c)."""

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
-from bsdvirt.host import putback, tools
+from bsdvirt.facts.dad import PAUSE, ROUNDS, awaited
+from bsdvirt.facts.host import read_mounts
+from bsdvirt.facts.mount import beneath
+from bsdvirt.host import restore, tools
 from bsdvirt.host.base import Host, LineSink
-from bsdvirt.host.dad import PAUSE, ROUNDS, awaited
-from bsdvirt.host.facts import read_mounts
-from bsdvirt.host.parse.mounts import beneath
-from bsdvirt.plan.already import already
-from bsdvirt.plan.lasting import lasts, make_last
-from bsdvirt.plan.looks import holds
+from bsdvirt.plan.durable import lasts, make_last
+from bsdvirt.plan.probe import holds
 from bsdvirt.plan.step import (
     Action,
     Await,
@@ -31,6 +30,7 @@ from bsdvirt.plan.step import (
     UnmountBeneath,
     WriteFile,
 )
+from bsdvirt.plan.undone import already
 from bsdvirt.spec.mounts import within
 
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
@@ -56,7 +56,7 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case WriteFile(path=path, content=content, mode=mode):
                 host.fs.write(path, content, mode, sync=lasts(path))
             case PutBack(path=path, beneath=root, was=was):
-                putback.put(host.fs, root, path, was)
+                restore.put(host.fs, root, path, was)
             case RemoveFile(path=path, beneath=root) if root:
                 host.fs.unlink_beneath(root, path)
             case RemoveFile(path=path):

@@ -16,7 +16,7 @@ from bsdvirt.plan.act import act_patiently, take_back
 from bsdvirt.plan.events import Event, Sink
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import CommitUnknownError, Journal
-from bsdvirt.plan.looks import holds
+from bsdvirt.plan.probe import holds
 from bsdvirt.plan.step import Action, Command, Plan, Step
 
 PROGRESS_SECONDS = 0.1

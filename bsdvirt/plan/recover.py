@@ -16,10 +16,10 @@ from bsdvirt.errors import StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.plan.act import act_patiently, take_back
-from bsdvirt.plan.already import already
 from bsdvirt.plan.journal import Entry, drop
-from bsdvirt.plan.looks import holds
+from bsdvirt.plan.probe import holds
 from bsdvirt.plan.step import Action, Command, Pipeline, Step, Undo
+from bsdvirt.plan.undone import already
 
 ORPHAN_SECONDS = 10.0
 """How long a command that was left has to end by a signal."""

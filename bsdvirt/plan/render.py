@@ -6,8 +6,8 @@ import os
 import shlex
 from collections.abc import Sequence
 
-from bsdvirt.host.dad import shown_by, wait_lines
-from bsdvirt.host.shown import has_controls
+from bsdvirt.facts.dad import shown_by, wait_lines
+from bsdvirt.host.sanitize import has_controls
 from bsdvirt.plan.step import (
     Action,
     Await,

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from bsdvirt.host.putback import Was
+from bsdvirt.host.restore import Was
 
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

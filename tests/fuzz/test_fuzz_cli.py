@@ -16,7 +16,7 @@ from scenario_driver import server
 from scenario_hosts import fast_directory, sim_template
 
 from bsdvirt.cli.main import OF_COMMANDS
-from bsdvirt.host.shown import shown
+from bsdvirt.host.sanitize import shown
 from bsdvirt_sim.kernel.processes import end_all
 
 CASES = 110

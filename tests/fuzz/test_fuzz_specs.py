@@ -13,7 +13,7 @@ from fuzzing import cases
 from fuzzspecs import JSON_NOISE, SCALARS, document, spoilt, struct
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.host.shown import shown
+from bsdvirt.host.sanitize import shown
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.hostfile import HostFile

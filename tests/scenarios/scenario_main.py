@@ -15,7 +15,7 @@ from scenario_driver import Bsdvirt, state, wait_for
 from scenario_hosts import scenario
 from scenario_view import HostView, assert_same, nothing_of
 
-from bsdvirt.store.layout import main_file
+from bsdvirt.layout import main_file
 
 LONG = "sleep 1000"
 NOTHING = {"state": "", "runs": 0, "pid": 0, "watched": False, "why": ""}

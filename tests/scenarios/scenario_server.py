@@ -18,14 +18,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import bsdvirt  # noqa: E402
-import bsdvirt_sim  # noqa: E402
-
 
 def load() -> None:
     """Import what commands on a simulated host use."""
-    for package in (bsdvirt, bsdvirt_sim):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    for top in ("bsdvirt", "bsdvirt_sim"):
+        package = importlib.import_module(top)
+        for module in pkgutil.walk_packages(package.__path__, f"{top}."):
             if module.name.rpartition(".")[2] not in ("libzfs", "__main__"):
                 importlib.import_module(module.name)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bsdvirt.facts import ifconfig
 from bsdvirt.host.base import Host, Result
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.parse import ifconfig
 from bsdvirt_sim import SimHost
 
 ETC = "/usr/local/etc/bsdvirt"

@@ -11,7 +11,7 @@ from scenario_hosts import scenario
 from scenario_view import HostView, nothing_of
 from scenario_vm import SMALL, finish, image, type_in, until, until_login
 
-from bsdvirt.store.layout import bhyve_conf, first_conf, state_file, supervisor_log
+from bsdvirt.layout import bhyve_conf, first_conf, state_file, supervisor_log
 from bsdvirt_sim import SimHost
 
 IN_VAIN = "stopped while starting"

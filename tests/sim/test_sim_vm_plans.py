@@ -18,21 +18,21 @@ from typing import Any
 import pytest
 
 from bsdvirt import bhyve
-from bsdvirt.app.session import Session
 from bsdvirt.bhyve import change, check, claims, create, live, start, stop
+from bsdvirt.bhyve.rundir import VmFact, read_screen, read_taken, read_vm
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.host.facts import read_host, read_interfaces, read_kernel, read_rules
-from bsdvirt.host.vmm import read_devices, read_paths, read_vmm
-from bsdvirt.jail.destroy import plan_destroy
+from bsdvirt.facts.host import read_host, read_interfaces, read_kernel, read_rules
+from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
+from bsdvirt.guest.destroy import plan_destroy
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import FAILED_DIRECTORY, guest_log_directory, vm_directory
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import FAILED_DIRECTORY, guest_log_directory, vm_directory
-from bsdvirt.store.vms import VmFact, read_screen, read_taken, read_vm
 from bsdvirt_sim import SimHost
 
 REPOSITORY = Path(__file__).resolve().parents[2]

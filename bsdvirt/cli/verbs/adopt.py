@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import adopting, foreign
 from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import tree_lines
 from bsdvirt.errors import UsageError
-from bsdvirt.store.guests import Inventory
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.ops import adopt, foreign
 
 
 class Options(Globals):
@@ -43,7 +43,7 @@ def run(options: Options) -> int:
             shown = foreign.detail(session, foreign.candidate(found, name))
             lines += [f"{name}: {shown['why']}", *tree_lines(shown["asks"] or {"asks": "nothing"})]
         confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
-    return report(adopting.adopt(session, names, keep=options.keep), options, as_json=options.json)
+    return report(adopt.adopt(session, names, keep=options.keep), options, as_json=options.json)
 
 
 def _names(options: Options, found: Inventory) -> list[str]:

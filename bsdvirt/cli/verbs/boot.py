@@ -13,10 +13,10 @@ from bsdvirt.cli.verbs.stop import seconds
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError
 
 if TYPE_CHECKING:
-    from bsdvirt.app.batch import Outcome
-    from bsdvirt.app.session import Session
-    from bsdvirt.boot.order import Order
-    from bsdvirt.store.guests import Inventory
+    from bsdvirt.guest.inventory import Inventory
+    from bsdvirt.guest.order import Order
+    from bsdvirt.session.batch import Outcome
+    from bsdvirt.session.session import Session
 
 COLUMNS = ("name", "state", "starts", "order", "after", "ready")
 
@@ -65,13 +65,13 @@ def run(options: Options) -> int:
         case "network":
             return report(_networks(session), options)
         case "start":
-            from bsdvirt.boot.start import start
+            from bsdvirt.ops.boot.start import start
 
             outcomes = start(session, options.guests)
             if not outcomes and not options.quiet:
                 say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
             return report(outcomes, options, as_json=options.json)
-    from bsdvirt.boot.stop import stop
+    from bsdvirt.ops.boot.stop import stop
 
     if not options.dry_run:
         session.interrupt.be_patient(
@@ -82,8 +82,8 @@ def run(options: Options) -> int:
 
 
 def _plan(session: Session, options: Options) -> int:
-    from bsdvirt.boot.order import as_json, tree, troubles
-    from bsdvirt.boot.start import order_now
+    from bsdvirt.guest.order import as_json, tree, troubles
+    from bsdvirt.ops.boot.start import order_now
 
     found, order = order_now(session, options.guests)
     claims = [c for e in order.entries for c in found.guests[e.name].identity.nics]
@@ -104,8 +104,8 @@ def _plan(session: Session, options: Options) -> int:
 
 def _too_long(session: Session, found: Inventory, order: Order) -> list[str]:
     """Guests that the shutdown does not wait for as long as they ask."""
-    from bsdvirt.app.budget import too_long
-    from bsdvirt.store.guests import load_guest_file
+    from bsdvirt.guest.inventory import load_guest_file
+    from bsdvirt.ops.boot.budget import too_long
 
     lines = []
     for name in sorted(entry.name for entry in order.entries):
@@ -117,7 +117,7 @@ def _too_long(session: Session, found: Inventory, order: Order) -> list[str]:
 
 
 def _status(session: Session, options: Options) -> int:
-    from bsdvirt.boot.status import status
+    from bsdvirt.ops.boot.status import status
 
     rows = status(session)
     print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
@@ -127,11 +127,11 @@ def _status(session: Session, options: Options) -> int:
 
 def _networks(session: Session) -> list[Outcome]:
     """Every network up that can be, and what runs on it connected."""
-    from bsdvirt.app import filtering
-    from bsdvirt.app.batch import Outcome
-    from bsdvirt.app.doctor.running import restore
-    from bsdvirt.app.networks import bring_up
-    from bsdvirt.boot.start import load_modules
+    from bsdvirt.ops.boot.start import load_modules
+    from bsdvirt.ops.doctor.running import restore
+    from bsdvirt.ops.network import pf
+    from bsdvirt.ops.network.networks import bring_up
+    from bsdvirt.session.batch import Outcome
 
     networks = session.networks()
     if networks:
@@ -143,7 +143,7 @@ def _networks(session: Session) -> list[Outcome]:
             outcomes.append(Outcome(name, "up"))
         except BsdvirtError as error:
             outcomes.append(Outcome(name, error=error))
-    filtering.reload(session, networks)
+    pf.reload(session, networks)
     done, errors = restore(session)
     for line in done:
         name, _, words = line.partition(": ")

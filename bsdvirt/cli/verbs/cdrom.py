@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import devices, media
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
+from bsdvirt.library import media
+from bsdvirt.ops import devices
 
 DRIVE = "cd0"
 

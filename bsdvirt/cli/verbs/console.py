@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.running import console
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.verbs.logs import print_log
+from bsdvirt.ops.enter import console
 
 
 class Options(Globals):

@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.app import creation, releases
-from bsdvirt.app.changes import set_boot
-from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.creating import (
+from bsdvirt.cli.create_common import (
     add_root,
     guest_names,
     kind_word,
@@ -18,13 +15,17 @@ from bsdvirt.cli.creating import (
     stack_of,
     started,
 )
+from bsdvirt.cli.jail_root import add_root_arguments, origin_of, userland_settings
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
-from bsdvirt.cli.rooting import add_root_arguments, origin_of, userland_settings
 from bsdvirt.errors import UsageError
-from bsdvirt.host.facts import read_kernel
-from bsdvirt.jail.release import host_release
+from bsdvirt.facts.host import read_kernel
 from bsdvirt.jail.root import Origin
+from bsdvirt.library import releases
+from bsdvirt.library.plans.releases import host_release
+from bsdvirt.ops.change import set_boot
+from bsdvirt.ops.create import jail as jails
+from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import NO_RELEASE, Jail
 from bsdvirt.spec.load import decode
@@ -108,8 +109,8 @@ def run(options: Options) -> int:
         source = releases.provide(session, jail.release, fetch=not options.no_fetch, root=root)
         if source and not options.dry_run:
             say(f"release {jail.release} added from {source}")
-    order = creation.Order(names, jail, boot, options.thick, origin, root)
-    outcomes = creation.create(session, order, start=options.start)
+    order = jails.Order(names, jail, boot, options.thick, origin, root)
+    outcomes = jails.create(session, order, start=options.start)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)

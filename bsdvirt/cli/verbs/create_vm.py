@@ -6,17 +6,18 @@ import argparse
 import os
 from typing import Any
 
-from bsdvirt.app import imagefetch, images, media, sizes, systems, vmcreation
-from bsdvirt.app.changes import set_boot
-from bsdvirt.app.session import Session
-from bsdvirt.app.sources import absolute
-from bsdvirt.bhyve.disks import whole
+from bsdvirt.bhyve.volumes import whole
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.creating import add_root, guest_names, nics_of, say_how_to_go_on, started
+from bsdvirt.cli.create_common import add_root, guest_names, nics_of, say_how_to_go_on, started
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.host.reading import READ_LIMIT, read_regular
+from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.library import image_fetch, images, media, sizes, systems
+from bsdvirt.library.files import absolute
+from bsdvirt.ops.change import set_boot
+from bsdvirt.ops.create import vm as vmcreation
+from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths, split_assignments
@@ -208,7 +209,7 @@ def _image(session: Session, options: Options) -> images.Found | None:
     try:
         return images.find(session, session.inventory(), options.image)
     except NotFoundError as error:
-        if options.image in imagefetch.names(session.host.fs):
+        if options.image in image_fetch.names(session.host.fs):
             error.hint = f"bsdvirt image fetch {options.image}"
         raise
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import creation
 from bsdvirt.cli.common import (
     add_dry_run,
     add_json,
@@ -15,7 +14,8 @@ from bsdvirt.cli.common import (
     report,
 )
 from bsdvirt.cli.main import Globals
-from bsdvirt.jail.destroy import what_goes
+from bsdvirt.guest.destroy import what_goes
+from bsdvirt.ops import destroy as destruction
 
 
 class Options(Globals):
@@ -44,7 +44,7 @@ def run(options: Options) -> int:
         for name in names:
             guest = found.foreign[name].as_guest() if name in found.foreign else found.guest(name)
             lines += what_goes(guest, session.zfs.snapshots(guest.dataset))
-            lines += creation.dangling(session, found, name, names)
+            lines += destruction.dangling(session, found, name, names)
         confirm(f"Destroy {', '.join(names)} for good?", yes=False, what=lines)
-    outcomes = creation.destroy(session, names, force=options.force)
+    outcomes = destruction.destroy(session, names, force=options.force)
     return report(outcomes, options, as_json=options.json)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.doctor.examine import examine
-from bsdvirt.app.doctor.repair import repair
-from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
+from bsdvirt.ops.doctor.examine import examine
+from bsdvirt.ops.doctor.repair import repair
+from bsdvirt.session.session import Session
 
 
 class Options(Globals):
@@ -54,7 +54,7 @@ def run(options: Options) -> int:
 
 
 def _set_aside(session: Session, options: Options) -> int:
-    from bsdvirt.app.mending import set_aside
+    from bsdvirt.session.recovery import set_aside
 
     if options.repair:
         raise UsageError("--repair and --set-aside do not go together", "say one, then the other")

@@ -10,15 +10,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bsdvirt.app.changes import rewrite
-from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, open_session, report
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import ask, say
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
-from bsdvirt.host.reading import READ_LIMIT, read_regular
+from bsdvirt.guest.inventory import guest_text
+from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.ops.change import rewrite
+from bsdvirt.session.session import Session
 from bsdvirt.spec.load import load_guest
-from bsdvirt.store.guests import guest_text
 
 
 class Options(Globals):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bsdvirt.app.running import attach
 from bsdvirt.cli.common import chosen, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.errors import UsageError
+from bsdvirt.ops.enter import attach
 
 
 class Options(Globals):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import exposing
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
+from bsdvirt.ops.network import forwards
 
 COLUMNS = ("guest", "expose", "state", "to", "why")
 
@@ -46,9 +46,9 @@ def run(options: Options) -> int:
         raise UsageError("expose: whose?", "bsdvirt expose GUEST tcp:8080:80")
     session = open_session(options, changes=changes)
     if changes and options.guest is not None:
-        wanted = exposing.parse(options.ports, options.on, options.source)
-        outcome = exposing.expose(session, options.guest, wanted, remove=options.remove)
+        wanted = forwards.parse(options.ports, options.on, options.source)
+        outcome = forwards.expose(session, options.guest, wanted, remove=options.remove)
         return report([outcome], options, as_json=options.json)
-    rows = exposing.rows(session, options.guest)
+    rows = forwards.rows(session, options.guest)
     print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
     return 0

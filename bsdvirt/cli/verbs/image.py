@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from bsdvirt.app import images
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, print_tree
+from bsdvirt.library import images
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.cloud import System, UserName
 from bsdvirt.spec.images import Loader
@@ -75,9 +75,9 @@ def run(options: Options) -> int:
     session = open_session(options, changes=options.action not in READS)
     match options.action:
         case "fetch":
-            from bsdvirt.app import imagefetch
+            from bsdvirt.library import image_fetch
 
-            _done(options, imagefetch.fetch(session, options.profile, options.name), "added")
+            _done(options, image_fetch.fetch(session, options.profile, options.name), "added")
         case "import":
             about = images.About(
                 options.loader, options.system, _user(options.user), options.cloud_init
@@ -91,9 +91,9 @@ def run(options: Options) -> int:
             shown = images.entry(session, str(options.name))
             print_json(shown) if options.json else print_tree(shown)
         case "profiles":
-            from bsdvirt.app import imagefetch
+            from bsdvirt.library import image_fetch
 
-            rows = imagefetch.entries(session)
+            rows = image_fetch.entries(session)
             print_rows(rows, PROFILES, as_json=options.json, headless=options.headless)
         case _:
             rows = images.entries(session)

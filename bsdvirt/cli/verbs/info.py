@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.app.listing import detail
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import human_size, print_json, print_tree
+from bsdvirt.ops.show.guests import detail
 
 SIZES = frozenset({"memory", "memoryuse", "resident_memory", "size", "used", "vmemoryuse"})
 """What is in bytes, and shown in larger units to people."""

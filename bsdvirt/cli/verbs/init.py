@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.initialise import Wish, initialise
 from bsdvirt.cli.common import add_dry_run, open_session
 from bsdvirt.cli.main import Globals
+from bsdvirt.ops.init import Wish, initialise
 
 
 class Options(Globals):

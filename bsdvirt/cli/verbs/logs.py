@@ -7,15 +7,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bsdvirt.app.session import Session
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.follow import follow, print_once
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.errors import UsageError
-from bsdvirt.host.shown import Screen
+from bsdvirt.host.sanitize import Screen
+from bsdvirt.layout import console_log, failed_file
+from bsdvirt.session.session import Session
 from bsdvirt.spec.numbers import natural
-from bsdvirt.store.layout import console_log, failed_file
 
 
 class Options(Globals):

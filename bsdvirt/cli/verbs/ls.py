@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.listing import entries
-from bsdvirt.app.select import select
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
 from bsdvirt.errors import EXIT_OK
+from bsdvirt.guest.select import select
+from bsdvirt.ops.show.guests import entries
 
 COLUMNS = ("name", "kind", "state", "id", "jid", "addresses", "autostart", "release", "used")
 

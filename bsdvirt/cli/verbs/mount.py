@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import mounting
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.ops import mounts
 
 COLUMNS = ("name", "type", "source", "target", "readonly", "mounted")
 
@@ -40,11 +40,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=options.source is not None)
     if options.source is None:
-        rows = mounting.listed(session, options.guest)
+        rows = mounts.listed(session, options.guest)
         print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
         return 0
     source, _, target = options.source.partition(":")
-    outcome = mounting.mount(
+    outcome = mounts.mount(
         session, options.guest, source, target, readonly=options.readonly, label=options.label
     )
     return report([outcome], options, as_json=options.json)

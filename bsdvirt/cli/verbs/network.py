@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import networks, takeover
-from bsdvirt.app.batch import Outcome
-from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, print_tree
 from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.ops.network import networks, takeover
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.session import Session
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.app import devices
-from bsdvirt.app.listing import detail
-from bsdvirt.app.session import Session
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.ops import devices
+from bsdvirt.ops.show.guests import detail
+from bsdvirt.session.session import Session
 
 COLUMNS = (
     "number", "network", "mac", "address", "address6", "model", "mtu", "slot", "interface"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.running import processes
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.ops.enter import processes
 
 COLUMNS = ("pid", "ppid", "user", "command")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import releases
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
-from bsdvirt.jail.mirrors import parse_sets
+from bsdvirt.library import releases
+from bsdvirt.library.mirrors import parse_sets
 
 COLUMNS = ("name", "used", "guests")
 
@@ -56,9 +56,9 @@ def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     match options.action:
         case "fetch":
-            from bsdvirt.app import fetching
+            from bsdvirt.library import release_fetch
 
-            name = fetching.fetch(session, options.version, parse_sets(options.sets))
+            name = release_fetch.fetch(session, options.version, parse_sets(options.sets))
             if not options.quiet and not options.dry_run:
                 print(f"{name}: added")
         case "add":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bsdvirt.app import restarting
 from bsdvirt.cli.common import chosen, open_session, report
 from bsdvirt.cli.verbs.stop import Options
 from bsdvirt.cli.verbs.stop import arguments as arguments
+from bsdvirt.ops.power import restart
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
-    outcomes = restarting.restart(session, names, force=options.force, timeout=options.timeout)
+    outcomes = restart.restart(session, names, force=options.force, timeout=options.timeout)
     return report(outcomes, options, as_json=options.json)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import pools
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
+from bsdvirt.ops import pools
 
 COLUMNS = ("name", "dataset", "mountpoint", "state", "used", "available", "guests")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.running import attach
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.main import Globals
+from bsdvirt.ops.enter import attach
 
 
 class Options(Globals):

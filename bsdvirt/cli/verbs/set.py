@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import changes
 from bsdvirt.cli.common import add_dry_run, add_json, chosen, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.errors import UsageError
+from bsdvirt.ops import change
 from bsdvirt.spec.paths import split_assignments
 
 
@@ -31,7 +31,7 @@ def run(options: Options) -> int:
         raise _no_value(options.words)
     session = open_session(options, changes=True)
     names = chosen(session, [w for w in options.words if "=" not in w], every=options.all)
-    return report(changes.change(session, names, assignments), options, as_json=options.json)
+    return report(change.change(session, names, assignments), options, as_json=options.json)
 
 
 def _no_value(words: list[str]) -> UsageError:

@@ -7,12 +7,12 @@ import sys
 import time
 from typing import Any
 
-from bsdvirt.app.usage import usage
 from bsdvirt.cli.common import add_json, chosen, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import human_size, print_rows
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.cli.verbs.stop import seconds
+from bsdvirt.ops.show.usage import usage
 
 COLUMNS = ("name", "cpu", "memory", "processes", "threads", "files", "read", "write")
 SIZES = ("memory", "virtual", "swap", "read", "write")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app.tagging import tag
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
+from bsdvirt.ops.tags import tag
 
 
 class Options(Globals):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import vms
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
+from bsdvirt.ops.power import vms
 
 
 class Options(Globals):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.app import mounting
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
+from bsdvirt.ops import mounts
 
 
 class Options(Globals):
@@ -25,5 +25,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    outcome = mounting.unmount(session, options.guest, options.which)
+    outcome = mounts.unmount(session, options.guest, options.which)
     return report([outcome], options, as_json=options.json)

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.app import images, releases
-from bsdvirt.app.holding import held, open_file
-from bsdvirt.app.initialise import Wish, initialise
-from bsdvirt.app.session import Session
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.library import images, releases
+from bsdvirt.library.private_copy import held, open_file
+from bsdvirt.ops.init import Wish, initialise
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import plan_as_shell
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.session import Session
 from bsdvirt_sim import SimHost
 
 USER = 1001

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.app.kept import Kept, keeping
 from bsdvirt.errors import HostError
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.library.partial import Kept, keeping
 
 TEXT = b"a release" * 100
 SHA256 = hashlib.sha256(TEXT).hexdigest()

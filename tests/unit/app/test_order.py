@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bsdvirt.app.changes import check_order, set_boot
 from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.layout import Layout
+from bsdvirt.ops.change import check_order, set_boot
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.types import GuestName
-from bsdvirt.store.guests import Guest, Inventory
-from bsdvirt.store.layout import Layout
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 

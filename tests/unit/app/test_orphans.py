@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from bsdvirt.host.facts import HostFacts
-from bsdvirt.host.parse.ifconfig import Interface
-from bsdvirt.host.parse.mounts import Mount
+from bsdvirt import layout
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.mount import Mount
+from bsdvirt.guest import orphans
+from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.jail.clean import interfaces_of
+from bsdvirt.layout import Layout
 from bsdvirt.plan.render import shell
 from bsdvirt.spec.identity import Identity
-from bsdvirt.store import layout, orphans
-from bsdvirt.store.guests import Guest, Inventory
-from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bsdvirt.host.facts import HostFacts
-from bsdvirt.host.parse.ifconfig import Interface
-from bsdvirt.host.parse.jls import JailFact
-from bsdvirt.host.parse.mounts import Mount
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.mount import Mount
+from bsdvirt.guest import orphans
+from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.jail.clean import clean_steps
+from bsdvirt.layout import Layout
 from bsdvirt.plan.render import shell
 from bsdvirt.spec.identity import Identity
-from bsdvirt.store import orphans
-from bsdvirt.store.guests import Guest, Inventory
-from bsdvirt.store.layout import Layout
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 EMPTY = Inventory(LAYOUT, {}, (), ())

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from bsdvirt.app.twins import twins
+from bsdvirt.guest.duplicates import twins
+from bsdvirt.guest.inventory import Inventory, inventory
+from bsdvirt.guest.pools import Absent, read_roots
+from bsdvirt.layout import Layout, root_file
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.load import identity_to_json
 from bsdvirt.spec.types import GuestName
-from bsdvirt.store.guests import Inventory, inventory
-from bsdvirt.store.layout import Layout, root_file
-from bsdvirt.store.roots import Absent, read_roots
 from bsdvirt.zfs.base import Dataset
 from bsdvirt_sim import SimHost
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bsdvirt.app.select import needs_state, select
 from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.guest.select import needs_state, select
+from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Identity
-from bsdvirt.store.guests import Guest, Inventory
-from bsdvirt.store.layout import Layout
 
 NAMES = ("db", "web1", "web2", "www")
 STATES = {"db": "running", "web1": "running", "web2": "stopped", "www": "failed"}

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.app.state import read_states
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.guest.inventory import Guest, Inventory, inventory, load_guest_file, running_jail
+from bsdvirt.guest.state import read_states
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.parse.jls import JailFact
+from bsdvirt.layout import FAILED_DIRECTORY, Layout, failed_file
 from bsdvirt.plan.journal import Journal
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.types import AbsolutePath
-from bsdvirt.store.guests import Guest, Inventory, inventory, load_guest_file, running_jail
-from bsdvirt.store.layout import FAILED_DIRECTORY, Layout, failed_file
 from bsdvirt.zfs.base import Dataset
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")

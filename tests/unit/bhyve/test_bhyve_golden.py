@@ -12,22 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.bhyve import cloud, disks, images, media
-from bsdvirt.bhyve.formats import Form
-from bsdvirt.bhyve.images import Source
+from bsdvirt.bhyve import volumes
+from bsdvirt.bhyve.cloud import seed
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.layout import Layout
+from bsdvirt.library.formats import Form
+from bsdvirt.library.plans import images, media
+from bsdvirt.library.plans.images import Source
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import Plan, Step, Undo
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.images import Image
-from bsdvirt.store.layout import Layout
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden" / "bhyve-images"
 WRITE = os.environ.get("BSDVIRT_GOLDEN") == "write"
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 OP = "0a1b2c"
 DISK = "tank/bsdvirt/guests/web/disk0"
-BASE = disks.Base("fbsd", "tank/bsdvirt/images/fbsd", 6 << 30, 900_000_000)
+BASE = volumes.Base("fbsd", "tank/bsdvirt/images/fbsd", 6 << 30, 900_000_000)
 IMAGE = Image(
     source="/tmp/a b.img",
     checksum="c" * 64,
@@ -38,11 +40,11 @@ IMAGE = Image(
     user="freebsd",
     cloud_init=True,
 )
-SEED = cloud.Seed(
+SEED = seed.Seed(
     "web",
     "11111111-2222-4333-8444-555555555555",
     CloudInit(system="freebsd"),
-    (cloud.SeedNic("58:9c:fc:00:00:01", ("10.77.0.2/24",), "10.77.0.1"),),
+    (seed.SeedNic("58:9c:fc:00:00:01", ("10.77.0.2/24",), "10.77.0.1"),),
     ("9.9.9.9",),
 )
 
@@ -56,7 +58,7 @@ def _medium(path: str, form: Form) -> Plan:
 
 
 def _disk(*steps: Step) -> Plan:
-    return Plan("create", "web", "guest", steps, (disks.complete(DISK, OP),), op=OP)
+    return Plan("create", "web", "guest", steps, (volumes.complete(DISK, OP),), op=OP)
 
 
 CASES: dict[str, Callable[[], Plan]] = {
@@ -66,19 +68,19 @@ CASES: dict[str, Callable[[], Plan]] = {
     "import-qcow2": lambda: _import(Form("qcow2"), 1),
     "remove": lambda: images.plan_remove("fbsd", [], LAYOUT, OP),
     "remove-used": lambda: images.plan_remove("fbsd", [DISK, "tank/other"], LAYOUT, OP),
-    "blank": lambda: _disk(*disks.blank(DISK, 20 << 30, OP)),
-    "blank-odd": lambda: _disk(*disks.blank(DISK, 5_000_001, OP)),
-    "clone": lambda: _disk(*disks.of_image(DISK, BASE, None, OP)),
-    "clone-grown": lambda: _disk(*disks.of_image(DISK, BASE, 20 << 30, OP)),
-    "clone-shrunk": lambda: _disk(*disks.of_image(DISK, BASE, 5 << 30, OP)),
-    "copy-grown": lambda: _disk(*disks.of_image(DISK, BASE, 20 << 30, OP, thick=True)),
+    "blank": lambda: _disk(*volumes.blank(DISK, 20 << 30, OP)),
+    "blank-odd": lambda: _disk(*volumes.blank(DISK, 5_000_001, OP)),
+    "clone": lambda: _disk(*volumes.of_image(DISK, BASE, None, OP)),
+    "clone-grown": lambda: _disk(*volumes.of_image(DISK, BASE, 20 << 30, OP)),
+    "clone-shrunk": lambda: _disk(*volumes.of_image(DISK, BASE, 5 << 30, OP)),
+    "copy-grown": lambda: _disk(*volumes.of_image(DISK, BASE, 20 << 30, OP, thick=True)),
     "media-add": lambda: _medium("/tmp/a b.iso", Form("raw")),
     "media-add-xz": lambda: _medium("/tmp/a.iso.xz", Form("raw", "xz")),
     "media-place": lambda: media.plan_place("a.iso", "/bsdvirt/media/dist/c-a.iso", LAYOUT, OP),
     "media-remove": lambda: media.plan_remove("a.iso", [], LAYOUT, OP),
     "media-remove-used": lambda: media.plan_remove("a.iso", ["web", "db"], LAYOUT, OP),
-    "seed": lambda: Plan("create", "web", steps=cloud.make(SEED, LAYOUT, "web"), op=OP),
-    "seed-renewed": lambda: cloud.plan_renew(SEED, LAYOUT, "web", OP),
+    "seed": lambda: Plan("create", "web", steps=seed.make(SEED, LAYOUT, "web"), op=OP),
+    "seed-renewed": lambda: seed.plan_renew(SEED, LAYOUT, "web", OP),
 }  # fmt: skip
 
 

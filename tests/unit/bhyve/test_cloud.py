@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 import yaml
 
-from bsdvirt.app import seeds
-from bsdvirt.app.session import Session
-from bsdvirt.bhyve import cloud
-from bsdvirt.bhyve.cloud import Seed, SeedNic
-from bsdvirt.bhyve.userdata import blank_users
+from bsdvirt.bhyve.cloud import seed as cloud
+from bsdvirt.bhyve.cloud.seed import Seed, SeedNic
+from bsdvirt.bhyve.cloud.userdata import blank_users
 from bsdvirt.errors import StepError, UsageError
+from bsdvirt.layout import Layout
+from bsdvirt.ops.create import seed as seeds
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.session import Session
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import Claim, Identity
@@ -25,7 +26,6 @@ from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import DatasetName
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.layout import Layout
 from bsdvirt_sim import SimHost
 from bsdvirt_sim.tools.makefs import FILES
 

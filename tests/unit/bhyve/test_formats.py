@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.app.sources import _inner
-from bsdvirt.bhyve.formats import Form, form, refuse_references, unpacked_size
 from bsdvirt.errors import UsageError
+from bsdvirt.library.files import _inner
+from bsdvirt.library.formats import Form, form, refuse_references, unpacked_size
 
 RAW = b"\0" * 510 + b"\x55\xaa" + b"EFI PART" + b"\0" * 40000
 

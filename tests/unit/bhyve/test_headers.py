@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from bsdvirt.bhyve.headers import refuse_others
 from bsdvirt.errors import UsageError
+from bsdvirt.library.headers import refuse_others
 
 NOTHING = bytes(512)
 

@@ -14,11 +14,11 @@ import yaml
 
 from bsdvirt.bhyve import claims, config
 from bsdvirt.errors import UsageError
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Claim, DiskClaim, Identity
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.vm import RESERVED, Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 UUID = "11111111-2222-4333-8444-555555555555"

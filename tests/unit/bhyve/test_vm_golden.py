@@ -12,21 +12,22 @@ import pytest
 import yaml
 from goldenfile import WRITE, outcome, write
 
-from bsdvirt.bhyve import change, claims, clean, create, disks, live, start, stop
+from bsdvirt.bhyve import change, claims, clean, create, live, start, stop
+from bsdvirt.bhyve import volumes as disks
 from bsdvirt.bhyve.check import CODE, VARIABLES, VmStartFacts
+from bsdvirt.bhyve.rundir import Taken, VmFact
 from bsdvirt.bhyve.supervise import VmTools
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.facts.vmm import VmmFacts
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.host.vmm import VmmFacts
+from bsdvirt.layout import Layout
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout
-from bsdvirt.store.vms import Taken, VmFact
 from bsdvirt.zfs.base import Dataset
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden-bhyve"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bsdvirt.bhyve.rundir import VmFact, VmState
+from bsdvirt.guest import orphans
+from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.layout import Layout
 from bsdvirt.plan.render import shell
 from bsdvirt.spec.identity import Identity
-from bsdvirt.store import orphans
-from bsdvirt.store.guests import Guest, Inventory
-from bsdvirt.store.layout import Layout
-from bsdvirt.store.vms import VmFact, VmState
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 WEB = Guest("web1", LAYOUT, Identity(id=7, uuid="u", kind="vm"))

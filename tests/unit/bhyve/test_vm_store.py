@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bsdvirt.bhyve import rundir
 from bsdvirt.host.fs import Fs
-from bsdvirt.store import vms
-from bsdvirt.store.layout import (
-    bhyve_conf,
-    run_lock,
-    state_file,
-    supervisor_lock,
-    vm_directory,
-)
+from bsdvirt.layout import bhyve_conf, run_lock, state_file, supervisor_lock, vm_directory
 
 
 @pytest.fixture
@@ -41,7 +35,7 @@ def held(fs: Fs) -> Iterator[None]:
 
 
 def test_one_that_never_ran(fs: Fs) -> None:
-    assert vms.read_vm(fs, "db") is None
+    assert rundir.read_vm(fs, "db") is None
     assert not fs.exists(vm_directory("db"))
 
 
@@ -53,27 +47,27 @@ def test_one_that_runs(fs: Fs) -> None:
         ' "last": {"code": 0, "signal": null, "what": "reset", "at": 1763740000}}'
     )
     fs.write(state_file("web1"), text, 0o600)
-    found = vms.read_vm(fs, "web1")
+    found = rundir.read_vm(fs, "web1")
     assert found is not None
     assert found.said is not None
     assert (found.runs, found.supervised, found.state) == (True, True, "paused")
     assert found.said.pid == 4711
-    assert found.said.last == vms.VmEnd(code=0, what="reset", at=1763740000)
+    assert found.said.last == rundir.VmEnd(code=0, what="reset", at=1763740000)
 
 
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', '{"state": 5}', "\udcff"])
 def test_a_state_that_cannot_be_read(fs: Fs, text: str) -> None:
     fs.path(state_file("web1")).write_bytes(text.encode("utf-8", "surrogateescape"))
-    found = vms.read_vm(fs, "web1")
-    assert found == vms.VmFact("web1", True, True, None)
+    found = rundir.read_vm(fs, "web1")
+    assert found == rundir.VmFact("web1", True, True, None)
 
 
 def test_a_state_that_outlived_its_guest(fs: Fs) -> None:
     fs.write(state_file("web1"), '{"state": "running", "pid": 4711}')
     for path in (run_lock("web1"), supervisor_lock("web1")):
         fs.write(path, "")
-    found = vms.read_vm(fs, "web1")
+    found = rundir.read_vm(fs, "web1")
     assert found is not None
     assert (found.runs, found.state, found.left) == (False, "", True)
 
@@ -91,13 +85,13 @@ def test_what_a_running_guest_holds_of_the_host(fs: Fs) -> None:
         "lpc.com1.path=/dev/nmdm-bv7A",
     ]
     fs.write(bhyve_conf("web1"), "\n".join(lines) + "\n", 0o600)
-    taken = vms.read_taken(fs, ["web1", "db"])
+    taken = rundir.read_taken(fs, ["web1", "db"])
     assert taken.vnc_ports == {5907: "web1"}
     assert taken.disks == {"/dev/da1": "web1", "/data/50%.img": "web1"}
-    assert vms.read_screen(fs, "web1") == vms.Screen("::1", 5907, "a%b\\c=")
+    assert rundir.read_screen(fs, "web1") == rundir.Screen("::1", 5907, "a%b\\c=")
 
 
 def test_a_guest_that_does_not_run_holds_nothing(fs: Fs) -> None:
     fs.write(bhyve_conf("web1"), "pci.0.4.0.path=/dev/da1\npci.0.29.0.rfb=127.0.0.1:5907\n")
-    assert vms.read_taken(fs, ["web1"]) == vms.Taken()
-    assert vms.read_screen(fs, "db") is None
+    assert rundir.read_taken(fs, ["web1"]) == rundir.Taken()
+    assert rundir.read_screen(fs, "db") is None

@@ -6,9 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from bsdvirt.app.batch import Outcome
-from bsdvirt.boot.flow import Flow, Job, Outcomes
 from bsdvirt.errors import HostError, Interrupted
+from bsdvirt.ops.boot.flow import Flow, Job, Outcomes
+from bsdvirt.session.batch import Outcome
 
 
 class Log:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bsdvirt.boot.order import (
+from bsdvirt.guest.order import (
     Order,
     reserve,
     seconds_to_stop,

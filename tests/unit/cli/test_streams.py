@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bsdvirt.cli.output import cell, print_json, print_rows
-from bsdvirt.host.shown import Screen, shown, shown_line
+from bsdvirt.host.sanitize import Screen, shown, shown_line
 from bsdvirt.plan.render import shell
 from bsdvirt.plan.step import Command, WriteFile
 

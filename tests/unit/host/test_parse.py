@@ -7,9 +7,9 @@ import os
 import pytest
 from captured import RELEASES, said
 
-from bsdvirt.host.parse import ifconfig, jls, mounts, rctl
-from bsdvirt.host.parse.mounts import Mount
-from bsdvirt.host.parse.rctl import Rule
+from bsdvirt.facts import ifconfig, jls, mount, rctl
+from bsdvirt.facts.mount import Mount
+from bsdvirt.facts.rctl import Rule
 
 on_each_release = pytest.mark.parametrize("release", RELEASES)
 
@@ -180,7 +180,7 @@ name is the character of its number."""
 
 
 def test_mounts_in_order_with_the_very_bytes_of_their_names() -> None:
-    found = mounts.parse(SHOWN)
+    found = mount.parse(SHOWN)
     assert found == [
         Mount("/dev/vtbd0p2", "/", "ufs"),
         Mount("devfs", "/dev", "devfs"),
@@ -198,7 +198,7 @@ def test_what_is_mounted_beneath_a_root_deepest_first() -> None:
         Mount("devfs", "/bv/g/root2/dev", "devfs"),
         Mount("fdescfs", "/bv/g/root/dev/fd", "fdescfs"),
     ]
-    assert mounts.beneath(found, "/bv/g/root") == ["/bv/g/root/dev/fd", "/bv/g/root/dev"]
+    assert mount.beneath(found, "/bv/g/root") == ["/bv/g/root/dev/fd", "/bv/g/root/dev"]
 
 
 BLOCK = """\

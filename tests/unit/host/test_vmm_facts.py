@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from bsdvirt.facts.vmm import VmmFacts, read_paths, read_vmm
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.vmm import VmmFacts, read_paths, read_vmm
 from bsdvirt_sim import SimHost
 
 SYSCTLS = {

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.jail.claims import claim_nics, claims_fit, free_id, free_mac, host_end_mac
+from bsdvirt.guest.claims import claim_nics, claims_fit, free_id, free_mac, host_end_mac
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout
 
 
 def network(**data: Any) -> Network:

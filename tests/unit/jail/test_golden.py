@@ -16,14 +16,18 @@ import pytest
 import yaml
 from goldenfile import WRITE, outcome, write
 
-from bsdvirt.host.facts import HostFacts, Kernel
-from bsdvirt.host.putback import Was
-from bsdvirt.jail import change, clean, create, destroy, hooks, live, release, rename, start, stop
-from bsdvirt.jail.foreign import ForeignFacts
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.guest import change, destroy, hooks, rename
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.host.restore import Was
+from bsdvirt.jail import clean, create, live, start, stop
+from bsdvirt.jail.datasets import StorageFacts, change_steps, check_storage, kept_notes
+from bsdvirt.jail.linux import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.jail.root import Origin, RootFacts, check_root, rooted
-from bsdvirt.jail.storage import StorageFacts, change_steps, check_storage, kept_notes
-from bsdvirt.net import plans
+from bsdvirt.layout import Layout
+from bsdvirt.library.plans import releases
+from bsdvirt.net import bridge
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.hooks import Event
 from bsdvirt.spec.identity import Identity
@@ -31,8 +35,6 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import AbsolutePath, CpuList
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout
 from bsdvirt.zfs.base import Dataset
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
@@ -223,24 +225,24 @@ def _rename(given: Given) -> Plan:
 
 
 def _add_release(given: Given) -> Plan:
-    return release.plan_add(given.name, layout=LAYOUT, op=OP, **given.words)
+    return releases.plan_add(given.name, layout=LAYOUT, op=OP, **given.words)
 
 
 def _remove_release(given: Given) -> Plan:
-    return release.plan_remove(given.name, layout=LAYOUT, op=OP, **given.words)
+    return releases.plan_remove(given.name, layout=LAYOUT, op=OP, **given.words)
 
 
 def _network_create(given: Given) -> Plan:
-    return plans.plan_create(given.name, given.nets[given.name], given.facts.interfaces, OP)
+    return bridge.plan_create(given.name, given.nets[given.name], given.facts.interfaces, OP)
 
 
 def _network_up(given: Given) -> Plan:
-    return plans.plan_up(given.name, given.nets[given.name], given.facts.interfaces, OP)
+    return bridge.plan_up(given.name, given.nets[given.name], given.facts.interfaces, OP)
 
 
 def _network_destroy(given: Given) -> Plan:
     network, interfaces = given.nets[given.name], given.facts.interfaces
-    return plans.plan_destroy(given.name, network, interfaces, given.words.get("users", []), OP)
+    return bridge.plan_destroy(given.name, network, interfaces, given.words.get("users", []), OP)
 
 
 PLANNERS = {

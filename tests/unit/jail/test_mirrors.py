@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.errors import UsageError
-from bsdvirt.jail import mirrors
-from bsdvirt.jail.mirrors import Platform
-from bsdvirt.jail.release import ManifestEntry
+from bsdvirt.library import mirrors
+from bsdvirt.library.mirrors import Platform
+from bsdvirt.library.plans.releases import ManifestEntry
 
 AMD64 = Platform("amd64", "amd64")
 MIRROR, ARCHIVE = "https://m.org/pub/FreeBSD", "https://a.org"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bsdvirt.jail.claims import carried, claim_nics, claims_fit
+from bsdvirt.guest.claims import carried, claim_nics, claims_fit
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.app.own import host_zone, read_own
 from bsdvirt.host.fs import Fs
-from bsdvirt.jail import own
+from bsdvirt.jail import settings
+from bsdvirt.jail.facts.settings import host_zone, read_own
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 
@@ -21,20 +21,20 @@ def jail(**data: Any) -> Jail:
 
 
 def test_a_line_for_each_address_with_a_name_that_has_a_dot() -> None:
-    text = own.hosts_text(BASE, "web", ["10.77.0.2", "fd00::2"])
+    text = settings.hosts_text(BASE, "web", ["10.77.0.2", "fd00::2"])
     assert text == (
-        f"{BASE}10.77.0.2\tweb web.localdomain\t{own.MARK}\n"
-        f"fd00::2\tweb web.localdomain\t{own.MARK}\n"
+        f"{BASE}10.77.0.2\tweb web.localdomain\t{settings.MARK}\n"
+        f"fd00::2\tweb web.localdomain\t{settings.MARK}\n"
     )
-    assert own.hosts_text(text, "web", ["10.77.0.2", "fd00::2"]) == text
-    moved = own.hosts_text(text, "db.example.org", ["10.77.0.3"])
-    assert moved == f"{BASE}10.77.0.3\tdb.example.org db\t{own.MARK}\n"
+    assert settings.hosts_text(text, "web", ["10.77.0.2", "fd00::2"]) == text
+    moved = settings.hosts_text(text, "db.example.org", ["10.77.0.3"])
+    assert moved == f"{BASE}10.77.0.3\tdb.example.org db\t{settings.MARK}\n"
 
 
 def test_a_name_that_the_file_has_already_is_left_to_it() -> None:
     mine = f"{BASE}192.0.2.1 web.example.org web # by hand\n"
-    assert own.hosts_text(mine, "web", ["10.77.0.2"]) == mine
-    assert own.hosts_text("10.0.0.1 other # web\n", "web", ["10.77.0.2"]).count("web") == 3
+    assert settings.hosts_text(mine, "web", ["10.77.0.2"]) == mine
+    assert settings.hosts_text("10.0.0.1 other # web\n", "web", ["10.77.0.2"]).count("web") == 3
 
 
 HEADER = "#undef __FreeBSD_version\n#define __FreeBSD_version 1302001\t/* Master */\n"
@@ -59,8 +59,8 @@ VERSION = '#!/bin/sh\nUSERLAND_VERSION="13.2-RELEASE-p4"\n'
 def test_the_release_of_an_older_userland(
     kernel: str, version: str, header: str, data: dict[str, Any], params: list[tuple[str, str]]
 ) -> None:
-    facts = own.OwnFacts(version=version, header=header)
-    assert own.release_params(jail(**data), facts, kernel) == params
+    facts = settings.OwnFacts(version=version, header=header)
+    assert settings.release_params(jail(**data), facts, kernel) == params
 
 
 def test_what_stands_in_the_way_stops_nothing(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.errors import ConflictError
-from bsdvirt.jail.claims import claim_nics
+from bsdvirt.guest.claims import claim_nics
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail.stack import claim_shared, shared_fit, with_shared
+from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Alias, Claim, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
-from bsdvirt.store.guests import Guest
-from bsdvirt.store.layout import Layout
 
 WANTED = Alias(address="10.77.0.2/24", interface="em0")
 OTHER = Alias(address="10.77.0.9/32", interface="em0")

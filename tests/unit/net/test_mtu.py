@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bsdvirt.host.parse.ifconfig import Interface, parse
+from bsdvirt.facts.ifconfig import Interface, parse
 from bsdvirt.net.mtu import mtu_steps
 from bsdvirt.plan.step import Command, InterfaceMtu, Step
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.host.packetfilter import FirewallFacts, PfFacts
-from bsdvirt.host.parse.ifconfig import Interface
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.packetfilter import FirewallFacts, PfFacts
 from bsdvirt.net import pf
 from bsdvirt.net.pfsetup import TEXT, setup
 from bsdvirt.plan.render import shell

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from bsdvirt.errors import StepError
-from bsdvirt.host import putback
+from bsdvirt.host import restore
 from bsdvirt.host.fs import Fs
 from bsdvirt.plan.act import take_back
-from bsdvirt.plan.already import already
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.step import (
     Action,
@@ -26,6 +25,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
+from bsdvirt.plan.undone import already
 from bsdvirt_sim import SimHost
 
 Words = tuple[str, ...]
@@ -152,7 +152,7 @@ def test_what_was_in_a_guests_root_comes_back_as_it_was(host: SimHost, kind: str
         os.chown(place, 7, 8)
     elif kind == "link":
         place.symlink_to("../var/run/resolv.conf")
-    was = putback.look(host.fs, "/", "etc/resolv.conf")
+    was = restore.look(host.fs, "/", "etc/resolv.conf")
     before = (place.lstat(), place.read_bytes() if kind == "file" else None) if was else None
     host.fs.write_beneath("/", "etc/resolv.conf", "ours\n")
     if was is None or before is None:
@@ -173,7 +173,7 @@ def test_what_was_in_a_guests_root_comes_back_as_it_was(host: SimHost, kind: str
 
 def test_a_directory_that_became_a_link_holds_nothing_of_ours(host: SimHost) -> None:
     host.fs.write("/etc/resolv.conf", "mine\n")
-    was = putback.look(host.fs, "/", "etc/resolv.conf")
+    was = restore.look(host.fs, "/", "etc/resolv.conf")
     assert was is not None
     host.fs.path("/guest").mkdir()
     host.fs.path("/guest/etc").symlink_to("../etc")

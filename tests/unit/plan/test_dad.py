@@ -10,7 +10,8 @@ import pytest
 from fakehost import FakeHost
 
 from bsdvirt.errors import StepError
-from bsdvirt.host import dad, tools
+from bsdvirt.facts import dad
+from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.plan.act import act
 from bsdvirt.plan.step import AwaitAddresses

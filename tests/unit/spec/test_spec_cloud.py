@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.app import imagefetch, sizes
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
+from bsdvirt.library import image_fetch, sizes
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.images import ImageProfile, listed_checksum
 from bsdvirt.spec.load import decode
@@ -102,10 +102,10 @@ def test_every_profile_shipped_is_good_and_is_installed(tmp_path: Path) -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     installed = config["options.data_files"]
-    names = imagefetch.names(Fs(tmp_path))
+    names = image_fetch.names(Fs(tmp_path))
     assert "freebsd-14.3" in names
     for name in names:
-        one = imagefetch.profile(Fs(tmp_path), name)
+        one = image_fetch.profile(Fs(tmp_path), name)
         assert one.description
         assert one.file
         assert f"templates/images/{name}.yaml" in installed["share/bsdvirt/templates/images"]

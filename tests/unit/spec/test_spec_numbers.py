@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bsdvirt.app.download import _answer  # the headers are the server's words
 from bsdvirt.errors import UsageError
-from bsdvirt.jail.mirrors import content_range
-from bsdvirt.jail.release import parse_manifest, version_key
+from bsdvirt.library.https import _answer  # the headers are the server's words
+from bsdvirt.library.mirrors import content_range
+from bsdvirt.library.plans.releases import parse_manifest, version_key
 from bsdvirt.spec.numbers import natural
 
 STRANGE = ("²", "٣", "9" * 4400, "-1", "+1", "1_0", " 1", "", "0x1", "1.0")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from bsdvirt.facts.host import ruleset_shows
 from bsdvirt.host.base import Result
-from bsdvirt.host.facts import ruleset_shows
 from bsdvirt.spec.base import BadValueError, Live
 from bsdvirt.spec.fields import only
 from bsdvirt.spec.jail import Jail

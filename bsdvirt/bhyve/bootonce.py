@@ -1,0 +1,96 @@
+"""A start that boots from one drive or disk this once: the guest's own order counts again
+when it next reboots. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bsdvirt.bhyve import config
+from bsdvirt.bhyve.check import Firmware, VmStartFacts, knows_order
+from bsdvirt.errors import HostError, UsageError
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.host import tools
+from bsdvirt.layout import first_conf, first_variables
+from bsdvirt.plan.step import Command, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.vm import Vm
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What the first run of a start has of its own."""
+
+    boot: str = ""
+    """The drive or disk that it boots from."""
+    conf: bool = False
+    """Whether bhyve has a configuration of its own in it."""
+    steps: tuple[Step, ...] = ()
+    note: str = ""
+
+
+def plan_once(
+    guest: Guest,
+    vm: Vm,
+    facts: VmStartFacts,
+    chosen: Firmware | None,
+    around: config.Around,
+    boot: str,
+) -> Once:
+    """How the guest is made to boot from `boot`, once. bhyveload(8) is told; UEFI is told by
+    a bhyve that knows a boot order, and else has variables without one for that run.
+
+    Raises UsageError where there is no such drive, and HostError where there is no way.
+    """
+    name = guest.name
+    _check(guest, vm, boot)
+    if chosen is None:
+        return Once(boot, note=f"it boots from {boot} this once")
+    order = (boot, *(str(one) for one in vm.bootorder if one != boot))
+    if knows_order(facts.vmm):
+        text = config.render(guest, vm, replace(around, order=order))
+        note = f"it boots from {boot} this once, if its firmware reads the order that bhyve tells"
+        disk = vm.disk(boot)
+        others = [str(o.name) for o in vm.disks if o.bus == "ahci" and o.name != boot]
+        if others and (disk is None or disk.bus == "ahci"):
+            note += f"; {', '.join(others)} of the same controller may come before it"
+        return Once(boot, conf=True, steps=(_conf_step(name, text),), note=note)
+    if chosen.template is None:
+        raise HostError(
+            f"{name}: bhyve of this FreeBSD knows no boot order, and its firmware {chosen.rom}"
+            " keeps no variables",
+            "choose in the firmware's own menu (Esc at the start, on the screen)",
+        )
+    variables = first_variables(name)
+    text = config.render(guest, vm, replace(around, variables=variables, order=()))
+    fresh = Step(
+        Command((tools.INSTALL, "-S", "-m", "0600", chosen.template, variables)),
+        "fresh UEFI variables for its first run",
+        undo=(Undo(RemoveFile(variables)),),
+    )
+    note = (
+        f"bhyve of this FreeBSD knows no boot order: it has fresh UEFI variables this once, so"
+        f" that its firmware looks at {boot} again; its own stay as they are"
+    )
+    return Once(boot, conf=True, steps=(fresh, _conf_step(name, text)), note=note)
+
+
+def _check(guest: Guest, vm: Vm, boot: str) -> None:
+    drives = {str(drive.name) for drive in vm.cdroms}
+    there = [str(disk.name) for disk in vm.disks] + sorted(drives)
+    if boot not in there:
+        raise UsageError(
+            f"{guest.name}: no disk or drive {boot}", f"it has {', '.join(there) or 'none'}"
+        )
+    if boot in drives and boot not in dict(config.media(guest, vm)):
+        raise UsageError(
+            f"{guest.name}: the drive {boot} is empty",
+            f"bsdvirt cdrom insert {guest.name} MEDIUM --drive {boot}",
+        )
+
+
+def _conf_step(name: str, text: str) -> Step:
+    path = first_conf(name)
+    return Step(
+        WriteFile(path, text, 0o600),
+        "bhyve's configuration for its first run",
+        undo=(Undo(RemoveFile(path)),),
+    )

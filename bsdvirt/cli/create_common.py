@@ -1,0 +1,156 @@
+"""What the makings of all kinds of guests share: names, interfaces, the start after."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from bsdvirt.errors import UsageError
+from bsdvirt.ops.power import guests
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.session import Session
+from bsdvirt.spec.types import GuestName
+
+KINDS = ("jail", "vm")
+
+
+class NetworkOptions(Protocol):
+    """The words that say what interfaces a new guest has."""
+
+    network: list[str] | None
+    no_network: bool
+    address: str | None
+    address6: str | None
+
+
+class StackOptions(NetworkOptions, Protocol):
+    """The words that say whose network stack a new jail has."""
+
+    inherit: bool
+    shared: str | None
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root", metavar="DATASET", help="on another pool: a root as `bsdvirt root ls` shows it"
+    )
+
+
+def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
+    """The names among names and properties. Raises UsageError."""
+    names = tuple(str(_name(word)) for word in words if "=" not in word)
+    if not names:
+        raise UsageError("which name?", f"bsdvirt {verb} NAME")
+    if len(set(names)) != len(names):
+        raise UsageError("a name is given twice", "name each guest once")
+    return names
+
+
+def kind_word(word: str) -> str:
+    """The kind of guest to make. Raises UsageError, with the word that is missing."""
+    if word in KINDS:
+        return word
+    if _is_name(word):
+        raise UsageError(
+            f"{word}: a jail or a virtual machine?",
+            f"bsdvirt create jail {word} or bsdvirt create vm {word}",
+        )
+    raise UsageError(f"{word!r} is no kind of guest", "bsdvirt create jail NAME or create vm NAME")
+
+
+def _name(word: str) -> GuestName:
+    try:
+        return GuestName.parse(word)
+    except ValueError as error:
+        raise UsageError(str(error), _meant_by(word)) from None
+
+
+def _is_name(word: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(GuestName.parse(word))
+    return False
+
+
+def _meant_by(word: str) -> str:
+    """What was probably meant by a word that is no name."""
+    if re.fullmatch(r"\d+\.\d+(-[A-Za-z0-9]+)?", word):
+        return f"a release is given by --release {word}"
+    with contextlib.suppress(ValueError):
+        version = ipaddress.ip_interface(word).version
+        return f"an address is given by --address{'6' if version == 6 else ''} {word}"
+    short = word.split(".")[0]
+    if "." in word and _is_name(short):
+        return f"a host name is given by hostname={word}, as in: {short} hostname={word}"
+    return "such as web or db-1"
+
+
+def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
+    """The interfaces as plain data. Raises UsageError."""
+    if options.no_network:
+        if options.network or options.address or options.address6:
+            raise UsageError("--no-network stands alone", "leave --network and --address away")
+        return []
+    networks = options.network or [str(session.hostfile.defaults.network)]
+    nics: list[dict[str, Any]] = [{"network": network} for network in networks]
+    for name in ("address", "address6"):
+        if (value := getattr(options, name)) is not None:
+            nics[0][name] = value
+    return nics
+
+
+def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
+    """The stack that the options ask for, as plain data. `given` are the properties of the
+    command line. Raises UsageError for what does not go together."""
+    if bool(options.inherit) + bool(options.shared) + ("stack" in given) > 1:
+        raise UsageError("--inherit, --shared and stack= do not go together", "give one of them")
+    if not (options.inherit or options.shared):
+        stack = given.get("stack", "vnet").strip()
+        if stack != "vnet" and (options.network or options.address or options.address6):
+            raise UsageError(
+                f"stack={stack} has no interfaces of its own",
+                "leave --network and --address away; --shared IF takes addresses",
+            )
+        return {}
+    option = "--inherit" if options.inherit else "--shared"
+    if options.network or options.no_network:
+        raise UsageError(f"{option} is a network of its own", "leave --network away")
+    addresses = [text for text in (options.address, options.address6) if text]
+    if options.inherit:
+        if addresses:
+            raise UsageError("--inherit has all of the host's addresses", "leave --address away")
+        return {"stack": "inherit"}
+    if not addresses:
+        raise UsageError("--shared: which address?", "--shared em0 --address 10.0.0.2/24")
+    shared = [{"interface": options.shared, "address": text} for text in addresses]
+    return {"stack": "shared", "addresses": shared}
+
+
+def started(session: Session, created: list[Outcome]) -> list[Outcome]:
+    """Start what was made; what came of both."""
+    ready = [outcome.name for outcome in created if outcome.ok]
+    begun = guests.start(session, ready) if ready else []
+    made = {outcome.name: outcome.message for outcome in created}
+    merged = [_merged(outcome, f"{made[outcome.name]}; {outcome.message}") for outcome in begun]
+    failed = [outcome for outcome in created if not outcome.ok]
+    return sorted([*failed, *merged], key=lambda outcome: outcome.name)
+
+
+def _merged(outcome: Outcome, message: str) -> Outcome:
+    """The outcome with what came before; a guest that does not start is still made."""
+    if outcome.error is not None:
+        hint = outcome.error.hint or f"bsdvirt logs {outcome.name}"
+        outcome.error.hint = f"{outcome.name} is created; {hint}"
+    return Outcome(outcome.name, message, outcome.error, outcome.notes)
+
+
+def say_how_to_go_on(outcomes: list[Outcome], *, start: bool) -> None:
+    """The next command, for somebody who has just made a guest."""
+    ready = [outcome.name for outcome in outcomes if outcome.ok]
+    if ready and start:
+        print(f"get in: bsdvirt console {ready[0]}")
+    elif ready:
+        print(f"start it: bsdvirt start {ready[0]}")

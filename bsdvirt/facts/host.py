@@ -1,0 +1,175 @@
+"""What the host shows now: each fact one command, whatever the number of guests."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bsdvirt.errors import HostError
+from bsdvirt.facts import ifconfig, jls, rctl
+from bsdvirt.facts import mount as mounts
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.mount import Mount
+from bsdvirt.facts.rctl import Rule
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.types import CpuList
+
+MOST_RULESETS = 8
+"""How deep rulesets include one another at most, here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """What the kernel can do."""
+
+    release: str
+    """As uname -r prints it, such as 13.2-RELEASE-p4."""
+    cpus: int
+    racct: bool
+    vimage: bool
+    params: frozenset[str] = frozenset()
+    """The jail parameters that it knows now; a module may bring more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """All that planning for jails asks of the host, besides ZFS."""
+
+    jails: dict[str, JailFact] = field(default_factory=dict)
+    interfaces: dict[str, Interface] = field(default_factory=dict)
+    mounts: list[Mount] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    files: frozenset[str] = frozenset()
+    """Which of the directories asked for hold what: full paths."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What those of them say that end in .conf, by path: the configurations of starts."""
+    fstab: frozenset[str] = frozenset()
+    """The places that the host's fstab(5) mounts something at."""
+
+
+def read_jails(host: Host) -> dict[str, JailFact]:
+    """Dying jails among them: they still hold their network stack and their root."""
+    argv = (tools.JLS, "--libxo", "json", "-d", "-n", *jls.PARAMETERS)
+    return jls.parse(host.run(argv, changes=False).check().stdout)
+
+
+def read_interfaces(host: Host) -> dict[str, Interface]:
+    """One command; one more for each interface that others' text may have been about."""
+    shown = host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout
+    found, doubtful = ifconfig.parse_all(shown)
+    for name in sorted(doubtful):
+        alone = host.run((tools.IFCONFIG, name), changes=False)
+        one = ifconfig.parse_one(alone.stdout, name) if alone.status == 0 else None
+        found.pop(name, None)
+        if one is not None:
+            found[name] = one
+    return found
+
+
+def read_mounts(host: Host) -> list[Mount]:
+    return mounts.parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)
+
+
+def read_rules(host: Host) -> list[Rule]:
+    """None where the kernel accounts for no resources: rctl fails there."""
+    result = host.run((tools.RCTL,), changes=False)
+    return rctl.parse_rules(result.stdout) if result.status == 0 else []
+
+
+def read_mask(host: Host, jail: str) -> CpuList:
+    """The CPUs of a running jail. Raises CommandError where there is none of that name."""
+    return parse_mask(host.run((tools.CPUSET, "-g", "-j", jail), changes=False).check().stdout)
+
+
+def parse_mask(shown: str) -> CpuList:
+    """The CPUs that cpuset -g shows first (captures/04 and 05)."""
+    return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
+
+
+FSTAB = "/etc/fstab"
+
+
+def read_host(host: Host, *directories: str) -> HostFacts:
+    """Four commands; what is in `directories` costs none."""
+    files = [f"{path}/{name}" for path in directories for name in host.fs.listdir(path)]
+    return HostFacts(
+        jails=read_jails(host),
+        interfaces=read_interfaces(host),
+        mounts=read_mounts(host),
+        rules=read_rules(host),
+        files=frozenset(files),
+        texts={name: host.fs.read_or(name) for name in files if name.endswith(".conf")},
+        fstab=mounts.fstab_places(_fstab(host)),
+    )
+
+
+def _fstab(host: Host) -> str:
+    try:
+        return host.fs.read_or(FSTAB)
+    except (OSError, ValueError, HostError):
+        # No line of it that anybody could read.
+        return ""
+
+
+def read_sysctl(host: Host, *names: str) -> dict[str, str]:
+    """The values of those that exist."""
+    shown = host.run((tools.SYSCTL, *names), changes=False).stdout
+    pairs = (line.split(":", 1) for line in shown.splitlines() if ":" in line)
+    return {name: value.strip() for name, value in pairs}
+
+
+def read_kernel(host: Host, *, params: bool = False) -> Kernel:
+    """`params` asks for the jail parameters too, which is a command more."""
+    shown = read_sysctl(
+        host, "kern.osrelease", "hw.ncpu", "kern.racct.enable", "kern.features.vimage"
+    )
+    names = ""
+    if params:
+        names = host.run((tools.SYSCTL, "-N", "security.jail.param"), changes=False).stdout
+    return Kernel(
+        release=shown.get("kern.osrelease", ""),
+        cpus=natural(shown.get("hw.ncpu", "")) or 1,
+        racct=shown.get("kern.racct.enable") == "1",
+        vimage=shown.get("kern.features.vimage") == "1",
+        params=frozenset(line.removeprefix("security.jail.param.") for line in names.splitlines()),
+    )
+
+
+def read_platform(host: Host) -> tuple[str, str]:
+    """hw.machine and hw.machine_arch. Raises HostError where the host does not say."""
+    shown = read_sysctl(host, "hw.machine", "hw.machine_arch")
+    machine, arch = shown.get("hw.machine", ""), shown.get("hw.machine_arch", "")
+    if not machine or not arch:
+        raise HostError("the host does not say what hardware it is", "sysctl hw.machine")
+    return machine, arch
+
+
+def ruleset_exists(host: Host, ruleset: int) -> bool:
+    """An absent ruleset shows nothing, exit status 0, and would hide nothing (captures/04)."""
+    argv = (tools.DEVFS, "rule", "-s", str(ruleset), "show")
+    return bool(host.run(argv, changes=False).stdout.strip())
+
+
+def ruleset_shows(host: Host, ruleset: int, device: str) -> bool:
+    """Whether a ruleset leaves a device in sight: its rules apply in order, with those of
+    the rulesets that it includes (devfs(8), captures/04)."""
+    return _shows(host, ruleset, device, True, 0)
+
+
+def _shows(host: Host, ruleset: int, device: str, shown: bool, depth: int) -> bool:
+    argv = (tools.DEVFS, "rule", "-s", str(ruleset), "show")
+    for line in host.run(argv, changes=False).stdout.splitlines():
+        words = line.split()[1:]
+        if words[:1] == ["include"] and depth < MOST_RULESETS:
+            shown = _shows(host, int(words[1]), device, shown, depth + 1)
+        elif words[:1] == ["path"] and not fnmatch.fnmatchcase(device, words[1].strip("'")):
+            continue
+        elif "unhide" in words:
+            shown = True
+        elif "hide" in words:
+            shown = False
+    return shown

@@ -1,0 +1,184 @@
+"""What the host's packet filter and its way out are now."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from bsdvirt.errors import HostError
+from bsdvirt.facts import pfctl
+from bsdvirt.facts.host import read_sysctl
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
+ANCHOR = "bsdvirt"
+"""All of our rules are beneath it."""
+FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+GATEWAY = {4: "gateway_enable", 6: "ipv6_gateway_enable"}
+CALLS = ("nat-anchor", "rdr-anchor")
+"""What the main rules call our anchors with."""
+
+
+@dataclass(frozen=True, slots=True)
+class PfFacts:
+    """The packet filter, as far as networks and guests need it."""
+
+    there: bool = False
+    """pfctl(8) has a pf(4) to talk to."""
+    enabled: bool = False
+    calls: bool = False
+    """The main rules call our anchors for translation."""
+    anchors: frozenset[str] = frozenset()
+    """Ours that hold rules, such as net-private."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The text that each was loaded with, by its name."""
+    egress: Mapping[int, str] = field(default_factory=dict)
+    """The interface of the default route, by family."""
+    forwards: frozenset[int] = frozenset()
+    """The families that the host forwards."""
+    filtered: bool = False
+    """Exposed ports are for the host's own filter rules to pass or block."""
+    blocked: bool = False
+    """The main filter rules block, and do not call our anchors; asked for only where exposed
+    ports are filtered."""
+    conf: str = "/etc/pf.conf"
+    """The file of main rules. This and the next two are asked for only where something of the
+    above lacks."""
+    conf_calls: bool = False
+    """It calls our anchors."""
+    at_boot: bool = False
+    """rc.conf(5) starts pf(4) at boot."""
+
+
+def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> PfFacts:
+    """At most seven commands; the caller has read the files of our rules."""
+    egress = {}
+    for version, words in ((4, ()), (6, ("-inet6",))):
+        shown = host.run((tools.ROUTE, "-n", "get", *words, "default"), changes=False)
+        if shown.status == 0 and (interface := pfctl.route_interface(shown.stdout)):
+            egress[version] = interface
+    known = read_sysctl(host, *FORWARDING.values())
+    forwards = frozenset(v for v, name in FORWARDING.items() if known.get(name) == "1")
+    info = host.run((tools.PFCTL, "-s", "info"), changes=False)
+    if info.status != 0:
+        return _with_conf(
+            host, PfFacts(files=files, egress=egress, forwards=forwards, filtered=filtered)
+        )
+    main = host.run((tools.PFCTL, "-s", "nat"), changes=False).stdout
+    # It fails where there is no such anchor.
+    beneath = host.run((tools.PFCTL, "-a", ANCHOR, "-s", "Anchors"), changes=False).stdout
+    blocked = False
+    if filtered:
+        rules = host.run((tools.PFCTL, "-s", "rules"), changes=False).stdout
+        blocked = pfctl.blocks(rules) and not pfctl.calls(rules, "anchor", ANCHOR)
+    facts = PfFacts(
+        there=True,
+        enabled=pfctl.enabled(info.stdout),
+        calls=all(pfctl.calls(main, kind, ANCHOR) for kind in CALLS),
+        anchors=pfctl.anchors(beneath, ANCHOR),
+        files=files,
+        egress=egress,
+        forwards=forwards,
+        filtered=filtered,
+        blocked=blocked,
+    )
+    return facts if facts.enabled and facts.calls else _with_conf(host, facts)
+
+
+def _with_conf(host: Host, facts: PfFacts) -> PfFacts:
+    """With what its file of rules and rc.conf(5) say."""
+    conf = _setting(host, "pf_rules") or facts.conf
+    on = _setting(host, "pf_enable").upper() == "YES"
+    return replace(facts, conf=conf, conf_calls=_file_calls(_read(host, conf)), at_boot=on)
+
+
+def _read(host: Host, path: str) -> str:
+    """A file of the host's; empty where it cannot be read."""
+    with contextlib.suppress(OSError, ValueError, HostError):
+        return host.fs.read_or(path)
+    return ""
+
+
+def _file_calls(text: str) -> bool:
+    """Whether a file of main rules calls our anchors."""
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    return all(any(words[:2] == [kind, f'"{ANCHOR}/*"'] for words in lines) for kind in CALLS)
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallFacts:
+    """What decides whether the packet filter is ours to set up."""
+
+    conf: bool = False
+    """There is a file of rules, /etc/pf.conf or the one that rc.conf names."""
+    conf_name: str = "/etc/pf.conf"
+    conf_text: str = ""
+    """What is in it."""
+    rules: bool = False
+    """pf holds main rules, others than the calls of our anchors."""
+    others: tuple[str, ...] = ()
+    """Other packet filters, loaded or to be loaded at boot."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """rc.conf: pf_enable, gateway_enable, ipv6_gateway_enable."""
+    forwards: frozenset[int] = frozenset()
+    """The families that the host forwards after its next boot."""
+
+    @property
+    def calls(self) -> bool:
+        """The file of rules calls our anchors."""
+        return _file_calls(self.conf_text)
+
+    @property
+    def at_boot(self) -> bool:
+        """rc.conf(5) starts pf(4) at boot."""
+        return self.settings.get("pf_enable", "").upper() == "YES"
+
+
+def read_firewall(host: Host) -> FirewallFacts:
+    """Some ten commands."""
+    settings = {name: _setting(host, name) for name in ("pf_enable", *GATEWAY.values(), "pf_rules")}
+    others = tuple(
+        name
+        for name, module, enable in (
+            ("ipfw", "ipfw", "firewall_enable"),
+            ("ipfilter", "ipl", "ipfilter_enable"),
+        )
+        if _setting(host, enable).upper() == "YES"
+        or host.run((tools.KLDSTAT, "-q", "-m", module), changes=False).status == 0
+    )
+    conf = settings.pop("pf_rules") or "/etc/pf.conf"
+    texts = [host.run((tools.PFCTL, "-s", kind), changes=False) for kind in ("nat", "rules")]
+    loaded = [line for shown in texts if shown.status == 0 for line in pfctl.rules(shown.stdout)]
+    return FirewallFacts(
+        conf=host.fs.exists(conf) if conf.startswith("/") else True,
+        conf_name=conf,
+        conf_text=_read(host, conf) if conf.startswith("/") else "",
+        rules=not all(any(pfctl.calls(rule, kind, ANCHOR) for kind in CALLS) for rule in loaded),
+        others=others,
+        settings=settings,
+        forwards=_lasting(host, settings),
+    )
+
+
+def _lasting(host: Host, settings: Mapping[str, str]) -> frozenset[int]:
+    """The families that rc.conf(5), or else sysctl.conf(5), lets the host forward."""
+    text = "".join(_read(host, f"/etc/sysctl.conf{more}") for more in ("", ".local"))
+    lines = ["".join(line.partition("#")[0].split()) for line in text.splitlines()]
+    return frozenset(
+        version
+        for version, name in FORWARDING.items()
+        if settings.get(GATEWAY[version], "").upper() == "YES" or f"{name}=1" in lines
+    )
+
+
+def _setting(host: Host, name: str) -> str:
+    """A variable of rc.conf, or its default; empty where it is neither."""
+    shown = host.run((tools.SYSRC, "-n", name), changes=False)
+    return shown.stdout.strip() if shown.status == 0 else ""
+
+
+def read_listeners(host: Host) -> list[pfctl.Listener]:
+    """The host's own waiting sockets."""
+    shown = host.run((tools.SOCKSTAT, "-46lq"), changes=False)
+    return pfctl.listeners(shown.stdout)

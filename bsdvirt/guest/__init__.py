@@ -1,0 +1,1 @@
+"""What every guest has, of either kind."""

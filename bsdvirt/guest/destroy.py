@@ -1,0 +1,70 @@
+"""The plan that destroys a guest of datasets, with all its data. Pure."""
+
+from __future__ import annotations
+
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.marks import destroy_marked, mark_going
+from bsdvirt.host import tools
+from bsdvirt.layout import guest_log_directory, vm_directory
+from bsdvirt.plan.step import Command, DatasetMounted, Not, Plan, RemoveTree, Step, Undo
+from bsdvirt.zfs.base import Dataset
+
+BUSY_SECONDS = 15.0
+DESTROY_SECONDS = 3600.0
+
+
+def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
+    """Unmount, mark, commit; then the datasets go, and the logs.
+
+    Unmounting comes first: where somebody's shell stands in a directory of the guest it
+    fails, and nothing is lost. `force` unmounts in spite of that.
+    """
+    # What a jail had mounted was unmounted with the jail: see jail/clean.py.
+    mounted = [d for d in guest.datasets if d.mounted and not d.jailed]
+    unmounts = [_unmount(dataset, force) for dataset in reversed(mounted)]
+    finish = (
+        destroy_marked(
+            guest.dataset,
+            op,
+            f"destroy {guest.dataset} and all beneath it",
+            timeout=DESTROY_SECONDS,
+        ),
+        Step(RemoveTree(guest_log_directory(guest.name)), "its logs", durable=True),
+        *run_directory_steps(guest),
+    )
+    return Plan(
+        "destroy",
+        guest.name,
+        "guest",
+        (mark_going(guest.dataset, op), *unmounts),
+        finish,
+        op=op,
+        must_journal=False,
+    )
+
+
+def run_directory_steps(guest: Guest) -> tuple[Step, ...]:
+    """Take away the run directory of a virtual machine that runs no more, whose locks
+    nobody is to take by that name again."""
+    if guest.identity.kind != "vm":
+        return ()
+    return (Step(RemoveTree(vm_directory(guest.name)), "its run directory"),)
+
+
+def _unmount(dataset: Dataset, force: bool) -> Step:
+    return Step(
+        Command((tools.ZFS, "umount", *(("-f",) if force else ()), dataset.name)),
+        f"unmount {dataset.name}",
+        undo=(
+            Undo(Command((tools.ZFS, "mount", dataset.name)), Not(DatasetMounted(dataset.name))),
+        ),
+        retry=BUSY_SECONDS,
+    )
+
+
+def what_goes(guest: Guest, snapshots: list[str]) -> list[str]:
+    """What a user is to see before: each dataset and snapshot, and the logs."""
+    lines = [f"{d.name} ({d.used} bytes)" for d in guest.datasets]
+    if guest.identity.root:
+        lines.append(f"not its root {guest.root}, which is yours")
+    return [*lines, *snapshots, guest_log_directory(guest.name)]

@@ -1,0 +1,295 @@
+"""The guests of this host: one listing of datasets, and the kernel's jails. Pure but
+for the reading of a guest's own file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.guest.pools import Absent
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import Layout
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.load import GuestSpec, identity_from_json, load_guest
+from bsdvirt.spec.types import GuestName
+from bsdvirt.zfs.base import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A guest as its dataset tells it."""
+
+    name: str
+    layout: Layout
+    identity: Identity
+    datasets: tuple[Dataset, ...] = ()
+    """guests/<name> and all beneath it."""
+
+    @property
+    def dataset(self) -> str:
+        """The dataset guests/<name>, with its file."""
+        return self.layout.guest(self.name)
+
+    @property
+    def root(self) -> str:
+        """The directory that a jail of it has as its root: one of the user's, where it was
+        made with that, else the dataset beneath its own."""
+        own = self.identity.root
+        return str(own) if own else self.layout.jail_root_directory(self.name)
+
+    @property
+    def locked(self) -> str:
+        """The dataset whose key is to be loaded before the guest can start; "" for none."""
+        return next((d.encryption_root or d.name for d in self.datasets if d.locked), "")
+
+    @property
+    def used(self) -> int:
+        """Bytes of the pool, with all beneath."""
+        return self.datasets[0].used if self.datasets else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A guest that came from elsewhere and was not adopted: nothing that it says of itself
+    holds here. It is shown, destroyed or adopted, and takes part in nothing else."""
+
+    name: str
+    layout: Layout
+    why: str
+    datasets: tuple[Dataset, ...]
+    """guests/<name> and all beneath it."""
+    told: Identity | None = None
+    """What it was elsewhere, where that can be read."""
+
+    @property
+    def dataset(self) -> str:
+        return self.layout.guest(self.name)
+
+    def as_guest(self) -> Guest:
+        """What destroying it needs of a guest: its datasets, and none of its claims."""
+        return Guest(self.name, self.layout, Identity(id=0, uuid="", kind="jail"), self.datasets)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All guests by name, and the datasets in guests/ that are no guest's."""
+
+    layout: Layout
+    """The first root's."""
+    guests: Mapping[str, Guest]
+    strays: tuple[tuple[Dataset, str], ...]
+    """With why each is none: no identity, or one that cannot be read, or a name that a guest
+    of another root has."""
+    datasets: tuple[Dataset, ...]
+    """Everything beneath the root datasets, the first root's first."""
+    others: tuple[Layout, ...] = ()
+    """The roots on other pools that are there."""
+    absent: tuple[Absent, ...] = ()
+    """Those that are not."""
+    foreign: Mapping[str, Foreign] = field(default_factory=dict)
+    """The guests that came from elsewhere, by name."""
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        """Of all roots that are there."""
+        return (self.layout, *self.others)
+
+    def guest(self, name: str) -> Guest:
+        """Raises NotFoundError with what is near, ConflictError for one that is foreign."""
+        if name in self.foreign:
+            raise ConflictError(
+                f"{name} is foreign: {self.foreign[name].why}",
+                f"bsdvirt info {name} shows what it asks for; to make it this host's:"
+                f" bsdvirt adopt {name}",
+            )
+        if name not in self.guests:
+            hint = _near(name, self.guests)
+            if self.absent:
+                hint += "; or it is on what is not there now: " + ", ".join(
+                    root.name for root in self.absent
+                )
+            raise NotFoundError(f"no guest {name}", hint)
+        return self.guests[name]
+
+    def home(self, name: str) -> Layout:
+        """The root that a guest is in; for what is no guest's name, the first."""
+        guest: Guest | Foreign | None = self.guests.get(name) or self.foreign.get(name)
+        return guest.layout if guest else self.layout
+
+    def top(self, layout: Layout) -> Dataset:
+        """The root dataset itself. Raises NotFoundError."""
+        for dataset in self.datasets:
+            if dataset.name == layout.dataset:
+                return dataset
+        raise NotFoundError(
+            f"root {layout.name}: {layout.dataset} is not there",
+            f"zpool import {layout.dataset.split('/')[0]}",
+        )
+
+    def releases(self, layout: Layout | None = None) -> list[Dataset]:
+        """Those of a root, of the first where none is named."""
+        prefix = f"{(layout or self.layout).dataset}/releases/"
+        return [d for d in self.datasets if _is_child(d.name, prefix)]
+
+
+def inventory(
+    layout: Layout,
+    datasets: Iterable[Dataset],
+    others: Sequence[Layout] = (),
+    absent: Sequence[Absent] = (),
+    host: str = "",
+) -> Inventory:
+    """Sort the datasets beneath the roots into guests, foreign ones and strays. Of two guests
+    of one name, the one in the earlier root has it. `host` is this host's id."""
+    every = tuple(datasets)
+    guests: dict[str, Guest] = {}
+    foreign: dict[str, Foreign] = {}
+    strays: list[tuple[Dataset, str]] = []
+    for root in (layout, *others):
+        for name, family in _families(root, every).items():
+            known = guests.get(name) or foreign.get(name)
+            try:
+                _check_place(family[0], name, known)
+                if family[0].guest is None and family[0].received is not None:
+                    foreign[name] = _received(name, root, family)
+                    continue
+                identity = _identity(family[0])
+            except BsdvirtError as error:
+                strays.append((family[0], error.message))
+                continue
+            if why := _elsewhere(identity, root, host):
+                foreign[name] = Foreign(name, root, why, tuple(family), identity)
+            else:
+                guests[name] = Guest(name, root, identity, tuple(family))
+    return Inventory(layout, guests, tuple(strays), every, tuple(others), tuple(absent), foreign)
+
+
+def _check_place(dataset: Dataset, name: str, known: Guest | Foreign | None) -> None:
+    """Raises ConflictError, HostError for what can be no guest whatever it says."""
+    try:
+        GuestName.parse(name)
+    except ValueError:
+        raise HostError("its name is none that a guest may have") from None
+    if dataset.kind != "filesystem":
+        raise HostError(f"it is a {dataset.kind}")
+    if known is not None:
+        raise ConflictError(f"there is a guest {name} in {known.layout.dataset} already")
+
+
+def _received(name: str, root: Layout, family: Sequence[Dataset]) -> Foreign:
+    """One that came with `zfs receive`."""
+    told = None
+    with contextlib.suppress(BsdvirtError):
+        told = identity_from_json(family[0].received or "")
+    return Foreign(name, root, "it came with zfs receive", tuple(family), told)
+
+
+def _elsewhere(identity: Identity, root: Layout, host: str) -> str:
+    """Why an identity is another host's, in words: a pool may have been moved here. In the
+    host file's own root, one of before identities told their host is this host's."""
+    if not host or identity.host == host or not (identity.host or root.named):
+        return ""
+    return f"it is of host {identity.host}" if identity.host else "it does not say of which host"
+
+
+def _families(root: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Dataset]]:
+    """What lies in guests/ of a root, by the name behind that."""
+    prefix = f"{root.dataset}/guests/"
+    families: dict[str, list[Dataset]] = {}
+    for dataset in datasets:
+        if dataset.name.startswith(prefix):
+            families.setdefault(dataset.name[len(prefix) :].split("/")[0], []).append(dataset)
+    return families
+
+
+def _identity(dataset: Dataset) -> Identity:
+    if dataset.guest is None:
+        raise HostError("it has no bsdvirt:guest property")
+    return identity_from_json(dataset.guest)
+
+
+def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
+    """A guest's own file.
+
+    Raises UsageError for what is wrong in it, HostError where it is not there.
+    """
+    return load_guest(guest_text(fs, layout, name), layout.guest_file(name))
+
+
+def raw_has(fs: Fs, layout: Layout, name: str, words: str) -> bool:
+    """Whether these words stand in a guest's own file, whatever else is wrong with it."""
+    try:
+        return words.encode() in fs.read_bytes(layout.guest_file(name), follow=False)
+    except OSError:
+        return False
+
+
+def guest_text(fs: Fs, layout: Layout, name: str) -> str:
+    """What stands in a guest's own file. It may have come from elsewhere: no link is followed.
+
+    Raises HostError where it is not there, or is no file of text.
+    """
+    path = layout.guest_file(name)
+    try:
+        return fs.read_text(path, follow=False)
+    except FileNotFoundError as error:
+        hint = f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}"
+        raise HostError(f"{path}: {error.strerror}", hint) from error
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}", "put a file of text in its place") from error
+
+
+def refuse_stray(found: Inventory, name: str) -> None:
+    """Raises ConflictError where something that is no guest has a guest's place in any root."""
+    if name in found.foreign:
+        raise ConflictError(
+            f"{found.foreign[name].dataset} is there, of a guest that is foreign",
+            f"bsdvirt info {name} shows it",
+        )
+    places = {layout.guest(name) for layout in found.layouts}
+    for stray, _ in found.strays:
+        if stray.name in places:
+            raise ConflictError(
+                f"{stray.name} is there, and is no guest", "bsdvirt doctor says more"
+            )
+
+
+def need_unlocked(guest: Guest) -> None:
+    """Raises HostError, with what to do, where the guest's data cannot be read."""
+    if key := guest.locked:
+        raise HostError(
+            f"{guest.name} is locked: the key of {key} is not loaded",
+            f"zfs load-key {key}, then zfs mount -a",
+        )
+
+
+def running_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:
+    """The kernel's jail of this guest: the name is not enough, its root is the guest's."""
+    jail = jails.get(guest.name)
+    return None if jail is None or jail.dying or jail.path != guest.root else jail
+
+
+def is_freebsd(fs: Fs, root: str) -> bool:
+    """Whether a root holds FreeBSD's userland: its database of users, or what says its
+    version. No link is followed."""
+    return any(fs.is_file_beneath(root, path) for path in ("bin/freebsd-version", "etc/pwd.db"))
+
+
+def foreign_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:
+    """A jail of that name that lives and is not this guest's."""
+    jail = jails.get(guest.name)
+    return None if jail is None or jail.dying or jail.path == guest.root else jail
+
+
+def _is_child(name: str, prefix: str) -> bool:
+    return name.startswith(prefix) and "/" not in name[len(prefix) :]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), 3)
+    return f"did you mean {' or '.join(near)}?" if near else "bsdvirt ls shows what is there"

@@ -1,0 +1,70 @@
+"""Which guests are meant: names, globs, state:running, kind:jail, tag:x, --all. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Sequence
+
+from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.guest.inventory import Inventory
+
+KEYS = ("state", "kind", "tag")
+State = Callable[[str], str]
+
+
+def needs_state(words: Iterable[str]) -> bool:
+    """Whether the kernel must be asked before the words can be understood."""
+    return any(word.lstrip("!").startswith("state:") for word in words)
+
+
+def select(
+    words: Sequence[str], found: Inventory, state: State, *, every: bool, foreign: bool = False
+) -> list[str]:
+    """The names that are meant, sorted, each once. `foreign` guests are meant where that is
+    asked for, and then by their names only.
+
+    `!word` takes away; where it comes first, from all. Raises NotFoundError for a name
+    that is not there or a pattern that fits nothing, UsageError where no guest is named.
+    """
+    if every and words:
+        raise UsageError("--all and names do not go together", "leave one of them away")
+    if every:
+        return sorted(found.guests)
+    if not words:
+        raise UsageError("which guest?", "name one or several, or say --all")
+    chosen = set(found.guests) if words[0].startswith("!") else set()
+    strangers = set(found.foreign) if foreign else set()
+    for word in words:
+        plain = word.removeprefix("!")
+        named = strangers if plain == "state:foreign" else fnmatch.filter(strangers, plain)
+        if fitting := strangers & set(named):
+            chosen = chosen - fitting if word.startswith("!") else chosen | fitting
+            if plain in fitting or plain == "state:foreign":
+                continue
+        if word.startswith("!"):
+            chosen -= set(_fitting(word[1:], found, state))
+        else:
+            chosen |= set(_wanted(word, found, state, bool(fitting)))
+    return sorted(chosen)
+
+
+def _wanted(word: str, found: Inventory, state: State, others: bool) -> list[str]:
+    fitting = _fitting(word, found, state)
+    if not fitting and not others and ":" not in word:
+        if any(character in word for character in "*?["):
+            raise NotFoundError(f"no guest fits {word}", "bsdvirt ls shows what is there")
+        found.guest(word)
+    return fitting
+
+
+def _fitting(word: str, found: Inventory, state: State) -> list[str]:
+    key, colon, value = word.partition(":")
+    if not colon:
+        return fnmatch.filter(found.guests, word)
+    if key == "state":
+        return [name for name in found.guests if state(name) == value]
+    if key == "kind":
+        return [name for name, guest in found.guests.items() if guest.identity.kind == value]
+    if key == "tag":
+        return [name for name, guest in found.guests.items() if value in guest.identity.tags]
+    raise UsageError(f"{word}: not a selector", f"there is {', '.join(k + ':' for k in KEYS)}")

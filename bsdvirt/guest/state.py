@@ -1,0 +1,74 @@
+"""A guest's state in a word, from the kernel's jails and some directories; no command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bsdvirt.bhyve.rundir import VmFact, read_vms
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.jailconf import parse_started
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.guest.inventory import Guest, Inventory, running_jail
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import FAILED_DIRECTORY, conf_file
+from bsdvirt.plan import journal
+from bsdvirt.plan.locks import is_held
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What `state` is derived from, read once for all guests."""
+
+    fs: Fs
+    guests: Mapping[str, Guest]
+    jails: Mapping[str, JailFact]
+    vms: Mapping[str, VmFact]
+    failed: frozenset[str]
+    journals: frozenset[str]
+
+    def of(self, name: str) -> str:
+        """running, stopped, failed (its last start did), busy (an operation is under
+        way), interrupted (one was cut short), or locked (its key is not loaded); of a
+        virtual machine also paused, starting, stopping or restarting."""
+        if name in self.journals:
+            return "busy" if is_held(self.fs, "guest", name) else "interrupted"
+        guest = self.guests.get(name)
+        if guest is not None and running_jail(guest, self.jails):
+            return "running"
+        vm = self.vms.get(name)
+        if vm is not None and vm.runs:
+            return vm.state
+        if guest is not None and guest.locked:
+            return "locked"
+        if vm is not None and vm.left:
+            return "failed"
+        return "failed" if name in self.failed else "stopped"
+
+
+def alive(fs: Fs, facts: HostFacts) -> set[str]:
+    """The names of guests that run, whatever the listing of datasets shows: of the jails, by
+    the jail.conf of their start, and of the locks of virtual machines."""
+    jails = {
+        jail.name
+        for jail in facts.jails.values()
+        if not jail.dying
+        and jail.path == parse_started(facts.texts.get(conf_file(jail.name), "")).path
+    }
+    return jails | {name for name, vm in read_vms(fs).items() if vm.runs}
+
+
+def read_states(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> States:
+    return States(
+        fs,
+        found.guests,
+        jails,
+        read_vms(fs),
+        frozenset(fs.listdir(FAILED_DIRECTORY)),
+        frozenset(
+            name
+            for layout in found.layouts
+            for kind, name, _ in journal.subjects(fs, layout.state)
+            if kind == "guest"
+        ),
+    )

@@ -1,0 +1,113 @@
+"""A jail's main command, in place of /etc/rc: what keeper.py is to do. Pure."""
+
+from __future__ import annotations
+
+import json
+
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.host import tools
+from bsdvirt.jail.enter import ENVIRONMENT, Holds, line_in
+from bsdvirt.layout import (
+    EVENT_LOG,
+    console_log,
+    failed_file,
+    job_file,
+    keeper_lock,
+    main_file,
+    main_pipe,
+)
+from bsdvirt.plan.step import Command, FileExists, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.jail import Commands, Jail
+
+KEEPER = f"{__file__.rpartition('/')[0]}/keeper.py"
+START_SECONDS = 30.0
+LONGEST_BACKOFF = 60
+END_SLACK = 20.0
+"""Seconds that the keeper needs besides, to kill what does not end."""
+
+
+def keeper(mode: str, name: str, *words: str) -> tuple[str, ...]:
+    """The argument list that starts or ends the keeper of a jail's main command."""
+    return (tools.PYTHON, "-I", "-S", KEEPER, mode, job_file(name), *words)
+
+
+def start_lines(jail: Jail) -> list[str]:
+    """exec.start: /etc/rc has no place beside a main command, nor in a root without FreeBSD."""
+    without = jail.run or jail.userland != "freebsd"
+    return [] if without and jail.exec.start == Commands().start else list(jail.exec.start)
+
+
+def stop_lines(jail: Jail) -> list[str]:
+    """exec.stop, likewise."""
+    without = jail.run or jail.userland != "freebsd"
+    return [] if without and jail.exec.stop == Commands().stop else list(jail.exec.stop)
+
+
+def run_text(guest: Guest, jail: Jail, holds: Holds) -> str:
+    """What the keeper is to do, as keeper.py reads it."""
+    name = guest.name
+    job = {
+        "v": 1,
+        "name": name,
+        "argv": line_in(name, holds, str(jail.run), str(jail.run_user)),
+        "env": ENVIRONMENT,
+        "jls": [tools.JLS, "-j", name, "path"],
+        "root": guest.root,
+        "log": console_log(name),
+        "events": EVENT_LOG,
+        "failed": failed_file(name),
+        "pipe": main_pipe(name),
+        "state": main_file(name),
+        "lock": keeper_lock(name),
+        "restart": {
+            "policy": jail.restart.policy,
+            "backoff": [jail.restart.backoff, LONGEST_BACKOFF],
+            "most": jail.restart.most,
+            "window": jail.restart.window,
+        },
+    }
+    return json.dumps(job, indent=1) + "\n"
+
+
+def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
+    """Run the main command of a jail that lives; none for a jail that has none."""
+    if not jail.run:
+        return ()
+    path = job_file(guest.name)
+    return (
+        Step(
+            WriteFile(path, run_text(guest, jail, holds), 0o600),
+            "its main command, for its keeper",
+            undo=(
+                Undo(RemoveFile(path)),
+                Undo(RemoveFile(main_file(guest.name))),
+                Undo(RemoveFile(main_pipe(guest.name))),
+            ),
+        ),
+        Step(
+            Command(keeper("start", guest.name), timeout=START_SECONDS, own=True),
+            f"run and watch `{jail.run}`",
+            undo=(Undo(Command(keeper("stop", guest.name), own=True), FileExists(path)),),
+        ),
+    )
+
+
+def watch_again(name: str) -> Step:
+    """A keeper for a main command that has lost its own."""
+    return Step(
+        Command(keeper("start", name), timeout=START_SECONDS, own=True), "watch its main command"
+    )
+
+
+def end_step(name: str, seconds: float) -> Step:
+    """End the main command: by SIGTERM, and by SIGKILL where it does not end within so many
+    seconds; at once where they are 0."""
+    kill = Command(keeper("stop", name), timeout=END_SLACK, own=True)
+    if not seconds:
+        return Step(kill, "kill its main command", tolerant=True)
+    ask = Command(
+        keeper("stop", name, "--timeout", f"{seconds:.1f}"),
+        timeout=seconds + END_SLACK,
+        own=True,
+    )
+    return Step(ask, f"end its main command, within {seconds:.0f} s", remedy=(Undo(kill),))

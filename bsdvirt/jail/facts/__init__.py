@@ -1,0 +1,1 @@
+"""What the host and a jail's root show, for its start."""

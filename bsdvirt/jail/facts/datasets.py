@@ -1,0 +1,95 @@
+"""What the host shows of a guest's datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.host import ruleset_shows
+from bsdvirt.guest.inventory import Guest, load_guest_file
+from bsdvirt.host.base import Host
+from bsdvirt.jail.datasets import (
+    PROPERTIES,
+    StorageFacts,
+    check_storage,
+    dataset_of,
+    how_to_drop,
+    names_of,
+)
+from bsdvirt.session.session import Session
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.storage import SETTINGS
+from bsdvirt.zfs.values import Values, read_values
+
+
+def read_storage(host: Host, guest: Guest, jail: Jail) -> Values:
+    """The properties of its root and of all that it is given, as far as they are there."""
+    root = guest.layout.jail_root(guest.name)
+    return read_values(host, [root, *names_of(guest, jail)], PROPERTIES)
+
+
+def read_storage_facts(host: Host, guest: Guest, jail: Jail) -> StorageFacts:
+    """All that a start depends on; without datasets, nothing is asked of devfs."""
+    hidden = bool(jail.datasets) and not ruleset_shows(host, jail.ruleset, "zfs")
+    return StorageFacts(read_storage(host, guest, jail), hidden)
+
+
+def shown_storage(session: Session, guest: Guest) -> dict[str, Any]:
+    """For `info`: what holds for its root now, set here or inherited, and the datasets that
+    it is given. Sizes in bytes, None for no limit."""
+    try:
+        spec = load_guest_file(session.host.fs, guest.layout, guest.name)
+        entries = spec.datasets if isinstance(spec, Jail) else []
+    except BsdvirtError:
+        entries = []
+    names = [dataset_of(guest, entry) for entry in entries]
+    root = guest.layout.jail_root(guest.name)
+    asked = ("used", "mounted", "mountpoint", *SETTINGS)
+    values = read_values(session.host, [root, *names], asked)
+    return {
+        "storage": _plain(values, root),
+        "datasets": [
+            {
+                "name": str(entry.name),
+                "dataset": name,
+                "mountpoint": _text(values, name, "mountpoint"),
+                "mounted": _text(values, name, "mounted") == "yes",
+                "used": natural(_text(values, name, "used") or "") or 0,
+                **_plain(values, name),
+            }
+            for entry, name in zip(entries, names, strict=True)
+        ],
+    }
+
+
+def _text(values: Values, dataset: str, name: str) -> str | None:
+    value = values.get(dataset, {}).get(name)
+    return None if value is None or value.value == "-" else value.value
+
+
+def _plain(values: Values, dataset: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name in SETTINGS:
+        text = _text(values, dataset, name)
+        number = natural(text or "")
+        shown[name] = text if number is None else number or None
+    return shown
+
+
+def wrong_storage(session: Session, guest: Guest, jail: Jail) -> Iterator[tuple[str, str, bool]]:
+    """For `doctor`: what is wrong with its datasets, what mends it, whether it is a problem."""
+    if jail.datasets:
+        try:
+            check_storage(guest, jail, read_storage_facts(session.host, guest, jail))
+        except BsdvirtError as error:
+            yield error.message.removeprefix(f"{guest.name}: "), error.hint, True
+    for dataset in guest.datasets:
+        own = dataset.jailed and dataset.parent == guest.dataset
+        if own and dataset.name not in names_of(guest, jail):
+            yield (
+                f"{dataset.name} is kept, and in none of its properties",
+                f"set datasets again; or {how_to_drop(guest, dataset.name)}",
+                False,
+            )

@@ -1,0 +1,164 @@
+"""What a jail's start sets right in its root and in what it says of itself: its own name in
+/etc/hosts, its time zone, the release that its userland is of. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.host.restore import Was
+from bsdvirt.plan.step import PutBack, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.jail import NO_RELEASE, Jail
+from bsdvirt.spec.types import HOST_ZONE
+
+HOSTS = "etc/hosts"
+LOCALTIME = "etc/localtime"
+ZONES = "usr/share/zoneinfo"
+MARK = "# bsdvirt: its own name"
+LOOPBACK = "127.0.0.1"
+LOCAL_DOMAIN = "localdomain"
+"""Behind a name without a domain: sendmail(8) of 13 waits a minute, twice, at the start of a
+host none of whose names has a dot (daemon.c)."""
+_USERLAND = re.compile(
+    r'^USERLAND_VERSION="(?P<name>(?P<major>\d+)\.(?P<minor>\d+)-[A-Za-z0-9.-]+)"$',
+    re.MULTILINE,
+)
+_DATE = re.compile(r"^#define\s+__FreeBSD_version\s+(?P<date>\d{6,7})\b", re.MULTILINE)
+_KERNEL = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)")
+LONGEST = 31
+"""OSRELEASELEN less the closing NUL."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFacts:
+    """What the host and a jail's root show of these."""
+
+    etc: bool = False
+    """The root has a directory /etc."""
+    hosts: str | None = None
+    """The text of its /etc/hosts, where that is a plain file."""
+    hosts_there: bool = False
+    """Something is in its place."""
+    hosts_was: Was | None = None
+    localtime: bool = False
+    """Something is in the place of its /etc/localtime."""
+    localtime_was: Was | None = None
+    zone: str = ""
+    """The host's time zone, by name; empty where the host does not say."""
+    zones: frozenset[str] = frozenset()
+    """Of the zones that may be wanted, those that its root knows."""
+    version: str = ""
+    """The text of its /bin/freebsd-version."""
+    header: str = ""
+    """The text of its sys/param.h."""
+
+
+def steps(guest: Guest, jail: Jail, facts: OwnFacts) -> list[Step]:
+    """The files in its root, each with its undo."""
+    if not facts.etc:
+        return []
+    return [*_hosts_steps(guest, jail, facts), *_zone_steps(guest, jail, facts)]
+
+
+def notes(jail: Jail, facts: OwnFacts) -> tuple[str, ...]:
+    """What is asked for, and cannot be had."""
+    zone = str(jail.timezone)
+    if zone == HOST_ZONE or zone in facts.zones:
+        return ()
+    return (f"timezone: its root has no /{ZONES}/{zone}",)
+
+
+# ---- its name ----
+
+
+def _hosts_steps(guest: Guest, jail: Jail, facts: OwnFacts) -> list[Step]:
+    # A root from elsewhere has a file of its own, which is left alone unless it is asked for.
+    wanted_for = jail.hosts or ("own" if jail.release != NO_RELEASE else "keep")
+    if wanted_for == "keep" or (facts.hosts is None and facts.hosts_there):
+        return []
+    name = str(jail.hostname or guest.name)
+    wanted = hosts_text(facts.hosts or "", name, _addresses(guest))
+    if wanted == facts.hosts:
+        return []
+    return [
+        Step(
+            WriteFile(HOSTS, wanted, beneath=guest.root),
+            "its own name, for its programs",
+            undo=(_back(guest, HOSTS, facts.hosts_was),),
+        )
+    ]
+
+
+def hosts_text(text: str, name: str, addresses: Iterable[str]) -> str:
+    """A hosts(5) with a line of ours for each address; none where the file names it already."""
+    lines = [line for line in text.splitlines() if not line.rstrip().endswith(MARK)]
+    if any(name in line.partition("#")[0].split()[1:] for line in lines):
+        return "".join(f"{line}\n" for line in lines)
+    short = name.partition(".")[0]
+    names = f"{name} {short}" if short != name else f"{name} {name}.{LOCAL_DOMAIN}"
+    ours = [f"{address}\t{names}\t{MARK}" for address in addresses]
+    return "".join(f"{line}\n" for line in (*lines, *ours))
+
+
+def _addresses(guest: Guest) -> list[str]:
+    """The first of each family."""
+    plain = [text.partition("/")[0] for text in guest.identity.addresses()]
+    first = {":" in text: text for text in reversed(plain)}
+    return [first[six] for six in (False, True) if six in first] or [LOOPBACK]
+
+
+def _back(guest: Guest, path: str, was: Was | None) -> Undo:
+    return Undo(RemoveFile(path, guest.root) if was is None else PutBack(path, guest.root, was))
+
+
+# ---- its time zone ----
+
+
+def _zone_steps(guest: Guest, jail: Jail, facts: OwnFacts) -> list[Step]:
+    """A link, as tzsetup(8) makes one, to the root's own data. The host's zone is given only
+    to a jail that has none yet; what stands there is kept where it is no link of that kind."""
+    zone, ours = str(jail.timezone), f"/{ZONES}/"
+    if zone == HOST_ZONE:
+        zone = "" if facts.localtime or jail.release == NO_RELEASE else facts.zone
+    if not zone or zone not in facts.zones:
+        return []
+    if facts.localtime and facts.localtime_was is None:
+        return []
+    link = Was(f"{ours}{zone}".encode(), 0o755, 0, 0, link=True)
+    had = facts.localtime_was
+    if had is not None and had.link and had.data == link.data:
+        return []
+    return [
+        Step(
+            PutBack(LOCALTIME, guest.root, link),
+            f"its time zone {zone}",
+            undo=(_back(guest, LOCALTIME, had),),
+        )
+    ]
+
+
+# ---- its release ----
+
+
+def release_params(jail: Jail, facts: OwnFacts, kernel: str) -> list[tuple[str, str]]:
+    """osrelease and osreldate of a userland that is older than the kernel: what uname(1) says,
+    and so freebsd-update(8) and pkg(8). They can be set only when a jail is made."""
+    if jail.userland != "freebsd" or {"osrelease", "osreldate"} & set(jail.params):
+        return []
+    own, running = _USERLAND.search(facts.version), _KERNEL.match(kernel)
+    if own is None or running is None or len(own["name"]) > LONGEST:
+        return []
+    if _pair(own) >= _pair(running):
+        return []
+    found = [("osrelease", own["name"])]
+    date = _DATE.search(facts.header)
+    if date is not None and date["date"].startswith(own["major"]):
+        found.append(("osreldate", date["date"]))
+    return found
+
+
+def _pair(match: re.Match[str]) -> tuple[int, int]:
+    return int(match["major"]), int(match["minor"])

@@ -1,0 +1,1 @@
+"""Releases, images and media: what guests are made of, and how it is fetched."""

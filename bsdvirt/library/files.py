@@ -1,0 +1,168 @@
+"""Files that images and media are made of: what they are, their checksum, their size."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from typing import Any
+
+from bsdvirt.errors import HostError, UsageError
+from bsdvirt.host import tools
+from bsdvirt.host.base import Result
+from bsdvirt.host.fs import Fs
+from bsdvirt.library import formats, headers
+from bsdvirt.library.partial import digest_of
+from bsdvirt.library.plans.images import Source
+from bsdvirt.library.private_copy import open_file
+from bsdvirt.plan import events
+from bsdvirt.session.session import Session
+
+MEASURE_SECONDS = 24 * 3600.0
+TELL_SECONDS = 0.1
+LOOK_MEMORY = 256 << 20
+"""Bytes that a look at how a compressed file's content begins may take: it names its own need."""
+_MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
+
+
+def absolute(path: str) -> str:
+    """The path from the root. Raises UsageError for one that is no plain path."""
+    whole = path if PurePosixPath(path).is_absolute() else os.path.abspath(path)
+    # POSIX lets two slashes at the beginning mean something else than one.
+    plain = "/" + os.path.normpath(whole).lstrip("/")
+    if not plain.isprintable():
+        raise UsageError("the path has characters in it that cannot be shown", "rename the file")
+    return plain
+
+
+def examine(session: Session, file: str, path: str, verb: str, subject: str) -> Source:
+    """What a file is, and how large the disk in it is. `path` is what people call it.
+
+    Raises NotFoundError, UsageError for what is no disk image, HostError where a tool for
+    it is missing.
+    """
+    head, tail, size = _ends(session.host.fs, file)
+    form = formats.form(path, head, tail, _inner(head))
+    headers.refuse_others(path, form.format, head, tail)
+    tell = _teller(session, verb, subject, f"measure {path}", 0)
+    if form.packed:
+        size = unpacked(session, file, form.packed, tell)
+    elif form.format != formats.RAW:
+        size = _virtual_size(session, file, path, form.format)
+    if size <= 0:
+        raise UsageError(f"{path} is empty", "name a disk image")
+    return Source(file, form, size)
+
+
+def checksum(session: Session, path: str, verb: str, subject: str, kind: str = "") -> str:
+    """A file's checksum, of the kind of another; SHA-256 where there is none."""
+    real = session.host.fs.path(path)
+    tell = _teller(session, verb, subject, f"check {path}", real.stat().st_size)
+    return digest_of(real, kind, session.interrupt, tell)
+
+
+def _ends(fs: Fs, path: str) -> tuple[bytes, bytes, int]:
+    """How a regular file begins and ends, and its size."""
+    opened = open_file(fs, path)
+    with open(opened.descriptor, "rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        head = stream.read(formats.HEAD)
+        stream.seek(max(0, size - formats.TAIL))
+        return head, stream.read(formats.TAIL), size
+
+
+def file_size(session: Session, path: str) -> tuple[bytes, int]:
+    """How a file begins, and its size. Raises as `examine` does."""
+    head, _, size = _ends(session.host.fs, path)
+    return head, size
+
+
+def _inner(head: bytes) -> bytes | None:
+    """How the content of a compressed file begins, as far as that can be told here."""
+    import bz2
+    import lzma
+    import zlib
+
+    makers: dict[str, Callable[[], Any]] = {
+        "gz": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16),
+        "xz": lambda: lzma.LZMADecompressor(memlimit=LOOK_MEMORY),
+        "bz2": bz2.BZ2Decompressor,
+    }
+    make = makers.get(formats.compression(head))
+    if make is None:
+        return None
+    try:
+        content: bytes = make().decompress(head, formats.HEAD)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+        return None
+    return content
+
+
+def unpacked(session: Session, path: str, packed: str, tell: Callable[[int], None]) -> int:
+    """Bytes of a compressed file's content. Raises UsageError where it is damaged."""
+    if packed == "xz":
+        argv = (tools.XZ, "--robot", "-l", path)
+        shown = session.host.run(argv, changes=False)
+        size = formats.unpacked_size(shown.stdout) if shown.status == 0 else None
+        if size is not None:
+            return size
+        raise _damaged(path, shown)
+
+    def take(line: str) -> None:
+        if found := _MOVED.match(line):
+            tell(int(found[1]))
+
+    moved = session.host.pipe(
+        (*formats.UNPACKERS[packed], path),
+        (tools.DD, "of=/dev/null", "bs=1m", "status=progress"),
+        timeout=MEASURE_SECONDS,
+        on_line=take,
+    )
+    sizes = [int(m[1]) for line in moved.stderr.splitlines() if (m := _MOVED.match(line))]
+    if moved.status != 0 or moved.timed_out or not sizes:
+        raise _damaged(path, moved)
+    return sizes[-1]
+
+
+def _damaged(path: str, shown: Result) -> UsageError:
+    said = [line.strip() for line in shown.stderr.splitlines() if line.strip()]
+    said = [line for line in said if "records" not in line and "transferred" not in line]
+    why = said[0] if said else f"exit status {shown.status}"
+    return UsageError(f"{path} cannot be uncompressed: {why}", "fetch it again")
+
+
+def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
+    """Bytes of the disk in an image that qemu-img reads."""
+    if not session.host.fs.exists(tools.QEMU_IMG):
+        raise HostError(
+            f"{path} is a {format} image, and {tools.QEMU_IMG} is not there to read it",
+            f"pkg install {formats.QEMU_PACKAGE}, or convert it to raw elsewhere",
+        )
+    argv = (*formats.LIMITED, tools.QEMU_IMG, "info", "--output=json", "-f", format, file)
+    shown = session.host.run(argv, changes=False).check(hint="is it whole?")
+    try:
+        info = json.loads(shown.stdout)
+        size = int(info["virtual-size"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise HostError(f"{path}: qemu-img does not say how large it is", "is it whole?") from error
+    formats.refuse_references(file, path, info)
+    return size
+
+
+def _teller(
+    session: Session, verb: str, subject: str, why: str, total: int
+) -> Callable[[int], None]:
+    """Tells the progress, ten times a second at most."""
+    told = 0.0
+
+    def tell(done: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= TELL_SECONDS or done == total:
+            told = now
+            session.sink(events.Progress("", verb, subject, why, done, total, "bytes"))
+
+    return tell

@@ -1,0 +1,1 @@
+"""Plans that make and remove releases, images and media. Pure."""

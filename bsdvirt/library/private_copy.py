@@ -1,0 +1,154 @@
+"""A file that is looked at, and then used by tools that open it again by its name.
+
+Between the two nobody else must be able to put another in its place, or to write to it. Where
+others could, by its owner or a directory on the way, all work is done on a copy of ours, made
+through one descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.host.fs import Fs
+from bsdvirt.host.tree import copy_content
+from bsdvirt.library.mirrors import amount
+from bsdvirt.plan import events
+from bsdvirt.session.session import Session
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_COPY = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+MOST_LINKS = 32
+
+
+@dataclass(slots=True)
+class Opened:
+    """A regular file: its descriptor, its path without links, and whether it is root's alone to
+    change."""
+
+    descriptor: int
+    path: str
+    ours: bool
+
+
+@contextlib.contextmanager
+def held(session: Session, path: str, verb: str, subject: str) -> Iterator[str]:
+    """A path by which the file can be used as long as this lasts.
+
+    Raises NotFoundError, UsageError for what is no file, HostError for another user's link.
+    """
+    opened = open_file(session.host.fs, path)
+    try:
+        if opened.ours or session.dry_run:
+            yield opened.path
+            return
+        why = "others may write to it: a copy of it is taken first"
+        session.sink(events.Told("", verb, subject, f"{path}: {why}"))
+        copy = f"{session.layout.fetched}/{verb.replace(' ', '-')}.{subject}.copy"
+        try:
+            _copy(session, opened, copy)
+            yield copy
+        finally:
+            session.host.fs.unlink(copy)
+            with contextlib.suppress(OSError):
+                session.host.fs.path(session.layout.fetched).rmdir()
+    finally:
+        os.close(opened.descriptor)
+
+
+def _copy(session: Session, opened: Opened, copy: str) -> None:
+    size = os.fstat(opened.descriptor).st_size
+    room = session.inventory().datasets[0].available
+    if size > room:
+        raise HostError(
+            f"{opened.path}: a copy of it takes {amount(size)}, and there is room for"
+            f" {amount(room)}",
+            "move it to a directory of root's, or make room",
+        )
+    fs = session.host.fs
+    fs.mkdir(os.path.dirname(copy), 0o700)
+    written = os.open(fs.path(copy), _COPY, 0o600)
+    try:
+        copy_content(opened.descriptor, written, size, session.interrupt.check)
+    finally:
+        os.close(written)
+
+
+def open_file(fs: Fs, path: str) -> Opened:
+    """Open a regular file, going from directory to directory. A link on the way is followed
+    where it is root's, or the caller's own. Raises as `held` does."""
+    try:
+        return _walk(fs, path)
+    except IsADirectoryError:
+        raise UsageError(f"{path} is a directory", "name a file") from None
+    except OSError as error:
+        raise NotFoundError(f"{path}: {error.strerror}", "name a file on this host") from error
+
+
+def _walk(fs: Fs, path: str) -> Opened:
+    way = [os.open(fs.path("/"), _DIRECTORY)]
+    names: list[str] = []
+    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    ours, links = _is_ours(os.fstat(way[0]), None), 0
+    try:
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                if names:
+                    os.close(way.pop())
+                    names.pop()
+                continue
+            found = os.stat(part, dir_fd=way[-1], follow_symlinks=False)
+            ours = ours and _is_ours(found, os.fstat(way[-1]))
+            if stat.S_ISLNK(found.st_mode):
+                links += 1
+                target = _followed(path, part, found, links, way[-1])
+                if target.startswith("/"):
+                    while names:
+                        os.close(way.pop())
+                        names.pop()
+                todo += [one for one in reversed(target.split("/")) if one not in ("", ".")]
+            elif stat.S_ISDIR(found.st_mode):
+                way.append(os.open(part, _DIRECTORY, dir_fd=way[-1]))
+                names.append(part)
+            elif todo:
+                raise NotADirectoryError(20, "Not a directory")
+            else:
+                return _opened(path, part, names, way[-1], ours)
+        raise IsADirectoryError
+    finally:
+        for descriptor in way:
+            os.close(descriptor)
+
+
+def _followed(path: str, part: str, found: os.stat_result, links: int, directory: int) -> str:
+    if found.st_uid not in (0, os.geteuid()):
+        raise HostError(f"{path}: {part} is a link of another user's", "name the real path")
+    if links > MOST_LINKS:
+        raise HostError(f"{path}: too many links", "name the real path")
+    return os.readlink(part, dir_fd=directory)
+
+
+def _opened(path: str, part: str, names: list[str], directory: int, ours: bool) -> Opened:
+    status = os.stat(part, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode):
+        descriptor = os.open(part, _READ, dir_fd=directory)
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            ours = ours and not status.st_mode & 0o022
+            return Opened(descriptor, "/".join(("", *names, part)), ours)
+        os.close(descriptor)
+    raise UsageError(f"{path} is no regular file", "copy it into one, with dd(1)")
+
+
+def _is_ours(found: os.stat_result, above: os.stat_result | None) -> bool:
+    """Whether nobody else can put another in its place: it is ours, in a directory to which
+    nobody else may write, or in which each may take away just what is his (/tmp)."""
+    if found.st_uid not in (0, os.geteuid()):
+        return False
+    return above is None or not above.st_mode & 0o022 or bool(above.st_mode & stat.S_ISVTX)

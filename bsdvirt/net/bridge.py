@@ -1,0 +1,281 @@
+"""Networks as plans: a bridge made, brought up, taken away. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.host import tools
+from bsdvirt.layout import (
+    GROUP,
+    NETWORK_DIRECTORY,
+    bridge_cloner,
+    bridge_name,
+    network_file,
+    vlan_name,
+)
+from bsdvirt.net.mtu import mtu_steps
+from bsdvirt.net.uplink import Interfaces, join_steps, leave_steps, member_of
+from bsdvirt.plan.step import (
+    AwaitAddresses,
+    Command,
+    FileExists,
+    InterfaceExists,
+    MakeDirectory,
+    Not,
+    Plan,
+    RemoveFile,
+    Step,
+    Undo,
+    WriteFile,
+)
+from bsdvirt.spec.load import dump
+from bsdvirt.spec.network import Network
+
+DEFAULT_MTU = 1500
+DESCR = f"{GROUP} network "
+"""How the description of a network's interfaces begins."""
+
+
+def bridge_of(network: Network) -> str:
+    """The bridge that guests are members of."""
+    return str(network.bridge) if network.bridge else bridge_name(network.id)
+
+
+def owns_bridge(network: Network) -> bool:
+    return network.bridge is None
+
+
+def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step, ...]:
+    """What the network's bridge still lacks.
+
+    Raises HostError where an uplink or a bridge of somebody else's is not there, or an
+    uplink has an address of its own: that belongs on the bridge.
+    """
+    bridge = bridge_of(network)
+    if not owns_bridge(network):
+        _check_foreign(name, network, interfaces.get(bridge))
+        return ()
+    steps: list[Step] = []
+    present = interfaces.get(bridge)
+    if other := _others(name, present):
+        raise HostError(
+            f"network {name}: its bridge {bridge} is network {other}'s: both have the id"
+            f" {network.id}",
+            f"bsdvirt network destroy {name}, or give it another id in {network_file(name)}",
+        )
+    if present is None:
+        if (nameless := bridge_cloner(network.id)) in interfaces:
+            argv = (tools.IFCONFIG, nameless, "destroy")
+            steps.append(Step(Command(argv), "what an interrupted start left of it"))
+        steps.append(_create_bridge(name, network))
+    steps += join_steps(name, network, bridge, interfaces)
+    if present is not None:
+        steps += mtu_steps(name, network.mtu, present, interfaces)
+    have = present.addresses if present else ()
+    for cidr in network.addresses:
+        if str(cidr) not in have:
+            steps.append(_address_step(bridge, str(cidr)))
+    if present is None or not present.up:
+        steps.append(Step(Command((tools.IFCONFIG, bridge, "up")), f"bring {bridge} up"))
+    fresh = tuple(a for a in map(str, network.addresses) if a not in have and ":" in a)
+    if fresh:
+        steps.append(Step(AwaitAddresses(bridge, fresh), "until they can be used"))
+    return tuple(steps)
+
+
+def plan_up(name: str, network: Network, interfaces: Interfaces, op: str) -> Plan:
+    """Bring the network up, or nothing where it is."""
+    steps = up_steps(name, network, interfaces)
+    return Plan("up", name, "network", steps, op=op, reason="already up")
+
+
+def plan_create(
+    name: str, network: Network, interfaces: Interfaces, op: str, more: Sequence[Step] = ()
+) -> Plan:
+    """Write the network's file and bring it up; `more` is what its translation takes."""
+    path = network_file(name)
+    steps = (
+        Step(
+            MakeDirectory(NETWORK_DIRECTORY),
+            "where networks are kept",
+            unless=FileExists(NETWORK_DIRECTORY),
+        ),
+        Step(
+            WriteFile(path, dump(network)),
+            f"the network {name}",
+            undo=(Undo(RemoveFile(path)),),
+            durable=True,
+        ),
+        *up_steps(name, network, interfaces),
+        *more,
+    )
+    return Plan("create network", name, "network", steps, op=op)
+
+
+def plan_destroy(
+    name: str,
+    network: Network,
+    interfaces: Interfaces,
+    users: list[str],
+    op: str,
+    flushed: Sequence[Step] = (),
+) -> Plan:
+    """Take the network away; `flushed` empties its anchor of pf(4).
+
+    Raises ConflictError where guests have an interface on it, or its bridge has
+    members that are not its own.
+    """
+    _refuse_used(name, users)
+    bridge = bridge_of(network)
+    present = interfaces.get(bridge)
+    steps = list(flushed)
+    if other := _others(name, present):
+        gone = Step(RemoveFile(network_file(name)), f"the network {name}", durable=True)
+        note = f"{bridge} is network {other}'s, and stays"
+        finish = (*flushed, gone)
+        return Plan("destroy network", name, "network", finish=finish, op=op, notes=(note,))
+    if owns_bridge(network) and present is not None:
+        foreign = [member for member in present.members if member != member_of(network)]
+        if foreign:
+            raise ConflictError(
+                f"network {name}: {bridge} still has the members {', '.join(foreign)}",
+                f"ifconfig {bridge} deletem {foreign[0]}",
+            )
+        steps.append(
+            Step(
+                Command((tools.IFCONFIG, bridge, "destroy")),
+                f"the bridge of {name}",
+                unless=_gone(bridge),
+            )
+        )
+    # The bridge let go of it.
+    without = {key: face for key, face in interfaces.items() if key != bridge}
+    steps += leave_steps(network, bridge, without, name)
+    steps.append(Step(RemoveFile(network_file(name)), f"the network {name}", durable=True))
+    return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
+
+
+def plan_destroy_broken(
+    name: str,
+    number: int | None,
+    interfaces: Interfaces,
+    users: list[str],
+    op: str,
+    flushed: Sequence[Step] = (),
+) -> Plan:
+    """Take away what can be told to be a network's whose file cannot be read: the file, and
+    the interfaces of ours that have its `number`, where that is known, or its name as their
+    description. Raises ConflictError as plan_destroy does."""
+    _refuse_used(name, users)
+    numbered = () if number is None else (bridge_name(number), vlan_name(number))
+    ours = [
+        face
+        for face in interfaces.values()
+        if GROUP in face.groups and (face.name in numbered or face.description == described(name))
+    ]
+    vlans = {face.name for face in ours if "bridge" not in face.groups}
+    steps = list(flushed)
+    for face in sorted(ours, key=lambda one: one.name in vlans):
+        # What is left of it that is not ours is its uplink, which nothing happens to.
+        guests = [m for m in face.members if m in interfaces and GROUP in interfaces[m].groups]
+        if foreign := [member for member in guests if member not in vlans]:
+            raise ConflictError(
+                f"network {name}: {face.name} still has the members {', '.join(foreign)}",
+                f"ifconfig {face.name} deletem {foreign[0]}",
+            )
+        steps.append(
+            Step(
+                Command((tools.IFCONFIG, face.name, "destroy")),
+                f"{face.name} of {name}",
+                unless=_gone(face.name),
+            )
+        )
+    steps.append(Step(RemoveFile(network_file(name)), f"the network {name}", durable=True))
+    return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
+
+
+def _others(name: str, bridge: Interface | None) -> str:
+    """The other network that a bridge of ours belongs to, by its description; "" for none."""
+    if bridge is None or GROUP not in bridge.groups or not bridge.description.startswith(DESCR):
+        return ""
+    other = bridge.description.removeprefix(DESCR)
+    return "" if other == name else other
+
+
+def described(name: str) -> str:
+    """The description of a network's interfaces."""
+    return f"{DESCR}{name}"
+
+
+def _refuse_used(name: str, users: list[str]) -> None:
+    if users:
+        raise ConflictError(
+            f"network {name} is in use by {', '.join(users)}",
+            "give those guests another network first",
+        )
+
+
+def _check_foreign(name: str, network: Network, bridge: Interface | None) -> None:
+    """Raises HostError where somebody else's bridge is not fit for the network."""
+    if bridge is None:
+        raise HostError(
+            f"network {name}: its bridge {network.bridge} is not there", "create it first"
+        )
+    if bridge.members and bridge.mtu != network.mtu:
+        raise HostError(
+            f"network {name}: its bridge {bridge.name} has MTU {bridge.mtu}, not {network.mtu}",
+            f"bsdvirt network set {name} mtu={bridge.mtu}, or say it when creating",
+        )
+
+
+def _gone(interface: str) -> Not:
+    return Not(InterfaceExists(interface))
+
+
+def _create_bridge(name: str, network: Network) -> Step:
+    cloner, bridge = bridge_cloner(network.id), bridge_name(network.id)
+    argv = (
+        tools.IFCONFIG, cloner, "create", "name", bridge,
+        "descr", described(name), "group", GROUP,
+        *(("mtu", str(network.mtu)) if network.mtu != DEFAULT_MTU else ()),
+    )  # fmt: skip
+    return Step(
+        Command(argv),
+        f"the bridge of network {name}",
+        undo=_destroy_either(bridge, cloner),
+    )
+
+
+def _destroy_either(*names: str) -> tuple[Undo, ...]:
+    return tuple(
+        Undo(Command((tools.IFCONFIG, name, "destroy")), InterfaceExists(name)) for name in names
+    )
+
+
+def _address_step(bridge: str, cidr: str) -> Step:
+    return Step(
+        Command(_add_address(bridge, cidr)),
+        f"the host's address {cidr} on {bridge}",
+        undo=(Undo(Command(_drop_address(bridge, cidr), ok=(0, 1)), InterfaceExists(bridge)),),
+    )
+
+
+def remove_address_step(bridge: str, cidr: str) -> Step:
+    """Take an address of the host's off a bridge."""
+    return Step(
+        Command(_drop_address(bridge, cidr)),
+        f"{cidr} is the host's no more",
+        undo=(Undo(Command(_add_address(bridge, cidr)), InterfaceExists(bridge)),),
+    )
+
+
+def _add_address(bridge: str, cidr: str) -> tuple[str, ...]:
+    if ":" in cidr:
+        return (tools.IFCONFIG, bridge, "inet6", cidr, "alias", "-ifdisabled")
+    return (tools.IFCONFIG, bridge, "inet", cidr, "alias")
+
+
+def _drop_address(bridge: str, cidr: str) -> tuple[str, ...]:
+    return (tools.IFCONFIG, bridge, "inet6" if ":" in cidr else "inet", cidr, "-alias")

@@ -1,0 +1,223 @@
+"""Foreign guests adopted: each gets an identity of this host's, and keeps its data and its
+file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bsdvirt.bhyve.claims import fit as fit_devices
+from bsdvirt.errors import ConflictError, HostError, as_told
+from bsdvirt.facts.host import read_jails
+from bsdvirt.guest.inventory import Foreign, Guest, Inventory
+from bsdvirt.host import tools
+from bsdvirt.ops.create.jail import new_identity
+from bsdvirt.ops.foreign import PLACES, asks, candidate, file_of
+from bsdvirt.ops.power.guests import fits
+from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
+from bsdvirt.session.batch import Outcome, hold
+from bsdvirt.session.session import Session
+from bsdvirt.spec.identity import PROPERTY, Boot, Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec, identity_to_json
+from bsdvirt.zfs.values import Value, read_values
+
+
+def adopt(session: Session, names: Sequence[str], *, keep: bool = False) -> list[Outcome]:
+    """Make foreign guests this host's: each gets an id, a UUID, MAC addresses, addresses and
+    serial numbers of its own, and does not start at boot. `keep`: it stays who it was, for a
+    guest that was moved and not copied."""
+    with hold(session, names, "adopt") as held:
+        outcomes = list(held.refused)
+        with session.locked("allocation", "", "adopt"):
+            made: list[Guest] = []
+            for name in held.names():
+                try:
+                    outcomes.append(_adopt(session, name, made, keep))
+                except Exception as error:
+                    outcomes.append(Outcome(name, error=as_told(error)))
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def _adopt(session: Session, name: str, made: list[Guest], keep: bool) -> Outcome:
+    """`made` are those adopted just now: a dry run writes none of them down."""
+    found = session.inventory()
+    foreign = candidate(found, name)
+    session.need_mounted(found, foreign.layout)
+    spec = _checked(session, foreign)
+    # Its own dataset is no other's, and has no claims yet.
+    others = dataclasses.replace(
+        found,
+        foreign={n: f for n, f in found.foreign.items() if n != name},
+        strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
+    )
+    known = [*found.guests.values(), *(one for one in made if one.name not in found.guests)]
+    if keep:
+        identity = _kept(session, foreign, spec, known)
+    else:
+        identity = _new(session, name, spec, others, known)
+    plan = plan_adopt(session, foreign, identity)
+    session.run(plan, home=foreign.layout)
+    made.append(Guest(name, foreign.layout, identity, foreign.datasets))
+    given = [text for claim in identity.nics for text in claim.addresses()]
+    where = f", {', '.join(given)}" if given else ""
+    notes = [f"it asks for {key}: {_brief(value)}" for key, value in asks(spec).items()]
+    notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
+    return Outcome(name, f"adopted, id {identity.id}{where}", notes=tuple(notes))
+
+
+def _new(
+    session: Session, name: str, spec: GuestSpec, others: Inventory, known: Sequence[Guest]
+) -> Identity:
+    identity = new_identity(
+        name, spec, Boot(), others, known, session.networks(),
+        host=session.host_id, release=spec.release if isinstance(spec, Jail) else "",
+    )  # fmt: skip
+    return identity if isinstance(spec, Jail) else fit_devices(identity, spec, os.urandom)
+
+
+def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:
+    """Who it was elsewhere, as far as that is nobody's here.
+
+    Raises ConflictError where a guest of this host has any of it, or its file asks for
+    something else.
+    """
+    name, told = foreign.name, foreign.told
+    hint = f"bsdvirt adopt {name} gives it claims of its own"
+    if told is None or (told.kind == "jail") != isinstance(spec, Jail):
+        raise ConflictError(f"{name}: who it was cannot be read", hint)
+    for other in known:
+        theirs = other.identity
+        if shared := _claims(told) & _claims(theirs):
+            raise ConflictError(f"{name}: {other.name} has its {sorted(shared)[0]}", hint)
+    identity = msgspec.structs.replace(
+        told, host=session.host_id, boot=Boot(), root=None, root_dataset="",
+        nics=told.nics if told.next is None else told.next, next=None,
+        shared=told.shared if told.next_shared is None else told.next_shared, next_shared=None,
+    )  # fmt: skip
+    if not fits(identity, spec, session.networks()):
+        raise ConflictError(f"{name}: its file and what it had do not fit together here", hint)
+    return identity
+
+
+def _claims(identity: Identity) -> set[str]:
+    """What no two guests of a host may have, in words."""
+    nics = [*identity.nics, *(identity.next or ())]
+    return {
+        f"id {identity.id}",
+        f"UUID {identity.uuid}",
+        *(f"MAC address {claim.mac}" for claim in nics),
+        *(f"address {text.split('/')[0]}" for claim in nics for text in claim.addresses()),
+        *(f"address {text.split('/')[0]}" for text in identity.shares()),
+    }
+
+
+def _brief(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _checked(session: Session, foreign: Foreign) -> GuestSpec:
+    """Its file. Raises ConflictError, HostError where it cannot be this host's."""
+    name = foreign.name
+    jail = read_jails(session.host).get(name)
+    if jail is not None and not jail.dying:
+        raise ConflictError(f"a jail {name} runs", f"jail -r {name}, where it is not in use")
+    spec = file_of(session, foreign)
+    if isinstance(spec, Jail):
+        root = foreign.layout.jail_root(name)
+        if not any(d.name == root and d.kind == "filesystem" for d in foreign.datasets):
+            raise HostError(
+                f"{name} has no dataset {root}: its root was a directory elsewhere",
+                f"bsdvirt destroy {name}; bsdvirt create jail makes a guest of a directory",
+            )
+    return spec
+
+
+def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
+    """Take away what its datasets brought with them that is the host's to say, then write who
+    it is."""
+    dataset = foreign.dataset
+    every = [one.name for one in foreign.datasets]
+    values = read_values(session.host, every, (*PLACES, "volmode"))
+    brought = foreign.datasets[0].guest
+    back = ("inherit", "-S", PROPERTY) if brought is None else ("set", f"{PROPERTY}={brought}")
+    told = f"{PROPERTY}={identity_to_json(identity)}"
+    steps = [
+        _reset(name, prop, held[prop])
+        for name, held in values.items()
+        for prop in _hosts(held, name in _own(foreign))
+        if held[prop].source in ("local", "received")
+    ]
+    steps += [
+        _closed(one.name, values[one.name]["volmode"])
+        for one in foreign.datasets
+        if one.kind == "volume" and values[one.name]["volmode"].value != "dev"
+    ]
+    there = {one.name for one in foreign.datasets if one.mounted}
+    moved = {step.do.argv[-1] for step in steps if isinstance(step.do, Command)}
+    steps += [_mount(name) for name in _own(foreign) if name not in there or name in moved]
+    steps.append(
+        Step(
+            Command((tools.ZFS, "set", told, dataset)),
+            "who it is, and what it claims of this host",
+            undo=(Undo(Command((tools.ZFS, *back, dataset))),),
+            durable=True,
+        )
+    )
+    return Plan("adopt", foreign.name, "guest", tuple(steps), op=session.new_op())
+
+
+def _hosts(held: Mapping[str, Value], own: bool) -> tuple[str, ...]:
+    """The properties that are this host's to say: of a dataset that only a jail mounts, not
+    where the jail does."""
+    if own:
+        return PLACES
+    shares = ("sharenfs", "sharesmb")
+    return shares if held["jailed"].value == "on" else ("mountpoint", "canmount", *shares)
+
+
+def _closed(volume: str, now: Value) -> Step:
+    """A guest's disk is no disk of the host's, whose partitions it would look for."""
+    back: tuple[str, ...] = ("set", f"volmode={now.value}")
+    if not now.local:
+        back = ("inherit", "-S", "volmode")
+    return Step(
+        Command((tools.ZFS, "set", "volmode=dev", volume)),
+        f"the host looks for no partitions in {volume}",
+        undo=(Undo(Command((tools.ZFS, *back, volume))),),
+        durable=True,
+    )
+
+
+def _own(foreign: Foreign) -> list[str]:
+    """The datasets that are mounted where the layout says, and nowhere else."""
+    names = {foreign.dataset, foreign.layout.jail_root(foreign.name)}
+    return [d.name for d in foreign.datasets if d.name in names and d.kind == "filesystem"]
+
+
+def _mount(dataset: str) -> Step:
+    return Step(
+        Command((tools.ZFS, "mount", dataset)),
+        f"mount {dataset}",
+        undo=(Undo(Command((tools.ZFS, "umount", dataset)), DatasetMounted(dataset)),),
+        unless=DatasetMounted(dataset),
+    )
+
+
+def _reset(dataset: str, prop: str, value: Value) -> Step:
+    """As for a guest that was made here. canmount is none that zfs(8) lets be inherited."""
+    words = ("set", "canmount=on") if prop == "canmount" else ("inherit", prop)
+    back: tuple[str, ...] = ("set", f"{prop}={value.value}")
+    if value.source == "received":
+        back = ("inherit", "-S", prop)
+    return Step(
+        Command((tools.ZFS, *words, dataset)),
+        f"{prop} of {dataset} is this host's to say",
+        undo=(Undo(Command((tools.ZFS, *back, dataset))),),
+        durable=True,
+    )

@@ -1,0 +1,1 @@
+"""Start guests when the host boots, stop them when it shuts down."""

@@ -1,0 +1,160 @@
+"""All guests that start at boot: networks first, then each as soon as what it waits for
+is ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError, as_told
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.guest.order import Entry, Order, start_order, troubles
+from bsdvirt.host import tools
+from bsdvirt.ops.boot.flow import Flow, Job, Outcomes
+from bsdvirt.ops.boot.log import note
+from bsdvirt.ops.boot.ready import wait_ready
+from bsdvirt.ops.boot.running import under_way
+from bsdvirt.ops.network import pf
+from bsdvirt.ops.power import guests
+from bsdvirt.plan import events
+from bsdvirt.plan.step import Command, Plan, Step
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.recovery import mend_all
+from bsdvirt.session.session import Session
+
+VERB = "boot"
+MODULES = {"jail": ("if_bridge", "if_epair"), "vm": ("vmm", "nmdm", "if_bridge", "if_tuntap")}
+"""What guests of a kind need of the kernel."""
+
+
+def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, Order]:
+    """The guests and their order. Raises NotFoundError for a name that is not there."""
+    found = session.inventory()
+    named = [found.guest(name).name for name in names]
+    return found, start_order({n: g.identity.boot for n, g in found.guests.items()}, named)
+
+
+def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
+    """Start the guests that start at boot, or those that are named, with what they wait
+    for. In the order of their ends."""
+    with under_way(session):
+        return _start(session, names)
+
+
+def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
+    began = time.monotonic()
+    _mend(session)
+    found, order = order_now(session, names)
+    for one in found.absent:
+        session.sink(events.Warned("", VERB, one.name, f"{one.message}; {one.hint}"))
+    for line in troubles(order):
+        session.sink(events.Warned("", VERB, "order", line))
+    outcomes = [_in_circle(order, name) for name in order.stuck]
+    # bsdvirt_network ran before pf(4) was there.
+    pf.reload(session, session.networks())
+    if order.entries:
+        load_modules(session, {found.guests[e.name].identity.kind for e in order.entries})
+        entries = {entry.name: entry for entry in order.entries}
+        with guests.starting(session, list(entries), "boot start") as ready:
+            outcomes += _flow(session, ready, entries, began)
+    return outcomes
+
+
+def _mend(session: Session) -> None:
+    """Undo or finish all that was cut short: what fails is told, and hinders nothing else."""
+    errors: list[BsdvirtError] = []
+    for line in mend_all(session, errors):
+        session.sink(events.Told("", VERB, "mend", line))
+    for error in errors:
+        session.sink(events.Warned("", VERB, "mend", str(error)))
+        note(session, "boot-mend", "host", 0.0, error.message, bad=True)
+
+
+def _in_circle(order: Order, name: str) -> Outcome:
+    shown = " after ".join(order.circles[0]) if order.circles else name
+    error = ConflictError(
+        f"{name}: boot.after goes in a circle: {shown}", f"bsdvirt set {name} boot.after=…"
+    )
+    return Outcome(name, error=error)
+
+
+def load_modules(session: Session, kinds: Iterable[str]) -> None:
+    """Load what guests of these kinds need and is not loaded: later, securelevel(7) may
+    forbid it."""
+    lacking = [
+        name
+        for name in dict.fromkeys(name for kind in sorted(kinds) for name in MODULES[kind])
+        if session.host.run((tools.KLDSTAT, "-q", "-m", name), changes=False).status
+    ]
+    if lacking:
+        step = Step(
+            Command((tools.KLDLOAD, "-n", *lacking)), "the kernel modules that the guests need"
+        )
+        try:
+            session.run(Plan("boot", "modules", "host", (step,)), journalled=False)
+        except StepError as error:
+            # They may be compiled in under another name: the start itself will tell.
+            session.sink(events.Warned("", VERB, "modules", error.message))
+
+
+def _flow(
+    session: Session, ready: guests.Starting, entries: Mapping[str, Entry], began: float
+) -> list[Outcome]:
+    def told(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
+        bad = not outcome.ok
+        text = words or outcome.message
+        if outcome.error:
+            text = "failed: " + outcome.error.message.removeprefix(f"{outcome.name}: ")
+        note(session, "boot-start", outcome.name, seconds, text, bad=bad)
+        return outcome
+
+    failed = {o.name: told(o, time.monotonic() - began) for o in ready.outcomes}
+    if session.dry_run:
+        return [*failed.values(), *_shown(ready, [n for n in entries if n in ready.parts])]
+
+    def work(name: str, let_go: Callable[[], None]) -> Outcome:
+        since = time.monotonic()
+        try:
+            outcome = ready.one(name)
+            up = time.monotonic() - since
+            # Who only waits leaves the place to another.
+            let_go()
+            boot = entries[name].boot
+            if boot.ready and not wait_ready(session, ready.parts[name][0]):
+                late = f"not ready within {boot.ready_timeout} s ({boot.ready})"
+                raise HostError(f"{name}: {outcome.message}, but {late}", f"bsdvirt logs {name}")
+        except Exception as error:
+            return told(Outcome(name, error=as_told(error)), time.monotonic() - since)
+        words = outcome.message
+        if boot.ready:
+            words += f"; up in {up:.1f}s, then ready"
+        return told(outcome, time.monotonic() - since, words)
+
+    def refuse(job: Job, ended: Outcomes) -> Outcome | None:
+        if job.name in failed:
+            return failed[job.name]
+        for other in entries[job.name].after:
+            outcome = ended.get(other)
+            if outcome is None or outcome.ok or entries[other].boot.ready_policy == "continue":
+                continue
+            error = HostError(
+                f"{job.name}: not started, because {other} failed",
+                f"see to {other}, or set its boot.ready_policy=continue",
+            )
+            return told(Outcome(job.name, error=error), time.monotonic() - began)
+        return None
+
+    jobs = [Job(e.name, e.after, float(e.boot.delay)) for e in entries.values()]
+    flow = Flow(jobs, work, session.parallel, session.interrupt.check, refuse)
+    return list(flow.run().values())
+
+
+def _shown(ready: guests.Starting, names: Sequence[str]) -> list[Outcome]:
+    """For a dry run: one after the other, nothing waited for."""
+    outcomes = []
+    for name in names:
+        try:
+            outcomes.append(ready.one(name))
+        except Exception as error:
+            outcomes.append(Outcome(name, error=as_told(error)))
+    return outcomes

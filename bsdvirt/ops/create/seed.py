@@ -1,0 +1,194 @@
+"""Seeds: what a guest is told at its first boot, of its file, its claims and its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bsdvirt.bhyve.cloud import seed as cloud
+from bsdvirt.bhyve.cloud.seed import Seed, SeedNic
+from bsdvirt.bhyve.cloud.userdata import blank_users, names_users
+from bsdvirt.errors import UsageError
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import Layout
+from bsdvirt.net import routing
+from bsdvirt.net.resolver import is_the_hosts_alone
+from bsdvirt.net.resolver import name_servers as network_servers
+from bsdvirt.ops.show import logs
+from bsdvirt.session.session import Session
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import HostName
+from bsdvirt.spec.vm import Vm
+
+RESOLVER = "/etc/resolv.conf"
+MOST_SERVERS = 3
+DRIVERS = {"virtio": "vtnet", "e1000": "em"}
+"""What FreeBSD's drivers of the cards are called."""
+NO_SERVERS = f"it is told no name server: {RESOLVER} of this host names none that a guest reaches"
+AT_FIRST_BOOT = (
+    "FreeBSD reads its seed at its first boot only: the guest keeps what it has until"
+    " `touch /firstboot` in it, and its reboot"
+)
+
+
+def seed_of(
+    name: str,
+    vm: Vm,
+    identity: Identity,
+    networks: Mapping[str, Network],
+    servers: tuple[str, ...],
+) -> Seed | None:
+    """A guest's seed; None for one that has none. `servers` are the host's name servers."""
+    if vm.cloud is None:
+        return None
+    hostname = str(vm.hostname or HostName.of_guest(name))
+    known = [networks[nic.network] for nic in vm.nics if nic.network in networks]
+    servers = tuple(network_servers(known)) or servers
+    return Seed(hostname, identity.uuid, vm.cloud, seed_nics(vm, identity, networks), servers)
+
+
+def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tuple[SeedNic, ...]:
+    """What the interfaces are to have in the guest; those of networks that are there."""
+    every = enumerate(zip(vm.nics, identity.nics, strict=False))
+    known = [(number, pair) for number, pair in every if pair[0].network in networks]
+    called = _interfaces(vm, identity)
+    routes = routing.routes([pair for _, pair in known], networks)
+    found = []
+    for (index, (nic, claim)), ways in zip(known, routes, strict=True):
+        network = networks[nic.network]
+        gateways = [way.partition("%")[0] for way in routing.gateways(index, nic, claim, network)]
+        found.append(
+            SeedNic(
+                claim.mac,
+                tuple(claim.addresses()),
+                next((way for way in gateways if ":" not in way), None),
+                next((way for way in gateways if ":" in way), None),
+                nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None),
+                tuple((str(route.to), str(route.via)) for route in ways),
+                called[claim.mac],
+                nic.address == "dhcp",
+                nic.address6 == "slaac",
+            )
+        )
+    return tuple(found)
+
+
+def _interfaces(vm: Vm, identity: Identity) -> dict[str, str]:
+    """What FreeBSD calls each card, by its MAC address: a driver counts its cards in the order
+    of their PCI slots."""
+    found: dict[str, str] = {}
+    wired = sorted(zip(vm.nics, identity.nics, strict=False), key=lambda pair: pair[1].slot or 0)
+    for nic, claim in wired:
+        driver = DRIVERS[nic.model]
+        unit = sum(name.startswith(driver) for name in found.values())
+        found[claim.mac] = f"{driver}{unit}"
+    return found
+
+
+def name_servers(fs: Fs) -> tuple[str, ...]:
+    """The host's own name servers, but for those that only the host itself reaches; none
+    where its file cannot be read."""
+    found = []
+    try:
+        text = fs.read_or(RESOLVER)
+    except OSError:
+        return ()
+    for line in text.split("\n"):
+        words = line.split()
+        if len(words) == 2 and words[0] == "nameserver" and not is_the_hosts_alone(words[1]):
+            found.append(words[1])
+    return tuple(found[:MOST_SERVERS])
+
+
+def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:
+    """Whether the seed that is there says what it is to say."""
+    place = cloud.directory(layout, name)
+    wanted = cloud.files(seed)
+    if set(fs.listdir(place)) != set(wanted) or not fs.is_file(cloud.iso(layout, name)):
+        return False
+    try:
+        return all(fs.read_text(f"{place}/{f}", follow=False) == wanted[f] for f in wanted)
+    except OSError:
+        return False
+
+
+def renew(session: Session, name: str, seed: Seed) -> bool:
+    """Make a guest's seed anew where something of it has changed; whether it had. The caller
+    has the guest's lock."""
+    home = session.homes.get(name, session.layout)
+    if is_current(session.host.fs, home, name, seed):
+        return False
+    session.run(cloud.plan_renew(seed, home, name, session.new_op()))
+    return True
+
+
+# ---- what the user should know of it ----
+
+
+def has_started(fs: Fs, guest: Guest) -> bool:
+    """Whether the guest has been started once: a start makes the directory of its logs, and a
+    copy of the firmware's variables."""
+    variables = guest.layout.uefi_vars(guest.name)
+    own = logs.owner(fs, guest.name) in ("", guest.identity.uuid)
+    return own or fs.is_file(variables)
+
+
+def changed(
+    session: Session,
+    guest: Guest,
+    networks: Mapping[str, Network],
+    before: tuple[Vm, Identity],
+    after: tuple[Vm, Identity],
+) -> tuple[str, ...]:
+    """What is to be known of a change of a FreeBSD guest that has read its seed already.
+    Raises UsageError where it makes a seed impossible."""
+    fs = session.host.fs
+    servers = name_servers(fs)
+    old = seed_of(guest.name, *before, networks, servers)
+    new = seed_of(guest.name, *after, networks, servers)
+    if new is None or new == old:
+        return ()
+    wanted = cloud.files(new)
+    if old is None or new.cloud.system != "freebsd" or not has_started(fs, guest):
+        return ()
+    return (AT_FIRST_BOOT,) if _was(old) != wanted else ()
+
+
+def _was(seed: Seed) -> dict[str, str]:
+    """The files of a seed that is to be another; none where it could not be made."""
+    try:
+        return cloud.files(seed)
+    except UsageError:
+        return {}
+
+
+def lacks_servers(seed: Seed) -> bool:
+    """Whether a guest that is told its addresses is told no name server."""
+    static = any(nic.addresses and not nic.asks for nic in seed.nics)
+    return seed.wired and static and not seed.names.servers
+
+
+def lacks(name: str, seed: Seed) -> tuple[str, ...]:
+    """What the guest will miss at its first boot, and how it gets it."""
+    told = seed.cloud
+    found = []
+    if lacks_servers(seed):
+        found.append(f"{NO_SERVERS}; bsdvirt set {name} cloud.dns=ADDRESS")
+    if not (told.user_data or told.ssh_keys or told.password):
+        found.append(
+            "it lets nobody in: it is told of no key and no password; before its first start:"
+            f" bsdvirt set {name} cloud.password=HASH, or cloud.ssh_keys"
+        )
+    if told.system == "freebsd" and told.user_data and not names_users(told.user_data):
+        found.append(
+            "its user-data names no users, and nuageinit would make `freebsd` with the password"
+            " `freebsd`: `users: []` is added"
+        )
+    blank = blank_users(told.user_data) if told.system == "freebsd" else []
+    if blank:
+        found.append(
+            f"nuageinit gives {', '.join(blank)} a blank password: write `passwd: '*'` beside the"
+            " name, or a hash"
+        )
+    return tuple(found)

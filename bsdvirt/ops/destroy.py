@@ -1,0 +1,141 @@
+"""Destroy guests of either kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from bsdvirt.bhyve.rundir import is_running
+from bsdvirt.errors import BsdvirtError, ConflictError
+from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.guest.destroy import plan_destroy
+from bsdvirt.guest.inventory import (
+    Foreign,
+    Guest,
+    Inventory,
+    load_guest_file,
+    need_unlocked,
+    raw_has,
+)
+from bsdvirt.host import tools
+from bsdvirt.jail.datasets import how_to_drop
+from bsdvirt.jail.mounted import refuse_hosts, refuse_neighbours
+from bsdvirt.jail.mounts import refuse_lent
+from bsdvirt.layout import RUN_FILES
+from bsdvirt.ops import references
+from bsdvirt.ops.power import guests
+from bsdvirt.ops.show import logs
+from bsdvirt.session.batch import Outcome, hold, in_parallel
+from bsdvirt.session.session import Session
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec
+
+
+def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
+    """Destroy guests with all their data.
+
+    A running one only with `force`, which stops it first; a protected one never.
+    """
+    ended = guests.end_for_destroy(session, names) if force else []
+    with hold(session, names, "destroy", gives_way=True, ending=ended) as held:
+        outcomes = list(held.refused)
+        found = session.inventory()
+        facts = read_host(session.host, *RUN_FILES)
+
+        def one(name: str) -> Outcome:
+            try:
+                if name in found.foreign:
+                    return _destroy_foreign(session, found.foreign[name], facts, force)
+                if name not in found.guests:
+                    session.supersede("guest", name)
+                    return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
+                guest = found.guest(name)
+                session.need_mounted(found, guest.layout)
+                spec, unread = _refuse_protected(session, found, name, force)
+                stays = (*_what_stays(guest, spec), *unread)
+                if is_running(guest, facts.jails, session.host.fs) and not force:
+                    raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
+                _refuse_clones(session, guest)
+                refuse_lent(guest, held.names(), facts.mounts)
+                stays += dangling(session, found, name, held.names())
+                refuse_neighbours(guest, facts.jails.values())
+                refuse_hosts(guest, spec if isinstance(spec, Jail) else None, facts, force=force)
+                guests.stop_one(session, found, facts, guest, force=force)
+                plan = plan_destroy(guest, session.new_op(), force=force)
+                plan = logs.for_end(session.host.fs, guest, plan)
+                session.run(msgspec.structs.replace(plan, notes=(*plan.notes, *stays)))
+                session.supersede("guest", name)
+                return Outcome(name, "destroyed", notes=stays)
+            finally:
+                held.release(name)
+
+        outcomes += in_parallel(session, held.names(), one)
+    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+
+def dangling(
+    session: Session, found: Inventory, name: str, going: Iterable[str]
+) -> tuple[str, ...]:
+    """What will refer to a guest that is no more, of those that are not `going` with it."""
+    with_it = set(going)
+    every = references.to_guest(session, found, name)
+    return tuple(one.words for one in every if one.network or one.holder not in with_it)
+
+
+def _destroy_foreign(session: Session, foreign: Foreign, facts: HostFacts, force: bool) -> Outcome:
+    """Destroy what came from elsewhere: it has nothing of this host's but its datasets."""
+    name, guest = foreign.name, foreign.as_guest()
+    jail = facts.jails.get(name)
+    if jail is not None and not jail.dying and jail.path == guest.root:
+        raise ConflictError(f"a jail {name} runs in it", f"jail -r {name}")
+    _refuse_clones(session, guest)
+    refuse_neighbours(guest, facts.jails.values())
+    session.run(plan_destroy(guest, session.new_op(), force=force), home=foreign.layout)
+    session.supersede("guest", name)
+    return Outcome(name, "destroyed")
+
+
+def _refuse_clones(session: Session, guest: Guest) -> None:
+    """Raises ConflictError where ZFS would not destroy it: found out before anything is."""
+    argv = (tools.ZFS, "destroy", "-nvpr", guest.dataset)
+    tried = session.host.run(argv, changes=False)
+    if tried.status != 0:
+        lines = [line for line in tried.stderr.splitlines() if not line.startswith("use '-R'")]
+        raise ConflictError(
+            f"{guest.name} cannot be destroyed: {'; '.join(lines)}",
+            "destroy the clones first, or zfs promote them",
+        )
+
+
+def _what_stays(guest: Guest, spec: GuestSpec | None) -> tuple[str, ...]:
+    """What is to be known of datasets elsewhere that the guest was given."""
+    if not isinstance(spec, Jail):
+        return ()
+    names = [str(entry.dataset) for entry in spec.datasets if entry.dataset]
+    return tuple(f"{name} is kept, with its data; {how_to_drop(guest, name)}" for name in names)
+
+
+def _refuse_protected(
+    session: Session, found: Inventory, name: str, force: bool
+) -> tuple[GuestSpec | None, tuple[str, ...]]:
+    """Its file, or None for one that cannot be read, with what is to be said of that.
+
+    Raises ConflictError where it is protected, or would be if its file could be read.
+    """
+    guest = found.guest(name)
+    if not force:
+        need_unlocked(guest)
+    try:
+        spec = load_guest_file(session.host.fs, found.home(name), name)
+    except BsdvirtError as error:
+        mounted = any(d.name == guest.dataset and d.mounted for d in guest.datasets)
+        if not force and not mounted:
+            raise
+        if not force and raw_has(session.host.fs, guest.layout, name, "protected"):
+            error.hint = f"it may be protected; mend the file, or bsdvirt destroy --force {name}"
+            raise
+        return None, (f"its file could not be read: {error.message}",)
+    if spec.protected:
+        raise ConflictError(f"{name} is protected", f"bsdvirt set {name} protected=no")
+    return spec, ()

@@ -1,0 +1,117 @@
+"""Our datasets: what is not mounted where it belongs, and what they inherit that a jail's root
+must not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.host import tools
+from bsdvirt.layout import CHILDREN
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.ops.doctor.seen import Seen
+from bsdvirt.ops.init import STATE_ROOM
+from bsdvirt.plan.step import Command, Mounted, Plan, Step
+from bsdvirt.session.batch import attempt
+from bsdvirt.session.session import Session
+from bsdvirt.zfs.values import read_values
+
+
+def unmounted(found: Inventory) -> list[tuple[str, str]]:
+    """Those that bsdvirt made and that are not mounted, with where they belong, each before
+    what lies in it. What is a jail's to mount, or locked, is none of them."""
+    places = _places(found)
+    return sorted(
+        (dataset.name, places[dataset.name])
+        for dataset in found.datasets
+        if dataset.name in places
+        and dataset.kind == "filesystem"
+        and not (dataset.mounted or dataset.jailed or dataset.locked)
+    )
+
+
+def _places(found: Inventory) -> dict[str, str]:
+    """Where each belongs; the mountpoint of a jail's root is not asked for, but known."""
+    told = {d.name: d.mountpoint for d in found.datasets if d.mountpoint}
+    made: dict[str, str] = {}
+    for layout in found.layouts:
+        names = [layout.dataset, *(f"{layout.dataset}/{child}" for child in CHILDREN)]
+        names += [dataset.name for dataset in found.releases(layout)]
+        made |= {name: told[name] for name in names if name in told}
+    for guest in found.guests.values():
+        if guest.dataset in told:
+            made[guest.dataset] = told[guest.dataset]
+            made[guest.layout.jail_root(guest.name)] = guest.layout.jail_root_directory(guest.name)
+    return made
+
+
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    """A problem for each."""
+    for name, place in unmounted(seen.found):
+        yield Finding(
+            name, f"is not mounted at {place}", f"zfs mount {name}, or bsdvirt doctor --repair",
+            repair="mount it",
+        )  # fmt: skip
+    for name in _roomless(session, seen.found):
+        yield Finding(
+            name, "has no room of its own: on a full pool nothing could be journalled",
+            f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
+            problem=False, repair="reserve it",
+        )  # fmt: skip
+    yield from _inherited(session, seen)
+
+
+def _roomless(session: Session, found: Inventory) -> list[str]:
+    """The datasets of journals without a reservation of their own."""
+    known = {dataset.name for dataset in found.datasets}
+    names = [f"{layout.dataset}/state" for layout in found.layouts]
+    values = read_values(session.host, [n for n in names if n in known], ("refreservation",))
+    return [
+        name
+        for name, told in values.items()
+        if (value := told.get("refreservation")) is not None and value.value in ("0", "none")
+    ]
+
+
+def _inherited(session: Session, seen: Seen) -> Iterator[Finding]:
+    roots: dict[str, str] = {}
+    for guest in seen.found.guests.values():
+        if guest.identity.kind != "jail":
+            continue
+        if guest.identity.root_dataset:
+            roots[str(guest.identity.root_dataset)] = guest.name
+        elif not guest.identity.root:
+            roots[guest.layout.jail_root(guest.name)] = guest.name
+    for name, values in read_values(session.host, roots, ("exec", "setuid")).items():
+        if (value := values.get("exec")) is not None and value.value == "off":
+            yield Finding(
+                roots[name], f"its root {name} has exec=off: no program of it can be run",
+                f"zfs set exec=on {name}",
+            )  # fmt: skip
+        if (value := values.get("setuid")) is not None and value.value == "off":
+            yield Finding(
+                roots[name], f"its root {name} has setuid=off: su(1), passwd(1) and their like"
+                " work for root only", f"zfs set setuid=on {name}", problem=False,
+            )  # fmt: skip
+
+
+def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Mount what is not; a line for each. Before anything else: the journal may lie in it."""
+    done = []
+    for name, place in unmounted(session.inventory()):
+        step = Step(
+            Command((tools.ZFS, "mount", name)), f"mount {name} at {place}", unless=Mounted(place)
+        )
+        plan = Plan("mount", name, "host", finish=(step,), op=session.new_op())
+        if attempt(session, plan, errors, journalled=False):
+            done.append(f"{name}: mounted at {place}")
+    for name in _roomless(session, session.inventory()):
+        step = Step(
+            Command((tools.ZFS, "set", f"refreservation={STATE_ROOM}", name)),
+            "room for the journal",
+        )
+        plan = Plan("reserve", name, "host", finish=(step,), op=session.new_op())
+        if attempt(session, plan, errors, journalled=False):
+            done.append(f"{name}: {STATE_ROOM >> 20} MiB are reserved for the journal")
+    return done

@@ -1,0 +1,55 @@
+"""Everything that is to be said of this host. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from bsdvirt.errors import as_told
+from bsdvirt.ops.doctor import datasets, guests, host, networks, orphans, pf, pools, running, vms
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.ops.doctor.seen import look
+from bsdvirt.ops.show import logs
+from bsdvirt.session import recovery
+from bsdvirt.session.session import Session
+
+
+def examine(session: Session) -> list[Finding]:
+    """The findings, those of roots and of files that cannot be read first. A check that fails
+    is told of, and hides no other."""
+    seen = look(session)
+    checks: tuple[Callable[[], Iterable[Finding]], ...] = (
+        lambda: pools.findings(seen.found),
+        lambda: datasets.findings(session, seen),
+        lambda: seen.unread,
+        lambda: recovery.findings(session),
+        lambda: pools.pools(session, seen.found),
+        lambda: pools.closed(session, seen.found),
+        lambda: host.findings(session, seen),
+        lambda: networks.findings(seen),
+        lambda: networks.unconfirmed(session),
+        lambda: pf.findings(session, seen),
+        lambda: guests.findings(session, seen),
+        lambda: running.findings(session, seen),
+        lambda: vms.findings(session, seen),
+        lambda: orphans.findings(session, seen),
+        lambda: orphans.foreign(seen.found),
+        lambda: orphans.strays(seen.found),
+        lambda: logs.findings(session, seen.found),
+    )
+    return [finding for check in checks for finding in _made(check)]
+
+
+def _made(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(check())
+    except Exception as error:
+        told = as_told(error)
+        found.append(
+            Finding(
+                "doctor",
+                f"a check failed: {told.message}",
+                told.hint or "mend that, and look again",
+            )
+        )
+    return found

@@ -1,0 +1,86 @@
+"""What is wrong with the host itself: its kernel, its rulesets, hooks that guests name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bsdvirt.facts.host import read_kernel, read_sysctl, ruleset_exists
+from bsdvirt.host import tools
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.ops.doctor.seen import Seen
+from bsdvirt.ops.power.hooks import problem as hook_problem
+from bsdvirt.session.session import Session
+from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
+from bsdvirt.spec.load import GuestSpec
+
+MODULES = ("if_bridge", "if_epair")
+"""What networks of jails need; ifconfig(8) loads them where they are not."""
+
+
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    """Everything that is to be said of the host."""
+    yield from _modules(session, seen)
+    yield from _kernel(session, seen)
+    yield from _rulesets(session, seen)
+    yield from _hooks(session, seen.specs)
+
+
+def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
+    if not seen.networks:
+        return
+    for module in MODULES:
+        loaded = session.host.run((tools.KLDSTAT, "-q", "-m", module), changes=False)
+        if loaded.status != 0 and not session.host.fs.exists(f"/boot/kernel/{module}.ko"):
+            yield Finding(
+                "kernel",
+                f"{module} is neither loaded nor in /boot/kernel",
+                f"install the kernel's modules, or build it with device {module}",
+            )
+
+
+def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
+    known = read_kernel(session.host)
+    if not known.vimage:
+        yield Finding("kernel", "has no VIMAGE, so no vnet jails", "build one with options VIMAGE")
+    limited = [name for name, spec in seen.specs.items() if _has_limits(spec)]
+    if not known.racct:
+        yield Finding(
+            "kernel",
+            "resource accounting is off"
+            + (f", and {', '.join(limited)} have limits" if limited else ": no limits"),
+            "put kern.racct.enable=1 in /boot/loader.conf and reboot",
+            problem=bool(limited),
+        )
+    forwarding = read_sysctl(session.host, "net.inet.ip.forwarding")
+    if forwarding.get("net.inet.ip.forwarding") == "0" and seen.networks:
+        yield Finding(
+            "host",
+            "IPv4 is not forwarded: guests of private networks reach the host and each other only",
+            "sysrc gateway_enable=YES and service routing restart, if they are to get out",
+            problem=False,
+        )
+
+
+def _has_limits(spec: GuestSpec) -> bool:
+    return any(getattr(spec.limits, field) is not None for field in spec.limits.__struct_fields__)
+
+
+def _rulesets(session: Session, seen: Seen) -> Iterator[Finding]:
+    users: dict[int, list[str]] = {}
+    for guest, jail in seen.jails():
+        users.setdefault(jail.ruleset, []).append(guest.name)
+    for number, names in sorted(users.items()):
+        if not ruleset_exists(session.host, number):
+            yield Finding(
+                ", ".join(names),
+                f"devfs ruleset {number} does not exist, so they cannot start",
+                "write it in /etc/devfs.rules, and service devfs restart",
+            )
+
+
+def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding]:
+    for name, spec in specs.items():
+        every = [spec.hooks.at(event) for event in HOOK_EVENTS]
+        for hook in sorted({str(hook) for hooks in every for hook in hooks.host}):
+            if why := hook_problem(session, hook):
+                yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")

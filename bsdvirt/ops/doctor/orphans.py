@@ -1,0 +1,77 @@
+"""What belongs to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.bhyve.clean import interfaces_of as taps_of
+from bsdvirt.guest import orphans
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.jail.clean import interfaces_of
+from bsdvirt.layout import bridge_name, vlan_name
+from bsdvirt.net import bridge
+from bsdvirt.net.uplink import member_of
+from bsdvirt.ops.doctor import vms
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.ops.doctor.seen import Seen
+from bsdvirt.plan.step import Step
+from bsdvirt.session.session import Session
+
+
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    for name in sorted(set(seen.alive) - set(seen.found.guests)):
+        yield Finding(
+            name, "runs, and no guest of that name is listed; what it has is left alone",
+            "see what zfs list and zfs get bsdvirt:guest say of it; bsdvirt boot stop ends it",
+        )  # fmt: skip
+    for step in steps(session, seen):
+        yield Finding("host", f"{step.why} belongs to no guest", "bsdvirt doctor --repair",
+                      repair="take it away")  # fmt: skip
+
+
+def steps(session: Session, seen: Seen) -> tuple[Step, ...]:
+    """Take away what belongs to nobody."""
+    return (*orphans.steps(seen.found, seen.facts, _known(seen)), *vms.orphan_steps(session, seen))
+
+
+def _known(seen: Seen) -> set[str]:
+    """The interfaces that somebody has."""
+    known = {
+        name for number in _ids(seen.found) for name in (*interfaces_of(number), *taps_of(number))
+    }
+    for network in seen.networks.values():
+        known |= {bridge.bridge_of(network), member_of(network) or ""}
+    for number in seen.networks.broken_ids.values():
+        if number is None:
+            # Which bridge is its own nobody can tell: all of them are left alone.
+            known |= {face for face in seen.facts.interfaces if face.startswith(("bvbr", "bvvl"))}
+        else:
+            known |= {bridge_name(number), vlan_name(number)}
+    return known
+
+
+def _ids(found: Inventory) -> set[int]:
+    """The ids whose interfaces are some guest's: a foreign one's too, that may have run before
+    it was one."""
+    told = {foreign.told.id for foreign in found.foreign.values() if foreign.told}
+    return told | {guest.identity.id for guest in found.guests.values()}
+
+
+def foreign(found: Inventory) -> Iterator[Finding]:
+    """Guests that came from elsewhere and were not adopted."""
+    for name, one in found.foreign.items():
+        yield Finding(
+            name, f"is foreign: {one.why}; it does not start, and holds no address or id",
+            f"bsdvirt info {name} shows what it asks for; then bsdvirt adopt {name}, or"
+            f" bsdvirt destroy {name}",
+            problem=False,
+        )  # fmt: skip
+
+
+def strays(found: Inventory) -> Iterator[Finding]:
+    for dataset, why in found.strays:
+        if dataset.op is None:
+            yield Finding(
+                dataset.name, f"lies among the guests, but {why}",
+                f"move it elsewhere with zfs rename, or zfs destroy -r {dataset.name}",
+            )  # fmt: skip

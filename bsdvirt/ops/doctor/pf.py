@@ -1,0 +1,128 @@
+"""What doctor says of the packet filter, and what it mends of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.packetfilter import PfFacts, read_firewall
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules
+from bsdvirt.net import pf
+from bsdvirt.net.files import Networks
+from bsdvirt.net.pfsetup import not_at_boot, not_forwarded_at_boot
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.ops.doctor.seen import Seen
+from bsdvirt.ops.network import networks
+from bsdvirt.ops.network import pf as filtering
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.session.session import Session
+from bsdvirt.spec.load import GuestSpec
+
+Running = Mapping[str, GuestSpec]
+
+
+def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None:
+    """Asked only where somebody needs it, or something of ours is there."""
+    exposes = any(filtering.exposed(spec) for spec in running.values())
+    if filtering.needed(nets.values()) or exposes or session.host.fs.listdir(PF_DIRECTORY):
+        return filtering.read(session)
+    return None
+
+
+def findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    """What does not work, and what is left of those that are gone. What only guests need is
+    a problem only where one needs it."""
+    found, nets, running, alive = seen.found, seen.networks, seen.running(), seen.alive
+    facts = _facts(session, nets, running)
+    if facts is None:
+        return
+    for name, network in nets.items():
+        state, why = filtering.state(network, facts)
+        if state == "inactive":
+            users = networks.users(found, name)
+            message, _, advice = why.partition(" (")
+            yield Finding(
+                name, f"nat of network {name} is inactive: {message}", advice.removesuffix(")"),
+                problem=bool(users),
+            )  # fmt: skip
+    yield from _until_boot(session, seen, facts)
+    for name, spec in running.items():
+        yield from _unreached(found, name, spec, facts)
+    used = {str(nic.network) for spec in running.values() for nic in spec.nics}
+    for rules, _ in _drift(found, nets, running, facts):
+        yield Finding(
+            rules.subject, f"{rules.why}: its rules in pf(4) are not those it should have",
+            "bsdvirt doctor --repair", repair="load them",
+            problem=rules.subject in used or rules.subject in running,
+        )  # fmt: skip
+    for why, _ in filtering.orphans(_known(found, nets, alive), facts):
+        yield Finding("host", f"{why} in pf(4) belong to nobody", "bsdvirt doctor --repair",
+                      repair="take them away")  # fmt: skip
+
+
+def _until_boot(session: Session, seen: Seen, facts: PfFacts) -> Iterator[Finding]:
+    """What works now and does not after the next boot."""
+    active = {
+        n: net for n, net in seen.networks.items() if filtering.state(net, facts)[0] == "active"
+    }
+    if not active:
+        return
+    firewall = read_firewall(session.host)
+    families = sorted({version for net in active.values() for version in filtering.versions(net)})
+    used = any(networks.users(seen.found, name) for name in active)
+    for why, advice in (*not_at_boot(firewall), *not_forwarded_at_boot(firewall, families)):
+        yield Finding("host", f"nat works only until the next boot: {why}", advice, problem=used)
+
+
+def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> Iterator[Finding]:
+    addresses = found.guests[name].identity.addresses()
+    kinds = {6 if ":" in text else 4 for text in addresses}
+    if filtering.exposed(spec) and kinds:
+        why, advice = pf.why_inactive(facts, kinds)
+        if why:
+            yield Finding(name, f"what {name} exposes is not reached: {why}", advice)
+            return
+        why, advice = pf.why_blocked(facts)
+        if why:
+            yield Finding(
+                name, f"what {name} exposes may be blocked: {why}", advice, problem=False
+            )  # fmt: skip
+
+
+def _drift(
+    found: Inventory, nets: Networks, running: Running, facts: PfFacts
+) -> Iterator[tuple[filtering.Rules, list[Step]]]:
+    parts = {name: (found.guests[name], spec) for name, spec in running.items()}
+    return filtering.drift(nets, parts, facts)
+
+
+def _known(found: Inventory, nets: Networks, alive: Collection[str]) -> set[str]:
+    """The anchors that somebody may have; those of a guest that does not run are taken away
+    with all else that it left. One that is `alive` has its own, even where it is not listed."""
+    guests = {guest_rules(name) for name in (*found.guests, *alive)}
+    return guests | {network_rules(name) for name in (*nets, *nets.broken)}
+
+
+def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str]:
+    """Load what should be loaded, take away what is nobody's; a line for each."""
+    found, nets, running, alive = seen.found, seen.networks, seen.running(), seen.alive
+    facts = _facts(session, nets, running)
+    if facts is None:
+        return []
+    steps: list[Step] = []
+    done: list[str] = []
+    for rules, lacking in _drift(found, nets, running, facts):
+        steps += lacking
+        done.append(f"{rules.subject}: loaded the rules of pf(4)")
+    for why, left in filtering.orphans(_known(found, nets, alive), facts):
+        steps += left
+        done.append(f"host: took away {why} in pf(4)")
+    if steps:
+        plan = Plan("nat", "host", "host", tuple(steps), op=session.new_op(), must_journal=False)
+        try:
+            session.run(plan)
+        except BsdvirtError as error:
+            errors.append(error)
+            return []
+    return done

@@ -1,0 +1,79 @@
+"""For `doctor`: the roots, their pools, and guests of different roots that claim the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.bhyve.rundir import is_running
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.host import read_jails
+from bsdvirt.guest.duplicates import mending, twins
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.ops.init import close, still_open
+from bsdvirt.plan.step import Plan
+from bsdvirt.session.batch import attempt, hold
+from bsdvirt.session.session import Session
+
+
+def findings(found: Inventory) -> Iterator[Finding]:
+    """What is wrong with roots, and between them."""
+    for root in found.absent:
+        yield Finding(f"root {root.name}", f"{root.why}: its guests are missing", root.hint)
+    for name, twin in twins(found).items():
+        error = twin.error()
+        mended = "give it another" if twin.number is not None else ""
+        yield Finding(name, error.message.removeprefix(f"{name} "), error.hint, repair=mended)
+
+
+def closed(session: Session, found: Inventory) -> Iterator[Finding]:
+    """Directories that other users can look into, and should not."""
+    for layout in found.layouts:
+        for place in still_open(session, layout):
+            why = "other users can look into it, and run what is in there as root"
+            yield Finding(place, why, f"chmod 0700 {place}", repair="close it to others")
+
+
+def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Close what is open to others, and give another id to stopped guests that have another's;
+    a line for each."""
+    return [*_close(session, errors), *_renumber(session, errors)]
+
+
+def _close(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    done: list[str] = []
+    for layout in session.inventory().layouts:
+        for place in still_open(session, layout):
+            plan = Plan("close", layout.dataset, "host", (close(place),), op=session.new_op())
+            if attempt(session, plan, errors, journalled=False):
+                done.append(f"{place}: closed to others")
+    return done
+
+
+def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    doubled = [n for n, t in twins(session.inventory()).items() if t.number is not None]
+    if not doubled:
+        return []
+    done: list[str] = []
+    with hold(session, doubled, "doctor") as held, session.locked("allocation", "", "doctor"):
+        found = session.inventory()
+        jails = read_jails(session.host)
+        names = [n for n in held.names() if n in found.guests]
+        idle = [n for n in names if not is_running(found.guests[n], jails, session.host.fs)]
+        for plan in mending(session, found, idle):
+            if attempt(session, plan, errors):
+                done.append(f"{plan.subject}: has another id")
+    return done
+
+
+def pools(session: Session, found: Inventory) -> Iterator[Finding]:
+    """The health of the pool of each root."""
+    pools = {pool.name: pool for pool in session.zfs.pools()}
+    for name in dict.fromkeys(layout.dataset.split("/")[0] for layout in found.layouts):
+        pool = pools.get(name)
+        if pool is None:
+            yield Finding(name, "the pool is not imported", f"zpool import {name}")
+        elif pool.health != "ONLINE":
+            yield Finding(name, f"the pool is {pool.health}", f"zpool status {name}")
+        elif pool.free * 20 < pool.size:
+            yield Finding(name, "the pool is nearly full", f"zpool list {name}", problem=False)

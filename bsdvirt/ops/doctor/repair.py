@@ -1,0 +1,71 @@
+"""What is ours is mended; what a person must decide is left as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.ops.doctor import datasets, guests, networks, orphans, pf, pools, running
+from bsdvirt.ops.doctor.seen import Seen, look
+from bsdvirt.ops.show import logs
+from bsdvirt.plan.step import Plan
+from bsdvirt.session import recovery
+from bsdvirt.session.batch import attempt, hold
+from bsdvirt.session.session import Session
+from bsdvirt.spec.load import GuestSpec
+
+
+def repair(session: Session) -> list[str]:
+    """Mend what is ours; a line for each thing done. What fails is told by its error
+    only after the rest was tried."""
+    errors: list[BsdvirtError] = []
+    done = datasets.repair(session, errors)
+    done += recovery.mend_all(session, errors)
+    done += pools.repair(session, errors)
+    with hold(session, session.inventory().guests, "doctor") as held:
+        # Read only now, when nobody else works on them.
+        seen = look(session)
+        names = [name for name in held.names() if name in seen.found.guests]
+        for outcome in held.refused:
+            if outcome.error is not None:
+                done.append(f"{outcome.name}: left alone: {outcome.error.message}")
+        for name in names:
+            try:
+                done += _guest(session, seen, seen.found.guests[name], errors)
+            except Exception as error:
+                errors.append(as_told(error))
+        done += _orphans(session, seen.specs, errors)
+        done += logs.repair(session, seen.found, errors)
+        done += networks.repair(session, seen, errors)
+        # The bridges are there now.
+        done += running.mend(session, look(session, seen.specs), names, errors)
+        done += pf.repair(session, seen, errors)
+    if errors:
+        raise errors[0]
+    return done
+
+
+def _guest(session: Session, seen: Seen, guest: Guest, errors: list[BsdvirtError]) -> list[str]:
+    plan = guests.watch_plan(session, seen, guest)
+    if plan is not None and attempt(session, plan, errors):
+        return [f"{guest.name}: {guests.UNWATCHED[guest.identity.kind][2]}"]
+    if seen.runs(guest):
+        return []
+    steps = guests.left_steps(session, seen, guest)
+    plan = Plan("clean", guest.name, finish=steps, op=session.new_op(), must_journal=False)
+    return _took(plan) if attempt(session, plan, errors) else []
+
+
+def _orphans(
+    session: Session, known: Mapping[str, GuestSpec], errors: list[BsdvirtError]
+) -> list[str]:
+    """Take away what belongs to nobody. No guest is made meanwhile."""
+    with session.locked("allocation", "", "doctor"):
+        steps = orphans.steps(session, look(session, known))
+        plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)
+        return _took(plan) if attempt(session, plan, errors) else []
+
+
+def _took(plan: Plan) -> list[str]:
+    return [f"{plan.subject}: took away {step.why}" for step in plan.finish]

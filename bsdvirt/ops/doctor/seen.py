@@ -1,0 +1,95 @@
+"""All that the checks look at, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from bsdvirt.bhyve.rundir import VmFact, read_vms
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, need_unlocked, running_jail
+from bsdvirt.guest.state import alive
+from bsdvirt.layout import RUN_FILES
+from bsdvirt.net.files import Networks
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
+from bsdvirt.session.session import Session
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.vm import Vm
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The guests, their files as far as they can be read, the host, and what runs."""
+
+    found: Inventory
+    facts: HostFacts
+    networks: Networks
+    specs: Mapping[str, GuestSpec]
+    vms: Mapping[str, VmFact]
+    alive: Collection[str]
+    """What runs, whether or not it is listed."""
+    unread: tuple[Finding, ...] = ()
+    """The files that cannot be read."""
+    working: Collection[str] = ()
+    """The guests whose lock is held."""
+
+    def jails(self) -> Iterator[tuple[Guest, Jail]]:
+        """The jails whose file can be read."""
+        for name, spec in self.specs.items():
+            if isinstance(spec, Jail):
+                yield self.found.guests[name], spec
+
+    def machines(self) -> dict[str, Vm]:
+        """The virtual machines whose file can be read."""
+        return {name: spec for name, spec in self.specs.items() if isinstance(spec, Vm)}
+
+    def busy(self, name: str) -> bool:
+        """Whether a guest is being started, stopped or changed: what it lacks now, it lacks
+        because of that."""
+        return name in self.working
+
+    def runs(self, guest: Guest) -> bool:
+        """Whether a guest of either kind runs."""
+        if guest.identity.kind == "jail":
+            return running_jail(guest, self.facts.jails) is not None
+        fact = self.vms.get(guest.name)
+        return fact is not None and fact.runs
+
+    def running(self) -> dict[str, GuestSpec]:
+        """What those that run are to be, as far as their files can be read."""
+        guests = self.found.guests
+        return {name: spec for name, spec in self.specs.items() if self.runs(guests[name])}
+
+
+def look(session: Session, known: Mapping[str, GuestSpec] | None = None) -> Seen:
+    """What the host shows comes before the list of guests: what is made meanwhile is then in
+    the list. `known` are files that were read, and cannot have changed since."""
+    working = _working(session)
+    facts = read_host(session.host, *RUN_FILES)
+    vms = read_vms(session.host.fs)
+    running = alive(session.host.fs, facts)
+    networks = session.networks()
+    found = session.inventory()
+    specs: dict[str, GuestSpec] = {}
+    unread: list[Finding] = []
+    for name, guest in found.guests.items():
+        if known and name in known:
+            specs[name] = known[name]
+            continue
+        try:
+            need_unlocked(guest)
+            specs[name] = load_guest_file(session.host.fs, guest.layout, name)
+        except BsdvirtError as error:
+            unread.append(Finding(name, error.message, error.hint or "mend the file"))
+    working |= _working(session)
+    return Seen(found, facts, networks, specs, vms, running, tuple(unread), working)
+
+
+def _working(session: Session) -> set[str]:
+    """The guests whose lock somebody has."""
+    fs = session.host.fs
+    files = (file for file in fs.listdir(LOCK_DIRECTORY) if file.startswith("guest."))
+    return {name for file in files if is_held(fs, "guest", name := file.removeprefix("guest."))}

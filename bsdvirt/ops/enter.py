@@ -1,0 +1,85 @@
+"""Into a running guest: a command, or a login shell, on the caller's terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.facts.host import read_jails
+from bsdvirt.guest.inventory import Guest, running_jail
+from bsdvirt.host import tools
+from bsdvirt.jail.enter import check_user, environment, login_in, words_in
+from bsdvirt.ops.create.root import read_holds
+from bsdvirt.ops.power import vms
+from bsdvirt.session.session import Session
+
+
+def _need_running(session: Session, name: str) -> Guest:
+    guest = session.inventory().guest(name)
+    if guest.identity.kind != "jail":
+        raise UsageError(
+            f"{name} is a virtual machine: nothing runs in it from here",
+            f"bsdvirt console {name}, or ssh",
+        )
+    if running_jail(guest, read_jails(session.host)) is None:
+        raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
+    return guest
+
+
+def attach(session: Session, name: str, command: Sequence[str], *, user: str = "root") -> int:
+    """Run a command in a jail; its exit status. Raises ConflictError where it does not run,
+    HostError where nothing in it can run as that user."""
+    holds = read_holds(session.host.fs, _need_running(session, name).root)
+    check_user(name, holds, user)
+    return session.host.attach((*environment(_term()), *words_in(name, holds, command, user)))
+
+
+def _term() -> str:
+    return os.environ.get("TERM", "")
+
+
+def package(session: Session, name: str, words: Sequence[str]) -> int:
+    """pkg(8) for a jail: the host's own with -j, which needs none in the jail; where the
+    host has none, the jail's."""
+    _need_running(session, name)
+    if session.host.fs.is_file(tools.PKG):
+        return session.host.attach((tools.PKG, "-j", name, *words))
+    return attach(session, name, ("pkg", *words))
+
+
+def processes(session: Session, name: str) -> list[dict[str, Any]]:
+    """The processes of a running jail, as ps(1) tells them (captures/04)."""
+    _need_running(session, name)
+    # Neither -a nor -x: -J brings -x with it, and from 14 on -a selects every process of the host.
+    argv = (tools.PS, "--libxo", "json", "-J", name, "-wwo", "pid,ppid,user,command")
+    result = session.host.run(argv, changes=False)
+    # A jail without any process: exit status 1, and nothing is said.
+    if result.status == 1 and not result.stderr.strip():
+        return []
+    found = json.loads(result.check().stdout, strict=False)["process-information"]["process"]
+    return [
+        {
+            "pid": int(process["pid"]),
+            "ppid": int(process["ppid"]),
+            "user": process["user"],
+            "command": process["command"],
+        }
+        for process in found
+    ]
+
+
+def console(session: Session, name: str) -> int:
+    """A login shell of root's, as login(1) gives it; in another userland than FreeBSD's, of
+    bash where it is there, else of sh. Of a virtual machine, its console."""
+    if session.inventory().guest(name).identity.kind == "vm":
+        return vms.console(session, name)
+    holds = read_holds(session.host.fs, _need_running(session, name).root)
+    if not holds.shell:
+        raise HostError(
+            f"{name}: its root has no {tools.SH}: there is no shell to give you",
+            f"bsdvirt exec {name} -- PROGRAM",
+        )
+    return session.host.attach((*environment(_term()), *login_in(name, holds)))

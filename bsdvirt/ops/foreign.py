@@ -1,0 +1,117 @@
+"""Guests that came from elsewhere: shown, with what they ask of this host.
+
+A pool that was moved here, or `zfs receive`, brings guests whose identity is another host's:
+its ids, addresses and MAC addresses are not theirs here, and their files ask for mounts,
+disks, hooks and networks that somebody else chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
+from bsdvirt.guest.inventory import Foreign, Inventory, load_guest_file
+from bsdvirt.session.session import Session
+from bsdvirt.spec.fields import plain
+from bsdvirt.spec.load import GuestSpec, identity_to_json, parse_json
+from bsdvirt.spec.types import GuestName
+from bsdvirt.zfs.values import read_values
+
+ASKS = (
+    "nics", "addresses", "expose", "mounts", "datasets", "disks", "cdroms", "hooks", "params",
+    "devfs_ruleset", "userland", "config", "vnc", "exec", "run", "stack", "resolver",
+)  # fmt: skip
+"""What of a guest's file reaches for something of the host's, or runs in the guest as root."""
+PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
+"""The properties by which a dataset that was received reaches for the host."""
+
+
+def row(foreign: Foreign) -> dict[str, Any]:
+    """A foreign guest among the others, for `ls`: none of its claims hold."""
+    return {
+        "name": foreign.name,
+        "kind": foreign.told.kind if foreign.told else None,
+        "state": "foreign",
+        "id": None,
+        "jid": None,
+        "addresses": [],
+        "autostart": False,
+        "tags": [],
+        "release": foreign.told.release if foreign.told else "",
+        "used": foreign.datasets[0].used if foreign.datasets else 0,
+        "root": foreign.layout.dataset,
+    }
+
+
+def detail(session: Session, foreign: Foreign) -> dict[str, Any]:
+    """A foreign guest in full, for `info`: why it is one, what it asks of this host, and what
+    it says that it was."""
+    shown = row(foreign) | {
+        "dataset": foreign.dataset,
+        "home": foreign.layout.dataset,
+        "why": foreign.why,
+        "adopt": f"bsdvirt adopt {foreign.name}",
+    }
+    try:
+        spec = file_of(session, foreign)
+        shown["asks"] = asks(spec)
+        shown["config"] = plain(spec)
+    except BsdvirtError as error:
+        shown["asks"] = {}
+        shown["config"] = {"error": str(error)}
+    names = [dataset.name for dataset in foreign.datasets]
+    shown["datasets"] = _places(session, names)
+    if foreign.told is not None:
+        shown["was"] = parse_json(identity_to_json(foreign.told))
+    return shown
+
+
+def file_of(session: Session, foreign: Foreign) -> GuestSpec:
+    """What its file says. Raises HostError where its dataset is not mounted in its place: what
+    it was received with may say any other."""
+    dataset = foreign.datasets[0]
+    place = foreign.layout.guest_directory(foreign.name)
+    if not dataset.mounted or dataset.mountpoint != place:
+        raise HostError(
+            f"{dataset.name} is not mounted at {place}",
+            f"zfs inherit mountpoint {dataset.name}, then zfs mount {dataset.name}",
+        )
+    return load_guest_file(session.host.fs, foreign.layout, foreign.name)
+
+
+def asks(spec: GuestSpec) -> dict[str, Any]:
+    """What a guest's file asks of the host that runs it."""
+    told = plain(spec)
+    for key in ("disks", "cdroms"):
+        # One of the guest's own is a volume beneath its dataset.
+        told[key] = [one for one in told.get(key, []) if {"path", "media"} & one.keys()]
+    return {key: told[key] for key in ASKS if told.get(key)}
+
+
+def _places(session: Session, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What each of its datasets sets for itself of mount points and the like."""
+    values = read_values(session.host, names, PLACES)
+    own = {
+        name: {prop: one.value for prop, one in held.items() if one.source in ("local", "received")}
+        for name, held in values.items()
+    }
+    return {name: held for name, held in own.items() if held}
+
+
+def candidate(found: Inventory, name: str) -> Foreign:
+    """What can be adopted by that name: a foreign guest, or a stray that may be one. Raises
+    NotFoundError, ConflictError."""
+    if name in found.foreign:
+        return found.foreign[name]
+    if name in found.guests:
+        raise ConflictError(f"{name} is this host's already", f"bsdvirt info {name}")
+    GuestName.parse(name)
+    for layout in found.layouts:
+        place = layout.guest(name)
+        for stray, why in found.strays:
+            if stray.name != place or stray.kind != "filesystem" or stray.op is not None:
+                continue
+            family = [d for d in found.datasets if f"{d.name}/".startswith(f"{place}/")]
+            return Foreign(name, layout, why, tuple(family))
+    raise NotFoundError(f"no guest {name}", "bsdvirt ls and bsdvirt doctor show what is there")

@@ -1,0 +1,250 @@
+"""`bsdvirt init`: datasets, host file, a private network, rc.conf. Asks nothing, and
+does again only what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bsdvirt.bhyve.volumes import IN_DEV_MODE
+from bsdvirt.errors import ConflictError, HostError, NotFoundError
+from bsdvirt.facts.host import read_interfaces
+from bsdvirt.host import tools
+from bsdvirt.host.private import others_may
+from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
+from bsdvirt.net.address import free_subnet
+from bsdvirt.ops.network import networks as network_ops
+from bsdvirt.plan.probe import OP_PROPERTY
+from bsdvirt.plan.step import (
+    Command,
+    DatasetOwned,
+    MakeDirectory,
+    Plan,
+    RemoveFile,
+    Step,
+    Undo,
+    WriteFile,
+)
+from bsdvirt.session.session import Session
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.load import decode, dump
+from bsdvirt.zfs import Dataset
+
+RCVAR = "bsdvirt_enable"
+PRIVATE = "private"
+STATE_ROOM = 16 << 20
+"""Bytes that the journal has for itself in a pool that is full."""
+OPTIONS = {"images": IN_DEV_MODE, "state": ("-o", f"refreservation={STATE_ROOM}")}
+"""How the datasets of a root are made."""
+CLOSED = ("guests", "state", "releases", "images")
+"""Datasets that only root may look into: an old release has programs with old faults that run as
+root for whoever starts them."""
+
+HEAD = """\
+# The host, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties host.
+# This file is yours: bsdvirt writes it once, and never again unasked.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What init was told."""
+
+    pool: str
+    root: str | None = None
+    mountpoint: str | None = None
+    nat: bool = True
+    """Whether guests of the private network get out by the host's address."""
+
+
+def initialise(session: Session, wish: Wish) -> list[str]:
+    """Set the host up; a line for each thing done, none where all was there."""
+    hostfile, fresh = _hostfile(session, wish)
+    done: list[str] = []
+    op = session.new_op()
+    datasets = _datasets(session, wish, hostfile)
+    plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
+                steps=(*_dataset_steps(hostfile, datasets, op),
+                       *(close(place) for place in still_open(session, _layout(hostfile))),
+                       *directory_steps(session, DIRECTORIES),
+                       *(_file_steps(hostfile) if fresh else ()),
+                       *_rc_steps(session)))  # fmt: skip
+    session.run(plan, journalled=False)
+    done += [step.why for step in plan.steps]
+    session.__dict__.update(hostfile=hostfile)
+    done += _network(session, wish.nat)
+    return done
+
+
+def _hostfile(session: Session, wish: Wish) -> tuple[HostFile, bool]:
+    """The host file that is there, or the one to write; whether it is new."""
+    root = wish.root or f"{wish.pool}/bsdvirt"
+    if session.host.fs.exists(HOST_FILE):
+        hostfile = session.hostfile
+        if wish.pool != str(hostfile.dataset).split("/")[0] or (
+            wish.root and wish.root != hostfile.dataset
+        ):
+            raise ConflictError(
+                f"this host is set up already, with {hostfile.dataset}",
+                f"{HOST_FILE} says so; change it there if you mean to move",
+            )
+        return hostfile, False
+    if root.split("/")[0] != wish.pool:
+        raise ConflictError(f"{root} is not in pool {wish.pool}", "--root names a dataset of POOL")
+    settings = {"dataset": root, "mountpoint": wish.mountpoint or "/bsdvirt"}
+    return decode(HostFile, settings, "init"), True
+
+
+def _datasets(session: Session, wish: Wish, hostfile: HostFile) -> dict[str, Dataset]:
+    """What is there of the root dataset and beneath it."""
+    pools = {pool.name: pool for pool in session.zfs.pools()}
+    if wish.pool not in pools:
+        raise NotFoundError(
+            f"no pool {wish.pool}; there is {', '.join(pools) or 'none'}", "zpool list"
+        )
+    try:
+        found = {d.name: d for d in session.zfs.datasets(str(hostfile.dataset))}
+    except NotFoundError:
+        if session.host.fs.listdir(str(hostfile.mountpoint)):
+            raise ConflictError(
+                f"{hostfile.mountpoint} is a directory with something in it",
+                "choose another place with --mountpoint",
+            ) from None
+        return {}
+    root = found[str(hostfile.dataset)]
+    if root.mountpoint != hostfile.mountpoint:
+        raise ConflictError(
+            f"{root.name} is there already, mounted at {root.mountpoint}",
+            f"say --mountpoint {root.mountpoint}" if root.mountpoint else "zfs set mountpoint=…",
+        )
+    if not root.mounted:
+        raise HostError(f"{root.name} is not mounted", f"zfs mount {root.name}")
+    return found
+
+
+def _layout(hostfile: HostFile) -> Layout:
+    return Layout(str(hostfile.dataset), str(hostfile.mountpoint))
+
+
+def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> list[Step]:
+    steps, marked = dataset_steps(str(hostfile.dataset), str(hostfile.mountpoint), found, op)
+    return [*steps, *([unmark(marked)] if marked else [])]
+
+
+def dataset_steps(
+    root: str, mountpoint: str, found: Mapping[str, Dataset], op: str
+) -> tuple[list[Step], list[str]]:
+    """Make a root dataset and what lies in each, as far as that is not `found`; and the
+    datasets whose mark is to be cleared at the end."""
+    depth = root.count("/") + 1
+    steps: list[Step] = []
+    if root not in found:
+        place = f"mountpoint={mountpoint}"
+        # What lies around it may be a place for files that nobody is to run: jails' roots are
+        # none, and neither are bases of them.
+        options = (
+            place, "compression=lz4", "atime=off", "canmount=on", "exec=on", "setuid=on",
+        )  # fmt: skip
+        parents = ("-p",) if root.count("/") > 1 else ()
+        steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
+    for child in CHILDREN:
+        dataset, directory = f"{root}/{child}", f"{mountpoint}/{child}"
+        if dataset not in found:
+            steps.append(_create(dataset, op, *OPTIONS.get(child, ())))
+            if child in CLOSED:
+                steps.append(close(directory))
+    made = [step.do.argv[-1] for step in steps if step.undo and isinstance(step.do, Command)]
+    left = [name for name, dataset in found.items() if dataset.op and name.count("/") <= depth]
+    return steps, made + left
+
+
+def close(directory: str) -> Step:
+    """Let nobody but root look into a directory."""
+    return Step(
+        Command((tools.CHMOD, "0700", directory)), f"close {directory} to others", durable=True
+    )
+
+
+def still_open(session: Session, layout: Layout) -> list[str]:
+    """The directories that others can look into, and should not."""
+    places = [f"{layout.mountpoint}/{child}" for child in CLOSED]
+    return [place for place in places if others_may(session.host.fs, place)]
+
+
+def _create(dataset: str, op: str, *options: str) -> Step:
+    return Step(
+        Command((tools.ZFS, "create", *options, "-o", f"{OP_PROPERTY}={op}", dataset)),
+        f"dataset {dataset}",
+        undo=(Undo(Command((tools.ZFS, "destroy", dataset)), DatasetOwned(dataset, op), 5.0),),
+        durable=True,
+    )
+
+
+def unmark(datasets: list[str]) -> Step:
+    """They are complete."""
+    return Step(
+        Command((tools.ZFS, "inherit", OP_PROPERTY, *datasets)),
+        "they belong to no operation any more",
+        durable=True,
+    )
+
+
+DIRECTORIES = (
+    (RUN_DIRECTORY, 0o700), (LOG_DIRECTORY, 0o750), (HOST_FILE.rpartition("/")[0], 0o755),
+)  # fmt: skip
+
+
+def directory_steps(session: Session, wanted: Iterable[tuple[str, int]]) -> list[Step]:
+    """Make these directories, each with its mode, where they are not there."""
+    return [
+        Step(MakeDirectory(path, mode), f"directory {path}", durable=True)
+        for path, mode in wanted
+        if not session.host.fs.is_dir(path)
+    ]
+
+
+def _file_steps(hostfile: HostFile) -> list[Step]:
+    return [
+        Step(
+            WriteFile(HOST_FILE, HEAD + dump(hostfile)),
+            f"host file {HOST_FILE}",
+            undo=(Undo(RemoveFile(HOST_FILE)),),
+            durable=True,
+        )
+    ]
+
+
+def _rc_steps(session: Session) -> list[Step]:
+    known = session.host.run((tools.SYSRC, "-n", RCVAR), changes=False)
+    if known.status == 0 and known.stdout.strip():
+        return []
+    return [
+        Step(
+            Command((tools.SYSRC, f"{RCVAR}=YES")),
+            f"{RCVAR}=YES in rc.conf",
+            undo=(Undo(Command((tools.SYSRC, "-x", RCVAR), ok=(0, 1))),),
+            durable=True,
+        )
+    ]
+
+
+def _network(session: Session, nat: bool) -> list[str]:
+    """A private network where there is none of any name, its guests behind the host's
+    address (`nat`); those that are there, up."""
+    if not session.dry_run:
+        for name in session.pending("network"):
+            session.settle("network", name, "init")
+    networks = session.networks()
+    if not networks and not networks.broken:
+        used = [a for i in read_interfaces(session.host).values() for a in i.addresses]
+        subnet = free_subnet(used)
+        settings = {
+            "addresses": [f"{subnet[1]}/{subnet.prefixlen}"],
+            "pools": [f"{subnet[2]}-{subnet[254]}"],
+            "description": "made by bsdvirt init",
+            "nat": nat,
+        }
+        made = network_ops.create(session, PRIVATE, settings)
+        return [f"network {PRIVATE}, {subnet}, the host is {subnet[1]}", *made.notes]
+    network_ops.bring_up(session, networks, networks)
+    return []

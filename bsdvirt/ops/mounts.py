@@ -1,0 +1,142 @@
+"""A jail's mounts added, taken away and listed, without naming properties."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.facts.host import read_mounts
+from bsdvirt.guest.inventory import Guest, load_guest_file
+from bsdvirt.jail.mounts import in_order
+from bsdvirt.ops.change import Wanted, bring_about
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.session import Session
+from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.fields import plain
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import GuestSpec, decode
+from bsdvirt.spec.mounts import Mount
+
+Entries = list[dict[str, Any]]
+
+
+def mount(
+    session: Session,
+    name: str,
+    source: str,
+    target: str,
+    *,
+    readonly: bool = False,
+    label: str = "",
+) -> Outcome:
+    """Mount a directory or a file of the host in a jail, from its next start on. `target` is
+    the same path as the source where it is empty, and `label` the target's last part.
+
+    Raises HostError for one that is not there, ConflictError for one that is
+    mounted there already.
+    """
+    _need_jail(name, session.inventory().guest(name).identity.kind)
+    fs = session.host.fs
+    if source.startswith("/") and not (fs.is_dir(source) or fs.is_file(source)):
+        raise HostError(
+            f"{source} is no directory of the host, and no file", "make it, or give another"
+        )
+    entry: dict[str, Any] = {"source": source}
+    entry |= {"target": target} if target else {}
+    entry |= {"readonly": True} if readonly else {}
+
+    def change(entries: Entries) -> Entries:
+        return [*entries, {"name": label or _label(target or source, entries), **entry}]
+
+    return _change(session, name, change)
+
+
+def unmount(session: Session, name: str, which: str) -> Outcome:
+    """Take a mount away, by its name or its target, from the next start on. Raises
+    NotFoundError."""
+
+    def change(entries: Entries) -> Entries:
+        kept = [e for e in entries if which not in (e["name"], decode(Mount, e).place)]
+        if len(kept) == len(entries):
+            there = ", ".join(e["name"] for e in entries) or "none"
+            raise NotFoundError(f"{name}: no mount {which}", f"there is {there}")
+        return kept
+
+    return _change(session, name, change)
+
+
+def _change(session: Session, name: str, change: Callable[[Entries], Entries]) -> Outcome:
+    def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
+        jail = _jail(name, spec)
+        data = plain(jail)
+        data["mounts"] = change(data.get("mounts", []))
+        try:
+            wanted = decode(Jail, data)
+        except UsageError as error:
+            raise ConflictError(f"{name}: {error.message}", error.hint) from None
+        return Wanted(text, edit_yaml(text, jail, wanted), jail, wanted, guest.identity.boot)
+
+    return bring_about(session, [name], wish)[0]
+
+
+def _need_jail(name: str, kind: str) -> None:
+    if kind != "jail":
+        raise UsageError(
+            f"{name} is a virtual machine: it has disks, and no mounts", f"bsdvirt disk ls {name}"
+        )
+
+
+def _jail(name: str, spec: GuestSpec) -> Jail:
+    _need_jail(name, "jail" if isinstance(spec, Jail) else "vm")
+    assert isinstance(spec, Jail)
+    return spec
+
+
+def _label(place: str, entries: Entries) -> str:
+    """A name for a mount: the last part of its place, and a number where that is taken."""
+    word = re.sub(r"[^a-z0-9_-]", "", place.rpartition("/")[2].lower()).lstrip("0123456789_-")
+    word = (word or "mount")[:24]
+    taken = {entry["name"] for entry in entries}
+    numbered = (f"{word}{number}" for number in range(2, len(taken) + 3))
+    return word if word not in taken else next(n for n in numbered if n not in taken)
+
+
+def listed(session: Session, name: str) -> list[dict[str, Any]]:
+    """What a jail mounts by its file, and whether it is mounted now; then what else is
+    mounted in its root."""
+    guest = session.inventory().guest(name)
+    jail = _jail(name, load_guest_file(session.host.fs, guest.layout, name))
+    now = {entry.path: entry for entry in read_mounts(session.host)}
+    rows = [
+        {
+            "name": str(entry.name),
+            "type": str(entry.type),
+            "source": str(entry.source or ""),
+            "target": entry.place,
+            "readonly": entry.readonly,
+            "mounted": guest.root + entry.place in now,
+        }
+        for entry in in_order(jail.mounts)
+    ]
+    return rows + _others(guest, rows, now.values())
+
+
+def _others(
+    guest: Guest, rows: Iterable[dict[str, Any]], now: Iterable[Any]
+) -> list[dict[str, Any]]:
+    known = {row["target"] for row in rows}
+    inside = [entry for entry in now if entry.path.startswith(guest.root + "/")]
+    return [
+        {
+            "name": "",
+            "type": entry.kind,
+            "source": entry.source,
+            "target": entry.path[len(guest.root) :],
+            "readonly": None,
+            "mounted": True,
+        }
+        for entry in inside
+        if entry.path[len(guest.root) :] not in known
+    ]

@@ -1,0 +1,1 @@
+"""Networks, forwarded ports, and the packet filter."""

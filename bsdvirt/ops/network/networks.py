@@ -1,0 +1,322 @@
+"""Networks: made, brought up, taken away, shown."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
+from bsdvirt.facts.host import read_interfaces
+from bsdvirt.facts.packetfilter import PfFacts
+from bsdvirt.guest.inventory import Inventory, load_guest_file
+from bsdvirt.layout import host_end, network_file, network_rules, pf_file, tap
+from bsdvirt.net import address
+from bsdvirt.net import bridge as plans
+from bsdvirt.net.change import Port, plan_set
+from bsdvirt.net.files import Networks, need
+from bsdvirt.net.pf import unload_steps
+from bsdvirt.net.pfsetup import Setup
+from bsdvirt.net.uplink import refuse_shared
+from bsdvirt.ops.network import pf
+from bsdvirt.plan.step import Step
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.session import Session
+from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.fields import plain
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.nic import Nic
+from bsdvirt.spec.paths import set_paths
+
+Assignments = Sequence[tuple[str, str]]
+
+
+def bring_up(session: Session, names: Iterable[str], networks: Mapping[str, Network]) -> list[str]:
+    """Bring up those that are not; their names. One look at the interfaces where all are."""
+    raised: list[str] = []
+    used = set(names)
+    wanted = sorted(name for name in networks if name in used)
+    for name in wanted:
+        session.settle("network", name, f"network up {name}")
+    if not wanted:
+        return raised
+    interfaces = read_interfaces(session.host)
+    for name in wanted:
+        if not plans.up_steps(name, networks[name], interfaces):
+            continue
+        with session.locked("network", name, f"network up {name}"):
+            # It may have been changed or destroyed before we had its lock.
+            network = session.networks().get(name)
+            now = read_interfaces(session.host)
+            if network is not None and plans.up_steps(name, network, now):
+                session.run(plans.plan_up(name, network, now, session.new_op()))
+                raised.append(name)
+    pf.load(session, {name: networks[name] for name in wanted})
+    return raised
+
+
+def _pf(session: Session, networks: Iterable[Network]) -> PfFacts | None:
+    """The packet filter, where one of the networks needs it."""
+    return pf.read(session) if pf.needed(networks) else None
+
+
+def users(found: Inventory, network: str) -> list[str]:
+    """The guests with an interface on the network."""
+    return [
+        name
+        for name, guest in found.guests.items()
+        if any(claim.network == network for claim in guest.identity.nics)
+    ]
+
+
+def create(
+    session: Session, name: str, settings: dict[str, Any], assignments: Assignments = ()
+) -> Outcome:
+    """Make a network. `settings` are properties of it, without `id`; `assignments` more of
+    them, by path.
+
+    Raises ConflictError where the name is taken, its subnet overlaps one of the host's, or
+    another network has its uplink.
+    """
+    with session.locked("network", name, f"network create {name}"), numbering(session):
+        networks = session.networks()
+        refuse_taken(name, networks)
+        network = numbered(networks, name, settings, assignments)
+        interfaces = read_interfaces(session.host)
+        refuse_shared(name, network, networks)
+        _refuse_overlap(name, network, interfaces.values())
+        more, notes = _translation(session, name, network)
+        session.run(plans.plan_create(name, network, interfaces, session.new_op(), more))
+        return Outcome(name, "created", notes=(*notes, *_without_pool(name, network)))
+
+
+def _without_pool(name: str, network: Network) -> list[str]:
+    """What to say of a network whose guests are given no addresses."""
+    subnets = network.subnets_of(4)
+    if network.pools or not subnets:
+        return []
+    return [
+        f"no pool: guests on it get no address of their own accord"
+        f" (bsdvirt network set {name} pools.0=FIRST-LAST, within {subnets[0]})"
+    ]
+
+
+def _translation(
+    session: Session, name: str, network: Network, before: Network | None = None
+) -> tuple[list[Step], list[str]]:
+    """What makes `nat` of a network work, or takes it away; and what is to be said of it:
+    all that is set up on the host, and what is left to do by hand."""
+    if not network.nat and not (before is not None and before.nat):
+        return [], []
+    facts = pf.read(session)
+    ready = pf.set_up(session, network, facts) if network.nat else Setup((), facts)
+    steps = [*ready.steps, *pf.network_steps(name, network, ready.facts)]
+    notes = [step.why for step in ready.steps] + [f"nat: inactive: {a}" for a in ready.advice]
+    notes += [f"nat: only until the next boot: {a}" for a in ready.until_boot]
+    if network.nat and not ready.advice:
+        why = pf.state(network, ready.facts)[1]
+        notes += [f"nat: inactive: {why}"] if why else []
+    return steps, notes
+
+
+def _wanted(number: int, name: str, settings: dict[str, Any], assignments: Assignments) -> Network:
+    """The new network, looked at as a whole once all is known of it."""
+    for path, _ in assignments:
+        if path.split(".")[0] in settings:
+            raise UsageError(f"network {name}: {path} is given twice", "as an option, or by name")
+        if path == "id":
+            raise UsageError(f"network {name}: bsdvirt numbers it", "leave id out")
+    return set_paths(Network(id=number), assignments, settings, f"network {name}")
+
+
+def change(session: Session, name: str, assignments: Assignments) -> Outcome:
+    """Set properties of a network, live where it is up. Nothing is written where any of it
+    is wrong.
+
+    Raises NotFoundError, UsageError, and ConflictError for what its guests' claims, or
+    those that run, do not allow.
+    """
+    with (
+        session.locked("network", name, f"network set {name}"),
+        session.locked("allocation", "", f"network set {name}"),
+    ):
+        networks = session.networks()
+        before = need(networks, name)
+        after = set_paths(before, assignments)
+        for fixed in ("id", "bridge"):
+            if getattr(before, fixed) != getattr(after, fixed):
+                raise ConflictError(
+                    f"network {name}: {fixed} is fixed when it is made", "make another network"
+                )
+        interfaces = read_interfaces(session.host)
+        refuse_shared(name, after, networks)
+        if before.addresses != after.addresses:
+            _refuse_overlap(name, after, interfaces.values())
+        text = session.host.fs.read_text(network_file(name))
+        more, notes = _translation(session, name, after, before)
+        plan = plan_set(
+            name, before, after, (text, edit_yaml(text, before, after)), interfaces,
+            _ports(session, name), session.new_op(), more,
+        )  # fmt: skip
+        session.run(plan)
+    return Outcome(name, plan.reason if plan.empty else "set", notes=(*plan.notes, *notes))
+
+
+def _ports(session: Session, network: str) -> list[Port]:
+    """The interfaces of guests on the network."""
+    ports: list[Port] = []
+    found = session.inventory()
+    for name, guest in sorted(found.guests.items()):
+        identity = guest.identity
+        every = (identity.nics, identity.next or [])
+        if not any(claim.network == network for claims in every for claim in claims):
+            continue
+        nics: Sequence[Nic] = ()
+        with contextlib.suppress(BsdvirtError):
+            nics = load_guest_file(session.host.fs, found.home(name), name).nics
+        for index in range(max(map(len, every))):
+            claims = tuple(
+                c[index] for c in every if index < len(c) and c[index].network == network
+            )
+            if claims:
+                nic = nics[index] if index < len(nics) else None
+                mine = nic if nic is not None and nic.network == network else None
+                port = tap if identity.kind == "vm" else host_end
+                ports.append(Port(name, mine, claims, port(identity.id, index)))
+    return ports
+
+
+def destroy(session: Session, name: str) -> list[str]:
+    """Take a network away, one whose file cannot be read too: what is to be known of that.
+    Raises ConflictError where it is in use."""
+    with session.destroying("network", name, f"network destroy {name}"):
+        networks = session.networks()
+        error = networks.broken.get(name)
+        interfaces = read_interfaces(session.host)
+        using = users(session.inventory(), name)
+        rules = pf_file(network_rules(name))
+        flushed = (
+            [*unload_steps(network_rules(name), f"network {name} translated")]
+            if session.host.fs.exists(rules)
+            else []
+        )
+        op = session.new_op()
+        if error is None:
+            network = need(networks, name)
+            plan = plans.plan_destroy(name, network, interfaces, using, op, flushed)
+        else:
+            number = networks.broken_ids.get(name)
+            plan = plans.plan_destroy_broken(name, number, interfaces, using, op, flushed)
+        session.run(plan)
+    return [] if error is None else [f"its file could not be read: {error.message}"]
+
+
+def numbering(session: Session) -> Any:
+    """Ids and subnets are given under the allocation lock."""
+    return session.locked("allocation", "", "network create")
+
+
+def refuse_taken(name: str, networks: Networks) -> None:
+    """Raises ConflictError where there is a network of that name, broken or not."""
+    if name in networks.broken:
+        message = networks.broken[name].message
+        raise ConflictError(
+            f"network {name} is there already, and broken: {message}",
+            f"mend {network_file(name)}, or bsdvirt network destroy {name}",
+        )
+    if name in networks:
+        raise ConflictError(f"network {name} is there already", network_file(name))
+
+
+def numbered(
+    networks: Networks, name: str, settings: dict[str, Any], assignments: Assignments
+) -> Network:
+    """A new network with the next free id. Raises UsageError for what is wrong with it."""
+    return _wanted(_free_id(networks), name, settings, assignments)
+
+
+def _free_id(networks: Networks) -> int:
+    taken = {network.id for network in networks.values()} | set(networks.broken_ids.values())
+    return next(number for number in range(1000) if number not in taken)
+
+
+def _refuse_overlap(name: str, network: Network, interfaces: Iterable[Any]) -> None:
+    """Two subnets that overlap silently break the second (captures/README)."""
+    ours = [ipaddress.ip_interface(str(cidr)).network for cidr in network.addresses]
+    for interface in interfaces:
+        if interface.name == plans.bridge_of(network):
+            continue
+        for text in interface.addresses:
+            theirs = ipaddress.ip_interface(text).network
+            for own in ours:
+                if own.version == theirs.version and own.overlaps(theirs):
+                    hint = "choose another subnet"
+                    if network.uplink == interface.name:
+                        hint = (
+                            f"bsdvirt network create {name} --uplink {interface.name}"
+                            " --take-address moves its address to the bridge"
+                        )
+                    raise ConflictError(
+                        f"network {name}: {own} overlaps {text} of {interface.name}", hint
+                    )
+
+
+def rows(session: Session) -> list[dict[str, Any]]:
+    """All networks, for people and for --json."""
+    known = session.networks()
+    interfaces = read_interfaces(session.host)
+    found = session.inventory()
+    facts = _pf(session, known.values())
+    shown = [
+        describe(name, network, interfaces, users(found, name), facts)
+        for name, network in known.items()
+    ]
+    for name, error in known.broken.items():
+        empty = dict.fromkeys(describe(name, Network(id=0), {}, [], None), None)
+        shown.append(
+            empty | {"name": name, "state": "broken", "guests": users(found, name),
+                     "error": error.message}
+        )  # fmt: skip
+    return sorted(shown, key=lambda row: str(row["name"]))
+
+
+def _state(name: str, network: Network, interfaces: Any) -> str:
+    """up; partial, where something of it lacks; down."""
+    present = interfaces.get(plans.bridge_of(network))
+    if present is None or not present.up:
+        return "down"
+    try:
+        return "partial" if plans.up_steps(name, network, interfaces) else "up"
+    except BsdvirtError:
+        return "partial"
+
+
+def describe(
+    name: str, network: Network, interfaces: Any, using: list[str], facts: PfFacts | None
+) -> dict[str, Any]:
+    """A network for people and for --json."""
+    nat, why = pf.state(network, facts)
+    bridge = plans.bridge_of(network)
+    present = interfaces.get(bridge)
+    return {
+        "name": name,
+        "bridge": bridge,
+        "uplink": network.uplink,
+        "vlan": network.vlan,
+        "private": network.private,
+        "nat": nat,
+        "nat_why": why,
+        "state": _state(name, network, interfaces),
+        "addresses": [str(cidr) for cidr in network.addresses],
+        "subnets": [str(subnet) for subnet in network.subnets],
+        "pools": [str(pool) for pool in network.pools],
+        "gateway": address.gateway(network, 4),
+        "gateway6": address.gateway(network, 6),
+        "routes": plain(network.routes),
+        "mtu": network.mtu,
+        "members": list(present.members) if present else [],
+        "guests": using,
+        "description": network.description,
+        "error": "",
+    }

@@ -1,0 +1,310 @@
+"""`network create --take-address`: taken, confirmed, or put back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from bsdvirt.bhyve.rundir import is_running
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
+from bsdvirt.facts.host import read_interfaces, read_jails
+from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.guest.inventory import Guest, load_guest_file
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.detach import detach
+from bsdvirt.layout import TAKING_DIRECTORY, taking_file
+from bsdvirt.net import takeover
+from bsdvirt.net.takeover import Taking
+from bsdvirt.ops.network import pf
+from bsdvirt.ops.network.networks import Assignments, numbered, numbering, refuse_taken
+from bsdvirt.plan import events
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.session import Session
+from bsdvirt.spec.fields import plain
+from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.network import Network
+
+WITHIN_SECONDS = 60
+PAUSE_SECONDS = 0.3
+
+
+def read_taking(session: Session, name: str) -> Taking | None:
+    """A taking under way, or cut off; None for none."""
+    try:
+        text = session.host.fs.read_bytes(taking_file(name))
+        return msgspec.json.decode(text, type=Taking)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise HostError(
+            f"{taking_file(name)} cannot be read: {error}",
+            "put the address back by hand (ifconfig), and remove the file",
+        ) from error
+
+
+def takings(session: Session) -> list[str]:
+    """The networks whose address is taken and not confirmed yet."""
+    names = session.host.fs.listdir(TAKING_DIRECTORY)
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
+def take(
+    session: Session,
+    name: str,
+    settings: dict[str, Any],
+    assignments: Assignments,
+    within: int,
+    again: tuple[str, ...],
+) -> Outcome:
+    """Move the address of the uplink that `settings` name to a bridge, for `within` seconds.
+    `again` are the global options of the guard's own command.
+
+    Raises ConflictError, HostError and UsageError for what cannot be moved; nothing is
+    changed then.
+    """
+    uplink = str(settings.pop("uplink"))
+    with session.locked("network", name, f"network create {name}"), numbering(session):
+        networks = session.networks()
+        refuse_taken(name, networks)
+        if other := takings(session):
+            raise ConflictError(
+                f"network {other[0]} waits to be confirmed",
+                f"bsdvirt network confirm {other[0]}, or bsdvirt network revert {other[0]}",
+            )
+        taking = _read(session, uplink, settings, within)
+        network = numbered(networks, name, takeover.network_of(taking), assignments)
+        shown = takeover.rc_after(taking)
+        guests = [other for other, one in networks.items() if one.uplink == uplink]
+        if guests:
+            raise ConflictError(
+                f"{uplink} is the uplink of network {guests[0]}",
+                f"bsdvirt network destroy {guests[0]} first",
+            )
+        taking = msgspec.structs.replace(taking, network=_wanted(network))
+        if not session.dry_run:
+            # Before anything is taken: who is cut off must get back whatever happens to us.
+            detach((*again, "network", "revert", name, "--guard", taking.token))
+        session.run(takeover.plan_take(name, taking, session.new_op()), journalled=False)
+        if session.dry_run:
+            session.run(takeover.plan_confirm(name, taking, network, session.new_op()))
+    _lead_again(session)
+    notes = [f"rc.conf, once confirmed: {_shown(*one)}" for one in shown.items()]
+    notes.append(
+        f"confirm it within {within} s, from a new login: bsdvirt network confirm {name};"
+        f" else {uplink} gets its address back"
+    )
+    return Outcome(name, f"{uplink}'s address is on {taking.bridge}", notes=tuple(notes))
+
+
+def _lead_again(session: Session) -> None:
+    """Translation and exposed ports name the interface by which the host gets out."""
+    if session.dry_run:
+        return
+    found = session.inventory()
+    jails = read_jails(session.host)
+    running: dict[str, tuple[Guest, GuestSpec]] = {}
+    for name, guest in found.guests.items():
+        if is_running(guest, jails, session.host.fs):
+            with contextlib.suppress(BsdvirtError):
+                spec = load_guest_file(session.host.fs, guest.layout, name)
+                running[name] = (guest, spec)
+    pf.renew(session, session.networks(), running)
+
+
+def _shown(variable: str, value: str | None) -> str:
+    return f"{variable} goes" if value is None else f'{variable}="{value}"'
+
+
+def _wanted(network: Network) -> dict[str, Any]:
+    """The network's properties but its id: it is numbered when it is confirmed."""
+    return {key: value for key, value in plain(network).items() if key != "id"}
+
+
+def _read(session: Session, uplink: str, settings: Mapping[str, Any], within: int) -> Taking:
+    """What the host shows of the card, its routes and its rc.conf."""
+    host = session.host
+    interfaces = read_interfaces(host)
+    card = interfaces.get(uplink)
+    if card is None:
+        raise HostError(f"{uplink} is not there", "ifconfig -l")
+    takeover.check(card, interfaces)
+    _refuse_shared(session, card)
+    rc = _read_rc(host, uplink)
+    own = rc.get(f"ifconfig_{takeover.word(uplink)}", rc.get(takeover.DEFAULT, ""))
+    dhcp = any(takeover.is_dhcp(word) for word in own.split())
+    if not dhcp and host.fs.is_locked(f"/var/run/dhclient/dhclient.{uplink}.pid"):
+        raise HostError(
+            f"dhclient(8) runs for {uplink}, and rc.conf does not say so",
+            f'sysrc ifconfig_{uplink}="DHCP", or end it',
+        )
+    autoconf = "ACCEPT_RTADV" in card.nd6
+    addresses = [a for a in card.addresses if ":" not in a or not autoconf]
+    gateway, routes = _read_routes(host, uplink)
+    return Taking(
+        uplink=uplink,
+        bridge=takeover.free_bridge(interfaces, rc),
+        ether=card.ether,
+        mtu=card.mtu,
+        addresses=tuple(sorted(addresses, key=lambda address: ":" in address)),
+        autoconf=autoconf,
+        gateway=gateway,
+        gateway6="" if autoconf else _read_gateway6(host, uplink),
+        routes=routes,
+        dhcp=dhcp,
+        rc=rc,
+        network=dict(settings),
+        token=uuid.uuid4().hex,
+        until=time.time() + within,
+    )
+
+
+def _refuse_shared(session: Session, card: Interface) -> None:
+    """Raises ConflictError where a jail has an address on the card."""
+    ours = {text.split("/")[0] for text in card.addresses}
+    for name, guest in session.inventory().guests.items():
+        if shared := ours & {text.split("/")[0] for text in guest.identity.shares()}:
+            raise ConflictError(
+                f"{card.name} has the address {shared.pop()} for {name}", f"bsdvirt stop {name}"
+            )
+
+
+def _read_rc(host: Host, uplink: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for variable in takeover.variables(uplink):
+        shown = host.run((tools.SYSRC, "-n", variable), changes=False)
+        if shown.status == 0:
+            found[variable] = shown.stdout.strip()
+        elif "_alias" in variable:
+            break
+    return found
+
+
+def _read_routes(host: Host, uplink: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The IPv4 default gateway by the card, and its other routes by a gateway
+    (captures/02-ifconfig: netstat -rn --libxo json)."""
+    argv = (tools.NETSTAT, "-rn", "--libxo", "json", "-f", "inet")
+    shown = json.loads(host.run(argv, changes=False).check().stdout)
+    gateway = ""
+    others: list[tuple[str, str]] = []
+    families = shown["statistics"]["route-information"]["route-table"]["rt-family"]
+    for row in (row for family in families for row in family.get("rt-entry", ())):
+        if row["interface-name"] != uplink or "G" not in row["flags"]:
+            continue
+        if row["destination"] == "default":
+            gateway = row["gateway"]
+        else:
+            others.append((row["destination"], row["gateway"]))
+    return gateway, tuple(others)
+
+
+def _read_gateway6(host: Host, uplink: str) -> str:
+    shown = host.run((tools.ROUTE, "-n", "get", "-inet6", "default"), changes=False)
+    lines = (line.partition(":") for line in shown.stdout.splitlines())
+    values = {key.strip(): value.strip() for key, colon, value in lines if colon}
+    return values.get("gateway", "") if values.get("interface") == uplink else ""
+
+
+def with_takings(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of networks, with those that wait to be confirmed."""
+    for name in takings(session):
+        taking = read_taking(session, name)
+        if taking is not None and rows:
+            empty = dict.fromkeys(rows[0])
+            rows.append(
+                empty | {"name": name, "state": "unconfirmed", "bridge": taking.bridge,
+                         "uplink": taking.uplink, "subnets": list(taking.addresses)}
+            )  # fmt: skip
+    return sorted(rows, key=lambda row: str(row["name"]))
+
+
+def confirm(session: Session, name: str) -> Outcome:
+    """Make it last. Raises NotFoundError where nothing waits to be confirmed, HostError where
+    the address is not where it was moved to."""
+    with session.locked("network", name, f"network confirm {name}"), numbering(session):
+        taking = _need(session, name)
+        networks = session.networks()
+        refuse_taken(name, networks)
+        network = numbered(networks, name, dict(taking.network), ())
+        bridge = read_interfaces(session.host).get(taking.bridge)
+        if bridge is None or taking.uplink not in bridge.members:
+            raise HostError(
+                f"{taking.bridge} is not as it was made", f"bsdvirt network revert {name}"
+            )
+        session.run(takeover.plan_confirm(name, taking, network, session.new_op()))
+    return Outcome(name, f"created on {taking.bridge}, in rc.conf too")
+
+
+def revert(session: Session, name: str) -> Outcome:
+    """Put the address back. Raises NotFoundError where nothing waits to be confirmed."""
+    with session.locked("network", name, f"network revert {name}"):
+        taking = _need(session, name)
+        interfaces = read_interfaces(session.host)
+        plan = takeover.plan_revert(name, taking, interfaces, session.new_op())
+        session.run(plan, journalled=False)
+    _lead_again(session)
+    return Outcome(name, f"{taking.uplink} has its address again")
+
+
+def guard(session: Session, name: str, token: str) -> Outcome:
+    """Wait for the confirmation of one taking; put all back where it does not come."""
+    while True:
+        taking = read_taking(session, name)
+        if taking is not None and taking.token != token:
+            return Outcome(name, "another taking")
+        if taking is None:
+            # It may not be written down yet, for a moment.
+            if _never(session, name):
+                return Outcome(name, "confirmed")
+        elif time.time() >= taking.until:
+            break
+        else:
+            _keep_quiet(session.host, taking)
+        session.interrupt.check()
+        time.sleep(PAUSE_SECONDS)
+    try:
+        outcome = revert(session, name)
+    except NotFoundError:
+        return Outcome(name, "confirmed")
+    words = "not confirmed in time: the address is put back"
+    session.sink(events.Warned("", "network revert", name, words))
+    return outcome
+
+
+def _keep_quiet(host: Host, taking: Taking) -> None:
+    """End a dhclient(8) that devd(8) has started for the card again: joining a bridge may take
+    its link down for a moment, and rc.conf still says DHCP (devd.conf, rc.d/dhclient)."""
+    path = f"/var/run/dhclient/dhclient.{taking.uplink}.pid"
+    if not host.fs.is_locked(path):
+        return
+    interfaces = read_interfaces(host)
+    card, bridge = interfaces.get(taking.uplink), interfaces.get(taking.bridge)
+    if card is None or bridge is None or taking.uplink not in bridge.members:
+        return
+    host.run((tools.PKILL, "-F", path), changes=True)
+    for address in card.addresses:
+        if address in taking.addresses:
+            family = "inet6" if ":" in address else "inet"
+            host.run((tools.IFCONFIG, taking.uplink, family, address, "-alias"), changes=True)
+
+
+def _never(session: Session, name: str) -> bool:
+    """Whether a taking that is not written down never will be: who was to has ended."""
+    try:
+        with session.locked("network", name, "network revert"):
+            return read_taking(session, name) is None
+    except ConflictError:
+        return False
+
+
+def _need(session: Session, name: str) -> Taking:
+    taking = read_taking(session, name)
+    if taking is None:
+        raise NotFoundError(f"network {name}: nothing waits to be confirmed", "bsdvirt network ls")
+    return taking

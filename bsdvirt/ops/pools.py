@@ -1,0 +1,275 @@
+"""Roots on other pools: added, shown, taken from the list.
+
+A root is a dataset with what `init` makes in one, and a file that says where. Taking it from
+the list takes the file away, never a dataset: what is in it is somebody's, and comes back
+with `root add`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.guest.inventory import Inventory, inventory
+from bsdvirt.guest.pools import overlaps
+from bsdvirt.host.closed import open_to_others
+from bsdvirt.layout import ROOT_DIRECTORY, Layout, root_file
+from bsdvirt.ops.init import dataset_steps, directory_steps, unmark
+from bsdvirt.plan import journal
+from bsdvirt.plan.locks import is_held
+from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.session.session import Session
+from bsdvirt.spec.load import decode, dump
+from bsdvirt.spec.roots import RootFile
+from bsdvirt.spec.types import RootName
+from bsdvirt.zfs import Dataset
+
+CLOSED = ("state", "guests")
+"""What lies in these is taken for root's own words."""
+HEAD = """\
+# A root on another pool, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties root.
+"""
+
+
+def add(
+    session: Session, dataset: str, name: str | None = None, mountpoint: str | None = None
+) -> list[str]:
+    """Make a root of a dataset, new or one that was a root before; a line for each thing done.
+
+    Raises NotFoundError where there is no such pool, ConflictError for what another root
+    has already: a name, a place, a guest, an id.
+    """
+    pool = dataset.split("/")[0]
+    try:
+        name = str(RootName.parse(name or pool))
+    except ValueError as error:
+        raise UsageError(f"{error}", "give it another with --name") from None
+    with session.locked("root", name, f"root add {name}"):
+        session.forget_roots()
+        ours = session.inventory()
+        session.need_mounted(ours)
+        there = _there(session, dataset)
+        place = mountpoint or (there[dataset].mountpoint if there else "") or f"/bsdvirt-{name}"
+        wanted = decode(RootFile, {"dataset": dataset, "mountpoint": place}, "root add")
+        layout = Layout(str(wanted.dataset), str(wanted.mountpoint), name)
+        listed = session.roots.named(dataset)
+        if listed is not None and listed.name == name and listed.mountpoint == layout.mountpoint:
+            # What has gone of it is made again.
+            layout = listed
+        elif why := overlaps(layout, session.roots.layouts):
+            raise ConflictError(
+                why, "bsdvirt root ls shows them; --name and --mountpoint give others"
+            )
+        if any(one.name == name for one in session.roots.broken):
+            raise ConflictError(f"{root_file(name)} is there already", "mend or remove it")
+        _check(session, layout, there)
+        if layout is not listed:
+            _check_strange(session, layout, there)
+            _refuse_clashes(session, ours, layout, there)
+        plan = _plan(session, layout, wanted, there)
+        session.run(plan)
+    session.forget_roots()
+    return [step.why for step in plan.steps]
+
+
+def _plan(session: Session, layout: Layout, wanted: RootFile, there: Mapping[str, Dataset]) -> Plan:
+    op = session.new_op()
+    steps, marked = dataset_steps(layout.dataset, layout.mountpoint, there, op)
+    path = root_file(layout.name)
+    if not session.host.fs.exists(path):
+        steps += directory_steps(session, [(ROOT_DIRECTORY, 0o755)])
+        steps.append(
+            Step(
+                WriteFile(path, HEAD + dump(wanted)),
+                f"file {path}",
+                undo=(Undo(RemoveFile(path)),),
+                durable=True,
+            )
+        )
+    finish = (unmark(marked),) if marked else ()
+    return Plan("add root", layout.name, "root", tuple(steps), finish, op=op)
+
+
+def _there(session: Session, dataset: str) -> dict[str, Dataset]:
+    """What is there of it. Raises NotFoundError where its pool is not."""
+    pools = {pool.name for pool in session.zfs.pools()}
+    if dataset.split("/")[0] not in pools:
+        raise NotFoundError(
+            f"no pool {dataset.split('/')[0]}; there is {', '.join(sorted(pools)) or 'none'}",
+            "zpool import, or zpool list",
+        )
+    try:
+        return {one.name: one for one in session.zfs.datasets(dataset)}
+    except NotFoundError:
+        return {}
+
+
+def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
+    """Raises UsageError, ConflictError, HostError for a place or a dataset that cannot be one."""
+    if not there:
+        if session.host.fs.listdir(layout.mountpoint):
+            raise ConflictError(
+                f"{layout.mountpoint} is a directory with something in it",
+                "choose another place with --mountpoint",
+            )
+        return
+    top = there[layout.dataset]
+    if top.kind != "filesystem":
+        raise UsageError(f"{top.name} is a {top.kind}", "name a file system, or a new one")
+    if top.mountpoint != layout.mountpoint:
+        raise ConflictError(
+            f"{top.name} is there already, mounted at {top.mountpoint}",
+            f"say --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
+        )
+    if not top.mounted:
+        raise HostError(f"{top.name} is not mounted", f"zfs mount {top.name}")
+    if f"{top.name}/guests" not in there and session.host.fs.listdir(layout.mountpoint):
+        raise ConflictError(
+            f"{top.name} is there already, with something in it that is not bsdvirt's",
+            f"name another, such as {top.name}/bsdvirt",
+        )
+
+
+def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
+    """Nothing of a root that comes from elsewhere is believed before this. Raises HostError
+    where others than root may have written what is in it, ConflictError for journals: they
+    would be run as root, and may be another host's."""
+    fs = session.host.fs
+    for child in CLOSED:
+        dataset, place = f"{layout.dataset}/{child}", f"{layout.mountpoint}/{child}"
+        one = there.get(dataset)
+        if one is None:
+            continue
+        if not one.mounted or one.mountpoint != place:
+            raise HostError(
+                f"{dataset} is not mounted at {place}",
+                f"zfs inherit mountpoint {dataset}, then zfs mount {dataset}",
+            )
+        if why := open_to_others(fs, place):
+            raise HostError(
+                f"{place} {why}",
+                f"see what is in it, then chown root:wheel {place} and chmod 0700 {place}",
+            )
+    if found := journal.subjects(fs, layout.state):
+        raise ConflictError(
+            f"in {layout.state} there are journals of operations cut short: {found[0][2]}",
+            f"on the host that they come from, bsdvirt doctor --repair; or rm {layout.state}/*",
+        )
+
+
+def _refuse_clashes(
+    session: Session, ours: Inventory, layout: Layout, there: Mapping[str, Dataset]
+) -> None:
+    """Names, ids and addresses are of one kind over all roots. Raises ConflictError."""
+    ids = {guest.identity.id: name for name, guest in ours.guests.items()}
+    addresses = {a: name for name, g in ours.guests.items() for a in g.identity.addresses()}
+    for name, guest in inventory(layout, there.values(), host=session.host_id).guests.items():
+        if name in ours.guests:
+            raise ConflictError(
+                f"{guest.dataset}: there is a guest {name} in {ours.home(name).dataset} already",
+                f"bsdvirt rename {name} NEWNAME",
+            )
+        if (other := ids.get(guest.identity.id)) is not None:
+            raise ConflictError(
+                f"{guest.dataset} has the id {guest.identity.id}, which {other} has already",
+                "it comes from another host, or was made while this root was not listed:"
+                f" destroy {other} and make it anew once the root is added",
+            )
+        for address in guest.identity.addresses():
+            if address in addresses:
+                raise ConflictError(
+                    f"{guest.dataset} has the address {address}, which {addresses[address]} has"
+                    " already",
+                    f"give {addresses[address]} another: bsdvirt set {addresses[address]}"
+                    " nics.0.address=…",
+                )
+
+
+def remove(session: Session, word: str) -> list[str]:
+    """Take a root from the list: its file goes, its dataset stays; what is to be known.
+
+    Raises NotFoundError, ConflictError while guests are on it.
+    """
+    if not session.dry_run:
+        # One that was cut short may have taken the file away already.
+        session.settle("root", word, f"root rm {word}")
+    name = _name(session, word)
+    with session.destroying("root", name, f"root rm {name}"):
+        session.forget_roots()
+        found = session.inventory()
+        layout = session.roots.named(name)
+        path = root_file(name)
+        if layout is not None and layout in found.others:
+            _refuse_used(session, found, layout)
+        # Nothing needs to be undone: what it said may be what nobody can read.
+        gone = Step(RemoveFile(path), f"file {path}", durable=True)
+        session.run(Plan("remove root", name, "root", finish=(gone,), op=session.new_op()))
+    session.forget_roots()
+    if layout is None:
+        return []
+    if layout not in found.others:
+        return [f"{layout.dataset} is not there now; bsdvirt root add {layout.dataset} lists it"
+                " again once it is"]  # fmt: skip
+    return [f"{layout.dataset} is kept, with the releases and images in it; zfs destroy -r"
+            f" {layout.dataset} destroys it for good"]  # fmt: skip
+
+
+def _name(session: Session, word: str) -> str:
+    """The file's name of a root that is meant. Raises NotFoundError, UsageError."""
+    if any(one.name == word for one in session.roots.broken):
+        return word
+    layout = session.root(word)
+    if not layout.named:
+        raise UsageError(f"{word} is the first root: the host file names it", "name another")
+    return layout.named
+
+
+def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
+    every = (*found.guests, *found.foreign)
+    guests = [name for name in every if found.home(name) == layout]
+    strays = [
+        stray.name for stray, _ in found.strays if stray.name.startswith(f"{layout.dataset}/")
+    ]
+    if guests or strays:
+        raise ConflictError(
+            f"on root {layout.name} there are {', '.join([*sorted(guests), *strays])}",
+            "bsdvirt destroy them first; bsdvirt doctor says more of what is no guest",
+        )
+    for kind, name, path in session.journals():
+        if path.startswith(f"{layout.state}/") and kind != "root":
+            busy = "is under way" if is_held(session.host.fs, kind, name) else "was cut short"
+            raise ConflictError(f"an operation {busy}: {path}", "bsdvirt doctor --repair")
+
+
+def entries(session: Session) -> list[dict[str, Any]]:
+    """All roots, the first one first, with what is wrong with those that are not there."""
+    found = session.inventory()
+    absent = {one.name: one for one in found.absent}
+    rows = []
+    for layout in session.roots.layouts:
+        there = layout in found.layouts
+        top = found.top(layout) if there else None
+        state = "absent" if top is None else ("mounted" if top.mounted else "unmounted")
+        rows.append(
+            {
+                "name": layout.name,
+                "dataset": layout.dataset,
+                "mountpoint": layout.mountpoint,
+                "state": "locked" if top is not None and top.locked else state,
+                "first": not layout.named,
+                "guests": sorted(n for n, g in found.guests.items() if g.layout == layout),
+                "used": top.used if top else None,
+                "available": top.available if top else None,
+                "why": absent[layout.name].why if layout.name in absent else "",
+            }
+        )
+    known = {row["name"] for row in rows}
+    return rows + [
+        {
+            "name": one.name, "dataset": None, "mountpoint": None, "state": "broken",
+            "first": False, "guests": [], "used": None, "available": None, "why": one.why,
+        }
+        for one in found.absent
+        if one.name not in known
+    ]  # fmt: skip

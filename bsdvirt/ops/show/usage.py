@@ -1,0 +1,52 @@
+"""What running guests use now: one jls, rctl -u for each, and bhyvectl for virtual machines."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from bsdvirt.errors import HostError
+from bsdvirt.facts.host import read_jails, read_kernel
+from bsdvirt.facts.rctl import parse_usage
+from bsdvirt.guest.inventory import running_jail
+from bsdvirt.host import tools
+from bsdvirt.jail.clean import subject
+from bsdvirt.ops.show.vm import resident_memory, running_pid
+from bsdvirt.session.session import Session
+
+FIELDS = {
+    "cpu": "pcpu", "memory": "memoryuse", "virtual": "vmemoryuse", "swap": "swapuse",
+    "processes": "maxproc", "threads": "nthr", "files": "openfiles", "read": "readbps",
+    "write": "writebps", "cputime": "cputime", "uptime": "wallclock",
+}  # fmt: skip
+"""Our words for rctl(8)'s resources."""
+
+
+def usage(session: Session, names: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """A row for each running guest (of those named), the busiest first.
+
+    Raises HostError where the kernel does not account for resources.
+    """
+    found = session.inventory()
+    jails = read_jails(session.host)
+    rows: list[dict[str, Any]] = []
+    for name in sorted(found.guests if names is None else names):
+        guest = found.guest(name)
+        jail = running_jail(guest, jails)
+        pid = running_pid(session, guest)
+        if jail is None and pid is None:
+            continue
+        who = subject(name) if jail else f"process:{pid}"
+        shown = session.host.run((tools.RCTL, "-u", who), changes=False)
+        if shown.status != 0 and not read_kernel(session.host).racct:
+            raise HostError(
+                "usage needs resource accounting, which is off",
+                "put kern.racct.enable=1 in /boot/loader.conf and reboot",
+            )
+        values = parse_usage(shown.check().stdout)
+        row = {k: values.get(v, 0) for k, v in FIELDS.items()}
+        if pid is not None:
+            # rctl(8) sees none of the guest's own memory.
+            row["memory"] += resident_memory(session, name) or 0
+        rows.append({"name": name, "jid": jail.jid if jail else None, "pid": pid} | row)
+    return sorted(rows, key=lambda row: (-row["cpu"], -row["memory"], row["name"]))

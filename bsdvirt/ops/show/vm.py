@@ -1,0 +1,139 @@
+"""What `info` shows of a virtual machine besides what every guest has."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bsdvirt.bhyve.claims import AHCI_SLOT
+from bsdvirt.bhyve.rundir import VmEnd, VmFact, read_last, read_screen, read_vm
+from bsdvirt.facts.rctl import parse_usage
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.host import tools
+from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
+from bsdvirt.ops.create import seed
+from bsdvirt.session.session import Session
+from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.vm import VNC_FIRST_PORT, Disk, Vm
+
+_RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
+
+
+def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str, Any]:
+    """Its processes, console, VNC, disks and drives. `vm` is None for a file that is broken."""
+    name = guest.name
+    fact = read_vm(session.host.fs, name)
+    runs = fact is not None and fact.runs
+    said = fact.said if fact else None
+    shown: dict[str, Any] = {
+        "pid": said.pid if runs and said else None,
+        "supervisor_pid": said.supervisor if fact and fact.supervised and said else None,
+        "console_socket": console_socket(name),
+        "console_device": console_device(guest.identity.id, "B"),
+        "runs": said.runs if runs and said else 0,
+        "last_end": last.what if (last := _last(session, fact, name)) else None,
+        "logs": [bhyve_log(name), supervisor_log(name)],
+    }
+    if isinstance(vm, Vm):
+        shown |= {
+            "cpus": vm.cpus,
+            "memory": int(vm.memory),
+            "loader": vm.loader,
+            "vnc": _vnc(session, guest, vm, runs=runs),
+            "installer": _installer(session, guest, vm),
+            "disks": [_disk(guest, disk) for disk in vm.disks],
+            "cdroms": [
+                {
+                    "name": drive.name,
+                    "media": drive.media,
+                    "path": drive.path,
+                    "port": _port(guest, drive.name),
+                }
+                for drive in vm.cdroms
+            ],
+            "stop": {"timeout": vm.stop.timeout, "force": vm.stop.force},
+        }
+    if fact is not None and runs and said and said.pid:
+        shown |= _running(session, fact, said.pid)
+    return shown
+
+
+def _last(session: Session, fact: VmFact | None, name: str) -> VmEnd | None:
+    """How it ended last: in its present run, as its supervisor tells, or before."""
+    if fact is not None and fact.said is not None and fact.said.last is not None:
+        return fact.said.last
+    return read_last(session.host.fs, name)
+
+
+def _installer(session: Session, guest: Guest, vm: Vm) -> dict[str, Any]:
+    """What is to be typed into an installer, since there is no DHCP server of ours: of each
+    interface its addresses, gateways and routes, and the name servers."""
+    told = seed.seed_nics(vm, guest.identity, session.networks())
+    return {
+        "interfaces": [
+            {
+                "mac": nic.mac,
+                "addresses": list(nic.addresses),
+                "gateways": nic.gateways,
+                "routes": [{"to": to, "via": via} for to, via in nic.routes],
+            }
+            for nic in told
+        ],
+        "dns": list(seed.name_servers(session.host.fs)),
+    }
+
+
+def _disk(guest: Guest, disk: Disk) -> dict[str, Any]:
+    claim = guest.identity.disks.get(disk.name)
+    zvol = next((d for d in guest.datasets if d.name == f"{guest.dataset}/{disk.name}"), None)
+    path = disk.path or f"/dev/zvol/{guest.dataset}/{disk.name}"
+    ahci = disk.bus == "ahci"
+    return {
+        "name": disk.name,
+        "bus": disk.bus,
+        "slot": (AHCI_SLOT if ahci else claim.slot) if claim else None,
+        "port": claim.port if claim and ahci else None,
+        "size": int(disk.size) if disk.size else None,
+        "used": zvol.used if zvol else None,
+        "path": str(path),
+        "serial": claim.serial if claim else None,
+        "eui64": claim.eui64 if claim and disk.bus == "nvme" else None,
+    }
+
+
+def _port(guest: Guest, drive: str) -> int | None:
+    claim = guest.identity.disks.get(drive)
+    return claim.port if claim else None
+
+
+def _vnc(session: Session, guest: Guest, vm: Vm, *, runs: bool) -> dict[str, Any] | None:
+    if not vm.vnc.enabled:
+        return None
+    screen = read_screen(session.host.fs, guest.name) if runs else None
+    if screen is not None:
+        return {"address": screen.address, "port": screen.port, "password": screen.password}
+    port = vm.vnc.port or VNC_FIRST_PORT + guest.identity.id
+    return {"address": str(vm.vnc.listen), "port": port, "password": None}
+
+
+def _running(session: Session, fact: VmFact, pid: int) -> dict[str, Any]:
+    usage = session.host.run((tools.RCTL, "-u", f"process:{pid}"), changes=False)
+    return {
+        "usage": parse_usage(usage.stdout) if usage.status == 0 else {},
+        "resident_memory": resident_memory(session, fact.name),
+    }
+
+
+def resident_memory(session: Session, name: str) -> int | None:
+    """Bytes of the host's memory that the guest's memory takes now (captures/05)."""
+    argv = (tools.BHYVECTL, f"--vm={name}", "--get-stats")
+    resident = _RESIDENT.search(session.host.run(argv, changes=False).stdout)
+    return int(resident[1]) if resident else None
+
+
+def running_pid(session: Session, guest: Guest) -> int | None:
+    """The process bhyve of a virtual machine that runs."""
+    if guest.identity.kind != "vm":
+        return None
+    fact = read_vm(session.host.fs, guest.name)
+    return fact.said.pid if fact is not None and fact.runs and fact.said else None

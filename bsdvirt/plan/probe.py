@@ -1,0 +1,67 @@
+"""Looking before acting: whether a thing is there, asked of the host itself."""
+
+from __future__ import annotations
+
+from bsdvirt.facts.host import read_interfaces, read_jails, read_mounts, read_rules
+from bsdvirt.facts.mount import beneath
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.plan.step import (
+    AddressExists,
+    DatasetExists,
+    DatasetMounted,
+    DatasetOwned,
+    FileExists,
+    InterfaceExists,
+    InterfaceMtu,
+    JailExists,
+    LimitsExist,
+    Locked,
+    Look,
+    Mounted,
+    MountedBeneath,
+    Not,
+)
+from bsdvirt.zfs.cli import CliZfs
+
+OP_PROPERTY = "bsdvirt:op"
+
+
+def holds(host: Host, look: Look | None) -> bool:
+    """Whether what is looked for is so now. No look holds always."""
+    match look:
+        case None:
+            return True
+        case Not(look=inner):
+            return not holds(host, inner)
+        case DatasetOwned(dataset=dataset, op=op):
+            return CliZfs(host).local(dataset, OP_PROPERTY) == op
+        case DatasetExists(dataset=dataset):
+            argv = (tools.ZFS, "list", "-Hp", "-o", "name", dataset)
+            return host.run(argv, changes=False).status == 0
+        case DatasetMounted(dataset=dataset):
+            return any(m.source == dataset and m.kind == "zfs" for m in read_mounts(host))
+        case InterfaceExists(name=name):
+            return host.run((tools.IFCONFIG, name), changes=False).status == 0
+        case InterfaceMtu(name=name, mtu=mtu):
+            interface = read_interfaces(host).get(name)
+            return interface is not None and interface.mtu == mtu
+        case AddressExists(interface=name, address=address):
+            interface = read_interfaces(host).get(name)
+            return interface is not None and address in interface.addresses
+        case JailExists(name=name, path=path):
+            jail = read_jails(host).get(name)
+            return jail is not None and not jail.dying and jail.path == path
+        case Mounted(path=path):
+            return any(mount.path == path for mount in read_mounts(host))
+        case MountedBeneath(path=path, but=but, kinds=kinds):
+            return bool(beneath(read_mounts(host), path, but, kinds))
+        case LimitsExist(subject=subject, rule=wanted):
+            return any(
+                rule.subject == subject and wanted in ("", rule.kind, f"{rule.kind}={rule.amount}")
+                for rule in read_rules(host)
+            )
+        case FileExists(path=path):
+            return host.fs.exists(path)
+        case Locked(paths=paths):
+            return any(host.fs.is_locked(path) for path in paths)

@@ -1,0 +1,1 @@
+"""One use of bsdvirt: host, configuration, locks, executor, recovery."""

@@ -1,0 +1,107 @@
+"""Several guests at once: bounded, each with its own result."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.plan.locks import Lock
+from bsdvirt.plan.step import Plan
+from bsdvirt.session.session import Session
+
+ENDING_SECONDS = 60.0
+"""For a command that undoes what it has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one guest: a sentence, or an error."""
+
+    name: str
+    message: str = ""
+    error: BsdvirtError | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+
+@dataclass(slots=True)
+class Held:
+    """The guests whose locks we hold, and the outcomes of those we could not get."""
+
+    locks: dict[str, Lock | None] = field(default_factory=dict)
+    refused: list[Outcome] = field(default_factory=list)
+
+    def names(self) -> list[str]:
+        return list(self.locks)
+
+    def release(self, name: str) -> None:
+        if lock := self.locks.get(name):
+            lock.release()
+
+
+@contextlib.contextmanager
+def hold(
+    session: Session,
+    names: Iterable[str],
+    verb: str,
+    *,
+    gives_way: bool = False,
+    ending: Collection[str] = (),
+) -> Iterator[Held]:
+    """Lock guests in the order of their names, mending what a crash left of each; where
+    they are about to be destroyed, what cannot be mended `gives_way`. Those whose command
+    is `ending` are waited for."""
+    held = Held()
+    try:
+        for name in sorted(names):
+            try:
+                wait = ENDING_SECONDS if name in ending else None
+                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way, wait=wait)
+            except Exception as error:
+                held.refused.append(Outcome(name, error=as_told(error)))
+        yield held
+    finally:
+        for name in held.locks:
+            held.release(name)
+
+
+def in_parallel(
+    session: Session, names: Iterable[str], work: Callable[[str], Outcome]
+) -> list[Outcome]:
+    """Do the work for each name, so many at once as the host file says; outcomes in the
+    order of the names. An error of one touches no other; an interrupt ends all."""
+
+    def guarded(name: str) -> Outcome:
+        try:
+            session.interrupt.check()
+            return work(name)
+        except Exception as error:
+            return Outcome(name, error=as_told(error))
+
+    every = list(names)
+    if len(every) <= 1 or session.dry_run:
+        return [guarded(name) for name in every]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(max_workers=min(session.parallel, len(every))) as pool:
+        return list(pool.map(guarded, every))
+
+
+def attempt(
+    session: Session, plan: Plan, errors: list[BsdvirtError], *, journalled: bool = True
+) -> bool:
+    """Whether there was something to do, and it is done; what failed is added to `errors`, and
+    keeps nothing else from being mended."""
+    if plan.empty:
+        return False
+    try:
+        session.run(plan, journalled=journalled)
+    except BsdvirtError as error:
+        errors.append(error)
+        return False
+    return True

@@ -1,0 +1,100 @@
+"""Whether our datasets are mounted where they belong: what is written into the directory
+beneath would be hidden by a later mount, the journal first of all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from bsdvirt.errors import HostError
+from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.host import tools
+from bsdvirt.layout import Layout
+from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step
+from bsdvirt.zfs import Dataset
+
+if TYPE_CHECKING:
+    from bsdvirt.session.session import Session
+
+NEEDED = ("state", "guests")
+"""The datasets of a root without which no verb changes anything."""
+
+
+def need_mounted(found: Inventory, layout: Layout, *, named: bool = True) -> None:
+    """Raises HostError, with what mends it, where a root dataset, its `state` or its `guests`
+    is not mounted where it belongs."""
+    for absent in found.absent:
+        if named and absent.name == layout.named:
+            raise HostError(f"root {absent.name}: {absent.why}", absent.hint)
+    _check(found.top(layout))
+    known = {dataset.name: dataset for dataset in found.datasets}
+    for child in NEEDED:
+        name, place = f"{layout.dataset}/{child}", f"{layout.mountpoint}/{child}"
+        dataset = known.get(name)
+        if dataset is None:
+            pool = layout.dataset.split("/")[0]
+            made = f"root add {layout.dataset}" if layout.named else f"init --pool {pool}"
+            raise HostError(f"{name} is not there", f"bsdvirt {made}")
+        if dataset.mountpoint != place:
+            raise HostError(
+                f"{name} is to be mounted at {dataset.mountpoint}, not {place}",
+                f"zfs inherit mountpoint {name}",
+            )
+        _check(dataset)
+
+
+def unready(found: Inventory) -> dict[str, HostError]:
+    """The directories of journals in which nothing is to be written, and why."""
+    wrong: dict[str, HostError] = {}
+    for layout in found.layouts:
+        try:
+            need_mounted(found, layout)
+        except HostError as error:
+            wrong[layout.state] = error
+    return wrong
+
+
+def _check(dataset: Dataset) -> None:
+    if dataset.mounted:
+        return
+    name = dataset.name
+    if dataset.locked:
+        key = dataset.encryption_root or name
+        raise HostError(
+            f"{name} is locked: the key of {key} is not loaded",
+            f"zfs load-key {key}, then zfs mount -a",
+        )
+    raise HostError(f"{name} is not mounted", f"zfs mount {name}")
+
+
+def mount_own(session: Session, found: Inventory, names: Collection[str]) -> Inventory:
+    """Mount what is the guests' own and not mounted, before their files are read; what is
+    there then. One that cannot be mounted is told of by what needs it."""
+    again = False
+    for name in names:
+        guest = found.guests.get(name)
+        steps = _mount_steps(guest) if guest is not None else ()
+        if steps:
+            session.run(Plan("mount", name, "guest", steps, op=session.new_op()))
+            again = True
+    return session.inventory() if again and not session.dry_run else found
+
+
+def _mount_steps(guest: Guest) -> tuple[Step, ...]:
+    # Where a jail's root is mounted is known, and so not read.
+    places = {
+        guest.dataset: guest.layout.guest_directory(guest.name),
+        guest.layout.jail_root(guest.name): guest.layout.jail_root_directory(guest.name),
+    }
+    return tuple(
+        Step(
+            Command((tools.ZFS, "mount", dataset.name)),
+            f"mount {dataset.name} at {places[dataset.name]}",
+            unless=DatasetMounted(dataset.name),
+            tolerant=True,
+        )
+        for dataset in sorted(guest.datasets, key=lambda one: one.name)
+        if dataset.name in places
+        and dataset.kind == "filesystem"
+        and not (dataset.mounted or dataset.jailed or dataset.locked)
+    )

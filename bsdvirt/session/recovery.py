@@ -1,0 +1,264 @@
+"""What was cut short is undone or finished, gives way to a destroy, or is set aside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bsdvirt.errors import BsdvirtError, HostError, NotFoundError, StepError
+from bsdvirt.layout import HOOK_DIRECTORY, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
+from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.plan import events, journal
+from bsdvirt.plan.allowed import Bounds
+from bsdvirt.plan.locks import Kind, Lock, is_held
+from bsdvirt.plan.step import Kind as Subject
+
+if TYPE_CHECKING:
+    from bsdvirt.session.session import Session
+
+GUEST_WAIT_SECONDS = 0.3
+"""A guest's lock is not waited for; this only outlasts another's glance at it."""
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FOREIGN = "it was written on another host, and is not run here"
+
+
+def bounds(layout: Layout) -> Bounds:
+    """What a root's journals may do."""
+    return Bounds(
+        layout.dataset,
+        layout.mountpoint,
+        first=not layout.named,
+        others=layout.siblings,
+        places=(os.path.dirname(HOST_FILE), RUN_DIRECTORY, LOG_DIRECTORY),
+        files=("/etc/pf.conf",),
+        closed=(HOOK_DIRECTORY,),
+        programs=PACKAGE,
+    )
+
+
+def read(session: Session, path: str) -> journal.Entry | None:
+    """A journal that may be run; None where it has ended meanwhile.
+
+    Raises HostError for one that cannot be read, or would act beyond its own pool.
+    """
+    entry = journal.read(session.host.fs, path)
+    if entry is not None and not is_foreign(session, entry):
+        state = os.path.dirname(path)
+        home = next((one for one in session.roots.layouts if one.state == state), session.layout)
+        if why := bounds(home).beyond(entry.plan):
+            raise HostError(f"{path} is not run: {why}", aside_hint(path))
+    return entry
+
+
+def is_foreign(session: Session, entry: journal.Entry) -> bool:
+    """Whether it is another host's."""
+    host = entry.header.host.strip().lower()
+    return session.host_id != ("" if set(host) <= set("0-") else host)
+
+
+def aside_hint(path: str) -> str:
+    return f"bsdvirt doctor --set-aside {_file(path)}"
+
+
+def _file(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def mend(session: Session, kind: Kind, name: str, *, gives_way: bool = False) -> int:
+    """Finish or undo what was cut short; the caller has the lock. How many there were.
+
+    Raises the first error once all were tried; where the thing is about to be destroyed
+    (`gives_way`), what cannot be mended is only told.
+    """
+    mended = 0
+    errors: list[BsdvirtError] = []
+    for found_kind, found_name, path in session.journals():
+        if (found_kind, found_name) != (kind, name):
+            continue
+        try:
+            mended += _mend_one(session, kind, name, path)
+        except BsdvirtError as error:
+            errors.append(error)
+    if gives_way:
+        for one in errors:
+            session.sink(events.Warned("", "mend", name, f"{one.message}; given up"))
+    elif errors:
+        raise errors[0]
+    return mended
+
+
+def mend_all(session: Session, errors: list[BsdvirtError]) -> list[str]:
+    """Undo or finish all that was cut short and is this host's; a line for each. One that
+    fails hinders no other."""
+    done: list[str] = []
+    for kind, name, path in session.journals():
+        if is_held(session.host.fs, kind, name):
+            continue
+        if session.dry_run:
+            done.append(f"{name}: would undo or finish {path}")
+            continue
+        before = session.pending(kind)
+        try:
+            with session.locked(kind, name, "doctor"):
+                if name in before - session.pending(kind):
+                    done.append(f"{name}: an operation that was cut short is undone or finished")
+        except BsdvirtError as error:
+            if not any(error.message == other.message for other in errors):
+                errors.append(error)
+    return done
+
+
+def _mend_one(session: Session, kind: Kind, name: str, path: str) -> int:
+    entry = read(session, path)
+    if entry is None:
+        return 0
+    if is_foreign(session, entry):
+        session.sink(events.Warned("", "mend", name, f"{path}: {FOREIGN}; {aside_hint(path)}"))
+        return 0
+    with _locks_besides(session, kind, name, entry):
+        # Whoever had one of those may have mended it.
+        entry = read(session, path)
+        if entry is None:
+            return 0
+        _recover(session, entry)
+    return 1
+
+
+@contextlib.contextmanager
+def _locks_besides(session: Session, kind: Kind, name: str, entry: journal.Entry) -> Iterator[None]:
+    """The locks of whatever else the operation was about."""
+    others = {entry.plan.subject, *entry.plan.also} - {name}
+    with contextlib.ExitStack() as stack:
+        for other in sorted(others):
+            lock = Lock(session.host.fs, kind, other)
+            stack.enter_context(lock.acquire(f"mend {name}", wait=GUEST_WAIT_SECONDS))
+        yield
+
+
+def _recover(session: Session, entry: journal.Entry) -> None:
+    from bsdvirt.plan.recover import recover
+
+    plan = entry.plan
+    about = (plan.op, plan.verb, plan.subject)
+    session.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
+    try:
+        with session.interrupt.shielded():
+            recover(
+                session.host,
+                entry,
+                lambda do, why: session.sink(events.Undone(*about, do, why)),
+            )
+    except StepError as error:
+        error.hint = f"mend that and run bsdvirt doctor --repair; or {aside_hint(entry.path)}"
+        raise
+    finally:
+        session.forget_roots()
+
+
+def supersede(session: Session, kind: Kind, name: str) -> None:
+    """Drop the journals of a thing that has just been destroyed: there is nothing left to
+    undo or to finish. The caller has its lock. Another host's stay."""
+    if session.dry_run:
+        return
+    for found_kind, found_name, path in session.journals():
+        if (found_kind, found_name) != (kind, name):
+            continue
+        try:
+            entry = journal.read(session.host.fs, path)
+        except HostError:
+            journal.set_aside(session.host.fs, path, None)
+            continue
+        if entry is not None and not is_foreign(session, entry):
+            journal.drop(session.host.fs, entry)
+
+
+def findings(session: Session) -> Iterator[Finding]:
+    """The journals whose operation is not under way, and those that were set aside."""
+    for kind, name, path in session.journals():
+        if not is_held(session.host.fs, kind, name):
+            yield finding(session, name, path)
+    for layout in session.roots.layouts:
+        for path in journal.aside(session.host.fs, layout.state):
+            yield Finding(
+                layout.name,
+                f"a journal was set aside: {path}",
+                f"read it, and rm {path} once it is of no use",
+                problem=False,
+            )
+
+
+def finding(session: Session, name: str, path: str) -> Finding:
+    """What is to be said of a journal whose operation is not under way."""
+    try:
+        entry = read(session, path)
+    except HostError as error:
+        return Finding(name, error.message, error.hint)
+    if entry is not None and is_foreign(session, entry):
+        what = f"{entry.plan.verb} {entry.plan.subject}"
+        return Finding(name, f"{path}: {what}, cut short: {FOREIGN}", aside_hint(path))
+    return Finding(
+        name,
+        f"an operation was cut short: {path}",
+        "bsdvirt doctor --repair",
+        repair="undo or finish it",
+    )
+
+
+# ---- set aside ----
+
+
+def to_set_aside(session: Session, word: str) -> tuple[Subject, str, str]:
+    """The journal that is meant: by its path, its file's name, or what it is about.
+
+    Raises NotFoundError.
+    """
+    every = session.journals()
+    found = [one for one in every if word in (one[2], _file(one[2]), one[1])]
+    if not found:
+        known = ", ".join(_file(path) for _, _, path in every) or "none"
+        raise NotFoundError(f"no journal {word}; there is {known}", "bsdvirt doctor")
+    return found[0]
+
+
+def set_aside(session: Session, word: str) -> list[str]:
+    """Keep a journal under another name, where nothing runs it; what it would have done, as
+    shell, a line each.
+
+    Raises ConflictError while its operation is under way.
+    """
+    kind, name, path = to_set_aside(session, word)
+    fs = session.host.fs
+    if session.dry_run:
+        return _would_do(session, path)
+    with Lock(fs, kind, name).acquire("doctor --set-aside", wait=GUEST_WAIT_SECONDS):
+        lines = _would_do(session, path)
+        try:
+            entry = journal.read(fs, path)
+        except HostError:
+            entry = None
+        kept = journal.set_aside(fs, path, entry)
+    return [*lines, f"# kept as {kept}"]
+
+
+def _would_do(session: Session, path: str) -> list[str]:
+    from bsdvirt.plan.recover import pending_finish, pending_undo
+    from bsdvirt.plan.render import shell
+
+    try:
+        entry = journal.read(session.host.fs, path)
+    except HostError as error:
+        return [f"# {error.message}"]
+    if entry is None:
+        return []
+    plan, boot = entry.plan, session.host.boot_id()
+    what = "finish" if entry.committed else "undo"
+    lines = [f"# {plan.verb} {plan.subject}, cut short; to {what} it:"]
+    if is_foreign(session, entry):
+        lines.insert(0, f"# {path}: {FOREIGN}")
+    if entry.committed:
+        lines += [shell(step.do) for step in pending_finish(entry, boot)]
+    else:
+        lines += [shell(undo.do) for undo in pending_undo(entry, boot)]
+    return lines

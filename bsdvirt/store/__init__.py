@@ -1,1 +1,0 @@
-"""Where things lie, and what is there: datasets, guests, networks, files."""
