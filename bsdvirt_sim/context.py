@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from bsdvirt.host.fs import Fs
 from bsdvirt_sim.releases import RELEASES, Release
@@ -168,6 +169,18 @@ def key(name: str, jail: int) -> str:
     return f"{jail}:{name}" if jail else name
 
 
+class Machine(Protocol):
+    """The simulated host, as far as its parts use it."""
+
+    directory: Path
+
+    @property
+    def fs(self) -> Fs: ...
+
+    def change(self) -> AbstractContextManager[Host]:
+        """Lock the host and give its state, which is saved at the end."""
+
+
 Tool = Callable[[Run, list[str]], int]
 """A tool: it is given the command and the words after its name, and ends with a status."""
 
@@ -202,3 +215,9 @@ def options(
                 raise run.unknown(f"option -{letter}")
         index += 1
     return found, words[index:]
+
+
+def split_environment(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split the words of env(1) into its assignments and the command."""
+    count = next((n for n, word in enumerate(words) if "=" not in word), len(words))
+    return words[:count], words[count:]

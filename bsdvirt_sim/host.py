@@ -55,7 +55,7 @@ class SimHost:
         self.interrupt = interrupt or Interrupt()
         self.wide = wide
         self._store = Store(self.directory)
-        self.settings = Settings(self)
+        self.settings = Settings(self, self.book)
         with self._store.locked():
             if self._store.load() is None:
                 self._store.save(initial.make(self.directory, chosen(release)))

@@ -6,14 +6,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from bsdvirt_sim.kernel.processes import write_scripts
+from bsdvirt_sim.net.interfaces import CARD, interfaces
 from bsdvirt_sim.releases import Release
-from bsdvirt_sim.state import Dataset, Host, Inet, Interface, Module, Mount, Pool
+from bsdvirt_sim.state import Dataset, Host, Module, Mount, Pool
 from bsdvirt_sim.tools.distribution import make_release
+from bsdvirt_sim.zfs.datasets import EMPTY
 
 POOL_SIZE = 20937965568
-EMPTY = 24576
-_ETHER_FLAGS = ("vtnet0", "52:54:00:12:34:56")
 
 _RC_CONF = 'hostname="fbsd"\nifconfig_vtnet0="DHCP"\nzfs_enable="YES"\n'
 _DIRECTORIES = (
@@ -73,6 +75,20 @@ _MODULES_15 = (
 )
 _MODULES = {"13.2": _MODULES_13, "15.1": _MODULES_15}
 
+_MOUNTS = {
+    "13.2": (
+        Mount("/dev/vtbd0p2", "/", "ufs", "rw", "1 1"),
+        Mount("devfs", "/dev", "devfs", "rw"),
+        Mount("tmpfs", "/tmp", "tmpfs", "rw"),
+    ),
+    "15.1": (
+        Mount("/dev/ufs/rootfs", "/", "ufs", "rw,noatime", "1 1"),
+        Mount("devfs", "/dev", "devfs", "rw"),
+        Mount("fdescfs", "/dev/fd", "fdescfs", "rw"),
+        Mount("procfs", "/proc", "procfs", "rw"),
+    ),
+}
+
 _LOGIN = [f"{side}{letter}*" for side in ("pty", "tty") for letter in "pqrsPQRSlmnoLMNO"]
 _RULESETS: dict[str, list[str]] = {
     "1": ["hide"],
@@ -92,51 +108,8 @@ def modules(version: str) -> list[Module]:
 
 
 def mounts(version: str) -> list[Mount]:
-    """What is mounted after a boot, ZFS apart."""
-    if version == "15.1":
-        return [
-            Mount("/dev/ufs/rootfs", "/", "ufs", "rw,noatime", "1 1"),
-            Mount("devfs", "/dev", "devfs", "rw"),
-            Mount("fdescfs", "/dev/fd", "fdescfs", "rw"),
-            Mount("procfs", "/proc", "procfs", "rw"),
-        ]
-    return [
-        Mount("/dev/vtbd0p2", "/", "ufs", "rw", "1 1"),
-        Mount("devfs", "/dev", "devfs", "rw"),
-        Mount("tmpfs", "/tmp", "tmpfs", "rw"),
-    ]
-
-
-def interfaces() -> dict[str, Interface]:
-    """The interfaces that every boot finds."""
-    name, mac = _ETHER_FLAGS
-    return {
-        name: Interface(
-            name, "ether", name, 1, mac, mac, up=True, addresses=[Inet("inet", "10.0.2.15", 24)]
-        ),
-        "lo0": loopback(2),
-    }
-
-
-def loopback(index: int) -> Interface:
-    """The loopback interface of a network stack that is up."""
-    return Interface(
-        "lo0",
-        "lo",
-        "lo0",
-        index,
-        "",
-        "",
-        up=True,
-        mtu=16384,
-        groups=["lo"],
-        addresses=[
-            Inet("inet6", "::1", 128),
-            Inet("inet6", f"fe80::1%lo0 scopeid 0x{index:x}", 64),
-            Inet("inet", "127.0.0.1", 8),
-        ],
-        ifdisabled=False,
-    )
+    """Return what is mounted after a boot, except for ZFS."""
+    return [replace(mount) for mount in _MOUNTS[version]]
 
 
 def make(directory: Path, release: Release) -> Host:
@@ -160,7 +133,7 @@ def make(directory: Path, release: Release) -> Host:
         modules=modules(release.version),
         rulesets={number: list(rules) for number, rules in _RULESETS.items()},
         gateway="10.0.2.2",
-        dhclients=[_ETHER_FLAGS[0]],
+        dhclients=[CARD],
     )
     for serial, pool in enumerate(("zroot", "tank"), start=1):
         (root / pool).mkdir(exist_ok=True)

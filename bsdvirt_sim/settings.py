@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from bsdvirt_sim import initial
 from bsdvirt_sim.bhyve import vmm
-from bsdvirt_sim.context import Run
+from bsdvirt_sim.context import Machine, Run
+from bsdvirt_sim.durability import Book
 from bsdvirt_sim.kernel import processes
-from bsdvirt_sim.net import pf, routing
+from bsdvirt_sim.net import pf, service
+from bsdvirt_sim.net.interfaces import loopback
 from bsdvirt_sim.releases import RELEASES, Release
 from bsdvirt_sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
 from bsdvirt_sim.tools import sysrc
 from bsdvirt_sim.zfs import trees, volumes
-
-if TYPE_CHECKING:
-    from bsdvirt_sim.host import SimHost
+from bsdvirt_sim.zfs.datasets import EMPTY
 
 
 class Behaviour(TypedDict, total=False):
@@ -33,8 +33,9 @@ class Behaviour(TypedDict, total=False):
 class Settings:
     """Settings of one simulated host; all are kept in its state."""
 
-    def __init__(self, host: SimHost) -> None:
+    def __init__(self, host: Machine, book: Book) -> None:
         self._host = host
+        self._book = book
 
     @property
     def release(self) -> Release:
@@ -69,7 +70,7 @@ class Settings:
         with self._host.change() as state:
             serial = state.serial = state.serial + 1
             state.pools[name] = Pool(size)
-            dataset = Dataset(serial, "filesystem", int(time.time()), serial, initial.EMPTY)
+            dataset = Dataset(serial, "filesystem", int(time.time()), serial, EMPTY)
             state.datasets[name] = dataset
             trees.mount(self._run(state), name, dataset, f"/{name}")
 
@@ -146,7 +147,7 @@ class Settings:
                 started=run.now(),
             )
             if named.get("vnet") == "new":
-                jail.lo0 = initial.loopback(1)
+                jail.lo0 = loopback(1)
             state.jails[jail.jid] = jail
             return jail.jid
 
@@ -191,7 +192,7 @@ class Settings:
     def watch_disk(self) -> None:
         """Keep book from now on of what a power loss would leave of files: see disk.py."""
         with self._host.change() as state:
-            self._host.book.begin(state)
+            self._book.begin(state)
 
     def cut_power(self, *, late: bool = False) -> None:
         """Lose power and come back: of files, what was synced since `watch_disk` is left.
@@ -200,8 +201,8 @@ class Settings:
         processes.end_all(self._host.directory)
         with self._host.change() as state:
             if late:
-                self._host.book.settle(state)
-            self._host.book.cut(state)
+                self._book.settle(state)
+            self._book.cut(state)
         self.reboot()
 
     def reboot(self) -> None:
@@ -223,7 +224,7 @@ class Settings:
             for unit, face in physical.items():
                 face.name, face.jail = unit, 0
                 face.descr, face.groups, face.members = "", [], {}
-            state.interfaces = physical | {"lo0": initial.loopback(2)}
+            state.interfaces = physical | {"lo0": loopback(2)}
             state.last_index = max(face.index for face in state.interfaces.values())
             for mount in reversed(list(state.mounts)):
                 if mount.kind == "zfs":
@@ -237,7 +238,7 @@ class Settings:
                 place = run.path(volatile)
                 trees.remove(place)
                 place.mkdir(parents=True)
-            routing.boot(run, sysrc.read(run))
+            service.boot(run, sysrc.read(run))
 
     @staticmethod
     def _mount_all(run: Run) -> None:

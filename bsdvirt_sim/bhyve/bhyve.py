@@ -22,12 +22,11 @@ from bsdvirt_sim.bhyve.guest import POWER_OFF, RESET, GuestEnds, System
 from bsdvirt_sim.bhyve.nmdm import Terminal
 from bsdvirt_sim.bhyve.vmm import NMI, POWEROFF, bhyve, create, forget
 from bsdvirt_sim.bhyve.vmm import RESET as RESET_SIGNAL
-from bsdvirt_sim.context import Exit, Run
-from bsdvirt_sim.host import SimHost
+from bsdvirt_sim.context import Exit, Machine, Run
 from bsdvirt_sim.state import Guest
 
 
-def main(host: SimHost, argv: Sequence[str]) -> int:
+def main(host: Machine, argv: Sequence[str]) -> int:
     """Be that bhyve; its exit status, where no guest comes to run."""
     process = Process(host, argv)
     with host.change() as state:
@@ -51,7 +50,7 @@ def main(host: SimHost, argv: Sequence[str]) -> int:
 class Process:
     """One run of a guest."""
 
-    def __init__(self, host: SimHost, argv: Sequence[str]) -> None:
+    def __init__(self, host: Machine, argv: Sequence[str]) -> None:
         self.host = host
         self.words = list(argv[1:])
         self.name = self.words[-1] if self.words else ""

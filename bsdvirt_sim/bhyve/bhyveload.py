@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from bsdvirt_sim.bhyve.config import exists
 from bsdvirt_sim.bhyve.nmdm import Terminal
 from bsdvirt_sim.bhyve.vmm import create
-from bsdvirt_sim.context import Exit, Run, options
-from bsdvirt_sim.host import SimHost
+from bsdvirt_sim.context import Exit, Machine, Run, options
 from bsdvirt_sim.state import Guest
 
 _USAGE, _LOAD = 64, 0.05
 
 
-def main(host: SimHost, argv: Sequence[str]) -> int:
+def main(host: Machine, argv: Sequence[str]) -> int:
     """Be that loader; its exit status."""
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=60.0)
@@ -32,7 +31,7 @@ def main(host: SimHost, argv: Sequence[str]) -> int:
     return loader.act()
 
 
-def _prepare(run: Run, host: SimHost) -> Loader:
+def _prepare(run: Run, host: Machine) -> Loader:
     found, rest = options(run, list(run.argv[1:]), "CS", "cdehlm")
     if len(rest) != 1 or "c" not in found:
         raise run.unknown("bsdvirt names the guest and its console")
@@ -63,7 +62,7 @@ def _bootable(run: Run, path: str) -> bool:
 class Loader:
     """The loader at work on the console."""
 
-    def __init__(self, host: SimHost, name: str, terminal: Terminal, how: str) -> None:
+    def __init__(self, host: Machine, name: str, terminal: Terminal, how: str) -> None:
         self.host = host
         self.name = name
         self.terminal = terminal

@@ -6,20 +6,16 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT
-from bsdvirt_sim.context import Exit, Run, TimedOut, UnknownCommand
+from bsdvirt_sim.context import Exit, Machine, Run, TimedOut, UnknownCommand
 from bsdvirt_sim.jail.commands import Inside
 from bsdvirt_sim.jail.jexec import enter, parse
 from bsdvirt_sim.net.dad import settle
 
-if TYPE_CHECKING:
-    from bsdvirt_sim.host import SimHost
 
-
-def attach(host: SimHost, argv: Sequence[str]) -> int:
+def attach(host: Machine, argv: Sequence[str]) -> int:
     """Run `jexec ...`, behind env(1) or not, with the caller's own input and output."""
     command = argv[argv.index(tools.JEXEC) + 1 :] if tools.JEXEC in argv else ()
     if not command:
@@ -29,7 +25,7 @@ def attach(host: SimHost, argv: Sequence[str]) -> int:
     return _one(host, argv)
 
 
-def _one(host: SimHost, argv: Sequence[str], act: Callable[[Inside], int] | None = None) -> int:
+def _one(host: Machine, argv: Sequence[str], act: Callable[[Inside], int] | None = None) -> int:
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=DEFAULT_TIMEOUT)
         settle(run)
@@ -62,7 +58,7 @@ def _tell(said: list[tuple[bool, str]]) -> None:
         stream.flush()
 
 
-def _console(host: SimHost, argv: Sequence[str]) -> int:
+def _console(host: Machine, argv: Sequence[str]) -> int:
     """A root shell: lines are read until `exit` or the end of input."""
     shown = name = ""
 
@@ -97,6 +93,6 @@ def _console(host: SimHost, argv: Sequence[str]) -> int:
             return 137
 
 
-def _there(host: SimHost, name: str) -> bool:
+def _there(host: Machine, name: str) -> bool:
     with host.change() as state:
         return any(jail.name == name for jail in state.jails.values())

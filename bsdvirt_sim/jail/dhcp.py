@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.jail import network
+from bsdvirt_sim.net.wire import wire
 from bsdvirt_sim.state import Inet, Jail
 
 ROUTER, MASK, PREFIX = "10.0.2.2", "255.255.255.0", 24
@@ -23,7 +23,7 @@ def dhclient(run: Run, jail: Jail, words: list[str]) -> Said:
     if not all(run.path(f"{jail.path}/dev/{name}").exists() for name in ("bpf", "bpf0")):
         return 1, "", "Can't find free bpf: No such file or directory\nexiting.\n"
     face.up = True
-    if not any(other.kind in ("ether", "vlan") for other in network.wire(run, face)):
+    if not any(other.kind in ("ether", "vlan") for other in wire(run, face)):
         return (
             0,
             "",

@@ -8,13 +8,13 @@ import signal
 
 from bsdvirt_sim.commands import run_nested
 from bsdvirt_sim.context import Exit, Run, options
-from bsdvirt_sim.initial import loopback
 from bsdvirt_sim.jail import conf, parameters
 from bsdvirt_sim.jail.commands import Inside, Patience
 from bsdvirt_sim.jail.conf import Param
 from bsdvirt_sim.jail.description import SHELL, Described
 from bsdvirt_sim.jail.jexec import ROOT, Entered, User, has_directory, of_user, users
 from bsdvirt_sim.net.ifconfig import move
+from bsdvirt_sim.net.interfaces import loopback
 from bsdvirt_sim.state import Jail
 from bsdvirt_sim.zfs import trees
 

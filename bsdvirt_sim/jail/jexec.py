@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.host import tools
-from bsdvirt_sim.context import Run, options
+from bsdvirt_sim.context import Run, options, split_environment
 from bsdvirt_sim.state import Jail
-from bsdvirt_sim.tools.env import split
 
 _LOCAL = "/usr/local/sbin:/usr/local/bin"
 
@@ -62,7 +61,7 @@ def parse(run: Run, argv: Sequence[str]) -> Call:
     given: dict[str, str] | None = None
     if words[:1] == [tools.ENV]:
         bare = words[1:2] == ["-i"]
-        assignments, words = split(words[2 if bare else 1 :])
+        assignments, words = split_environment(words[2 if bare else 1 :])
         pairs = (word.partition("=") for word in assignments)
         given = ({} if bare else _callers()) | {name: value for name, _, value in pairs}
     if words[:1] != [tools.JEXEC]:

@@ -6,8 +6,8 @@ import json
 
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.jail import parameters
+from bsdvirt_sim.libxo import quoted
 from bsdvirt_sim.state import Jail
-from bsdvirt_sim.tools.libxo import quoted
 
 
 def jls(run: Run, words: list[str]) -> int:

@@ -8,20 +8,16 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from bsdvirt_sim.context import Exit, Run
+from bsdvirt_sim.context import Exit, Machine, Run
 from bsdvirt_sim.jail.commands import HOME_FIRST
 from bsdvirt_sim.jail.jexec import enter, parse
 from bsdvirt_sim.state import Process
 
-if TYPE_CHECKING:
-    from bsdvirt_sim.host import SimHost
-
 TICK = 0.1
 
 
-def run_main(host: SimHost, words: Sequence[str]) -> int:
+def run_main(host: Machine, words: Sequence[str]) -> int:
     """jexec(8) of `/bin/sh -c LINE`, as what keeps it runs it."""
     with host.change() as state:
         run = Run(["/usr/sbin/jexec", *words], state, host.directory, changes=None, limit=0.0)
@@ -51,7 +47,7 @@ def _command_line(command: list[str]) -> str:
     return shlex.join(command)
 
 
-def _line(host: SimHost, line: str) -> int:
+def _line(host: Machine, line: str) -> int:
     """Commands joined by `;`."""
     status = 0
     for part in line.split(";"):
@@ -80,14 +76,14 @@ def _line(host: SimHost, line: str) -> int:
     return status
 
 
-def _sleep(host: SimHost, seconds: float) -> None:
+def _sleep(host: Machine, seconds: float) -> None:
     """As long as there is a host to sleep on."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and host.directory.exists():
         time.sleep(min(TICK, max(0.0, end - time.monotonic())))
 
 
-def _yes(host: SimHost, said: str) -> None:
+def _yes(host: Machine, said: str) -> None:
     """As fast as it is read."""
     text = f"{said}\n" * 1024
     while host.directory.exists():
@@ -95,7 +91,7 @@ def _yes(host: SimHost, said: str) -> None:
         sys.stdout.flush()
 
 
-def _gone(host: SimHost) -> None:
+def _gone(host: Machine) -> None:
     if not host.directory.exists():
         return
     with host.change() as state:

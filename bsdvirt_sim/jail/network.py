@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 
 from bsdvirt_sim.context import Exit, Run
-from bsdvirt_sim.initial import loopback
 from bsdvirt_sim.net import pf
 from bsdvirt_sim.net.ifconfig import configure as ifconfig
-from bsdvirt_sim.net.ifshow import bridge_of, show, stack
+from bsdvirt_sim.net.ifshow import show, stack
+from bsdvirt_sim.net.interfaces import loopback
+from bsdvirt_sim.net.wire import segment
 from bsdvirt_sim.state import Interface, Jail
 
 Outcome = tuple[int, str, str]
@@ -119,38 +120,6 @@ def _has(face: Interface, address: str) -> bool:
     return face.up and any(entry.ip == wanted for entry in _networks(face))
 
 
-def _segment(run: Run, face: Interface) -> list[Interface]:
-    """All interfaces on the same wire: the bridge of its other end, and the jails' ends
-    behind that bridge's members."""
-    found = run.state.interfaces.values()
-    other = next((end for end in found if end.unit == face.peer), None)
-    if other is None or not other.up:
-        return []
-    bridge = bridge_of(run, other)
-    if bridge is None:
-        return [other]
-    if not bridge.up:
-        return [bridge]
-    wire = [bridge]
-    isolated = bridge.members[other.name]
-    for name, private in bridge.members.items():
-        member = run.state.interfaces[name]
-        if not member.up or (private and isolated and member is not other):
-            continue
-        wire.append(member)
-        wire.extend(end for end in found if end.unit == member.peer)
-    return wire
-
-
-def wire(run: Run, face: Interface) -> list[Interface]:
-    """All interfaces that hear what one of a jail's, or a bridge, sends."""
-    if face.kind != "bridge":
-        return _segment(run, face)
-    members = [run.state.interfaces[name] for name in face.members]
-    peers = {member.peer for member in members if member.up}
-    return [face, *members, *(end for end in run.state.interfaces.values() if end.unit in peers)]
-
-
 def reaches(run: Run, jail: Jail, address: str) -> bool | None:
     """Whether the address answers; None where there is no route to it."""
     mine = faces(run, jail)
@@ -158,7 +127,7 @@ def reaches(run: Run, jail: Jail, address: str) -> bool | None:
         return True
     near = _local(mine, address)
     if near:
-        return any(_has(face, address) for near_ in near for face in _segment(run, near_))
+        return any(_has(face, address) for near_ in near for face in segment(run, near_))
     if jail.lo0 is None:
         return any(_has(face, address) for face in run.state.interfaces.values())
     gateway = _router(jail, address)

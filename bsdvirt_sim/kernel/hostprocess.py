@@ -10,7 +10,7 @@ from pathlib import Path
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt_sim.tools.env import split
+from bsdvirt_sim.context import split_environment
 
 LOOK = "BSDVIRT_KEEPER_LOOK"
 HOOKS = "/usr/local/etc/bsdvirt/hooks/"
@@ -22,7 +22,7 @@ def is_real(argv: Sequence[str]) -> bool:
         return argv[3].endswith("/keeper.py")
     if argv[0] != tools.ENV:
         return False
-    return split(list(argv[1:]))[1][0].startswith(HOOKS)
+    return split_environment(list(argv[1:]))[1][0].startswith(HOOKS)
 
 
 def run_really(
@@ -39,7 +39,7 @@ def run_really(
         look = f"{LOOK}={os.environ.get(LOOK, '60')}"
         real: tuple[str, ...] = (tools.ENV, simulated, f"BSDVIRT_ROOT={root}", look, *argv)
     else:
-        assignments, (program, *words) = split(list(argv[1:]))
+        assignments, (program, *words) = split_environment(list(argv[1:]))
         real = (tools.ENV, simulated, *assignments, f"{root}{program}", *words)
     done = RealHost(interrupt).run(real, changes=False, timeout=timeout)
     return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)

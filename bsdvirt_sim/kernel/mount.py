@@ -6,8 +6,8 @@ import os
 
 from bsdvirt_sim.context import Run, options
 from bsdvirt_sim.kernel.mountflags import flags as flags_of
+from bsdvirt_sim.libxo import quoted
 from bsdvirt_sim.state import Mount
-from bsdvirt_sim.tools.libxo import quoted
 from bsdvirt_sim.zfs import trees
 
 _OWN_NAME = {"devfs", "fdescfs", "linprocfs", "linsysfs", "procfs", "tmpfs"}

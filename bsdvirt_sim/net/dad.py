@@ -7,8 +7,9 @@ import re
 import shlex
 from collections.abc import Callable, Iterator
 
+from bsdvirt_sim.commands import run_nested
 from bsdvirt_sim.context import Run, UnknownCommand
-from bsdvirt_sim.jail.network import wire
+from bsdvirt_sim.net.wire import wire
 from bsdvirt_sim.state import Host, Inet, Interface
 
 TENTATIVE, DUPLICATED = "tentative", "duplicated"
@@ -74,8 +75,6 @@ def wait(run: Run, line: str, show: Callable[[list[str]], str], say: Callable[[s
 
 def sh(run: Run, words: list[str]) -> int:
     """sh(1) on the host, of such a line."""
-    from bsdvirt_sim.commands import run_nested
-
     run.changes()
     if len(words) != 2 or words[0] != "-c" or not is_wait(words[1]):
         raise run.unknown()

@@ -7,7 +7,7 @@ import random
 import re
 
 from bsdvirt_sim.context import Run, key
-from bsdvirt_sim.net import ifbridge, routing
+from bsdvirt_sim.net import ifbridge, routes
 from bsdvirt_sim.net.ifshow import bridge_of, show, stack
 from bsdvirt_sim.state import Inet, Interface
 
@@ -182,7 +182,7 @@ def destroy(run: Run, face: Interface) -> None:
             del bridge.members[victim.name]
         del run.state.interfaces[key(victim.name, victim.jail)]
         if not victim.jail:
-            routing.departed(run, victim)
+            routes.departed(run, victim)
         for vlan in run.state.interfaces.values():
             if vlan.kind == "vlan" and vlan.parent == victim.name and not victim.jail:
                 vlan.parent, vlan.vlan = "", 0
@@ -312,7 +312,7 @@ class _Apply:
             position = face.addresses.index(known[0])
             del face.addresses[position]
             if self.jail == 0 and kind == "inet":
-                routing.forget(run, text, face, position)
+                routes.forget(run, text, face, position)
             return
         if bridge_of(run, face) is not None and not ifbridge.members_have_addresses(run):
             raise run.fail("ifconfig: ioctl (SIOCAIFADDR): Invalid argument")

@@ -10,6 +10,9 @@ from bsdvirt_sim.zfs.properties import BadValue, check
 
 _VALID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ")
 
+EMPTY = 24576
+"""What an empty filesystem uses."""
+
 
 def open_dataset(run: Run, name: str) -> Dataset:
     """As zfs_open(): a dataset that is not there ends the command."""

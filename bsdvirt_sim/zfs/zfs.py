@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run, Tool, options
-from bsdvirt_sim.initial import EMPTY
 from bsdvirt_sim.state import Snapshot
 from bsdvirt_sim.zfs import change, destroy, keys, listing, send, trees, volumes
-from bsdvirt_sim.zfs.datasets import add, check_name, guid, open_dataset, properties
+from bsdvirt_sim.zfs.datasets import EMPTY, add, check_name, guid, open_dataset, properties
 from bsdvirt_sim.zfs.mount import mount_all, share_mount, unmount_verb
 from bsdvirt_sim.zfs.properties import BadValue, View, find_snapshot, size
 

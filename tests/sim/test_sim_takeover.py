@@ -11,7 +11,6 @@ from scenario_driver import Bsdvirt, wait_for
 
 from bsdvirt.host import tools
 from bsdvirt_sim import SimHost
-from bsdvirt_sim.settings import Settings
 
 TAKE = ("network", "create", "lan", "--uplink", "vtnet0", "--take-address")
 STATE = "/var/run/bsdvirt/taking/lan.json"
@@ -85,7 +84,7 @@ def test_confirmed_it_lasts_over_a_boot(driver: Bsdvirt) -> None:
     assert not set(driver.json("network", "info", "lan")["guests"])
     driver.ok("create", "jail", "web", "--network", "lan", "--start")
     assert driver.json("ls", "web")[0]["addresses"] == ["10.0.2.100"]
-    Settings(host(driver)).reboot()
+    host(driver).settings.reboot()
     assert reached_by(driver) == ("bridge0", True)
     driver.ok("start", "web")
     assert "bv1n0a" in shown(driver, tools.IFCONFIG, "bridge0")
@@ -151,7 +150,7 @@ def test_a_static_address_with_aliases(driver: Bsdvirt) -> None:
         'hostname="fbsd"\nifconfig_vtnet0="inet 10.0.2.15 netmask 255.255.255.0 -tso"\n'
         'ifconfig_vtnet0_alias0="inet 10.0.2.16/32"\ndefaultrouter="10.0.2.2"\n',
     )
-    Settings(host(driver)).reboot()
+    host(driver).settings.reboot()
     host(driver).run((tools.IFCONFIG, "vtnet0", "inet", "10.0.2.16/32", "alias"), changes=True)
     driver.ok(*TAKE)
     driver.ok("network", "confirm", "lan")

@@ -15,11 +15,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "bsdvirt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
-SIMULATOR = sorted((ROOT / "bsdvirt_sim").rglob("*.py"))
-SIMULATOR_IDS = [str(path.relative_to(ROOT)) for path in SIMULATOR]
 OPENS_SIMULATOR = "host/open.py"
-SIMULATOR_MAY = ("bsdvirt.errors", "bsdvirt.host")
-"""What of the product the simulated host may import."""
 MOST_LINES = 400
 ALONE = {"bhyve/supervisor.py": 1850, "jail/keeper.py": 560}
 """What must be one file, and how long it may be."""
@@ -203,23 +199,6 @@ def test_the_product_knows_nothing_of_the_simulated_host(path: Path) -> None:
 def test_the_product_does_not_ask_whether_its_host_is_simulated(path: Path) -> None:
     asked = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)]
     assert "simulated" not in {node.attr for node in asked}
-
-
-@pytest.mark.parametrize("path", SIMULATOR, ids=SIMULATOR_IDS)
-def test_the_simulated_host_imports_little_of_the_product(path: Path) -> None:
-    ours = {name for name in _imports(path) if name.split(".")[0] == "bsdvirt"}
-    assert not {name for name in ours if not name.startswith(SIMULATOR_MAY)}
-
-
-@pytest.mark.parametrize("path", SIMULATOR, ids=SIMULATOR_IDS)
-def test_a_module_of_the_simulated_host_is_short_and_says_what_it_is_for(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
-    assert ast.get_docstring(_tree(path))
-
-
-def test_a_folder_of_the_simulated_host_can_be_taken_in() -> None:
-    folders = {path.parent for path in SIMULATOR}
-    assert not {folder for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.initial import interfaces as physical
-from bsdvirt_sim.net import pf, routing
+from bsdvirt_sim.net import pf
+from bsdvirt_sim.net.dhclient import lease
+from bsdvirt_sim.net.ifconfig import configure
 from bsdvirt_sim.net.ifshow import stack
+from bsdvirt_sim.net.interfaces import interfaces as physical
+from bsdvirt_sim.net.routes import PID_FILE, end_dhclient
 from bsdvirt_sim.state import Inet, Interface
 from bsdvirt_sim.tools import sysrc
 
@@ -14,7 +19,7 @@ def service(run: Run, words: list[str]) -> int:
     """service(8), of the services that take from guests what they need."""
     run.changes()
     if words[:1] == ["dhclient"]:
-        return routing.service(run, words)
+        return _dhclient(run, words)
     if len(words) != 2:
         raise run.unknown()
     name, verb = words[0], words[1].removeprefix("one").removeprefix("quiet")
@@ -96,3 +101,53 @@ def _pf_start(run: Run) -> None:
     """`pfctl -F all`, the main rules anew, `pfctl -eq`. Anchors keep what was loaded."""
     pf.load_main(run, "/etc/pf.conf")
     run.state.pf.enabled = True
+
+
+def _dhclient(run: Run, words: list[str]) -> int:
+    """`service dhclient start | stop IF` (rc.d/dhclient): for what rc.conf has DHCP on."""
+    match words:
+        case ["dhclient", "start" | "stop" as verb, name]:
+            pass
+        case _:
+            raise run.unknown()
+    rc = sysrc.read(run)
+    if "DHCP" not in rc.get(f"ifconfig_{name}", rc.get("ifconfig_DEFAULT", "")).upper():
+        raise run.fail(f"'{name}' is not a DHCP-enabled interface")
+    if verb == "stop":
+        if name not in run.state.dhclients:
+            raise run.fail(f"dhclient not running? (check {PID_FILE.format(name)}).")
+        end_dhclient(run, name)
+        run.print("Stopping dhclient.")
+        return 0
+    if name in run.state.dhclients:
+        raise run.fail("dhclient already running?  (pid=4711).")
+    run.print("Starting dhclient.")
+    lease(run, name)
+    return 0
+
+
+def boot(run: Run, rc: dict[str, str]) -> None:
+    """What rc.d/netif and rc.d/dhclient make of the cards and cloned bridges in rc.conf."""
+    run.state.gateway, run.state.dhclients = "", []
+    for name in rc.get("cloned_interfaces", "").split():
+        configure(run, [name, "create", *rc.get(f"create_args_{name}", "").split()], 0)
+    cards = [face for face in run.state.interfaces.values() if face.kind == "ether"]
+    bridges = [face for face in run.state.interfaces.values() if face.kind == "bridge"]
+    for face in (*cards, *bridges):
+        words = rc.get(f"ifconfig_{face.name}", rc.get("ifconfig_DEFAULT"))
+        if words is not None:
+            _netif(run, face, words.split())
+    run.state.gateway = run.state.gateway or rc.get("defaultrouter", "")
+
+
+def _netif(run: Run, face: Interface, words: list[str]) -> None:
+    plain = [word for word in words if "DHCP" not in word.upper() and word[0] != "-"]
+    if "netmask" in plain:
+        at = plain.index("netmask")
+        inet = ipaddress.ip_interface(f"{plain[at - 1]}/{plain[at + 1]}")
+        plain[at - 1 : at + 2] = [str(inet)]
+    face.addresses = []
+    if plain:
+        configure(run, [face.name, *plain], 0)
+    if any("DHCP" in word.upper() for word in words):
+        lease(run, face.name)

@@ -1,0 +1,17 @@
+"""env(1) before a hook in a jail. A hook of the host is a real process: see
+kernel/hostprocess.py."""
+
+from __future__ import annotations
+
+from bsdvirt.host import tools
+from bsdvirt_sim.context import Run, split_environment
+from bsdvirt_sim.jail.probe import jexec
+
+
+def env(run: Run, words: list[str]) -> int:
+    """Run env(1): assignments and a command, with or without -i."""
+    run.known = True
+    command = split_environment(words[1:] if words[:1] == ["-i"] else words)[1]
+    if command[:1] != [tools.JEXEC]:
+        raise run.unknown()
+    return jexec(run, command[1:])
