@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import msgspec
 
 from bsdvirt.errors import ConflictError, UsageError
@@ -13,60 +17,73 @@ from bsdvirt.layout import RUN_FILES, guest_log_directory
 from bsdvirt.ops import references
 from bsdvirt.ops.power import vms
 from bsdvirt.ops.show import logs
-from bsdvirt.session.batch import Outcome, hold
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.types import GuestName
 
 
-def rename(session: Session, old: str, new: str) -> Outcome:
-    """Give a stopped guest another name; under the locks of both names, and of those that
-    wait for it at boot.
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Give a stopped guest another name."""
 
-    Raises UsageError for what is no name, NotFoundError, ConflictError.
-    """
-    try:
-        GuestName.parse(new)
-    except ValueError as error:
-        raise UsageError(f"rename: {error}", "such as web or db-1") from None
-    if old == new:
-        raise UsageError(f"{old} has that name already", "give it another")
-    # What was cut short may have left them with either name.
-    known = {guest.name for name in (old, new) for guest in _waiting(session.inventory(), name)}
-    with hold(session, {old, new, *known}, "rename") as held:
-        if held.refused and held.refused[0].error is not None:
-            raise held.refused[0].error
-        found = session.inventory()
-        guest = found.guest(old)
-        _refuse_taken(session, found, new)
-        waiting = _waiting(found, old)
-        if not {other.name for other in waiting} <= known:
-            raise ConflictError(f"somebody changed who waits for {old} at boot", "try again")
-        session.need_mounted(found, guest.layout)
-        vms.refuse_left(session, old)
-        facts = read_host(session.host, *RUN_FILES)
-        refuse_neighbours(guest, facts.jails.values())
-        # zfs(8) moves the mounts of the guest's own datasets, and of no others.
-        refuse_hosts(guest, None, facts, force=True)
-        plan = plan_rename(
-            guest, new, session.new_op(), facts=facts,
-            waiting=waiting,
-            logs=session.host.fs.exists(guest_log_directory(old)),
-        )  # fmt: skip
-        notes = tuple(
-            reference.words
-            for reference in references.to_guest(session, found, old, new)
-            if reference.at != references.BOOT_AFTER
-        )
-        plan = logs.for_new(session.host.fs, new, plan)
-        session.run(msgspec.structs.replace(plan, notes=notes))
-    return Outcome(new, f"was {old}", notes=notes)
+    old: str
+    new: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Take the locks of both names, and of the guests that start after it at boot.
+
+        Raises UsageError for what is no name, NotFoundError, ConflictError.
+        """
+        old, new = self.old, self.new
+        try:
+            GuestName.parse(new)
+        except ValueError as error:
+            raise UsageError(f"rename: {error}", "such as web or db-1") from None
+        if old == new:
+            raise UsageError(f"{old} has that name already", "give it another")
+        # An operation that was cut short may have left them with either name.
+        known = {guest.name for name in (old, new) for guest in _waiting(session.inventory(), name)}
+        with hold(session, {old, new, *known}, "rename") as held:
+            if held.refused and held.refused[0].error is not None:
+                raise held.refused[0].error
+            yield Prepared(session, [_task(session, old, new, known)])
+
+
+def _task(session: Session, old: str, new: str, known: set[str]) -> Task:
+    found = session.inventory()
+    guest = found.guest(old)
+    _refuse_taken(found, new)
+    waiting = _waiting(found, old)
+    if not {other.name for other in waiting} <= known:
+        raise ConflictError(f"another command changed who waits for {old} at boot", "try again")
+    session.need_mounted(found, guest.layout)
+    vms.refuse_left(session, old)
+    facts = read_host(session.host, *RUN_FILES)
+    refuse_neighbours(guest, facts.jails.values())
+    # zfs(8) moves the mounts of the guest's own datasets, and of no others.
+    refuse_hosts(guest, None, facts, force=True)
+    plan = plan_rename(
+        guest, new, session.new_op(), facts=facts,
+        waiting=waiting,
+        logs=session.host.fs.exists(guest_log_directory(old)),
+    )  # fmt: skip
+    notes = tuple(
+        reference.words
+        for reference in references.to_guest(session, found, old, new)
+        if reference.at != references.BOOT_AFTER
+    )
+    plan = logs.for_new(session.host.fs, new, plan)
+    plan = msgspec.structs.replace(plan, notes=notes)
+    return Task(new, (Part(plan),), f"was {old}", notes)
 
 
 def _waiting(found: Inventory, name: str) -> list[Guest]:
     return [guest for guest in found.guests.values() if name in guest.identity.boot.after]
 
 
-def _refuse_taken(session: Session, found: Inventory, new: str) -> None:
+def _refuse_taken(found: Inventory, new: str) -> None:
     if new in found.guests:
         raise ConflictError(f"guest {new} is there already", f"bsdvirt info {new}")
     refuse_stray(found, new)

@@ -24,6 +24,7 @@ from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock
 from bsdvirt.plan.step import Kind as Subject
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.draws import Draws
 from bsdvirt.session.mounted import need_mounted, unready
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
@@ -56,6 +57,8 @@ class Session:
     homes: dict[str, Layout] = field(default_factory=dict)
     """The root of each guest, as the last inventory found it."""
 
+    draws: Draws = field(default_factory=Draws)
+    """Where the random parts of plans come from."""
     boot_from: str = ""
     """The drive or disk that virtual machines which are started boot from this once."""
     unready: dict[str, HostError] | None = None

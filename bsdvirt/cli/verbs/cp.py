@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import add_dry_run, add_json, carry_out_one, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.ops.copy import copy
+from bsdvirt.ops.copy import CopyFiles
 
 
 class Options(Globals):
@@ -27,5 +27,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    outcome = copy(session, options.source, options.target, recursive=options.recursive)
-    return report([outcome], options, as_json=options.json)
+    wanted = CopyFiles(options.source, options.target, options.recursive)
+    return report([carry_out_one(session, wanted)], options, as_json=options.json)

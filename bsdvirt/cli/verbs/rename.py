@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import add_dry_run, add_json, carry_out_one, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.ops.rename import rename
+from bsdvirt.ops.rename import Rename
 
 
 class Options(Globals):
@@ -25,4 +25,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    return report([rename(session, options.old, options.new)], options, as_json=options.json)
+    outcome = carry_out_one(session, Rename(options.old, options.new))
+    return report([outcome], options, as_json=options.json)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import add_dry_run, add_json, carry_out_one, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.ops.tags import tag
+from bsdvirt.ops.tags import Tag
 
 
 class Options(Globals):
@@ -30,8 +30,8 @@ def run(options: Options) -> int:
     changes = bool(options.tags) or options.remove
     session = open_session(options, changes=changes)
     if changes:
-        outcome = tag(session, options.guest, options.tags, remove=options.remove)
-        return report([outcome], options, as_json=options.json)
+        wanted = Tag(options.guest, tuple(options.tags), options.remove)
+        return report([carry_out_one(session, wanted)], options, as_json=options.json)
     tags = session.inventory().guest(options.guest).identity.tags
     if options.json:
         print_json(list(tags))

@@ -1,0 +1,237 @@
+"""Operations in two steps: prepare, which plans, and run, which carries out those very plans.
+
+A request is a small frozen dataclass of ops/ that says what is wanted. Its `prepare` is a
+context manager: it takes the locks, reads the facts after that, plans, and yields a Prepared.
+`run` is called within it, while the locks are held. Stopped before `run` it is a dry run, or
+the preview that a user interface shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bsdvirt.errors import BsdvirtError, ConflictError, as_told
+from bsdvirt.layout import Layout
+from bsdvirt.plan import events
+from bsdvirt.plan.step import Plan
+from bsdvirt.session.batch import Outcome, in_parallel
+from bsdvirt.session.draws import Draws
+from bsdvirt.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One plan of a task, and how it is run."""
+
+    plan: Plan
+    journalled: bool = True
+    home: Layout | None = None
+    """Where its journal is kept; the root of the guest, or the first, where it is not given."""
+    optional: bool = False
+    """A failure is reported as a warning, and the next part is run."""
+    after_first: Callable[[], None] | None = None
+    """Called once its first step is done."""
+    again: Callable[[], Plan] | None = None
+    """Plans it again when its turn has come, for a part that depends on what an earlier part
+    leaves behind. Where that is another plan than the one shown, a warning says so."""
+    later: bool = False
+    """Only shown: another command will run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be done to one object (guest, network, …), or the error why it cannot be."""
+
+    name: str
+    parts: tuple[Part, ...] = ()
+    message: str = ""
+    """What is reported once all is done."""
+    notes: tuple[str, ...] = ()
+    error: BsdvirtError | None = None
+    needs: tuple[str, ...] = ()
+    """Tasks of Prepared.first without which it cannot be run."""
+    before: Callable[[], None] | None = None
+    """Called before the first part is run."""
+    after: Callable[[], None] | None = None
+    """Called after the last part was run."""
+    words: Callable[[list[str]], str] | None = None
+    """Returns the message, given the warnings of all parts; instead of `message`."""
+    explain: Callable[[BsdvirtError], BsdvirtError] | None = None
+    """Returns the error to report for the one that a part raised."""
+    release: Callable[[], None] | None = None
+    """Releases its lock, as soon as it has ended."""
+
+
+class Request(Protocol):
+    """What is wanted of some objects."""
+
+    def prepare(self, session: Session) -> AbstractContextManager[Prepared]:
+        """Take the locks, read the facts, plan. In a preview no lock is taken and nothing is
+        recovered first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The plans of an operation. Valid while the locks of its `prepare` are held."""
+
+    session: Session
+    tasks: list[Task]
+    first: list[Task] = field(default_factory=list)
+    """What several tasks need, such as a network that is brought up: run before them, one
+    after the other, and reported only as the error of those that need it."""
+    parallel: bool = True
+
+    @property
+    def plans(self) -> list[Plan]:
+        """All plans, in the order in which they are shown."""
+        return [part.plan for task in (*self.first, *self.tasks) for part in task.parts]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What can be said before anything is run."""
+        return [
+            Outcome(task.name, task.message, task.error, task.notes)
+            for task in sorted(self.tasks, key=lambda task: task.name)
+        ]
+
+    def same_as(self, other: Prepared) -> bool:
+        """Whether the plans and refusals are the same."""
+        return _essence(self) == _essence(other)
+
+    def run(self) -> list[Outcome]:
+        """Run the plans, of several tasks in parallel; the outcomes by name."""
+        failed = self.run_first()
+        by_name = {task.name: task for task in self.tasks}
+
+        def one(name: str) -> Outcome:
+            return self.run_task(by_name[name], failed)
+
+        if self.parallel:
+            outcomes = in_parallel(self.session, by_name, one)
+        else:
+            outcomes = [in_parallel(self.session, [name], one)[0] for name in by_name]
+        return sorted(outcomes, key=lambda outcome: outcome.name)
+
+    def run_first(self) -> dict[str, BsdvirtError]:
+        """Run what the tasks need; the errors, by task."""
+        failed: dict[str, BsdvirtError] = {}
+        for task in self.first:
+            try:
+                self.session.interrupt.check()
+                error = self.run_task(task).error
+            except Exception as raised:
+                error = as_told(raised)
+            if error is not None:
+                failed[task.name] = error
+        return failed
+
+    def run_task(self, task: Task, failed: dict[str, BsdvirtError] | None = None) -> Outcome:
+        """Run the plans of one task. Safe for several threads."""
+        try:
+            error = next((failed[name] for name in task.needs if failed and name in failed), None)
+            if error := task.error or error:
+                return Outcome(task.name, error=error)
+            return self._carried_out(task)
+        finally:
+            if task.release is not None:
+                task.release()
+
+    def _carried_out(self, task: Task) -> Outcome:
+        warnings: list[str] = []
+        try:
+            if task.before is not None:
+                task.before()
+            for part in task.parts:
+                if not part.later:
+                    warnings += self._run_part(part)
+        except BsdvirtError as error:
+            if task.explain is None:
+                raise
+            raise task.explain(error) from None
+        if task.after is not None:
+            task.after()
+        message = task.words(warnings) if task.words is not None else task.message
+        return Outcome(task.name, message, notes=task.notes)
+
+    def _run_part(self, part: Part) -> list[str]:
+        plan = part.plan if part.again is None else part.again()
+        about = (plan.op, plan.verb, plan.subject)
+        if _bare(plan) != _bare(part.plan):
+            text = "the host has changed since this was planned: another plan is run"
+            self.session.sink(events.Warned(*about, text))
+        try:
+            return self.session.run(
+                plan, journalled=part.journalled, claimed=part.after_first, home=part.home
+            )
+        except BsdvirtError as error:
+            if not part.optional:
+                raise
+            self.session.sink(events.Warned(*about, error.message))
+            return []
+
+
+def _bare(plan: Plan) -> str:
+    """The plan but for its operation's id."""
+    text = repr(plan)
+    return text.replace(plan.op, "OP") if plan.op else text
+
+
+def _essence(prepared: Prepared) -> list[str]:
+    refused = [f"{task.name}: {task.error}" for task in prepared.tasks if task.error]
+    return [*map(_bare, prepared.plans), *refused]
+
+
+def plan_each(names: Iterable[str], plan: Callable[[str], Task]) -> list[Task]:
+    """Plan a task for each name, one after the other. One that cannot be planned has its error,
+    and stops no other."""
+    tasks = []
+    for name in names:
+        try:
+            tasks.append(plan(name))
+        except Exception as error:
+            tasks.append(Task(name, error=as_told(error)))
+    return tasks
+
+
+def refused(outcomes: Iterable[Outcome]) -> list[Task]:
+    """Tasks for objects that were refused already."""
+    return [Task(outcome.name, error=outcome.error) for outcome in outcomes]
+
+
+# ---- callers ----
+
+
+def run(session: Session, request: Request) -> list[Outcome]:
+    """Prepare and run."""
+    with request.prepare(session) as prepared:
+        return prepared.run()
+
+
+def preview(session: Session, request: Request) -> Prepared:
+    """Prepare only: no lock is taken, nothing is recovered, nothing is run."""
+    looking = dataclasses.replace(
+        session, show=lambda plan: None, sink=events.ignore, draws=Draws()
+    )
+    with request.prepare(looking) as prepared:
+        return prepared
+
+
+class ChangedError(ConflictError):
+    """The host has changed since a plan was shown: `now` has the plan to show instead."""
+
+    def __init__(self, now: Prepared) -> None:
+        super().__init__("the host has changed since this was shown", "look at the new plan")
+        self.now = now
+
+
+def confirm(session: Session, request: Request, shown: Prepared) -> list[Outcome]:
+    """Run what a preview has shown. Raises ChangedError where it would be another plan now."""
+    again = dataclasses.replace(session, draws=shown.session.draws.again())
+    with request.prepare(again) as now:
+        if now.same_as(shown):
+            return now.run()
+    raise ChangedError(now)
