@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from bsdvirt.spec.becomes import Becomes
+
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
 """One line: Python's $ alone would let a line feed pass at the end."""
 COMMAND = LINE.replace("*", "+")
@@ -68,7 +70,7 @@ def prop(
     *,
     live: Live = Live.START,
     unit: str = "",
-    becomes: str = "",
+    becomes: Becomes | tuple[Becomes, ...] = (),
     ge: int | None = None,
     le: int | None = None,
     max_length: int | None = None,
@@ -76,12 +78,13 @@ def prop(
 ) -> msgspec.Meta:
     """One property's declaration.
 
-    `help` is one sentence. `becomes` names the jail parameter, the bhyve key, the
-    rctl resource or the ZFS property that it turns into. `unit` is the number's.
+    `help` is one sentence. `becomes` is what a renderer writes for it: a parameter of
+    jail(8), a key of bhyve_config(5) (see becomes.py). `unit` is the number's.
     A range on an optional number is declared on the number (`Annotated[int, prop(...,
     ge=1)] | None`): msgspec knows no range of a union.
     """
-    extra: dict[str, Any] = {"live": live.value, "unit": unit, "becomes": becomes}
+    targets = becomes if isinstance(becomes, tuple) else (becomes,)
+    extra: dict[str, Any] = {"live": live.value, "unit": unit, "becomes": targets}
     if max_length is not None or pattern is not None:
         return msgspec.Meta(description=help, extra=extra, max_length=max_length, pattern=pattern)
     return msgspec.Meta(description=help, extra=extra, ge=ge, le=le)

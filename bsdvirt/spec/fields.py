@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import msgspec.inspect as mi
 
 from bsdvirt.spec.base import FORMS, MOST, Live, Spec, did_you_mean
+from bsdvirt.spec.becomes import Becomes
 from bsdvirt.spec.params import JailParams
 from bsdvirt.spec.types import Size
+
+BecomesT = TypeVar("BecomesT", bound=Becomes)
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -27,7 +30,7 @@ class Field(msgspec.Struct, frozen=True):
     unit: str
     live: Live | None
     """None for a field that is no property."""
-    becomes: str
+    becomes: tuple[Becomes, ...]
 
 
 @cache
@@ -55,7 +58,7 @@ def _field(field: mi.Field) -> Field:
         help=said.get("description", ""),
         unit=said.get("unit", ""),
         live=Live(said["live"]) if "live" in said else None,
-        becomes=said.get("becomes", ""),
+        becomes=said.get("becomes", ()),
     )
 
 
@@ -195,6 +198,24 @@ def only(struct: Spec, live: Live) -> dict[str, Any]:
         if value:
             out[name] = value
     return out
+
+
+def becoming(struct: Spec, kind: type[BecomesT]) -> Iterator[tuple[BecomesT, Any]]:
+    """Yield what the properties of a struct, and of the structs in it, become of one kind, each
+    with the value to write; but for what a module of its own writes (`by`)."""
+    for name, field in fields_of(type(struct)).items():
+        value = getattr(struct, name)
+        if isinstance(value, Spec):
+            yield from becoming(value, kind)
+        for one in field.becomes:
+            if isinstance(one, kind) and not one.by:
+                yield one, getattr(struct, one.of) if one.of else value
+
+
+def written(struct: Spec, kind: type[Becomes]) -> dict[str, str]:
+    """Return the names and texts of what a struct becomes of one kind: see `becoming`."""
+    texts = ((one.name, one.text(value)) for one, value in becoming(struct, kind))
+    return {name: text for name, text in texts if text is not None}
 
 
 def convert_hook(kind: type, value: object) -> object:

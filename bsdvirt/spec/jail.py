@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import GuestFile, JailParam, Option, RctlRule
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.mounts import Mount, check_mounts
@@ -52,24 +53,24 @@ class Limits(Spec, frozen=True, kw_only=True):
 
     memoryuse: Annotated[
         Memory | None,
-        prop("Resident memory.", unit="bytes", becomes="memoryuse:deny", live=Live.NOW),
+        prop("Resident memory.", unit="bytes", becomes=RctlRule("memoryuse"), live=Live.NOW),
     ] = None
     vmemoryuse: Annotated[
         Memory | None,
         prop(
             "Address space; the one of the two that refuses at once.",
             unit="bytes",
-            becomes="vmemoryuse:deny",
+            becomes=RctlRule("vmemoryuse"),
             live=Live.NOW,
         ),
     ] = None
     memorylocked: Annotated[
         Space | None,
-        prop("Locked memory.", unit="bytes", becomes="memorylocked:deny", live=Live.NOW),
+        prop("Locked memory.", unit="bytes", becomes=RctlRule("memorylocked"), live=Live.NOW),
     ] = None
     swapuse: Annotated[
         Memory | None,
-        prop("Swap reserved or used.", unit="bytes", becomes="swapuse:deny", live=Live.NOW),
+        prop("Swap reserved or used.", unit="bytes", becomes=RctlRule("swapuse"), live=Live.NOW),
     ] = None
     pcpu: (
         Annotated[
@@ -79,44 +80,61 @@ class Limits(Spec, frozen=True, kw_only=True):
                 unit="%",
                 ge=1,
                 le=MOST,
-                becomes="pcpu:deny",
+                becomes=RctlRule("pcpu"),
                 live=Live.NOW,
             ),
         ]
         | None
     ) = None
     maxproc: (
-        Annotated[int, prop("Processes.", ge=1, le=MOST, becomes="maxproc:deny", live=Live.NOW)]
+        Annotated[
+            int, prop("Processes.", ge=1, le=MOST, becomes=RctlRule("maxproc"), live=Live.NOW)
+        ]
         | None
     ) = None
     nthr: (
-        Annotated[int, prop("Threads.", ge=1, le=MOST, becomes="nthr:deny", live=Live.NOW)] | None
+        Annotated[int, prop("Threads.", ge=1, le=MOST, becomes=RctlRule("nthr"), live=Live.NOW)]
+        | None
     ) = None
     openfiles: (
-        Annotated[int, prop("Open files.", ge=1, le=MOST, becomes="openfiles:deny", live=Live.NOW)]
+        Annotated[
+            int, prop("Open files.", ge=1, le=MOST, becomes=RctlRule("openfiles"), live=Live.NOW)
+        ]
         | None
     ) = None
     pseudoterminals: (
         Annotated[
             int,
-            prop("Pseudo-terminals.", ge=1, le=MOST, becomes="pseudoterminals:deny", live=Live.NOW),
+            prop(
+                "Pseudo-terminals.",
+                ge=1,
+                le=MOST,
+                becomes=RctlRule("pseudoterminals"),
+                live=Live.NOW,
+            ),
         ]
         | None
     ) = None
     shmsize: Annotated[
         Space | None,
-        prop("System V shared memory.", unit="bytes", becomes="shmsize:deny", live=Live.NOW),
+        prop("System V shared memory.", unit="bytes", becomes=RctlRule("shmsize"), live=Live.NOW),
     ] = None
     readbps: Annotated[
         Rate | None,
         prop(
-            "Reading from file systems.", unit="bytes/s", becomes="readbps:throttle", live=Live.NOW
+            "Reading from file systems.",
+            unit="bytes/s",
+            becomes=RctlRule("readbps", action="throttle"),
+            live=Live.NOW,
         ),
     ] = None
     writebps: Annotated[
         Rate | None,
         prop(
-            "Writing to file systems.", unit="bytes/s", becomes="writebps:throttle", live=Live.NOW
+            "Writing to file systems.",
+            unit="bytes/s",
+            becomes=RctlRule("writebps", action="throttle"),
+            live=Live.NOW,
         ),
     ] = None
     readiops: (
@@ -127,7 +145,7 @@ class Limits(Spec, frozen=True, kw_only=True):
                 unit="1/s",
                 ge=1,
                 le=MOST,
-                becomes="readiops:throttle",
+                becomes=RctlRule("readiops", action="throttle"),
                 live=Live.NOW,
             ),
         ]
@@ -141,7 +159,7 @@ class Limits(Spec, frozen=True, kw_only=True):
                 unit="1/s",
                 ge=1,
                 le=MOST,
-                becomes="writeiops:throttle",
+                becomes=RctlRule("writeiops", action="throttle"),
                 live=Live.NOW,
             ),
         ]
@@ -157,7 +175,7 @@ class Resolver(Spec, frozen=True, kw_only=True):
         prop(
             "`host` copies the host's at each start, `own` writes the servers given here,"
             " `keep` leaves the jail's file alone.",
-            becomes="/etc/resolv.conf",
+            becomes=GuestFile("/etc/resolv.conf"),
         ),
     ] = "host"
     servers: Annotated[list[IpAddress], prop("Name servers, with `own`.", max_length=3)] = []
@@ -176,12 +194,14 @@ class Resolver(Spec, frozen=True, kw_only=True):
 class Commands(Spec, frozen=True, kw_only=True):
     """What jail(8) runs; each command is a line for /bin/sh."""
 
-    start: Annotated[list[Command], prop("Run in the jail to start it.", becomes="exec.start")] = (
-        msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc"])
-    )
-    stop: Annotated[list[Command], prop("Run in the jail to stop it.", becomes="exec.stop")] = (
-        msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc.shutdown jail"])
-    )
+    start: Annotated[
+        list[Command],
+        prop("Run in the jail to start it.", becomes=JailParam("exec.start", by="jail.command")),
+    ] = msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc"])
+    stop: Annotated[
+        list[Command],
+        prop("Run in the jail to stop it.", becomes=JailParam("exec.stop", by="jail.command")),
+    ] = msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc.shutdown jail"])
     timeout: Annotated[
         int,
         prop(
@@ -189,7 +209,7 @@ class Commands(Spec, frozen=True, kw_only=True):
             unit="s",
             ge=1,
             le=MOST,
-            becomes="exec.timeout",
+            becomes=JailParam("exec.timeout"),
         ),
     ] = 300
 
@@ -228,7 +248,7 @@ class Stop(Spec, frozen=True, kw_only=True):
             unit="s",
             ge=0,
             le=600,
-            becomes="stop.timeout",
+            becomes=JailParam("stop.timeout"),
         ),
     ] = 10
 
@@ -253,7 +273,10 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     ] = "freebsd"
     hostname: Annotated[
         HostName | None,
-        prop("Host name; the guest's name where it is not given.", becomes="host.hostname"),
+        prop(
+            "Host name; the guest's name where it is not given.",
+            becomes=JailParam("host.hostname", by="jail.conf"),
+        ),
     ] = None
     hosts: (
         Annotated[
@@ -299,7 +322,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Interfaces of the host that are the jail's while it runs, such as em1 or vlan20; the"
             " jail configures them itself, in its rc.conf. They come back when it stops.",
-            becomes="vnet.interface",
+            becomes=JailParam("vnet.interface", by="jail.stack"),
             max_length=8,
         ),
     ] = []
@@ -330,7 +353,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     cpuset: Annotated[
         CpuList | None,
-        prop("The CPUs it may run on, such as 0-3,6.", becomes="cpuset -l", live=Live.NOW),
+        prop("The CPUs it may run on, such as 0-3,6.", becomes=Option("cpuset -l"), live=Live.NOW),
     ] = None
     devfs_ruleset: (
         Annotated[
@@ -340,7 +363,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
                 " 4 without; one that does not exist would hide nothing, so it refuses to start.",
                 ge=1,
                 le=65535,
-                becomes="devfs_ruleset",
+                becomes=JailParam("devfs_ruleset", of="ruleset"),
             ),
         ]
         | None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.becomes import MountOption
 from bsdvirt.spec.types import AbsolutePath, FileMode, GuestName, Space
 
 Option = Literal["noatime", "noexec", "nosuid", "nosymfollow", "linrdlnk"]
@@ -42,22 +43,22 @@ class Mount(Spec, frozen=True, kw_only=True):
             " the same path as the source, with procfs /proc."
         ),
     ] = None
-    readonly: Annotated[bool, prop("The jail can read only.", becomes="mount -o ro")] = False
+    readonly: Annotated[bool, prop("The jail can read only.", becomes=MountOption("ro"))] = False
     size: Annotated[
         Space | None,
         prop("The most that it may hold, with tmpfs; all memory otherwise.", unit="bytes",
-             becomes="mount -o size"),
+             becomes=MountOption("size")),
     ] = None  # fmt: skip
     mode: Annotated[
         FileMode | None,
-        prop("Mode of its top directory, with tmpfs, such as 1777.", becomes="mount -o mode"),
+        prop("Mode of its top directory, with tmpfs, such as 1777.", becomes=MountOption("mode")),
     ] = None
     options: Annotated[
         list[Option],
         prop(
             "More options of mount(8); `linrdlnk`, with fdescfs, is for Linux programs.",
             max_length=4,
-            becomes="mount -o",
+            becomes=MountOption(""),
         ),
     ] = []
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bsdvirt.spec.types import BhyveKey
+from bsdvirt.spec.types import BhyveLine
 
 HOSTBRIDGE_SLOT = 0
 AHCI_SLOT = 2
@@ -44,7 +44,7 @@ class RawDevices:
     """The host's PCI devices that are passed through, as 3/0/0 or ppt0: the number of the line."""
 
 
-def raw_devices(lines: Sequence[BhyveKey]) -> RawDevices:
+def raw_devices(lines: Sequence[BhyveLine]) -> RawDevices:
     """What of the lines is about PCI devices."""
     slots: set[int] = set()
     devices: dict[int, int] = {}
@@ -74,11 +74,11 @@ def misnumbered(key: str) -> bool:
     return re.match(r"pci\.\d", key) is not None and not _PCI.fullmatch(key)
 
 
-def _pairs(lines: Sequence[BhyveKey]) -> list[tuple[str, str]]:
+def _pairs(lines: Sequence[BhyveLine]) -> list[tuple[str, str]]:
     return [(line.key, line.value) for line in lines]
 
 
-def _line_of(lines: Sequence[BhyveKey], node: str) -> int:
+def _line_of(lines: Sequence[BhyveLine], node: str) -> int:
     return next(n for n, line in enumerate(lines) if line.key == f"{node}.device")
 
 

@@ -88,7 +88,7 @@ def _walk(cls: type[Spec], prefix: str, kinds: tuple[str, ...]) -> Iterator[Prop
                 required=field.required,
                 unit=field.unit,
                 live=field.live,
-                becomes=field.becomes,
+                becomes=", ".join(one.words for one in field.becomes if kinds[0] in one.kinds),
                 help=field.help,
             )
 

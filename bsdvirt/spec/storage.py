@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from bsdvirt.spec.base import BadValueError, Live, Spec, prop, shown
+from bsdvirt.spec.becomes import ZfsProperty
 from bsdvirt.spec.mounts import Mount, within
 from bsdvirt.spec.types import AbsolutePath, DatasetName, DeviceName, Patterned, Size, Space
 
@@ -37,32 +38,32 @@ class Compression(Patterned):
 
 Quota = Annotated[
     Space | None,
-    prop("The most that it may take, snapshots included.", unit="bytes", becomes="zfs quota",
-         live=Live.NOW),
+    prop("The most that it may take, snapshots included.", unit="bytes", live=Live.NOW,
+         becomes=ZfsProperty("quota")),
 ]  # fmt: skip
 Refquota = Annotated[
     Space | None,
-    prop("The most that it may take, snapshots left out.", unit="bytes", becomes="zfs refquota",
-         live=Live.NOW),
+    prop("The most that it may take, snapshots left out.", unit="bytes", live=Live.NOW,
+         becomes=ZfsProperty("refquota")),
 ]  # fmt: skip
 Reservation = Annotated[
     Space | None,
-    prop("What the pool keeps free for it.", unit="bytes", becomes="zfs reservation",
-         live=Live.NOW),
+    prop("What the pool keeps free for it.", unit="bytes", live=Live.NOW,
+         becomes=ZfsProperty("reservation")),
 ]  # fmt: skip
 Compress = Annotated[
     Compression | None,
     prop("Compression of what is written from now on, such as lz4 or zstd.",
-         becomes="zfs compression", live=Live.NOW),
+         becomes=ZfsProperty("compression"), live=Live.NOW),
 ]  # fmt: skip
 Record = Annotated[
     RecordSize | None,
     prop("The largest record of files written from now on.", unit="bytes",
-         becomes="zfs recordsize", live=Live.NOW),
+         becomes=ZfsProperty("recordsize"), live=Live.NOW),
 ]  # fmt: skip
 Atime = Annotated[
     bool | None,
-    prop("Keep the times of last access.", becomes="zfs atime", live=Live.NOW),
+    prop("Keep the times of last access.", becomes=ZfsProperty("atime"), live=Live.NOW),
 ]  # fmt: skip
 SETTINGS = ("reservation", "quota", "refquota", "compression", "recordsize", "atime")
 """The fields above, by name: each is the property of that name."""
@@ -83,7 +84,7 @@ class Delegated(Spec, frozen=True, kw_only=True):
         AbsolutePath | None,
         prop(
             "Where the jail has it; needed without `dataset`, whose own counts otherwise.",
-            becomes="zfs mountpoint",
+            becomes=ZfsProperty("mountpoint"),
         ),
     ] = None
     quota: Quota = None

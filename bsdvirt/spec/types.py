@@ -273,7 +273,7 @@ class MediaName(Patterned):
     rule = "it is a letter or a digit, then up to 127 of letters, digits, ., _, + and -"
 
 
-class BhyveKey(Patterned):
+class BhyveLine(Patterned):
     """A line of bhyve_config(5): key=value, without a place for another line."""
 
     words = "key=value of bhyve_config(5)"

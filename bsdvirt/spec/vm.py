@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, Option, RctlRule
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import VmHooks
@@ -22,7 +23,7 @@ from bsdvirt.spec.rawkeys import (
 )
 from bsdvirt.spec.types import (
     AbsolutePath,
-    BhyveKey,
+    BhyveLine,
     CpuList,
     CpuPin,
     DeviceName,
@@ -70,32 +71,42 @@ class VmLimits(Spec, frozen=True, kw_only=True):
             int,
             prop(
                 "CPU time, in percent of one core.", unit="%", ge=1, le=MOST,
-                becomes="pcpu:deny", live=Live.NOW,
+                becomes=RctlRule("pcpu"), live=Live.NOW,
             ),
         ]
         | None
     ) = None  # fmt: skip
     readbps: Annotated[
         Rate | None,
-        prop("Reading from disks.", unit="bytes/s", becomes="readbps:throttle", live=Live.NOW),
+        prop(
+            "Reading from disks.",
+            unit="bytes/s",
+            becomes=RctlRule("readbps", action="throttle"),
+            live=Live.NOW,
+        ),
     ] = None
     writebps: Annotated[
         Rate | None,
-        prop("Writing to disks.", unit="bytes/s", becomes="writebps:throttle", live=Live.NOW),
+        prop(
+            "Writing to disks.",
+            unit="bytes/s",
+            becomes=RctlRule("writebps", action="throttle"),
+            live=Live.NOW,
+        ),
     ] = None
     readiops: (
         Annotated[
             int,
-            prop("Read operations.", unit="1/s", ge=1, le=MOST, becomes="readiops:throttle",
-                 live=Live.NOW),
+            prop("Read operations.", unit="1/s", ge=1, le=MOST, live=Live.NOW,
+                 becomes=RctlRule("readiops", action="throttle")),
         ]
         | None
     ) = None  # fmt: skip
     writeiops: (
         Annotated[
             int,
-            prop("Write operations.", unit="1/s", ge=1, le=MOST, becomes="writeiops:throttle",
-                 live=Live.NOW),
+            prop("Write operations.", unit="1/s", ge=1, le=MOST, live=Live.NOW,
+                 becomes=RctlRule("writeiops", action="throttle")),
         ]
         | None
     ) = None  # fmt: skip
@@ -155,21 +166,30 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
 
     cpus: Annotated[
         int, prop("Virtual CPUs; the host's hw.vmm.maxcpu is the most.", ge=1, le=1024,
-                  becomes="cpus")
+                  becomes=BhyveKey("cpus"))
     ] = 1  # fmt: skip
     sockets: Annotated[
         int,
         prop("Sockets that the CPUs are in; Windows clients use two at most.", ge=1, le=1024,
-             becomes="sockets"),
+             becomes=(BhyveKey("sockets"), BhyveKey("cores", of="cores"))),
     ] = 1  # fmt: skip
-    threads: Annotated[int, prop("Threads of a core.", ge=1, le=16, becomes="threads")] = 1
+    threads: Annotated[
+        int, prop("Threads of a core.", ge=1, le=16, becomes=BhyveKey("threads"))
+    ] = 1
     memory: Annotated[
         Memory,
-        prop("Memory, such as 512M or 4G.", unit="bytes", becomes="memory.size"),
+        prop(
+            "Memory, such as 512M or 4G.",
+            unit="bytes",
+            becomes=BhyveKey("memory.size", of="memory_size"),
+        ),
     ]
     wired: Annotated[
         bool,
-        prop("Whether the memory is wired: needed with passthrough.", becomes="memory.wired"),
+        prop(
+            "Whether the memory is wired: needed with passthrough.",
+            becomes=BhyveKey("memory.wired", values=ON),
+        ),
     ] = False
     description: Annotated[
         str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
@@ -181,7 +201,13 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     ] = "uefi"
     firmware: Annotated[
         AbsolutePath | None,
-        prop("Another firmware than that of the package edk2-bhyve.", becomes="lpc.bootrom"),
+        prop(
+            "Another firmware than that of the package edk2-bhyve.",
+            becomes=(
+                BhyveKey("bootrom", by="bhyve.config"),
+                BhyveKey("lpc.bootrom", by="bhyve.config"),
+            ),
+        ),
     ] = None
     variables: Annotated[
         AbsolutePath | None,
@@ -229,32 +255,40 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
     hostbridge: Annotated[
         Literal["standard", "amd"],
-        prop("The host bridge that the guest sees.", becomes="pci.0.0.0.device"),
+        prop(
+            "The host bridge that the guest sees.", becomes=DeviceKey("device", by="bhyve.config")
+        ),
     ] = "standard"
-    rng: Annotated[bool, prop("A virtio source of randomness.", becomes="virtio-rnd")] = True
+    rng: Annotated[
+        bool,
+        prop(
+            "A virtio source of randomness.",
+            becomes=DeviceKey("device", values={True: "virtio-rnd"}),
+        ),
+    ] = True
     clock: Annotated[
         Literal["utc", "local"],
         prop("What the guest's clock keeps: UTC, or local time as Windows wants it.",
-             becomes="rtc.use_localtime"),
+             becomes=BhyveKey("rtc.use_localtime", values={"local": "true", "utc": "false"})),
     ] = "utc"  # fmt: skip
     ignore_msrs: Annotated[
         bool,
         prop("Ignore unknown model specific registers, as Linux and Windows on some hosts need.",
-             becomes="x86.strictmsr"),
+             becomes=BhyveKey("x86.strictmsr", values={True: "false", False: "true"})),
     ] = True  # fmt: skip
     cpuset: Annotated[
         CpuList | None,
-        prop("The host's CPUs that all of it may run on, such as 0-3,6.", becomes="cpuset -l",
-             live=Live.NOW),
+        prop("The host's CPUs that all of it may run on, such as 0-3,6.", live=Live.NOW,
+             becomes=Option("cpuset -l")),
     ] = None  # fmt: skip
     pins: Annotated[
         list[CpuPin],
         prop("Virtual CPUs pinned, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
-             becomes="vcpu.N.cpuset", max_length=1024),
+             becomes=BhyveKey("vcpu.N.cpuset", by="bhyve.config"), max_length=1024),
     ] = []  # fmt: skip
     limits: Annotated[VmLimits, prop("Limits by rctl(8).", live=Live.NOW)] = VmLimits()
     config: Annotated[
-        list[BhyveKey],
+        list[BhyveLine],
         prop(
             "More keys of bhyve_config(5), each as key=value, which override those of bsdvirt"
             " but for `name`, the console's, the screen's and those of CPUs and memory; bhyve"
@@ -382,6 +416,11 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 raise BadValueError(f"no disk or drive {name}", at=at, hint=hint)
             if name in self.bootorder[:number]:
                 raise BadValueError(f"{name} is named twice", at=at)
+
+    @property
+    def memory_size(self) -> str:
+        """The memory in bhyve's words."""
+        return f"{self.memory // MIB}M"
 
     @property
     def cores(self) -> int:

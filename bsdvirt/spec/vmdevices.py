@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import ON, DeviceKey, ZfsProperty
 from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.types import (
     AbsolutePath,
@@ -32,7 +33,7 @@ class Disk(Spec, frozen=True, kw_only=True):
             prop(
                 "Its size; of a zvol of the guest's own.",
                 unit="bytes",
-                becomes="volsize",
+                becomes=ZfsProperty("volsize", by="bhyve.volumes"),
                 live=Live.REBOOT,
             ),
         ]
@@ -43,17 +44,25 @@ class Disk(Spec, frozen=True, kw_only=True):
         prop(
             "A file or a device of the host's instead of a zvol of the guest's own; it is never"
             " made, resized or destroyed with the guest.",
-            becomes="pci.0.SLOT.0.path",
+            becomes=DeviceKey("path", by="bhyve.config"),
         ),
     ] = None
     bus: Annotated[
         Bus,
-        prop("What the guest sees it on.", becomes="pci.0.SLOT.0.device"),
+        prop("What the guest sees it on.", becomes=DeviceKey("device", by="bhyve.config")),
     ] = "virtio"
-    readonly: Annotated[bool, prop("The guest may only read it.", becomes="ro")] = False
-    nocache: Annotated[bool, prop("Open it with O_DIRECT.", becomes="nocache")] = False
+    readonly: Annotated[
+        bool, prop("The guest may only read it.", becomes=DeviceKey("ro", values=ON))
+    ] = False
+    nocache: Annotated[
+        bool, prop("Open it with O_DIRECT.", becomes=DeviceKey("nocache", values=ON))
+    ] = False
     direct: Annotated[
-        bool, prop("Open it with O_SYNC: every write waits for the disk.", becomes="direct")
+        bool,
+        prop(
+            "Open it with O_SYNC: every write waits for the disk.",
+            becomes=DeviceKey("direct", values=ON),
+        ),
     ] = False
     sectorsize: (
         Annotated[
@@ -61,7 +70,7 @@ class Disk(Spec, frozen=True, kw_only=True):
             prop(
                 "Logical, or logical/physical sector size, such as 512/4096, which is that of a"
                 " zvol of the guest's own; else bhyve asks what is behind it.",
-                becomes="sectorsize",
+                becomes=DeviceKey("sectorsize", by="bhyve.config"),
                 pattern=SECTORS,
             ),
         ]
@@ -123,7 +132,10 @@ class VmNic(Nic, frozen=True, kw_only=True):
     ] = Ipv6OrSlaac("pool")
     model: Annotated[
         Literal["virtio", "e1000"],
-        prop("The card that the guest sees.", becomes="pci.0.SLOT.0.device"),
+        prop(
+            "The card that the guest sees.",
+            becomes=DeviceKey("device", values={"virtio": "virtio-net", "e1000": "e1000"}),
+        ),
     ] = "virtio"
 
 
@@ -140,11 +152,15 @@ class Vnc(Spec, frozen=True, kw_only=True):
     """The framebuffer, shown by VNC."""
 
     enabled: Annotated[
-        bool, prop("Whether there is a framebuffer; it needs UEFI.", becomes="fbuf")
+        bool,
+        prop(
+            "Whether there is a framebuffer; it needs UEFI.",
+            becomes=DeviceKey("device", values={True: "fbuf"}),
+        ),
     ] = False
     listen: Annotated[
         ListenAddress,
-        prop("The host's address to listen on.", becomes="pci.0.29.0.rfb"),
+        prop("The host's address to listen on.", becomes=DeviceKey("rfb", by="bhyve.config")),
     ] = ListenAddress("127.0.0.1")
     port: (
         Annotated[
@@ -155,7 +171,9 @@ class Vnc(Spec, frozen=True, kw_only=True):
     ) = None
     width: Annotated[int, prop("Width.", unit="pixels", ge=640, le=3840)] = 1024
     height: Annotated[int, prop("Height.", unit="pixels", ge=480, le=2160)] = 768
-    wait: Annotated[bool, prop("Boot only once a viewer is connected.", becomes="wait")] = False
+    wait: Annotated[
+        bool, prop("Boot only once a viewer is connected.", becomes=DeviceKey("wait", values=ON))
+    ] = False
     auth: Annotated[
         Literal["random", "own", "none"],
         prop(
@@ -181,7 +199,11 @@ class Vnc(Spec, frozen=True, kw_only=True):
         ),
     ] = None
     tablet: Annotated[
-        bool, prop("A USB tablet, so that the pointer is where it should be.", becomes="xhci")
+        bool,
+        prop(
+            "A USB tablet, so that the pointer is where it should be.",
+            becomes=DeviceKey("device", values={True: "xhci"}),
+        ),
     ] = True
 
     def __post_init__(self) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from bsdvirt.spec.base import Live
+from bsdvirt.spec.base import Live, Spec
+from bsdvirt.spec.becomes import Becomes
 from bsdvirt.spec.cloud import CloudInit
-from bsdvirt.spec.fields import plain
+from bsdvirt.spec.fields import fields_of, item_of, plain, struct_of
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.images import FileName, ImageProfile
 from bsdvirt.spec.jail import Jail, Nic
@@ -74,30 +77,24 @@ def test_every_property_says_what_it_is(info: PropertyInfo) -> None:
     assert isinstance(info.live, Live)
 
 
-BECOMES = re.compile(
-    r"[a-z]+:(deny|throttle)|exec\.\w+|stop\.timeout|devfs_ruleset|host\.hostname|cpuset -l"
-    r"|vnet\.interface"
-    r"|/etc/resolv\.conf|mount -o( \w+)?|zfs \w+|"
-)
 GIVEN = ("url", "checksums", "disks.NAME.size", "mounts.NAME.type", "datasets.NAME.mountpoint")
 """What the examples do not leave as it is by default."""
-OF_BHYVE = re.compile(
-    r"cpus|sockets|threads|memory\.(size|wired)|x86\.strictmsr|rtc\.use_localtime|volsize"
-    r"|vcpu\.N\.cpuset|lpc\.bootrom|pci\.0\.(SLOT|\d+)\.0\.\w+|fbuf|xhci|virtio-rnd"
-    r"|sectorsize|ro|nocache|direct|wait"
-)
 
 
-@pytest.mark.parametrize("info", ALL, ids=lambda info: f"{info.kinds[0]}-{info.name}")
-def test_becomes_is_a_resource_or_a_parameter(info: PropertyInfo) -> None:
-    assert BECOMES.fullmatch(info.becomes) or (
-        info.kinds == ("vm",) and OF_BHYVE.fullmatch(info.becomes)
-    )
-    resource, colon, action = info.becomes.partition(":")
-    if colon:
-        assert info.name == f"limits.{resource}"
-        throttled = resource in ("readbps", "writebps", "readiops", "writeiops")
-        assert action == ("throttle" if throttled else "deny")
+def _declared(cls: type[Spec]) -> Iterator[tuple[type[Spec], Becomes]]:
+    """What each property becomes, with the struct that has the property."""
+    for field in fields_of(cls).values():
+        yield from ((cls, one) for one in field.becomes)
+        inner = struct_of(item_of(field.type) or field.type)
+        if inner is not None:
+            yield from _declared(inner)
+
+
+@pytest.mark.parametrize("root", ROOTS.values())
+def test_what_a_property_becomes_is_written_by_something_that_is_there(root: type[Spec]) -> None:
+    for cls, one in _declared(root):
+        assert not one.by or importlib.util.find_spec(f"bsdvirt.{one.by}"), one
+        assert not one.of or hasattr(cls, one.of), one
 
 
 def test_names_lead_somewhere() -> None:

@@ -1,0 +1,101 @@
+"""What a property becomes: the parameter, key, rule or option that its renderer writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+KINDS = ("jail", "vm")
+
+
+class Becomes(msgspec.Struct, frozen=True):
+    """One thing that a property becomes, by the name that its tool has for it."""
+
+    name: str
+    of: str = ""
+    """The attribute of the struct that has the value, where it is not the property's own."""
+    values: Mapping[Any, str] | None = None
+    """The text for each value; a value without one is not written."""
+    by: str = ""
+    """The module that writes it, where it depends on more than this property."""
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+    """The kinds of guest that have it."""
+    form: ClassVar[str] = "{}"
+    on: ClassVar[str] = "true"
+    off: ClassVar[str] = "false"
+
+    @property
+    def words(self) -> str:
+        """The name for people."""
+        return self.form.format(self.name)
+
+    def text(self, value: Any) -> str | None:
+        """Return the value as the tool takes it; None where it is not written."""
+        if value is None:
+            return None
+        if self.values is not None:
+            return self.values.get(value)
+        if isinstance(value, bool):
+            return self.on if value else self.off
+        return str(int(value)) if isinstance(value, int) else str(value)
+
+
+class JailParam(Becomes, frozen=True):
+    """A parameter of jail(8), as jail.conf(5) has it."""
+
+    kinds = ("jail",)
+
+
+class BhyveKey(Becomes, frozen=True):
+    """A key of bhyve_config(5), from the root of its tree."""
+
+    kinds = ("vm",)
+
+
+class DeviceKey(Becomes, frozen=True):
+    """A key of bhyve_config(5) beneath the PCI device that the property is of."""
+
+    kinds = ("vm",)
+    form = "pci.0.SLOT.0.{}"
+
+
+class RctlRule(Becomes, frozen=True):
+    """A rule of rctl(8): the resource and its action."""
+
+    action: str = "deny"
+
+    @property
+    def words(self) -> str:
+        return f"{self.name}:{self.action}"
+
+
+class ZfsProperty(Becomes, frozen=True):
+    """A property of zfsprops(7)."""
+
+    form = "zfs {}"
+    on = "on"
+    off = "off"
+
+
+class MountOption(Becomes, frozen=True):
+    """An option of mount(8); without a name, the property holds the options themselves."""
+
+    kinds = ("jail",)
+
+    @property
+    def words(self) -> str:
+        return f"mount -o {self.name}".rstrip()
+
+
+class Option(Becomes, frozen=True):
+    """An option of another command, such as cpuset -l."""
+
+
+class GuestFile(Becomes, frozen=True):
+    """A file in the guest."""
+
+
+ON = {True: "true"}
+"""The values of a key that is written only where it is on."""
