@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import GuestFile, JailParam, Option, RctlRule
+from bsdvirt.spec.becomes import GuestFile, JailParam, Option
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import JailHooks
+from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.nic import Nic as Nic
 from bsdvirt.spec.nic import refuse_twice
@@ -37,134 +38,11 @@ from bsdvirt.spec.types import (
     InterfaceName,
     IpAddress,
     JailParams,
-    Memory,
-    Rate,
-    Space,
     TimeZone,
     UserName,
 )
 
 Command = Annotated[str, msgspec.Meta(pattern=COMMAND)]
-
-
-class Limits(Spec, frozen=True, kw_only=True):
-    """Limits by rctl(8), in force before /etc/rc runs. The action is deny, for the
-    four of input and output throttle (rctl(8) refuses deny for them)."""
-
-    memoryuse: Annotated[
-        Memory | None,
-        prop("Resident memory.", unit="bytes", becomes=RctlRule("memoryuse"), live=Live.NOW),
-    ] = None
-    vmemoryuse: Annotated[
-        Memory | None,
-        prop(
-            "Address space; the one of the two that refuses at once.",
-            unit="bytes",
-            becomes=RctlRule("vmemoryuse"),
-            live=Live.NOW,
-        ),
-    ] = None
-    memorylocked: Annotated[
-        Space | None,
-        prop("Locked memory.", unit="bytes", becomes=RctlRule("memorylocked"), live=Live.NOW),
-    ] = None
-    swapuse: Annotated[
-        Memory | None,
-        prop("Swap reserved or used.", unit="bytes", becomes=RctlRule("swapuse"), live=Live.NOW),
-    ] = None
-    pcpu: (
-        Annotated[
-            int,
-            prop(
-                "CPU time, in percent of one core.",
-                unit="%",
-                ge=1,
-                le=MOST,
-                becomes=RctlRule("pcpu"),
-                live=Live.NOW,
-            ),
-        ]
-        | None
-    ) = None
-    maxproc: (
-        Annotated[
-            int, prop("Processes.", ge=1, le=MOST, becomes=RctlRule("maxproc"), live=Live.NOW)
-        ]
-        | None
-    ) = None
-    nthr: (
-        Annotated[int, prop("Threads.", ge=1, le=MOST, becomes=RctlRule("nthr"), live=Live.NOW)]
-        | None
-    ) = None
-    openfiles: (
-        Annotated[
-            int, prop("Open files.", ge=1, le=MOST, becomes=RctlRule("openfiles"), live=Live.NOW)
-        ]
-        | None
-    ) = None
-    pseudoterminals: (
-        Annotated[
-            int,
-            prop(
-                "Pseudo-terminals.",
-                ge=1,
-                le=MOST,
-                becomes=RctlRule("pseudoterminals"),
-                live=Live.NOW,
-            ),
-        ]
-        | None
-    ) = None
-    shmsize: Annotated[
-        Space | None,
-        prop("System V shared memory.", unit="bytes", becomes=RctlRule("shmsize"), live=Live.NOW),
-    ] = None
-    readbps: Annotated[
-        Rate | None,
-        prop(
-            "Reading from file systems.",
-            unit="bytes/s",
-            becomes=RctlRule("readbps", action="throttle"),
-            live=Live.NOW,
-        ),
-    ] = None
-    writebps: Annotated[
-        Rate | None,
-        prop(
-            "Writing to file systems.",
-            unit="bytes/s",
-            becomes=RctlRule("writebps", action="throttle"),
-            live=Live.NOW,
-        ),
-    ] = None
-    readiops: (
-        Annotated[
-            int,
-            prop(
-                "Read operations.",
-                unit="1/s",
-                ge=1,
-                le=MOST,
-                becomes=RctlRule("readiops", action="throttle"),
-                live=Live.NOW,
-            ),
-        ]
-        | None
-    ) = None
-    writeiops: (
-        Annotated[
-            int,
-            prop(
-                "Write operations.",
-                unit="1/s",
-                ge=1,
-                le=MOST,
-                becomes=RctlRule("writeiops", action="throttle"),
-                live=Live.NOW,
-            ),
-        ]
-        | None
-    ) = None
 
 
 class Resolver(Spec, frozen=True, kw_only=True):
@@ -350,7 +228,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         ),
     ] = []
     resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
-    limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
+    limits: Annotated[JailLimits, prop("Limits by rctl(8).", live=Live.NOW)] = JailLimits()
     cpuset: Annotated[
         CpuList | None,
         prop("The CPUs it may run on, such as 0-3,6.", becomes=Option("cpuset -l"), live=Live.NOW),

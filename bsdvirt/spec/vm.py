@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import LINE, MOST, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, Option, RctlRule
+from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, Option
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import VmHooks
+from bsdvirt.spec.limits import Limits
 from bsdvirt.spec.nic import refuse_twice
 from bsdvirt.spec.rawkeys import (
     AHCI_SLOT,
@@ -30,7 +31,6 @@ from bsdvirt.spec.types import (
     HostName,
     ImageName,
     Memory,
-    Rate,
 )
 from bsdvirt.spec.vmdevices import MIB as MIB
 from bsdvirt.spec.vmdevices import VNC_FIRST_PORT as VNC_FIRST_PORT
@@ -60,56 +60,6 @@ RESERVED = {
     "threads": "set threads instead",
 }
 """Keys that a guest's `config` may not hold, and why."""
-
-
-class VmLimits(Spec, frozen=True, kw_only=True):
-    """Limits by rctl(8) on the process bhyve: in force before it runs. The guest's memory is
-    not among them: rctl(8) does not see it."""
-
-    pcpu: (
-        Annotated[
-            int,
-            prop(
-                "CPU time, in percent of one core.", unit="%", ge=1, le=MOST,
-                becomes=RctlRule("pcpu"), live=Live.NOW,
-            ),
-        ]
-        | None
-    ) = None  # fmt: skip
-    readbps: Annotated[
-        Rate | None,
-        prop(
-            "Reading from disks.",
-            unit="bytes/s",
-            becomes=RctlRule("readbps", action="throttle"),
-            live=Live.NOW,
-        ),
-    ] = None
-    writebps: Annotated[
-        Rate | None,
-        prop(
-            "Writing to disks.",
-            unit="bytes/s",
-            becomes=RctlRule("writebps", action="throttle"),
-            live=Live.NOW,
-        ),
-    ] = None
-    readiops: (
-        Annotated[
-            int,
-            prop("Read operations.", unit="1/s", ge=1, le=MOST, live=Live.NOW,
-                 becomes=RctlRule("readiops", action="throttle")),
-        ]
-        | None
-    ) = None  # fmt: skip
-    writeiops: (
-        Annotated[
-            int,
-            prop("Write operations.", unit="1/s", ge=1, le=MOST, live=Live.NOW,
-                 becomes=RctlRule("writeiops", action="throttle")),
-        ]
-        | None
-    ) = None  # fmt: skip
 
 
 class VmStop(Spec, frozen=True, kw_only=True):
@@ -286,7 +236,7 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop("Virtual CPUs pinned, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
              becomes=BhyveKey("vcpu.N.cpuset", by="bhyve.config"), max_length=1024),
     ] = []  # fmt: skip
-    limits: Annotated[VmLimits, prop("Limits by rctl(8).", live=Live.NOW)] = VmLimits()
+    limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     config: Annotated[
         list[BhyveLine],
         prop(

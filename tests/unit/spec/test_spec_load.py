@@ -16,7 +16,8 @@ from bsdvirt.spec.base import Spec
 from bsdvirt.spec.fields import fields_of, words_of
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Boot, Claim, Identity
-from bsdvirt.spec.jail import Commands, Jail, Limits, Nic, Resolver, Stop
+from bsdvirt.spec.jail import Commands, Jail, Nic, Resolver, Stop
+from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import (
@@ -40,7 +41,7 @@ FULL = Jail(
         Nic(network=GuestName("dmz")),
     ],
     resolver=Resolver(mode="own", servers=[IpAddress("9.9.9.9")]),
-    limits=Limits(memoryuse=Memory(1536 * 2**20), pcpu=50),
+    limits=JailLimits(memoryuse=Memory(1536 * 2**20), pcpu=50),
     cpuset=CpuList("3"),
     params=JailParams({"allow.raw_sockets": True, "children.max": 2}),
     exec=Commands(start=["/bin/sh /etc/rc", "echo 'a: b'"]),
@@ -62,8 +63,8 @@ resolver:
   servers:
   - 9.9.9.9
 limits:
-  memoryuse: 1.5G
   pcpu: 50
+  memoryuse: 1.5G
 cpuset: '3'
 params:
   allow.raw_sockets: true

@@ -8,7 +8,8 @@ import pytest
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.identity import Boot, Identity
-from bsdvirt.spec.jail import Commands, Jail, Limits, Nic, Resolver
+from bsdvirt.spec.jail import Commands, Jail, Nic, Resolver
+from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.paths import get_path, set_path, set_paths, split_assignments
 from bsdvirt.spec.types import (
     AbsolutePath,
@@ -30,7 +31,7 @@ JAIL = Jail(
     release="14.2-RELEASE",
     hostname=HostName("a.b"),
     nics=[LAN, DMZ],
-    limits=Limits(pcpu=50),
+    limits=JailLimits(pcpu=50),
     params=JailParams({"allow.mlock": True, "mac.own": "x"}),
 )
 
@@ -62,7 +63,7 @@ def test_get(path: str, value: object) -> None:
         ("limits.pcpu=75", "limits.pcpu", 75),
         ("limits.pcpu=", "limits.pcpu", None),
         ("limits.pcpu=null", "limits.pcpu", None),
-        ("limits=", "limits", Limits()),
+        ("limits=", "limits", JailLimits()),
         ("limits.memoryuse=1.5g", "limits.memoryuse", Memory(1536 * 2**20)),
         ("protected=on", "protected", True),
         ("protected=No", "protected", False),
