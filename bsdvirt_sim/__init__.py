@@ -1,7 +1,7 @@
-"""The simulated host: a stand-in for a FreeBSD host (13.2 or 15.1), in a directory.
+"""The simulated host: a stand-in for a FreeBSD host (13.2 or 15.1), kept in a directory.
 
-It takes the argument lists and files that the real host gets, answers in the words of
-tests' captures of a real one, and refuses (UnknownCommand) what it was never shown.
+It takes the argument lists and files that the real host gets, answers as the captures of a real
+host show, and refuses (UnknownCommand) what no capture shows.
 """
 
 from bsdvirt_sim.context import UnknownCommand

@@ -1,4 +1,4 @@
-"""Which tool answers for which path."""
+"""The table of tools: which function simulates which path."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _LOADED: dict[str, Tool] = {}
 
 
 def run_tool(run: Run) -> int:
-    """Run a host command to its end; its exit status. Imports only what it needs."""
+    """Run a host command and return its exit status. Imports only the module that it needs."""
     path = run.argv[0]
     if path in run.state.hung and run.declared is False:
         run.reads()
@@ -82,7 +82,7 @@ def run_tool(run: Run) -> int:
 def run_nested(run: Run, argv: Sequence[str]) -> Run:
     """Run a host command that another command starts (jail(8)'s mounts and hooks).
 
-    Its status is in `status`. It may read or change: its caller did not declare it.
+    Its exit status is in `status`. It may read or change: its caller did not declare which.
     """
     inner = Run(argv, run.state, run.directory, changes=None, limit=run.limit, wide=run.wide)
     inner.elapsed = run.elapsed

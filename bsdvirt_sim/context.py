@@ -1,4 +1,4 @@
-"""One command under way on the simulated host."""
+"""A command running on the simulated host."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bsdvirt_sim.state import Dataset, Host, Interface, Jail, Snapshot
 class UnknownCommand(AssertionError):  # noqa: N818
     """A command, or a form of one, that the simulated host does not know.
 
-    It is an error of whoever emitted it (or a gap in the simulation), never an
-    answer of the host: no real FreeBSD showed us what it would say.
+    It is an error of the caller (or a gap in the simulation), never an answer of the host: no
+    capture shows what a real FreeBSD prints.
     """
 
     def __init__(self, argv: Sequence[str], why: str = "") -> None:
@@ -38,12 +38,12 @@ class Exit(Exception):  # noqa: N818
 
 
 class TimedOut(Exception):  # noqa: N818
-    """The command went on for longer than its caller waits."""
+    """The command took longer than its timeout."""
 
 
 @dataclass
 class Stream:
-    """What `zfs send` gives to `zfs receive`: whose snapshot it is."""
+    """What `zfs send` passes to `zfs receive`: a snapshot and its dataset."""
 
     dataset: Dataset
     snapshot: Snapshot
@@ -51,7 +51,7 @@ class Stream:
 
 
 class Run:
-    """A command: the state it sees, what it prints, the (virtual) time it takes."""
+    """A command: the state it reads, its output, and the (virtual) time it takes."""
 
     def __init__(
         self,
@@ -79,18 +79,18 @@ class Run:
         self.piped_into = False
         self.stream: Stream | None = None
         self.data: IO[bytes] | None = None
-        """What a command that unpacks gives to the one behind it in the pipe."""
+        """The output of a decompressor, for the command behind it in the pipe."""
         self.tree = ""
-        """The directory that tar(1) gives into a pipe."""
+        """The directory that tar(1) packs into a pipe."""
 
-    # ---- what the command says of itself ----
+    # ---- whether the command reads or changes ----
 
     def reads(self) -> None:
-        """This form changes nothing. Raises where the caller declared that it does."""
+        """Declare that this form changes nothing. Raises where the caller said that it does."""
         self._is(False)
 
     def changes(self) -> None:
-        """This form changes the host. Raises where the caller declared a read."""
+        """Declare that this form changes the host. Raises where the caller said that it reads."""
         self._is(True)
 
     def _is(self, changes: bool) -> None:
@@ -103,11 +103,11 @@ class Run:
         return UnknownCommand(self.argv, why)
 
     def only_wide(self, why: str) -> None:
-        """A form that captures show and bsdvirt never emits."""
+        """Refuse a form that captures show and bsdvirt never uses, unless `wide`."""
         if not self.wide:
             raise self.unknown(why)
 
-    # ---- what it prints ----
+    # ---- output ----
 
     def print(self, text: str = "") -> None:
         self.out.append(text + "\n")
@@ -122,7 +122,7 @@ class Run:
     # ---- time ----
 
     def sleep(self, seconds: float) -> None:
-        """Let virtual time pass. Raises TimedOut where the caller has no patience left."""
+        """Let virtual time pass. Raises TimedOut after the command's timeout."""
         self.elapsed += seconds
         if self.elapsed > self.limit:
             raise TimedOut
@@ -130,11 +130,11 @@ class Run:
     def now(self) -> int:
         return int(time.time())
 
-    # ---- short cuts ----
+    # ---- shortcuts ----
 
     @property
     def release(self) -> Release:
-        """The release that the host is, with what is peculiar to it."""
+        """The host's release, and how it differs from others."""
         return RELEASES[self.state.version]
 
     def path(self, path: str) -> Path:
@@ -148,7 +148,7 @@ class Run:
         return self.state.datasets.get(name)
 
     def jail(self, name: str, dying: bool = False) -> Jail | None:
-        """A jail by name or number: a name of digits only is a jid."""
+        """Return a jail by name or number: a name of digits only is a jid."""
         if name.isdigit():
             jail = self.state.jails.get(int(name))
             return jail if jail is not None and (dying or not jail.dying) else None
@@ -158,19 +158,19 @@ class Run:
         return None
 
     def interface(self, name: str, jail: int = 0) -> Interface | None:
-        """An interface by its name in a network stack (0 is the host's)."""
+        """Return an interface by its name in a network stack (0 is the host's)."""
         if jail and name == "lo0":
             return self.state.jails[jail].lo0
         return self.state.interfaces.get(key(name, jail))
 
 
 def key(name: str, jail: int) -> str:
-    """Where an interface stands in the state: names are unique in one stack only."""
+    """Return the key of an interface in the state: names are unique within one stack only."""
     return f"{jail}:{name}" if jail else name
 
 
 class Machine(Protocol):
-    """The simulated host, as far as its parts use it."""
+    """The simulated host, as its parts use it."""
 
     directory: Path
 
@@ -178,17 +178,17 @@ class Machine(Protocol):
     def fs(self) -> Fs: ...
 
     def change(self) -> AbstractContextManager[Host]:
-        """Lock the host and give its state, which is saved at the end."""
+        """Lock the host and yield its state, which is saved at the end."""
 
 
 Tool = Callable[[Run, list[str]], int]
-"""A tool: it is given the command and the words after its name, and ends with a status."""
+"""A tool: takes the command and its arguments, and returns the exit status."""
 
 
 def options(
     run: Run, words: list[str], plain: str, valued: str = ""
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """What getopt(3) makes of the words; an option that is not known raises."""
+    """Parse words as getopt(3) does; an unknown option raises."""
     found: dict[str, list[str]] = {}
     index = 0
     while index < len(words):

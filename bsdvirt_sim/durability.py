@@ -1,9 +1,9 @@
-"""What of the simulated host's files a power loss leaves: what was synced, and no more.
+"""Which files of the simulated host survive a power loss: those that were synced.
 
-Kept as book while it is asked for, beside the host's files. Outside of the pools, as on UFS
-with soft updates: a file holds what it held at its last fsync(2), or nothing; a directory has
-the names of its own last fsync(2). In a pool an fsync(2) makes the file's data last and all
-names of its dataset; a command of zfs(8) makes all last.
+Recorded on request in a directory beside the host's files. Outside the pools, as on UFS with soft
+updates: a file has its content of the last fsync(2), or none; a directory has the names of its own
+last fsync(2). In a pool, an fsync(2) writes the file's data and all names of its dataset; a command
+of zfs(8) writes everything.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from bsdvirt.host.fs import Fs
 from bsdvirt_sim.state import Host
 
 PLACES = ("/etc", "/usr/local/etc", "/var/log")
-"""What is watched outside of the pools; the rest of the host nobody writes to."""
+"""The directories outside the pools that are recorded; bsdvirt writes to no others."""
 _POOL = ("state", "media")
 
 
 class Name(msgspec.Struct):
-    """A name in a directory, as it was synced. `to` is what a link says."""
+    """A name in a directory when it was synced. `to` is the target of a link."""
 
     inode: int
     mode: int
@@ -37,30 +37,30 @@ _NAMES = msgspec.json.Decoder(dict[str, Name])
 
 
 class SimFs(Fs):
-    """The host's files, with the book kept."""
+    """The host's files, with syncs recorded."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory / "root")
-        self._book = Book(directory)
+        self._record = SyncRecord(directory)
 
     def synced(self, path: str) -> None:
-        if self._book.kept:
-            self._book.synced(path)
+        if self._record.active:
+            self._record.synced(path)
 
 
-class Book:
-    """The book of one host."""
+class SyncRecord:
+    """The record of one host."""
 
     def __init__(self, directory: Path) -> None:
         self._top = directory / "disk"
         self._fs = Fs(directory / "root")
 
     @property
-    def kept(self) -> bool:
+    def active(self) -> bool:
         return self._top.is_dir()
 
     def begin(self, state: Host) -> None:
-        """All that is there now is on disk, and the book is kept from now on."""
+        """Take everything as synced now, and start recording."""
         for part in ("names", "data"):
             (self._top / part).mkdir(parents=True, exist_ok=True)
         for place in PLACES:
@@ -72,7 +72,7 @@ class Book:
         self.settle(state)
 
     def synced(self, path: str) -> None:
-        """fsync(2) of a file or directory."""
+        """Record an fsync(2) of a file or directory."""
         if any(path == place or path.startswith(place + "/") for place in PLACES):
             if self._fs.is_dir(path):
                 self._take_names(path)
@@ -85,21 +85,21 @@ class Book:
             self._take_data(path)
 
     def settle(self, state: Host) -> None:
-        """A command of zfs(8) has ended: the pools are on disk as they are."""
+        """Record that the pools are on disk, as after a command of zfs(8)."""
         for place in _pool_places(state):
             self._take_names(place)
             for name in self._fs.listdir(place):
                 self._take_data(f"{place}/{name}")
 
     def cut(self, state: Host) -> None:
-        """Lose the power: leave what is on disk."""
+        """Lose power: leave what is on disk."""
         for place in PLACES:
-            self._put(place)
+            self._restore(place)
         for place in _pool_places(state):
-            self._put(place, deep=False)
+            self._restore(place, deep=False)
         shutil.rmtree(self._top)
 
-    # ---- the pages ----
+    # ---- recording ----
 
     def _names(self, directory: str) -> Path:
         return self._top / "names" / quote(directory, safe="")
@@ -122,14 +122,14 @@ class Book:
         if stat.S_ISREG(status.st_mode):
             shutil.copyfile(real, self._data(status.st_ino))
 
-    # ---- after the loss ----
+    # ---- after a power loss ----
 
-    def _put(self, directory: str, *, deep: bool = True) -> None:
-        """Make a directory what it was on disk; without `deep`, its plain files only."""
+    def _restore(self, directory: str, *, deep: bool = True) -> None:
+        """Restore a directory as it was on disk; without `deep`, only its regular files."""
         page = self._names(directory)
         names = _NAMES.decode(page.read_bytes()) if page.exists() else {}
         place = self._fs.path(directory)
-        for name in _there(place):
+        for name in _listdir(place):
             real = place / name
             if real.is_dir() and not real.is_symlink():
                 if deep and name not in names:
@@ -143,7 +143,7 @@ class Book:
                 if deep:
                     real.mkdir(exist_ok=True)
                     real.chmod(stat.S_IMODE(was.mode))
-                    self._put(f"{directory}/{name}")
+                    self._restore(f"{directory}/{name}")
             elif stat.S_ISLNK(was.mode):
                 real.symlink_to(was.to)
             elif was.inode in first:
@@ -155,12 +155,12 @@ class Book:
                 real.chmod(stat.S_IMODE(was.mode))
 
 
-def _there(place: Path) -> list[str]:
+def _listdir(place: Path) -> list[str]:
     return os.listdir(place) if place.is_dir() else []
 
 
 def _pool_places(state: Host) -> Iterator[str]:
-    """The directories of datasets that are mounted, in which bsdvirt writes files."""
+    """Yield the mounted datasets in which bsdvirt writes files."""
     for mount in state.mounts:
         *_, above, name = ("", "", *mount.path.split("/"))
         if mount.kind == "zfs" and (name in _POOL or above == "guests"):

@@ -1,4 +1,4 @@
-"""The simulated host itself: one command at a time, on a state in a directory."""
+"""The simulated host: it runs one command at a time, on a state in a directory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bsdvirt.host.interrupt import Interrupt
 from bsdvirt_sim import initial
 from bsdvirt_sim.commands import run_tool
 from bsdvirt_sim.context import Run, TimedOut, UnknownCommand
-from bsdvirt_sim.durability import Book, SimFs
+from bsdvirt_sim.durability import SimFs, SyncRecord
 from bsdvirt_sim.kernel import processes
-from bsdvirt_sim.kernel.hostprocess import is_real, run_really
+from bsdvirt_sim.kernel.hostprocess import is_real, run_real
 from bsdvirt_sim.kernel.sysctl import KERNELS
 from bsdvirt_sim.net.dad import settle
 from bsdvirt_sim.releases import chosen
@@ -27,15 +27,14 @@ from bsdvirt_sim.state import Host, Store
 MESSAGES = "/var/log/messages"
 HOSTNAME = "fbsd"
 REALTIME = "BSDVIRT_SIM_REALTIME"
-"""Set in the environment: commands that take (virtual) time really take it."""
+"""Set in the environment, commands take the (virtual) time they need."""
 
 
 class SimHost:
     """A FreeBSD host that lives in a directory.
 
-    `settings` changes what no command changes. `wide` takes besides what bsdvirt
-    emits a few forms that the captures show, so that they can be replayed. `release`
-    is what a host that is not there yet becomes: see releases.py.
+    `settings` changes what no command does. `wide` also accepts some forms that only the captures
+    use, so that they can be replayed. `release` is used when the host is created: see releases.py.
     """
 
     offline = "a simulated host fetches nothing from outside"
@@ -51,11 +50,11 @@ class SimHost:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.fs = SimFs(self.directory)
-        self.book = Book(self.directory)
+        self.record = SyncRecord(self.directory)
         self.interrupt = interrupt or Interrupt()
         self.wide = wide
         self._store = Store(self.directory)
-        self.settings = Settings(self, self.book)
+        self.settings = Settings(self, self.record)
         with self._store.locked():
             if self._store.load() is None:
                 self._store.save(initial.make(self.directory, chosen(release)))
@@ -68,7 +67,7 @@ class SimHost:
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
     ) -> Result:
-        """Run a command. Raises UnknownCommand for one that bsdvirt should not emit."""
+        """Run a command. Raises UnknownCommand for one that bsdvirt should not run."""
         if changes:
             self.interrupt.check()
         else:
@@ -76,7 +75,7 @@ class SimHost:
         if self.interrupt.hastens(argv):
             timeout = 0.0
         if is_real(argv):
-            return run_really(self.directory, self.fs.prefix, argv, timeout, self.interrupt)
+            return run_real(self.directory, self.fs.prefix, argv, timeout, self.interrupt)
         if processes.is_supervisor(argv):
             return processes.run_supervisor(
                 self.directory, self.interrupt, argv, changes, timeout, on_line
@@ -98,7 +97,7 @@ class SimHost:
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
     ) -> Result:
-        """Run `left | right`: zfs send into zfs receive, or what unpacks into dd."""
+        """Run `left | right`: zfs send into zfs receive, or a decompressor into dd."""
         self.interrupt.check()
         with self._held(save=True) as state:
             sender = self._run(left, state, True, timeout)
@@ -121,7 +120,7 @@ class SimHost:
         )
 
     def attach(self, argv: Sequence[str]) -> int:
-        """Run a command inside a jail, or a guest's supervisor, on the caller's terminal."""
+        """Run a command in a jail, or a guest's supervisor, on the caller's terminal."""
         if processes.is_supervisor(argv):
             return processes.attach_supervisor(self.directory, argv)
         from bsdvirt_sim.jail.console import attach
@@ -153,11 +152,11 @@ class SimHost:
             known: dict[str, str] = KERNELS[state.version].VALUES
             return state.sysctls.get("kern.hostuuid", known["kern.hostuuid"])
 
-    # ---- for the parts of the simulation ----
+    # ---- for other parts of the simulation ----
 
     @contextlib.contextmanager
     def change(self) -> Iterator[Host]:
-        """The state, to look at and to change, with the host held."""
+        """Lock the host and yield its state, which is saved at the end."""
         with self._held(save=True) as state:
             yield state
 
@@ -167,7 +166,7 @@ class SimHost:
             state = self._store.load()
             if state is None:
                 raise FileNotFoundError(f"{self.directory}: the simulated host is gone")
-            processes.forget_the_dead(state)
+            processes.reap(state)
             try:
                 yield state
             except BaseException:
@@ -177,14 +176,14 @@ class SimHost:
                 self._store.save(state)
 
     def _settle(self, argv: Sequence[str], state: Host, changes: bool) -> None:
-        if changes and argv[0] == tools.ZFS and self.book.kept:
-            self.book.settle(state)
+        if changes and argv[0] == tools.ZFS and self.record.active:
+            self.record.settle(state)
 
     def _run(self, argv: Sequence[str], state: Host, changes: bool, timeout: float) -> Run:
         if not argv or not argv[0].startswith("/"):
             raise UnknownCommand(argv, "a tool is named by its absolute path")
         run = Run(argv, state, self.directory, changes=changes, limit=timeout, wide=self.wide)
-        # Between two commands there is time enough for it.
+        # Enough time passes between two commands for it to finish.
         settle(run)
         return run
 
@@ -193,14 +192,14 @@ class SimHost:
         try:
             status = run_tool(run)
         except TimedOut:
-            # As the real host ends a command that takes too long: by SIGTERM.
+            # The real host ends a command that times out with SIGTERM.
             status, timed_out = -15, True
         if not run.known:
             raise run.unknown("it did not say whether it changes anything")
         return Result(run.argv, status, "".join(run.out), "".join(run.err), timed_out)
 
     def _is_urgent(self, argv: Sequence[str]) -> bool:
-        """Whether somebody waits for the command's end no more."""
+        """Whether the caller no longer waits for the command's end."""
         return self.interrupt.pending or self.interrupt.hastens(argv)
 
     def _tell(self, run: Run, result: Result, on_line: LineSink | None) -> None:

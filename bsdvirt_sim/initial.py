@@ -1,5 +1,4 @@
-"""A fresh simulated host: the FreeBSD machine of the captures, before anything was done on
-it, with two pools."""
+"""A new simulated host: the FreeBSD machine of the captures as installed, with two pools."""
 
 from __future__ import annotations
 
@@ -37,9 +36,9 @@ _DIRECTORIES = (
 )
 
 _KERNEL = " 1   31 0xffffffff80200000   de5240 kernel"
-# `names` are what `kldstat -m` finds. Those of the kernel itself are what the captured
-# host could do without a file in its list: it has nullfs, tmpfs and procfs (its jail
-# parameters say so), epair's and bridge's siblings tap and vlan, and devfs.
+# `names` are what `kldstat -m` finds. Those of the kernel itself are modules that the captured
+# host used without a file in its list: nullfs, tmpfs and procfs (its jail parameters include
+# them), tap and vlan beside epair and bridge, and devfs.
 _MODULES_13 = (
     Module(
         "kernel",
@@ -103,7 +102,7 @@ _RULESETS: dict[str, list[str]] = {
 
 
 def modules(version: str) -> list[Module]:
-    """What is loaded after a boot."""
+    """Return the modules that are loaded after a boot."""
     return [Module(m.file, list(m.names), m.line) for m in _MODULES[version]]
 
 
@@ -113,7 +112,7 @@ def mounts(version: str) -> list[Mount]:
 
 
 def make(directory: Path, release: Release) -> Host:
-    """The state of a fresh host of a release; its files are written."""
+    """Create a host of a release: write its files and return its state."""
     root = directory / "root"
     (directory / "store").mkdir(parents=True, exist_ok=True)
     for name in _DIRECTORIES:

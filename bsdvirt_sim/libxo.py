@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
-"""All that it escapes: tabs and other control characters stay as they are."""
+"""The characters it escapes: tabs and other control characters stay as they are."""
 
 
 def quoted(text: str) -> str:
-    """A string."""
+    """Return a JSON string."""
     return f'"{text.translate(_ESCAPES)}"'

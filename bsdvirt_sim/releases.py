@@ -1,8 +1,8 @@
-"""The releases of FreeBSD that a simulated host can be, and where they differ.
+"""The releases of FreeBSD that are simulated, and how they differ.
 
-A host is made as one of them and stays it: `Host.version` names it. What differs is a field
-here, named after what the tool does and not after the release, with the capture or the source
-that shows it; a tool asks `run.release`, never for a number.
+A host is created as one of them and stays it: `Host.version` names it. Each difference is a field
+here, named after what the tool does and not after the release, with the capture or source that
+shows it; a tool reads `run.release`, never a number.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 VARIABLE = "BSDVIRT_SIM_RELEASE"
-"""The release of hosts that are made from now on; a host that is there keeps its own."""
+"""The release of hosts created from now on; an existing host keeps its own."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """A release, in the values of its captures."""
+    """A release, with the values of its captures."""
 
     version: str
     kernel: str
-    """What uname(1) and freebsd-version(1) say."""
+    """What uname(1) and freebsd-version(1) print."""
     osreldate: int
     dist: str
-    """The release whose base.txz lies in /usr/freebsd-dist."""
+    """The release of the base.txz in /usr/freebsd-dist."""
     cpu_words: int
-    """Of how many longs a cpuset is (kern.sched.topology_spec)."""
+    """The number of longs in a cpuset (kern.sched.topology_spec)."""
     netlink: bool
-    """ifconfig(8) asks by netlink(4): LOWER_UP, addresses in the order of their families,
-    and the kernel's reason behind an error (EXTERROR)."""
+    """ifconfig(8) uses netlink(4): LOWER_UP, addresses in the order of their families, and the
+    kernel's reason after an error (EXTERROR)."""
     bridge_sets_members: bool
-    """bridge(4) hands its MTU to its members, whose own cannot be set (if.c, if_bridge.c)."""
+    """bridge(4) sets its MTU on its members, whose own cannot be set (if.c, if_bridge.c)."""
     keeps_groups: bool
-    """An interface that comes back from a jail is in the group of its kind again."""
+    """An interface that returns from a jail is in the group of its kind again."""
     names_by_jid: bool
     """jail(8) names the jail to ifconfig(8) by its number (command.c, IP_VNET_INTERFACE)."""
     zfs_defaults: Mapping[str, str]
@@ -41,19 +41,19 @@ class Release:
     zfs_set_failed: int
     """The status of a zfs set(8) that fails."""
     one_row_of_indices: bool
-    """Interfaces of all network stacks are numbered in one row."""
+    """Interfaces of all network stacks share one sequence of indices."""
     rc_order: tuple[str, ...]
-    """What a jail's /etc/rc says between its network and its daemons."""
+    """What a jail's /etc/rc prints between its network and its daemons."""
     rc_repeats_routes: bool
-    """Whether it says on standard error, too, that a route is there already."""
+    """Whether it also prints on standard error that a route exists already."""
     zfs_usage_tail: str
     """The end of zfs(8)'s usage text."""
     goes_home: bool
-    """jexec(8) -l and jail(8) go to root's home where no user is named (jexec.c, command.c)."""
+    """jexec(8) -l and jail(8) change to root's home where no user is named (jexec.c, command.c)."""
     largest_record: str
-    """What recordsize and volblocksize may be at most (libzfs_dataset.c)."""
+    """The largest recordsize and volblocksize (libzfs_dataset.c)."""
     ps_widens: bool
-    """ps(1)'s -a selects every process, whatever else is named (ps.c: nselectors = 0)."""
+    """ps(1)'s -a selects every process, in spite of other selections (ps.c: nselectors = 0)."""
 
 
 _RC_13 = (
@@ -108,8 +108,10 @@ NEWEST = "15.1"
 
 
 def chosen(version: str | None = None) -> Release:
-    """The release of a host that is to be made: as named, or as the environment has it, or
-    the newest. Raises ValueError for one that is not simulated."""
+    """Return the release of a new host: as named, or from the environment, or the newest.
+
+    Raises ValueError for one that is not simulated.
+    """
     wanted = version or os.environ.get(VARIABLE) or NEWEST
     if wanted not in RELEASES:
         raise ValueError(f"{VARIABLE}={wanted}: the simulated host is one of {', '.join(RELEASES)}")

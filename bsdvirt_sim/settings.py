@@ -1,4 +1,4 @@
-"""What tests and the demo may set on a simulated host, past its commands."""
+"""What tests and the demo may set on a simulated host, beside its commands."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 from bsdvirt_sim import initial
 from bsdvirt_sim.bhyve import vmm
 from bsdvirt_sim.context import Machine, Run
-from bsdvirt_sim.durability import Book
+from bsdvirt_sim.durability import SyncRecord
 from bsdvirt_sim.kernel import processes
 from bsdvirt_sim.net import pf, service
 from bsdvirt_sim.net.interfaces import loopback
@@ -21,7 +21,7 @@ from bsdvirt_sim.zfs.datasets import EMPTY
 
 
 class Behaviour(TypedDict, total=False):
-    """state.Guest, each field as a keyword."""
+    """The fields of state.Guest as keywords."""
 
     boot: float
     acpi: bool
@@ -33,40 +33,40 @@ class Behaviour(TypedDict, total=False):
 class Settings:
     """Settings of one simulated host; all are kept in its state."""
 
-    def __init__(self, host: Machine, book: Book) -> None:
+    def __init__(self, host: Machine, record: SyncRecord) -> None:
         self._host = host
-        self._book = book
+        self._record = record
 
     @property
     def release(self) -> Release:
-        """The release that the host is."""
+        """The release of the host."""
         with self._host.change() as state:
             return RELEASES[state.version]
 
     def set_cpus(self, count: int) -> None:
-        """How many CPUs the host has."""
+        """Set the number of CPUs of the host."""
         with self._host.change() as state:
             state.cpus = count
 
     def set_racct(self, enabled: bool) -> None:
-        """Whether the kernel was booted with kern.racct.enable=1."""
+        """Set whether the kernel was booted with kern.racct.enable=1."""
         with self._host.change() as state:
             state.racct = enabled
 
     def set_kernel(self, release: str, osreldate: int) -> None:
-        """The release that runs, such as 14.1-RELEASE and 1401000."""
+        """Set the running release, such as 14.1-RELEASE and 1401000."""
         with self._host.change() as state:
             state.release, state.osreldate = release, osreldate
 
     def set_sysctl(self, name: str, value: str) -> None:
-        """A value of the kernel, known to the simulation from then on."""
+        """Set a value of sysctl(8), which is known from then on."""
         with self._host.change() as state:
             state.sysctls[name] = value
 
     # ---- pools ----
 
     def add_pool(self, name: str, size: int) -> None:
-        """Another pool, mounted at /NAME."""
+        """Add a pool, mounted at /NAME."""
         with self._host.change() as state:
             serial = state.serial = state.serial + 1
             state.pools[name] = Pool(size)
@@ -75,7 +75,7 @@ class Settings:
             trees.mount(self._run(state), name, dataset, f"/{name}")
 
     def remove_pool(self, name: str) -> None:
-        """A pool exported or lost: its datasets are gone, and what they held."""
+        """Export or lose a pool: its datasets are gone, with their files."""
         with self._host.change() as state:
             run = self._run(state)
             for other in sorted(state.datasets, reverse=True):
@@ -91,8 +91,8 @@ class Settings:
             del state.pools[name]
 
     def fill_pool(self, name: str, free: int = 0) -> None:
-        """Let something else fill a pool up to `free` bytes available; a negative
-        number empties it again."""
+        """Fill a pool with other data up to `free` bytes available; a negative number removes
+        it."""
         from bsdvirt_sim.zfs.properties import Space
 
         with self._host.change() as state:
@@ -108,20 +108,20 @@ class Settings:
             state.pools[name].readonly = readonly
 
     def set_late_devices(self, late: bool) -> None:
-        """Whether a volume whose mode is set, and not inherited, stays without a device."""
+        """Set whether a volume with a local volmode stays without a device."""
         with self._host.change() as state:
             state.late_devices = late
 
     # ---- network, devfs ----
 
     def add_interface(self, name: str, mac: str) -> None:
-        """Another physical interface."""
+        """Add a physical interface."""
         with self._host.change() as state:
             state.last_index += 1
             state.interfaces[name] = Interface(name, "ether", name, state.last_index, mac, mac)
 
     def set_ruleset(self, number: int, rules: list[str] | None) -> None:
-        """The rules of a devfs ruleset; None removes it."""
+        """Set the rules of a devfs ruleset; None removes it."""
         with self._host.change() as state:
             state.rulesets.pop(str(number), None)
             if rules is not None:
@@ -130,7 +130,7 @@ class Settings:
     # ---- jails ----
 
     def add_jail(self, name: str, path: str, **params: str) -> int:
-        """A jail that somebody else has made; its number. Its directory is made."""
+        """Create a jail that is not bsdvirt's, with its directory; return its number."""
         with self._host.change() as state:
             run = self._run(state)
             path = trees.resolve(run, path)
@@ -152,8 +152,8 @@ class Settings:
             return jail.jid
 
     def linger(self, name: str, lingers: bool = True) -> None:
-        """Let the jails of that name stay dying when they are removed (a socket is left,
-        say), or let go of those that do."""
+        """Let the jails of that name stay dying when they are removed (a socket is left, say),
+        or release them."""
         from bsdvirt_sim.jail.jail import forget
 
         with self._host.change() as state:
@@ -165,48 +165,50 @@ class Settings:
                 forget(self._run(state), jail)
 
     def listen(self, name: str, *ports: int) -> None:
-        """Let these ports, and no others, answer in the jail of that name when it runs."""
+        """Let only these ports answer in the jail of that name when it runs."""
         with self._host.change() as state:
             state.listening[name] = list(ports)
 
     def listen_on_host(self, *sockets: str) -> None:
-        """Let these sockets of the host's own wait, such as `sshd tcp4 *:22`."""
+        """Set the listening sockets of the host itself, such as `sshd tcp4 *:22`."""
         with self._host.change() as state:
             state.sockets = list(sockets)
 
     # ---- virtual machines ----
 
     def set_guest(self, name: str, **behaviour: Unpack[Behaviour]) -> None:
-        """How the system in the virtual machine of that name behaves from its next run."""
+        """Set how the system in the virtual machine of that name behaves from its next run."""
         with self._host.change() as state:
             state.guests[name] = Guest(**behaviour)
 
     # ---- the host ----
 
     def hang(self, *names: str) -> None:
-        """Let these tools not end by themselves where they only read, as on a pool that is
-        suspended; none where none is named."""
+        """Let these tools never end where they only read, as on a suspended pool; none clears
+        that."""
         with self._host.change() as state:
             state.hung = list(names)
 
-    def watch_disk(self) -> None:
-        """Keep book from now on of what a power loss would leave of files: see disk.py."""
+    def record_syncs(self) -> None:
+        """Record from now on which files a power loss would leave: see durability.py."""
         with self._host.change() as state:
-            self._book.begin(state)
+            self._record.begin(state)
 
     def cut_power(self, *, late: bool = False) -> None:
-        """Lose power and come back: of files, what was synced since `watch_disk` is left.
-        `late`, once the pools have written a transaction group, every 5 seconds, and before
-        the others, which may take 30."""
+        """Lose power and boot: of the files, what was synced since `record_syncs` remains.
+
+        `late`: after the pools have written a transaction group, every 5 seconds, and before other
+        file systems, which may take 30.
+        """
         processes.end_all(self._host.directory)
         with self._host.change() as state:
             if late:
-                self._book.settle(state)
-            self._book.cut(state)
+                self._record.settle(state)
+            self._record.cut(state)
         self.reboot()
 
     def reboot(self) -> None:
-        """Come up again, every file as it was written: what is volatile is gone."""
+        """Boot again with every file as it was written: volatile state is gone."""
         processes.end_all(self._host.directory)
         with self._host.change() as state:
             run = self._run(state)
@@ -245,7 +247,7 @@ class Settings:
         from bsdvirt_sim.zfs.mount import mount_all
 
         for dataset in run.state.datasets.values():
-            # A key that is in nobody's file is gone with the boot.
+            # A key that is in no file is gone after a boot.
             dataset.key = False
         mount_all(run)
 

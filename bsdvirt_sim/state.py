@@ -1,7 +1,7 @@
-"""What a simulated host remembers between two commands, and how it is kept.
+"""The state of a simulated host between two commands, and how it is stored.
 
-The state is one JSON file. Each command holds a lock on the directory from reading
-the state to writing it, so several threads and processes can use one host at once.
+It is one JSON file. Each command holds a lock on the directory from reading the state to writing
+it, so several threads and processes can use one host at once.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import msgspec
 
 
 class Struct(msgspec.Struct, omit_defaults=True):
-    """Base of all that is remembered."""
+    """Base of all parts of the state."""
 
 
 class Pool(Struct):
-    """A pool. `filled` is what lies in it besides the datasets that we count."""
+    """A pool. `filled`: bytes of data that are not in the counted datasets."""
 
     size: int
     filled: int = 0
@@ -41,8 +41,8 @@ class Snapshot(Struct):
 
 
 class Dataset(Struct):
-    """A filesystem or volume. `props` are its own (local) properties, in the form
-    that `zfs get -p` shows. `mounted` is where, or empty."""
+    """A filesystem or volume. `props`: its local properties, as `zfs get -p` shows them.
+    `mounted`: where, or empty."""
 
     guid: int
     kind: str
@@ -55,9 +55,10 @@ class Dataset(Struct):
     snaps: list[Snapshot] = []
     jail: int = 0
     key: bool = False
-    """Its own key is loaded."""
+    """Whether its own key is loaded."""
     received: dict[str, str] = {}
-    """What came with `zfs receive`; one that holds is in `props` with the same value."""
+    """Properties received with `zfs receive`; one that is in effect is in `props` with the same
+    value."""
 
 
 class Mount(Struct):
@@ -78,11 +79,11 @@ class Inet(Struct):
     address: str
     prefix: int
     dad: str = ""
-    """What duplicate address detection says of it: tentative, duplicated, or nothing more."""
+    """State of duplicate address detection: tentative, duplicated, or empty."""
 
 
 class Interface(Struct):
-    """A network interface. `unit` is what it was created as, `jail` where it is now."""
+    """A network interface. `unit`: its name when created. `jail`: the jail it is in now."""
 
     name: str
     kind: str
@@ -99,11 +100,11 @@ class Interface(Struct):
     members: dict[str, bool] = {}
     ifdisabled: bool = True
     rtadv: bool = False
-    """It hears routers (ACCEPT_RTADV)."""
+    """Whether it accepts router advertisements (ACCEPT_RTADV)."""
     jail: int = 0
     vlan: int = 0
     parent: str = ""
-    """What a vlan interface is on; empty where that has gone."""
+    """The parent of a vlan interface; empty where that has gone."""
     opened: int = 0
     """Of a tap: the process that has its device open."""
 
@@ -117,7 +118,7 @@ class Process(Struct):
 
 
 class Jail(Struct):
-    """A jail of the kernel. `params` holds what is not at its default."""
+    """A jail of the kernel. `params`: those that are not at their default."""
 
     jid: int
     name: str
@@ -150,8 +151,8 @@ class Module(Struct):
 
 
 class Vmm(Struct):
-    """A device of vmm(4), and the process that runs the guest in it. `loaded`: a loader
-    has put a kernel into its memory. `suspended`: how many CPUs were when that ended."""
+    """A device of vmm(4), and the process that runs its guest. `loaded`: a loader has put a
+    kernel into its memory. `suspended`: the number of CPUs, where its guest ended by itself."""
 
     name: str
     pid: int = 0
@@ -168,10 +169,10 @@ class Vmm(Struct):
 class Guest(Struct):
     """How the system in a simulated virtual machine behaves. Times are in seconds.
 
-    `boot`: until it has enabled ACPI and asks for a login. `acpi`: whether it heeds the
-    power button. `off`: what powering off takes. `ends`: the exit code that bhyve ends
-    with by itself once it is booted (a negative one is a signal). `loader`: what
-    bhyveload does: boot, stay in its menu, or fail; empty, by what is on the disk.
+    `boot`: until it has enabled ACPI and asks for a login. `acpi`: whether it reacts to the power
+    button. `off`: the time to power off. `ends`: the exit code that bhyve ends with by itself once
+    booted (a negative one is a signal). `loader`: what bhyveload does: boot, stay in its menu, or
+    fail; empty: depends on the disk.
     """
 
     boot: float = 0.2
@@ -182,7 +183,7 @@ class Guest(Struct):
 
 
 class Pf(Struct):
-    """The packet filter. Rules are in pfctl's own words, translation and filter apart."""
+    """The packet filter. Rules are in pfctl's own format, translation and filter separately."""
 
     enabled: bool = False
     nat: list[str] = []
@@ -191,7 +192,7 @@ class Pf(Struct):
 
 
 class Host(Struct):
-    """All of it."""
+    """The whole state."""
 
     generation: int = 0
     boot: int = 0
@@ -199,7 +200,7 @@ class Host(Struct):
     cpus: int = 2
     racct: bool = True
     version: str = "13.2"
-    """Which of releases.RELEASES it is."""
+    """The key in releases.RELEASES."""
     release: str = "13.2-RELEASE"
     osreldate: int = 1302001
     serial: int = 1000
@@ -217,24 +218,24 @@ class Host(Struct):
     sysctls: dict[str, str] = {}
     modules: list[Module] = []
     late_devices: bool = False
-    """Whether a volume whose mode is not the inherited one stays without a device."""
+    """Whether a volume with a local volmode stays without a device."""
     linger: list[str] = []
     """Names of jails that stay dying when they are removed."""
     copied: dict[str, list[str]] = {}
-    """Tools of the host's that lie in a tmpfs of a jail's, by where that is mounted."""
+    """Host tools copied into a tmpfs of a jail, by its mount point."""
     gateway: str = ""
     dhclients: list[str] = []
     """The interfaces that dhclient(8) runs for."""
     vmms: dict[str, Vmm] = {}
     guests: dict[str, Guest] = {}
     masks: dict[int, list[int]] = {}
-    """The CPUs of the processes that were given some."""
+    """The CPUs of processes bound by cpuset(1)."""
     hung: list[str] = []
-    """Tools that, where they only read, do not end."""
+    """Tools that never end where they only read."""
     listening: dict[str, list[int]] = {}
-    """The ports that answer in a jail of that name, whenever it runs."""
+    """The ports that answer in a jail of that name when it runs."""
     sockets: list[str] = []
-    """The host's own waiting sockets, as sockstat shows them: sshd tcp4 *:22."""
+    """The listening sockets of the host itself, as sockstat shows them: sshd tcp4 *:22."""
     pf: Pf = msgspec.field(default_factory=Pf)
 
 
@@ -255,7 +256,7 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the host: no other thread or process has it meanwhile."""
+        """Lock the host against other threads and processes."""
         with self._threads:
             descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
@@ -265,13 +266,13 @@ class Store:
                 os.close(descriptor)
 
     def load(self) -> Host | None:
-        """The state, or None in a fresh directory. Call with the lock held."""
+        """Return the state, or None in a new directory. Call with the lock held."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
-            # A state that nobody has written since is not decoded again: with
+            # A state that was not written since is not decoded again: with
             # hundreds of jails that is most of a command's time.
             head = os.pread(descriptor, _HEAD, 0)
             known = self._known
@@ -284,7 +285,7 @@ class Store:
             os.close(descriptor)
 
     def save(self, state: Host) -> None:
-        """Put the state in place at once. Call with the lock held."""
+        """Replace the state file. Call with the lock held."""
         state.generation += 1
         temporary = self._path.with_suffix(".new")
         temporary.write_bytes(_ENCODER.encode(state))

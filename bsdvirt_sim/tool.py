@@ -1,6 +1,6 @@
 """A tool of a simulated host as a process: `python -m bsdvirt_sim.tool DIR TOOL …`.
 
-Words that name a file below DIR/root name it as the host does.
+Arguments that name a file below DIR/root name it as the host does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bsdvirt_sim.kernel.cpuset import mask_of
 
 
 def main(words: Sequence[str]) -> int:
-    """Run the tool; its exit status."""
+    """Run the tool and return its exit status."""
     host = SimHost(words[0])
     root = str(host.directory.resolve() / "root")
     argv = [word.removeprefix(root) if word.startswith(root) else word for word in words[1:]]
@@ -50,7 +50,7 @@ def _plain(host: SimHost, argv: Sequence[str]) -> int:
 
 
 def _with_mask(host: SimHost, argv: Sequence[str], root: str) -> int:
-    """`cpuset -l LIST COMMAND…`: this process becomes the command."""
+    """Run `cpuset -l LIST COMMAND…`: this process becomes the command."""
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=60.0)
         try:

@@ -1,8 +1,8 @@
-"""bhyve(8) of the simulated host: a process of its own, that runs until the guest ends.
+"""Simulated bhyve(8): a process of its own that runs until the guest ends.
 
-It reads the configuration that it is given, and fails over it as the real one does. Its
-end leaves the wait(2) status in /var/run/ended.PID, which stands for what NOTE_EXIT tells
-a supervisor that is not its parent.
+It reads the configuration file it is given, and fails on errors in it as the real one does. At the
+end it writes its wait(2) status to /var/run/ended.PID, which stands for what NOTE_EXIT reports to a
+supervisor that is not its parent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bsdvirt_sim.state import Guest
 
 
 def main(host: Machine, argv: Sequence[str]) -> int:
-    """Be that bhyve; its exit status, where no guest comes to run."""
+    """Run bhyve and return its exit status, where the guest does not start."""
     process = Process(host, argv)
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=60.0)
@@ -64,7 +64,7 @@ class Process:
             signal.signal(number, lambda *_: None)
 
     def prepare(self, run: Run) -> int | None:
-        """All that bhyve does before the guest runs; its status, where that is the end."""
+        """Do all that bhyve does before the guest runs. Return its status where that ends it."""
         if self.words in (["-h"], ["-s", "help"], ["-l", "help"]):
             return bhyve(run, self.words)
         config = self.config = Config.of_words(run, self.words)
@@ -106,7 +106,7 @@ class Process:
         return None
 
     def live(self) -> NoReturn:
-        """Boot the guest, and let it run until it ends."""
+        """Boot the guest and let it run until it ends."""
         self.system = System(self.name, self.terminal.write, lambda: time.sleep(self.guest.off))
         try:
             self._boot()
@@ -150,7 +150,7 @@ class Process:
             self.system.power_off()
 
     def _end(self, end: GuestEnds) -> NoReturn:
-        """End with that exit code, or by that signal; vmm's device stays."""
+        """End with that exit code, or by that signal; the vmm device stays."""
         code = end.code
         if end.said:
             print(f"bhyve: {end.said}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""bhyveload(8) of the simulated host: FreeBSD's loader on the guest's console.
+"""Simulated bhyveload(8): FreeBSD's loader on the guest's console.
 
 With nothing to boot it stays at its prompt, as the real one does.
 """
@@ -20,7 +20,7 @@ _USAGE, _LOAD = 64, 0.05
 
 
 def main(host: Machine, argv: Sequence[str]) -> int:
-    """Be that loader; its exit status."""
+    """Run the loader and return its exit status."""
     with host.change() as state:
         run = Run(argv, state, host.directory, changes=None, limit=60.0)
         try:
@@ -51,7 +51,7 @@ def _prepare(run: Run, host: Machine) -> Loader:
 
 
 def _bootable(run: Run, path: str) -> bool:
-    """Whether something was ever written to the disk: an empty one has no loader's files."""
+    """Whether anything was ever written to the disk: an empty disk has no loader files."""
     if run.fs.is_file(path):
         with open(run.path(path), "rb") as stream:
             return any(stream.read(1 << 16))
@@ -60,7 +60,7 @@ def _bootable(run: Run, path: str) -> bool:
 
 
 class Loader:
-    """The loader at work on the console."""
+    """The loader running on the console."""
 
     def __init__(self, host: Machine, name: str, terminal: Terminal, how: str) -> None:
         self.host = host
@@ -87,7 +87,7 @@ class Loader:
         return 0
 
     def _prompt(self) -> bool:
-        """Nothing to boot: wait for somebody to type; whether they said `boot`."""
+        """Wait at the prompt for input, with nothing to boot. Return whether it was `boot`."""
         self.terminal.write("can't find 'kernel'\r\nOK ")
         typed = ""
         while True:

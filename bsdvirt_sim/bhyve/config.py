@@ -1,7 +1,7 @@
-"""A guest's configuration as bhyve(8) reads it, and what bhyve says is wrong with it.
+"""A guest's configuration as bhyve(8) reads it, and the errors bhyve reports in it.
 
-The tree, its order and its words are config.c's and bhyverun.c's of 13.2, checked against
-`-o config.dump=1` of the captures.
+The tree, its order and its messages are those of config.c and bhyverun.c of 13.2, checked against
+`-o config.dump=1` in the captures.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _KNOWN = re.compile(
     r"|pci\.\d+\.\d+\.\d+\..+"
 )
 _FROM_15 = re.compile(r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex")
-"""What 13.2 does not know, and passes over."""
+"""Keys that 13.2 does not know and ignores."""
 _OLD_ROM = {"lpc.bootrom": "bootrom", "lpc.bootvars": "bootrom variable file"}
 _SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")
 
 
 class BadConfig(Exception):  # noqa: N818
-    """bhyve ends with `status`, saying `text`."""
+    """bhyve ends with `status` and the message `text`."""
 
     def __init__(self, text: str, status: int = 4) -> None:
         super().__init__(text)
@@ -38,7 +38,7 @@ class BadConfig(Exception):  # noqa: N818
 
 
 class Config:
-    """The tree of a guest."""
+    """The configuration tree of a guest."""
 
     def __init__(self, defaults: Iterable[str] = ()) -> None:
         self.tree: Tree = {}
@@ -47,7 +47,7 @@ class Config:
 
     @classmethod
     def of_words(cls, run: Run, words: list[str]) -> Config:
-        """What `-k FILE -o KEY=VALUE … NAME` come to. Raises BadConfig."""
+        """Return the tree that `-k FILE -o KEY=VALUE … NAME` give. Raises BadConfig."""
         words_ = messages.of(run)
         config = cls(words_.defaults)
         rest = list(words)
@@ -62,12 +62,12 @@ class Config:
         if len(rest) != 1 or rest[0].startswith("-"):
             raise UnknownCommand(run.argv)
         if words_.plain_bootrom:
-            config.take_old_names(run)
+            config.replace_old_names(run)
         config.set(f"name={rest[0]}")
         return config
 
-    def take_old_names(self, run: Run) -> None:
-        """bhyve_optparse's aliases of 15.1, each with its warning."""
+    def replace_old_names(self, run: Run) -> None:
+        """Replace the old names of bhyve_optparse in 15.1, each with its warning."""
         for name in ("bootrom", "bootvars"):
             old = self.get(f"lpc.{name}")
             if old and not self.get(name):
@@ -75,8 +75,8 @@ class Config:
                 self.set(f"{name}={old}")
 
     def read(self, run: Run, path: str) -> None:
-        """Take a file of `key=value`. The real bhyve ignores a key that it does not know;
-        here it is an error of whoever wrote it. Raises BadConfig."""
+        """Read a file of `key=value` lines. The real bhyve ignores keys that it does not know;
+        here they raise UnknownCommand, as bsdvirt must not write them. Raises BadConfig."""
         try:
             text = run.fs.read_text(path)
         except OSError as error:
@@ -94,7 +94,7 @@ class Config:
                 raise UnknownCommand(run.argv, f"bhyve has no key {key}")
 
     def set(self, line: str) -> bool:
-        """Take one `key=value`; whether it is one."""
+        """Set one `key=value`; return whether the line is one."""
         key, _, value = line.partition("=")
         if not value:
             return False
@@ -104,13 +104,13 @@ class Config:
             below = node.setdefault(part, {})
             assert isinstance(below, dict), key
             node = below
-        # A value that is set again goes to the end.
+        # A value that is set again moves to the end.
         node.pop(leaf, None)
         node[leaf] = value
         return True
 
     def get(self, key: str, default: str = "") -> str:
-        """A value as bhyve takes it: with a `%` in it, backslashes escape (config.c)."""
+        """Return a value as bhyve reads it: with a `%` in it, backslashes escape (config.c)."""
         node: Tree | str = self.tree
         for part in key.split("."):
             if not isinstance(node, dict) or part not in node:
@@ -126,14 +126,14 @@ class Config:
         return name
 
     def dump(self) -> str:
-        """The tree as `config.dump` prints it."""
+        """Return the tree as `config.dump` prints it."""
         return "".join(f"{key}={value}\n" for key, value in _leaves(self.tree, ""))
 
     def number(self, key: str, default: int = 1) -> int:
         return int(self.get(key, str(default)))
 
     def memory(self) -> int:
-        """Bytes of memory: a plain number below 1 MiB counts MiB. Raises BadConfig."""
+        """Return bytes of memory: a plain number below 1 MiB counts MiB. Raises BadConfig."""
         text = self.get("memory.size")
         match = _SIZE.fullmatch(text)
         if match is None:
@@ -144,7 +144,7 @@ class Config:
         return number if number >= 1 << 20 else number << 20
 
     def check_topology(self) -> None:
-        """Raises BadConfig where CPUs and sockets do not agree."""
+        """Raises BadConfig where the number of CPUs and the topology disagree."""
         cpus = self.number("cpus")
         parts = [self.number(key) for key in ("sockets", "cores", "threads")]
         if parts[0] * parts[1] * parts[2] != cpus:
@@ -154,16 +154,16 @@ class Config:
             )
 
     def check_cpus(self, run: Run) -> None:
-        """Raises BadConfig where vmm(4) does not have as many CPUs."""
+        """Raises BadConfig where vmm(4) does not allow that many CPUs."""
         if self.number("cpus") > messages.most_cpus(run):
             raise BadConfig("bhyve: vm_set_topology", 71)
 
     def rom(self, run: Run) -> str:
-        """The boot ROM; empty where a loader fills the memory."""
+        """Return the boot ROM; empty where a loader fills the memory."""
         return self.get("bootrom" if messages.of(run).plain_bootrom else "lpc.bootrom")
 
     def devices(self) -> Iterator[tuple[str, str]]:
-        """The PCI devices in the order in which bhyve initialises them: (key, device)."""
+        """Return the PCI devices in the order in which bhyve initialises them: (key, device)."""
         buses = self.tree.get("pci", {})
         assert isinstance(buses, dict)
         found: list[tuple[tuple[int, ...], str]] = []
@@ -185,11 +185,11 @@ def _leaves(tree: Tree, before: str) -> Iterator[tuple[str, str]]:
 
 
 def check_devices(run: Run, config: Config) -> list[str]:
-    """Open what the devices need, in bhyve's order; the taps. Raises BadConfig."""
+    """Open what the devices need, in bhyve's order, and return the taps. Raises BadConfig."""
     taps: list[str] = []
     known = messages.of(run).devices.split()
     if messages.of(run).plain_bootrom:
-        # The ROM is loaded before any device is looked at.
+        # The ROM is loaded before any device is opened.
         for key, what in (("bootrom", "bootrom"), ("bootvars", "bootrom variable file")):
             if (path := config.get(key)) and not os.path.isfile(run.path(path)):
                 raise BadConfig(f'Error opening {what} "{path}": No such file or directory')
@@ -239,12 +239,12 @@ def check_tpm(run: Run, config: Config) -> None:
         )
 
 
-def _not_initialised(run: Run, text: str, error: str = "No such file or directory") -> BadConfig:
+def _device_error(run: Run, text: str, error: str = "No such file or directory") -> BadConfig:
     return BadConfig(f"{text}\n{messages.of(run).not_initialised}: {error}")
 
 
 def exists(run: Run, path: str) -> bool:
-    """Whether a file or a volume's device is there."""
+    """Whether a file or the device of a volume exists."""
     volume = run.dataset(path.removeprefix("/dev/zvol/")) if path.startswith("/dev/zvol/") else None
     return run.fs.exists(path) or (volume is not None and volume.kind == "volume")
 
@@ -252,10 +252,10 @@ def exists(run: Run, path: str) -> bool:
 def _backing(run: Run, config: Config, key: str, device: str) -> None:
     path = config.get(f"{key}.path")
     if not path and not (device == "nvme" and config.get(f"{key}.ram")):
-        raise _not_initialised(run, 'Missing "path" for block device.')
+        raise _device_error(run, 'Missing "path" for block device.')
     if path and not exists(run, path):
         # warn(3) of block_if, and then its caller's perror(3).
-        raise _not_initialised(
+        raise _device_error(
             run,
             f"bhyve: Could not open backing file: {path}: No such file or directory\n"
             "Could not open backing file: No such file or directory",
@@ -267,9 +267,9 @@ def _tap(run: Run, config: Config, key: str) -> str:
     kind = config.get(f"{key}.type") or name
     face = run.interface(name)
     if not kind.startswith("tap") or face is None or face.kind != "tap":
-        raise _not_initialised(run, f"open of tap device /dev/{name} failed")
+        raise _device_error(run, f"open of tap device /dev/{name} failed")
     if face.opened:
-        raise _not_initialised(run, f"open of tap device /dev/{name} failed", "Device busy")
+        raise _device_error(run, f"open of tap device /dev/{name} failed", "Device busy")
     return name
 
 
@@ -278,9 +278,9 @@ def _lpc(run: Run, config: Config) -> None:
     for key, what in old.items():
         path = config.get(key)
         if path and not os.path.isfile(run.path(path)):
-            raise _not_initialised(run, f'Error opening {what} "{path}": No such file or directory')
+            raise _device_error(run, f'Error opening {what} "{path}": No such file or directory')
     console = config.get("lpc.com1.path")
     if console and not re.fullmatch(r"/dev/nmdm.+A", console):
-        raise _not_initialised(
+        raise _device_error(
             run, f"Unable to initialize backend '{console}' for LPC device com1", "Invalid argument"
         )

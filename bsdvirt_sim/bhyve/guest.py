@@ -1,4 +1,4 @@
-"""The system in a simulated virtual machine: a boot, a login, a shell with a few commands."""
+"""The system in a simulated virtual machine: boot, login, and a shell with a few commands."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Callable
 
 RESET, POWER_OFF, HALT, TRIPLE_FAULT = 0, 1, 2, 3
-"""The exit codes of bhyve(8) for what a guest can do to itself."""
+"""Exit codes of bhyve(8) for what a guest can do itself."""
 
 
 class GuestEnds(Exception):  # noqa: N818
-    """The guest has ended, and bhyve with it, with `code`. Where it is the guest that has
-    brought it about, vmm(4) has suspended its CPUs. `said`: bhyve's last words. `destroys`:
-    it takes its device away first, as at a suspend to a file."""
+    """The guest has ended, and bhyve with it, with `code`. Where the guest caused it, vmm(4)
+    has suspended its CPUs. `said`: the last message of bhyve. `destroys`: bhyve destroys its
+    device first, as at a suspend to a file."""
 
     def __init__(
         self, code: int, *, by_guest: bool = True, said: str = "", destroys: bool = False
@@ -25,7 +25,7 @@ class GuestEnds(Exception):  # noqa: N818
 
 
 class System:
-    """What runs in the guest, once it is booted. `say` prints on its console."""
+    """The system that runs in the guest once it has booted. `say` prints on its console."""
 
     def __init__(self, name: str, say: Callable[[str], None], wait: Callable[[], None]) -> None:
         self.name = name
@@ -47,7 +47,7 @@ class System:
         self.say(f"\r\nFreeBSD/amd64 ({self.name}) (ttyu0)\r\n\r\nlogin: ")
 
     def type(self, data: bytes) -> None:
-        """Take what came from the console, with the terminal's own echo."""
+        """Handle console input, with the terminal's own echo."""
         for letter in data.decode("utf-8", "replace"):
             if letter in "\r\n":
                 self.say("\r\n")
@@ -113,7 +113,7 @@ class System:
                 self.say(f"sh: {words[0]}: not found\r\n")
 
     def power_off(self) -> None:
-        """What the power button of ACPI brings about, too."""
+        """Shut down, as ACPI's power button does too."""
         self._down("powering off", POWER_OFF)
 
     def _down(self, how: str, code: int) -> None:

@@ -1,4 +1,4 @@
-"""What bhyve(8) and bhyvectl(8) print, of each release."""
+"""The messages of bhyve(8) and bhyvectl(8) of each release."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bsdvirt_sim.kernel.sysctl import values
 
 @dataclass(frozen=True)
 class Words:
-    """Of one release."""
+    """Messages of one release."""
 
     usage: str
     devices: str
@@ -19,15 +19,15 @@ class Words:
     bhyvectl_usage: str
     stats: str
     defaults: tuple[str, ...]
-    """What a configuration begins with."""
+    """The configuration's initial values."""
     not_booted: str
-    """Without a loader's memory and without a boot ROM."""
+    """The error with neither a loaded kernel nor a boot ROM."""
     busy: str
-    """Where that virtual machine runs already."""
+    """The error where the virtual machine runs already."""
     not_initialised: str
-    """Before what a device's emulation found wrong."""
+    """The line that precedes an error in a device's emulation."""
     plain_bootrom: bool
-    """The ROM's key is `bootrom`, and lpc.bootrom an old name of it."""
+    """The ROM's key is `bootrom`, with lpc.bootrom as its old name."""
 
 
 _WORDS = {
@@ -48,7 +48,7 @@ _WORDS = {
         messages15.DEVICES,
         messages15.LPC_DEVICES,
         messages15.BHYVECTL_USAGE,
-        # No guest ran when 15.1 was captured.
+        # No guest was running when 15.1 was captured.
         messages13.STATS,
         (
             "acpi_tables=true",
@@ -67,10 +67,10 @@ _WORDS = {
 
 
 def of(run: Run) -> Words:
-    """The words of the host's release."""
+    """Return the messages of the host's release."""
     return _WORDS[run.state.version]
 
 
 def most_cpus(run: Run) -> int:
-    """How many CPUs a virtual machine may have."""
+    """Return the largest number of CPUs of a virtual machine."""
     return int(values(run)["hw.vmm.maxcpu"])

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""What bhyve(8) and bhyvectl(8) of 13.2 print of themselves, as the captures show it."""
+"""Output of bhyve(8) and bhyvectl(8) of 13.2, as captured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What bhyve(8) and bhyvectl(8) of 15.1 print of themselves, as the captures show it."""
+"""Output of bhyve(8) and bhyvectl(8) of 15.1, as captured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guest's end of a simulated nmdm(4) pair: a pty, whose other end lies at the B side.
+"""The guest's end of a simulated nmdm(4) pair: a pty whose other end appears as the B side.
 
 Unlike nmdm's, the pair ends with the process that holds it.
 """
@@ -16,7 +16,7 @@ import tty
 from pathlib import Path
 
 _QUIET = 6
-"""Looks in a row that find nothing left to be read."""
+"""Successive polls that find nothing left to be read."""
 
 
 class Terminal:
@@ -32,7 +32,7 @@ class Terminal:
         temporary.replace(self._link)
 
     def write(self, text: str) -> None:
-        """Print; what nobody reads is lost once the buffer is full, as on a serial line."""
+        """Print. What nobody reads is lost once the buffer is full, as on a serial line."""
         data = text.encode()
         deadline = time.monotonic() + 0.5
         while data and time.monotonic() < deadline:
@@ -48,8 +48,8 @@ class Terminal:
             return b""
 
     def close(self, patience: float = 2.0) -> None:
-        """Wait for what was printed to be read, and take the pair away: its end takes with
-        it what is still in it. What was just written shows there a moment later."""
+        """Wait until what was printed has been read, then remove the pair: closing it discards
+        what is still buffered, and what was just written takes a moment to show as buffered."""
         deadline = time.monotonic() + patience
         left = array.array("i", [0])
         quiet = 0

@@ -1,4 +1,4 @@
-"""bhyvectl(8), and what bhyve(8) answers without running anything; /dev/vmm."""
+"""bhyvectl(8), /dev/vmm, and what bhyve(8) prints without running a guest."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bsdvirt_sim.context import Run
 from bsdvirt_sim.state import Vmm
 
 POWEROFF, RESET, NMI = signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM
-"""How the simulated bhyve is told what vmm tells the real one."""
+"""The signals that stand for vmm(4)'s events in the simulated bhyve."""
 
 
 def create(run: Run, name: str) -> Vmm:
-    """A new device."""
+    """Create a device."""
     vmm = run.state.vmms[name] = Vmm(name)
     node = run.path(f"/dev/vmm/{name}")
     node.parent.mkdir(exist_ok=True)
@@ -24,7 +24,7 @@ def create(run: Run, name: str) -> Vmm:
 
 
 def forget(run: Run, name: str) -> None:
-    """The device is gone, and the directory with the last one."""
+    """Remove the device, and the directory with the last one."""
     run.state.vmms.pop(name, None)
     run.path(f"/dev/vmm/{name}").unlink(missing_ok=True)
     if not run.state.vmms and run.path("/dev/vmm").is_dir():
@@ -32,7 +32,7 @@ def forget(run: Run, name: str) -> None:
 
 
 def bhyve(run: Run, words: list[str]) -> int:
-    """bhyve(8): its help, and the configuration that it makes of a file."""
+    """Run bhyve(8): its help, or the configuration it makes of a file."""
     run.reads()
     match words:
         case ["-h"]:
@@ -55,7 +55,7 @@ def bhyve(run: Run, words: list[str]) -> int:
 
 
 def bhyvectl(run: Run, words: list[str]) -> int:
-    """bhyvectl(8)."""
+    """Run bhyvectl(8)."""
     if not words:
         run.reads()
         run.err.append(messages.of(run).bhyvectl_usage)
@@ -74,13 +74,13 @@ def bhyvectl(run: Run, words: list[str]) -> int:
         create(run, name)
         return 0
     if vmm is None and words[1] == "--destroy" and run.path(f"/dev/vmm/{name}").exists():
-        # The process that was making it was killed between its file and our state.
+        # The process that was creating it was killed between writing its file and our state.
         vmm = Vmm(name)
     vmm = _opened(run, name, vmm)
     match words[1]:
         case "--destroy":
             if vmm.pid:
-                # vm_run(4) fails beneath bhyve, and it aborts.
+                # vm_run(4) fails in bhyve, and it aborts.
                 os.kill(vmm.pid, signal.SIGABRT)
             forget(run, name)
         case "--force-poweroff":
@@ -106,7 +106,7 @@ def _send(vmm: Vmm, number: int) -> None:
 
 
 def _cpus(which: str, count: int) -> str:
-    """As print_cpus() of bhyvectl.c does."""
+    """Format as print_cpus() of bhyvectl.c."""
     return f"{which} cpus:\t" + ("" if not count else " " + ", ".join(map(str, range(count))))
 
 

@@ -1,4 +1,4 @@
-"""What the simulated world inside a jail can do: a fixed table of commands.
+"""The commands inside a simulated jail: a fixed table.
 
 No command of this machine is ever run for a jail.
 """
@@ -11,7 +11,7 @@ import time
 
 from bsdvirt_sim.context import Exit, Run
 from bsdvirt_sim.jail import dhcp, network, services
-from bsdvirt_sim.jail.jexec import ROOT, Entered, has_directory, of_user
+from bsdvirt_sim.jail.jexec import ROOT, Entry, has_directory, of_user
 from bsdvirt_sim.kernel.mountflags import runs_nothing
 from bsdvirt_sim.net import dad
 from bsdvirt_sim.state import Jail, Process
@@ -28,19 +28,19 @@ _RC_ROUTES = (
     "add net ::0.0.0.0: gateway ::1",
 )
 HOME_FIRST = 'cd -- "$HOME" 2>/dev/null || cd /'
-"""What bsdvirt's lines for sh(1) begin with."""
+"""How bsdvirt's lines for sh(1) begin."""
 _EXEC = 'exec "$0" "$@"'
 
 
-class Patience(Exception):  # noqa: N818
+class ExecTimeout(Exception):  # noqa: N818
     """The command ran for longer than exec.timeout."""
 
 
 class Inside:
-    """One command in a jail. `said` is what it printed: (to stderr?, text).
+    """Commands in a jail. `said` is their output: (whether to stderr, text).
 
-    `strict` is for the commands of jail.conf: what is not in the table raises. With a
-    user at the terminal it is answered as sh(1) answers, with 127.
+    `strict` is for the commands of jail.conf: one that is not in the table raises. Otherwise the
+    answer is that of sh(1), with status 127.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Inside:
         strict: bool,
         limit: float = 0.0,
         title: str = "",
-        entered: Entered | None = None,
+        entered: Entry | None = None,
     ) -> None:
         self.run = run
         self.jail = jail
@@ -59,14 +59,14 @@ class Inside:
         self.limit = limit
         self.title = title
         self.said: list[tuple[bool, str]] = []
-        self.entered = entered or Entered(environment=of_user(ROOT))
+        self.entered = entered or Entry(environment=of_user(ROOT))
         self.directory = self.entered.directory
         self.commands = {
             "cat": self._cat, "cpuset": self._cpuset, "echo": self._echo, "env": self._env,
             "dhclient": lambda words: self._outcome(*dhcp.dhclient(run, jail, words)),
             "rtsol": lambda words: self._outcome(*dhcp.rtsol(run, jail, words)),
             "exit": self._exit, "false": lambda words: 1, "hostname": self._hostname,
-            "id": self._id, "nc": lambda words: network.knock(run, jail, words),
+            "id": self._id, "nc": lambda words: network.nc(run, jail, words),
             "ifconfig": self._ifconfig, "ping": self._ping, "ps": self._ps,
             "pwd": self._pwd, "route": self._route, "sh": self._sh, "sleep": self._sleep,
             "service": lambda words: self._outcome(*services.service(run, jail, words)),
@@ -78,12 +78,12 @@ class Inside:
     def say(self, text: str) -> None:
         self.said.append((False, text + "\n"))
 
-    def complain(self, text: str) -> None:
+    def error(self, text: str) -> None:
         self.said.append((True, text + "\n"))
 
     def execute(self, argv: list[str], shell: str = "") -> int:
-        """Run an argument list; its status. `shell` prefixes sh's words where a shell
-        started it."""
+        """Run an argument list and return its status. `shell` is put before sh's messages where
+        a shell started it."""
         if argv[0].endswith("/ld-elf.so.1") and len(argv) > 1:
             argv = self._linked(argv)
         name = argv[0]
@@ -93,40 +93,41 @@ class Inside:
         command = self.commands.get(plain) if "/" not in plain else None
         if plain == "exit" and not shell:
             command = None
-        if plain == "sh" and not self._shell_is_there():
+        if plain == "sh" and not self._has_shell():
             command = None
         if command is not None:
             if name != "exit" and self._is_refused(name):
-                return self._complain_of(name, "Permission denied", shell, 126)
+                return self._fail_to_run(name, "Permission denied", shell, 126)
             return command(argv[1:])
         if self.strict:
             if self.run.path(self.jail.path + "/" + name.lstrip("/")).exists() or "/" not in name:
                 raise self.run.unknown(f"in the jail: {shlex.join(argv)}")
-            return self._complain_of(name, "No such file or directory", "", 1)
-        return self._complain_of(name, "No such file or directory", shell, 127)
+            return self._fail_to_run(name, "No such file or directory", "", 1)
+        return self._fail_to_run(name, "No such file or directory", shell, 127)
 
     def _is_refused(self, name: str) -> bool:
-        """Whether the file system that the program lies on has no execution."""
+        """Whether the file system that holds the program is mounted noexec."""
         place = name if name.startswith("/") else f"/bin/{name}"
         return runs_nothing(self.run, self.jail.path.rstrip("/") + place)
 
-    def _complain_of(self, name: str, error: str, shell: str, status: int) -> int:
-        """Say why a program cannot be run, as jail(8), sh(1) or jexec(8) does; the status."""
+    def _fail_to_run(self, name: str, error: str, shell: str, status: int) -> int:
+        """Print why a program cannot be run, as jail(8), sh(1) or jexec(8) does; return the
+        status."""
         if self.strict and not shell:
-            self.complain(f"jail: {self.title}: exec {name}: {error}")
+            self.error(f"jail: {self.title}: exec {name}: {error}")
             return 1
         if shell:
             why = "not found" if status == 127 else error
-            self.complain(f"{shell}: {name}: {why}" if shell != "exec" else f"exec: {name}: {why}")
+            self.error(f"{shell}: {name}: {why}" if shell != "exec" else f"exec: {name}: {why}")
             return status
-        self.complain(f"jexec: execvp: {name}: {error}")
+        self.error(f"jexec: execvp: {name}: {error}")
         return 1
 
-    def _shell_is_there(self) -> bool:
+    def _has_shell(self) -> bool:
         return self.run.path(f"{self.jail.path.rstrip('/')}/bin/sh").exists()
 
     def _linked(self, argv: list[str]) -> list[str]:
-        """rtld(1) told to run a program, both copied into a tmpfs of the jail's."""
+        """Run a program by rtld(1), both copied into a tmpfs of the jail."""
         place, _, tool = argv[1].rpartition("/")
         copied = self.run.state.copied.get(self.jail.path + place, [])
         if f"/sbin/{tool}" not in copied or "/libexec/ld-elf.so.1" not in copied:
@@ -134,7 +135,10 @@ class Inside:
         return [f"/sbin/{tool}", *argv[2:]]
 
     def line(self, text: str, shell: str = "sh") -> int:
-        """Run a line of commands joined by ; && ||, as a very small shell."""
+        """Run a line of commands joined by ; &&
+
+        , as a very small shell.
+        """
         lexer = shlex.shlex(text, posix=True, punctuation_chars=";&|<>()")
         lexer.whitespace_split = True
         try:
@@ -154,7 +158,7 @@ class Inside:
             elif set(word) <= set(";&|<>()") or "$" in word or "`" in word:
                 if self.strict:
                     raise self.run.unknown(f"shell text in the jail: {text}")
-                self.complain(f"{shell}: the simulated shell does not know: {text}")
+                self.error(f"{shell}: the simulated shell does not know: {text}")
                 return 127
             else:
                 argv.append(word)
@@ -171,8 +175,8 @@ class Inside:
             if words[1] == _EXEC:
                 return self.execute(words[2:], "exec") if len(words) > 2 else 0
             if dad.is_wait(words[1]) and len(words) == 2:
-                return dad.wait(self.run, words[1], self._shown, self.complain)
-            # A hook's line has its arguments behind it: the simulated shell expands none.
+                return dad.wait(self.run, words[1], self._shown, self.error)
+            # A hook's line is followed by its arguments: the simulated shell expands none.
             if len(words) in (2, 4):
                 return self.line(words[1])
         if words == ["/etc/rc"]:
@@ -182,7 +186,7 @@ class Inside:
         raise self.run.unknown(f"in the jail: sh {shlex.join(words)}")
 
     def _shown(self, argv: list[str]) -> str:
-        """What a command prints, its errors besides."""
+        """Return what a command prints, including its errors."""
         before, self.said = self.said, []
         self.execute(argv, "sh")
         printed, self.said = self.said, before
@@ -190,7 +194,7 @@ class Inside:
         return "".join(text for error, text in printed if not error)
 
     def _rc(self) -> int:
-        """What a jail's /etc/rc printed on the captured host, the network's part with vnet."""
+        """Print what a jail's /etc/rc printed on the captured host; with vnet, its network too."""
         self.say("ELF ldconfig path: /lib /usr/lib /usr/lib/compat")
         self.say("32-bit compatibility ldconfig path:")
         if self.jail.lo0 is not None:
@@ -201,7 +205,7 @@ class Inside:
                 self.say(line)
             for line in _RC_ROUTES:
                 if self.run.release.rc_repeats_routes and line.endswith("already in table"):
-                    self.complain("route: message indicates error: File exists")
+                    self.error("route: message indicates error: File exists")
                 self.say(line)
         for line in self.run.release.rc_order:
             self.say(line)
@@ -216,7 +220,7 @@ class Inside:
     def _shutdown(self) -> int:
         if any(process.args.startswith("/usr/sbin/cron") for process in self.jail.processes):
             self.say("Stopping cron.")
-            self.complain("Terminated")
+            self.error("Terminated")
         self.jail.processes.clear()
         self.say(".")
         return 0
@@ -225,7 +229,7 @@ class Inside:
         seconds = float(words[0])
         if self.limit and seconds >= self.limit:
             self.run.sleep(self.limit)
-            raise Patience
+            raise ExecTimeout
         self.run.sleep(seconds)
         return 0
 
@@ -283,16 +287,17 @@ class Inside:
         for word in words:
             path = word if word.startswith("/") else f"{self.directory.rstrip('/')}/{word}"
             place = trees.lower(self.run, self.jail.path.rstrip("/") + path)
-            text = self.run.fs.read_beneath(*self._apart(place))
+            text = self.run.fs.read_beneath(*self._split_root(place))
             if text is None:
-                self.complain(f"cat: {word}: No such file or directory")
+                self.error(f"cat: {word}: No such file or directory")
                 status = 1
             else:
                 self.said.append((False, text))
         return status
 
-    def _apart(self, place: str) -> tuple[str, str]:
-        """The jail's root, or the top of the host where the file lies outside, and the rest."""
+    def _split_root(self, place: str) -> tuple[str, str]:
+        """Return the jail's root (or the host's, where the file is outside), and the rest of
+        the path."""
         root = self.jail.path.rstrip("/") + "/"
         inside = place.startswith(root)
         return (root, place[len(root) :]) if inside else ("/", place[1:])
@@ -333,7 +338,7 @@ class Inside:
                 hidden = unmount_in_jail(self.run, self.jail)
                 # The jail cannot open the dataset that its own root is.
                 if hidden:
-                    self.complain(f"cannot open '{hidden}': dataset does not exist")
+                    self.error(f"cannot open '{hidden}': dataset does not exist")
                 return 1 if hidden else 0
         raise self.run.unknown(f"in the jail: zfs {' '.join(words)}")
 
@@ -363,4 +368,4 @@ class Inside:
         return status
 
 
-__all__ = ["Exit", "Inside", "Patience"]
+__all__ = ["Exit", "Inside", "ExecTimeout"]

@@ -1,7 +1,7 @@
 """jail.conf(5): the lexer and grammar of jail(8), without variables and wildcards.
 
-Words and line numbers of its errors are those of the real parser, which goes on after
-an error to the next `;` and keeps quiet until it has understood three tokens again.
+Messages and line numbers of its errors are those of the real parser, which resumes after an error
+at the next `;` and reports no other until it has accepted three tokens.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Param:
-    """A parameter with its values; none for one that only stands there."""
+    """A parameter with its values; none where it stands alone."""
 
     name: str
     values: list[str] = field(default_factory=list)
@@ -20,7 +20,7 @@ class Param:
 
 
 class BadConfig(Exception):  # noqa: N818
-    """The file cannot be used: what jail(8) says of it, a line each."""
+    """The file cannot be used: the lines that jail(8) prints."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("; ".join(lines))
@@ -28,7 +28,7 @@ class BadConfig(Exception):  # noqa: N818
 
 
 class NotSimulated(Exception):  # noqa: N818
-    """The file uses what the parser here does not know."""
+    """The file uses what this parser does not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class _Parser:
         return found
 
     def recover(self) -> None:
-        """Pass over what follows, up to the next `;`."""
+        """Skip to the next `;`."""
         while self.token.kind != ";":
             if self.token.kind == "EOF":
                 raise _SyntaxError
@@ -249,16 +249,17 @@ class _Parser:
 
 
 def parse(text: str, name: str) -> dict[str, list[Param]]:
-    """The jails of a file, each with its parameters merged as jail(8) merges them.
+    """Return the jails of a file, each with its parameters merged as jail(8) merges them.
 
-    Raises BadConfig with jail(8)'s words, NotSimulated for what is not known here.
+    Raises BadConfig with jail(8)'s messages, NotSimulated for what is not supported here.
     """
     found = _Parser(text, name).file()
     return {jail: merge(params) for jail, params in found.items()}
 
 
 def merge(params: list[Param]) -> list[Param]:
-    """`=` replaces what was given before, `+=` adds to it; `foo` and `nofoo` are one."""
+    """Merge parameters: `=` replaces an earlier value, `+=` adds to it; `foo` and `nofoo` are
+    one."""
     merged: list[Param] = []
     for param in params:
         known = next((other for other in merged if same(other.name, param.name)), None)
@@ -273,11 +274,11 @@ def merge(params: list[Param]) -> list[Param]:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names mean one parameter, as with and without `no`."""
+    """Whether two names are one parameter, with and without `no`."""
     return one == other or positive(one) == positive(other)
 
 
 def positive(name: str) -> str:
-    """The name without a `no` before its last part."""
+    """Return the name without a `no` before its last part."""
     head, dot, last = name.rpartition(".")
     return f"{head}{dot}{last.removeprefix('no')}"

@@ -16,7 +16,7 @@ from bsdvirt_sim.net.dad import settle
 
 
 def attach(host: Machine, argv: Sequence[str]) -> int:
-    """Run `jexec ...`, behind env(1) or not, with the caller's own input and output."""
+    """Run `jexec ...`, with or without env(1), with the caller's input and output."""
     command = argv[argv.index(tools.JEXEC) + 1 :] if tools.JEXEC in argv else ()
     if not command:
         raise UnknownCommand(argv, "only jexec takes the terminal")
@@ -41,7 +41,7 @@ def _one(host: Machine, argv: Sequence[str], act: Callable[[Inside], int] | None
         except Exit as end:
             status = end.status
         except TimedOut:
-            # Nobody waits here but the user, whose time is not virtual.
+            # The user's time is real, not virtual: do not wait.
             status = 0
     _tell([*said, *((True, text) for text in run.err)])
     return status
@@ -59,7 +59,7 @@ def _tell(said: list[tuple[bool, str]]) -> None:
 
 
 def _console(host: Machine, argv: Sequence[str]) -> int:
-    """A root shell: lines are read until `exit` or the end of input."""
+    """Run a root shell: read lines until `exit` or the end of input."""
     shown = name = ""
 
     def greet(inside: Inside) -> int:
@@ -88,11 +88,11 @@ def _console(host: Machine, argv: Sequence[str]) -> int:
         except UnknownCommand:
             _tell([(True, f"sh: the simulated jail does not know: {shlex.quote(line.strip())}\n")])
             continue
-        if status == 1 and not _there(host, name):
+        if status == 1 and not _exists(host, name):
             # The jail was removed meanwhile, and the shell with it.
             return 137
 
 
-def _there(host: Machine, name: str) -> bool:
+def _exists(host: Machine, name: str) -> bool:
     with host.change() as state:
         return any(jail.name == name for jail in state.jails.values())

@@ -15,14 +15,14 @@ from bsdvirt_sim.zfs import trees
 
 _BOOLEAN = {"mount.devfs", "mount.fdescfs", "mount.procfs"}
 SHELL = "!\"$&'()*;<>?[\\]`{|}~"
-"""A line with one of these is given to sh(1)."""
+"""A line with one of these characters is run by sh(1)."""
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
 
-class Described:
-    """One jail and its parameters. `name` is None for a jail that is
-    described by words: jail(8)'s messages then do not name it."""
+class Description:
+    """One jail and its parameters. `name` is None for a jail described on the command line:
+    jail(8)'s messages do not name it."""
 
     def __init__(self, run: Run, name: str | None, params: list[Param]) -> None:
         self.run = run
@@ -87,7 +87,7 @@ class Described:
     # ---- host commands ----
 
     def arguments(self, kind: str, value: str, down: bool) -> list[str] | None:
-        """The host command that a step is, or None where jail(8) refuses it."""
+        """Return the host command of a step, or None where jail(8) refuses it."""
         path = self.string("path")
         if kind == "vnet.interface":
             return ["/sbin/ifconfig", value, "-vnet" if down else "vnet", self._vnet_name()]
@@ -107,7 +107,7 @@ class Described:
             return ["/sbin/mount", "-t", fstype, *extra, ".", where]
         if kind == "mount":
             parts = value.split()[:4]
-            # The first two words are read by strunvis(3), as fstab(5) has it (command.c).
+            # The first two words are decoded by strunvis(3), as in fstab(5) (command.c).
             parts[:2] = [_OCTAL.sub(lambda m: chr(int(m[1], 8)), part) for part in parts[:2]]
             if len(parts) < 3:
                 self.warn(f"mount: {value}: missing information")
@@ -125,13 +125,13 @@ class Described:
         return value.split()
 
     def _vnet_name(self) -> str:
-        """How jail(8) names the jail to ifconfig(8): by name or, from 14 on, by number."""
+        """Return how jail(8) names the jail to ifconfig(8): by name or, from 14 on, by number."""
         found = self.run.jail(self.subject)
         numbered = self.run.release.names_by_jid and found is not None
         return str(found.jid) if numbered and found else self.subject
 
     def alias(self, kind: str, value: str, down: bool) -> list[str]:
-        """jail(8)'s own alias, of an address with an interface before it (command.c)."""
+        """Return the command of jail(8) itself for an address with an interface (command.c)."""
         if " " in value:
             raise self.run.unknown("words behind an address are not simulated")
         interface, _, address = value.partition("|")
@@ -141,7 +141,8 @@ class Described:
         return ["/sbin/ifconfig", interface, *words, "-alias" if down else "alias"]
 
     def check_path(self, kind: str, path: str, umount: str, file: bool = False) -> bool:
-        """No link in the part of a path that lies in the jail; mounted, for an umount."""
+        """Check that the part of a path within the jail has no link, and is mounted for an
+        umount."""
         root = self.string("path") or ""
         if not path.startswith("/"):
             self.warn(f"{kind}: {path}: not an absolute pathname")

@@ -1,4 +1,4 @@
-"""dhclient(8) and rtsol(8) in a jail: who answers is the network of the host's card."""
+"""dhclient(8) and rtsol(8) in a jail, answered by the network of the host's card."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _FIRST = 100
 _SLEEPING = "No working leases in persistent database - sleeping."
 
 Said = tuple[int, str, str]
-"""Status, standard output, standard error."""
+"""Exit status, standard output, standard error."""
 
 
 def dhclient(run: Run, jail: Jail, words: list[str]) -> Said:
-    """A lease at once, where a server hears it; else it goes on asking in the background. It
-    needs /dev/bpf0 (bpf.c)."""
+    """Get a lease at once where a server is reached; otherwise go to the background. It needs
+    /dev/bpf0 (bpf.c)."""
     face = run.interface(words[0], jail.jid) if len(words) == 1 else None
     if face is None:
         raise run.unknown(f"in the jail: dhclient {' '.join(words)}")
@@ -41,7 +41,7 @@ def dhclient(run: Run, jail: Jail, words: list[str]) -> Said:
 
 
 def rtsol(run: Run, jail: Jail, words: list[str]) -> Said:
-    """A solicitation; no router is simulated."""
+    """Send a solicitation; no router is simulated."""
     face = run.interface(words[0], jail.jid) if len(words) == 1 else None
     if face is None or not face.rtadv:
         raise run.unknown(f"in the jail: rtsol {' '.join(words)}")

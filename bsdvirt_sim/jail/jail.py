@@ -1,4 +1,4 @@
-"""jail(8): create, remove, change; its order of commands and how it unwinds."""
+"""jail(8): create, remove and change jails, with its order of commands and of undoing them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import signal
 from bsdvirt_sim.commands import run_nested
 from bsdvirt_sim.context import Exit, Run, options
 from bsdvirt_sim.jail import conf, parameters
-from bsdvirt_sim.jail.commands import Inside, Patience
+from bsdvirt_sim.jail.commands import ExecTimeout, Inside
 from bsdvirt_sim.jail.conf import Param
-from bsdvirt_sim.jail.description import SHELL, Described
-from bsdvirt_sim.jail.jexec import ROOT, Entered, User, has_directory, of_user, users
+from bsdvirt_sim.jail.description import SHELL, Description
+from bsdvirt_sim.jail.jexec import ROOT, Entry, User, has_directory, of_user, users
 from bsdvirt_sim.net.ifconfig import move
 from bsdvirt_sim.net.interfaces import loopback
 from bsdvirt_sim.state import Jail
@@ -29,7 +29,7 @@ _STOP = (
 
 
 def jail(run: Run, words: list[str]) -> int:
-    """jail(8)."""
+    """Run jail(8)."""
     run.changes()
     flags, rest = options(run, words, "crRm", "f")
     operation = "".join(sorted(flags.keys() - {"f"}))
@@ -51,7 +51,7 @@ def jail(run: Run, words: list[str]) -> int:
         return _Operation(run, name, config[name]).start()
     if operation == "r" and "f" in flags:
         config = _load(run, flags["f"][-1])
-        # Without the file jail(8) removes the jail all the same, and says nothing.
+        # Without the file, jail(8) removes the jail all the same, and prints nothing.
         params = (config or {}).get(name, [])
         return _Operation(run, name, params).stop(note=config is not None)
     if operation == "R" and "f" not in flags:
@@ -82,8 +82,8 @@ def _from_words(words: list[str]) -> list[Param]:
     return conf.merge(params)
 
 
-class _Operation(Described):
-    """What one call of jail(8) does to one jail."""
+class _Operation(Description):
+    """One call of jail(8) for one jail."""
 
     # ---- start ----
 
@@ -102,12 +102,12 @@ class _Operation(Described):
                 done.append((kind, value))
         created = self.run.jail(self.subject)
         if created is not None and not self.true("persist") and not created.processes:
-            # Nothing holds it: the kernel lets it go.
+            # Nothing keeps it: the kernel removes it.
             self.remove(created)
         return 0
 
     def unwind(self, done: list[tuple[str, str]]) -> None:
-        """Undo a start, last first; commands of the user's are not run for it."""
+        """Undo a start, last step first; the user's commands are not run for it."""
         for kind, value in reversed(done):
             if not kind.startswith("exec."):
                 self.perform(kind, value, down=True)
@@ -120,7 +120,7 @@ class _Operation(Described):
         if running is None:
             described = len(self.params) > 1
             if not described and run.jail(self.subject, dying=True) is not None:
-                # Found by its name alone a dying jail is removed once more, to no effect.
+                # Found by name only, a dying jail is removed once more, without effect.
                 return 0
             run.warn(f'jail: "{self.subject}" not found')
             return 1
@@ -144,7 +144,7 @@ class _Operation(Described):
         return status
 
     def remove(self, victim: Jail) -> None:
-        """What the kernel does: processes end, interfaces go home, the jail goes."""
+        """Remove a jail as the kernel does: processes end, interfaces return, the jail goes."""
         run = self.run
         end_processes(victim, signal.SIGKILL)
         if victim.name in run.state.linger:
@@ -155,7 +155,7 @@ class _Operation(Described):
     # ---- one command ----
 
     def perform(self, kind: str, value: str, *, down: bool) -> bool:
-        """Run one of jail(8)'s own or the user's commands; whether it went well."""
+        """Run one command, jail(8)'s own or the user's; return whether it succeeded."""
         run = self.run
         if kind == "*op":
             if not down:
@@ -218,7 +218,7 @@ class _Operation(Described):
                 state.last_jid += 1
             number = state.last_jid
         state.last_cpuset += 1
-        # The kernel keeps the path without links, dots and slashes too many
+        # The kernel keeps the path without links, dots and repeated slashes
         # (vn_path_to_global_path in kern_jail_set).
         path = trees.resolve(run, path)
         made = Jail(number, name, path, state.last_cpuset, started=run.now())
@@ -226,7 +226,7 @@ class _Operation(Described):
         if vnet:
             made.params["vnet"] = "new"
             made.lo0 = loopback(self._loopback_index())
-            # A new stack's loopback is down, without addresses.
+            # The loopback interface of a new network stack is down, without addresses.
             made.lo0.up, made.lo0.addresses = False, []
         for param, kept in zip(addresses, (made.ip4, made.ip6), strict=True):
             if param is not None:
@@ -237,7 +237,7 @@ class _Operation(Described):
         return True
 
     def _loopback_index(self) -> int:
-        """The number of a new stack's lo0: the first of its own, or the next of all."""
+        """Return the index of a new stack's lo0: the first of its own, or the next of all."""
         if not self.run.release.one_row_of_indices:
             return 1
         self.run.state.last_index += 1
@@ -260,7 +260,7 @@ class _Operation(Described):
                 target.params[param.name] = param.values[-1]
 
     def update(self) -> int:
-        """jail -m: what cannot change of a running jail is passed over or refused."""
+        """Run jail -m: parameters that cannot change while a jail runs are ignored or refused."""
         if self.unknown_params():
             return 1
         target = self.run.jail(self.subject)
@@ -280,11 +280,11 @@ class _Operation(Described):
         self.set_params(target)
         return 0
 
-    def entered(self, jail_: Jail) -> Entered | None:
-        """Who runs a command of jail.conf's in the jail, and where (run_command in command.c);
-        None where jail(8) cannot say."""
+    def entered(self, jail_: Jail) -> Entry | None:
+        """Return who runs a command of jail.conf in the jail, and where (run_command in
+        command.c); None where jail(8) fails."""
         if not self.true("exec.clean"):
-            return Entered()
+            return Entry()
         user: User | None = ROOT
         if not self.true("exec.system_jail_user"):
             known = users(self.run, jail_).values()
@@ -296,7 +296,7 @@ class _Operation(Described):
             self.warn(f"chdir {user.home}: No such file or directory")
             return None
         directory = user.home if self.run.release.goes_home else "/"
-        return Entered(user, directory, of_user(user))
+        return Entry(user, directory, of_user(user))
 
     def inside(self, line: str) -> bool:
         """Run a command in the jail, its output to the console log where there is one."""
@@ -323,7 +323,7 @@ class _Operation(Described):
         timed_out, status = False, 0
         try:
             status = inside.execute(argv)
-        except Patience:
+        except ExecTimeout:
             timed_out = True
         if log is not None:
             run.fs.append(log, "".join(text for _, text in inside.said))
@@ -338,12 +338,12 @@ class _Operation(Described):
 
 
 def bare(value: str) -> str:
-    """What of ip4.addr the kernel is given: no interface, no prefix, no words behind."""
+    """Return the values of ip4.addr that the kernel gets: no interface, prefix or further words."""
     return value.rpartition("|")[2].split("/")[0].split(" ")[0]
 
 
 def end_processes(victim: Jail, number: int) -> None:
-    """All of a jail's processes end; those that are real are told so."""
+    """End all processes of a jail, real ones by a signal."""
     for process in victim.processes:
         if process.real:
             with contextlib.suppress(ProcessLookupError):
@@ -352,7 +352,7 @@ def end_processes(victim: Jail, number: int) -> None:
 
 
 def forget(run: Run, victim: Jail) -> None:
-    """The last of a jail: its interfaces return to the host, it is no more."""
+    """Remove the jail itself: its interfaces return to the host."""
     state = run.state
     for face in [face for face in state.interfaces.values() if face.jail == victim.jid]:
         if run.interface(face.name) is not None:

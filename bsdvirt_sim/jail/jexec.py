@@ -1,4 +1,4 @@
-"""jexec(8), after jexec.c of 13.2 and 15.1: its options, whose environment, which directory.
+"""jexec(8), after jexec.c of 13.2 and 15.1: its options, user, environment and directory.
 
 jail(8) with exec.clean does the same for the commands of jail.conf (command.c).
 """
@@ -18,7 +18,7 @@ _LOCAL = "/usr/local/sbin:/usr/local/bin"
 
 @dataclass(frozen=True)
 class User:
-    """A line of a database of users."""
+    """A line of a user database."""
 
     name: str
     uid: int
@@ -28,27 +28,27 @@ class User:
 
 
 ROOT = User("root", 0, 0, "/root", "/bin/sh")
-"""The host's root."""
+"""The host's root user."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call: what stands before the jail's name, and what is run in it."""
+    """One call: the options before the jail's name, and the command."""
 
     name: str
     command: list[str]
     clean: bool = False
     inside: str = ""
-    """-U: a user of the jail's."""
+    """-U: a user of the jail."""
     outside: str = ""
-    """-u: a user of the host's."""
+    """-u: a user of the host."""
     given: dict[str, str] | None = None
-    """The environment, where env(1) set it; None for the caller's own."""
+    """The environment where env(1) set it; None for the caller's own."""
 
 
 @dataclass(frozen=True)
-class Entered:
-    """Who is in the jail, where, and with what environment."""
+class Entry:
+    """The user in the jail, with directory and environment."""
 
     user: User = ROOT
     directory: str = "/"
@@ -56,14 +56,14 @@ class Entered:
 
 
 def parse(run: Run, argv: Sequence[str]) -> Call:
-    """`[env -i NAME=VALUE …] jexec [-l] [-u USER | -U USER] JAIL COMMAND …`."""
+    """Parse `[env -i NAME=VALUE …] jexec [-l] [-u USER | -U USER] JAIL COMMAND …`."""
     words = list(argv)
     given: dict[str, str] | None = None
     if words[:1] == [tools.ENV]:
         bare = words[1:2] == ["-i"]
         assignments, words = split_environment(words[2 if bare else 1 :])
         pairs = (word.partition("=") for word in assignments)
-        given = ({} if bare else _callers()) | {name: value for name, _, value in pairs}
+        given = ({} if bare else _caller_environment()) | {name: value for name, _, value in pairs}
     if words[:1] != [tools.JEXEC]:
         raise run.unknown("only jexec enters a jail")
     flags, rest = options(run, words[1:], "l", "uU")
@@ -79,13 +79,13 @@ def parse(run: Run, argv: Sequence[str]) -> Call:
     )
 
 
-def enter(run: Run, call: Call, jail: Jail) -> Entered:
-    """Who the command is run by. Ends as jexec(8) does where there is no such user or home."""
+def enter(run: Run, call: Call, jail: Jail) -> Entry:
+    """Return who runs the command. Ends as jexec(8) does where the user or home does not exist."""
     if call.outside not in ("", "root"):
         raise run.unknown("the host has no other user than root")
-    environment = dict(call.given if call.given is not None else _callers())
+    environment = dict(call.given if call.given is not None else _caller_environment())
     if not (call.clean or call.inside or call.outside):
-        return Entered(ROOT, "/", environment)
+        return Entry(ROOT, "/", environment)
     user = ROOT
     if call.inside:
         found = users(run, jail).get(call.inside)
@@ -101,11 +101,11 @@ def enter(run: Run, call: Call, jail: Jail) -> Entered:
         if not has_directory(run, jail, user.home):
             raise run.fail(f"jexec: chdir: {user.home}: No such file or directory")
         directory = user.home
-    return Entered(user, directory, environment)
+    return Entry(user, directory, environment)
 
 
 def users(run: Run, jail: Jail) -> dict[str, User]:
-    """The users of a jail's root: its passwd(5) stands for the database made of it."""
+    """Return the users of a jail's root: its passwd(5) stands for the database made of it."""
     text = run.fs.read_beneath(jail.path, "etc/passwd") or ""
     found = {}
     for line in text.splitlines():
@@ -116,7 +116,7 @@ def users(run: Run, jail: Jail) -> dict[str, User]:
 
 
 def of_user(user: User) -> dict[str, str]:
-    """What setusercontext(3) and jexec(8) set, with FreeBSD's own login.conf."""
+    """Return what setusercontext(3) and jexec(8) set, with FreeBSD's own login.conf."""
     return {
         "BLOCKSIZE": "K",
         "HOME": user.home,
@@ -133,7 +133,7 @@ def has_directory(run: Run, jail: Jail, path: str) -> bool:
     return not missing and not wrong
 
 
-def _callers() -> dict[str, str]:
+def _caller_environment() -> dict[str, str]:
     return {
         "HOME": ROOT.home,
         "LC_ALL": "C",

@@ -11,7 +11,7 @@ from bsdvirt_sim.state import Jail
 
 
 def jls(run: Run, words: list[str]) -> int:
-    """jls(8)."""
+    """Run jls(8)."""
     run.reads()
     as_json = False
     rest = list(words)
@@ -47,7 +47,7 @@ def jls(run: Run, words: list[str]) -> int:
         return 0
     if not rest:
         run.only_wide("jls without parameters is for people")
-        _people(run, jails, "v" in flags, as_json)
+        _table(run, jails, "v" in flags, as_json)
         return 0
     for name in rest:
         if not parameters.of(run.state.version).known(name):
@@ -71,7 +71,7 @@ def _wrap(items: str) -> str:
 
 
 def _json(run: Run, jail: Jail, names: list[str]) -> str:
-    """The parameters of a jail as libxo writes them: lists stand apart by a blank."""
+    """Return the parameters of a jail as libxo writes them: lists are separated by a blank."""
     text = ""
     for name in names:
         if name in parameters.ADDRESSES:
@@ -102,7 +102,7 @@ def _word(run: Run, jail: Jail, name: str, pair: bool) -> str:
 
 
 def _settings(run: Run, jail: Jail) -> str:
-    """`jls -s`: what a jail(8) command line would have to say."""
+    """Run `jls -s`: print what a jail(8) command line would have."""
     words = []
     for name in parameters.of(run.state.version).all:
         parent = name.partition(".")[0]
@@ -121,7 +121,7 @@ def _settings(run: Run, jail: Jail) -> str:
     return " ".join(words)
 
 
-def _people(run: Run, jails: list[Jail], verbose: bool, as_json: bool) -> None:
+def _table(run: Run, jails: list[Jail], verbose: bool, as_json: bool) -> None:
     if as_json:
         items = ", ".join(
             "{" + f'"jid":{jail.jid},"ipv4":"{(jail.ip4 or [""])[0]}",'

@@ -1,4 +1,4 @@
-"""A jail's main command: a real process that does what a few commands would."""
+"""A jail's main command: a real process that runs a few commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TICK = 0.1
 
 
 def run_main(host: Machine, words: Sequence[str]) -> int:
-    """jexec(8) of `/bin/sh -c LINE`, as what keeps it runs it."""
+    """Run jexec(8) of `/bin/sh -c LINE`, as the jail's supervisor runs it."""
     with host.change() as state:
         run = Run(["/usr/sbin/jexec", *words], state, host.directory, changes=None, limit=0.0)
         try:
@@ -32,23 +32,23 @@ def run_main(host: Machine, words: Sequence[str]) -> int:
             return end.status
         line = _command_line(call.command)
         jail.processes.append(Process(os.getpid(), line, real=True))
-    # As the command itself would end.
+    # SIGTERM ends it, as it would the command.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         return _line(host, line)
     finally:
-        _gone(host)
+        _remove_process(host)
 
 
 def _command_line(command: list[str]) -> str:
-    """What runs: of a shell's line, what comes behind the way to the user's home."""
+    """Return the command: of a shell's line, what follows the change to the user's home."""
     if command[:2] == ["/bin/sh", "-c"] and len(command) == 3:
         return command[2].removeprefix(HOME_FIRST).lstrip()
     return shlex.join(command)
 
 
 def _line(host: Machine, line: str) -> int:
-    """Commands joined by `;`."""
+    """Run commands joined by `;`."""
     status = 0
     for part in line.split(";"):
         match shlex.split(part):
@@ -77,21 +77,21 @@ def _line(host: Machine, line: str) -> int:
 
 
 def _sleep(host: Machine, seconds: float) -> None:
-    """As long as there is a host to sleep on."""
+    """Sleep, as long as the host exists."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and host.directory.exists():
         time.sleep(min(TICK, max(0.0, end - time.monotonic())))
 
 
 def _yes(host: Machine, said: str) -> None:
-    """As fast as it is read."""
+    """Print as fast as it is read."""
     text = f"{said}\n" * 1024
     while host.directory.exists():
         sys.stdout.write(text)
         sys.stdout.flush()
 
 
-def _gone(host: Machine) -> None:
+def _remove_process(host: Machine) -> None:
     if not host.directory.exists():
         return
     with host.change() as state:

@@ -1,4 +1,4 @@
-"""The network as a jail sees it: its own interfaces, routes, and who answers."""
+"""The network as a jail sees it: its interfaces and routes, and which addresses answer."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Outcome = tuple[int, str, str]
 
 
 def faces(run: Run, jail: Jail) -> list[Interface]:
-    """The interfaces that the jail sees: its own, or with no vnet the host's."""
+    """Return the interfaces that the jail sees: its own, or without vnet the host's."""
     return stack(run, jail.jid if jail.lo0 is not None else 0)
 
 
 def loopback_up(jail: Jail) -> None:
-    """What /etc/rc does for a network stack's lo0."""
+    """Configure lo0 of a network stack, as /etc/rc does."""
     lo0 = jail.lo0
     assert lo0 is not None
     lo0.up, lo0.ifdisabled = True, False
@@ -33,7 +33,7 @@ def loopback_up(jail: Jail) -> None:
 
 
 def shown(run: Run, wanted: list[Interface]) -> list[str]:
-    """What ifconfig prints of some interfaces, as lines."""
+    """Return what ifconfig prints of some interfaces, as lines."""
     inner = Run(run.argv, run.state, run.directory, changes=None, limit=run.limit)
     for face in wanted:
         show(inner, face)
@@ -41,7 +41,7 @@ def shown(run: Run, wanted: list[Interface]) -> list[str]:
 
 
 def configure(run: Run, jail: Jail, words: list[str]) -> Outcome:
-    """`ifconfig IF [words]` inside the jail."""
+    """Run `ifconfig IF [words]` inside the jail."""
     if jail.lo0 is None and len(words) > 1:
         raise run.unknown("a jail without vnet cannot change an interface")
     # lo0's traditional form, in which the captured jail.conf gives its address.
@@ -64,7 +64,7 @@ def configure(run: Run, jail: Jail, words: list[str]) -> Outcome:
 
 
 def route(run: Run, jail: Jail, words: list[str]) -> Outcome:
-    """`route -q add [-inet6] default | -net NETWORK GATEWAY` inside the jail."""
+    """Run `route -q add [-inet6] default | -net NETWORK GATEWAY` inside the jail."""
     rest = list(words)
     if rest[:2] == ["-n", "get"] and len(rest) == 3:
         return _route_to(jail, rest[2])
@@ -89,7 +89,7 @@ def route(run: Run, jail: Jail, words: list[str]) -> Outcome:
 
 
 def _route_to(jail: Jail, address: str) -> Outcome:
-    """`route -n get ADDRESS` inside the jail: which router it takes."""
+    """Run `route -n get ADDRESS` inside the jail: print its gateway."""
     gateway = _router(jail, address)
     if gateway is None:
         return 255, "", "route: route has not been found\n"
@@ -104,7 +104,7 @@ def _networks(face: Interface) -> list[ipaddress.IPv4Interface | ipaddress.IPv6I
 
 
 def _local(where: list[Interface], address: str) -> list[Interface]:
-    """The interfaces that are up and on whose network the address lies."""
+    """Return the interfaces that are up and have the address on one of their networks."""
     wanted = ipaddress.ip_address(address)
     return [
         face
@@ -133,8 +133,8 @@ def reaches(run: Run, jail: Jail, address: str) -> bool | None:
     gateway = _router(jail, address)
     if gateway is None:
         return None
-    # Beyond the gateway lies the host, whose own addresses answer; of the world beyond,
-    # the host's router does, to what comes by the host's address.
+    # Beyond the gateway is the host, whose own addresses answer; of the network beyond,
+    # the host's router answers packets that come from the host's address.
     if not reaches(run, jail, gateway):
         return False
     if address == run.state.gateway:
@@ -143,8 +143,8 @@ def reaches(run: Run, jail: Jail, address: str) -> bool | None:
     return any(_has(face, address) for face in stack(run, 0))
 
 
-def knock(run: Run, jail: Jail, words: list[str]) -> int:
-    """`nc -z -w SECONDS ADDRESS PORT` inside the jail: whether the port answers."""
+def nc(run: Run, jail: Jail, words: list[str]) -> int:
+    """Run `nc -z -w SECONDS ADDRESS PORT` inside the jail: whether the port answers."""
     match words:
         case ["-z", "-w", seconds, address, port] if seconds.isdigit() and port.isdigit():
             if not reaches(run, jail, address):
@@ -155,7 +155,7 @@ def knock(run: Run, jail: Jail, words: list[str]) -> int:
 
 
 def answers(run: Run, address: str, port: int) -> bool:
-    """Whether a jail that runs has that address, and answers at that port."""
+    """Whether a running jail has that address, and answers on that port."""
     return any(
         not jail.dying
         and port in run.state.listening.get(jail.name, ())
@@ -165,7 +165,7 @@ def answers(run: Run, address: str, port: int) -> bool:
 
 
 def _router(jail: Jail, address: str) -> str | None:
-    """The next router on the way to an address that is not near: of the longest prefix."""
+    """Return the next router to an address that is not local: that of the longest prefix."""
     wanted = ipaddress.ip_address(address)
     nets = [ipaddress.ip_network(to) for to in jail.routes if "/" in to]
     near = [net for net in nets if net.version == wanted.version and wanted in net]
@@ -175,7 +175,7 @@ def _router(jail: Jail, address: str) -> str | None:
 
 
 def ping(run: Run, jail: Jail, address: str) -> Outcome:
-    """`ping -c1 ADDRESS` inside the jail."""
+    """Run `ping -c1 ADDRESS` inside the jail."""
     try:
         version = ipaddress.ip_address(address).version
     except ValueError:
@@ -199,7 +199,7 @@ def ping(run: Run, jail: Jail, address: str) -> Outcome:
 
 
 def _ping6(run: Run, jail: Jail, address: str) -> Outcome:
-    """The same for IPv6, in the words of ping6.c: no capture shows it."""
+    """Run the same for IPv6, with the messages of ping6.c: no capture shows it."""
     answers = reaches(run, jail, address)
     if answers is None:
         raise run.unknown("what ping says without an IPv6 route was never shown")

@@ -6,7 +6,7 @@ from functools import cache
 
 from bsdvirt_sim.state import Host, Jail
 
-# Of jail(8) itself: never given to the kernel.
+# Of jail(8) itself: never passed to the kernel.
 INTERNAL = {
     "allow.dying", "command", "depend", "exec.clean", "exec.consolelog", "exec.fib",
     "exec.jail_user", "exec.poststart", "exec.poststop", "exec.prepare", "exec.prestart",
@@ -38,7 +38,7 @@ _LOADABLE = {
     "13.2": {"allow.mount.fdescfs"},
     "15.1": {"allow.mount.nullfs", "allow.mount.linprocfs"},
 }
-"""libjail loads the module of such a one when it is named."""
+"""libjail loads the module of such a parameter when it is used."""
 _DEFAULTS = {
     "devfs_ruleset": "0", "enforce_statfs": "2", "host": "new", "ip4": "inherit",
     "ip6": "inherit", "securelevel": "-1", "sysvmsg": "disable", "sysvsem": "disable",
@@ -63,7 +63,7 @@ SYSTEMS = {"host", "ip4", "ip6", "sysvmsg", "sysvsem", "sysvshm", "vnet", "zfs"}
 
 
 class Params:
-    """The parameters that the kernel of a release has."""
+    """The parameters of a release's kernel."""
 
     def __init__(self, version: str) -> None:
         self.booleans = {"persist": False}
@@ -74,7 +74,7 @@ class Params:
             {*self.booleans, *self.defaults, "jid", "name", "path", "osrelease", "osreldate"},
             key=lambda name: ("." in name, name),
         )
-        """What `jls -s` goes through, in its order."""
+        """The parameters that `jls -s` prints, in its order."""
 
     def known(self, name: str) -> bool:
         """Whether the kernel has a parameter of that (positive) name."""
@@ -87,7 +87,7 @@ class Params:
         )
 
     def boolean(self, jail: Jail, name: str) -> bool:
-        """A boolean parameter of a jail."""
+        """Return a boolean parameter of a jail."""
         if name == "dying":
             return jail.dying
         default = str(self.booleans.get(name, False)).lower()
@@ -97,7 +97,7 @@ class Params:
         return name in self.booleans or name in self.loadable or name == "dying"
 
     def value(self, state: Host, jail: Jail, name: str) -> str:
-        """A parameter of a jail that is not a boolean, as jls shows it."""
+        """Return a parameter of a jail that is not a boolean, as jls shows it."""
         match name:
             case "jid":
                 return str(jail.jid)
@@ -118,7 +118,7 @@ class Params:
 
 @cache
 def of(version: str) -> Params:
-    """The parameters of a release."""
+    """Return the parameters of a release."""
     return Params(version)
 
 

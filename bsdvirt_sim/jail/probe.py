@@ -1,4 +1,4 @@
-"""Looking whether a jail is ready: jexec(8) without a terminal, and nc(1)."""
+"""Probes of a jail's readiness: jexec(8) without a terminal, and nc(1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from bsdvirt_sim.jail.network import faces
 
 
 def jexec(run: Run, words: list[str]) -> int:
-    """jexec(8): a command that ends by itself. Whether it changes anything, its caller knows."""
+    """Run jexec(8) of a command that ends by itself. Its caller knows whether it changes
+    anything."""
     run.known = True
     call = parse(run, run.argv)
     jail = run.jail(call.name)
@@ -26,7 +27,7 @@ def jexec(run: Run, words: list[str]) -> int:
 
 
 def nc(run: Run, words: list[str]) -> int:
-    """nc(1): whether a port answers."""
+    """Run nc(1): whether a port answers."""
     run.reads()
     match words:
         case ["-z", "-w", "1", address, port] if port.isdigit():

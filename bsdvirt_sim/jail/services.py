@@ -1,4 +1,4 @@
-"""service(8) and sysrc(8) in a jail, as far as users are likely to try them."""
+"""service(8) and sysrc(8) in a jail, in the forms that users are likely to try."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _FILE = "etc/rc.conf"
 _LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 
 Said = tuple[int, str, str]
-"""Status, standard output, standard error."""
+"""Exit status, standard output, standard error."""
 
 
 def service(run: Run, jail: Jail, words: list[str]) -> Said:
-    """`service NAME status` of the two daemons that a simulated /etc/rc starts."""
+    """Run `service NAME status` of the two daemons that a simulated /etc/rc starts."""
     if len(words) != 2:
         raise run.unknown(f"in the jail: service {shlex.join(words)}")
     name, verb = words
@@ -32,7 +32,7 @@ def service(run: Run, jail: Jail, words: list[str]) -> Said:
 
 
 def sysrc(run: Run, jail: Jail, words: list[str]) -> Said:
-    """`sysrc NAME=VALUE`, `sysrc NAME` and `sysrc -n NAME`."""
+    """Run `sysrc NAME=VALUE`, `sysrc NAME` or `sysrc -n NAME`."""
     lines = (run.fs.read_beneath(jail.path, _FILE) or "").splitlines()
     known = {
         match[1]: "".join(shlex.split(match[2])[:1])

@@ -1,1 +1,1 @@
-"""What the kernel of the simulated host answers: sysctl, processes, limits, mounts."""
+"""The kernel of the simulated host: sysctl, processes, limits, mounts."""

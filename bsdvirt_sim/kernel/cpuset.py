@@ -1,4 +1,4 @@
-"""cpuset(1): the CPUs that a jail or a process may use."""
+"""cpuset(1): the CPUs of a jail or a process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bsdvirt_sim.kernel.processes import alive
 
 
 def cpuset(run: Run, words: list[str]) -> int:
-    """cpuset(1)."""
+    """Run cpuset(1)."""
     match words:
         case ["-g"]:
             run.reads()
@@ -42,7 +42,7 @@ def cpuset(run: Run, words: list[str]) -> int:
 
 
 def mask_of(run: Run, text: str) -> list[int]:
-    """The CPUs of a list, which the host must have."""
+    """Return the CPUs of a list, which the host must have."""
     mask = _parse(run, text)
     if any(cpu >= run.state.cpus for cpu in mask):
         raise run.fail("cpuset: setaffinity: Invalid argument")

@@ -1,5 +1,5 @@
-"""What the simulated host runs as real processes: the host's hooks, and the keepers of
-main commands."""
+"""Commands that the simulated host runs as real processes: hooks, and supervisors of main
+commands."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ def is_real(argv: Sequence[str]) -> bool:
     return split_environment(list(argv[1:]))[1][0].startswith(HOOKS)
 
 
-def run_really(
+def run_real(
     directory: Path, prefix: Path, argv: Sequence[str], timeout: float, interrupt: Interrupt
 ) -> Result:
-    """Run it beneath the simulated host's root; what it says of itself is what it was
-    called."""
+    """Run it beneath the simulated host's root; its result has the original arguments."""
     from bsdvirt.host.real import RealHost
 
     root = prefix.resolve()
     simulated = f"BSDVIRT_SIM={directory.resolve()}"
     if argv[0] == tools.PYTHON:
-        # For tests: how often it looks at its log.
+        # For tests: how often it checks its log.
         look = f"{LOOK}={os.environ.get(LOOK, '60')}"
         real: tuple[str, ...] = (tools.ENV, simulated, f"BSDVIRT_ROOT={root}", look, *argv)
     else:

@@ -1,4 +1,4 @@
-"""mount(8) and umount(8), and the table of what is mounted."""
+"""mount(8), umount(8) and the mount table."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _WORDS = {"ro": "read-only", "nfsv4acls": "nfsv4acls"}
 
 
 def _json(run: Run, entry: Mount) -> str:
-    """A mount as prmount in mount.c shows it, each byte of a name as a character (%hs in the
-    C locale)."""
+    """Format a mount as prmount in mount.c, each byte of a name as a character (%hs in the C
+    locale)."""
     special, node = (_text(name) for name in (entry.special, entry.path))
     shown = [_WORDS.get(word, word) for word in flags_of(run, entry).split(",") if word != "rw"]
     opts = f',"opts": [{",".join(quoted(word) for word in shown)}]' if shown else ""
@@ -38,7 +38,7 @@ def _text(name: str) -> str:
 
 
 def mount(run: Run, words: list[str]) -> int:
-    """mount(8): the table, or one more."""
+    """Run mount(8): print the table, or mount."""
     if words == ["--libxo", "json"]:
         run.reads()
         rows = ", ".join(_json(run, entry) for entry in run.state.mounts)
@@ -92,13 +92,13 @@ def mount(run: Run, words: list[str]) -> int:
         )
     )
     if kind == "devfs" and not any(m.path == path + "/fd" for m in run.state.mounts):
-        # /dev shows a directory fd, on which fdescfs may be mounted.
+        # /dev has a directory fd, on which fdescfs may be mounted.
         (run.path(path) / "fd").mkdir(exist_ok=True)
     return 0
 
 
 def umount(run: Run, words: list[str]) -> int:
-    """umount(8), of one path."""
+    """Run umount(8) of one path."""
     run.changes()
     flags, rest = options(run, words, "f", "t")
     if len(rest) != 1 or not rest[0].startswith("/"):
@@ -128,7 +128,7 @@ def umount(run: Run, words: list[str]) -> int:
         dataset = next(d for d in run.state.datasets.values() if d.mounted == path)
         trees.unmount(run, dataset)
     else:
-        # The last one of several at a place.
+        # The last one of several at a path.
         del run.state.mounts[len(run.state.mounts) - 1 - run.state.mounts[::-1].index(entry)]
         run.state.copied.pop(path, None)
         if entry.kind == "devfs":

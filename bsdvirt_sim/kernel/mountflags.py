@@ -1,4 +1,4 @@
-"""The flags of what is mounted: of a dataset they follow its properties while it is."""
+"""The flags of a mount: those of a dataset follow its properties."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _OF_PROPERTIES = (("exec", "noexec"), ("setuid", "nosuid"), ("atime", "noatime")
 
 
 def flags(run: Run, entry: Mount) -> str:
-    """The options that mount(8) shows of a mount."""
+    """Return the options that mount(8) shows of a mount."""
     if entry.kind != "zfs":
         return entry.options
     view = View(run)
@@ -21,7 +21,7 @@ def flags(run: Run, entry: Mount) -> str:
 
 
 def runs_nothing(run: Run, path: str) -> bool:
-    """Whether execve(2) of a file at that path is refused, whatever its mode."""
+    """Whether execve(2) of a file at that path is refused, regardless of its mode."""
     over = [
         mount
         for mount in run.state.mounts

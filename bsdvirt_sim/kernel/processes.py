@@ -43,7 +43,7 @@ _PATIENCE = 5.0
 
 
 def write_scripts(root: Path) -> None:
-    """Put the tools that supervisors run below a simulated host's /."""
+    """Write the tools that supervisors run below a simulated host's /."""
     for tool in TOOLS:
         path = root / tool.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def write_scripts(root: Path) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether there is such a process, and it has not ended."""
+    """Whether the process exists and has not ended."""
     try:
         os.kill(pid, 0)
         with open(f"/proc/{pid}/stat") as stream:
@@ -65,12 +65,12 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        # No /proc here: what can be signalled is there.
+        # Without /proc, a process that can be signalled exists.
         return os.path.exists("/proc/self/stat") is False
 
 
-def forget_the_dead(state: Host) -> None:
-    """What the kernel does when a process ends, however it does."""
+def reap(state: Host) -> None:
+    """Do what the kernel does when a process ends."""
     for vmm in state.vmms.values():
         if vmm.pid and not alive(vmm.pid):
             vmm.pid, vmm.loaded = 0, False
@@ -100,7 +100,7 @@ def run_supervisor(
     timeout: float,
     on_line: LineSink | None,
 ) -> Result:
-    """Run the supervisor as it is, on the files of the simulated host."""
+    """Run the real supervisor, on the files of the simulated host."""
     from bsdvirt.host.real import RealHost
 
     host = RealHost(interrupt)
@@ -111,14 +111,14 @@ def run_supervisor(
 
 
 def attach_supervisor(directory: Path, argv: Sequence[str]) -> int:
-    """The same on the caller's own terminal."""
+    """Run it on the caller's own terminal."""
     from bsdvirt.host.real import RealHost
 
     return RealHost().attach(_with_root(directory, argv))
 
 
 def become_supervisor(directory: Path, argv: Sequence[str]) -> NoReturn:
-    """The same in this process's place."""
+    """Run it in place of this process."""
     from bsdvirt.host.real import RealHost
 
     RealHost().replace(_with_root(directory, argv))
@@ -129,7 +129,7 @@ def _with_root(directory: Path, argv: Sequence[str]) -> list[str]:
 
 
 def living(directory: Path) -> list[int]:
-    """The processes of a simulated host (as far as /proc shows them)."""
+    """Return the processes of a simulated host (as far as /proc shows them)."""
     wanted = f"{ROOT}={directory.resolve() / 'root'}".encode()
     found: list[int] = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -141,7 +141,7 @@ def living(directory: Path) -> list[int]:
 
 
 def end_all(directory: Path) -> None:
-    """End all processes of a simulated host, as a loss of power does."""
+    """End all processes of a simulated host, as a power loss does."""
     deadline = time.monotonic() + _PATIENCE
     while (pids := living(directory)) and time.monotonic() < deadline:
         for pid in pids:

@@ -1,4 +1,4 @@
-"""ps(1): the host's processes that matter here, and those of jails."""
+"""ps(1): some processes of the host, and those of jails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LEFT = {"args", "command", "user"}
 
 
 def ps(run: Run, words: list[str]) -> int:
-    """ps(1)."""
+    """Run ps(1)."""
     run.reads()
     rest = list(words)
     as_json = rest[:2] == ["--libxo", "json"]
@@ -82,7 +82,7 @@ def _columns(run: Run, options: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
-    """The processes of the jails that are named; of all, where -a and -x are taken so."""
+    """Return the processes of the named jails, or of all with -a and -x."""
     wanted: set[int] = set()
     for name in names:
         jail = run.jail(name, dying=True)
@@ -90,7 +90,7 @@ def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
             raise run.fail(f"ps: Invalid jail id: {name}")
         wanted.add(jail.jid)
     if names:
-        # -J brings -x with it. -a widened nothing where something was named, until it did.
+        # -J implies -x. Before ps_widens, -a had no effect beside other selections.
         every = every and run.release.ps_widens
     elif not every:
         raise run.unknown("the caller's own processes are not simulated")

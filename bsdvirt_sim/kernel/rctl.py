@@ -1,4 +1,4 @@
-"""rctl(8): limits by a jail's name, whether or not it is there, and of a process."""
+"""rctl(8): limits by a jail's name, whether it exists or not, and of a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_DENY = {"cputime", "wallclock", *_SPEEDS}
 
 
 def rctl(run: Run, words: list[str]) -> int:
-    """rctl(8)."""
+    """Run rctl(8)."""
     flags = words[0] if words and words[0].startswith("-") else ""
     rest = words[1:] if flags else words
     if flags in ("-a", "-r"):
@@ -79,7 +79,7 @@ def _add(run: Run, text: str) -> int:
     if error:
         run.warn(f"rctl: failed to add rule '{text}': {error}")
         return 1
-    # rctl_rule_add (kern_rctl.c): of deny there is one amount, of others no rule twice.
+    # rctl_rule_add (kern_rctl.c): one amount of a deny rule, and no other rule twice.
     rule = Rule(f"{parts[0]}:{parts[1]}", resource, action, number)
     run.state.rules = [
         old
@@ -128,7 +128,7 @@ def _usage(run: Run, text: str, human: bool) -> int:
             raise run.fail(
                 f"rctl: failed to show resource consumption for '{text}': No such process"
             )
-        # Those of the captured bhyve; the guest's memory is not among them.
+        # Those of the captured bhyve; the guest's memory is not included.
         values |= {
             "cputime": 58, "datasize": 2252800, "memoryuse": 19922944, "maxproc": 1,
             "vmemoryuse": 311427072, "nthr": 11, "wallclock": 60, "pcpu": 89,
@@ -139,7 +139,7 @@ def _usage(run: Run, text: str, human: bool) -> int:
         else next((jail for jail in run.state.jails.values() if jail.name == parts[1]), None)
     )
     if jail is not None:
-        # The two daemons of the captured jail, each half of what it showed.
+        # The two daemons of the captured jail, each with half of its usage.
         count = len(jail.processes)
         values |= {
             "datasize": 14336 * count, "memoryuse": 2598912 * count, "maxproc": count,
@@ -152,7 +152,7 @@ def _usage(run: Run, text: str, human: bool) -> int:
 
 
 def humanize(number: int) -> str:
-    """humanize_number(3) as rctl calls it: at most five characters."""
+    """Format as humanize_number(3) is called by rctl: at most five characters."""
     value, rest, scale = number, 0, 0
     while value >= 10000 and scale < 6:
         value, rest = divmod(value, 1024)

@@ -18,12 +18,12 @@ LOADABLE = (
     "fdescfs", "if_tuntap", "if_vlan", "linprocfs", "linsysfs", "linux64", "mac_ntpd", "nullfs",
     "pf", "tmpfs",
 )  # fmt: skip
-"""Modules that the host has and has not loaded, or that its kernel holds."""
+"""Modules that can be loaded, or that the kernel contains."""
 KERNELS: Mapping[str, ModuleType] = {"13.2": sysctl13, "15.1": sysctl15}
 
 
 def values(run: Run) -> dict[str, str]:
-    """All that the simulated kernel answers to."""
+    """Return all values of the simulated kernel."""
     state = run.state
     when = time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(state.boot))
     last = state.cpus - 1
@@ -51,7 +51,7 @@ def values(run: Run) -> dict[str, str]:
 
 
 def sysctl(run: Run, words: list[str]) -> int:
-    """sysctl(8)."""
+    """Run sysctl(8)."""
     if len(words) == 1 and "=" in words[0]:
         return _set(run, *words[0].split("=", 1))
     run.reads()
@@ -97,7 +97,7 @@ def _set(run: Run, name: str, value: str) -> int:
 
 
 def kldload(run: Run, words: list[str]) -> int:
-    """kldload(8)."""
+    """Run kldload(8)."""
     run.changes()
     quiet = words[:1] == ["-n"]
     names = words[1:] if quiet else words
@@ -123,7 +123,7 @@ def is_loaded(run: Run, name: str) -> bool:
 
 
 def load(run: Run, name: str) -> None:
-    """Load a module that the kernel lacks."""
+    """Load a module."""
     number = len(run.state.modules) + 1
     line = f"{number:2}    1 0xffffffff82{number:06x}     2a08 {name}.ko"
     names = [name, "linux_common"] if name == "linux64" else [name]
@@ -131,7 +131,7 @@ def load(run: Run, name: str) -> None:
 
 
 def kldstat(run: Run, words: list[str]) -> int:
-    """kldstat(8)."""
+    """Run kldstat(8)."""
     run.reads()
     match words:
         case []:

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Answers of sysctl(8) on the captured 13.2, in its order."""
+"""Values of sysctl(8) on the captured 13.2, in its order."""
 
 from __future__ import annotations
 
@@ -172,4 +172,4 @@ VALUES = {
 }
 
 ABSENT = {"security.jail.children.max", "vm.max_wired"}
-"""Names that the captured kernel says it does not know."""
+"""Names that the captured kernel does not know."""

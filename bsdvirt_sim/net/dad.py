@@ -1,5 +1,7 @@
-"""Duplicate address detection: a new IPv6 address is tentative until the next command, or
-until somebody has waited for it; and the one line of sh(1) that waits."""
+"""Duplicate address detection, and the line of sh(1) that waits for it.
+
+A new IPv6 address is tentative until the next command, or until a command has waited for it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from bsdvirt_sim.state import Host, Inet, Interface
 
 TENTATIVE, DUPLICATED = "tentative", "duplicated"
 LASTS = 1.0
-"""Seconds: one solicitation (ip6_dad_count), and what is waited for its answer."""
+"""Seconds: one solicitation (ip6_dad_count), and the wait for its answer."""
 _LINE = re.compile(
     r"i=0; while s=\$\((?P<shows>[^()]*)\); do case \$s in (?P<taken>.*?;;) (?P<waiting>[^;]*)\) ;;"
     r" \*\) break;; esac; if \[ \$i -ge (?P<rounds>\d+) \]; then"
@@ -24,7 +26,7 @@ _TAKEN = re.compile(r'\*"([^"]*)"\*\) echo "([^"]*)" >&2; exit (\d+);;')
 
 
 def settle(run: Run) -> None:
-    """Detection comes to its end everywhere."""
+    """Complete the detection on all interfaces."""
     for face, entry in _tentative(run.state):
         others = [other for other in wire(run, face) if other is not face and other.up]
         taken = any(
@@ -49,7 +51,7 @@ def is_wait(line: str) -> bool:
 
 
 def wait(run: Run, line: str, show: Callable[[list[str]], str], say: Callable[[str], None]) -> int:
-    """Run such a line. `show` runs a command and gives what it prints."""
+    """Run such a line. `show` runs a command and returns its output."""
     match = _LINE.fullmatch(line)
     if match is None:
         raise UnknownCommand(["/bin/sh", "-c", line], "no line that waits for addresses")
@@ -74,7 +76,7 @@ def wait(run: Run, line: str, show: Callable[[list[str]], str], say: Callable[[s
 
 
 def sh(run: Run, words: list[str]) -> int:
-    """sh(1) on the host, of such a line."""
+    """Run sh(1) on the host, with such a line."""
     run.changes()
     if len(words) != 2 or words[0] != "-c" or not is_wait(words[1]):
         raise run.unknown()

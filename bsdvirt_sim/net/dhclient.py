@@ -9,7 +9,7 @@ from bsdvirt_sim.net.ifconfig import configure
 from bsdvirt_sim.net.routes import PID_FILE, end_dhclient
 
 _LEASE = ipaddress.ip_interface("10.0.2.15/24")
-"""What qemu's own network, that of the captured host, gives its one guest."""
+"""The lease that qemu's own network, that of the captured host, gives."""
 
 
 def dhclient(run: Run, words: list[str]) -> int:

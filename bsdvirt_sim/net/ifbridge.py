@@ -1,4 +1,4 @@
-"""What ifconfig(8) does to a bridge, its members and their MTU."""
+"""Bridges, their members and their MTU in ifconfig(8)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from bsdvirt_sim.net.ifshow import bridge_of
 from bsdvirt_sim.state import Interface
 
 _VLAN_MTU = ("ether", "epair")
-"""Cards that have room for the tag besides their MTU."""
+"""Cards that have room for a VLAN tag beside their MTU."""
 _LEAST_MTU = 72
 """IF_MINMTU."""
 
 
 def room(parent: Interface) -> int:
-    """The MTU that a vlan has on it at most (if_vlan.c)."""
+    """Return the largest MTU of a vlan on an interface (if_vlan.c)."""
     return parent.mtu if parent.kind in _VLAN_MTU else parent.mtu - 4
 
 
 def _takes(run: Run, face: Interface, mtu: int) -> bool:
-    """Whether the interface's driver takes that MTU."""
+    """Whether the interface's driver accepts that MTU."""
     parent = run.state.interfaces.get(face.parent) if face.kind == "vlan" else None
     return parent is None or mtu <= room(parent)
 
 
 def members_have_addresses(run: Run) -> bool:
-    """net.link.bridge.member_ifaddrs, where bridge(4) has it (in.c, in6.c, if_bridge.c)."""
+    """Return net.link.bridge.member_ifaddrs, where bridge(4) has it (in.c, in6.c, if_bridge.c)."""
     return values(run).get("net.link.bridge.member_ifaddrs") != "0"
 
 
 def set_mtu(run: Run, face: Interface, mtu: int) -> None:
-    """`ifconfig IF mtu N`."""
+    """Run `ifconfig IF mtu N`."""
     faces = run.state.interfaces
     if run.release.bridge_sets_members:
         _mtu_of_all(run, face, mtu)
@@ -44,7 +44,7 @@ def set_mtu(run: Run, face: Interface, mtu: int) -> None:
 
 
 def _mtu_of_all(run: Run, face: Interface, mtu: int) -> None:
-    """A member has its bridge's; the bridge hands its own to all, or takes it back."""
+    """Set a bridge's MTU on its members, or restore it where one refuses."""
     faces = run.state.interfaces
     if bridge_of(run, face) is not None:
         raise run.fail("ifconfig: ioctl SIOCSIFMTU (set mtu): Operation not supported")
@@ -56,7 +56,7 @@ def _mtu_of_all(run: Run, face: Interface, mtu: int) -> None:
 
 
 def member(run: Run, face: Interface, word: str, name: str) -> None:
-    """`ifconfig BRIDGE addm|deletem|private|-private IF`."""
+    """Run `ifconfig BRIDGE addm|deletem|private|-private IF`."""
     if face.kind != "bridge":
         raise run.unknown("not a bridge")
     if word == "addm":
@@ -96,6 +96,6 @@ def _join(run: Run, face: Interface, name: str, joins: Interface | None) -> None
 
 
 def _refuse(run: Run, ioctl: str, name: str, error: str, why: str) -> Exception:
-    """bridge(4)'s refusal, with the kernel's reason where ifconfig(8) tells it."""
+    """Print bridge(4)'s refusal, with the kernel's reason where ifconfig(8) shows it."""
     tail = f" ({why})" if run.release.netlink else ""
     return run.fail(f"ifconfig: {ioctl} {name}: {error}{tail}")

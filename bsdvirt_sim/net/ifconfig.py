@@ -1,4 +1,4 @@
-"""ifconfig(8): bridges, epairs, taps; named, described, grouped, joined, addressed, moved."""
+"""ifconfig(8): create, name, describe, group, join, address and move interfaces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNIT = re.compile(r"(bridge|epair|tap|vlan)(\d*)")
 
 
 def ifconfig(run: Run, words: list[str]) -> int:
-    """ifconfig(8) in the host's own network stack."""
+    """Run ifconfig(8) in the host's own network stack."""
     if words == ["-a"]:
         run.reads()
         for face in stack(run, 0):
@@ -43,7 +43,7 @@ def ifconfig(run: Run, words: list[str]) -> int:
 
 
 def configure(run: Run, words: list[str], jail: int) -> int:
-    """`ifconfig IF words...` in a network stack."""
+    """Run `ifconfig IF words...` in a network stack."""
     name, rest = words[0], words[1:]
     if rest[0] == "create" and jail == 0:
         return _create(run, name, rest[1:])
@@ -91,7 +91,7 @@ def _create(run: Run, name: str, rest: list[str]) -> int:
 
 
 def _tagged(run: Run, name: str, rest: list[str]) -> tuple[int, Interface]:
-    """The tag, and what it is on: `vlan N vlandev IF`, first of all words."""
+    """Return the tag and the parent: `vlan N vlandev IF`, the first words."""
     if len(rest) < 4 or rest[0] != "vlan" or rest[2] != "vlandev" or not rest[1].isdigit():
         raise run.unknown("a vlan is made with its tag and its parent")
     parent = run.interface(rest[3])
@@ -141,7 +141,7 @@ def _make(run: Run, kind: str, number: str) -> Interface:
 
 
 def _return(run: Run, name: str, rest: list[str]) -> int:
-    """`ifconfig IF -vnet JAIL`: bring an interface back from a jail's network stack."""
+    """Run `ifconfig IF -vnet JAIL`: return an interface from a jail's network stack."""
     if len(rest) != 2:
         raise run.unknown()
     jail = run.jail(rest[1])
@@ -155,8 +155,8 @@ def _return(run: Run, name: str, rest: list[str]) -> int:
 
 
 def move(run: Run, face: Interface, jail: int) -> None:
-    """Move an interface between network stacks: it comes down, and loses addresses
-    and groups; its description stays (if_vmove)."""
+    """Move an interface between network stacks: it goes down, and loses addresses and groups;
+    its description stays (if_vmove)."""
     faces = run.state.interfaces
     bridge = bridge_of(run, face)
     if bridge is not None:
@@ -166,13 +166,13 @@ def move(run: Run, face: Interface, jail: int) -> None:
     face.groups, face.addresses, face.ifdisabled = [], [], True
     face.rtadv = False
     if face.kind == "epair" and (jail or run.release.keeps_groups):
-        # Inside, the captured jail shows the group of its kind; back outside not each does.
+        # In a jail the group of its kind is shown; back outside, not in every release.
         face.groups = ["epair"]
     faces[key(face.name, jail)] = face
 
 
 def destroy(run: Run, face: Interface) -> None:
-    """Destroy an interface; of an epair both ends, wherever the other is."""
+    """Destroy an interface; of an epair both ends, in any stack."""
     victims = [face]
     if face.peer:
         victims += [other for other in run.state.interfaces.values() if other.unit == face.peer]
@@ -199,7 +199,8 @@ class _Apply:
         self.words: list[str] = []
 
     def all(self, words: list[str]) -> str:
-        """Apply all. The name to print at the end, where one is due (on failure too)."""
+        """Apply all words. Return the name to print at the end, where one is due (on failure
+        too)."""
         self.words = list(words)
         try:
             while self.words:
@@ -226,7 +227,7 @@ class _Apply:
                 self._group(self._value())
             case "-group":
                 group = self._value()
-                # ifconfig keeps quiet where it was in no such group.
+                # ifconfig prints nothing where it was in no such group.
                 face.groups = [other for other in face.groups if other != group]
             case "ether":
                 face.mac = self._value().lower()
@@ -239,10 +240,10 @@ class _Apply:
                 if face.kind != "epair":
                     raise run.unknown(f"{word} of that kind of interface")
                 if run.state.release.startswith("13."):
-                    # An epair of 13 answers no SIOCSIFCAP (if_epair.c).
+                    # An epair of 13 supports no SIOCSIFCAP (if_epair.c).
                     raise run.fail(f"ifconfig: {word}: Invalid argument")
             case "auto_linklocal" | "accept_rtadv":
-                # Flags of nd6: what routers advertise is not simulated.
+                # Flags of nd6: router advertisements are not simulated.
                 face.rtadv = face.rtadv or word == "accept_rtadv"
             case "-ifdisabled":
                 face.ifdisabled = False
@@ -274,7 +275,7 @@ class _Apply:
                 (new if member == face.name else member): private
                 for member, private in bridge.members.items()
             }
-        # In place, so that the order of interfaces stays that of their creation.
+        # In place, so that interfaces stay in the order of their creation.
         old = key(face.name, face.jail)
         faces = run.state.interfaces
         face.name = new
@@ -284,7 +285,7 @@ class _Apply:
     def _group(self, group: str) -> None:
         if group[-1:].isdigit():
             raise self.run.fail("ifconfig: setifgroup: group names may not end in a digit")
-        # ifconfig keeps quiet where it was in the group already.
+        # ifconfig prints nothing where it was in the group already.
         if group not in self.face.groups:
             self.face.groups.append(group)
 
@@ -301,7 +302,7 @@ class _Apply:
         if "/" not in text or parsed.version != (4 if kind == "inet" else 6):
             raise run.unknown(f"address {text}")
         entry = Inet(kind, str(parsed.ip), parsed.network.prefixlen)
-        # They may stand anywhere after the address: ifconfig acts at the end of the line.
+        # They may follow the address anywhere: ifconfig acts at the end of the line.
         way = next((word for word in self.words if word in ("alias", "-alias")), "")
         if way:
             self.words.remove(way)
@@ -330,7 +331,7 @@ class _Apply:
         self._link_local()
 
     def _link_local(self) -> None:
-        """An interface that is up, with IPv6 on, gives itself a link-local address."""
+        """Add a link-local address to an interface that is up with IPv6 enabled."""
         face = self.face
         if not face.up or face.ifdisabled or face.kind in ("bridge", "lo"):
             return

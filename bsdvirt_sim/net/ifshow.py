@@ -1,4 +1,4 @@
-"""What ifconfig(8) prints of an interface."""
+"""The output of ifconfig(8) for an interface."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _NETLINK_OPTIONS = {
     "lo": "680003<RXCSUM,TXCSUM,LINKSTATE,RXCSUM_IPV6,TXCSUM_IPV6>",
 }
 _MUTED = "200019<RXCSUM,VLAN_MTU,VLAN_HWTAGGING,RXCSUM_IPV6>"
-"""Of an epair beside a member that has no checksums of its own to send (bridge_mutecaps)."""
+"""The options of an epair beside a member without checksum offload (bridge_mutecaps)."""
 _MEDIA = {
     "ether": ("autoselect (10Gbase-T <full-duplex>)", "active"),
     "epair": ("10Gbase-T (10Gbase-T <full-duplex>)", "active"),
     "tap": ("autoselect", "no carrier"),
     "vlan": ("autoselect (10Gbase-T <full-duplex>)", "active"),
 }
-# A tap that nobody has opened has its link down: bridgestp(4)'s default.
+# A tap that no process has opened has its link down: bridgestp(4)'s default.
 _PATH_COST = {"epair": 2000, "ether": 2000, "tap": 55, "vlan": 2000}
 _NETLINK_PATH_COST = _PATH_COST | {"tap": 2000000}
 _BRIDGE_TAIL = "maxage 20 holdcnt 6 proto rstp maxaddr 2000 timeout 1200"
 
 
 def stack(run: Run, jail: int) -> list[Interface]:
-    """The interfaces of a network stack, in the order of their indices."""
+    """Return the interfaces of a network stack, in the order of their indices."""
     found = [face for face in run.state.interfaces.values() if face.jail == jail]
     if jail:
         loopback = run.state.jails[jail].lo0
@@ -55,7 +55,7 @@ def stack(run: Run, jail: int) -> list[Interface]:
 
 
 def show(run: Run, face: Interface, family: str = "") -> None:
-    """Print one interface; of one family, its addresses only (status() in ifconfig.c)."""
+    """Print one interface; with a family, its addresses only (status() in ifconfig.c)."""
     flags = _flags(run, face)
     names = ",".join(name for bit, name in _NAMES if flags & bit)
     run.print(f"{face.name}: flags={flags:x}<{names}> metric 0 mtu {face.mtu}")
@@ -102,7 +102,7 @@ def _options(run: Run, face: Interface) -> str | None:
     if not run.release.netlink:
         return _OPTIONS.get(face.kind)
     if face.kind == "epair":
-        # A bridge mutes its members, and an epair's end its other end.
+        # A bridge disables capabilities of its members, and an epair's end those of its other end.
         ends = [face, *(end for end in run.state.interfaces.values() if end.unit == face.peer)]
         bridges = [bridge for end in ends if (bridge := bridge_of(run, end)) is not None]
         kinds = {run.state.interfaces[name].kind for b in bridges for name in b.members}
@@ -114,7 +114,7 @@ def _options(run: Run, face: Interface) -> str | None:
 def _flags(run: Run, face: Interface) -> int:
     flags = _MULTICAST | (_UP if face.up else 0)
     if run.release.netlink:
-        flags |= _LOWER_UP if _carries(face) else 0
+        flags |= _LOWER_UP if _is_operational(face) else 0
     if face.kind == "lo":
         return flags | _LOOPBACK | (_RUNNING if face.up else 0)
     flags |= _BROADCAST | _SIMPLEX
@@ -131,8 +131,8 @@ def _flags(run: Run, face: Interface) -> int:
     return flags
 
 
-def _carries(face: Interface) -> bool:
-    """get_operstate() in sys/netlink/route/iface.c: by the medium, or else by UP."""
+def _is_operational(face: Interface) -> bool:
+    """Return get_operstate() of sys/netlink/route/iface.c: by the medium, or else by UP."""
     if face.kind in ("bridge", "lo"):
         return face.up
     if face.kind == "tap":
@@ -141,7 +141,7 @@ def _carries(face: Interface) -> bool:
 
 
 def bridge_of(run: Run, face: Interface) -> Interface | None:
-    """The bridge that the interface is a member of."""
+    """Return the bridge that the interface is a member of."""
     if face.jail:
         return None
     for other in run.state.interfaces.values():
@@ -153,7 +153,7 @@ def bridge_of(run: Run, face: Interface) -> Interface | None:
 def _address(face: Interface, entry: Inet) -> str:
     if entry.kind == "inet6":
         address, _, scope = entry.address.partition(" ")
-        # An address on an interface whose IPv6 is disabled stays tentative.
+        # An address on an interface with IPv6 disabled stays tentative.
         state = "tentative" if face.ifdisabled else entry.dad
         return f"inet6 {address} prefixlen {entry.prefix}{state and ' ' + state}" + (
             f" {scope}" if scope else ""

@@ -1,4 +1,4 @@
-"""ldd(1) of the network tools, and cp(1) of them into a jail's tmpfs for a moment."""
+"""ldd(1) of the network tools, and cp(1) of them into a jail's tmpfs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINKED = {
 
 
 def ldd(run: Run, words: list[str]) -> int:
-    """ldd(1), as 13.2 shows these two."""
+    """Run ldd(1), as 13.2 shows these two."""
     run.reads()
     if not words or not set(words) <= LINKED.keys():
         raise run.unknown()
@@ -24,7 +24,7 @@ def ldd(run: Run, words: list[str]) -> int:
 
 
 def cp(run: Run, words: list[str]) -> int:
-    """cp(1) of files of the host's into a tmpfs: nothing of it is kept."""
+    """Run cp(1) of the host's files into a tmpfs: only their names are kept."""
     run.changes()
     *files, place = words
     here = [mount for mount in run.state.mounts if mount.path == place]

@@ -1,4 +1,4 @@
-"""pfctl(8): main rules, anchors of translation rules, and what they do to packets; sockstat(1)."""
+"""pfctl(8) and sockstat(1): main rules, anchors, and their effect on packets."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SHOWN_RDR = re.compile(
 
 
 def pfctl(run: Run, words: list[str]) -> int:
-    """pfctl(8), as far as captures/06-pf shows it."""
+    """Run pfctl(8), in the forms of captures/06-pf."""
     state = run.state.pf
     if not any("pf" in module.names for module in run.state.modules):
         run.known = True
@@ -75,7 +75,7 @@ def pfctl(run: Run, words: list[str]) -> int:
             state.nat.clear()
             run.warn("nat cleared")
         case ["-F", "all"]:
-            # Of the main ruleset only: what is in an anchor stays (pfctl_clear_rules).
+            # Of the main ruleset only: anchors stay (pfctl_clear_rules).
             run.changes()
             state.nat.clear()
             state.filter.clear()
@@ -118,7 +118,7 @@ def _load(run: Run, name: str, path: str) -> None:
             rules.append(line)
         elif rdr:
             port = f"{rdr[4]}:{rdr[5]}" if rdr[5] else f"= {_SERVICES.get(rdr[4], rdr[4])}"
-            given = f" port {_given(rdr[4], rdr[5])}"
+            given = f" port {_port_range(rdr[4], rdr[5])}"
             rules.append(line.replace(given, f" port {port}", 1))
         elif passes := _PASS.fullmatch(line):
             port = (
@@ -127,7 +127,7 @@ def _load(run: Run, name: str, path: str) -> None:
                 else (f"= {_SERVICES.get(passes[3], passes[3])}")
             )
             kept = " flags S/SA keep state" if passes[1] == "tcp" else " keep state"
-            head, _, tail = line.partition(f" port {_given(passes[3], passes[4])}")
+            head, _, tail = line.partition(f" port {_port_range(passes[3], passes[4])}")
             rules.append(f"{head} port {port}{kept}{tail}")
         else:
             raise run.unknown(f"rule in an anchor: {line}")
@@ -141,14 +141,14 @@ def _is_filter(line: str) -> bool:
 
 
 def _flush(run: Run, name: str, *, filters: bool) -> None:
-    """An anchor without rules is none."""
+    """Remove an anchor without rules."""
     anchors = run.state.pf.anchors
     left = [line for line in anchors.pop(name, []) if _is_filter(line) != filters]
     if left:
         anchors[name] = left
 
 
-def _given(first: str, last: str | None) -> str:
+def _port_range(first: str, last: str | None) -> str:
     return f"{first}:{last}" if last else first
 
 
@@ -166,7 +166,7 @@ def load_main(run: Run, path: str) -> None:
 
 
 def boot(run: Run, settings: dict[str, str]) -> None:
-    """What rc.d/pf and rc.d/routing do at boot."""
+    """Do what rc.d/pf and rc.d/routing do at boot."""
     from bsdvirt_sim.state import Pf
 
     run.state.pf = Pf()
@@ -180,7 +180,7 @@ def boot(run: Run, settings: dict[str, str]) -> None:
         run.state.sysctls["net.inet.ip.forwarding"] = "1"
 
 
-# ---- what the rules do ----
+# ---- the effect of rules ----
 
 
 def _active(run: Run, kind: str) -> bool:
@@ -190,7 +190,7 @@ def _active(run: Run, kind: str) -> bool:
 
 
 def translates(run: Run, source: str) -> bool:
-    """Whether what a guest of that address sends gets out by the host's."""
+    """Whether packets of a guest with that address leave with the host's address."""
     rules = [line for lines in run.state.pf.anchors.values() for line in lines]
     nets = [match[3] for line in rules if (match := _NAT.fullmatch(line))]
     wanted = ipaddress.ip_address(source)
@@ -200,7 +200,7 @@ def translates(run: Run, source: str) -> bool:
 
 
 def leads_to(run: Run, address: str, port: int, protocol: str = "tcp") -> tuple[str, int] | None:
-    """Where a port of the host's leads to, of a guest."""
+    """Return the guest's address and port that a port of the host is forwarded to."""
     if not _active(run, "rdr-anchor"):
         return None
     for line in (line for lines in run.state.pf.anchors.values() for line in lines):
@@ -219,8 +219,7 @@ def leads_to(run: Run, address: str, port: int, protocol: str = "tcp") -> tuple[
 
 
 def _filtered(run: Run, target: str, tag: str | None) -> bool:
-    """Whether the filter rules let what was redirected to a guest pass: the last that
-    matches decides."""
+    """Whether the filter rules pass what was redirected to a guest: the last match decides."""
     passes = True
     for rule in run.state.pf.filter:
         if rule.startswith("anchor "):
@@ -245,7 +244,7 @@ def _meant(run: Run, outer: str, address: str) -> bool:
 
 
 def sockstat(run: Run, words: list[str]) -> int:
-    """sockstat(1): the host's own waiting sockets."""
+    """Run sockstat(1): print the host's own listening sockets."""
     run.reads()
     if words != ["-46lq"]:
         raise run.unknown()

@@ -22,8 +22,8 @@ PID_FILE = "/var/run/dhclient/dhclient.{}.pid"
 
 
 def forget(run: Run, address: str, face: Interface, position: int) -> None:
-    """An address leaves the place that it had on its interface, and the routes by it go: those
-    that were added while it was the first of its network there (in_ifadownkill in in_rmx.c)."""
+    """Remove the routes that depend on an address when it leaves its position on an interface:
+    those added while it was the first of its network there (in_ifadownkill in in_rmx.c)."""
     gateway = run.state.gateway
     network = ipaddress.ip_interface(address).network
     if not gateway or ipaddress.ip_address(gateway) not in network:
@@ -34,7 +34,7 @@ def forget(run: Run, address: str, face: Interface, position: int) -> None:
 
 
 def _way(run: Run, gateway: str) -> Interface | None:
-    """The host's interface that the gateway is reached by."""
+    """Return the host's interface that reaches the gateway."""
     for face in run.state.interfaces.values():
         for entry in face.addresses:
             if face.jail or entry.kind != "inet":
@@ -46,7 +46,7 @@ def _way(run: Run, gateway: str) -> Interface | None:
 
 
 def route(run: Run, words: list[str]) -> int:
-    """route(8): the default route, shown or added."""
+    """Run route(8): show or add the default route."""
     state = run.state
     if words[:3] == ["-q", "-n", "add"]:
         run.changes()
@@ -71,7 +71,7 @@ def route(run: Run, words: list[str]) -> int:
 
 
 def netstat(run: Run, words: list[str]) -> int:
-    """`netstat -rn --libxo json -f inet` (captures/02-ifconfig), without the host routes."""
+    """Run `netstat -rn --libxo json -f inet` (captures/02-ifconfig), without host routes."""
     if words != ["-rn", "--libxo", "json", "-f", "inet"]:
         raise run.unknown()
     run.reads()
@@ -99,8 +99,7 @@ def _row(destination: str, gateway: str, flags: str, interface: str) -> dict[str
 
 
 def departed(run: Run, face: Interface) -> None:
-    """An interface is gone, with the routes by it and its dhclient (routehandler in
-    dhclient.c)."""
+    """Remove a departed interface's routes and its dhclient (routehandler in dhclient.c)."""
     for entry in face.addresses:
         if entry.kind == "inet":
             forget(run, f"{entry.address}/{entry.prefix}", face, 0)
@@ -109,6 +108,6 @@ def departed(run: Run, face: Interface) -> None:
 
 
 def end_dhclient(run: Run, name: str) -> None:
-    """dhclient is killed: the address stays, since it catches no signal (dhclient.c)."""
+    """Kill dhclient: the address stays, since it catches no signal (dhclient.c)."""
     run.state.dhclients.remove(name)
     run.fs.unlink(PID_FILE.format(name))

@@ -1,4 +1,4 @@
-"""service(8): what scripts of rc.d/ do to the host, as their texts say (libexec/rc)."""
+"""service(8): what the scripts of rc.d/ do to the host (libexec/rc)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bsdvirt_sim.tools import sysrc
 
 
 def service(run: Run, words: list[str]) -> int:
-    """service(8), of the services that take from guests what they need."""
+    """Run service(8), of the services that affect guests."""
     run.changes()
     if words[:1] == ["dhclient"]:
         return _dhclient(run, words)
@@ -42,9 +42,9 @@ def service(run: Run, words: list[str]) -> int:
 
 
 def _netif_stop(run: Run) -> None:
-    """ifn_stop of network.subr, for all that `ifconfig -l` shows: ipv4_down takes every IPv4
-    address, ifconfig_down the flag UP. ipv6_down leaves an interface alone that rc.conf gives
-    no IPv6."""
+    """Run ifn_stop of network.subr for each interface of `ifconfig -l`: ipv4_down removes every
+    IPv4 address, ifconfig_down the flag UP. ipv6_down leaves an interface alone that rc.conf
+    gives no IPv6."""
     given = sysrc.read(run)
     names = []
     for face in stack(run, 0):
@@ -56,7 +56,7 @@ def _netif_stop(run: Run) -> None:
 
 
 def _netif_start(run: Run) -> None:
-    """ifn_start: only what rc.conf configures, and lo0, comes up."""
+    """Run ifn_start: only lo0 and the interfaces in rc.conf come up."""
     given = sysrc.read(run)
     names = []
     for face in stack(run, 0):
@@ -83,7 +83,7 @@ def _configure(face: Interface, words: list[str]) -> None:
 
 
 def _rctl_stop(run: Run) -> None:
-    """`rctl -r :` takes every rule away."""
+    """Run `rctl -r :`, which removes every rule."""
     run.state.rules.clear()
 
 
@@ -93,18 +93,19 @@ def _rctl_start(run: Run) -> None:
 
 
 def _pf_stop(run: Run) -> None:
-    """`pfctl -dq`: the rules stay."""
+    """Run `pfctl -dq`: the rules stay."""
     run.state.pf.enabled = False
 
 
 def _pf_start(run: Run) -> None:
-    """`pfctl -F all`, the main rules anew, `pfctl -eq`. Anchors keep what was loaded."""
+    """Run `pfctl -F all`, load the main rules again, and enable. Anchors keep their rules."""
     pf.load_main(run, "/etc/pf.conf")
     run.state.pf.enabled = True
 
 
 def _dhclient(run: Run, words: list[str]) -> int:
-    """`service dhclient start | stop IF` (rc.d/dhclient): for what rc.conf has DHCP on."""
+    """Run `service dhclient start | stop IF` (rc.d/dhclient), for interfaces with DHCP in
+    rc.conf."""
     match words:
         case ["dhclient", "start" | "stop" as verb, name]:
             pass
@@ -127,7 +128,7 @@ def _dhclient(run: Run, words: list[str]) -> int:
 
 
 def boot(run: Run, rc: dict[str, str]) -> None:
-    """What rc.d/netif and rc.d/dhclient make of the cards and cloned bridges in rc.conf."""
+    """Configure the cards and cloned bridges of rc.conf, as rc.d/netif and rc.d/dhclient do."""
     run.state.gateway, run.state.dhclients = "", []
     for name in rc.get("cloned_interfaces", "").split():
         configure(run, [name, "create", *rc.get(f"create_args_{name}", "").split()], 0)

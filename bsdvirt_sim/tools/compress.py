@@ -1,6 +1,6 @@
-"""gzip(1), xz(1), bzip2(1), zstd(1) and qemu-img: what images are unpacked with.
+"""gzip(1), xz(1), bzip2(1), zstd(1) and qemu-img(1), which unpack images.
 
-What they say of files that are cut short is what those of 13.2 said.
+Their messages about truncated files are those of 13.2.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ QEMU = "qemu-img"
 
 
 def xz(run: Run, words: list[str]) -> int:
-    """xz(1)."""
+    """Run xz(1)."""
     match words:
         case ["--robot", "-l", file]:
             run.reads()
@@ -48,17 +48,17 @@ def xz(run: Run, words: list[str]) -> int:
 
 
 def gzip_(run: Run, words: list[str]) -> int:
-    """gzip(1)."""
+    """Run gzip(1)."""
     return _unpack(run, "gzip", words)
 
 
 def bzip2(run: Run, words: list[str]) -> int:
-    """bzip2(1)."""
+    """Run bzip2(1)."""
     return _unpack(run, "bzip2", words)
 
 
 def zstd(run: Run, words: list[str]) -> int:
-    """zstd(1), where this machine has one to do it."""
+    """Run zstd(1), where this machine has it."""
     run.changes()
     tool = shutil.which("zstd")
     if len(words) != 2 or words[0] != "-dc" or not run.piped or tool is None:
@@ -76,14 +76,14 @@ def zstd(run: Run, words: list[str]) -> int:
 
 
 def _unpack(run: Run, tool: str, words: list[str]) -> int:
-    """`-dc FILE` into a pipe: what there is goes on, even of a file that is cut short."""
+    """Run `-dc FILE` into a pipe: even of a truncated file, what can be unpacked is passed on."""
     run.changes()
     options = {"xz": [["-dc"], ["-dc", "-M", "1GiB"]]}.get(tool, [["-dc"]])
     if words[:-1] not in options or not run.piped:
         raise run.unknown()
     output = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
     try:
-        _pour(_need(run, tool, words[-1]), tool, output)
+        _decompress(_need(run, tool, words[-1]), tool, output)
     except EOFError:
         text, status = _SHORT[tool]
         raise run.fail(text.format(words[-1]), status) from None
@@ -102,7 +102,7 @@ def _need(run: Run, tool: str, file: str) -> Path:
     return path
 
 
-def _pour(path: Path, tool: str, output: IO[bytes]) -> None:
+def _decompress(path: Path, tool: str, output: IO[bytes]) -> None:
     size = 0
     with _OPEN[tool](path) as reader:
         try:
@@ -119,7 +119,7 @@ def _list(run: Run, file: str) -> int:
     path = _need(run, "xz", file)
     with tempfile.TemporaryFile(dir=run.directory) as output:
         try:
-            _pour(path, "xz", output)
+            _decompress(path, "xz", output)
         except (EOFError, lzma.LZMAError):
             run.print("totals\t0\t0\t0\t0\t---\tNone\t0\t0")
             raise run.fail(f"xz: {file}: Compressed data is corrupt") from None
@@ -132,18 +132,18 @@ def _list(run: Run, file: str) -> int:
     return 0
 
 
-# ---- qemu-img: it is installed where its file is there, and this machine has one to do it ----
+# ---- qemu-img: installed where its file exists, and run where this machine has it ----
 
 
 def qemu_img(run: Run, words: list[str]) -> int:
-    """qemu-img, of the package qemu-tools."""
+    """Run qemu-img, of the package qemu-tools."""
     tool = shutil.which(QEMU)
     if tool is None:
         raise run.unknown("there is no qemu-img here")
     match words:
         case ["info", "--output=json", "-f", format, file]:
             run.reads()
-            done = _really(tool, "info", "--output=json", "-f", format, run.path(file))
+            done = _run_tool(tool, "info", "--output=json", "-f", format, run.path(file))
             run.out.append(done.stdout.replace(str(run.path("/")).rstrip("/"), ""))
         case [
             "convert", "-p", "-n", "--target-is-zero", "-f", format, "-O", "raw", file, target
@@ -169,12 +169,12 @@ def _convert(
     with path.open("r+b") as stream:
         stream.truncate(int(dataset.props["volsize"]))
     words = ("convert", "-p", "-n", "--target-is-zero", "-f", format, "-O", "raw")
-    done = _really(tool, *words, run.path(file), path)
+    done = _run_tool(tool, *words, run.path(file), path)
     run.out.append(done.stdout)
     dataset.refer += path.stat().st_blocks * 512
     return done
 
 
-def _really(tool: str, *words: Any) -> subprocess.CompletedProcess[str]:
+def _run_tool(tool: str, *words: Any) -> subprocess.CompletedProcess[str]:
     argv = [tool, *map(str, words)]
     return subprocess.run(argv, capture_output=True, text=True, check=False)

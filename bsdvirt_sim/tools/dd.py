@@ -1,4 +1,4 @@
-"""dd(1), as images and media are copied with it (bin/dd of 13.2)."""
+"""dd(1), in the forms that copy images and media (bin/dd of 13.2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ZERO = bytes(BLOCK)
 
 
 def dd(run: Run, words: list[str]) -> int:
-    """dd(1): of a file or of a pipe into a volume, a file, or nowhere."""
+    """Run dd(1): copy a file or a pipe into a volume, a file, or /dev/null."""
     run.changes()
     named = dict(word.split("=", 1) for word in words if "=" in word)
     known = {"if", "of", "bs", "conv", "status"}
@@ -52,7 +52,7 @@ def _source(run: Run, named: dict[str, str]) -> IO[bytes]:
 
 
 class _Copying:
-    """One copy: where it goes, how much room there is, how much has gone."""
+    """One copy: its target, the space there, and the bytes copied."""
 
     def __init__(self, run: Run, target: str) -> None:
         self.run = run
@@ -132,7 +132,7 @@ class _Copying:
 
 
 def _room_of(run: Run, path: str) -> int | None:
-    """What may still be written in the dataset that a path lies in."""
+    """Return the space left in the dataset that holds a path."""
     holders = [
         (len(dataset.mounted), name)
         for name, dataset in run.state.datasets.items()

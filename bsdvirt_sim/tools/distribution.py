@@ -1,4 +1,4 @@
-"""A tiny release, generated: what a FreeBSD's base.txz holds, in name only."""
+"""A generated distribution set: a tiny base.txz with the names of a FreeBSD's files."""
 
 from __future__ import annotations
 
@@ -102,14 +102,14 @@ def _files(version: str) -> dict[str, tuple[str, int]]:
 
 
 def make_release(directory: str | Path, version: str = "13.2-RELEASE") -> Path:
-    """Make base.txz and MANIFEST in a directory, the same bytes each time."""
+    """Write base.txz and MANIFEST to a directory, with the same bytes each time."""
     place = Path(directory)
     place.mkdir(parents=True, exist_ok=True)
     archive = place / "base.txz"
     entries: dict[str, tuple[str | None, int]] = {"": (None, 0o755)}
     entries |= {name: (None, _MODES.get(name, 0o755)) for name in _DIRECTORIES}
     entries |= _files(version)
-    # A real one has such links: they are what an extraction must not stumble on.
+    # A real one has such links, which an extraction must handle.
     links = {"sys": "usr/src/sys", "var/tmp/vi.recover": "../db"}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:xz", format=tarfile.USTAR_FORMAT, preset=1) as tar:

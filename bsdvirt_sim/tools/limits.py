@@ -1,5 +1,5 @@
-"""limits(1) before a command: the limits are read as usr.bin/limits/limits.c of 13.2 and 15.1
-reads them, and not set."""
+"""limits(1) before a command: parsed as in usr.bin/limits/limits.c of 13.2 and 15.1, and not
+applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COUNTS = "nukoy"
 
 
 def limits(run: Run, words: list[str]) -> int:
-    """Options with a value each, then a command."""
+    """Run limits(1): options with a value each, then a command."""
     left = list(words)
     while len(left) > 1 and re.fullmatch("-[a-zA-Z]", left[0]):
         option, value = left[0][1], left[1]

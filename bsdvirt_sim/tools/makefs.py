@@ -1,5 +1,7 @@
-"""makefs(8): an ISO 9660 file as far as anybody here looks: its mark and label, and behind
-them the files as a tar archive, so that tests can read what a guest would."""
+"""makefs(8): an ISO 9660 file reduced to its mark and label, followed by a tar archive.
+
+Tests read in the archive what a guest would read.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from bsdvirt_sim.context import Run
 _MARK = 0x8000
 _LABEL = _MARK + 40
 FILES = 0x9000
-"""Where the archive begins."""
+"""Offset of the archive."""
 
 
 def makefs(run: Run, words: list[str]) -> int:
-    """makefs(8)."""
+    """Run makefs(8)."""
     run.changes()
     match words:
         case ["-t", "cd9660", "-o", options, image, directory]:

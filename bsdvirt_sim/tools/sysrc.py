@@ -1,4 +1,4 @@
-"""sysrc(8), on the host's real /etc/rc.conf."""
+"""sysrc(8), on the host's /etc/rc.conf."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 from bsdvirt_sim.context import Run
 
 FILE = "/etc/rc.conf"
-# Of /etc/defaults/rc.conf, what this project may ask for.
+# The variables of /etc/defaults/rc.conf that bsdvirt may ask for.
 _DEFAULTS = {
     "cloned_interfaces": "", "gateway_enable": "NO", "hostname": "", "ipv6_gateway_enable": "NO",
     "ipv6_defaultrouter": "NO",
@@ -21,7 +21,7 @@ _LINE = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)=(.*)$")
 
 
 def read(run: Run) -> dict[str, str]:
-    """What rc.conf sets."""
+    """Return what rc.conf sets."""
     found = {}
     for line in run.fs.read_or(FILE).splitlines():
         match = _LINE.match(line)
@@ -31,7 +31,7 @@ def read(run: Run) -> dict[str, str]:
 
 
 def sysrc(run: Run, words: list[str]) -> int:
-    """sysrc(8)."""
+    """Run sysrc(8)."""
     match words:
         case ["-n", name] if _NAME.fullmatch(name):
             run.reads()
@@ -43,7 +43,7 @@ def sysrc(run: Run, words: list[str]) -> int:
             run.changes()
             if name not in read(run):
                 if name in _DEFAULTS:
-                    # f_sysrc_delete of bsdconfig(8) takes all lines away, of which there is none.
+                    # f_sysrc_delete of bsdconfig(8) removes all lines, and there are none.
                     return 0
                 raise run.fail(f"sysrc: unknown variable '{name}'")
             _write(run, name, None)

@@ -1,4 +1,4 @@
-"""Small tools: uname, freebsd-version, chmod, devfs, route."""
+"""Small tools: uname, freebsd-version, chmod, install, mv, devfs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bsdvirt_sim.context import Run
 
 
 def uname(run: Run, words: list[str]) -> int:
-    """uname(1)."""
+    """Run uname(1)."""
     run.reads()
     parts = {"r": run.state.release, "s": "FreeBSD", "m": "amd64"}
     letters = "".join(words).replace("-", "")
@@ -19,7 +19,7 @@ def uname(run: Run, words: list[str]) -> int:
 
 
 def freebsd_version(run: Run, words: list[str]) -> int:
-    """freebsd-version(1)."""
+    """Run freebsd-version(1)."""
     run.reads()
     if words not in (["-ku"], ["-k"], ["-u"]):
         raise run.unknown()
@@ -29,19 +29,19 @@ def freebsd_version(run: Run, words: list[str]) -> int:
 
 
 def true(run: Run, words: list[str]) -> int:
-    """true(1)."""
+    """Run true(1)."""
     run.reads()
     return 0
 
 
 def false(run: Run, words: list[str]) -> int:
-    """false(1)."""
+    """Run false(1)."""
     run.reads()
     return 1
 
 
 def chmod(run: Run, words: list[str]) -> int:
-    """chmod(1), with a mode in octal."""
+    """Run chmod(1), with an octal mode."""
     run.changes()
     if len(words) != 2 or not words[0].isdigit():
         raise run.unknown()
@@ -53,7 +53,7 @@ def chmod(run: Run, words: list[str]) -> int:
 
 
 def install(run: Run, words: list[str]) -> int:
-    """install(1) of one file, with -S and a mode; its words are those of xinstall.c."""
+    """Run install(1) of one file, with -S and a mode; its messages are those of xinstall.c."""
     run.changes()
     match words:
         case ["-S", "-m", mode, source, target] if mode.isdigit():
@@ -75,7 +75,7 @@ def install(run: Run, words: list[str]) -> int:
 
 
 def mv(run: Run, words: list[str]) -> int:
-    """mv(1), over what is in the way."""
+    """Run mv(1), replacing the target."""
     run.changes()
     if len(words) != 3 or words[0] != "-f":
         raise run.unknown()
@@ -87,7 +87,7 @@ def mv(run: Run, words: list[str]) -> int:
 
 
 def devfs(run: Run, words: list[str]) -> int:
-    """devfs(8): which rulesets there are; a rule applied to one mounted /dev."""
+    """Run devfs(8): list rulesets, or apply a rule to one mounted /dev."""
     match words:
         case ["-m", path, "rule", "apply", "path", "shm", "unhide"]:
             run.changes()
@@ -109,7 +109,7 @@ def devfs(run: Run, words: list[str]) -> int:
             for number in sorted(sets, key=int):
                 run.print(number)
         case ["rule", "-s", number, "show"]:
-            # One that does not exist shows nothing, and that is no error.
+            # A ruleset that does not exist prints nothing, and is no error.
             for at, rule in enumerate(sets.get(number, []), start=1):
                 run.print(f"{at * 100} {rule}")
         case _:

@@ -1,4 +1,4 @@
-"""tar(1): bsdtar's extraction of a distribution set, and looking into one."""
+"""tar(1): extract, pack and list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bsdvirt_sim.zfs.properties import View
 
 
 def tar(run: Run, words: list[str]) -> int:
-    """tar(1)."""
+    """Run tar(1)."""
     match words:
         case ["-xpvf", file, "-C", directory]:
             run.changes()
@@ -53,11 +53,11 @@ def _delayed(run: Run) -> Exception:
 
 
 def _members(run: Run, file: str) -> Iterator[tuple[tarfile.TarInfo, str, tarfile.TarFile]]:
-    """The members with their names as they stand in the archive."""
+    """Yield the members with their names as in the archive."""
     try:
         with tarfile.open(run.path(file)) as archive:
             for info in archive:
-                # bsdtar shows a directory with the slash that the header has.
+                # bsdtar shows a directory with the slash of its header.
                 yield info, info.name + ("/" if info.isdir() else ""), archive
     except OSError as error:
         if isinstance(error, FileNotFoundError):
@@ -70,7 +70,7 @@ def _members(run: Run, file: str) -> Iterator[tuple[tarfile.TarInfo, str, tarfil
 
 
 def _holder(run: Run, path: str) -> tuple[str, Dataset] | None:
-    """The dataset that is mounted nearest above a path."""
+    """Return the dataset that is mounted nearest above a path."""
     found = [
         (name, dataset)
         for name, dataset in run.state.datasets.items()
@@ -81,7 +81,7 @@ def _holder(run: Run, path: str) -> tuple[str, Dataset] | None:
 
 
 def _pack(run: Run, directory: str) -> int:
-    """A directory into the pipe: what reads there copies it."""
+    """Pack a directory into the pipe: the reader copies it."""
     top = run.path(directory)
     run.tree = directory
     run.warn("a .")

@@ -20,7 +20,7 @@ _INHERITED = (
 
 
 def set_verb(run: Run, words: list[str]) -> int:
-    """`zfs set`."""
+    """Run `zfs set`."""
     run.changes()
     try:
         status = _set(run, words)
@@ -69,7 +69,7 @@ def _set(run: Run, words: list[str]) -> int:
 
 
 def _unmounted(run: Run, name: str) -> bool:
-    """A dataset that becomes a jail's is unmounted, with those beneath; False where busy."""
+    """Unmount a dataset that becomes a jail's, with its descendants; return False where busy."""
     return all(unmount_one(run, other, force=False) for other in followers(run, name))
 
 
@@ -82,7 +82,7 @@ def _check_volsize(run: Run, name: str, size: int, action: str) -> None:
 
 
 def inherit_verb(run: Run, words: list[str]) -> int:
-    """`zfs inherit`."""
+    """Run `zfs inherit`."""
     run.changes()
     flags, rest = options(run, words, "rS")
     if len(rest) < 2:
@@ -120,14 +120,14 @@ def inherit_verb(run: Run, words: list[str]) -> int:
 
 
 def _drop(dataset: Dataset, prop: str, back: bool) -> None:
-    """A property is inherited again, or (`back`) as it was received."""
+    """Inherit a property again, or (`back`) return to the received value."""
     dataset.props.pop(prop, None)
     if back and prop in dataset.received:
         dataset.props[prop] = dataset.received[prop]
 
 
 def rename_verb(run: Run, words: list[str]) -> int:
-    """`zfs rename`."""
+    """Run `zfs rename`."""
     run.changes()
     if len(words) != 2 or "@" in words[0] or words[0].startswith("-"):
         raise run.unknown()
@@ -162,7 +162,7 @@ def rename_verb(run: Run, words: list[str]) -> int:
 
 
 def promote_verb(run: Run, words: list[str]) -> int:
-    """`zfs promote`."""
+    """Run `zfs promote`."""
     run.changes()
     if len(words) != 1 or words[0].startswith("-"):
         raise run.unknown()

@@ -1,4 +1,4 @@
-"""What several verbs of zfs(8) share: opening, naming, checking, adding datasets."""
+"""Open, name, check and add datasets, for the verbs of zfs(8)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bsdvirt_sim.zfs.properties import BadValue, check
 _VALID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ")
 
 EMPTY = 24576
-"""What an empty filesystem uses."""
+"""Bytes that an empty filesystem uses."""
 
 
 def open_dataset(run: Run, name: str) -> Dataset:
-    """As zfs_open(): a dataset that is not there ends the command."""
+    """Open a dataset as zfs_open(): one that does not exist ends the command."""
     dataset = run.dataset(name)
     if dataset is None:
         raise run.fail(f"cannot open '{name}': dataset does not exist")
@@ -23,7 +23,7 @@ def open_dataset(run: Run, name: str) -> Dataset:
 
 
 def guid() -> int:
-    """A new 64-bit number for a dataset or snapshot."""
+    """Return a new 64-bit number for a dataset or snapshot."""
     return random.getrandbits(63) | 1
 
 
@@ -49,7 +49,7 @@ def properties(run: Run, pairs: list[str], volume: bool, action: str) -> dict[st
 
 
 def add(run: Run, name: str, props: dict[str, str], kind: str, refer: int) -> Dataset:
-    """A new dataset, not mounted."""
+    """Add a dataset, not mounted."""
     dataset = Dataset(guid(), kind, run.now(), run.serial(), refer, props)
     run.state.datasets[name] = dataset
     return dataset

@@ -1,4 +1,4 @@
-"""zfs destroy: its order, its refusals, its leftovers."""
+"""zfs destroy: its order, its refusals, and what it leaves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bsdvirt_sim.zfs.properties import View, find_snapshot
 
 
 def destroy(run: Run, words: list[str]) -> int:
-    """`zfs destroy`; with -nvp it only prints."""
+    """Run `zfs destroy`; with -nvp only print."""
     flags, rest = options(run, words, "rfnvp")
     if len(rest) != 1 or "#" in rest[0]:
         raise run.unknown()
@@ -43,13 +43,13 @@ def destroy(run: Run, words: list[str]) -> int:
     status = 0
     for victim in [*(dependents(run, name) if recursive else []), name]:
         if not _one(run, victim, "f" in flags):
-            # A recursive destroy goes on past what it cannot destroy.
+            # A recursive destroy continues after what it cannot destroy.
             status = 1
     return status
 
 
 def dependents(run: Run, name: str) -> list[str]:
-    """All beneath a dataset, in the order of their destruction."""
+    """Return the descendants of a dataset, in the order of their destruction."""
     datasets = run.state.datasets
     prefix = name + "/"
     children: dict[str, list[str]] = {}
@@ -106,8 +106,8 @@ def _one(run: Run, name: str, force: bool) -> bool:
         run.warn(f"cannot destroy '{name}': pool is read-only")
         return False
     if dataset.snaps or any(other.startswith(beneath) for other in state.datasets):
-        # Something beneath could not be destroyed, and said so; the kernel's answer
-        # to this one was unmounted or busy, never shown otherwise.
+        # A descendant could not be destroyed, and its error is printed; no capture shows the
+        # kernel's answer to this one in another state than unmounted or busy.
         raise run.unknown("destroying a parent whose child remains is not simulated")
     mountpoint, source = View(run).mountpoint(name)
     del state.datasets[name]

@@ -1,6 +1,6 @@
-"""Encryption of simulated datasets: whose key, whether it is loaded, load-key, unload-key.
+"""Encryption of simulated datasets: encryption roots, loaded keys, load-key, unload-key.
 
-The words are those of a FreeBSD 13.2 with a raw key in a file.
+The messages are those of 13.2 with a raw key in a file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ KEY_STATUS = 255
 
 
 def key_root(state: Host, name: str) -> str:
-    """The dataset whose key `name` is encrypted with; "" for what is in the clear."""
+    """Return the encryption root of `name`; empty where it is not encrypted."""
     while name:
         if state.datasets[name].props.get("encryption", "off") != "off":
             return name
@@ -27,14 +27,14 @@ def locked(state: Host, name: str) -> bool:
 
 
 def status(state: Host, name: str) -> str:
-    """The property keystatus."""
+    """Return the property keystatus."""
     if not key_root(state, name):
         return "-"
     return "unavailable" if locked(state, name) else "available"
 
 
 def load(run: Run, words: list[str]) -> int:
-    """`zfs load-key`."""
+    """Run `zfs load-key`."""
     name = _named(run, words)
     if run.state.datasets[name].key:
         raise run.fail(f"Key load error: Key already loaded for '{name}'.", KEY_STATUS)
@@ -43,7 +43,7 @@ def load(run: Run, words: list[str]) -> int:
 
 
 def unload(run: Run, words: list[str]) -> int:
-    """`zfs unload-key`: not while anything of it is mounted."""
+    """Run `zfs unload-key`: refused while a dataset of that key is mounted."""
     name = _named(run, words)
     family = [name, *(n for n in run.state.datasets if n.startswith(name + "/"))]
     if any(run.state.datasets[member].mounted for member in family):

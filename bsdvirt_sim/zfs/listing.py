@@ -11,7 +11,7 @@ _KINDS = {"filesystem", "volume", "snapshot"}
 def _gather(
     run: Run, roots: list[str], kinds: set[str], depth: int | None
 ) -> tuple[list[str], int]:
-    """The names that a list or get is about, sorted as zfs sorts, and a status."""
+    """Return the names for a list or get, sorted as zfs sorts, and a status."""
     status = 0
     found: set[str] = set()
     datasets = run.state.datasets
@@ -37,7 +37,7 @@ def _gather(
                 continue
             if dataset.kind in kinds:
                 found.add(name)
-            # A snapshot lies one level beneath its dataset.
+            # A snapshot is one level beneath its dataset.
             if "snapshot" in kinds and (depth is None or deep + 1 <= depth):
                 found.update(f"{name}@{snap.name}" for snap in dataset.snaps)
     return sorted(found, key=lambda name: _order(run, name)), status
@@ -58,7 +58,7 @@ def _depth(run: Run, flags: dict[str, list[str]], all_: bool) -> int | None:
 
 
 def list_verb(run: Run, words: list[str]) -> int:
-    """`zfs list -Hp ...`."""
+    """Run `zfs list -Hp ...`."""
     run.reads()
     flags, rest = options(run, words, "Hpr", "tod")
     if not run.wide and not {"H", "p", "o"} <= flags.keys():
@@ -86,7 +86,7 @@ def list_verb(run: Run, words: list[str]) -> int:
 
 
 def get_verb(run: Run, words: list[str]) -> int:
-    """`zfs get -Hp ...`."""
+    """Run `zfs get -Hp ...`."""
     run.reads()
     flags, rest = options(run, words, "Hpr", "osdt")
     if not {"H", "p"} <= flags.keys() or len(rest) < 2:
@@ -117,7 +117,7 @@ _POOL = ("name", "size", "alloc", "free", "frag", "cap", "health")
 
 
 def zpool(run: Run, words: list[str]) -> int:
-    """`zpool list -Hp -o ...`."""
+    """Run `zpool list -Hp -o ...`."""
     run.reads()
     if words[:1] != ["list"]:
         raise run.unknown()

@@ -11,7 +11,7 @@ from bsdvirt_sim.zfs.properties import View
 
 
 def share_mount(run: Run, name: str, *, explicit: bool) -> int:
-    """`zfs mount NAME` (explicit), or the mount after a create. Its exit status."""
+    """Run `zfs mount NAME` (explicit), or mount after a create. Return the exit status."""
     dataset = run.state.datasets[name]
     if dataset.kind != "filesystem":
         return 0
@@ -43,18 +43,18 @@ def share_mount(run: Run, name: str, *, explicit: bool) -> int:
 
 
 def mount_all(run: Run) -> None:
-    """`zfs mount -a`, and what boot does: mount all that may be, parents first."""
+    """Run `zfs mount -a`, as at boot: mount all that may be, parents first."""
     for name in sorted(run.state.datasets):
         if not run.state.datasets[name].mounted:
             share_mount(run, name, explicit=False)
 
 
 def mount_in_jail(run: Run, jail: Jail) -> None:
-    """`zfs mount -a` inside a jail: its own datasets, beneath its root."""
+    """Run `zfs mount -a` inside a jail: mount its own datasets, beneath its root."""
     view = View(run)
     for name in sorted(run.state.datasets):
         dataset = run.state.datasets[name]
-        if name not in _given(run, jail) or dataset.mounted or dataset.kind != "filesystem":
+        if name not in _mountable(run, jail) or dataset.mounted or dataset.kind != "filesystem":
             continue
         mountpoint = view.mountpoint(name)[0]
         if mountpoint in ("none", "legacy") or view.get(name, "canmount")[0] != "on":
@@ -64,18 +64,18 @@ def mount_in_jail(run: Run, jail: Jail) -> None:
         trees.mount(run, name, dataset, jail.path.rstrip("/") + mountpoint)
 
 
-def _given(run: Run, jail: Jail) -> set[str]:
-    """What a jail may mount: what it was given, and all beneath."""
+def _mountable(run: Run, jail: Jail) -> set[str]:
+    """Return what a jail may mount: the datasets it was given, and their descendants."""
     datasets = run.state.datasets
     mine = {name for name, dataset in datasets.items() if dataset.jail == jail.jid}
     return {n for n in datasets for m in mine if n == m or n.startswith(m + "/")}
 
 
 def set_in_jail(run: Run, jail: Jail, name: str, mountpoint: str) -> None:
-    """`zfs set mountpoint=` inside a jail: only there, for a jailed dataset; it is mounted
-    at its new place at once."""
+    """Run `zfs set mountpoint=` inside a jail: only there, for a jailed dataset, which is
+    mounted at its new place at once."""
     dataset = run.state.datasets[name]
-    if name not in _given(run, jail):
+    if name not in _mountable(run, jail):
         raise run.unknown("a dataset that is not the jail's")
     if dataset.mounted:
         trees.unmount(run, dataset)
@@ -84,7 +84,7 @@ def set_in_jail(run: Run, jail: Jail, name: str, mountpoint: str) -> None:
 
 
 def seen_in_jail(run: Run, jail: Jail) -> list[tuple[str, str, bool]]:
-    """What a jail sees of ZFS: its own datasets and their parents. Name, mountpoint,
+    """Return the datasets that a jail sees, its own and their parents: name, mountpoint,
     whether mounted in it."""
     mine = {name for name, dataset in run.state.datasets.items() if dataset.jail == jail.jid}
     names = set(mine)
@@ -100,20 +100,20 @@ def seen_in_jail(run: Run, jail: Jail) -> list[tuple[str, str, bool]]:
 
 
 def unmount_in_jail(run: Run, jail: Jail) -> str:
-    """`zfs umount -a` inside a jail: its own datasets go. The name of the dataset that
-    is the jail's root, where one is."""
+    """Run `zfs umount -a` inside a jail: unmount its own datasets. Return the dataset that is
+    the jail's root, where one is."""
     root = ""
     for name, dataset in run.state.datasets.items():
         if dataset.mounted == jail.path:
             root = name
-        elif name in _given(run, jail) and dataset.mounted:
+        elif name in _mountable(run, jail) and dataset.mounted:
             trees.unmount(run, dataset)
     return root
 
 
 def followers(run: Run, name: str) -> list[str]:
-    """The mounted datasets that move with `name`: it, and those beneath it that
-    inherit its mountpoint. Deepest first."""
+    """Return the mounted datasets that move with `name`: it, and the descendants that inherit
+    its mountpoint. Deepest first."""
     found = []
     for other, dataset in run.state.datasets.items():
         if not dataset.mounted or not (other == name or other.startswith(name + "/")):
@@ -131,7 +131,7 @@ def followers(run: Run, name: str) -> list[str]:
 
 
 def unmount_one(run: Run, name: str, force: bool) -> bool:
-    """Unmount a mounted dataset; False (and a word about it) where it is in use."""
+    """Unmount a mounted dataset; print an error and return False where it is busy."""
     dataset = run.state.datasets[name]
     path = dataset.mounted
     if trees.busy(run, path):
@@ -146,7 +146,7 @@ def unmount_one(run: Run, name: str, force: bool) -> bool:
 
 
 def unmount_verb(run: Run, name: str, force: bool) -> int:
-    """`zfs umount NAME`, of a dataset that exists."""
+    """Run `zfs umount NAME`, of a dataset that exists."""
     dataset = run.state.datasets[name]
     if View(run).mountpoint(name)[0] == "legacy":
         run.warn(

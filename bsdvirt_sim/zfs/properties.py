@@ -1,4 +1,4 @@
-"""Properties of simulated datasets: what may be set, what is inherited, what is shown."""
+"""Properties of simulated datasets: allowed values, inheritance, output."""
 
 from __future__ import annotations
 
@@ -75,11 +75,11 @@ USER_LIMIT = 8192
 
 
 class BadValue(Exception):  # noqa: N818
-    """libzfs refuses the property, with these words."""
+    """libzfs refuses the property, with this message."""
 
 
 def check(run: Run, name: str, value: str, volume: bool) -> str:
-    """The value as it is kept. Raises BadValue as libzfs refuses it."""
+    """Return the value as it is stored. Raises BadValue as libzfs refuses it."""
     if ":" in name:
         if len(value) >= USER_LIMIT:
             raise BadValue("property value too long")
@@ -112,7 +112,7 @@ def check(run: Run, name: str, value: str, volume: bool) -> str:
 
 
 def size(text: str) -> int:
-    """Bytes of a number with a unit. Raises BadValue."""
+    """Return the bytes of a number with a unit. Raises BadValue."""
     if text == "none":
         return 0
     match = _SIZE.fullmatch(text)
@@ -123,7 +123,7 @@ def size(text: str) -> int:
 
 
 class Space:
-    """Who uses how much: one pass over all datasets, for as many questions as come."""
+    """Space used by datasets: one pass over all, for any number of questions."""
 
     def __init__(self, state: Host) -> None:
         self.state = state
@@ -152,7 +152,7 @@ class Space:
         return min(kept.size, kept.filled + self.used[pool])
 
     def available(self, name: str) -> int:
-        """What may still be written: the pool's rest without its slop, within each quota."""
+        """Return the space left: that of the pool without its slop, within each quota."""
         pool = name.split("/")[0]
         size_ = self.state.pools[pool].size
         left = size_ - size_ // 32 - self.allocated(pool)
@@ -180,7 +180,7 @@ class View:
         return self._space
 
     def clones(self, snapshot: str) -> list[str]:
-        """The datasets whose origin a snapshot is, sorted."""
+        """Return the clones of a snapshot, sorted."""
         if self._clones is None:
             self._clones = {}
             for name, dataset in sorted(self.state.datasets.items()):
@@ -189,13 +189,13 @@ class View:
         return self._clones.get(snapshot, [])
 
     def lineage(self, name: str) -> Iterable[tuple[str, Dataset]]:
-        """The dataset and its parents, nearest first."""
+        """Return the dataset and its parents, nearest first."""
         while name:
             yield name, self.state.datasets[name]
             name = name.rpartition("/")[0]
 
     def mountpoint(self, name: str) -> tuple[str, str]:
-        """The mountpoint property's value and source."""
+        """Return the mountpoint property's value and source."""
         for holder, dataset in self.lineage(name):
             value = dataset.props.get("mountpoint")
             if value is None:
@@ -208,13 +208,13 @@ class View:
         return f"/{name}", "default"
 
     def _own(self, name: str, prop: str) -> str:
-        """Where a value of a dataset's own came from."""
+        """Return the source of a dataset's own value."""
         dataset = self.state.datasets[name]
         known = dataset.props.get(prop)
         return "received" if known is not None and dataset.received.get(prop) == known else "local"
 
     def get(self, name: str, prop: str) -> tuple[str, str]:
-        """Value and source of a property of a dataset or snapshot, as `-p` shows them."""
+        """Return value and source of a property of a dataset or snapshot, as `-p` shows them."""
         if "@" in name:
             return self._of_snapshot(name, prop)
         dataset = self.state.datasets[name]
@@ -313,7 +313,7 @@ class View:
 
 
 def find_snapshot(state: Host, name: str) -> Snapshot | None:
-    """A snapshot by its full name."""
+    """Find a snapshot by its full name."""
     parent, _, short = name.partition("@")
     dataset = state.datasets.get(parent)
     if dataset is None:

@@ -12,7 +12,7 @@ from bsdvirt_sim.zfs.mount import share_mount
 from bsdvirt_sim.zfs.properties import SIZES, BadValue, View, check, find_snapshot
 
 OVERHEAD = 624
-"""Bytes of the least stream."""
+"""Bytes of the smallest stream."""
 
 
 def _size(snapshot: Snapshot) -> int:
@@ -20,7 +20,7 @@ def _size(snapshot: Snapshot) -> int:
 
 
 def send(run: Run, words: list[str]) -> int:
-    """`zfs send`: the estimate with -n, else what `zfs receive` will take."""
+    """Run `zfs send`: print the estimate with -n, or else pass the snapshot to `zfs receive`."""
     flags, rest = options(run, words, "nvpPRw")
     if len(rest) != 1 or "@" not in rest[0]:
         raise run.unknown()
@@ -40,7 +40,7 @@ def send(run: Run, words: list[str]) -> int:
         raise run.unknown("a size for people is not simulated")
     if "P" in flags:
         tell = run.print if dry else run.warn
-        # Order of the parts as the captured host showed it: parents before children.
+        # The parts in the order of the captured host: parents before children.
         names = [parent]
         if "R" in flags:
             names += sorted(n for n in run.state.datasets if n.startswith(parent + "/"))
@@ -58,7 +58,7 @@ def send(run: Run, words: list[str]) -> int:
 
 
 def _progress(run: Run, name: str, size: int) -> None:
-    """A line each second; we show what a stream of four seconds would."""
+    """Print a line each second, as for a stream of four seconds."""
     start = time.time()
     for part in range(1, 5):
         clock = time.strftime("%H:%M:%S", time.localtime(start + part))
@@ -66,7 +66,7 @@ def _progress(run: Run, name: str, size: int) -> None:
 
 
 def receive(run: Run, words: list[str]) -> int:
-    """`zfs receive` of the stream that the command before it in the pipe sent."""
+    """Run `zfs receive` of the stream that the command before it in the pipe sent."""
     run.changes()
     flags, rest = options(run, words, "u", "o")
     if len(rest) != 1 or "@" in rest[0]:
@@ -74,7 +74,7 @@ def receive(run: Run, words: list[str]) -> int:
     name = rest[0]
     stream = run.stream
     if stream is None:
-        # The sender failed: the receiver found its input empty.
+        # The sender failed: the receiver's input was empty.
         raise run.fail("cannot receive: failed to read from stream")
     action = "cannot receive new filesystem stream"
     if name in run.state.datasets:
@@ -102,7 +102,7 @@ def _take(run: Run, name: str, stream: Stream, pairs: list[str]) -> None:
             props[prop] = check(run, prop, value, kind == "volume")
         except BadValue as error:
             raise run.fail(f"cannot receive: {error}") from None
-    # What came along holds where nothing else was said.
+    # Received properties are in effect where no other value was given.
     came = {name: value for name, value in stream.props.items() if name not in SIZES}
     props = came | props
     source = stream.snapshot

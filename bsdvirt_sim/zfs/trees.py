@@ -1,4 +1,4 @@
-"""The files of datasets: directories of the host where mounted, else in a hidden store."""
+"""The files of datasets: directories of the host where mounted, or else a hidden store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bsdvirt_sim.state import Dataset, Mount
 
 
 def lower(run: Run, path: str) -> str:
-    """Where what is seen at a path really lies: what is seen in a nullfs, in its source."""
+    """Return the real place of a path: for one in a nullfs mount, that in its source."""
     for mount in reversed(run.state.mounts):
         if mount.kind == "nullfs" and path.startswith(mount.path + "/"):
             return lower(run, mount.special + path[len(mount.path) :])
@@ -20,8 +20,7 @@ def lower(run: Run, path: str) -> str:
 
 
 def resolve(run: Run, path: str) -> str:
-    """A path as namei(9) finds it: links followed within the host, no dots, no slash at its
-    end."""
+    """Resolve a path as namei(9): follow links within the host, without dots or a final slash."""
     done: list[str] = []
     left = [part for part in path.split("/") if part not in ("", ".")]
     for _ in range(1000):
@@ -42,13 +41,13 @@ def resolve(run: Run, path: str) -> str:
 
 
 def store(run: Run, name: object) -> Path:
-    """Where the hidden files called `name` lie."""
+    """Return the directory of the hidden files called `name`."""
     return run.directory / "store" / str(name)
 
 
 def copy(source: Path, target: Path, skip: frozenset[str] = frozenset()) -> None:
-    """Copy a tree with its modes and links; `skip` are directories (by path) whose
-    content belongs to something else that is mounted there."""
+    """Copy a tree with its modes and links. `skip`: directories (by path) with another file
+    system mounted there, whose content is not copied."""
     if not source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         return
@@ -69,7 +68,7 @@ def copy(source: Path, target: Path, skip: frozenset[str] = frozenset()) -> None
 
 
 def _copy_file(source: str, target: Path) -> None:
-    # Copied, not linked: people edit files of the demo's jails in place.
+    # Copied, not linked: users edit files of the demo's jails in place.
     with open(source, "rb") as stream:
         data = stream.read()
         mode = os.fstat(stream.fileno()).st_mode & 0o7777
@@ -82,13 +81,13 @@ def _copy_file(source: str, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a tree, whatever its modes; one that is not there is no error."""
+    """Remove a tree, regardless of modes; one that does not exist is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
 
 
 def snapshot(run: Run, dataset: Dataset, guid: int) -> None:
-    """Put the dataset's files as they are now away, under the snapshot's guid."""
+    """Store the dataset's current files under the snapshot's guid."""
     place = run.path(dataset.mounted) if dataset.mounted else store(run, dataset.guid)
     skip = frozenset(
         str(run.path(mount.path))
@@ -99,13 +98,13 @@ def snapshot(run: Run, dataset: Dataset, guid: int) -> None:
 
 
 def mount(run: Run, name: str, dataset: Dataset, path: str) -> None:
-    """Put a dataset's files in place, and a line into the mount table."""
+    """Put a dataset's files in place, and add a line to the mount table."""
     target = run.path(path)
     if target.is_dir():
         try:
             target.rmdir()
         except OSError:
-            # What lies there is hidden while the dataset is mounted over it.
+            # Existing files there are hidden while the dataset is mounted over them.
             target.rename(store(run, f"covered-{dataset.guid}"))
     target.parent.mkdir(parents=True, exist_ok=True)
     hidden = store(run, dataset.guid)
@@ -118,7 +117,7 @@ def mount(run: Run, name: str, dataset: Dataset, path: str) -> None:
 
 
 def unmount(run: Run, dataset: Dataset) -> None:
-    """Take a dataset's files away and drop its line of the mount table."""
+    """Move a dataset's files to the store and remove its line of the mount table."""
     path = dataset.mounted
     target = run.path(path)
     if target.is_dir():
@@ -141,8 +140,8 @@ def drop_mountpoint(run: Run, path: str) -> None:
 
 
 def busy(run: Run, path: str) -> bool:
-    """Whether something mounted at `path` is in use: by a mount beneath it, by a nullfs of
-    something in it, or by a jail whose root lies in it."""
+    """Whether a mount at `path` is busy: by a mount beneath it, a nullfs mount of a directory
+    in it, or a jail with its root in it."""
     beneath = path.rstrip("/") + "/"
     return (
         any(mount.path.startswith(beneath) for mount in run.state.mounts)
@@ -158,7 +157,7 @@ def busy(run: Run, path: str) -> bool:
 
 
 def _holder(run: Run, path: str) -> str:
-    """Where the file system is mounted that a directory lies in."""
+    """Return the mount point of the file system that holds a directory."""
     around = [
         mount.path
         for mount in run.state.mounts

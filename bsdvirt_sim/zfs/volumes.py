@@ -1,5 +1,7 @@
-"""The data of volumes: a file at /dev/zvol/NAME, as long as what was written into it. What
-lies behind its end reads as zeros; holes stay holes, so that large volumes cost nothing."""
+"""The data of volumes: a file at /dev/zvol/NAME, as long as the data written to it.
+
+Beyond its end reads as zeros; holes stay holes, so that large volumes cost nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,19 @@ CHUNK = 1 << 20
 
 
 def place(run: Run, name: str) -> Path:
-    """Where a volume's data is."""
+    """Return the file of a volume's data."""
     return run.path(f"{DEVICES}/{name}")
 
 
 def appear(run: Run, name: str) -> None:
-    """A new, empty volume."""
+    """Create an empty volume."""
     path = place(run, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(0o640)
 
 
 def set_mode(run: Run, name: str, mode: str) -> None:
-    """Take the device away with volmode=none, and make it again with another mode."""
+    """Remove the device with volmode=none, and create it again with another mode."""
     path, hidden = place(run, name), trees.store(run, f"hidden-{run.state.datasets[name].guid}")
     if mode == "none" and path.exists():
         os.replace(path, hidden)
@@ -41,40 +43,40 @@ def set_mode(run: Run, name: str, mode: str) -> None:
 
 
 def lose(run: Run, name: str, props: dict[str, str]) -> None:
-    """What 13.2 does at times where a mode is set that is not the inherited one: it makes the
-    device in that one, takes it away, and fails to make it again."""
+    """Do what 13.2 does at times where a mode is set that is not the inherited one: it creates
+    the device in that mode, removes it, and fails to create it again."""
     parent = View(run).get(name.rpartition("/")[0], "volmode")[0]
     if run.state.late_devices and props.get("volmode", parent) != parent:
         set_mode(run, name, "none")
 
 
 def restore(run: Run, name: str, guid: int) -> None:
-    """A volume with what a snapshot holds."""
+    """Create a volume with the data of a snapshot."""
     appear(run, name)
     copy(trees.store(run, guid), place(run, name))
 
 
 def keep(run: Run, name: str, guid: int) -> None:
-    """Put the volume's data as it is now away, under a snapshot's guid."""
+    """Store the volume's current data under a snapshot's guid."""
     copy(place(run, name), trees.store(run, guid))
 
 
 def vanish(run: Run, name: str) -> None:
-    """The volume is gone, and the directories that it alone was in."""
+    """Remove the volume, and the directories that held only it."""
     path, top = place(run, name), run.path(DEVICES)
     path.unlink(missing_ok=True)
     _tidy(path.parent, top)
 
 
 def drop(run: Run, guid: int) -> None:
-    """A snapshot's data is gone."""
+    """Remove a snapshot's data."""
     path = trees.store(run, guid)
     if path.is_file():
         path.unlink()
 
 
 def move(run: Run, old: str, new: str) -> None:
-    """A volume has another name."""
+    """Rename a volume."""
     source, target = place(run, old), place(run, new)
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(source, target)
@@ -82,7 +84,7 @@ def move(run: Run, old: str, new: str) -> None:
 
 
 def cut(run: Run, name: str, size: int) -> None:
-    """The volume is so large now: what lay behind is lost."""
+    """Set the size of a volume: data beyond it is lost."""
     path = place(run, name)
     if path.exists() and path.stat().st_size > size:
         os.truncate(path, size)

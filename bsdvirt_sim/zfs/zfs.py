@@ -1,4 +1,4 @@
-"""zfs(8): which verb goes where, and datasets made, changed, mounted, renamed."""
+"""zfs(8): its verbs, and create, snapshot, clone, mount, rename."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USAGE_TAIL = (
 
 
 def zfs(run: Run, words: list[str]) -> int:
-    """zfs(8)."""
+    """Run zfs(8)."""
     if not words or words[0] not in _VERBS:
         raise run.unknown()
     return _VERBS[words[0]](run, words[1:])
@@ -174,7 +174,7 @@ def _snapshot(run: Run, words: list[str]) -> int:
 
 
 def take_snapshot(run: Run, name: str, short: str, txg: int, props: dict[str, str]) -> Snapshot:
-    """Add a snapshot of the dataset as it is now."""
+    """Add a snapshot of the dataset."""
     dataset = run.state.datasets[name]
     snapshot = Snapshot(
         short,

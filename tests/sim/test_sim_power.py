@@ -80,7 +80,7 @@ def test_a_power_cut_leaves_what_was_or_what_is_to_be(case: Case, place: Path) -
         directory = place / f"{fault.replace(':', '') or 'done'}{late}"
         shutil.copytree(was.host, directory, symlinks=True)
         driver = Bsdvirt(directory)
-        SimHost(directory).settings.watch_disk()
+        SimHost(directory).settings.record_syncs()
         with driver.faulty(fault):
             result = driver(*case.verb)
         ended = fault != "" and result.status == 0
@@ -98,7 +98,7 @@ def test_a_power_cut_leaves_what_was_or_what_is_to_be(case: Case, place: Path) -
 def test_init_loses_nothing_of_rc_conf() -> None:
     with sim_world(bare=True) as (driver, view):
         settings = SimHost(driver.sim or "").settings
-        settings.watch_disk()
+        settings.record_syncs()
         driver.ok("init", "--pool", "zroot")
         settings.cut_power(late=True)
         lines = view.fs.read_text("/etc/rc.conf").splitlines()
@@ -114,7 +114,7 @@ def test_logs_do_not_come_back(verb: str) -> None:
         driver.ok("stop", "web")
         assert view.fs.exists("/var/log/bsdvirt/web")
         settings = SimHost(driver.sim or "").settings
-        settings.watch_disk()
+        settings.record_syncs()
         driver.ok(*(("destroy", "web", "--yes") if verb == "destroy" else ("rename", "web", "www")))
         settings.cut_power(late=True)
         assert not view.fs.exists("/var/log/bsdvirt/web")
@@ -125,7 +125,7 @@ def test_what_was_not_synced_is_lost_or_empty() -> None:
     with sim_world() as (driver, view):
         settings = SimHost(driver.sim or "").settings
         view.fs.write("/etc/old", "old\n")
-        settings.watch_disk()
+        settings.record_syncs()
         view.fs.unlink("/etc/old")
         view.fs.write("/etc/new", "new\n")
         view.fs.write("/usr/local/etc/half", "half\n")
