@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -64,11 +64,14 @@ class Spec(
 ):
     """Base of everything that is read from YAML or from a dataset's property."""
 
+    head: ClassVar[tuple[str, ...]] = ()
+    """The properties that a file begins with, before those of the base."""
+
 
 def prop(
-    help: str,
+    help: str = "",
     *,
-    live: Live = Live.START,
+    live: Live | None = None,
     unit: str = "",
     becomes: Becomes | tuple[Becomes, ...] = (),
     ge: int | None = None,
@@ -80,14 +83,18 @@ def prop(
 
     `help` is one sentence. `becomes` is what a renderer writes for it: a parameter of
     jail(8), a key of bhyve_config(5) (see becomes.py). `unit` is the number's.
+    Where a struct declares a property of its base again, it says only what is different in
+    it; so `live` is that of the base, and Live.START where nothing else is said.
     A range on an optional number is declared on the number (`Annotated[int, prop(...,
     ge=1)] | None`): msgspec knows no range of a union.
     """
     targets = becomes if isinstance(becomes, tuple) else (becomes,)
-    extra: dict[str, Any] = {"live": live.value, "unit": unit, "becomes": targets}
+    extra: dict[str, Any] = {"live": live, "unit": unit, "becomes": targets}
     if max_length is not None or pattern is not None:
-        return msgspec.Meta(description=help, extra=extra, max_length=max_length, pattern=pattern)
-    return msgspec.Meta(description=help, extra=extra, ge=ge, le=le)
+        return msgspec.Meta(
+            description=help or None, extra=extra, max_length=max_length, pattern=pattern
+        )
+    return msgspec.Meta(description=help or None, extra=extra, ge=ge, le=le)
 
 
 def shown(value: object) -> str:

@@ -35,13 +35,17 @@ class Field(msgspec.Struct, frozen=True):
 
 @cache
 def fields_of(cls: type[Spec]) -> dict[str, Field]:
-    """The fields of a struct by name, in the order of their declaration."""
+    """Return the fields of a struct by name, in the order of their declaration: those of its
+    `head`, those of its base, its own."""
     info = mi.type_info(cls)
     assert isinstance(info, mi.StructType)
-    return {field.name: _field(field) for field in info.fields}
+    above = cls.__base__
+    base = fields_of(above) if above is not None and above is not Spec else {}
+    fields = {field.name: _field(field, base.get(field.name)) for field in info.fields}
+    return {name: fields[name] for name in sorted(fields, key=lambda name: name not in cls.head)}
 
 
-def _field(field: mi.Field) -> Field:
+def _field(field: mi.Field, base: Field | None) -> Field:
     said: dict[str, Any] = {}
     bare = _bare(field.type, said)
     optional = isinstance(bare, mi.UnionType)
@@ -49,16 +53,17 @@ def _field(field: mi.Field) -> Field:
         (bare,) = (_bare(one, said) for one in bare.types if not isinstance(one, mi.NoneType))
     factory = field.default_factory
     default = field.default if factory is msgspec.NODEFAULT else factory()
+    live = Live.START if "live" in said else None
     return Field(
         name=field.name,
         type=bare,
         optional=optional,
         required=field.required,
         default=None if field.required else default,
-        help=said.get("description", ""),
-        unit=said.get("unit", ""),
-        live=Live(said["live"]) if "live" in said else None,
-        becomes=said.get("becomes", ()),
+        help=said.get("description") or (base.help if base else ""),
+        unit=said.get("unit") or (base.unit if base else ""),
+        live=said.get("live") or (base.live if base else live),
+        becomes=said.get("becomes") or (base.becomes if base else ()),
     )
 
 

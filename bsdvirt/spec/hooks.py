@@ -61,8 +61,8 @@ class InnerHooks(EventHooks, frozen=True, kw_only=True):
     ] = []
 
 
-class VmHooks(Spec, frozen=True, kw_only=True):
-    """The hooks of a guest in which nothing can be run from outside."""
+class Hooks(Spec, frozen=True, kw_only=True):
+    """The hooks of every guest, run on the host."""
 
     created: Annotated[EventHooks, prop("Once it is made.")] = EventHooks()
     starting: Annotated[EventHooks, prop("Before it starts.")] = EventHooks()
@@ -75,8 +75,8 @@ class VmHooks(Spec, frozen=True, kw_only=True):
         return found
 
 
-class JailHooks(VmHooks, frozen=True, kw_only=True):
-    """The hooks of a jail."""
+class JailHooks(Hooks, frozen=True, kw_only=True):
+    """The hooks of a jail: two are run in it, too."""
 
     started: Annotated[InnerHooks, prop("Once its start commands have ended.")] = InnerHooks()
     stopping: Annotated[InnerHooks, prop("Before its stop commands.")] = InnerHooks()

@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from bsdvirt.spec.base import COMMAND, LINE, MOST, RELEASE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import GuestFile, JailParam, Option
-from bsdvirt.spec.expose import Expose, refuse_clashes
+from bsdvirt.spec.base import COMMAND, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import GuestFile, JailParam
+from bsdvirt.spec.guest import MOST_NICS, GuestSpec, Stop
 from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.nic import Nic as Nic
-from bsdvirt.spec.nic import refuse_twice
 from bsdvirt.spec.stack import (
     JAIL_RULESET,
     VNET_RULESET,
@@ -33,7 +32,6 @@ from bsdvirt.spec.storage import (
     check_datasets,
 )
 from bsdvirt.spec.types import (
-    CpuList,
     HostName,
     InterfaceName,
     IpAddress,
@@ -113,12 +111,9 @@ class Restart(Spec, frozen=True, kw_only=True):
     window: Annotated[int, prop("The window of `most`.", unit="s", ge=1, le=86400)] = 600
 
 
-class Stop(Spec, frozen=True, kw_only=True):
-    """How a guest is stopped."""
+class JailStop(Stop, frozen=True, kw_only=True):
+    """How a jail is stopped."""
 
-    timeout: Annotated[
-        int, prop("How long an orderly stop may take before it is forced.", unit="s", ge=1, le=3600)
-    ] = 60
     grace: Annotated[
         int,
         prop(
@@ -135,9 +130,10 @@ NO_RELEASE = "none"
 """The `release` of a jail whose root was made of none."""
 
 
-class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
+class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     """A jail."""
 
+    head = ("release", "userland")
     release: Annotated[
         str,
         prop("The release that the root was made of.", live=Live.NEVER, pattern=RELEASE),
@@ -149,13 +145,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             " that Linux programs expect; `none`, something else or nothing yet.",
         ),
     ] = "freebsd"
-    hostname: Annotated[
-        HostName | None,
-        prop(
-            "Host name; the guest's name where it is not given.",
-            becomes=JailParam("host.hostname", by="jail.conf"),
-        ),
-    ] = None
     hosts: (
         Annotated[
             Literal["own", "keep"],
@@ -173,10 +162,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             " `host` gives a root of a release the host's where it has none.",
         ),
     ] = TimeZone("host")
-    description: Annotated[
-        str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
-    ] = ""
-    protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
     stack: Annotated[
         Stack,
         prop(
@@ -187,13 +172,6 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     addresses: Annotated[
         list[SharedAddress],
         prop("The addresses of the host's stack that it has, with `stack: shared`.", max_length=64),
-    ] = []
-    nics: Annotated[
-        list[Nic],
-        prop(
-            "Network interfaces; a jail without any has a network stack with lo0 only.",
-            max_length=8,
-        ),
     ] = []
     interfaces: Annotated[
         list[InterfaceName],
@@ -217,22 +195,7 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     compression: Compress = None
     recordsize: Record = None
     atime: Atime = None
-    expose: Annotated[
-        list[Expose],
-        prop(
-            "Ports of the host's that lead to the guest's while it runs: `tcp:8080:80`, `udp:53`,"
-            " `tcp:8000-8010`, with `@` and an address for another than that of the way out, and"
-            " with `~` and the network that may use it.",
-            live=Live.NOW,
-            max_length=64,
-        ),
-    ] = []
     resolver: Annotated[Resolver, prop("Name service.")] = Resolver()
-    limits: Annotated[JailLimits, prop("Limits by rctl(8).", live=Live.NOW)] = JailLimits()
-    cpuset: Annotated[
-        CpuList | None,
-        prop("The CPUs it may run on, such as 0-3,6.", becomes=Option("cpuset -l"), live=Live.NOW),
-    ] = None
     devfs_ruleset: (
         Annotated[
             int,
@@ -263,10 +226,19 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop("The jail's user that runs it, in that user's home, or in / where there is none."),
     ] = UserName("root")
     restart: Annotated[Restart, prop("What becomes of it once `run` ends.")] = Restart()
-    stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
-    hooks: Annotated[
-        JailHooks, prop("What is run besides as it changes its state.", live=Live.NOW)
-    ] = JailHooks()
+    hostname: Annotated[
+        HostName | None, prop(becomes=JailParam("host.hostname", by="jail.conf"))
+    ] = None
+    nics: Annotated[
+        list[Nic],
+        prop(
+            "Network interfaces; a jail without any has a network stack with lo0 only.",
+            max_length=MOST_NICS,
+        ),
+    ] = []
+    limits: JailLimits = JailLimits()
+    stop: JailStop = JailStop()
+    hooks: JailHooks = JailHooks()
 
     @property
     def ruleset(self) -> int:
@@ -274,15 +246,11 @@ class Jail(Spec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         return self.devfs_ruleset or (VNET_RULESET if self.stack == "vnet" else JAIL_RULESET)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_mounts(self.mounts)
         check_datasets(self.datasets, self.mounts)
-        refuse_twice(self.nics)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])
         check_interfaces(self.stack, self.interfaces)
         if self.run is None and self.restart != Restart():
             hint = "set run to the main command"
             raise BadValueError("there is no main command to run again", at="restart", hint=hint)
-        try:
-            refuse_clashes(self.expose)
-        except BadValueError as error:
-            raise BadValueError(str(error), at=f"expose.{error.at}") from None

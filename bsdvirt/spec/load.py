@@ -55,7 +55,7 @@ def load_jail(text: str, source: str = "") -> Jail:
 
 
 GuestSpec = Jail | Vm
-"""What a guest's file says."""
+"""A guest's file, of either kind."""
 KINDS: dict[str, type[Jail] | type[Vm]] = {"jail": Jail, "vm": Vm}
 
 

@@ -36,21 +36,21 @@ class Route(Spec, frozen=True, kw_only=True):
 
 
 class Nic(Spec, frozen=True, kw_only=True):
-    """One network interface: an epair of which the jail holds one end."""
+    """One network interface: an epair(4) whose one end the jail has."""
 
     network: Annotated[GuestName, prop("The network that the interface is a member of.")]
     address: Annotated[
         Ipv4OrDhcp,
         prop(
-            "IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where dhclient(8) is"
-            " to ask for one in the jail, or `none`."
+            "IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where the guest asks"
+            " for one, or `none`; a virtual machine gets it from `cloud`."
         ),
     ] = Ipv4OrDhcp("pool")
     address6: Annotated[
         Ipv6OrSlaac,
         prop(
-            "IPv6 address: `pool`, an address such as fd00:77::9/64, `slaac` where routers tell"
-            " it, or `none`."
+            "IPv6 address: `pool`, an address such as fd00:77::9/64, `slaac` where routers"
+            " advertise it, or `none`; a virtual machine gets it from `cloud`."
         ),
     ] = Ipv6OrSlaac("pool")
     subnet: Annotated[

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, Option
+from bsdvirt.spec.base import BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey
 from bsdvirt.spec.cloud import CloudInit
-from bsdvirt.spec.expose import Expose, refuse_clashes
-from bsdvirt.spec.hooks import VmHooks
-from bsdvirt.spec.limits import Limits
-from bsdvirt.spec.nic import refuse_twice
+from bsdvirt.spec.guest import MOST_NICS, GuestSpec, Stop
 from bsdvirt.spec.rawkeys import (
     AHCI_SLOT,
     FBUF_SLOT,
@@ -25,7 +22,6 @@ from bsdvirt.spec.rawkeys import (
 from bsdvirt.spec.types import (
     AbsolutePath,
     BhyveLine,
-    CpuList,
     CpuPin,
     DeviceName,
     HostName,
@@ -62,23 +58,14 @@ RESERVED = {
 """Keys that a guest's `config` may not hold, and why."""
 
 
-class VmStop(Spec, frozen=True, kw_only=True):
-    """How a virtual machine is stopped: ACPI's power button, then by policy."""
+class VmStop(Stop, frozen=True, kw_only=True):
+    """How a virtual machine is stopped."""
 
-    timeout: Annotated[
-        int,
-        prop(
-            "How long the guest may take after the power button.",
-            unit="s",
-            ge=1,
-            le=3600,
-            live=Live.NOW,
-        ),
-    ] = 60  # fmt: skip
     force: Annotated[
         bool,
-        prop("Whether it is powered off by force then; without it, the stop fails.", live=Live.NOW),
-    ] = True
+        prop("Whether it is powered off after the timeout; otherwise the stop fails.",
+             live=Live.NOW),
+    ] = True  # fmt: skip
 
 
 class Restart(Spec, frozen=True, kw_only=True):
@@ -111,9 +98,10 @@ class Restart(Spec, frozen=True, kw_only=True):
     ] = 60
 
 
-class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
+class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     """A bhyve guest."""
 
+    head = ("cpus", "sockets", "threads", "memory", "wired")
     cpus: Annotated[
         int, prop("Virtual CPUs; the host's hw.vmm.maxcpu is the most.", ge=1, le=1024,
                   becomes=BhyveKey("cpus"))
@@ -141,10 +129,6 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             becomes=BhyveKey("memory.wired", values=ON),
         ),
     ] = False
-    description: Annotated[
-        str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
-    ] = ""
-    protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
     loader: Annotated[
         Literal["uefi", "bhyveload"],
         prop("UEFI firmware, or bhyveload(8) for FreeBSD guests, which needs none."),
@@ -181,24 +165,6 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             max_length=MOST_DISKS + MOST_CDROMS,
         ),
     ] = []  # fmt: skip
-    nics: Annotated[list[VmNic], prop("Network interfaces.", max_length=8)] = []
-    expose: Annotated[
-        list[Expose],
-        prop(
-            "Ports of the host's that lead to the guest's while it runs: `tcp:8080:80`, `udp:53`,"
-            " `tcp:8000-8010`, with `@` and an address for another than that of the way out, and"
-            " with `~` and the network that may use it.",
-            live=Live.NOW,
-            max_length=64,
-        ),
-    ] = []
-    hostname: Annotated[
-        HostName | None,
-        prop(
-            "Host name that `cloud` tells it, with or without its domain; the guest's name where"
-            " it is not given, with - for _."
-        ),
-    ] = None
     cloud: Annotated[
         CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
     ] = None
@@ -226,17 +192,11 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop("Ignore unknown model specific registers, as Linux and Windows on some hosts need.",
              becomes=BhyveKey("x86.strictmsr", values={True: "false", False: "true"})),
     ] = True  # fmt: skip
-    cpuset: Annotated[
-        CpuList | None,
-        prop("The host's CPUs that all of it may run on, such as 0-3,6.", live=Live.NOW,
-             becomes=Option("cpuset -l")),
-    ] = None  # fmt: skip
     pins: Annotated[
         list[CpuPin],
         prop("Virtual CPUs pinned, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
              becomes=BhyveKey("vcpu.N.cpuset", by="bhyve.config"), max_length=1024),
     ] = []  # fmt: skip
-    limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     config: Annotated[
         list[BhyveLine],
         prop(
@@ -248,13 +208,22 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             max_length=64,
         ),
     ] = []
-    hooks: Annotated[VmHooks, prop("What is run on the host when its state changes.")] = VmHooks()
-    stop: Annotated[VmStop, prop("How it is stopped.", live=Live.NOW)] = VmStop()
     restart: Annotated[Restart, prop("What follows when it ends by itself.", live=Live.NOW)] = (
         Restart()
     )
 
+    hostname: Annotated[
+        HostName | None,
+        prop(
+            "Host name that `cloud` tells it, with or without its domain; by default the guest's"
+            " name, with - for _."
+        ),
+    ] = None
+    nics: Annotated[list[VmNic], prop(max_length=MOST_NICS)] = []
+    stop: VmStop = VmStop()
+
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.memory < LEAST_MEMORY or self.memory % MIB:
             raise BadValueError(
                 f"{self.memory!s} is not a whole number of MiB from 64M on", at="memory",
@@ -277,14 +246,9 @@ class Vm(Spec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             raise BadValueError(
                 "they go with a firmware of one's own", at="variables", hint="set firmware, too"
             )
-        refuse_twice(self.nics)
         self._check_names()
         self._check_order()
         self._check_config()
-        try:
-            refuse_clashes(self.expose)
-        except BadValueError as error:
-            raise BadValueError(str(error), at=f"expose.{error.at}") from None
         for number, pin in enumerate(self.pins):
             if pin.vcpu >= self.cpus:
                 raise BadValueError(

@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 
 from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
 from bsdvirt.spec.becomes import ON, DeviceKey, ZfsProperty
-from bsdvirt.spec.jail import Nic
+from bsdvirt.spec.nic import Nic
 from bsdvirt.spec.types import (
     AbsolutePath,
     DeviceName,
-    Ipv4OrDhcp,
-    Ipv6OrSlaac,
     ListenAddress,
     MediaName,
     Patterned,
@@ -116,20 +114,6 @@ class Cdrom(Spec, frozen=True, kw_only=True):
 class VmNic(Nic, frozen=True, kw_only=True):
     """One network interface: a tap(4) on the network's bridge."""
 
-    address: Annotated[
-        Ipv4OrDhcp,
-        prop(
-            "IPv4 address that the seed tells it: `pool`, an address such as 10.77.0.9/24, `dhcp`"
-            " where it is to ask for one, or `none`."
-        ),
-    ] = Ipv4OrDhcp("pool")
-    address6: Annotated[
-        Ipv6OrSlaac,
-        prop(
-            "IPv6 address that the seed tells it: `pool`, an address such as fd00:77::9/64,"
-            " `slaac` where routers tell it, or `none`."
-        ),
-    ] = Ipv6OrSlaac("pool")
     model: Annotated[
         Literal["virtio", "e1000"],
         prop(

@@ -16,7 +16,7 @@ from bsdvirt.spec.base import Spec
 from bsdvirt.spec.fields import fields_of, words_of
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Boot, Claim, Identity
-from bsdvirt.spec.jail import Commands, Jail, Nic, Resolver, Stop
+from bsdvirt.spec.jail import Commands, Jail, JailStop, Nic, Resolver
 from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
@@ -45,7 +45,7 @@ FULL = Jail(
     cpuset=CpuList("3"),
     params=JailParams({"allow.raw_sockets": True, "children.max": 2}),
     exec=Commands(start=["/bin/sh /etc/rc", "echo 'a: b'"]),
-    stop=Stop(grace=3),
+    stop=JailStop(grace=3),
 )
 
 FULL_YAML = """\
@@ -58,14 +58,16 @@ nics:
   address: 10.0.0.5/24
   mtu: 9000
 - network: dmz
+cpuset: '3'
+limits:
+  pcpu: 50
+  memoryuse: 1.5G
+stop:
+  grace: 3
 resolver:
   mode: own
   servers:
   - 9.9.9.9
-limits:
-  pcpu: 50
-  memoryuse: 1.5G
-cpuset: '3'
 params:
   allow.raw_sockets: true
   children.max: 2
@@ -73,8 +75,6 @@ exec:
   start:
   - /bin/sh /etc/rc
   - 'echo ''a: b'''
-stop:
-  grace: 3
 """
 
 NO_ALIAS = "anchors and aliases (& and *) are not taken here"
@@ -211,8 +211,8 @@ def test_truth(word: str, value: bool) -> None:
             "release: a\nnics:\n- {network: a, address: 10.0.0.5/24}\n"
             "- {network: a, address: 10.0.0.5}",
             "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
-            " (IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where dhclient(8)"
-            " is to ask for one in the jail, or `none`.)",
+            " (IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where the guest"
+            " asks for one, or `none`; a virtual machine gets it from `cloud`.)",
         ),
         (
             "release: a\nnics: [{network: a, address: none, gateway: 10.0.0.1}]",

@@ -1,0 +1,72 @@
+"""What every guest has: the properties that a jail and a virtual machine share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.becomes import Option
+from bsdvirt.spec.expose import Expose, refuse_clashes
+from bsdvirt.spec.hooks import Hooks
+from bsdvirt.spec.limits import Limits
+from bsdvirt.spec.nic import Nic, refuse_twice
+from bsdvirt.spec.types import CpuList, HostName
+
+MOST_NICS = 8
+
+
+class Stop(Spec, frozen=True, kw_only=True):
+    """How a guest is stopped."""
+
+    timeout: Annotated[
+        int,
+        prop(
+            "How long an orderly stop may take: of a jail, exec.stop; of a virtual machine, ACPI's"
+            " power button.",
+            unit="s",
+            ge=1,
+            le=3600,
+            live=Live.NOW,
+        ),
+    ] = 60
+
+
+class GuestSpec(Spec, frozen=True, kw_only=True):
+    """A guest of either kind. A kind declares again only what is different in it."""
+
+    hostname: Annotated[HostName | None, prop("Host name; by default the guest's name.")] = None
+    description: Annotated[
+        str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
+    ] = ""
+    protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
+    nics: Annotated[Sequence[Nic], prop("Network interfaces.", max_length=MOST_NICS)] = []
+    expose: Annotated[
+        list[Expose],
+        prop(
+            "Ports of the host that are forwarded to the guest while it runs: `tcp:8080:80`,"
+            " `udp:53`, `tcp:8000-8010`. Append `@` and an address to bind one host address"
+            " (default: that of the default route), and `~` and a network to let only that"
+            " network in.",
+            live=Live.NOW,
+            max_length=64,
+        ),
+    ] = []
+    cpuset: Annotated[
+        CpuList | None,
+        prop(
+            "The host's CPUs that it may run on, such as 0-3,6.",
+            live=Live.NOW,
+            becomes=Option("cpuset -l"),
+        ),
+    ] = None
+    limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
+    stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
+    hooks: Annotated[Hooks, prop("What is run when its state changes.", live=Live.NOW)] = Hooks()
+
+    def __post_init__(self) -> None:
+        refuse_twice(self.nics)
+        try:
+            refuse_clashes(self.expose)
+        except BadValueError as error:
+            raise BadValueError(str(error), at=f"expose.{error.at}") from None
