@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import device, is_ours
-from bsdvirt.bhyve.rundir import Taken, VmFact
+from bsdvirt.bhyve.rundir import Taken
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.cpu.limits import need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import PathKind, VmmFacts
+from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.spec.rawkeys import raw_devices

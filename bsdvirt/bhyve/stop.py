@@ -7,10 +7,10 @@ from typing import Literal
 
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.clean import clean_steps
-from bsdvirt.bhyve.rundir import VmFact
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import run_lock, supervisor_lock
 from bsdvirt.plan.step import Command, Locked, Not, Plan, Step, Undo

@@ -11,6 +11,7 @@ from bsdvirt.facts import pfctl
 from bsdvirt.facts.host import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
+from bsdvirt.layout import PF_DIRECTORY
 
 ANCHOR = "bsdvirt"
 """All of our rules are beneath it."""
@@ -49,6 +50,15 @@ class PfFacts:
     """It calls our anchors."""
     at_boot: bool = False
     """rc.conf(5) starts pf(4) at boot."""
+
+
+def read_loaded(host: Host, *, filtered: bool = False) -> PfFacts:
+    """What the packet filter is, and the files of the rules that we loaded into it."""
+    names = [file for file in host.fs.listdir(PF_DIRECTORY) if file.endswith(".conf")]
+    files = {
+        name.removesuffix(".conf"): host.fs.read_or(f"{PF_DIRECTORY}/{name}") for name in names
+    }
+    return read_pf(host, files, filtered=filtered)
 
 
 def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> PfFacts:

@@ -1,21 +1,44 @@
-"""The steps that run a guest's hooks at one event. Pure."""
+"""The steps that run a guest's hooks at one event."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bsdvirt.errors import HostError
+from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.jail.enter import EVERYTHING, SEARCH_PATH, Holds, enter
+from bsdvirt.host.base import Host
 from bsdvirt.layout import HOOK_DIRECTORY, console_log
+from bsdvirt.plan.events import Sink, Warned
 from bsdvirt.plan.step import Command, Step
 from bsdvirt.spec.hooks import Event, EventHooks, lines_of
 
 LEAST_SECONDS = 1.0
 
+SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 Problems = Mapping[str, str]
-"""Why a hook of the host is not run, by its name; empty where it can be."""
+"""Why a hook on the host must not be run, by its name; those that may are not in it."""
+
+
+def read_hook_steps(
+    host: Host,
+    sink: Sink,
+    event: Event,
+    hooks: EventHooks,
+    guest: Guest,
+    inside: Sequence[str],
+    *,
+    share: float = 1.0,
+    honor: bool = True,
+) -> tuple[Step, ...]:
+    """Return the steps of a guest's hooks at an event, as `hook_steps` does. A file that must not
+    be run and may fail is left out, with a warning."""
+    problems = {str(hook): why for hook in hooks.host if (why := hook_problem(host, hook))}
+    steps = hook_steps(event, hooks, guest, problems, share=share, honor=honor, inside=inside)
+    for hook, why in problems.items():
+        sink(Warned("", event, guest.name, f"hook {hook} was not run: {why}"))
+    return steps
 
 
 def hook_steps(
@@ -25,18 +48,19 @@ def hook_steps(
     problems: Problems,
     *,
     share: float = 1.0,
-    heed: bool = True,
-    holds: Holds = EVERYTHING,
+    honor: bool = True,
+    inside: Sequence[str] = (),
 ) -> tuple[Step, ...]:
-    """The hooks in their order; a start asks the host first, a stop the guest.
+    """Return the hooks in order: at a start those on the host come first, at a stop those in the
+    guest.
 
-    `holds` says what its root does. `share` of each timeout is what there is time for.
-    Without `heed` none of them keeps the operation from going on. Raises HostError for a
-    file that cannot be run and whose failure would end the operation; another such file is
-    left out.
+    `inside` is the argument list in front of a command that runs in the guest. Each timeout is
+    cut to its `share`. With `honor=False`, a hook that fails does not end the operation. Raises
+    HostError for a file that must not be run and whose failure would end the operation; any
+    other such file is left out.
     """
     timeout = max(LEAST_SECONDS, hooks.timeout * share)
-    fail = heed and hooks.policy == "fail"
+    fail = honor and hooks.policy == "fail"
     variables = _variables(event, guest)
 
     def step(what: str, *command: str) -> Step:
@@ -54,21 +78,17 @@ def hook_steps(
                 f"{guest.name}: hook {hook}: {wrong}",
                 f"see to it, or set hooks.{event}.policy=warn",
             )
-    inside = [
-        step(f"`{line}` in the guest", *_inside(line, guest, holds)) for line in lines_of(hooks)
+    in_guest = [
+        step(f"`{line}` in the guest", *inside, tools.SH, "-c", line, tools.SH, guest.name)
+        for line in lines_of(hooks)
     ]
-    return (*inside, *on_host) if event == "stopping" else (*on_host, *inside)
-
-
-def _inside(line: str, guest: Guest, holds: Holds) -> tuple[str, ...]:
-    """jexec(8) without -l keeps the environment; -U gives it the user's own of the jail's."""
-    return (*enter(guest.name, holds), tools.SH, "-c", line, tools.SH, guest.name)
+    return (*in_guest, *on_host) if event == "stopping" else (*on_host, *in_guest)
 
 
 def _variables(event: Event, guest: Guest) -> tuple[str, ...]:
-    """What env(1) sets."""
+    """Return the environment that env(1) sets."""
     identity = guest.identity
-    told = {
+    values = {
         "NAME": guest.name,
         "KIND": identity.kind,
         "ID": str(identity.id),
@@ -77,4 +97,4 @@ def _variables(event: Event, guest: Guest) -> tuple[str, ...]:
         "PATH": guest.root,
         "ADDRESSES": " ".join(identity.addresses()),
     }
-    return (f"PATH={SEARCH_PATH}", *(f"BSDVIRT_{key}={value}" for key, value in told.items()))
+    return (f"PATH={SEARCH_PATH}", *(f"BSDVIRT_{key}={value}" for key, value in values.items()))

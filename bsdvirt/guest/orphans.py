@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from bsdvirt.bhyve.rundir import VmFact
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.facts.mount import Mount
+from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import FIRST_UNIT, GROUP, MAX_NICS, run_lock, supervisor_lock, vm_directory

@@ -12,7 +12,6 @@ from bsdvirt.guest.destroy import run_directory_steps
 from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.guest.marks import clear_mark, mark
 from bsdvirt.host import tools
-from bsdvirt.jail.clean import clean_steps
 from bsdvirt.layout import guest_log_directory
 from bsdvirt.plan.step import (
     Command,
@@ -39,12 +38,14 @@ def plan_rename(
     op: str,
     *,
     facts: HostFacts,
+    left: Sequence[Step] = (),
     waiting: Sequence[Guest] = (),
     logs: bool = True,
 ) -> Plan:
-    """Datasets, logs, and who waits for it at boot (`waiting`); who it is stays the same.
+    """Rename its datasets and logs, and correct boot.after of the guests that wait for it
+    (`waiting`); its identity stays the same. `left` takes away what its last start left.
 
-    Raises ConflictError for a guest that runs, or a jail of somebody's with the new name.
+    Raises ConflictError for a guest that runs, and where another jail has the new name.
     """
     old = guest.name
     if running_jail(guest, facts.jails):
@@ -53,7 +54,7 @@ def plan_rename(
         raise ConflictError(f"a jail {new} runs, and is not bsdvirt's", "choose another name")
     source, target = guest.dataset, guest.layout.guest(new)
     steps = [
-        *clean_steps(guest, facts),
+        *left,
         mark(source, op, f"mark {source} as being renamed"),
         Step(
             Command((tools.ZFS, "rename", source, target), timeout=RENAME_SECONDS),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bsdvirt.bhyve.rundir import VmFact, read_vms
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.jailconf import parse_started
 from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.vms import VmFact, read_vms
 from bsdvirt.guest.inventory import Guest, Inventory, running_jail
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import FAILED_DIRECTORY, conf_file

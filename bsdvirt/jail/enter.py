@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import HostError
+from bsdvirt.guest.hooks import SEARCH_PATH
 from bsdvirt.host import tools
 
-SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 GO_HOME = 'cd -- "$HOME" 2>/dev/null || cd /'
 RUN_WORDS = f'{GO_HOME}; exec "$0" "$@"'
 LOGIN_SHELL = f"{GO_HOME}; command -v bash >/dev/null && exec bash -l; exec sh -l"

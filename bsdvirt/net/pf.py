@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from bsdvirt.facts.packetfilter import ANCHOR, PfFacts
 from bsdvirt.host import tools
@@ -17,6 +18,20 @@ from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.network import Network
 
 FAMILY = {4: "inet", 6: "inet6"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one anchor of ours should hold."""
+
+    name: str
+    subject: str
+    text: str
+    why: str
+
+    def steps(self, facts: PfFacts) -> list[Step]:
+        """Load what is not loaded."""
+        return list(load_steps(self.name, self.text, facts, self.why))
 
 
 def network_text(name: str, network: Network, facts: PfFacts) -> str:

@@ -12,10 +12,12 @@ import msgspec
 
 from bsdvirt.bhyve.change import change_volumes
 from bsdvirt.bhyve.check import check_host as check_vm_host
+from bsdvirt.bhyve.cloud import guest as seed
 from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.facts.vmm import read_vmm
+from bsdvirt.guest import forwards
 from bsdvirt.guest.change import plan_change
 from bsdvirt.guest.claims import UNCLAIMED
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file, need_unlocked
@@ -34,8 +36,7 @@ from bsdvirt.jail.start import check_kernel
 from bsdvirt.net import routing
 from bsdvirt.ops.boot.budget import too_long
 from bsdvirt.ops.create import notes as newly
-from bsdvirt.ops.create import seed
-from bsdvirt.ops.network import forwards, macs, pf
+from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import guests, passthru, vms
 from bsdvirt.ops.power.restart import next_start_notes, settled
 from bsdvirt.plan.step import Step
@@ -142,7 +143,7 @@ def _change_one(
     networks = session.networks()
 
     fits = guests.fits(guest.identity, wanted, networks)
-    exposes = pf.exposed(jail) != pf.exposed(wanted)
+    exposes = jail.expose != wanted.expose
     about = f"set {guest.name}"
     with contextlib.ExitStack() as stack:
         if not fits:
@@ -153,9 +154,9 @@ def _change_one(
             # Read again: what was cut short may just have been mended.
             found, networks = session.inventory(), session.networks()
         if exposes:
-            forwards.check(session, found, guest.name, wanted)
+            facts = pf.read(session)
+            forwards.check(session.host, found, guest.name, wanted, facts)
             if live:
-                facts = pf.read(session)
                 at_once += forwards.live_steps(guest, wanted, facts)
                 notes += forwards.notes(wanted, guest, facts)
         identity = (
@@ -181,7 +182,7 @@ def _change_one(
             notes += next_start_notes(session, found, later, wanted, networks)
         if isinstance(jail, Vm) and isinstance(wanted, Vm):
             was, to_come = (jail, guest.identity), (wanted, _coming(plan_identity))
-            notes += seed.changed(session, guest, networks, was, to_come)
+            notes += seed.changed(session.host.fs, guest, networks, was, to_come)
         plan = plan_change(
             guest, op, before=to_be.before, after=to_be.after,
             identity=plan_identity, first=data, live=at_once, finish=finish, notes=notes,

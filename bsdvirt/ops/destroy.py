@@ -9,6 +9,7 @@ import msgspec
 from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.guest import logs
 from bsdvirt.guest.destroy import plan_destroy
 from bsdvirt.guest.inventory import (
     Foreign,
@@ -25,7 +26,6 @@ from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.power import guests
-from bsdvirt.ops.show import logs
 from bsdvirt.session.batch import Outcome, hold, in_parallel
 from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import Jail

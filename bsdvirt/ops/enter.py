@@ -12,7 +12,7 @@ from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import check_user, environment, login_in, words_in
-from bsdvirt.ops.create.root import read_holds
+from bsdvirt.jail.facts.root import read_holds
 from bsdvirt.ops.power import vms
 from bsdvirt.session.session import Session
 

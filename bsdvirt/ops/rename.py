@@ -10,13 +10,14 @@ import msgspec
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import read_host
+from bsdvirt.guest import logs
 from bsdvirt.guest.inventory import Guest, Inventory, refuse_stray
 from bsdvirt.guest.rename import plan_rename
+from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.mounted import refuse_hosts, refuse_neighbours
 from bsdvirt.layout import RUN_FILES, guest_log_directory
 from bsdvirt.ops import references
 from bsdvirt.ops.power import vms
-from bsdvirt.ops.show import logs
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
@@ -66,7 +67,7 @@ def _task(session: Session, old: str, new: str, known: set[str]) -> Task:
     refuse_hosts(guest, None, facts, force=True)
     plan = plan_rename(
         guest, new, session.new_op(), facts=facts,
-        waiting=waiting,
+        left=clean_steps(guest, facts), waiting=waiting,
         logs=session.host.fs.exists(guest_log_directory(old)),
     )  # fmt: skip
     notes = tuple(

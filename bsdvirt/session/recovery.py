@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bsdvirt.errors import BsdvirtError, HostError, NotFoundError, StepError
+from bsdvirt.guest.finding import Finding
 from bsdvirt.layout import HOOK_DIRECTORY, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.plan import events, journal
 from bsdvirt.plan.allowed import Bounds
 from bsdvirt.plan.locks import Kind, Lock, is_held

@@ -19,11 +19,12 @@ import pytest
 
 from bsdvirt import bhyve
 from bsdvirt.bhyve import change, check, claims, create, live, start, stop
-from bsdvirt.bhyve.rundir import VmFact, read_screen, read_taken, read_vm
+from bsdvirt.bhyve.rundir import read_screen, read_taken
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_host, read_interfaces, read_kernel, read_rules
 from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
+from bsdvirt.facts.vms import VmFact, read_vm
 from bsdvirt.guest.destroy import plan_destroy
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import FAILED_DIRECTORY, guest_log_directory, vm_directory

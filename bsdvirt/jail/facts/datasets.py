@@ -17,7 +17,6 @@ from bsdvirt.jail.datasets import (
     how_to_drop,
     names_of,
 )
-from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.storage import SETTINGS
@@ -36,18 +35,18 @@ def read_storage_facts(host: Host, guest: Guest, jail: Jail) -> StorageFacts:
     return StorageFacts(read_storage(host, guest, jail), hidden)
 
 
-def shown_storage(session: Session, guest: Guest) -> dict[str, Any]:
+def shown_storage(host: Host, guest: Guest) -> dict[str, Any]:
     """For `info`: what holds for its root now, set here or inherited, and the datasets that
     it is given. Sizes in bytes, None for no limit."""
     try:
-        spec = load_guest_file(session.host.fs, guest.layout, guest.name)
+        spec = load_guest_file(host.fs, guest.layout, guest.name)
         entries = spec.datasets if isinstance(spec, Jail) else []
     except BsdvirtError:
         entries = []
     names = [dataset_of(guest, entry) for entry in entries]
     root = guest.layout.jail_root(guest.name)
     asked = ("used", "mounted", "mountpoint", *SETTINGS)
-    values = read_values(session.host, [root, *names], asked)
+    values = read_values(host, [root, *names], asked)
     return {
         "storage": _plain(values, root),
         "datasets": [
@@ -78,11 +77,11 @@ def _plain(values: Values, dataset: str) -> dict[str, Any]:
     return shown
 
 
-def wrong_storage(session: Session, guest: Guest, jail: Jail) -> Iterator[tuple[str, str, bool]]:
+def wrong_storage(host: Host, guest: Guest, jail: Jail) -> Iterator[tuple[str, str, bool]]:
     """For `doctor`: what is wrong with its datasets, what mends it, whether it is a problem."""
     if jail.datasets:
         try:
-            check_storage(guest, jail, read_storage_facts(session.host, guest, jail))
+            check_storage(guest, jail, read_storage_facts(host, guest, jail))
         except BsdvirtError as error:
             yield error.message.removeprefix(f"{guest.name}: "), error.hint, True
     for dataset in guest.datasets:

@@ -7,7 +7,7 @@ import time
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import Holds, enter, environment, line_in
-from bsdvirt.ops.create.root import read_holds
+from bsdvirt.jail.facts.root import read_holds
 from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bsdvirt.bhyve.rundir import read_vms
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, StepError, as_told
 from bsdvirt.facts.host import HostFacts, read_host, read_jails
 from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.vms import read_vms
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.order import reading_seconds, seconds_to_stop, stages_behind, stop_waits
 from bsdvirt.host import tools
@@ -101,7 +101,7 @@ class _Stop:
             force = bool(busy) or seconds < LEAST_SECONDS
             message = guests.stop_one(
                 self.session, self.found, facts, guest,
-                force=force, timeout=max(seconds, LEAST_SECONDS), heed=False,
+                force=force, timeout=max(seconds, LEAST_SECONDS), honor=False,
             )  # fmt: skip
         except Exception as error:
             # Whatever it is, the guest is forced at the end: see sweep.

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel
+from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.claims import claim_nics, free_id
 from bsdvirt.guest.inventory import (
     Guest,
@@ -31,11 +32,10 @@ from bsdvirt.library.plans.releases import refuse_newer
 from bsdvirt.library.releases import stream_size
 from bsdvirt.ops.change import check_order
 from bsdvirt.ops.create import notes
-from bsdvirt.ops.network import forwards, macs
+from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import hooks
 from bsdvirt.ops.power.jails import host_resolver, read_answering
 from bsdvirt.ops.power.restart import start_of_new
-from bsdvirt.ops.show import logs
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan, Step
@@ -80,7 +80,9 @@ def create(session: Session, order: Order, *, start: bool = False) -> list[Outco
                 _check(session, order, found)
                 if len(order.names) > 1 and order.jail.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
-                forwards.check(session, found, order.names[0], order.jail)
+                if order.jail.expose:
+                    name, facts = order.names[0], pf.read(session)
+                    forwards.check(session.host, found, name, order.jail, facts)
                 outcomes += _create_all(session, held, order, found, claims, start)
             finally:
                 claims.end()

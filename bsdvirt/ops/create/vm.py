@@ -9,6 +9,7 @@ import msgspec
 
 from bsdvirt.bhyve import claims
 from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
+from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.cloud import seed as cloud
 from bsdvirt.bhyve.config import media as media_of
 from bsdvirt.bhyve.create import plan_create
@@ -16,17 +17,16 @@ from bsdvirt.bhyve.volumes import Base
 from bsdvirt.errors import HostError, UsageError, as_told
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.vmm import read_paths, read_vmm
+from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.layout import Layout
 from bsdvirt.library import images
 from bsdvirt.library.releases import stream_size
 from bsdvirt.ops.change import check_ready
-from bsdvirt.ops.create import seed as seeds
 from bsdvirt.ops.create.jail import Claiming, new_identity, show_all, warn_absent
-from bsdvirt.ops.network import forwards, macs
+from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import hooks, passthru
 from bsdvirt.ops.power.restart import start_of_new
-from bsdvirt.ops.show import logs
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.session.session import Session
@@ -65,7 +65,9 @@ def create(session: Session, order: Order, *, start: bool = False) -> list[Outco
                 warn_absent(session, found)
                 if len(order.names) > 1 and order.vm.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
-                forwards.check(session, found, order.names[0], order.vm)
+                if order.vm.expose:
+                    name, facts = order.names[0], pf.read(session)
+                    forwards.check(session.host, found, name, order.vm, facts)
                 outcomes += _create_all(session, held, order, found, pending, start)
             finally:
                 pending.end()

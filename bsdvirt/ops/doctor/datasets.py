@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import CHILDREN
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.init import STATE_ROOM
 from bsdvirt.plan.step import Command, Mounted, Plan, Step

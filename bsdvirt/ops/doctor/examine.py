@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bsdvirt.errors import as_told
-from bsdvirt.ops.doctor import datasets, guests, host, networks, orphans, pf, pools, running, vms
-from bsdvirt.ops.doctor.findings import Finding
+from bsdvirt.guest.finding import Finding
+from bsdvirt.ops.doctor import (
+    datasets,
+    guests,
+    host,
+    logs,
+    networks,
+    orphans,
+    pf,
+    pools,
+    running,
+    vms,
+)
 from bsdvirt.ops.doctor.seen import look
-from bsdvirt.ops.show import logs
 from bsdvirt.session import recovery
 from bsdvirt.session.session import Session
 

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.clean import forget_failure as forget_vm_failure
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main
 from bsdvirt.jail.command import watch_again
 from bsdvirt.jail.facts.datasets import wrong_storage
+from bsdvirt.jail.facts.root import root_trouble
 from bsdvirt.jail.mounted import refuse_neighbours, sort
 from bsdvirt.jail.start import resolver_of
 from bsdvirt.layout import job_file, state_file
 from bsdvirt.ops.boot.budget import too_long
-from bsdvirt.ops.create.root import root_trouble
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.power import vms
 from bsdvirt.ops.power.jails import host_resolver, read_answering
@@ -69,7 +69,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
                 problem=False,
             )  # fmt: skip
     for guest, jail in seen.jails():
-        for message, remedy, problem in wrong_storage(session, guest, jail):
+        for message, remedy, problem in wrong_storage(session.host, guest, jail):
             yield Finding(guest.name, message, remedy, problem)
 
 

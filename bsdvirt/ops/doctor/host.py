@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_kernel, read_sysctl, ruleset_exists
+from bsdvirt.guest.finding import Finding
 from bsdvirt.host import tools
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.ops.doctor.seen import Seen
-from bsdvirt.ops.power.hooks import problem as hook_problem
 from bsdvirt.session.session import Session
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
 from bsdvirt.spec.load import GuestSpec
@@ -82,5 +82,5 @@ def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding
     for name, spec in specs.items():
         every = [spec.hooks.at(event) for event in HOOK_EVENTS]
         for hook in sorted({str(hook) for hooks in every for hook in hooks.host}):
-            if why := hook_problem(session, hook):
+            if why := hook_problem(session.host, hook):
                 yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.packetfilter import PfFacts, read_firewall
+from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules
 from bsdvirt.net import pf
 from bsdvirt.net.files import Networks
 from bsdvirt.net.pfsetup import not_at_boot, not_forwarded_at_boot
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.network import networks
 from bsdvirt.ops.network import pf as filtering
@@ -24,7 +24,7 @@ Running = Mapping[str, GuestSpec]
 
 def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None:
     """Asked only where somebody needs it, or something of ours is there."""
-    exposes = any(filtering.exposed(spec) for spec in running.values())
+    exposes = any(spec.expose for spec in running.values())
     if filtering.needed(nets.values()) or exposes or session.host.fs.listdir(PF_DIRECTORY):
         return filtering.read(session)
     return None
@@ -78,7 +78,7 @@ def _until_boot(session: Session, seen: Seen, facts: PfFacts) -> Iterator[Findin
 def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> Iterator[Finding]:
     addresses = found.guests[name].identity.addresses()
     kinds = {6 if ":" in text else 4 for text in addresses}
-    if filtering.exposed(spec) and kinds:
+    if spec.expose and kinds:
         why, advice = pf.why_inactive(facts, kinds)
         if why:
             yield Finding(name, f"what {name} exposes is not reached: {why}", advice)
@@ -92,7 +92,7 @@ def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> 
 
 def _drift(
     found: Inventory, nets: Networks, running: Running, facts: PfFacts
-) -> Iterator[tuple[filtering.Rules, list[Step]]]:
+) -> Iterator[tuple[pf.Rules, list[Step]]]:
     parts = {name: (found.guests[name], spec) for name, spec in running.items()}
     return filtering.drift(nets, parts, facts)
 

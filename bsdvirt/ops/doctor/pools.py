@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.duplicates import mending, twins
+from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.ops.init import close, still_open
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import attempt, hold
@@ -60,7 +61,7 @@ def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
         jails = read_jails(session.host)
         names = [n for n in held.names() if n in found.guests]
         idle = [n for n in names if not is_running(found.guests[n], jails, session.host.fs)]
-        for plan in mending(session, found, idle):
+        for plan in mending(found, idle, session.new_op, os.urandom):
             if attempt(session, plan, errors):
                 done.append(f"{plan.subject}: has another id")
     return done

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.ops.doctor import datasets, guests, networks, orphans, pf, pools, running
+from bsdvirt.ops.doctor import datasets, guests, logs, networks, orphans, pf, pools, running
 from bsdvirt.ops.doctor.seen import Seen, look
-from bsdvirt.ops.show import logs
 from bsdvirt.plan.step import Plan
 from bsdvirt.session import recovery
 from bsdvirt.session.batch import attempt, hold

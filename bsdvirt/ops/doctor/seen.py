@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.bhyve.rundir import VmFact, read_vms
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.facts.vms import VmFact, read_vms
+from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, need_unlocked, running_jail
 from bsdvirt.guest.state import alive
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
 from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import Jail

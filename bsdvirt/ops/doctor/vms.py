@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
+from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.rundir import read_taken
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.vmm import VmmFacts, read_devices, read_paths, read_vmm
 from bsdvirt.facts.vmm import names as names_of
 from bsdvirt.guest import orphans
+from bsdvirt.guest.finding import Finding
 from bsdvirt.host.fs import Fs
-from bsdvirt.ops.create import seed as seeds
-from bsdvirt.ops.doctor.findings import Finding
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Step
 from bsdvirt.session.session import Session

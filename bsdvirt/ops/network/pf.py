@@ -3,64 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from bsdvirt.errors import BsdvirtError, StepError
 from bsdvirt.facts.host import read_interfaces
-from bsdvirt.facts.packetfilter import PfFacts, read_firewall, read_pf
+from bsdvirt.facts.packetfilter import PfFacts, read_firewall, read_loaded
+from bsdvirt.guest.forwards import rules_of
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules, pf_file
+from bsdvirt.layout import PF_DIRECTORY, network_rules, pf_file
 from bsdvirt.net import pf
 from bsdvirt.net.pfsetup import Setup, setup
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.session import Session
-from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What one anchor of ours should hold."""
-
-    name: str
-    subject: str
-    text: str
-    why: str
-
-
 def read(session: Session) -> PfFacts:
     """What the packet filter is, and the files of what we loaded into it."""
-    fs = session.host.fs
-    names = [file for file in fs.listdir(PF_DIRECTORY) if file.endswith(".conf")]
-    files = {name.removesuffix(".conf"): fs.read_or(f"{PF_DIRECTORY}/{name}") for name in names}
-    return read_pf(session.host, files, filtered=session.hostfile.expose.filtered)
+    return read_loaded(session.host, filtered=session.hostfile.expose.filtered)
 
 
-def of_network(name: str, network: Network, facts: PfFacts) -> Rules:
+def of_network(name: str, network: Network, facts: PfFacts) -> pf.Rules:
     text = pf.network_text(name, network, facts)
-    return Rules(network_rules(name), name, text, f"network {name} translated")
-
-
-def of_guest(guest: Guest, spec: GuestSpec, facts: PfFacts) -> Rules:
-    text = pf.guest_text(guest.name, exposed(spec), guest.identity.addresses(), facts)
-    return Rules(guest_rules(guest.name), guest.name, text, f"what {guest.name} exposes")
-
-
-def exposed(spec: GuestSpec) -> Sequence[Expose]:
-    """What a guest of any kind exposes."""
-    return getattr(spec, "expose", ())
-
-
-def steps_of(rules: Rules, facts: PfFacts) -> list[Step]:
-    return list(pf.load_steps(rules.name, rules.text, facts, rules.why))
+    return pf.Rules(network_rules(name), name, text, f"network {name} translated")
 
 
 def network_steps(name: str, network: Network, facts: PfFacts | None) -> list[Step]:
     """What the network's anchor lacks; without facts (nobody needed them), nothing."""
-    return [] if facts is None else steps_of(of_network(name, network, facts), facts)
+    return [] if facts is None else of_network(name, network, facts).steps(facts)
 
 
 def needed(networks: Iterable[Network]) -> bool:
@@ -142,15 +114,15 @@ def _run(session: Session, subject: str, steps: Sequence[Step]) -> None:
 
 def drift(
     networks: Mapping[str, Network], running: Mapping[str, tuple[Guest, GuestSpec]], facts: PfFacts
-) -> Iterator[tuple[Rules, list[Step]]]:
+) -> Iterator[tuple[pf.Rules, list[Step]]]:
     """Anchors that do not hold what they should, of networks and running guests; each with
     what mends it."""
     if not facts.there:
         return
     every = [of_network(name, network, facts) for name, network in networks.items()]
-    every += [of_guest(guest, spec, facts) for guest, spec in running.values()]
+    every += [rules_of(guest, spec, facts) for guest, spec in running.values()]
     for rules in every:
-        if steps := steps_of(rules, facts):
+        if steps := rules.steps(facts):
             yield rules, steps
 
 
@@ -162,11 +134,11 @@ def renew(
     """Load what is not as it should be, of networks and running guests: the host gets out by
     another interface than before. What fails is told. No lock is held."""
     load(session, networks)
-    if not any(exposed(spec) for _, spec in running.values()):
+    if not any(spec.expose for _, spec in running.values()):
         return
     for rules, steps in drift({}, running, read(session)):
 
-        def again(rules: Rules = rules, steps: list[Step] = steps) -> list[Step]:
+        def again(rules: pf.Rules = rules, steps: list[Step] = steps) -> list[Step]:
             # Its stop, which had the lock, takes the file away.
             return steps if session.host.fs.exists(pf_file(rules.name)) else []
 

@@ -378,12 +378,12 @@ def stop_one(
     *,
     force: bool = False,
     timeout: float | None = None,
-    heed: bool = True,
+    honor: bool = True,
 ) -> str:
-    """Stop one guest whose lock is held; what became of it, in words. Without `heed` no
+    """Stop one guest whose lock is held; what became of it, in words. Without `honor` no
     hook of its keeps it running."""
     kind = vms.stop_one if guest.identity.kind == "vm" else jails.stop_one
-    return kind(session, found, facts, guest, force=force, timeout=timeout, heed=heed)
+    return kind(session, found, facts, guest, force=force, timeout=timeout, honor=honor)
 
 
 def stop_seconds(session: Session, found: Inventory, name: str) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bsdvirt.errors import BsdvirtError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts, read_host, read_interfaces, read_kernel, ruleset_exists
 from bsdvirt.facts.packetfilter import read_listeners
+from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.host import restore
 from bsdvirt.host.base import Host
@@ -17,17 +18,15 @@ from bsdvirt.jail.facts.datasets import read_storage_facts
 from bsdvirt.jail.facts.leases import leased
 from bsdvirt.jail.facts.mounts import read_mount_facts
 from bsdvirt.jail.facts.output import Printed
+from bsdvirt.jail.facts.root import read_foreign, read_holds, read_root
 from bsdvirt.jail.facts.settings import read_own
 from bsdvirt.jail.start import StartFacts, plan_start
 from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
 from bsdvirt.layout import FAILED_DIRECTORY, RUN_FILES, failed_file, job_file
 from bsdvirt.net.resolver import PORT, is_the_hosts_alone, servers_of
-from bsdvirt.ops.create.root import read_foreign, read_holds, read_root
-from bsdvirt.ops.network import forwards
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.ops.power import hooks
 from bsdvirt.ops.power.exclusive import refuse_disks_of_vms
-from bsdvirt.ops.show import logs
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Held, Outcome
@@ -65,7 +64,7 @@ def starter(
     foreign = read_foreign(session.host, [jail for _, jail in parts.values()])
     exposes = any(jail.expose for _, jail in parts.values())
     pf = filtering.read(session) if exposes else None
-    clashes = forwards.clashes(session, parts, facts) if exposes else {}
+    clashes = forwards.clashes(session.host.fs, found, parts, facts) if exposes else {}
 
     def one(name: str) -> Outcome:
         guest, jail = parts[name]
@@ -169,9 +168,9 @@ def stop_one(
     *,
     force: bool = False,
     timeout: float | None = None,
-    heed: bool = True,
+    honor: bool = True,
 ) -> str:
-    """Stop one jail whose lock is held; what became of it, in words. Without `heed` no hook
+    """Stop one jail whose lock is held; what became of it, in words. With `honor=False` no hook
     of its keeps it running."""
     jail = _spec(session, found, guest.name)
     own = _seconds(jail)
@@ -180,7 +179,7 @@ def stop_one(
     before: tuple[Step, ...] = ()
     if jail and not force and running_jail(guest, facts.jails):
         before = hooks.steps(
-            session, "stopping", jail.hooks.stopping, guest, share=share, heed=heed
+            session, "stopping", jail.hooks.stopping, guest, share=share, honor=honor
         )
     plan = plan_stop(
         guest, facts, session.new_op(),
@@ -188,8 +187,8 @@ def stop_one(
         hooks=before, jail=jail,
     )  # fmt: skip
     forced = session.run(plan)
-    if jail and not plan.reason and (heed or not force):
-        hooks.run_stopped(session, jail.hooks.stopped, guest, share, heed)
+    if jail and not plan.reason and (honor or not force):
+        hooks.run_stopped(session, jail.hooks.stopped, guest, share, honor)
     return plan.reason or ("stopped by force" if forced else "stopped")
 
 

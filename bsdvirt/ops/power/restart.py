@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.guest.inventory import Guest, Inventory
-from bsdvirt.ops.power import guests, hooks
+from bsdvirt.ops.power import guests
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
@@ -134,7 +135,7 @@ def next_start_notes(
         f"hooks.{event}.host: {hook}: {why}"
         for event in EVENTS
         for hook in spec.hooks.at(event).host
-        if (why := hooks.problem(session, hook))
+        if (why := hook_problem(session.host, hook))
     ]
     plans: list[Plan] = []
     parts = {guest.name: (_as_made(guest, spec), spec)}

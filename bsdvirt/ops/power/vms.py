@@ -14,27 +14,27 @@ import msgspec
 from bsdvirt import bhyve
 from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
+from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.config import vnc_address
 from bsdvirt.bhyve.firmware import kept, plan_reset, plan_restore
 from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
 from bsdvirt.bhyve.reload import run_steps
-from bsdvirt.bhyve.rundir import Taken, read_vm
+from bsdvirt.bhyve.rundir import Taken
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
 from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_rules
 from bsdvirt.facts.vmm import VmmFacts, read_devices, read_order, read_paths, read_vmm
+from bsdvirt.facts.vms import read_vm
+from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file
 from bsdvirt.host import tools
 from bsdvirt.layout import RUN_FILES, bhyve_conf, run_file, vm_directory
-from bsdvirt.ops.create import seed as seeds
-from bsdvirt.ops.network import forwards
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.ops.power import hooks
 from bsdvirt.ops.power.exclusive import claiming, names_of, other_uses, written_paths
 from bsdvirt.ops.power.jails import note_failure
-from bsdvirt.ops.show import logs
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.batch import Held, Outcome, hold, in_parallel
@@ -73,7 +73,7 @@ def starter(
     facts = _facts(session, found, host)
     exposes = any(vm.expose for _, vm in parts.values())
     pf = filtering.read(session) if exposes else None
-    clashes = forwards.clashes(session, parts, host) if exposes else {}
+    clashes = forwards.clashes(session.host.fs, found, parts, host) if exposes else {}
 
     def one(name: str) -> Outcome:
         guest, vm = parts[name]
@@ -111,10 +111,12 @@ def _renew_seed(
     if seed is None:
         return ()
     started = seeds.has_started(fs, guest)
-    renewed = seeds.renew(session, guest.name, seed)
+    renewed = seeds.plan_renewed(fs, guest, seed, session.new_op())
+    if not renewed.empty:
+        session.run(renewed)
     if not started:
         return seeds.lacks(guest.name, seed)
-    return (seeds.AT_FIRST_BOOT,) if renewed and seed.cloud.system == "freebsd" else ()
+    return (seeds.AT_FIRST_BOOT,) if not renewed.empty and seed.cloud.system == "freebsd" else ()
 
 
 def _facts(
@@ -175,10 +177,10 @@ def stop_one(
     *,
     force: bool = False,
     timeout: float | None = None,
-    heed: bool = True,
+    honor: bool = True,
 ) -> str:
     """Stop one virtual machine whose lock is held; what became of it, in words. Without
-    `heed` no hook of its keeps it running."""
+    `honor` no hook of its keeps it running."""
     vm = _spec(session, found, guest.name)
     fact = read_vm(session.host.fs, guest.name)
     own = float(vm.stop.timeout) if vm else float(DEFAULT_STOP_SECONDS - AFTER_SECONDS)
@@ -190,11 +192,13 @@ def stop_one(
         may_force=vm.stop.force if vm else True,
     )  # fmt: skip
     if vm and not force and not plan.reason:
-        before = hooks.steps(session, "stopping", vm.hooks.stopping, guest, share=share, heed=heed)
+        before = hooks.steps(
+            session, "stopping", vm.hooks.stopping, guest, share=share, honor=honor
+        )
         plan = msgspec.structs.replace(plan, steps=before)
     warned = session.run(plan)
-    if vm and not plan.reason and (heed or not force):
-        hooks.run_stopped(session, vm.hooks.stopped, guest, share, heed)
+    if vm and not plan.reason and (honor or not force):
+        hooks.run_stopped(session, vm.hooks.stopped, guest, share, honor)
     return plan.reason or ("stopped by force" if warned or force else "stopped")
 
 

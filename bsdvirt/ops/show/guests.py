@@ -88,7 +88,7 @@ def detail(session: Session, name: str) -> dict[str, Any]:
         "config": _config(spec, wrong),
     }
     if identity.kind == "jail":
-        shown |= shown_storage(session, guest)
+        shown |= shown_storage(session.host, guest)
     else:
         del shown["root"]
         shown |= vm_detail(session, guest, spec)

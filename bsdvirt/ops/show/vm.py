@@ -6,12 +6,13 @@ import re
 from typing import Any
 
 from bsdvirt.bhyve.claims import AHCI_SLOT
-from bsdvirt.bhyve.rundir import VmEnd, VmFact, read_last, read_screen, read_vm
+from bsdvirt.bhyve.cloud import guest as seed
+from bsdvirt.bhyve.rundir import read_screen
 from bsdvirt.facts.rctl import parse_usage
+from bsdvirt.facts.vms import VmEnd, VmFact, read_last, read_vm
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
-from bsdvirt.ops.create import seed
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.vm import VNC_FIRST_PORT, Disk, Vm

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.cloud import seed as cloud
 from bsdvirt.bhyve.cloud.seed import Seed, SeedNic
 from bsdvirt.bhyve.cloud.userdata import blank_users
 from bsdvirt.errors import StepError, UsageError
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import Layout
-from bsdvirt.ops.create import seed as seeds
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.step import Plan
@@ -370,12 +371,13 @@ def test_a_seed_that_says_the_same_stays(session: Session) -> None:
     first = seed(NIC)
     session.run(Plan("create", "web1", steps=cloud.make(first, LAYOUT, "web1"), op="1"))
     before = written(session)
-    assert seeds.renew(session, "web1", first) is False
+    guest = Guest("web1", LAYOUT, Identity(id=1, uuid="", kind="vm"))
+    assert seeds.plan_renewed(session.host.fs, guest, first, "1").empty
     assert written(session) == before
-    assert seeds.renew(session, "web1", seed(NIC, host="web2")) is True
+    session.run(seeds.plan_renewed(session.host.fs, guest, seed(NIC, host="web2"), "1"))
     assert b"web2" in written(session)["seed.iso"]
     session.host.fs.unlink("/bsdvirt/guests/web1/seed.iso")
-    assert seeds.renew(session, "web1", seed(NIC, host="web2")) is True
+    assert not seeds.plan_renewed(session.host.fs, guest, seed(NIC, host="web2"), "1").empty
 
 
 @pytest.mark.parametrize("number", range(1, 13))

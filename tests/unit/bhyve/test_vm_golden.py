@@ -15,10 +15,11 @@ from goldenfile import WRITE, outcome, write
 from bsdvirt.bhyve import change, claims, clean, create, live, start, stop
 from bsdvirt.bhyve import volumes as disks
 from bsdvirt.bhyve.check import CODE, VARIABLES, VmStartFacts
-from bsdvirt.bhyve.rundir import Taken, VmFact
+from bsdvirt.bhyve.rundir import Taken
 from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import VmmFacts
+from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout

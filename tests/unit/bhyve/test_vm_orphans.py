@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.bhyve.rundir import VmFact, VmState
+from bsdvirt.facts.vms import VmFact, VmState
 from bsdvirt.guest import orphans
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.layout import Layout

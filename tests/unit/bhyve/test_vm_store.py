@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bsdvirt.bhyve import rundir
+from bsdvirt.facts import vms
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_lock, state_file, supervisor_lock, vm_directory
 
@@ -35,7 +36,7 @@ def held(fs: Fs) -> Iterator[None]:
 
 
 def test_one_that_never_ran(fs: Fs) -> None:
-    assert rundir.read_vm(fs, "db") is None
+    assert vms.read_vm(fs, "db") is None
     assert not fs.exists(vm_directory("db"))
 
 
@@ -47,27 +48,27 @@ def test_one_that_runs(fs: Fs) -> None:
         ' "last": {"code": 0, "signal": null, "what": "reset", "at": 1763740000}}'
     )
     fs.write(state_file("web1"), text, 0o600)
-    found = rundir.read_vm(fs, "web1")
+    found = vms.read_vm(fs, "web1")
     assert found is not None
     assert found.said is not None
     assert (found.runs, found.supervised, found.state) == (True, True, "paused")
     assert found.said.pid == 4711
-    assert found.said.last == rundir.VmEnd(code=0, what="reset", at=1763740000)
+    assert found.said.last == vms.VmEnd(code=0, what="reset", at=1763740000)
 
 
 @pytest.mark.usefixtures("held")
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', '{"state": 5}', "\udcff"])
 def test_a_state_that_cannot_be_read(fs: Fs, text: str) -> None:
     fs.path(state_file("web1")).write_bytes(text.encode("utf-8", "surrogateescape"))
-    found = rundir.read_vm(fs, "web1")
-    assert found == rundir.VmFact("web1", True, True, None)
+    found = vms.read_vm(fs, "web1")
+    assert found == vms.VmFact("web1", True, True, None)
 
 
 def test_a_state_that_outlived_its_guest(fs: Fs) -> None:
     fs.write(state_file("web1"), '{"state": "running", "pid": 4711}')
     for path in (run_lock("web1"), supervisor_lock("web1")):
         fs.write(path, "")
-    found = rundir.read_vm(fs, "web1")
+    found = vms.read_vm(fs, "web1")
     assert found is not None
     assert (found.runs, found.state, found.left) == (False, "", True)
 

@@ -22,6 +22,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.restore import Was
 from bsdvirt.jail import clean, create, live, start, stop
 from bsdvirt.jail.datasets import StorageFacts, change_steps, check_storage, kept_notes
+from bsdvirt.jail.enter import EVERYTHING, enter
 from bsdvirt.jail.linux import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.jail.root import Origin, RootFacts, check_root, rooted
@@ -150,7 +151,8 @@ def _start(given: Given) -> Plan:
 
 def _hooks(given: Given, event: Event, **words: Any) -> tuple[Step, ...]:
     wanted = given.spec.hooks.at(event)
-    return hooks.hook_steps(event, wanted, given.guest, given.problems, **words)
+    inside = enter(given.guest.name, EVERYTHING)
+    return hooks.hook_steps(event, wanted, given.guest, given.problems, inside=inside, **words)
 
 
 def _create(given: Given) -> Plan:
@@ -166,7 +168,9 @@ def _create(given: Given) -> Plan:
 
 def _stop(given: Given) -> Plan:
     words = {"timeout": 70.0, **given.words}
-    before = _hooks(given, "stopping", share=words.pop("share", 1.0), heed=words.pop("heed", True))
+    before = _hooks(
+        given, "stopping", share=words.pop("share", 1.0), honor=words.pop("honor", True)
+    )
     return stop.plan_stop(given.guest, given.facts, OP, hooks=before, **words)
 
 

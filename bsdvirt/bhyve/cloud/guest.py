@@ -8,14 +8,14 @@ from bsdvirt.bhyve.cloud import seed as cloud
 from bsdvirt.bhyve.cloud.seed import Seed, SeedNic
 from bsdvirt.bhyve.cloud.userdata import blank_users, names_users
 from bsdvirt.errors import UsageError
+from bsdvirt.guest import logs
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout
 from bsdvirt.net import routing
 from bsdvirt.net.resolver import is_the_hosts_alone
 from bsdvirt.net.resolver import name_servers as network_servers
-from bsdvirt.ops.show import logs
-from bsdvirt.session.session import Session
+from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import HostName
@@ -113,14 +113,12 @@ def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:
         return False
 
 
-def renew(session: Session, name: str, seed: Seed) -> bool:
-    """Make a guest's seed anew where something of it has changed; whether it had. The caller
-    has the guest's lock."""
-    home = session.homes.get(name, session.layout)
-    if is_current(session.host.fs, home, name, seed):
-        return False
-    session.run(cloud.plan_renew(seed, home, name, session.new_op()))
-    return True
+def plan_renewed(fs: Fs, guest: Guest, seed: Seed, op: str) -> Plan:
+    """The plan that makes a guest's seed again where it has changed; empty where it has not. The
+    caller has the guest's lock."""
+    if is_current(fs, guest.layout, guest.name, seed):
+        return Plan("seed", guest.name, reason="its seed is current", op=op)
+    return cloud.plan_renew(seed, guest.layout, guest.name, op)
 
 
 # ---- what the user should know of it ----
@@ -135,7 +133,7 @@ def has_started(fs: Fs, guest: Guest) -> bool:
 
 
 def changed(
-    session: Session,
+    fs: Fs,
     guest: Guest,
     networks: Mapping[str, Network],
     before: tuple[Vm, Identity],
@@ -143,7 +141,6 @@ def changed(
 ) -> tuple[str, ...]:
     """What is to be known of a change of a FreeBSD guest that has read its seed already.
     Raises UsageError where it makes a seed impossible."""
-    fs = session.host.fs
     servers = name_servers(fs)
     old = seed_of(guest.name, *before, networks, servers)
     new = seed_of(guest.name, *after, networks, servers)

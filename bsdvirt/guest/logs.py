@@ -9,15 +9,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bsdvirt.errors import BsdvirtError
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import LOG_DIRECTORY, guest_log_directory
-from bsdvirt.ops.doctor.findings import Finding
-from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import FileExists, MakeDirectory, Plan, RemoveTree, Rename, Step, WriteFile
-from bsdvirt.session.batch import attempt
-from bsdvirt.session.session import Session
 from bsdvirt.spec.types import GuestName
 
 MARKER = ".guest"
@@ -41,7 +36,7 @@ def for_start(fs: Fs, guest: Guest, plan: Plan) -> Plan:
     told = owner(fs, guest.name)
     if plan.empty or plan.reason or told == uuid:
         return plan
-    steps = [_aside(fs, guest.name)] if told else []
+    steps = [move_aside(fs, guest.name)] if told else []
     steps.append(Step(MakeDirectory(directory, 0o700), "its logs", unless=FileExists(directory)))
     marker = WriteFile(f"{directory}/{MARKER}", f"{uuid}\n", 0o600)
     steps.append(Step(marker, "whose logs they are"))
@@ -54,7 +49,7 @@ def for_new(fs: Fs, name: str, plan: Plan) -> Plan:
     if owner(fs, name) is None:
         return plan
     first, *rest = plan.steps
-    return msgspec.structs.replace(plan, steps=(first, _aside(fs, name), *rest))
+    return msgspec.structs.replace(plan, steps=(first, move_aside(fs, name), *rest))
 
 
 def for_end(fs: Fs, guest: Guest, plan: Plan) -> Plan:
@@ -66,7 +61,8 @@ def for_end(fs: Fs, guest: Guest, plan: Plan) -> Plan:
     return msgspec.structs.replace(plan, finish=kept)
 
 
-def _aside(fs: Fs, name: str) -> Step:
+def move_aside(fs: Fs, name: str) -> Step:
+    """Move the directory of that name's logs aside."""
     # A guest's name has no dot: nobody's logs are ever there.
     number = next(n for n in range(1, 10000) if not fs.exists(_old(name, n)))
     why = f"logs of another guest that was called {name}"
@@ -92,27 +88,3 @@ def strays(fs: Fs, found: Inventory) -> Iterator[tuple[str, str]]:
                 yield name, f"holds logs of another guest that was called {name}"
         elif not found.absent:
             yield name, "holds logs of a guest that is not there"
-
-
-def findings(session: Session, found: Inventory) -> Iterator[Finding]:
-    fs = session.host.fs
-    for name, why in strays(fs, found):
-        if not is_held(fs, "guest", name):
-            yield Finding(
-                name, f"{guest_log_directory(name)} {why}", "bsdvirt doctor --repair",
-                problem=False, repair="move it aside",
-            )  # fmt: skip
-
-
-def repair(session: Session, found: Inventory, errors: list[BsdvirtError]) -> list[str]:
-    """Move them aside; a line for each."""
-    fs = session.host.fs
-    done = []
-    for name, _ in list(strays(fs, found)):
-        if is_held(fs, "guest", name) and name not in found.guests:
-            continue
-        step = _aside(fs, name)
-        plan = Plan("clean", name, "host", finish=(step,), op=session.new_op(), must_journal=False)
-        if attempt(session, plan, errors):
-            done.append(f"{name}: moved aside {step.why}")
-    return done
