@@ -13,9 +13,9 @@ from bsdvirt.layout import MAX_ID
 from bsdvirt.net import address, routing
 from bsdvirt.net.files import Networks as NetworkFiles
 from bsdvirt.net.ports import check_mtu
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.jail import Nic
-from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import Subnet
 

@@ -17,7 +17,7 @@ from bsdvirt.layout import PF_DIRECTORY, Layout, guest_rules
 from bsdvirt.net import pf
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.expose import Expose
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 
 Taken = Mapping[str, Sequence[Expose]]
 """What each guest exposes."""

@@ -12,8 +12,9 @@ from bsdvirt.facts.jls import JailFact
 from bsdvirt.guest.pools import Absent
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Identity
-from bsdvirt.spec.load import GuestSpec, identity_from_json, load_guest
+from bsdvirt.spec.load import identity_from_json, load_guest
 from bsdvirt.spec.types import GuestName
 from bsdvirt.zfs.base import Dataset
 

@@ -21,9 +21,11 @@ from bsdvirt.ops.power.guests import fits
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.session.batch import Outcome, hold
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec, identity_to_json
+from bsdvirt.spec.load import identity_to_json
+from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.values import Value, read_values
 
 
@@ -77,7 +79,7 @@ def _new(
         name, spec, Boot(), others, known, session.networks(),
         host=session.host_id, release=spec.release if isinstance(spec, Jail) else "",
     )  # fmt: skip
-    return identity if isinstance(spec, Jail) else fit_devices(identity, spec, os.urandom)
+    return fit_devices(identity, spec, os.urandom) if isinstance(spec, Vm) else identity
 
 
 def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:

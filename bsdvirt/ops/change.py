@@ -45,9 +45,10 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import fields_of, only
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec, load_guest
+from bsdvirt.spec.load import load_guest
 from bsdvirt.spec.paths import NAME, set_paths
 from bsdvirt.spec.vm import Vm
 
@@ -304,6 +305,7 @@ def _check(session: Session, guest: Guest, before: GuestSpec, spec: GuestSpec) -
         if changed:
             check_vm_host(guest.name, spec, read_kernel(session.host), read_vmm(session.host))
         return
+    assert isinstance(spec, Jail)
     if guest.identity.root:
         check_settings(spec)
     if changed and (spec.cpuset or spec.params):

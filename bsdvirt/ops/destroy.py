@@ -28,8 +28,8 @@ from bsdvirt.ops import references
 from bsdvirt.ops.power import guests
 from bsdvirt.session.batch import Outcome, hold, in_parallel
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec
 
 
 def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:

@@ -16,8 +16,9 @@ from bsdvirt.ops.change import Wanted, Wish, bring_about
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Nic
-from bsdvirt.spec.load import GuestSpec, SpecT, decode
+from bsdvirt.spec.load import SpecT, decode
 from bsdvirt.spec.types import Size
 from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
 

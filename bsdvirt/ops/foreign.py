@@ -14,7 +14,8 @@ from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.guest.inventory import Foreign, Inventory, load_guest_file
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
-from bsdvirt.spec.load import GuestSpec, identity_to_json, parse_json
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.load import identity_to_json, parse_json
 from bsdvirt.spec.types import GuestName
 from bsdvirt.zfs.values import read_values
 

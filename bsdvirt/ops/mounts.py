@@ -15,8 +15,9 @@ from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import plain
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec, decode
+from bsdvirt.spec.load import decode
 from bsdvirt.spec.mounts import Mount
 
 Entries = list[dict[str, Any]]

@@ -13,7 +13,7 @@ from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.mounts import within
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.paths import NAME

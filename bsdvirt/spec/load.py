@@ -25,6 +25,7 @@ from bsdvirt.spec.fields import (
     unknown_hint,
     words_of,
 )
+from bsdvirt.spec.guest import GuestSpec as GuestSpec
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.jail import Jail
@@ -54,9 +55,7 @@ def load_jail(text: str, source: str = "") -> Jail:
     return decode(Jail, parse_yaml(text, source), source)
 
 
-GuestSpec = Jail | Vm
-"""A guest's file, of either kind."""
-KINDS: dict[str, type[Jail] | type[Vm]] = {"jail": Jail, "vm": Vm}
+KINDS: dict[str, type[GuestSpec]] = {"jail": Jail, "vm": Vm}
 
 
 def load_guest(text: str, source: str = "") -> GuestSpec:

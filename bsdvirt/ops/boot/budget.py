@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hostfile import reserve
-from bsdvirt.spec.load import GuestSpec
 
 
 def too_long(session: Session, spec: GuestSpec) -> str:

@@ -41,9 +41,9 @@ from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 
 

@@ -17,7 +17,7 @@ from bsdvirt.ops.network import networks
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.session import Session
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 
 Running = Mapping[str, GuestSpec]
 

@@ -12,7 +12,7 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.session import recovery
 from bsdvirt.session.batch import attempt, hold
 from bsdvirt.session.session import Session
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 
 
 def repair(session: Session) -> list[str]:

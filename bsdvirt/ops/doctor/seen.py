@@ -15,8 +15,8 @@ from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks
 from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.vm import Vm
 
 

@@ -18,7 +18,7 @@ from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.expose import Expose
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.paths import set_paths
 
 

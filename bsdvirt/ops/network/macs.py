@@ -5,7 +5,7 @@ from __future__ import annotations
 from bsdvirt.facts.host import read_interfaces
 from bsdvirt.net.ports import check_macs
 from bsdvirt.session.session import Session
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 
 
 def notes(session: Session, name: str, spec: GuestSpec) -> tuple[str, ...]:

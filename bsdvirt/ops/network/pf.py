@@ -16,7 +16,7 @@ from bsdvirt.net.pfsetup import Setup, setup
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.session import Session
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.network import Network
 
 

@@ -28,7 +28,7 @@ from bsdvirt.plan import events
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.network import Network
 
 WITHIN_SECONDS = 60

@@ -26,9 +26,9 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold, in_parallel
 from bsdvirt.session.mounted import mount_own
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 
@@ -246,7 +246,7 @@ def fits(identity: Identity, spec: GuestSpec, networks: dict[str, Network]) -> b
         return False
     if isinstance(spec, Vm):
         return devices_fit(identity, spec)
-    return shared_fit(spec, identity)
+    return not isinstance(spec, Jail) or shared_fit(spec, identity)
 
 
 def let_go(session: Session, guest: Guest, identity: Identity) -> None:
@@ -291,7 +291,7 @@ def fitting_identity(
     else:
         claims = claim_nics(guest.name, spec, held, others, networks, os.urandom)
         identity = with_nics(identity, claims, live=live)
-    return identity if isinstance(spec, Jail) else fit_devices(identity, spec, os.urandom)
+    return fit_devices(identity, spec, os.urandom) if isinstance(spec, Vm) else identity
 
 
 def stop(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.guest.inventory import Inventory, load_guest_file
 from bsdvirt.session.session import Session
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.vm import Vm
 

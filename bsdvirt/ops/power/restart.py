@@ -19,10 +19,10 @@ from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.base import Dataset

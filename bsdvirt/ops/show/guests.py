@@ -22,7 +22,8 @@ from bsdvirt.ops.show.vm import vm_detail
 from bsdvirt.plan.locks import is_held
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
-from bsdvirt.spec.load import GuestSpec, parse_json
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.load import parse_json
 
 
 def entries(session: Session) -> tuple[list[dict[str, Any]], Inventory]:

@@ -14,7 +14,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
 from bsdvirt.session.session import Session
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.vm import VNC_FIRST_PORT, Disk, Vm
 
 _RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
