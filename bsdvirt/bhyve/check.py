@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.clean import device, is_ours
 from bsdvirt.bhyve.rundir import Taken
-from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.cpu.limits import need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel
@@ -47,7 +46,6 @@ class VmStartFacts:
     kernel: Kernel
     vmm: VmmFacts
     vm: VmFact | None
-    tools: VmTools
     paths: Mapping[str, PathKind]
     """What there is of `wanted_paths`."""
     password: str = ""

@@ -9,7 +9,7 @@ from bsdvirt.bhyve.bootonce import Once, plan_once
 from bsdvirt.bhyve.check import Firmware, VmStartFacts, check, firmware, notes
 from bsdvirt.bhyve.clean import clean_steps
 from bsdvirt.bhyve.stop import FORCE_SECONDS, is_up
-from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -63,9 +63,9 @@ def plan_start(
         return Plan("start", name, reason="already running", op=op)
     if facts.vm and facts.vm.runs:
         note = "it runs; its supervisor had died, and another watches over it now"
-        return Plan("start", name, steps=(_adopt_step(name, facts.tools),), op=op, notes=(note,))
+        return Plan("start", name, steps=(_adopt_step(name),), op=op, notes=(note,))
     prepared, once = _prepare(guest, vm, networks, facts, boot)
-    steps = (*prepared, _supervisor_step(name, facts.tools))
+    steps = (*prepared, _supervisor_step(name))
     return Plan("start", name, steps=steps, op=op, notes=_notes(guest, vm, facts, once))
 
 
@@ -87,9 +87,9 @@ def _notes(guest: Guest, vm: Vm, facts: VmStartFacts, once: Once) -> tuple[str, 
     return notes(vm, facts, config.media(guest, vm))
 
 
-def foreground_argv(name: str, vm_tools: VmTools) -> tuple[str, ...]:
+def foreground_argv(name: str) -> tuple[str, ...]:
     """The supervisor in the foreground."""
-    return supervisor_argv(vm_tools, "foreground", name)
+    return supervisor_argv("foreground", name)
 
 
 def _prepare(
@@ -206,23 +206,23 @@ def _file_steps(guest: Guest, vm: Vm, around: config.Around, once: Once) -> list
     ]
 
 
-def _supervisor_step(name: str, vm_tools: VmTools) -> Step:
+def _supervisor_step(name: str) -> Step:
     stop = Command(
-        supervisor_argv(vm_tools, "stop", name, "--force"),
+        supervisor_argv("stop", name, "--force"),
         ok=(0, supervise.NO_SUPERVISOR, supervise.FORCED),
         timeout=FORCE_SECONDS,
         own=True,
     )
     return Step(
-        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS, own=True),
+        Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
         f"start {name}",
         undo=(Undo(stop, is_up(name)),),
     )
 
 
-def _adopt_step(name: str, vm_tools: VmTools) -> Step:
+def _adopt_step(name: str) -> Step:
     """Not undone: the guest ran before."""
     return Step(
-        Command(supervisor_argv(vm_tools, "start", name), timeout=START_SECONDS, own=True),
+        Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
         f"another supervisor for {name}",
     )

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.clean import clean_steps
-from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.vms import VmFact
@@ -34,7 +34,6 @@ def plan_stop(
     facts: HostFacts,
     vm: VmFact | None,
     devices: Iterable[str],
-    vm_tools: VmTools,
     op: str,
     *,
     timeout: float,
@@ -54,13 +53,11 @@ def plan_stop(
         return Plan(
             "stop", name, finish=tuple(left), reason="not running", op=op, must_journal=False
         )
-    ending = stop_step(name, vm_tools, timeout=timeout, force=force, may_force=may_force)
+    ending = stop_step(name, timeout=timeout, force=force, may_force=may_force)
     return Plan("stop", name, finish=(ending,), op=op, must_journal=False)
 
 
-def stop_step(
-    name: str, vm_tools: VmTools, *, timeout: float, force: bool = False, may_force: bool = True
-) -> Step:
+def stop_step(name: str, *, timeout: float, force: bool = False, may_force: bool = True) -> Step:
     """The supervisor cleans up behind it: the device, the taps, the files.
 
     Its status of a stop that took force fails the step; the remedy then finds nothing to
@@ -68,7 +65,7 @@ def stop_step(
     """
     options = ("--force",) if force else ("--timeout", f"{timeout:.0f}")
     by_force = Command(
-        supervisor_argv(vm_tools, "stop", name, "--force"),
+        supervisor_argv("stop", name, "--force"),
         ok=(0, supervise.FORCED),
         timeout=FORCE_SECONDS,
         own=True,
@@ -76,7 +73,7 @@ def stop_step(
     why = f"power {name} off at once" if force else f"stop {name}, within {timeout:.0f} s"
     return Step(
         Command(
-            supervisor_argv(vm_tools, "stop", name, *options),
+            supervisor_argv("stop", name, *options),
             ok=(0, supervise.FORCED) if force else (0,),
             timeout=FORCE_SECONDS if force else timeout + STOP_SLACK,
             own=True,
@@ -92,7 +89,7 @@ def is_up(name: str) -> Locked:
     return Locked((run_lock(name), supervisor_lock(name)))
 
 
-def plan_act(guest: Guest, vm: VmFact | None, act: Act, vm_tools: VmTools, op: str) -> Plan:
+def plan_act(guest: Guest, vm: VmFact | None, act: Act, op: str) -> Plan:
     """Reset, pause, resume or interrupt a running guest.
 
     Raises ConflictError where it does not run.
@@ -108,5 +105,5 @@ def plan_act(guest: Guest, vm: VmFact | None, act: Act, vm_tools: VmTools, op: s
     if act in ("pause", "resume") and paused == (act == "pause"):
         reason = "already paused" if paused else "not paused"
         return Plan(act, name, reason=reason, op=op)
-    command = Command(supervisor_argv(vm_tools, act, name), timeout=ACT_SECONDS, own=True)
+    command = Command(supervisor_argv(act, name), timeout=ACT_SECONDS, own=True)
     return Plan(act, name, finish=(Step(command, WHY[act]),), op=op, must_journal=False)

@@ -1,10 +1,9 @@
-"""The command lines of the supervisor (bhyve/supervisor.py), and what it is to do. Pure."""
+"""The command lines of a virtual machine's supervisor, and what it is to do. Pure."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -41,19 +40,9 @@ FIRST_PAUSE = 1
 """Seconds before the first restart after a crash; each pause is twice the one before."""
 
 
-@dataclass(frozen=True, slots=True)
-class VmTools:
-    """The interpreter of this process, and the supervisor's file as the host sees it."""
-
-    python: str
-    supervisor: str
-
-
-def supervisor_argv(vm_tools: VmTools, mode: str, name: str, *options: str) -> tuple[str, ...]:
-    """The supervisor of a guest in one of its modes. Isolated from the environment and from
-    site-packages: the smallest process that Python can be."""
-    file = vm_tools.supervisor
-    return (vm_tools.python, "-I", "-S", file, mode, vm_directory(name), *options)
+def supervisor_argv(mode: str, name: str, *options: str) -> tuple[str, ...]:
+    """Return the argument list of a guest's supervisor in one of its modes."""
+    return (*tools.SUPERVISE, "vm", mode, vm_directory(name), *options)
 
 
 def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> str:

@@ -55,3 +55,7 @@ XZ = "/usr/bin/xz"
 ZFS = "/sbin/zfs"
 ZPOOL = "/sbin/zpool"
 ZSTD = "/usr/bin/zstd"
+
+SUPERVISE = (PYTHON, "-I", "-S", f"{__file__.rpartition('/host/')[0]}/supervise/__main__.py")
+"""Begins the command line of a guest's supervisor, and of a client of it. Isolated from the
+environment and from site-packages: the smallest process that Python can be."""

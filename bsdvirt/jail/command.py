@@ -1,4 +1,4 @@
-"""A jail's main command, in place of /etc/rc: what keeper.py is to do. Pure."""
+"""A jail's main command, in place of /etc/rc: what its supervisor is to do. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from bsdvirt.layout import (
 from bsdvirt.plan.step import Command, FileExists, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.jail import Commands, Jail
 
-KEEPER = f"{__file__.rpartition('/')[0]}/keeper.py"
 START_SECONDS = 30.0
 LONGEST_BACKOFF = 60
 END_SLACK = 20.0
@@ -27,8 +26,8 @@ END_SLACK = 20.0
 
 
 def keeper(mode: str, name: str, *words: str) -> tuple[str, ...]:
-    """The argument list that starts or ends the keeper of a jail's main command."""
-    return (tools.PYTHON, "-I", "-S", KEEPER, mode, job_file(name), *words)
+    """Return the argument list that starts or ends the supervisor of the main command."""
+    return (*tools.SUPERVISE, "jail", mode, job_file(name), *words)
 
 
 def start_lines(jail: Jail) -> list[str]:
@@ -44,7 +43,7 @@ def stop_lines(jail: Jail) -> list[str]:
 
 
 def run_text(guest: Guest, jail: Jail, holds: Holds) -> str:
-    """What the keeper is to do, as keeper.py reads it."""
+    """Return what the supervisor is to do, as bsdvirt/supervise/command.py reads it."""
     name = guest.name
     job = {
         "v": 1,

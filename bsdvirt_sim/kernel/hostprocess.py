@@ -12,14 +12,14 @@ from bsdvirt.host.base import Result
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt_sim.context import split_environment
 
-LOOK = "BSDVIRT_KEEPER_LOOK"
+LOOK = "BSDVIRT_LOG_LOOK"
 HOOKS = "/usr/local/etc/bsdvirt/hooks/"
 
 
 def is_real(argv: Sequence[str]) -> bool:
     """Whether the command is a real process."""
     if argv[0] == tools.PYTHON:
-        return argv[3].endswith("/keeper.py")
+        return argv[4] == "jail"
     if argv[0] != tools.ENV:
         return False
     return split_environment(list(argv[1:]))[1][0].startswith(HOOKS)

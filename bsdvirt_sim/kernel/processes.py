@@ -89,7 +89,7 @@ def reap(state: Host) -> None:
 
 def is_supervisor(argv: Sequence[str]) -> bool:
     """Whether the command is a guest's supervisor, or a client of it."""
-    return len(argv) > 4 and argv[3].endswith("/bhyve/supervisor.py")
+    return len(argv) > 4 and argv[3].endswith("/supervise/__main__.py") and argv[4] == "vm"
 
 
 def run_supervisor(

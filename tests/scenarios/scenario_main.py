@@ -130,7 +130,7 @@ def one_that_heeds_no_signal_is_killed(driver: Bsdvirt, view: HostView) -> None:
 @scenario(sim_only=True)
 def what_it_prints_does_not_fill_the_disk(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", f"run={LONG}")
-    started = driver("start", "t1", env={"BSDVIRT_KEEPER_LOOK": "0.2"})
+    started = driver("start", "t1", env={"BSDVIRT_LOG_LOOK": "0.2"})
     assert started.status == 0, started
     log = view.fs.path("/var/log/bsdvirt/t1/console.log")
     with log.open("ab", buffering=0) as stream:

@@ -85,7 +85,7 @@ def a_failed_start_is_told_in_bhyves_words(driver: Bsdvirt, view: HostView) -> N
     failed = driver.fails(1, "start", "t1", says='unknown device "nosuch"')
     for text in (failed.stderr, driver.json("info", "t1")["failure"]):
         assert "bhyve ended with status 4" in text
-        assert "supervisor.py" not in text
+        assert "supervise" not in text
     assert left(view) == []
     assert "has left" not in driver("doctor").stdout
     finish(driver, "t1")

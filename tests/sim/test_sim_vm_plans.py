@@ -17,10 +17,8 @@ from typing import Any
 
 import pytest
 
-from bsdvirt import bhyve
 from bsdvirt.bhyve import change, check, claims, create, live, start, stop
 from bsdvirt.bhyve.rundir import read_screen, read_taken
-from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_host, read_interfaces, read_kernel, read_rules
 from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
@@ -37,7 +35,6 @@ from bsdvirt.spec.vm import Vm
 from bsdvirt_sim import SimHost
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TOOLS = VmTools(sys.executable, str(Path(bhyve.__file__).with_name("supervisor.py")))
 GIVEN = {
     "kind": "vm", "memory": "128M", "cpus": 2, "cpuset": "0-1", "limits": {"pcpu": 150},
     "disks": [
@@ -117,7 +114,6 @@ class Machine:
             kernel=read_kernel(self.host),
             vmm=read_vmm(self.host),
             vm=self.fact,
-            tools=TOOLS,
             paths=read_paths(fs, check.wanted_paths(self.guest, self.vm)),
             password="a%b\\c",
             taken=read_taken(fs, []),
@@ -130,7 +126,7 @@ class Machine:
         devices = read_devices(self.host)
         return self.run(
             lambda op: stop.plan_stop(
-                self.guest, facts, self.fact, devices, TOOLS, op, timeout=20, force=force
+                self.guest, facts, self.fact, devices, op, timeout=20, force=force
             )
         )
 

@@ -192,7 +192,7 @@ class _Stop:
 
 def _remove(session: Session, name: str, seconds: float) -> None:
     if name in running_vms(session):
-        argv = supervisor_argv(vms.TOOLS, "stop", name, "--force")
+        argv = supervisor_argv("stop", name, "--force")
         session.host.run(argv, changes=True, timeout=seconds)
         return
     if session.host.fs.exists(job_file(name)):

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import msgspec
 
-from bsdvirt import bhyve
 from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
 from bsdvirt.bhyve.cloud import guest as seeds
@@ -22,7 +19,7 @@ from bsdvirt.bhyve.reload import run_steps
 from bsdvirt.bhyve.rundir import Taken
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
-from bsdvirt.bhyve.supervise import VmTools, supervisor_argv
+from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_rules
 from bsdvirt.facts.vmm import VmmFacts, read_devices, read_order, read_paths, read_vmm
@@ -52,7 +49,6 @@ AFTER_SECONDS = 15
 """A stop by its policy may take that much longer than its timeout: force, and cleaning up."""
 DEFAULT_STOP_SECONDS = 60 + AFTER_SECONDS
 """Where the guest's file cannot be read."""
-TOOLS = VmTools(sys.executable, str(Path(bhyve.__file__).with_name("supervisor.py")))
 
 
 def starter(
@@ -136,7 +132,6 @@ def _facts(
                 order=read_order(host) if vm.bootorder or session.boot_from else None,
             ),
             vm=None if guest.name in session.stopped else read_vm(host.fs, guest.name),
-            tools=TOOLS,
             paths=read_paths(host.fs, wanted_paths(guest, vm)),
             password="".join(secrets.choice(VNC_LETTERS) for _ in range(VNC_LENGTH)),
             taken=taken,
@@ -187,7 +182,7 @@ def stop_one(
     seconds = timeout or own
     share = min(1.0, seconds / own)
     plan = plan_stop(
-        guest, _with_files(session, facts, guest.name), fact, read_devices(session.host), TOOLS,
+        guest, _with_files(session, facts, guest.name), fact, read_devices(session.host),
         session.new_op(), timeout=seconds, force=force,
         may_force=vm.stop.force if vm else True,
     )  # fmt: skip
@@ -228,7 +223,7 @@ def end_waiting(
         return False
     own = vm.stop.timeout if vm else DEFAULT_STOP_SECONDS - AFTER_SECONDS
     step = stop_step(
-        name, TOOLS, timeout=timeout or own, force=force,
+        name, timeout=timeout or own, force=force,
         may_force=vm.stop.force if vm else True,
     )  # fmt: skip
     session.run(Plan("stop", name, finish=(step,), op=session.new_op(), must_journal=False))
@@ -271,7 +266,7 @@ def clean_plan(session: Session, guest: Guest, facts: HostFacts) -> Plan:
 
 def supervise_plan(session: Session, guest: Guest) -> Plan:
     """Another supervisor for a guest whose own has gone."""
-    command = Command(supervisor_argv(TOOLS, "start", guest.name), own=True)
+    command = Command(supervisor_argv("start", guest.name), own=True)
     step = Step(command, "another supervisor")
     return Plan("supervise", guest.name, finish=(step,), op=session.new_op(), must_journal=False)
 
@@ -306,7 +301,7 @@ def power(session: Session, names: Sequence[str], act: Act) -> list[Outcome]:
 
         def one(name: str) -> Outcome:
             guest = _vm(found, name)
-            plan = plan_act(guest, read_vm(session.host.fs, name), act, TOOLS, session.new_op())
+            plan = plan_act(guest, read_vm(session.host.fs, name), act, session.new_op())
             session.run(plan)
             return Outcome(name, plan.reason or done[act])
 
@@ -354,7 +349,7 @@ def console(session: Session, name: str) -> int:
         raise ConflictError(
             f"{name} runs, but its supervisor has gone", f"bsdvirt start {name} gives it another"
         )
-    return session.host.attach(supervisor_argv(TOOLS, "console", name, "--log-first"))
+    return session.host.attach(supervisor_argv("console", name, "--log-first"))
 
 
 def refuse_left(session: Session, name: str) -> None:
@@ -368,4 +363,4 @@ def refuse_left(session: Session, name: str) -> None:
 
 def foreground(session: Session, name: str) -> NoReturn:
     """Become the supervisor of a guest that is prepared, until it has powered off."""
-    session.host.replace(foreground_argv(name, TOOLS))
+    session.host.replace(foreground_argv(name))

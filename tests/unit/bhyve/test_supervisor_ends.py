@@ -7,7 +7,7 @@ import signal
 import pytest
 from vmdriver import Viewer, Vm
 
-from bsdvirt.bhyve.supervisor import judge
+from bsdvirt.supervise.ends import judge
 
 pytest_plugins = ["vmdriver"]
 

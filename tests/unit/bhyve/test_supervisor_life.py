@@ -18,7 +18,10 @@ from pathlib import Path
 import pytest
 from vmdriver import FAILED, RUN, Viewer, Vm
 
-from bsdvirt.bhyve import supervisor
+from bsdvirt.supervise import process
+from bsdvirt.supervise.files import try_lock
+from bsdvirt.supervise.log import LOG_BYTES, Log
+from bsdvirt.supervise.server import CLIENTS
 from bsdvirt_sim.kernel.processes import alive, living
 
 pytest_plugins = ["vmdriver"]
@@ -275,8 +278,8 @@ def test_the_log_is_bounded_and_rotated_once(vm: Vm) -> None:
         viewer.expect("0024999 ")
     directory = vm.host.fs.path("/var/log/bsdvirt/web1")
     new, old = directory / "console.log", directory / "console.log.0"
-    assert new.stat().st_size <= supervisor.LOG_BYTES
-    assert supervisor.LOG_BYTES // 2 < old.stat().st_size <= supervisor.LOG_BYTES
+    assert new.stat().st_size <= LOG_BYTES
+    assert LOG_BYTES // 2 < old.stat().st_size <= LOG_BYTES
     assert not (directory / "console.log.1").exists()
     # A late viewer sees across the rotation, from the beginning of a line.
     with vm.connect() as link, link.makefile("rb") as stream:
@@ -523,11 +526,11 @@ def test_nobody_else_may_look(vm: Vm) -> None:
 def test_run_lock_is_held_while_bhyve_runs(vm: Vm) -> None:
     vm.start()
     path = str(vm.host.fs.path(f"{RUN}/run.lock"))
-    assert supervisor.try_lock(path) is None
+    assert try_lock(path) is None
     vm.kill(vm.supervisor)
-    assert supervisor.try_lock(path) is None
+    assert try_lock(path) is None
     vm.kill(vm.pid)
-    lock = supervisor.try_lock(path)
+    lock = try_lock(path)
     assert lock is not None
     os.close(lock)
 
@@ -667,7 +670,7 @@ def test_viewers_that_went_silent_keep_nobody_out(vm: Vm) -> None:
     vm.start()
     vm.wait_login()
     with contextlib.ExitStack() as stack:
-        for _ in range(supervisor.CLIENTS):
+        for _ in range(CLIENTS):
             link = stack.enter_context(vm.connect())
             link.sendall(b'{"v":1,"do":"console"}\n')
             link.recv(100)
@@ -682,13 +685,13 @@ def test_viewers_that_went_silent_keep_nobody_out(vm: Vm) -> None:
 def test_a_log_without_room_harms_no_other_descriptor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = supervisor.Log(str(tmp_path / "console.log"))
-    log.write(b"x\n" * (supervisor.LOG_BYTES // 2 - 5))
+    log = Log(str(tmp_path / "console.log"))
+    log.write(b"x\n" * (LOG_BYTES // 2 - 5))
 
-    def full(path: str) -> int:
+    def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(supervisor, "open_log", full)
+    monkeypatch.setattr(os, "open", full)
     log.write(b"while the disk is full\n" * 3)
     monkeypatch.undo()
     ours, theirs = socket.socketpair()
@@ -703,23 +706,22 @@ def test_a_log_without_room_harms_no_other_descriptor(
 
 def test_what_bhyve_complains_of_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "bhyve.log"
-    fd = supervisor.open_log(str(path))
+    log = Log(str(path))
     with path.open("ab", buffering=0) as bhyve:
         bhyve.write(b"short\n")
-        assert not supervisor.trim(str(path), fd)
-        bhyve.write(b"x" * supervisor.LOG_BYTES + b"last\n")
-        assert supervisor.trim(str(path), fd)
+        assert not log.trim()
+        bhyve.write(b"x" * LOG_BYTES + b"last\n")
+        assert log.trim()
         bhyve.write(b"after\n")
-    os.close(fd)
     assert path.read_bytes() == b"after\n"
     old = path.with_name("bhyve.log.0").read_bytes()
-    assert len(old) == supervisor.LOG_BYTES
+    assert len(old) == LOG_BYTES
     assert old.endswith(b"xlast\n")
 
 
 def test_start_times_are_of_the_uptime() -> None:
-    assert supervisor.began("12", 100.4) == "88"
-    assert supervisor.began("-", 100.4) == ""
-    assert not supervisor.same_start("", "")
-    assert not supervisor.same_start("100", "90")
-    assert supervisor.same_start("100", "100")
+    assert process.started("12", 100.4) == "88"
+    assert process.started("-", 100.4) == ""
+    assert not process.same_start("", "")
+    assert not process.same_start("100", "90")
+    assert process.same_start("100", "100")

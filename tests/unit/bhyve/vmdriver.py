@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +17,11 @@ from typing import Any, Self
 
 import pytest
 
-from bsdvirt.bhyve import supervisor
+from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt_sim import SimHost
 from bsdvirt_sim.kernel.processes import alive, end_all, living
 
-SUPERVISOR = str(Path(supervisor.__file__))
 PATIENCE = 20.0
 """Seconds until a test gives up waiting; what it waits for comes in fractions of one."""
 RUN = "/var/run/bsdvirt/vms/web1"
@@ -112,8 +110,8 @@ class Vm:
 
     def mode(self, mode: str, *words: str) -> Result:
         """Run a mode of the supervisor to its end."""
-        argv = (sys.executable, "-I", "-S", SUPERVISOR, mode, RUN, *words)
-        return self.host.run(argv, changes=mode != "status", timeout=PATIENCE * 2)
+        command = (*tools.SUPERVISE, "vm", mode, RUN, *words)
+        return self.host.run(command, changes=mode != "status", timeout=PATIENCE * 2)
 
     def start(self) -> None:
         self.prepare()
@@ -123,7 +121,7 @@ class Vm:
     def spawn(self, mode: str, *words: str) -> subprocess.Popen[bytes]:
         """Run a mode without waiting for it."""
         process = subprocess.Popen(
-            (sys.executable, "-I", "-S", SUPERVISOR, mode, RUN, *words),
+            (*tools.SUPERVISE, "vm", mode, RUN, *words),
             env={"BSDVIRT_ROOT": str(self.root), "PATH": "/bin:/usr/bin"},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
@@ -218,8 +216,8 @@ class Viewer:
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.environ["BSDVIRT_ROOT"] = str(vm.root)
-            argv = (sys.executable, "-I", "-S", SUPERVISOR, "console", RUN, *words)
-            os.execv(argv[0], argv)
+            command = (*tools.SUPERVISE, "vm", "console", RUN, *words)
+            os.execv(command[0], command)
         self.ended: int | None = None
 
     def __enter__(self) -> Self:

@@ -11,7 +11,6 @@ from bsdvirt.bhyve import change, claims, clean, create, live, start, stop
 from bsdvirt.bhyve import volumes as disks
 from bsdvirt.bhyve.check import CODE, VARIABLES, VmStartFacts
 from bsdvirt.bhyve.rundir import Taken
-from bsdvirt.bhyve.supervise import VmTools
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import VmmFacts
 from bsdvirt.facts.vms import VmFact
@@ -28,7 +27,6 @@ from bsdvirt.zfs.base import Dataset
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 OP = "0a1b2c"
-TOOLS = VmTools("/usr/local/bin/python3.11", "/usr/local/lib/bsdvirt/supervisor.py")
 KERNEL = {"release": "13.2-RELEASE-p4", "cpus": 4, "racct": True, "vimage": True}
 THERE = [tools.BHYVE, tools.BHYVELOAD, CODE, VARIABLES]
 
@@ -99,7 +97,6 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             kernel=msgspec.convert({**KERNEL, **self.kernel}, Kernel),
             vmm=msgspec.convert({"osreldate": 1302001, "most_cpus": 4, **self.vmm}, VmmFacts),
             vm=self.fact,
-            tools=TOOLS,
             paths=paths,
             password="s3cr%t\\x",
             taken=Taken(**self.taken),
@@ -120,11 +117,11 @@ def _run(given: Given) -> Plan:
 
 def _stop(given: Given) -> Plan:
     words = {"timeout": 60.0, **given.words}
-    return stop.plan_stop(given.guest, given.facts, given.fact, given.devices, TOOLS, OP, **words)
+    return stop.plan_stop(given.guest, given.facts, given.fact, given.devices, OP, **words)
 
 
 def _act(given: Given) -> Plan:
-    return stop.plan_act(given.guest, given.fact, given.words["act"], TOOLS, OP)
+    return stop.plan_act(given.guest, given.fact, given.words["act"], OP)
 
 
 def _clean(given: Given) -> Plan:

@@ -1,0 +1,198 @@
+"""What supervisors of both kinds have: a loop over events and timers, signals, a state file,
+the log of events, and who started them and waits for a word."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from bsdvirt.supervise.files import POLL, Failed, Json, stamp, try_lock, write_file
+from bsdvirt.supervise.log import Log
+from bsdvirt.supervise.policy import Restarts
+from bsdvirt.supervise.process import FILES_TELL, Events
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+WORDS_BYTES = 4096
+LOOK = float(os.environ.get("BSDVIRT_LOG_LOOK", "60"))
+"""Seconds between two looks at a log, where nothing tells that it grows."""
+
+
+class Supervisor:
+    """A process that attends one guest, from its start to its end.
+
+    `ready` is where the command that started it waits for a word: see tell_ready().
+    """
+
+    kind = ""
+    """What its lines in the log of events begin with."""
+
+    def __init__(self, job: Json, state_path: str, ready: int | None) -> None:
+        self.job = job
+        self.name: str = job["name"]
+        self.state_path = state_path
+        self.state: Json = {}
+        self.ready = ready
+        self.events = Events()
+        self.timers: dict[str, float] = {}
+        self.restarts = Restarts()
+        self.pid: int | None = None
+        self.launched = 0.0
+        self.stopping = False
+        self.over = False
+
+    # ---- the loop ----
+
+    def attend(self) -> None:
+        """Act on what happens, until it is over."""
+        while not self.over:
+            for kind, ident, data in self.events.wait(self._patience()):
+                self.handle(kind, ident, data)
+            self._act_in_time()
+
+    def handle(self, kind: str, ident: int, data: int | None) -> None:
+        """Act on one event."""
+        if kind == "end":
+            if ident == self.pid:
+                self.ended(ident, data)
+        elif kind == "grown":
+            self._trim_log()
+        elif ident == self.wake:
+            for number in os.read(self.wake, 64):
+                self.signalled(number)
+
+    def ended(self, pid: int, seen: int | None) -> None:
+        """The guest's process has ended."""
+        raise NotImplementedError
+
+    def signalled(self, number: int) -> None:
+        """A signal has come that listen_to() named, or SIGALRM."""
+        raise NotImplementedError
+
+    def acts(self) -> dict[str, Callable[[], None]]:
+        """Return what is done when a timer of that name has run down."""
+        return {"log": self._trim_log}
+
+    def after(self, name: str, seconds: float) -> None:
+        """Set a timer."""
+        self.timers[name] = time.monotonic() + seconds
+
+    def _patience(self) -> float | None:
+        if not self.timers:
+            return None
+        return max(0.0, min(self.timers.values()) - time.monotonic())
+
+    def _act_in_time(self) -> None:
+        acts, now = self.acts(), time.monotonic()
+        for name in [name for name, at in self.timers.items() if at <= now]:
+            if self.timers.pop(name, None) is not None and not self.over:
+                acts[name]()
+
+    def listen_to(self, *numbers: int) -> None:
+        """Have these signals come as events."""
+        self.wake, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for number in numbers:
+            signal.signal(number, lambda *_: None)
+        self.events.want(self.wake, True)
+
+    def lasted(self) -> float:
+        """Return the seconds that the guest's process has run."""
+        return time.monotonic() - self.launched
+
+    def watch_log(self, log: Log) -> None:
+        """Keep a log short to which others append."""
+        self.watched = log
+        self.events.watch_file(log.fd)
+        self._trim_log()
+
+    def _trim_log(self) -> None:
+        self.watched.trim()
+        if not FILES_TELL and self.pid is not None:
+            self.after("log", LOOK)
+
+    # ---- what is written down ----
+
+    def show(self, state: str, **more: Any) -> None:
+        """Write the state file."""
+        self.state |= {"state": state, **more}
+        try:
+            write_file(self.state_path, json.dumps(self.state) + "\n")
+        except OSError as error:
+            # A full disk is no reason to leave the guest alone.
+            self.note(f"{self.state_path}: {error.strerror}")
+
+    def note(self, text: str) -> None:
+        """Write a line into the supervisor's own log, where it has one."""
+
+    def record(self, text: str) -> None:
+        """Write a line into the log of events of all guests."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        line = f"{stamp()} {self.kind} {self.name} {' '.join(text.split())}\n"
+        with contextlib.suppress(OSError):
+            fd = os.open(self.job["events"], flags, 0o640)
+            os.write(fd, line.encode())
+            os.close(fd)
+
+    def tell_ready(self, text: str) -> None:
+        """Tell who started us, once: "ok", or why not."""
+        if self.ready is not None and self.ready >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self.ready, text.encode())
+            os.close(self.ready)
+            self.ready = -1
+
+    @property
+    def awaited(self) -> bool:
+        """Whether who started us still waits for a word."""
+        return self.ready is not None and self.ready >= 0
+
+
+def take_lock(path: str, attended: Callable[[], bool], patience: float) -> int | None:
+    """Return the descriptor of a supervisor's lock; None where the guest is `attended`.
+    Raises Failed where it is held for that long and by no supervisor: a command that only
+    checks whether it is held has it for a moment."""
+    deadline = time.monotonic() + patience
+    while (lock := try_lock(path)) is None:
+        if attended():
+            return None
+        if time.monotonic() >= deadline:
+            name = path.rpartition("/")[2]
+            raise Failed(f"{name} is held, and no supervisor answers: try again")
+        time.sleep(POLL)
+    return lock
+
+
+def in_background(serve: Callable[[int], None]) -> str:
+    """Run `serve` in a daemon, and return the word that it sends to the descriptor that it
+    gets; empty where it ends without a word."""
+    readable, writable = os.pipe()
+    if os.fork() == 0:
+        os.close(readable)
+        _be_daemon(serve, writable)
+    os.close(writable)
+    with open(readable, "rb") as stream:
+        return stream.read(WORDS_BYTES).decode("utf-8", "replace")
+
+
+def _be_daemon(serve: Callable[[int], None], ready: int) -> NoReturn:
+    try:
+        os.setsid()
+        null = os.open("/dev/null", os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        serve(ready)
+    except Exception as error:
+        sys.excepthook(*sys.exc_info())
+        with contextlib.suppress(OSError):
+            os.write(ready, f"{error}".encode())
+    finally:
+        os._exit(0)

@@ -1,0 +1,205 @@
+"""What is asked of a virtual machine's supervisor, and done where it has died."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+from bsdvirt.supervise.attend import in_background, take_lock
+from bsdvirt.supervise.bhyve import LOOKING
+from bsdvirt.supervise.files import Failed, Json, read_json, try_lock
+from bsdvirt.supervise.runs import JOB, SOCKET, STATE
+from bsdvirt.supervise.server import line
+from bsdvirt.supervise.viewer import view
+from bsdvirt.supervise.vm import ALIVE, Refused, Vm
+
+ENDING = 15.0
+"""Seconds to wait for a supervisor that ends by itself."""
+LOCK = "supervisor.lock"
+NO_SUPERVISOR = 3
+FORCED = 4
+Answer = tuple[socket.socket, Json, bytes]
+"""A connection, the supervisor's answer, and what came after it."""
+
+
+class Gone(Exception):  # noqa: N818
+    """The supervisor ended before it answered."""
+
+
+# ---- asking ----
+
+
+def _ask(request: Json, patience: float | None = None) -> Answer | None:
+    """Ask the supervisor; None where there is none. Raises Gone, and Failed where it
+    refuses."""
+    link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    link.settimeout(patience)
+    try:
+        # Its path may be longer than an address holds, so it is named from where we are.
+        link.connect(SOCKET)
+        link.sendall(line(request))
+        text = b""
+        while b"\n" not in text:
+            data = link.recv(65536)
+            if not data:
+                raise Gone
+            text += data
+    except (FileNotFoundError, ConnectionRefusedError):
+        link.close()
+        return None
+    except ConnectionError:
+        raise Gone from None
+    first, _, rest = text.partition(b"\n")
+    answer = json.loads(first)
+    if not answer.get("ok"):
+        raise Failed(answer.get("error", "the supervisor refused"))
+    return link, answer, rest
+
+
+def _answers() -> bool:
+    """Whether a supervisor answers."""
+    with contextlib.suppress(Gone, Failed, OSError, ValueError):
+        if (asked := _ask({"do": "status"}, LOOKING)) is not None:
+            asked[0].close()
+            return True
+    return False
+
+
+def _none_runs() -> int:
+    print("no supervisor runs for this guest", file=sys.stderr)
+    return NO_SUPERVISOR
+
+
+def _state() -> str:
+    return str(read_json(STATE).get("state"))
+
+
+# ---- the modes ----
+
+
+def start() -> int:
+    """Attend the guest in the background; return once it runs."""
+    word = in_background(_serve)
+    if word not in ("ok", "already"):
+        raise Failed(word.removeprefix("failed: ") or "the supervisor ended; see supervisor.log")
+    print("started" if word == "ok" else "already")
+    return 0
+
+
+def _serve(ready: int) -> None:
+    lock = take_lock(LOCK, _answers, LOOKING)
+    if lock is None:
+        stopping = b"failed: it is just being stopped; try again in a moment"
+        os.write(ready, stopping if _state() == "stopping" else b"already")
+        return
+    vm = Vm(lock, ready)
+    for fd in (1, 2):
+        os.dup2(vm.bhyve.notes.fd, fd)
+    vm.run()
+
+
+def foreground() -> int:
+    """Attend the guest in this process, until it has powered off."""
+    lock = take_lock(LOCK, _answers, LOOKING)
+    if lock is None:
+        raise Failed("a supervisor keeps this guest already")
+    vm = Vm(lock)
+    if not vm.run():
+        raise Failed(vm.failure)
+    return 0
+
+
+def stop(timeout: float | None, force: bool) -> int:
+    """Have the guest stopped, and wait for it."""
+    there = True
+    with contextlib.suppress(Gone, ConnectionError):
+        asked = _ask({"do": "stop", "timeout": timeout, "force": force})
+        there = asked is not None
+        if asked is not None and (end := _follow_stop(asked)):
+            print(end)
+            return 0 if end == "stopped" else FORCED
+    # There was none, it was killed, or it is just ending: what it leaves is ours to end.
+    lock = try_lock(LOCK, ENDING)
+    if lock is None:
+        raise Failed("its supervisor does not answer")
+    if _state() not in ALIVE:
+        if not there:
+            return _none_runs()
+        print("stopped")
+        return 0
+    vm = Vm(lock)
+    vm.run((timeout, force))
+    print("stopped by force" if vm.forced else "stopped")
+    return FORCED if vm.forced else 0
+
+
+def _follow_stop(asked: Answer) -> str:
+    """Show the progress; return how the guest ended, or nothing where the supervisor ended
+    first. Raises Failed where the guest goes on."""
+    link, _, rest = asked
+    with link, link.makefile("rb") as stream:
+        if rest and not rest.endswith(b"\n"):
+            rest += stream.readline()
+        lines = rest.splitlines()
+        while lines or (lines := [stream.readline()]) != [b""]:
+            told = json.loads(lines.pop(0))
+            if "progress" in told:
+                print(told["progress"], file=sys.stderr, flush=True)
+            if "error" in told:
+                raise Failed(told["error"])
+            if "end" in told:
+                return str(told["end"])
+    return ""
+
+
+def console(log: bool) -> int:
+    """Be the guest's terminal."""
+    asked = _ask({"do": "console", "log": log})
+    if asked is None:
+        return _none_runs()
+    link, _, rest = asked
+    name = read_json(JOB).get("name", "the guest")
+    if view(link, name, rest):
+        return 0
+    if _state() in ALIVE:
+        raise Failed(f"the supervisor of {name} is gone: `bsdvirt start {name}` replaces it")
+    if os.isatty(0):
+        print(f"\n{name} has ended.", file=sys.stderr)
+    return 0
+
+
+def status() -> int:
+    """Print the state file."""
+    state = read_json(STATE)
+    if not state:
+        return _none_runs()
+    print(json.dumps(state))
+    return 0
+
+
+def control(verb: str) -> int:
+    """Reset, pause, resume or interrupt the guest."""
+    return _none_runs() if _ask({"do": verb}) is None else 0
+
+
+def main(mode: str, directory: str, timeout: float | None, words: list[str]) -> int:
+    """Do what the words say, in the guest's run directory; the exit status."""
+    modes: dict[str, Callable[[], int]] = {
+        "start": start,
+        "foreground": foreground,
+        "status": status,
+        "stop": lambda: stop(timeout, "--force" in words),
+        "console": lambda: console("--log-first" in words),
+    }
+    os.umask(0o077)
+    try:
+        os.chdir(directory)
+        return modes[mode]() if mode in modes else control(mode)
+    except (FileNotFoundError, NotADirectoryError, Gone):
+        return _none_runs()
+    except Refused as error:
+        raise Failed(str(error)) from None

@@ -1,0 +1,52 @@
+"""Attend a running guest.
+
+    python3 -I -S …/bsdvirt/supervise/__main__.py KIND MODE FILE [options]
+
+KIND vm; FILE is the guest's run directory, in /var/run/bsdvirt/vms:
+    start       attend the guest in the background; ends once it runs (or "already")
+    foreground  the same in this process: ends when the guest has powered off
+    stop        [--timeout S] [--force]: ACPI's power button, then by the guest's policy
+    reset, pause, resume, nmi
+    console     [--log-first]: this terminal becomes the guest's; left by ~. or Ctrl-]
+    status      print state.json
+It ends 0, 1 (one line on standard error says why), 3 where no supervisor runs, or 4 for a
+stop that took force. DIR/run.json says what to run, DIR/state.json what goes on;
+DIR/supervisor.lock is held by the supervisor, and DIR/run.lock by bhyve itself.
+
+KIND jail; FILE says what the main command of the jail is:
+    start       attend it in the background; ends once it runs
+    stop        --timeout S: SIGTERM; fails where that takes longer
+    stop        SIGKILL
+It ends 0, or 1 with one line on standard error. FILE names the state file, and the lock that
+is held while there is a supervisor.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from bsdvirt.supervise import client, command
+from bsdvirt.supervise.files import Failed, here
+
+VM_MODES = (
+    "start", "foreground", "stop", "reset", "pause", "resume", "nmi", "console", "status",
+)  # fmt: skip
+MODES = {"vm": VM_MODES, "jail": ("start", "stop")}
+
+
+def main(words: list[str]) -> int:
+    """Do what the words say; the exit status."""
+    if len(words) < 3 or words[1] not in MODES.get(words[0], ()):
+        print(__doc__, file=sys.stderr)
+        return 1
+    kind, mode, path, *options = words
+    timeout = float(options[options.index("--timeout") + 1]) if "--timeout" in options else None
+    try:
+        if kind == "vm":
+            return client.main(mode, here(path), timeout, options)
+        if mode == "start":
+            return command.start(path)
+        return command.stop(path, timeout or 0.0)
+    except (Failed, OSError, KeyError) as error:
+        print(error, file=sys.stderr)
+        return 1

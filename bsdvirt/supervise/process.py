@@ -1,0 +1,297 @@
+"""Processes: tools that are run, a child in another session, who a process is, and what to
+wait for: descriptors that are ready, files that grow, processes that end.
+
+The last two come by a kqueue(2), which is a descriptor itself. On Linux, for the tests on the
+simulated host, processes come by pidfds, and nothing tells that a file grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from bsdvirt.supervise.files import ROOT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+TOOL = 60
+"""Seconds that a tool may take."""
+PRINTED = 4096
+"""Bytes that are kept of what a tool prints."""
+MISSING = 127
+"""The exit status of a program that is not there, as of sh(1)."""
+LOOKS = 3
+PASSED = {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
+"""By what programs find their simulated host."""
+ENVIRONMENT = PASSED | {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "HOME": "/root"}
+"""Of the tools."""
+IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
+"""What we, or Python, may ignore: a program that we run does not."""
+CAUGHT = (signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)
+
+
+class TooSlow(Exception):  # noqa: N818
+    """A tool took longer than it may."""
+
+
+# ---- tools ----
+
+
+def run(argv: list[str], output: int, seconds: int = TOOL) -> int:
+    """Run a tool to its end, its output to a descriptor; its exit status. It is killed after
+    so many seconds; 0 is without a limit."""
+    try:
+        pid = _start(argv, output)
+    except OSError:
+        return MISSING
+    return _end(pid, seconds, lambda: None)
+
+
+def read(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
+    """Run a tool likewise; its exit status, and the beginning of what it printed."""
+    readable, writable = os.pipe()
+    printed = bytearray()
+    with open(readable, "rb", buffering=0) as stream:
+        try:
+            pid = _start(argv, writable)
+        except OSError:
+            return MISSING, ""
+        finally:
+            os.close(writable)
+
+        def drain() -> None:
+            while data := stream.read(65536):
+                printed.extend(data[: PRINTED - len(printed)])
+
+        status = _end(pid, seconds, drain)
+    return status, printed.decode("utf-8", "replace").strip()
+
+
+def _start(argv: list[str], output: int) -> int:
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, output, 1),
+        (os.POSIX_SPAWN_DUP2, output, 2),
+    ]
+    return os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsigdef=IGNORED)
+
+
+def _end(pid: int, seconds: int, drain: Callable[[], None]) -> int:
+    signal.signal(signal.SIGALRM, _too_slow)
+    signal.alarm(seconds)
+    try:
+        drain()
+        status = os.waitpid(pid, 0)[1]
+    except TooSlow:
+        os.kill(pid, signal.SIGKILL)
+        status = os.waitpid(pid, 0)[1]
+    finally:
+        signal.alarm(0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _too_slow(*_: object) -> NoReturn:
+    raise TooSlow
+
+
+# ---- a child ----
+
+
+def spawn(
+    argv: list[str], env: dict[str, str], output: int, ready: Callable[[], bool] = lambda: True
+) -> int:
+    """Run a program as a child that leads a session of its own, its output to a descriptor;
+    its process id. The child calls `ready` first, and ends where that returns False."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (*IGNORED, *CAUGHT):
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            if ready():
+                os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
+                os.dup2(output, 1)
+                os.dup2(output, 2)
+                os.chdir("/")
+                os.execve(argv[0], argv, env)
+        except OSError as error:
+            os.write(output, f"{argv[0]}: {error.strerror}\n".encode())
+        finally:
+            os._exit(MISSING)
+    return pid
+
+
+def reap(pid: int, seen: int | None) -> int | None:
+    """Return the status of a process that has ended; `seen` where it is not our child."""
+    with contextlib.suppress(ChildProcessError):
+        return os.waitpid(pid, 0)[1]
+    return seen
+
+
+def signal_group(pid: int, number: int) -> None:
+    """Send a signal to the process group that this process leads."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+# ---- identity ----
+
+
+def identity(pid: int) -> tuple[str, str]:
+    """Return when a process started, and its title; empty where there is none.
+
+    The time is of the host's uptime, which no clock that is set changes: in seconds, and on
+    Linux in clock ticks.
+    """
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/stat") as stream:
+                fields = stream.read().rpartition(")")[2].split()
+            with open(f"/proc/{pid}/cmdline") as stream:
+                title = stream.read().replace("\0", " ").strip()
+        except OSError:
+            return "", ""
+        return ("", "") if fields[0] == "Z" else (fields[19], title)
+    seconds = title = ""
+    for _ in range(LOOKS):
+        before = time.monotonic()
+        argv = ["/bin/ps", "-ww", "-o", "etimes=", "-o", "command=", "-p", str(pid)]
+        seconds, _, title = read(argv)[1].partition(" ")
+        now = time.monotonic()
+        if now - before < 1.0:
+            # Else the host is so busy that nobody knows when ps(1) looked.
+            break
+    return (started(seconds, now), title.strip()) if seconds else ("", "")
+
+
+def started(seconds: str, now: float) -> str:
+    """Return the second of the uptime in which a process started that ps(1) shows as so many
+    seconds old."""
+    return str(round(now - int(seconds))) if seconds.isdigit() else ""
+
+
+def same_start(one: str, other: str) -> bool:
+    """Whether two such times are of one process. Both ps(1) and we cut off fractions of
+    seconds; on Linux it is the tick."""
+    if not (one.isdigit() and other.isdigit()):
+        return bool(one) and one == other
+    return abs(int(one) - int(other)) <= (0 if sys.platform == "linux" else 2)
+
+
+def is_process(pid: object, start: object) -> bool:
+    """Whether the process of that number is the one that started then."""
+    return isinstance(pid, int) and same_start(identity(pid)[0], str(start))
+
+
+def age(start: object) -> float:
+    """Return for how many seconds a process has run that started then."""
+    if not str(start).isdigit():
+        return 0.0
+    if sys.platform == "linux":
+        ticks = int(str(start)) / os.sysconf("SC_CLK_TCK")
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks)
+    return max(0.0, time.monotonic() - int(str(start)))
+
+
+# ---- what to wait for ----
+
+Event = tuple[str, int, int | None]
+FILES_TELL = sys.platform != "linux"
+"""Whether watch_file() works."""
+
+
+class Events:
+    """Descriptors that are ready ("read", "write"), files that have grown ("grown"), and
+    processes that have ended ("end"): each with its number."""
+
+    def __init__(self) -> None:
+        self.poll = select.poll()
+        self.pids: dict[int, int] = {}
+        if sys.platform != "linux":
+            self.queue = select.kqueue()
+            self.poll.register(self.queue.fileno(), select.POLLIN)
+
+    def want(self, fd: int, read: bool, write: bool = False) -> None:
+        """Wait until the descriptor can be read or written, or only for its hang-up."""
+        self.poll.register(fd, read * select.POLLIN | write * select.POLLOUT)
+
+    def forget(self, fd: int) -> None:
+        """Wait for the descriptor no longer; to be called before it is closed."""
+        self.poll.unregister(fd)
+
+    def wait(self, timeout: float | None) -> Iterator[Event]:
+        """Wait for events, at most so many seconds. An "end" comes with the status as of
+        wait(2), where it is known."""
+        for fd, bits in self.poll.poll(None if timeout is None else int(timeout * 1000) + 1):
+            if self._is_kernel(fd):
+                yield from self._told(fd)
+                continue
+            if bits & ~select.POLLOUT:
+                yield "read", fd, None
+            if bits & select.POLLOUT:
+                yield "write", fd, None
+
+    if sys.platform == "linux":
+
+        def watch(self, pid: int) -> bool:
+            """Wait for the end of that process; whether there is one."""
+            try:
+                fd = os.pidfd_open(pid)
+            except ProcessLookupError:
+                return False
+            self.pids[fd] = pid
+            self.poll.register(fd, select.POLLIN)
+            return True
+
+        def watch_file(self, fd: int) -> None:
+            """Nothing tells: the file has to be looked at now and then."""
+
+        def _is_kernel(self, fd: int) -> bool:
+            return fd in self.pids
+
+        def _told(self, fd: int) -> Iterator[Event]:
+            pid = self.pids.pop(fd)
+            self.poll.unregister(fd)
+            os.close(fd)
+            status = None
+            # The simulated bhyve leaves its status for a supervisor that is not its parent.
+            with contextlib.suppress(OSError, ValueError), open(f"{ROOT}/var/run/ended.{pid}") as f:
+                status = int(f.read())
+            yield "end", pid, status
+
+    else:
+
+        def watch(self, pid: int) -> bool:
+            """Wait for the end of that process; whether there is one."""
+            event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+            try:
+                self.queue.control([event], 0)
+            except ProcessLookupError:
+                return False
+            return True
+
+        def watch_file(self, fd: int) -> None:
+            """Wait for the file to grow, until it is closed."""
+            flags, notes = select.KQ_EV_ADD | select.KQ_EV_CLEAR, select.KQ_NOTE_EXTEND
+            event = select.kevent(fd, select.KQ_FILTER_VNODE, flags, notes)
+            # Some file systems cannot tell.
+            with contextlib.suppress(OSError):
+                self.queue.control([event], 0)
+
+        def _is_kernel(self, fd: int) -> bool:
+            return fd == self.queue.fileno()
+
+        def _told(self, _: int) -> Iterator[Event]:
+            for event in self.queue.control(None, 16, 0):
+                if event.filter == select.KQ_FILTER_PROC:
+                    yield "end", event.ident, event.data
+                else:
+                    yield "grown", event.ident, None
