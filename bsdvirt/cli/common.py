@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bsdvirt.plan.events import Event
     from bsdvirt.plan.step import Plan
     from bsdvirt.session.batch import Outcome
-    from bsdvirt.session.prepared import Request
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -104,24 +103,6 @@ def chosen(
     jails = read_jails(session.host) if needs_state(words) else {}
     states = read_states(session.host.fs, found, jails)
     return select(words, found, states.of, every=every, foreign=foreign)
-
-
-def carry_out(session: Session, request: Request) -> list[Outcome]:
-    """Prepare what is wanted and run it, or show it (--dry-run); the outcomes."""
-    with request.prepare(session) as prepared:
-        if not session.dry_run:
-            return prepared.run()
-        for plan in prepared.plans:
-            _show(plan)
-        return prepared.outcomes
-
-
-def carry_out_one(session: Session, request: Request) -> Outcome:
-    """The same for a request about one object. Raises its error."""
-    (outcome,) = carry_out(session, request)
-    if outcome.error is not None:
-        raise outcome.error
-    return outcome
 
 
 def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = False) -> int:

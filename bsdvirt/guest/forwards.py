@@ -80,10 +80,19 @@ def refuse_hosts(host: Host, name: str, wanted: Sequence[Expose], facts: PfFacts
                 )
 
 
-def check(host: Host, found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> None:
+def check(
+    host: Host,
+    found: Inventory,
+    name: str,
+    spec: GuestSpec,
+    facts: PfFacts,
+    planned: Taken | None = None,
+) -> None:
     """Raises ConflictError and NotFoundError where another guest, or the host, has a port that a
-    guest is to expose. The allocation lock is held."""
-    refuse_taken(name, spec.expose, taken(host.fs, found, name))
+    guest is to expose. `planned` is what those will expose whose change is planned already. The
+    allocation lock is held."""
+    others = {**taken(host.fs, found, name), **(planned or {})}
+    refuse_taken(name, spec.expose, {o: ports for o, ports in others.items() if o != name})
     refuse_hosts(host, name, spec.expose, facts)
 
 

@@ -1,12 +1,10 @@
-"""Guests' properties changed: their file, and what they claim."""
+"""Change guests: their properties, and what they claim."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -14,12 +12,18 @@ from bsdvirt.bhyve.change import change_volumes
 from bsdvirt.bhyve.check import check_host as check_vm_host
 from bsdvirt.bhyve.cloud import guest as seed
 from bsdvirt.bhyve.rundir import is_running
-from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.facts.vmm import read_vmm
 from bsdvirt.guest import forwards
+from bsdvirt.guest.boot import (
+    IDENTITY_PREFIX,
+    Assignments,
+    check_order,
+    check_ready,
+    set_boot,
+)
 from bsdvirt.guest.change import plan_change
-from bsdvirt.guest.claims import UNCLAIMED
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file, need_unlocked
 from bsdvirt.jail.datasets import (
     StorageFacts,
@@ -34,31 +38,31 @@ from bsdvirt.jail.root import check_settings
 from bsdvirt.jail.stack import check_host, shared_claims
 from bsdvirt.jail.start import check_kernel
 from bsdvirt.net import routing
+from bsdvirt.net.files import Networks
 from bsdvirt.ops.boot.budget import too_long
 from bsdvirt.ops.create import notes as newly
 from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import guests, passthru, vms
 from bsdvirt.ops.power.restart import next_start_notes, settled
 from bsdvirt.plan.step import Step
-from bsdvirt.session.batch import Outcome, hold, in_parallel
+from bsdvirt.session.batch import Outcome, hold
+from bsdvirt.session.prepared import Part, Prepared, Task, carry_out, plan_each, refused
 from bsdvirt.session.session import Session
-from bsdvirt.spec.base import Live, Spec
+from bsdvirt.spec.base import Live
+from bsdvirt.spec.differ import changed, differing
 from bsdvirt.spec.edit import edit_yaml
-from bsdvirt.spec.fields import fields_of, only
+from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import load_guest
-from bsdvirt.spec.paths import NAME, set_paths
+from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.vm import Vm
-
-Assignments = Sequence[tuple[str, str]]
-IDENTITY_PREFIX = "boot."
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a guest is to be: its file's text before, after, and what that says."""
+    """What a guest is to be: the text of its file before and after, and what that says."""
 
     before: str
     after: str
@@ -75,8 +79,43 @@ Wish = Callable[[Guest, str, GuestSpec], Wanted]
 """What is wanted of a guest whose file has that text and says that."""
 
 
-def change(session: Session, names: Sequence[str], assignments: Assignments) -> list[Outcome]:
-    """Set properties of guests. Nothing is written where any of it is wrong."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Change guests: their files, and what they claim. Nothing is written for a guest where
+    any of it is wrong."""
+
+    names: tuple[str, ...]
+    wish: Wish
+    message: str = "set"
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Plan the changes one after the other: each sees what the ones before will claim."""
+        with hold(session, self.names, "set") as held, contextlib.ExitStack() as stack:
+            found = session.inventory()
+            running = read_jails(session.host)
+            cases: dict[str, _Case] = {}
+
+            def look(name: str) -> Task:
+                live = is_running(found.guest(name), running, session.host.fs)
+                cases[name] = _look(session, found, found.guest(name), self.wish, live)
+                return Task(name)
+
+            failed = [task for task in plan_each(held.names(), look) if task.error]
+            now = _Now(found, session.networks())
+            if _lock(session, stack, cases.values()):
+                # What was cut short may have been recovered just now.
+                now = _Now(session.inventory(), session.networks())
+
+            def plan(name: str) -> Task:
+                return _plan(session, now, cases[name], self.message)
+
+            tasks = [*refused(held.refused), *failed, *plan_each(cases, plan)]
+            yield Prepared(session, tasks, parallel=False)
+
+
+def assign(names: Sequence[str], assignments: Assignments) -> Change:
+    """Set properties of guests."""
 
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         ours = [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)]
@@ -84,14 +123,11 @@ def change(session: Session, names: Sequence[str], assignments: Assignments) -> 
         after = edit_yaml(text, spec, wanted) if wanted != spec else text
         return Wanted(text, after, spec, wanted, set_boot(guest.identity.boot, assignments))
 
-    return bring_about(session, names, wish)
+    return Change(tuple(names), wish)
 
 
-def rewrite(session: Session, name: str, before: str, after: str) -> Outcome:
-    """Put another text in the place of a guest's file; its outcome.
-
-    Refused where the file is no longer what it was `before`.
-    """
+def rewrite(name: str, before: str, after: str) -> Change:
+    """Replace the text of a guest's file, which is refused where it is no longer `before`."""
 
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         if text != before:
@@ -99,98 +135,119 @@ def rewrite(session: Session, name: str, before: str, after: str) -> Outcome:
         path = guest.layout.guest_file(name)
         return Wanted(before, after, spec, load_guest(after, path), guest.identity.boot)
 
-    return bring_about(session, [name], wish)[0]
+    return Change((name,), wish)
 
 
 def bring_about(session: Session, names: Sequence[str], wish: Wish) -> list[Outcome]:
-    """Make guests what is wished, one after the other."""
-    with hold(session, names, "set") as held:
-        outcomes = list(held.refused)
-        found = session.inventory()
-        running = read_jails(session.host)
-
-        def one(name: str) -> Outcome:
-            live = is_running(found.guest(name), running, session.host.fs)
-            return _change_one(session, found, found.guest(name), wish, live)
-
-        # One after the other: each must see what the one before has claimed.
-        for name in held.names():
-            outcomes += in_parallel(session, [name], one)
-    return sorted(outcomes, key=lambda outcome: outcome.name)
+    """Change guests, or show it."""
+    return carry_out(session, Change(tuple(names), wish))
 
 
-def _change_one(
-    session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool
-) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A guest, and what is wanted of it."""
+
+    guest: Guest
+    to_be: Wanted
+    live: bool
+    fits: bool
+    """Whether what it has claimed fits what is wanted."""
+
+    @property
+    def exposes(self) -> bool:
+        return self.to_be.old.expose != self.to_be.new.expose
+
+
+@dataclass(slots=True)
+class _Now:
+    """What is there, with what the changes planned so far will claim and expose."""
+
+    found: Inventory
+    networks: Networks
+    exposed: dict[str, Sequence[Expose]] = field(default_factory=dict)
+
+    def add(self, case: _Case, identity: Identity) -> None:
+        name = case.guest.name
+        changed = replace(self.found.guest(name), identity=identity)
+        self.found = replace(self.found, guests={**self.found.guests, name: changed})
+        self.exposed[name] = case.to_be.new.expose
+
+
+def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool) -> _Case:
+    """Read the guest's file, and see what is wanted of it. Raises for what cannot be set."""
     need_unlocked(guest)
     session.need_mounted(found, guest.layout)
-    jail = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
+    spec = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
     text = guest_text(session.host.fs, guest.layout, guest.name)
-    to_be = wish(guest, text, jail)
-    wanted, boot = to_be.new, to_be.boot
-    _refuse_fixed(guest.name, jail, wanted)
-    _check(session, guest, jail, wanted)
-    check_order(found, guest.name, boot, before=guest.identity.boot)
-    check_ready(guest.name, wanted, boot)
+    to_be = wish(guest, text, spec)
+    _refuse_fixed(guest.name, spec, to_be.new)
+    _check(session, guest, spec, to_be.new)
+    check_ready(guest.name, to_be.new, to_be.boot)
+    return _Case(guest, to_be, live, guests.fits(guest.identity, to_be.new, session.networks()))
+
+
+def _lock(session: Session, stack: contextlib.ExitStack, cases: Iterable[_Case]) -> bool:
+    """Take the locks of networks and of the allocation, where a change needs them; whether
+    one does."""
+    claiming = [case for case in cases if not case.fits]
+    if not claiming and not any(case.exposes for case in cases):
+        return False
+    verb = f"set {' '.join(case.guest.name for case in cases)}"
+    used = [str(nic.network) for case in claiming for nic in case.to_be.new.nics]
+    stack.enter_context(session.using(verb, networks=used))
+    stack.enter_context(session.locked("allocation", "", verb))
+    return True
+
+
+def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
+    guest, to_be, live = case.guest, case.to_be, case.live
+    jail, wanted = to_be.old, to_be.new
+    check_order(now.found, guest.name, to_be.boot, before=guest.identity.boot)
+    op = session.new_op()
     notes = _notes(jail, wanted) if live else ()
     at_once = _live_steps(session, guest.name, jail, wanted) if live else []
-    op = session.new_op()
     if isinstance(jail, Vm) and isinstance(wanted, Vm):
         data, finish, kept = _volume_steps(guest, jail, wanted, op, live, to_be.destroying)
     else:
         data, finish, kept = _data_steps(session, guest, jail, wanted, op)
     notes += kept + macs.notes(session, guest.name, wanted)
-    notes += passthru.notes(session, found, guest.name, wanted)
-    networks = session.networks()
-
-    fits = guests.fits(guest.identity, wanted, networks)
-    exposes = jail.expose != wanted.expose
-    about = f"set {guest.name}"
-    with contextlib.ExitStack() as stack:
-        if not fits:
-            used = [str(nic.network) for nic in wanted.nics]
-            stack.enter_context(session.using(about, networks=used))
-        if exposes or not fits:
-            stack.enter_context(session.locked("allocation", "", about))
-            # Read again: what was cut short may just have been mended.
-            found, networks = session.inventory(), session.networks()
-        if exposes:
-            facts = pf.read(session)
-            forwards.check(session.host, found, guest.name, wanted, facts)
-            if live:
-                at_once += forwards.live_steps(guest, wanted, facts)
-                notes += forwards.notes(wanted, guest, facts)
-        identity = (
-            guest.identity
-            if fits
-            else guests.fitting_identity(
-                guest, wanted, found, networks, before=jail, gone=to_be.gone, live=live
-            )
-        )
-        if jail.nics != wanted.nics:
-            routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
-            if isinstance(wanted, Jail):
-                then = settled(identity)
-                notes += newly.without_address(guest.name, wanted, then, networks)
-        if jail.stop != wanted.stop and (late := too_long(session, wanted)):
-            notes += (late,)
-        plan_identity = msgspec.structs.replace(identity, boot=boot)
-        if live and isinstance(jail, Vm) and isinstance(wanted, Vm):
-            later = dataclasses.replace(guest, identity=plan_identity)
-            at_once += vms.run_change(session, later, jail, wanted)
-        if _matters_at_start(jail, wanted):
-            later = replace(guest, identity=settled(plan_identity))
-            notes += next_start_notes(session, found, later, wanted, networks)
-        if isinstance(jail, Vm) and isinstance(wanted, Vm):
-            was, to_come = (jail, guest.identity), (wanted, _coming(plan_identity))
-            notes += seed.changed(session.host.fs, guest, networks, was, to_come)
-        plan = plan_change(
-            guest, op, before=to_be.before, after=to_be.after,
-            identity=plan_identity, first=data, live=at_once, finish=finish, notes=notes,
+    notes += passthru.notes(session, now.found, guest.name, wanted)
+    if case.exposes:
+        facts = pf.read(session)
+        forwards.check(session.host, now.found, guest.name, wanted, facts, now.exposed)
+        if live:
+            at_once += forwards.live_steps(guest, wanted, facts)
+            notes += forwards.notes(wanted, guest, facts)
+    identity = guest.identity
+    if not case.fits:
+        identity = guests.fitting_identity(
+            guest, wanted, now.found, now.networks, before=jail, gone=to_be.gone, live=live,
+            random_bytes=session.draws.source(guest.name),
         )  # fmt: skip
-        guests.let_go(session, guest, plan_identity)
-        session.run(plan)
-    return Outcome(guest.name, "set", notes=notes)
+    if jail.nics != wanted.nics:
+        then = settled(identity)
+        routing.check(guest.name, list(zip(wanted.nics, then.nics, strict=True)))
+        if isinstance(wanted, Jail):
+            notes += newly.without_address(guest.name, wanted, then, now.networks)
+    if jail.stop != wanted.stop and (late := too_long(session, wanted)):
+        notes += (late,)
+    identity = msgspec.structs.replace(identity, boot=to_be.boot)
+    if live and isinstance(jail, Vm) and isinstance(wanted, Vm):
+        at_once += vms.run_change(session, replace(guest, identity=identity), jail, wanted)
+    if _matters_at_start(jail, wanted):
+        later = replace(guest, identity=settled(identity))
+        notes += next_start_notes(session, now.found, later, wanted, now.networks)
+    if isinstance(jail, Vm) and isinstance(wanted, Vm):
+        was, to_come = (jail, guest.identity), (wanted, _coming(identity))
+        notes += seed.changed(session.host.fs, guest, now.networks, was, to_come)
+    plan = plan_change(
+        guest, op, before=to_be.before, after=to_be.after,
+        identity=identity, first=data, live=at_once, finish=finish, notes=notes,
+    )  # fmt: skip
+    let_go = guests.plan_let_go(session, guest, identity)
+    now.add(case, identity)
+    parts = (Part(let_go), Part(plan)) if not let_go.empty else (Part(plan),)
+    return Task(guest.name, parts, message, notes)
 
 
 def _coming(identity: Identity) -> Identity:
@@ -203,7 +260,7 @@ def _coming(identity: Identity) -> Identity:
 def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:
     """Whether the next start is another one than it was."""
     later = (Live.START, Live.REBOOT)
-    return before.hooks != after.hooks or any(_changed(before, after, live) for live in later)
+    return before.hooks != after.hooks or any(changed(before, after, live) for live in later)
 
 
 def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:
@@ -244,52 +301,12 @@ def _data_steps(
     return steps, finish, kept_notes(guest, before, after)
 
 
-def set_boot(boot: Boot, assignments: Assignments) -> Boot:
-    """The boot.* ones of the assignments, applied. Raises UsageError."""
-    ours = [
-        (path.removeprefix(IDENTITY_PREFIX), text)
-        for path, text in assignments
-        if path.startswith(IDENTITY_PREFIX)
-    ]
-    try:
-        return set_paths(boot, ours)
-    except UsageError as error:
-        raise UsageError(f"{IDENTITY_PREFIX}{error.message}", error.hint) from None
-
-
-def check_order(found: Inventory, name: str, boot: Boot, before: Boot | None = None) -> None:
-    """Raises UsageError for a guest to wait for that is not there, ConflictError for a circle;
-    nothing for what was so `before`."""
-    if before is not None and boot.after == before.after:
-        return
-    after = {guest: set(entry.identity.boot.after) for guest, entry in found.guests.items()}
-    after[name] = set(boot.after)
-    for wanted in boot.after:
-        if wanted not in found.guests and (before is None or wanted not in before.after):
-            left = ",".join(str(other) for other in boot.after if other in found.guests)
-            hint = "bsdvirt ls shows what is there"
-            if before is not None:
-                hint += f"; bsdvirt set {name} boot.after={left}"
-            raise UsageError(f"{name}: boot.after: no guest {wanted}", hint)
-    _walk(after, [name], set())
-
-
-def _walk(after: dict[str, Any], trail: list[str], seen: set[str]) -> None:
-    for earlier in sorted(after.get(trail[-1], ())):
-        if earlier == trail[0]:
-            circle = " after ".join([*trail, earlier])
-            raise ConflictError(f"boot.after goes in a circle: {circle}", "leave one of them out")
-        if earlier not in seen:
-            seen.add(earlier)
-            _walk(after, [*trail, earlier], seen)
-
-
 def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
     if type(before) is not type(after):
         raise ConflictError(f"{name}: its kind is fixed", "create another guest")
-    for changed in _changed(before, after, Live.NEVER):
+    for fixed in changed(before, after, Live.NEVER):
         raise ConflictError(
-            f"{name}: {changed} is fixed when the guest is made", "create another guest with it"
+            f"{name}: {fixed} is fixed when the guest is made", "create another guest with it"
         )
 
 
@@ -316,25 +333,6 @@ def _check(session: Session, guest: Guest, before: GuestSpec, spec: GuestSpec) -
         check_host(guest.name, fresh, read_interfaces(session.host))
 
 
-def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
-    """Raises UsageError for what cannot tell when a virtual machine is ready: a command, or
-    a port of an address that nobody knows here."""
-    if not isinstance(spec, Vm) or not boot.ready:
-        return
-    if boot.ready_port is not None and not any(
-        nic.aliases or {nic.address, nic.address6} - set(UNCLAIMED) for nic in spec.nics
-    ):
-        raise UsageError(
-            f"{name}: boot.ready: no address of its is known here, whose port could answer",
-            "give it one, as nics.0.address=pool",
-        )
-    if boot.ready_port is None:
-        raise UsageError(
-            f"{name}: boot.ready: no command can be run in a virtual machine from here",
-            "as boot.ready=tcp:22",
-        )
-
-
 WHEN = {Live.REBOOT: "when the guest next reboots", Live.START: "at the next start"}
 
 
@@ -342,58 +340,6 @@ def _notes(before: GuestSpec, after: GuestSpec) -> tuple[str, ...]:
     return tuple(
         f"{path} takes hold {words}"
         for live, words in WHEN.items()
-        for path, when in _differing(before, after)
+        for path, when in differing(before, after)
         if when == live
     )
-
-
-def _differing(before: Spec, after: Spec, prefix: str = "") -> Iterator[tuple[str, Live | None]]:
-    """Where two differ, down to single properties, and when each takes hold."""
-    for name, field in fields_of(type(before)).items():
-        old, new = getattr(before, name), getattr(after, name)
-        if old != new:
-            yield from _within(f"{prefix}{name}", old, new, field.live)
-
-
-def _within(
-    path: str, before: object, after: object, live: Live | None
-) -> Iterator[tuple[str, Live | None]]:
-    """The same of one property: a group, a list whose elements have names, or a value."""
-    if isinstance(before, Spec) and isinstance(after, Spec) and type(before) is type(after):
-        yield from _differing(before, after, f"{path}.")
-        return
-    old, new = _by_name(before), _by_name(after)
-    if old is None or new is None:
-        yield from ((path, when) for when in _inside(before, after, live))
-        return
-    for key in {**old, **new}:
-        one, other = old.get(key), new.get(key)
-        if one is None or other is None:
-            there = one if other is None else other
-            own = fields_of(type(there)).get(NAME) if isinstance(there, Spec) else None
-            yield f"{path}.{key}", own.live if own else live
-        elif one != other:
-            yield from _within(f"{path}.{key}", one, other, live)
-
-
-def _inside(before: object, after: object, live: Live | None) -> Iterable[Live | None]:
-    """When a value takes hold, or what differs in a list of groups that have no names."""
-    if not (isinstance(before, list) and isinstance(after, list) and len(before) == len(after)):
-        return (live,)
-    pairs = [(one, other) for one, other in zip(before, after, strict=True) if one != other]
-    if not all(isinstance(one, Spec) and type(one) is type(other) for one, other in pairs):
-        return (live,)
-    return dict.fromkeys(when for one, other in pairs for _, when in _differing(one, other))
-
-
-def _by_name(value: object) -> dict[str, object] | None:
-    """The elements of a list by their names; None for what is none, or has none."""
-    if not isinstance(value, list) or not all(hasattr(one, NAME) for one in value):
-        return None
-    return {str(getattr(one, NAME)): one for one in value}
-
-
-def _changed(before: GuestSpec, after: GuestSpec, live: Live) -> list[str]:
-    """The properties of that kind that differ; of lists and groups, their own name."""
-    old, new = only(before, live), only(after, live)
-    return [name for name in {**old, **new} if old.get(name) != new.get(name)]

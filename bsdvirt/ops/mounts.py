@@ -1,17 +1,19 @@
-"""A jail's mounts added, taken away and listed, without naming properties."""
+"""A jail's mounts: add, remove and list them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.host import read_mounts
 from bsdvirt.guest.inventory import Guest, load_guest_file
 from bsdvirt.jail.mounts import in_order
-from bsdvirt.ops.change import Wanted, bring_about
-from bsdvirt.session.batch import Outcome
+from bsdvirt.ops.change import Change, Wanted
+from bsdvirt.session.prepared import Prepared
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import plain
@@ -23,52 +25,52 @@ from bsdvirt.spec.mounts import Mount
 Entries = list[dict[str, Any]]
 
 
-def mount(
-    session: Session,
-    name: str,
-    source: str,
-    target: str,
-    *,
-    readonly: bool = False,
-    label: str = "",
-) -> Outcome:
-    """Mount a directory or a file of the host in a jail, from its next start on. `target` is
-    the same path as the source where it is empty, and `label` the target's last part.
+@dataclass(frozen=True, slots=True)
+class AddMount:
+    """Mount a directory or a file of the host in a jail, from its next start on."""
 
-    Raises HostError for one that is not there, ConflictError for one that is
-    mounted there already.
-    """
-    _need_jail(name, session.inventory().guest(name).identity.kind)
-    fs = session.host.fs
-    if source.startswith("/") and not (fs.is_dir(source) or fs.is_file(source)):
-        raise HostError(
-            f"{source} is no directory of the host, and no file", "make it, or give another"
-        )
-    entry: dict[str, Any] = {"source": source}
-    entry |= {"target": target} if target else {}
-    entry |= {"readonly": True} if readonly else {}
+    name: str
+    source: str
+    target: str = ""
+    """Where in the jail; the same path as the source, where it is empty."""
+    readonly: bool = False
+    label: str = ""
+    """What the mount is called; made of the target, where it is empty."""
 
-    def change(entries: Entries) -> Entries:
-        return [*entries, {"name": label or _label(target or source, entries), **entry}]
+    def prepare(self, session: Session) -> AbstractContextManager[Prepared]:
+        """Raises HostError for a source that does not exist, ConflictError for a target that
+        has a mount already."""
+        _need_jail(self.name, session.inventory().guest(self.name).identity.kind)
+        source, fs = self.source, session.host.fs
+        if source.startswith("/") and not (fs.is_dir(source) or fs.is_file(source)):
+            raise HostError(
+                f"{source} is no directory of the host, and no file", "make it, or give another"
+            )
+        entry: dict[str, Any] = {"source": source}
+        entry |= {"target": self.target} if self.target else {}
+        entry |= {"readonly": True} if self.readonly else {}
 
-    return _change(session, name, change)
+        def add(entries: Entries) -> Entries:
+            label = self.label or _label(self.target or source, entries)
+            return [*entries, {"name": label, **entry}]
+
+        return _change(self.name, add).prepare(session)
 
 
-def unmount(session: Session, name: str, which: str) -> Outcome:
-    """Take a mount away, by its name or its target, from the next start on. Raises
-    NotFoundError."""
+def unmount(name: str, which: str) -> Change:
+    """Remove a mount, by its name or its target, from the next start on."""
 
-    def change(entries: Entries) -> Entries:
+    def remove(entries: Entries) -> Entries:
         kept = [e for e in entries if which not in (e["name"], decode(Mount, e).place)]
         if len(kept) == len(entries):
             there = ", ".join(e["name"] for e in entries) or "none"
             raise NotFoundError(f"{name}: no mount {which}", f"there is {there}")
         return kept
 
-    return _change(session, name, change)
+    return _change(name, remove)
 
 
-def _change(session: Session, name: str, change: Callable[[Entries], Entries]) -> Outcome:
+def _change(name: str, change: Callable[[Entries], Entries]) -> Change:
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         jail = _jail(name, spec)
         data = plain(jail)
@@ -79,7 +81,7 @@ def _change(session: Session, name: str, change: Callable[[Entries], Entries]) -
             raise ConflictError(f"{name}: {error.message}", error.hint) from None
         return Wanted(text, edit_yaml(text, jail, wanted), jail, wanted, guest.identity.boot)
 
-    return bring_about(session, [name], wish)[0]
+    return Change((name,), wish)
 
 
 def _need_jail(name: str, kind: str) -> None:

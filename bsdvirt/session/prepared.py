@@ -205,10 +205,22 @@ def refused(outcomes: Iterable[Outcome]) -> list[Task]:
 # ---- callers ----
 
 
-def run(session: Session, request: Request) -> list[Outcome]:
-    """Prepare and run."""
+def carry_out(session: Session, request: Request) -> list[Outcome]:
+    """Prepare and run, or show where the session shows what it would do."""
     with request.prepare(session) as prepared:
-        return prepared.run()
+        if session.show is None:
+            return prepared.run()
+        for plan in prepared.plans:
+            session.show(plan)
+        return prepared.outcomes
+
+
+def carry_out_one(session: Session, request: Request) -> Outcome:
+    """The same for a request about one object. Raises its error."""
+    (outcome,) = carry_out(session, request)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
 
 
 def preview(session: Session, request: Request) -> Prepared:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, carry_out_one, open_session, report
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.ops.copy import CopyFiles
+from bsdvirt.session.prepared import carry_out_one
 
 
 class Options(Globals):

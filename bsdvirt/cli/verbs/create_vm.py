@@ -12,10 +12,10 @@ from bsdvirt.cli.create_common import add_root, guest_names, nics_of, say_how_to
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.guest.boot import set_boot
 from bsdvirt.host.bounded import READ_LIMIT, read_regular
 from bsdvirt.library import image_fetch, images, media, sizes, systems
 from bsdvirt.library.files import absolute
-from bsdvirt.ops.change import set_boot
 from bsdvirt.ops.create import vm as vmcreation
 from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot

@@ -17,6 +17,7 @@ from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import guest_text
 from bsdvirt.host.bounded import READ_LIMIT, read_regular
 from bsdvirt.ops.change import rewrite
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import load_guest
 
@@ -87,7 +88,7 @@ def _apply(session: Session, options: Options, path: str, before: str, after: st
         if not _asked("Apply? [y/N] ", default=False):
             print("nothing was changed")
             return 0
-    outcome = rewrite(session, options.guest, before, after)
+    (outcome,) = carry_out(session, rewrite(options.guest, before, after))
     if outcome.error is not None and not isinstance(outcome.error, ConflictError):
         raise outcome.error
     return report([outcome], options)

@@ -8,7 +8,8 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
-from bsdvirt.ops.network import forwards
+from bsdvirt.ops.expose import expose, hide, parse, rows
+from bsdvirt.session.prepared import carry_out
 
 COLUMNS = ("guest", "expose", "state", "to", "why")
 
@@ -46,9 +47,9 @@ def run(options: Options) -> int:
         raise UsageError("expose: whose?", "bsdvirt expose GUEST tcp:8080:80")
     session = open_session(options, changes=changes)
     if changes and options.guest is not None:
-        wanted = forwards.parse(options.ports, options.on, options.source)
-        outcome = forwards.expose(session, options.guest, wanted, remove=options.remove)
-        return report([outcome], options, as_json=options.json)
-    rows = forwards.rows(session, options.guest)
-    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        ports = parse(options.ports, options.on, options.source)
+        wanted = (hide if options.remove else expose)(options.guest, ports)
+        return report(carry_out(session, wanted), options, as_json=options.json)
+    shown = rows(session, options.guest)
+    print_rows(shown, COLUMNS, as_json=options.json, headless=options.headless)
     return 0

@@ -8,6 +8,7 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.ops import mounts
+from bsdvirt.session.prepared import carry_out
 
 COLUMNS = ("name", "type", "source", "target", "readonly", "mounted")
 
@@ -44,7 +45,5 @@ def run(options: Options) -> int:
         print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
         return 0
     source, _, target = options.source.partition(":")
-    outcome = mounts.mount(
-        session, options.guest, source, target, readonly=options.readonly, label=options.label
-    )
-    return report([outcome], options, as_json=options.json)
+    wanted = mounts.AddMount(options.guest, source, target, options.readonly, options.label)
+    return report(carry_out(session, wanted), options, as_json=options.json)

@@ -7,7 +7,8 @@ import argparse
 from bsdvirt.cli.common import add_dry_run, add_json, chosen, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.ops import change
+from bsdvirt.ops.change import assign
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.spec.paths import split_assignments
 
 
@@ -31,7 +32,7 @@ def run(options: Options) -> int:
         raise _no_value(options.words)
     session = open_session(options, changes=True)
     names = chosen(session, [w for w in options.words if "=" not in w], every=options.all)
-    return report(change.change(session, names, assignments), options, as_json=options.json)
+    return report(carry_out(session, assign(names, assignments)), options, as_json=options.json)
 
 
 def _no_value(words: list[str]) -> UsageError:

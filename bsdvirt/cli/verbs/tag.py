@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, carry_out_one, open_session, report
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
 from bsdvirt.ops.tags import Tag
+from bsdvirt.session.prepared import carry_out_one
 
 
 class Options(Globals):

@@ -7,6 +7,7 @@ import argparse
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.ops import mounts
+from bsdvirt.session.prepared import carry_out
 
 
 class Options(Globals):
@@ -25,5 +26,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    outcome = mounts.unmount(session, options.guest, options.which)
-    return report([outcome], options, as_json=options.json)
+    wanted = mounts.unmount(options.guest, options.which)
+    return report(carry_out(session, wanted), options, as_json=options.json)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel
 from bsdvirt.guest import forwards, logs
+from bsdvirt.guest.boot import check_order
 from bsdvirt.guest.claims import claim_nics, free_id
 from bsdvirt.guest.inventory import (
     Guest,
@@ -30,7 +31,6 @@ from bsdvirt.jail.start import check_kernel, resolver_of
 from bsdvirt.layout import Layout
 from bsdvirt.library.plans.releases import refuse_newer
 from bsdvirt.library.releases import stream_size
-from bsdvirt.ops.change import check_order
 from bsdvirt.ops.create import notes
 from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import hooks

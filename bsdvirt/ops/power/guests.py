@@ -22,8 +22,9 @@ from bsdvirt.layout import CONF_DIRECTORY, RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.network import networks as network_ops
 from bsdvirt.ops.power import jails, vms
-from bsdvirt.plan.step import Plan
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Held, Outcome, hold, in_parallel
+from bsdvirt.session.draws import RandomBytes
 from bsdvirt.session.mounted import mount_own
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
@@ -235,7 +236,9 @@ def reclaim(session: Session, guest: Guest, spec: GuestSpec, networks: dict[str,
     with session.locked("allocation", "", f"claim {guest.name}"):
         found = session.inventory()
         identity = fitting_identity(guest, spec, found, networks)
-        let_go(session, guest, identity)
+        cleaning = plan_let_go(session, guest, identity)
+        if not cleaning.empty:
+            session.run(cleaning)
         session.run(plan_claim(guest, identity, session.new_op()))
     return dataclasses.replace(guest, identity=identity)
 
@@ -249,15 +252,13 @@ def fits(identity: Identity, spec: GuestSpec, networks: dict[str, Network]) -> b
     return not isinstance(spec, Jail) or shared_fit(spec, identity)
 
 
-def let_go(session: Session, guest: Guest, identity: Identity) -> None:
-    """Before it claims other addresses of the host's: take away what a crash left of those
-    that it had, which nobody would know of any more."""
-    if not guest.identity.shared or guest.identity.shared == identity.shared:
-        return
-    steps = alias_steps(guest, read_host(session.host, CONF_DIRECTORY))
-    if steps and not session.dry_run:
-        op = session.new_op()
-        session.run(Plan("clean", guest.name, finish=tuple(steps), op=op, must_journal=False))
+def plan_let_go(session: Session, guest: Guest, identity: Identity) -> Plan:
+    """Remove what a crash left of the host's addresses that the guest had, before it claims
+    others: nobody would know of them any more."""
+    steps: Sequence[Step] = ()
+    if guest.identity.shared and guest.identity.shared != identity.shared:
+        steps = alias_steps(guest, read_host(session.host, CONF_DIRECTORY))
+    return Plan("clean", guest.name, finish=tuple(steps), op=session.new_op(), must_journal=False)
 
 
 def fitting_identity(
@@ -269,6 +270,7 @@ def fitting_identity(
     before: GuestSpec | None = None,
     gone: int | None = None,
     live: bool = False,
+    random_bytes: RandomBytes = os.urandom,
 ) -> Identity:
     """The guest's identity with claims that fit its file; see with_nics for `live`. Where it
     is known what the file said `before`, and the number of an interface that is `gone`, each
@@ -289,9 +291,9 @@ def fitting_identity(
     elif gone is None and len(old) == len(spec.nics) and claims_fit(spec, identity.nics, networks):
         identity = with_nics(identity, identity.nics)
     else:
-        claims = claim_nics(guest.name, spec, held, others, networks, os.urandom)
+        claims = claim_nics(guest.name, spec, held, others, networks, random_bytes)
         identity = with_nics(identity, claims, live=live)
-    return fit_devices(identity, spec, os.urandom) if isinstance(spec, Vm) else identity
+    return fit_devices(identity, spec, random_bytes) if isinstance(spec, Vm) else identity
 
 
 def stop(

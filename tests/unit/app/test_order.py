@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.guest.boot import check_order, set_boot
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.layout import Layout
-from bsdvirt.ops.change import check_order, set_boot
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.types import GuestName
 

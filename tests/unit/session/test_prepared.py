@@ -18,10 +18,10 @@ from bsdvirt.session.prepared import (
     Part,
     Prepared,
     Task,
+    carry_out,
     confirm,
     plan_each,
     preview,
-    run,
 )
 from bsdvirt.session.session import Session
 from bsdvirt_sim import SimHost
@@ -74,7 +74,7 @@ def fails(name: str) -> Plan:
 
 def test_one_that_cannot_be_planned_stops_no_other(session: Session) -> None:
     session.host.fs.write(f"{PLACE}/b", "old", 0o644)
-    outcomes = run(session, Make(("c", "b", "a")))
+    outcomes = carry_out(session, Make(("c", "b", "a")))
     assert [(one.name, one.ok) for one in outcomes] == [("a", True), ("b", False), ("c", True)]
     assert session.host.fs.read_text(f"{PLACE}/b") == "old"
 

@@ -1,8 +1,8 @@
-"""What guests expose: set, checked against the others and the host, listed."""
+"""Expose ports of guests on the host's addresses, and list them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bsdvirt.bhyve.rundir import is_running
@@ -13,8 +13,8 @@ from bsdvirt.guest.forwards import exposed_by
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import guest_rules
 from bsdvirt.net import pf
+from bsdvirt.ops.change import Change, Wanted
 from bsdvirt.ops.network import pf as filtering
-from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.expose import Expose
@@ -23,7 +23,7 @@ from bsdvirt.spec.paths import set_paths
 
 
 def parse(words: Iterable[str], on: str | None = None, source: str | None = None) -> list[Expose]:
-    """Words of a command line. Raises UsageError."""
+    """Parse the words of a command line. Raises UsageError."""
     found = []
     for word in words:
         try:
@@ -36,33 +36,37 @@ def parse(words: Iterable[str], on: str | None = None, source: str | None = None
     return found
 
 
-def expose(session: Session, name: str, wanted: Sequence[Expose], *, remove: bool) -> Outcome:
-    """Expose ports of a guest, at once where it runs; or no more (all, where none is named).
+def expose(name: str, wanted: Sequence[Expose]) -> Change:
+    """Expose ports of a guest, at once where it runs."""
 
-    Raises as app.changes.bring_about does.
-    """
-    from bsdvirt.ops.change import Wanted, bring_about
+    def now(had: Sequence[Expose]) -> list[Expose]:
+        return [*had, *(one for one in wanted if one not in had)]
 
+    return _change(name, now, f"exposes {', '.join(wanted) or 'anything'}")
+
+
+def hide(name: str, ports: Sequence[Expose]) -> Change:
+    """Stop exposing ports of a guest; all of them, where none is named."""
+
+    def now(had: Sequence[Expose]) -> list[Expose]:
+        return _without(name, had, ports)
+
+    return _change(name, now, f"no longer exposes {', '.join(ports) or 'anything'}")
+
+
+def _change(name: str, now: Callable[[Sequence[Expose]], list[Expose]], message: str) -> Change:
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
-        had = list(spec.expose)
-        now = (
-            _without(name, had, wanted) if remove else [*had, *(w for w in wanted if w not in had)]
-        )
-        # Looked at as a whole: two that clash are refused.
-        new = set_paths(spec, (), {"expose": [str(one) for one in now]}, name)
+        # Checked as a whole: two that clash are refused.
+        ports = [str(one) for one in now(spec.expose)]
+        new = set_paths(spec, (), {"expose": ports}, name)
         after = edit_yaml(text, spec, new) if new != spec else text
         return Wanted(text, after, spec, new, guest.identity.boot)
 
-    (outcome,) = bring_about(session, [name], wish)
-    if outcome.error is not None:
-        return outcome
-    word = "no longer exposes" if remove else "exposes"
-    shown = ", ".join(wanted) or "anything"
-    return Outcome(name, f"{word} {shown}", notes=outcome.notes)
+    return Change((name,), wish, message)
 
 
 def _without(name: str, had: Sequence[Expose], gone: Sequence[Expose]) -> list[Expose]:
-    """Those that stay. One may be named without the guest's port and the address."""
+    """Return those that stay. `gone` may leave out the guest's port and the address."""
     if not gone:
         return []
     for one in gone:
@@ -78,14 +82,8 @@ def _is(named: Expose, other: Expose) -> bool:
     return same and named.on in (None, other.on) and named.source in (None, other.source)
 
 
-# ---- conflicts ----
-
-
-# ---- shown ----
-
-
 def rows(session: Session, name: str | None = None) -> list[dict[str, Any]]:
-    """What one guest, or every guest, exposes."""
+    """Return what one guest, or every guest, exposes."""
     found = session.inventory()
     chosen = [found.guest(name)] if name else list(found.guests.values())
     every: list[tuple[Guest, Expose]] = []
