@@ -16,15 +16,15 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel, read_mask, read_rules
 from bsdvirt.facts.vmm import read_vmm
 from bsdvirt.guest import forwards
-from bsdvirt.guest.boot import (
+from bsdvirt.guest.change import plan_change
+from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file, need_unlocked
+from bsdvirt.guest.order import (
     IDENTITY_PREFIX,
     Assignments,
     check_order,
     check_ready,
     set_boot,
 )
-from bsdvirt.guest.change import plan_change
-from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file, need_unlocked
 from bsdvirt.jail.datasets import (
     StorageFacts,
     change_steps,

@@ -20,7 +20,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
 from bsdvirt.facts.host import read_kernel
-from bsdvirt.guest.boot import set_boot
+from bsdvirt.guest.order import set_boot
 from bsdvirt.jail.root import Origin
 from bsdvirt.library import releases
 from bsdvirt.library.plans.releases import host_release

@@ -12,7 +12,7 @@ from bsdvirt.cli.create_common import add_root, guest_names, nics_of, say_how_to
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.guest.boot import set_boot
+from bsdvirt.guest.order import set_boot
 from bsdvirt.host.bounded import READ_LIMIT, read_regular
 from bsdvirt.library import image_fetch, images, media, sizes, systems
 from bsdvirt.library.files import absolute

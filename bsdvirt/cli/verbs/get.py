@@ -8,8 +8,8 @@ from typing import Any
 from bsdvirt.cli.common import add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.guest.boot import IDENTITY_PREFIX
 from bsdvirt.guest.inventory import load_guest_file
+from bsdvirt.guest.order import IDENTITY_PREFIX
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.load import dump, dump_value
 from bsdvirt.spec.paths import get_path

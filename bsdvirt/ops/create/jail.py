@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel
 from bsdvirt.guest import forwards, logs
-from bsdvirt.guest.boot import check_order
 from bsdvirt.guest.claims import claim_nics, free_id
 from bsdvirt.guest.inventory import (
     Guest,
     Inventory,
     refuse_stray,
 )
+from bsdvirt.guest.order import check_order
 from bsdvirt.jail import settings
 from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.datasets import check_storage

@@ -18,8 +18,8 @@ from bsdvirt.errors import HostError, UsageError, as_told
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.vmm import read_paths, read_vmm
 from bsdvirt.guest import forwards, logs
-from bsdvirt.guest.boot import check_ready
 from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.guest.order import check_ready
 from bsdvirt.layout import Layout
 from bsdvirt.library import images
 from bsdvirt.library.releases import stream_size

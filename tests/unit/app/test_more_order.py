@@ -6,7 +6,7 @@ import time
 
 from test_order import boot, found
 
-from bsdvirt.guest.boot import check_order
+from bsdvirt.guest.order import check_order
 
 
 def test_many_layers_of_guests_take_no_time() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.guest.boot import check_order, set_boot
 from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.guest.order import check_order, set_boot
 from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.types import GuestName
