@@ -9,9 +9,9 @@ from typing import Any
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.guest.claims import UNCLAIMED
 from bsdvirt.guest.inventory import Inventory
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hostfile import reserve as reserve
 from bsdvirt.spec.identity import Boot
-from bsdvirt.spec.load import GuestSpec
 from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.vm import Vm
 
