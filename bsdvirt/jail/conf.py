@@ -19,9 +19,11 @@ from bsdvirt.jail.linux import from_host, linux_mounts, linux_poststop, linux_pr
 from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import shared_wait, stack_words
 from bsdvirt.layout import console_log
+from bsdvirt.spec.becomes import JailParam
+from bsdvirt.spec.fields import becoming
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import DESCRIPTORS
-from bsdvirt.spec.params import jail_conf_value
+from bsdvirt.spec.params import Scalar, jail_conf_value
 from bsdvirt.templates import template_text
 from bsdvirt.zfs.values import Values
 
@@ -72,11 +74,12 @@ def parameters(
         ),
         Parameter("mount.devfs"),
         *([Parameter("mount.fdescfs")] if any(m.place == DESCRIPTORS for m in jail.mounts) else []),
-        Parameter("devfs_ruleset", str(jail.ruleset)),
     ]
-    for key, value in (*needed_params(jail).items(), *jail.params.items()):
-        word, setting = jail_conf_value(key, value)
-        lines.append(Parameter(word, setting))
+    declared = _declared(jail)
+    commands = [key for key in declared if key.startswith(("exec.", "stop."))]
+    last = [line for key in commands for line in _parameter(key, declared.pop(key))]
+    for key, value in (declared | needed_params(jail) | dict(jail.params)).items():
+        lines += _parameter(key, value)
     if jail.userland == "freebsd":
         # Elsewhere it would look for root in a database that is not there, and go to root's
         # home; what jail(8) is run with is clean already.
@@ -102,9 +105,21 @@ def parameters(
         *_several("exec.stop", stop_lines(jail)),
         *_several("exec.poststop", linux_poststop(jail, guest.root)),
         Parameter("exec.consolelog", console_log(name)),
-        Parameter("exec.timeout", str(jail.exec.timeout)),
-        Parameter("stop.timeout", str(jail.stop.grace)),
+        *last,
     ]
+
+
+def _declared(jail: Jail) -> dict[str, Scalar | list[str]]:
+    """Return the parameters that the jail's properties become, one for one. What `params` says
+    of one of them overrides it."""
+    found = ((one.name, value) for one, value in becoming(jail, JailParam))
+    return {name: value for name, value in found if value is not None}
+
+
+def _parameter(name: str, value: Scalar | list[str]) -> list[Parameter]:
+    if isinstance(value, list):
+        return _several(name, [str(one) for one in value])
+    return [Parameter(*jail_conf_value(name, value))]
 
 
 def with_release(lines: Sequence[Parameter], release: Sequence[tuple[str, str]]) -> list[Parameter]:

@@ -19,6 +19,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
 from bsdvirt.plan.step import Command, DatasetExists, Step, Undo
+from bsdvirt.spec.base import Spec
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
 from bsdvirt.spec.numbers import natural
@@ -31,7 +32,6 @@ PROPERTIES = (
 )  # fmt: skip
 """What is to be known of each dataset."""
 NO_PLACE = ("none", "legacy", "-")
-SIZES = ("reservation", "quota", "refquota")
 NEEDED: Mapping[str, Scalar] = {"allow.mount": True, "allow.mount.zfs": True, "enforce_statfs": 1}
 """The parameters of jail(8) without which a jail mounts nothing of ZFS's."""
 
@@ -48,7 +48,7 @@ class StorageFacts:
 # ---- quotas and their like ----
 
 
-def setting_words(spec: object) -> tuple[str, ...]:
+def setting_words(spec: Spec) -> tuple[str, ...]:
     """The words of `zfs create` and its like."""
     pairs = settings(spec).items()
     return tuple(word for name, value in pairs for word in ("-o", f"{name}={value}"))
@@ -90,14 +90,14 @@ def _in_order(wanted: Mapping[str, str | None], had: Mapping[str, Value]) -> lis
 
 def _argv(dataset: str, name: str, value: str | None) -> tuple[str, ...]:
     """Sizes cannot be inherited (captures): `none` clears them."""
-    if value in (None, "0") and name in SIZES:
-        return (tools.ZFS, "set", f"{name}=none", dataset)
+    if value in (None, "0") and (clear := SETTINGS[name].clear):
+        return (tools.ZFS, "set", f"{name}={clear}", dataset)
     if value is None:
         return (tools.ZFS, "inherit", name, dataset)
     return (tools.ZFS, "set", f"{name}={value}", dataset)
 
 
-def changed_settings(before: object, after: object) -> dict[str, str | None]:
+def changed_settings(before: Spec, after: Spec) -> dict[str, str | None]:
     """Which of them differ, and what they are to be."""
     old, new = settings(before), settings(after)
     return {name: new.get(name) for name in SETTINGS if old.get(name) != new.get(name)}

@@ -14,6 +14,8 @@ from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.mount import Mount as HostMount
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.plan.step import MakeDirectory, RemoveDirectory, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.spec.becomes import MountOption
+from bsdvirt.spec.fields import becoming
 from bsdvirt.spec.mounts import DESCRIPTORS, Mount, within
 
 POINT_MODE = 0o755
@@ -79,15 +81,10 @@ def source_of(mount: Mount) -> str:
 
 
 def options_of(mount: Mount, ruleset: int) -> list[str]:
-    """The options of mount(8); `ruleset` hides of a devfs what the jail's /dev hides."""
-    words = ["ro" if mount.readonly else "rw", *mount.options]
-    if mount.type == "devfs":
-        words.append(f"ruleset={ruleset}")
-    if mount.size is not None:
-        words.append(f"size={int(mount.size)}")
-    if mount.mode is not None:
-        words.append(f"mode={mount.mode}")
-    return words
+    """Return the options of mount(8). `ruleset` hides of a devfs what the jail's /dev hides."""
+    of_devfs = [f"ruleset={ruleset}"] if mount.type == "devfs" else []
+    own = (one.options(value) for one, value in becoming(mount, MountOption))
+    return [word for options in (*own, of_devfs) for word in options]
 
 
 def refuse_lent(guest: Guest, going: Iterable[str], mounts: Iterable[HostMount]) -> None:

@@ -74,6 +74,8 @@ class RctlRule(Becomes, frozen=True):
 class ZfsProperty(Becomes, frozen=True):
     """A property of zfsprops(7)."""
 
+    clear: str = ""
+    """The value that means none, of a property that cannot be inherited."""
     form = "zfs {}"
     on = "on"
     off = "off"
@@ -87,6 +89,15 @@ class MountOption(Becomes, frozen=True):
     @property
     def words(self) -> str:
         return f"mount -o {self.name}".rstrip()
+
+    def options(self, value: Any) -> list[str]:
+        """Return the options that mount(8) takes for the value."""
+        if isinstance(value, list):
+            return [str(one) for one in value]
+        text = self.text(value)
+        if text is None:
+            return []
+        return [text if self.values else f"{self.name}={text}"]
 
 
 class Option(Becomes, frozen=True):

@@ -189,9 +189,9 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         list[Delegated],
         prop("Datasets that the jail mounts and manages itself.", max_length=32),
     ] = []
+    reservation: Reservation = None
     quota: Quota = None
     refquota: Refquota = None
-    reservation: Reservation = None
     compression: Compress = None
     recordsize: Record = None
     atime: Atime = None

@@ -43,7 +43,20 @@ class Mount(Spec, frozen=True, kw_only=True):
             " the same path as the source, with procfs /proc."
         ),
     ] = None
-    readonly: Annotated[bool, prop("The jail can read only.", becomes=MountOption("ro"))] = False
+    readonly: Annotated[
+        bool,
+        prop(
+            "The jail can read only.", becomes=MountOption("ro", values={True: "ro", False: "rw"})
+        ),
+    ] = False
+    options: Annotated[
+        list[Option],
+        prop(
+            "More options of mount(8); `linrdlnk`, with fdescfs, is for Linux programs.",
+            max_length=4,
+            becomes=MountOption(""),
+        ),
+    ] = []
     size: Annotated[
         Space | None,
         prop("The most that it may hold, with tmpfs; all memory otherwise.", unit="bytes",
@@ -53,14 +66,6 @@ class Mount(Spec, frozen=True, kw_only=True):
         FileMode | None,
         prop("Mode of its top directory, with tmpfs, such as 1777.", becomes=MountOption("mode")),
     ] = None
-    options: Annotated[
-        list[Option],
-        prop(
-            "More options of mount(8); `linrdlnk`, with fdescfs, is for Linux programs.",
-            max_length=4,
-            becomes=MountOption(""),
-        ),
-    ] = []
 
     @property
     def place(self) -> str:

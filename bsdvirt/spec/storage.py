@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from bsdvirt.spec.base import BadValueError, Live, Spec, prop, shown
 from bsdvirt.spec.becomes import ZfsProperty
+from bsdvirt.spec.fields import fields_of, written
 from bsdvirt.spec.mounts import Mount, within
 from bsdvirt.spec.types import AbsolutePath, DatasetName, DeviceName, Patterned, Size, Space
 
@@ -36,20 +37,20 @@ class Compression(Patterned):
     rule = "it is lz4, zstd, zstd-9, gzip, off or another of zfsprops(7)"
 
 
+Reservation = Annotated[
+    Space | None,
+    prop("What the pool keeps free for it.", unit="bytes", live=Live.NOW,
+         becomes=ZfsProperty("reservation", clear="none")),
+]  # fmt: skip
 Quota = Annotated[
     Space | None,
     prop("The most that it may take, snapshots included.", unit="bytes", live=Live.NOW,
-         becomes=ZfsProperty("quota")),
+         becomes=ZfsProperty("quota", clear="none")),
 ]  # fmt: skip
 Refquota = Annotated[
     Space | None,
     prop("The most that it may take, snapshots left out.", unit="bytes", live=Live.NOW,
-         becomes=ZfsProperty("refquota")),
-]  # fmt: skip
-Reservation = Annotated[
-    Space | None,
-    prop("What the pool keeps free for it.", unit="bytes", live=Live.NOW,
-         becomes=ZfsProperty("reservation")),
+         becomes=ZfsProperty("refquota", clear="none")),
 ]  # fmt: skip
 Compress = Annotated[
     Compression | None,
@@ -65,8 +66,6 @@ Atime = Annotated[
     bool | None,
     prop("Keep the times of last access.", becomes=ZfsProperty("atime"), live=Live.NOW),
 ]  # fmt: skip
-SETTINGS = ("reservation", "quota", "refquota", "compression", "recordsize", "atime")
-"""The fields above, by name: each is the property of that name."""
 
 
 class Delegated(Spec, frozen=True, kw_only=True):
@@ -84,12 +83,12 @@ class Delegated(Spec, frozen=True, kw_only=True):
         AbsolutePath | None,
         prop(
             "Where the jail has it; needed without `dataset`, whose own counts otherwise.",
-            becomes=ZfsProperty("mountpoint"),
+            becomes=ZfsProperty("mountpoint", by="jail.datasets"),
         ),
     ] = None
+    reservation: Reservation = None
     quota: Quota = None
     refquota: Refquota = None
-    reservation: Reservation = None
     compression: Compress = None
     recordsize: Record = None
     atime: Atime = None
@@ -101,16 +100,18 @@ class Delegated(Spec, frozen=True, kw_only=True):
             raise BadValueError("the jail's root is called so", at="name", hint="choose another")
 
 
-def settings(spec: Any) -> dict[str, str]:
-    """What a struct with the fields above says, in the words of zfs(8)."""
-    found: dict[str, str] = {}
-    for name in SETTINGS:
-        value = getattr(spec, name)
-        if isinstance(value, bool):
-            found[name] = "on" if value else "off"
-        elif value is not None:
-            found[name] = str(int(value)) if isinstance(value, int) else str(value)
-    return found
+SETTINGS: dict[str, ZfsProperty] = {
+    one.name: one
+    for field in fields_of(Delegated).values()
+    for one in field.becomes
+    if isinstance(one, ZfsProperty) and not one.by
+}
+"""The properties of zfs(8) that a guest's datasets can be given, by name."""
+
+
+def settings(spec: Spec) -> dict[str, str]:
+    """Return what a struct says of them, in the words of zfs(8)."""
+    return written(spec, ZfsProperty)
 
 
 def check_datasets(datasets: Sequence[Delegated], mounts: Sequence[Mount]) -> None:
