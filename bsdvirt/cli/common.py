@@ -16,6 +16,8 @@ from bsdvirt.guest.select import needs_state, select
 from bsdvirt.guest.state import read_states
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.open import open_host
+from bsdvirt.rows.base import plain
+from bsdvirt.rows.guest import OutcomeRow
 from bsdvirt.session.session import Session
 
 if TYPE_CHECKING:
@@ -109,18 +111,7 @@ def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = Fal
     """Print what came of each guest; the exit code. One guest's error has its own code,
     one of several is EXIT_FAILED."""
     if as_json:
-        print_json(
-            [
-                {
-                    "name": o.name,
-                    "ok": o.ok,
-                    "message": o.message if o.error is None else o.error.message,
-                    "hint": o.error.hint if o.error else "",
-                    "notes": list(o.notes),
-                }
-                for o in outcomes
-            ]
-        )
+        print_json(plain([_row(outcome) for outcome in outcomes]))
     for outcome in outcomes:
         if outcome.error is not None:
             if not as_json:
@@ -133,6 +124,17 @@ def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = Fal
     if not errors:
         return EXIT_OK
     return errors[0].exit_code if len(outcomes) == 1 else EXIT_FAILED
+
+
+def _row(outcome: Outcome) -> OutcomeRow:
+    error = outcome.error
+    return OutcomeRow(
+        name=outcome.name,
+        ok=outcome.ok,
+        message=outcome.message if error is None else error.message,
+        hint=error.hint if error else "",
+        notes=list(outcome.notes),
+    )
 
 
 def _named(name: str, error: BsdvirtError) -> str:

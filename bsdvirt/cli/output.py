@@ -1,4 +1,4 @@
-"""What is printed: tables for people, JSON, and -H columns for scripts."""
+"""Output: tables for people, JSON and -H columns for scripts, all made from rows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bsdvirt.host.sanitize import shown_line
-
-Rows = Sequence[Mapping[str, Any]]
-SIZES = ("used", "size", "available")
-"""Columns of bytes."""
+from bsdvirt.rows.base import BYTES, PERCENT, RATE, Row, is_old, items, plain, unit_of, units_of
 
 
 def human_size(number: int) -> str:
-    """1536 as 1.5K: binary multiples, as zfs(8) prints them."""
+    """Return 1.5K for 1536: binary multiples, as zfs(8) prints them."""
     value = float(number)
     for unit in ("B", "K", "M", "G", "T", "P"):
         if value < 1024 or unit == "P":
@@ -26,7 +23,7 @@ def human_size(number: int) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value in a table."""
+    """Return a value as text that is safe on a terminal."""
     match value:
         case None | "" | [] | {}:
             return "-"
@@ -39,68 +36,100 @@ def cell(value: Any) -> str:
 
 
 _NOT_PLAIN = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What json.dumps leaves as it is, and a terminal may obey."""
+"""Characters that json.dumps does not escape and a terminal may act on."""
 
 
 def print_json(value: Any) -> None:
-    """JSON that no terminal obeys, and that is valid in whatever the output is encoded in."""
+    """Print JSON without terminal escapes, valid in the encoding of the output."""
     utf8 = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
     text = json.dumps(value, indent=2, ensure_ascii=not utf8)
     print(_NOT_PLAIN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
-def print_rows(rows: Rows, columns: Sequence[str], *, as_json: bool, headless: bool) -> None:
-    """A table; with `headless` tab-separated and without a heading; or all of it as JSON."""
+def print_rows(
+    rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, headless: bool
+) -> None:
+    """Print a table; with `headless`, tab-separated columns without a heading; or JSON."""
     if as_json:
-        print_json(list(rows))
+        print_json(plain(list(rows)))
     elif headless:
         for row in rows:
-            print("\t".join(cell(row[column]) for column in columns))
+            print("\t".join(cell(getattr(row, column)) for column in columns))
     else:
         _print_table(rows, columns)
 
 
-def _print_table(rows: Rows, columns: Sequence[str]) -> None:
+def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     lines = [[column.upper().replace("_", "-") for column in columns]]
-    lines += [[_for_people(column, row[column]) for column in columns] for row in rows]
+    lines += [[_column(row, column) for column in columns] for row in rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     for line in lines:
         padded = (word.ljust(width) for word, width in zip(line, widths, strict=True))
         print("  ".join(padded).rstrip())
 
 
-def _for_people(name: str, value: Any) -> str:
-    return human_size(value) if name in SIZES and isinstance(value, int) else cell(value)
+def _column(row: Row, column: str) -> str:
+    return with_unit(getattr(row, column), unit_of(type(row), column))
 
 
-def print_tree(value: Mapping[str, Any], indent: str = "") -> None:
-    """Nested values as `key: value` lines."""
-    for line in tree_lines(value, indent):
+def with_unit(value: Any, unit: str) -> str:
+    """Return a value as people read it: sizes in binary multiples, percentages with a sign."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return cell(value)
+    if unit in (BYTES, RATE):
+        return human_size(value)
+    return f"{value}%" if unit == PERCENT else cell(value)
+
+
+def print_info(row: Row, *, as_json: bool) -> None:
+    """Print one row in full: as JSON, or as `key: value` lines."""
+    if as_json:
+        print_json(plain(row))
+        return
+    for line in info_lines(row):
         print(line)
 
 
-def tree_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
-    """Those lines."""
-    width = max((len(key) for key in value), default=0)
-    for key, item in value.items():
-        if isinstance(item, Mapping) and item:
+def info_lines(value: Row | Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Yield nested values as `key: value` lines."""
+    entries = list(_entries(value))
+    width = max((len(key) for key, _, _ in entries), default=0)
+    for key, item, unit in entries:
+        if isinstance(item, Row) or (isinstance(item, Mapping) and item):
             yield f"{indent}{key}:"
-            yield from tree_lines(item, indent + "  ")
-        elif isinstance(item, list) and item and isinstance(item[0], Mapping):
+            yield from info_lines(item, indent + "  ")
+        elif isinstance(item, list) and item and isinstance(item[0], Row | Mapping):
             for number, element in enumerate(item):
                 yield f"{indent}{key}.{number}:"
-                yield from tree_lines(element, indent + "  ")
+                yield from info_lines(element, indent + "  ")
         else:
-            yield f"{indent}{key + ':':<{width + 1}} {_for_people(key, item)}"
+            yield f"{indent}{key + ':':<{width + 1}} {with_unit(item, unit)}"
+
+
+def _entries(value: Row | Mapping[str, Any]) -> Iterator[tuple[str, Any, str]]:
+    """Yield key, value and unit of each field or item."""
+    if isinstance(value, Mapping):
+        yield from ((key, item, "") for key, item in value.items())
+        return
+    cls = type(value)
+    for field, key, item in items(value):
+        units = units_of(cls, field)
+        if is_old(cls, field):
+            continue
+        if units and isinstance(item, Mapping):
+            shown = {name: with_unit(amount, units.get(name, "")) for name, amount in item.items()}
+            yield key, shown, ""
+        else:
+            yield key, item, unit_of(cls, field)
 
 
 def say(text: str) -> None:
-    """Something to know that is no result: on standard error."""
+    """Print a remark on standard error."""
     print(text, file=sys.stderr)
 
 
 def ask(question: str) -> str:
-    """What is typed in answer, without the space around it; nothing at the end of the input."""
+    """Ask, and return the answer without surrounding space; empty at end of file."""
     print(question, end="", flush=True)
     try:
         return input().strip()

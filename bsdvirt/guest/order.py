@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.guest.claims import UNCLAIMED
 from bsdvirt.guest.inventory import Inventory
+from bsdvirt.rows.guest import BootPlan, MissingGuest, PlannedStart
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hostfile import reserve as reserve
 from bsdvirt.spec.identity import Boot
@@ -210,27 +210,28 @@ def troubles(order: Order) -> list[str]:
     return lines
 
 
-def as_json(order: Order) -> dict[str, Any]:
-    """The order for --json."""
-    return {
-        "guests": [
-            {
-                "name": entry.name,
-                "order": entry.boot.order,
-                "after": list(entry.after),
-                "delay": entry.boot.delay,
-                "ready": entry.boot.ready,
-                "ready_timeout": entry.boot.ready_timeout,
-                "ready_policy": entry.boot.ready_policy,
-                "why": entry.why,
-                "depth": entry.depth,
-            }
+def as_row(order: Order, networks: Iterable[str]) -> BootPlan:
+    """Return the order as `boot plan` prints it."""
+    return BootPlan(
+        networks=sorted(networks),
+        guests=[
+            PlannedStart(
+                name=entry.name,
+                order=entry.boot.order,
+                after=list(entry.after),
+                delay=entry.boot.delay,
+                ready=entry.boot.ready,
+                ready_timeout=entry.boot.ready_timeout,
+                ready_policy=entry.boot.ready_policy,
+                why=entry.why,
+                depth=entry.depth,
+            )
             for entry in order.entries
         ],
-        "circles": [list(circle) for circle in order.circles],
-        "stuck": list(order.stuck),
-        "missing": [{"guest": name, "after": other} for name, other in order.missing],
-    }
+        circles=[list(circle) for circle in order.circles],
+        stuck=list(order.stuck),
+        missing=[MissingGuest(guest=name, after=other) for name, other in order.missing],
+    )
 
 
 # ---- set and checked ----

@@ -13,6 +13,7 @@ from bsdvirt.library import images, release_fetch
 from bsdvirt.library.download import Item, bring, open_web
 from bsdvirt.library.https import Web
 from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
+from bsdvirt.rows.library import ProfileRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.images import ImageProfile, listed_checksum
@@ -53,31 +54,29 @@ def profile(fs: Fs, name: str) -> ImageProfile:
     return decode(ImageProfile, parse_yaml(template_text(path), path), path)
 
 
-def entries(session: Session) -> list[dict[str, object]]:
-    """All profiles."""
-    found: list[dict[str, object]] = []
-    for name, own in names(session.host.fs).items():
-        try:
-            one = profile(session.host.fs, name)
-        except BsdvirtError as error:
-            found.append(
-                {"name": name, "description": f"cannot be used: {error.message}", "url": None,
-                 "arch": None, "loader": None, "system": None, "cloud_init": None, "own": own}
-            )  # fmt: skip
-            continue
-        found.append(
-            {
-                "name": name,
-                "description": one.description,
-                "url": one.places(session.hostfile.fetch.mirrors)[0],
-                "arch": one.arch,
-                "loader": one.loader,
-                "system": one.system,
-                "cloud_init": one.cloud_init,
-                "own": own,
-            }
-        )
-    return found
+def entries(session: Session) -> list[ProfileRow]:
+    """Return a row for each profile."""
+    return [_row(session, name, own) for name, own in names(session.host.fs).items()]
+
+
+def _row(session: Session, name: str, own: bool) -> ProfileRow:
+    try:
+        one = profile(session.host.fs, name)
+    except BsdvirtError as error:
+        return ProfileRow(
+            name=name, description=f"cannot be used: {error.message}", url=None, arch=None,
+            loader=None, system=None, cloud_init=None, own=own,
+        )  # fmt: skip
+    return ProfileRow(
+        name=name,
+        description=one.description,
+        url=one.places(session.hostfile.fetch.mirrors)[0],
+        arch=one.arch,
+        loader=one.loader,
+        system=one.system,
+        cloud_init=one.cloud_init,
+        own=own,
+    )
 
 
 def fetch(session: Session, word: str, name: str | None = None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from bsdvirt.bhyve.volumes import Base
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
@@ -17,6 +16,7 @@ from bsdvirt.library.private_copy import held
 from bsdvirt.library.releases import stream_size
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, together
+from bsdvirt.rows.library import ImageRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import BadValueError, did_you_mean
 from bsdvirt.spec.cloud import System
@@ -154,8 +154,8 @@ def find(session: Session, found: Inventory, name: str, at: Layout | None = None
     return Found(Base(name, dataset.name, dataset.volsize), _image(name, value))
 
 
-def entries(session: Session, found: Inventory | None = None) -> list[dict[str, Any]]:
-    """All images, with the guests whose disks are clones of each."""
+def entries(session: Session, found: Inventory | None = None) -> list[ImageRow]:
+    """Return a row for each image, with the guests whose disks are clones of it."""
     found = found or session.inventory()
     here = _datasets(found)
     if not here:
@@ -167,37 +167,37 @@ def entries(session: Session, found: Inventory | None = None) -> list[dict[str, 
     return [_entry(found, name, dataset, told) for name, dataset in here.items()]
 
 
-def entry(session: Session, name: str) -> dict[str, Any]:
-    """One of them. Raises NotFoundError."""
+def entry(session: Session, name: str) -> ImageRow:
+    """Return the row of one image. Raises NotFoundError."""
     found = session.inventory()
     dataset = _dataset(found, name)
     value = session.zfs.local(dataset.name, PROPERTY)
     return _entry(found, name, dataset, {dataset.name: value} if value else {})
 
 
-def _entry(
-    found: Inventory, name: str, dataset: Dataset, told: Mapping[str, str]
-) -> dict[str, Any]:
+def _entry(found: Inventory, name: str, dataset: Dataset, told: Mapping[str, str]) -> ImageRow:
     image = _image(name, told.get(dataset.name))
     copies = [(root, d) for root in found.layouts if (d := _datasets(found, root).get(name))]
-    return {
-        "name": name,
-        "size": dataset.volsize,
-        "used": sum(copy.used for _, copy in copies),
-        "guests": sorted({user for root, d in copies for user in _users(found, d.name, root)}),
-        "loader": image.loader,
-        "system": image.system,
-        "user": image.user or None,
-        "cloud_init": image.cloud_init,
-        "profile": image.profile or None,
-        "source": image.source,
-        "checksum": image.checksum,
-        "format": image.format,
-        "created": image.created,
-        "dataset": dataset.name,
-        "complete": dataset.op is None,
-        "roots": [root.dataset for root, _ in copies],
-    }
+    pools = [root.dataset for root, _ in copies]
+    return ImageRow(
+        name=name,
+        size=dataset.volsize,
+        used=sum(copy.used for _, copy in copies),
+        guests=sorted({user for root, d in copies for user in _users(found, d.name, root)}),
+        loader=image.loader,
+        system=image.system,
+        user=image.user or None,
+        cloud_init=image.cloud_init,
+        profile=image.profile or None,
+        source=image.source,
+        checksum=image.checksum,
+        format=image.format,
+        created=image.created,
+        dataset=dataset.name,
+        complete=dataset.op is None,
+        pools=pools,
+        roots=pools,
+    )
 
 
 def _users(found: Inventory, dataset: str, root: Layout) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import stat
 from datetime import UTC, datetime
-from typing import Any
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, load_guest_file, raw_has
@@ -20,6 +19,7 @@ from bsdvirt.library.plans.images import Source
 from bsdvirt.library.private_copy import held
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
+from bsdvirt.rows.library import MediumRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import BadValueError, did_you_mean
 from bsdvirt.spec.images import Checksum
@@ -180,8 +180,8 @@ def _need(session: Session, name: str) -> None:
         raise NotFoundError(f"no medium {name}", hint)
 
 
-def entries(session: Session) -> list[dict[str, Any]]:
-    """All media, with the guests that have each in a drive."""
+def entries(session: Session) -> list[MediumRow]:
+    """Return a row for each medium, with the guests that have it in a drive."""
     found = session.inventory()
     used = users(session, found)
     rows = []
@@ -189,13 +189,13 @@ def entries(session: Session) -> list[dict[str, Any]]:
         status = session.host.fs.path(f"{session.layout.media}/{name}").stat()
         when = datetime.fromtimestamp(int(status.st_mtime), UTC)
         rows.append(
-            {
-                "name": name,
-                "size": status.st_size,
-                "guests": used.get(name, []),
-                "changed": when.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "path": f"{session.layout.media}/{name}",
-            }
+            MediumRow(
+                name=name,
+                size=status.st_size,
+                guests=used.get(name, []),
+                changed=when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                path=f"{session.layout.media}/{name}",
+            )
         )
     return rows
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
@@ -19,6 +18,7 @@ from bsdvirt.library.plans import releases as plans
 from bsdvirt.library.private_copy import held
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, together
+from bsdvirt.rows.library import ReleaseRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.numbers import natural
 from bsdvirt.zfs.base import Dataset
@@ -256,7 +256,7 @@ def remove(session: Session, name: str) -> None:
     with session.destroying("release", name, f"release rm {name}"):
         found = session.inventory()
         if not (roots := holders(found, name)):
-            known = ", ".join(entry["name"] for entry in entries(session, found)) or "none"
+            known = ", ".join(entry.name for entry in entries(session, found)) or "none"
             raise NotFoundError(f"no release {name}; there is {known}", "bsdvirt release ls")
         op = session.new_op()
         session.run(together([_removal(session, name, root, op) for root in roots]))
@@ -271,22 +271,22 @@ def _removal(session: Session, name: str, root: Layout, op: str) -> Plan:
     return plans.plan_remove(name, clones, root, op)
 
 
-def entries(session: Session, found: Inventory | None = None) -> list[dict[str, Any]]:
-    """All releases, with the guests made of each, and the roots that have it."""
+def entries(session: Session, found: Inventory | None = None) -> list[ReleaseRow]:
+    """Return a row for each release, with the guests created from it and the pools it is on."""
     found = found or session.inventory()
     every: dict[str, list[tuple[Layout, Dataset]]] = {}
     for root in found.layouts:
         for dataset in found.releases(root):
             every.setdefault(dataset.name.rpartition("/")[2], []).append((root, dataset))
+    guests = found.guests.values()
     return [
-        {
-            "name": name,
-            "used": sum(dataset.used for _, dataset in copies),
-            "guests": sorted(
-                guest.name for guest in found.guests.values() if guest.identity.release == name
-            ),
-            "complete": all(dataset.op is None for _, dataset in copies),
-            "roots": [root.dataset for root, _ in copies],
-        }
+        ReleaseRow(
+            name=name,
+            used=sum(dataset.used for _, dataset in copies),
+            guests=sorted(guest.name for guest in guests if guest.identity.release == name),
+            complete=all(dataset.op is None for _, dataset in copies),
+            pools=[root.dataset for root, _ in copies],
+            roots=[root.dataset for root, _ in copies],
+        )
         for name, copies in sorted(every.items())
     ]

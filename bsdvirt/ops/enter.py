@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import Any
 
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import read_jails
@@ -14,6 +13,7 @@ from bsdvirt.host import tools
 from bsdvirt.jail.enter import check_user, environment, login_in, words_in
 from bsdvirt.jail.facts.root import read_holds
 from bsdvirt.ops.power import vms
+from bsdvirt.rows.jail import ProcessRow
 from bsdvirt.session.session import Session
 
 
@@ -50,8 +50,8 @@ def package(session: Session, name: str, words: Sequence[str]) -> int:
     return attach(session, name, ("pkg", *words))
 
 
-def processes(session: Session, name: str) -> list[dict[str, Any]]:
-    """The processes of a running jail, as ps(1) tells them (captures/04)."""
+def processes(session: Session, name: str) -> list[ProcessRow]:
+    """Return the processes of a running jail, from ps(1) (captures/04). Raises ConflictError."""
     _need_running(session, name)
     # Neither -a nor -x: -J brings -x with it, and from 14 on -a selects every process of the host.
     argv = (tools.PS, "--libxo", "json", "-J", name, "-wwo", "pid,ppid,user,command")
@@ -61,12 +61,12 @@ def processes(session: Session, name: str) -> list[dict[str, Any]]:
         return []
     found = json.loads(result.check().stdout, strict=False)["process-information"]["process"]
     return [
-        {
-            "pid": int(process["pid"]),
-            "ppid": int(process["ppid"]),
-            "user": process["user"],
-            "command": process["command"],
-        }
+        ProcessRow(
+            pid=int(process["pid"]),
+            ppid=int(process["ppid"]),
+            user=process["user"],
+            command=process["command"],
+        )
         for process in found
     ]
 

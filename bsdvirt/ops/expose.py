@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError, NotFoundError, UsageError
@@ -15,6 +14,7 @@ from bsdvirt.layout import guest_rules
 from bsdvirt.net import pf
 from bsdvirt.ops.change import Change, Wanted
 from bsdvirt.ops.network import pf as filtering
+from bsdvirt.rows.host import ExposeRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.expose import Expose
@@ -82,8 +82,8 @@ def _is(named: Expose, other: Expose) -> bool:
     return same and named.on in (None, other.on) and named.source in (None, other.source)
 
 
-def rows(session: Session, name: str | None = None) -> list[dict[str, Any]]:
-    """Return what one guest, or every guest, exposes."""
+def rows(session: Session, name: str | None = None) -> list[ExposeRow]:
+    """Return the port forwards of one guest, or of all."""
     found = session.inventory()
     chosen = [found.guest(name)] if name else list(found.guests.values())
     every: list[tuple[Guest, Expose]] = []
@@ -102,7 +102,7 @@ def rows(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> dict[str, Any]:
+def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> ExposeRow:
     kinds = {6 if ":" in text else 4 for text in guest.identity.addresses()}
     if one.on is not None:
         kinds &= {one.on.version}
@@ -113,16 +113,16 @@ def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> dict[str, 
         why = "it does not run"
     elif not why and guest_rules(guest.name) not in facts.anchors:
         why = "its rules are not loaded (bsdvirt doctor --repair)"
-    return {
-        "guest": guest.name,
-        "expose": str(one),
-        "protocol": one.protocol,
-        "ports": [one.ports[0], one.ports[-1]],
-        "guest_ports": [one.guest_ports[0], one.guest_ports[-1]],
-        "on": str(one.on) if one.on else None,
-        "from": str(one.source) if one.source else None,
-        "interfaces": sorted(set(facts.egress.values())) if one.on is None else [],
-        "to": guest.identity.addresses(),
-        "state": "inactive" if why else "active",
-        "why": why,
-    }
+    return ExposeRow(
+        guest=guest.name,
+        expose=str(one),
+        protocol=one.protocol,
+        ports=[one.ports[0], one.ports[-1]],
+        guest_ports=[one.guest_ports[0], one.guest_ports[-1]],
+        on=str(one.on) if one.on else None,
+        source=str(one.source) if one.source else None,
+        interfaces=sorted(set(facts.egress.values())) if one.on is None else [],
+        to=guest.identity.addresses(),
+        state="inactive" if why else "active",
+        why=why,
+    )

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import UNSET
+
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.guest.inventory import Foreign, Inventory, load_guest_file
+from bsdvirt.rows.guest import ForeignInfo, GuestRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.guest import GuestSpec
@@ -28,8 +31,13 @@ PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
 """The properties by which a dataset that was received reaches for the host."""
 
 
-def row(foreign: Foreign) -> dict[str, Any]:
-    """A foreign guest among the others, for `ls`: none of its claims hold."""
+def row(foreign: Foreign) -> GuestRow:
+    """Return the row of a foreign guest for `ls`: none of its claims is in effect."""
+    return GuestRow(**_common(foreign), root=foreign.layout.dataset)
+
+
+def _common(foreign: Foreign) -> dict[str, Any]:
+    """Return the fields that `ls` and `info` share."""
     return {
         "name": foreign.name,
         "kind": foreign.told.kind if foreign.told else None,
@@ -41,31 +49,33 @@ def row(foreign: Foreign) -> dict[str, Any]:
         "tags": [],
         "release": foreign.told.release if foreign.told else "",
         "used": foreign.datasets[0].used if foreign.datasets else 0,
-        "root": foreign.layout.dataset,
+        "pool": foreign.layout.dataset,
     }
 
 
-def detail(session: Session, foreign: Foreign) -> dict[str, Any]:
-    """A foreign guest in full, for `info`: why it is one, what it asks of this host, and what
-    it says that it was."""
-    shown = row(foreign) | {
-        "dataset": foreign.dataset,
-        "home": foreign.layout.dataset,
-        "why": foreign.why,
-        "adopt": f"bsdvirt adopt {foreign.name}",
-    }
+def detail(session: Session, foreign: Foreign) -> ForeignInfo:
+    """Return a foreign guest in full: why it is foreign, what its file uses of this host, and
+    its identity on the other host."""
+    wants: dict[str, Any] = {}
     try:
         spec = file_of(session, foreign)
-        shown["asks"] = asks(spec)
-        shown["config"] = plain(spec)
+        wants = asks(spec)
+        config = plain(spec)
     except BsdvirtError as error:
-        shown["asks"] = {}
-        shown["config"] = {"error": str(error)}
-    names = [dataset.name for dataset in foreign.datasets]
-    shown["datasets"] = _places(session, names)
-    if foreign.told is not None:
-        shown["was"] = parse_json(identity_to_json(foreign.told))
-    return shown
+        config = {"error": str(error)}
+    told = foreign.told
+    return ForeignInfo(
+        **_common(foreign),
+        dataset=foreign.dataset,
+        home=foreign.layout.dataset,
+        root=foreign.layout.dataset,
+        why=foreign.why,
+        adopt=f"bsdvirt adopt {foreign.name}",
+        asks=wants,
+        config=config,
+        datasets=_places(session, [dataset.name for dataset in foreign.datasets]),
+        was=UNSET if told is None else parse_json(identity_to_json(told)),
+    )
 
 
 def file_of(session: Session, foreign: Foreign) -> GuestSpec:

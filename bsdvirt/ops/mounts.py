@@ -13,6 +13,7 @@ from bsdvirt.facts.host import read_mounts
 from bsdvirt.guest.inventory import Guest, load_guest_file
 from bsdvirt.jail.mounts import in_order
 from bsdvirt.ops.change import Change, Wanted
+from bsdvirt.rows.jail import MountRow
 from bsdvirt.session.prepared import Prepared
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
@@ -106,40 +107,37 @@ def _label(place: str, entries: Entries) -> str:
     return word if word not in taken else next(n for n in numbered if n not in taken)
 
 
-def listed(session: Session, name: str) -> list[dict[str, Any]]:
-    """What a jail mounts by its file, and whether it is mounted now; then what else is
-    mounted in its root."""
+def listed(session: Session, name: str) -> list[MountRow]:
+    """Return the mounts in a jail's file, then what else is mounted in its root."""
     guest = session.inventory().guest(name)
     jail = _jail(name, load_guest_file(session.host.fs, guest.layout, name))
     now = {entry.path: entry for entry in read_mounts(session.host)}
     rows = [
-        {
-            "name": str(entry.name),
-            "type": str(entry.type),
-            "source": str(entry.source or ""),
-            "target": entry.place,
-            "readonly": entry.readonly,
-            "mounted": guest.root + entry.place in now,
-        }
+        MountRow(
+            name=str(entry.name),
+            type=str(entry.type),
+            source=str(entry.source or ""),
+            target=str(entry.place),
+            readonly=entry.readonly,
+            mounted=guest.root + entry.place in now,
+        )
         for entry in in_order(jail.mounts)
     ]
     return rows + _others(guest, rows, now.values())
 
 
-def _others(
-    guest: Guest, rows: Iterable[dict[str, Any]], now: Iterable[Any]
-) -> list[dict[str, Any]]:
-    known = {row["target"] for row in rows}
+def _others(guest: Guest, rows: Iterable[MountRow], now: Iterable[Any]) -> list[MountRow]:
+    known = {row.target for row in rows}
     inside = [entry for entry in now if entry.path.startswith(guest.root + "/")]
     return [
-        {
-            "name": "",
-            "type": entry.kind,
-            "source": entry.source,
-            "target": entry.path[len(guest.root) :],
-            "readonly": None,
-            "mounted": True,
-        }
+        MountRow(
+            name="",
+            type=entry.kind,
+            source=entry.source,
+            target=entry.path[len(guest.root) :],
+            readonly=None,
+            mounted=True,
+        )
         for entry in inside
         if entry.path[len(guest.root) :] not in known
     ]

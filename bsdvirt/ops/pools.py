@@ -8,7 +8,6 @@ with `root add`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
@@ -19,6 +18,7 @@ from bsdvirt.ops.init import dataset_steps, directory_steps, unmark
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.rows.host import PoolRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import decode, dump
 from bsdvirt.spec.roots import RootFile
@@ -242,34 +242,40 @@ def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
             raise ConflictError(f"an operation {busy}: {path}", "bsdvirt doctor --repair")
 
 
-def entries(session: Session) -> list[dict[str, Any]]:
-    """All roots, the first one first, with what is wrong with those that are not there."""
+def entries(session: Session) -> list[PoolRow]:
+    """Return a row for each pool, the host file's own first; then the broken ones."""
     found = session.inventory()
     absent = {one.name: one for one in found.absent}
     rows = []
     for layout in session.roots.layouts:
-        there = layout in found.layouts
-        top = found.top(layout) if there else None
-        state = "absent" if top is None else ("mounted" if top.mounted else "unmounted")
+        top = found.top(layout) if layout in found.layouts else None
         rows.append(
-            {
-                "name": layout.name,
-                "dataset": layout.dataset,
-                "mountpoint": layout.mountpoint,
-                "state": "locked" if top is not None and top.locked else state,
-                "first": not layout.named,
-                "guests": sorted(n for n, g in found.guests.items() if g.layout == layout),
-                "used": top.used if top else None,
-                "available": top.available if top else None,
-                "why": absent[layout.name].why if layout.name in absent else "",
-            }
+            PoolRow(
+                name=layout.name,
+                dataset=layout.dataset,
+                mountpoint=layout.mountpoint,
+                state=_state(top),
+                first=not layout.named,
+                guests=sorted(n for n, g in found.guests.items() if g.layout == layout),
+                used=top.used if top else None,
+                available=top.available if top else None,
+                why=absent[layout.name].why if layout.name in absent else "",
+            )
         )
-    known = {row["name"] for row in rows}
+    known = {row.name for row in rows}
     return rows + [
-        {
-            "name": one.name, "dataset": None, "mountpoint": None, "state": "broken",
-            "first": False, "guests": [], "used": None, "available": None, "why": one.why,
-        }
+        PoolRow(
+            name=one.name, dataset=None, mountpoint=None, state="broken", first=False, guests=[],
+            used=None, available=None, why=one.why,
+        )
         for one in found.absent
         if one.name not in known
     ]  # fmt: skip
+
+
+def _state(top: Dataset | None) -> str:
+    if top is None:
+        return "absent"
+    if top.locked:
+        return "locked"
+    return "mounted" if top.mounted else "unmounted"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bsdvirt.errors import BsdvirtError, HostError, NotFoundError, StepError
-from bsdvirt.guest.finding import Finding
 from bsdvirt.layout import HOOK_DIRECTORY, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.plan import events, journal
 from bsdvirt.plan.allowed import Bounds
 from bsdvirt.plan.locks import Kind, Lock, is_held
 from bsdvirt.plan.step import Kind as Subject
+from bsdvirt.rows.host import Finding
 
 if TYPE_CHECKING:
     from bsdvirt.session.session import Session

@@ -7,11 +7,11 @@ of our own types (TypeError: Encoding objects of type Size is unsupported, msgsp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import msgspec
 import msgspec.inspect as mi
 
+from bsdvirt.rows.base import Row, col
 from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.fields import (
     Field,
@@ -40,23 +40,21 @@ ROOTS: dict[Which, type[Spec]] = {
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class PropertyInfo(msgspec.Struct, frozen=True):
-    """One property, as `bsdvirt properties` shows it."""
+class PropertyInfo(Row, frozen=True, kw_only=True):
+    """A property, as `bsdvirt properties` lists it."""
 
-    name: str
-    """Dotted; `N` stands for a number, as in nics.N.address, and `NAME` for a name, as in
-    disks.NAME.bus."""
-    kinds: tuple[str, ...]
-    """Which files have it, of jail, vm, network, host, root, image and size."""
-    type: str
-    """In words: `size`, `integer 72..65535`, `pool | none | an IPv4 address`."""
-    default: Any
-    """Plain data; None for a property that is not set by default."""
-    required: bool
-    unit: str
-    live: Live
-    becomes: str
-    help: str
+    name: Annotated[
+        str,
+        col("Dotted name; N stands for a number, as in nics.N.address, NAME for a name."),
+    ]
+    kinds: Annotated[tuple[str, ...], col("Files that have it, such as jail, vm or network.")]
+    type: Annotated[str, col("Type in words, such as size or integer 72..65535.")]
+    default: Annotated[Any, col("Default; null if it is not set by default.")]
+    required: Annotated[bool, col("Whether it must be set.")]
+    unit: Annotated[str, col("Unit of a number.")]
+    live: Annotated[Live, col("When a change takes effect.")]
+    becomes: Annotated[str, col("Jail parameter, bhyve key, rctl resource or ZFS property.")]
+    help: Annotated[str, col("Description.")]
 
 
 def properties(which: Which | None = None) -> list[PropertyInfo]:

@@ -6,7 +6,7 @@ import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.cli.output import tree_lines
+from bsdvirt.cli.output import info_lines
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.ops import adopt, foreign
@@ -41,7 +41,7 @@ def run(options: Options) -> int:
         lines: list[str] = []
         for name in names:
             shown = foreign.detail(session, foreign.candidate(found, name))
-            lines += [f"{name}: {shown['why']}", *tree_lines(shown["asks"] or {"asks": "nothing"})]
+            lines += [f"{name}: {shown.why}", *info_lines(shown.asks or {"asks": "nothing"})]
         confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
     return report(adopt.adopt(session, names, keep=options.keep), options, as_json=options.json)
 

@@ -11,6 +11,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, say
 from bsdvirt.cli.verbs.stop import seconds
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError
+from bsdvirt.rows.base import plain
 
 if TYPE_CHECKING:
     from bsdvirt.guest.inventory import Inventory
@@ -82,14 +83,14 @@ def run(options: Options) -> int:
 
 
 def _plan(session: Session, options: Options) -> int:
-    from bsdvirt.guest.order import as_json, tree, troubles
+    from bsdvirt.guest.order import as_row, tree, troubles
     from bsdvirt.ops.boot.start import order_now
 
     found, order = order_now(session, options.guests)
     claims = [c for e in order.entries for c in found.guests[e.name].identity.nics]
     networks = sorted({claim.network for claim in claims})
     if options.json:
-        print_json({"networks": networks} | as_json(order))
+        print_json(plain(as_row(order, networks)))
     else:
         if networks:
             print(f"networks: {', '.join(networks)}")
@@ -121,7 +122,7 @@ def _status(session: Session, options: Options) -> int:
 
     rows = status(session)
     print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
-    down = [row for row in rows if row["starts"] and row["state"] != "running"]
+    down = [row for row in rows if row.starts and row.state != "running"]
     return EXIT_FAILED if down else EXIT_OK
 
 

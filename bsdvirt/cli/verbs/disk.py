@@ -11,6 +11,7 @@ from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.guests import detail
+from bsdvirt.rows.vm import VmInfo
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.types import Size, Space
 
@@ -65,7 +66,8 @@ def _named(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     if options.action == "ls":
-        rows = detail(session, options.guest).get("disks", [])
+        shown = detail(session, options.guest)
+        rows = (isinstance(shown, VmInfo) and shown.disks) or []
         print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
         return 0
     if options.action == "add":

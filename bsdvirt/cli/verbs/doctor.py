@@ -10,6 +10,7 @@ from bsdvirt.cli.output import print_json
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 from bsdvirt.ops.doctor.examine import examine
 from bsdvirt.ops.doctor.repair import repair
+from bsdvirt.rows.base import plain
 from bsdvirt.session.session import Session
 
 
@@ -43,7 +44,7 @@ def run(options: Options) -> int:
             return EXIT_OK
     findings = examine(session)
     if options.json:
-        print_json([finding.plain() for finding in findings])
+        print_json(plain(findings))
     else:
         for finding in findings:
             word = "problem" if finding.problem else "notice"

@@ -7,7 +7,7 @@ from typing import get_args
 
 from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
-from bsdvirt.cli.output import print_json, print_rows, print_tree
+from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.library import images
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.cloud import System, UserName
@@ -88,13 +88,12 @@ def run(options: Options) -> int:
             images.remove(session, str(options.name))
             _done(options, str(options.name), "removed")
         case "info":
-            shown = images.entry(session, str(options.name))
-            print_json(shown) if options.json else print_tree(shown)
+            print_info(images.entry(session, str(options.name)), as_json=options.json)
         case "profiles":
             from bsdvirt.library import image_fetch
 
-            rows = image_fetch.entries(session)
-            print_rows(rows, PROFILES, as_json=options.json, headless=options.headless)
+            profiles = image_fetch.entries(session)
+            print_rows(profiles, PROFILES, as_json=options.json, headless=options.headless)
         case _:
             rows = images.entries(session)
             print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)

@@ -37,9 +37,9 @@ def run(options: Options) -> int:
     session = open_session(options, changes=False, shows=True)
     rows, found = entries(session)
     if options.guests:
-        states = {row["name"]: row["state"] for row in rows}
+        states = {row.name: row.state for row in rows}
         names = select(options.guests, found, states.__getitem__, every=False, foreign=True)
-        rows = [row for row in rows if row["name"] in names]
+        rows = [row for row in rows if row.name in names]
     for one in found.absent:
         say(f"{one.message}; {one.hint}")
     if not rows and not options.json and not options.headless:

@@ -6,7 +6,7 @@ import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.cli.output import print_json, print_rows, print_tree
+from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
 from bsdvirt.session.batch import Outcome
@@ -121,12 +121,13 @@ def run(options: Options) -> int:
             done = Outcome(options.name, "destroyed", notes=tuple(notes))
             return report([done], options)
         case "info":
-            shown = [row for row in networks.rows(session) if row["name"] == options.name]
+            shown = [row for row in networks.rows(session) if row.name == options.name]
             if not shown:
                 raise NotFoundError(f"no network {options.name}", "bsdvirt network ls")
-            print_json(shown[0]) if options.json else print_tree(shown[0])
+            print_info(shown[0], as_json=options.json)
         case _:
-            rows = takeover.with_takings(session, networks.rows(session))
+            rows = networks.rows(session) + takeover.unconfirmed(session)
+            rows.sort(key=lambda row: row.name)
             print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
     return 0
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from msgspec import UNSET, structs
+
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.errors import ConflictError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.guests import detail
+from bsdvirt.rows.guest import ForeignInfo, Nic, NicRow
 from bsdvirt.session.session import Session
 
 COLUMNS = (
@@ -77,14 +81,19 @@ def run(options: Options) -> int:
     return report([outcome], options, as_json=options.json)
 
 
-def _rows(session: Session, name: str) -> list[dict[str, Any]]:
-    """The interfaces by number, each with what its file says of the card."""
+def _rows(session: Session, name: str) -> list[NicRow]:
+    """Return the interfaces by number, each with what the guest's file says of the card."""
     shown = detail(session, name)
-    said = shown.get("config", {}).get("nics", [])
-    vm = shown["kind"] == "vm"
-    rows = []
-    for number, nic in enumerate(shown["nics"]):
-        own = said[number] if number < len(said) else {}
-        card = {"model": own.get("model", "virtio") if vm else None, "mtu": own.get("mtu")}
-        rows.append({"number": number, "slot": None, **nic, **card})
-    return rows
+    if isinstance(shown, ForeignInfo):
+        raise ConflictError(f"{name} is foreign: {shown.why}", shown.adopt)
+    said = shown.config.get("nics", [])
+    return [
+        _row(number, nic, said[number] if number < len(said) else {})
+        for number, nic in enumerate(shown.nics)
+    ]
+
+
+def _row(number: int, nic: Nic, said: dict[str, Any]) -> NicRow:
+    fields = structs.asdict(nic) | {"slot": nic.slot or None}
+    model = None if nic.tap is UNSET else said.get("model", "virtio")
+    return NicRow(**fields, number=number, model=model, mtu=said.get("mtu"))

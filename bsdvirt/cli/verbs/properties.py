@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-import msgspec
-
 from bsdvirt.cli.common import add_json
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
+from bsdvirt.rows.base import plain
 from bsdvirt.spec.schema import Which, properties
 
 
@@ -26,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     found = properties(options.which)  # type: ignore[arg-type]
     if options.json:
-        print_json(msgspec.to_builtins(found))
+        print_json(plain(found))
         return 0
     for info in found:
         print(f"{info.name}  ({', '.join(info.kinds)}: {info.type})")

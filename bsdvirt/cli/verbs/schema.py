@@ -7,17 +7,70 @@ from typing import get_args
 
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
-from bsdvirt.spec.schema import Which, json_schema
+from bsdvirt.errors import UsageError
+from bsdvirt.rows import guest, host, jail, library, vm
+from bsdvirt.rows.schema import Output, output_schema
+from bsdvirt.spec.base import did_you_mean
+from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
+
+CHANGES = (
+    "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
+    "disk add", "disk resize", "disk rm", "network confirm", "network revert", "network set",
+    "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "start", "stop",
+    "uefi reset", "uefi restore", "unmount",
+)  # fmt: skip
+OUTPUTS = {
+    "ls": Output((guest.GuestRow,)),
+    "info": Output((jail.JailInfo, vm.VmInfo, guest.ForeignInfo), many=False),
+    "stats": Output((guest.UsageRow,)),
+    "ps": Output((jail.ProcessRow,)),
+    "mount": Output((jail.MountRow,)),
+    "expose": Output((host.ExposeRow,)),
+    "nic ls": Output((guest.NicRow,)),
+    "disk ls": Output((vm.DiskRow,)),
+    "release ls": Output((library.ReleaseRow,)),
+    "image ls": Output((library.ImageRow,)),
+    "image info": Output((library.ImageRow,), many=False),
+    "image profiles": Output((library.ProfileRow,)),
+    "media ls": Output((library.MediumRow,)),
+    "root ls": Output((host.PoolRow,)),
+    "network ls": Output((host.NetworkRow,)),
+    "network info": Output((host.NetworkRow,), many=False),
+    "boot plan": Output((guest.BootPlan,), many=False),
+    "boot status": Output((guest.BootRow,)),
+    "doctor": Output((host.Finding,)),
+    "properties": Output((PropertyInfo,)),
+    **dict.fromkeys(CHANGES, Output((guest.OutcomeRow,))),
+}
+"""What each verb prints with --json. That of `get` has the schema of the guest's file."""
 
 
 class Options(Globals):
-    which: str
+    words: list[str]
+    list: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", nargs="?", default="jail", choices=get_args(Which))
+    parser.add_argument(
+        "words", nargs="*", metavar="FILE | VERB",
+        help="a file (jail, vm, network, host, pool, image, size; default: jail), or a verb for"
+        " its JSON output, such as ls or network ls",
+    )  # fmt: skip
+    parser.add_argument("-l", "--list", action="store_true", help="list these files and verbs")
 
 
 def run(options: Options) -> int:
-    print_json(json_schema(options.which))  # type: ignore[arg-type]
+    files = get_args(Which)
+    if options.list:
+        print("\n".join((*files, *OUTPUTS)))
+        return 0
+    which = " ".join(options.words) or "jail"
+    if which in files:
+        print_json(json_schema(which))  # type: ignore[arg-type]
+    elif which in OUTPUTS:
+        title = f"bsdvirt {which} --json"
+        print_json({"$schema": DIALECT, **output_schema(title, OUTPUTS[which])})
+    else:
+        hint = did_you_mean(which, (*files, *OUTPUTS)) or "bsdvirt schema --list"
+        raise UsageError(f"schema: no file and no verb {which}", hint)
     return 0

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
 
 from bsdvirt.cli.common import add_json, chosen, open_session
 from bsdvirt.cli.main import Globals
-from bsdvirt.cli.output import human_size, print_rows
+from bsdvirt.cli.output import print_rows
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.cli.verbs.stop import seconds
 from bsdvirt.ops.show.usage import usage
+from bsdvirt.rows.guest import UsageRow
 
 COLUMNS = ("name", "cpu", "memory", "processes", "threads", "files", "read", "write")
-SIZES = ("memory", "virtual", "swap", "read", "write")
 CLEAR = "\x1b[H\x1b[J"
 
 
@@ -52,11 +51,5 @@ def run(options: Options) -> int:
         return 0
 
 
-def _show(rows: list[dict[str, Any]], options: Options) -> None:
-    if not options.json and not options.headless:
-        rows = [_for_people(row) for row in rows]
+def _show(rows: list[UsageRow], options: Options) -> None:
     print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
-
-
-def _for_people(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {key: human_size(row[key]) for key in SIZES} | {"cpu": f"{row['cpu']}%"}

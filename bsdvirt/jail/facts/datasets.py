@@ -1,4 +1,4 @@
-"""What the host shows of a guest's datasets."""
+"""The ZFS properties of a jail's datasets, as the host has them."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bsdvirt.jail.datasets import (
     how_to_drop,
     names_of,
 )
+from bsdvirt.rows.jail import JailDataset, Storage
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.storage import SETTINGS
@@ -24,20 +25,20 @@ from bsdvirt.zfs.values import Values, read_values
 
 
 def read_storage(host: Host, guest: Guest, jail: Jail) -> Values:
-    """The properties of its root and of all that it is given, as far as they are there."""
+    """Return the properties of its root and of the datasets delegated to it, if they exist."""
     root = guest.layout.jail_root(guest.name)
     return read_values(host, [root, *names_of(guest, jail)], PROPERTIES)
 
 
 def read_storage_facts(host: Host, guest: Guest, jail: Jail) -> StorageFacts:
-    """All that a start depends on; without datasets, nothing is asked of devfs."""
+    """Return all facts that a start depends on; devfs(8) is asked only if there are datasets."""
     hidden = bool(jail.datasets) and not ruleset_shows(host, jail.ruleset, "zfs")
     return StorageFacts(read_storage(host, guest, jail), hidden)
 
 
 def shown_storage(host: Host, guest: Guest) -> dict[str, Any]:
-    """For `info`: what holds for its root now, set here or inherited, and the datasets that
-    it is given. Sizes in bytes, None for no limit."""
+    """Return the fields of JailInfo: the properties in effect for its root, set or inherited,
+    and the datasets delegated to it."""
     try:
         spec = load_guest_file(host.fs, guest.layout, guest.name)
         entries = spec.datasets if isinstance(spec, Jail) else []
@@ -48,16 +49,16 @@ def shown_storage(host: Host, guest: Guest) -> dict[str, Any]:
     asked = ("used", "mounted", "mountpoint", *SETTINGS)
     values = read_values(host, [root, *names], asked)
     return {
-        "storage": _plain(values, root),
+        "storage": Storage(**_plain(values, root)),
         "datasets": [
-            {
-                "name": str(entry.name),
-                "dataset": name,
-                "mountpoint": _text(values, name, "mountpoint"),
-                "mounted": _text(values, name, "mounted") == "yes",
-                "used": natural(_text(values, name, "used") or "") or 0,
+            JailDataset(
+                name=str(entry.name),
+                dataset=name,
+                mountpoint=_text(values, name, "mountpoint"),
+                mounted=_text(values, name, "mounted") == "yes",
+                used=natural(_text(values, name, "used") or "") or 0,
                 **_plain(values, name),
-            }
+            )
             for entry, name in zip(entries, names, strict=True)
         ],
     }
@@ -78,7 +79,7 @@ def _plain(values: Values, dataset: str) -> dict[str, Any]:
 
 
 def wrong_storage(host: Host, guest: Guest, jail: Jail) -> Iterator[tuple[str, str, bool]]:
-    """For `doctor`: what is wrong with its datasets, what mends it, whether it is a problem."""
+    """Yield findings for `doctor`: what is wrong, the remedy, whether it is a problem."""
     if jail.datasets:
         try:
             check_storage(guest, jail, read_storage_facts(host, guest, jail))

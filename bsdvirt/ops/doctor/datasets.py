@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import CHILDREN
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.init import STATE_ROOM
 from bsdvirt.plan.step import Command, Mounted, Plan, Step
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import attempt
 from bsdvirt.session.session import Session
 from bsdvirt.zfs.values import read_values

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bsdvirt.errors import as_told
-from bsdvirt.guest.finding import Finding
 from bsdvirt.ops.doctor import (
     datasets,
     guests,
@@ -19,6 +18,7 @@ from bsdvirt.ops.doctor import (
     vms,
 )
 from bsdvirt.ops.doctor.seen import look
+from bsdvirt.rows.host import Finding
 from bsdvirt.session import recovery
 from bsdvirt.session.session import Session
 

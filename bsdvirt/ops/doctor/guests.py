@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.clean import forget_failure as forget_vm_failure
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail.clean import clean_steps, forget_failure, forget_main
 from bsdvirt.jail.command import watch_again
@@ -22,6 +21,7 @@ from bsdvirt.ops.power import vms
 from bsdvirt.ops.power.jails import host_resolver, read_answering
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, RemoveFile, Step
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import Jail
 

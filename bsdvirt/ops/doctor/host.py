@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_kernel, read_sysctl, ruleset_exists
-from bsdvirt.guest.finding import Finding
 from bsdvirt.host import tools
 from bsdvirt.ops.doctor.seen import Seen
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS

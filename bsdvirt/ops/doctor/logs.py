@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.logs import move_aside, strays
 from bsdvirt.layout import guest_log_directory
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import attempt
 from bsdvirt.session.session import Session
 

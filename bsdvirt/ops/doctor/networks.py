@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.guest.finding import Finding
 from bsdvirt.layout import network_file
 from bsdvirt.net import bridge as plans
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.network.networks import bring_up, users
 from bsdvirt.ops.network.takeover import read_taking, takings
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 
 GUARD_SECONDS = 150.0

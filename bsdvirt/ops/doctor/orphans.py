@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.clean import interfaces_of as taps_of
 from bsdvirt.guest import orphans
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.jail.clean import interfaces_of
 from bsdvirt.layout import bridge_name, vlan_name
@@ -15,6 +14,7 @@ from bsdvirt.net.uplink import member_of
 from bsdvirt.ops.doctor import vms
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Step
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 
 

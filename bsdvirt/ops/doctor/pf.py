@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.packetfilter import PfFacts, read_firewall
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules
 from bsdvirt.net import pf
@@ -16,6 +15,7 @@ from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.network import networks
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.plan.step import Plan, Step
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 

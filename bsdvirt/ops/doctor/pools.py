@@ -9,10 +9,10 @@ from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.duplicates import mending, twins
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.ops.init import close, still_open
 from bsdvirt.plan.step import Plan
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import attempt, hold
 from bsdvirt.session.session import Session
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from bsdvirt.bhyve.drift import drift as vm_drift
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.host import Kernel, parse_mask, read_host, read_kernel
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.state import alive
 from bsdvirt.host import tools
@@ -20,6 +19,7 @@ from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Plan
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import attempt, hold
 from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import Jail

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, read_host
 from bsdvirt.facts.vms import VmFact, read_vms
-from bsdvirt.guest.finding import Finding
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, need_unlocked, running_jail
 from bsdvirt.guest.state import alive
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks
 from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Jail

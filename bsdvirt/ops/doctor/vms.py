@@ -12,10 +12,10 @@ from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.vmm import VmmFacts, read_devices, read_paths, read_vmm
 from bsdvirt.facts.vmm import names as names_of
 from bsdvirt.guest import orphans
-from bsdvirt.guest.finding import Finding
 from bsdvirt.host.fs import Fs
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Step
+from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.vm import Vm
 

@@ -21,6 +21,8 @@ from bsdvirt.net.pfsetup import Setup
 from bsdvirt.net.uplink import refuse_shared
 from bsdvirt.ops.network import pf
 from bsdvirt.plan.step import Step
+from bsdvirt.rows.guest import Route
+from bsdvirt.rows.host import NetworkRow
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
@@ -262,8 +264,8 @@ def _refuse_overlap(name: str, network: Network, interfaces: Iterable[Any]) -> N
                     )
 
 
-def rows(session: Session) -> list[dict[str, Any]]:
-    """All networks, for people and for --json."""
+def rows(session: Session) -> list[NetworkRow]:
+    """Return a row for each network, by name."""
     known = session.networks()
     interfaces = read_interfaces(session.host)
     found = session.inventory()
@@ -273,12 +275,9 @@ def rows(session: Session) -> list[dict[str, Any]]:
         for name, network in known.items()
     ]
     for name, error in known.broken.items():
-        empty = dict.fromkeys(describe(name, Network(id=0), {}, [], None), None)
-        shown.append(
-            empty | {"name": name, "state": "broken", "guests": users(found, name),
-                     "error": error.message}
-        )  # fmt: skip
-    return sorted(shown, key=lambda row: str(row["name"]))
+        using = users(found, name)
+        shown.append(NetworkRow(name=name, state="broken", guests=using, error=error.message))
+    return sorted(shown, key=lambda row: row.name)
 
 
 def _state(name: str, network: Network, interfaces: Any) -> str:
@@ -294,29 +293,29 @@ def _state(name: str, network: Network, interfaces: Any) -> str:
 
 def describe(
     name: str, network: Network, interfaces: Any, using: list[str], facts: PfFacts | None
-) -> dict[str, Any]:
-    """A network for people and for --json."""
+) -> NetworkRow:
+    """Return the row of a network."""
     nat, why = pf.state(network, facts)
     bridge = plans.bridge_of(network)
     present = interfaces.get(bridge)
-    return {
-        "name": name,
-        "bridge": bridge,
-        "uplink": network.uplink,
-        "vlan": network.vlan,
-        "private": network.private,
-        "nat": nat,
-        "nat_why": why,
-        "state": _state(name, network, interfaces),
-        "addresses": [str(cidr) for cidr in network.addresses],
-        "subnets": [str(subnet) for subnet in network.subnets],
-        "pools": [str(pool) for pool in network.pools],
-        "gateway": address.gateway(network, 4),
-        "gateway6": address.gateway(network, 6),
-        "routes": plain(network.routes),
-        "mtu": network.mtu,
-        "members": list(present.members) if present else [],
-        "guests": using,
-        "description": network.description,
-        "error": "",
-    }
+    return NetworkRow(
+        name=name,
+        bridge=bridge,
+        uplink=network.uplink,
+        vlan=network.vlan,
+        private=network.private,
+        nat=nat,
+        nat_why=why,
+        state=_state(name, network, interfaces),
+        addresses=[str(cidr) for cidr in network.addresses],
+        subnets=[str(subnet) for subnet in network.subnets],
+        pools=[str(pool) for pool in network.pools],
+        gateway=address.gateway(network, 4),
+        gateway6=address.gateway(network, 6),
+        routes=[Route(**plain(route)) for route in network.routes],
+        mtu=network.mtu,
+        members=list(present.members) if present else [],
+        guests=using,
+        description=network.description,
+        error="",
+    )

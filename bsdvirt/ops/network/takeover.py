@@ -25,6 +25,7 @@ from bsdvirt.net.takeover import Taking
 from bsdvirt.ops.network import pf
 from bsdvirt.ops.network.networks import Assignments, numbered, numbering, refuse_taken
 from bsdvirt.plan import events
+from bsdvirt.rows.host import NetworkRow
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
@@ -211,17 +212,20 @@ def _read_gateway6(host: Host, uplink: str) -> str:
     return values.get("gateway", "") if values.get("interface") == uplink else ""
 
 
-def with_takings(session: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of networks, with those that wait to be confirmed."""
-    for name in takings(session):
-        taking = read_taking(session, name)
-        if taking is not None and rows:
-            empty = dict.fromkeys(rows[0])
-            rows.append(
-                empty | {"name": name, "state": "unconfirmed", "bridge": taking.bridge,
-                         "uplink": taking.uplink, "subnets": list(taking.addresses)}
-            )  # fmt: skip
-    return sorted(rows, key=lambda row: str(row["name"]))
+def unconfirmed(session: Session) -> list[NetworkRow]:
+    """Return a row for each network whose moved address is not confirmed yet."""
+    takings_by_name = {name: read_taking(session, name) for name in takings(session)}
+    return [
+        NetworkRow(
+            name=name,
+            state="unconfirmed",
+            bridge=taking.bridge,
+            uplink=taking.uplink,
+            subnets=list(taking.addresses),
+        )
+        for name, taking in takings_by_name.items()
+        if taking is not None
+    ]
 
 
 def confirm(session: Session, name: str) -> Outcome:

@@ -1,9 +1,8 @@
-"""What running guests use now: one jls, rctl -u for each, and bhyvectl for virtual machines."""
+"""The rows of `stats`: one jls, rctl -u for each guest, and bhyvectl for virtual machines."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import read_jails, read_kernel
@@ -12,6 +11,7 @@ from bsdvirt.guest.inventory import running_jail
 from bsdvirt.host import tools
 from bsdvirt.jail.clean import subject
 from bsdvirt.ops.show.vm import resident_memory, running_pid
+from bsdvirt.rows.guest import UsageRow
 from bsdvirt.session.session import Session
 
 FIELDS = {
@@ -19,17 +19,17 @@ FIELDS = {
     "processes": "maxproc", "threads": "nthr", "files": "openfiles", "read": "readbps",
     "write": "writebps", "cputime": "cputime", "uptime": "wallclock",
 }  # fmt: skip
-"""Our words for rctl(8)'s resources."""
+"""The resource of rctl(8) behind each field."""
 
 
-def usage(session: Session, names: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """A row for each running guest (of those named), the busiest first.
+def usage(session: Session, names: Collection[str] | None = None) -> list[UsageRow]:
+    """Return a row for each running guest, or each of those named; the busiest first.
 
-    Raises HostError where the kernel does not account for resources.
+    Raises HostError if resource accounting is off.
     """
     found = session.inventory()
     jails = read_jails(session.host)
-    rows: list[dict[str, Any]] = []
+    rows: list[UsageRow] = []
     for name in sorted(found.guests if names is None else names):
         guest = found.guest(name)
         jail = running_jail(guest, jails)
@@ -46,7 +46,7 @@ def usage(session: Session, names: Collection[str] | None = None) -> list[dict[s
         values = parse_usage(shown.check().stdout)
         row = {k: values.get(v, 0) for k, v in FIELDS.items()}
         if pid is not None:
-            # rctl(8) sees none of the guest's own memory.
+            # rctl(8) does not count the guest's own memory.
             row["memory"] += resident_memory(session, name) or 0
-        rows.append({"name": name, "jid": jail.jid if jail else None, "pid": pid} | row)
-    return sorted(rows, key=lambda row: (-row["cpu"], -row["memory"], row["name"]))
+        rows.append(UsageRow(name=name, jid=jail.jid if jail else None, pid=pid, **row))
+    return sorted(rows, key=lambda row: (-row.cpu, -row.memory, row.name))

@@ -1,4 +1,4 @@
-"""What `info` shows of a virtual machine besides what every guest has."""
+"""The fields of `info` that only a virtual machine has."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from bsdvirt.facts.vms import VmEnd, VmFact, read_last, read_vm
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
+from bsdvirt.rows.guest import Route
+from bsdvirt.rows.vm import DiskRow, DriveRow, Installer, InstallerNic, StopInfo, Vnc
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.vm import VNC_FIRST_PORT, Disk, Vm
+from bsdvirt.spec.vm import VNC_FIRST_PORT, Cdrom, Disk, Vm
 
 _RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
 
 
-def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str, Any]:
-    """Its processes, console, VNC, disks and drives. `vm` is None for a file that is broken."""
+def vm_fields(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str, Any]:
+    """Return the fields of VmInfo: processes, console, VNC, disks and drives. `vm` is None if
+    the guest's file cannot be read."""
     name = guest.name
     fact = read_vm(session.host.fs, name)
     runs = fact is not None and fact.runs
@@ -43,16 +46,8 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
             "vnc": _vnc(session, guest, vm, runs=runs),
             "installer": _installer(session, guest, vm),
             "disks": [_disk(guest, disk) for disk in vm.disks],
-            "cdroms": [
-                {
-                    "name": drive.name,
-                    "media": drive.media,
-                    "path": drive.path,
-                    "port": _port(guest, drive.name),
-                }
-                for drive in vm.cdroms
-            ],
-            "stop": {"timeout": vm.stop.timeout, "force": vm.stop.force},
+            "cdroms": [_drive(guest, drive) for drive in vm.cdroms],
+            "stop": StopInfo(timeout=vm.stop.timeout, force=vm.stop.force),
         }
     if fact is not None and runs and said and said.pid:
         shown |= _running(session, fact, said.pid)
@@ -60,61 +55,66 @@ def vm_detail(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
 
 
 def _last(session: Session, fact: VmFact | None, name: str) -> VmEnd | None:
-    """How it ended last: in its present run, as its supervisor tells, or before."""
+    """Return how it last ended: in this run, as its supervisor says, or in the one before."""
     if fact is not None and fact.said is not None and fact.said.last is not None:
         return fact.said.last
     return read_last(session.host.fs, name)
 
 
-def _installer(session: Session, guest: Guest, vm: Vm) -> dict[str, Any]:
-    """What is to be typed into an installer, since there is no DHCP server of ours: of each
-    interface its addresses, gateways and routes, and the name servers."""
-    told = seed.seed_nics(vm, guest.identity, session.networks())
-    return {
-        "interfaces": [
-            {
-                "mac": nic.mac,
-                "addresses": list(nic.addresses),
-                "gateways": nic.gateways,
-                "routes": [{"to": to, "via": via} for to, via in nic.routes],
-            }
-            for nic in told
-        ],
-        "dns": list(seed.name_servers(session.host.fs)),
-    }
+def _installer(session: Session, guest: Guest, vm: Vm) -> Installer:
+    """Return the network settings to enter into an installer."""
+    interfaces = [
+        InstallerNic(
+            mac=nic.mac,
+            addresses=list(nic.addresses),
+            gateways=list(nic.gateways),
+            routes=[Route(to=to, via=via) for to, via in nic.routes],
+        )
+        for nic in seed.seed_nics(vm, guest.identity, session.networks())
+    ]
+    return Installer(interfaces=interfaces, dns=list(seed.name_servers(session.host.fs)))
 
 
-def _disk(guest: Guest, disk: Disk) -> dict[str, Any]:
+def _disk(guest: Guest, disk: Disk) -> DiskRow:
     claim = guest.identity.disks.get(disk.name)
     zvol = next((d for d in guest.datasets if d.name == f"{guest.dataset}/{disk.name}"), None)
     path = disk.path or f"/dev/zvol/{guest.dataset}/{disk.name}"
     ahci = disk.bus == "ahci"
-    return {
-        "name": disk.name,
-        "bus": disk.bus,
-        "slot": (AHCI_SLOT if ahci else claim.slot) if claim else None,
-        "port": claim.port if claim and ahci else None,
-        "size": int(disk.size) if disk.size else None,
-        "used": zvol.used if zvol else None,
-        "path": str(path),
-        "serial": claim.serial if claim else None,
-        "eui64": claim.eui64 if claim and disk.bus == "nvme" else None,
-    }
+    return DiskRow(
+        name=disk.name,
+        bus=disk.bus,
+        slot=(AHCI_SLOT if ahci else claim.slot) if claim else None,
+        port=claim.port if claim and ahci else None,
+        size=int(disk.size) if disk.size else None,
+        used=zvol.used if zvol else None,
+        path=str(path),
+        serial=claim.serial if claim else None,
+        eui64=claim.eui64 if claim and disk.bus == "nvme" else None,
+    )
 
 
-def _port(guest: Guest, drive: str) -> int | None:
-    claim = guest.identity.disks.get(drive)
-    return claim.port if claim else None
+def _drive(guest: Guest, drive: Cdrom) -> DriveRow:
+    claim = guest.identity.disks.get(drive.name)
+    return DriveRow(
+        name=drive.name,
+        media=_text(drive.media),
+        path=_text(drive.path),
+        port=claim.port if claim else None,
+    )
 
 
-def _vnc(session: Session, guest: Guest, vm: Vm, *, runs: bool) -> dict[str, Any] | None:
+def _text(value: str | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _vnc(session: Session, guest: Guest, vm: Vm, *, runs: bool) -> Vnc | None:
     if not vm.vnc.enabled:
         return None
     screen = read_screen(session.host.fs, guest.name) if runs else None
     if screen is not None:
-        return {"address": screen.address, "port": screen.port, "password": screen.password}
+        return Vnc(address=screen.address, port=screen.port, password=screen.password)
     port = vm.vnc.port or VNC_FIRST_PORT + guest.identity.id
-    return {"address": str(vm.vnc.listen), "port": port, "password": None}
+    return Vnc(address=str(vm.vnc.listen), port=port, password=None)
 
 
 def _running(session: Session, fact: VmFact, pid: int) -> dict[str, Any]:
@@ -126,14 +126,14 @@ def _running(session: Session, fact: VmFact, pid: int) -> dict[str, Any]:
 
 
 def resident_memory(session: Session, name: str) -> int | None:
-    """Bytes of the host's memory that the guest's memory takes now (captures/05)."""
+    """Return the bytes of host memory that the guest's memory takes now (captures/05)."""
     argv = (tools.BHYVECTL, f"--vm={name}", "--get-stats")
     resident = _RESIDENT.search(session.host.run(argv, changes=False).stdout)
     return int(resident[1]) if resident else None
 
 
 def running_pid(session: Session, guest: Guest) -> int | None:
-    """The process bhyve of a virtual machine that runs."""
+    """Return the process ID of a running virtual machine's bhyve."""
     if guest.identity.kind != "vm":
         return None
     fact = read_vm(session.host.fs, guest.name)

@@ -22,9 +22,8 @@ CROWDED = {"": 4, "spec": 40, "cli/verbs": 60}
 """Folders with another bound than MOST_FILES, without __init__.py."""
 
 ROOMS = (
-    "supervise", "errors", "spec", "layout", "host", "facts", "zfs", "plan", "net", "cpu",
-    "guest", "templates",
-    "jail bhyve", "kinds", "session", "library", "ops", "cli tui",
+    "supervise", "errors", "rows", "spec", "layout", "host", "facts", "zfs", "plan", "net",
+    "cpu", "guest", "templates", "jail bhyve", "kinds", "session", "library", "ops", "cli tui",
 )  # fmt: skip
 """The order of rooms: a file imports its own and earlier ones. Two on one line do not know
 each other."""

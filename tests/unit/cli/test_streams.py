@@ -17,6 +17,7 @@ from bsdvirt.cli.output import cell, print_json, print_rows
 from bsdvirt.host.sanitize import Screen, shown, shown_line
 from bsdvirt.plan.render import shell
 from bsdvirt.plan.step import Command, WriteFile
+from bsdvirt.rows.guest import BootRow
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTILE = "a\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\r\u202eb\u2028\udc80"
@@ -57,9 +58,12 @@ def test_controls_are_shown_as_escapes() -> None:
 
 
 def test_a_cell_is_one_cell_of_one_row(capsys: pytest.CaptureFixture[str]) -> None:
-    rows: list[dict[str, Any]] = [{"name": "a\tb\nroot\t0"}, {"name": ["x\ny", "z"]}]
-    print_rows(rows, ("name",), as_json=False, headless=True)
-    assert capsys.readouterr().out.splitlines() == ["a\\tb\\nroot\\t0", "x\\ny,z"]
+    row = BootRow(
+        name="a\tb\nroot\t0", after=["x\ny", "z"], starts=True, auto=True, order=1, ready="",
+        state="running",
+    )  # fmt: skip
+    print_rows([row], ("name", "after"), as_json=False, headless=True)
+    assert capsys.readouterr().out == "a\\tb\\nroot\\t0\tx\\ny,z\n"
     assert cell({"a": "\n"}).count("\n") == 0
 
 

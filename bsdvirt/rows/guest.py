@@ -1,0 +1,203 @@
+"""Rows of guests of either kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from bsdvirt.rows.base import BYTES, PERCENT, RATE, SECONDS, Row, col, old_name
+
+USAGE_UNITS = {
+    "coredumpsize": BYTES, "cputime": SECONDS, "datasize": BYTES, "memorylocked": BYTES,
+    "memoryuse": BYTES, "msgqsize": BYTES, "pcpu": PERCENT, "readbps": RATE, "shmsize": BYTES,
+    "stacksize": BYTES, "swapuse": BYTES, "vmemoryuse": BYTES, "wallclock": SECONDS,
+    "writebps": RATE,
+}  # fmt: skip
+"""The units of rctl(8)'s resources; the others are counts."""
+
+Usage = Annotated[
+    dict[str, int] | UnsetType,
+    col("Resources used now, by rctl(8)'s name. Running guests only.", units=USAGE_UNITS),
+]
+
+
+class Guest(Row, frozen=True, kw_only=True):
+    """What `ls` and `info` both print of a guest."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    kind: Annotated[str | None, col("Either jail or vm; null if a foreign guest's is unknown.")]
+    state: Annotated[str, col("State, such as running, stopped, failed, paused or foreign.")]
+    id: Annotated[int | None, col("Number of the guest on this host, from 1 up.")]
+    jid: Annotated[int | None, col("Jail ID of a running jail.")]
+    addresses: Annotated[
+        list[str], col("IP addresses, without prefix lengths; those from DHCP included.")
+    ]
+    autostart: Annotated[bool, col("Whether it starts at boot.")]
+    tags: Annotated[list[str], col("Tags.")]
+    release: Annotated[str, col("Release that a jail was created from.")]
+    used: Annotated[int, col("Disk space used, snapshots included.", unit=BYTES)]
+    pool: Annotated[str, col("Dataset of the pool that the guest is on.")]
+
+
+class GuestRow(Guest, frozen=True, kw_only=True):
+    """A guest, as `ls` lists it."""
+
+    root: Annotated[str, old_name("pool")]
+
+
+class Nic(Row, frozen=True, kw_only=True):
+    """A network interface of a guest."""
+
+    network: Annotated[str, col("Network that it is connected to.")]
+    mac: Annotated[str, col("MAC address.")]
+    address: Annotated[str | None, col("IPv4 address with prefix length.")]
+    address6: Annotated[str | None, col("IPv6 address with prefix length.")]
+    aliases: Annotated[list[str], col("Further addresses with prefix lengths.")]
+    interface: Annotated[
+        str | None, col("Interface on the host while it exists: a tap, or one end of an epair.")
+    ]
+    tap: Annotated[str | UnsetType, col("Name of a virtual machine's tap interface.")] = UNSET
+    slot: Annotated[int | None | UnsetType, col("PCI slot of a virtual machine's card.")] = UNSET
+
+
+class NicRow(Nic, frozen=True, kw_only=True):
+    """A network interface, as `nic ls` lists it."""
+
+    number: Annotated[int, col("Number of the interface, from 0.")]
+    model: Annotated[str | None, col("Model of a virtual machine's card.")]
+    mtu: Annotated[int | None, col("MTU in bytes, if the guest's file sets one.")]
+
+
+class Boot(Row, frozen=True, kw_only=True):
+    """How a guest starts at boot; what has its default is left out."""
+
+    auto: Annotated[bool, col("Whether it starts at boot.")]
+    order: Annotated[int, col("Position: lower numbers start earlier.")]
+    after: Annotated[list[str] | UnsetType, col("Guests that must be up before it.")] = UNSET
+    delay: Annotated[int | UnsetType, col("Pause before its start.", unit=SECONDS)] = UNSET
+    ready: Annotated[str | UnsetType, col("Readiness test: tcp:PORT, or a command.")] = UNSET
+    ready_timeout: Annotated[
+        int | UnsetType, col("How long to wait for readiness.", unit=SECONDS)
+    ] = UNSET
+    ready_policy: Annotated[
+        str | UnsetType, col("Whether guests after it start if it fails: continue or fail.")
+    ] = UNSET
+
+
+class GuestInfo(Guest, frozen=True, kw_only=True):
+    """What `info` prints of a guest of either kind."""
+
+    uuid: Annotated[str, col("UUID of the guest.")]
+    created: Annotated[str, col("Time of creation, UTC, as 2026-11-21T10:30:00Z.")]
+    dataset: Annotated[str, col("Dataset of the guest.")]
+    home: Annotated[str, old_name("pool")]
+    root_dataset: Annotated[str | None, col("Existing dataset that serves as a jail's root.")]
+    origin: Annotated[str | None, col("Snapshot that its root or first disk is a clone of.")]
+    nics: Annotated[list[Nic], col("Network interfaces.")]
+    boot: Annotated[Boot, col("How it starts at boot.")]
+    log: Annotated[str, col("Path of the console log.")]
+    config: Annotated[dict[str, Any], col("Properties in its file; `error` if it is unreadable.")]
+    failure: Annotated[str | UnsetType, col("Why its last start failed.")] = UNSET
+
+
+class ForeignInfo(Guest, frozen=True, kw_only=True):
+    """A guest that belongs to another host, as `info` prints it."""
+
+    dataset: Annotated[str, col("Dataset of the guest.")]
+    home: Annotated[str, old_name("pool")]
+    root: Annotated[str, old_name("pool")]
+    why: Annotated[str, col("Why it is foreign.")]
+    adopt: Annotated[str, col("Command that adopts it.")]
+    asks: Annotated[dict[str, Any], col("Properties in its file that use something of the host.")]
+    config: Annotated[dict[str, Any], col("Properties in its file; `error` if it is unreadable.")]
+    datasets: Annotated[
+        dict[str, dict[str, str]],
+        col("Mount points and the like that its datasets set themselves, by dataset."),
+    ]
+    was: Annotated[dict[str, Any] | UnsetType, col("Its identity on the other host.")] = UNSET
+
+
+class UsageRow(Row, frozen=True, kw_only=True):
+    """What a running guest uses, as `stats` lists it."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    jid: Annotated[int | None, col("Jail ID of a jail.")]
+    pid: Annotated[int | None, col("Process ID of a virtual machine's bhyve.")]
+    cpu: Annotated[int, col("CPU time, in percent of one CPU.", unit=PERCENT)]
+    memory: Annotated[int, col("Resident memory.", unit=BYTES)]
+    virtual: Annotated[int, col("Address space.", unit=BYTES)]
+    swap: Annotated[int, col("Swap space reserved or used.", unit=BYTES)]
+    processes: Annotated[int, col("Number of processes.")]
+    threads: Annotated[int, col("Number of threads.")]
+    files: Annotated[int, col("Number of open files.")]
+    read: Annotated[int, col("File system reads.", unit=RATE)]
+    write: Annotated[int, col("File system writes.", unit=RATE)]
+    cputime: Annotated[int, col("CPU time since it started.", unit=SECONDS)]
+    uptime: Annotated[int, col("Time since it started.", unit=SECONDS)]
+
+
+class BootRow(Row, frozen=True, kw_only=True):
+    """A guest, as `boot status` lists it."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    starts: Annotated[bool, col("Whether it starts at boot, itself or for another guest.")]
+    auto: Annotated[bool, col("Value of boot.auto.")]
+    order: Annotated[int, col("Value of boot.order.")]
+    after: Annotated[list[str], col("Value of boot.after.")]
+    ready: Annotated[str, col("Value of boot.ready.")]
+    state: Annotated[str, col("State of the guest.")]
+
+
+class PlannedStart(Row, frozen=True, kw_only=True):
+    """A guest in the order of `boot plan`."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    order: Annotated[int, col("Value of boot.order.")]
+    after: Annotated[list[str], col("Existing guests that it waits for.")]
+    delay: Annotated[int, col("Pause before its start.", unit=SECONDS)]
+    ready: Annotated[str, col("Readiness test: tcp:PORT, or a command.")]
+    ready_timeout: Annotated[int, col("How long to wait for readiness.", unit=SECONDS)]
+    ready_policy: Annotated[str, col("Whether guests after it start if it fails.")]
+    why: Annotated[str, col("Why it starts: boot.auto, named, or the guest that waits for it.")]
+    depth: Annotated[int, col("Length of the longest chain of guests before it.")]
+
+
+class MissingGuest(Row, frozen=True, kw_only=True):
+    """A boot.after that names no guest of this host."""
+
+    guest: Annotated[str, col("Name of the guest.")]
+    after: Annotated[str, col("The name that its boot.after has.")]
+
+
+class BootPlan(Row, frozen=True, kw_only=True):
+    """The order of starts at boot, as `boot plan` prints it."""
+
+    networks: Annotated[list[str], col("Networks that the guests are connected to.")]
+    guests: Annotated[list[PlannedStart], col("Guests in the order of their start.")]
+    circles: Annotated[list[list[str]], col("Circles of guests that wait for one another.")]
+    stuck: Annotated[list[str], col("Guests that cannot start because of a circle.")]
+    missing: Annotated[list[MissingGuest], col("Guests that boot.after names and do not exist.")]
+
+
+class Route(Row, frozen=True, kw_only=True):
+    """A static route."""
+
+    to: Annotated[str, col("Destination network.")]
+    via: Annotated[str, col("Gateway.")]
+
+
+class OutcomeRow(Row, frozen=True, kw_only=True):
+    """The result of a change to one object."""
+
+    name: Annotated[str, col("Name of the guest, network or other object.")]
+    ok: Annotated[bool, col("Whether it succeeded.")]
+    message: Annotated[str, col("What was done, or the error.")]
+    hint: Annotated[str, col("What to do about an error.")]
+    notes: Annotated[list[str], col("Further remarks.")]
+
+
+def boot_of(values: dict[str, Any]) -> Boot:
+    """Return the row of a guest's boot properties."""
+    return msgspec.convert(values, Boot)
