@@ -1,83 +1,218 @@
-"""A file brought over https into a directory of ours: told, gone on with, checked."""
+"""Downloads: the first of several URLs that works, in rounds, resumed after interruptions."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
 
-from bsdvirt.errors import FetchError, Interrupted
-from bsdvirt.library import mirrors
-from bsdvirt.library.https import Meter, Web
-from bsdvirt.library.partial import keeping
+from bsdvirt.errors import FetchError, Interrupted, NotFoundError
+from bsdvirt.library.https import Client, Head, MissingError, RangeError, RetryError
+from bsdvirt.library.mirrors import amount, wait_before
+from bsdvirt.library.partial import Partial, open_partial
+from bsdvirt.library.progress import Meter
 from bsdvirt.plan import events
 from bsdvirt.session.session import Session
 
-TELL_SECONDS = 0.1
+T = TypeVar("T")
+POLL_SECONDS = 0.1
+MAX_TEXT = 4 << 20
+MAX_MIXED = 2
+"""How often a file is downloaded again whose parts came from different runs or places."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """What is brought: a file of which `urls` are all places, and its checksum, empty where
-    nobody knows it. `listed` is where the checksum stands."""
+class Remote:
+    """A file at one or more URLs, and its checksum (empty: unknown), which is read from
+    `listed`."""
 
-    verb: str
-    subject: str
-    words: str
+    title: str
     urls: Sequence[str]
     checksum: str
     listed: str = "MANIFEST"
 
 
-def open_web(session: Session, verb: str, subject: str) -> Web:
-    """How this host fetches; what it says of that is told of the subject."""
+class Downloader:
+    """Downloads for one command: what it does is reported about `subject`."""
 
-    def note(message: str) -> None:
-        session.sink(events.Told("", verb, subject, message))
+    def __init__(self, session: Session, verb: str, subject: str) -> None:
+        settings = session.hostfile.fetch
+        self._session = session
+        self._verb = verb
+        self._subject = subject
+        self._retries = settings.retries
+        self._client = Client(session.interrupt, settings.timeout)
 
-    named = session.hostfile.fetch
-    return Web(session.interrupt, named.timeout, named.retries, note)
+    def note(self, message: str) -> None:
+        """Tell the user."""
+        self._session.sink(events.Told("", self._verb, self._subject, message))
 
+    def text(self, urls: Sequence[str]) -> tuple[str, str]:
+        """Return the first URL that exists, and its text.
 
-def bring(session: Session, web: Web, item: Item, path: str, check: Callable[[], None]) -> str:
-    """Bring a file, or what is missing of it; its checksum. `check` is called before anything
-    is fetched, once no other bsdvirt is at it.
+        Raises NotFoundError when none exists, FetchError for any other failure.
+        """
+        return self._first(urls, lambda url: (url, self._text(url)))
 
-    Raises as Web.save does, saying how much of it is kept.
-    """
-    room = session.inventory().datasets[0].available
-    real = session.host.fs.path(path)
-    with keeping(real, path, item.checksum, room, session.interrupt) as kept:
-        if kept is None:
-            web.note(f"{item.urls[0].rpartition('/')[2]} is there already")
-            return item.checksum
-        check()
-        web.note(
-            f"going on with {item.urls[0]}: {mirrors.amount(kept.size)} are there"
-            if kept.size
-            else f"fetching {item.urls[0]}"
-        )
+    def text_or_empty(self, url: str) -> str:
+        """Return a page's text after one try; empty when that fails."""
         try:
-            web.save(item.urls, kept, meter(session, item), item.listed)
-        except (FetchError, Interrupted) as error:
-            error.hint = kept.so_far() or error.hint
-            raise
-        return kept.checksum
+            return self._text(url)
+        except (MissingError, RetryError, FetchError):
+            return ""
+
+    def fetch(self, remote: Remote, path: str, check: Callable[[], None]) -> str:
+        """Download a file to `path`, or the rest of it; return its checksum. `check` is called
+        with the partial file locked, before the first request.
+
+        Raises as `text` does, with a hint at what can be resumed; HostError without room.
+        """
+        session = self._session
+        room = session.inventory().datasets[0].available
+        real = session.host.fs.path(path)
+        with open_partial(real, path, remote.checksum, room, session.interrupt) as partial:
+            if partial is None:
+                self.note(f"{remote.urls[0].rpartition('/')[2]} is there already")
+                return remote.checksum
+            check()
+            there = f"{amount(partial.size)} are there" if partial.size else ""
+            url = remote.urls[0]
+            self.note(f"going on with {url}: {there}" if there else f"fetching {url}")
+            try:
+                with Meter(session, self._verb, self._subject, f"fetch {remote.title}") as meter:
+                    self._complete(remote, partial, meter)
+            except (FetchError, Interrupted) as error:
+                error.hint = partial.summary() or error.hint
+                raise
+            return partial.checksum
+
+    def _text(self, url: str) -> str:
+        body, total = bytearray(), 0
+        for item in self._client.get(url):
+            if isinstance(item, Head):
+                total = item.total
+                continue
+            body += item
+            if len(body) > MAX_TEXT:
+                raise FetchError(f"{url}: longer than any list of files", "is it the right URL?")
+        if len(body) < total:
+            raise RetryError(f"{url}: the connection was cut after {len(body)} of {total} bytes")
+        return body.decode("utf-8", "replace")
+
+    def _complete(self, remote: Remote, partial: Partial, meter: Meter) -> None:
+        """Download until the checksum matches, trying the next URL where it does not."""
+        left, mixed = list(remote.urls), 0
+        wrong: FetchError | None = None
+        while not partial.matches():
+            try:
+                url, whole = self._first(left, lambda url: self._resume(url, partial, meter))
+            except NotFoundError as error:
+                raise (wrong or error) from None
+            if partial.matches():
+                return
+            partial.restart()
+            if not whole and mixed < MAX_MIXED:
+                mixed += 1
+                self.note(f"{url}: does not fit what was there already; starting again")
+                continue
+            left.remove(url)
+            message = f"{url}: its {partial.algorithm} is not the one in {remote.listed}"
+            wrong = wrong or FetchError(message, "nothing of it was kept")
+            if not left:
+                raise wrong
+            self.note(f"{message}; trying another place")
+
+    def _resume(self, url: str, partial: Partial, meter: Meter) -> tuple[str, bool]:
+        """Download the rest of a file; return the URL, and whether all of it came from there."""
+        headers, most, total = _range(partial), partial.most, 0
+        whole = not headers
+        try:
+            for item in self._client.get(url, headers):
+                if isinstance(item, Head):
+                    whole = _align(url, partial, item) or whole
+                    total = item.total
+                else:
+                    partial.write(item)
+                meter(partial.size, total)
+            if partial.size < total:
+                cut = f"the connection was cut after {partial.size} of {total} bytes"
+                raise RetryError(f"{url}: {cut}")
+        except RetryError as error:
+            raise RetryError(str(error), progress=partial.size > most) from None
+        except RangeError:
+            if not headers:
+                raise FetchError(f"{url}: HTTP 416 to a plain request") from None
+            partial.restart()
+            raise RetryError(f"{url}: shorter than what was there", progress=True) from None
+        finally:
+            partial.most = max(partial.most, partial.size)
+        partial.complete = True
+        return url, whole
+
+    def _first(self, urls: Sequence[str], attempt: Callable[[str], T]) -> T:
+        """Return the result of the first URL that works, in rounds. A host that fails is skipped
+        for the rest of the round; rounds without any data are limited."""
+        left, rounds = list(urls), 0
+        refused: FetchError | None = None
+        while True:
+            failed: dict[str, RetryError] = {}
+            for url in list(left):
+                host = urlsplit(url).netloc
+                if host in failed or url not in left:
+                    continue
+                try:
+                    return attempt(url)
+                except MissingError:
+                    left.remove(url)
+                except FetchError as error:
+                    refused = refused or error
+                    left = [other for other in left if urlsplit(other).netloc != host]
+                except RetryError as error:
+                    failed[host] = error
+            if not left:
+                raise refused or NotFoundError(f"{urls[0]} is not there")
+            first, *_ = failed.values()
+            progress = any(one.progress for one in failed.values())
+            if not progress and rounds >= self._retries:
+                tries = f" ({rounds + 1} tries)" if rounds else ""
+                raise refused or FetchError(f"{first}{tries}")
+            rounds = 0 if progress else rounds
+            wait = wait_before(rounds)
+            self.note(f"{first}; trying again in {wait:g} s")
+            self._sleep(wait)
+            rounds += not progress
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._session.interrupt.check()
+            time.sleep(min(left, POLL_SECONDS))
 
 
-def meter(session: Session, item: Item) -> Meter:
-    """Tells the progress, ten times a second at most."""
-    told = 0.0
+def _range(partial: Partial) -> dict[str, str]:
+    """Return the headers that ask for the rest. What no checksum verifies is resumed only if
+    the server vouches that it is the same version (RFC 9110, If-Range); else begun again."""
+    if not partial.size:
+        return {}
+    wanted = {"Range": f"bytes={partial.size}-"}
+    if partial.wanted:
+        return wanted
+    if partial.validator:
+        return wanted | {"If-Range": partial.validator}
+    partial.restart()
+    return {}
 
-    def tell(done: int, total: int) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= TELL_SECONDS or done == total:
-            told = now
-            session.sink(
-                events.Progress(
-                    "", item.verb, item.subject, f"fetch {item.words}", done, total, "bytes"
-                )
-            )
 
-    return tell
+def _align(url: str, partial: Partial, head: Head) -> bool:
+    """Prepare for a body: whether it is the whole file. Raises FetchError for any other range
+    than the one asked for, HostError when the file does not fit."""
+    if head.begins not in (0, partial.size):
+        raise FetchError(f"{url}: answered with another range than the one asked for")
+    whole = head.begins != partial.size
+    if whole:
+        partial.restart()
+    partial.validator = head.validator
+    partial.expect(head.total)
+    return whole

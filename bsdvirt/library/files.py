@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,11 +17,10 @@ from bsdvirt.library import formats, headers
 from bsdvirt.library.partial import digest_of
 from bsdvirt.library.plans.images import Source
 from bsdvirt.library.private_copy import open_file
-from bsdvirt.plan import events
+from bsdvirt.library.progress import Meter
 from bsdvirt.session.session import Session
 
 MEASURE_SECONDS = 24 * 3600.0
-TELL_SECONDS = 0.1
 LOOK_MEMORY = 256 << 20
 """Bytes that a look at how a compressed file's content begins may take: it names its own need."""
 _MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
@@ -47,9 +45,9 @@ def examine(session: Session, file: str, path: str, verb: str, subject: str) -> 
     head, tail, size = _ends(session.host.fs, file)
     form = formats.form(path, head, tail, _inner(head))
     headers.refuse_others(path, form.format, head, tail)
-    tell = _teller(session, verb, subject, f"measure {path}", 0)
     if form.packed:
-        size = unpacked(session, file, form.packed, tell)
+        with Meter(session, verb, subject, f"measure {path}") as meter:
+            size = unpacked(session, file, form.packed, meter)
     elif form.format != formats.RAW:
         size = _virtual_size(session, file, path, form.format)
     if size <= 0:
@@ -57,11 +55,14 @@ def examine(session: Session, file: str, path: str, verb: str, subject: str) -> 
     return Source(file, form, size)
 
 
-def checksum(session: Session, path: str, verb: str, subject: str, kind: str = "") -> str:
-    """A file's checksum, of the kind of another; SHA-256 where there is none."""
+def checksum(
+    session: Session, path: str, verb: str, subject: str, *, like: str = "", shown: str = ""
+) -> str:
+    """Return a file's checksum, by the algorithm of the checksum `like`, or SHA-256. `shown` is
+    the path for people, where `path` is a copy."""
     real = session.host.fs.path(path)
-    tell = _teller(session, verb, subject, f"check {path}", real.stat().st_size)
-    return digest_of(real, kind, session.interrupt, tell)
+    with Meter(session, verb, subject, f"check {shown or path}", real.stat().st_size) as meter:
+        return digest_of(real, like, session.interrupt, meter)
 
 
 def _ends(fs: Fs, path: str) -> tuple[bytes, bytes, int]:
@@ -150,19 +151,3 @@ def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
         raise HostError(f"{path}: qemu-img does not say how large it is", "is it whole?") from error
     formats.refuse_references(file, path, info)
     return size
-
-
-def _teller(
-    session: Session, verb: str, subject: str, why: str, total: int
-) -> Callable[[int], None]:
-    """Tells the progress, ten times a second at most."""
-    told = 0.0
-
-    def tell(done: int) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= TELL_SECONDS or done == total:
-            told = now
-            session.sink(events.Progress("", verb, subject, why, done, total, "bytes"))
-
-    return tell

@@ -1,7 +1,7 @@
-"""Files over https: told as they come, gone on with where they were cut, never believed.
+"""GET over https with urllib3: the head of an answer, then its body as it arrives.
 
-Each answer is read in a thread of its own: no name server, proxy or mirror that is silent
-keeps us from ending when we are asked to.
+Each request runs in a thread of its own, so that a name server, proxy or mirror that does not
+answer cannot delay the end after a signal.
 """
 
 from __future__ import annotations
@@ -10,322 +10,198 @@ import contextlib
 import os
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urljoin, urlsplit
 
-from bsdvirt import __version__
-from bsdvirt.errors import BsdvirtError, FetchError, HostError, NotFoundError
+import bsdvirt
+from bsdvirt.errors import FetchError, HostError
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.library.mirrors import content_range, wait_before
-from bsdvirt.library.partial import Kept
+from bsdvirt.library.mirrors import content_range
 from bsdvirt.spec.numbers import natural
 
 if TYPE_CHECKING:
     import ssl
-    from urllib.request import OpenerDirector, Request
+
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 T = TypeVar("T")
-Note = Callable[[str], None]
-Meter = Callable[[int, int], None]
-"""Is given how many bytes there are, and how many there will be (0: not known)."""
 CHUNK = 1 << 16
 POLL_SECONDS = 0.1
-MOST_MIXED = 2
-"""How often a file is begun again that came in pieces and is wrong."""
-MOST_TEXT = 4 << 20
-NOTHING = "nothing of it was kept"
+MAX_REDIRECTS = 10
+QUEUED_CHUNKS = 16
 CA_FILES = ("/etc/ssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt")
-"""Looked at where OpenSSL's own places are empty."""
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Used when OpenSSL's default locations hold no certificates."""
+RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+HEADERS = {"User-Agent": f"bsdvirt/{bsdvirt.__version__}", "Accept-Encoding": "identity"}
 
 
-class GoneError(Exception):
-    """Not at this place: another may have it."""
+class MissingError(Exception):
+    """The server does not have the file (404, 410)."""
 
 
 class RangeError(Exception):
-    """There is less of it than we have."""
+    """The requested range starts beyond the end of the file (416)."""
 
 
-class PassingError(Exception):
-    """It may go better in a moment. `gained` says that something came before."""
+class RetryError(Exception):
+    """A failure that may be gone on the next try. `progress`: data arrived before it."""
 
-    def __init__(self, message: str, *, gained: bool = False) -> None:
+    def __init__(self, message: str, *, progress: bool = False) -> None:
         super().__init__(message)
-        self.gained = gained
+        self.progress = progress
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The head of what came: where it begins in the file, and how long the file is."""
+class Head:
+    """Where the body begins in the file, the file's size (0: unknown), and the value for
+    If-Range (empty: the server sent no strong validator)."""
 
     begins: int
     total: int
+    validator: str = ""
 
 
-@dataclass(slots=True)
-class Web:
-    """How this host fetches."""
+class Client:
+    """Sends requests. Proxies are those of the environment (https_proxy, no_proxy)."""
 
-    interrupt: Interrupt
-    timeout: float
-    retries: int
-    note: Note
-    _opener: OpenerDirector | None = None
+    def __init__(self, interrupt: Interrupt, timeout: float) -> None:
+        self._interrupt = interrupt
+        self._timeout = timeout
+        self._managers: dict[str, PoolManager] = {}
 
-    def text(self, urls: Sequence[str]) -> tuple[str, str]:
-        """The first of these that is there: its URL and its text.
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Head | bytes]:
+        """Yield the head, then the body in pieces.
 
-        Raises NotFoundError where none is, FetchError for other trouble.
+        Raises MissingError, RangeError, RetryError, or FetchError for a failure that stays.
         """
-        return self._first(urls, lambda url: (url, self._text(url)))
+        return _in_thread(lambda: self._stream(url, headers or {}), self._interrupt)
 
-    def glance(self, url: str) -> str:
-        """A page's text, or nothing where it does not come at once."""
-        try:
-            return self._text(url)
-        except (GoneError, PassingError, FetchError):
-            return ""
-
-    def save(self, urls: Sequence[str], kept: Kept, meter: Meter, listed: str = "MANIFEST") -> None:
-        """Bring the rest of a file, from the first place that gives it whole. `listed` is
-        where its checksum stands.
-
-        Raises as `text` does; HostError where there is no room.
-        """
-        left, mixed, wrong = list(urls), 0, list[FetchError]()
-        while not kept.matches():
-            try:
-                url, whole = self._first(left, lambda url: self._rest(url, kept, meter))
-            except NotFoundError as error:
-                raise (wrong[0] if wrong else error) from None
-            if kept.matches():
-                return
-            kept.restart()
-            if not whole and mixed < MOST_MIXED:
-                mixed += 1
-                self.note(f"{url}: does not fit what was there already; starting again")
-                continue
-            left.remove(url)
-            said = f"{url}: its {kept.kind} is not the one in {listed}"
-            wrong.append(FetchError(said, NOTHING))
-            if not left:
-                raise wrong[0]
-            self.note(f"{said}; trying another place")
-
-    def _text(self, url: str) -> str:
-        body, total = bytearray(), 0
-        for item in self._pull(url, {}):
-            if isinstance(item, Answer):
-                total = item.total
-                continue
-            body += item
-            if len(body) > MOST_TEXT:
-                raise FetchError(f"{url}: longer than any list of files", "is it the right URL?")
-        if len(body) < total:
-            raise PassingError(f"{url}: the connection was cut after {len(body)} of {total} bytes")
-        return body.decode("utf-8", "replace")
-
-    def _rest(self, url: str, kept: Kept, meter: Meter) -> tuple[str, bool]:
-        """The URL, and whether the whole of it came from there."""
-        headers = {"Range": f"bytes={kept.size}-"} if kept.size else {}
-        whole, before, total = not headers, kept.best, 0
-        try:
-            for item in self._pull(url, headers):
-                if isinstance(item, bytes):
-                    kept.add(item)
-                else:
-                    if item.begins != kept.size:
-                        # The whole of it: this place cannot go on from where we are.
-                        kept.restart()
-                        whole = True
-                    total = item.total
-                    kept.expect(total)
-                meter(kept.size, total)
-            if kept.size < total:
-                raise PassingError(
-                    f"{url}: the connection was cut after {kept.size} of {total} bytes"
-                )
-        except PassingError as error:
-            raise PassingError(str(error), gained=kept.size > before) from None
-        except RangeError:
-            if not headers:
-                raise FetchError(f"{url}: HTTP 416 to a plain request") from None
-            kept.restart()
-            raise PassingError(f"{url}: shorter than what was there", gained=True) from None
-        finally:
-            kept.best = max(kept.best, kept.size)
-        kept.complete = True
-        return url, whole
-
-    def _first(self, urls: Sequence[str], attempt: Callable[[str], T]) -> T:
-        """What comes of the first URL that works, in as many turns as are allowed while
-        nothing comes. A host that does not answer is left alone until the next turn."""
-        left, turn, failed = list(urls), 0, list[BsdvirtError]()
-        while True:
-            down: dict[str, PassingError] = {}
-            for url in list(left):
-                host = urlsplit(url).netloc
-                if host in down:
-                    continue
-                try:
-                    return attempt(url)
-                except GoneError:
-                    left.remove(url)
-                except FetchError as error:
-                    left = [other for other in left if urlsplit(other).netloc != host]
-                    failed.append(error)
-                    down[host] = PassingError("")
-                except PassingError as error:
-                    down[host] = error
-            passing = [error for error in down.values() if str(error)]
-            gained = any(error.gained for error in passing)
-            turn = 0 if gained else turn
-            if not left:
-                raise failed[0] if failed else NotFoundError(f"{urls[0]} is not there")
-            if turn >= self.retries and not gained:
-                tries = f" ({turn + 1} tries)" if turn else ""
-                raise failed[0] if failed else FetchError(f"{passing[0]}{tries}")
-            wait = wait_before(turn)
-            self.note(f"{passing[0]}; trying again in {wait:g} s")
-            self._wait(wait)
-            turn += not gained
-
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self.interrupt.check()
-            time.sleep(min(left, POLL_SECONDS))
-
-    def _pull(self, url: str, headers: Mapping[str, str]) -> Iterator[Answer | bytes]:
-        """The head, and then the body as it comes."""
+    def _stream(self, url: str, headers: Mapping[str, str]) -> Iterator[Head | bytes]:
         from http.client import HTTPException
-        from urllib.error import URLError
-        from urllib.request import Request
 
-        if self._opener is None:
-            self._opener = _opener()
-        fixed = {"User-Agent": f"bsdvirt/{__version__}", "Accept-Encoding": "identity"}
-        request = Request(url, headers={**fixed, **headers})  # noqa: S310
-        reader = _Reader(self._opener, request, self.timeout)
+        from urllib3.exceptions import HTTPError
+
         try:
-            yield from reader.items(self.interrupt)
-        except (URLError, HTTPException, OSError, ValueError) as error:
-            raise _trouble(url, error) from error
+            with self._open(url, headers) as response:
+                _check_status(url, response)
+                yield head_of(response)
+                read = _reader(response)
+                while chunk := read(CHUNK):
+                    yield chunk
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            raise _translated(url, error) from error
+
+    def _open(self, url: str, headers: Mapping[str, str]) -> BaseHTTPResponse:
+        """Send the request, following redirects to https only."""
+        target = url
+        for _ in range(MAX_REDIRECTS + 1):
+            if urlsplit(target).scheme != "https":
+                raise FetchError(f"{url}: redirected to {target}, which is not https")
+            response = self._manager(target).request(
+                "GET",
+                target,
+                headers={**HEADERS, **headers},
+                timeout=self._timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
+                enforce_content_length=False,
+            )
+            location = response.get_redirect_location()
+            if not location:
+                return response
+            response.close()
+            target = urljoin(target, location)
+        raise FetchError(f"{url}: more than {MAX_REDIRECTS} redirects")
+
+    def _manager(self, url: str) -> PoolManager:
+        from urllib.request import getproxies, proxy_bypass
+
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        proxy = "" if proxy_bypass(host) else getproxies().get("https", "")
+        if proxy not in self._managers:
+            self._managers[proxy] = _new_manager(proxy)
+        return self._managers[proxy]
 
 
-class _Reader:
-    """Reads one URL in a thread."""
+def _new_manager(proxy: str) -> PoolManager:
+    import urllib3
+    from urllib3.util import make_headers, parse_url
 
-    def __init__(self, opener: OpenerDirector, request: Request, timeout: float) -> None:
-        self._queue: queue.Queue[Answer | bytes | Exception | None] = queue.Queue(maxsize=16)
-        self._ended = threading.Event()
-        arguments = (opener, request, timeout)
-        threading.Thread(target=self._run, args=arguments, daemon=True).start()
-
-    def items(self, interrupt: Interrupt) -> Iterator[Answer | bytes]:
-        try:
-            while True:
-                interrupt.check()
-                with contextlib.suppress(queue.Empty):
-                    item = self._queue.get(timeout=POLL_SECONDS)
-                    if item is None:
-                        return
-                    if isinstance(item, Exception):
-                        raise item
-                    yield item
-        finally:
-            self._ended.set()
-
-    def _run(self, opener: OpenerDirector, request: Request, timeout: float) -> None:
-        try:
-            with opener.open(request, timeout=timeout) as response:
-                self._put(_answer(response))
-                while chunk := response.read1(CHUNK):
-                    if not self._put(chunk):
-                        return
-        except Exception as error:
-            self._put(error)
-        else:
-            self._put(None)
-
-    def _put(self, item: Answer | bytes | Exception | None) -> bool:
-        """Whether somebody still wants it."""
-        while not self._ended.is_set():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(item, timeout=POLL_SECONDS)
-                return True
-        return False
+    context = _context()
+    if not hasattr(urllib3, "BaseHTTPResponse"):
+        # urllib3 1.26 compares the name itself, and gives OpenSSL none for an IP address.
+        context.check_hostname = False
+    if not proxy:
+        return urllib3.PoolManager(ssl_context=context)
+    address = proxy if "://" in proxy else f"http://{proxy}"
+    auth = parse_url(address).auth
+    headers = make_headers(proxy_basic_auth=unquote(auth)) if auth else None
+    return urllib3.ProxyManager(
+        address, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context
+    )
 
 
-def _answer(response: Any) -> Answer:
-    if response.status == 206:
-        found = content_range(response.headers.get("Content-Range", ""))
-        if found is None:
-            raise OSError("an answer to Range without Content-Range")
-        return Answer(found[0], found[1] or 0)
-    length = response.headers.get("Content-Length", "")
-    return Answer(0, natural(length) or 0)
+def _reader(response: Any) -> Callable[[int], bytes]:
+    """Return what reads as much of the body as is there. urllib3 1.26 has only read(), which
+    waits for the full amount: its http.client response is read instead."""
+    read1: Callable[[int], bytes] = getattr(response, "read1", None) or response._fp.read1
+    return read1
 
 
-def _trouble(url: str, error: Exception) -> Exception:
-    """What an error of the network is to us."""
+def _check_status(url: str, response: BaseHTTPResponse) -> None:
+    status = response.status
+    if status in (200, 206):
+        return
+    if status in (404, 410):
+        raise MissingError(url)
+    if status == 416:
+        raise RangeError(url)
+    message = f"{url}: HTTP {status} {response.reason or ''}".rstrip()
+    raise RetryError(message) if status in RETRY_STATUS else FetchError(message)
+
+
+def head_of(response: Any) -> Head:
+    """Parse the headers, which are the server's: bounded, and 0 where they hold no number."""
+    headers = response.headers
+    validator = headers.get("ETag", "")
+    if not validator.startswith('"'):
+        validator = headers.get("Last-Modified", "")
+    if response.status != 206:
+        return Head(0, natural(headers.get("Content-Length", "")) or 0, validator)
+    found = content_range(headers.get("Content-Range", ""))
+    if found is None:
+        raise OSError("an answer to Range without Content-Range")
+    return Head(found[0], found[1] or 0, validator)
+
+
+def _translated(url: str, error: Exception) -> Exception:
+    """Return the error in plain words, as RetryError or FetchError."""
     import ssl
-    from urllib.error import HTTPError, URLError
 
-    if isinstance(error, HTTPError):
-        error.close()
-        if error.code in (404, 410):
-            return GoneError(url)
-        if error.code == 416:
-            return RangeError(url)
-        said = f"{url}: HTTP {error.code} {error.reason}".rstrip()
-        return PassingError(said) if error.code in PASSING_STATUS else FetchError(said)
-    reason = error.reason if isinstance(error, URLError) else error
-    if isinstance(reason, ssl.SSLCertVerificationError):
+    from urllib3.util.ssl_match_hostname import CertificateError
+
+    cause: BaseException = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    if isinstance(cause, ssl.SSLCertVerificationError | CertificateError):
+        reason = getattr(cause, "verify_message", "") or str(cause)
         return FetchError(
-            f"{url}: the certificate is not good: {reason.verify_message}",
+            f"{url}: the certificate is not good: {reason}",
             "look at the clock, the proxy, and certctl(8) or the package ca_root_nss",
         )
-    if isinstance(reason, TimeoutError):
-        return PassingError(f"{url}: no answer in time")
-    if isinstance(reason, str):
-        return FetchError(f"{url}: {reason}")
-    words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
-    return PassingError(f"{url}: {' '.join(str(words).split())}")
-
-
-def _opener() -> OpenerDirector:
-    """https and proxies only: no redirection leads to a file, to ftp or to http."""
-    from urllib import request
-    from urllib.error import URLError
-
-    class Redirects(request.HTTPRedirectHandler):
-        def redirect_request(
-            self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-        ) -> Request | None:
-            if urlsplit(newurl).scheme != "https":
-                raise URLError(f"redirected to {newurl}, which is not https")
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    opener = request.OpenerDirector()
-    for handler in (
-        request.ProxyHandler(),
-        request.HTTPSHandler(context=_context()),
-        Redirects(),
-        request.HTTPDefaultErrorHandler(),
-        request.HTTPErrorProcessor(),
-        request.UnknownHandler(),
-    ):
-        opener.add_handler(handler)
-    return opener
+    if isinstance(cause, TimeoutError):
+        return RetryError(f"{url}: no answer in time")
+    words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    message = f"{url}: {' '.join(str(words).split())}"
+    return FetchError(message) if isinstance(error, ValueError) else RetryError(message)
 
 
 def _context() -> ssl.SSLContext:
-    """Raises HostError where nothing says whom to trust: nobody is then believed."""
+    """Return a context that verifies servers. Raises HostError without CA certificates."""
     import ssl
 
     known = ssl.get_default_verify_paths()
@@ -336,7 +212,44 @@ def _context() -> ssl.SSLContext:
                 context.load_verify_locations(file)
                 return context
         raise HostError(
-            "there are no CA certificates, so no mirror can be believed",
+            "there are no CA certificates, so no mirror can be verified",
             "certctl rehash, or pkg install ca_root_nss",
         )
     return context
+
+
+def _in_thread(work: Callable[[], Iterator[T]], interrupt: Interrupt) -> Iterator[T]:
+    """Yield what an iterator yields, run in a daemon thread. Raises what it raises, and
+    Interrupted after a signal, however long the iterator blocks."""
+    passed: queue.Queue[T | Exception | None] = queue.Queue(QUEUED_CHUNKS)
+    abandoned = threading.Event()
+
+    def put(item: T | Exception | None) -> None:
+        while not abandoned.is_set():
+            with contextlib.suppress(queue.Full):
+                passed.put(item, timeout=POLL_SECONDS)
+                return
+
+    def run() -> None:
+        try:
+            for item in work():
+                put(item)
+                if abandoned.is_set():
+                    return
+            put(None)
+        except Exception as error:
+            put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        while True:
+            interrupt.check()
+            with contextlib.suppress(queue.Empty):
+                item = passed.get(timeout=POLL_SECONDS)
+                if item is None:
+                    return
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+    finally:
+        abandoned.set()

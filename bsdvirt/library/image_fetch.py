@@ -10,8 +10,8 @@ from bsdvirt.host import tools
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import PROFILE_DIRECTORY
 from bsdvirt.library import images, release_fetch
-from bsdvirt.library.download import Item, bring, open_web
-from bsdvirt.library.https import Web
+from bsdvirt.library.download import Downloader, Remote
+from bsdvirt.library.partial import algorithm
 from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
 from bsdvirt.rows.library import ProfileRow
 from bsdvirt.session.session import Session
@@ -93,16 +93,16 @@ def fetch(session: Session, word: str, name: str | None = None) -> str:
     found = session.inventory()
     session.need_mounted(found)
     images.refuse_existing(found, name)
-    web = open_web(session, VERB, name)
+    downloader = Downloader(session, VERB, name)
     urls = wanted.places(session.hostfile.fetch.mirrors)
-    checksum, listed, urls = _checksum(web, wanted, urls)
+    checksum, listed, urls = _checksum(downloader, wanted, urls)
     path = f"{session.layout.fetched}/{checksum[:16]}-{wanted.file}"
     if session.show is not None:
         session.show(_shown(name, path, urls[0], checksum))
         return name
-    item = Item(VERB, name, wanted.file, urls, checksum, listed)
+    remote = Remote(wanted.file, urls, checksum, listed)
     try:
-        bring(session, web, item, path, lambda: images.refuse_existing(session.inventory(), name))
+        downloader.fetch(remote, path, lambda: images.refuse_existing(session.inventory(), name))
     finally:
         _clear(session, "")
     about = images.About(
@@ -134,12 +134,14 @@ def _refuse_unreachable(session: Session, word: str, wanted: ImageProfile) -> No
         )
 
 
-def _checksum(web: Web, wanted: ImageProfile, urls: list[str]) -> tuple[str, str, list[str]]:
+def _checksum(
+    downloader: Downloader, wanted: ImageProfile, urls: list[str]
+) -> tuple[str, str, list[str]]:
     """The file's checksum, where that stands, and the places with the one of it first."""
     if wanted.checksum is not None:
         return str(wanted.checksum), "its profile", urls
     lists = [f"{url.rpartition('/')[0]}/{wanted.checksums}" for url in urls]
-    source, text = web.text(lists)
+    source, text = downloader.text(lists)
     checksum = listed_checksum(text, wanted.file)
     if checksum is None:
         raise FetchError(
@@ -152,10 +154,12 @@ def _checksum(web: Web, wanted: ImageProfile, urls: list[str]) -> tuple[str, str
 def _shown(name: str, path: str, url: str, checksum: str) -> Plan:
     """The same with fetch(1), for people to read."""
     directory = path.rpartition("/")[0]
-    kind = "SHA-512" if len(checksum) == 128 else "SHA-256"
     steps = (
         Step(MakeDirectory(directory, 0o700), "where it is kept meanwhile"),
-        Step(Command((tools.FETCH, "-r", "-o", path, url)), f"{kind} is to be {checksum}"),
+        Step(
+            Command((tools.FETCH, "-r", "-o", path, url)),
+            f"{algorithm(checksum)} is to be {checksum}",
+        ),
     )
     note = f"and then: bsdvirt image import {path} --name {name}"
     return Plan(VERB, name, "image", steps, notes=(note,))

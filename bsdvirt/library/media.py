@@ -11,7 +11,7 @@ from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.guest.inventory import Inventory, load_guest_file, raw_has
 from bsdvirt.host import tools
 from bsdvirt.library import files, formats, release_fetch
-from bsdvirt.library.download import Item, bring, open_web
+from bsdvirt.library.download import Downloader, Remote
 from bsdvirt.library.formats import RAW, Form
 from bsdvirt.library.mirrors import amount
 from bsdvirt.library.plans import media as plans
@@ -91,7 +91,7 @@ def _refuse_existing(session: Session, name: str) -> None:
 
 
 def _verify(session: Session, path: str, checksum: str, name: str) -> None:
-    if checksum and files.checksum(session, path, VERB, name, checksum) != checksum:
+    if checksum and files.checksum(session, path, VERB, name, like=checksum) != checksum:
         raise UsageError(f"{path}: its checksum is another one", "fetch it again")
 
 
@@ -118,12 +118,12 @@ def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
             )
             session.show(Plan(VERB, name, "media", (*steps, *placed.steps), op=op))
             return name
-        web = open_web(session, VERB, name)
-        item = Item(VERB, name, file, [url], checksum, "--checksum")
+        downloader = Downloader(session, VERB, name)
+        remote = Remote(file, [url], checksum, "--checksum")
         try:
-            seen = bring(session, web, item, path, lambda: _refuse_existing(session, name))
+            seen = downloader.fetch(remote, path, lambda: _refuse_existing(session, name))
             if not checksum:
-                web.note(f"nothing was said to check it by; its SHA-256 is {seen}")
+                downloader.note(f"nothing was said to check it by; its SHA-256 is {seen}")
             session.run(placed)
         finally:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""A file on its way: what there is of it, kept where it can be gone on with."""
+"""Resumable partial downloads: NAME.part beside the file, locked, checksummed as it grows."""
 
 from __future__ import annotations
 
@@ -22,64 +22,64 @@ POLL_SECONDS = 0.1
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Kept:
-    """What has come of one file. `checksum` is its SHA-256 or SHA-512, or empty where
-    nobody knows: then all that comes is believed. `room` is how many bytes more there is
-    room for."""
+class Partial:
+    """One file as far as it has been downloaded. `wanted` is its SHA-256 or SHA-512; empty when
+    unknown: then any complete file is accepted. `room` is how many bytes more fit."""
 
-    def __init__(self, stream: IO[bytes], shown: str, checksum: str, room: int) -> None:
+    def __init__(self, stream: IO[bytes], shown: str, wanted: str, room: int) -> None:
         self.size = 0
-        self.best = 0
-        """The most that there ever was of it."""
+        self.most = 0
+        """The largest size so far, across restarts."""
         self.shown = shown
+        self.wanted = wanted
         self.complete = False
-        """All of it has come, as far as a server can tell."""
+        """All of it has arrived, as far as the server's headers tell."""
+        self.validator = ""
+        """The server's ETag or date of the version being downloaded, for If-Range."""
         self._stream = stream
-        self._checksum = checksum
-        self._digest = new_digest(checksum)
+        self._digest = new_digest(wanted)
         self._room = room
         self._expected = 0
 
-    def read(self, interrupt: Interrupt) -> None:
-        """Take in what is there already."""
+    def load(self, interrupt: Interrupt) -> None:
+        """Read what an earlier run left."""
         while chunk := self._stream.read(CHUNK):
             interrupt.check()
             self._digest.update(chunk)
             self.size += len(chunk)
         self._room += self.size
-        self.best = self.size
+        self.most = self.size
 
     def matches(self) -> bool:
-        if not self._checksum:
-            return self.complete
-        return self._digest.hexdigest() == self._checksum
+        """Return whether the file is whole: by its checksum, if that is known."""
+        return self.checksum == self.wanted if self.wanted else self.complete
 
     @property
     def checksum(self) -> str:
-        """Of what has come, in hexadecimal."""
+        """The checksum of what has arrived, in hexadecimal."""
         return self._digest.hexdigest()
 
     @property
-    def kind(self) -> str:
-        """The name of its checksum."""
-        return "SHA-512" if len(self._checksum) == SHA512_DIGITS else "SHA-256"
+    def algorithm(self) -> str:
+        """SHA-256 or SHA-512."""
+        return algorithm(self.wanted)
 
     def expect(self, total: int) -> None:
-        """So long will it be. Raises HostError where there is no room for it."""
+        """Note the final size. Raises HostError when it does not fit."""
         self._expected = total
         if total > self._room:
             raise HostError(
                 f"{self.shown}: {amount(total - self.size)} are to come, and there is room for"
                 f" {amount(max(0, self._room - self.size))}",
-                "make room, and say it again",
+                "make room, and repeat the command",
             )
 
-    def add(self, chunk: bytes) -> None:
-        """Raises HostError on a full disk, of which nothing is then kept."""
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises HostError on a full disk, after emptying the file to free it."""
         try:
             left = memoryview(chunk)
             while left:
-                # Unbuffered: a disk that is filling up takes a part.
+                # Unbuffered: on a nearly full disk a write may be short.
                 left = left[self._stream.write(left) :]
         except OSError as error:
             if error.errno in FULL:
@@ -89,63 +89,68 @@ class Kept:
         self.size += len(chunk)
 
     def restart(self) -> None:
+        """Drop what has arrived."""
         self._stream.seek(0)
         self._stream.truncate()
-        self._digest = new_digest(self._checksum)
+        self._digest = new_digest(self.wanted)
         self.complete = False
         self.size = 0
 
-    def so_far(self) -> str:
-        """For people: how much there is, and where; nothing where there is nothing that can
-        be gone on with."""
-        if not self.size or not self._checksum:
+    def summary(self) -> str:
+        """Return how much can be resumed, for a hint; empty when nothing can."""
+        if not self.size or not self.wanted:
             return ""
         of = f" of {amount(self._expected)}" if self._expected else ""
         return f"{amount(self.size)}{of} are kept: the same command goes on from there"
 
 
+def algorithm(checksum: str) -> str:
+    """Return the name of a checksum's algorithm."""
+    return "SHA-512" if len(checksum) == SHA512_DIGITS else "SHA-256"
+
+
 def new_digest(checksum: str) -> hashlib._Hash:
-    """What makes a checksum of that kind; SHA-256 where there is none."""
+    """Return a new digest of a checksum's algorithm; SHA-256 for an empty one."""
     return hashlib.sha512() if len(checksum) == SHA512_DIGITS else hashlib.sha256()
 
 
 @contextmanager
-def keeping(
+def open_partial(
     path: Path, shown: str, checksum: str, room: int, interrupt: Interrupt
-) -> Iterator[Kept | None]:
-    """What there is of a file, for nobody else meanwhile; None where it is whole. At the
-    end a file that is whole has its name, one that is not its name and .part, and an
-    empty one is gone."""
+) -> Iterator[Partial | None]:
+    """Lock and open the partial download of `path`; yield None when `path` itself is whole.
+
+    Afterwards a whole file is renamed to `path`; a partial one stays as NAME.part if a checksum
+    is known to resume it by, else it is removed.
+    """
     part = path.with_name(f"{path.name}.part")
     stream = _locked(part, interrupt)
-    kept = Kept(stream, shown, checksum, room)
+    partial = Partial(stream, shown, checksum, room)
     try:
         if checksum and path.is_file() and digest_of(path, checksum, interrupt) == checksum:
             yield None
             return
         if checksum:
-            kept.read(interrupt)
+            partial.load(interrupt)
         else:
-            # What cannot be checked is begun anew: the file may be another one by now.
-            kept.restart()
-        yield kept
-        if kept.matches():
+            # Without a checksum the rest could be that of a newer file.
+            partial.restart()
+        yield partial
+        if partial.matches():
             os.fsync(stream.fileno())
             os.replace(part, path)
     finally:
-        if not kept.size or not (checksum or kept.complete):
+        if not partial.size or not (checksum or partial.complete):
             part.unlink(missing_ok=True)
         stream.close()
 
 
 def digest_of(
-    path: Path, kind: str, interrupt: Interrupt, tell: Callable[[int], None] | None = None
+    path: Path, like: str, interrupt: Interrupt, tell: Callable[[int], None] | None = None
 ) -> str:
-    """A file's checksum, of the kind of another. `tell` is given how much has been read.
-
-    Raises OSError as open() does.
-    """
-    digest, done = new_digest(kind), 0
+    """Return a file's checksum, by the algorithm of the checksum `like`. `tell` gets the number
+    of bytes read so far. Raises OSError as open() does."""
+    digest, done = new_digest(like), 0
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             interrupt.check()
@@ -157,10 +162,10 @@ def digest_of(
 
 
 def _locked(part: Path, interrupt: Interrupt) -> IO[bytes]:
-    """The open file, once no other bsdvirt is at it."""
+    """Open the file once no other process holds its lock."""
     while True:
         interrupt.check()
-        # Whoever was here before takes the directory away where it is empty.
+        # The process before us removes the directory when it is empty.
         part.parent.mkdir(0o700, exist_ok=True)
         try:
             descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -169,7 +174,7 @@ def _locked(part: Path, interrupt: Interrupt) -> IO[bytes]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if part.exists() and part.stat().st_ino == os.fstat(descriptor).st_ino:
-                # Unbuffered: what counts as come is in the file, whatever ends us.
+                # Unbuffered: what counts as arrived is in the file if we are killed.
                 return open(descriptor, "r+b", buffering=0)
         except BlockingIOError:
             time.sleep(POLL_SECONDS)

@@ -17,8 +17,7 @@ from bsdvirt.errors import (
 from bsdvirt.facts.host import read_kernel, read_platform
 from bsdvirt.host import tools
 from bsdvirt.library import mirrors, releases
-from bsdvirt.library.download import Item, bring, open_web
-from bsdvirt.library.https import Web
+from bsdvirt.library.download import Downloader, Remote
 from bsdvirt.library.plans import releases as plans
 from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
 from bsdvirt.session.session import Session
@@ -65,7 +64,9 @@ def fetch(session: Session, version: str | None, sets: Sequence[str] = ()) -> st
         chosen = job.manifest(sets)
     except NotFoundError:
         pages = mirrors.indexes(platform, named.mirrors, archives)
-        there = {one for page in pages for one in mirrors.listed(job.web.glance(page))}
+        there = {
+            one for page in pages for one in mirrors.listed(job.downloader.text_or_empty(page))
+        }
         near = ", ".join(mirrors.nearest(name, there))
         raise NotFoundError(
             f"no mirror has {name} for {platform.machine}/{platform.arch}",
@@ -99,14 +100,14 @@ class _Job:
     places: Sequence[str]
     source: str = ""
     """The MANIFEST's URL."""
-    web: Web = field(init=False)
+    downloader: Downloader = field(init=False)
 
     def __post_init__(self) -> None:
-        self.web = open_web(self.session, VERB, self.subject)
+        self.downloader = Downloader(self.session, VERB, self.subject)
 
     def manifest(self, sets: Sequence[str]) -> tuple[plans.ManifestEntry, ...]:
         """What MANIFEST says of base.txz and of these sets; its place goes first then."""
-        self.source, text = self.web.text([f"{place}/MANIFEST" for place in self.places])
+        self.source, text = self.downloader.text([f"{place}/MANIFEST" for place in self.places])
         place = self.source.removesuffix("/MANIFEST")
         self.places = (place, *(other for other in self.places if other != place))
         try:
@@ -155,10 +156,8 @@ class _Job:
 
     def _bring(self, entry: plans.ManifestEntry, path: str) -> None:
         urls = [f"{place}/{entry.file}" for place in self.places]
-        item = Item(VERB, self.subject, f"{entry.file} of {self.subject}", urls, entry.sha256)
-        bring(
-            self.session, self.web, item, path, lambda: _refuse_existing(self.session, self.subject)
-        )
+        remote = Remote(f"{entry.file} of {self.subject}", urls, entry.sha256)
+        self.downloader.fetch(remote, path, lambda: _refuse_existing(self.session, self.subject))
 
     def _shown(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -14,6 +13,7 @@ from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
 from bsdvirt.library import mirrors
+from bsdvirt.library.files import checksum
 from bsdvirt.library.plans import releases as plans
 from bsdvirt.library.private_copy import held
 from bsdvirt.plan import events
@@ -23,7 +23,6 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.numbers import natural
 from bsdvirt.zfs.base import Dataset
 
-CHUNK = 1 << 20
 MEMBER_SECONDS = 600.0
 
 
@@ -223,18 +222,7 @@ def _verify(
     session: Session, file: str, archive: str, entry: plans.ManifestEntry, name: str
 ) -> None:
     """Raises UsageError where the archive is not what MANIFEST says."""
-    digest = hashlib.sha256()
-    path = session.host.fs.path(file)
-    total, done = path.stat().st_size, 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            session.interrupt.check()
-            digest.update(chunk)
-            done += len(chunk)
-            session.sink(
-                events.Progress("", "add release", name, f"check {archive}", done, total, "bytes")
-            )
-    if digest.hexdigest() != entry.sha256:
+    if checksum(session, file, "add release", name, shown=archive) != entry.sha256:
         raise UsageError(
             f"{archive}: its SHA-256 is not the one in MANIFEST", "fetch both files again"
         )

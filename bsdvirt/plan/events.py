@@ -37,6 +37,12 @@ class Progress(Event, frozen=True):
     unit: str
 
 
+class ProgressEnded(Event, frozen=True):
+    """Work that is not a step, and whose progress was shown, is over."""
+
+    why: str
+
+
 class StepDone(Event, frozen=True):
     index: int
     skipped: bool = False

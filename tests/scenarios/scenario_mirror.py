@@ -33,13 +33,15 @@ def make_certificate(place: Path) -> Path:
 class Mirror:
     """What it serves lies in `root`. `faults` are taken one a request, by path's end:
     `cut:N` closes after N bytes, `stall:N` is silent after them, `503` and such are
-    answers, `to:URL` redirects."""
+    answers, `to:URL` redirects, `shift:N` answers with the range N bytes on."""
 
     root: Path
     certificate: Path
     port: int = 0
     faults: dict[str, list[str]] = field(default_factory=dict)
     ranges: bool = True
+    etag: str = ""
+    """Sent with each file; a range is sent only if If-Range, when there is one, names it."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and Range of each request."""
 
@@ -106,8 +108,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, data: bytes, where: str, verb: str, after: int) -> None:
         begin = int(where.removeprefix("bytes=").rstrip("-")) if where else 0
-        if where and not self.served.ranges:
+        if where and not (
+            self.served.ranges
+            and self.headers.get("If-Range", self.served.etag) == self.served.etag
+        ):
             begin, where = 0, ""
+        begin += after if verb == "shift" else 0
         if begin >= len(data) > 0:
             self._head(416, 0)
             return
@@ -116,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(206, len(data) - begin, **{"Content-Range": span})
         else:
             self._head(200, len(data))
-        if not verb:
+        if verb in ("", "shift"):
             self.wfile.write(data[begin:])
             return
         self.wfile.write(data[begin : begin + after])
@@ -127,7 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, status: int, length: int, **more: str) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(length), **more}.items():
+        etag = {"ETag": self.served.etag} if self.served.etag else {}
+        for name, value in {"Content-Length": str(length), **etag, **more}.items():
             self.send_header(name, value)
         self.end_headers()
 

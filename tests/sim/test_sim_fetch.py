@@ -295,11 +295,30 @@ def test_redirections(world: World) -> None:
         world.fails(1, "release", "fetch", says=url)
 
 
+def test_redirections_without_end(world: World) -> None:
+    there = f"{world.mirror.url}/{DIRECTORY}/base.txz"
+    world.mirror.faults["base.txz"] = [f"to:{there}"] * 11
+    world.fails(1, "release", "fetch", says="more than 10 redirects")
+    world.mirror.faults["base.txz"] = [f"to:{there}"] * 10
+    world.ok("release", "fetch")
+
+
+def test_an_answer_with_another_range(world: World) -> None:
+    world.mirror.faults["base.txz"] = ["cut:300", "shift:1"]
+    world.fails(1, "release", "fetch", says="another range than the one asked for")
+
+
 def test_a_certificate_that_nobody_vouches_for(world: World) -> None:
     before = world.view.everything()
     result = world.driver("-q", "release", "fetch", env={"no_proxy": "127.0.0.1"})
     assert result.status == 1, result
     assert "the certificate is not good" in result.stderr
+    world.configure(mirrors=f"[https://localhost:{world.mirror.port}]")
+    env = {**world.env(), "no_proxy": "localhost"}
+    result = world.driver("-q", "release", "fetch", env=env)
+    assert result.status == 1, result
+    assert "the certificate is not good" in result.stderr
+    world.configure()
     assert_same(before, world.view.everything())
     assert not world.mirror.asked
 

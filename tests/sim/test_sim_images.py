@@ -235,6 +235,30 @@ def test_a_page_that_is_called_iso_is_told(world: World) -> None:
     assert "no ISO 9660 file" in said
 
 
+def test_without_a_checksum_only_the_same_version_is_gone_on_with(world: World) -> None:
+    mirror, file = world.mirror, world.mirror.root / "a.iso"
+    file.write_bytes(b"1" * 300_000)
+    mirror.faults["a.iso"] = ["cut:1000"]
+    world.ok("media", "add", f"{mirror.url}/a.iso", "--name", "plain.iso")
+    assert mirror.ranges_of("a.iso") == ["", ""]
+    mirror.asked.clear()
+    mirror.etag, mirror.faults["a.iso"] = '"1"', ["cut:1000"]
+    world.ok("media", "add", f"{mirror.url}/a.iso", "--name", "same.iso")
+    assert mirror.ranges_of("a.iso") == ["", "bytes=1000-"]
+    mirror.faults["a.iso"] = ["stall:1000"]
+    process = world.driver.begin(
+        "media", "add", f"{mirror.url}/a.iso", "--name", "other.iso", env=world.env()
+    )
+    while len(mirror.ranges_of("a.iso")) < 3:
+        time.sleep(0.05)
+    mirror.etag = '"2"'
+    file.write_bytes(b"2" * 200_000)
+    assert world.driver.end(process).status == 0
+    assert world.view.fs.read_bytes("/bsdvirt/media/other.iso") == b"2" * 200_000
+    for name in ("plain.iso", "same.iso", "other.iso"):
+        world.ok("media", "rm", name)
+
+
 def test_without_a_checksum_nothing_is_kept_of_a_part(world: World) -> None:
     (world.mirror.root / "a.iso").write_bytes(bytes(300_000))
     world.mirror.faults["a.iso"] = ["cut:1000", "503", "503", "503"]

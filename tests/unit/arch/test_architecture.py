@@ -42,7 +42,10 @@ EFFECT_DEBTS = frozenset({
 })  # fmt: skip
 FOLDER_DEBTS = {"jail": 17}
 EFFECTS = frozenset({"subprocess", "os", "pathlib", "shutil", "tempfile", "socket", "io"})
-SLOW = ("jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "bsdvirt_sim")
+SLOW = (
+    "jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "rich", "urllib3",
+    "bsdvirt_sim",
+)  # fmt: skip
 
 
 @cache
@@ -232,7 +235,7 @@ def test_listing_loads_only_what_it_needs() -> None:
 def test_what_is_slow_is_imported_where_it_is_used(path: Path) -> None:
     """jinja2 stands at the top of the one module that renders; nobody imports libzfs so."""
     slow = {module.split(".")[0] for module in _imports(path, at_top=True)} & {
-        "jinja2", "textual", "yaml", "libzfs"
+        "jinja2", "textual", "yaml", "libzfs", "rich", "urllib3"
     }  # fmt: skip
     allowed = {"jail/conf.py": {"jinja2"}}.get(str(path.relative_to(PACKAGE)), set())
     if _part(path) == "tui":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bsdvirt.errors import UsageError
-from bsdvirt.library.https import _answer  # the headers are the server's words
+from bsdvirt.library.https import head_of
 from bsdvirt.library.mirrors import content_range
 from bsdvirt.library.plans.releases import parse_manifest, version_key
 from bsdvirt.spec.numbers import natural
@@ -34,7 +34,7 @@ def test_a_web_servers_numbers(digits: str) -> None:
         status = 200
         headers = {"Content-Length": digits}  # noqa: RUF012
 
-    assert _answer(Response()).total == 0
+    assert head_of(Response()).total == 0
     assert content_range(f"bytes {digits}-{digits}/{digits}") is None
 
 
