@@ -108,6 +108,8 @@ class Fs(Beneath):
             return
         place, fresh = PurePosixPath(path), [path]
         while not self.is_dir(str(place.parent)):
+            if place == place.parent:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
             place = place.parent
             fresh.append(str(place))
         for missing in map(self.path, reversed(fresh)):

@@ -84,6 +84,12 @@ def test_mkdir_leaves_what_is_there(fs: Fs) -> None:
     assert _mode(fs.path("/var/run/bsdvirt")) == 0o700
 
 
+def test_mkdir_ends_where_even_the_root_is_gone(tmp_path: Path) -> None:
+    """A guard outlives the simulated host's directory."""
+    with pytest.raises(FileNotFoundError):
+        Fs(tmp_path / "removed").mkdir("/var/run/bsdvirt")
+
+
 def test_reading_what_is_not_there(fs: Fs) -> None:
     assert fs.listdir("/nosuch") == []
     assert fs.read_or("/nosuch", "default") == "default"
