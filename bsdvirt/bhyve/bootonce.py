@@ -6,7 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bsdvirt.bhyve import config
-from bsdvirt.bhyve.check import Firmware, VmStartFacts, knows_order
+from bsdvirt.bhyve.check import knows_order
+from bsdvirt.bhyve.devices.base import BootSource, RunSettings, VmStartFacts
+from bsdvirt.bhyve.devices.firmware import Firmware
+from bsdvirt.bhyve.devices.storage import on_controller
 from bsdvirt.errors import HostError, UsageError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -32,7 +35,7 @@ def plan_once(
     vm: Vm,
     facts: VmStartFacts,
     chosen: Firmware | None,
-    around: config.Around,
+    run: RunSettings,
     boot: str,
 ) -> Once:
     """How the guest is made to boot from `boot`, once. bhyveload(8) is told; UEFI is told by
@@ -41,16 +44,15 @@ def plan_once(
     Raises UsageError where there is no such drive, and HostError where there is no way.
     """
     name = guest.name
-    _check(guest, vm, boot)
+    sources = config.boot_sources(guest, vm)
+    source = _source(guest, sources, boot)
     if chosen is None:
         return Once(boot, note=f"it boots from {boot} this once")
     order = (boot, *(str(one) for one in vm.bootorder if one != boot))
     if knows_order(facts.vmm):
-        text = config.render(guest, vm, replace(around, order=order))
+        text = config.render(guest, vm, replace(run, order=order))
         note = f"it boots from {boot} this once, if its firmware reads the order that bhyve tells"
-        disk = vm.disk(boot)
-        others = [str(o.name) for o in vm.disks if o.bus == "ahci" and o.name != boot]
-        if others and (disk is None or disk.bus == "ahci"):
+        if on_controller(source.node) and (others := _beside(sources, boot)):
             note += f"; {', '.join(others)} of the same controller may come before it"
         return Once(boot, conf=True, steps=(_conf_step(name, text),), note=note)
     if chosen.template is None:
@@ -60,7 +62,7 @@ def plan_once(
             "choose in the firmware's own menu (Esc at the start, on the screen)",
         )
     variables = first_variables(name)
-    text = config.render(guest, vm, replace(around, variables=variables, order=()))
+    text = config.render(guest, vm, replace(run, variables=variables, order=()))
     fresh = Step(
         Command((tools.INSTALL, "-S", "-m", "0600", chosen.template, variables)),
         "fresh UEFI variables for its first run",
@@ -73,18 +75,23 @@ def plan_once(
     return Once(boot, conf=True, steps=(fresh, _conf_step(name, text)), note=note)
 
 
-def _check(guest: Guest, vm: Vm, boot: str) -> None:
-    drives = {str(drive.name) for drive in vm.cdroms}
-    there = [str(disk.name) for disk in vm.disks] + sorted(drives)
-    if boot not in there:
-        raise UsageError(
-            f"{guest.name}: no disk or drive {boot}", f"it has {', '.join(there) or 'none'}"
-        )
-    if boot in drives and boot not in dict(config.media(guest, vm)):
-        raise UsageError(
-            f"{guest.name}: the drive {boot} is empty",
-            f"bsdvirt cdrom insert {guest.name} MEDIUM --drive {boot}",
-        )
+def _source(guest: Guest, sources: list[BootSource], boot: str) -> BootSource:
+    source = next((one for one in sources if one.name == boot), None)
+    if source is None:
+        there = ", ".join(one.name for one in sources)
+        raise UsageError(f"{guest.name}: no disk or drive {boot}", f"it has {there or 'none'}")
+    if not source.path:
+        raise UsageError(f"{guest.name}: the drive {boot} is empty", source.fill)
+    return source
+
+
+def _beside(sources: list[BootSource], boot: str) -> list[str]:
+    """Return the other disks of the AHCI controller."""
+    return [
+        one.name
+        for one in sources
+        if on_controller(one.node) and not one.removable and one.name != boot
+    ]
 
 
 def _conf_step(name: str, text: str) -> Step:

@@ -1,4 +1,4 @@
-"""What a virtual machine that runs no more may have left: its vmm device, taps, files. Pure.
+"""What a virtual machine that stopped may have left: its vmm device, interfaces, files. Pure.
 
 One planner serves stop, start, destroy and doctor.
 """
@@ -8,22 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import (
-    MAX_NICS,
     bhyve_conf,
-    console_socket,
     failed_file,
     first_conf,
-    first_variables,
     guest_rules,
     pf_file,
     run_file,
     state_file,
-    tap,
-    tap_cloner,
 )
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.plan.step import Command, FileExists, InterfaceExists, Not, RemoveFile, Step
@@ -32,36 +28,28 @@ BUSY_SECONDS = 10.0
 
 
 def device(name: str) -> str:
-    """The guest's device of vmm(4): it outlives bhyve, with the guest's memory."""
+    """Return the guest's device of vmm(4): it outlives bhyve, with the guest's memory."""
     return f"/dev/vmm/{name}"
 
 
 def is_ours(name: str, files: Iterable[str]) -> bool:
-    """Whether a vmm device of that name is of a start of ours: that start's files are there
-    until all of it was taken away."""
+    """Return whether a vmm device of that name was made by a start of ours: its files exist
+    until everything else has been removed."""
     known = frozenset(files)
     return run_file(name) in known or state_file(name) in known
 
 
 def interfaces_of(guest_id: int) -> list[str]:
-    """Every name that a tap of the guest may have."""
-    names: list[str] = []
-    for nic in range(MAX_NICS):
-        names += [tap(guest_id, nic), tap_cloner(guest_id, nic)]
-    return names
-
-
-def tap_destroys(guest_id: int, nics: int) -> list[tuple[str, ...]]:
-    """The commands that take the guest's taps away."""
-    return [(tools.IFCONFIG, tap(guest_id, nic), "destroy") for nic in range(nics)]
+    """Return every name that an interface of the guest may have."""
+    return [name for device in DEVICES for name in device.interfaces(guest_id)]
 
 
 def clean_steps(name: str, guest_id: int, facts: HostFacts, devices: Iterable[str]) -> list[Step]:
-    """Take away what there is of a guest that runs no more, or is about to: each step is
-    passed over where its object has gone meanwhile.
+    """Remove what a guest that does not run has left. Each step is skipped where its object
+    no longer exists.
 
     `devices` are the names in /dev/vmm; `facts.files` are those of the guest's run
-    directory and of the notes of failures.
+    directory, and the notes of failures.
     """
     steps: list[Step] = []
     if name in devices and is_ours(name, facts.files):
@@ -74,12 +62,9 @@ def clean_steps(name: str, guest_id: int, facts: HostFacts, devices: Iterable[st
 
 
 def as_stopped(guest: Guest, facts: HostFacts) -> HostFacts:
-    """What the host will show once a guest has stopped, and nothing of it is left."""
+    """Return what the host will show once a guest has stopped and nothing of it is left."""
     name, gone = guest.name, set(interfaces_of(guest.identity.id))
-    own = {
-        console_socket(name), bhyve_conf(name), state_file(name), run_file(name),
-        failed_file(name), pf_file(guest_rules(name)),
-    }  # fmt: skip
+    own = {*dict(_files_of(name)), failed_file(name), pf_file(guest_rules(name))}
     return replace(
         facts,
         interfaces={face: f for face, f in facts.interfaces.items() if face not in gone},
@@ -100,11 +85,18 @@ def forget_failure(name: str) -> Step:
     return Step(RemoveFile(failed_file(name)), "the note that its last start failed")
 
 
+def _files_of(name: str) -> list[tuple[str, str]]:
+    """run.json last: it is what shows that the device is ours. The files of locks stay, since
+    a lock on an unlinked file would protect nothing."""
+    devices = [file for device in DEVICES for file in device.files(name)]
+    own = (first_conf(name), bhyve_conf(name), state_file(name), run_file(name))
+    return [*devices, *((path, "a file of its last start") for path in own)]
+
+
 def _taps(guest_id: int, facts: HostFacts) -> Iterator[Step]:
     for interface in interfaces_of(guest_id):
         found = facts.interfaces.get(interface)
-        # A process has it open: a guest of the same id runs, for as long as nobody has given
-        # one of them another.
+        # A process has it open: another guest of the same id runs.
         if found is not None and not found.opened:
             yield Step(
                 Command((tools.IFCONFIG, interface, "destroy")),
@@ -115,13 +107,8 @@ def _taps(guest_id: int, facts: HostFacts) -> Iterator[Step]:
 
 
 def _files(name: str, facts: HostFacts) -> Iterator[Step]:
-    """run.json last: it is what says that the device is ours. The locks' files stay, since
-    a lock on a file that has lost its name would guard nothing."""
-    if console_socket(name) in facts.files:
-        yield Step(RemoveFile(console_socket(name)), "the console's socket")
-    first = (first_conf(name), first_variables(name))
-    for path in (*first, bhyve_conf(name), state_file(name), run_file(name)):
+    for path, what in _files_of(name):
         if path in facts.files:
-            yield Step(RemoveFile(path), "a file of its last start")
+            yield Step(RemoveFile(path), what)
     if failed_file(name) in facts.files:
         yield forget_failure(name)

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bsdvirt.bhyve import config, supervise
 from bsdvirt.bhyve.bootonce import Once, plan_once
-from bsdvirt.bhyve.check import Firmware, VmStartFacts, check, firmware, notes
+from bsdvirt.bhyve.check import check, notes
 from bsdvirt.bhyve.clean import clean_steps
+from bsdvirt.bhyve.devices import DEVICES
+from bsdvirt.bhyve.devices.base import Networks, RunSettings, VmStartFacts
+from bsdvirt.bhyve.devices.firmware import firmware, variables_of
 from bsdvirt.bhyve.stop import FORCE_SECONDS, is_up
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.layout import (
-    GROUP,
-    bhyve_conf,
-    guest_log_directory,
-    run_file,
-    tap,
-    tap_cloner,
-    vm_directory,
-)
-from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
-from bsdvirt.net.ports import check_mtu, join_step
+from bsdvirt.layout import bhyve_conf, guest_log_directory, run_file, vm_directory
 from bsdvirt.plan.step import (
-    Await,
     Command,
     FileExists,
-    InterfaceExists,
     MakeDirectory,
     Plan,
     RemoveFile,
@@ -36,10 +25,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
-from bsdvirt.spec.network import Network
-from bsdvirt.spec.vm import Vm, VmNic
-
-Networks = Mapping[str, Network]
+from bsdvirt.spec.vm import Vm
 
 START_SECONDS = 3600.0
 """The supervisor has limits of its own, and gives whoever types at the loader's prompt more
@@ -82,9 +68,7 @@ def plan_run_foreground(
 
 
 def _notes(guest: Guest, vm: Vm, facts: VmStartFacts, once: Once) -> tuple[str, ...]:
-    if once.note:
-        return (*notes(vm, facts, []), once.note)
-    return notes(vm, facts, config.media(guest, vm))
+    return (*notes(guest, vm, facts, once.boot), *([once.note] if once.note else []))
 
 
 def foreground_argv(name: str) -> tuple[str, ...]:
@@ -96,37 +80,21 @@ def _prepare(
     guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, boot: str
 ) -> tuple[list[Step], Once]:
     check(guest, vm, facts)
-    for index, nic in enumerate(vm.nics):
-        check_mtu(guest.name, index, nic, networks[nic.network])
     chosen = firmware(guest.name, vm, facts.paths)
-    mtus = tuple(nic.mtu or networks[nic.network].mtu for nic in vm.nics)
     steps = clean_steps(guest.name, guest.identity.id, facts.host, facts.vmm.devices)
     steps += _module_steps(facts)
-    for index, nic in enumerate(vm.nics):
-        steps += _tap_steps(guest, index, nic, networks[nic.network])
-    steps += _device_steps(guest, vm, facts)
-    steps += _variable_steps(guest, chosen, facts)
-    around = config.Around(
+    for device in DEVICES:
+        steps += device.start_steps(guest, vm, networks, facts)
+    run = RunSettings(
         rom=chosen.rom if chosen else None,
-        variables=_variables(guest, chosen),
-        password=_password(vm, facts),
-        seed=guest.layout.seed(guest.name) in facts.paths,
-        mtus=mtus,
+        variables=variables_of(guest, chosen),
+        password=facts.password,
+        paths=facts.paths,
+        networks=networks,
         order=tuple(map(str, vm.bootorder)) if chosen else (),
     )
-    once = plan_once(guest, vm, facts, chosen, around, boot) if boot else Once()
-    return steps + _file_steps(guest, vm, around, once), once
-
-
-def _password(vm: Vm, facts: VmStartFacts) -> str | None:
-    if vm.vnc.auth == "random":
-        return facts.password or None
-    return vm.vnc.password
-
-
-def _variables(guest: Guest, chosen: Firmware | None) -> str | None:
-    has = chosen is not None and chosen.template is not None
-    return guest.layout.uefi_vars(guest.name) if has else None
+    once = plan_once(guest, vm, facts, chosen, run, boot) if boot else Once()
+    return steps + _file_steps(guest, vm, run, once), once
 
 
 def _module_steps(facts: VmStartFacts) -> list[Step]:
@@ -141,57 +109,14 @@ def _module_steps(facts: VmStartFacts) -> list[Step]:
     return [Step(Command((tools.KLDLOAD, "-n", *missing)), "modules that bhyve needs")]
 
 
-def _tap_steps(guest: Guest, index: int, nic: VmNic, network: Network) -> list[Step]:
-    """Members of a bridge have its MTU; what the guest sees may be less."""
-    cloner, name = tap_cloner(guest.identity.id, index), tap(guest.identity.id, index)
-    create = (
-        tools.IFCONFIG, cloner, "create", "name", name,
-        "descr", f"{guest.name} nic{index}", "group", GROUP,
-        *(("mtu", str(network.mtu)) if network.mtu != DEFAULT_MTU else ()), "up",
-    )  # fmt: skip
-    gone = tuple(
-        Undo(Command((tools.IFCONFIG, interface, "destroy")), InterfaceExists(interface), 10.0)
-        for interface in (name, cloner)
-    )
-    return [
-        Step(Command(create), f"the tap of its interface {index}", undo=gone),
-        join_step(bridge_of(network), name, nic, network),
-    ]
-
-
-def _device_steps(guest: Guest, vm: Vm, facts: VmStartFacts) -> list[Step]:
-    """A volume's device appears a moment after the volume was made, or its pool imported."""
-    return [
-        Step(Await(path), f"the device of {disk.name}", unless=FileExists(path))
-        for disk in vm.disks
-        if disk.path is None and (path := config.disk_path(guest, disk)) not in facts.paths
-    ]
-
-
-def _variable_steps(guest: Guest, chosen: Firmware | None, facts: VmStartFacts) -> list[Step]:
-    path = _variables(guest, chosen)
-    if path is None or path in facts.paths or chosen is None or chosen.template is None:
-        return []
-    # -S puts the whole file in place at once, by a name of its own.
-    return [
-        Step(
-            Command((tools.INSTALL, "-S", "-m", "0600", chosen.template, path)),
-            "its own copy of the firmware's variables",
-            undo=(Undo(RemoveFile(path)),),
-            durable=True,
-            unless=FileExists(path),
-        )
-    ]
-
-
-def _file_steps(guest: Guest, vm: Vm, around: config.Around, once: Once) -> list[Step]:
+def _file_steps(guest: Guest, vm: Vm, run: RunSettings, once: Once) -> list[Step]:
     name = guest.name
     directory, logs = vm_directory(name), guest_log_directory(name)
     return [
         Step(MakeDirectory(directory, 0o700), "its run directory", unless=FileExists(directory)),
         Step(MakeDirectory(logs, 0o700), "its logs", unless=FileExists(logs)),
         Step(
-            WriteFile(bhyve_conf(name), config.render(guest, vm, around), 0o600),
+            WriteFile(bhyve_conf(name), config.render(guest, vm, run), 0o600),
             "bhyve's configuration for this start",
             undo=(Undo(RemoveFile(bhyve_conf(name))),),
         ),

@@ -8,9 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from bsdvirt.bhyve import config
-from bsdvirt.bhyve.clean import tap_destroys
-from bsdvirt.bhyve.live import subject
-from bsdvirt.bhyve.rundir import FBUF
+from bsdvirt.bhyve.devices import DEVICES
+from bsdvirt.bhyve.devices.framebuffer import vnc_address
 from bsdvirt.cpu.limits import limit_rules
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -45,6 +44,11 @@ def supervisor_argv(mode: str, name: str, *options: str) -> tuple[str, ...]:
     return (*tools.SUPERVISE, "vm", mode, vm_directory(name), *options)
 
 
+def subject(pid: int | str) -> str:
+    """Return bhyve's process as rctl(8) names it."""
+    return f"process:{pid}"
+
+
 def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> str:
     """The file that tells the supervisor what to run and how to go on from there. The loader
     boots from `boot` once; `first`: bhyve has a configuration of its own in its first run."""
@@ -63,8 +67,10 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         "nmi": [*control, "--inject-nmi"],
         "console": console_device(guest.identity.id, "B"),
         "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules(subject("%PID%"), vm.limits)],
-        "cleanup": [list(argv) for argv in tap_destroys(guest.identity.id, len(vm.nics))],
-        "vnc": config.vnc_address(guest, vm) if vm.vnc.enabled else None,
+        "cleanup": [
+            list(argv) for device in DEVICES for argv in device.cleanup(guest.identity.id, vm)
+        ],
+        "vnc": vnc_address(guest, vm) if vm.vnc.enabled else None,
         # What it exposes: there is such a file while the rules are loaded.
         "rules": {
             "file": pf_file(guest_rules(name)),
@@ -83,9 +89,8 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         value["loader"] = {"argv": loader, "timeout": LOADER_SECONDS, "once": once}
     if first:
         value["once"] = [tools.BHYVE, "-k", first_conf(name), name]
-    if vm.vnc.enabled and vm.vnc.wait:
-        # A viewer is waited for once, and not whenever the guest reboots.
-        value["again"] = ["-o", f"{FBUF}.wait=false"]
+    if again := [pair for device in DEVICES for pair in device.rerun(vm)]:
+        value["again"] = [word for key, new in again for word in ("-o", f"{key}={new}")]
     return json.dumps(value, indent=1) + "\n"
 
 
@@ -112,7 +117,8 @@ def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
         words = job["loader"]["argv"]
         head, name = words[: words.index("-d")] if "-d" in words else words[:-1], words[-1]
         paths = [word for flag, word in pairwise(words) if flag == "-d"]
-        media = [path for _, path in config.media(guest, vm)]
+        sources = config.boot_sources(guest, vm)
+        media = [one.path for one in sources if one.removable and one.path]
         at = next((n for n, path in enumerate(paths) if path in old), None)
         if at is None:
             disk_first = bool(vm.bootorder) and vm.disk(vm.bootorder[0]) is not None
@@ -128,8 +134,8 @@ def _loader(guest: Guest, vm: Vm, boot: str = "") -> list[str]:
     given, a medium comes before the disks, as long as it is in its drive."""
     if vm.loader != "bhyveload":
         return []
-    paths = dict(config.media(guest, vm))
-    paths |= {str(disk.name): config.disk_path(guest, disk) for disk in vm.disks}
+    sources = sorted(config.boot_sources(guest, vm), key=lambda source: not source.removable)
+    paths = {source.name: source.path for source in sources if source.path}
     order = [*([boot] if boot else []), *(str(name) for name in vm.bootorder if name != boot)]
     first = [name for name in order if name in paths]
     ordered = [*first, *(name for name in paths if name not in first)]

@@ -265,7 +265,7 @@ def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:
 
 def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:
     """What the kernel is to change of a running guest. Raises as jail/live.py and
-    bhyve/live.py do."""
+    bhyve/running.py do."""
     if isinstance(before, Vm) and isinstance(after, Vm):
         return vms.live_change(session, name, before, after)
     if not (isinstance(before, Jail) and isinstance(after, Jail)):

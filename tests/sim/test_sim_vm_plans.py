@@ -17,8 +17,11 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.bhyve import change, check, claims, create, live, start, stop
-from bsdvirt.bhyve.rundir import read_screen, read_taken
+from bsdvirt.bhyve import change, check, claims, create, running, start, stop
+from bsdvirt.bhyve.devices import firmware
+from bsdvirt.bhyve.devices.base import VmStartFacts
+from bsdvirt.bhyve.devices.framebuffer import screen_of
+from bsdvirt.bhyve.holds import read_keys, read_taken
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_host, read_interfaces, read_kernel, read_rules
 from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
@@ -109,7 +112,7 @@ class Machine:
 
     def start(self) -> Plan:
         fs = self.host.fs
-        facts = check.VmStartFacts(
+        facts = VmStartFacts(
             host=read_host(self.host, FAILED_DIRECTORY, vm_directory(self.name)),
             kernel=read_kernel(self.host),
             vmm=read_vmm(self.host),
@@ -151,9 +154,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     argv = (sys.executable, "-m", "bsdvirt", "--sim", str(directory), "init", "--pool", "tank")
     subprocess.run(argv, cwd=REPOSITORY, check=True, capture_output=True)
     machine = Machine(directory)
-    machine.host.fs.mkdir(check.FIRMWARE)
-    machine.host.fs.write(check.CODE, "code")
-    machine.host.fs.write(check.VARIABLES, "variables")
+    machine.host.fs.mkdir(firmware.DIRECTORY)
+    machine.host.fs.write(firmware.CODE, "code")
+    machine.host.fs.write(firmware.VARIABLES, "variables")
     machine.create()
     return directory
 
@@ -183,7 +186,7 @@ def test_from_start_to_end(machine: Machine) -> None:
     assert [(r.subject, r.kind, r.amount) for r in rules] == [  # type: ignore[attr-defined]
         (f"process:{said['pid']}", "pcpu:deny", 150)
     ]
-    screen = read_screen(machine.host.fs, "web1")
+    screen = screen_of(read_keys(machine.host.fs, "web1"))
     assert screen is not None
     assert (screen.address, screen.port, screen.password) == ("127.0.0.1", 5907, "a%b\\c")
     variables = machine.guest.layout.uefi_vars("web1")
@@ -242,10 +245,10 @@ def test_limits_and_cpus_change_at_once(machine: Machine) -> None:
     machine.start()
     pid = machine.said["pid"]
     after = spec(cpuset="1", limits={"pcpu": 50, "readiops": 9})
-    facts = live.VmLiveFacts(
+    facts = running.VmLiveFacts(
         read_kernel(machine.host), pid, read_rules(machine.host), CpuList("0-1")
     )
-    steps = tuple(live.live_steps("web1", machine.vm, after, facts))
+    steps = tuple(running.live_steps("web1", machine.vm, after, facts))
     machine.run(lambda op: Plan("set", "web1", "guest", steps, op=op))
     assert {
         (rule.kind, rule.amount)

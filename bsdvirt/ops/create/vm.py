@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from bsdvirt.bhyve import claims
-from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
+from bsdvirt.bhyve.check import check_host, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.cloud import seed as cloud
-from bsdvirt.bhyve.config import media as media_of
+from bsdvirt.bhyve.config import boot_sources
 from bsdvirt.bhyve.create import plan_create
+from bsdvirt.bhyve.devices.firmware import firmware
 from bsdvirt.bhyve.volumes import Base
 from bsdvirt.errors import HostError, UsageError, as_told
 from bsdvirt.facts.host import read_kernel
@@ -147,7 +148,8 @@ def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:
         firmware(guest.name, vm, read_paths(session.host.fs, wanted_paths(guest, vm)))
     except HostError as error:
         found.append(f"it cannot start yet: {error}")
-    if not (vm.image or media_of(guest, vm) or any(disk.path for disk in vm.disks)):
+    filled = [one for one in boot_sources(guest, vm) if one.path and not one.own]
+    if not (vm.image or filled):
         found.append(
             f"there is nothing to boot on its disks: bsdvirt cdrom insert {guest.name} MEDIUM"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bsdvirt.bhyve.drift import drift as vm_drift
+from bsdvirt.bhyve.running import drift as vm_drift
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.host import Kernel, parse_mask, read_host, read_kernel
 from bsdvirt.guest.inventory import Guest

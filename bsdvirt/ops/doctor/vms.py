@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from bsdvirt.bhyve.check import check_host, firmware, wanted_paths
+from bsdvirt.bhyve.check import check_host, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
-from bsdvirt.bhyve.rundir import read_taken
+from bsdvirt.bhyve.devices import DEVICES
+from bsdvirt.bhyve.devices.disk import Disks
+from bsdvirt.bhyve.devices.firmware import firmware
+from bsdvirt.bhyve.holds import read_taken
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.vmm import VmmFacts, read_devices, read_paths, read_vmm
@@ -38,13 +41,13 @@ def shared_disks(fs: Fs, running: Iterable[str]) -> Iterator[tuple[str, list[str
     """What more than one of these guests writes to, by whatever name it does; its path."""
     users: dict[str, list[str]] = {}
     for name in sorted(running):
-        for disk in read_taken(fs, [name]).disks:
+        for disk in read_taken(fs, [name]).of(Disks.uses):
             users.setdefault(disk, []).append(name)
     told: set[tuple[str, ...]] = set()
     for disk, names in sorted(users.items(), key=lambda one: not one[0].startswith("/")):
         if len(names) > 1 and tuple(names) not in told:
             told.add(tuple(names))
-            mine = (d for d in read_taken(fs, names[:1]).disks if d.startswith("/"))
+            mine = (d for d in read_taken(fs, names[:1]).of(Disks.uses) if d.startswith("/"))
             yield next((path for path in mine if disk in names_of(fs, path)), disk), names
 
 
@@ -74,24 +77,9 @@ def _files(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Fi
             firmware(name, vm, paths)
         except BsdvirtError as error:
             yield Finding(name, error.message, error.hint)
-        volumes = {dataset.name for dataset in guest.datasets}
-        for disk in vm.disks:
-            own = guest.layout.disk(name, disk.name)
-            there = str(disk.path) in paths if disk.path else own in volumes
-            if not there:
-                yield Finding(
-                    name,
-                    f"disk {disk.name} is not there: {disk.path or own}",
-                    f"bring it back, or bsdvirt disk rm {name} {disk.name}",
-                )
-        for drive in vm.cdroms:
-            place = drive.path or (f"{guest.layout.media}/{drive.media}" if drive.media else None)
-            if place and str(place) not in paths:
-                yield Finding(
-                    name,
-                    f"the medium of {drive.name} is not there: {place}",
-                    f"bsdvirt cdrom eject {name} --drive {drive.name}",
-                )
+        for device in DEVICES:
+            for missing in device.missing(guest, vm, paths):
+                yield Finding(name, missing.problem, missing.hint)
 
 
 def _seeds(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Finding]:

@@ -8,7 +8,9 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from bsdvirt.bhyve import config
-from bsdvirt.bhyve.rundir import Taken, parse_holds, parse_keys, read_taken
+from bsdvirt.bhyve.devices.base import RunSettings, Taken
+from bsdvirt.bhyve.devices.disk import Disks, disk_path
+from bsdvirt.bhyve.holds import read_taken, written_paths
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import HostFacts, read_mounts
 from bsdvirt.facts.vmm import names
@@ -43,19 +45,13 @@ def claiming(
     with session.locked("allocation", "", verb):
         taken = read_taken(fs, others)
         claim.acquire(verb, wait=1.0)
-        claim.say(config.render(guest, vm, config.Around()))
+        claim.say(config.render(guest, vm, RunSettings()))
     try:
         yield taken
         if foreground:
             claim.outlive()
     finally:
         claim.release()
-
-
-def written_paths(guest: Guest, vm: Vm) -> tuple[str, ...]:
-    """What the guest's disks write to, those of its own `config` among them."""
-    keys = parse_keys(config.render(guest, vm, config.Around()))
-    return tuple(path for path in parse_holds(keys).disks if path.startswith("/"))
 
 
 def names_of(fs: Fs, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -67,7 +63,7 @@ def other_uses(
     session: Session, found: Inventory, host: HostFacts, guest: Guest, vm: Vm
 ) -> dict[str, str]:
     """Of what the guest's disks write to, what on this host uses it but virtual machines."""
-    own = {disk.path is None and config.disk_path(guest, disk) for disk in vm.disks}
+    own = {disk.path is None and disk_path(guest, disk) for disk in vm.disks}
     paths = [path for path in written_paths(guest, vm) if path not in own]
     used: dict[str, str] = {}
     if not paths:
@@ -127,7 +123,7 @@ def refuse_disks_of_vms(session: Session, found: Inventory, jail: Guest) -> None
     """Raises ConflictError where a virtual machine writes to a zvol that the jail, about to
     start, would be given."""
     vms = [name for name, guest in found.guests.items() if guest.identity.kind == "vm"]
-    disks: Mapping[str, str] = read_taken(session.host.fs, vms).disks
+    disks: Mapping[str, str] = read_taken(session.host.fs, vms).of(Disks.uses)
     if not any(path.startswith(ZVOLS) for path in disks):
         return
     for dataset in _datasets(session, found, jail):

@@ -9,14 +9,14 @@ from typing import NoReturn
 
 import msgspec
 
-from bsdvirt.bhyve.check import VmStartFacts, wanted_paths
+from bsdvirt.bhyve.check import wanted_paths
 from bsdvirt.bhyve.clean import as_stopped, clean_steps
 from bsdvirt.bhyve.cloud import guest as seeds
-from bsdvirt.bhyve.config import vnc_address
-from bsdvirt.bhyve.firmware import kept, plan_reset, plan_restore
-from bsdvirt.bhyve.live import VmLiveFacts, live_steps, touches_kernel
-from bsdvirt.bhyve.reload import run_steps
-from bsdvirt.bhyve.rundir import Taken
+from bsdvirt.bhyve.devices.base import Taken, VmStartFacts
+from bsdvirt.bhyve.devices.firmware import kept, plan_reset, plan_restore
+from bsdvirt.bhyve.devices.framebuffer import vnc_address
+from bsdvirt.bhyve.holds import written_paths
+from bsdvirt.bhyve.running import VmLiveFacts, live_steps, run_steps, touches_kernel
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
 from bsdvirt.bhyve.supervise import supervisor_argv
@@ -30,7 +30,7 @@ from bsdvirt.host import tools
 from bsdvirt.layout import RUN_FILES, bhyve_conf, run_file, vm_directory
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.ops.power import hooks
-from bsdvirt.ops.power.exclusive import claiming, names_of, other_uses, written_paths
+from bsdvirt.ops.power.exclusive import claiming, names_of, other_uses
 from bsdvirt.ops.power.jails import note_failure
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Command, Plan, Step
@@ -272,7 +272,7 @@ def supervise_plan(session: Session, guest: Guest) -> Plan:
 
 
 def live_change(session: Session, name: str, before: Vm, after: Vm) -> list[Step]:
-    """What a running one's process takes at once. Raises as bhyve/live.py does."""
+    """What a running one's process takes at once. Raises as bhyve/running.py does."""
     fact = read_vm(session.host.fs, name)
     pid = fact.said.pid if fact and fact.said else None
     if pid is None or not touches_kernel(before, after):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from bsdvirt.bhyve.claims import AHCI_SLOT
 from bsdvirt.bhyve.cloud import guest as seed
-from bsdvirt.bhyve.rundir import read_screen
+from bsdvirt.bhyve.devices import DEVICES
+from bsdvirt.bhyve.holds import read_keys
 from bsdvirt.facts.rctl import parse_usage
 from bsdvirt.facts.vms import VmEnd, VmFact, read_last, read_vm
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
 from bsdvirt.rows.guest import Route
-from bsdvirt.rows.vm import DiskRow, DriveRow, Installer, InstallerNic, StopInfo, Vnc
+from bsdvirt.rows.vm import Installer, InstallerNic, StopInfo
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.vm import VNC_FIRST_PORT, Cdrom, Disk, Vm
+from bsdvirt.spec.vm import Vm
 
 _RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
 
@@ -43,10 +43,8 @@ def vm_fields(session: Session, guest: Guest, vm: GuestSpec | None) -> dict[str,
             "cpus": vm.cpus,
             "memory": int(vm.memory),
             "loader": vm.loader,
-            "vnc": _vnc(session, guest, vm, runs=runs),
             "installer": _installer(session, guest, vm),
-            "disks": [_disk(guest, disk) for disk in vm.disks],
-            "cdroms": [_drive(guest, drive) for drive in vm.cdroms],
+            **_devices(session, guest, vm, runs=runs),
             "stop": StopInfo(timeout=vm.stop.timeout, force=vm.stop.force),
         }
     if fact is not None and runs and said and said.pid:
@@ -75,46 +73,13 @@ def _installer(session: Session, guest: Guest, vm: Vm) -> Installer:
     return Installer(interfaces=interfaces, dns=list(seed.name_servers(session.host.fs)))
 
 
-def _disk(guest: Guest, disk: Disk) -> DiskRow:
-    claim = guest.identity.disks.get(disk.name)
-    zvol = next((d for d in guest.datasets if d.name == f"{guest.dataset}/{disk.name}"), None)
-    path = disk.path or f"/dev/zvol/{guest.dataset}/{disk.name}"
-    ahci = disk.bus == "ahci"
-    return DiskRow(
-        name=disk.name,
-        bus=disk.bus,
-        slot=(AHCI_SLOT if ahci else claim.slot) if claim else None,
-        port=claim.port if claim and ahci else None,
-        size=int(disk.size) if disk.size else None,
-        used=zvol.used if zvol else None,
-        path=str(path),
-        serial=claim.serial if claim else None,
-        eui64=claim.eui64 if claim and disk.bus == "nvme" else None,
-    )
-
-
-def _drive(guest: Guest, drive: Cdrom) -> DriveRow:
-    claim = guest.identity.disks.get(drive.name)
-    return DriveRow(
-        name=drive.name,
-        media=_text(drive.media),
-        path=_text(drive.path),
-        port=claim.port if claim else None,
-    )
-
-
-def _text(value: str | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _vnc(session: Session, guest: Guest, vm: Vm, *, runs: bool) -> Vnc | None:
-    if not vm.vnc.enabled:
-        return None
-    screen = read_screen(session.host.fs, guest.name) if runs else None
-    if screen is not None:
-        return Vnc(address=screen.address, port=screen.port, password=screen.password)
-    port = vm.vnc.port or VNC_FIRST_PORT + guest.identity.id
-    return Vnc(address=str(vm.vnc.listen), port=port, password=None)
+def _devices(session: Session, guest: Guest, vm: Vm, *, runs: bool) -> dict[str, object]:
+    """Return the fields of each device."""
+    keys = read_keys(session.host.fs, guest.name) if runs else {}
+    shown: dict[str, object] = {}
+    for device in DEVICES:
+        shown |= device.info(guest, vm, keys)
+    return shown
 
 
 def _running(session: Session, fact: VmFact, pid: int) -> dict[str, Any]:

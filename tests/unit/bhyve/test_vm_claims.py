@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from bsdvirt.bhyve import claims
+from bsdvirt.bhyve.devices import storage
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.spec.identity import Claim, DiskClaim, Identity
 from bsdvirt.spec.load import decode
@@ -54,8 +55,8 @@ def test_as_many_devices_as_the_file_may_hold() -> None:
     assert set(given) <= set(range(4, 28))
     ports = [claim.port for claim in identity.disks.values()]
     assert len(set(ports)) == MOST_DISKS + MOST_CDROMS
-    assert claims.SEED_PORT not in ports
-    assert max(ports) < claims.PORTS
+    assert storage.SEED_PORT not in ports
+    assert max(ports) < storage.PORTS
 
 
 def test_every_disk_has_numbers_for_every_bus() -> None:
@@ -72,7 +73,7 @@ def test_every_disk_has_numbers_for_every_bus() -> None:
         assert len(bytes.fromhex(number[2:])) == 8
         assert bytes.fromhex(number[2:])[0] & 3 == 2
     assert identity.disks["cd0"].slot is None
-    assert identity.disks["cd0"].port in claims.CDROM_PORTS
+    assert identity.disks["cd0"].port in storage.CDROM_PORTS
 
 
 def test_what_fits_is_left_alone() -> None:
@@ -97,7 +98,7 @@ def test_a_name_that_was_a_drive_and_is_a_disk_now() -> None:
     before = fit(WHO, vm("", "media"))
     after = fit(before, vm("media"))
     assert after.disks["media"].slot is not None
-    assert after.disks["media"].port in claims.DISK_PORTS
+    assert after.disks["media"].port in storage.DISK_PORTS
 
 
 def test_cards_of_the_next_start_keep_clear_of_those_of_now() -> None:

@@ -13,11 +13,14 @@ import pytest
 import yaml
 
 from bsdvirt.bhyve import claims, config
+from bsdvirt.bhyve.devices.base import RunSettings
+from bsdvirt.bhyve.keys import escape
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Claim, DiskClaim, Identity
 from bsdvirt.spec.load import decode
+from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import RESERVED, Vm
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -110,9 +113,14 @@ PLAIN = [
 
 
 def every_bus() -> str:
-    around = config.Around(rom=ROM, variables=VARS, password="secret12", seed=True,
-                           mtus=(9000, 1500), order=("cd2", "a", "cd0", "b"))  # fmt: skip
-    return config.render(guest(EVERY_BUS, **PLACES), EVERY_BUS, around)
+    run = RunSettings(
+        rom=ROM,
+        variables=VARS,
+        paths=("/bsdvirt/guests/web1/seed.iso",),
+        networks={"lan": decode(Network, {"id": 0, "mtu": 9000})},
+        order=("cd2", "a", "cd0", "b"),
+    )
+    return config.render(guest(EVERY_BUS, **PLACES), EVERY_BUS, run)
 
 
 @pytest.mark.parametrize("era", [13, 15])
@@ -128,7 +136,7 @@ def test_the_tree_is_that_of_the_same_machine_given_by_arguments(era: int) -> No
 def test_the_tree_of_a_plain_machine() -> None:
     spec = vm(cpus=2, rng=False, loader="bhyveload", disks=[{"name": "x", "path": "/x.img"}])
     own = guest(spec, disks={"x": disk(4, 0, "S")})
-    text = config.render(own, spec, config.Around())
+    text = config.render(own, spec, RunSettings())
     assert bhyvetree.of_file(text) == bhyvetree.of_arguments(PLAIN)
 
 
@@ -138,7 +146,7 @@ def test_what_the_guest_takes_for_a_sector() -> None:
         {"name": "a", "size": "1G"}, {"name": "b", "size": "1G", "sectorsize": "4096"},
         {"name": "c", "path": "/x.img"},
     ])  # fmt: skip
-    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, RunSettings()))
     shown = {key: value for key, value in tree.items() if key.endswith("sectorsize")}
     assert shown == {"pci.0.4.0.sectorsize": "512/4096", "pci.0.5.0.sectorsize": "4096"}
 
@@ -146,19 +154,19 @@ def test_what_the_guest_takes_for_a_sector() -> None:
 def test_an_mptable_is_for_one_bus() -> None:
     for line, wanted in (("pci.1.0.0.device=lpc", "false"), ("pci.0.7.0.device=lpc", None)):
         spec = vm(config=[line])
-        tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+        tree = bhyvetree.of_file(config.render(guest(spec), spec, RunSettings()))
         assert tree.get("x86.mptable") == wanted
 
 
 def test_a_tpm_has_its_version() -> None:
     """tpm_device_create of 15.1 aborts without one, which only -l gives by default."""
     spec = vm(config=["tpm.type=swtpm", "tpm.path=/var/run/tpm.sock"])
-    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, RunSettings()))
     assert tree["tpm.version"] == "2.0"
     spec = vm(config=["tpm.type=swtpm", "tpm.path=/x", "tpm.version=1.2"])
-    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, RunSettings()))
     assert tree["tpm.version"] == "1.2"
-    assert "tpm.version" not in bhyvetree.of_file(config.render(guest(vm()), vm(), config.Around()))
+    assert "tpm.version" not in bhyvetree.of_file(config.render(guest(vm()), vm(), RunSettings()))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +185,7 @@ def test_keys_that_bhyve_would_pass_over_or_abort_at(keys: list[str], says: str)
 
 def test_local_time_is_what_bhyve_keeps_without_u() -> None:
     spec = vm(clock="local")
-    tree = bhyvetree.of_file(config.render(guest(spec), spec, config.Around()))
+    tree = bhyvetree.of_file(config.render(guest(spec), spec, RunSettings()))
     assert tree["rtc.use_localtime"] == "true"
     assert "rtc.use_localtime" not in bhyvetree.of_arguments(["web1"])
 
@@ -249,7 +257,7 @@ def test_a_key_that_bhyve_does_not_know_would_be_seen() -> None:
     ],
 )
 def test_a_value_is_read_again_as_it_was(value: str, written: str) -> None:
-    assert config.escape(value) == written
+    assert escape(value) == written
     assert expand(written) == value
 
 
@@ -267,12 +275,12 @@ def expand(value: str) -> str:
 @pytest.mark.parametrize("value", ["", "a\nname=other"])
 def test_no_value_makes_a_line_of_its_own(value: str) -> None:
     with pytest.raises(ValueError, match="no value"):
-        config.escape(value)
+        escape(value)
 
 
 def test_the_lines_of_a_guest_come_last_and_override() -> None:
     spec = vm(config=["x86.x2apic=true", "rtc.use_localtime=true", "disk=%(name)"])
-    text = config.render(guest(spec), spec, config.Around())
+    text = config.render(guest(spec), spec, RunSettings())
     assert text.splitlines()[-3:] == list(spec.config)
     assert bhyvetree.of_file(text)["rtc.use_localtime"] == "true"
 

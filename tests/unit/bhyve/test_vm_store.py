@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.bhyve import rundir
+from bsdvirt.bhyve import holds
+from bsdvirt.bhyve.devices.base import Taken
+from bsdvirt.bhyve.devices.framebuffer import screen_of
 from bsdvirt.facts import vms
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_lock, state_file, supervisor_lock, vm_directory
+from bsdvirt.rows.vm import Vnc
 
 
 @pytest.fixture
@@ -86,13 +89,14 @@ def test_what_a_running_guest_holds_of_the_host(fs: Fs) -> None:
         "lpc.com1.path=/dev/nmdm-bv7A",
     ]
     fs.write(bhyve_conf("web1"), "\n".join(lines) + "\n", 0o600)
-    taken = rundir.read_taken(fs, ["web1", "db"])
-    assert taken.vnc_ports == {5907: "web1"}
-    assert taken.disks == {"/dev/da1": "web1", "/data/50%.img": "web1"}
-    assert rundir.read_screen(fs, "web1") == rundir.Screen("::1", 5907, "a%b\\c=")
+    taken = holds.read_taken(fs, ["web1", "db"])
+    assert taken.of("vnc_ports") == {"5907": "web1"}
+    assert taken.of("disks") == {"/dev/da1": "web1", "/data/50%.img": "web1"}
+    screen = screen_of(holds.read_keys(fs, "web1"))
+    assert screen == Vnc(address="::1", port=5907, password="a%b\\c=")
 
 
 def test_a_guest_that_does_not_run_holds_nothing(fs: Fs) -> None:
     fs.write(bhyve_conf("web1"), "pci.0.4.0.path=/dev/da1\npci.0.29.0.rfb=127.0.0.1:5907\n")
-    assert rundir.read_taken(fs, ["web1"]) == rundir.Taken()
-    assert rundir.read_screen(fs, "db") is None
+    assert holds.read_taken(fs, ["web1"]) == Taken()
+    assert screen_of(holds.read_keys(fs, "db")) is None

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.bhyve import change, claims, clean, create, live, start, stop
+from bsdvirt.bhyve import change, claims, clean, create, running, start, stop
 from bsdvirt.bhyve import volumes as disks
-from bsdvirt.bhyve.check import CODE, VARIABLES, VmStartFacts
-from bsdvirt.bhyve.rundir import Taken
+from bsdvirt.bhyve.devices.base import Taken, VmStartFacts
+from bsdvirt.bhyve.devices.firmware import CODE, VARIABLES
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import VmmFacts
 from bsdvirt.facts.vms import VmFact
@@ -99,7 +99,12 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             vm=self.fact,
             paths=paths,
             password="s3cr%t\\x",
-            taken=Taken(**self.taken),
+            taken=Taken(
+                {
+                    sort: {str(thing): guest for thing, guest in held.items()}
+                    for sort, held in self.taken.items()
+                }
+            ),
         )
 
 
@@ -146,13 +151,13 @@ def _change(given: Given) -> Plan:
 
 
 def _live(given: Given) -> Plan:
-    seen = live.VmLiveFacts(
+    seen = running.VmLiveFacts(
         msgspec.convert({**KERNEL, **given.kernel}, Kernel),
         4711,
         given.facts.rules,
         CpuList.parse(given.words.get("mask", "0-3")),
     )
-    steps = live.live_steps(given.name, given.spec, _vm(given.words["after"]), seen)
+    steps = running.live_steps(given.name, given.spec, _vm(given.words["after"]), seen)
     return Plan("set", given.name, steps=tuple(steps), op=OP, reason="nothing changes")
 
 

@@ -1,0 +1,123 @@
+"""The framebuffer, shown by VNC, and the USB tablet that goes with it. The properties are
+spec/vmdevices.py's Vnc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bsdvirt.bhyve.devices.base import Device, Keys, Pairs, RunSettings, VmStartFacts
+from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.rows.vm import Vnc
+from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.rawkeys import FBUF_SLOT, XHCI_SLOT
+from bsdvirt.spec.vm import VNC_FIRST_PORT, Vm
+
+FBUF = f"pci.0.{FBUF_SLOT}.0"
+LAYOUTS = "/usr/share/bhyve/kbdlayout"
+FIRST_LARGE = 1400000
+"""kern.osreldate before which fbuf shows at most 1920x1200 (COLS_MAX and ROWS_MAX in
+pci_fbuf.c of 13.2; 3840x2160 in 15)."""
+
+
+def vnc_port(guest: Guest, vm: Vm) -> int:
+    """Return the port that VNC listens on."""
+    return vm.vnc.port or VNC_FIRST_PORT + guest.identity.id
+
+
+def vnc_address(guest: Guest, vm: Vm) -> str:
+    """Return where VNC listens, as bhyve takes it: an IPv6 address in brackets."""
+    listen = vm.vnc.listen
+    host = f"[{listen}]" if listen.version == 6 else str(listen)
+    return f"{host}:{vnc_port(guest, vm)}"
+
+
+def screen_of(keys: Keys) -> Vnc | None:
+    """Return where a running guest is shown; None for one without a framebuffer."""
+    address, colon, port = keys.get(f"{FBUF}.rfb", "").rpartition(":")
+    number = natural(port)
+    if not colon or number is None:
+        return None
+    password = keys.get(f"{FBUF}.password")
+    return Vnc(address=address.strip("[]"), port=number, password=password)
+
+
+class Framebuffer(Device):
+    """The framebuffer of a guest."""
+
+    uses = "vnc_ports"
+
+    def pci(self, guest: Guest, vm: Vm, run: RunSettings) -> Iterator[tuple[int, Pairs]]:
+        """Its slot, and that of the tablet."""
+        vnc = vm.vnc
+        if not vnc.enabled:
+            return
+        password = run.password if vnc.auth == "random" else vnc.password
+        yield (
+            FBUF_SLOT,
+            [
+                ("device", "fbuf"),
+                ("rfb", vnc_address(guest, vm)),
+                ("w", str(vnc.width)),
+                ("h", str(vnc.height)),
+                *([("wait", "true")] if vnc.wait else []),
+                *([("password", password)] if password else []),
+            ],
+        )
+        if vnc.tablet:
+            yield XHCI_SLOT, [("device", "xhci"), ("slot.1.device", "tablet")]
+
+    def settings(self, guest: Guest, vm: Vm, run: RunSettings) -> Pairs:
+        """The keyboard layout."""
+        wanted = vm.vnc.enabled and vm.vnc.keyboard
+        return [("keyboard.layout", str(vm.vnc.keyboard))] if wanted else []
+
+    def rerun(self, vm: Vm) -> Pairs:
+        """bhyve waits for a viewer at the first start only, not at each reboot."""
+        return [(f"{FBUF}.wait", "false")] if vm.vnc.enabled and vm.vnc.wait else []
+
+    def holds(self, keys: Keys) -> list[str]:
+        """The port that VNC listens on."""
+        screen = screen_of(keys)
+        return [str(screen.port)] if screen else []
+
+    def paths(self, guest: Guest, vm: Vm) -> list[str]:
+        """The keyboard layout."""
+        return [f"{LAYOUTS}/{vm.vnc.keyboard}"] if vm.vnc.keyboard else []
+
+    def check(self, guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
+        """The port is free, the keyboard layout exists, and bhyve shows this resolution."""
+        vnc = vm.vnc
+        if not vnc.enabled:
+            return
+        port = vnc_port(guest, vm)
+        if holder := facts.taken.holder(self.uses, str(port)):
+            raise ConflictError(
+                f"{guest.name}: VNC port {port} is taken by {holder}",
+                f"bsdvirt set {guest.name} vnc.port=PORT",
+            )
+        # bhyve would silently ignore a missing one (ps2kbd_setkbdlayout in ps2kbd.c).
+        if vnc.keyboard and f"{LAYOUTS}/{vnc.keyboard}" not in facts.paths:
+            raise HostError(
+                f"{guest.name}: there is no keyboard layout {vnc.keyboard}",
+                f"they are in {LAYOUTS}",
+            )
+        small = 0 < facts.vmm.osreldate < FIRST_LARGE
+        if small and (vnc.width > 1920 or vnc.height > 1200):
+            raise UsageError(
+                f"{guest.name}: a screen of {vnc.width}x{vnc.height} is more than bhyve of"
+                " this FreeBSD shows",
+                f"bsdvirt set {guest.name} vnc.width=1920 vnc.height=1200",
+            )
+
+    def notes(self, vm: Vm, facts: VmStartFacts) -> Iterator[str]:
+        """A screen without a password on an address that others can reach."""
+        if vm.vnc.enabled and vm.vnc.auth == "none" and not vm.vnc.listen.ip.is_loopback:
+            yield f"whoever reaches {vm.vnc.listen} can use its screen: there is no password"
+
+    def info(self, guest: Guest, vm: Vm, keys: Keys) -> dict[str, object]:
+        """Where it is shown now, or will be after the next start."""
+        if not vm.vnc.enabled:
+            return {"vnc": None}
+        coming = Vnc(address=str(vm.vnc.listen), port=vnc_port(guest, vm), password=None)
+        return {"vnc": screen_of(keys) or coming}

@@ -1,0 +1,95 @@
+"""What a running virtual machine takes at once or when it reboots, and what it lacks of what
+its start made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bsdvirt.bhyve import supervise
+from bsdvirt.bhyve.devices import DEVICES
+from bsdvirt.bhyve.devices.cdrom import media_of
+from bsdvirt.cpu.limits import cpuset_changes, cpuset_drift, limit_changes, limit_drift
+from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.facts.rctl import Rule
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import bhyve_conf, run_file
+from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.step import FileExists, Not, Step, Undo, WriteFile
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import CpuList
+from bsdvirt.spec.vm import Vm
+
+
+@dataclass(frozen=True, slots=True)
+class VmLiveFacts:
+    """What the kernel knows about the process bhyve."""
+
+    kernel: Kernel
+    pid: int
+    rules: Sequence[Rule]
+    mask: CpuList
+
+
+def touches_kernel(before: Vm, after: Vm) -> bool:
+    """Return whether the change needs the kernel, and so the facts."""
+    return before.limits != after.limits or before.cpuset != after.cpuset
+
+
+def live_steps(name: str, before: Vm, after: Vm, facts: VmLiveFacts) -> list[Step]:
+    """Change limits and CPUs of the process; the undo of each step is what it has now.
+
+    The supervisor's file is not changed: what it applies is read at the next start. Raise
+    HostError where a limit is wanted and the kernel does not account for resources.
+    """
+    who = supervise.subject(facts.pid)
+    steps = list(limit_changes(name, who, before.limits, after.limits, facts.kernel, facts.rules))
+    if before.cpuset != after.cpuset:
+        of = ("-p", str(facts.pid))
+        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel)
+    return steps
+
+
+def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[Step]:
+    """Change what is read again while the guest runs: bhyve's configuration when the guest
+    reboots, and how the supervisor stops and restarts it. `conf` and `job` are the files of
+    the present run."""
+    if not conf or not job:
+        return []
+    new = conf
+    for device in DEVICES:
+        new = device.at_reboot(new, guest, before, after)
+    if new == conf and (before.stop, before.restart) == (after.stop, after.restart):
+        return []
+    changed = supervise.changed(job, guest, after, media_of(conf))
+    files = ((bhyve_conf(guest.name), conf, new), (run_file(guest.name), job, changed))
+    return [
+        Step(
+            WriteFile(path, text, 0o600),
+            "what its supervisor reads again",
+            undo=(Undo(WriteFile(path, old, 0o600), FileExists(path)),),
+            unless=Not(FileExists(path)),
+        )
+        for path, old, text in files
+        if text != old
+    ]
+
+
+def drift(
+    guest: Guest,
+    vm: Vm | None,
+    networks: Mapping[str, Network],
+    facts: HostFacts,
+    kernel: Kernel,
+    pid: int | None,
+    mask: CpuList | None = None,
+) -> Iterator[Drift]:
+    """Yield what the guest lacks. `vm` is its file, where it can be read; `pid` is bhyve's,
+    None between two runs of it; `mask` are its CPUs."""
+    for device in DEVICES:
+        yield from device.drift(guest, vm, networks, facts)
+    if vm is None or pid is None:
+        return
+    if kernel.racct:
+        yield from limit_drift(supervise.subject(pid), vm.limits, facts.rules)
+    yield from cpuset_drift(("-p", str(pid)), vm.cpuset, mask, kernel)
