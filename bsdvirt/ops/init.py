@@ -13,7 +13,8 @@ from bsdvirt.host import tools
 from bsdvirt.host.private import others_may
 from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.net.address import free_subnet
-from bsdvirt.ops.network import networks as network_ops
+from bsdvirt.ops.network.networks import CreateNetwork
+from bsdvirt.ops.network.up import bring_up
 from bsdvirt.plan.probe import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
@@ -25,6 +26,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
+from bsdvirt.session.prepared import carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import decode, dump
@@ -244,7 +246,7 @@ def _network(session: Session, nat: bool) -> list[str]:
             "description": "made by bsdvirt init",
             "nat": nat,
         }
-        made = network_ops.create(session, PRIVATE, settings)
+        made = carry_out_one(session, CreateNetwork(PRIVATE, settings))
         return [f"network {PRIVATE}, {subnet}, the host is {subnet[1]}", *made.notes]
-    network_ops.bring_up(session, networks, networks)
+    bring_up(session, networks)
     return []

@@ -262,6 +262,16 @@ class Session:
             raise
         return lock
 
+    def lock_on(
+        self, stack: contextlib.ExitStack, kind: Kind, name: str, verb: str
+    ) -> Callable[[], None]:
+        """Take a lock until `stack` is closed; the function that releases it earlier."""
+        lock = self.lock(kind, name, verb)
+        if lock is None:
+            return lambda: None
+        stack.callback(lock.release)
+        return lock.release
+
     @contextlib.contextmanager
     def locked(
         self,

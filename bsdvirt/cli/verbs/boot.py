@@ -130,21 +130,18 @@ def _networks(session: Session) -> list[Outcome]:
     """Every network up that can be, and what runs on it connected."""
     from bsdvirt.ops.boot.start import load_modules
     from bsdvirt.ops.doctor.running import restore
-    from bsdvirt.ops.network import pf
-    from bsdvirt.ops.network.networks import bring_up
+    from bsdvirt.ops.network.pf import LoadRules
+    from bsdvirt.ops.network.up import BringUp
     from bsdvirt.session.batch import Outcome
+    from bsdvirt.session.prepared import carry_out
 
     networks = session.networks()
     if networks:
         load_modules(session, ("jail",))
     outcomes = [Outcome(name, error=error) for name, error in networks.broken.items()]
-    for name in networks:
-        try:
-            bring_up(session, [name], networks)
-            outcomes.append(Outcome(name, "up"))
-        except BsdvirtError as error:
-            outcomes.append(Outcome(name, error=error))
-    pf.reload(session, networks)
+    failed = {one.name: one.error for one in carry_out(session, BringUp(tuple(networks)))}
+    outcomes += [Outcome(name, "up", failed.get(name)) for name in networks]
+    carry_out(session, LoadRules())
     done, errors = restore(session)
     for line in done:
         name, _, words = line.partition(": ")

@@ -9,7 +9,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
-from bsdvirt.session.batch import Outcome
+from bsdvirt.session.prepared import carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.paths import split_assignments
@@ -105,21 +105,20 @@ def run(options: Options) -> int:
         case "create":
             return _create(session, options)
         case "set":
-            outcome = networks.change(session, options.name, split_assignments(options.words))
-            return report([outcome], options, as_json=options.json)
+            wanted = networks.SetNetwork(options.name, split_assignments(options.words))
+            return report([carry_out_one(session, wanted)], options, as_json=options.json)
         case "confirm":
-            outcome = takeover.confirm(session, options.name)
+            outcome = carry_out_one(session, takeover.Confirm(options.name))
             return report([outcome], options, as_json=options.json)
         case "revert":
             if options.guard:
                 outcome = takeover.guard(session, options.name, options.guard)
             else:
-                outcome = takeover.revert(session, options.name)
+                outcome = carry_out_one(session, takeover.Revert(options.name))
             return report([outcome], options, as_json=options.json)
         case "destroy":
-            notes = networks.destroy(session, options.name)
-            done = Outcome(options.name, "destroyed", notes=tuple(notes))
-            return report([done], options)
+            outcome = carry_out_one(session, networks.DestroyNetwork(options.name))
+            return report([outcome], options)
         case "info":
             shown = [row for row in networks.rows(session) if row.name == options.name]
             if not shown:
@@ -154,7 +153,8 @@ def _create(session: Session, options: Options) -> int:
     given = {key: value for key, value in settings.items() if value is not None}
     assignments = split_assignments(options.words)
     if not options.take_address:
-        return report([networks.create(session, str(name), given, assignments)], options)
+        wanted = networks.CreateNetwork(str(name), given, assignments)
+        return report([carry_out_one(session, wanted)], options)
     beside = sorted(given.keys() - {"uplink", "pools", "private", "description"})
     if "uplink" not in given or beside:
         raise UsageError(
@@ -163,8 +163,9 @@ def _create(session: Session, options: Options) -> int:
             f"bsdvirt network create {name} --uplink IF --take-address",
         )
     again = ("--sim", options.sim) if options.sim else ()
-    outcome = takeover.take(session, str(name), given, assignments, options.within, again)
-    return report([outcome], options)
+    uplink = str(given.pop("uplink"))
+    taking = takeover.TakeAddress(str(name), uplink, given, assignments, options.within, again)
+    return report([carry_out_one(session, taking)], options)
 
 
 def seconds(text: str) -> int:

@@ -14,11 +14,12 @@ from bsdvirt.ops.boot.flow import Flow, Job, Outcomes
 from bsdvirt.ops.boot.log import note
 from bsdvirt.ops.boot.ready import wait_ready
 from bsdvirt.ops.boot.running import under_way
-from bsdvirt.ops.network import pf
+from bsdvirt.ops.network.pf import LoadRules
 from bsdvirt.ops.power import guests
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.batch import Outcome
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.recovery import mend_all
 from bsdvirt.session.session import Session
 
@@ -51,7 +52,7 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
         session.sink(events.Warned("", VERB, "order", line))
     outcomes = [_in_circle(order, name) for name in order.stuck]
     # bsdvirt_network ran before pf(4) was there.
-    pf.reload(session, session.networks())
+    carry_out(session, LoadRules())
     if order.entries:
         load_modules(session, {found.guests[e.name].identity.kind for e in order.entries})
         entries = {entry.name: entry for entry in order.entries}

@@ -9,8 +9,9 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.layout import network_file
 from bsdvirt.net import bridge as plans
 from bsdvirt.ops.doctor.seen import Seen
-from bsdvirt.ops.network.networks import bring_up, users
+from bsdvirt.ops.network.networks import users
 from bsdvirt.ops.network.takeover import read_taking, takings
+from bsdvirt.ops.network.up import bring_up
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 
@@ -84,7 +85,7 @@ def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str
     done = []
     for name in seen.networks:
         try:
-            if bring_up(session, [name], seen.networks):
+            if bring_up(session, [name]):
                 done.append(f"{name}: brought up")
         except BsdvirtError as error:
             errors.append(error)

@@ -1,13 +1,14 @@
-"""Networks: made, brought up, taken away, shown."""
+"""Networks: create, set, destroy and list them."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.facts.host import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts
 from bsdvirt.guest.inventory import Inventory, load_guest_file
@@ -23,7 +24,7 @@ from bsdvirt.ops.network import pf
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.guest import Route
 from bsdvirt.rows.host import NetworkRow
-from bsdvirt.session.batch import Outcome
+from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import plain
@@ -32,30 +33,6 @@ from bsdvirt.spec.nic import Nic
 from bsdvirt.spec.paths import set_paths
 
 Assignments = Sequence[tuple[str, str]]
-
-
-def bring_up(session: Session, names: Iterable[str], networks: Mapping[str, Network]) -> list[str]:
-    """Bring up those that are not; their names. One look at the interfaces where all are."""
-    raised: list[str] = []
-    used = set(names)
-    wanted = sorted(name for name in networks if name in used)
-    for name in wanted:
-        session.settle("network", name, f"network up {name}")
-    if not wanted:
-        return raised
-    interfaces = read_interfaces(session.host)
-    for name in wanted:
-        if not plans.up_steps(name, networks[name], interfaces):
-            continue
-        with session.locked("network", name, f"network up {name}"):
-            # It may have been changed or destroyed before we had its lock.
-            network = session.networks().get(name)
-            now = read_interfaces(session.host)
-            if network is not None and plans.up_steps(name, network, now):
-                session.run(plans.plan_up(name, network, now, session.new_op()))
-                raised.append(name)
-    pf.load(session, {name: networks[name] for name in wanted})
-    return raised
 
 
 def _pf(session: Session, networks: Iterable[Network]) -> PfFacts | None:
@@ -72,25 +49,31 @@ def users(found: Inventory, network: str) -> list[str]:
     ]
 
 
-def create(
-    session: Session, name: str, settings: dict[str, Any], assignments: Assignments = ()
-) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class CreateNetwork:
     """Make a network. `settings` are properties of it, without `id`; `assignments` more of
-    them, by path.
+    them, by path."""
 
-    Raises ConflictError where the name is taken, its subnet overlaps one of the host's, or
-    another network has its uplink.
-    """
-    with session.locked("network", name, f"network create {name}"), numbering(session):
-        networks = session.networks()
-        refuse_taken(name, networks)
-        network = numbered(networks, name, settings, assignments)
-        interfaces = read_interfaces(session.host)
-        refuse_shared(name, network, networks)
-        _refuse_overlap(name, network, interfaces.values())
-        more, notes = _translation(session, name, network)
-        session.run(plans.plan_create(name, network, interfaces, session.new_op(), more))
-        return Outcome(name, "created", notes=(*notes, *_without_pool(name, network)))
+    name: str
+    settings: Mapping[str, Any]
+    assignments: Assignments = ()
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises ConflictError where the name is taken, its subnet overlaps one of the host's,
+        or another network has its uplink."""
+        name = self.name
+        with session.locked("network", name, f"network create {name}"), numbering(session):
+            networks = session.networks()
+            refuse_taken(name, networks)
+            network = numbered(networks, name, self.settings, self.assignments)
+            interfaces = read_interfaces(session.host)
+            refuse_shared(name, network, networks)
+            _refuse_overlap(name, network, interfaces.values())
+            more, notes = _translation(session, name, network)
+            plan = plans.plan_create(name, network, interfaces, session.new_op(), more)
+            told = (*notes, *_without_pool(name, network))
+            yield Prepared(session, [Task(name, (Part(plan),), "created", told)])
 
 
 def _without_pool(name: str, network: Network) -> list[str]:
@@ -122,7 +105,9 @@ def _translation(
     return steps, notes
 
 
-def _wanted(number: int, name: str, settings: dict[str, Any], assignments: Assignments) -> Network:
+def _wanted(
+    number: int, name: str, settings: Mapping[str, Any], assignments: Assignments
+) -> Network:
     """The new network, looked at as a whole once all is known of it."""
     for path, _ in assignments:
         if path.split(".")[0] in settings:
@@ -132,37 +117,44 @@ def _wanted(number: int, name: str, settings: dict[str, Any], assignments: Assig
     return set_paths(Network(id=number), assignments, settings, f"network {name}")
 
 
-def change(session: Session, name: str, assignments: Assignments) -> Outcome:
-    """Set properties of a network, live where it is up. Nothing is written where any of it
-    is wrong.
+@dataclass(frozen=True, slots=True)
+class SetNetwork:
+    """Set properties of a network, live where it is up. Nothing is written where any of it is
+    wrong."""
 
-    Raises NotFoundError, UsageError, and ConflictError for what its guests' claims, or
-    those that run, do not allow.
-    """
-    with (
-        session.locked("network", name, f"network set {name}"),
-        session.locked("allocation", "", f"network set {name}"),
-    ):
-        networks = session.networks()
-        before = need(networks, name)
-        after = set_paths(before, assignments)
-        for fixed in ("id", "bridge"):
-            if getattr(before, fixed) != getattr(after, fixed):
-                raise ConflictError(
-                    f"network {name}: {fixed} is fixed when it is made", "make another network"
-                )
-        interfaces = read_interfaces(session.host)
-        refuse_shared(name, after, networks)
-        if before.addresses != after.addresses:
-            _refuse_overlap(name, after, interfaces.values())
-        text = session.host.fs.read_text(network_file(name))
-        more, notes = _translation(session, name, after, before)
-        plan = plan_set(
-            name, before, after, (text, edit_yaml(text, before, after)), interfaces,
-            _ports(session, name), session.new_op(), more,
-        )  # fmt: skip
-        session.run(plan)
-    return Outcome(name, plan.reason if plan.empty else "set", notes=(*plan.notes, *notes))
+    name: str
+    assignments: Assignments
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises NotFoundError, UsageError, and ConflictError for what the claims of its guests,
+        or those that run, do not allow."""
+        verb = f"network set {self.name}"
+        with session.locked("network", self.name, verb), session.locked("allocation", "", verb):
+            yield Prepared(session, [_set(session, self.name, self.assignments)])
+
+
+def _set(session: Session, name: str, assignments: Assignments) -> Task:
+    networks = session.networks()
+    before = need(networks, name)
+    after = set_paths(before, assignments)
+    for fixed in ("id", "bridge"):
+        if getattr(before, fixed) != getattr(after, fixed):
+            raise ConflictError(
+                f"network {name}: {fixed} is fixed when it is made", "make another network"
+            )
+    interfaces = read_interfaces(session.host)
+    refuse_shared(name, after, networks)
+    if before.addresses != after.addresses:
+        _refuse_overlap(name, after, interfaces.values())
+    text = session.host.fs.read_text(network_file(name))
+    more, notes = _translation(session, name, after, before)
+    plan = plan_set(
+        name, before, after, (text, edit_yaml(text, before, after)), interfaces,
+        _ports(session, name), session.new_op(), more,
+    )  # fmt: skip
+    message = plan.reason if plan.empty else "set"
+    return Task(name, (Part(plan),), message, (*plan.notes, *notes))
 
 
 def _ports(session: Session, network: str) -> list[Port]:
@@ -189,29 +181,48 @@ def _ports(session: Session, network: str) -> list[Port]:
     return ports
 
 
-def destroy(session: Session, name: str) -> list[str]:
-    """Take a network away, one whose file cannot be read too: what is to be known of that.
-    Raises ConflictError where it is in use."""
-    with session.destroying("network", name, f"network destroy {name}"):
-        networks = session.networks()
-        error = networks.broken.get(name)
-        interfaces = read_interfaces(session.host)
-        using = users(session.inventory(), name)
-        rules = pf_file(network_rules(name))
-        flushed = (
-            [*unload_steps(network_rules(name), f"network {name} translated")]
-            if session.host.fs.exists(rules)
-            else []
-        )
-        op = session.new_op()
-        if error is None:
-            network = need(networks, name)
-            plan = plans.plan_destroy(name, network, interfaces, using, op, flushed)
-        else:
-            number = networks.broken_ids.get(name)
-            plan = plans.plan_destroy_broken(name, number, interfaces, using, op, flushed)
-        session.run(plan)
-    return [] if error is None else [f"its file could not be read: {error.message}"]
+@dataclass(frozen=True, slots=True)
+class DestroyNetwork:
+    """Destroy a network, also one whose file cannot be read."""
+
+    name: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises NotFoundError, ConflictError where it is in use."""
+        name = self.name
+        with session.locked("network", name, f"network destroy {name}", gives_way=True):
+            try:
+                task = _destroy(session, name)
+            except NotFoundError:
+                session.supersede("network", name)
+                raise
+            yield Prepared(session, [task])
+
+
+def _destroy(session: Session, name: str) -> Task:
+    networks = session.networks()
+    error = networks.broken.get(name)
+    interfaces = read_interfaces(session.host)
+    using = users(session.inventory(), name)
+    rules = network_rules(name)
+    flushed = (
+        [*unload_steps(rules, f"network {name} translated")]
+        if session.host.fs.exists(pf_file(rules))
+        else []
+    )
+    op = session.new_op()
+    notes: tuple[str, ...] = ()
+    if error is None:
+        network = need(networks, name)
+        plan = plans.plan_destroy(name, network, interfaces, using, op, flushed)
+    else:
+        number = networks.broken_ids.get(name)
+        plan = plans.plan_destroy_broken(name, number, interfaces, using, op, flushed)
+        notes = (f"its file could not be read: {error.message}",)
+    # What was cut short of it is moot once it is destroyed.
+    done = lambda: session.supersede("network", name)  # noqa: E731
+    return Task(name, (Part(plan),), "destroyed", notes, after=done)
 
 
 def numbering(session: Session) -> Any:
@@ -232,7 +243,7 @@ def refuse_taken(name: str, networks: Networks) -> None:
 
 
 def numbered(
-    networks: Networks, name: str, settings: dict[str, Any], assignments: Assignments
+    networks: Networks, name: str, settings: Mapping[str, Any], assignments: Assignments
 ) -> Network:
     """A new network with the next free id. Raises UsageError for what is wrong with it."""
     return _wanted(_free_id(networks), name, settings, assignments)

@@ -1,11 +1,14 @@
-"""The packet filter for networks and guests: read, set up, loaded, told of."""
+"""The packet filter for networks and guests: its facts, its setup, the loading of rules."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-from bsdvirt.errors import BsdvirtError, StepError
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts, read_firewall, read_loaded
 from bsdvirt.guest.forwards import rules_of
@@ -15,9 +18,14 @@ from bsdvirt.net import pf
 from bsdvirt.net.pfsetup import Setup, setup
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
+from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.network import Network
+
+Subject = Literal["guest", "network"]
+Lacking = tuple[Subject, str, Callable[[], list[Step]]]
+"""Whose rules are not loaded, and what loads them, asked under the lock."""
 
 
 def read(session: Session) -> PfFacts:
@@ -57,59 +65,88 @@ def set_up(session: Session, network: Network, facts: PfFacts) -> Setup:
     return setup(facts, read_firewall(session.host), interfaces, versions(network))
 
 
-def load(session: Session, networks: Mapping[str, Network]) -> None:
-    """Load what networks lack of their translation; what fails is told, and keeps nothing
-    else from being done."""
-    if not needed(networks.values()):
-        return
+def parts(session: Session, subject: str, steps: Sequence[Step]) -> list[Part]:
+    """Plan to load rules; a failure keeps nothing else from being done."""
+    if not steps:
+        return []
+    plan = Plan("nat", subject, "host", tuple(steps), op=session.new_op())
+    return [Part(plan, journalled=False, optional=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRules:
+    """Load our rules that are not loaded: those of networks, and of guests that run."""
+
+    running: Mapping[str, tuple[Guest, GuestSpec]] | None = None
+    """The running guests, where the rules are to be made again from what they expose; else
+    those are loaded that a file is there for and that are not loaded: after a boot, once pf(4)
+    is there, and after another command has flushed them."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        with contextlib.ExitStack() as stack:
+            tasks: list[Task] = []
+            for kind, name, steps in self._lacking(session):
+                tasks += _task(session, stack, kind, name, steps)
+            yield Prepared(session, tasks, parallel=False)
+
+    def _lacking(self, session: Session) -> Iterator[Lacking]:
+        networks = session.networks()
+        if needed(networks.values()):
+            yield from _of_networks(session, networks)
+        if self.running is None and session.host.fs.listdir(PF_DIRECTORY):
+            yield from _of_files(session)
+        elif self.running and any(spec.expose for _, spec in self.running.values()):
+            yield from _of_guests(session, self.running)
+
+
+def _of_networks(session: Session, networks: Mapping[str, Network]) -> Iterator[Lacking]:
     facts = read(session)
-    for name in [n for n, network in networks.items() if network_steps(n, network, facts)]:
 
-        def again(name: str = name) -> list[Step]:
-            # It may have been changed or destroyed before we had its lock.
-            network = session.networks().get(name)
-            return [] if network is None else network_steps(name, network, read(session))
+    def again(name: str) -> list[Step]:
+        # It may have been changed or destroyed before we had its lock.
+        network = session.networks().get(name)
+        return [] if network is None else network_steps(name, network, read(session))
 
-        _locked(session, "network", name, again)
+    for name, network in networks.items():
+        if network_steps(name, network, facts):
+            yield "network", name, partial(again, name)
 
 
-def reload(session: Session, networks: Mapping[str, Network]) -> None:
-    """Load what is ours and not loaded: after a boot, once pf(4) is there, and after
-    whatever somebody did to it. What a running guest exposes comes from its file."""
-    load(session, networks)
-    if not session.host.fs.listdir(PF_DIRECTORY):
-        return
+def _of_files(session: Session) -> Iterator[Lacking]:
     facts = read(session)
     for rules in sorted(facts.files):
         if facts.there and rules.startswith("guest-") and rules not in facts.anchors:
             subject = rules.removeprefix("guest-")
             step = Step(Command(pf.load(rules)), f"what {subject} exposes")
-
-            def again(rules: str = rules, step: Step = step) -> list[Step]:
-                # Its stop, which had the lock, takes the file away.
-                return [step] if session.host.fs.exists(pf_file(rules)) else []
-
-            _locked(session, "guest", subject, again)
+            yield "guest", subject, partial(_still, session, rules, [step])
 
 
-def _locked(
-    session: Session, kind: Literal["guest", "network"], name: str, steps: Callable[[], list[Step]]
-) -> None:
-    """Do what is still to be done once nobody else works on it; who does sees to it."""
+def _of_guests(
+    session: Session, running: Mapping[str, tuple[Guest, GuestSpec]]
+) -> Iterator[Lacking]:
+    for rules, steps in drift({}, running, read(session)):
+        yield "guest", rules.subject, partial(_still, session, rules.name, steps)
+
+
+def _still(session: Session, rules: str, steps: list[Step]) -> list[Step]:
+    """The steps, while the file is there: the stop of a guest removes it under its lock."""
+    return steps if session.host.fs.exists(pf_file(rules)) else []
+
+
+def _task(
+    session: Session,
+    stack: contextlib.ExitStack,
+    kind: Subject,
+    name: str,
+    steps: Callable[[], list[Step]],
+) -> Iterator[Task]:
+    """Plan what is still to be done once the lock is held. A busy one is left to who has it."""
     try:
-        with session.locked(kind, name, "nat"):
-            _run(session, name, steps())
+        release = session.lock_on(stack, kind, name, "nat")
+        yield Task(name, tuple(parts(session, name, steps())), release=release)
     except BsdvirtError as error:
         session.sink(events.Warned("", "nat", name, error.message))
-
-
-def _run(session: Session, subject: str, steps: Sequence[Step]) -> None:
-    if steps:
-        plan = Plan("nat", subject, "host", tuple(steps), op=session.new_op())
-        try:
-            session.run(plan, journalled=False)
-        except StepError as error:
-            session.sink(events.Warned(plan.op, plan.verb, subject, error.message))
 
 
 def drift(
@@ -124,25 +161,6 @@ def drift(
     for rules in every:
         if steps := rules.steps(facts):
             yield rules, steps
-
-
-def renew(
-    session: Session,
-    networks: Mapping[str, Network],
-    running: Mapping[str, tuple[Guest, GuestSpec]],
-) -> None:
-    """Load what is not as it should be, of networks and running guests: the host gets out by
-    another interface than before. What fails is told. No lock is held."""
-    load(session, networks)
-    if not any(spec.expose for _, spec in running.values()):
-        return
-    for rules, steps in drift({}, running, read(session)):
-
-        def again(rules: pf.Rules = rules, steps: list[Step] = steps) -> list[Step]:
-            # Its stop, which had the lock, takes the file away.
-            return steps if session.host.fs.exists(pf_file(rules.name)) else []
-
-        _locked(session, "guest", rules.subject, again)
 
 
 def orphans(known: Iterable[str], facts: PfFacts) -> Iterator[tuple[str, list[Step]]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,11 +23,12 @@ from bsdvirt.host.detach import detach
 from bsdvirt.layout import TAKING_DIRECTORY, taking_file
 from bsdvirt.net import takeover
 from bsdvirt.net.takeover import Taking
-from bsdvirt.ops.network import pf
 from bsdvirt.ops.network.networks import Assignments, numbered, numbering, refuse_taken
+from bsdvirt.ops.network.pf import LoadRules
 from bsdvirt.plan import events
 from bsdvirt.rows.host import NetworkRow
 from bsdvirt.session.batch import Outcome
+from bsdvirt.session.prepared import Part, Prepared, Task, carry_out, carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.guest import GuestSpec
@@ -56,22 +58,32 @@ def takings(session: Session) -> list[str]:
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
-def take(
-    session: Session,
-    name: str,
-    settings: dict[str, Any],
-    assignments: Assignments,
-    within: int,
-    again: tuple[str, ...],
-) -> Outcome:
-    """Move the address of the uplink that `settings` name to a bridge, for `within` seconds.
-    `again` are the global options of the guard's own command.
+@dataclass(frozen=True, slots=True)
+class TakeAddress:
+    """Move the address of an uplink to a bridge of a new network, for `within` seconds until it
+    is confirmed."""
 
-    Raises ConflictError, HostError and UsageError for what cannot be moved; nothing is
-    changed then.
-    """
-    uplink = str(settings.pop("uplink"))
-    with session.locked("network", name, f"network create {name}"), numbering(session):
+    name: str
+    uplink: str
+    settings: Mapping[str, Any]
+    assignments: Assignments
+    within: int
+    again: tuple[str, ...]
+    """The global options of the guard's own command."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises ConflictError, HostError and UsageError for what cannot be moved; nothing is
+        changed then."""
+        name = self.name
+        moved = threading.Event()
+        with session.locked("network", name, f"network create {name}"), numbering(session):
+            yield Prepared(session, [self._task(session, moved.set)])
+        if moved.is_set():
+            _load_rules(session)
+
+    def _task(self, session: Session, moved: Callable[[], None]) -> Task:
+        name, uplink = self.name, self.uplink
         networks = session.networks()
         refuse_taken(name, networks)
         if other := takings(session):
@@ -79,8 +91,8 @@ def take(
                 f"network {other[0]} waits to be confirmed",
                 f"bsdvirt network confirm {other[0]}, or bsdvirt network revert {other[0]}",
             )
-        taking = _read(session, uplink, settings, within)
-        network = numbered(networks, name, takeover.network_of(taking), assignments)
+        taking = _read(session, uplink, self.settings, self.within)
+        network = numbered(networks, name, takeover.network_of(taking), self.assignments)
         shown = takeover.rc_after(taking)
         guests = [other for other, one in networks.items() if one.uplink == uplink]
         if guests:
@@ -89,25 +101,28 @@ def take(
                 f"bsdvirt network destroy {guests[0]} first",
             )
         taking = msgspec.structs.replace(taking, network=_wanted(network))
-        if not session.dry_run:
-            # Before anything is taken: who is cut off must get back whatever happens to us.
-            detach((*again, "network", "revert", name, "--guard", taking.token))
-        session.run(takeover.plan_take(name, taking, session.new_op()), journalled=False)
-        if session.dry_run:
-            session.run(takeover.plan_confirm(name, taking, network, session.new_op()))
-    _lead_again(session)
-    notes = [f"rc.conf, once confirmed: {_shown(*one)}" for one in shown.items()]
-    notes.append(
-        f"confirm it within {within} s, from a new login: bsdvirt network confirm {name};"
-        f" else {uplink} gets its address back"
-    )
-    return Outcome(name, f"{uplink}'s address is on {taking.bridge}", notes=tuple(notes))
+        guard = (*self.again, "network", "revert", name, "--guard", taking.token)
+        plan = takeover.plan_take(name, taking, session.new_op())
+        confirming = takeover.plan_confirm(name, taking, network, session.new_op())
+        notes = [f"rc.conf, once confirmed: {_shown(*one)}" for one in shown.items()]
+        notes.append(
+            f"confirm it within {self.within} s, from a new login: bsdvirt network confirm {name};"
+            f" else {uplink} gets its address back"
+        )
+        return Task(
+            name,
+            (Part(plan, journalled=False), Part(confirming, later=True)),
+            f"{uplink}'s address is on {taking.bridge}",
+            tuple(notes),
+            # Before anything is moved: who is cut off must get it back in any case.
+            before=lambda: detach(guard),
+            after=moved,
+        )
 
 
-def _lead_again(session: Session) -> None:
-    """Translation and exposed ports name the interface by which the host gets out."""
-    if session.dry_run:
-        return
+def _load_rules(session: Session) -> None:
+    """Translation and exposed ports name the interface of the default route, which is another
+    one now. No lock is held."""
     found = session.inventory()
     jails = read_jails(session.host)
     running: dict[str, tuple[Guest, GuestSpec]] = {}
@@ -116,7 +131,7 @@ def _lead_again(session: Session) -> None:
             with contextlib.suppress(BsdvirtError):
                 spec = load_guest_file(session.host.fs, guest.layout, name)
                 running[name] = (guest, spec)
-    pf.renew(session, session.networks(), running)
+    carry_out(session, LoadRules(running))
 
 
 def _shown(variable: str, value: str | None) -> str:
@@ -161,7 +176,7 @@ def _read(session: Session, uplink: str, settings: Mapping[str, Any], within: in
         dhcp=dhcp,
         rc=rc,
         network=dict(settings),
-        token=uuid.uuid4().hex,
+        token=session.draws.source(uplink)(16).hex(),
         until=time.time() + within,
     )
 
@@ -228,32 +243,52 @@ def unconfirmed(session: Session) -> list[NetworkRow]:
     ]
 
 
-def confirm(session: Session, name: str) -> Outcome:
-    """Make it last. Raises NotFoundError where nothing waits to be confirmed, HostError where
-    the address is not where it was moved to."""
-    with session.locked("network", name, f"network confirm {name}"), numbering(session):
-        taking = _need(session, name)
-        networks = session.networks()
-        refuse_taken(name, networks)
-        network = numbered(networks, name, dict(taking.network), ())
-        bridge = read_interfaces(session.host).get(taking.bridge)
-        if bridge is None or taking.uplink not in bridge.members:
-            raise HostError(
-                f"{taking.bridge} is not as it was made", f"bsdvirt network revert {name}"
-            )
-        session.run(takeover.plan_confirm(name, taking, network, session.new_op()))
-    return Outcome(name, f"created on {taking.bridge}, in rc.conf too")
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Make a moved address last."""
+
+    name: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises NotFoundError where nothing waits to be confirmed, HostError where the address
+        is not where it was moved to."""
+        name = self.name
+        with session.locked("network", name, f"network confirm {name}"), numbering(session):
+            taking = _need(session, name)
+            networks = session.networks()
+            refuse_taken(name, networks)
+            network = numbered(networks, name, dict(taking.network), ())
+            bridge = read_interfaces(session.host).get(taking.bridge)
+            if bridge is None or taking.uplink not in bridge.members:
+                raise HostError(
+                    f"{taking.bridge} is not as it was made", f"bsdvirt network revert {name}"
+                )
+            plan = takeover.plan_confirm(name, taking, network, session.new_op())
+            message = f"created on {taking.bridge}, in rc.conf too"
+            yield Prepared(session, [Task(name, (Part(plan),), message)])
 
 
-def revert(session: Session, name: str) -> Outcome:
-    """Put the address back. Raises NotFoundError where nothing waits to be confirmed."""
-    with session.locked("network", name, f"network revert {name}"):
-        taking = _need(session, name)
-        interfaces = read_interfaces(session.host)
-        plan = takeover.plan_revert(name, taking, interfaces, session.new_op())
-        session.run(plan, journalled=False)
-    _lead_again(session)
-    return Outcome(name, f"{taking.uplink} has its address again")
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """Move an address back that was not confirmed yet."""
+
+    name: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises NotFoundError where nothing waits to be confirmed."""
+        name = self.name
+        moved = threading.Event()
+        with session.locked("network", name, f"network revert {name}"):
+            taking = _need(session, name)
+            interfaces = read_interfaces(session.host)
+            plan = takeover.plan_revert(name, taking, interfaces, session.new_op())
+            message = f"{taking.uplink} has its address again"
+            part = Part(plan, journalled=False)
+            yield Prepared(session, [Task(name, (part,), message, after=moved.set)])
+        if moved.is_set():
+            _load_rules(session)
 
 
 def guard(session: Session, name: str, token: str) -> Outcome:
@@ -273,7 +308,7 @@ def guard(session: Session, name: str, token: str) -> Outcome:
         session.interrupt.check()
         time.sleep(PAUSE_SECONDS)
     try:
-        outcome = revert(session, name)
+        outcome = carry_out_one(session, Revert(name))
     except NotFoundError:
         return Outcome(name, "confirmed")
     words = "not confirmed in time: the address is put back"

@@ -20,7 +20,7 @@ from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, need_unlo
 from bsdvirt.jail.stack import alias_steps, claim_shared, shared_fit, with_shared
 from bsdvirt.layout import CONF_DIRECTORY, RUN_FILES
 from bsdvirt.ops import references
-from bsdvirt.ops.network import networks as network_ops
+from bsdvirt.ops.network.up import bring_up
 from bsdvirt.ops.power import jails, vms
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Held, Outcome, hold, in_parallel
@@ -120,11 +120,11 @@ def _connected(
     used = sorted({str(nic.network) for _, spec in parts.values() for nic in spec.nics})
     down: dict[str, BsdvirtError] = {}
     try:
-        network_ops.bring_up(session, used, networks)
+        bring_up(session, used)
     except BsdvirtError:
         for network in used:
             try:
-                network_ops.bring_up(session, [network], networks)
+                bring_up(session, [network])
             except BsdvirtError as error:
                 down[network] = error
     ready: Parts = {}
