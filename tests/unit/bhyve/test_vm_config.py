@@ -11,6 +11,7 @@ import bhyvetree
 import msgspec
 import pytest
 import yaml
+from captures import said
 
 from bsdvirt.bhyve import claims, config
 from bsdvirt.bhyve.devices.base import RunSettings
@@ -192,16 +193,11 @@ def test_local_time_is_what_bhyve_keeps_without_u() -> None:
 
 def test_the_reader_of_files_agrees_with_a_real_dump() -> None:
     """captures/05: the file vm1.conf, and what config.dump=1 printed of it."""
-    capture = (DATA / "captures/freebsd-13.2/05-bhyve.txt").read_text(encoding="utf-8")
-    given, dumped = (
-        re.search(rf"^\$ {re.escape(command)}\n\[rc \d\]\n(.*?)\n\n", capture, re.S | re.M)
-        for command in ("cat /tmp/vm1.conf", "bhyve -k /tmp/vm1.conf -o config.dump=1 vm1")
-    )
-    assert given
-    assert dumped
-    shown = dict(line.split("=", 1) for line in dumped[1].splitlines())
+    given = said("05-bhyve.txt", "cat /tmp/vm1.conf")
+    dumped = said("05-bhyve.txt", "bhyve -k /tmp/vm1.conf -o config.dump=1 vm1")
+    shown = dict(line.split("=", 1) for line in dumped.splitlines())
     assert shown.pop("config.dump") == "1"
-    assert bhyvetree.of_file(given[1]) == shown
+    assert bhyvetree.of_file(given) == shown
     arguments = [
         "-A", "-H", "-P", "-c", "1", "-m", "256M", "-U", "7c1b8a52-0f1d-4a07-9d0e-1f2e3d4c5b6a",
         "-s", "0,hostbridge", "-s", "31,lpc", "-l", "com1,/dev/nmdm-vm1.A",

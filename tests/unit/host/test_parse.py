@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from captured import RELEASES, said
+from captures import RELEASES, said
 
 from bsdvirt.facts import ifconfig, jls, mount, rctl
 from bsdvirt.facts.mount import Mount

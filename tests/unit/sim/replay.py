@@ -1,4 +1,4 @@
-"""Reads the captures of a real FreeBSD and runs their commands on a simulated host.
+"""Runs the commands of the captures on a simulated host.
 
 replay.yaml says, for each file, which commands are not run and why, what is done in
 their stead so that the state goes on as it did, and what is volatile in an output.
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from captures import Entry
 
 from bsdvirt.host.base import Result
 from bsdvirt_sim import SimHost, UnknownCommand
 
 HERE = Path(__file__).parent
-CAPTURES = HERE.parents[1] / "data/captures"
 TOOLS = {
     "chmod": "/bin/chmod",
     "cpuset": "/usr/bin/cpuset",
@@ -44,54 +44,6 @@ TOOLS = {
     "zfs": "/sbin/zfs",
     "zpool": "/sbin/zpool",
 }
-
-
-@dataclass
-class Entry:
-    """One captured command with what it gave."""
-
-    command: str
-    status: int
-    stdout: str
-    stderr: str
-    number: int = 1
-    """Which occurrence of the command in its file it is."""
-
-
-def read(path: Path) -> list[Entry]:
-    """The commands of a capture file, in order."""
-    entries: list[Entry] = []
-    seen: dict[str, int] = {}
-    lines = path.read_text().split("\n")
-    at = 0
-    while at < len(lines):
-        if not lines[at].startswith("$ "):
-            at += 1
-            continue
-        command = lines[at][2:]
-        match = re.fullmatch(r"\[rc (\d+)\]", lines[at + 1])
-        assert match, f"{path.name}: {command}: no status"
-        at += 2
-        body: list[str] = []
-        while at < len(lines) and not (
-            lines[at].startswith("$ ") and re.match(r"\[rc \d+\]", lines[at + 1])
-        ):
-            body.append(lines[at])
-            at += 1
-        # A blank line (or two) parts one command from the next.
-        while body and not body[-1]:
-            body.pop()
-        seen[command] = seen.get(command, 0) + 1
-        entries.append(
-            Entry(
-                command,
-                int(match[1]),
-                "".join(line + "\n" for line in body if not line.startswith("2> ")),
-                "".join(line[3:] + "\n" for line in body if line.startswith("2> ")),
-                seen[command],
-            )
-        )
-    return entries
 
 
 @dataclass

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from captures import read, said
+
 from bsdvirt_sim import SimHost
 from bsdvirt_sim.state import Inet
 
-from .replay import CAPTURES, Shell, read
+from .replay import Shell
 
 _J = """j%d { path="/bv/g/j%d"; persist; mount.devfs;
   exec.start="/bin/sh /etc/rc"; exec.stop="/bin/sh /etc/rc.shutdown jail"; }
@@ -36,11 +38,6 @@ def scene(release: str, file: str, directory: Path) -> SimHost:
     return host
 
 
-def _captures(host: SimHost) -> Path:
-    with host.change() as state:
-        return CAPTURES / f"freebsd-{state.version}"
-
-
 def meta(host: SimHost, line: str) -> None:
     """What no command of the contract does: the lines of replay.yaml that begin with !."""
     verb, pool = line[1:].split()
@@ -58,10 +55,9 @@ def meta(host: SimHost, line: str) -> None:
         case "import":
             settings.add_pool(pool, 201326592)
         case "pf":
-            file = _captures(host) / "06-pf.txt"
-            shown = next(e for e in read(file) if e.command == "pfctl -a bsdvirt/nat0 -s nat")
+            shown = said("06-pf.txt", "pfctl -a bsdvirt/nat0 -s nat", settings.release.version)
             with host.change() as state:
-                state.pf.anchors[pool] = shown.stdout.splitlines()
+                state.pf.anchors[pool] = shown.splitlines()
         case "nat":
             rule = "nat on vtnet0 inet from 10.79.9.0/24 to any -> (vtnet0) round-robin"
             with host.change() as state:
@@ -100,7 +96,7 @@ def _tank(host: SimHost, shell: Shell) -> None:
 
 def _newer(host: SimHost) -> bool:
     """Whether the host is the captured 15.1."""
-    return _captures(host).name != "freebsd-13.2"
+    return host.settings.release.version != "13.2"
 
 
 def _bridges(host: SimHost, shell: Shell) -> None:
@@ -142,7 +138,7 @@ def _web(host: SimHost, shell: Shell) -> None:
     shell.line("ifconfig bridge5 create name bvlan0 inet 10.77.0.1/24")
     shell.line("ifconfig epair0 create name bv7a; ifconfig epair0b name bv7b")
     shell.line("ifconfig bvlan0 addm bv7a up; ifconfig bv7a up")
-    entries = read(_captures(host) / "04-jail.txt")
+    entries = read(host.settings.release.version, "04-jail.txt")
     config = next(entry for entry in entries if entry.command == "cat /tmp/web.conf")
     host.fs.write("/tmp/web.conf", config.stdout)
     # The jail had run once before: its log holds that run.
@@ -174,7 +170,7 @@ def _delegation(host: SimHost, shell: Shell) -> None:
     shell.line("zfs destroy tank/bv/rel@base; zfs snapshot tank/bv/rel@base")
     # umount(8) in the file names a directory that is there and not mounted.
     host.fs.mkdir("/bv/g/root/dev")
-    entries = read(_captures(host) / "07-delegation-and-units.txt")
+    entries = read(host.settings.release.version, "07-delegation-and-units.txt")
     for name in ("c", "z"):
         text = next(e for e in entries if e.command == f"cat /tmp/{name}.conf").stdout
         host.fs.write(f"/tmp/{name}.conf", text)
@@ -222,7 +218,7 @@ def _edges(host: SimHost, shell: Shell) -> None:
         host.fs.write(f"/tmp/j{number}.conf", _J % (number, number))
     text = next(
         entry.stdout
-        for entry in read(_captures(host) / "10-jail-edges.txt")
+        for entry in read(host.settings.release.version, "10-jail-edges.txt")
         if entry.command.startswith('printf "q ')
     )
     host.fs.write("/tmp/q.conf", text)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from captures import CAPTURES, read
 
 from bsdvirt.host.base import Result
 from bsdvirt_sim import UnknownCommand
 from bsdvirt_sim.releases import RELEASES
 
-from .replay import CAPTURES, Rules, Shell, read
+from .replay import Rules, Shell
 from .scenes import meta, scene
 
 NOT_REPLAYED = {
@@ -32,7 +33,7 @@ def test_capture(release: str, file: str, tmp_path: Path) -> None:
     host = scene(release, file, tmp_path)
     shell = Shell(host)
     wrong: list[str] = []
-    for entry in read(CAPTURES / f"freebsd-{release}" / file):
+    for entry in read(release, file):
         skip = rules.skip(file, entry)
         if skip is not None:
             for line in skip.get("instead", []):
@@ -68,7 +69,7 @@ def test_every_skip_is_needed() -> None:
     met: list[dict[str, Any]] = []
     for release, file in CASES:
         rules = Rules(release)
-        for entry in read(CAPTURES / f"freebsd-{release}" / file):
+        for entry in read(release, file):
             if (rule := rules.skip(file, entry)) is not None:
                 met.append(rule)
     for file, wanted in Rules("").data["skip"].items():

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from captures import read
 
 from bsdvirt.host import tools
 from bsdvirt_sim import SimHost, UnknownCommand
 from bsdvirt_sim.releases import RELEASES
 
 from .conftest import Do
-from .replay import CAPTURES, read
 
 CAPTURED = {
-    release: {entry.command: entry for entry in read(CAPTURES / f"freebsd-{release}/05-bhyve.txt")}
+    release: {entry.command: entry for entry in read(release, "05-bhyve.txt")}
     for release in RELEASES
 }
 PATH = {name: f"/usr/sbin/{name}" for name in ("bhyve", "bhyvectl")}
