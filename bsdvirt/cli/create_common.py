@@ -9,10 +9,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from bsdvirt.cli.common import add_dry_run, add_json
+from bsdvirt.cli.flags import add_property
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.power import guests
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.types import GuestName
 
 KINDS = ("jail", "vm")
@@ -38,6 +42,21 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", metavar="DATASET", help="on another pool: a root as `bsdvirt root ls` shows it"
     )
+
+
+def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) -> None:
+    """Add the options for what every new guest can have."""
+    first = "of the first interface"
+    add_property(parser, kind, "nics.network", note="default: that of the host file", repeat=True)
+    parser.add_argument("--no-network", action="store_true", help="no network interface")
+    add_property(parser, kind, "nics.address", note=first)
+    add_property(parser, kind, "nics.address6", note=first)
+    add_property(parser, kind, "hostname")
+    add_property(parser, kind, "cpuset")
+    add_property(parser, Boot, "auto", "--autostart")
+    parser.add_argument("--start", action="store_true", help="start it, too")
+    add_dry_run(parser)
+    add_json(parser)
 
 
 def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:

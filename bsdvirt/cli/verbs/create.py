@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import open_session, report
 from bsdvirt.cli.create_common import (
+    add_guest_options,
     add_root,
     guest_names,
     kind_word,
@@ -15,6 +16,7 @@ from bsdvirt.cli.create_common import (
     stack_of,
     started,
 )
+from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.jail_root import add_root_arguments, origin_of, userland_settings
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
@@ -64,7 +66,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
         help="names, and properties as `bsdvirt properties jail` lists them",
     )  # fmt: skip
-    parser.add_argument("--release", metavar="R", help="the host's own where it is not given")
+    add_property(parser, Jail, "release", note="default: the host's")
     parser.add_argument(
         "--no-fetch", action="store_true", help="refuse where the release is not here yet"
     )
@@ -72,24 +74,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--thick", action="store_true", help="a full copy, not a clone")
     add_root(parser)
     parser.add_argument(
-        "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
-    )
-    parser.add_argument("--no-network", action="store_true", help="lo0 only")
-    parser.add_argument(
         "--inherit", action="store_true", help="the host's network stack, all its addresses"
     )
     parser.add_argument(
         "--shared", metavar="IF",
         help="the host's network stack, and only --address and --address6, aliases on IF",
     )  # fmt: skip
-    parser.add_argument("--address", metavar="A", help="IPv4 of the first interface")
-    parser.add_argument("--address6", metavar="A", help="IPv6 of the first interface")
-    parser.add_argument("--hostname", metavar="H")
-    parser.add_argument("--cpuset", metavar="LIST", help="CPUs, such as 0-3,6")
-    parser.add_argument("--autostart", action="store_true", help="start at boot")
-    parser.add_argument("--start", action="store_true", help="start it, too")
-    add_dry_run(parser)
-    add_json(parser)
+    add_guest_options(parser, Jail)
 
 
 def run(options: Options) -> int:

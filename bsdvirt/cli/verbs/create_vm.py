@@ -7,8 +7,17 @@ import os
 from typing import Any
 
 from bsdvirt.bhyve.volumes import whole
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
-from bsdvirt.cli.create_common import add_root, guest_names, nics_of, say_how_to_go_on, started
+from bsdvirt.cli.common import open_session, report
+from bsdvirt.cli.create_common import (
+    add_guest_options,
+    add_root,
+    guest_names,
+    kind_word,
+    nics_of,
+    say_how_to_go_on,
+    started,
+)
+from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
@@ -60,7 +69,7 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", choices=("vm",), help="a virtual machine")
+    parser.add_argument("kind", type=kind_word, metavar="vm", help="a virtual machine")
     parser.add_argument(
         "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
         help="names, and properties as `bsdvirt properties vm` lists them",
@@ -72,11 +81,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--os", metavar="SYSTEM", help="what is to be installed: windows, opnsense, or your own"
     )
-    parser.add_argument("--cpus", type=int, metavar="N")
-    parser.add_argument("--memory", metavar="SIZE", help="such as 4G")
-    parser.add_argument("--disk", metavar="SIZE", help=f"of {FIRST_DISK}, a zvol")
-    parser.add_argument("--bus", choices=("virtio", "ahci", "nvme"), help=f"of {FIRST_DISK}")
-    parser.add_argument("--loader", choices=("uefi", "bhyveload"))
+    of_disk = f"of {FIRST_DISK}"
+    add_property(parser, Vm, "cpus", default=False)
+    add_property(parser, Vm, "memory")
+    add_property(parser, Vm, "disks.size", "--disk", note=of_disk)
+    add_property(parser, Vm, "disks.bus", note=of_disk)
+    add_property(parser, Vm, "loader")
     parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
     parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
     add_root(parser)
@@ -88,24 +98,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--vnc", action=argparse.BooleanOptionalAction,
         help="a framebuffer, shown on this host's 127.0.0.1 (with --iso and UEFI by default)",
     )  # fmt: skip
-    parser.add_argument(
-        "--network", action="append", metavar="NET", help="an interface on NET; may be repeated"
-    )
-    parser.add_argument("--no-network", action="store_true", help="no interface")
-    parser.add_argument("--address", metavar="A", help="IPv4 of the first interface")
-    parser.add_argument("--address6", metavar="A", help="IPv6 of the first interface")
     cloud = parser.add_argument_group("cloud-init")
     cloud.add_argument(
         "--ssh-key", action="append", metavar="FILE", help="a public key; may be repeated"
     )
-    cloud.add_argument("--user", metavar="U", help="who the keys are for")
+    add_property(cloud, Vm, "cloud.user")
     cloud.add_argument("--user-data", metavar="FILE", help="user-data of your own")
-    cloud.add_argument("--hostname", metavar="H", help="its host name, perhaps with its domain")
-    parser.add_argument("--cpuset", metavar="LIST", help="the host's CPUs, such as 0-3,6")
-    parser.add_argument("--autostart", action="store_true", help="start at boot")
-    parser.add_argument("--start", action="store_true", help="start it, too")
-    add_dry_run(parser)
-    add_json(parser)
+    add_guest_options(parser, Vm)
 
 
 def run(options: Options) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
+from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
@@ -14,6 +14,7 @@ from bsdvirt.ops.show.guests import detail
 from bsdvirt.rows.vm import VmInfo
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.types import Size, Space
+from bsdvirt.spec.vm import Disk
 
 COLUMNS = ("name", "bus", "slot", "port", "size", "path", "serial")
 
@@ -23,9 +24,6 @@ class Options(Globals):
     guest: str
     disk: str
     size: str
-    path: str | None
-    bus: str | None
-    readonly: bool
     destroy: bool
     yes: bool
     dry_run: bool
@@ -42,10 +40,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="give it one more")
     _named(add)
     what = add.add_mutually_exclusive_group(required=True)
-    what.add_argument("--size", metavar="SIZE", help="a zvol of that size is made")
-    what.add_argument("--path", metavar="FILE", help="a file or device of the host's")
-    add.add_argument("--bus", choices=("virtio", "ahci", "nvme"), help="virtio by default")
-    add.add_argument("--readonly", action="store_true", help="the guest may only read it")
+    add_property(what, Disk, "size")
+    add_property(what, Disk, "path")
+    add_properties(add, Disk, without=("name", "size", "path"))
     remove = actions.add_parser("rm", help="take one out; its zvol stays")
     _named(remove)
     remove.add_argument("--destroy", action="store_true", help="destroy the zvol, too")
@@ -71,12 +68,7 @@ def run(options: Options) -> int:
         print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
         return 0
     if options.action == "add":
-        settings: dict[str, Any] = {
-            word: getattr(options, word)
-            for word in ("size", "path", "bus", "readonly")
-            if getattr(options, word) not in (None, False)
-        }
-        outcome = devices.add_disk(session, options.guest, options.disk, settings)
+        outcome = devices.add_disk(session, options.guest, options.disk, given(options, Disk))
     elif options.action == "rm":
         if options.destroy and not options.dry_run:
             zvol = session.inventory().home(options.guest).disk(options.guest, options.disk)

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.flags import add_properties, given
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import ConflictError
@@ -15,6 +16,7 @@ from bsdvirt.ops import devices
 from bsdvirt.ops.show.guests import detail
 from bsdvirt.rows.guest import ForeignInfo, Nic, NicRow
 from bsdvirt.session.session import Session
+from bsdvirt.spec.vm import VmNic
 
 COLUMNS = (
     "number", "network", "mac", "address", "address6", "model", "mtu", "slot", "interface"
@@ -25,13 +27,6 @@ class Options(Globals):
     action: str
     guest: str
     number: int
-    network: str
-    address: str | None
-    address6: str | None
-    gateway: str | None
-    mac: str | None
-    mtu: int | None
-    model: str | None
     dry_run: bool
     json: bool
     headless: bool
@@ -45,13 +40,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_json(listing)
     add = actions.add_parser("add", help="give it one more")
     add.add_argument("guest", metavar="GUEST")
-    add.add_argument("--network", metavar="NET", help="the default network where it is not given")
-    add.add_argument("--address", metavar="A", help="IPv4")
-    add.add_argument("--address6", metavar="A", help="IPv6")
-    add.add_argument("--gateway", metavar="A", help="IPv4 default gateway")
-    add.add_argument("--mac", metavar="MAC", help="such as 02:00:00:12:34:56")
-    add.add_argument("--mtu", type=int, metavar="N")
-    add.add_argument("--model", choices=("virtio", "e1000"), help="of a virtual machine's card")
+    notes = {"network": "default: that of the host file", "model": "of a virtual machine only"}
+    add_properties(add, VmNic, notes=notes)
     remove = actions.add_parser("rm", help="take one away")
     remove.add_argument("guest", metavar="GUEST")
     remove.add_argument("number", type=int, metavar="N", help="from 0, as `nic ls` shows them")
@@ -70,13 +60,7 @@ def run(options: Options) -> int:
     if options.action == "rm":
         outcome = devices.remove_nic(session, options.guest, options.number)
     else:
-        settings: dict[str, Any] = {
-            word: getattr(options, word)
-            for word in ("address", "address6", "gateway", "mac", "mtu", "model")
-            if getattr(options, word) is not None
-        }
-        default = str(session.hostfile.defaults.network)
-        settings["network"] = default if options.network is None else options.network
+        settings = {"network": str(session.hostfile.defaults.network), **given(options, VmNic)}
         outcome = devices.add_nic(session, options.guest, settings)
     return report([outcome], options, as_json=options.json)
 

@@ -243,6 +243,14 @@ def test_what_is_slow_is_imported_where_it_is_used(path: Path) -> None:
     assert slow <= allowed
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if _part(path) == "cli"])
+def test_choices_of_an_option_are_those_of_its_property(path: Path) -> None:
+    """They stand in the property's declaration (cli/flags.py), not in the command line."""
+    calls = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.keyword)]
+    given = [node.value for node in calls if node.arg == "choices"]
+    assert not [node for node in given if isinstance(node, ast.Tuple | ast.List | ast.Set)]
+
+
 def test_basenames_of_tests_are_unique() -> None:
     """There is no __init__.py among them, so two of one name would hide each other."""
     files = (ROOT / "tests").rglob("*.py")

@@ -1,0 +1,106 @@
+"""Options of the command line made from the declarations of properties: an option's choices,
+unit and help are those of its property."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec.inspect as mi
+
+from bsdvirt.spec.base import Spec
+from bsdvirt.spec.fields import Field, field_at, fields_of, item_of, plain, struct_of
+from bsdvirt.spec.types import CpuList, Size
+
+METAVARS: dict[type, str] = {Size: "SIZE", CpuList: "LIST"}
+UNITS = {"s": "SECONDS"}
+
+
+def add_property(
+    parser: argparse._ActionsContainer,
+    struct: type[Spec],
+    path: str,
+    option: str = "",
+    *,
+    note: str = "",
+    default: bool = True,
+    repeat: bool = False,
+) -> None:
+    """Add the option that sets one property: by default `--` and the property's name.
+
+    `note` is added to its help, such as which of several it is for; without `default`, the help
+    names no default. With `repeat` it may be given several times.
+    """
+    field = field_at(struct, path.split("."))
+    if field is None or field.name != path.rpartition(".")[2]:
+        raise LookupError(f"{struct.__name__} has no property {path}")
+    word = option or f"--{field.name.replace('_', '-')}"
+    notes = [note] if note else []
+    more = _value(field)
+    if repeat or isinstance(field.type, mi.ListType):
+        more["action"] = "append"
+        notes.append("may be repeated")
+    if (bounds := _range(field)) and "action" not in more:
+        notes.append(bounds)
+    if default and (shown := plain(field.default)) not in (None, "", [], False, True):
+        notes.append(f"default {shown}")
+    parser.add_argument(word, help=_help(field, notes), **more)
+
+
+def add_properties(
+    parser: argparse._ActionsContainer,
+    struct: type[Spec],
+    *,
+    without: Collection[str] = (),
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Add an option for each property of a device that is one value."""
+    for name in _values(struct):
+        if name not in without:
+            add_property(parser, struct, name, note=(notes or {}).get(name, ""))
+
+
+def given(options: object, struct: type[Spec]) -> dict[str, Any]:
+    """Return what `add_properties` and `add_property` were given, as plain data by name."""
+    found = {name: getattr(options, name, None) for name in _values(struct)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _values(struct: type[Spec]) -> list[str]:
+    """The properties that are one value: no lists, and no structs."""
+    fields = fields_of(struct).values()
+    return [f.name for f in fields if not (item_of(f.type) or struct_of(f.type))]
+
+
+def _value(field: Field) -> dict[str, Any]:
+    """What argparse is told of the value."""
+    kind = item_of(field.type) or field.type
+    if isinstance(kind, mi.BoolType):
+        plain_flag = field.default is False and not field.optional
+        action: Any = "store_true" if plain_flag else argparse.BooleanOptionalAction
+        return {"action": action, "default": None}
+    if isinstance(kind, mi.LiteralType):
+        return {"choices": kind.values}
+    if isinstance(kind, mi.IntType):
+        return {"type": int, "metavar": UNITS.get(field.unit, field.unit.upper()) or "N"}
+    cls = kind.cls if isinstance(kind, mi.CustomType) else str
+    named = (word for known, word in METAVARS.items() if issubclass(cls, known))
+    return {"metavar": next(named, field.name.upper())}
+
+
+def _range(field: Field) -> str:
+    kind = field.type
+    if isinstance(kind, mi.IntType) and kind.ge is not None and kind.le is not None:
+        return f"{kind.ge}..{kind.le}"
+    return ""
+
+
+def _help(field: Field, notes: list[str]) -> str:
+    """The property's help as argparse writes it: a small first letter, no full stop."""
+    text = field.help.replace("`", "").rstrip(".")
+    if text[1:2].islower() or text.startswith("A "):
+        text = text[0].lower() + text[1:]
+    if notes:
+        text += f" ({', '.join(notes)})"
+    return text.replace("%", "%%")
