@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bsdvirt.bhyve.devices import DEVICES
-from bsdvirt.bhyve.devices.base import Change
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.kind import Change
 from bsdvirt.spec.vm import Vm
 
 

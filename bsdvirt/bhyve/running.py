@@ -1,17 +1,16 @@
-"""What a running virtual machine takes at once or when it reboots, and what it lacks of what
-its start made. Pure."""
+"""What a running virtual machine takes when it reboots, and what it lacks of what its start made.
+Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.cdrom import media_of
-from bsdvirt.cpu.limits import cpuset_changes, cpuset_drift, limit_changes, limit_drift
+from bsdvirt.cpu.limits import cpuset_drift, limit_drift
 from bsdvirt.facts.host import HostFacts, Kernel
-from bsdvirt.facts.rctl import Rule
+from bsdvirt.facts.rctl import process_subject
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import bhyve_conf, run_file
 from bsdvirt.plan.difference import Drift
@@ -19,35 +18,6 @@ from bsdvirt.plan.step import FileExists, Not, Step, Undo, WriteFile
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
-
-
-@dataclass(frozen=True, slots=True)
-class VmLiveFacts:
-    """What the kernel knows about the process bhyve."""
-
-    kernel: Kernel
-    pid: int
-    rules: Sequence[Rule]
-    mask: CpuList
-
-
-def touches_kernel(before: Vm, after: Vm) -> bool:
-    """Return whether the change needs the kernel, and so the facts."""
-    return before.limits != after.limits or before.cpuset != after.cpuset
-
-
-def live_steps(name: str, before: Vm, after: Vm, facts: VmLiveFacts) -> list[Step]:
-    """Change limits and CPUs of the process; the undo of each step is what it has now.
-
-    The supervisor's file is not changed: what it applies is read at the next start. Raise
-    HostError where a limit is wanted and the kernel does not account for resources.
-    """
-    who = supervise.subject(facts.pid)
-    steps = list(limit_changes(name, who, before.limits, after.limits, facts.kernel, facts.rules))
-    if before.cpuset != after.cpuset:
-        of = ("-p", str(facts.pid))
-        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel)
-    return steps
 
 
 def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[Step]:
@@ -91,5 +61,5 @@ def drift(
     if vm is None or pid is None:
         return
     if kernel.racct:
-        yield from limit_drift(supervise.subject(pid), vm.limits, facts.rules)
+        yield from limit_drift(process_subject(pid), vm.limits, facts.rules)
     yield from cpuset_drift(("-p", str(pid)), vm.cpuset, mask, kernel)

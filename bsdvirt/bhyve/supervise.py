@@ -11,6 +11,7 @@ from bsdvirt.bhyve import config
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.framebuffer import vnc_address
 from bsdvirt.cpu.limits import limit_rules
+from bsdvirt.facts.rctl import process_subject
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import (
@@ -44,17 +45,13 @@ def supervisor_argv(mode: str, name: str, *options: str) -> tuple[str, ...]:
     return (*tools.SUPERVISE, "vm", mode, vm_directory(name), *options)
 
 
-def subject(pid: int | str) -> str:
-    """Return bhyve's process as rctl(8) names it."""
-    return f"process:{pid}"
-
-
 def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> str:
     """The file that tells the supervisor what to run and how to go on from there. The loader
     boots from `boot` once; `first`: bhyve has a configuration of its own in its first run."""
     name = guest.name
     control = [tools.BHYVECTL, f"--vm={name}"]
     loader = _loader(guest, vm)
+    rules = limit_rules(process_subject("%PID%"), vm.limits)
     value = {
         "v": VERSION,
         "name": name,
@@ -66,7 +63,7 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         "force_reset": [*control, "--force-reset"],
         "nmi": [*control, "--inject-nmi"],
         "console": console_device(guest.identity.id, "B"),
-        "limits": [[tools.RCTL, "-a", rule] for rule in limit_rules(subject("%PID%"), vm.limits)],
+        "limits": [[tools.RCTL, "-a", rule] for rule in rules],
         "cleanup": [
             list(argv) for device in DEVICES for argv in device.cleanup(guest.identity.id, vm)
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import Kernel
@@ -12,6 +13,7 @@ from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
 from bsdvirt.spec.becomes import RctlRule
 from bsdvirt.spec.fields import becoming
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.limits import Limits
 from bsdvirt.spec.types import CpuList
 
@@ -131,3 +133,40 @@ def cpuset_changes(
         "its CPUs now" if after else "all CPUs now",
         undo=(Undo(Command(argv(mask))),),
     )
+
+
+# ---- a running guest ----
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What the kernel holds of a running guest."""
+
+    kernel: Kernel
+    rules: Sequence[Rule]
+    mask: CpuList
+
+
+def touches_kernel(before: GuestSpec, after: GuestSpec) -> bool:
+    """Return whether a change is one of limits or CPUs, so that LiveFacts are needed."""
+    return before.limits != after.limits or before.cpuset != after.cpuset
+
+
+def live_steps(
+    name: str,
+    subject: str,
+    of: Sequence[str],
+    before: GuestSpec,
+    after: GuestSpec,
+    facts: LiveFacts,
+) -> list[Step]:
+    """Change the limits and CPUs of a running guest; each step is undone to what the kernel holds
+    now. `subject` and `of` are its names for rctl(8) and cpuset(1).
+
+    Raises HostError where a limit is wanted and resource accounting is off.
+    """
+    changed = limit_changes(name, subject, before.limits, after.limits, facts.kernel, facts.rules)
+    steps = list(changed)
+    if before.cpuset != after.cpuset:
+        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel)
+    return steps

@@ -11,6 +11,16 @@ _RULE = re.compile(
 )
 
 
+def jail_subject(name: str) -> str:
+    """Return a jail as rctl(8) names it."""
+    return f"jail:{name}"
+
+
+def process_subject(pid: int | str) -> str:
+    """Return a process as rctl(8) names it."""
+    return f"process:{pid}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; `amount` in bytes or units."""

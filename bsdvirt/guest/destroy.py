@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bsdvirt.errors import ConflictError
+from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.marks import destroy_marked, mark_going
 from bsdvirt.host import tools
 from bsdvirt.layout import guest_log_directory, vm_directory
 from bsdvirt.plan.step import Command, DatasetMounted, Not, Plan, RemoveTree, Step, Undo
+from bsdvirt.spec.mounts import within
 from bsdvirt.zfs.base import Dataset
 
 BUSY_SECONDS = 15.0
@@ -68,3 +71,26 @@ def what_goes(guest: Guest, snapshots: list[str]) -> list[str]:
     if guest.identity.root:
         lines.append(f"not its root {guest.root}, which is yours")
     return [*lines, *snapshots, guest_log_directory(guest.name)]
+
+
+def refuse_hosts(
+    guest: Guest, mine: set[tuple[str, str]], facts: HostFacts, *, force: bool = False
+) -> None:
+    """Raises ConflictError where destroying the guest would take away, or trip over, what the
+    host has mounted in it. `mine` are the sources and places of the guest's own mounts. With
+    `force`, its own datasets go with all that is in them."""
+    if guest.identity.root is not None:
+        return
+    own = {dataset.name for dataset in guest.datasets}
+    made = {guest.dataset, guest.layout.jail_root(guest.name)}
+    directory = guest.layout.guest_directory(guest.name)
+    for mount in facts.mounts:
+        if not within(mount.path, directory) or (mount.source, mount.path) in mine:
+            continue
+        if mount.source in made or (force and mount.source in own):
+            continue
+        also = "; or --force, and it is destroyed with the guest" if mount.source in own else ""
+        raise ConflictError(
+            f"{guest.name}: the host has mounted {mount.source} at {mount.path}",
+            f"umount {mount.path}{also}",
+        )

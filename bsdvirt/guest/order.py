@@ -6,14 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.guest.claims import UNCLAIMED
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.rows.guest import BootPlan, MissingGuest, PlannedStart
-from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hostfile import reserve as reserve
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.spec.vm import Vm
 
 Assignments = Sequence[tuple[str, str]]
 IDENTITY_PREFIX = "boot."
@@ -275,22 +272,3 @@ def _walk(after: Mapping[str, Set[str]], trail: list[str], seen: set[str]) -> No
         if earlier not in seen:
             seen.add(earlier)
             _walk(after, [*trail, earlier], seen)
-
-
-def check_ready(name: str, spec: GuestSpec, boot: Boot) -> None:
-    """Raises UsageError for what cannot tell when a virtual machine is ready: a command, or
-    a port of an address that nobody knows here."""
-    if not isinstance(spec, Vm) or not boot.ready:
-        return
-    if boot.ready_port is not None and not any(
-        nic.aliases or {nic.address, nic.address6} - set(UNCLAIMED) for nic in spec.nics
-    ):
-        raise UsageError(
-            f"{name}: boot.ready: no address of its is known here, whose port could answer",
-            "give it one, as nics.0.address=pool",
-        )
-    if boot.ready_port is None:
-        raise UsageError(
-            f"{name}: boot.ready: no command can be run in a virtual machine from here",
-            "as boot.ready=tcp:22",
-        )

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.rctl import jail_subject
 from bsdvirt.guest.inventory import Guest, foreign_jail
 from bsdvirt.guest.orphans import away
 from bsdvirt.host import tools
@@ -47,11 +48,6 @@ from bsdvirt.spec.jail import Jail
 BUSY_SECONDS = 10.0
 
 
-def subject(name: str) -> str:
-    """The jail as rctl(8) names it."""
-    return f"jail:{name}"
-
-
 def interfaces_of(guest_id: int) -> list[str]:
     """Every name that one end of the guest's epairs may have on the host."""
     names: list[str] = []
@@ -79,13 +75,13 @@ def clean_steps(
     steps += _interfaces(guest, facts)
     steps += [unmount_step(path) for path in left_mounts(guest, jail, facts)]
     # The limits of somebody else's jail of that name are its own.
-    limited = any(rule.subject == subject(name) for rule in facts.rules)
+    limited = any(rule.subject == jail_subject(name) for rule in facts.rules)
     if limited and foreign_jail(guest, facts.jails) is None:
         steps.append(
             Step(
-                Command((tools.RCTL, "-r", subject(name))),
+                Command((tools.RCTL, "-r", jail_subject(name))),
                 "its limits",
-                unless=Not(LimitsExist(subject(name))),
+                unless=Not(LimitsExist(jail_subject(name))),
             )
         )
     steps += alias_steps(guest, facts)
@@ -122,7 +118,7 @@ def as_stopped(guest: Guest, jail: Jail, facts: HostFacts) -> HostFacts:
         jails={n: j for n, j in facts.jails.items() if n != name or j.path != guest.root},
         interfaces=interfaces,
         mounts=[mount for mount in facts.mounts if mount.path not in unmounted],
-        rules=[rule for rule in facts.rules if rule.subject != subject(name)],
+        rules=[rule for rule in facts.rules if rule.subject != jail_subject(name)],
         files=facts.files - own,
         texts={path: text for path, text in facts.texts.items() if path not in own},
     )

@@ -235,22 +235,6 @@ def start_undos(guest: Guest, jail: Jail, facts: HostFacts) -> tuple[Undo, ...]:
     return tuple(undos)
 
 
-def refuse_hosts(guest: Guest, jail: Jail | None, facts: HostFacts, *, force: bool = False) -> None:
-    """Raises ConflictError where destroying the guest would take away, or trip over, what the
-    host has mounted in it. With `force`, its own datasets go with all that is in them."""
-    if guest.identity.root is not None:
-        return
-    own = {dataset.name for dataset in guest.datasets}
-    made = {guest.dataset, guest.layout.jail_root(guest.name)}
-    directory = guest.layout.guest_directory(guest.name)
-    mine = {(mount.source, mount.path) for mount in sort(guest, jail, facts).own}
-    for mount in facts.mounts:
-        if not within(mount.path, directory) or (mount.source, mount.path) in mine:
-            continue
-        if mount.source in made or (force and mount.source in own):
-            continue
-        also = "; or --force, and it is destroyed with the guest" if mount.source in own else ""
-        raise ConflictError(
-            f"{guest.name}: the host has mounted {mount.source} at {mount.path}",
-            f"umount {mount.path}{also}",
-        )
+def own_mounts(guest: Guest, jail: Jail | None, facts: HostFacts) -> set[tuple[str, str]]:
+    """Return the sources and places of what is mounted in its root and is the jail's."""
+    return {(mount.source, mount.path) for mount in sort(guest, jail, facts).own}

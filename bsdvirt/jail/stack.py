@@ -1,5 +1,10 @@
-"""A jail's part of the host's network stack: its parameters, the addresses that it claims,
-and the aliases that a start leaves where nothing took them away. Pure."""
+"""A jail's part of the host's network stack: its parameters, the addresses that it claims, the
+aliases that a start leaves where nothing took them away, and the interfaces that it has for
+itself (`vnet.interface` of jail(8)).
+
+Those move into the jail's network stack when it is created, and come back under their own names
+when it ends, without addresses (vnet_if_return and if_vmove in if.c of 13.2 and 15.1). Pure.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,13 @@ from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.layout import conf_file
+from bsdvirt.layout import GROUP, conf_file
 from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import AddressExists, Command, Not, Step, Undo
 from bsdvirt.spec.identity import Alias, Identity
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.network import Network
+from bsdvirt.spec.nic import POOL
 
 # ---- what jail(8) is told ----
 
@@ -104,6 +111,23 @@ def with_shared(identity: Identity, claims: list[Alias], *, live: bool = False) 
     return msgspec.structs.replace(identity, next_shared=later)
 
 
+def without_address(
+    name: str, jail: Jail, identity: Identity, networks: Mapping[str, Network]
+) -> tuple[str, ...]:
+    """Return a note for each interface that asks for an address from a pool, on a network without
+    one."""
+    found = []
+    for index, (nic, claim) in enumerate(zip(jail.nics, identity.nics, strict=False)):
+        asks = str(nic.address) == POOL and str(nic.address6) in (POOL, "none")
+        network = networks.get(nic.network)
+        if asks and not claim.addresses() and network is not None and not network.pools:
+            found.append(
+                f"no address: network {nic.network} has no pool (bsdvirt set {name}"
+                f" nics.{index}.address=ADDRESS/LENGTH, or =dhcp where a server gives one)"
+            )
+    return tuple(found)
+
+
 # ---- what the host has ----
 
 
@@ -184,3 +208,47 @@ def alias_undos(guest: Guest) -> tuple[Undo, ...]:
 def _remove(alias: Alias) -> tuple[str, ...]:
     family = "inet6" if ":" in alias.address else "inet"
     return (tools.IFCONFIG, alias.interface, family, alias.address, "-alias")
+
+
+# ---- interfaces of the host that it has for itself ----
+
+OWN_KINDS = ("bridge", "lo", "pflog", "pfsync", "enc", "tap", "epair")
+"""Groups of interfaces that are no card and no VLAN of one."""
+
+
+def check_passed(
+    name: str,
+    jail: Jail,
+    networks: Mapping[str, Network],
+    interfaces: Mapping[str, Interface],
+) -> None:
+    """Raises HostError and ConflictError for an interface that is not there, or that the host
+    or a network needs."""
+    for word in map(str, jail.interfaces):
+        face = interfaces.get(word)
+        if face is None:
+            raise HostError(
+                f"{name}: its interface {word} is not there",
+                "ifconfig -l; another jail may have it: jls vnet.interface",
+            )
+        if GROUP in face.groups or any(kind in face.groups for kind in OWN_KINDS):
+            raise ConflictError(
+                f"{name}: {word} is no card and no VLAN of one", f"bsdvirt nic add {name}"
+            )
+        for network, one in networks.items():
+            if str(one.uplink or "") == word:
+                raise ConflictError(
+                    f"{name}: {word} is the uplink of network {network}",
+                    f"bsdvirt nic add {name} --network {network}",
+                )
+        for other in interfaces.values():
+            if word in other.members:
+                raise ConflictError(
+                    f"{name}: {word} is a member of {other.name}",
+                    f"ifconfig {other.name} deletem {word}",
+                )
+        if face.addresses:
+            raise ConflictError(
+                f"{name}: {word} has the host's address {face.addresses[0]}, which would be lost",
+                f"name another, or take it off {word} (rc.conf, and ifconfig)",
+            )

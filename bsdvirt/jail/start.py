@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from bsdvirt.cpu.limits import limit_rules, need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.facts.rctl import jail_subject
 from bsdvirt.guest.claims import Networks, host_end_mac
 from bsdvirt.guest.inventory import Guest, foreign_jail, running_jail
 from bsdvirt.host import tools
 from bsdvirt.host.restore import Was
 from bsdvirt.jail import conf
 from bsdvirt.jail import settings as own
-from bsdvirt.jail.clean import clean_steps, subject
+from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.command import main_steps, watch_again
 from bsdvirt.jail.datasets import (
     StorageFacts,
@@ -25,13 +26,12 @@ from bsdvirt.jail.datasets import (
     needed_params,
 )
 from bsdvirt.jail.enter import Holds, check_user
-from bsdvirt.jail.interfaces import check_passed
 from bsdvirt.jail.linux import ForeignFacts, check_foreign, linux_steps
 from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.jail.root import RootFacts, base_steps, check_ready
 from bsdvirt.jail.settings import OwnFacts
-from bsdvirt.jail.stack import alias_undos, check_host, left_aliases
+from bsdvirt.jail.stack import alias_undos, check_host, check_passed, left_aliases
 from bsdvirt.layout import (
     CONF_DIRECTORY,
     GROUP,
@@ -154,8 +154,8 @@ def plan_start(
     steps += own.steps(guest, jail, facts.own)
     for index, (nic, claim) in enumerate(wired):
         steps += _epair_steps(name, identity.id, index, nic, claim, networks[nic.network])
-    if rules := limit_rules(subject(name), jail.limits):
-        steps.append(_limits_step(name, rules))
+    if rules := limit_rules(jail_subject(name), jail.limits):
+        steps.append(_limits_step(jail_subject(name), rules))
     steps += _places(name)
     steps += starting
     steps += exposed
@@ -336,11 +336,11 @@ def _mtu_words(mtu: int) -> tuple[str, ...]:
     return ("mtu", str(mtu)) if mtu != DEFAULT_MTU else ()
 
 
-def _limits_step(name: str, rules: list[str]) -> Step:
+def _limits_step(subject: str, rules: list[str]) -> Step:
     return Step(
         Command((tools.RCTL, "-a", *rules)),
         "limits, before anything of the jail runs",
-        undo=(Undo(Command((tools.RCTL, "-r", subject(name))), LimitsExist(subject(name))),),
+        undo=(Undo(Command((tools.RCTL, "-r", subject)), LimitsExist(subject)),),
     )
 
 

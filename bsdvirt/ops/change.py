@@ -8,56 +8,36 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from bsdvirt.bhyve.change import change_volumes
-from bsdvirt.bhyve.check import check_host as check_vm_host
-from bsdvirt.bhyve.cloud import guest as seed
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import ConflictError
-from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel, read_mask, read_rules
-from bsdvirt.facts.vmm import read_vmm
+from bsdvirt.facts.host import read_jails
 from bsdvirt.guest import forwards
 from bsdvirt.guest.change import plan_change
-from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file, need_unlocked
+from bsdvirt.guest.inventory import Guest, Inventory, guest_text, need_unlocked
 from bsdvirt.guest.order import (
     IDENTITY_PREFIX,
     Assignments,
     check_order,
-    check_ready,
     set_boot,
 )
-from bsdvirt.jail.datasets import (
-    StorageFacts,
-    change_steps,
-    check_storage,
-    kept_notes,
-    needs_values,
-)
-from bsdvirt.jail.facts.datasets import read_storage
-from bsdvirt.jail.live import LiveFacts, live_steps, touches_kernel
-from bsdvirt.jail.root import check_settings
-from bsdvirt.jail.stack import check_host, shared_claims
-from bsdvirt.jail.start import check_kernel
+from bsdvirt.kinds import is_running, kind_of, load_spec
 from bsdvirt.net import routing
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.boot.budget import too_long
-from bsdvirt.ops.create import notes as newly
 from bsdvirt.ops.network import macs, pf
-from bsdvirt.ops.power import guests, passthru, vms
+from bsdvirt.ops.power import guests, passthru
 from bsdvirt.ops.power.restart import next_start_notes, settled
-from bsdvirt.plan.step import Step
 from bsdvirt.session.batch import Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, carry_out, plan_each, refused
 from bsdvirt.session.session import Session
+from bsdvirt.session.view import view_of
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.differ import changed, differing
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
-from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import load_guest
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.spec.vm import Vm
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +157,13 @@ def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bo
     """Read the guest's file, and see what is wanted of it. Raises for what cannot be set."""
     need_unlocked(guest)
     session.need_mounted(found, guest.layout)
-    spec = load_guest_file(session.host.fs, found.home(guest.name), guest.name)
+    spec = load_spec(session.host.fs, guest)
+    kind = kind_of(guest)
     text = guest_text(session.host.fs, guest.layout, guest.name)
     to_be = wish(guest, text, spec)
     _refuse_fixed(guest.name, spec, to_be.new)
-    _check(session, guest, spec, to_be.new)
-    check_ready(guest.name, to_be.new, to_be.boot)
+    kind.check_change(session.host, guest, spec, to_be.new)
+    kind.check_ready(guest.name, to_be.new, to_be.boot)
     return _Case(guest, to_be, live, guests.fits(guest.identity, to_be.new, session.networks()))
 
 
@@ -201,48 +182,42 @@ def _lock(session: Session, stack: contextlib.ExitStack, cases: Iterable[_Case])
 
 def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     guest, to_be, live = case.guest, case.to_be, case.live
-    jail, wanted = to_be.old, to_be.new
+    old, wanted = to_be.old, to_be.new
+    host, kind = session.host, kind_of(guest)
     check_order(now.found, guest.name, to_be.boot, before=guest.identity.boot)
     op = session.new_op()
-    notes = _notes(jail, wanted) if live else ()
-    at_once = _live_steps(session, guest.name, jail, wanted) if live else []
-    if isinstance(jail, Vm) and isinstance(wanted, Vm):
-        data, finish, kept = _volume_steps(guest, jail, wanted, op, live, to_be.destroying)
-    else:
-        data, finish, kept = _data_steps(session, guest, jail, wanted, op)
-    notes += kept + macs.notes(session, guest.name, wanted)
+    notes = _notes(old, wanted) if live else ()
+    at_once = kind.live_steps(host, guest, old, wanted) if live else []
+    data = kind.plan_change(host, guest, old, wanted, op, live=live, destroying=to_be.destroying)
+    notes += data.notes + macs.notes(session, guest.name, wanted)
     notes += passthru.notes(session, now.found, guest.name, wanted)
     if case.exposes:
         facts = pf.read(session)
-        forwards.check(session.host, now.found, guest.name, wanted, facts, now.exposed)
+        forwards.check(host, now.found, guest.name, wanted, facts, now.exposed)
         if live:
             at_once += forwards.live_steps(guest, wanted, facts)
             notes += forwards.notes(wanted, guest, facts)
     identity = guest.identity
     if not case.fits:
         identity = guests.fitting_identity(
-            guest, wanted, now.found, now.networks, before=jail, gone=to_be.gone, live=live,
+            guest, wanted, now.found, now.networks, before=old, gone=to_be.gone, live=live,
             random_bytes=session.draws.source(guest.name),
         )  # fmt: skip
-    if jail.nics != wanted.nics:
-        then = settled(identity)
-        routing.check(guest.name, list(zip(wanted.nics, then.nics, strict=True)))
-        if isinstance(wanted, Jail):
-            notes += newly.without_address(guest.name, wanted, then, now.networks)
-    if jail.stop != wanted.stop and (late := too_long(session, wanted)):
+    if old.nics != wanted.nics:
+        routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
+    if old.stop != wanted.stop and (late := too_long(session, wanted)):
         notes += (late,)
     identity = msgspec.structs.replace(identity, boot=to_be.boot)
-    if live and isinstance(jail, Vm) and isinstance(wanted, Vm):
-        at_once += vms.run_change(session, replace(guest, identity=identity), jail, wanted)
-    if _matters_at_start(jail, wanted):
+    if live:
+        at_once += kind.reread_steps(host, replace(guest, identity=identity), old, wanted)
+    if _matters_at_start(old, wanted):
         later = replace(guest, identity=settled(identity))
         notes += next_start_notes(session, now.found, later, wanted, now.networks)
-    if isinstance(jail, Vm) and isinstance(wanted, Vm):
-        was, to_come = (jail, guest.identity), (wanted, _coming(identity))
-        notes += seed.changed(session.host.fs, guest, now.networks, was, to_come)
+    view = view_of(session, now.found, now.networks)
+    notes += kind.change_notes(view, guest, old, wanted, settled(identity))
     plan = plan_change(
         guest, op, before=to_be.before, after=to_be.after,
-        identity=identity, first=data, live=at_once, finish=finish, notes=notes,
+        identity=identity, first=data.steps, live=at_once, finish=data.finish, notes=notes,
     )  # fmt: skip
     let_go = guests.plan_let_go(session, guest, identity)
     now.add(case, identity)
@@ -250,55 +225,10 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     return Task(guest.name, parts, message, notes)
 
 
-def _coming(identity: Identity) -> Identity:
-    """As it is from the next start on."""
-    if identity.next is None:
-        return identity
-    return msgspec.structs.replace(identity, nics=identity.next, next=None)
-
-
 def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:
     """Whether the next start is another one than it was."""
     later = (Live.START, Live.REBOOT)
     return before.hooks != after.hooks or any(changed(before, after, live) for live in later)
-
-
-def _live_steps(session: Session, name: str, before: GuestSpec, after: GuestSpec) -> list[Step]:
-    """What the kernel is to change of a running guest. Raises as jail/live.py and
-    bhyve/running.py do."""
-    if isinstance(before, Vm) and isinstance(after, Vm):
-        return vms.live_change(session, name, before, after)
-    if not (isinstance(before, Jail) and isinstance(after, Jail)):
-        return []
-    if not touches_kernel(before, after):
-        return []
-    facts = LiveFacts(
-        read_kernel(session.host), read_rules(session.host), read_mask(session.host, name)
-    )
-    return live_steps(name, before, after, facts)
-
-
-def _volume_steps(
-    guest: Guest, before: Vm, after: Vm, op: str, live: bool, destroying: frozenset[str]
-) -> tuple[list[Step], list[Step], tuple[str, ...]]:
-    """What is to be done to a virtual machine's volumes. Raises as change_volumes does."""
-    change = change_volumes(guest, before, after, op, live=live, destroying=destroying)
-    return list(change.steps), list(change.finish), change.notes
-
-
-def _data_steps(
-    session: Session, guest: Guest, before: GuestSpec, after: GuestSpec, op: str
-) -> tuple[list[Step], list[Step], tuple[str, ...]]:
-    """What ZFS is to change of a jail's data at once, what completes that, and what is to
-    be known of it. Raises as check_storage does."""
-    if not (isinstance(before, Jail) and isinstance(after, Jail)):
-        return [], [], ()
-    if not needs_values(before, after):
-        return [], [], ()
-    values = read_storage(session.host, guest, after)
-    check_storage(guest, after, StorageFacts(values))
-    steps, finish = change_steps(guest, before, after, values, op)
-    return steps, finish, kept_notes(guest, before, after)
 
 
 def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
@@ -308,29 +238,6 @@ def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
         raise ConflictError(
             f"{name}: {fixed} is fixed when the guest is made", "create another guest with it"
         )
-
-
-ON_HOST = ("cpuset", "cpus", "pins", "memory", "wired", "limits", "params")
-"""What is held against the host."""
-
-
-def _check(session: Session, guest: Guest, before: GuestSpec, spec: GuestSpec) -> None:
-    """Raises UsageError and HostError for what is changed, and cannot be on this host; what
-    was so before, a start refuses, and `set` of another property does not."""
-    changed = any(getattr(before, name, None) != getattr(spec, name, None) for name in ON_HOST)
-    if isinstance(spec, Vm):
-        if changed:
-            check_vm_host(guest.name, spec, read_kernel(session.host), read_vmm(session.host))
-        return
-    assert isinstance(spec, Jail)
-    if guest.identity.root:
-        check_settings(spec)
-    if changed and (spec.cpuset or spec.params):
-        kernel = read_kernel(session.host, params=bool(spec.params))
-        check_kernel(guest.name, spec, kernel)
-    had = (*guest.identity.shared, *(guest.identity.next_shared or ()))
-    if fresh := [alias for alias in shared_claims(spec) if alias not in had]:
-        check_host(guest.name, fresh, read_interfaces(session.host))
 
 
 WHEN = {Live.REBOOT: "when the guest next reboots", Live.START: "at the next start"}

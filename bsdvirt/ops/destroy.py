@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import HostFacts, read_host
 from bsdvirt.guest import logs
-from bsdvirt.guest.destroy import plan_destroy
+from bsdvirt.guest.destroy import plan_destroy, refuse_hosts
 from bsdvirt.guest.inventory import (
     Foreign,
     Guest,
@@ -20,16 +19,15 @@ from bsdvirt.guest.inventory import (
     raw_has,
 )
 from bsdvirt.host import tools
-from bsdvirt.jail.datasets import how_to_drop
-from bsdvirt.jail.mounted import refuse_hosts, refuse_neighbours
+from bsdvirt.jail.mounted import refuse_neighbours
 from bsdvirt.jail.mounts import refuse_lent
+from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.power import guests
 from bsdvirt.session.batch import Outcome, hold, in_parallel
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.jail import Jail
 
 
 def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
@@ -53,14 +51,15 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 guest = found.guest(name)
                 session.need_mounted(found, guest.layout)
                 spec, unread = _refuse_protected(session, found, name, force)
-                stays = (*_what_stays(guest, spec), *unread)
+                stays = (*kind_of(guest).kept_notes(guest, spec), *unread)
                 if is_running(guest, facts.jails, session.host.fs) and not force:
                     raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
                 _refuse_clones(session, guest)
                 refuse_lent(guest, held.names(), facts.mounts)
                 stays += dangling(session, found, name, held.names())
                 refuse_neighbours(guest, facts.jails.values())
-                refuse_hosts(guest, spec if isinstance(spec, Jail) else None, facts, force=force)
+                mine = kind_of(guest).own_mounts(guest, spec, facts)
+                refuse_hosts(guest, mine, facts, force=force)
                 guests.stop_one(session, found, facts, guest, force=force)
                 plan = plan_destroy(guest, session.new_op(), force=force)
                 plan = logs.for_end(session.host.fs, guest, plan)
@@ -106,14 +105,6 @@ def _refuse_clones(session: Session, guest: Guest) -> None:
             f"{guest.name} cannot be destroyed: {'; '.join(lines)}",
             "destroy the clones first, or zfs promote them",
         )
-
-
-def _what_stays(guest: Guest, spec: GuestSpec | None) -> tuple[str, ...]:
-    """What is to be known of datasets elsewhere that the guest was given."""
-    if not isinstance(spec, Jail):
-        return ()
-    names = [str(entry.dataset) for entry in spec.datasets if entry.dataset]
-    return tuple(f"{name} is kept, with its data; {how_to_drop(guest, name)}" for name in names)
 
 
 def _refuse_protected(

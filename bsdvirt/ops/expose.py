@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError, NotFoundError, UsageError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.facts.packetfilter import PfFacts
 from bsdvirt.guest.forwards import exposed_by
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.kinds import is_running
 from bsdvirt.layout import guest_rules
 from bsdvirt.net import pf
 from bsdvirt.ops.change import Change, Wanted

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file
+from bsdvirt.kinds import is_running
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.guest import GuestSpec

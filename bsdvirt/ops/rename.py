@@ -11,13 +11,14 @@ import msgspec
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import read_host
 from bsdvirt.guest import logs
+from bsdvirt.guest.destroy import refuse_hosts
 from bsdvirt.guest.inventory import Guest, Inventory, refuse_stray
 from bsdvirt.guest.rename import plan_rename
 from bsdvirt.jail.clean import clean_steps
-from bsdvirt.jail.mounted import refuse_hosts, refuse_neighbours
+from bsdvirt.jail.mounted import refuse_neighbours
+from bsdvirt.kinds import kind_of
 from bsdvirt.layout import RUN_FILES, guest_log_directory
 from bsdvirt.ops import references
-from bsdvirt.ops.power import vms
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
@@ -60,11 +61,11 @@ def _task(session: Session, old: str, new: str, known: set[str]) -> Task:
     if not {other.name for other in waiting} <= known:
         raise ConflictError(f"another command changed who waits for {old} at boot", "try again")
     session.need_mounted(found, guest.layout)
-    vms.refuse_left(session, old)
+    kind_of(guest).refuse_left(session.host.fs, old)
     facts = read_host(session.host, *RUN_FILES)
     refuse_neighbours(guest, facts.jails.values())
     # zfs(8) moves the mounts of the guest's own datasets, and of no others.
-    refuse_hosts(guest, None, facts, force=True)
+    refuse_hosts(guest, kind_of(guest).own_mounts(guest, None, facts), facts, force=True)
     plan = plan_rename(
         guest, new, session.new_op(), facts=facts,
         left=clean_steps(guest, facts), waiting=waiting,

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.bhyve import change, check, claims, create, running, start, stop
+from bsdvirt.bhyve import change, check, claims, create, start, stop
 from bsdvirt.bhyve.devices import firmware
 from bsdvirt.bhyve.devices.base import VmStartFacts
 from bsdvirt.bhyve.devices.framebuffer import screen_of
 from bsdvirt.bhyve.holds import read_keys, read_taken
+from bsdvirt.cpu.limits import LiveFacts, live_steps
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_host, read_interfaces, read_kernel, read_rules
 from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
@@ -245,10 +246,9 @@ def test_limits_and_cpus_change_at_once(machine: Machine) -> None:
     machine.start()
     pid = machine.said["pid"]
     after = spec(cpuset="1", limits={"pcpu": 50, "readiops": 9})
-    facts = running.VmLiveFacts(
-        read_kernel(machine.host), pid, read_rules(machine.host), CpuList("0-1")
-    )
-    steps = tuple(running.live_steps("web1", machine.vm, after, facts))
+    facts = LiveFacts(read_kernel(machine.host), read_rules(machine.host), CpuList("0-1"))
+    of = ("-p", str(pid))
+    steps = tuple(live_steps("web1", f"process:{pid}", of, machine.vm, after, facts))
     machine.run(lambda op: Plan("set", "web1", "guest", steps, op=op))
     assert {
         (rule.kind, rule.amount)

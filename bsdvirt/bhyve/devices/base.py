@@ -15,6 +15,7 @@ from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import PathKind, VmmFacts
 from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.kind import Change
 from bsdvirt.layout import Layout
 from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Step
@@ -107,17 +108,6 @@ class BootSource:
     removable: bool = False
     fill: str = ""
     """The command that puts a medium into it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Steps of a plan that writes the guest's file too."""
-
-    steps: tuple[Step, ...] = ()
-    """Before the file is written."""
-    finish: tuple[Step, ...] = ()
-    """After the point of no return: what grows, and what loses data."""
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from bsdvirt.bhyve import volumes
 from bsdvirt.bhyve.devices.base import (
     BootSource,
-    Change,
     Device,
     Keys,
     Missing,
@@ -23,6 +22,7 @@ from bsdvirt.bhyve.devices.base import (
 from bsdvirt.bhyve.devices.storage import DISK_PORTS, port_node
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.kind import Change
 from bsdvirt.guest.marks import destroy_marked, mark_going
 from bsdvirt.layout import Layout
 from bsdvirt.plan.step import Await, FileExists, Step

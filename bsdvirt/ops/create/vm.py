@@ -20,7 +20,7 @@ from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.vmm import read_paths, read_vmm
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.inventory import Guest, Inventory
-from bsdvirt.guest.order import check_ready
+from bsdvirt.kinds import KINDS
 from bsdvirt.layout import Layout
 from bsdvirt.library import images
 from bsdvirt.library.releases import stream_size
@@ -87,7 +87,7 @@ def _create_all(
     home = order.root or found.layout
     first = order.names[0]
     check_host(first, order.vm, read_kernel(session.host), read_vmm(session.host), new=True)
-    check_ready(first, order.vm, order.boot)
+    KINDS["vm"].check_ready(first, order.vm, order.boot)
     base = _base(session, order, found)
     identities: dict[str, Identity] = {}
     outcomes: list[Outcome] = []

@@ -59,7 +59,6 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
             problem=False, repair="reserve it",
         )  # fmt: skip
-    yield from _inherited(session, seen)
 
 
 def _roomless(session: Session, found: Inventory) -> list[str]:
@@ -72,28 +71,6 @@ def _roomless(session: Session, found: Inventory) -> list[str]:
         for name, told in values.items()
         if (value := told.get("refreservation")) is not None and value.value in ("0", "none")
     ]
-
-
-def _inherited(session: Session, seen: Seen) -> Iterator[Finding]:
-    roots: dict[str, str] = {}
-    for guest in seen.found.guests.values():
-        if guest.identity.kind != "jail":
-            continue
-        if guest.identity.root_dataset:
-            roots[str(guest.identity.root_dataset)] = guest.name
-        elif not guest.identity.root:
-            roots[guest.layout.jail_root(guest.name)] = guest.name
-    for name, values in read_values(session.host, roots, ("exec", "setuid")).items():
-        if (value := values.get("exec")) is not None and value.value == "off":
-            yield Finding(
-                roots[name], f"its root {name} has exec=off: no program of it can be run",
-                f"zfs set exec=on {name}",
-            )  # fmt: skip
-        if (value := values.get("setuid")) is not None and value.value == "off":
-            yield Finding(
-                roots[name], f"its root {name} has setuid=off: su(1), passwd(1) and their like"
-                " work for root only", f"zfs set setuid=on {name}", problem=False,
-            )  # fmt: skip
 
 
 def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:

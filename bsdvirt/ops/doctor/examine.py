@@ -15,7 +15,6 @@ from bsdvirt.ops.doctor import (
     pf,
     pools,
     running,
-    vms,
 )
 from bsdvirt.ops.doctor.seen import look
 from bsdvirt.rows.host import Finding
@@ -39,8 +38,8 @@ def examine(session: Session) -> list[Finding]:
         lambda: networks.unconfirmed(session),
         lambda: pf.findings(session, seen),
         lambda: guests.findings(session, seen),
+        lambda: guests.of_kinds(seen),
         lambda: running.findings(session, seen),
-        lambda: vms.findings(session, seen),
         lambda: orphans.findings(session, seen),
         lambda: orphans.foreign(seen.found),
         lambda: orphans.strays(seen.found),

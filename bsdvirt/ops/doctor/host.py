@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bsdvirt.facts.hooks import hook_problem
-from bsdvirt.facts.host import read_kernel, read_sysctl, ruleset_exists
+from bsdvirt.facts.host import read_kernel, read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
-from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
+from bsdvirt.spec.load import GuestSpec
 
 MODULES = ("if_bridge", "if_epair")
 """What networks of jails need; ifconfig(8) loads them where they are not."""
@@ -21,7 +21,6 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     """Everything that is to be said of the host."""
     yield from _modules(session, seen)
     yield from _kernel(session, seen)
-    yield from _rulesets(session, seen)
     yield from _hooks(session, seen.specs)
 
 
@@ -40,8 +39,6 @@ def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
     known = read_kernel(session.host)
-    if not known.vimage:
-        yield Finding("kernel", "has no VIMAGE, so no vnet jails", "build one with options VIMAGE")
     limited = [name for name, spec in seen.specs.items() if _has_limits(spec)]
     if not known.racct:
         yield Finding(
@@ -63,19 +60,6 @@ def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def _has_limits(spec: GuestSpec) -> bool:
     return any(getattr(spec.limits, field) is not None for field in spec.limits.__struct_fields__)
-
-
-def _rulesets(session: Session, seen: Seen) -> Iterator[Finding]:
-    users: dict[int, list[str]] = {}
-    for guest, jail in seen.jails():
-        users.setdefault(jail.ruleset, []).append(guest.name)
-    for number, names in sorted(users.items()):
-        if not ruleset_exists(session.host, number):
-            yield Finding(
-                ", ".join(names),
-                f"devfs ruleset {number} does not exist, so they cannot start",
-                "write it in /etc/devfs.rules, and service devfs restart",
-            )
 
 
 def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bsdvirt.bhyve.clean import interfaces_of as taps_of
+from bsdvirt.facts.vmm import read_devices
 from bsdvirt.guest import orphans
 from bsdvirt.guest.inventory import Inventory
-from bsdvirt.jail.clean import interfaces_of
+from bsdvirt.kinds import KINDS
 from bsdvirt.layout import bridge_name, vlan_name
 from bsdvirt.net import bridge
 from bsdvirt.net.uplink import member_of
-from bsdvirt.ops.doctor import vms
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.host import Finding
@@ -31,13 +30,19 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def steps(session: Session, seen: Seen) -> tuple[Step, ...]:
     """Take away what belongs to nobody."""
-    return (*orphans.steps(seen.found, seen.facts, _known(seen)), *vms.orphan_steps(session, seen))
+    return (
+        *orphans.steps(seen.found, seen.facts, _known(seen)),
+        *orphans.vm_steps(seen.found, seen.vms, read_devices(session.host)),
+    )
 
 
 def _known(seen: Seen) -> set[str]:
     """The interfaces that somebody has."""
     known = {
-        name for number in _ids(seen.found) for name in (*interfaces_of(number), *taps_of(number))
+        name
+        for number in _ids(seen.found)
+        for kind in KINDS.values()
+        for name in kind.host_interfaces(number)
     }
     for network in seen.networks.values():
         known |= {bridge.bridge_of(network), member_of(network) or ""}

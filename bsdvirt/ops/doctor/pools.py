@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.duplicates import mending, twins
 from bsdvirt.guest.inventory import Inventory
+from bsdvirt.kinds import is_running
 from bsdvirt.ops.init import close, still_open
 from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding

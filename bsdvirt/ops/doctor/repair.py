@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.kinds import kind_of
 from bsdvirt.ops.doctor import datasets, guests, logs, networks, orphans, pf, pools, running
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.step import Plan
@@ -46,12 +47,12 @@ def repair(session: Session) -> list[str]:
 
 
 def _guest(session: Session, seen: Seen, guest: Guest, errors: list[BsdvirtError]) -> list[str]:
-    plan = guests.watch_plan(session, seen, guest)
+    plan = guests.watch_plan(seen, guest)
     if plan is not None and attempt(session, plan, errors):
-        return [f"{guest.name}: {guests.UNWATCHED[guest.identity.kind][2]}"]
+        return [f"{guest.name}: {kind_of(guest).unwatched[2]}"]
     if seen.runs(guest):
         return []
-    steps = guests.left_steps(session, seen, guest)
+    steps = guests.left_steps(seen, guest)
     plan = Plan("clean", guest.name, finish=steps, op=session.new_op(), must_journal=False)
     return _took(plan) if attempt(session, plan, errors) else []
 

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bsdvirt.bhyve.running import drift as vm_drift
 from bsdvirt.errors import BsdvirtError, as_told
-from bsdvirt.facts.host import Kernel, parse_mask, read_host, read_kernel
-from bsdvirt.guest.inventory import Guest
+from bsdvirt.facts.host import read_host, read_kernel
 from bsdvirt.guest.state import alive
-from bsdvirt.host import tools
-from bsdvirt.jail.drift import drift as jail_drift
+from bsdvirt.kinds import kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.difference import Drift
@@ -22,9 +19,6 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import attempt, hold
 from bsdvirt.session.session import Session
-from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.types import CpuList
-from bsdvirt.spec.vm import Vm
 
 
 def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str, list[Drift]]:
@@ -37,30 +31,15 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     found: dict[str, list[Drift]] = {}
     for guest in running:
         try:
-            found[guest.name] = list(_of(session, seen, guest, kernel))
+            found[guest.name] = list(
+                kind_of(guest).drift(
+                    seen.view, guest, seen.specs.get(guest.name), seen.facts, kernel
+                )
+            )
         except Exception as error:
             # One that cannot be looked at keeps no other from being mended.
             found[guest.name] = [Drift(f"cannot be looked at: {as_told(error).message}")]
     return {name: every for name, every in found.items() if every}
-
-
-def _of(session: Session, seen: Seen, guest: Guest, kernel: Kernel) -> Iterator[Drift]:
-    spec = seen.specs.get(guest.name)
-    if guest.identity.kind == "jail":
-        jail = spec if isinstance(spec, Jail) else None
-        mask = _mask(session, ("-j", guest.name)) if jail and jail.cpuset else None
-        return jail_drift(guest, jail, seen.networks, seen.facts, kernel, mask)
-    vm = spec if isinstance(spec, Vm) else None
-    said = seen.vms[guest.name].said
-    pid = said.pid if said else None
-    mask = _mask(session, ("-p", str(pid))) if vm and vm.cpuset and pid else None
-    return vm_drift(guest, vm, seen.networks, seen.facts, kernel, pid, mask)
-
-
-def _mask(session: Session, of: tuple[str, str]) -> CpuList | None:
-    """None where it has ended meanwhile."""
-    shown = session.host.run((tools.CPUSET, "-g", *of), changes=False)
-    return parse_mask(shown.stdout) if shown.status == 0 else None
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:

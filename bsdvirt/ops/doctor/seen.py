@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, read_host
 from bsdvirt.facts.vms import VmFact, read_vms
-from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, need_unlocked, running_jail
+from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
+from bsdvirt.guest.kind import View
 from bsdvirt.guest.state import alive
+from bsdvirt.kinds import is_running, load_spec
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks
 from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
-from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.vm import Vm
+from bsdvirt.session.view import view_of
+from bsdvirt.spec.load import GuestSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The guests, their files as far as they can be read, the host, and what runs."""
 
-    found: Inventory
+    view: View
     facts: HostFacts
-    networks: Networks
     specs: Mapping[str, GuestSpec]
     vms: Mapping[str, VmFact]
     alive: Collection[str]
@@ -36,15 +36,13 @@ class Seen:
     working: Collection[str] = ()
     """The guests whose lock is held."""
 
-    def jails(self) -> Iterator[tuple[Guest, Jail]]:
-        """The jails whose file can be read."""
-        for name, spec in self.specs.items():
-            if isinstance(spec, Jail):
-                yield self.found.guests[name], spec
+    @property
+    def found(self) -> Inventory:
+        return self.view.found
 
-    def machines(self) -> dict[str, Vm]:
-        """The virtual machines whose file can be read."""
-        return {name: spec for name, spec in self.specs.items() if isinstance(spec, Vm)}
+    @property
+    def networks(self) -> Networks:
+        return self.view.networks
 
     def busy(self, name: str) -> bool:
         """Whether a guest is being started, stopped or changed: what it lacks now, it lacks
@@ -53,10 +51,7 @@ class Seen:
 
     def runs(self, guest: Guest) -> bool:
         """Whether a guest of either kind runs."""
-        if guest.identity.kind == "jail":
-            return running_jail(guest, self.facts.jails) is not None
-        fact = self.vms.get(guest.name)
-        return fact is not None and fact.runs
+        return is_running(guest, self.facts.jails, self.view.fs)
 
     def running(self) -> dict[str, GuestSpec]:
         """What those that run are to be, as far as their files can be read."""
@@ -81,11 +76,12 @@ def look(session: Session, known: Mapping[str, GuestSpec] | None = None) -> Seen
             continue
         try:
             need_unlocked(guest)
-            specs[name] = load_guest_file(session.host.fs, guest.layout, name)
+            specs[name] = load_spec(session.host.fs, guest)
         except BsdvirtError as error:
             unread.append(Finding(name, error.message, error.hint or "mend the file"))
     working |= _working(session)
-    return Seen(found, facts, networks, specs, vms, running, tuple(unread), working)
+    view = view_of(session, found, networks)
+    return Seen(view, facts, specs, vms, running, tuple(unread), working)
 
 
 def _working(session: Session) -> set[str]:

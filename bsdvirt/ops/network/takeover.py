@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.host import read_interfaces, read_jails
 from bsdvirt.facts.ifconfig import Interface
@@ -20,6 +19,7 @@ from bsdvirt.guest.inventory import Guest, load_guest_file
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.detach import detach
+from bsdvirt.kinds import is_running
 from bsdvirt.layout import TAKING_DIRECTORY, taking_file
 from bsdvirt.net import takeover
 from bsdvirt.net.takeover import Taking

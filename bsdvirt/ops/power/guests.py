@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bsdvirt.bhyve.claims import fit as fit_devices
 from bsdvirt.bhyve.claims import fits as devices_fit
-from bsdvirt.bhyve.rundir import is_running
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError, as_told
 from bsdvirt.facts.host import HostFacts, read_host, read_jails
 from bsdvirt.guest.change import plan_claim
@@ -18,6 +17,7 @@ from bsdvirt.guest.claims import carried, claim_nics, claims_fit, with_nics
 from bsdvirt.guest.duplicates import twins
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, need_unlocked
 from bsdvirt.jail.stack import alias_steps, claim_shared, shared_fit, with_shared
+from bsdvirt.kinds import is_running
 from bsdvirt.layout import CONF_DIRECTORY, RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.network.up import bring_up

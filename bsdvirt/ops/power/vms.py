@@ -16,18 +16,16 @@ from bsdvirt.bhyve.devices.base import Taken, VmStartFacts
 from bsdvirt.bhyve.devices.firmware import kept, plan_reset, plan_restore
 from bsdvirt.bhyve.devices.framebuffer import vnc_address
 from bsdvirt.bhyve.holds import written_paths
-from bsdvirt.bhyve.running import VmLiveFacts, live_steps, run_steps, touches_kernel
 from bsdvirt.bhyve.start import foreground_argv, plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import Act, plan_act, plan_stop, stop_step
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
-from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_rules
+from bsdvirt.facts.host import HostFacts, Kernel, read_host, read_kernel
 from bsdvirt.facts.vmm import VmmFacts, read_devices, read_order, read_paths, read_vmm
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file
-from bsdvirt.host import tools
-from bsdvirt.layout import RUN_FILES, bhyve_conf, run_file, vm_directory
+from bsdvirt.layout import RUN_FILES, vm_directory
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.ops.power import hooks
 from bsdvirt.ops.power.exclusive import claiming, names_of, other_uses
@@ -269,25 +267,6 @@ def supervise_plan(session: Session, guest: Guest) -> Plan:
     command = Command(supervisor_argv("start", guest.name), own=True)
     step = Step(command, "another supervisor")
     return Plan("supervise", guest.name, finish=(step,), op=session.new_op(), must_journal=False)
-
-
-def live_change(session: Session, name: str, before: Vm, after: Vm) -> list[Step]:
-    """What a running one's process takes at once. Raises as bhyve/running.py does."""
-    fact = read_vm(session.host.fs, name)
-    pid = fact.said.pid if fact and fact.said else None
-    if pid is None or not touches_kernel(before, after):
-        return []
-    mask = session.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False).check().stdout
-    facts = VmLiveFacts(read_kernel(session.host), pid, read_rules(session.host), parse_mask(mask))
-    return live_steps(name, before, after, facts)
-
-
-def run_change(session: Session, guest: Guest, before: Vm, after: Vm) -> list[Step]:
-    """What the supervisor of a running one is to know; `guest` has the claims of after the
-    change."""
-    fs, name = session.host.fs, guest.name
-    conf, job = fs.read_or(bhyve_conf(name)), fs.read_or(run_file(name))
-    return run_steps(guest, before, after, conf, job)
 
 
 # ---- buttons, console, foreground ----

@@ -11,12 +11,11 @@ from msgspec import UNSET, UnsetType
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_interfaces, read_jails, read_rules
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.rctl import parse_usage
+from bsdvirt.facts.rctl import jail_subject, parse_usage
 from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, running_jail
 from bsdvirt.guest.state import read_states
 from bsdvirt.host import tools
 from bsdvirt.host.fs import Fs
-from bsdvirt.jail.clean import subject
 from bsdvirt.jail.facts.datasets import shown_storage
 from bsdvirt.jail.facts.leases import leased
 from bsdvirt.layout import console_log, failed_file, host_end, main_file, tap
@@ -179,8 +178,8 @@ def _host_side(guest: Guest, nic: int) -> str:
 def _running(session: Session, name: str) -> dict[str, Any]:
     """Return the fields that only a running jail has."""
     mask = session.host.run((tools.CPUSET, "-g", "-j", name), changes=False).stdout
-    usage = session.host.run((tools.RCTL, "-u", subject(name)), changes=False)
-    rules = [rule for rule in read_rules(session.host) if rule.subject == subject(name)]
+    usage = session.host.run((tools.RCTL, "-u", jail_subject(name)), changes=False)
+    rules = [rule for rule in read_rules(session.host) if rule.subject == jail_subject(name)]
     return {
         "cpus": mask.splitlines()[0].partition("mask: ")[2] if mask else "",
         "limits": {rule.kind: rule.amount for rule in rules},

@@ -6,10 +6,9 @@ from collections.abc import Collection
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import read_jails, read_kernel
-from bsdvirt.facts.rctl import parse_usage
+from bsdvirt.facts.rctl import jail_subject, parse_usage
 from bsdvirt.guest.inventory import running_jail
 from bsdvirt.host import tools
-from bsdvirt.jail.clean import subject
 from bsdvirt.ops.show.vm import resident_memory, running_pid
 from bsdvirt.rows.guest import UsageRow
 from bsdvirt.session.session import Session
@@ -36,7 +35,7 @@ def usage(session: Session, names: Collection[str] | None = None) -> list[UsageR
         pid = running_pid(session, guest)
         if jail is None and pid is None:
             continue
-        who = subject(name) if jail else f"process:{pid}"
+        who = jail_subject(name) if jail else f"process:{pid}"
         shown = session.host.run((tools.RCTL, "-u", who), changes=False)
         if shown.status != 0 and not read_kernel(session.host).racct:
             raise HostError(

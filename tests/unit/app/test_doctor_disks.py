@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bsdvirt.bhyve.doctor import shared_disks
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_lock, vm_directory
-from bsdvirt.ops.doctor.vms import shared_disks
 
 
 @pytest.fixture

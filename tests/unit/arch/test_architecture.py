@@ -18,7 +18,7 @@ IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 OPENS_SIMULATOR = "host/open.py"
 MOST_LINES = 400
 MOST_FILES = 16
-CROWDED = {"": 4, "spec": 40, "cli/verbs": 60}
+CROWDED = {"": 5, "spec": 40, "cli/verbs": 60}
 """Folders with another bound than MOST_FILES, without __init__.py."""
 
 ROOMS = (
@@ -40,7 +40,7 @@ CIRCLE_DEBTS = (
 EFFECT_DEBTS = frozenset({
     "jail/facts/output.py", "jail/facts/settings.py",
 })  # fmt: skip
-FOLDER_DEBTS = {"jail": 17}
+FOLDER_DEBTS: dict[str, int] = {}
 EFFECTS = frozenset({"subprocess", "os", "pathlib", "shutil", "tempfile", "socket", "io"})
 SLOW = (
     "jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "rich", "urllib3",

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.bhyve import change, claims, clean, create, running, start, stop
+from bsdvirt.bhyve import change, claims, clean, create, start, stop
 from bsdvirt.bhyve import volumes as disks
 from bsdvirt.bhyve.devices.base import Taken, VmStartFacts
 from bsdvirt.bhyve.devices.firmware import CODE, VARIABLES
+from bsdvirt.cpu import limits
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import VmmFacts
 from bsdvirt.facts.vms import VmFact
@@ -151,13 +152,14 @@ def _change(given: Given) -> Plan:
 
 
 def _live(given: Given) -> Plan:
-    seen = running.VmLiveFacts(
+    seen = limits.LiveFacts(
         msgspec.convert({**KERNEL, **given.kernel}, Kernel),
-        4711,
         given.facts.rules,
         CpuList.parse(given.words.get("mask", "0-3")),
     )
-    steps = running.live_steps(given.name, given.spec, _vm(given.words["after"]), seen)
+    steps = limits.live_steps(
+        given.name, "process:4711", ("-p", "4711"), given.spec, _vm(given.words["after"]), seen
+    )
     return Plan("set", given.name, steps=tuple(steps), op=OP, reason="nothing changes")
 
 

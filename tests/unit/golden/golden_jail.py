@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from bsdvirt.cpu import limits
 from bsdvirt.facts.host import HostFacts, Kernel
+from bsdvirt.facts.rctl import jail_subject
 from bsdvirt.guest import change, destroy, hooks, rename
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.restore import Was
-from bsdvirt.jail import clean, create, live, start, stop
+from bsdvirt.jail import clean, create, start, stop
 from bsdvirt.jail.datasets import StorageFacts, change_steps, check_storage, kept_notes
 from bsdvirt.jail.enter import EVERYTHING, enter
 from bsdvirt.jail.linux import ForeignFacts
@@ -178,13 +180,15 @@ def _change(given: Given) -> Plan:
 
 def _live(given: Given) -> Plan:
     words = given.words
-    seen = live.LiveFacts(
+    seen = limits.LiveFacts(
         msgspec.convert({**KERNEL, **given.kernel}, Kernel),
         given.facts.rules,
         CpuList.parse(words.get("mask", "0-3")),
     )
     after = decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **words["after"]})
-    steps = live.live_steps(given.name, given.spec, after, seen)
+    steps = limits.live_steps(
+        given.name, jail_subject(given.name), ("-j", given.name), given.spec, after, seen
+    )
     return Plan("set", given.name, steps=tuple(steps), op=OP, reason="nothing changes")
 
 

@@ -1,4 +1,5 @@
-"""What keeps virtual machines from starting, and what they left that are gone."""
+"""What doctor says of virtual machines: what keeps them from starting, and disks that two of them
+write to."""
 
 from __future__ import annotations
 
@@ -12,25 +13,24 @@ from bsdvirt.bhyve.devices.firmware import firmware
 from bsdvirt.bhyve.holds import read_taken
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_kernel
-from bsdvirt.facts.vmm import VmmFacts, read_devices, read_paths, read_vmm
 from bsdvirt.facts.vmm import names as names_of
-from bsdvirt.guest import orphans
+from bsdvirt.facts.vmm import read_paths, read_vmm
+from bsdvirt.facts.vms import read_vms
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.kind import View
 from bsdvirt.host.fs import Fs
-from bsdvirt.ops.doctor.seen import Seen
-from bsdvirt.plan.step import Step
 from bsdvirt.rows.host import Finding
-from bsdvirt.session.session import Session
 from bsdvirt.spec.vm import Vm
 
 
-def findings(session: Session, seen: Seen) -> Iterator[Finding]:
-    """What keeps virtual machines from starting. Changes nothing."""
-    specs = seen.machines()
-    yield from _hardware(session, specs)
-    yield from _files(session, seen, specs)
-    yield from _seeds(session, seen, specs)
-    running = [name for name, fact in seen.vms.items() if fact.runs]
-    for path, names in shared_disks(session.host.fs, running):
+def findings(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+    """Check the virtual machines. `specs` are those whose file can be read."""
+    yield from _hardware(view, specs)
+    for name, vm in specs.items():
+        yield from _files(view, view.found.guests[name], vm)
+    yield from _seeds(view, specs)
+    running = [name for name, fact in read_vms(view.fs).items() if fact.runs]
+    for path, names in shared_disks(view.fs, running):
         yield Finding(
             ", ".join(names), f"run, and each of them writes to {path}: its file systems break",
             f"bsdvirt stop {names[-1]}, and give it a disk of its own",
@@ -51,16 +51,16 @@ def shared_disks(fs: Fs, running: Iterable[str]) -> Iterator[tuple[str, list[str
             yield next((path for path in mine if disk in names_of(fs, path)), disk), names
 
 
-def _hardware(session: Session, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+def _hardware(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
     if not specs:
         return
-    vmm: VmmFacts = read_vmm(session.host)
+    vmm = read_vmm(view.host)
     if vmm.useless:
         yield Finding(
             "kernel", "vmm.ko is loaded, and found no processor that it can use",
             "turn on VT-x or SVM in the firmware",
         )  # fmt: skip
-    kernel = read_kernel(session.host)
+    kernel = read_kernel(view.host)
     for name, vm in specs.items():
         try:
             check_host(name, vm, kernel, vmm)
@@ -68,33 +68,27 @@ def _hardware(session: Session, specs: Mapping[str, Vm]) -> Iterator[Finding]:
             yield Finding(name, error.message, error.hint)
 
 
-def _files(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+def _files(view: View, guest: Guest, vm: Vm) -> Iterator[Finding]:
     """Firmware, disks and media that a start would miss."""
-    for name, vm in specs.items():
-        guest = seen.found.guests[name]
-        paths = read_paths(session.host.fs, wanted_paths(guest, vm))
-        try:
-            firmware(name, vm, paths)
-        except BsdvirtError as error:
-            yield Finding(name, error.message, error.hint)
-        for device in DEVICES:
-            for missing in device.missing(guest, vm, paths):
-                yield Finding(name, missing.problem, missing.hint)
+    name = guest.name
+    paths = read_paths(view.fs, wanted_paths(guest, vm))
+    try:
+        firmware(name, vm, paths)
+    except BsdvirtError as error:
+        yield Finding(name, error.message, error.hint)
+    for device in DEVICES:
+        for missing in device.missing(guest, vm, paths):
+            yield Finding(name, missing.problem, missing.hint)
 
 
-def _seeds(session: Session, seen: Seen, specs: Mapping[str, Vm]) -> Iterator[Finding]:
-    """Guests that are told their addresses, and of no name server."""
-    told = {name: vm for name, vm in specs.items() if vm.cloud is not None}
-    if not told:
+def _seeds(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+    """Guests whose seed sets their addresses and no name server."""
+    cloud = {name: vm for name, vm in specs.items() if vm.cloud is not None}
+    if not cloud:
         return
-    servers = seeds.name_servers(session.host.fs)
-    networks = session.networks()
-    for name, vm in told.items():
-        seed = seeds.seed_of(name, vm, seen.found.guests[name].identity, networks, servers)
+    servers = seeds.name_servers(view.fs)
+    for name, vm in cloud.items():
+        identity = view.found.guests[name].identity
+        seed = seeds.seed_of(name, vm, identity, view.networks, servers)
         if seed is not None and seeds.lacks_servers(seed):
             yield Finding(name, seeds.NO_SERVERS, f"bsdvirt set {name} cloud.dns=ADDRESS")
-
-
-def orphan_steps(session: Session, seen: Seen) -> tuple[Step, ...]:
-    """Take away what belongs to no guest."""
-    return orphans.vm_steps(seen.found, seen.vms, read_devices(session.host))

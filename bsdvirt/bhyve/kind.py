@@ -1,0 +1,371 @@
+"""Virtual machines, as one kind of guest."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from bsdvirt.bhyve import claims, clean, config, doctor, running
+from bsdvirt.bhyve.change import change_volumes
+from bsdvirt.bhyve.check import check_host, wanted_paths
+from bsdvirt.bhyve.cloud import guest as seeds
+from bsdvirt.bhyve.cloud.seed import Seed
+from bsdvirt.bhyve.devices.base import RunSettings, VmStartFacts
+from bsdvirt.bhyve.devices.disk import Disks, disk_path
+from bsdvirt.bhyve.devices.framebuffer import vnc_address
+from bsdvirt.bhyve.holds import read_taken, written_paths
+from bsdvirt.bhyve.start import plan_run_foreground, plan_start
+from bsdvirt.bhyve.stop import plan_stop, stop_step
+from bsdvirt.bhyve.supervise import supervisor_argv
+from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
+from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_kernel, read_rules
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.rctl import process_subject
+from bsdvirt.facts.vmm import names, read_devices, read_order, read_paths, read_vmm
+from bsdvirt.facts.vms import read_vm
+from bsdvirt.guest.claims import UNCLAIMED, RandomBytes
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.kind import Change, Kind, Parts, Start, Starter, StopRequest, Surroundings, View
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import bhyve_conf, run_file, state_file, tap, vm_directory
+from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.step import Command, Plan, RemoveFile, Step
+from bsdvirt.rows.host import Finding
+from bsdvirt.spec.hooks import seconds
+from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.vm import Vm
+from bsdvirt.zfs.base import Dataset
+
+VNC_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+VNC_LENGTH = 8
+"""What VNC uses of a password (rfb.c)."""
+AFTER_SECONDS = 15
+"""A stop by its policy may take that much longer than its timeout: force, and cleaning up."""
+DEFAULT_STOP_SECONDS = 60
+"""Where the guest's file cannot be read."""
+
+
+class VmKind(Kind[Vm]):
+    """A virtual machine: bhyve(8), its volumes, its taps."""
+
+    name = "vm"
+    noun = "virtual machine"
+    spec_type = Vm
+    modules = ("vmm", "nmdm", "if_bridge", "if_tuntap")
+    left = "is stopped, and has left a vmm device, taps or files"
+    unwatched = (
+        "runs, but its supervisor has gone: no console, and nobody sees how it ends",
+        "give it another",
+        "got another supervisor",
+    )
+
+    # ---- state ----
+
+    def is_running(self, guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
+        fact = read_vm(fs, guest.name)
+        return fact is not None and fact.runs
+
+    def refuse_left(self, fs: Fs, name: str) -> None:
+        fact = read_vm(fs, name)
+        if fact is not None and fact.runs:
+            raise ConflictError(f"{name} is running", f"bsdvirt stop {name}")
+        if fact is not None and fact.left:
+            why = f"{name} was killed, and has left something"
+            raise ConflictError(why, f"bsdvirt stop {name}")
+
+    def port(self, guest_id: int, nic: int) -> str:
+        return tap(guest_id, nic)
+
+    def host_interfaces(self, guest_id: int) -> list[str]:
+        return clean.interfaces_of(guest_id)
+
+    def rctl_subject(self, guest: Guest, fs: Fs) -> str:
+        pid = _pid(fs, guest.name)
+        return "" if pid is None else process_subject(pid)
+
+    # ---- claims ----
+
+    def claims_fit(self, identity: Identity, spec: Vm) -> bool:
+        return claims.fits(identity, spec)
+
+    def claim(
+        self,
+        name: str,
+        identity: Identity,
+        spec: Vm,
+        others: Iterable[Guest],
+        random: RandomBytes,
+        *,
+        live: bool = False,
+    ) -> Identity:
+        return claims.fit(identity, spec, random)
+
+    def release_claims(self, guest: Guest, identity: Identity, host: Host) -> tuple[Step, ...]:
+        return ()
+
+    def exclusive(self, guest: Guest, spec: Vm) -> str:
+        return config.render(guest, spec, RunSettings())
+
+    def disks(self, guest: Guest, spec: Vm) -> tuple[str, ...]:
+        own = {disk_path(guest, disk) for disk in spec.disks if disk.path is None}
+        return tuple(path for path in written_paths(guest, spec) if path not in own)
+
+    def disks_in_use(self, fs: Fs, name: str) -> tuple[str, ...]:
+        return tuple(read_taken(fs, [name]).of(Disks.uses))
+
+    def datasets_given(self, guest: Guest, spec: Vm | None) -> tuple[str, ...]:
+        return ()
+
+    def untrusted_root(self, guest: Guest) -> str:
+        return ""
+
+    # ---- start ----
+
+    def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(map(vm_directory, names))
+
+    def as_stopped(self, guest: Guest, spec: Vm, facts: HostFacts) -> HostFacts:
+        return clean.as_stopped(guest, facts)
+
+    def as_made(self, guest: Guest, spec: Vm) -> Guest:
+        wanted = [guest.layout.disk(guest.name, disk.name) for disk in spec.disks if not disk.path]
+        there = {dataset.name for dataset in guest.datasets}
+        made = tuple(Dataset(name, "volume", 0, 0, 0) for name in wanted if name not in there)
+        return dataclasses.replace(guest, datasets=(*guest.datasets, *made))
+
+    def starter(
+        self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False
+    ) -> Starter:
+        host, fs = view.host, view.fs
+        kernel, vmm = read_kernel(host), read_vmm(host)
+        vmm = dataclasses.replace(vmm, devices=vmm.devices - view.stopped)
+        planned = plan_run_foreground if foreground else plan_start
+
+        def start(guest: Guest, vm: Vm, around: Surroundings) -> Start:
+            name = guest.name
+            first, notes = _renewed_seed(view, guest, vm) if around.idle else ((), ())
+            others = [n for n, g in view.found.guests.items() if g.identity.kind == self.name]
+            order = read_order(host) if vm.bootorder or view.boot_from else None
+            paths = read_paths(fs, wanted_paths(guest, vm))
+            seen = VmStartFacts(
+                host=facts,
+                kernel=kernel,
+                vmm=dataclasses.replace(vmm, order=order),
+                vm=None if name in view.stopped else read_vm(fs, name),
+                paths=paths | {guest.layout.seed(name): "file"} if first else paths,
+                password=_password(view.random(name)),
+                taken=read_taken(fs, [other for other in others if other != name]),
+                names={path: names(fs, path) for path in written_paths(guest, vm)}
+                if around.idle
+                else {},
+                used=around.used,
+            )
+            plan = planned(guest, vm, view.networks, seen, view.new_op(), boot=view.boot_from)
+            if around.idle and not plan.empty:
+                steps = (*around.starting, *plan.steps, *around.exposed, *around.started)
+                plan = msgspec.structs.replace(plan, steps=steps)
+            return Start(plan, lambda: _started(guest, vm, plan), first, notes)
+
+        return start
+
+    def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
+        return ()
+
+    def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
+        if boot.ready_port is None:
+            # Nothing can be run in it from here: check_ready refuses a command.
+            return []
+        knock = (tools.NC, "-z", "-w", "1")
+        port = str(boot.ready_port)
+        return [(*knock, address, port) for address in guest.identity.addresses()]
+
+    def check_ready(self, name: str, spec: Vm, boot: Boot) -> None:
+        if not boot.ready:
+            return
+        if boot.ready_port is None:
+            raise UsageError(
+                f"{name}: boot.ready: no command can be run in a virtual machine from here",
+                "as boot.ready=tcp:22",
+            )
+        if not any(
+            nic.aliases or {nic.address, nic.address6} - set(UNCLAIMED) for nic in spec.nics
+        ):
+            raise UsageError(
+                f"{name}: boot.ready: no address of its is known here, whose port could answer",
+                "give it one, as nics.0.address=pool",
+            )
+
+    def watch_plan(self, view: View, guest: Guest, facts: HostFacts) -> Plan | None:
+        fact = read_vm(view.fs, guest.name)
+        if fact is None or fact.supervised:
+            return None
+        command = Command(supervisor_argv("start", guest.name), own=True)
+        step = Step(command, "another supervisor")
+        return Plan("supervise", guest.name, finish=(step,), op=view.new_op(), must_journal=False)
+
+    # ---- stop ----
+
+    def stop_seconds(self, spec: Vm | None) -> float:
+        if spec is None:
+            return DEFAULT_STOP_SECONDS + AFTER_SECONDS
+        hooks = seconds(spec.hooks.stopping) + seconds(spec.hooks.stopped)
+        return spec.stop.timeout + AFTER_SECONDS + hooks
+
+    def stop_timeout(self, spec: Vm | None) -> float:
+        return float(spec.stop.timeout if spec else DEFAULT_STOP_SECONDS)
+
+    def plan_stop(
+        self, view: View, facts: HostFacts, guest: Guest, spec: Vm | None, how: StopRequest
+    ) -> Plan:
+        plan = plan_stop(
+            guest, _with_files(view.fs, facts, guest.name), read_vm(view.fs, guest.name),
+            read_devices(view.host), view.new_op(), timeout=how.seconds, force=how.force,
+            may_force=spec.stop.force if spec else True,
+        )  # fmt: skip
+        return plan if plan.reason else msgspec.structs.replace(plan, steps=how.hooks)
+
+    def forced(self, warnings: Sequence[str], how: StopRequest) -> bool:
+        return bool(warnings) or how.force
+
+    def plan_end(
+        self,
+        view: View,
+        name: str,
+        spec: Vm | None,
+        states: Sequence[str],
+        how: StopRequest | None,
+    ) -> Plan | None:
+        fact = read_vm(view.fs, name)
+        if fact is None or not fact.supervised or fact.state not in states:
+            return None
+        step = stop_step(
+            name, timeout=how.seconds if how else self.stop_timeout(spec),
+            force=how.force if how else False, may_force=spec.stop.force if spec else True,
+        )  # fmt: skip
+        return Plan("stop", name, finish=(step,), op=view.new_op(), must_journal=False)
+
+    def clean_steps(
+        self, view: View, guest: Guest, spec: Vm | None, facts: HostFacts
+    ) -> tuple[Step, ...]:
+        name = guest.name
+        seen = _with_files(view.fs, facts, name)
+        steps = clean.clean_steps(name, guest.identity.id, seen, read_devices(view.host))
+        left = tuple(step for step in steps if step != clean.forget_failure(name))
+        # The state of a start that failed is alone where all else of it was taken away.
+        alone = [step.do for step in left] == [RemoveFile(state_file(name))]
+        return () if alone else left
+
+    # ---- change and destroy ----
+
+    def check_change(self, host: Host, guest: Guest, before: Vm, after: Vm) -> None:
+        on_host = ("cpuset", "cpus", "pins", "memory", "wired", "limits")
+        if any(getattr(before, name) != getattr(after, name) for name in on_host):
+            check_host(guest.name, after, read_kernel(host), read_vmm(host))
+
+    def plan_change(
+        self,
+        host: Host,
+        guest: Guest,
+        before: Vm,
+        after: Vm,
+        op: str,
+        *,
+        live: bool,
+        destroying: frozenset[str] = frozenset(),
+    ) -> Change:
+        return change_volumes(guest, before, after, op, live=live, destroying=destroying)
+
+    def live_steps(self, host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
+        pid = _pid(host.fs, guest.name)
+        if pid is None or not touches_kernel(before, after):
+            return []
+        of = ("-p", str(pid))
+        shown = host.run((tools.CPUSET, "-g", *of), changes=False).check().stdout
+        facts = LiveFacts(read_kernel(host), read_rules(host), parse_mask(shown))
+        return live_steps(guest.name, process_subject(pid), of, before, after, facts)
+
+    def reread_steps(self, host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
+        conf, job = host.fs.read_or(bhyve_conf(guest.name)), host.fs.read_or(run_file(guest.name))
+        return running.run_steps(guest, before, after, conf, job)
+
+    def change_notes(
+        self, view: View, guest: Guest, before: Vm, after: Vm, identity: Identity
+    ) -> tuple[str, ...]:
+        was, then = (before, guest.identity), (after, identity)
+        return seeds.changed(view.fs, guest, view.networks, was, then)
+
+    def own_mounts(self, guest: Guest, spec: Vm | None, facts: HostFacts) -> set[tuple[str, str]]:
+        return set()
+
+    def kept_notes(self, guest: Guest, spec: Vm | None) -> tuple[str, ...]:
+        return ()
+
+    # ---- doctor ----
+
+    def findings(self, view: View, facts: HostFacts, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+        return doctor.findings(view, specs)
+
+    def drift(
+        self, view: View, guest: Guest, spec: Vm | None, facts: HostFacts, kernel: Kernel
+    ) -> Iterator[Drift]:
+        pid, mask = _pid(view.fs, guest.name), None
+        if spec and spec.cpuset and pid:
+            shown = view.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False)
+            # It may have ended meanwhile.
+            mask = parse_mask(shown.stdout) if shown.status == 0 else None
+        return running.drift(guest, spec, view.networks, facts, kernel, pid, mask)
+
+
+def _pid(fs: Fs, name: str) -> int | None:
+    """Return the process id of bhyve; None between two runs of it."""
+    fact = read_vm(fs, name)
+    return fact.said.pid if fact is not None and fact.said else None
+
+
+def _with_files(fs: Fs, facts: HostFacts, name: str) -> HostFacts:
+    """Return the facts with the files of the guest's run directory."""
+    directory = vm_directory(name)
+    files = {f"{directory}/{file}" for file in fs.listdir(directory)}
+    return dataclasses.replace(facts, files=facts.files | files)
+
+
+def _password(random: RandomBytes) -> str:
+    """Return a new password for VNC."""
+    number = int.from_bytes(random(2 * VNC_LENGTH))
+    letters = []
+    for _ in range(VNC_LENGTH):
+        number, rest = divmod(number, len(VNC_LETTERS))
+        letters.append(VNC_LETTERS[rest])
+    return "".join(letters)
+
+
+def _renewed_seed(view: View, guest: Guest, vm: Vm) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+    """Plan the seed again where it has changed, as with another address; with what to say of it."""
+    fs = view.fs
+    seed: Seed | None = seeds.seed_of(
+        guest.name, vm, guest.identity, view.networks, seeds.name_servers(fs)
+    )
+    if seed is None:
+        return (), ()
+    renewed = seeds.plan_renewed(fs, guest, seed, view.new_op())
+    plans = () if renewed.empty else (renewed,)
+    if not seeds.has_started(fs, guest):
+        return plans, seeds.lacks(guest.name, seed)
+    return plans, (seeds.AT_FIRST_BOOT,) if plans and seed.cloud.system == "freebsd" else ()
+
+
+def _started(guest: Guest, vm: Vm, plan: Plan) -> str:
+    """Return the message of a start."""
+    if plan.empty:
+        return plan.reason
+    addresses = guest.identity.addresses()
+    said = "started" + (f", for {', '.join(addresses)}" if addresses else "")
+    if vm.vnc.enabled:
+        said += f", its screen by VNC at {vnc_address(guest, vm)}"
+        said += f" (its password: bsdvirt info {guest.name})" if vm.vnc.auth != "none" else ""
+    return said

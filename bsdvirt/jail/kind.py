@@ -1,0 +1,317 @@
+"""Jails, as one kind of guest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
+from bsdvirt.errors import UsageError
+from bsdvirt.facts.host import (
+    HostFacts,
+    Kernel,
+    parse_mask,
+    read_host,
+    read_interfaces,
+    read_kernel,
+    read_mask,
+    read_rules,
+)
+from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.rctl import jail_subject
+from bsdvirt.guest.claims import RandomBytes
+from bsdvirt.guest.inventory import Guest, running_jail
+from bsdvirt.guest.kind import Change, Kind, Parts, Start, Starter, StopRequest, Surroundings, View
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
+from bsdvirt.jail import clean, doctor, stack
+from bsdvirt.jail.command import watch_again
+from bsdvirt.jail.datasets import (
+    StorageFacts,
+    change_steps,
+    check_storage,
+    how_to_drop,
+    kept_notes,
+    needs_values,
+)
+from bsdvirt.jail.enter import enter, environment, line_in
+from bsdvirt.jail.facts.datasets import read_storage
+from bsdvirt.jail.facts.leases import leased
+from bsdvirt.jail.facts.output import Printed
+from bsdvirt.jail.facts.root import read_holds
+from bsdvirt.jail.facts.start import read_resolver, start_facts_reader
+from bsdvirt.jail.mounted import own_mounts
+from bsdvirt.jail.root import check_settings
+from bsdvirt.jail.start import check_kernel, plan_start
+from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
+from bsdvirt.layout import CONF_DIRECTORY, host_end, job_file
+from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.locks import is_held
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.rows.host import Finding
+from bsdvirt.spec.hooks import seconds
+from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.jail import Jail
+
+DEFAULT_STOP_SECONDS = 60.0
+"""Where the guest's file cannot be read."""
+LEAST_SECONDS = 0.2
+
+
+class JailKind(Kind[Jail]):
+    """A jail: jail(8), its datasets, its epairs."""
+
+    name = "jail"
+    noun = "jail"
+    spec_type = Jail
+    modules = ("if_bridge", "if_epair")
+    left = "is stopped, and has left interfaces, mounts, limits or files"
+    unwatched = (
+        "nobody watches its main command: it is not run again once it ends",
+        "watch it",
+        "got another keeper",
+    )
+
+    # ---- state ----
+
+    def is_running(self, guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
+        return running_jail(guest, jails) is not None
+
+    def refuse_left(self, fs: Fs, name: str) -> None:
+        pass
+
+    def port(self, guest_id: int, nic: int) -> str:
+        return host_end(guest_id, nic)
+
+    def host_interfaces(self, guest_id: int) -> list[str]:
+        return clean.interfaces_of(guest_id)
+
+    def rctl_subject(self, guest: Guest, fs: Fs) -> str:
+        return jail_subject(guest.name)
+
+    # ---- claims ----
+
+    def claims_fit(self, identity: Identity, spec: Jail) -> bool:
+        return stack.shared_fit(spec, identity)
+
+    def claim(
+        self,
+        name: str,
+        identity: Identity,
+        spec: Jail,
+        others: Iterable[Guest],
+        random: RandomBytes,
+        *,
+        live: bool = False,
+    ) -> Identity:
+        return stack.with_shared(identity, stack.claim_shared(name, spec, others), live=live)
+
+    def release_claims(self, guest: Guest, identity: Identity, host: Host) -> tuple[Step, ...]:
+        if not guest.identity.shared or guest.identity.shared == identity.shared:
+            return ()
+        return tuple(stack.alias_steps(guest, read_host(host, CONF_DIRECTORY)))
+
+    def exclusive(self, guest: Guest, spec: Jail) -> str:
+        return ""
+
+    def disks(self, guest: Guest, spec: Jail) -> tuple[str, ...]:
+        return ()
+
+    def disks_in_use(self, fs: Fs, name: str) -> tuple[str, ...]:
+        return ()
+
+    def datasets_given(self, guest: Guest, spec: Jail | None) -> tuple[str, ...]:
+        elsewhere = (str(one.dataset) for one in (spec.datasets if spec else ()) if one.dataset)
+        return (guest.dataset, *elsewhere)
+
+    def untrusted_root(self, guest: Guest) -> str:
+        return guest.root
+
+    # ---- start ----
+
+    def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
+        return ()
+
+    def as_stopped(self, guest: Guest, spec: Jail, facts: HostFacts) -> HostFacts:
+        return clean.as_stopped(guest, spec, facts)
+
+    def as_made(self, guest: Guest, spec: Jail) -> Guest:
+        return guest
+
+    def starter(
+        self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False
+    ) -> Starter:
+        jails = {name: spec for name, (_, spec) in parts.items() if isinstance(spec, Jail)}
+        resolver, unread = read_resolver(view.host)
+        read = start_facts_reader(view, jails, facts, resolver)
+
+        def start(guest: Guest, jail: Jail, around: Surroundings) -> Start:
+            name = guest.name
+            if foreground:
+                raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
+            if view.boot_from:
+                raise UsageError(f"{name} is a jail: it boots from no drive", "bsdvirt ls kind:vm")
+            if around.idle and unread is not None and jail.resolver.mode == "host":
+                raise unread
+            printed = Printed(view.host, name)
+            plan = plan_start(
+                guest, jail, view.networks, read(guest, jail), view.new_op(),
+                starting=around.starting, started=around.started, exposed=around.exposed,
+            )  # fmt: skip
+
+            def words() -> str:
+                return _started(guest, plan, leased(view.fs, guest) if around.idle else [])
+
+            return Start(plan, words, explain=printed.explain)
+
+        return start
+
+    def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
+        return enter(guest.name, read_holds(fs, guest.root))
+
+    def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
+        holds = read_holds(fs, guest.root)
+        if boot.ready_port is None:
+            return [(*environment(), *line_in(guest.name, holds, boot.ready))]
+        knock = (tools.NC, "-z", "-w", "1")
+        port = str(boot.ready_port)
+        # A guest whose addresses are not known here (DHCP) is asked from within.
+        inside = [(*environment(), *enter(guest.name, holds), *knock, "127.0.0.1", port)]
+        return [(*knock, address, port) for address in guest.identity.addresses()] or inside
+
+    def check_ready(self, name: str, spec: Jail, boot: Boot) -> None:
+        pass
+
+    def watch_plan(self, view: View, guest: Guest, facts: HostFacts) -> Plan | None:
+        if job_file(guest.name) not in facts.files or is_held(view.fs, "keeper", guest.name):
+            return None
+        step = watch_again(guest.name)
+        return Plan("watch", guest.name, finish=(step,), op=view.new_op(), must_journal=False)
+
+    # ---- stop ----
+
+    def stop_seconds(self, spec: Jail | None) -> float:
+        if spec is None:
+            return DEFAULT_STOP_SECONDS
+        own = float(spec.stop.timeout + spec.stop.grace)
+        if spec.run:
+            # So that the main command has the whole of its timeout.
+            own = max(own, math.ceil(spec.stop.timeout / MAIN_SHARE))
+        return own + _hook_seconds(spec)
+
+    def stop_timeout(self, spec: Jail | None) -> float:
+        return self.stop_seconds(spec)
+
+    def plan_stop(
+        self, view: View, facts: HostFacts, guest: Guest, spec: Jail | None, how: StopRequest
+    ) -> Plan:
+        return plan_stop(
+            guest, facts, view.new_op(),
+            timeout=max(LEAST_SECONDS, how.seconds - how.share * _hook_seconds(spec)),
+            force=how.force, hooks=how.hooks, jail=spec,
+        )  # fmt: skip
+
+    def forced(self, warnings: Sequence[str], how: StopRequest) -> bool:
+        return bool(warnings)
+
+    def plan_end(
+        self,
+        view: View,
+        name: str,
+        spec: Jail | None,
+        states: Sequence[str],
+        how: StopRequest | None,
+    ) -> Plan | None:
+        return None
+
+    def clean_steps(
+        self, view: View, guest: Guest, spec: Jail | None, facts: HostFacts
+    ) -> tuple[Step, ...]:
+        notes = (clean.forget_failure(guest.name), clean.forget_main(guest.name))
+        return tuple(s for s in clean.clean_steps(guest, facts, spec) if s not in notes)
+
+    # ---- change and destroy ----
+
+    def check_change(self, host: Host, guest: Guest, before: Jail, after: Jail) -> None:
+        if guest.identity.root:
+            check_settings(after)
+        changed = (after.cpuset, after.params) != (before.cpuset, before.params)
+        if changed and (after.cpuset or after.params):
+            kernel = read_kernel(host, params=bool(after.params))
+            check_kernel(guest.name, after, kernel)
+        had = (*guest.identity.shared, *(guest.identity.next_shared or ()))
+        if fresh := [alias for alias in stack.shared_claims(after) if alias not in had]:
+            stack.check_host(guest.name, fresh, read_interfaces(host))
+
+    def plan_change(
+        self,
+        host: Host,
+        guest: Guest,
+        before: Jail,
+        after: Jail,
+        op: str,
+        *,
+        live: bool,
+        destroying: frozenset[str] = frozenset(),
+    ) -> Change:
+        if not needs_values(before, after):
+            return Change()
+        values = read_storage(host, guest, after)
+        check_storage(guest, after, StorageFacts(values))
+        steps, finish = change_steps(guest, before, after, values, op)
+        return Change(tuple(steps), tuple(finish), kept_notes(guest, before, after))
+
+    def live_steps(self, host: Host, guest: Guest, before: Jail, after: Jail) -> list[Step]:
+        if not touches_kernel(before, after):
+            return []
+        facts = LiveFacts(read_kernel(host), read_rules(host), read_mask(host, guest.name))
+        name = guest.name
+        return live_steps(name, jail_subject(name), ("-j", name), before, after, facts)
+
+    def reread_steps(self, host: Host, guest: Guest, before: Jail, after: Jail) -> list[Step]:
+        return []
+
+    def change_notes(
+        self, view: View, guest: Guest, before: Jail, after: Jail, identity: Identity
+    ) -> tuple[str, ...]:
+        if before.nics == after.nics:
+            return ()
+        return stack.without_address(guest.name, after, identity, view.networks)
+
+    def own_mounts(self, guest: Guest, spec: Jail | None, facts: HostFacts) -> set[tuple[str, str]]:
+        return own_mounts(guest, spec, facts)
+
+    def kept_notes(self, guest: Guest, spec: Jail | None) -> tuple[str, ...]:
+        names = [str(entry.dataset) for entry in (spec.datasets if spec else ()) if entry.dataset]
+        return tuple(f"{name} is kept, with its data; {how_to_drop(guest, name)}" for name in names)
+
+    # ---- doctor ----
+
+    def findings(
+        self, view: View, facts: HostFacts, specs: Mapping[str, Jail]
+    ) -> Iterator[Finding]:
+        return doctor.findings(view, facts, specs)
+
+    def drift(
+        self, view: View, guest: Guest, spec: Jail | None, facts: HostFacts, kernel: Kernel
+    ) -> Iterator[Drift]:
+        mask = None
+        if spec and spec.cpuset:
+            shown = view.host.run((tools.CPUSET, "-g", "-j", guest.name), changes=False)
+            # It may have ended meanwhile.
+            mask = parse_mask(shown.stdout) if shown.status == 0 else None
+        return doctor.drift(guest, spec, view.networks, facts, kernel, mask)
+
+
+def _hook_seconds(jail: Jail | None) -> float:
+    """Return how long the hooks of a stop may take."""
+    return seconds(jail.hooks.stopping) + seconds(jail.hooks.stopped) if jail else 0.0
+
+
+def _started(guest: Guest, plan: Plan, leases: Sequence[str]) -> str:
+    """Return the message of a start."""
+    if plan.reason:
+        return plan.reason + ("; its main command is watched again" if plan.steps else "")
+    addresses = [*guest.identity.addresses(), *leases]
+    return "started" + (f" at {', '.join(addresses)}" if addresses else "")
