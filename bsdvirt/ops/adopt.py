@@ -1,17 +1,17 @@
-"""Foreign guests adopted: each gets an identity of this host's, and keeps its data and its
-file."""
+"""Adopt foreign guests: each gets an identity of this host's, and keeps its data and its file."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from bsdvirt.bhyve.claims import fit as fit_devices
-from bsdvirt.errors import ConflictError, HostError, as_told
+from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
@@ -19,7 +19,8 @@ from bsdvirt.ops.create.jail import new_identity
 from bsdvirt.ops.foreign import PLACES, asks, candidate, file_of
 from bsdvirt.ops.power.guests import fits
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
-from bsdvirt.session.batch import Outcome, hold
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
@@ -29,25 +30,37 @@ from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.values import Value, read_values
 
 
-def adopt(session: Session, names: Sequence[str], *, keep: bool = False) -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Adopt:
     """Make foreign guests this host's: each gets an id, a UUID, MAC addresses, addresses and
-    serial numbers of its own, and does not start at boot. `keep`: it stays who it was, for a
-    guest that was moved and not copied."""
-    with hold(session, names, "adopt") as held:
-        outcomes = list(held.refused)
-        with session.locked("allocation", "", "adopt"):
+    serial numbers of its own, and does not start at boot."""
+
+    names: tuple[str, ...]
+    keep: bool = False
+    """It stays who it was, for a guest that was moved and not copied."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        with (
+            hold(session, self.names, "adopt") as held,
+            session.locked("allocation", "", "adopt"),
+        ):
+            found = session.inventory()
             made: list[Guest] = []
-            for name in held.names():
-                try:
-                    outcomes.append(_adopt(session, name, made, keep))
-                except Exception as error:
-                    outcomes.append(Outcome(name, error=as_told(error)))
-    return sorted(outcomes, key=lambda outcome: outcome.name)
+
+            def plan(name: str) -> Task:
+                task, guest = _adopt(session, found, name, made, self.keep)
+                made.append(guest)
+                return task
+
+            tasks = [*refused(held.refused), *plan_each(held.names(), plan)]
+            yield Prepared(session, tasks, parallel=False)
 
 
-def _adopt(session: Session, name: str, made: list[Guest], keep: bool) -> Outcome:
-    """`made` are those adopted just now: a dry run writes none of them down."""
-    found = session.inventory()
+def _adopt(
+    session: Session, found: Inventory, name: str, made: Sequence[Guest], keep: bool
+) -> tuple[Task, Guest]:
+    """Plan for one; `made` are those that are planned already."""
     foreign = candidate(found, name)
     session.need_mounted(found, foreign.layout)
     spec = _checked(session, foreign)
@@ -57,29 +70,32 @@ def _adopt(session: Session, name: str, made: list[Guest], keep: bool) -> Outcom
         foreign={n: f for n, f in found.foreign.items() if n != name},
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
     )
-    known = [*found.guests.values(), *(one for one in made if one.name not in found.guests)]
+    known = [*found.guests.values(), *made]
     if keep:
         identity = _kept(session, foreign, spec, known)
     else:
         identity = _new(session, name, spec, others, known)
     plan = plan_adopt(session, foreign, identity)
-    session.run(plan, home=foreign.layout)
-    made.append(Guest(name, foreign.layout, identity, foreign.datasets))
     given = [text for claim in identity.nics for text in claim.addresses()]
     where = f", {', '.join(given)}" if given else ""
     notes = [f"it asks for {key}: {_brief(value)}" for key, value in asks(spec).items()]
     notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
-    return Outcome(name, f"adopted, id {identity.id}{where}", notes=tuple(notes))
+    part = Part(plan, home=foreign.layout)
+    task = Task(name, (part,), f"adopted, id {identity.id}{where}", tuple(notes))
+    return task, Guest(name, foreign.layout, identity, foreign.datasets)
 
 
 def _new(
     session: Session, name: str, spec: GuestSpec, others: Inventory, known: Sequence[Guest]
 ) -> Identity:
-    identity = new_identity(
-        name, spec, Boot(), others, known, session.networks(),
-        host=session.host_id, release=spec.release if isinstance(spec, Jail) else "",
-    )  # fmt: skip
-    return fit_devices(identity, spec, os.urandom) if isinstance(spec, Vm) else identity
+    release = spec.release if isinstance(spec, Jail) else ""
+    networks = session.networks()
+    identity = new_identity(session, name, spec, Boot(), others, known, networks, release=release)
+    return (
+        fit_devices(identity, spec, session.draws.source(name))
+        if isinstance(spec, Vm)
+        else identity
+    )
 
 
 def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:

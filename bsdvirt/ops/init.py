@@ -1,9 +1,10 @@
-"""`bsdvirt init`: datasets, host file, a private network, rc.conf. Asks nothing, and
-does again only what is missing."""
+"""`bsdvirt init`: datasets, host file, a private network, rc.conf. Asks nothing, and makes only
+what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bsdvirt.bhyve.volumes import IN_DEV_MODE
@@ -14,7 +15,7 @@ from bsdvirt.host.private import others_may
 from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.net.address import free_subnet
 from bsdvirt.ops.network.networks import CreateNetwork
-from bsdvirt.ops.network.up import bring_up
+from bsdvirt.ops.network.up import plan_networks_up
 from bsdvirt.plan.probe import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
@@ -26,7 +27,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
-from bsdvirt.session.prepared import carry_out_one
+from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import decode, dump
@@ -49,36 +50,36 @@ HEAD = """\
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What init was told."""
+class Init:
+    """Set the host up, as far as that is not done."""
 
     pool: str
     root: str | None = None
     mountpoint: str | None = None
     nat: bool = True
-    """Whether guests of the private network get out by the host's address."""
+    """Whether guests of the private network reach other hosts by the host's address."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """One task, with a note for each thing that is made."""
+        hostfile, fresh = _hostfile(session, self)
+        op = session.new_op()
+        datasets = _datasets(session, self, hostfile)
+        plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
+                    steps=(*_dataset_steps(hostfile, datasets, op),
+                           *(close(place) for place in still_open(session, _layout(hostfile))),
+                           *directory_steps(session, DIRECTORIES),
+                           *(_file_steps(hostfile) if fresh else ()),
+                           *_rc_steps(session)))  # fmt: skip
+        session.use(hostfile)
+        with contextlib.ExitStack() as stack:
+            parts, made = _network(session, stack, self.nat)
+            parts = (Part(plan, journalled=False), *parts)
+            notes = (*(step.why for step in plan.steps), *made)
+            yield Prepared(session, [Task("host", parts, "set up", notes)])
 
 
-def initialise(session: Session, wish: Wish) -> list[str]:
-    """Set the host up; a line for each thing done, none where all was there."""
-    hostfile, fresh = _hostfile(session, wish)
-    done: list[str] = []
-    op = session.new_op()
-    datasets = _datasets(session, wish, hostfile)
-    plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
-                steps=(*_dataset_steps(hostfile, datasets, op),
-                       *(close(place) for place in still_open(session, _layout(hostfile))),
-                       *directory_steps(session, DIRECTORIES),
-                       *(_file_steps(hostfile) if fresh else ()),
-                       *_rc_steps(session)))  # fmt: skip
-    session.run(plan, journalled=False)
-    done += [step.why for step in plan.steps]
-    session.__dict__.update(hostfile=hostfile)
-    done += _network(session, wish.nat)
-    return done
-
-
-def _hostfile(session: Session, wish: Wish) -> tuple[HostFile, bool]:
+def _hostfile(session: Session, wish: Init) -> tuple[HostFile, bool]:
     """The host file that is there, or the one to write; whether it is new."""
     root = wish.root or f"{wish.pool}/bsdvirt"
     if session.host.fs.exists(HOST_FILE):
@@ -97,7 +98,7 @@ def _hostfile(session: Session, wish: Wish) -> tuple[HostFile, bool]:
     return decode(HostFile, settings, "init"), True
 
 
-def _datasets(session: Session, wish: Wish, hostfile: HostFile) -> dict[str, Dataset]:
+def _datasets(session: Session, wish: Init, hostfile: HostFile) -> dict[str, Dataset]:
     """What is there of the root dataset and beneath it."""
     pools = {pool.name: pool for pool in session.zfs.pools()}
     if wish.pool not in pools:
@@ -230,23 +231,34 @@ def _rc_steps(session: Session) -> list[Step]:
     ]
 
 
-def _network(session: Session, nat: bool) -> list[str]:
-    """A private network where there is none of any name, its guests behind the host's
-    address (`nat`); those that are there, up."""
-    if not session.dry_run:
-        for name in session.pending("network"):
-            session.settle("network", name, "init")
+def _network(
+    session: Session, stack: contextlib.ExitStack, nat: bool
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """A private network where there is no network, its guests behind the host's address (`nat`);
+    else those that there are, up. The locks are held until `stack` is closed."""
+    for name in session.pending("network"):
+        session.settle("network", name, "init")
     networks = session.networks()
-    if not networks and not networks.broken:
-        used = [a for i in read_interfaces(session.host).values() for a in i.addresses]
-        subnet = free_subnet(used)
-        settings = {
-            "addresses": [f"{subnet[1]}/{subnet.prefixlen}"],
-            "pools": [f"{subnet[2]}-{subnet[254]}"],
-            "description": "made by bsdvirt init",
-            "nat": nat,
-        }
-        made = carry_out_one(session, CreateNetwork(PRIVATE, settings))
-        return [f"network {PRIVATE}, {subnet}, the host is {subnet[1]}", *made.notes]
-    bring_up(session, networks)
-    return []
+    if networks or networks.broken:
+        return _parts(plan_networks_up(session, stack, networks, networks)), ()
+    used = [a for i in read_interfaces(session.host).values() for a in i.addresses]
+    subnet = free_subnet(used)
+    settings = {
+        "addresses": [f"{subnet[1]}/{subnet.prefixlen}"],
+        "pools": [f"{subnet[2]}-{subnet[254]}"],
+        "description": "made by bsdvirt init",
+        "nat": nat,
+    }
+    tasks = stack.enter_context(CreateNetwork(PRIVATE, settings).prepare(session)).tasks
+    made = f"network {PRIVATE}, {subnet}, the host is {subnet[1]}"
+    return _parts(tasks), (made, *(note for task in tasks for note in task.notes))
+
+
+def _parts(tasks: Iterable[Task]) -> tuple[Part, ...]:
+    """Raises the error of the first that has one."""
+    parts: list[Part] = []
+    for task in tasks:
+        if task.error is not None:
+            raise task.error
+        parts += task.parts
+    return tuple(parts)

@@ -7,7 +7,9 @@ with `root add`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
@@ -19,6 +21,7 @@ from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.rows.host import PoolRow
+from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import decode, dump
 from bsdvirt.spec.roots import RootFile
@@ -32,45 +35,53 @@ HEAD = """\
 """
 
 
-def add(
-    session: Session, dataset: str, name: str | None = None, mountpoint: str | None = None
-) -> list[str]:
-    """Make a root of a dataset, new or one that was a root before; a line for each thing done.
+@dataclass(frozen=True, slots=True)
+class AddRoot:
+    """Make a root of a dataset, new or one that was a root before."""
 
-    Raises NotFoundError where there is no such pool, ConflictError for what another root
-    has already: a name, a place, a guest, an id.
-    """
-    pool = dataset.split("/")[0]
-    try:
-        name = str(RootName.parse(name or pool))
-    except ValueError as error:
-        raise UsageError(f"{error}", "give it another with --name") from None
-    with session.locked("root", name, f"root add {name}"):
-        session.forget_roots()
-        ours = session.inventory()
-        session.need_mounted(ours)
-        there = _there(session, dataset)
-        place = mountpoint or (there[dataset].mountpoint if there else "") or f"/bsdvirt-{name}"
-        wanted = decode(RootFile, {"dataset": dataset, "mountpoint": place}, "root add")
-        layout = Layout(str(wanted.dataset), str(wanted.mountpoint), name)
-        listed = session.roots.named(dataset)
-        if listed is not None and listed.name == name and listed.mountpoint == layout.mountpoint:
-            # What has gone of it is made again.
-            layout = listed
-        elif why := overlaps(layout, session.roots.layouts):
-            raise ConflictError(
-                why, "bsdvirt root ls shows them; --name and --mountpoint give others"
-            )
-        if any(one.name == name for one in session.roots.broken):
-            raise ConflictError(f"{root_file(name)} is there already", "mend or remove it")
-        _check(session, layout, there)
-        if layout is not listed:
-            _check_strange(session, layout, there)
-            _refuse_clashes(session, ours, layout, there)
-        plan = _plan(session, layout, wanted, there)
-        session.run(plan)
-    session.forget_roots()
-    return [step.why for step in plan.steps]
+    dataset: str
+    name: str | None = None
+    mountpoint: str | None = None
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """One task, with a note for each thing that is made.
+
+        Raises NotFoundError where there is no such pool, ConflictError for what another root
+        has already: a name, a place, a guest, an id.
+        """
+        try:
+            name = str(RootName.parse(self.name or self.dataset.split("/")[0]))
+        except ValueError as error:
+            raise UsageError(f"{error}", "give it another with --name") from None
+        with session.locked("root", name, f"root add {name}"):
+            session.forget_roots()
+            plan = _add(session, self.dataset, name, self.mountpoint)
+            notes = tuple(step.why for step in plan.steps)
+            done = session.forget_roots
+            yield Prepared(session, [Task(name, (Part(plan),), "added", notes, after=done)])
+
+
+def _add(session: Session, dataset: str, name: str, mountpoint: str | None) -> Plan:
+    ours = session.inventory()
+    session.need_mounted(ours)
+    there = _there(session, dataset)
+    place = mountpoint or (there[dataset].mountpoint if there else "") or f"/bsdvirt-{name}"
+    wanted = decode(RootFile, {"dataset": dataset, "mountpoint": place}, "root add")
+    layout = Layout(str(wanted.dataset), str(wanted.mountpoint), name)
+    listed = session.roots.named(dataset)
+    if listed is not None and listed.name == name and listed.mountpoint == layout.mountpoint:
+        # What is missing of it is made again.
+        layout = listed
+    elif why := overlaps(layout, session.roots.layouts):
+        raise ConflictError(why, "bsdvirt root ls shows them; --name and --mountpoint give others")
+    if any(one.name == name for one in session.roots.broken):
+        raise ConflictError(f"{root_file(name)} is there already", "mend or remove it")
+    _check(session, layout, there)
+    if layout is not listed:
+        _check_strange(session, layout, there)
+        _refuse_clashes(session, ours, layout, there)
+    return _plan(session, layout, wanted, there)
 
 
 def _plan(session: Session, layout: Layout, wanted: RootFile, there: Mapping[str, Dataset]) -> Plan:
@@ -186,33 +197,44 @@ def _refuse_clashes(
                 )
 
 
-def remove(session: Session, word: str) -> list[str]:
-    """Take a root from the list: its file goes, its dataset stays; what is to be known.
+@dataclass(frozen=True, slots=True)
+class RemoveRoot:
+    """Remove a root from the list: its file goes, its dataset stays."""
 
-    Raises NotFoundError, ConflictError while guests are on it.
-    """
-    if not session.dry_run:
-        # One that was cut short may have taken the file away already.
-        session.settle("root", word, f"root rm {word}")
-    name = _name(session, word)
-    with session.destroying("root", name, f"root rm {name}"):
+    word: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises NotFoundError, ConflictError while guests are on it."""
+        # One that was cut short may have removed the file already.
+        session.settle("root", self.word, f"root rm {self.word}")
+        name = _name(session, self.word)
+        with session.locked("root", name, f"root rm {name}", gives_way=True):
+            session.forget_roots()
+            yield Prepared(session, [_remove(session, name)])
+
+
+def _remove(session: Session, name: str) -> Task:
+    found = session.inventory()
+    layout = session.roots.named(name)
+    path = root_file(name)
+    notes: tuple[str, ...] = ()
+    if layout is not None and layout in found.others:
+        _refuse_used(session, found, layout)
+        notes = (f"{layout.dataset} is kept, with the releases and images in it; zfs destroy -r"
+                 f" {layout.dataset} destroys it for good",)  # fmt: skip
+    elif layout is not None:
+        notes = (f"{layout.dataset} is not there now; bsdvirt root add {layout.dataset} lists it"
+                 " again once it is",)  # fmt: skip
+    # Nothing needs to be undone: what it said may be what nobody can read.
+    gone = Step(RemoveFile(path), f"file {path}", durable=True)
+    plan = Plan("remove root", name, "root", finish=(gone,), op=session.new_op())
+
+    def done() -> None:
+        session.supersede("root", name)
         session.forget_roots()
-        found = session.inventory()
-        layout = session.roots.named(name)
-        path = root_file(name)
-        if layout is not None and layout in found.others:
-            _refuse_used(session, found, layout)
-        # Nothing needs to be undone: what it said may be what nobody can read.
-        gone = Step(RemoveFile(path), f"file {path}", durable=True)
-        session.run(Plan("remove root", name, "root", finish=(gone,), op=session.new_op()))
-    session.forget_roots()
-    if layout is None:
-        return []
-    if layout not in found.others:
-        return [f"{layout.dataset} is not there now; bsdvirt root add {layout.dataset} lists it"
-                " again once it is"]  # fmt: skip
-    return [f"{layout.dataset} is kept, with the releases and images in it; zfs destroy -r"
-            f" {layout.dataset} destroys it for good"]  # fmt: skip
+
+    return Task(name, (Part(plan),), "removed", notes, after=done)
 
 
 def _name(session: Session, word: str) -> str:

@@ -83,6 +83,10 @@ class Session:
             raise HostError(f"{HOST_FILE}: {error.strerror}", "run as root") from error
         return load_hostfile(text, HOST_FILE)
 
+    def use(self, hostfile: HostFile) -> None:
+        """Take this for the host file: it is about to be written."""
+        self.__dict__["hostfile"] = hostfile
+
     @cached_property
     def roots(self) -> Roots:
         """All roots, as their files tell them: the first is the host file's own."""

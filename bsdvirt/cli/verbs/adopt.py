@@ -9,7 +9,9 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import info_lines
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.inventory import Inventory
-from bsdvirt.ops import adopt, foreign
+from bsdvirt.ops import foreign
+from bsdvirt.ops.adopt import Adopt
+from bsdvirt.session.prepared import carry_out
 
 
 class Options(Globals):
@@ -43,7 +45,8 @@ def run(options: Options) -> int:
             shown = foreign.detail(session, foreign.candidate(found, name))
             lines += [f"{name}: {shown.why}", *info_lines(shown.asks or {"asks": "nothing"})]
         confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
-    return report(adopt.adopt(session, names, keep=options.keep), options, as_json=options.json)
+    outcomes = carry_out(session, Adopt(tuple(names), options.keep))
+    return report(outcomes, options, as_json=options.json)
 
 
 def _names(options: Options, found: Inventory) -> list[str]:

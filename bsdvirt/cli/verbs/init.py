@@ -6,7 +6,8 @@ import argparse
 
 from bsdvirt.cli.common import add_dry_run, open_session
 from bsdvirt.cli.main import Globals
-from bsdvirt.ops.init import Wish, initialise
+from bsdvirt.ops.init import Init
+from bsdvirt.session.prepared import carry_out_one
 
 
 class Options(Globals):
@@ -30,9 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    done = initialise(
-        session, Wish(options.pool, options.root, options.mountpoint, nat=not options.no_nat)
-    )
+    wanted = Init(options.pool, options.root, options.mountpoint, nat=not options.no_nat)
+    done = carry_out_one(session, wanted).notes
     if not options.quiet and not options.dry_run:
         for line in done:
             print(line if line.startswith("nat: ") else f"made: {line}")

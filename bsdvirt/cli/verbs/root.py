@@ -8,6 +8,7 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
 from bsdvirt.ops import pools
+from bsdvirt.session.prepared import carry_out_one
 
 COLUMNS = ("name", "dataset", "mountpoint", "state", "used", "available", "guests")
 
@@ -42,7 +43,8 @@ def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     match options.action:
         case "add":
-            done = pools.add(session, options.dataset, options.name, options.mountpoint)
+            adding = pools.AddRoot(options.dataset, options.name, options.mountpoint)
+            done = carry_out_one(session, adding).notes
             if not options.quiet and not options.dry_run:
                 for line in done:
                     print(f"made: {line}")
@@ -51,7 +53,7 @@ def run(options: Options) -> int:
                     else "all was there already"
                 )  # fmt: skip
         case "rm":
-            notes = pools.remove(session, options.root)
+            notes = carry_out_one(session, pools.RemoveRoot(options.root)).notes
             if not options.quiet and not options.dry_run:
                 print(f"{options.root}: removed")
                 for note in notes:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError, as_told
 from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel
@@ -167,13 +165,13 @@ def _create_all(
     for name in (name for name in order.names if name in held.locks):
         try:
             identity = new_identity(
+                session,
                 name,
                 order.jail,
                 order.boot,
                 found,
                 known,
                 networks,
-                host=session.host_id,
                 release="".join(order.releases),
             )
             macs.notes(session, name, order.jail)
@@ -252,6 +250,7 @@ def show_all(session: Session, plans: Iterable[Plan]) -> None:
 
 
 def new_identity(
+    session: Session,
     name: str,
     spec: GuestSpec,
     boot: Boot,
@@ -259,7 +258,6 @@ def new_identity(
     known: Sequence[Guest],
     networks: dict[str, Network],
     *,
-    host: str,
     release: str = "",
 ) -> Identity:
     """Who a new guest is, and what it claims of the host; `known` are the guests that have
@@ -271,14 +269,15 @@ def new_identity(
         raise ConflictError(f"guest {name} is there already", f"bsdvirt info {name}")
     refuse_stray(found, name)
     check_order(found, name, boot)
+    random_bytes = session.draws.source(name)
     return Identity(
         id=free_id(known),
-        uuid=str(uuid.uuid4()),
+        uuid=str(uuid.UUID(bytes=random_bytes(16), version=4)),
         kind="jail" if isinstance(spec, Jail) else "vm",
-        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=session.draws.time(name),
         release=release,
-        nics=claim_nics(name, spec, (), known, networks, os.urandom),
+        nics=claim_nics(name, spec, (), known, networks, random_bytes),
         shared=claim_shared(name, spec, known) if isinstance(spec, Jail) else [],
         boot=boot,
-        host=host,
+        host=session.host_id,
     )

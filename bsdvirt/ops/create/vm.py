@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -94,10 +93,8 @@ def _create_all(
     known: list[Guest] = list(found.guests.values())
     for name in (name for name in order.names if name in held.locks):
         try:
-            identity = new_identity(
-                name, order.vm, order.boot, found, known, networks, host=session.host_id
-            )
-            identity = claims.fit(identity, order.vm, os.urandom)
+            identity = new_identity(session, name, order.vm, order.boot, found, known, networks)
+            identity = claims.fit(identity, order.vm, session.draws.source(name))
             macs.notes(session, name, order.vm)
         except Exception as error:
             pending.settled(name)

@@ -14,10 +14,11 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.library import images, releases
 from bsdvirt.library.private_copy import held, open_file
-from bsdvirt.ops.init import Wish, initialise
+from bsdvirt.ops.init import Init
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import plan_as_shell
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt_sim import SimHost
 
@@ -103,7 +104,7 @@ def test_no_descriptor_is_left_open(fs: Fs) -> None:
 def session(tmp_path: Path) -> Session:
     told: list[Event] = []
     session = Session(SimHost(tmp_path / "sim"), Interrupt(), sink=told.append)
-    initialise(session, Wish("zroot"))
+    carry_out(session, Init("zroot"))
     place = session.host.fs.path("/srv/open")
     place.mkdir(parents=True)
     place.chmod(0o777)
