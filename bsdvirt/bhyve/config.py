@@ -14,8 +14,10 @@ from bsdvirt.bhyve.devices.base import BootSource, Pairs, RunSettings
 from bsdvirt.bhyve.devices.storage import controller, on_controller
 from bsdvirt.bhyve.keys import escape
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.spec.becomes import BhyveKey
+from bsdvirt.spec.fields import written
 from bsdvirt.spec.rawkeys import AHCI_SLOT, raw_devices
-from bsdvirt.spec.vm import MIB, Vm
+from bsdvirt.spec.vm import Vm
 
 
 def render(guest: Guest, vm: Vm, run: RunSettings) -> str:
@@ -50,20 +52,14 @@ def boot_sources(guest: Guest, vm: Vm) -> list[BootSource]:
 
 
 def _machine(guest: Guest, vm: Vm) -> Pairs:
+    """Return the keys that properties of the guest become, and those that every guest has."""
     return [
         ("uuid", guest.identity.uuid),
-        ("cpus", str(vm.cpus)),
-        ("sockets", str(vm.sockets)),
-        ("cores", str(vm.cores)),
-        ("threads", str(vm.threads)),
-        ("memory.size", f"{vm.memory // MIB}M"),
-        *([("memory.wired", "true")] if vm.wired else []),
+        *written(vm, BhyveKey).items(),
         ("acpi_tables", "true"),
         # An idle guest, and one that waits for a lock, give the CPU to others.
         ("x86.vmexit_on_hlt", "true"),
         ("x86.vmexit_on_pause", "true"),
-        ("x86.strictmsr", _bool(not vm.ignore_msrs)),
-        ("rtc.use_localtime", _bool(vm.clock == "local")),
     ]
 
 
@@ -95,7 +91,3 @@ def _pins(vm: Vm) -> Pairs:
     for pin in vm.pins:
         pinned.setdefault(pin.vcpu, []).append(str(pin.cpus))
     return [(f"vcpu.{vcpu}.cpuset", ",".join(cpus)) for vcpu, cpus in sorted(pinned.items())]
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"

@@ -13,14 +13,8 @@ from dataclasses import dataclass
 
 from bsdvirt.spec.types import BhyveLine
 
-HOSTBRIDGE_SLOT = 0
 AHCI_SLOT = 2
 """One controller has every disk and drive on AHCI, each on a port of its own."""
-RNG_SLOT = 28
-FBUF_SLOT = 29
-XHCI_SLOT = 30
-LPC_SLOT = 31
-"""Where Windows looks for it (bhyve.8)."""
 _PCI = re.compile(r"pci\.(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\.(.+)")
 _PORT = re.compile(rf"pci\.0\.{AHCI_SLOT}\.0\.port\.(\d+)\.(.+)")
 OURS = re.compile(r"/dev/nmdm-bv\d+[AB]|bv\d+n\d+")

@@ -5,20 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey
-from bsdvirt.spec.cloud import CloudInit
-from bsdvirt.spec.guest import MOST_NICS, GuestSpec, Stop
-from bsdvirt.spec.rawkeys import (
-    AHCI_SLOT,
-    FBUF_SLOT,
-    HOSTBRIDGE_SLOT,
-    LPC_SLOT,
-    OURS,
-    RNG_SLOT,
-    XHCI_SLOT,
-    misnumbered,
-    raw_devices,
-)
+from bsdvirt.spec.becomes import ON, BhyveKey
+from bsdvirt.spec.guest import Stop
+from bsdvirt.spec.rawkeys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.types import (
     AbsolutePath,
     BhyveLine,
@@ -29,29 +18,26 @@ from bsdvirt.spec.types import (
     Memory,
 )
 from bsdvirt.spec.vmdevices import MIB as MIB
+from bsdvirt.spec.vmdevices import MOST_CDROMS as MOST_CDROMS
+from bsdvirt.spec.vmdevices import MOST_DISKS as MOST_DISKS
+from bsdvirt.spec.vmdevices import RESERVED as DEVICE_KEYS
 from bsdvirt.spec.vmdevices import VNC_FIRST_PORT as VNC_FIRST_PORT
 from bsdvirt.spec.vmdevices import Bus as Bus
 from bsdvirt.spec.vmdevices import Cdrom as Cdrom
 from bsdvirt.spec.vmdevices import Disk as Disk
+from bsdvirt.spec.vmdevices import VmDevices
 from bsdvirt.spec.vmdevices import VmNic as VmNic
 from bsdvirt.spec.vmdevices import Vnc as Vnc
 
 LEAST_MEMORY = 64 * MIB
-MOST_DISKS = 16
-MOST_CDROMS = 8
 FIRST_DISK = "disk0"
-RESERVED = {
+RESERVED = DEVICE_KEYS | {
     "config.dump": "bhyve would print its configuration, and not run",
     "cores": "set cpus, sockets and threads instead",
     "cpus": "set cpus instead",
-    "lpc.com1.path": "com1 is the console",
     "memory.size": "set memory instead",
     "memory.wired": "set wired instead",
     "name": "the guest's name is its own",
-    "pci.0.29.0.password": "set vnc.password instead",
-    "pci.0.29.0.rfb": "set vnc.listen and vnc.port instead",
-    "pci.0.29.0.tcp": "set vnc.listen and vnc.port instead",
-    "pci.0.29.0.wait": "set vnc.wait instead",
     "sockets": "set sockets instead",
     "threads": "set threads instead",
 }
@@ -98,10 +84,12 @@ class Restart(Spec, frozen=True, kw_only=True):
     ] = 60
 
 
-class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
+class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     """A bhyve guest."""
 
-    head = ("cpus", "sockets", "threads", "memory", "wired")
+    head = (
+        "cpus", "sockets", "threads", "memory", "wired", "loader", "firmware", "variables", "image"
+    )  # fmt: skip
     cpus: Annotated[
         int, prop("Virtual CPUs; the host's hw.vmm.maxcpu is the most.", ge=1, le=1024,
                   becomes=BhyveKey("cpus"))
@@ -138,8 +126,8 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop(
             "Another firmware than that of the package edk2-bhyve.",
             becomes=(
-                BhyveKey("bootrom", by="bhyve.config"),
-                BhyveKey("lpc.bootrom", by="bhyve.config"),
+                BhyveKey("bootrom", by="bhyve.devices.firmware"),
+                BhyveKey("lpc.bootrom", by="bhyve.devices.firmware"),
             ),
         ),
     ] = None
@@ -153,10 +141,6 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     image: Annotated[
         ImageName | None, prop("The image that its first disk was made of.", live=Live.NEVER)
     ] = None
-    disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
-    cdroms: Annotated[
-        list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS, live=Live.REBOOT)
-    ] = []
     bootorder: Annotated[
         list[DeviceName],
         prop(
@@ -165,23 +149,6 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             max_length=MOST_DISKS + MOST_CDROMS,
         ),
     ] = []  # fmt: skip
-    cloud: Annotated[
-        CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
-    ] = None
-    vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
-    hostbridge: Annotated[
-        Literal["standard", "amd"],
-        prop(
-            "The host bridge that the guest sees.", becomes=DeviceKey("device", by="bhyve.config")
-        ),
-    ] = "standard"
-    rng: Annotated[
-        bool,
-        prop(
-            "A virtio source of randomness.",
-            becomes=DeviceKey("device", values={True: "virtio-rnd"}),
-        ),
-    ] = True
     clock: Annotated[
         Literal["utc", "local"],
         prop("What the guest's clock keeps: UTC, or local time as Windows wants it.",
@@ -219,7 +186,6 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             " name, with - for _."
         ),
     ] = None
-    nics: Annotated[list[VmNic], prop(max_length=MOST_NICS)] = []
     stop: VmStop = VmStop()
 
     def __post_init__(self) -> None:
@@ -278,7 +244,7 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                     hint="pci.BUS.SLOT.FUNCTION.NAME, the numbers without leading zeros",
                 )  # fmt: skip
         self._check_tpm()
-        fixed = self._fixed_slots()
+        fixed = self.fixed_slots()
         for slot, number in raw_devices(self.config).devices.items():
             if slot in fixed:
                 raise BadValueError(
@@ -295,19 +261,6 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 f"a TPM needs {lacking[0]}, too", at=f"config.{min(given.values())}",
                 hint="tpm.type=swtpm, tpm.path=SOCKET, or tpm.type=passthru, tpm.path=/dev/tpm0",
             )  # fmt: skip
-
-    def _fixed_slots(self) -> dict[int, str]:
-        """The slots of what is always in the same place, where it is there."""
-        found = {HOSTBRIDGE_SLOT: "the host bridge: see hostbridge", LPC_SLOT: "the LPC bridge"}
-        if self.rng:
-            found[RNG_SLOT] = "the source of randomness: see rng"
-        if self.vnc.enabled:
-            found[FBUF_SLOT] = "the framebuffer: see vnc"
-            if self.vnc.tablet:
-                found[XHCI_SLOT] = "the tablet: see vnc.tablet"
-        if self.cdroms or self.cloud or any(disk.bus == "ahci" for disk in self.disks):
-            found[AHCI_SLOT] = "the AHCI controller"
-        return found
 
     def _check_names(self) -> None:
         """Disks and drives share one space of names: a zvol is named by it."""
@@ -340,7 +293,3 @@ class Vm(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     def cores(self) -> int:
         """Cores of a socket."""
         return self.cpus // (self.sockets * self.threads)
-
-    def disk(self, name: str) -> Disk | None:
-        """The disk of that name."""
-        return next((disk for disk in self.disks if disk.name == name), None)

@@ -1,12 +1,16 @@
-"""A virtual machine's devices: disks, CD drives, network cards and the framebuffer."""
+"""The devices of a virtual machine: their properties, and the PCI slots of those that are
+always in the same one. What bhyve makes of each is in bhyve/devices."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import ON, DeviceKey, ZfsProperty
+from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, ZfsProperty
+from bsdvirt.spec.cloud import CloudInit
+from bsdvirt.spec.guest import MOST_NICS, GuestSpec
 from bsdvirt.spec.nic import Nic
+from bsdvirt.spec.rawkeys import AHCI_SLOT
 from bsdvirt.spec.types import (
     AbsolutePath,
     DeviceName,
@@ -19,6 +23,22 @@ from bsdvirt.spec.types import (
 Bus = Literal["virtio", "ahci", "nvme"]
 MIB = 1024 * 1024
 VNC_FIRST_PORT = 5900
+MOST_DISKS = 16
+MOST_CDROMS = 8
+HOSTBRIDGE_SLOT = 0
+RNG_SLOT = 28
+FBUF_SLOT = 29
+XHCI_SLOT = 30
+LPC_SLOT = 31
+"""Where Windows looks for it (bhyve.8)."""
+RESERVED = {
+    "lpc.com1.path": "com1 is the console",
+    f"pci.0.{FBUF_SLOT}.0.password": "set vnc.password instead",
+    f"pci.0.{FBUF_SLOT}.0.rfb": "set vnc.listen and vnc.port instead",
+    f"pci.0.{FBUF_SLOT}.0.tcp": "set vnc.listen and vnc.port instead",
+    f"pci.0.{FBUF_SLOT}.0.wait": "set vnc.wait instead",
+}
+"""Keys of devices that a guest's `config` may not hold, and why."""
 
 
 class Disk(Spec, frozen=True, kw_only=True):
@@ -42,12 +62,12 @@ class Disk(Spec, frozen=True, kw_only=True):
         prop(
             "A file or a device of the host's instead of a zvol of the guest's own; it is never"
             " made, resized or destroyed with the guest.",
-            becomes=DeviceKey("path", by="bhyve.config"),
+            becomes=DeviceKey("path", by="bhyve.devices.disk"),
         ),
     ] = None
     bus: Annotated[
         Bus,
-        prop("What the guest sees it on.", becomes=DeviceKey("device", by="bhyve.config")),
+        prop("What the guest sees it on.", becomes=DeviceKey("device", by="bhyve.devices.disk")),
     ] = "virtio"
     readonly: Annotated[
         bool, prop("The guest may only read it.", becomes=DeviceKey("ro", values=ON))
@@ -68,7 +88,7 @@ class Disk(Spec, frozen=True, kw_only=True):
             prop(
                 "Logical, or logical/physical sector size, such as 512/4096, which is that of a"
                 " zvol of the guest's own; else bhyve asks what is behind it.",
-                becomes=DeviceKey("sectorsize", by="bhyve.config"),
+                becomes=DeviceKey("sectorsize", by="bhyve.devices.disk"),
                 pattern=SECTORS,
             ),
         ]
@@ -139,12 +159,15 @@ class Vnc(Spec, frozen=True, kw_only=True):
         bool,
         prop(
             "Whether there is a framebuffer; it needs UEFI.",
-            becomes=DeviceKey("device", values={True: "fbuf"}),
+            becomes=DeviceKey("device", by="bhyve.devices.framebuffer"),
         ),
     ] = False
     listen: Annotated[
         ListenAddress,
-        prop("The host's address to listen on.", becomes=DeviceKey("rfb", by="bhyve.config")),
+        prop(
+            "The host's address to listen on.",
+            becomes=DeviceKey("rfb", by="bhyve.devices.framebuffer"),
+        ),
     ] = ListenAddress("127.0.0.1")
     port: (
         Annotated[
@@ -153,8 +176,12 @@ class Vnc(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    width: Annotated[int, prop("Width.", unit="pixels", ge=640, le=3840)] = 1024
-    height: Annotated[int, prop("Height.", unit="pixels", ge=480, le=2160)] = 768
+    width: Annotated[
+        int, prop("Width.", unit="pixels", ge=640, le=3840, becomes=DeviceKey("w"))
+    ] = 1024
+    height: Annotated[
+        int, prop("Height.", unit="pixels", ge=480, le=2160, becomes=DeviceKey("h"))
+    ] = 768
     wait: Annotated[
         bool, prop("Boot only once a viewer is connected.", becomes=DeviceKey("wait", values=ON))
     ] = False
@@ -170,6 +197,7 @@ class Vnc(Spec, frozen=True, kw_only=True):
             str,
             prop(
                 "The password, with `own`; VNC uses 8 characters.",
+                becomes=DeviceKey("password", by="bhyve.devices.framebuffer"),
                 pattern=VNC_PASSWORD,
             ),
         ]
@@ -180,16 +208,62 @@ class Vnc(Spec, frozen=True, kw_only=True):
         prop(
             "The layout of the viewer's keyboard, as a file of /usr/share/bhyve/kbdlayout is"
             " called, such as de or fr; US where none is given.",
+            becomes=BhyveKey("keyboard.layout", by="bhyve.devices.framebuffer"),
         ),
     ] = None
     tablet: Annotated[
         bool,
         prop(
             "A USB tablet, so that the pointer is where it should be.",
-            becomes=DeviceKey("device", values={True: "xhci"}),
+            becomes=DeviceKey("slot.1.device", by="bhyve.devices.framebuffer"),
         ),
     ] = True
 
     def __post_init__(self) -> None:
         if (self.auth == "own") != (self.password is not None):
             raise BadValueError("`auth: own` and a password go together", at="password")
+
+
+class VmDevices(GuestSpec, frozen=True, kw_only=True):
+    """What a virtual machine has of devices."""
+
+    disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
+    cdroms: Annotated[
+        list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS, live=Live.REBOOT)
+    ] = []
+    nics: Annotated[list[VmNic], prop(max_length=MOST_NICS)] = []
+    cloud: Annotated[
+        CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
+    ] = None
+    vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
+    hostbridge: Annotated[
+        Literal["standard", "amd"],
+        prop(
+            "The host bridge that the guest sees.",
+            becomes=DeviceKey("device", by="bhyve.devices.hostbridge"),
+        ),
+    ] = "standard"
+    rng: Annotated[
+        bool,
+        prop(
+            "A virtio source of randomness.",
+            becomes=DeviceKey("device", by="bhyve.devices.rng"),
+        ),
+    ] = True
+
+    def fixed_slots(self) -> dict[int, str]:
+        """Return the slots of devices that are always in the same one, with what is there."""
+        found = {HOSTBRIDGE_SLOT: "the host bridge: see hostbridge", LPC_SLOT: "the LPC bridge"}
+        if self.rng:
+            found[RNG_SLOT] = "the source of randomness: see rng"
+        if self.vnc.enabled:
+            found[FBUF_SLOT] = "the framebuffer: see vnc"
+            if self.vnc.tablet:
+                found[XHCI_SLOT] = "the tablet: see vnc.tablet"
+        if self.cdroms or self.cloud or any(disk.bus == "ahci" for disk in self.disks):
+            found[AHCI_SLOT] = "the AHCI controller"
+        return found
+
+    def disk(self, name: str) -> Disk | None:
+        """Return the disk of that name."""
+        return next((disk for disk in self.disks if disk.name == name), None)

@@ -9,8 +9,8 @@ from bsdvirt.bhyve.devices.base import Device, Keys, Pairs, RunSettings, VmStart
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import console_device, console_socket
-from bsdvirt.spec.rawkeys import LPC_SLOT
 from bsdvirt.spec.vm import Vm
+from bsdvirt.spec.vmdevices import LPC_SLOT
 
 
 class Console(Device):

@@ -27,10 +27,13 @@ from bsdvirt.guest.marks import destroy_marked, mark_going
 from bsdvirt.layout import Layout
 from bsdvirt.plan.step import Await, FileExists, Step
 from bsdvirt.rows.vm import DiskRow
+from bsdvirt.spec.becomes import DeviceKey
+from bsdvirt.spec.fields import written
 from bsdvirt.spec.identity import DiskClaim
 from bsdvirt.spec.rawkeys import AHCI_SLOT
 from bsdvirt.spec.vm import Disk, Vm
 
+MODELS = {"virtio": "virtio-blk", "nvme": "nvme"}
 OWN_SECTORS = "512/4096"
 """Logical and physical sector size of a zvol."""
 
@@ -179,19 +182,14 @@ class Disks(Device):
 
 
 def _slot_keys(guest: Guest, disk: Disk, claim: DiskClaim) -> Pairs:
-    model = "nvme" if disk.bus == "nvme" else "virtio-blk"
-    keys = [("device", model), *_block_keys(guest, disk), ("ser", claim.serial)]
+    keys = [("device", MODELS[disk.bus]), *_block_keys(guest, disk), ("ser", claim.serial)]
     return [*keys, ("eui64", claim.eui64)] if disk.bus == "nvme" else keys
 
 
 def _block_keys(guest: Guest, disk: Disk) -> Pairs:
     """Return the keys of every bus (blockif_open in block_if.c)."""
-    flags = (("ro", disk.readonly), ("nocache", disk.nocache), ("direct", disk.direct))
-    return [
-        ("path", disk_path(guest, disk)),
-        *[(key, "true") for key, on in flags if on],
-        *([("sectorsize", size)] if (size := _sectors(disk)) else []),
-    ]
+    sizes = [("sectorsize", size)] if (size := _sectors(disk)) else []
+    return [("path", disk_path(guest, disk)), *written(disk, DeviceKey).items(), *sizes]
 
 
 def _sectors(disk: Disk) -> str:

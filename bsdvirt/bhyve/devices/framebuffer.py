@@ -9,9 +9,11 @@ from bsdvirt.bhyve.devices.base import Device, Keys, Pairs, RunSettings, VmStart
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.rows.vm import Vnc
+from bsdvirt.spec.becomes import DeviceKey
+from bsdvirt.spec.fields import written
 from bsdvirt.spec.numbers import natural
-from bsdvirt.spec.rawkeys import FBUF_SLOT, XHCI_SLOT
 from bsdvirt.spec.vm import VNC_FIRST_PORT, Vm
+from bsdvirt.spec.vmdevices import FBUF_SLOT, XHCI_SLOT
 
 FBUF = f"pci.0.{FBUF_SLOT}.0"
 LAYOUTS = "/usr/share/bhyve/kbdlayout"
@@ -58,9 +60,7 @@ class Framebuffer(Device):
             [
                 ("device", "fbuf"),
                 ("rfb", vnc_address(guest, vm)),
-                ("w", str(vnc.width)),
-                ("h", str(vnc.height)),
-                *([("wait", "true")] if vnc.wait else []),
+                *written(vnc, DeviceKey).items(),
                 *([("password", password)] if password else []),
             ],
         )

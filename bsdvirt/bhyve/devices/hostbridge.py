@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.devices.base import Device, Pairs, RunSettings
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.spec.rawkeys import HOSTBRIDGE_SLOT
 from bsdvirt.spec.vm import Vm
+from bsdvirt.spec.vmdevices import HOSTBRIDGE_SLOT
 
 AMD = [("vendor", "0x1022"), ("devid", "0x7432")]
 """What bhyve makes of `-s 0,amd_hostbridge`: the plain one with other numbers

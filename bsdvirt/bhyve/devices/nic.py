@@ -15,6 +15,8 @@ from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step, port_drift, running_nic
 from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
+from bsdvirt.spec.becomes import DeviceKey
+from bsdvirt.spec.fields import written
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm, VmNic
 
@@ -29,7 +31,7 @@ class Nics(Device):
         for index, (nic, claim) in enumerate(zip(vm.nics, guest.identity.nics, strict=True)):
             assert claim.slot is not None
             keys = [
-                ("device", "e1000" if nic.model == "e1000" else "virtio-net"),
+                *written(nic, DeviceKey).items(),
                 ("backend", tap(guest.identity.id, index)),
                 # bhyve knows the kind of backend by its name, and ours is not tapN.
                 ("type", "tap"),

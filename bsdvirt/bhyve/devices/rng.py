@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.devices.base import Device, Pairs, RunSettings
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.spec.rawkeys import RNG_SLOT
 from bsdvirt.spec.vm import Vm
+from bsdvirt.spec.vmdevices import RNG_SLOT
 
 
 class Rng(Device):
