@@ -200,3 +200,25 @@ def test_only_a_plain_file_is_read_and_nothing_blocks(fs: Fs, tmp_path: Path) ->
         assert fs.read_beneath("/guest", path) is None
     fs.path("/guest/latin1").write_bytes(b"caf\xe9\n")
     assert fs.read_beneath("/guest", "latin1") == "caf\ufffd\n"
+
+
+@pytest.mark.parametrize("path", ["../../outside/victim", "/outside/victim"])
+def test_no_way_out_by_name_when_removing_or_reading(fs: Fs, tmp_path: Path, path: str) -> None:
+    victim = tmp_path / "outside/victim"
+    victim.write_text("mine\n")
+    with pytest.raises(ValueError, match="not a plain relative path"):
+        fs.unlink_beneath("/guest", path)
+    with pytest.raises(ValueError, match="not a plain relative path"):
+        fs.read_beneath("/guest", path)
+    assert victim.exists()
+
+
+def test_no_descriptor_is_left_open(fs: Fs) -> None:
+    fs.path("/guest/link").symlink_to("/nowhere")
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        fs.write_beneath("/guest", "etc/a", "x")
+        fs.read_beneath("/guest", "etc/a")
+        fs.read_beneath("/guest", "etc")
+        fs.read_beneath("/guest", "link/a")
+    assert len(os.listdir("/proc/self/fd")) == before

@@ -9,6 +9,7 @@ import pytest
 from fakehost import FakeHost
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, Interrupted, StepError, UsageError
+from bsdvirt.host import tools
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan import act, events, journal
 from bsdvirt.plan.events import Event
@@ -17,6 +18,7 @@ from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import Entry
 from bsdvirt.plan.step import (
     Command,
+    DatasetOwned,
     FileExists,
     MakeDirectory,
     Not,
@@ -436,3 +438,21 @@ def test_a_signal_while_undoing_does_not_stop_it(host: FakeHost) -> None:
         run(host, plan(step("a"), step("b")))
     assert host.ran == ["do a", "do b", "undo b", "undo a"]
     assert isinstance(host.interrupt, Interrupt)
+
+
+def test_a_look_that_fails_while_undoing_hides_no_error(tmp_path: Path) -> None:
+    """ZFS cannot be asked any more: HostError, which is no StepError."""
+    (tmp_path / "state").mkdir()
+    host = FakeHost(tmp_path)
+    host.missing.add(tools.ZFS)
+    host.fails["do b"] = [(1, "first\n")]
+    owned = DatasetOwned("tank/x", "op1")
+    steps = (
+        Step(Command(("do", "a")), "", (Undo(Command(("undo", "a"))),)),
+        Step(Command(("do", "b")), "", (Undo(Command(("undo", "b")), owned),)),
+    )
+    with pytest.raises(CommandError, match="first") as raised:
+        Executor(host, "/state").run(Plan("try", "web", steps=steps, op="op1"))
+    assert host.ran == ["do a", "do b", "undo a"]
+    assert "ZFS is not here" in raised.value.hint
+    assert len(journal.subjects(host.fs, "/state")) == 1

@@ -131,3 +131,19 @@ def test_a_file_is_a_here_document_with_its_mode() -> None:
     assert shell(WriteFile("/etc/x", "a\n", 0o600)) == (
         "install -m 0600 /dev/null /etc/x && cat > /etc/x <<'EOF'\na\nEOF"
     )
+
+
+@pytest.mark.parametrize("content", ["", "no line feed at the end", "a\nb", "\n"])
+def test_a_pasted_file_is_the_same_to_the_last_byte(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "file"
+    plan = Plan("try", "web", steps=(Step(WriteFile(str(path), content), "why"),))
+    subprocess.run(("/bin/sh", "-e"), input=plan_as_shell(plan), text=True, check=True, timeout=10)
+    assert path.read_text() == content
+
+
+def test_a_line_feed_in_a_comment_runs_nothing(tmp_path: Path) -> None:
+    """Such as in the path of an archive: `extract /tmp/a\\ntouch pwned`."""
+    step = Step(Command(("/bin/echo",)), f"extract /tmp/a\ntouch {tmp_path}/ran")
+    text = plan_as_shell(Plan("add release", "x", steps=(step,)))
+    subprocess.run(("/bin/sh", "-e"), input=text, text=True, check=True, timeout=10)
+    assert list(tmp_path.iterdir()) == []
