@@ -9,8 +9,8 @@ from bsdvirt.spec.identity import MAX_NICS as MAX_NICS
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
-ROOT_DIRECTORY = "/usr/local/etc/bsdvirt/roots"
-"""A file for each root on another pool."""
+POOL_DIRECTORY = "/usr/local/etc/bsdvirt/roots"
+"""The files of pools other than the first; they were called roots."""
 HOOK_DIRECTORY = "/usr/local/etc/bsdvirt/hooks"
 PROFILE_DIRECTORY = "/usr/local/etc/bsdvirt/images"
 """Profiles of images, of the user's own."""
@@ -32,7 +32,7 @@ GROUP = "bsdvirt"
 """The interface group that marks what is ours."""
 
 CHILDREN = ("state", "releases", "images", "media", "guests")
-"""The datasets beneath the root dataset."""
+"""The datasets beneath a pool's dataset."""
 
 FIRST_UNIT = 16384
 """Interface units of ours begin here; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
@@ -40,20 +40,20 @@ FIRST_UNIT = 16384
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A root dataset, and where it is mounted: the host's first, or one on another pool."""
+    """A pool's dataset and its mount point."""
 
     dataset: str
     mountpoint: str
     named: str = ""
-    """What its file is called; empty for the first root."""
+    """Name of its file; empty for the first pool."""
     first: str = ""
-    """Where the first root is mounted, whose media are those of all; empty for itself."""
+    """Mount point of the first pool, which has the media of all; empty for itself."""
     siblings: tuple[str, ...] = ()
-    """The datasets of the other roots."""
+    """Datasets of the other pools."""
 
     @property
     def name(self) -> str:
-        """What people call it: the first root by its pool."""
+        """Name of the pool; the first is named after its zpool."""
         return self.named or self.dataset.split("/")[0]
 
     @property
@@ -87,7 +87,7 @@ class Layout:
 
     @property
     def media(self) -> str:
-        """The directory of ISO files: one, whatever root a guest is in."""
+        """Directory of ISO files: one for all pools."""
         return f"{self.first or self.mountpoint}/media"
 
     def disk_device(self, name: str, disk: str) -> str:
@@ -117,9 +117,9 @@ class Layout:
         return f"{self.mountpoint}/releases/{name}"
 
 
-def root_file(name: str) -> str:
-    """The file of a root on another pool."""
-    return f"{ROOT_DIRECTORY}/{name}.yaml"
+def pool_file(name: str) -> str:
+    """Return the path of a pool's file."""
+    return f"{POOL_DIRECTORY}/{name}.yaml"
 
 
 def conf_file(name: str) -> str:

@@ -38,10 +38,12 @@ class StackOptions(NetworkOptions, Protocol):
     shared: str | None
 
 
-def add_root(parser: argparse.ArgumentParser) -> None:
+def add_pool(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--root", metavar="DATASET", help="on another pool: a root as `bsdvirt root ls` shows it"
-    )
+        "--pool", metavar="NAME | DATASET",
+        help="create it on another pool, as `bsdvirt pool ls` lists them",
+    )  # fmt: skip
+    parser.add_argument("--root", dest="pool", help=argparse.SUPPRESS)
 
 
 def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) -> None:

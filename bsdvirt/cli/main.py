@@ -70,7 +70,7 @@ VERBS = {
     "release": Verb("release", "releases that jails are made of: fetch, add, ls, rm"),
     "image": Verb("image", "images that disks are made of: fetch, import, ls, info, rm, profiles"),
     "media": Verb("media", "ISO files for CD drives: add, ls, rm"),
-    "root": Verb("root", "datasets on other pools that guests live in: add, ls, rm"),
+    "pool": Verb("pool", "pools that guests are created on: add, ls, rm"),
     "network": Verb("network", "networks of guests: ls, info, create, set, destroy"),
     "boot": Verb("boot", "what starts at boot: plan, start, stop, status, network"),
     "doctor": Verb("doctor", "look for what is wrong, and mend it"),
@@ -90,7 +90,7 @@ WITH_ACTIONS = (
     "nic",
     "cdrom",
     "uefi",
-    "root",
+    "pool",
     "network",
     "boot",
 )

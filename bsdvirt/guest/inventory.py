@@ -79,23 +79,23 @@ class Inventory:
     """All guests by name, and the datasets in guests/ that are no guest's."""
 
     layout: Layout
-    """The first root's."""
+    """The layout of the first pool."""
     guests: Mapping[str, Guest]
     strays: tuple[tuple[Dataset, str], ...]
-    """With why each is none: no identity, or one that cannot be read, or a name that a guest
-    of another root has."""
+    """Datasets in a guest's place that are no guest, and why: no identity, an unreadable one, or
+    the name of a guest on another pool."""
     datasets: tuple[Dataset, ...]
-    """Everything beneath the root datasets, the first root's first."""
+    """All datasets of the pools, the first pool's first."""
     others: tuple[Layout, ...] = ()
-    """The roots on other pools that are there."""
+    """The other pools that are present."""
     absent: tuple[Absent, ...] = ()
-    """Those that are not."""
+    """The pools that are not."""
     foreign: Mapping[str, Foreign] = field(default_factory=dict)
     """The guests that came from elsewhere, by name."""
 
     @property
     def layouts(self) -> tuple[Layout, ...]:
-        """Of all roots that are there."""
+        """The layouts of all pools that are present."""
         return (self.layout, *self.others)
 
     def guest(self, name: str) -> Guest:
@@ -109,29 +109,29 @@ class Inventory:
         if name not in self.guests:
             hint = _near(name, self.guests)
             if self.absent:
-                hint += "; or it is on what is not there now: " + ", ".join(
-                    root.name for root in self.absent
+                hint += "; or it is on a pool that is missing: " + ", ".join(
+                    pool.name for pool in self.absent
                 )
             raise NotFoundError(f"no guest {name}", hint)
         return self.guests[name]
 
     def home(self, name: str) -> Layout:
-        """The root that a guest is in; for what is no guest's name, the first."""
+        """Return the pool that a guest is on; for an unknown name, the first."""
         guest: Guest | Foreign | None = self.guests.get(name) or self.foreign.get(name)
         return guest.layout if guest else self.layout
 
     def top(self, layout: Layout) -> Dataset:
-        """The root dataset itself. Raises NotFoundError."""
+        """Return the dataset of a pool. Raises NotFoundError."""
         for dataset in self.datasets:
             if dataset.name == layout.dataset:
                 return dataset
         raise NotFoundError(
-            f"root {layout.name}: {layout.dataset} is not there",
+            f"pool {layout.name}: {layout.dataset} does not exist",
             f"zpool import {layout.dataset.split('/')[0]}",
         )
 
     def releases(self, layout: Layout | None = None) -> list[Dataset]:
-        """Those of a root, of the first where none is named."""
+        """Return the releases on a pool; on the first, if none is named."""
         prefix = f"{(layout or self.layout).dataset}/releases/"
         return [d for d in self.datasets if _is_child(d.name, prefix)]
 
@@ -143,28 +143,28 @@ def inventory(
     absent: Sequence[Absent] = (),
     host: str = "",
 ) -> Inventory:
-    """Sort the datasets beneath the roots into guests, foreign ones and strays. Of two guests
-    of one name, the one in the earlier root has it. `host` is this host's id."""
+    """Sort the datasets of the pools into guests, foreign guests and strays. Of two guests with
+    one name, that on the earlier pool keeps it. `host` is this host's id."""
     every = tuple(datasets)
     guests: dict[str, Guest] = {}
     foreign: dict[str, Foreign] = {}
     strays: list[tuple[Dataset, str]] = []
-    for root in (layout, *others):
-        for name, family in _families(root, every).items():
+    for pool in (layout, *others):
+        for name, family in _families(pool, every).items():
             known = guests.get(name) or foreign.get(name)
             try:
                 _check_place(family[0], name, known)
                 if family[0].guest is None and family[0].received is not None:
-                    foreign[name] = _received(name, root, family)
+                    foreign[name] = _received(name, pool, family)
                     continue
                 identity = _identity(family[0])
             except BsdvirtError as error:
                 strays.append((family[0], error.message))
                 continue
-            if why := _elsewhere(identity, root, host):
-                foreign[name] = Foreign(name, root, why, tuple(family), identity)
+            if why := _elsewhere(identity, pool, host):
+                foreign[name] = Foreign(name, pool, why, tuple(family), identity)
             else:
-                guests[name] = Guest(name, root, identity, tuple(family))
+                guests[name] = Guest(name, pool, identity, tuple(family))
     return Inventory(layout, guests, tuple(strays), every, tuple(others), tuple(absent), foreign)
 
 
@@ -180,25 +180,25 @@ def _check_place(dataset: Dataset, name: str, known: Guest | Foreign | None) -> 
         raise ConflictError(f"there is a guest {name} in {known.layout.dataset} already")
 
 
-def _received(name: str, root: Layout, family: Sequence[Dataset]) -> Foreign:
+def _received(name: str, pool: Layout, family: Sequence[Dataset]) -> Foreign:
     """One that came with `zfs receive`."""
     told = None
     with contextlib.suppress(BsdvirtError):
         told = identity_from_json(family[0].received or "")
-    return Foreign(name, root, "it came with zfs receive", tuple(family), told)
+    return Foreign(name, pool, "it came with zfs receive", tuple(family), told)
 
 
-def _elsewhere(identity: Identity, root: Layout, host: str) -> str:
-    """Why an identity is another host's, in words: a pool may have been moved here. In the
-    host file's own root, one of before identities told their host is this host's."""
-    if not host or identity.host == host or not (identity.host or root.named):
+def _elsewhere(identity: Identity, pool: Layout, host: str) -> str:
+    """Return why an identity belongs to another host: a pool may have been moved here. On the
+    first pool, an old identity that names no host is this host's."""
+    if not host or identity.host == host or not (identity.host or pool.named):
         return ""
     return f"it is of host {identity.host}" if identity.host else "it does not say of which host"
 
 
-def _families(root: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Dataset]]:
-    """What lies in guests/ of a root, by the name behind that."""
-    prefix = f"{root.dataset}/guests/"
+def _families(pool: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Dataset]]:
+    """Return the datasets beneath guests/ of a pool, by guest."""
+    prefix = f"{pool.dataset}/guests/"
     families: dict[str, list[Dataset]] = {}
     for dataset in datasets:
         if dataset.name.startswith(prefix):
@@ -244,7 +244,7 @@ def guest_text(fs: Fs, layout: Layout, name: str) -> str:
 
 
 def refuse_stray(found: Inventory, name: str) -> None:
-    """Raises ConflictError where something that is no guest has a guest's place in any root."""
+    """Raises ConflictError if a dataset that is no guest has a guest's place on any pool."""
     if name in found.foreign:
         raise ConflictError(
             f"{found.foreign[name].dataset} is there, of a guest that is foreign",

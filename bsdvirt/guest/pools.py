@@ -1,4 +1,4 @@
-"""The roots of this host: the host file's own, and those on other pools, each with a file."""
+"""The pools that guests are on: the host file's own, and others, each with a file of its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.fs import Fs
-from bsdvirt.layout import ROOT_DIRECTORY, Layout, root_file
-from bsdvirt.spec.load import load_root
+from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
+from bsdvirt.spec.load import load_pool
 from bsdvirt.spec.mounts import within
 
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A root whose guests are not seen now, and why, and what brings them back."""
+    """A pool whose guests cannot be seen now: why, and what to do."""
 
     name: str
     why: str
@@ -22,17 +22,17 @@ class Absent:
 
     @property
     def message(self) -> str:
-        return f"root {self.name}: {self.why}: its guests are missing"
+        return f"pool {self.name}: {self.why}: its guests are missing"
 
 
 @dataclass(frozen=True, slots=True)
-class Roots:
-    """All of them."""
+class Pools:
+    """All pools of this host."""
 
     layouts: tuple[Layout, ...]
-    """The first is the host file's own."""
+    """The first is the one that the host file names."""
     broken: tuple[Absent, ...] = ()
-    """Those whose file cannot be used."""
+    """Those whose file is not valid."""
 
     @property
     def first(self) -> Layout:
@@ -43,50 +43,51 @@ class Roots:
         return self.layouts[1:]
 
     def named(self, word: str) -> Layout | None:
-        """The root that a name or a dataset means."""
+        """Return the pool of that name or dataset."""
         return next((one for one in self.layouts if word in (one.name, one.dataset)), None)
 
 
-def read_roots(fs: Fs, first: Layout) -> Roots:
-    """Read the files; one that cannot be used hinders no other root."""
+def read_pools(fs: Fs, first: Layout) -> Pools:
+    """Read the pools' files; an invalid one does not affect the others."""
     found, broken = [first], []
-    for file in fs.listdir(ROOT_DIRECTORY):
+    for file in fs.listdir(POOL_DIRECTORY):
         name = file.removesuffix(".yaml")
         if name == file or file.startswith("."):
             continue
-        path = root_file(name)
+        path = pool_file(name)
         try:
-            told = load_root(fs.read_text(path), path)
+            said = load_pool(fs.read_text(path), path)
         except BsdvirtError as error:
-            broken.append(Absent(name, error.message, error.hint or f"mend {path}"))
+            broken.append(Absent(name, error.message, error.hint or f"correct {path}"))
             continue
         except (OSError, UnicodeDecodeError) as error:
-            broken.append(Absent(name, f"{path}: {error}", "mend or remove the file"))
+            broken.append(Absent(name, f"{path}: {error}", "correct or remove the file"))
             continue
-        layout = Layout(str(told.dataset), str(told.mountpoint), name, first.mountpoint)
+        layout = Layout(str(said.dataset), str(said.mountpoint), name, first.mountpoint)
         if why := overlaps(layout, found):
-            broken.append(Absent(name, f"{path}: {why}", "mend or remove the file"))
+            broken.append(Absent(name, f"{path}: {why}", "correct or remove the file"))
         else:
             found.append(layout)
     if len(found) == 1:
-        return Roots((first,), tuple(broken))
+        return Pools((first,), tuple(broken))
     every = [one.dataset for one in found]
     whole = (
         replace(one, siblings=tuple(other for other in every if other != one.dataset))
         for one in found
     )
-    return Roots(tuple(whole), tuple(broken))
+    return Pools(tuple(whole), tuple(broken))
 
 
 def overlaps(layout: Layout, others: Iterable[Layout]) -> str:
-    """Why a root cannot be besides these, in words: of one name, or one in the other."""
+    """Return why a pool conflicts with these, or an empty string: the same name, or one dataset
+    or mount point within another."""
     for other in others:
         if layout.name == other.name:
-            return f"root {other.name} is {other.dataset} already"
+            return f"pool {other.name} is {other.dataset} already"
         if _nested(f"/{layout.dataset}", f"/{other.dataset}"):
-            return f"{layout.dataset} and {other.dataset} lie in one another"
+            return f"{layout.dataset} and {other.dataset} are within one another"
         if _nested(layout.mountpoint, other.mountpoint):
-            return f"{layout.mountpoint} and {other.mountpoint} lie in one another"
+            return f"{layout.mountpoint} and {other.mountpoint} are within one another"
     return ""
 
 

@@ -115,14 +115,14 @@ def check_trusted(
 
 
 def provide(
-    session: Session, wanted: str, *, fetch: bool = True, root: Layout | None = None
+    session: Session, wanted: str, *, fetch: bool = True, pool: Layout | None = None
 ) -> str:
     """Make the release that is wanted, where it is not there yet, in a root (the first, where
     none is named): a copy of another root's if one has it; of what bsdinstall(8) left on
     this host if that is it; else from a mirror, where `fetch` allows it. Where it came
     from; nothing where nothing was made."""
     found = session.inventory()
-    target = root or found.layout
+    target = pool or found.layout
     if _whole(found, wanted, target):
         return ""
     came = "" if holders(found, wanted) else _obtain(session, wanted, fetch=fetch)

@@ -38,7 +38,7 @@ PRIVATE = "private"
 STATE_ROOM = 16 << 20
 """Bytes that the journal has for itself in a pool that is full."""
 OPTIONS = {"images": IN_DEV_MODE, "state": ("-o", f"refreservation={STATE_ROOM}")}
-"""How the datasets of a root are made."""
+"""Options of the datasets of a pool."""
 CLOSED = ("guests", "state", "releases", "images")
 """Datasets that only root may look into: an old release has programs with old faults that run as
 root for whoever starts them."""
@@ -54,7 +54,7 @@ class Init:
     """Set the host up, as far as that is not done."""
 
     pool: str
-    root: str | None = None
+    dataset: str | None = None
     mountpoint: str | None = None
     nat: bool = True
     """Whether guests of the private network reach other hosts by the host's address."""
@@ -81,25 +81,27 @@ class Init:
 
 def _hostfile(session: Session, wish: Init) -> tuple[HostFile, bool]:
     """The host file that is there, or the one to write; whether it is new."""
-    root = wish.root or f"{wish.pool}/bsdvirt"
+    dataset = wish.dataset or f"{wish.pool}/bsdvirt"
     if session.host.fs.exists(HOST_FILE):
         hostfile = session.hostfile
         if wish.pool != str(hostfile.dataset).split("/")[0] or (
-            wish.root and wish.root != hostfile.dataset
+            wish.dataset and wish.dataset != hostfile.dataset
         ):
             raise ConflictError(
                 f"this host is set up already, with {hostfile.dataset}",
                 f"{HOST_FILE} says so; change it there if you mean to move",
             )
         return hostfile, False
-    if root.split("/")[0] != wish.pool:
-        raise ConflictError(f"{root} is not in pool {wish.pool}", "--root names a dataset of POOL")
-    settings = {"dataset": root, "mountpoint": wish.mountpoint or "/bsdvirt"}
+    if dataset.split("/")[0] != wish.pool:
+        raise ConflictError(
+            f"{dataset} is not in pool {wish.pool}", "--dataset names a dataset of POOL"
+        )
+    settings = {"dataset": dataset, "mountpoint": wish.mountpoint or "/bsdvirt"}
     return decode(HostFile, settings, "init"), True
 
 
 def _datasets(session: Session, wish: Init, hostfile: HostFile) -> dict[str, Dataset]:
-    """What is there of the root dataset and beneath it."""
+    """Return the datasets of the pool that exist."""
     pools = {pool.name: pool for pool in session.zfs.pools()}
     if wish.pool not in pools:
         raise NotFoundError(
@@ -114,14 +116,14 @@ def _datasets(session: Session, wish: Init, hostfile: HostFile) -> dict[str, Dat
                 "choose another place with --mountpoint",
             ) from None
         return {}
-    root = found[str(hostfile.dataset)]
-    if root.mountpoint != hostfile.mountpoint:
+    top = found[str(hostfile.dataset)]
+    if top.mountpoint != hostfile.mountpoint:
         raise ConflictError(
-            f"{root.name} is there already, mounted at {root.mountpoint}",
-            f"say --mountpoint {root.mountpoint}" if root.mountpoint else "zfs set mountpoint=…",
+            f"{top.name} is there already, mounted at {top.mountpoint}",
+            f"say --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
         )
-    if not root.mounted:
-        raise HostError(f"{root.name} is not mounted", f"zfs mount {root.name}")
+    if not top.mounted:
+        raise HostError(f"{top.name} is not mounted", f"zfs mount {top.name}")
     return found
 
 
@@ -135,23 +137,23 @@ def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> li
 
 
 def dataset_steps(
-    root: str, mountpoint: str, found: Mapping[str, Dataset], op: str
+    top: str, mountpoint: str, found: Mapping[str, Dataset], op: str
 ) -> tuple[list[Step], list[str]]:
-    """Make a root dataset and what lies in each, as far as that is not `found`; and the
+    """Create the dataset of a pool and those beneath it, as far as that is not `found`; and the
     datasets whose mark is to be cleared at the end."""
-    depth = root.count("/") + 1
+    depth = top.count("/") + 1
     steps: list[Step] = []
-    if root not in found:
+    if top not in found:
         place = f"mountpoint={mountpoint}"
         # What lies around it may be a place for files that nobody is to run: jails' roots are
         # none, and neither are bases of them.
         options = (
             place, "compression=lz4", "atime=off", "canmount=on", "exec=on", "setuid=on",
         )  # fmt: skip
-        parents = ("-p",) if root.count("/") > 1 else ()
-        steps.append(_create(root, op, *parents, *(w for o in options for w in ("-o", o))))
+        parents = ("-p",) if top.count("/") > 1 else ()
+        steps.append(_create(top, op, *parents, *(w for o in options for w in ("-o", o))))
     for child in CHILDREN:
-        dataset, directory = f"{root}/{child}", f"{mountpoint}/{child}"
+        dataset, directory = f"{top}/{child}", f"{mountpoint}/{child}"
         if dataset not in found:
             steps.append(_create(dataset, op, *OPTIONS.get(child, ())))
             if child in CLOSED:

@@ -1,8 +1,7 @@
-"""Roots on other pools: added, shown, taken from the list.
+"""Pools other than the first: add, list and remove them.
 
-A root is a dataset with what `init` makes in one, and a file that says where. Taking it from
-the list takes the file away, never a dataset: what is in it is somebody's, and comes back
-with `root add`.
+A pool is a dataset with the children that `init` creates, and a file that names it. Removing
+it removes the file, never a dataset: `pool add` brings its guests back.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
 from bsdvirt.guest.pools import overlaps
 from bsdvirt.host.closed import open_to_others
-from bsdvirt.layout import ROOT_DIRECTORY, Layout, root_file
+from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
 from bsdvirt.ops.init import dataset_steps, directory_steps, unmark
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
@@ -24,20 +23,20 @@ from bsdvirt.rows.host import PoolRow
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import decode, dump
-from bsdvirt.spec.roots import RootFile
-from bsdvirt.spec.types import RootName
+from bsdvirt.spec.pools import PoolFile
+from bsdvirt.spec.types import PoolName
 from bsdvirt.zfs import Dataset
 
 CLOSED = ("state", "guests")
-"""What lies in these is taken for root's own words."""
+"""Children whose contents are trusted as written by root."""
 HEAD = """\
-# A root on another pool, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties root.
+# A pool for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties pool.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class AddRoot:
-    """Make a root of a dataset, new or one that was a root before."""
+class AddPool:
+    """Add a pool whose dataset is new, or was a pool before."""
 
     dataset: str
     name: str | None = None
@@ -45,20 +44,20 @@ class AddRoot:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """One task, with a note for each thing that is made.
+        """One task, with a note for each step.
 
-        Raises NotFoundError where there is no such pool, ConflictError for what another root
-        has already: a name, a place, a guest, an id.
+        Raises NotFoundError if the zpool does not exist, ConflictError for a name, mount
+        point, guest or id that another pool has.
         """
         try:
-            name = str(RootName.parse(self.name or self.dataset.split("/")[0]))
+            name = str(PoolName.parse(self.name or self.dataset.split("/")[0]))
         except ValueError as error:
             raise UsageError(f"{error}", "give it another with --name") from None
-        with session.locked("root", name, f"root add {name}"):
-            session.forget_roots()
+        with session.locked("pool", name, f"pool add {name}"):
+            session.forget_pools()
             plan = _add(session, self.dataset, name, self.mountpoint)
             notes = tuple(step.why for step in plan.steps)
-            done = session.forget_roots
+            done = session.forget_pools
             yield Prepared(session, [Task(name, (Part(plan),), "added", notes, after=done)])
 
 
@@ -67,16 +66,18 @@ def _add(session: Session, dataset: str, name: str, mountpoint: str | None) -> P
     session.need_mounted(ours)
     there = _there(session, dataset)
     place = mountpoint or (there[dataset].mountpoint if there else "") or f"/bsdvirt-{name}"
-    wanted = decode(RootFile, {"dataset": dataset, "mountpoint": place}, "root add")
+    wanted = decode(PoolFile, {"dataset": dataset, "mountpoint": place}, "pool add")
     layout = Layout(str(wanted.dataset), str(wanted.mountpoint), name)
-    listed = session.roots.named(dataset)
+    listed = session.pools.named(dataset)
     if listed is not None and listed.name == name and listed.mountpoint == layout.mountpoint:
-        # What is missing of it is made again.
+        # Create again what is missing.
         layout = listed
-    elif why := overlaps(layout, session.roots.layouts):
-        raise ConflictError(why, "bsdvirt root ls shows them; --name and --mountpoint give others")
-    if any(one.name == name for one in session.roots.broken):
-        raise ConflictError(f"{root_file(name)} is there already", "mend or remove it")
+    elif why := overlaps(layout, session.pools.layouts):
+        raise ConflictError(
+            why, "bsdvirt pool ls lists them; choose others with --name and --mountpoint"
+        )
+    if any(one.name == name for one in session.pools.broken):
+        raise ConflictError(f"{pool_file(name)} is not valid", "correct or remove it")
     _check(session, layout, there)
     if layout is not listed:
         _check_strange(session, layout, there)
@@ -84,12 +85,12 @@ def _add(session: Session, dataset: str, name: str, mountpoint: str | None) -> P
     return _plan(session, layout, wanted, there)
 
 
-def _plan(session: Session, layout: Layout, wanted: RootFile, there: Mapping[str, Dataset]) -> Plan:
+def _plan(session: Session, layout: Layout, wanted: PoolFile, there: Mapping[str, Dataset]) -> Plan:
     op = session.new_op()
     steps, marked = dataset_steps(layout.dataset, layout.mountpoint, there, op)
-    path = root_file(layout.name)
+    path = pool_file(layout.name)
     if not session.host.fs.exists(path):
-        steps += directory_steps(session, [(ROOT_DIRECTORY, 0o755)])
+        steps += directory_steps(session, [(POOL_DIRECTORY, 0o755)])
         steps.append(
             Step(
                 WriteFile(path, HEAD + dump(wanted)),
@@ -99,11 +100,11 @@ def _plan(session: Session, layout: Layout, wanted: RootFile, there: Mapping[str
             )
         )
     finish = (unmark(marked),) if marked else ()
-    return Plan("add root", layout.name, "root", tuple(steps), finish, op=op)
+    return Plan("add pool", layout.name, "pool", tuple(steps), finish, op=op)
 
 
 def _there(session: Session, dataset: str) -> dict[str, Dataset]:
-    """What is there of it. Raises NotFoundError where its pool is not."""
+    """Return its datasets that exist. Raises NotFoundError if the zpool does not."""
     pools = {pool.name for pool in session.zfs.pools()}
     if dataset.split("/")[0] not in pools:
         raise NotFoundError(
@@ -117,12 +118,12 @@ def _there(session: Session, dataset: str) -> dict[str, Dataset]:
 
 
 def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
-    """Raises UsageError, ConflictError, HostError for a place or a dataset that cannot be one."""
+    """Raises UsageError, ConflictError or HostError for an unusable dataset or mount point."""
     if not there:
         if session.host.fs.listdir(layout.mountpoint):
             raise ConflictError(
-                f"{layout.mountpoint} is a directory with something in it",
-                "choose another place with --mountpoint",
+                f"the directory {layout.mountpoint} has something in it",
+                "choose another with --mountpoint",
             )
         return
     top = there[layout.dataset]
@@ -130,22 +131,22 @@ def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> No
         raise UsageError(f"{top.name} is a {top.kind}", "name a file system, or a new one")
     if top.mountpoint != layout.mountpoint:
         raise ConflictError(
-            f"{top.name} is there already, mounted at {top.mountpoint}",
-            f"say --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
+            f"{top.name} exists, mounted at {top.mountpoint}",
+            f"use --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
         )
     if not top.mounted:
         raise HostError(f"{top.name} is not mounted", f"zfs mount {top.name}")
     if f"{top.name}/guests" not in there and session.host.fs.listdir(layout.mountpoint):
         raise ConflictError(
-            f"{top.name} is there already, with something in it that is not bsdvirt's",
-            f"name another, such as {top.name}/bsdvirt",
+            f"{top.name} exists and has something in it that is not bsdvirt's",
+            f"choose another, such as {top.name}/bsdvirt",
         )
 
 
 def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
-    """Nothing of a root that comes from elsewhere is believed before this. Raises HostError
-    where others than root may have written what is in it, ConflictError for journals: they
-    would be run as root, and may be another host's."""
+    """Check a dataset that comes from elsewhere before anything in it is trusted. Raises
+    HostError if users other than root may have written there, ConflictError for journals:
+    they would be run as root and may be another host's."""
     fs = session.host.fs
     for child in CLOSED:
         dataset, place = f"{layout.dataset}/{child}", f"{layout.mountpoint}/{child}"
@@ -160,90 +161,91 @@ def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset
         if why := open_to_others(fs, place):
             raise HostError(
                 f"{place} {why}",
-                f"see what is in it, then chown root:wheel {place} and chmod 0700 {place}",
+                f"check its contents, then chown root:wheel {place} and chmod 0700 {place}",
             )
     if found := journal.subjects(fs, layout.state):
         raise ConflictError(
-            f"in {layout.state} there are journals of operations cut short: {found[0][2]}",
-            f"on the host that they come from, bsdvirt doctor --repair; or rm {layout.state}/*",
+            f"{layout.state} has journals of operations cut short: {found[0][2]}",
+            f"on the host that wrote them, bsdvirt doctor --repair; or rm {layout.state}/*",
         )
 
 
 def _refuse_clashes(
     session: Session, ours: Inventory, layout: Layout, there: Mapping[str, Dataset]
 ) -> None:
-    """Names, ids and addresses are of one kind over all roots. Raises ConflictError."""
+    """Raises ConflictError for names, ids and addresses that guests on other pools have."""
     ids = {guest.identity.id: name for name, guest in ours.guests.items()}
     addresses = {a: name for name, g in ours.guests.items() for a in g.identity.addresses()}
     for name, guest in inventory(layout, there.values(), host=session.host_id).guests.items():
         if name in ours.guests:
             raise ConflictError(
-                f"{guest.dataset}: there is a guest {name} in {ours.home(name).dataset} already",
+                f"{guest.dataset}: {ours.home(name).dataset} has a guest {name} already",
                 f"bsdvirt rename {name} NEWNAME",
             )
         if (other := ids.get(guest.identity.id)) is not None:
             raise ConflictError(
-                f"{guest.dataset} has the id {guest.identity.id}, which {other} has already",
-                "it comes from another host, or was made while this root was not listed:"
-                f" destroy {other} and make it anew once the root is added",
+                f"{guest.dataset} has the id {guest.identity.id}, which {other} has",
+                "it comes from another host, or was created while this pool was not listed:"
+                f" destroy {other}, and create it again after the pool is added",
             )
         for address in guest.identity.addresses():
             if address in addresses:
                 raise ConflictError(
-                    f"{guest.dataset} has the address {address}, which {addresses[address]} has"
-                    " already",
+                    f"{guest.dataset} has the address {address}, which {addresses[address]} has",
                     f"give {addresses[address]} another: bsdvirt set {addresses[address]}"
                     " nics.0.address=…",
                 )
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveRoot:
-    """Remove a root from the list: its file goes, its dataset stays."""
+class RemovePool:
+    """Remove a pool from the list: delete its file, keep its dataset."""
 
     word: str
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Raises NotFoundError, ConflictError while guests are on it."""
-        # One that was cut short may have removed the file already.
-        session.settle("root", self.word, f"root rm {self.word}")
+        # An unfinished removal may have deleted the file already.
+        session.settle("pool", self.word, f"pool rm {self.word}")
         name = _name(session, self.word)
-        with session.locked("root", name, f"root rm {name}", gives_way=True):
-            session.forget_roots()
+        with session.locked("pool", name, f"pool rm {name}", gives_way=True):
+            session.forget_pools()
             yield Prepared(session, [_remove(session, name)])
 
 
 def _remove(session: Session, name: str) -> Task:
     found = session.inventory()
-    layout = session.roots.named(name)
-    path = root_file(name)
+    layout = session.pools.named(name)
+    path = pool_file(name)
     notes: tuple[str, ...] = ()
     if layout is not None and layout in found.others:
         _refuse_used(session, found, layout)
         notes = (f"{layout.dataset} is kept, with the releases and images in it; zfs destroy -r"
                  f" {layout.dataset} destroys it for good",)  # fmt: skip
     elif layout is not None:
-        notes = (f"{layout.dataset} is not there now; bsdvirt root add {layout.dataset} lists it"
-                 " again once it is",)  # fmt: skip
-    # Nothing needs to be undone: what it said may be what nobody can read.
+        notes = (f"{layout.dataset} is not there now; bsdvirt pool add {layout.dataset} lists it"
+                 " again once it is there",)  # fmt: skip
+    # Without an undo: the contents of the file may be unreadable.
     gone = Step(RemoveFile(path), f"file {path}", durable=True)
-    plan = Plan("remove root", name, "root", finish=(gone,), op=session.new_op())
+    plan = Plan("remove pool", name, "pool", finish=(gone,), op=session.new_op())
 
     def done() -> None:
-        session.supersede("root", name)
-        session.forget_roots()
+        session.supersede("pool", name)
+        session.forget_pools()
 
     return Task(name, (Part(plan),), "removed", notes, after=done)
 
 
 def _name(session: Session, word: str) -> str:
-    """The file's name of a root that is meant. Raises NotFoundError, UsageError."""
-    if any(one.name == word for one in session.roots.broken):
+    """Return the name of the pool's file. Raises NotFoundError, UsageError."""
+    if any(one.name == word for one in session.pools.broken):
         return word
-    layout = session.root(word)
+    layout = session.pool(word)
     if not layout.named:
-        raise UsageError(f"{word} is the first root: the host file names it", "name another")
+        raise UsageError(
+            f"{word} is the first pool, which the host file names", "name another pool"
+        )
     return layout.named
 
 
@@ -255,11 +257,11 @@ def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
     ]
     if guests or strays:
         raise ConflictError(
-            f"on root {layout.name} there are {', '.join([*sorted(guests), *strays])}",
-            "bsdvirt destroy them first; bsdvirt doctor says more of what is no guest",
+            f"on pool {layout.name} there are {', '.join([*sorted(guests), *strays])}",
+            "bsdvirt destroy them first; bsdvirt doctor shows what is no guest",
         )
     for kind, name, path in session.journals():
-        if path.startswith(f"{layout.state}/") and kind != "root":
+        if path.startswith(f"{layout.state}/") and kind != "pool":
             busy = "is under way" if is_held(session.host.fs, kind, name) else "was cut short"
             raise ConflictError(f"an operation {busy}: {path}", "bsdvirt doctor --repair")
 
@@ -269,7 +271,7 @@ def entries(session: Session) -> list[PoolRow]:
     found = session.inventory()
     absent = {one.name: one for one in found.absent}
     rows = []
-    for layout in session.roots.layouts:
+    for layout in session.pools.layouts:
         top = found.top(layout) if layout in found.layouts else None
         rows.append(
             PoolRow(

@@ -40,15 +40,15 @@ _LIVE = frozenset({"set", "inherit", "mount"})
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where a root's plans act."""
+    """Where the plans of a pool may act."""
 
     dataset: str
     mountpoint: str
     first: bool = True
-    """Whether it is the first root, whose journals speak for the making of others too."""
+    """Whether it is the first pool, whose journals also hold the creation of other pools."""
     others: tuple[str, ...] = ()
-    """The other roots' datasets: what is in all of them is taken away as one, by the first
-    root's journal."""
+    """The other pools' datasets: what is on all pools is removed in one plan, journaled on the
+    first."""
     places: tuple[str, ...] = ()
     """Directories of ours outside the pool."""
     files: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ class Bounds:
         own = (self.dataset, *(self.others if self.first else ()))
         if all(any(name.startswith(f"{one}/") for one in own) for name in names):
             return True
-        if self.first and plan.kind in ("root", "host"):
+        if self.first and plan.kind in ("pool", "root", "host"):
             return True
         return plan.kind == "guest" and verb in _LIVE
 

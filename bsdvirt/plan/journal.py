@@ -219,13 +219,14 @@ def aside(fs: Fs, directory: str) -> list[str]:
 
 
 def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
-    """What has a journal: kind, name, and the file's path. Reads the directory only."""
+    """Return what has a journal: kind, name, and path. Reads the directory only."""
     found: list[tuple[Kind, str, str]] = []
     for name in fs.listdir(directory):
         kind, _, rest = name.partition(".")
         if name.endswith(SUFFIX) and kind in get_args(Kind):
             subject = rest.removesuffix(SUFFIX).rpartition(".")[0]
-            found.append((kind, subject, f"{directory}/{name}"))  # type: ignore[arg-type]
+            known = "pool" if kind == "root" else kind
+            found.append((known, subject, f"{directory}/{name}"))  # type: ignore[arg-type]
     return found
 
 

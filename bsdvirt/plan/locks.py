@@ -1,6 +1,6 @@
 """Locks: one file each, never unlinked, taken by flock(2).
 
-Order, always: guests by name, then networks, releases, images, media and roots by name,
+Order, always: guests by name, then networks, releases, images, media and pools by name,
 then allocation. Guests are never waited for: a busy one says who holds it. Networks and
 allocation are held for moments, and waited for.
 """
@@ -30,6 +30,7 @@ Kind = Literal[
     "release",
     "image",
     "media",
+    "pool",
     "root",
     "host",
     "allocation",

@@ -284,8 +284,9 @@ class Step(Struct, frozen=True):
     """Bytes that zfs send -v, dd or qemu-img is to move, where known: for a progress bar."""
 
 
-Kind = Literal["guest", "network", "release", "image", "media", "root", "host"]
-"""What a plan is about, and so which lock guards it."""
+Kind = Literal["guest", "network", "release", "image", "media", "pool", "root", "host"]
+"""The kind of object that a plan changes, whose lock guards it. A pool is a `root` in journals
+of earlier versions."""
 
 
 class Plan(Struct, frozen=True):

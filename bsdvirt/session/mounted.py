@@ -1,5 +1,5 @@
-"""Whether our datasets are mounted where they belong: what is written into the directory
-beneath would be hidden by a later mount, the journal first of all."""
+"""Check that the datasets are mounted where they belong: files written into the directory
+below, the journal above all, would be hidden by a later mount."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from bsdvirt.session.session import Session
 
 NEEDED = ("state", "guests")
-"""The datasets of a root without which no verb changes anything."""
+"""The datasets of a pool that must be mounted for any change."""
 
 
 def need_mounted(found: Inventory, layout: Layout, *, named: bool = True) -> None:
-    """Raises HostError, with what mends it, where a root dataset, its `state` or its `guests`
-    is not mounted where it belongs."""
+    """Raises HostError, with the remedy, if a pool's dataset, its `state` or its `guests` is not
+    mounted where it belongs."""
     for absent in found.absent:
         if named and absent.name == layout.named:
-            raise HostError(f"root {absent.name}: {absent.why}", absent.hint)
+            raise HostError(f"pool {absent.name}: {absent.why}", absent.hint)
     _check(found.top(layout))
     known = {dataset.name: dataset for dataset in found.datasets}
     for child in NEEDED:
@@ -33,11 +33,11 @@ def need_mounted(found: Inventory, layout: Layout, *, named: bool = True) -> Non
         dataset = known.get(name)
         if dataset is None:
             pool = layout.dataset.split("/")[0]
-            made = f"root add {layout.dataset}" if layout.named else f"init --pool {pool}"
-            raise HostError(f"{name} is not there", f"bsdvirt {made}")
+            made = f"pool add {layout.dataset}" if layout.named else f"init --pool {pool}"
+            raise HostError(f"{name} does not exist", f"bsdvirt {made}")
         if dataset.mountpoint != place:
             raise HostError(
-                f"{name} is to be mounted at {dataset.mountpoint}, not {place}",
+                f"the mount point of {name} is {dataset.mountpoint}, not {place}",
                 f"zfs inherit mountpoint {name}",
             )
         _check(dataset)

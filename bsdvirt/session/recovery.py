@@ -46,7 +46,7 @@ def read(session: Session, path: str) -> journal.Entry | None:
     entry = journal.read(session.host.fs, path)
     if entry is not None and not is_foreign(session, entry):
         state = os.path.dirname(path)
-        home = next((one for one in session.roots.layouts if one.state == state), session.layout)
+        home = next((one for one in session.pools.layouts if one.state == state), session.layout)
         if why := bounds(home).beyond(entry.plan):
             raise HostError(f"{path} is not run: {why}", aside_hint(path))
     return entry
@@ -154,7 +154,7 @@ def _recover(session: Session, entry: journal.Entry) -> None:
         error.hint = f"mend that and run bsdvirt doctor --repair; or {aside_hint(entry.path)}"
         raise
     finally:
-        session.forget_roots()
+        session.forget_pools()
 
 
 def supersede(session: Session, kind: Kind, name: str) -> None:
@@ -179,7 +179,7 @@ def findings(session: Session) -> Iterator[Finding]:
     for kind, name, path in session.journals():
         if not is_held(session.host.fs, kind, name):
             yield finding(session, name, path)
-    for layout in session.roots.layouts:
+    for layout in session.pools.layouts:
         for path in journal.aside(session.host.fs, layout.state):
             yield Finding(
                 layout.name,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.guest.inventory import Inventory, inventory
-from bsdvirt.guest.pools import Absent, Roots, read_roots
+from bsdvirt.guest.pools import Absent, Pools, read_pools
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
@@ -55,7 +55,7 @@ class Session:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """Directories that hold what the roots of guests that are not made yet will."""
     homes: dict[str, Layout] = field(default_factory=dict)
-    """The root of each guest, as the last inventory found it."""
+    """The pool of each guest, by the last inventory."""
 
     draws: Draws = field(default_factory=Draws)
     """Where the random parts of plans come from."""
@@ -88,27 +88,27 @@ class Session:
         self.__dict__["hostfile"] = hostfile
 
     @cached_property
-    def roots(self) -> Roots:
-        """All roots, as their files tell them: the first is the host file's own."""
+    def pools(self) -> Pools:
+        """All pools that guests are on; the first is the one that the host file names."""
         first = Layout(str(self.hostfile.dataset), str(self.hostfile.mountpoint))
-        return read_roots(self.host.fs, first)
+        return read_pools(self.host.fs, first)
 
-    def forget_roots(self) -> None:
-        """Read the roots' files again when they are next asked for."""
-        self.__dict__.pop("roots", None)
+    def forget_pools(self) -> None:
+        """Read the pools' files again at the next use."""
+        self.__dict__.pop("pools", None)
 
     @property
     def layout(self) -> Layout:
-        """The first root's."""
-        return self.roots.first
+        """The layout of the first pool."""
+        return self.pools.first
 
-    def root(self, word: str) -> Layout:
-        """The root that a name or a dataset means. Raises NotFoundError."""
-        found = self.roots.named(word)
+    def pool(self, word: str) -> Layout:
+        """Return the pool of that name or dataset. Raises NotFoundError."""
+        found = self.pools.named(word)
         if found is None:
-            known = ", ".join(one.dataset for one in self.roots.layouts)
+            known = ", ".join(one.dataset for one in self.pools.layouts)
             raise NotFoundError(
-                f"no root {word}; there is {known}", f"bsdvirt root add {word}, if it is a dataset"
+                f"no pool {word}; there is {known}", f"bsdvirt pool add {word}, if it is a dataset"
             )
         return found
 
@@ -142,27 +142,27 @@ class Session:
 
     def inventory(self, *, shallow: bool = False) -> Inventory:
         """What is there now; `shallow` leaves out what lies beneath guests/<name>, and is one
-        command. Raises HostError where the first root is to be mounted elsewhere than the
-        host file says; what is wrong with another root is told by `absent`."""
+        command. Raises HostError if the first pool's mount point is not the one that the
+        host file says; what is wrong with another pool is in `absent`."""
         found = self._found(shallow)
         self.unready = unready(found)
         self.homes = {name: found.home(name) for name in (*found.guests, *found.foreign)}
-        root = found.datasets[0]
-        if root.mountpoint != self.layout.mountpoint:
+        top = found.datasets[0]
+        if top.mountpoint != self.layout.mountpoint:
             raise HostError(
-                f"{root.name} is to be mounted at {root.mountpoint}, but {HOST_FILE} says"
+                f"the mount point of {top.name} is {top.mountpoint}, but {HOST_FILE} says"
                 f" {self.layout.mountpoint}",
                 "correct `mountpoint` there",
             )
         return found
 
     def _found(self, shallow: bool) -> Inventory:
-        first, *others = self.roots.layouts
+        first, *others = self.pools.layouts
         listed = self.zfs.shallow if shallow else self.zfs.datasets
         datasets = listed(first.dataset, *(other.dataset for other in others))
         tops = {dataset.name: dataset for dataset in datasets}
         there: list[Layout] = []
-        absent = list(self.roots.broken)
+        absent = list(self.pools.broken)
         for other in others:
             top = tops.get(other.dataset)
             if top is None:
@@ -189,7 +189,7 @@ class Session:
         return "" if set(told) <= set("0-") else told
 
     def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
-        """Raises HostError where a root (the first, where none is named) is not mounted as it
+        """Raises HostError if a pool (the first, if none is named) is not mounted as it
         is to be: see session/mounted.py."""
         need_mounted(found, layout or found.layout, named=layout is not None)
 
@@ -216,7 +216,7 @@ class Session:
         home: Layout | None = None,
     ) -> list[str]:
         """Run a plan, or show it; what went another way than it should. `claimed` is called
-        once its first step is done. Its journal is in `home`: a guest's own root, and the
+        once its first step is done. Its journal is in `home`: the guest's own pool, or the
         first, where none is named."""
         if self.show is not None:
             self.show(plan)
@@ -314,7 +314,7 @@ class Session:
         releases: Iterable[str] = (),
         images: Iterable[str] = (),
         media: Iterable[str] = (),
-        root: Layout | None = None,
+        pool: Layout | None = None,
     ) -> Iterator[None]:
         """Nobody takes these networks, releases and so on away meanwhile; what a crash left of
         the making of one is mended first, since recovery might take it away later."""
@@ -322,15 +322,15 @@ class Session:
         wanted += [("release", name) for name in sorted(set(releases))]
         wanted += [("image", name) for name in sorted(set(images))]
         wanted += [("media", name) for name in sorted(set(media))]
-        wanted += [("root", root.named)] if root is not None and root.named else []
+        wanted += [("pool", pool.named)] if pool is not None and pool.named else []
         with contextlib.ExitStack() as stack:
             for kind, name in wanted:
                 self.settle(kind, name, verb)
                 stack.enter_context(self.locked(kind, name, verb, shared=True))
-            if root is not None:
-                # It may have been taken from the list before we had its lock.
-                self.forget_roots()
-                self.root(root.name)
+            if pool is not None:
+                # It may have been removed before we had its lock.
+                self.forget_pools()
+                self.pool(pool.name)
             yield
 
     def settle(self, kind: Kind, name: str, verb: str) -> None:
@@ -344,8 +344,8 @@ class Session:
         return {name for found, name, _ in self.journals() if found == kind}
 
     def journals(self) -> list[tuple[Subject, str, str]]:
-        """What has a journal in any root: kind, name, and the file's path."""
-        every = (journal.subjects(self.host.fs, one.state) for one in self.roots.layouts)
+        """What has a journal on any pool: kind, name, and the file's path."""
+        every = (journal.subjects(self.host.fs, one.state) for one in self.pools.layouts)
         return [found for state in every for found in state]
 
     def mend(self, kind: Kind, name: str, *, gives_way: bool = False) -> int:

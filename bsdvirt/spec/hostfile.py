@@ -104,7 +104,7 @@ class Exposing(Spec, frozen=True, kw_only=True):
 class HostFile(Spec, frozen=True, kw_only=True):
     """The host."""
 
-    dataset: Annotated[DatasetName, prop("The root dataset.", live=Live.NEVER)]
+    dataset: Annotated[DatasetName, prop("The dataset of the first pool.", live=Live.NEVER)]
     mountpoint: Annotated[AbsolutePath, prop("Where it is mounted.", live=Live.NEVER)] = (
         AbsolutePath("/bsdvirt")
     )

@@ -30,7 +30,7 @@ from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.roots import RootFile
+from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.vm import Vm
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def load_hostfile(text: str, source: str = "") -> HostFile:
     return decode(HostFile, parse_yaml(text, source) if plain is None else plain, source)
 
 
-def load_root(text: str, source: str = "") -> RootFile:
-    """The file of a root on another pool. Raises UsageError, naming `source`."""
+def load_pool(text: str, source: str = "") -> PoolFile:
+    """Return the contents of a pool's file. Raises UsageError, naming `source`."""
     plain = _plain_lines(text)
-    return decode(RootFile, parse_yaml(text, source) if plain is None else plain, source)
+    return decode(PoolFile, parse_yaml(text, source) if plain is None else plain, source)
 
 
 _PLAIN_LINE = re.compile(r"(?:#.*)?|([a-z_]+): ([A-Za-z0-9/_][A-Za-z0-9/_.-]*)", re.ASCII)

@@ -9,7 +9,7 @@ BEGIN = '.\\" The properties, from bsdvirt/spec: python3 -m bsdvirt.spec.manual 
 END = '.\\" The end of the properties'
 TITLES: dict[Which, str] = {
     "jail": "A JAIL", "vm": "A VIRTUAL MACHINE", "network": "A NETWORK", "host": "THE HOST",
-    "root": "A ROOT ON ANOTHER POOL",
+    "pool": "ANOTHER POOL",
     "image": "A PROFILE OF AN IMAGE", "size": "A SIZE",
 }  # fmt: skip
 _LIVE = {
@@ -69,7 +69,7 @@ def _plain(words: str) -> str:
 
 
 def rewritten(page: str) -> str:
-    """The page with its property sections made anew."""
+    """The page with its property sections written again."""
     head, _, rest = page.partition(BEGIN)
     return head + sections() + rest.partition(END)[2]
 

@@ -28,13 +28,13 @@ from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.images import ImageProfile
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.roots import RootFile
+from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.vm import Vm
 
-Which = Literal["jail", "vm", "network", "host", "root", "image", "size"]
+Which = Literal["jail", "vm", "network", "host", "pool", "image", "size"]
 ROOTS: dict[Which, type[Spec]] = {
-    "jail": Jail, "vm": Vm, "network": Network, "host": HostFile, "root": RootFile,
+    "jail": Jail, "vm": Vm, "network": Network, "host": HostFile, "pool": PoolFile,
     "image": ImageProfile, "size": VmSize,
 }  # fmt: skip
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

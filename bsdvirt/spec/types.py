@@ -255,10 +255,10 @@ class ImageName(Patterned):
     rule = "it is a letter or a digit, then up to 63 of letters, digits, ., _ and -"
 
 
-class RootName(Patterned):
-    """What a root on another pool is called: as a pool may be."""
+class PoolName(Patterned):
+    """The name of a pool, as zpool(8) takes it."""
 
-    words = "the name of a root"
+    words = "the name of a pool"
     pattern = "[A-Za-z][A-Za-z0-9_.-]{0,31}"
     longest = 32
     rule = "it is a letter, then up to 31 of letters, digits, _, . and -"

@@ -7,7 +7,7 @@ import re
 
 from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
-from scenario_pools import second_root
+from scenario_pools import second_pool
 from scenario_view import HostView
 
 from bsdvirt.facts.host import read_mounts
@@ -277,11 +277,11 @@ def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: Host
 
 @scenario(sim_only=True)
 def a_root_of_elsewhere_is_looked_at_before_it_is_listed(driver: Bsdvirt, view: HostView) -> None:
-    with second_root(driver, view) as dataset:
+    with second_pool(driver, view) as dataset:
         place = f"{view.mountpoint}-2"
-        driver.ok("create", "jail", "t1", "--root", "second", "--thick", "resolver.mode=keep")
+        driver.ok("create", "jail", "t1", "--pool", "second", "--thick", "resolver.mode=keep")
         view.fs.rename("/usr/local/etc/bsdvirt/roots/second.yaml", "/tmp/second.yaml")
-        add = ("root", "add", dataset, "--name", "second")
+        add = ("pool", "add", dataset, "--name", "second")
         for child in ("guests", "state"):
             view.fs.path(f"{place}/{child}").chmod(0o755)
             driver.fails(5, *add, says="is open to others (mode 0755)")

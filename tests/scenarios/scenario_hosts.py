@@ -101,7 +101,7 @@ def sim_template(bare: bool, release: str | None = None) -> Path:
 
 
 def set_up(driver: Bsdvirt, view: HostView) -> None:
-    driver.ok("init", "--pool", view.pool, "--root", view.root, "--mountpoint", view.mountpoint)
+    driver.ok("init", "--pool", view.pool, "--dataset", view.root, "--mountpoint", view.mountpoint)
     driver.ok("release", "add", view.dist)
 
 

@@ -1,4 +1,4 @@
-"""Roots on other pools: guests that live there, and pools that go and come."""
+"""Guests on other pools: guests that live there, and pools that go and come."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MEDIUM = "/usr/freebsd-dist/MANIFEST"
 
 
 @contextlib.contextmanager
-def second_root(driver: Bsdvirt, view: HostView, *, name: str = "second") -> Iterator[str]:
-    """A root on another pool; it is taken away at the end, with what is on it."""
+def second_pool(driver: Bsdvirt, view: HostView, *, name: str = "second") -> Iterator[str]:
+    """Another pool; it is removed at the end, with what is on it."""
     pool = "tank" if view.simulated else os.environ[POOL_VARIABLE]
     dataset = f"{pool}/{view.root.rpartition('/')[2]}-2"
     place = f"{view.mountpoint}-2"
-    driver.ok("root", "add", dataset, "--name", name, "--mountpoint", place)
+    driver.ok("pool", "add", dataset, "--name", name, "--mountpoint", place)
     try:
         yield dataset
     finally:
         driver("destroy", "--all", "--yes", "--force")
-        driver("root", "rm", name)
+        driver("pool", "rm", name)
         view.host.run(("/sbin/zfs", "destroy", "-r", dataset), changes=True)
         # On the simulated host the directory stays; zfs(8) takes its own away.
         with contextlib.suppress(OSError):
@@ -42,60 +42,67 @@ def _below(view: HostView, dataset: str) -> list[str]:
 
 
 @scenario(sim_only=SIM_ONLY)
-def a_root_is_added_shown_and_taken_from_the_list(driver: Bsdvirt, view: HostView) -> None:
+def a_pool_is_added_shown_and_taken_from_the_list(driver: Bsdvirt, view: HostView) -> None:
     before = view.everything()
     pool = "tank" if view.simulated else os.environ[POOL_VARIABLE]
-    assert "zfs create" in driver.ok("root", "add", f"{pool}/x", "--dry-run").stdout
-    driver.fails(3, "root", "add", "nosuchpool/x", says="no pool nosuchpool")
-    driver.fails(2, "root", "add", f"{pool}/x", "--name", "a/b", says="a/b")
-    driver.fails(4, "root", "add", f"{view.root}/guests/x", "--name", "x", says="in one another")
-    driver.fails(4, "root", "add", f"{pool}/x", "--name", "x", "--mountpoint", "/etc",
+    assert "zfs create" in driver.ok("pool", "add", f"{pool}/x", "--dry-run").stdout
+    driver.fails(3, "pool", "add", "nosuchpool/x", says="no pool nosuchpool")
+    driver.fails(2, "pool", "add", f"{pool}/x", "--name", "a/b", says="a/b")
+    driver.fails(4, "pool", "add", f"{view.root}/guests/x", "--name", "x", says="in one another")
+    driver.fails(4, "pool", "add", f"{pool}/x", "--name", "x", "--mountpoint", "/etc",
                  says="something in it")  # fmt: skip
-    driver.fails(3, "create", "jail", "t1", "--root", "nosuch", says="no root nosuch")
-    driver.fails(2, "root", "rm", view.root, says="the first root")
+    driver.fails(3, "create", "jail", "t1", "--pool", "nosuch", says="no pool nosuch")
+    driver.fails(2, "pool", "rm", view.root, says="the first pool")
     assert_same(before, view.everything())
-    with second_root(driver, view) as dataset:
+    with second_pool(driver, view) as dataset:
         children = ("guests", "images", "media", "releases", "state")
         assert _below(view, dataset) == [dataset, *(f"{dataset}/{child}" for child in children)]
         place = view.fs.path(f"{view.mountpoint}-2/guests")
         assert place.stat().st_mode & 0o777 == 0o700
-        first, second = driver.json("root", "ls")
+        first, second = driver.json("pool", "ls")
         assert (first["dataset"], first["first"]) == (view.root, True)
         assert (second["name"], second["dataset"]) == ("second", dataset)
         assert (second["state"], second["guests"]) == ("mounted", [])
-        words = ("root", "add", dataset, "--name", "second", "--mountpoint", f"{view.mountpoint}-2")
+        words = ("pool", "add", dataset, "--name", "second", "--mountpoint", f"{view.mountpoint}-2")
         assert "all was there already" in driver.ok(*words).stdout
-        driver.fails(4, "root", "add", dataset, "--name", "third", says=dataset)
-        driver.ok("create", "jail", "t1", "--root", "second")
-        assert "t1" in driver.fails(4, "root", "rm", "second", says="there are t1").stderr
+        driver.fails(4, "pool", "add", dataset, "--name", "third", says=dataset)
+        assert driver.json("root", "ls") == driver.json("pool", "ls")
+        old, new = (
+            driver.ok("create", "jail", "t1", option, "second", "--dry-run").stdout
+            for option in ("--root", "--pool")
+        )
+        assert f"{dataset}/guests/t1" in old
+        assert f"{dataset}/guests/t1" in new
+        driver.ok("create", "jail", "t1", "--pool", "second")
+        assert "t1" in driver.fails(4, "pool", "rm", "second", says="there are t1").stderr
         driver.ok("destroy", "t1", "--yes")
-        assert "is kept" in driver.ok("root", "rm", dataset).stderr
+        assert "is kept" in driver.ok("pool", "rm", dataset).stderr
         assert dataset in _below(view, dataset)
-        assert len(driver.json("root", "ls")) == 1
+        assert len(driver.json("pool", "ls")) == 1
         driver.ok(*words)
     assert_same(before, view.everything())
 
 
 @scenario(sim_only=SIM_ONLY)
 def guests_of_two_pools_are_one_lot(driver: Bsdvirt, view: HostView) -> None:
-    with second_root(driver, view) as dataset:
+    with second_pool(driver, view) as dataset:
         driver.ok("create", "jail", "t1")
-        said = driver.ok("create", "jail", "t2", "boot.after=t1", "--root", dataset)
+        said = driver.ok("create", "jail", "t2", "boot.after=t1", "--pool", dataset)
         assert f"it is not in {dataset} yet: copied first" in said.stderr
-        assert "copied" not in driver.ok("create", "jail", "t3", "--root", "second").stderr
+        assert "copied" not in driver.ok("create", "jail", "t3", "--pool", "second").stderr
         assert f"{dataset}/guests/t2/root" in _below(view, dataset)
-        driver.fails(4, "create", "jail", "t1", "--root", dataset, says="t1 is there already")
+        driver.fails(4, "create", "jail", "t1", "--pool", dataset, says="t1 is there already")
         driver.fails(4, "create", "jail", "t2", says="t2 is there already")
         rows = driver.json("ls")
-        assert [row["root"] for row in rows] == [view.root, dataset, dataset]
+        assert [row["pool"] for row in rows] == [view.root, dataset, dataset]
         assert len({row["id"] for row in rows}) == 3
         assert len({row["addresses"][0] for row in rows}) == 3
         (release,) = driver.json("release", "ls")
-        assert release["roots"] == [view.root, dataset]
+        assert release["pools"] == [view.root, dataset]
         assert release["guests"] == ["t1", "t2", "t3"]
         driver.fails(4, "release", "rm", view.release, says="t")
         info = driver.json("info", "t2")
-        assert info["home"] == dataset
+        assert info["pool"] == dataset
         assert info["root"] == f"{view.mountpoint}-2/guests/t2/root"
         driver.ok("start", "--all")
         address = driver.json("info", "t1")["addresses"][0]
@@ -128,35 +135,35 @@ def a_pool_that_is_gone_hinders_no_other(driver: Bsdvirt, view: HostView) -> Non
     assert isinstance(view.host, SimHost)
     driver.ok("create", "jail", "t1")
     view.host.settings.add_pool("spare", 10 << 30)
-    driver.ok("root", "add", "spare/bsdvirt")
-    driver.ok("create", "jail", "t2", "--root", "spare", "boot.auto=yes")
+    driver.ok("pool", "add", "spare/bsdvirt")
+    driver.ok("create", "jail", "t2", "--pool", "spare", "boot.auto=yes")
     view.host.settings.remove_pool("spare")
     shown = driver.ok("ls")
     assert "t1" in shown.stdout
     assert "t2" not in shown.stdout
-    assert "root spare: spare/bsdvirt is not there: its guests are missing" in shown.stderr
+    assert "pool spare: spare/bsdvirt is not there: its guests are missing" in shown.stderr
     assert [row["name"] for row in driver.json("ls")] == ["t1"]
-    absent = driver.json("root", "ls")[1]
+    absent = driver.json("pool", "ls")[1]
     assert (absent["name"], absent["state"]) == ("spare", "absent")
     doctor = driver("doctor")
     assert doctor.status != 0
     assert "zpool import spare" in doctor.stdout + doctor.stderr
     driver.fails(3, "start", "t2", says="spare")
-    driver.fails(5, "create", "jail", "t3", "--root", "spare", says="zpool import spare")
+    driver.fails(5, "create", "jail", "t3", "--pool", "spare", says="zpool import spare")
     driver.ok("start", "t1")
-    assert "root spare" in driver.ok("boot", "start").stderr
+    assert "pool spare" in driver.ok("boot", "start").stderr
     assert "t3: created" in driver.ok("create", "jail", "t3").stdout
     driver.ok("destroy", "t1", "t3", "--yes", "--force")
-    assert "not there now" in driver.ok("root", "rm", "spare").stderr
+    assert "not there now" in driver.ok("pool", "rm", "spare").stderr
     driver.ok("doctor")
 
 
 @scenario(sim_only=SIM_ONLY)
-def what_was_made_while_a_root_was_away_gets_an_id_of_its_own(
+def what_was_made_while_a_pool_was_away_gets_an_id_of_its_own(
     driver: Bsdvirt, view: HostView
 ) -> None:
-    with second_root(driver, view) as dataset:
-        driver.ok("create", "jail", "t1", "--root", dataset)
+    with second_pool(driver, view) as dataset:
+        driver.ok("create", "jail", "t1", "--pool", dataset)
         file = "/usr/local/etc/bsdvirt/roots/second.yaml"
         text = view.fs.read_text(file)
         view.fs.write(file, "dataset: nosuchpool/bsdvirt\nmountpoint: /nowhere\n")
@@ -174,14 +181,14 @@ def what_was_made_while_a_root_was_away_gets_an_id_of_its_own(
 
 
 @scenario(sim_only=SIM_ONLY)
-def a_broken_file_of_a_root_hinders_no_other(driver: Bsdvirt, view: HostView) -> None:
-    with second_root(driver, view):
+def a_broken_file_of_a_pool_hinders_no_other(driver: Bsdvirt, view: HostView) -> None:
+    with second_pool(driver, view):
         file = "/usr/local/etc/bsdvirt/roots/second.yaml"
         text = view.fs.read_text(file)
         view.fs.write(file, "dataset: [\n")
         driver.ok("create", "jail", "t1")
         assert "second" in driver.ok("ls").stderr
-        assert driver.json("root", "ls")[1]["state"] == "broken"
+        assert driver.json("pool", "ls")[1]["state"] == "broken"
         assert driver("doctor").status != 0
         view.fs.write(file, text)
         driver.ok("doctor")
@@ -189,20 +196,20 @@ def a_broken_file_of_a_root_hinders_no_other(driver: Bsdvirt, view: HostView) ->
 
 @scenario(sim_only=True)
 def machines_on_another_pool(driver: Bsdvirt, view: HostView) -> None:
-    with second_root(driver, view) as dataset:
+    with second_pool(driver, view) as dataset:
         driver.ok("image", "import", MEDIUM, "--name", "gold", "--loader", "bhyveload")
         driver.ok("media", "add", MEDIUM, "--name", "a.iso")
-        shown = driver.ok("create", "vm", "v1", "--image", "gold", "--root", dataset, "--dry-run")
+        shown = driver.ok("create", "vm", "v1", "--image", "gold", "--pool", dataset, "--dry-run")
         assert "zfs receive" in shown.stdout
         said = driver.ok("create", "vm", "v1", "--image", "gold", "--iso", "a.iso",
-                         "--root", "second", "--disk", "64M", "--loader", "bhyveload")  # fmt: skip
+                         "--pool", "second", "--disk", "64M", "--loader", "bhyveload")  # fmt: skip
         assert f"it is not in {dataset} yet: copied first" in said.stderr
         assert f"{dataset}/images/gold" in _below(view, dataset)
-        driver.ok("create", "vm", "v2", "--image", "gold", "--thick", "--root", "second",
+        driver.ok("create", "vm", "v2", "--image", "gold", "--thick", "--pool", "second",
                   "--disk", "64M", "--loader", "bhyveload")  # fmt: skip
-        driver.ok("create", "vm", "v3", "--root", "second", "--disk", "64M", "loader=bhyveload")
+        driver.ok("create", "vm", "v3", "--pool", "second", "--disk", "64M", "loader=bhyveload")
         (image,) = driver.json("image", "ls")
-        assert image["roots"] == [view.root, dataset]
+        assert image["pools"] == [view.root, dataset]
         assert image["guests"] == ["v1"]
         driver.ok("start", "v1", "v2")
         states = {row["name"]: row["state"] for row in driver.json("ls")}

@@ -124,7 +124,7 @@ OTHERS: dict[tuple[str, ...], tuple[int, str]] = {
     ("image", "rm", "/a/../b"): (3, "no image"),
     ("media", "rm", "/x/../y"): (3, "no medi"),
     ("network", "destroy", "../x"): (3, "no network"),
-    ("root", "rm", "../x"): (3, "no root"),
+    ("pool", "rm", "../x"): (3, "no pool"),
     ("image", "import", "//", "--name", "x"): (2, "/ is a directory"),
     ("media", "add", "//"): (2, "/ is a directory"),
     ("mount", "t1", "/.."): (2, "/.."),

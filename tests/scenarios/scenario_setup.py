@@ -38,10 +38,10 @@ def init_makes_all_and_a_second_one_changes_nothing(driver: Bsdvirt, view: HostV
 
 @scenario()
 def init_again_changes_nothing(driver: Bsdvirt, view: HostView) -> None:
-    words = ("init", "--pool", view.pool, "--root", view.root, "--mountpoint", view.mountpoint)
+    words = ("init", "--pool", view.pool, "--dataset", view.root, "--mountpoint", view.mountpoint)
     assert "all was there already" in driver.ok(*words).stdout
     driver.fails(4, "init", "--pool", f"{view.pool}2", says=view.root)
-    driver.fails(4, "init", "--pool", view.pool, "--root", f"{view.pool}/other", says=view.root)
+    driver.fails(4, "init", "--pool", view.pool, "--dataset", f"{view.pool}/other", says=view.root)
     assert not view.leftovers()
 
 
@@ -49,7 +49,7 @@ def init_again_changes_nothing(driver: Bsdvirt, view: HostView) -> None:
 def init_refuses_what_cannot_be(driver: Bsdvirt, view: HostView) -> None:
     view.remember()
     driver.fails(3, "init", "--pool", "nope", says="no pool nope; there is tank, zroot")
-    driver.fails(4, "init", "--pool", "zroot", "--root", "tank/b", says="not in pool")
+    driver.fails(4, "init", "--pool", "zroot", "--dataset", "tank/b", says="not in pool")
     driver.fails(2, "init", "--pool", "zroot", "--mountpoint", "here", says="absolute path")
     driver.fails(2, "init", says="--pool")
     driver.fails(4, "init", "--pool", "zroot", "--mountpoint", "/etc", says="something in it")
@@ -58,7 +58,7 @@ def init_refuses_what_cannot_be(driver: Bsdvirt, view: HostView) -> None:
 
 @scenario(bare=True, sim_only=True)
 def init_mends_what_has_gone(driver: Bsdvirt, view: HostView) -> None:
-    driver.ok("init", "--pool", "tank", "--root", "tank/deep/er", "--mountpoint", "/guests")
+    driver.ok("init", "--pool", "tank", "--dataset", "tank/deep/er", "--mountpoint", "/guests")
     before = view.fs.read_text("/usr/local/etc/bsdvirt/bsdvirt.yaml")
     view.do("/sbin/zfs", "destroy", "tank/deep/er/media")
     view.do("/sbin/ifconfig", "bvbr0", "destroy")

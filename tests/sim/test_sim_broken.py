@@ -96,10 +96,10 @@ def test_others_are_not_hindered_by_a_guest_whose_file_is_broken() -> None:
 @pytest.mark.parametrize("data", BROKEN)
 def test_a_root(data: bytes) -> None:
     with sim_world() as (driver, view):
-        driver.ok("root", "add", "tank/bsdvirt")
+        driver.ok("pool", "add", "tank/bsdvirt")
         spoil(view, "/usr/local/etc/bsdvirt/roots/tank.yaml", data)
-        driver.ok("root", "rm", "tank")
-        driver.ok("root", "add", "tank/bsdvirt")
+        driver.ok("pool", "rm", "tank")
+        driver.ok("pool", "add", "tank/bsdvirt")
 
 
 def test_an_image_and_a_release() -> None:

@@ -51,10 +51,10 @@ MOUNTS = ("create", "jail", "web", "mounts=[{name: d, source: /usr/freebsd-dist,
 
 FILE = "/usr/freebsd-dist/MANIFEST"
 """Any file will do: what is in a raw image is nobody's business."""
-ROOT = ("root", "add", "tank/bsdvirt")
+POOL = ("pool", "add", "tank/bsdvirt")
 """On the other pool."""
-ELSEWHERE = ("create", "jail", "web", "--root", "tank")
-ROOMY = ("create", "vm", "web", "--image", "gold", "--root", "tank", "--loader", "bhyveload")
+ELSEWHERE = ("create", "jail", "web", "--pool", "tank")
+ROOMY = ("create", "vm", "web", "--image", "gold", "--pool", "tank", "--loader", "bhyveload")
 IMAGE = ("image", "import", FILE, "--name", "gold")
 MEDIUM = ("media", "add", FILE, "--name", "a.iso")
 
@@ -182,19 +182,19 @@ CASES = (
     Case("expose remove", ("set", "web", "expose="), EXPOSED),
     Case("start exposed", ("start", "web"), (*EXPOSED, ("stop", "web"))),
     Case("stop exposed", ("stop", "web"), EXPOSED),
-    Case("root add", ROOT),
-    Case("root rm", ("root", "rm", "tank"), (ROOT,), done=(3, "no root tank")),
-    Case("create on root", ELSEWHERE, (ROOT,), ((ELSEWHERE, ("destroy", "web", "--yes")),),
+    Case("pool add", POOL),
+    Case("pool rm", ("pool", "rm", "tank"), (POOL,), done=(3, "no pool tank")),
+    Case("create on pool", ELSEWHERE, (POOL,), ((ELSEWHERE, ("destroy", "web", "--yes")),),
          (4, "there already")),
-    Case("create vm on root", ROOMY, (ROOT, IMAGE), ((ROOMY, ("destroy", "web", "--yes")),),
+    Case("create vm on pool", ROOMY, (POOL, IMAGE), ((ROOMY, ("destroy", "web", "--yes")),),
          (4, "there already")),
-    Case("start on root", ("start", "web"), (ROOT, ELSEWHERE)),
-    Case("rename on root", ("rename", "web", "www"),
-         (ROOT, ELSEWHERE, ("create", "jail", "db", "boot.after=web")), done=(3, "no guest web")),
-    Case("destroy on root", ("destroy", "web", "--yes"), (ROOT, ELSEWHERE),
+    Case("start on pool", ("start", "web"), (POOL, ELSEWHERE)),
+    Case("rename on pool", ("rename", "web", "www"),
+         (POOL, ELSEWHERE, ("create", "jail", "db", "boot.after=web")), done=(3, "no guest web")),
+    Case("destroy on pool", ("destroy", "web", "--yes"), (POOL, ELSEWHERE),
          done=(3, "no guest web"), again=False),
-    Case("release rm of two roots", ("release", "rm", RELEASE),
-         (ROOT, ELSEWHERE, ("destroy", "web", "--yes")), done=(3, "no release"), again=False),
+    Case("release rm of two pools", ("release", "rm", RELEASE),
+         (POOL, ELSEWHERE, ("destroy", "web", "--yes")), done=(3, "no release"), again=False),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

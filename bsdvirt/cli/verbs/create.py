@@ -8,7 +8,7 @@ from typing import Any
 from bsdvirt.cli.common import open_session, report
 from bsdvirt.cli.create_common import (
     add_guest_options,
-    add_root,
+    add_pool,
     guest_names,
     kind_word,
     nics_of,
@@ -44,7 +44,7 @@ class Options(Globals):
     root_from: str | None
     directory: str | None
     dataset: str | None
-    root: str | None
+    pool: str | None
     linux: bool
     network: list[str] | None
     no_network: bool
@@ -72,7 +72,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_root_arguments(parser)
     parser.add_argument("--thick", action="store_true", help="a full copy, not a clone")
-    add_root(parser)
+    add_pool(parser)
     parser.add_argument(
         "--inherit", action="store_true", help="the host's network stack, all its addresses"
     )
@@ -92,15 +92,15 @@ def run(options: Options) -> int:
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
-    root = session.root(options.root) if options.root is not None else None
+    pool = session.pool(options.pool) if options.pool is not None else None
     origin = origin_of(session, options, names)
     ours = [a for a in assignments if not a[0].startswith("boot.")]
     jail = _jail(session, options, ours, origin)
     if origin.kind == "release":
-        source = releases.provide(session, jail.release, fetch=not options.no_fetch, root=root)
+        source = releases.provide(session, jail.release, fetch=not options.no_fetch, pool=pool)
         if source and not options.dry_run:
             say(f"release {jail.release} added from {source}")
-    order = jails.Order(names, jail, boot, options.thick, origin, root)
+    order = jails.Order(names, jail, boot, options.thick, origin, pool)
     outcomes = jails.create(session, order, start=options.start)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)

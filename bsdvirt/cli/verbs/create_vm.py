@@ -10,7 +10,7 @@ from bsdvirt.bhyve.volumes import whole
 from bsdvirt.cli.common import open_session, report
 from bsdvirt.cli.create_common import (
     add_guest_options,
-    add_root,
+    add_pool,
     guest_names,
     kind_word,
     nics_of,
@@ -49,7 +49,7 @@ class Options(Globals):
     bus: str | None
     loader: str | None
     image: str | None
-    root: str | None
+    pool: str | None
     thick: bool
     iso: list[str] | None
     vnc: bool | None
@@ -89,7 +89,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_property(parser, Vm, "loader")
     parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
     parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
-    add_root(parser)
+    add_pool(parser)
     parser.add_argument(
         "--iso", action="append", metavar="FILE",
         help="in a CD drive: a medium's name, or a file; may be repeated",
@@ -112,7 +112,7 @@ def run(options: Options) -> int:
     if options.address and len(names) > 1:
         raise UsageError("--address goes with one name only", "leave it to the network's pool")
     session = open_session(options, changes=True)
-    root = session.root(options.root) if options.root is not None else None
+    pool = session.pool(options.pool) if options.pool is not None else None
     assignments = split_assignments(word for word in options.words if "=" in word)
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
@@ -120,11 +120,11 @@ def run(options: Options) -> int:
     system = systems.system(session.host.fs, options.os) if options.os is not None else None
     vm = _vm(session, options, system, [a for a in assignments if not a[0].startswith("boot.")])
     if vm.image and not options.thick:
-        target = root or session.layout
+        target = pool or session.layout
         if (source := images.provide(session, str(vm.image), target)) and not options.dry_run:
             say(f"image {vm.image} copied from {source}")
     notes = systems.notes(session, system, vm) if system else ()
-    order = vmcreation.Order(names, vm, boot, options.thick, notes, root)
+    order = vmcreation.Order(names, vm, boot, options.thick, notes, pool)
     outcomes = vmcreation.create(session, order, start=options.start)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)

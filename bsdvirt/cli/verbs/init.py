@@ -12,26 +12,29 @@ from bsdvirt.session.prepared import carry_out_one
 
 class Options(Globals):
     pool: str
-    root: str | None
+    dataset: str | None
     mountpoint: str | None
     no_nat: bool
     dry_run: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--pool", required=True, metavar="POOL", help="the ZFS pool to live in")
-    parser.add_argument("--root", metavar="DATASET", help="the root dataset (POOL/bsdvirt)")
-    parser.add_argument("--mountpoint", metavar="DIR", help="where it is mounted (/bsdvirt)")
+    parser.add_argument("--pool", required=True, metavar="POOL", help="ZFS pool for the guests")
+    parser.add_argument(
+        "--dataset", metavar="DATASET", help="dataset of that pool (default: POOL/bsdvirt)"
+    )
+    parser.add_argument("--root", dest="dataset", help=argparse.SUPPRESS)
+    parser.add_argument("--mountpoint", metavar="DIR", help="its mount point (default: /bsdvirt)")
     parser.add_argument(
         "--no-nat", action="store_true",
-        help="leave pf(4) and forwarding alone: guests reach the host and each other only",
+        help="do not set up pf(4) and forwarding: guests reach only the host and each other",
     )  # fmt: skip
     add_dry_run(parser)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    wanted = Init(options.pool, options.root, options.mountpoint, nat=not options.no_nat)
+    wanted = Init(options.pool, options.dataset, options.mountpoint, nat=not options.no_nat)
     done = carry_out_one(session, wanted).notes
     if not options.quiet and not options.dry_run:
         for line in done:

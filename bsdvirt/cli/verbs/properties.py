@@ -18,8 +18,12 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("which", nargs="?", choices=get_args(Which))
+    parser.add_argument("which", nargs="?", type=_which, choices=get_args(Which))
     add_json(parser)
+
+
+def _which(word: str) -> str:
+    return "pool" if word == "root" else word
 
 
 def run(options: Options) -> int:

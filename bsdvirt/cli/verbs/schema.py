@@ -33,7 +33,7 @@ OUTPUTS = {
     "image info": Output((library.ImageRow,), many=False),
     "image profiles": Output((library.ProfileRow,)),
     "media ls": Output((library.MediumRow,)),
-    "root ls": Output((host.PoolRow,)),
+    "pool ls": Output((host.PoolRow,)),
     "network ls": Output((host.NetworkRow,)),
     "network info": Output((host.NetworkRow,), many=False),
     "boot plan": Output((guest.BootPlan,), many=False),
@@ -65,6 +65,7 @@ def run(options: Options) -> int:
         print("\n".join((*files, *OUTPUTS)))
         return 0
     which = " ".join(options.words) or "jail"
+    which = "pool" if which == "root" else which
     if which in files:
         print_json(json_schema(which))  # type: ignore[arg-type]
     elif which in OUTPUTS:

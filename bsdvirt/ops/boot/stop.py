@@ -229,7 +229,7 @@ def running_vms(session: Session) -> set[str]:
 
 
 def _is_ours(session: Session, jail: JailFact) -> bool:
-    ours = (one.jail_root_directory(jail.name) for one in session.roots.layouts)
+    ours = (one.jail_root_directory(jail.name) for one in session.pools.layouts)
     if jail.path in ours:
         return True
     try:

@@ -54,8 +54,8 @@ class Order:
     boot: Boot = Boot()
     thick: bool = False
     origin: Origin = FROM_RELEASE
-    root: Layout | None = None
-    """Where they are made: in the first root where none is named."""
+    pool: Layout | None = None
+    """The pool to create them on; None is the first."""
 
     @property
     def releases(self) -> list[str]:
@@ -69,11 +69,11 @@ def create(session: Session, order: Order, *, start: bool = False) -> list[Outco
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
         networks = [str(nic.network) for nic in order.jail.nics]
-        with session.using("create", networks=networks, releases=order.releases, root=order.root):
+        with session.using("create", networks=networks, releases=order.releases, pool=order.pool):
             claims = Claiming(session, held.names())
             try:
                 found = session.inventory()
-                session.need_mounted(found, order.root)
+                session.need_mounted(found, order.pool)
                 warn_absent(session, found)
                 _check(session, order, found)
                 if len(order.names) > 1 and order.jail.expose:
@@ -132,7 +132,7 @@ def _how_to_get(release: str, known: Iterable[str]) -> str:
 def _check(session: Session, order: Order, found: Inventory) -> None:
     """What would fail for every one of them."""
     jail, origin = order.jail, order.origin
-    releases = {dataset.name.rpartition("/")[2] for dataset in found.releases(order.root)}
+    releases = {dataset.name.rpartition("/")[2] for dataset in found.releases(order.pool)}
     if origin.kind == "release" and jail.release not in releases and not session.dry_run:
         known = ", ".join(sorted(releases)) or "none"
         raise NotFoundError(
@@ -156,7 +156,7 @@ def _create_all(
     start: bool,
 ) -> list[Outcome]:
     networks = session.networks()
-    home = order.root or found.layout
+    home = order.pool or found.layout
     size = stream_size(session, f"{home.release(order.jail.release)}@base") if order.thick else 0
     jails = read_jails(session.host).values() if order.origin.adopted else ()
     identities: dict[str, Identity] = {}
@@ -176,7 +176,7 @@ def _create_all(
             )
             macs.notes(session, name, order.jail)
             if order.origin.adopted:
-                check_root(order.origin.path, known, session.roots.layouts)
+                check_root(order.origin.path, known, session.pools.layouts)
                 for jail in overlapping(order.origin.path, jails):
                     refuse_jail(order.origin.path, jail)
                 check_settings(order.jail)

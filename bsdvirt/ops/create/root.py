@@ -35,7 +35,7 @@ def dataset(session: Session, name: str) -> Origin:
         raise UsageError(f"{name} is no file system with a mount point", "zfs set mountpoint=…")
     if not found.mounted:
         raise HostError(f"{name} is not mounted", f"zfs mount {name}")
-    if any(f"{name}/".startswith(f"{root.dataset}/") for root in session.roots.layouts):
+    if any(f"{name}/".startswith(f"{root.dataset}/") for root in session.pools.layouts):
         raise UsageError(f"{name} is one of bsdvirt's own", "name another")
     return Origin("dataset", _checked(session, place), name)
 
@@ -45,7 +45,7 @@ def source(session: Session, path: str) -> Origin:
     real = absolute(path)
     fs = session.host.fs
     if fs.is_dir(real):
-        for root in session.roots.layouts:
+        for root in session.pools.layouts:
             if f"{root.mountpoint}/".startswith(real.rstrip("/") + "/"):
                 what = f"{real} holds {root.mountpoint}, where the guest's own root would be"
                 raise UsageError(what, "name a directory beside it")

@@ -45,8 +45,8 @@ class Order:
     """A full copy of the image instead of a clone."""
     notes: tuple[str, ...] = ()
     """What is to be said of each."""
-    root: Layout | None = None
-    """Where they are made: in the first root where none is named."""
+    pool: Layout | None = None
+    """The pool to create them on; None is the first."""
 
 
 def create(session: Session, order: Order, *, start: bool = False) -> list[Outcome]:
@@ -57,11 +57,11 @@ def create(session: Session, order: Order, *, start: bool = False) -> list[Outco
     of = [str(order.vm.image)] if order.vm.image else []
     with hold(session, order.names, "create") as held:
         outcomes = list(held.refused)
-        with session.using("create", networks=used, images=of, root=order.root):
+        with session.using("create", networks=used, images=of, pool=order.pool):
             pending = Claiming(session, held.names())
             try:
                 found = session.inventory()
-                session.need_mounted(found, order.root)
+                session.need_mounted(found, order.pool)
                 warn_absent(session, found)
                 if len(order.names) > 1 and order.vm.expose:
                     raise UsageError("expose goes with one name only", "leave it to expose")
@@ -83,7 +83,7 @@ def _create_all(
     start: bool,
 ) -> list[Outcome]:
     networks = session.networks()
-    home = order.root or found.layout
+    home = order.pool or found.layout
     first = order.names[0]
     check_host(first, order.vm, read_kernel(session.host), read_vmm(session.host), new=True)
     KINDS["vm"].check_ready(first, order.vm, order.boot)
@@ -158,7 +158,7 @@ def _base(session: Session, order: Order, found: Inventory) -> Base | None:
     if order.vm.image is None:
         return None
     # A clone is in its image's pool; a full copy may be in any.
-    name, home = str(order.vm.image), order.root or found.layout
+    name, home = str(order.vm.image), order.pool or found.layout
     anywhere = order.thick or session.dry_run
     base = images.find(session, found, name, None if anywhere else home).base
     if not order.thick:

@@ -1,4 +1,4 @@
-"""For `doctor`: the roots, their pools, and guests of different roots that claim the same."""
+"""Findings about pools, and about guests on different pools that claim the same."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from bsdvirt.session.session import Session
 
 
 def findings(found: Inventory) -> Iterator[Finding]:
-    """What is wrong with roots, and between them."""
-    for root in found.absent:
-        yield Finding(f"root {root.name}", f"{root.why}: its guests are missing", root.hint)
+    """Yield what is wrong with pools, and between them."""
+    for pool in found.absent:
+        yield Finding(f"pool {pool.name}", f"{pool.why}: its guests are missing", pool.hint)
     for name, twin in twins(found).items():
         error = twin.error()
         mended = "give it another" if twin.number is not None else ""
@@ -68,7 +68,7 @@ def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
 
 
 def pools(session: Session, found: Inventory) -> Iterator[Finding]:
-    """The health of the pool of each root."""
+    """Yield what is wrong with the zpools that they are on."""
     pools = {pool.name: pool for pool in session.zfs.pools()}
     for name in dict.fromkeys(layout.dataset.split("/")[0] for layout in found.layouts):
         pool = pools.get(name)

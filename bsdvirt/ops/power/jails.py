@@ -74,13 +74,13 @@ def starter(
         seen = StartFacts(
             facts, kernel, rulesets, resolver, _jail_resolver(session.host, root),
             read_mount_facts(
-                session.host.fs, session.roots.layouts, root, jail.mounts, elsewhere
+                session.host.fs, session.pools.layouts, root, jail.mounts, elsewhere
             ),
             read_storage_facts(session.host, guest, jail) if needs_values(None, jail)
             else StorageFacts(),
             job_file(name) not in facts.files or is_held(session.host.fs, "keeper", name),
             read_root(
-                session.host.fs, guest, jail, root, found.guests.values(), session.roots.layouts
+                session.host.fs, guest, jail, root, found.guests.values(), session.pools.layouts
             ),
             foreign,
             read_holds(session.host.fs, root),

@@ -1,4 +1,4 @@
-"""Roots on other pools: their files, whose guests are whose, and who claims the same."""
+"""Pools on other pools: their files, whose guests are whose, and who claims the same."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 
 from bsdvirt.guest.duplicates import twins
 from bsdvirt.guest.inventory import Inventory, inventory
-from bsdvirt.guest.pools import Absent, read_roots
-from bsdvirt.layout import Layout, root_file
+from bsdvirt.guest.pools import Absent, read_pools
+from bsdvirt.layout import Layout, pool_file
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.load import identity_to_json
 from bsdvirt.spec.types import GuestName
@@ -79,16 +79,16 @@ def test_the_later_of_two_of_an_address_is_told() -> None:
     assert twins(two(claims(1, "2026-01-01", address), alone)) == {}
 
 
-def test_the_files_of_roots(tmp_path: Path) -> None:
+def test_the_files_of_pools(tmp_path: Path) -> None:
     fs = SimHost(tmp_path).fs
-    assert read_roots(fs, FIRST).layouts == (FIRST,)
+    assert read_pools(fs, FIRST).layouts == (FIRST,)
     fs.mkdir("/usr/local/etc/bsdvirt/roots", 0o755)
-    fs.write(root_file("tank"), "dataset: tank/bv\nmountpoint: /bv-tank\n")
-    fs.write(root_file("broken"), "dataset: [\n")
-    fs.write(root_file("inner"), "dataset: tank/bv/guests\nmountpoint: /elsewhere\n")
-    fs.write(root_file("over"), "dataset: tank/other\nmountpoint: /bv/guests\n")
+    fs.write(pool_file("tank"), "dataset: tank/bv\nmountpoint: /bv-tank\n")
+    fs.write(pool_file("broken"), "dataset: [\n")
+    fs.write(pool_file("inner"), "dataset: tank/bv/guests\nmountpoint: /elsewhere\n")
+    fs.write(pool_file("over"), "dataset: tank/other\nmountpoint: /bv/guests\n")
     fs.write("/usr/local/etc/bsdvirt/roots/notes.txt", "hello\n")
-    roots = read_roots(fs, FIRST)
+    roots = read_pools(fs, FIRST)
     named = {one.name: one for one in roots.layouts}
     assert sorted({*named, *(one.name for one in roots.broken)}) == [
         "broken", "inner", "over", "tank", "zroot"

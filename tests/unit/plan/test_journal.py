@@ -221,3 +221,10 @@ def test_records_of_steps_that_are_not_there_are_nothing(host: FakeHost) -> None
     entry = left(host)
     assert entry is not None
     assert entry.begun_steps() == entry.under_way() == []
+
+
+def test_the_journal_of_a_pool_has_an_older_name_too(host: FakeHost) -> None:
+    host.fs.write(f"{STATE}/root.tank2.{'0' * 32}{journal.SUFFIX}", "{}\n")
+    host.fs.write(f"{STATE}/pool.tank3.{'0' * 32}{journal.SUFFIX}", "{}\n")
+    found = {(kind, name) for kind, name, _ in journal.subjects(host.fs, STATE)}
+    assert found == {("pool", "tank2"), ("pool", "tank3")}

@@ -23,7 +23,7 @@ from bsdvirt.spec.mounts import Mount
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Route
 from bsdvirt.spec.paths import get_path
-from bsdvirt.spec.roots import RootFile
+from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
 from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.stack import AliasAddress, SharedAddress
@@ -59,7 +59,7 @@ EXAMPLES: dict[Which, Any] = {
     ),
     "network": Network(id=1, routes=[ROUTE]),
     "host": HostFile(dataset=DatasetName("tank")),
-    "root": RootFile(dataset=DatasetName("tank2"), mountpoint=AbsolutePath("/second")),
+    "pool": PoolFile(dataset=DatasetName("tank2"), mountpoint=AbsolutePath("/second")),
     "image": ImageProfile(url=HttpsUrl("https://a/b.img"), checksums=FileName("SHA256SUMS")),
     "size": VmSize(cpus=1, memory=Memory(1 << 30), disk=Space(1 << 30)),
 }

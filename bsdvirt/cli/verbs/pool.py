@@ -1,4 +1,4 @@
-"""bsdvirt root"""
+"""bsdvirt pool"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = ("name", "dataset", "mountpoint", "state", "used", "available", "guest
 class Options(Globals):
     action: str
     dataset: str
-    root: str
+    pool: str
     name: str | None
     mountpoint: str | None
     dry_run: bool
@@ -26,16 +26,16 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="add | ls | rm")
-    add = actions.add_parser("add", help="make one on another pool, or list one that is there")
+    add = actions.add_parser("add", help="add a pool: create its dataset, or use an existing one")
     add.add_argument("dataset", metavar="DATASET", help="such as tank2/bsdvirt")
-    add.add_argument("--name", metavar="NAME", help="what it is called (its pool)")
-    add.add_argument("--mountpoint", metavar="DIR", help="where it is mounted (/bsdvirt-NAME)")
+    add.add_argument("--name", metavar="NAME", help="name of the pool (default: that of the zpool)")
+    add.add_argument("--mountpoint", metavar="DIR", help="mount point (default: /bsdvirt-NAME)")
     add_dry_run(add)
-    listing = actions.add_parser("ls", help="list roots")
+    listing = actions.add_parser("ls", help="list pools")
     listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
     add_json(listing)
-    remove = actions.add_parser("rm", help="take one from the list; its dataset stays")
-    remove.add_argument("root", metavar="NAME | DATASET")
+    remove = actions.add_parser("rm", help="remove a pool from the list; its dataset stays")
+    remove.add_argument("pool", metavar="NAME | DATASET")
     add_dry_run(remove)
 
 
@@ -43,21 +43,21 @@ def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     match options.action:
         case "add":
-            adding = pools.AddRoot(options.dataset, options.name, options.mountpoint)
+            adding = pools.AddPool(options.dataset, options.name, options.mountpoint)
             done = carry_out_one(session, adding).notes
             if not options.quiet and not options.dry_run:
                 for line in done:
                     print(f"made: {line}")
                 print(
-                    f"ready: bsdvirt create jail NAME --root {options.dataset}" if done
+                    f"ready: bsdvirt create jail NAME --pool {options.dataset}" if done
                     else "all was there already"
                 )  # fmt: skip
         case "rm":
-            notes = carry_out_one(session, pools.RemoveRoot(options.root)).notes
+            notes = carry_out_one(session, pools.RemovePool(options.pool)).notes
             if not options.quiet and not options.dry_run:
-                print(f"{options.root}: removed")
+                print(f"{options.pool}: removed")
                 for note in notes:
-                    say(f"{options.root}: note: {note}")
+                    say(f"{options.pool}: note: {note}")
         case _:
             rows = pools.entries(session)
             print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
