@@ -14,7 +14,7 @@ def view_of(session: Session, found: Inventory, networks: Networks) -> View:
         session.host,
         found,
         networks,
-        session.roots.layouts,
+        session.pools.layouts,
         session.new_op,
         session.draws.source,
         session.sink,
