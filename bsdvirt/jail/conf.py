@@ -76,7 +76,7 @@ def parameters(
         *([Parameter("mount.fdescfs")] if any(m.place == DESCRIPTORS for m in jail.mounts) else []),
     ]
     declared = _declared(jail)
-    commands = [key for key in declared if key.startswith(("exec.", "stop."))]
+    commands = sorted(key for key in declared if key.startswith(("exec.", "stop.")))
     last = [line for key in commands for line in _parameter(key, declared.pop(key))]
     for key, value in (declared | needed_params(jail) | dict(jail.params)).items():
         lines += _parameter(key, value)

@@ -48,6 +48,11 @@ class JailParam(Becomes, frozen=True):
     kinds = ("jail",)
 
 
+def jail_params(by: str, *names: str) -> tuple[JailParam, ...]:
+    """Return the parameters of jail(8) that a module writes."""
+    return tuple(JailParam(name, by=by) for name in names)
+
+
 class BhyveKey(Becomes, frozen=True):
     """A key of bhyve_config(5), from the root of its tree."""
 

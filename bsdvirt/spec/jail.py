@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, MOST, RELEASE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import GuestFile, JailParam
+from bsdvirt.spec.becomes import GuestFile, JailParam, jail_params
 from bsdvirt.spec.guest import MOST_NICS, GuestSpec, Stop
 from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.limits import JailLimits
@@ -136,13 +136,18 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     head = ("release", "userland")
     release: Annotated[
         str,
-        prop("The release that the root was made of.", live=Live.NEVER, pattern=RELEASE),
+        prop(
+            "The release that its root is a copy of.",
+            live=Live.NEVER,
+            pattern=RELEASE,
+        ),
     ]
     userland: Annotated[
         Literal["freebsd", "linux", "none"],
         prop(
             "What its root holds: `freebsd`; `linux`, run by linux(4), with the file systems"
             " that Linux programs expect; `none`, something else or nothing yet.",
+            becomes=jail_params("jail.conf", "exec.clean"),
         ),
     ] = "freebsd"
     hosts: (
@@ -167,11 +172,16 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Whose network stack it has: `vnet` its own, `inherit` the host's with all its"
             " addresses, `shared` the host's with those of `addresses` only, `none` no network.",
+            becomes=jail_params("jail.stack", "vnet", "ip4", "ip6"),
         ),
     ] = "vnet"
     addresses: Annotated[
         list[SharedAddress],
-        prop("The addresses of the host's stack that it has, with `stack: shared`.", max_length=64),
+        prop(
+            "The addresses of the host's stack that it has, with `stack: shared`.",
+            max_length=64,
+            becomes=jail_params("jail.stack", "ip4.addr", "ip6.addr"),
+        ),
     ] = []
     interfaces: Annotated[
         list[InterfaceName],
@@ -183,11 +193,22 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         ),
     ] = []
     mounts: Annotated[
-        list[Mount], prop("What is mounted in the jail while it runs.", max_length=64)
+        list[Mount],
+        prop(
+            "What is mounted in the jail while it runs.",
+            max_length=64,
+            becomes=jail_params("jail.conf", "mount", "mount.fdescfs"),
+        ),
     ] = []
     datasets: Annotated[
         list[Delegated],
-        prop("Datasets that the jail mounts and manages itself.", max_length=32),
+        prop(
+            "Datasets that the jail mounts and manages itself.",
+            max_length=32,
+            becomes=jail_params(
+                "jail.datasets", "allow.mount", "allow.mount.zfs", "enforce_statfs"
+            ),
+        ),
     ] = []
     reservation: Reservation = None
     quota: Quota = None
@@ -234,6 +255,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Network interfaces; a jail without any has a network stack with lo0 only.",
             max_length=MOST_NICS,
+            becomes=jail_params("jail.stack", "vnet.interface"),
         ),
     ] = []
     limits: JailLimits = JailLimits()

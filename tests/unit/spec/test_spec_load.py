@@ -146,7 +146,7 @@ def test_truth(word: str, value: bool) -> None:
         ),
         (
             "kind: jail",
-            "web.yaml: release: it is missing (The release that the root was made of.)",
+            "web.yaml: release: it is missing (The release that its root is a copy of.)",
         ),
         ("kind: vm\nrelease: a", "web.yaml: kind: expected jail, got 'vm'"),
         (
@@ -157,7 +157,7 @@ def test_truth(word: str, value: bool) -> None:
         (
             'release: "a\\n"',
             "web.yaml: release: expected a release, such as 14.2-RELEASE, got 'a\\n'"
-            " (The release that the root was made of.)",
+            " (The release that its root is a copy of.)",
         ),
         (
             "release: a\ndescription: |\n  one\n  two\n",

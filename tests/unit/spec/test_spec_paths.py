@@ -154,7 +154,7 @@ def test_set_works_on_any_struct() -> None:
             "2",
             "release: it has no properties (it is a release, such as 14.2-RELEASE)",
         ),
-        ("release", "", "release: it is missing (The release that the root was made of.)"),
+        ("release", "", "release: it is missing (The release that its root is a copy of.)"),
         (
             "host.hostname",
             "x",
