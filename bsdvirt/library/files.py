@@ -1,4 +1,4 @@
-"""Files that images and media are made of: what they are, their checksum, their size."""
+"""Files given for images and media: format, checksum, size."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.library import formats, headers
-from bsdvirt.library.partial import digest_of
 from bsdvirt.library.plans.images import Source
 from bsdvirt.library.private_copy import open_file
 from bsdvirt.library.progress import Meter
+from bsdvirt.library.web.partial import digest_of
 from bsdvirt.session.session import Session
 
 MEASURE_SECONDS = 24 * 3600.0
 LOOK_MEMORY = 256 << 20
-"""Bytes that a look at how a compressed file's content begins may take: it names its own need."""
+"""Bytes that decompressing the beginning of a file may take: the file says how much it needs."""
 _MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
 
 
 def absolute(path: str) -> str:
-    """The path from the root. Raises UsageError for one that is no plain path."""
+    """Return the absolute path. Raises UsageError for one with unprintable characters."""
     whole = path if PurePosixPath(path).is_absolute() else os.path.abspath(path)
-    # POSIX lets two slashes at the beginning mean something else than one.
+    # POSIX lets two leading slashes mean something else.
     plain = "/" + os.path.normpath(whole).lstrip("/")
     if not plain.isprintable():
         raise UsageError("the path has characters in it that cannot be shown", "rename the file")
@@ -37,10 +37,10 @@ def absolute(path: str) -> str:
 
 
 def examine(session: Session, file: str, path: str, verb: str, subject: str) -> Source:
-    """What a file is, and how large the disk in it is. `path` is what people call it.
+    """Return a file's format and the size of the disk in it. `path` is its path for people, where
+    `file` is a copy.
 
-    Raises NotFoundError, UsageError for what is no disk image, HostError where a tool for
-    it is missing.
+    Raises NotFoundError, UsageError for what is no disk image, HostError for a missing tool.
     """
     head, tail, size = _ends(session.host.fs, file)
     form = formats.form(path, head, tail, _inner(head))
@@ -66,7 +66,7 @@ def checksum(
 
 
 def _ends(fs: Fs, path: str) -> tuple[bytes, bytes, int]:
-    """How a regular file begins and ends, and its size."""
+    """Return the first and last bytes of a regular file, and its size."""
     opened = open_file(fs, path)
     with open(opened.descriptor, "rb") as stream:
         size = os.fstat(stream.fileno()).st_size
@@ -76,13 +76,13 @@ def _ends(fs: Fs, path: str) -> tuple[bytes, bytes, int]:
 
 
 def file_size(session: Session, path: str) -> tuple[bytes, int]:
-    """How a file begins, and its size. Raises as `examine` does."""
+    """Return the first bytes of a file, and its size. Raises as `examine` does."""
     head, _, size = _ends(session.host.fs, path)
     return head, size
 
 
 def _inner(head: bytes) -> bytes | None:
-    """How the content of a compressed file begins, as far as that can be told here."""
+    """Return the first bytes of a compressed file's content; None where Python cannot tell."""
     import bz2
     import lzma
     import zlib
@@ -103,7 +103,7 @@ def _inner(head: bytes) -> bytes | None:
 
 
 def unpacked(session: Session, path: str, packed: str, tell: Callable[[int], None]) -> int:
-    """Bytes of a compressed file's content. Raises UsageError where it is damaged."""
+    """Return the size of a compressed file's content. Raises UsageError for a damaged file."""
     if packed == "xz":
         argv = (tools.XZ, "--robot", "-l", path)
         shown = session.host.run(argv, changes=False)
@@ -136,7 +136,7 @@ def _damaged(path: str, shown: Result) -> UsageError:
 
 
 def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
-    """Bytes of the disk in an image that qemu-img reads."""
+    """Return the size of the disk in an image, by qemu-img."""
     if not session.host.fs.exists(tools.QEMU_IMG):
         raise HostError(
             f"{path} is a {format} image, and {tools.QEMU_IMG} is not there to read it",

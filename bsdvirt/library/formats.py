@@ -1,5 +1,5 @@
-"""Which format a disk image has, by what stands in it: never by qemu-img's own guess, which
-an image can deceive. Pure.
+"""The format of a disk image by its magic numbers: never by qemu-img's own guess, which an image
+can deceive. Pure.
 
 Magic numbers: qcow2 and vmdk from QEMU's docs/interop and block/vmdk.c, VHD and VHDX from
 Microsoft's specifications, the compressed ones from their formats' own.
@@ -24,8 +24,8 @@ UNPACKERS: Mapping[str, tuple[str, ...]] = {
     "bz2": (tools.BZIP2, "-dc"),
     "zst": (tools.ZSTD, "-dc"),
 }
-"""By compression: the base system's tool that writes the content to its output. The file itself
-says how much memory xz(1) takes, up to 4 GB; zstd(1) has a limit of its own."""
+"""By compression: the base system's tool that writes the content to standard output. The file says
+how much memory xz(1) takes, up to 4 GB; zstd(1) has its own limit."""
 _PACKED = {b"\x1f\x8b": "gz", b"\xfd7zXZ\0": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
 _FOREIGN = (
     (0, b"QFI\xfb", "qcow2"),
@@ -43,15 +43,15 @@ _NO_DISK = (
 )
 _ENDINGS = {"qcow2": "qcow2", "vmdk": "vmdk", "vhd": "vpc", "vhdx": "vhdx", "vdi": "vdi"}
 LIMITED = (tools.LIMITS, "-c", "0", "-f", "0", "-t", "12h", "-v", "4g")
-"""limits(1) before qemu-img, which reads what others made: no core, no file written (a volume's
-device is none), 12 hours of CPU, 4 GB of address space."""
+"""limits(1) for qemu-img, which reads untrusted files: no core, no file written (a volume's device
+is none), 12 hours of CPU, 4 GB of address space."""
 QEMU_PACKAGE = "qemu-tools"
 """The package with /usr/local/bin/qemu-img."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A file's format as qemu-img names it, and its compression, such as xz, or none."""
+    """A file's format as qemu-img calls it, and its compression, such as xz, or empty."""
 
     format: str
     packed: str = ""
@@ -61,13 +61,13 @@ class Form:
 
 
 def compression(head: bytes) -> str:
-    """How a file is compressed, by how it begins; nothing where it is not."""
+    """Return a file's compression, by its first bytes; empty where it is not compressed."""
     return next((name for magic, name in _PACKED.items() if head.startswith(magic)), "")
 
 
 def form(path: str, head: bytes, tail: bytes, inner: bytes | None) -> Form:
-    """What a file is. `inner` is how its content begins, where it is compressed and that
-    is known.
+    """Return a file's format. `inner`: the first bytes of its content, if it is compressed and they
+    are known.
 
     Raises UsageError for what is no disk image, or has to be uncompressed first.
     """
@@ -89,15 +89,15 @@ def form(path: str, head: bytes, tail: bytes, inner: bytes | None) -> Form:
 
 
 def refuse_no_disk(path: str, content: bytes) -> None:
-    """Raises UsageError for what is known to be something else."""
+    """Raise UsageError for what is known to be something else."""
     for at, magic, what, hint in _NO_DISK:
         if content[at:].startswith(magic):
             raise UsageError(f"{path} is {what}", hint)
 
 
 def refuse_references(file: str, path: str, info: Mapping[str, Any]) -> None:
-    """Raises UsageError for an image that has another file read, by what qemu-img says of it
-    in JSON, beyond what headers.py looks at. `path` is what people call the file."""
+    """Raise UsageError for an image that makes QEMU read another file, by qemu-img's JSON, beyond
+    what headers.py checks. `path` is the file's path for people."""
     data = info.get("format-specific", {}).get("data", {})
     others = [info.get("backing-filename"), info.get("full-backing-filename"),
               data.get("data-file")]  # fmt: skip
@@ -113,7 +113,7 @@ def refuse_references(file: str, path: str, info: Mapping[str, Any]) -> None:
 
 
 def unpacked_size(robot: str) -> int | None:
-    """Bytes of an .xz file's content, of what `xz --robot -l` prints (xz(1), ROBOT MODE)."""
+    """Return the size of an .xz file's content, from `xz --robot -l` (xz(1), ROBOT MODE)."""
     for line in robot.splitlines():
         words = line.split("\t")
         if words[0] == "totals" and len(words) > 4:

@@ -1,5 +1,5 @@
-"""What a disk image says of itself in its header, read before any tool opens it: an image that
-refers to another file would have that file of this host's copied into a guest. Pure.
+"""Headers of disk images, checked before any tool opens them: an image that refers to another file
+would have that file of the host copied into a guest. Pure.
 
 Fields: QEMU's docs/interop/qcow2.txt and block/vmdk.c, vdi.c; Microsoft's specification of VHD.
 """
@@ -28,8 +28,8 @@ _PARENT = re.compile(rb"^\s*parentCID\s*=\s*([0-9a-fA-F]{1,16})", re.MULTILINE)
 
 
 def refuse_others(path: str, format: str, head: bytes, tail: bytes) -> None:
-    """Raises UsageError for an image that is a part of another, refers to another file, or is
-    encrypted, and for a header that is cut short. `head` and `tail` are how it begins and ends."""
+    """Raise UsageError for an image that is a part of another, refers to another file or is
+    encrypted, and for a truncated header. `head` and `tail` are its first and last bytes."""
     look = _LOOKS.get(format)
     if look is None:
         return

@@ -1,18 +1,14 @@
-"""Images fetched: profiles, shipped and the user's own, and what they say where to look."""
+"""Images downloaded by their profiles."""
 
 from __future__ import annotations
 
-import contextlib
-
 from bsdvirt.errors import BsdvirtError, FetchError, HostError, NotFoundError
 from bsdvirt.facts.host import read_platform
-from bsdvirt.host import tools
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import PROFILE_DIRECTORY
-from bsdvirt.library import images, release_fetch
-from bsdvirt.library.download import Downloader, Remote
-from bsdvirt.library.partial import algorithm
-from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
+from bsdvirt.library import images
+from bsdvirt.library.entries import refuse_existing
+from bsdvirt.library.web.download import Downloader, Remote, reachable
 from bsdvirt.rows.library import ProfileRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
@@ -80,10 +76,10 @@ def _row(session: Session, name: str, own: bool) -> ProfileRow:
 
 
 def fetch(session: Session, word: str, name: str | None = None) -> str:
-    """Fetch what a profile names, and make an image of it; the image's name.
+    """Download what a profile names and import it; return the image's name.
 
     Raises NotFoundError for the profile or the file, ConflictError where the image is there,
-    HostError where this host cannot run it, FetchError for trouble on the way.
+    HostError where it would not run on this host, FetchError for a failed download.
     """
     wanted = profile(session.host.fs, word)
     name = images.check_name(name or word)
@@ -92,25 +88,26 @@ def fetch(session: Session, word: str, name: str | None = None) -> str:
     session.settle("image", name, f"image fetch {name}")
     found = session.inventory()
     session.need_mounted(found)
-    images.refuse_existing(found, name)
-    downloader = Downloader(session, VERB, name)
-    urls = wanted.places(session.hostfile.fetch.mirrors)
-    checksum, listed, urls = _checksum(downloader, wanted, urls)
-    path = f"{session.layout.fetched}/{checksum[:16]}-{wanted.file}"
+    refuse_existing(session, found, "image", name)
+    downloader = Downloader(session, "image", name, VERB)
+    remote = _remote(downloader, wanted, wanted.places(session.hostfile.fetch.mirrors))
+    path = downloader.path(remote)
     if session.show is not None:
-        session.show(_shown(name, path, urls[0], checksum))
+        note = f"and then: bsdvirt image import {path} --name {name}"
+        session.show(downloader.plan([remote], (note,)))
         return name
-    remote = Remote(wanted.file, urls, checksum, listed)
-    try:
-        downloader.fetch(remote, path, lambda: images.refuse_existing(session.inventory(), name))
-    finally:
-        _clear(session, "")
+    downloader.fetch([remote])
     about = images.About(
-        wanted.loader, wanted.system, str(wanted.user or ""), wanted.cloud_init, word, urls[0],
-        checksum,
-    )  # fmt: skip
+        wanted.loader,
+        wanted.system,
+        str(wanted.user or ""),
+        wanted.cloud_init,
+        word,
+        remote.urls[0],
+        remote.checksum,
+    )
     images.import_file(session, path, name, about)
-    _clear(session, path)
+    downloader.remove([remote])
     return name
 
 
@@ -125,7 +122,7 @@ def _refuse_other_hardware(session: Session, word: str, wanted: ImageProfile) ->
 
 def _refuse_unreachable(session: Session, word: str, wanted: ImageProfile) -> None:
     own = names(session.host.fs)[word] and wanted.url is not None
-    if own or (wanted.path is not None and release_fetch.reachable(session)):
+    if own or (wanted.path is not None and reachable(session)):
         return
     if session.host.offline:
         raise HostError(
@@ -134,12 +131,11 @@ def _refuse_unreachable(session: Session, word: str, wanted: ImageProfile) -> No
         )
 
 
-def _checksum(
-    downloader: Downloader, wanted: ImageProfile, urls: list[str]
-) -> tuple[str, str, list[str]]:
-    """The file's checksum, where that stands, and the places with the one of it first."""
+def _remote(downloader: Downloader, wanted: ImageProfile, urls: list[str]) -> Remote:
+    """Return the file with its checksum, of the profile or of a list beside the file: the place
+    of that list comes first."""
     if wanted.checksum is not None:
-        return str(wanted.checksum), "its profile", urls
+        return Remote(wanted.file, urls, str(wanted.checksum), "its profile")
     lists = [f"{url.rpartition('/')[0]}/{wanted.checksums}" for url in urls]
     source, text = downloader.text(lists)
     checksum = listed_checksum(text, wanted.file)
@@ -148,26 +144,5 @@ def _checksum(
             f"{source} lists no {wanted.file}", "does a proxy or a portal answer for it?"
         )
     first = urls[lists.index(source)]
-    return checksum, str(wanted.checksums), [first, *(url for url in urls if url != first)]
-
-
-def _shown(name: str, path: str, url: str, checksum: str) -> Plan:
-    """The same with fetch(1), for people to read."""
-    directory = path.rpartition("/")[0]
-    steps = (
-        Step(MakeDirectory(directory, 0o700), "where it is kept meanwhile"),
-        Step(
-            Command((tools.FETCH, "-r", "-o", path, url)),
-            f"{algorithm(checksum)} is to be {checksum}",
-        ),
-    )
-    note = f"and then: bsdvirt image import {path} --name {name}"
-    return Plan(VERB, name, "image", steps, notes=(note,))
-
-
-def _clear(session: Session, path: str) -> None:
-    """Take what was fetched away, and the directory where nothing else is in it."""
-    if path:
-        session.host.fs.unlink(path)
-    with contextlib.suppress(OSError):
-        session.host.fs.path(session.layout.fetched).rmdir()
+    ordered = [first, *(url for url in urls if url != first)]
+    return Remote(wanted.file, ordered, checksum, str(wanted.checksums))

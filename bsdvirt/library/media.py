@@ -1,25 +1,27 @@
-"""ISO files: added, shown, taken away."""
+"""Media: ISO files added, listed, removed."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, load_guest_file, raw_has
-from bsdvirt.host import tools
-from bsdvirt.library import files, formats, release_fetch
-from bsdvirt.library.download import Downloader, Remote
+from bsdvirt.library import files, formats
+from bsdvirt.library.entries import Remove, added, adding, refuse_existing
 from bsdvirt.library.formats import RAW, Form
-from bsdvirt.library.mirrors import amount
 from bsdvirt.library.plans import media as plans
 from bsdvirt.library.plans.images import Source
 from bsdvirt.library.private_copy import held
+from bsdvirt.library.progress import amount
+from bsdvirt.library.web.download import Downloader, Remote, refuse_offline
 from bsdvirt.plan import events
-from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
+from bsdvirt.plan.step import Plan
 from bsdvirt.rows.library import MediumRow
+from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import BadValueError, did_you_mean
 from bsdvirt.spec.images import Checksum
@@ -28,14 +30,14 @@ from bsdvirt.spec.vm import Vm
 
 VERB = "add medium"
 _VOLUME = (0x8001, b"CD001")
-"""Where ISO 9660 has its mark."""
+"""Offset and value of the ISO 9660 identifier."""
 
 
 def add(session: Session, source: str, name: str | None = None, checksum: str = "") -> str:
-    """Put a file, of this host or of a web server, among the media; its name.
+    """Add a file of this host or of a web server to the media; return its name.
 
-    Raises ConflictError where there is one of that name, NotFoundError and UsageError for
-    the file, FetchError for trouble on the way.
+    Raises ConflictError where there is one of that name, NotFoundError and UsageError for the
+    file, FetchError for a failed download.
     """
     if "://" in source:
         return _fetch(session, source, name, checksum)
@@ -44,30 +46,60 @@ def add(session: Session, source: str, name: str | None = None, checksum: str = 
     packed = formats.compression(head)
     base = path.rpartition("/")[2].removesuffix(f".{packed}" if packed else "")
     name = check_name(name or base)
-    with session.locked("media", name, f"media add {name}"):
-        found = session.inventory()
-        session.need_mounted(found)
-        _refuse_existing(session, name)
-        with held(session, path, VERB, name) as file:
+    carry_out_one(session, Add(path, name, checksum))
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Copy a file of this host to the media, uncompressed. `checksum` (empty: none) is to be
+    the file's."""
+
+    path: str
+    name: str
+    checksum: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Verify the file, or a private copy where other users could change it, and plan."""
+        path, name = self.path, self.name
+        with (
+            adding(session, "media", name, "media add") as found,
+            held(session, path, VERB, name) as file,
+        ):
             head, size = files.file_size(session, file)
             packed = formats.compression(head)
             if not size:
                 raise UsageError(f"{path} is empty", "name an ISO file")
-            _verify(session, file, checksum, name)
+            _verify(session, file, self.checksum, name)
             if packed:
                 size = files.unpacked(session, file, packed, lambda done: None)
             room = found.datasets[0].available
             if packed and size > room:
                 what = f"{path}: {amount(size)} are to be written, and there is room for"
                 raise HostError(f"{what} {amount(room)}", "make room")
-            item = Source(file, Form(RAW, packed), size)
-            session.run(plans.plan_add(name, item, found.layout, session.new_op()))
-    _warn(session, name)
-    return name
+            source = Source(file, Form(RAW, packed), size)
+            plan = plans.plan_add(name, source, found.layout, session.new_op())
+            yield added(session, name, plan, lambda: _warn(session, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Move a downloaded file to the media."""
+
+    path: str
+    name: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Plan it."""
+        with adding(session, "media", self.name, "media add") as found:
+            plan = plans.plan_place(self.name, self.path, found.layout, session.new_op())
+            yield added(session, self.name, plan, lambda: _warn(session, self.name))
 
 
 def check_name(name: str) -> str:
-    """Raises UsageError for what is no name of a medium."""
+    """Return a name for a medium. Raises UsageError for anything else."""
     try:
         return str(MediaName.parse(name))
     except BadValueError as error:
@@ -75,19 +107,11 @@ def check_name(name: str) -> str:
 
 
 def check_checksum(text: str) -> str:
-    """Raises UsageError for what is no checksum."""
+    """Return a checksum in lower case. Raises UsageError for anything else."""
     try:
         return str(Checksum.parse(text.strip().lower()))
     except BadValueError as error:
         raise UsageError(str(error), "sha256(1) prints it") from None
-
-
-def _refuse_existing(session: Session, name: str) -> None:
-    if session.host.fs.exists(f"{session.layout.media}/{name}"):
-        raise ConflictError(
-            f"medium {name} is there already",
-            f"give this one another name with --name, or bsdvirt media rm {name}",
-        )
 
 
 def _verify(session: Session, path: str, checksum: str, name: str) -> None:
@@ -102,42 +126,30 @@ def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
         raise UsageError(str(error), "or fetch it yourself and name the file") from None
     file = url.rpartition("/")[2]
     name = check_name(name or file)
-    release_fetch.refuse_offline(session, "name a file")
-    layout = session.layout
-    key = checksum or hashlib.sha256(url.encode()).hexdigest()
-    path = f"{layout.fetched}/{key[:16]}-{file}"
-    with session.locked("media", name, f"media add {name}"):
-        session.need_mounted(session.inventory())
-        _refuse_existing(session, name)
-        op = session.new_op()
-        placed = plans.plan_place(name, path, layout, op)
-        if session.show is not None:
-            steps = (
-                Step(MakeDirectory(layout.fetched, 0o700), "where it is kept meanwhile"),
-                Step(Command((tools.FETCH, "-r", "-o", path, url)), f"fetch {url}"),
-            )
-            session.show(Plan(VERB, name, "media", (*steps, *placed.steps), op=op))
-            return name
-        downloader = Downloader(session, VERB, name)
-        remote = Remote(file, [url], checksum, "--checksum")
-        try:
-            seen = downloader.fetch(remote, path, lambda: _refuse_existing(session, name))
-            if not checksum:
-                downloader.note(f"nothing was said to check it by; its SHA-256 is {seen}")
-            session.run(placed)
-        finally:
-            with contextlib.suppress(OSError):
-                session.host.fs.path(layout.fetched).rmdir()
-    _warn(session, name)
+    refuse_offline(session, "name a file")
+    found = session.inventory()
+    session.need_mounted(found)
+    refuse_existing(session, found, "media", name)
+    downloader = Downloader(session, "media", name, VERB)
+    remote = Remote(file, [url], checksum, "--checksum")
+    if session.show is not None:
+        session.show(downloader.plan([remote]))
+    else:
+        (seen,) = downloader.fetch([remote])
+        if not checksum:
+            downloader.note(f"nothing was said to check it by; its SHA-256 is {seen}")
+    try:
+        carry_out_one(session, Place(downloader.path(remote), name))
+    except ConflictError:
+        downloader.remove([remote])
+        raise
+    downloader.remove([])
     return name
 
 
 def _warn(session: Session, name: str) -> None:
-    """A page of a web server is called .iso at times."""
-    path = session.host.fs.path(f"{session.layout.media}/{name}")
-    if session.dry_run:
-        return
-    with path.open("rb") as stream:
+    """Say so where the file is no ISO 9660 file: it may be a web server's error page."""
+    with session.host.fs.path(session.layout.medium(name)).open("rb") as stream:
         stream.seek(_VOLUME[0])
         if stream.read(len(_VOLUME[1])) != _VOLUME[1]:
             session.sink(
@@ -146,23 +158,25 @@ def _warn(session: Session, name: str) -> None:
 
 
 def remove(session: Session, name: str) -> None:
-    """Take a medium away. Raises NotFoundError, ConflictError where a guest has it in a drive."""
-    with session.destroying("media", name, f"media rm {name}"):
-        found = session.inventory()
+    """Remove a medium. Raises NotFoundError, ConflictError where it is in a guest's drive."""
+
+    def plan(session: Session, found: Inventory, name: str) -> Plan:
         _need(session, name)
         used = users(session, found, named=name).get(name, [])
-        session.run(plans.plan_remove(name, used, found.layout, session.new_op()))
+        return plans.plan_remove(name, used, found.layout, session.new_op())
+
+    carry_out_one(session, Remove("media", name, plan))
 
 
 def path_of(session: Session, name: str) -> str:
-    """The file of a medium. Raises NotFoundError."""
+    """Return the path of a medium. Raises NotFoundError."""
     _need(session, name)
     return f"{session.layout.media}/{name}"
 
 
 def resolve(session: Session, word: str) -> dict[str, str]:
-    """What a drive holds by a word: a medium's name, or the path of an ISO file; a medium
-    where it could be both. Raises NotFoundError."""
+    """Return what a drive is to hold: a medium of that name, else the ISO file of that path.
+    Raises NotFoundError."""
     if "/" not in word and word in _files(session):
         return {"media": word}
     path = files.absolute(word)
@@ -210,8 +224,8 @@ def _files(session: Session) -> list[str]:
 
 
 def users(session: Session, found: Inventory, *, named: str = "") -> dict[str, list[str]]:
-    """The guests that have each medium in a drive. Raises where a guest's file cannot be read
-    and has the words `named` in it: it may be one of them."""
+    """Return the guests that have each medium in a drive. Raises where a guest's file cannot be
+    read and contains the name `named`: it may be one of them."""
     used: dict[str, list[str]] = {}
     for name, guest in sorted(found.guests.items()):
         if guest.identity.kind != "vm":

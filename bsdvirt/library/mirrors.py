@@ -1,4 +1,4 @@
-"""Where releases are to be had: mirrors, the archive, and what stands there. Pure."""
+"""Releases on mirrors: names, directories, listings, distribution sets. Pure."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ _SNAPSHOT = re.compile(r"\d{1,3}\.\d{1,3}-(ALPHA\d{0,2}|CURRENT|STABLE|PRERELEAS
 _BARE = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?")
 _SET = re.compile(r"[a-z0-9][A-Za-z0-9._-]{0,60}")
 _LINK = re.compile(r'href="(?:[^"]*/)?([^"/]+)/?"', re.IGNORECASE)
-_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
 MOST_NAMED = 8
-LONGEST_WAIT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a host runs: hw.machine and hw.machine_arch, such as arm64 and aarch64."""
+    """hw.machine and hw.machine_arch, such as arm64 and aarch64."""
 
     machine: str
     arch: str
 
 
 def release_name(word: str) -> str:
-    """14.3 as 14.3-RELEASE, and 13.2-RELEASE-p4 without its patch level: sets are made
-    once for a release. Raises UsageError for what is no name of a release."""
+    """Return 14.3-RELEASE for 14.3, and 13.2-RELEASE for 13.2-RELEASE-p4: the sets are built once
+    for a release. Raises UsageError for anything but a release."""
     name = f"{word}-RELEASE" if _BARE.fullmatch(word) else host_release(word)
     if not (_RELEASE.fullmatch(name) or _SNAPSHOT.fullmatch(name)):
         raise UsageError(f"{word!r} is no release of FreeBSD", "such as 14.3-RELEASE")
@@ -41,21 +39,21 @@ def release_name(word: str) -> str:
 
 
 def may_be_fetched(name: str) -> bool:
-    """Whether a release of that name may stand on a mirror, and stays as it is there."""
+    """Return whether mirrors may have a release of that name, which then never changes."""
     return _RELEASE.fullmatch(name) is not None
 
 
 def directories(platform: Platform) -> tuple[str, ...]:
-    """A platform's directories beneath releases/. The first is bsdinstall(8)'s way; many
-    mirrors have the short one too, and some only that."""
+    """Return a platform's directories beneath releases/: first bsdinstall(8)'s, then the short one,
+    which some mirrors have instead."""
     return (f"{platform.machine}/{platform.arch}", platform.machine)
 
 
 def places(
     name: str, platform: Platform, mirrors: Sequence[str], archives: Sequence[str]
 ) -> tuple[str, ...]:
-    """The directories that may hold a release, in the order to ask: what is supported
-    stands on the mirrors, what is past its end in the archive."""
+    """Return the URLs of the directories that may hold a release, in the order to try: supported
+    releases are on the mirrors, older ones in the archive."""
     kind = "snapshots" if _SNAPSHOT.fullmatch(name) else "releases"
     tops = [f"{mirror}/{kind}" for mirror in mirrors]
     if kind == "releases":
@@ -64,7 +62,7 @@ def places(
 
 
 def indexes(platform: Platform, mirrors: Sequence[str], archives: Sequence[str]) -> tuple[str, ...]:
-    """The directories whose listings name the releases there."""
+    """Return the URLs of the directories whose listings name the releases."""
     below = directories(platform)[0]
     return (
         *(f"{mirror}/releases/{below}/" for mirror in mirrors),
@@ -73,12 +71,12 @@ def indexes(platform: Platform, mirrors: Sequence[str], archives: Sequence[str])
 
 
 def listed(page: str) -> set[str]:
-    """The releases that a web server's listing of a directory links to."""
+    """Return the releases that a web server's directory listing links to."""
     return {name for name in _LINK.findall(page) if _RELEASE.fullmatch(name)}
 
 
 def nearest(name: str, there: Iterable[str]) -> list[str]:
-    """Of the releases that there are, those next to the one that was asked for, in order."""
+    """Return the releases closest to the one asked for, in order."""
 
     def key(release: str) -> tuple[int, int]:
         return version_key(release) or (0, 0)
@@ -91,14 +89,14 @@ def nearest(name: str, there: Iterable[str]) -> list[str]:
 
 
 def trusted_manifest(name: str, platform: Platform) -> str:
-    """The path of a release's MANIFEST in the package freebsd-release-manifests."""
+    """Return the path of a release's MANIFEST in the package freebsd-release-manifests."""
     return f"{MANIFESTS}/{platform.machine}-{platform.arch}-{name}"
 
 
 def differs(
     chosen: Iterable[ManifestEntry], trusted: dict[str, ManifestEntry]
 ) -> ManifestEntry | None:
-    """The first of the sets that the trusted MANIFEST knows under another checksum."""
+    """Return the first set that has another checksum in the trusted MANIFEST."""
     for entry in chosen:
         known = trusted.get(entry.file)
         if known is not None and known.sha256 != entry.sha256:
@@ -107,7 +105,7 @@ def differs(
 
 
 def parse_sets(words: Iterable[str]) -> tuple[str, ...]:
-    """`base-dbg,lib32` as names, each once; `.txz` may be said. Raises UsageError."""
+    """Parse `base-dbg,lib32`, also with `.txz`; each name once. Raises UsageError."""
     names: list[str] = []
     for word in (part.strip().removesuffix(".txz") for text in words for part in text.split(",")):
         if not _SET.fullmatch(word):
@@ -120,7 +118,7 @@ def parse_sets(words: Iterable[str]) -> tuple[str, ...]:
 def choose(
     entries: dict[str, ManifestEntry], sets: Sequence[str], source: str
 ) -> tuple[ManifestEntry, ...]:
-    """base.txz, then the sets asked for. Raises UsageError for one that is not listed."""
+    """Return the entries of base.txz and of the sets. Raises UsageError for one not listed."""
     if f"{BASE}.txz" not in entries:
         raise UsageError(f"{source} does not list base.txz", "take the MANIFEST of the release")
     for name in sets:
@@ -131,32 +129,8 @@ def choose(
     return tuple(entries[f"{name}.txz"] for name in (BASE, *sets))
 
 
-def kept_name(entry: ManifestEntry) -> str:
-    """A set's file where it is kept: named by its content, so that a set that was changed
-    on the mirror is another file, and a part of the old one is never gone on with."""
-    return f"{entry.sha256[:16]}-{entry.file}"
-
-
-def content_range(header: str) -> tuple[int, int | None] | None:
-    """`bytes 100-199/200` as where it begins and how long the whole is."""
-    match = _RANGE.fullmatch(header.strip())
-    if match is None:
-        return None
-    return int(match[1]), None if match[2] == "*" else int(match[2])
-
-
-def wait_before(turn: int) -> float:
-    """Seconds to wait before the next turn: longer each time."""
-    return min(LONGEST_WAIT, 0.5 * 2.0 ** min(turn, 10))
-
-
-def amount(number: int) -> str:
-    """Bytes for people."""
-    return f"{number / 1_000_000:.0f} MB" if number >= 10_000_000 else f"{number} bytes"
-
-
 def https_only(url: str) -> str:
-    """The URL of a directory, without the slash at its end. Raises UsageError."""
+    """Return the URL of a directory without a trailing slash. Raises UsageError."""
     parts = urlsplit(url)
     if parts.scheme != "https":
         raise UsageError(

@@ -1,8 +1,7 @@
-"""A file that is looked at, and then used by tools that open it again by its name.
+"""Private copies of files that are verified and then opened again by tools, by name.
 
-Between the two nobody else must be able to put another in its place, or to write to it. Where
-others could, by its owner or a directory on the way, all work is done on a copy of ours, made
-through one descriptor.
+In between, no other user may replace or write the file. Where one could, as its owner or that of
+a directory on the path, a private copy is used, made through one descriptor.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.tree import copy_content
-from bsdvirt.library.mirrors import amount
+from bsdvirt.library.progress import amount
 from bsdvirt.plan import events
 from bsdvirt.session.session import Session
 
@@ -28,8 +27,8 @@ MOST_LINKS = 32
 
 @dataclass(slots=True)
 class Opened:
-    """A regular file: its descriptor, its path without links, and whether it is root's alone to
-    change."""
+    """A regular file: its descriptor, its path without symbolic links, and whether only root can
+    change it."""
 
     descriptor: int
     path: str
@@ -38,9 +37,9 @@ class Opened:
 
 @contextlib.contextmanager
 def held(session: Session, path: str, verb: str, subject: str) -> Iterator[str]:
-    """A path by which the file can be used as long as this lasts.
+    """Yield a path of the file that no other user can change during the block.
 
-    Raises NotFoundError, UsageError for what is no file, HostError for another user's link.
+    Raises NotFoundError, UsageError for anything but a file, HostError for another user's link.
     """
     opened = open_file(session.host.fs, path)
     try:
@@ -80,8 +79,8 @@ def _copy(session: Session, opened: Opened, copy: str) -> None:
 
 
 def open_file(fs: Fs, path: str) -> Opened:
-    """Open a regular file, going from directory to directory. A link on the way is followed
-    where it is root's, or the caller's own. Raises as `held` does."""
+    """Open a regular file, directory by directory. A symbolic link is followed where it is root's
+    or the caller's own. Raises as `held` does."""
     try:
         return _walk(fs, path)
     except IsADirectoryError:
@@ -147,8 +146,8 @@ def _opened(path: str, part: str, names: list[str], directory: int, ours: bool) 
 
 
 def _is_ours(found: os.stat_result, above: os.stat_result | None) -> bool:
-    """Whether nobody else can put another in its place: it is ours, in a directory to which
-    nobody else may write, or in which each may take away just what is his (/tmp)."""
+    """Return whether no other user can replace it: it is ours, in a directory that only we may
+    write to, or that is sticky (/tmp)."""
     if found.st_uid not in (0, os.geteuid()):
         return False
     return above is None or not above.st_mode & 0o022 or bool(above.st_mode & stat.S_ISVTX)

@@ -11,6 +11,11 @@ from bsdvirt.session.session import Session
 INTERVAL_SECONDS = 0.1
 
 
+def amount(number: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{number / 1_000_000:.0f} MB" if number >= 10_000_000 else f"{number} bytes"
+
+
 class Meter:
     """Sends Progress events of one piece of work, at most ten a second; ProgressEnded at the
     end of the `with` block."""

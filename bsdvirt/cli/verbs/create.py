@@ -24,7 +24,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.guest.order import set_boot
 from bsdvirt.jail.root import Origin
-from bsdvirt.library import releases
+from bsdvirt.library import release_add
 from bsdvirt.library.plans.releases import host_release
 from bsdvirt.ops.create import jail as jails
 from bsdvirt.session.session import Session
@@ -97,7 +97,7 @@ def run(options: Options) -> int:
     ours = [a for a in assignments if not a[0].startswith("boot.")]
     jail = _jail(session, options, ours, origin)
     if origin.kind == "release":
-        source = releases.provide(session, jail.release, fetch=not options.no_fetch, pool=pool)
+        source = release_add.provide(session, jail.release, fetch=not options.no_fetch, pool=pool)
         if source and not options.dry_run:
             say(f"release {jail.release} added from {source}")
     order = jails.Order(names, jail, boot, options.thick, origin, pool)

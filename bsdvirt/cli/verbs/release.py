@@ -62,7 +62,9 @@ def run(options: Options) -> int:
             if not options.quiet and not options.dry_run:
                 print(f"{name}: added")
         case "add":
-            name = releases.add(session, options.source, options.name, parse_sets(options.sets))
+            from bsdvirt.library import release_add
+
+            name = release_add.add(session, options.source, options.name, parse_sets(options.sets))
             if not options.quiet and not options.dry_run:
                 print(f"{name}: added")
         case "rm":

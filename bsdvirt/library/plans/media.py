@@ -1,4 +1,4 @@
-"""Plans that put ISO files among the media, and take them away. Pure."""
+"""Plans that add ISO files to the media, and remove them. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bsdvirt.plan.step import Command, FileExists, Not, Plan, RemoveFile, Rename
 
 
 def plan_add(name: str, source: Source, layout: Layout, op: str) -> Plan:
-    """Copy a file; it has its name once it is whole."""
+    """Copy a file; it gets its name when it is whole."""
     path, part = f"{layout.media}/{name}", f"{layout.media}/.{op}.part"
     steps = (
         Step(
@@ -26,7 +26,7 @@ def plan_add(name: str, source: Source, layout: Layout, op: str) -> Plan:
         Step(
             Rename(part, path),
             "it is whole",
-            # Another's file may stand there meanwhile: ours has come where the part is gone.
+            # Another file may have this name by now: it is ours if the part is gone.
             undo=(Undo(RemoveFile(path), Not(FileExists(part))),),
             durable=True,
         ),
@@ -35,7 +35,7 @@ def plan_add(name: str, source: Source, layout: Layout, op: str) -> Plan:
 
 
 def plan_place(name: str, fetched: str, layout: Layout, op: str) -> Plan:
-    """Give a file that was fetched its name among the media."""
+    """Rename a downloaded file into the media."""
     path = f"{layout.media}/{name}"
     steps = (
         Step(Command((tools.CHMOD, "0444", fetched)), "nobody writes to it", durable=True),
@@ -50,7 +50,7 @@ def plan_place(name: str, fetched: str, layout: Layout, op: str) -> Plan:
 
 
 def plan_remove(name: str, users: Sequence[str], layout: Layout, op: str) -> Plan:
-    """Take a medium away. Raises ConflictError where guests have it in a drive."""
+    """Remove a medium. Raises ConflictError when it is in a guest's drive."""
     if users:
         raise ConflictError(
             f"{name} is in a drive of {', '.join(users)}",

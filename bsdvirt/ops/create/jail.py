@@ -27,8 +27,8 @@ from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, 
 from bsdvirt.jail.stack import check_host, claim_shared, shared_claims
 from bsdvirt.jail.start import check_kernel, resolver_of
 from bsdvirt.layout import Layout
+from bsdvirt.library.entries import stream_size
 from bsdvirt.library.plans.releases import refuse_newer
-from bsdvirt.library.releases import stream_size
 from bsdvirt.ops.create import notes
 from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import hooks

@@ -22,7 +22,7 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.kinds import KINDS
 from bsdvirt.layout import Layout
 from bsdvirt.library import images
-from bsdvirt.library.releases import stream_size
+from bsdvirt.library.entries import stream_size
 from bsdvirt.ops.create.jail import Claiming, new_identity, show_all, warn_absent
 from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power import hooks, passthru

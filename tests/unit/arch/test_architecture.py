@@ -35,7 +35,6 @@ PURE = ("net", "cpu", "guest", "jail", "bhyve", "library/plans")
 ROOM_DEBTS: frozenset[tuple[str, str]] = frozenset()
 CIRCLE_DEBTS = (
     {"session.recovery", "session.mounted", "session.session"},
-    {"library.releases", "library.release_fetch"},
 )  # fmt: skip
 EFFECT_DEBTS = frozenset({
     "jail/facts/output.py", "jail/facts/settings.py",

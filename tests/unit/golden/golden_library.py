@@ -10,7 +10,7 @@ from bsdvirt.bhyve import volumes
 from bsdvirt.bhyve.cloud import seed
 from bsdvirt.layout import Layout
 from bsdvirt.library.formats import Form
-from bsdvirt.library.plans import images, media, releases
+from bsdvirt.library.plans import entries, images, media, releases
 from bsdvirt.library.plans.images import Source
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.cloud import CloudInit
@@ -54,11 +54,12 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def _add_release(given: Given) -> Plan:
-    return releases.plan_add(given.name, layout=LAYOUT, op=OP, **given.words)
+    archives = [releases.Archive(**archive) for archive in given.words["archives"]]
+    return releases.plan_add(given.name, archives, LAYOUT, OP)
 
 
 def _remove_release(given: Given) -> Plan:
-    return releases.plan_remove(given.name, layout=LAYOUT, op=OP, **given.words)
+    return entries.plan_remove("release", given.name, pool=LAYOUT, op=OP, **given.words)
 
 
 def _import_image(given: Given) -> Plan:
@@ -66,7 +67,7 @@ def _import_image(given: Given) -> Plan:
 
 
 def _remove_image(given: Given) -> Plan:
-    return images.plan_remove(given.name, layout=LAYOUT, op=OP, **given.words)
+    return entries.plan_remove("image", given.name, pool=LAYOUT, op=OP, **given.words)
 
 
 def _add_media(given: Given) -> Plan:

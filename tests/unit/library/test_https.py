@@ -8,7 +8,7 @@ import pytest
 from urllib3 import ProxyManager
 
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.library.https import Client
+from bsdvirt.library.web.https import Client
 
 URL = "https://mirror.example.org/base.txz"
 

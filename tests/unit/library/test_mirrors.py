@@ -8,6 +8,8 @@ from bsdvirt.errors import UsageError
 from bsdvirt.library import mirrors
 from bsdvirt.library.mirrors import Platform
 from bsdvirt.library.plans.releases import ManifestEntry
+from bsdvirt.library.web.download import MAX_WAIT_SECONDS, wait_before
+from bsdvirt.library.web.https import content_range
 
 AMD64 = Platform("amd64", "amd64")
 MIRROR, ARCHIVE = "https://m.org/pub/FreeBSD", "https://a.org"
@@ -95,15 +97,15 @@ def test_manifests_that_disagree() -> None:
 
 
 def test_ranges() -> None:
-    assert mirrors.content_range("bytes 100-199/200") == (100, 200)
-    assert mirrors.content_range("bytes 100-199/*") == (100, None)
-    assert mirrors.content_range("bytes */200") is None
+    assert content_range("bytes 100-199/200") == (100, 200)
+    assert content_range("bytes 100-199/*") == (100, None)
+    assert content_range("bytes */200") is None
 
 
 def test_waits_grow_to_an_end() -> None:
-    waits = [mirrors.wait_before(turn) for turn in range(50)]
+    waits = [wait_before(turn) for turn in range(50)]
     assert waits == sorted(waits)
-    assert (waits[0], waits[-1]) == (0.5, mirrors.LONGEST_WAIT)
+    assert (waits[0], waits[-1]) == (0.5, MAX_WAIT_SECONDS)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.library.partial import Partial, open_partial
+from bsdvirt.library.web.partial import Partial, open_partial
 
 TEXT = b"a release" * 100
 SHA256 = hashlib.sha256(TEXT).hexdigest()

@@ -12,7 +12,7 @@ import pytest
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.library import images, releases
+from bsdvirt.library import images, release_add
 from bsdvirt.library.private_copy import held, open_file
 from bsdvirt.ops.init import Init
 from bsdvirt.plan.events import Event
@@ -151,9 +151,9 @@ def test_a_releases_archive_is_checked_and_extracted_as_one_file(session: Sessio
     for name in ("base.txz", "MANIFEST"):
         fs.path(f"/srv/open/{name}").write_bytes(fs.read_bytes(f"/usr/freebsd-dist/{name}"))
     shown: list[Plan] = []
-    releases.add(session, "/srv/open", "13.2-RELEASE")
+    release_add.add(session, "/srv/open", "13.2-RELEASE")
     assert fs.exists("/bsdvirt/releases/13.2-RELEASE/bin/freebsd-version")
     assert fs.listdir("/bsdvirt/media") == []
     session.show = shown.append
-    releases.add(session, "/usr/freebsd-dist", "13.2-RELEASE-p1")
+    release_add.add(session, "/usr/freebsd-dist", "13.2-RELEASE-p1")
     assert "/usr/freebsd-dist/base.txz" in "".join(map(plan_as_shell, shown))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 import bsdvirt
 from bsdvirt.errors import FetchError, HostError
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.library.mirrors import content_range
 from bsdvirt.spec.numbers import natural
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ QUEUED_CHUNKS = 16
 CA_FILES = ("/etc/ssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt")
 """Used when OpenSSL's default locations hold no certificates."""
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
 HEADERS = {"User-Agent": f"bsdvirt/{bsdvirt.__version__}", "Accept-Encoding": "identity"}
 
 
@@ -176,6 +177,14 @@ def head_of(response: Any) -> Head:
     if found is None:
         raise OSError("an answer to Range without Content-Range")
     return Head(found[0], found[1] or 0, validator)
+
+
+def content_range(header: str) -> tuple[int, int | None] | None:
+    """Parse `bytes 100-199/200`: where the range begins, and the file's size."""
+    match = _RANGE.fullmatch(header.strip())
+    if match is None:
+        return None
+    return int(match[1]), None if match[2] == "*" else int(match[2])
 
 
 def _translated(url: str, error: Exception) -> Exception:

@@ -14,7 +14,7 @@ from typing import IO
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.library.mirrors import amount
+from bsdvirt.library.progress import amount
 
 CHUNK = 1 << 20
 SHA512_DIGITS = 128

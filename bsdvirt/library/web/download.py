@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from bsdvirt.errors import FetchError, Interrupted, NotFoundError
-from bsdvirt.library.https import Client, Head, MissingError, RangeError, RetryError
-from bsdvirt.library.mirrors import amount, wait_before
-from bsdvirt.library.partial import Partial, open_partial
-from bsdvirt.library.progress import Meter
+from bsdvirt.errors import FetchError, HostError, Interrupted, NotFoundError
+from bsdvirt.host import tools
+from bsdvirt.library.entries import Kind, refuse_existing
+from bsdvirt.library.progress import Meter, amount
+from bsdvirt.library.web.https import Client, Head, MissingError, RangeError, RetryError
+from bsdvirt.library.web.partial import Partial, algorithm, open_partial
 from bsdvirt.plan import events
+from bsdvirt.plan.step import Command, MakeDirectory, Plan, Step
 from bsdvirt.session.session import Session
+from bsdvirt.spec.hostfile import Fetch
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
+MAX_WAIT_SECONDS = 30.0
 MAX_TEXT = 4 << 20
 MAX_MIXED = 2
 """How often a file is downloaded again whose parts came from different runs or places."""
@@ -33,15 +39,36 @@ class Remote:
     checksum: str
     listed: str = "MANIFEST"
 
+    @property
+    def local_name(self) -> str:
+        """Its name while it is kept here: by its content, so that a newer version on the mirror
+        is another file, and never resumed from a part of the old one."""
+        url = self.urls[0]
+        key = self.checksum or hashlib.sha256(url.encode()).hexdigest()
+        return f"{key[:16]}-{url.rpartition('/')[2]}"
+
+
+def reachable(session: Session) -> bool:
+    """Return whether this host downloads at all: an offline one only from mirrors that its own
+    host file names."""
+    return not session.host.offline or session.hostfile.fetch.mirrors != Fetch().mirrors
+
+
+def refuse_offline(session: Session, hint: str) -> None:
+    """Raise HostError where this host does not download."""
+    if not reachable(session):
+        raise HostError(session.host.offline, hint)
+
 
 class Downloader:
-    """Downloads for one command: what it does is reported about `subject`."""
+    """Downloads the files that a new release, image or medium is made of."""
 
-    def __init__(self, session: Session, verb: str, subject: str) -> None:
+    def __init__(self, session: Session, kind: Kind, name: str, verb: str) -> None:
         settings = session.hostfile.fetch
         self._session = session
+        self._kind = kind
         self._verb = verb
-        self._subject = subject
+        self._subject = name
         self._retries = settings.retries
         self._client = Client(session.interrupt, settings.timeout)
 
@@ -63,20 +90,48 @@ class Downloader:
         except (MissingError, RetryError, FetchError):
             return ""
 
-    def fetch(self, remote: Remote, path: str, check: Callable[[], None]) -> str:
-        """Download a file to `path`, or the rest of it; return its checksum. `check` is called
-        with the partial file locked, before the first request.
+    def path(self, remote: Remote) -> str:
+        """Return where a file is kept until it is used."""
+        return f"{self._session.layout.fetched}/{remote.local_name}"
 
-        Raises as `text` does, with a hint at what can be resumed; HostError without room.
+    def plan(self, remotes: Sequence[Remote], notes: tuple[str, ...] = ()) -> Plan:
+        """Return the downloads as fetch(1) would do them, for a dry run."""
+        steps = [Step(MakeDirectory(self._session.layout.fetched, 0o700), "for downloads")]
+        for remote in remotes:
+            url, checksum = remote.urls[0], remote.checksum
+            argv = (tools.FETCH, "-r", "-o", self.path(remote), url)
+            why = f"{algorithm(checksum)} is to be {checksum}" if checksum else f"fetch {url}"
+            steps.append(Step(Command(argv), why))
+        return Plan(self._verb, self._subject, self._kind, tuple(steps), notes=notes)
+
+    def fetch(self, remotes: Sequence[Remote]) -> list[str]:
+        """Download files, or the rest of them; return their checksums.
+
+        Raises as `text` does, with a hint at what can be resumed; ConflictError where there is
+        an entry of this name by now, HostError without room.
         """
-        session = self._session
+        try:
+            return [self._fetch(remote) for remote in remotes]
+        finally:
+            self.remove(())
+
+    def remove(self, remotes: Sequence[Remote]) -> None:
+        """Remove downloaded files, and the directory of downloads when it is empty."""
+        fs = self._session.host.fs
+        for remote in remotes:
+            fs.unlink(self.path(remote))
+        with contextlib.suppress(OSError):
+            fs.path(self._session.layout.fetched).rmdir()
+
+    def _fetch(self, remote: Remote) -> str:
+        session, path = self._session, self.path(remote)
         room = session.inventory().datasets[0].available
         real = session.host.fs.path(path)
         with open_partial(real, path, remote.checksum, room, session.interrupt) as partial:
             if partial is None:
                 self.note(f"{remote.urls[0].rpartition('/')[2]} is there already")
                 return remote.checksum
-            check()
+            refuse_existing(session, session.inventory(), self._kind, self._subject)
             there = f"{amount(partial.size)} are there" if partial.size else ""
             url = remote.urls[0]
             self.note(f"going on with {url}: {there}" if there else f"fetching {url}")
@@ -189,6 +244,11 @@ class Downloader:
         while (left := end - time.monotonic()) > 0:
             self._session.interrupt.check()
             time.sleep(min(left, POLL_SECONDS))
+
+
+def wait_before(round_: int) -> float:
+    """Return the seconds to wait before the next round: longer each time."""
+    return min(MAX_WAIT_SECONDS, 0.5 * 2.0 ** min(round_, 10))
 
 
 def _range(partial: Partial) -> dict[str, str]:

@@ -1,0 +1,87 @@
+"""Plans that releases and images share: sealed as a base of clones, copied, removed. Pure.
+
+Both are datasets with a snapshot @base, in each pool where a guest is cloned from one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bsdvirt.errors import ConflictError
+from bsdvirt.guest.marks import clear_mark, destroy_marked, destroy_ours, mark_going, mark_of
+from bsdvirt.host import tools
+from bsdvirt.layout import Layout
+from bsdvirt.plan.step import Command, Pipeline, Plan, Step
+
+Kind = Literal["release", "image"]
+COPY_SECONDS = 24 * 3600.0
+DESTROY_SECONDS = 3600.0
+
+
+def dataset_of(kind: Kind, name: str, pool: Layout) -> str:
+    """Return the dataset of a release or an image."""
+    return pool.release(name) if kind == "release" else pool.image(name)
+
+
+def read_only(dataset: str) -> Step:
+    """Return the step that protects a finished dataset."""
+    return Step(
+        Command((tools.ZFS, "set", "readonly=on", dataset)), "keep it as it is", durable=True
+    )
+
+
+def sealed(dataset: str, why: str) -> tuple[Step, Step]:
+    """Return the steps that make a dataset the base of clones."""
+    snapshot = Command((tools.ZFS, "snapshot", f"{dataset}@base"))
+    return read_only(dataset), Step(snapshot, why, durable=True)
+
+
+def plan_copy(
+    kind: Kind,
+    name: str,
+    source: str,
+    target: Layout,
+    op: str,
+    size: int,
+    options: Sequence[str] = (),
+    received: Sequence[Step] = (),
+) -> Plan:
+    """Copy the dataset `source` to another pool, where nothing can be its clone. `size` is what
+    zfs(8) estimates to send, `options` are for zfs receive, `received` the steps after it."""
+    dataset = dataset_of(kind, name, target)
+    copy = Step(
+        Pipeline(
+            (tools.ZFS, "send", "-vP", f"{source}@base"),
+            (tools.ZFS, "receive", *mark_of(op), *options, dataset),
+            timeout=COPY_SECONDS,
+        ),
+        f"copy {kind} {name} to {target.dataset}",
+        undo=(destroy_ours(dataset, op),),
+        durable=True,
+        size=size,
+    )
+    steps = (copy, *received, read_only(dataset))
+    return Plan(f"copy {kind}", name, kind, steps, (clear_mark(dataset, op),), op=op)
+
+
+def plan_remove(kind: Kind, name: str, clones: Sequence[str], pool: Layout, op: str) -> Plan:
+    """Remove a release or an image from a pool. Raises ConflictError naming the guests whose
+    datasets are clones of it."""
+    if clones:
+        users = ", ".join(user_of(clone, pool) for clone in clones)
+        raise ConflictError(
+            f"{kind} {name} is the base of {users}",
+            "destroy those first, or let one have what they share, which then outlives the"
+            f" {kind}: zfs promote {clones[0]}",
+        )
+    dataset = dataset_of(kind, name, pool)
+    gone = destroy_marked(dataset, op, f"destroy {dataset}", timeout=DESTROY_SECONDS)
+    steps = (mark_going(dataset, op),)
+    return Plan(f"remove {kind}", name, kind, steps, (gone,), op=op, must_journal=False)
+
+
+def user_of(clone: str, pool: Layout) -> str:
+    """Return the guest that a clone belongs to; the clone itself where it is no guest's."""
+    prefix = f"{pool.dataset}/guests/"
+    return clone.removeprefix(prefix).split("/")[0] if clone.startswith(prefix) else clone

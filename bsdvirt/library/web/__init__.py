@@ -1,0 +1,1 @@
+"""Downloads over https: requests, partial files, retries over several places."""
