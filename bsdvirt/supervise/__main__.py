@@ -1,6 +1,23 @@
-"""Start a supervisor, or a client of one: see bsdvirt/supervise/modes.py for the words.
+"""Attend a running guest.
 
-python3 -I -S …/bsdvirt/supervise/__main__.py KIND MODE FILE [options]
+    python3 -I -S …/bsdvirt/supervise/__main__.py KIND MODE FILE [options]
+
+KIND vm; FILE is the guest's run directory:
+    start       attend the guest in the background; ends once it runs (or "already")
+    foreground  the same in this process: ends when the guest has powered off
+    stop        [--timeout S] [--force]: ACPI's power button, then by the guest's policy
+    reset, pause, resume, nmi
+    console     [--log-first]: this terminal becomes the guest's; left by ~. or Ctrl-]
+It ends 0, 1 (one line on standard error says why), 3 where no supervisor runs, or 4 for a
+stop that took force. run.json says what to run, state.json what goes on; supervisor.lock is
+held by the supervisor, and run.lock by bhyve itself.
+
+KIND jail; FILE says what the main command of the jail is:
+    start       attend it in the background; ends once it runs (or "already")
+    stop        --timeout S: SIGTERM; fails where that takes longer
+    stop        SIGKILL
+It ends 0, or 1 with one line on standard error. FILE names the state file, and the lock that
+is held while there is a supervisor.
 """
 
 import os
@@ -8,8 +25,8 @@ import sys
 import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LASTING = ("start", "foreground")
-"""The modes whose process, or a child of it, stays for as long as the guest runs."""
+VM_MODES = ("start", "foreground", "stop", "reset", "pause", "resume", "nmi", "console")
+MODES = {"vm": VM_MODES, "jail": ("start", "stop")}
 
 
 def bytecode() -> list[int]:
@@ -21,20 +38,34 @@ def bytecode() -> list[int]:
         return []
 
 
-def main() -> int:
-    """Import the package and do what the arguments say; the exit status."""
-    # By this directory alone: nothing installed beside it can be imported.
+def main(words: list[str]) -> int:
+    """Do what the words say; the exit status."""
+    if len(words) < 3 or words[1] not in MODES.get(words[0], ()):
+        print(__doc__, file=sys.stderr)
+        return 1
+    # By this directory alone: nothing that is installed beside it can be imported.
     package = types.ModuleType("bsdvirt")
     package.__path__ = [os.path.dirname(HERE)]
     sys.modules["bsdvirt"] = package
     before = bytecode()
-    from bsdvirt.supervise import modes
+    from bsdvirt.supervise import client, command
+    from bsdvirt.supervise.files import Failed, here
 
-    if bytecode() != before and sys.argv[2:3] and sys.argv[2] in LASTING:
+    if bytecode() != before:
         # The memory that compiling took would stay in use: begin again with the bytecode.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-    return modes.main(sys.argv[1:])
+    kind, mode, path, *options = words
+    timeout = float(options[options.index("--timeout") + 1]) if "--timeout" in options else None
+    try:
+        if kind == "vm":
+            return client.main(mode, here(path), timeout, options)
+        if mode == "start":
+            return command.start(path)
+        return command.stop(path, timeout or 0.0)
+    except (Failed, OSError, KeyError) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,5 @@
-"""What supervisors of both kinds have: a loop over events and timers, signals, a state file,
-the log of events, and who started them and waits for a word."""
+"""What supervisors of both kinds have: signals, a state file, the log of events, and who
+started them and waits for a word."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ import sys
 import time
 from collections.abc import Callable
 
+from bsdvirt.supervise.events import Events
 from bsdvirt.supervise.files import POLL, Failed, Json, stamp, try_lock, write_file
-from bsdvirt.supervise.log import Log
 from bsdvirt.supervise.policy import Restarts
-from bsdvirt.supervise.process import FILES_TELL, Events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 WORDS_BYTES = 4096
-LOOK = float(os.environ.get("BSDVIRT_LOG_LOOK", "60"))
-"""Seconds between two looks at a log, where nothing tells that it grows."""
 
 
 class Supervisor:
@@ -41,83 +38,40 @@ class Supervisor:
         self.state: Json = {}
         self.ready = ready
         self.events = Events()
-        self.timers: dict[str, float] = {}
         self.restarts = Restarts()
         self.pid: int | None = None
         self.launched = 0.0
         self.stopping = False
         self.over = False
 
-    # ---- the loop ----
-
     def attend(self) -> None:
         """Act on what happens, until it is over."""
         while not self.over:
-            for kind, ident, data in self.events.wait(self._patience()):
-                self.handle(kind, ident, data)
-            self._act_in_time()
+            self.events.wait()
 
-    def handle(self, kind: str, ident: int, data: int | None) -> None:
-        """Act on one event."""
-        if kind == "end":
-            if ident == self.pid:
-                self.ended(ident, data)
-        elif kind == "grown":
-            self._trim_log()
-        elif ident == self.wake:
-            for number in os.read(self.wake, 64):
-                self.signalled(number)
+    def leave(self) -> None:
+        """It is over."""
+        self.over = True
+        self.events.timers.clear()
 
-    def ended(self, pid: int, seen: int | None) -> None:
-        """The guest's process has ended."""
-        raise NotImplementedError
-
-    def signalled(self, number: int) -> None:
-        """A signal has come that listen_to() named, or SIGALRM."""
-        raise NotImplementedError
-
-    def acts(self) -> dict[str, Callable[[], None]]:
-        """Return what is done when a timer of that name has run down."""
-        return {"log": self._trim_log}
-
-    def after(self, name: str, seconds: float) -> None:
-        """Set a timer."""
-        self.timers[name] = time.monotonic() + seconds
-
-    def _patience(self) -> float | None:
-        if not self.timers:
-            return None
-        return max(0.0, min(self.timers.values()) - time.monotonic())
-
-    def _act_in_time(self) -> None:
-        acts, now = self.acts(), time.monotonic()
-        for name in [name for name, at in self.timers.items() if at <= now]:
-            if self.timers.pop(name, None) is not None and not self.over:
-                acts[name]()
-
-    def listen_to(self, *numbers: int) -> None:
-        """Have these signals come as events."""
-        self.wake, writer = os.pipe()
+    def listen_to(self, act: Callable[[int], object], *numbers: int) -> None:
+        """Act on signals."""
+        wake, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in numbers:
             signal.signal(number, lambda *_: None)
-        self.events.want(self.wake, True)
+
+        def wakened(_: int) -> None:
+            for number in os.read(wake, 64):
+                if number in numbers:
+                    act(number)
+
+        self.events.want(wake, wakened)
 
     def lasted(self) -> float:
         """Return the seconds that the guest's process has run."""
         return time.monotonic() - self.launched
-
-    def watch_log(self, log: Log) -> None:
-        """Keep a log short to which others append."""
-        self.watched = log
-        self.events.watch_file(log.fd)
-        self._trim_log()
-
-    def _trim_log(self) -> None:
-        self.watched.trim()
-        if not FILES_TELL and self.pid is not None:
-            self.after("log", LOOK)
 
     # ---- what is written down ----
 

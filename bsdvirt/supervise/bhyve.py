@@ -105,16 +105,16 @@ class Bhyve:
         return os.path.exists(self.device)
 
     def tool(self, argv: list[str]) -> int:
-        """Run a tool, its output into supervisor.log; its exit status."""
-        status = process.run(argv, self.notes.fd)
-        if status:
-            self.note(f"status {status}: {' '.join(argv)}")
+        """Run a tool, and write its output into supervisor.log; its exit status."""
+        status, printed = process.run(argv)
+        if status or printed:
+            self.note(f"status {status}: {' '.join(argv)}: {' '.join(printed.split())}")
         return status
 
     def is_off(self) -> bool | None:
         """Whether vmm(4) has suspended CPUs of the guest; None where bhyvectl(8) does not
         tell. At a power-off all of them are, at an error of bhyve's none."""
-        status, text = process.read([*self.job["destroy"][:-1], "--get-suspended-cpus"])
+        status, text = process.run([*self.job["destroy"][:-1], "--get-suspended-cpus"])
         label, colon, cpus = text.partition(":")
         if status or not colon or label.strip() != "suspended cpus":
             return None

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from bsdvirt.supervise.attend import in_background, take_lock
 from bsdvirt.supervise.bhyve import LOOKING
@@ -90,7 +91,7 @@ def start() -> int:
     return 0
 
 
-def _serve(ready: int) -> None:
+def _serve(ready: int, adopt: bool = False) -> None:
     lock = take_lock(LOCK, _answers, LOOKING)
     if lock is None:
         stopping = b"failed: it is just being stopped; try again in a moment"
@@ -99,7 +100,7 @@ def _serve(ready: int) -> None:
     vm = Vm(lock, ready)
     for fd in (1, 2):
         os.dup2(vm.bhyve.notes.fd, fd)
-    vm.run()
+    vm.run(adopt)
 
 
 def foreground() -> int:
@@ -115,26 +116,26 @@ def foreground() -> int:
 
 def stop(timeout: float | None, force: bool) -> int:
     """Have the guest stopped, and wait for it."""
-    there = True
-    with contextlib.suppress(Gone, ConnectionError):
-        asked = _ask({"do": "stop", "timeout": timeout, "force": force})
-        there = asked is not None
-        if asked is not None and (end := _follow_stop(asked)):
-            print(end)
-            return 0 if end == "stopped" else FORCED
-    # There was none, it was killed, or it is just ending: what it leaves is ours to end.
-    lock = try_lock(LOCK, ENDING)
-    if lock is None:
-        raise Failed("its supervisor does not answer")
-    if _state() not in ALIVE:
-        if not there:
-            return _none_runs()
-        print("stopped")
-        return 0
-    vm = Vm(lock)
-    vm.run((timeout, force))
-    print("stopped by force" if vm.forced else "stopped")
-    return FORCED if vm.forced else 0
+    there, word = True, ""
+    while True:
+        with contextlib.suppress(Gone, ConnectionError):
+            asked = _ask({"do": "stop", "timeout": timeout, "force": force})
+            there = asked is not None or bool(word)
+            if asked is not None and (end := _follow_stop(asked)):
+                print(end)
+                return 0 if end == "stopped" else FORCED
+        # There was none, it was killed, or it is just ending.
+        lock = try_lock(LOCK, ENDING)
+        if lock is None or (word and _state() in ALIVE):
+            raise Failed(word.removeprefix("failed: ") or "its supervisor does not answer")
+        os.close(lock)
+        if _state() not in ALIVE:
+            if not there:
+                return _none_runs()
+            print("stopped")
+            return 0
+        # What it left needs another.
+        word = in_background(partial(_serve, adopt=True))
 
 
 def _follow_stop(asked: Answer) -> str:
@@ -172,15 +173,6 @@ def console(log: bool) -> int:
     return 0
 
 
-def status() -> int:
-    """Print the state file."""
-    state = read_json(STATE)
-    if not state:
-        return _none_runs()
-    print(json.dumps(state))
-    return 0
-
-
 def control(verb: str) -> int:
     """Reset, pause, resume or interrupt the guest."""
     return _none_runs() if _ask({"do": verb}) is None else 0
@@ -191,7 +183,6 @@ def main(mode: str, directory: str, timeout: float | None, words: list[str]) -> 
     modes: dict[str, Callable[[], int]] = {
         "start": start,
         "foreground": foreground,
-        "status": status,
         "stop": lambda: stop(timeout, "--force" in words),
         "console": lambda: console("--log-first" in words),
     }

@@ -13,11 +13,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 
 from bsdvirt.supervise import process
 from bsdvirt.supervise.attend import Supervisor, in_background, take_lock
+from bsdvirt.supervise.events import Events
 from bsdvirt.supervise.files import (
     ROOT,
     Failed,
@@ -30,7 +30,6 @@ from bsdvirt.supervise.files import (
 )  # fmt: skip
 from bsdvirt.supervise.log import Log
 from bsdvirt.supervise.policy import SETTLED
-from bsdvirt.supervise.process import Events
 
 KILL = 5.0
 """Seconds that a process may take to go once it was killed."""
@@ -97,10 +96,10 @@ class Command(Supervisor):
 
     def run(self) -> None:
         """Attend the command, from where an earlier supervisor left it, to its last end."""
-        self.listen_to(*ASKED)
+        self.listen_to(self._asked, *ASKED)
         for number in (signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        self.events.want(self.pipe, True)
+        self.events.want(self.pipe, lambda _: self._take())
         old = self.state.get("state", "starting")
         pid, start = self.state.get("pid"), self.state.get("start")
         self.show(old)
@@ -109,12 +108,12 @@ class Command(Supervisor):
             self._end(self.state["why"], self.state["failed"])
         elif not pid:
             self._launch()
-        elif process.is_process(pid, start) and self.events.watch(pid):
-            self.show("running")
-            self._follow_run(pid, process.age(start))
         else:
             self.launched = time.monotonic() - process.age(start)
-            self.ended(pid, None)
+            if process.is_process(pid, start) and self._runs_as(pid):
+                self.show("running")
+            else:
+                self._ended(pid, None)
         self.attend()
         remove(self.job["pipe"])
 
@@ -138,23 +137,16 @@ class Command(Supervisor):
         runs = int(self.state.get("runs", 0)) + 1
         start = process.identity(pid)[0]
         self.show("running", pid=pid, start=start, runs=runs, since=time.time())
-        self.events.watch(pid)
-        self._follow_run(pid, 0.0)
+        self.launched = time.monotonic()
+        self._runs_as(pid)
 
-    def _follow_run(self, pid: int, age: float) -> None:
-        self.pid, self.launched = pid, time.monotonic() - age
-        self.watch_log(self.log)
-        self.after("settled", SETTLED)
-
-    def handle(self, kind: str, ident: int, data: int | None) -> None:
-        if kind == "read" and ident == self.pipe:
-            self._take()
-        else:
-            super().handle(kind, ident, data)
-
-    def acts(self) -> dict[str, Callable[[], None]]:
-        more = {"settled": lambda: self.tell_ready("ok"), "again": self._launch_again}
-        return super().acts() | more
+    def _runs_as(self, pid: int) -> bool:
+        """Watch that process; whether there is one."""
+        self.pid = pid
+        self.log.trim()
+        self.events.watch_file(self.log.fd, self.log.trim)
+        self.events.after("settled", SETTLED, partial(self.tell_ready, "ok"))
+        return self.events.watch(pid, partial(self._ended, pid))
 
     def _take(self) -> bool:
         """Put what the command has printed into its log; whether there was anything."""
@@ -165,9 +157,7 @@ class Command(Supervisor):
         self.log.write(data)
         return bool(data)
 
-    def signalled(self, number: int) -> None:
-        if number not in ASKED:
-            return
+    def _asked(self, number: int) -> None:
         self.stopping = True
         if self.pid is None:
             self._leave("stopped")
@@ -176,7 +166,7 @@ class Command(Supervisor):
         kill = signal.SIGTERM if number == signal.SIGTERM else signal.SIGKILL
         process.signal_group(self.pid, kill)
 
-    def ended(self, pid: int, seen: int | None) -> None:
+    def _ended(self, pid: int, seen: int | None) -> None:
         """The command has ended."""
         status = process.reap(pid, seen)
         # What it left of its process group would be in the way of its next run.
@@ -185,7 +175,7 @@ class Command(Supervisor):
             if not self._take():
                 break
         self.pid = None
-        self.timers.clear()
+        self.events.cancel("settled")
         code = None if status is None else os.waitstatus_to_exitcode(status)
         words = words_for(status)
         self.state["last"] = {"status": code, "words": words, "at": time.time()}
@@ -193,7 +183,7 @@ class Command(Supervisor):
             self._leave("stopped")
         elif self.awaited and self._is_hopeless(status):
             self.tell_ready(f"{words} at once")
-            self.over = True
+            self.leave()
         else:
             self.tell_ready("ok")
             self._follow(status)
@@ -225,17 +215,17 @@ class Command(Supervisor):
             pause = self.restarts.pause(policy, self.lasted())
             self._log(f"{words}: again in {pause:g} s")
             self.show("waiting", pid=None)
-            self.after("again", pause)
+            self.events.after("again", pause, self._launch_again)
 
     def _jail_is_there(self) -> bool:
         """Whether the jail lives, and is the one that it was."""
-        return process.read(self.job["jls"]) == (0, self.job["root"])
+        return process.run(self.job["jls"]) == (0, self.job["root"])
 
     def _end(self, why: str, failed: bool) -> None:
         """It is not run again: bsdvirt itself stops the jail, in order."""
         self.show("ended", pid=None, why=why, failed=failed)
         self._log(why)
-        self.over = True
+        self.leave()
         if not os.path.isdir(ROOT or "/"):
             # The simulated host is gone, and would be made again.
             return
@@ -244,7 +234,7 @@ class Command(Supervisor):
         seconds = 1.0
         for _ in range(TRIES):
             stop = [*env, sys.executable, "-m", "bsdvirt", "--quiet", "stop", self.name]
-            status, said = process.read(stop, seconds=0)
+            status, said = process.run(stop, seconds=0)
             if status == NOT_FOUND:
                 return
             if status == 0:
@@ -258,7 +248,7 @@ class Command(Supervisor):
         self._leave("failed" if failed else "stopped")
 
     def _leave(self, state: str) -> None:
-        self.over = True
+        self.leave()
         self.show(state, pid=None)
 
     def _log(self, text: str) -> None:
@@ -343,6 +333,10 @@ def _stop(job: Json, timeout: float) -> str:
 def _has_ended(pid: int, number: int, patience: float) -> bool:
     """Whether a command without a supervisor ends in time by a signal."""
     events = Events()
-    there = events.watch(pid)
+    ended: list[int | None] = []
+    there = events.watch(pid, ended.append)
     process.signal_group(pid, number)
-    return not there or bool(list(events.wait(patience)))
+    events.after("patience", patience, lambda: None)
+    if there:
+        events.wait()
+    return not there or bool(ended)

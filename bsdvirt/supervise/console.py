@@ -6,20 +6,20 @@ import contextlib
 import errno
 import os
 import termios
+from collections.abc import Callable
 
+from bsdvirt.supervise.events import READ, WRITE, Events
 from bsdvirt.supervise.files import ROOT, Failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
-
-    from bsdvirt.supervise.process import Events
 
 TYPED_BYTES = 64 * 1024
 """The most that is kept of what viewers type and the guest has not read."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1.0
 """Seconds before another try to open it."""
+TIMER = "console"
 
 
 def make_raw(fd: int) -> list[Any]:
@@ -40,21 +40,12 @@ def make_raw(fd: int) -> list[Any]:
 
 class Console:
     """One end of a pair of nmdm(4) terminals, which are there while one of them is open.
+    `seen` gets what the guest prints."""
 
-    `seen` gets what the guest prints; `later` has try_again() called after so many seconds.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        events: Events,
-        seen: Callable[[bytes], None],
-        later: Callable[[float], None],
-    ) -> None:
+    def __init__(self, path: str, events: Events, seen: Callable[[bytes], None]) -> None:
         self.path = path
         self.events = events
         self.seen = seen
-        self.later = later
         self.fd: int | None = None
         self.typed = bytearray()
         self.pause = 0.0
@@ -70,23 +61,21 @@ class Console:
             self._open()
         except (OSError, termios.error) as error:
             if not (ROOT and error.args[0] == errno.ENOENT):
-                raise Failed(f"the console {self.path} cannot be opened: {error.args[1]}") from None
+                why = error.args[1]
+                raise Failed(f"the console {self.path} cannot be opened: {why}") from None
 
-    def open_later(self) -> None:
-        """Open it soon, unless it is open, while bhyve runs."""
-        if self.fd is None:
-            self.pause = FIRST_PAUSE
-            self.later(self.pause)
+    def open_soon(self, pause: float = FIRST_PAUSE) -> None:
+        """Open it after a moment, unless it is open; again and again, later and later."""
+        self.pause = min(LONGEST_PAUSE, pause)
+        self.events.after(TIMER, self.pause, self.try_open)
 
-    def try_again(self) -> None:
-        """Open it, unless it is open; else later."""
-        if self.fd is not None:
-            return
+    def try_open(self) -> None:
+        """Open it now, unless it is open; else soon."""
         try:
-            self._open()
+            if self.fd is None:
+                self._open()
         except (OSError, termios.error):
-            self.pause = min(LONGEST_PAUSE, (self.pause or FIRST_PAUSE / 2) * 2)
-            self.later(self.pause)
+            self.open_soon(self.pause * 2 or FIRST_PAUSE)
 
     def _open(self) -> None:
         fd = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -96,7 +85,7 @@ class Console:
             os.close(fd)
             raise
         self.fd = fd
-        self.events.want(fd, True)
+        self.events.want(fd, self._ready)
 
     def close(self) -> None:
         """Close it."""
@@ -109,21 +98,33 @@ class Console:
         os.close(self.fd)
         self.fd = None
 
-    def read(self) -> bool:
-        """Take what the guest prints; False where the terminal is gone."""
+    def end_run(self) -> None:
+        """Take the last of what a run has printed; what was typed for it is lost."""
+        self.typed.clear()
+        self.read()
+        self.events.cancel(TIMER)
+
+    def _ready(self, bits: int) -> None:
+        if bits & ~WRITE:
+            self.read()
+        if bits & WRITE:
+            self.write()
+
+    def read(self) -> None:
+        """Take what the guest prints."""
         if self.fd is None:
-            return True
+            return
         try:
             data = os.read(self.fd, 65536)
         except BlockingIOError:
-            return True
+            return
         except OSError:
             data = b""
-        if not data:
+        if data:
+            self.seen(data)
+        else:
             self.close()
-            return False
-        self.seen(data)
-        return True
+            self.open_soon()
 
     def type(self, data: bytes) -> None:
         """Give the guest what a viewer types."""
@@ -142,4 +143,4 @@ class Console:
             pass
         except OSError:
             self.typed.clear()
-        self.events.want(self.fd, True, bool(self.typed))
+        self.events.want(self.fd, self._ready, READ | WRITE if self.typed else READ)

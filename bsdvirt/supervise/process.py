@@ -1,21 +1,13 @@
-"""Processes: tools that are run, a child in another session, who a process is, and what to
-wait for: descriptors that are ready, files that grow, processes that end.
-
-The last two come by a kqueue(2), which is a descriptor itself. On Linux, for the tests on the
-simulated host, processes come by pidfds, and nothing tells that a file grows.
-"""
+"""Processes: tools that are run, a child in a session of its own, who a process is."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-
-from bsdvirt.supervise.files import ROOT
+from collections.abc import Callable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,57 +36,37 @@ class TooSlow(Exception):  # noqa: N818
 # ---- tools ----
 
 
-def run(argv: list[str], output: int, seconds: int = TOOL) -> int:
-    """Run a tool to its end, its output to a descriptor; its exit status. It is killed after
-    so many seconds; 0 is without a limit."""
-    try:
-        pid = _start(argv, output)
-    except OSError:
-        return MISSING
-    return _end(pid, seconds, lambda: None)
-
-
-def read(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
-    """Run a tool likewise; its exit status, and the beginning of what it printed."""
+def run(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
+    """Run a tool to its end; its exit status, and the beginning of what it printed. It is
+    killed after so many seconds; 0 sets no limit."""
     readable, writable = os.pipe()
     printed = bytearray()
-    with open(readable, "rb", buffering=0) as stream:
-        try:
-            pid = _start(argv, writable)
-        except OSError:
-            return MISSING, ""
-        finally:
-            os.close(writable)
-
-        def drain() -> None:
-            while data := stream.read(65536):
-                printed.extend(data[: PRINTED - len(printed)])
-
-        status = _end(pid, seconds, drain)
-    return status, printed.decode("utf-8", "replace").strip()
-
-
-def _start(argv: list[str], output: int) -> int:
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, output, 1),
-        (os.POSIX_SPAWN_DUP2, output, 2),
+        (os.POSIX_SPAWN_DUP2, writable, 1),
+        (os.POSIX_SPAWN_DUP2, writable, 2),
     ]
-    return os.posix_spawn(argv[0], argv, ENVIRONMENT, file_actions=actions, setsigdef=IGNORED)
-
-
-def _end(pid: int, seconds: int, drain: Callable[[], None]) -> int:
     signal.signal(signal.SIGALRM, _too_slow)
-    signal.alarm(seconds)
-    try:
-        drain()
-        status = os.waitpid(pid, 0)[1]
-    except TooSlow:
-        os.kill(pid, signal.SIGKILL)
-        status = os.waitpid(pid, 0)[1]
-    finally:
-        signal.alarm(0)
-    return os.waitstatus_to_exitcode(status)
+    with open(readable, "rb", buffering=0) as stream:
+        try:
+            pid = os.posix_spawn(
+                argv[0], argv, ENVIRONMENT, file_actions=actions, setsigdef=IGNORED
+            )
+        except OSError as error:
+            return MISSING, f"{argv[0]}: {error.strerror}"
+        finally:
+            os.close(writable)
+        signal.alarm(seconds)
+        try:
+            while data := stream.read(65536):
+                printed += data[: PRINTED - len(printed)]
+            status = os.waitpid(pid, 0)[1]
+        except TooSlow:
+            os.kill(pid, signal.SIGKILL)
+            status = os.waitpid(pid, 0)[1]
+        finally:
+            signal.alarm(0)
+    return os.waitstatus_to_exitcode(status), printed.decode("utf-8", "replace").strip()
 
 
 def _too_slow(*_: object) -> NoReturn:
@@ -164,7 +136,7 @@ def identity(pid: int) -> tuple[str, str]:
     for _ in range(LOOKS):
         before = time.monotonic()
         argv = ["/bin/ps", "-ww", "-o", "etimes=", "-o", "command=", "-p", str(pid)]
-        seconds, _, title = read(argv)[1].partition(" ")
+        seconds, _, title = run(argv)[1].partition(" ")
         now = time.monotonic()
         if now - before < 1.0:
             # Else the host is so busy that nobody knows when ps(1) looked.
@@ -199,99 +171,3 @@ def age(start: object) -> float:
         ticks = int(str(start)) / os.sysconf("SC_CLK_TCK")
         return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - ticks)
     return max(0.0, time.monotonic() - int(str(start)))
-
-
-# ---- what to wait for ----
-
-Event = tuple[str, int, int | None]
-FILES_TELL = sys.platform != "linux"
-"""Whether watch_file() works."""
-
-
-class Events:
-    """Descriptors that are ready ("read", "write"), files that have grown ("grown"), and
-    processes that have ended ("end"): each with its number."""
-
-    def __init__(self) -> None:
-        self.poll = select.poll()
-        self.pids: dict[int, int] = {}
-        if sys.platform != "linux":
-            self.queue = select.kqueue()
-            self.poll.register(self.queue.fileno(), select.POLLIN)
-
-    def want(self, fd: int, read: bool, write: bool = False) -> None:
-        """Wait until the descriptor can be read or written, or only for its hang-up."""
-        self.poll.register(fd, read * select.POLLIN | write * select.POLLOUT)
-
-    def forget(self, fd: int) -> None:
-        """Wait for the descriptor no longer; to be called before it is closed."""
-        self.poll.unregister(fd)
-
-    def wait(self, timeout: float | None) -> Iterator[Event]:
-        """Wait for events, at most so many seconds. An "end" comes with the status as of
-        wait(2), where it is known."""
-        for fd, bits in self.poll.poll(None if timeout is None else int(timeout * 1000) + 1):
-            if self._is_kernel(fd):
-                yield from self._told(fd)
-                continue
-            if bits & ~select.POLLOUT:
-                yield "read", fd, None
-            if bits & select.POLLOUT:
-                yield "write", fd, None
-
-    if sys.platform == "linux":
-
-        def watch(self, pid: int) -> bool:
-            """Wait for the end of that process; whether there is one."""
-            try:
-                fd = os.pidfd_open(pid)
-            except ProcessLookupError:
-                return False
-            self.pids[fd] = pid
-            self.poll.register(fd, select.POLLIN)
-            return True
-
-        def watch_file(self, fd: int) -> None:
-            """Nothing tells: the file has to be looked at now and then."""
-
-        def _is_kernel(self, fd: int) -> bool:
-            return fd in self.pids
-
-        def _told(self, fd: int) -> Iterator[Event]:
-            pid = self.pids.pop(fd)
-            self.poll.unregister(fd)
-            os.close(fd)
-            status = None
-            # The simulated bhyve leaves its status for a supervisor that is not its parent.
-            with contextlib.suppress(OSError, ValueError), open(f"{ROOT}/var/run/ended.{pid}") as f:
-                status = int(f.read())
-            yield "end", pid, status
-
-    else:
-
-        def watch(self, pid: int) -> bool:
-            """Wait for the end of that process; whether there is one."""
-            event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
-            try:
-                self.queue.control([event], 0)
-            except ProcessLookupError:
-                return False
-            return True
-
-        def watch_file(self, fd: int) -> None:
-            """Wait for the file to grow, until it is closed."""
-            flags, notes = select.KQ_EV_ADD | select.KQ_EV_CLEAR, select.KQ_NOTE_EXTEND
-            event = select.kevent(fd, select.KQ_FILTER_VNODE, flags, notes)
-            # Some file systems cannot tell.
-            with contextlib.suppress(OSError):
-                self.queue.control([event], 0)
-
-        def _is_kernel(self, fd: int) -> bool:
-            return fd == self.queue.fileno()
-
-        def _told(self, _: int) -> Iterator[Event]:
-            for event in self.queue.control(None, 16, 0):
-                if event.filter == select.KQ_FILTER_PROC:
-                    yield "end", event.ident, event.data
-                else:
-                    yield "grown", event.ident, None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from functools import partial
 
 from bsdvirt.supervise import process
@@ -28,8 +27,6 @@ REASON = 600
 """Characters of the reason of a failure."""
 TAIL_BYTES = 2048
 STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
-OF_A_RUN = ("loader", "settled", "press", "force", "kill")
-"""The timers that end with a process."""
 
 
 def read_job() -> Json:
@@ -51,8 +48,7 @@ class Runs(Supervisor):
         os.makedirs(job["logs"], 0o750, exist_ok=True)
         self.log = Log(f"{job['logs']}/console.log")
         self.bhyve = Bhyve(job)
-        later = partial(self.after, "console")
-        self.console = Console(job["console"], self.events, self._printed, later)
+        self.console = Console(job["console"], self.events, self._printed)
         self.server = Server(SOCKET, self.events, self.log, self.request, self._typed)
         self.resets = Restarts()
         self.loading = False
@@ -77,28 +73,12 @@ class Runs(Supervisor):
         self.note(text)
         super().record(text)
 
-    def handle(self, kind: str, ident: int, data: int | None) -> None:
-        if ident == self.console.fd and kind == "read":
-            self._read_console()
-        elif ident == self.console.fd and kind == "write":
-            self.console.write()
-        elif kind in ("read", "write") and ident != self.wake:
-            self.server.handle(kind, ident)
-        else:
-            super().handle(kind, ident, data)
-
-    def acts(self) -> dict[str, Callable[[], None]]:
-        return super().acts() | {
-            "console": self._open_console, "loader": self._loader_too_slow,
-            "settled": self._settle, "again": lambda: self.launch(fresh=True),
-        }  # fmt: skip
-
     # ---- a run ----
 
     def launch(self, fresh: bool = False) -> None:
         """Run the loader, where there is one, and then bhyve. `fresh`: in a vmm device of its
         own; else in the one that the reset left, where the guest's firmware can."""
-        self.timers.pop("again", None)
+        self.events.cancel("again")
         self.loading = self.again = False
         if fresh or not self.job["keep_vmm"]:
             self.bhyve.destroy()
@@ -112,7 +92,7 @@ class Runs(Supervisor):
         self.loading = True
         once = loader.get("once") if not self.state["runs"] else None
         self._spawn(once or loader["argv"])
-        self.after("loader", loader["timeout"])
+        self.events.after("loader", loader["timeout"], self._loader_too_slow)
 
     @property
     def starting(self) -> str:
@@ -131,32 +111,33 @@ class Runs(Supervisor):
         argv = (self.job.get("once") if first else None) or self.job["bhyve"]
         more = [] if first else self.job.get("again", [])
         self._spawn([*self.job["prefix"], *argv[:-1], *more, argv[-1]])
-        self.after("settled", SETTLED)
+        self.events.after("settled", SETTLED, self._settle)
 
     def _spawn(self, argv: list[str]) -> None:
         def known() -> None:
             pid = self.bhyve.pid or 0
             self.runs_as(pid)
             self.launched = time.monotonic()
-            self.events.watch(pid)
-            self.watch_log(self.bhyve.said)
             start = process.identity(pid)[0]
             self.show(self.starting, pid=pid, start=start, loader=self.loading)
 
         self.bhyve.spawn(argv, known)
-        self.console.open_later()
+        self.console.open_soon()
 
-    def runs_as(self, pid: int | None) -> None:
+    def runs_as(self, pid: int) -> bool:
+        """Watch that process; whether there is one."""
         self.pid = self.bhyve.pid = pid
+        self.events.watch_file(self.bhyve.said.fd, self.bhyve.said.trim)
+        return self.events.watch(pid, partial(self._ended, pid))
 
-    def ended(self, pid: int, seen: int | None) -> None:
+    def _ended(self, pid: int, seen: int | None) -> None:
         """The loader or bhyve has ended."""
+        if pid != self.pid:
+            return
         status = process.reap(pid, seen)
-        self._read_console()
-        self.runs_as(None)
-        self.console.typed.clear()
-        for name in OF_A_RUN:
-            self.timers.pop(name, None)
+        self.console.end_run()
+        self.pid = self.bhyve.pid = None
+        self.events.cancel("loader", "settled", "press", "force", "kill")
         if self.loading:
             self._loaded(status)
             return
@@ -167,7 +148,7 @@ class Runs(Supervisor):
         self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
         self.record(f"{uptime:.1f}s {what}")
         if self.stopping:
-            self.over = True
+            self.leave()
         elif self.again:
             self.launch()
         else:
@@ -176,7 +157,7 @@ class Runs(Supervisor):
     def _loaded(self, status: int | None) -> None:
         """The loader has ended: with 0, the guest's memory holds a kernel."""
         if self.stopping:
-            self.over = True
+            self.leave()
         elif self.again:
             self.launch(fresh=True)
         elif status == 0:
@@ -193,7 +174,7 @@ class Runs(Supervisor):
         if follows == CRASH and not self.settled:
             follows = FAILURE
         if follows == OVER or (follows == AGAIN and not policy["reset"]):
-            self.over = True
+            self.leave()
         elif follows == AGAIN:
             self.server.tell_viewers(f"{self.name} resets")
             self._reset(uptime)
@@ -216,19 +197,21 @@ class Runs(Supervisor):
         if self.ready is not None and not self.settled and times > (policy["most"] or QUICK):
             self.fail(f"it resets within moments, {times} times now: {self._tail()}")
             return
-        self.show(self.starting, pid=None, start="")
-        self.after("again", pause)
+        self._launch_after(pause)
 
     def _crashed(self, what: str, pause: float) -> None:
         self.note(f"{what}: runs again in {pause:g} s")
         self.server.tell_viewers(f"{self.name}: {what}; runs again in {pause:g} s")
-        self.show("restarting", pid=None, start="")
-        self.after("again", pause)
+        self._launch_after(pause)
+
+    def _launch_after(self, pause: float) -> None:
+        self.show(self.starting, pid=None, start="")
+        self.events.after("again", pause, partial(self.launch, fresh=True))
 
     def _settle(self) -> None:
         """bhyve has run for a moment: the guest is started."""
         if self.console.fd is None:
-            self.after("settled", SETTLED)
+            self.events.after("settled", SETTLED, self._settle)
             return
         self.settled = True
         self.show("stopping" if self.stopping else "running", since=int(time.time() - SETTLED))
@@ -246,7 +229,7 @@ class Runs(Supervisor):
         """End the guest, for a reason that must be known."""
         self.failure = " ".join(reason.split())[:REASON]
         self.record(f"failed: {self.failure}")
-        self.over = True
+        self.leave()
         self.bhyve.end()
 
     # ---- the console ----
@@ -255,19 +238,11 @@ class Runs(Supervisor):
         self.log.write(data)
         self.server.show(data)
 
-    def _read_console(self) -> None:
-        if not self.console.read() and self.pid is not None:
-            self.console.open_later()
-
-    def _open_console(self) -> None:
-        if self.pid is not None:
-            self.console.try_again()
-
     def _typed(self, data: bytes) -> None:
         """Give the guest what a viewer types; lost where nothing runs to read it."""
         if self.pid is not None:
-            if "loader" in self.timers:
-                self.after("loader", TYPING)
+            if "loader" in self.events.timers:
+                self.events.after("loader", TYPING, self._loader_too_slow)
             self.console.type(data)
 
     def _tail(self) -> str:

@@ -11,10 +11,11 @@ import json
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 
+from bsdvirt.supervise.events import READ, WRITE, Events
 from bsdvirt.supervise.files import Json, remove
 from bsdvirt.supervise.log import Log
-from bsdvirt.supervise.process import Events
 
 Reply = tuple[str, Json, Callable[[], None] | None]
 VERSION = 1
@@ -74,16 +75,7 @@ class Server:
         os.chmod(path, 0o600)
         self.listener.listen(16)
         self.listener.setblocking(False)
-        events.want(self.listener.fileno(), True)
-
-    def handle(self, kind: str, ident: int) -> None:
-        """Act on an event of the socket or of a client."""
-        if ident == self.listener.fileno():
-            self._accept()
-        elif ident in self.clients and kind == "read":
-            self._hear(self.clients[ident])
-        elif ident in self.clients:
-            self._flush(self.clients[ident])
+        events.want(self.listener.fileno(), self._accept)
 
     def of_kind(self, kind: str) -> list[Client]:
         """Return the clients of a kind: "console" or "stop"."""
@@ -122,7 +114,7 @@ class Server:
 
     # ---- a client ----
 
-    def _accept(self) -> None:
+    def _accept(self, _: int) -> None:
         try:
             link, _ = self.listener.accept()
         except OSError:
@@ -135,11 +127,19 @@ class Server:
                 return
             self._part(silent)
         link.setblocking(False)
-        self.clients[link.fileno()] = Client(link)
-        self.events.want(link.fileno(), True)
+        client = self.clients[link.fileno()] = Client(link)
+        self._want(client)
 
-    def _want(self, client: Client, write: bool = False) -> None:
-        self.events.want(client.link.fileno(), not (client.leaving or client.silent), write)
+    def _want(self, client: Client, bits: int = 0) -> None:
+        if not (client.leaving or client.silent):
+            bits |= READ
+        self.events.want(client.link.fileno(), partial(self._ready, client), bits)
+
+    def _ready(self, client: Client, bits: int) -> None:
+        if bits & ~WRITE:
+            self._hear(client)
+        if bits & WRITE and client.link.fileno() in self.clients:
+            self._flush(client)
 
     def _hear(self, client: Client) -> None:
         try:
@@ -151,7 +151,7 @@ class Server:
         if not data and client.kind == "console" and not client.silent:
             # It has ended its input, and may go on listening.
             client.silent = True
-            self._want(client, bool(client.out))
+            self._want(client, WRITE if client.out else 0)
         elif not data:
             self._leave(client)
         elif client.kind == "console":
@@ -218,7 +218,7 @@ class Server:
                     client.out += self.log.recent(min(client.missed, CAUGHT_UP_BYTES))
                     client.missed = 0
         except BlockingIOError:
-            self._want(client, write=True)
+            self._want(client, WRITE)
             return
         except OSError:
             client.out.clear()

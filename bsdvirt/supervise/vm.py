@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 
 from bsdvirt.supervise import process
 from bsdvirt.supervise.files import Failed, Json, read_json, remove, write_failure, write_file
@@ -26,7 +25,7 @@ ALIVE = ("starting", "running", "paused", "stopping", "restarting")
 
 
 class Refused(Exception):  # noqa: N818
-    """The guest does not stop, and is not to be forced: it goes on without us."""
+    """A process of the guest is not to be touched: nothing is cleaned up."""
 
 
 class Vm(Runs):
@@ -36,24 +35,26 @@ class Vm(Runs):
         super().__init__(ready)
         self.lock = lock
         self.mine = False
-        self.visits = False
 
-    def run(self, stop: tuple[float | None, bool] | None = None) -> bool:
-        """Attend the guest until it has ended; whether it ended as it should. With `stop`
-        (a timeout, and whether by force at once), a guest that runs is stopped."""
-        self.visits = stop is not None
-        self.listen_to(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    def run(self, adopt: bool = False) -> bool:
+        """Attend the guest until it has ended; whether it ended as it should. `adopt`: only
+        what an earlier supervisor left, which is about to be stopped."""
+        # A second signal asks to stop the guest by force.
+        self.listen_to(
+            lambda _: self.stop(None, force=self.stopping),
+            signal.SIGTERM, signal.SIGINT, signal.SIGHUP,
+        )  # fmt: skip
         if self.ready is not None:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
-            self._begin(stop)
+            self._begin(adopt)
             self.attend()
         except (Failed, OSError) as error:
             self.fail(str(error))
         self._finish()
         return not self.failure
 
-    def _begin(self, stop: tuple[float | None, bool] | None) -> None:
+    def _begin(self, adopt: bool) -> None:
         """Find the guest where an earlier supervisor left it, or start it."""
         old = read_json(STATE)
         ours = old.get("state") in ALIVE
@@ -64,17 +65,16 @@ class Vm(Runs):
         if not lives:
             self._need_run_lock()
         self.mine = True
-        if lives and pid and self.events.watch(pid):
+        if lives and pid and self.runs_as(pid):
+            self.stopping = adopt and bool(old.get("loader"))
             self._adopt(old, pid)
-        elif stop is None:
+        elif adopt:
+            self.leave()
+        else:
             if ours:
                 self.note("what an earlier supervisor left behind is cleared away")
             remove(self.job["failed"])
             self.launch(fresh=True)
-        else:
-            self.over = True
-        if stop is not None and not self.over:
-            self.stop(*stop)
 
     def _need_run_lock(self) -> None:
         """Raises Refused where a process of the guest runs that state.json does not name, as
@@ -88,7 +88,6 @@ class Vm(Runs):
 
     def _adopt(self, old: Json, pid: int) -> None:
         """Attend a process that an earlier supervisor left."""
-        self.runs_as(pid)
         self.state |= {key: old[key] for key in ("runs", "last", "start", "since") if key in old}
         if old.get("loader"):
             # How far it has come is not known: it begins again.
@@ -100,15 +99,13 @@ class Vm(Runs):
         self.launched = time.monotonic() - process.age(self.state["start"])
         self.settled = True
         self.bhyve.begin_said()
-        self.watch_log(self.bhyve.said)
-        self.console.try_again()
+        self.console.try_open()
         self.show("paused" if old["state"] == "paused" else "running", pid=pid, loader=False)
         self.note(f"took over the guest that runs as pid {pid}")
         self.tell_ready("ok")
 
     def _finish(self) -> None:
         """Leave nothing behind: neither vmm's device, nor taps, nor files."""
-        self.timers.clear()
         if self.mine:
             self.bhyve.destroy()
         self._clean_up()
@@ -157,16 +154,6 @@ class Vm(Runs):
 
     # ---- stopping it ----
 
-    def acts(self) -> dict[str, Callable[[], None]]:
-        return super().acts() | {
-            "press": self._press, "force": self._insist, "kill": self._kill,
-        }  # fmt: skip
-
-    def signalled(self, number: int) -> None:
-        """SIGTERM asks to stop the guest; a second one, by force."""
-        if number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            self.stop(None, force=self.stopping)
-
     def stop(self, timeout: float | None, force: bool) -> None:
         """Ask the guest to power off, and see to it that it does."""
         self.look_again()
@@ -177,23 +164,23 @@ class Vm(Runs):
             self.note("is asked to stop")
             self.show("stopping")
         if self.pid is None:
-            self.over = True
+            self.leave()
         elif self.loading:
             self._kill()
         elif force or patience <= 0:
             self._force()
         else:
-            set_before = self.timers.get("force") if policy["force"] else None
+            before = self.events.timers.get("force") if policy["force"] else None
             self._press()
-            self.after("force", patience)
-            if set_before is not None:
-                self.timers["force"] = min(set_before, self.timers["force"])
+            self.events.after("force", patience, self._insist)
+            if before and before[0] < self.events.timers["force"][0]:
+                self.events.timers["force"] = before
 
     def _press(self) -> None:
         self._go_on()
         self._progress("the power button is pressed (ACPI)")
         self.bhyve.signal(signal.SIGTERM)
-        self.after("press", PRESS)
+        self.events.after("press", PRESS, self._press)
 
     def _insist(self) -> None:
         """The guest had its time."""
@@ -201,22 +188,19 @@ class Vm(Runs):
             self._force()
             return
         self.stopping = False
-        self.timers.pop("press", None)
+        self.events.cancel("press")
         self.show("running")
         error = f"{self.name} has not powered off in time, and is not to be forced"
         self.note(error)
-        if self.visits:
-            remove(SOCKET)
-            raise Refused(error)
         self.server.refuse_stops(error)
 
     def _force(self) -> None:
         self._go_on()
         self._progress("it is powered off by force")
         self.forced = True
-        self.timers.pop("press", None)
+        self.events.cancel("press")
         self.bhyve.tool(self.job["poweroff"])
-        self.after("kill", KILL)
+        self.events.after("kill", KILL, self._kill)
 
     def _kill(self) -> None:
         self._progress("it is killed")

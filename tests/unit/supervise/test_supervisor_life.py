@@ -153,7 +153,7 @@ def test_a_second_sigterm_forces(vm: Vm) -> None:
 
 def test_without_a_supervisor_there_is_nothing_to_ask(vm: Vm) -> None:
     vm.prepare()
-    for mode in ("stop", "reset", "pause", "resume", "nmi", "console", "status"):
+    for mode in ("stop", "reset", "pause", "resume", "nmi", "console"):
         result = vm.mode(mode)
         assert result.status == 3, mode
         assert "no supervisor runs" in result.stderr
@@ -386,7 +386,7 @@ def test_both_killed_stop_clears_up(vm: Vm) -> None:
     assert vm.mode("stop").status == 3
 
 
-def test_stop_without_a_supervisor_does_it_itself(vm: Vm) -> None:
+def test_stop_without_a_supervisor_starts_another(vm: Vm) -> None:
     vm.start()
     vm.wait_login()
     vm.kill(vm.supervisor)
@@ -406,8 +406,10 @@ def test_stop_without_a_supervisor_leaves_what_is_never_to_be_forced(vm: Vm) -> 
     result = vm.mode("stop")
     assert result.status == 1
     assert "not to be forced" in result.stderr
+    # It goes on, and is attended again.
     assert alive(vm.pid)
-    assert vm.mode("start").stdout == "started\n"
+    assert alive(vm.supervisor)
+    assert vm.mode("start").stdout == "already\n"
     assert vm.mode("stop", "--force").stdout == "stopped by force\n"
     vm.wait_gone()
 

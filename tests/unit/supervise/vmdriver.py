@@ -111,7 +111,7 @@ class Vm:
     def mode(self, mode: str, *words: str) -> Result:
         """Run a mode of the supervisor to its end."""
         command = (*tools.SUPERVISE, "vm", mode, RUN, *words)
-        return self.host.run(command, changes=mode != "status", timeout=PATIENCE * 2)
+        return self.host.run(command, changes=True, timeout=PATIENCE * 2)
 
     def start(self) -> None:
         self.prepare()
