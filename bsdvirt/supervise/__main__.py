@@ -24,18 +24,8 @@ import os
 import sys
 import types
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 VM_MODES = ("start", "foreground", "stop", "reset", "pause", "resume", "nmi", "console")
 MODES = {"vm": VM_MODES, "jail": ("start", "stop")}
-
-
-def bytecode() -> list[int]:
-    """Return when each file of bytecode of this package was written."""
-    try:
-        with os.scandir(f"{HERE}/__pycache__") as found:
-            return sorted(entry.stat().st_mtime_ns for entry in found)
-    except OSError:
-        return []
 
 
 def main(words: list[str]) -> int:
@@ -43,17 +33,13 @@ def main(words: list[str]) -> int:
     if len(words) < 3 or words[1] not in MODES.get(words[0], ()):
         print(__doc__, file=sys.stderr)
         return 1
-    # By this directory alone: nothing that is installed beside it can be imported.
+    # By its directory alone: nothing that is installed beside it can be imported.
     package = types.ModuleType("bsdvirt")
-    package.__path__ = [os.path.dirname(HERE)]
+    package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules["bsdvirt"] = package
-    before = bytecode()
     from bsdvirt.supervise import client, command
     from bsdvirt.supervise.files import Failed, here
 
-    if bytecode() != before:
-        # The memory that compiling took would stay in use: begin again with the bytecode.
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     kind, mode, path, *options = words
     timeout = float(options[options.index("--timeout") + 1]) if "--timeout" in options else None
     try:

@@ -15,10 +15,6 @@ from bsdvirt.supervise.events import Events
 from bsdvirt.supervise.files import POLL, Failed, Json, stamp, try_lock, write_file
 from bsdvirt.supervise.policy import Restarts
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, NoReturn
-
 WORDS_BYTES = 4096
 
 
@@ -75,7 +71,7 @@ class Supervisor:
 
     # ---- what is written down ----
 
-    def show(self, state: str, **more: Any) -> None:
+    def show(self, state: str, **more: object) -> None:
         """Write the state file."""
         self.state |= {"state": state, **more}
         try:
@@ -137,7 +133,7 @@ def in_background(serve: Callable[[int], None]) -> str:
         return stream.read(WORDS_BYTES).decode("utf-8", "replace")
 
 
-def _be_daemon(serve: Callable[[int], None], ready: int) -> NoReturn:
+def _be_daemon(serve: Callable[[int], None], ready: int) -> None:
     try:
         os.setsid()
         null = os.open("/dev/null", os.O_RDWR)

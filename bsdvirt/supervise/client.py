@@ -1,21 +1,24 @@
-"""What is asked of a virtual machine's supervisor, and done where it has died."""
+"""The modes for a virtual machine: its supervisor, what is asked of one, and a viewer of the
+guest's console."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import select
+import signal
 import socket
 import sys
+import termios
 from collections.abc import Callable
 from functools import partial
 
 from bsdvirt.supervise.attend import in_background, take_lock
-from bsdvirt.supervise.bhyve import LOOKING
+from bsdvirt.supervise.console import make_raw
 from bsdvirt.supervise.files import Failed, Json, read_json, try_lock
-from bsdvirt.supervise.runs import JOB, SOCKET, STATE
+from bsdvirt.supervise.runs import JOB, LOOKING, SOCKET, STATE
 from bsdvirt.supervise.server import line
-from bsdvirt.supervise.viewer import view
 from bsdvirt.supervise.vm import ALIVE, Refused, Vm
 
 ENDING = 15.0
@@ -23,6 +26,10 @@ ENDING = 15.0
 LOCK = "supervisor.lock"
 NO_SUPERVISOR = 3
 FORCED = 4
+IDLE = 2.0
+"""Seconds without output after which a viewer whose input has ended leaves."""
+LEAVE = 0x1D
+"""Ctrl-]."""
 Answer = tuple[socket.socket, Json, bytes]
 """A connection, the supervisor's answer, and what came after it."""
 
@@ -99,7 +106,7 @@ def _serve(ready: int, adopt: bool = False) -> None:
         return
     vm = Vm(lock, ready)
     for fd in (1, 2):
-        os.dup2(vm.bhyve.notes.fd, fd)
+        os.dup2(vm.notes.fd, fd)
     vm.run(adopt)
 
 
@@ -164,7 +171,7 @@ def console(log: bool) -> int:
         return _none_runs()
     link, _, rest = asked
     name = read_json(JOB).get("name", "the guest")
-    if view(link, name, rest):
+    if _view(link, name, rest):
         return 0
     if _state() in ALIVE:
         raise Failed(f"the supervisor of {name} is gone: `bsdvirt start {name}` replaces it")
@@ -194,3 +201,98 @@ def main(mode: str, directory: str, timeout: float | None, words: list[str]) -> 
         return _none_runs()
     except Refused as error:
         raise Failed(str(error)) from None
+
+
+# ---- the viewer ----
+
+
+def _view(link: socket.socket, name: str, data: bytes) -> bool:
+    """Show `data`, and pass bytes both ways; whether it was the user who left, or whose input
+    has ended."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    before = None
+    if os.isatty(0):
+        print(f"The console of {name}; leave it with ~. or Ctrl-]", file=sys.stderr, flush=True)
+        before = make_raw(0)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    try:
+        left = _pass(link, data)
+    finally:
+        if before is not None:
+            termios.tcsetattr(0, termios.TCSADRAIN, before)
+    if left and before is not None:
+        print("\nLeft the console.", file=sys.stderr)
+    return left
+
+
+def _pass(link: socket.socket, data: bytes) -> bool:
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    poll.register(link, select.POLLIN)
+    keys = Keys()
+    _write_all(1, data)
+    patience: float | None = None
+    while True:
+        ready = {fd for fd, _ in poll.poll(patience)}
+        if not ready:
+            return True
+        if link.fileno() in ready:
+            try:
+                data = link.recv(65536)
+            except ConnectionError:
+                data = b""
+            if not data:
+                return patience is not None
+            _write_all(1, data)
+        if 0 in ready:
+            data = os.read(0, 4096)
+            with contextlib.suppress(OSError):  # The other direction tells how it ended.
+                link.sendall(keys.pass_on(data))
+                if not data:
+                    link.sendall(keys.held())
+                    link.shutdown(socket.SHUT_WR)
+            if keys.leave:
+                return True
+            if not data:
+                # What was typed is still answered; a guest that falls silent then has ended.
+                poll.unregister(0)
+                patience = IDLE * 1000
+
+
+class Keys:
+    """What is typed, but for the two ways to leave: Ctrl-], and ~. on a line of its own."""
+
+    def __init__(self) -> None:
+        self.at_line = True
+        self.tilde = False
+        self.leave = False
+
+    def held(self) -> bytes:
+        """Return what was typed last, and might have been the beginning of a way to leave."""
+        return b"~" if self.tilde and not self.leave else b""
+
+    def pass_on(self, data: bytes) -> bytes:
+        """Return what of it is the guest's."""
+        passed = bytearray()
+        for key in data:
+            if key == LEAVE or (self.tilde and key == ord(".")):
+                self.leave = True
+                break
+            if self.tilde:
+                self.tilde = False
+                passed += b"~"
+                if key == ord("~"):
+                    self.at_line = False
+                    continue
+            elif self.at_line and key == ord("~"):
+                self.tilde = True
+                continue
+            passed.append(key)
+            self.at_line = key in b"\r\n"
+        return bytes(passed)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

@@ -17,8 +17,8 @@ from functools import partial
 
 from bsdvirt.supervise import process
 from bsdvirt.supervise.attend import Supervisor, in_background, take_lock
-from bsdvirt.supervise.events import Events
 from bsdvirt.supervise.files import (
+    POLL,
     ROOT,
     Failed,
     Json,
@@ -324,19 +324,14 @@ def _stop(job: Json, timeout: float) -> str:
     pid = int(state.get("pid") or 0)
     if not process.is_process(pid, state.get("start")):
         return "not running"
-    number, patience = (signal.SIGTERM, timeout) if timeout > 0 else (signal.SIGKILL, KILL)
-    if lock is not None and _has_ended(pid, number, patience):
-        return "stopped"
+    patience = timeout or KILL
+    if lock is not None:
+        process.signal_group(pid, signal.SIGTERM if timeout > 0 else signal.SIGKILL)
+        deadline = time.monotonic() + patience
+        while process.is_process(pid, state.get("start")):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(POLL)
+        else:
+            return "stopped"
     raise Failed(f"its main command, process {pid}, did not end within {patience:.0f} s")
-
-
-def _has_ended(pid: int, number: int, patience: float) -> bool:
-    """Whether a command without a supervisor ends in time by a signal."""
-    events = Events()
-    ended: list[int | None] = []
-    there = events.watch(pid, ended.append)
-    process.signal_group(pid, number)
-    events.after("patience", patience, lambda: None)
-    if there:
-        events.wait()
-    return not there or bool(ended)

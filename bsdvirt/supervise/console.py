@@ -88,7 +88,6 @@ class Console:
         self.events.want(fd, self._ready)
 
     def close(self) -> None:
-        """Close it."""
         if self.fd is None:
             return
         self.events.forget(self.fd)

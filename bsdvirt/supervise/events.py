@@ -52,7 +52,6 @@ class Events:
         self.timers[name] = (time.monotonic() + seconds, act)
 
     def cancel(self, *names: str) -> None:
-        """Cancel timers."""
         for name in names:
             self.timers.pop(name, None)
 

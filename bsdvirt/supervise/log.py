@@ -21,6 +21,7 @@ class Log:
     def __init__(self, path: str) -> None:
         self.path = path
         self.fd = os.open("/dev/null", FLAGS)
+        self.mark = 0
         self.reopen()
 
     def reopen(self) -> None:
@@ -35,7 +36,6 @@ class Log:
             os.close(other)
 
     def write(self, data: bytes) -> None:
-        """Append data."""
         self.reopen()
         self.trim(len(data))
         with contextlib.suppress(OSError):
@@ -45,11 +45,12 @@ class Log:
         """Empty the log where it is too long, or would be with so many bytes more, and keep
         what it held as FILE.0. Return whether it was too long."""
         try:
-            size = self.size()
+            size = os.fstat(self.fd).st_size
             if size + more <= LOG_BYTES:
                 return False
             kept = os.pread(self.fd, LOG_BYTES, max(0, size - LOG_BYTES))
             os.ftruncate(self.fd, 0)
+            self.mark = 0
             older = os.open(
                 self.path + ".0", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600
             )
@@ -59,20 +60,25 @@ class Log:
             pass
         return True
 
-    def size(self) -> int:
-        """Return its length."""
-        return os.fstat(self.fd).st_size
+    def set_mark(self) -> None:
+        """Have marked() return what is appended from now on."""
+        self.reopen()
+        self.trim()
+        self.mark = os.fstat(self.fd).st_size
 
-    def since(self, start: int, most: int) -> bytes:
-        """Return what was appended after `start`, of that the last bytes."""
+    def marked(self, most: int) -> bytes:
+        """Return the last bytes of what was appended since."""
+        return self._last(most, self.mark)
+
+    def _last(self, most: int, start: int = 0) -> bytes:
         try:
-            return os.pread(self.fd, most, max(start, self.size() - most))
+            return os.pread(self.fd, most, max(start, os.fstat(self.fd).st_size - most))
         except OSError:
             return b""
 
     def recent(self, most: int) -> bytes:
         """Return its last bytes, from the beginning of a line."""
-        data = self.since(0, most)
+        data = self._last(most)
         if len(data) < most:
             with contextlib.suppress(OSError), open(self.path + ".0", "rb") as older:
                 older.seek(0, os.SEEK_END)

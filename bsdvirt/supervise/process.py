@@ -9,10 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import NoReturn
-
 TOOL = 60
 """Seconds that a tool may take."""
 PRINTED = 4096
@@ -69,7 +65,7 @@ def run(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), printed.decode("utf-8", "replace").strip()
 
 
-def _too_slow(*_: object) -> NoReturn:
+def _too_slow(*_: object) -> None:
     raise TooSlow
 
 

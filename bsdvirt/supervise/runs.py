@@ -5,16 +5,17 @@ nmdm(4) keeps a pair of terminals for as long as one end of it is open.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import time
 from functools import partial
 
 from bsdvirt.supervise import process
 from bsdvirt.supervise.attend import Supervisor
-from bsdvirt.supervise.bhyve import Bhyve
 from bsdvirt.supervise.console import Console
 from bsdvirt.supervise.ends import AGAIN, CRASH, FAILURE, OVER, judge, meaning, numbers
-from bsdvirt.supervise.files import Failed, Json, here, read_json
+from bsdvirt.supervise.files import ROOT, Failed, Json, here, read_json, stamp, try_lock
 from bsdvirt.supervise.log import Log, plain
 from bsdvirt.supervise.policy import SETTLED, Restarts
 from bsdvirt.supervise.server import VERSION, Reply, Server
@@ -26,6 +27,14 @@ QUICK = 10
 REASON = 600
 """Characters of the reason of a failure."""
 TAIL_BYTES = 2048
+LOOKING = 10.0
+"""Seconds to wait for a lock that no supervisor and no guest holds."""
+SAID_BYTES = 4096
+ENVIRONMENT = process.PASSED | {"PATH": process.ENVIRONMENT["PATH"]}
+"""Of bhyve and of its loader. No TZ: with clock=local the guest's clock is localtime(3) of
+that process, and the host's own zone is in /etc/localtime."""
+RUN_LOCK = "run.lock"
+"""bhyve inherits it: held means running."""
 STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
 
 
@@ -47,7 +56,10 @@ class Runs(Supervisor):
         super().__init__(job, STATE, ready)
         os.makedirs(job["logs"], 0o750, exist_ok=True)
         self.log = Log(f"{job['logs']}/console.log")
-        self.bhyve = Bhyve(job)
+        self.notes = Log(f"{job['logs']}/supervisor.log")
+        # What the loader and bhyve complain of: as often as a guest makes them.
+        self.said = Log(f"{job['logs']}/bhyve.log")
+        self.device = f"{ROOT}/dev/vmm/{self.name}"
         self.console = Console(job["console"], self.events, self._printed)
         self.server = Server(SOCKET, self.events, self.log, self.request, self._typed)
         self.resets = Restarts()
@@ -67,7 +79,8 @@ class Runs(Supervisor):
         raise NotImplementedError
 
     def note(self, text: str) -> None:
-        self.bhyve.note(text)
+        """Write a line into supervisor.log."""
+        self.notes.write(f"{stamp()} {text}\n".encode())
 
     def record(self, text: str) -> None:
         self.note(text)
@@ -81,7 +94,7 @@ class Runs(Supervisor):
         self.events.cancel("again")
         self.loading = self.again = False
         if fresh or not self.job["keep_vmm"]:
-            self.bhyve.destroy()
+            self.destroy()
         self.show(self.starting, pid=None, start="")
         self.console.open_first()
         self.look_again()
@@ -114,20 +127,40 @@ class Runs(Supervisor):
         self.events.after("settled", SETTLED, self._settle)
 
     def _spawn(self, argv: list[str]) -> None:
-        def known() -> None:
-            pid = self.bhyve.pid or 0
-            self.runs_as(pid)
+        """Run a process that holds run.lock. It waits until we have written down who it is,
+        and its limits are set: without us, it ends before it has begun."""
+        lock = try_lock(RUN_LOCK, LOOKING)
+        if lock is None:
+            raise Failed("run.lock is held: a process of this guest still runs")
+        self.said.set_mark()
+        held, go = os.pipe()
+
+        def ready() -> bool:
+            os.close(go)
+            os.set_inheritable(lock, True)
+            return bool(os.read(held, 1))
+
+        pid = process.spawn(argv, ENVIRONMENT, self.said.fd, ready)
+        for fd in (lock, held):
+            os.close(fd)
+        try:
             self.launched = time.monotonic()
+            self.runs_as(pid)
             start = process.identity(pid)[0]
             self.show(self.starting, pid=pid, start=start, loader=self.loading)
-
-        self.bhyve.spawn(argv, known)
+            self.note("runs " + " ".join(argv))
+            for limit in self.job["limits"]:
+                if self.tool([word.replace("%PID%", str(pid)) for word in limit]):
+                    raise Failed(f"a limit could not be set: {' '.join(limit)}")
+            os.write(go, b"!")
+        finally:
+            os.close(go)
         self.console.open_soon()
 
     def runs_as(self, pid: int) -> bool:
         """Watch that process; whether there is one."""
-        self.pid = self.bhyve.pid = pid
-        self.events.watch_file(self.bhyve.said.fd, self.bhyve.said.trim)
+        self.pid = pid
+        self.events.watch_file(self.said.fd, self.said.trim)
         return self.events.watch(pid, partial(self._ended, pid))
 
     def _ended(self, pid: int, seen: int | None) -> None:
@@ -136,15 +169,15 @@ class Runs(Supervisor):
             return
         status = process.reap(pid, seen)
         self.console.end_run()
-        self.pid = self.bhyve.pid = None
+        self.pid = None
         self.events.cancel("loader", "settled", "press", "force", "kill")
         if self.loading:
             self._loaded(status)
             return
         uptime = self.lasted()
-        gone = not self.bhyve.has_device
-        off = self.bhyve.is_off() if status == 1 << 8 and not gone else None
-        what, follows = judge(status, uptime, self.bhyve.said_now(), off=off, gone=gone)
+        gone = not os.path.exists(self.device)
+        off = self._is_off() if status == 1 << 8 and not gone else None
+        what, follows = judge(status, uptime, self._said(), off=off, gone=gone)
         self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
         self.record(f"{uptime:.1f}s {what}")
         if self.stopping:
@@ -230,7 +263,41 @@ class Runs(Supervisor):
         self.failure = " ".join(reason.split())[:REASON]
         self.record(f"failed: {self.failure}")
         self.leave()
-        self.bhyve.end()
+        self.signal(signal.SIGKILL)
+        if self.pid is not None:
+            process.reap(self.pid, None)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the loader or to bhyve."""
+        # Where it is no more, the event of its end is on the way.
+        with contextlib.suppress(ProcessLookupError):
+            if self.pid is not None:
+                os.kill(self.pid, number)
+
+    # ---- the device ----
+
+    def tool(self, argv: list[str]) -> int:
+        """Run a tool, and write what it prints into supervisor.log; its exit status."""
+        status, printed = process.run(argv)
+        if status or printed:
+            self.note(f"status {status}: {' '.join(argv)}: {' '.join(printed.split())}")
+        return status
+
+    def destroy(self) -> None:
+        """Destroy the device, and with it the guest's memory."""
+        for pause in (0.0, 0.2, 1.0):
+            if os.path.exists(self.device):
+                time.sleep(pause)
+                self.tool(self.job["destroy"])
+
+    def _is_off(self) -> bool | None:
+        """Whether vmm(4) has suspended CPUs of the guest; None where bhyvectl(8) does not
+        tell. At a power-off all of them are, at an error of bhyve's none."""
+        status, text = process.run([*self.job["destroy"][:-1], "--get-suspended-cpus"])
+        label, colon, cpus = text.partition(":")
+        if status or not colon or label.strip() != "suspended cpus":
+            return None
+        return bool(cpus.strip())
 
     # ---- the console ----
 
@@ -245,9 +312,13 @@ class Runs(Supervisor):
                 self.events.after("loader", TYPING, self._loader_too_slow)
             self.console.type(data)
 
+    def _said(self) -> str:
+        """Return the end of what bhyve or the loader wrote to standard error in this run."""
+        return plain(self.said.marked(SAID_BYTES))
+
     def _tail(self) -> str:
         """Return the last lines that bhyve or the loader said, or else the console's."""
-        for text in (self.bhyve.said_now(), plain(self.log.recent(TAIL_BYTES))):
+        for text in (self._said(), plain(self.log.recent(TAIL_BYTES))):
             lines = [entry.strip() for entry in text.splitlines() if entry.strip()]
             if lines:
                 return "; ".join(lines[-3:])

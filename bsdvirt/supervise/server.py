@@ -78,7 +78,6 @@ class Server:
         events.want(self.listener.fileno(), self._accept)
 
     def of_kind(self, kind: str) -> list[Client]:
-        """Return the clients of a kind: "console" or "stop"."""
         return [client for client in self.clients.values() if client.kind == kind]
 
     def show(self, data: bytes) -> None:
@@ -87,7 +86,6 @@ class Server:
             self._send(client, data)
 
     def tell_viewers(self, text: str) -> None:
-        """Tell all viewers something that is not the guest's."""
         self.show(f"\r\n[{text}]\r\n".encode())
 
     def tell_stops(self, **value: str) -> None:
@@ -103,12 +101,10 @@ class Server:
             self._part(client)
 
     def stop_listening(self) -> None:
-        """Take no more clients."""
         remove(self.path)
         self.listener.close()
 
     def part_all(self) -> None:
-        """Close all connections."""
         for client in list(self.clients.values()):
             self._part(client)
 

@@ -10,8 +10,16 @@ import sys
 import time
 
 from bsdvirt.supervise import process
-from bsdvirt.supervise.files import Failed, Json, read_json, remove, write_failure, write_file
-from bsdvirt.supervise.runs import JOB, SOCKET, STATE, Runs
+from bsdvirt.supervise.files import (
+    Failed,
+    Json,
+    read_json,
+    remove,
+    try_lock,
+    write_failure,
+    write_file,
+)
+from bsdvirt.supervise.runs import JOB, LOOKING, RUN_LOCK, SOCKET, STATE, Runs
 from bsdvirt.supervise.server import Reply
 
 PRESS = 10.0
@@ -59,9 +67,9 @@ class Vm(Runs):
         old = read_json(STATE)
         ours = old.get("state") in ALIVE
         pid = old.get("pid") if ours else None
-        if self.bhyve.has_device and not ours:
+        if os.path.exists(self.device) and not ours:
             raise Failed(f"there is a /dev/vmm/{self.name} already, which is not ours")
-        lives = bool(pid) and self.bhyve.is_guest(pid or 0, old.get("start", ""))
+        lives = bool(pid) and self._is_guest(pid or 0, old.get("start", ""))
         if not lives:
             self._need_run_lock()
         self.mine = True
@@ -79,12 +87,21 @@ class Vm(Runs):
     def _need_run_lock(self) -> None:
         """Raises Refused where a process of the guest runs that state.json does not name, as
         after a full disk: its device must not be destroyed beneath it."""
-        if not self.bhyve.is_free():
+        lock = try_lock(RUN_LOCK, LOOKING)
+        if lock is None:
             remove(SOCKET)
             raise Refused(
                 f"run.lock is held by a process that {STATE} does not tell of: end the process"
                 f" `bhyve: {self.name}` first (ps -axo pid,command)"
             )
+        os.close(lock)
+
+    def _is_guest(self, pid: int, start: str) -> bool:
+        """Whether that process is the one that state.json names: by its start, or by the
+        title that bhyve gives itself."""
+        seen, title = process.identity(pid)
+        known = title.split(" (")[0] == f"bhyve: {self.name}"
+        return bool(seen) and (known or process.same_start(seen, start))
 
     def _adopt(self, old: Json, pid: int) -> None:
         """Attend a process that an earlier supervisor left."""
@@ -98,7 +115,7 @@ class Vm(Runs):
             return
         self.launched = time.monotonic() - process.age(self.state["start"])
         self.settled = True
-        self.bhyve.begin_said()
+        self.said.set_mark()
         self.console.try_open()
         self.show("paused" if old["state"] == "paused" else "running", pid=pid, loader=False)
         self.note(f"took over the guest that runs as pid {pid}")
@@ -107,7 +124,7 @@ class Vm(Runs):
     def _finish(self) -> None:
         """Leave nothing behind: neither vmm's device, nor taps, nor files."""
         if self.mine:
-            self.bhyve.destroy()
+            self.destroy()
         self._clean_up()
         if self.failure:
             write_failure(self.job["failed"], self.failure)
@@ -129,12 +146,12 @@ class Vm(Runs):
     def _clean_up(self) -> None:
         """Destroy the taps, and unload the rules of what the guest exposes."""
         for argv in self.job["cleanup"]:
-            self.bhyve.tool(argv)
+            self.tool(argv)
         rules = self.job.get("rules")
         if rules and os.path.exists(rules["file"]):
             for argv in (rules.get("filter"), rules["argv"]):
                 if argv:
-                    self.bhyve.tool(argv)
+                    self.tool(argv)
             remove(rules["file"])
 
     def _remember(self) -> None:
@@ -179,7 +196,7 @@ class Vm(Runs):
     def _press(self) -> None:
         self._go_on()
         self._progress("the power button is pressed (ACPI)")
-        self.bhyve.signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
         self.events.after("press", PRESS, self._press)
 
     def _insist(self) -> None:
@@ -199,16 +216,16 @@ class Vm(Runs):
         self._progress("it is powered off by force")
         self.forced = True
         self.events.cancel("press")
-        self.bhyve.tool(self.job["poweroff"])
+        self.tool(self.job["poweroff"])
         self.events.after("kill", KILL, self._kill)
 
     def _kill(self) -> None:
         self._progress("it is killed")
-        self.bhyve.signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
 
     def _go_on(self) -> None:
         """A process that is stopped acts on no signal."""
-        self.bhyve.signal(signal.SIGCONT)
+        self.signal(signal.SIGCONT)
 
     def _progress(self, text: str) -> None:
         self.note(text)
@@ -236,7 +253,7 @@ class Vm(Runs):
         if self.pid is None or self.loading or self.stopping:
             return f"{self.name} is {state}, and does not run"
         if verb == "pause":
-            self.bhyve.signal(signal.SIGSTOP)
+            self.signal(signal.SIGSTOP)
             self.show("paused")
         elif verb == "resume":
             self._go_on()
@@ -244,9 +261,9 @@ class Vm(Runs):
         elif state == "paused":
             return f"{self.name} is paused: resume it first"
         elif verb == "nmi":
-            if self.bhyve.tool(self.job["nmi"]):
+            if self.tool(self.job["nmi"]):
                 return "bhyvectl could not inject an NMI; see supervisor.log"
-        elif self.bhyve.tool(self.job["force_reset"]):
+        elif self.tool(self.job["force_reset"]):
             return "bhyvectl could not reset it; see supervisor.log"
         else:
             self.again = True
