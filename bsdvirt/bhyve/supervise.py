@@ -36,8 +36,6 @@ FORCED = 4
 LOADER_SECONDS = 120
 """bhyveload(8) counts down for ten seconds and reads a kernel; with an empty disk it waits
 in its menu for ever."""
-FIRST_PAUSE = 1
-"""Seconds before the first restart after a crash; each pause is twice the one before."""
 
 
 def supervisor_argv(mode: str, name: str, *options: str) -> tuple[str, ...]:
@@ -98,9 +96,7 @@ def _policy(vm: Vm) -> dict[str, Any]:
         "restart": {
             "reset": vm.restart.reset,
             "crash": vm.restart.crash,
-            "most": vm.restart.most,
-            "window": vm.restart.window,
-            "backoff": [FIRST_PAUSE, vm.restart.longest],
+            **vm.restart.limits(),
         },
     }
 

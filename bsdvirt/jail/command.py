@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -16,11 +17,10 @@ from bsdvirt.layout import (
     main_file,
     main_pipe,
 )
-from bsdvirt.plan.step import Command, FileExists, RemoveFile, Step, Undo, WriteFile
+from bsdvirt.plan.step import Command, FileExists, Not, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.jail import Commands, Jail
 
 START_SECONDS = 30.0
-LONGEST_BACKOFF = 60
 END_SLACK = 20.0
 """Seconds that the keeper needs besides, to kill what does not end."""
 
@@ -58,14 +58,26 @@ def run_text(guest: Guest, jail: Jail, holds: Holds) -> str:
         "pipe": main_pipe(name),
         "state": main_file(name),
         "lock": keeper_lock(name),
-        "restart": {
-            "policy": jail.restart.policy,
-            "backoff": [jail.restart.backoff, LONGEST_BACKOFF],
-            "most": jail.restart.most,
-            "window": jail.restart.window,
-        },
+        "restart": _policy(jail),
     }
     return json.dumps(job, indent=1) + "\n"
+
+
+def _policy(jail: Jail) -> dict[str, Any]:
+    """Return whether the main command is run again, and how soon."""
+    return {"policy": jail.restart.policy, **jail.restart.limits()}
+
+
+def reread_steps(name: str, jail: Jail, job: str) -> list[Step]:
+    """Write what its supervisor reads again into the file of the present run, `job`."""
+    new = json.dumps(json.loads(job) | {"restart": _policy(jail)}, indent=1) + "\n" if job else ""
+    if new == job:
+        return []
+    path = job_file(name)
+    there = FileExists(path)
+    undo = (Undo(WriteFile(path, job, 0o600), there),)
+    why = "what its supervisor reads again"
+    return [Step(WriteFile(path, new, 0o600), why, undo=undo, unless=Not(there))]
 
 
 def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:

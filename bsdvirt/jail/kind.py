@@ -26,7 +26,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail import clean, doctor, stack
-from bsdvirt.jail.command import watch_again
+from bsdvirt.jail.command import reread_steps, watch_again
 from bsdvirt.jail.datasets import (
     StorageFacts,
     change_steps,
@@ -270,7 +270,9 @@ class JailKind(Kind[Jail]):
         return live_steps(name, jail_subject(name), ("-j", name), before, after, facts)
 
     def reread_steps(self, host: Host, guest: Guest, before: Jail, after: Jail) -> list[Step]:
-        return []
+        if before.restart == after.restart:
+            return []
+        return reread_steps(guest.name, after, host.fs.read_or(job_file(guest.name)))
 
     def change_notes(
         self, view: View, guest: Guest, before: Jail, after: Jail, identity: Identity

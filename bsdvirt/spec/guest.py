@@ -11,6 +11,7 @@ from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import Hooks
 from bsdvirt.spec.limits import Limits
 from bsdvirt.spec.nic import Nic, refuse_twice
+from bsdvirt.spec.restart import Restart
 from bsdvirt.spec.types import CpuList, HostName
 
 MOST_NICS = 8
@@ -62,6 +63,9 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
     ] = None
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
+    restart: Annotated[
+        Restart, prop("Whether it is run again when it ends by itself.", live=Live.NOW)
+    ] = Restart()
     hooks: Annotated[Hooks, prop("What is run when its state changes.", live=Live.NOW)] = Hooks()
 
     def __post_init__(self) -> None:

@@ -13,6 +13,7 @@ from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.nic import Nic as Nic
+from bsdvirt.spec.restart import JailRestart
 from bsdvirt.spec.stack import (
     JAIL_RULESET,
     VNET_RULESET,
@@ -88,27 +89,6 @@ class Commands(Spec, frozen=True, kw_only=True):
             becomes=JailParam("exec.timeout"),
         ),
     ] = 300
-
-
-class Restart(Spec, frozen=True, kw_only=True):
-    """What becomes of a jail whose main command ends."""
-
-    policy: Annotated[
-        Literal["never", "on-failure", "always"],
-        prop(
-            "Whether the main command is run again once it ends: `never`, `on-failure` (an exit"
-            " status but 0, or a signal) or `always`; where not, the jail is stopped."
-        ),
-    ] = "on-failure"
-    backoff: Annotated[
-        int,
-        prop("Wait before it is run again; doubled each time, up to 60.", unit="s", ge=1, le=60),
-    ] = 1
-    most: Annotated[
-        int,
-        prop("Run again so many times within the window; 0 is without end.", ge=0, le=10000),
-    ] = 5
-    window: Annotated[int, prop("The window of `most`.", unit="s", ge=1, le=86400)] = 600
 
 
 class JailStop(Stop, frozen=True, kw_only=True):
@@ -246,7 +226,9 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         UserName,
         prop("The jail's user that runs it, in that user's home, or in / where there is none."),
     ] = UserName("root")
-    restart: Annotated[Restart, prop("What becomes of it once `run` ends.")] = Restart()
+    restart: Annotated[JailRestart, prop("What follows when `run` ends.", live=Live.NOW)] = (
+        JailRestart()
+    )
     hostname: Annotated[
         HostName | None, prop(becomes=JailParam("host.hostname", by="jail.conf"))
     ] = None
@@ -273,6 +255,6 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         check_datasets(self.datasets, self.mounts)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])
         check_interfaces(self.stack, self.interfaces)
-        if self.run is None and self.restart != Restart():
+        if self.run is None and self.restart != JailRestart():
             hint = "set run to the main command"
             raise BadValueError("there is no main command to run again", at="restart", hint=hint)

@@ -8,6 +8,7 @@ from bsdvirt.spec.base import BadValueError, Live, Spec, prop
 from bsdvirt.spec.becomes import ON, BhyveKey
 from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.rawkeys import OURS, misnumbered, raw_devices
+from bsdvirt.spec.restart import VmRestart
 from bsdvirt.spec.types import (
     AbsolutePath,
     BhyveLine,
@@ -52,36 +53,6 @@ class VmStop(Stop, frozen=True, kw_only=True):
         prop("Whether it is powered off after the timeout; otherwise the stop fails.",
              live=Live.NOW),
     ] = True  # fmt: skip
-
-
-class Restart(Spec, frozen=True, kw_only=True):
-    """What follows when a virtual machine ends by itself."""
-
-    reset: Annotated[bool, prop("Run it again when the guest resets itself.", live=Live.NOW)] = True
-    crash: Annotated[
-        Literal["restart", "stop"],
-        prop("What follows a triple fault, or the end of bhyve by a signal.", live=Live.NOW),
-    ] = "restart"
-    most: Annotated[
-        int,
-        prop(
-            "Run again after a crash so many times within the window; 0 is without end.",
-            ge=0,
-            le=10000,
-            live=Live.NOW,
-        ),
-    ] = 5
-    window: Annotated[int, prop("See `most`.", unit="s", ge=1, le=86400, live=Live.NOW)] = 600
-    longest: Annotated[
-        int,
-        prop(
-            "Longest pause before a restart; the first is a second.",
-            unit="s",
-            ge=1,
-            le=3600,
-            live=Live.NOW,
-        ),
-    ] = 60
 
 
 class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
@@ -175,8 +146,8 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             max_length=64,
         ),
     ] = []
-    restart: Annotated[Restart, prop("What follows when it ends by itself.", live=Live.NOW)] = (
-        Restart()
+    restart: Annotated[VmRestart, prop("What follows when it ends by itself.", live=Live.NOW)] = (
+        VmRestart()
     )
 
     hostname: Annotated[

@@ -88,6 +88,7 @@ def test_a_crash_is_left_alone_where_the_guest_wants_it_so(vm: Vm) -> None:
 
 
 def test_a_guest_that_keeps_crashing_is_given_up(vm: Vm) -> None:
+    vm.job["restart"]["backoff"] = [0.05, 30]
     vm.start()
     vm.host.settings.set_guest("web1", boot=0.01, ends=3)
     _type(vm, "panic")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import stat
@@ -18,13 +19,15 @@ from pathlib import Path
 import pytest
 from vmdriver import FAILED, RUN, Viewer, Vm
 
-from bsdvirt.supervise import process
+from bsdvirt.host import tools
 from bsdvirt.supervise.files import try_lock
-from bsdvirt.supervise.log import LOG_BYTES, Log
+from bsdvirt.supervise.log import LOG_BYTES
 from bsdvirt.supervise.server import CLIENTS
 from bsdvirt_sim.kernel.processes import alive, living
 
 pytest_plugins = ["vmdriver"]
+
+PACKAGE = Path(tools.SUPERVISE[-1]).parent
 
 
 # ---- stopping ----
@@ -349,6 +352,38 @@ def test_an_adopted_guest_that_powers_off_has_ended(vm: Vm) -> None:
     vm.mode("start")
     assert vm.mode("stop").stdout == "stopped\n"
     assert " power off\n" in vm.log("supervisor.log")
+    vm.wait_gone()
+
+
+def test_a_clock_that_was_set_makes_no_power_off_a_failure(vm: Vm) -> None:
+    vm.start()
+    vm.wait_login()
+    vm.kill(vm.supervisor)
+    # As after a step back of the time of day by an hour.
+    state = vm.state | {"since": vm.state["since"] + 3600}
+    vm.host.fs.write(f"{RUN}/state.json", json.dumps(state), 0o600)
+    assert vm.mode("start").stdout == "started\n"
+    assert vm.mode("stop").stdout == "stopped\n"
+    assert " power off\n" in vm.log("supervisor.log")
+    uptime = re.findall(r" (-?[0-9.]+)s power off", vm.log("supervisor.log"))
+    assert 0 < float(uptime[-1]) < 600
+    vm.wait_gone()
+
+
+def test_a_supervisor_outlives_its_package(vm: Vm, tmp_path: Path) -> None:
+    """As it does an upgrade: the next one is of the new package, in another place."""
+    shutil.copytree(PACKAGE, tmp_path / "bsdvirt" / "supervise")
+    vm.prepare()
+    program = str(tmp_path / "bsdvirt" / "supervise" / "__main__.py")
+    argv = (*tools.SUPERVISE[:3], program, "vm", "start", RUN)
+    assert vm.host.run(argv, changes=True).stdout == "started\n"
+    shutil.rmtree(tmp_path / "bsdvirt")
+    vm.wait_login()
+    vm.kill(vm.pid)
+    vm.wait(lambda: vm.state.get("runs") == 2, "no second run")
+    vm.wait_login(2)
+    assert vm.mode("start").stdout == "already\n"
+    assert vm.mode("stop").stdout == "stopped\n"
     vm.wait_gone()
 
 
@@ -679,51 +714,3 @@ def test_viewers_that_went_silent_keep_nobody_out(vm: Vm) -> None:
             link.shutdown(socket.SHUT_WR)
         assert vm.ask(b'{"v":1,"do":"status"}')["ok"]
     vm.mode("stop")
-
-
-# ---- a full disk ----
-
-
-def test_a_log_without_room_harms_no_other_descriptor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = Log(str(tmp_path / "console.log"))
-    log.write(b"x\n" * (LOG_BYTES // 2 - 5))
-
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "open", full)
-    log.write(b"while the disk is full\n" * 3)
-    monkeypatch.undo()
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert log.fd not in (ours.fileno(), theirs.fileno())
-        log.write(b"there is room again\n")
-        assert b"there is room again\n" in log.recent(1000)
-        theirs.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            theirs.recv(100)
-
-
-def test_what_bhyve_complains_of_is_bounded(tmp_path: Path) -> None:
-    path = tmp_path / "bhyve.log"
-    log = Log(str(path))
-    with path.open("ab", buffering=0) as bhyve:
-        bhyve.write(b"short\n")
-        assert not log.trim()
-        bhyve.write(b"x" * LOG_BYTES + b"last\n")
-        assert log.trim()
-        bhyve.write(b"after\n")
-    assert path.read_bytes() == b"after\n"
-    old = path.with_name("bhyve.log.0").read_bytes()
-    assert len(old) == LOG_BYTES
-    assert old.endswith(b"xlast\n")
-
-
-def test_start_times_are_of_the_uptime() -> None:
-    assert process.started("12", 100.4) == "88"
-    assert process.started("-", 100.4) == ""
-    assert not process.same_start("", "")
-    assert not process.same_start("100", "90")
-    assert process.same_start("100", "100")
