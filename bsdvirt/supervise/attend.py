@@ -50,8 +50,8 @@ class Supervisor:
         self.over = True
         self.events.timers.clear()
 
-    def listen_to(self, act: Callable[[int], object], *numbers: int) -> None:
-        """Act on signals."""
+    def listen_to(self, act: Callable[[set[int]], object], *numbers: int) -> None:
+        """Act on signals, of which several may have come."""
         wake, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -59,9 +59,8 @@ class Supervisor:
             signal.signal(number, lambda *_: None)
 
         def wakened(_: int) -> None:
-            for number in os.read(wake, 64):
-                if number in numbers:
-                    act(number)
+            if come := set(os.read(wake, 64)) & set(numbers):
+                act(come)
 
         self.events.want(wake, wakened)
 

@@ -157,14 +157,14 @@ class Command(Supervisor):
         self.log.write(data)
         return bool(data)
 
-    def _asked(self, number: int) -> None:
+    def _asked(self, come: set[int]) -> None:
         self.stopping = True
         if self.pid is None:
             self._leave("stopped")
             return
         self.show("stopping")
-        kill = signal.SIGTERM if number == signal.SIGTERM else signal.SIGKILL
-        process.signal_group(self.pid, kill)
+        number = signal.SIGKILL if signal.SIGUSR1 in come else signal.SIGTERM
+        process.signal_group(self.pid, number)
 
     def _ended(self, pid: int, seen: int | None) -> None:
         """The command has ended."""

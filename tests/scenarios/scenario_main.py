@@ -102,6 +102,18 @@ def a_command_that_fails_is_run_again(driver: Bsdvirt, view: HostView) -> None:
 
 
 @scenario()
+def how_it_is_run_again_is_changed_at_once(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "run=sleep 2; exit 3", "restart.most=0")
+    driver.ok("start", "t1")
+    wait_for(lambda: main(driver, "t1")["runs"] > 1, patience(view))
+    assert "next start" not in driver.ok("set", "t1", "restart.policy=never").stderr
+    wait_for(lambda: state(driver, "t1") == "failed", 2 * patience(view))
+    assert driver.json("info", "t1")["failure"] == "its main command ended with exit status 3"
+    driver.ok("stop", "t1")
+    assert not nothing_of(view, ["t1"])
+
+
+@scenario()
 def a_command_that_is_not_there(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "run=no-such-command -x", "restart.policy=always")
     driver.fails(1, "start", "t1", says="ended with exit status 127 at once")
