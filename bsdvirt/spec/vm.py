@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import BadValueError, Live, Spec, prop
+from bsdvirt.spec.base import BadValueError, Live, prop
 from bsdvirt.spec.becomes import ON, BhyveKey
 from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.rawkeys import OURS, misnumbered, raw_devices
