@@ -44,7 +44,7 @@ def fit(identity: Identity, vm: Vm, random_bytes: RandomBytes) -> Identity:
     device in the place of one.
     """
     raw, places = raw_devices(vm.config), _places(vm)
-    slots = _Slots(identity, places, raw)
+    slots = _Slots(identity, places, vm)
     disks: dict[str, DiskClaim] = {}
     ports = [claim.port for name, claim in identity.disks.items() if name in places]
     ports += raw.ports
@@ -78,14 +78,15 @@ class _Slots:
     so that a slot means one device at every start.
     """
 
-    def __init__(self, identity: Identity, places: dict[str, Place], raw: RawDevices) -> None:
+    def __init__(self, identity: Identity, places: dict[str, Place], vm: Vm) -> None:
+        raw, fixed = raw_devices(vm.config), vm.fixed_slots().keys()
         held = [
             claim.slot
             for name, claim in identity.disks.items()
             if name in places and places[name].slotted
         ]
         held += [claim.slot for claim in (*identity.nics, *(identity.next or ()))]
-        self._taken = {slot for slot in held if slot is not None} | raw.slots
+        self._taken = {slot for slot in held if slot is not None} | raw.slots | fixed
 
     def free(self) -> int:
         """Take the first free slot."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.devices import DEVICES
-from bsdvirt.bhyve.devices.cdrom import media_of
 from bsdvirt.cpu.limits import cpuset_drift, limit_drift
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.rctl import process_subject
@@ -31,7 +30,8 @@ def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[
         new = device.at_reboot(new, guest, before, after)
     if new == conf and (before.stop, before.restart) == (after.stop, after.restart):
         return []
-    changed = supervise.changed(job, guest, after, media_of(conf))
+    media = [path for device in DEVICES for path in device.media(conf)]
+    changed = supervise.changed(job, guest, after, media)
     files = ((bhyve_conf(guest.name), conf, new), (run_file(guest.name), job, changed))
     return [
         Step(

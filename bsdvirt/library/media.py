@@ -236,7 +236,6 @@ def users(session: Session, found: Inventory, *, named: str = "") -> dict[str, l
             if named and raw_has(session.host.fs, found.home(name), name, named):
                 raise
             continue
-        for drive in spec.cdroms if isinstance(spec, Vm) else ():
-            if drive.media:
-                used.setdefault(str(drive.media), []).append(name)
+        for medium in spec.media() if isinstance(spec, Vm) else ():
+            used.setdefault(medium, []).append(name)
     return used

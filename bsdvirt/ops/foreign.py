@@ -20,11 +20,12 @@ from bsdvirt.spec.fields import plain
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.load import identity_to_json, parse_json
 from bsdvirt.spec.types import GuestName
+from bsdvirt.spec.vmdevices import VmDevices
 from bsdvirt.zfs.values import read_values
 
 ASKS = (
-    "nics", "addresses", "expose", "mounts", "datasets", "disks", "cdroms", "hooks", "params",
-    "devfs_ruleset", "userland", "config", "vnc", "exec", "run", "stack", "resolver",
+    *VmDevices.reaching, "addresses", "expose", "mounts", "datasets", "hooks", "params",
+    "devfs_ruleset", "userland", "config", "exec", "run", "stack", "resolver",
 )  # fmt: skip
 """What of a guest's file reaches for something of the host's, or runs in the guest as root."""
 PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
@@ -94,9 +95,9 @@ def file_of(session: Session, foreign: Foreign) -> GuestSpec:
 def asks(spec: GuestSpec) -> dict[str, Any]:
     """What a guest's file asks of the host that runs it."""
     told = plain(spec)
-    for key in ("disks", "cdroms"):
-        # One of the guest's own is a volume beneath its dataset.
-        told[key] = [one for one in told.get(key, []) if {"path", "media"} & one.keys()]
+    if "disks" in told:
+        # One without a path is a volume of the guest's own.
+        told["disks"] = [disk for disk in told["disks"] if "path" in disk]
     return {key: told[key] for key in ASKS if told.get(key)}
 
 

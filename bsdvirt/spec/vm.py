@@ -220,7 +220,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             if slot in fixed:
                 raise BadValueError(
                     f"PCI slot {slot} has {fixed[slot]}", at=f"config.{number}",
-                    hint="slots 1 and 3-27 are for others, where no disk or interface is",
+                    hint="slots 1 and 3-27 are for others, where no device is",
                 )  # fmt: skip
 
     def _check_tpm(self) -> None:

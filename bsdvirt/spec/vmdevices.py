@@ -3,7 +3,7 @@ always in the same one. What bhyve makes of each is in bhyve/devices."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, ZfsProperty
@@ -227,6 +227,8 @@ class Vnc(Spec, frozen=True, kw_only=True):
 class VmDevices(GuestSpec, frozen=True, kw_only=True):
     """What a virtual machine has of devices."""
 
+    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc")
+    """The properties that use something of the host."""
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[
         list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS, live=Live.REBOOT)
@@ -263,6 +265,10 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         if self.cdroms or self.cloud or any(disk.bus == "ahci" for disk in self.disks):
             found[AHCI_SLOT] = "the AHCI controller"
         return found
+
+    def media(self) -> list[str]:
+        """Return the media in the drives, as `bsdvirt media ls` lists them."""
+        return [str(drive.media) for drive in self.cdroms if drive.media]
 
     def disk(self, name: str) -> Disk | None:
         """Return the disk of that name."""

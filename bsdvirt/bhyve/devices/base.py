@@ -217,6 +217,10 @@ class Device:
         """Return the configuration of a running guest with what it reads when it reboots."""
         return conf
 
+    def media(self, conf: str) -> list[str]:
+        """Return the files of removable media in a configuration."""
+        return []
+
     def drift(
         self, guest: Guest, vm: Vm | None, networks: Networks, facts: HostFacts
     ) -> Iterable[Drift]:

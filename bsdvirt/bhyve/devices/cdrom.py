@@ -79,6 +79,16 @@ class Cdroms(Device):
         """The media that are in the drives now."""
         return conf if before.cdroms == after.cdroms else with_media(conf, guest, after)
 
+    def media(self, conf: str) -> list[str]:
+        """The files in the drives."""
+        keys = [f"{port_node(port)}.path=" for port in CDROM_PORTS]
+        return [
+            line.removeprefix(key)
+            for key in keys
+            for line in conf.splitlines()
+            if line.startswith(key)
+        ]
+
     def info(self, guest: Guest, vm: Vm, keys: Keys) -> dict[str, object]:
         """The drives, with what is in them."""
         claims = guest.identity.disks
@@ -117,17 +127,6 @@ def with_media(conf: str, guest: Guest, vm: Vm) -> str:
         at = next((n for n, line in enumerate(lines) if line.startswith("pci.")), len(lines))
         lines[at:at] = [head, *new]
     return "\n".join(lines) + "\n"
-
-
-def media_of(conf: str) -> list[str]:
-    """Return the files in the drives of a guest that runs with this configuration."""
-    keys = [f"{port_node(port)}.path=" for port in CDROM_PORTS]
-    return [
-        line.removeprefix(key)
-        for key in keys
-        for line in conf.splitlines()
-        if line.startswith(key)
-    ]  # fmt: skip
 
 
 def _ports(guest: Guest, vm: Vm) -> dict[int, Pairs]:

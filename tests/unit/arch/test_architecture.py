@@ -255,3 +255,17 @@ def test_basenames_of_tests_are_unique() -> None:
     files = (ROOT / "tests").rglob("*.py")
     names = [path.name for path in files if path.name != "conftest.py"]
     assert not {name for name in names if names.count(name) > 1}
+
+
+DEVICES_ARE_NAMED_IN = (
+    "spec/", "rows/vm.py", "bhyve/devices/", "cli/", "ops/devices.py",
+    # Hints: `bsdvirt cdrom insert`.
+    "ops/create/vm.py", "library/plans/media.py",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_planners_know_no_device_by_its_name(path: Path) -> None:
+    """They ask the registry, bhyve/devices/__init__.py; a CD drive stands for all devices."""
+    if not str(path.relative_to(PACKAGE)).startswith(DEVICES_ARE_NAMED_IN):
+        assert "cdrom" not in path.read_text(encoding="utf-8").lower()
