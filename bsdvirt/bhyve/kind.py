@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -53,7 +54,7 @@ DEFAULT_STOP_SECONDS = 60
 class VmKind(Kind[Vm]):
     """A virtual machine: bhyve(8), its volumes, its taps."""
 
-    name = "vm"
+    name: Literal["vm"] = "vm"
     noun = "virtual machine"
     spec_type = Vm
     modules = ("vmm", "nmdm", "if_bridge", "if_tuntap")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel
@@ -126,7 +126,7 @@ class Kind(Protocol[SpecT]):
     """One kind of guest. `spec` is what a guest's file says, None where it cannot be read."""
 
     @property
-    def name(self) -> str:
+    def name(self) -> Literal["jail", "vm"]:
         """`jail` or `vm`, as in a guest's identity."""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
 from bsdvirt.errors import UsageError
@@ -62,7 +63,7 @@ LEAST_SECONDS = 0.2
 class JailKind(Kind[Jail]):
     """A jail: jail(8), its datasets, its epairs."""
 
-    name = "jail"
+    name: Literal["jail"] = "jail"
     noun = "jail"
     spec_type = Jail
     modules = ("if_bridge", "if_epair")

@@ -10,12 +10,11 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.bhyve.claims import fit as fit_devices
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
-from bsdvirt.ops.create.jail import new_identity
+from bsdvirt.ops.create.guests import new_identity
 from bsdvirt.ops.foreign import PLACES, asks, candidate, file_of
 from bsdvirt.ops.power.guests import fits
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
@@ -26,7 +25,6 @@ from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import identity_to_json
-from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.values import Value, read_values
 
 
@@ -90,12 +88,7 @@ def _new(
 ) -> Identity:
     release = spec.release if isinstance(spec, Jail) else ""
     networks = session.networks()
-    identity = new_identity(session, name, spec, Boot(), others, known, networks, release=release)
-    return (
-        fit_devices(identity, spec, session.draws.source(name))
-        if isinstance(spec, Vm)
-        else identity
-    )
+    return new_identity(session, name, spec, Boot(), others, known, networks, release=release)
 
 
 def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:

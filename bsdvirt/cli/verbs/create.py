@@ -26,7 +26,9 @@ from bsdvirt.guest.order import set_boot
 from bsdvirt.jail.root import Origin
 from bsdvirt.library import release_add
 from bsdvirt.library.plans.releases import host_release
-from bsdvirt.ops.create import jail as jails
+from bsdvirt.ops.create.guests import Create
+from bsdvirt.ops.create.jail import JailOrder
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import NO_RELEASE, Jail
@@ -96,12 +98,15 @@ def run(options: Options) -> int:
     origin = origin_of(session, options, names)
     ours = [a for a in assignments if not a[0].startswith("boot.")]
     jail = _jail(session, options, ours, origin)
+    coming = False
     if origin.kind == "release":
         source = release_add.provide(session, jail.release, fetch=not options.no_fetch, pool=pool)
+        coming = bool(source)
         if source and not options.dry_run:
             say(f"release {jail.release} added from {source}")
-    order = jails.Order(names, jail, boot, options.thick, origin, pool)
-    outcomes = jails.create(session, order, start=options.start)
+    order = JailOrder(jail, options.thick, origin)
+    wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
+    outcomes = carry_out(session, wanted)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)

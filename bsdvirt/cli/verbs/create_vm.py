@@ -25,7 +25,9 @@ from bsdvirt.guest.order import set_boot
 from bsdvirt.host.bounded import READ_LIMIT, read_regular
 from bsdvirt.library import image_fetch, images, media, sizes, systems
 from bsdvirt.library.files import absolute
-from bsdvirt.ops.create import vm as vmcreation
+from bsdvirt.ops.create.guests import Create
+from bsdvirt.ops.create.vm import VmOrder
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
@@ -119,13 +121,17 @@ def run(options: Options) -> int:
     )
     system = systems.system(session.host.fs, options.os) if options.os is not None else None
     vm = _vm(session, options, system, [a for a in assignments if not a[0].startswith("boot.")])
+    coming = False
     if vm.image and not options.thick:
         target = pool or session.layout
-        if (source := images.provide(session, str(vm.image), target)) and not options.dry_run:
+        source = images.provide(session, str(vm.image), target)
+        coming = bool(source)
+        if source and not options.dry_run:
             say(f"image {vm.image} copied from {source}")
     notes = systems.notes(session, system, vm) if system else ()
-    order = vmcreation.Order(names, vm, boot, options.thick, notes, pool)
-    outcomes = vmcreation.create(session, order, start=options.start)
+    order = VmOrder(vm, options.thick, notes)
+    wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
+    outcomes = carry_out(session, wanted)
     if options.start and not options.dry_run:
         outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)
