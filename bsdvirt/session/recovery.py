@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from bsdvirt.errors import BsdvirtError, HostError, NotFoundError, StepError
 from bsdvirt.layout import HOOK_DIRECTORY, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
@@ -14,9 +13,7 @@ from bsdvirt.plan.allowed import Bounds
 from bsdvirt.plan.locks import Kind, Lock, is_held
 from bsdvirt.plan.step import Kind as Subject
 from bsdvirt.rows.host import Finding
-
-if TYPE_CHECKING:
-    from bsdvirt.session.session import Session
+from bsdvirt.session.reading import Reading
 
 GUEST_WAIT_SECONDS = 0.3
 """A guest's lock is not waited for; this only outlasts another's glance at it."""
@@ -38,7 +35,7 @@ def bounds(layout: Layout) -> Bounds:
     )
 
 
-def read(session: Session, path: str) -> journal.Entry | None:
+def read(session: Reading, path: str) -> journal.Entry | None:
     """A journal that may be run; None where it has ended meanwhile.
 
     Raises HostError for one that cannot be read, or would act beyond its own pool.
@@ -52,7 +49,7 @@ def read(session: Session, path: str) -> journal.Entry | None:
     return entry
 
 
-def is_foreign(session: Session, entry: journal.Entry) -> bool:
+def is_foreign(session: Reading, entry: journal.Entry) -> bool:
     """Whether it is another host's."""
     host = entry.header.host.strip().lower()
     return session.host_id != ("" if set(host) <= set("0-") else host)
@@ -66,7 +63,7 @@ def _file(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def mend(session: Session, kind: Kind, name: str, *, gives_way: bool = False) -> int:
+def mend(session: Reading, kind: Kind, name: str, *, gives_way: bool = False) -> int:
     """Finish or undo what was cut short; the caller has the lock. How many there were.
 
     Raises the first error once all were tried; where the thing is about to be destroyed
@@ -89,28 +86,7 @@ def mend(session: Session, kind: Kind, name: str, *, gives_way: bool = False) ->
     return mended
 
 
-def mend_all(session: Session, errors: list[BsdvirtError]) -> list[str]:
-    """Undo or finish all that was cut short and is this host's; a line for each. One that
-    fails hinders no other."""
-    done: list[str] = []
-    for kind, name, path in session.journals():
-        if is_held(session.host.fs, kind, name):
-            continue
-        if session.dry_run:
-            done.append(f"{name}: would undo or finish {path}")
-            continue
-        before = session.pending(kind)
-        try:
-            with session.locked(kind, name, "doctor"):
-                if name in before - session.pending(kind):
-                    done.append(f"{name}: an operation that was cut short is undone or finished")
-        except BsdvirtError as error:
-            if not any(error.message == other.message for other in errors):
-                errors.append(error)
-    return done
-
-
-def _mend_one(session: Session, kind: Kind, name: str, path: str) -> int:
+def _mend_one(session: Reading, kind: Kind, name: str, path: str) -> int:
     entry = read(session, path)
     if entry is None:
         return 0
@@ -127,7 +103,7 @@ def _mend_one(session: Session, kind: Kind, name: str, path: str) -> int:
 
 
 @contextlib.contextmanager
-def _locks_besides(session: Session, kind: Kind, name: str, entry: journal.Entry) -> Iterator[None]:
+def _locks_besides(session: Reading, kind: Kind, name: str, entry: journal.Entry) -> Iterator[None]:
     """The locks of whatever else the operation was about."""
     others = {entry.plan.subject, *entry.plan.also} - {name}
     with contextlib.ExitStack() as stack:
@@ -137,7 +113,7 @@ def _locks_besides(session: Session, kind: Kind, name: str, entry: journal.Entry
         yield
 
 
-def _recover(session: Session, entry: journal.Entry) -> None:
+def _recover(session: Reading, entry: journal.Entry) -> None:
     from bsdvirt.plan.recover import recover
 
     plan = entry.plan
@@ -157,7 +133,7 @@ def _recover(session: Session, entry: journal.Entry) -> None:
         session.forget_pools()
 
 
-def supersede(session: Session, kind: Kind, name: str) -> None:
+def supersede(session: Reading, kind: Kind, name: str) -> None:
     """Drop the journals of a thing that has just been destroyed: there is nothing left to
     undo or to finish. The caller has its lock. Another host's stay."""
     if session.dry_run:
@@ -174,7 +150,7 @@ def supersede(session: Session, kind: Kind, name: str) -> None:
             journal.drop(session.host.fs, entry)
 
 
-def findings(session: Session) -> Iterator[Finding]:
+def findings(session: Reading) -> Iterator[Finding]:
     """The journals whose operation is not under way, and those that were set aside."""
     for kind, name, path in session.journals():
         if not is_held(session.host.fs, kind, name):
@@ -189,7 +165,7 @@ def findings(session: Session) -> Iterator[Finding]:
             )
 
 
-def finding(session: Session, name: str, path: str) -> Finding:
+def finding(session: Reading, name: str, path: str) -> Finding:
     """What is to be said of a journal whose operation is not under way."""
     try:
         entry = read(session, path)
@@ -209,7 +185,7 @@ def finding(session: Session, name: str, path: str) -> Finding:
 # ---- set aside ----
 
 
-def to_set_aside(session: Session, word: str) -> tuple[Subject, str, str]:
+def to_set_aside(session: Reading, word: str) -> tuple[Subject, str, str]:
     """The journal that is meant: by its path, its file's name, or what it is about.
 
     Raises NotFoundError.
@@ -222,7 +198,7 @@ def to_set_aside(session: Session, word: str) -> tuple[Subject, str, str]:
     return found[0]
 
 
-def set_aside(session: Session, word: str) -> list[str]:
+def set_aside(session: Reading, word: str) -> list[str]:
     """Keep a journal under another name, where nothing runs it; what it would have done, as
     shell, a line each.
 
@@ -242,7 +218,7 @@ def set_aside(session: Session, word: str) -> list[str]:
     return [*lines, f"# kept as {kept}"]
 
 
-def _would_do(session: Session, path: str) -> list[str]:
+def _would_do(session: Reading, path: str) -> list[str]:
     from bsdvirt.plan.recover import pending_finish, pending_undo
     from bsdvirt.plan.render import shell
 

@@ -19,8 +19,8 @@ from bsdvirt.ops.power import guests
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.batch import Outcome
+from bsdvirt.session.locking import recover_all
 from bsdvirt.session.prepared import carry_out
-from bsdvirt.session.recovery import mend_all
 from bsdvirt.session.session import Session
 
 VERB = "boot"
@@ -64,7 +64,7 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
 def _mend(session: Session) -> None:
     """Undo or finish all that was cut short: what fails is told, and hinders nothing else."""
     errors: list[BsdvirtError] = []
-    for line in mend_all(session, errors):
+    for line in recover_all(session, errors):
         session.sink(events.Told("", VERB, "mend", line))
     for error in errors:
         session.sink(events.Warned("", VERB, "mend", str(error)))

@@ -10,8 +10,8 @@ from bsdvirt.kinds import kind_of
 from bsdvirt.ops.doctor import datasets, guests, logs, networks, orphans, pf, pools, running
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.step import Plan
-from bsdvirt.session import recovery
 from bsdvirt.session.batch import attempt, hold
+from bsdvirt.session.locking import recover_all
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 
@@ -21,7 +21,7 @@ def repair(session: Session) -> list[str]:
     only after the rest was tried."""
     errors: list[BsdvirtError] = []
     done = datasets.repair(session, errors)
-    done += recovery.mend_all(session, errors)
+    done += recover_all(session, errors)
     done += pools.repair(session, errors)
     with hold(session, session.inventory().guests, "doctor") as held:
         # Read only now, when nobody else works on them.

@@ -1,0 +1,180 @@
+"""What a command reads: the host, its configuration, and what is there."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bsdvirt.errors import HostError, NotFoundError
+from bsdvirt.guest.inventory import Inventory, inventory
+from bsdvirt.guest.pools import Absent, Pools, read_pools
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.layout import HOST_FILE, Layout
+from bsdvirt.net.files import Networks, load_networks
+from bsdvirt.plan import events, journal
+from bsdvirt.plan.events import Sink
+from bsdvirt.plan.locks import Kind
+from bsdvirt.plan.step import Kind as Subject
+from bsdvirt.plan.step import Plan
+from bsdvirt.session.draws import Draws
+from bsdvirt.session.ready import need_mounted, unready
+from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.load import load_hostfile
+from bsdvirt.zfs import Zfs, open_listing, open_zfs
+
+
+@dataclass
+class Reading:
+    """The host, as one command reads it."""
+
+    host: Host
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    sink: Sink = events.ignore
+    show: Callable[[Plan], None] | None = None
+    """Shows plans that are not run: no lock is taken and nothing is recovered."""
+    shows: bool = False
+    """It only shows what is there: the host file may have datasets listed by py-libzfs."""
+    draws: Draws = field(default_factory=Draws)
+    """Where the random parts of plans come from."""
+    homes: dict[str, Layout] = field(default_factory=dict)
+    """The pool of each guest, by the last inventory."""
+    unready: dict[str, HostError] | None = None
+    """The directories of journals in which nothing may be written, by the last inventory; None
+    before the first."""
+
+    @property
+    def dry_run(self) -> bool:
+        """Nothing is to be run."""
+        return self.show is not None
+
+    @cached_property
+    def hostfile(self) -> HostFile:
+        """Raises HostError before `init`, UsageError for what is wrong in the file."""
+        try:
+            text = self.host.fs.read_text(HOST_FILE)
+        except FileNotFoundError:
+            raise HostError(
+                f"{HOST_FILE} is not there: this host is not set up",
+                "bsdvirt init --pool POOL",
+            ) from None
+        except OSError as error:
+            raise HostError(f"{HOST_FILE}: {error.strerror}", "run as root") from error
+        return load_hostfile(text, HOST_FILE)
+
+    def use(self, hostfile: HostFile) -> None:
+        """Take this for the host file: it is about to be written."""
+        self.__dict__["hostfile"] = hostfile
+
+    @cached_property
+    def pools(self) -> Pools:
+        """All pools that guests are on; the first is the one that the host file names."""
+        first = Layout(str(self.hostfile.dataset), str(self.hostfile.mountpoint))
+        return read_pools(self.host.fs, first)
+
+    def forget_pools(self) -> None:
+        """Read the pools' files again at the next use."""
+        self.__dict__.pop("pools", None)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the first pool."""
+        return self.pools.first
+
+    def pool(self, word: str) -> Layout:
+        """Return the pool of that name or dataset. Raises NotFoundError."""
+        found = self.pools.named(word)
+        if found is None:
+            known = ", ".join(one.dataset for one in self.pools.layouts)
+            raise NotFoundError(
+                f"no pool {word}; there is {known}", f"bsdvirt pool add {word}, if it is a dataset"
+            )
+        return found
+
+    @cached_property
+    def zfs(self) -> Zfs:
+        if self.shows and self.hostfile.zfs.backend == "libzfs":
+            return open_listing(
+                self.host, lambda text: self.sink(events.Warned("", "list", "zfs", text))
+            )
+        return open_zfs(self.host)
+
+    @property
+    def parallel(self) -> int:
+        """How many guests to work on at once."""
+        return self.hostfile.parallel or max(2, os.cpu_count() or 1)
+
+    def inventory(self, *, shallow: bool = False) -> Inventory:
+        """What is there now; `shallow` leaves out what lies beneath guests/<name>, and is one
+        command. Raises HostError if the first pool's mount point is not the one that the
+        host file says; what is wrong with another pool is in `absent`."""
+        found = self._found(shallow)
+        self.unready = unready(found)
+        self.homes = {name: found.home(name) for name in (*found.guests, *found.foreign)}
+        top = found.datasets[0]
+        if top.mountpoint != self.layout.mountpoint:
+            raise HostError(
+                f"the mount point of {top.name} is {top.mountpoint}, but {HOST_FILE} says"
+                f" {self.layout.mountpoint}",
+                "correct `mountpoint` there",
+            )
+        return found
+
+    def _found(self, shallow: bool) -> Inventory:
+        first, *others = self.pools.layouts
+        listed = self.zfs.shallow if shallow else self.zfs.datasets
+        datasets = listed(first.dataset, *(other.dataset for other in others))
+        tops = {dataset.name: dataset for dataset in datasets}
+        there: list[Layout] = []
+        absent = list(self.pools.broken)
+        for other in others:
+            top = tops.get(other.dataset)
+            if top is None:
+                pool = other.dataset.split("/")[0]
+                why, hint = f"{other.dataset} is not there", f"zpool import {pool}"
+            elif top.mountpoint != other.mountpoint:
+                why = f"{top.name} is to be mounted at {top.mountpoint}, not {other.mountpoint}"
+                hint = f"zfs set mountpoint={other.mountpoint} {top.name}"
+            else:
+                there.append(other)
+                continue
+            absent.append(Absent(other.name, why, hint))
+        return inventory(first, datasets, there, absent, self.host_id)
+
+    @cached_property
+    def host_id(self) -> str:
+        """What guests' identities say this host is; "" where the kernel says nothing."""
+        try:
+            told = self.host.host_id()
+        except OSError:
+            # Where the caller may not read what was noted of this boot.
+            told = self.host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
+        told = told.strip().lower()
+        return "" if set(told) <= set("0-") else told
+
+    def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
+        """Raises HostError if a pool (the first, if none is named) is not mounted as it
+        is to be: see ready.py."""
+        need_mounted(found, layout or found.layout, named=layout is not None)
+
+    def networks(self) -> Networks:
+        """All networks by name, and what is wrong with those that cannot be read."""
+        return load_networks(self.host.fs)
+
+    @staticmethod
+    def new_op() -> str:
+        """An operation's id."""
+        return uuid.uuid4().hex
+
+    def pending(self, kind: Kind) -> set[str]:
+        """What has a journal: an operation under way, or one cut short. No command."""
+        return {name for found, name, _ in self.journals() if found == kind}
+
+    def journals(self) -> list[tuple[Subject, str, str]]:
+        """What has a journal on any pool: kind, name, and the file's path."""
+        every = (journal.subjects(self.host.fs, one.state) for one in self.pools.layouts)
+        return [found for state in every for found in state]
