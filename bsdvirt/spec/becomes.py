@@ -48,11 +48,6 @@ class JailParam(Becomes, frozen=True):
     kinds = ("jail",)
 
 
-def jail_params(by: str, *names: str) -> tuple[JailParam, ...]:
-    """Return the parameters of jail(8) that a module writes."""
-    return tuple(JailParam(name, by=by) for name in names)
-
-
 class BhyveKey(Becomes, frozen=True):
     """A key of bhyve_config(5), from the root of its tree."""
 
@@ -111,6 +106,11 @@ class Option(Becomes, frozen=True):
 
 class GuestFile(Becomes, frozen=True):
     """A file in the guest."""
+
+
+def made_by(module: str, kind: type[Becomes], *names: str) -> tuple[Becomes, ...]:
+    """Return what a module writes: see Becomes.by."""
+    return tuple(kind(name, by=module) for name in names)
 
 
 ON = {True: "true"}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import COMMAND, MOST, RELEASE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import GuestFile, JailParam, jail_params
+from bsdvirt.spec.becomes import GuestFile, JailParam, made_by
 from bsdvirt.spec.guest import MOST_NICS, GuestSpec, Stop
 from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.limits import JailLimits
@@ -127,7 +127,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "What its root holds: `freebsd`; `linux`, run by linux(4), with the file systems"
             " that Linux programs expect; `none`, something else or nothing yet.",
-            becomes=jail_params("jail.conf", "exec.clean"),
+            becomes=made_by("jail.conf", JailParam, "exec.clean"),
         ),
     ] = "freebsd"
     hosts: (
@@ -152,7 +152,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Whose network stack it has: `vnet` its own, `inherit` the host's with all its"
             " addresses, `shared` the host's with those of `addresses` only, `none` no network.",
-            becomes=jail_params("jail.stack", "vnet", "ip4", "ip6"),
+            becomes=made_by("jail.stack", JailParam, "vnet", "ip4", "ip6"),
         ),
     ] = "vnet"
     addresses: Annotated[
@@ -160,7 +160,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "The addresses of the host's stack that it has, with `stack: shared`.",
             max_length=64,
-            becomes=jail_params("jail.stack", "ip4.addr", "ip6.addr"),
+            becomes=made_by("jail.stack", JailParam, "ip4.addr", "ip6.addr"),
         ),
     ] = []
     interfaces: Annotated[
@@ -177,7 +177,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "What is mounted in the jail while it runs.",
             max_length=64,
-            becomes=jail_params("jail.conf", "mount", "mount.fdescfs"),
+            becomes=made_by("jail.conf", JailParam, "mount", "mount.fdescfs"),
         ),
     ] = []
     datasets: Annotated[
@@ -185,8 +185,8 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Datasets that the jail mounts and manages itself.",
             max_length=32,
-            becomes=jail_params(
-                "jail.datasets", "allow.mount", "allow.mount.zfs", "enforce_statfs"
+            becomes=made_by(
+                "jail.datasets", JailParam, "allow.mount", "allow.mount.zfs", "enforce_statfs"
             ),
         ),
     ] = []
@@ -237,7 +237,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Network interfaces; a jail without any has a network stack with lo0 only.",
             max_length=MOST_NICS,
-            becomes=jail_params("jail.stack", "vnet.interface"),
+            becomes=made_by("jail.stack", JailParam, "vnet.interface"),
         ),
     ] = []
     limits: JailLimits = JailLimits()

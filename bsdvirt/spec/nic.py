@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.becomes import DeviceKey
 from bsdvirt.spec.types import (
     GuestName,
     HostAddress,
@@ -77,7 +78,8 @@ class Nic(Spec, frozen=True, kw_only=True):
         Mac | None,
         prop(
             "Its MAC address; one of its own, which it keeps, where none is given.  One that is"
-            " made up begins with 02, 06, 0a or 0e: locally administered."
+            " made up begins with 02, 06, 0a or 0e: locally administered.",
+            becomes=DeviceKey("mac", by="bhyve.devices.nic"),
         ),
     ] = None
     routes: Annotated[
@@ -101,6 +103,7 @@ class Nic(Spec, frozen=True, kw_only=True):
                 unit="bytes",
                 ge=72,
                 le=65535,
+                becomes=DeviceKey("mtu", by="bhyve.devices.nic"),
             ),
         ]
         | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Live, prop
-from bsdvirt.spec.becomes import ON, BhyveKey
+from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, made_by
 from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.rawkeys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.restart import VmRestart
@@ -96,10 +96,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         AbsolutePath | None,
         prop(
             "Another firmware than that of the package edk2-bhyve.",
-            becomes=(
-                BhyveKey("bootrom", by="bhyve.devices.firmware"),
-                BhyveKey("lpc.bootrom", by="bhyve.devices.firmware"),
-            ),
+            becomes=made_by("bhyve.devices.firmware", BhyveKey, "bootrom", "lpc.bootrom"),
         ),
     ] = None
     variables: Annotated[
@@ -107,6 +104,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop(
             "The file of variables that goes with `firmware`: the guest gets a copy of its own at"
             " its first start.  Without it, such a firmware keeps none.",
+            becomes=made_by("bhyve.devices.firmware", BhyveKey, "bootvars", "lpc.bootvars"),
         ),
     ] = None
     image: Annotated[
@@ -118,6 +116,10 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             "Disks and drives to boot from first, in this order; with UEFI where bhyve knows a"
             " boot order (FreeBSD 15).",
             max_length=MOST_DISKS + MOST_CDROMS,
+            becomes=(
+                BhyveKey("lpc.fwcfg", by="bhyve.config"),
+                DeviceKey("bootindex", by="bhyve.config"),
+            ),
         ),
     ] = []  # fmt: skip
     clock: Annotated[

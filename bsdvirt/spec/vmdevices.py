@@ -119,11 +119,19 @@ class Cdrom(Spec, frozen=True, kw_only=True):
     name: Annotated[DeviceName, prop("Its name, such as cd0.", live=Live.REBOOT)]
     media: Annotated[
         MediaName | None,
-        prop("A medium that `bsdvirt media ls` lists; none is an empty drive.", live=Live.REBOOT),
+        prop(
+            "A medium that `bsdvirt media ls` lists; none is an empty drive.",
+            live=Live.REBOOT,
+            becomes=DeviceKey("path", by="bhyve.devices.cdrom"),
+        ),
     ] = None
     path: Annotated[
         AbsolutePath | None,
-        prop("An ISO file of the host's, instead of a medium.", live=Live.REBOOT),
+        prop(
+            "An ISO file of the host's, instead of a medium.",
+            live=Live.REBOOT,
+            becomes=DeviceKey("path", by="bhyve.devices.cdrom"),
+        ),
     ] = None
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import golden_bhyve
 import golden_jail
@@ -16,12 +16,15 @@ from test_golden import FILES, PLANNERS
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host import tools
+from bsdvirt.jail.conf import Parameter
+from bsdvirt.jail.conf import parameters as parameters_of
 from bsdvirt.plan.step import Command, Plan, Step, WriteFile
-from bsdvirt.spec.base import Spec
-from bsdvirt.spec.becomes import Becomes, JailParam, RctlRule, ZfsProperty
+from bsdvirt.spec.base import Spec, prop
+from bsdvirt.spec.becomes import Becomes, BhyveKey, DeviceKey, JailParam, RctlRule, ZfsProperty
 from bsdvirt.spec.fields import fields_of, item_of, struct_of
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import jail_conf_value
+from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.vm import Vm
 
 PARAMS = {
@@ -29,6 +32,11 @@ PARAMS = {
     "exec.prestart", "exec.created", "exec.poststop", "exec.consolelog",
 }  # fmt: skip
 """The parameters of jail(8) that every jail has, whatever its properties say."""
+KEYS = {
+    "name", "uuid", "acpi_tables", "x86.vmexit_on_hlt", "x86.vmexit_on_pause", "lpc.com1.path",
+}  # fmt: skip
+DEVICE_KEYS = {"type", "ser", "eui64", "nmrr", "backend", "vendor", "devid"}
+"""The keys of bhyve_config(5) that every virtual machine, or a device, has without a property."""
 ZFS = {"canmount", "mountpoint", "jailed"}
 ZVOL = {"volmode", "volblocksize", "compression", "sync", "refreservation"}
 """The properties of ZFS that a guest's datasets, or its zvols, have whatever its file says."""
@@ -99,6 +107,53 @@ def test_each_parameter_of_jail_conf_is_declared_by_a_property() -> None:
 
 def test_each_parameter_that_a_property_becomes_is_in_a_jail_conf() -> None:
     assert declared(Jail, JailParam) - set().union(*parameters().values()) == set()
+
+
+class LaterJail(Jail, frozen=True, kw_only=True):
+    """A jail with properties that nothing but their declaration knows."""
+
+    securelevel: Annotated[int | None, prop("Secure level.", becomes=JailParam("securelevel"))] = (
+        None
+    )
+    chflags: Annotated[bool | None, prop("File flags.", becomes=JailParam("allow.chflags"))] = None
+
+
+def test_a_property_that_is_a_parameter_of_jail_needs_its_declaration_alone() -> None:
+    guest = golden_jail.Given(why="").guest
+    words = [("securelevel", "2"), ("chflags", "no")]
+    jail = set_paths(LaterJail(release="13.2-RELEASE"), words)
+    found = parameters_of(guest, jail, ())
+    assert Parameter("securelevel", "2") in found
+    assert Parameter("allow.nochflags") in found
+    plain = {line.name for line in parameters_of(guest, LaterJail(release="13.2-RELEASE"), ())}
+    assert not plain & {"securelevel", "allow.chflags", "allow.nochflags"}
+    over = set_paths(jail, [("params.securelevel", "3")])
+    levels = [line.value for line in parameters_of(guest, over, ()) if line.name == "securelevel"]
+    assert levels == ["3"]
+
+
+def keys() -> tuple[set[str], set[str]]:
+    """Return the keys in bhyve's configuration that are not of the guest's own `config`: those
+    at the root of the tree, and those of devices. `N` stands for a number."""
+    root: set[str] = set()
+    device: set[str] = set()
+    for given, plan in plans(golden_bhyve):
+        own = {line.key for line in given.spec.config}
+        for text in written(plan, "/bhyve.conf"):
+            for key in {line.partition("=")[0] for line in text.splitlines()} - own:
+                parts = ["N" if part.isdigit() else part for part in key.split(".")]
+                if parts[:4] == ["pci", "N", "N", "N"]:
+                    below = parts[6:] if parts[4:6] == ["port", "N"] else parts[4:]
+                    device.add(".".join(below))
+                else:
+                    root.add(".".join(parts))
+    return root, device
+
+
+def test_keys_of_bhyve_are_those_that_properties_become() -> None:
+    root, device = keys()
+    assert root - KEYS == declared(Vm, BhyveKey)
+    assert device - DEVICE_KEYS == {key.replace(".1.", ".N.") for key in declared(Vm, DeviceKey)}
 
 
 def rules(module: Any) -> set[str]:
