@@ -68,8 +68,6 @@ class Supervisor:
         """Return the seconds that the guest's process has run."""
         return time.monotonic() - self.launched
 
-    # ---- what is written down ----
-
     def show(self, state: str, **more: object) -> None:
         """Write the state file."""
         self.state |= {"state": state, **more}

@@ -38,9 +38,6 @@ class Gone(Exception):  # noqa: N818
     """The supervisor ended before it answered."""
 
 
-# ---- asking ----
-
-
 def _ask(request: Json, patience: float | None = None) -> Answer | None:
     """Ask the supervisor; None where there is none. Raises Gone, and Failed where it
     refuses."""
@@ -84,9 +81,6 @@ def _none_runs() -> int:
 
 def _state() -> str:
     return str(read_json(STATE).get("state"))
-
-
-# ---- the modes ----
 
 
 def start() -> int:
@@ -201,9 +195,6 @@ def main(mode: str, directory: str, timeout: float | None, words: list[str]) -> 
         return _none_runs()
     except Refused as error:
         raise Failed(str(error)) from None
-
-
-# ---- the viewer ----
 
 
 def _view(link: socket.socket, name: str, data: bytes) -> bool:

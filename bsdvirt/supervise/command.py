@@ -113,11 +113,9 @@ class Command(Supervisor):
             if process.is_process(pid, start) and self._runs_as(pid):
                 self.show("running")
             else:
-                self._ended(pid, None)
+                self._judge(None)
         self.attend()
         remove(self.job["pipe"])
-
-    # ---- a run ----
 
     def _launch_again(self) -> None:
         if self._jail_is_there():
@@ -176,6 +174,10 @@ class Command(Supervisor):
                 break
         self.pid = None
         self.events.cancel("settled")
+        self._judge(status)
+
+    def _judge(self, status: int | None) -> None:
+        """Do what follows from the end of a run."""
         code = None if status is None else os.waitstatus_to_exitcode(status)
         words = words_for(status)
         self.state["last"] = {"status": code, "words": words, "at": time.time()}
@@ -187,8 +189,6 @@ class Command(Supervisor):
         else:
             self.tell_ready("ok")
             self._follow(status)
-
-    # ---- after an end ----
 
     def _is_hopeless(self, status: int | None) -> bool:
         """Whether a first run that has ended at once is a start that failed."""
@@ -253,9 +253,6 @@ class Command(Supervisor):
 
     def _log(self, text: str) -> None:
         self.record(f"{self.lasted():.1f}s {text}")
-
-
-# ---- the modes ----
 
 
 def _keeper(job: Json) -> int:

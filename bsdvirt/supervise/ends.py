@@ -16,14 +16,11 @@ AGAIN, OVER, CRASH, FAILURE = "again", "over", "crash", "failure"
 ERROR_LINE = re.compile(r"bhyve: \S.*: \S")
 """What err(3) prints; warn(3) prints the same, and bhyve goes on after it."""
 MEANINGS = {
-    1: "it could not go on",
-    4: "an error in its configuration, or of a device",
-    64: "a configuration that it does not take",
-    65: "data that it cannot use",
-    71: "the host refused it something",
-    100: "an end that bhyve does not know",
+    1: "it could not go on", 4: "an error in its configuration, or of a device",
+    64: "a configuration that it does not take", 65: "data that it cannot use",
+    71: "the host refused it something", 100: "an end that bhyve does not know",
     127: "it could not be run",
-}
+}  # fmt: skip
 """What bhyve(8) and sysexits(3) say of an exit status that is an error."""
 
 

@@ -29,9 +29,6 @@ class TooSlow(Exception):  # noqa: N818
     """A tool took longer than it may."""
 
 
-# ---- tools ----
-
-
 def run(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
     """Run a tool to its end; its exit status, and the beginning of what it printed. It is
     killed after so many seconds; 0 sets no limit."""
@@ -67,9 +64,6 @@ def run(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
 
 def _too_slow(*_: object) -> None:
     raise TooSlow
-
-
-# ---- a child ----
 
 
 def spawn(
@@ -108,9 +102,6 @@ def signal_group(pid: int, number: int) -> None:
     """Send a signal to the process group that this process leads."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-
-
-# ---- identity ----
 
 
 def identity(pid: int) -> tuple[str, str]:

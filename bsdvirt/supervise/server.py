@@ -108,8 +108,6 @@ class Server:
         for client in list(self.clients.values()):
             self._part(client)
 
-    # ---- a client ----
-
     def _accept(self, _: int) -> None:
         try:
             link, _ = self.listener.accept()

@@ -169,8 +169,6 @@ class Vm(Runs):
             return STOPPED
         return f"it ended at once ({(self.state['last'] or {}).get('what', 'stopped')})"
 
-    # ---- stopping it ----
-
     def stop(self, timeout: float | None, force: bool) -> None:
         """Ask the guest to power off, and see to it that it does."""
         self.look_again()
@@ -232,8 +230,6 @@ class Vm(Runs):
         if self.ready is None and not self.server.clients:
             print(f"{self.name}: {text}", file=sys.stderr, flush=True)
         self.server.tell_stops(progress=text)
-
-    # ---- requests ----
 
     def request(self, request: Json) -> Reply:
         verb, timeout = request["do"], request.get("timeout")

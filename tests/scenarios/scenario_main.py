@@ -203,6 +203,26 @@ def who_looks_at_a_keepers_lock_is_no_keeper(driver: Bsdvirt, view: HostView) ->
     other.wait()
 
 
+@scenario(sim_only=True)
+def a_process_that_has_its_number_now_is_left_alone(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", f"run={LONG}", "restart.policy=always")
+    driver.ok("start", "t1")
+    pid = main(driver, "t1")["pid"]
+    os.kill(keeper_of(view, "t1"), signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: not lives(pid) and not main(driver, "t1")["watched"], 5)
+    # It leads a process group, as the command did.
+    other = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
+    told = json.loads(view.fs.read_text(main_file("t1")))
+    view.fs.write(main_file("t1"), json.dumps(told | {"pid": other.pid}))
+    driver.ok("start", "t1")
+    wait_for(lambda: main(driver, "t1")["runs"] == 2, patience(view))
+    driver.ok("stop", "t1")
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
 @scenario()
 def a_main_command_survives_its_keeper(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", f"run={LONG}", "restart.policy=always")
