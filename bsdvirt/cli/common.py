@@ -137,6 +137,12 @@ def _row(outcome: Outcome) -> OutcomeRow:
     )
 
 
+def say_done(options: Globals, name: str, word: str) -> None:
+    """Print `NAME: added` and the like, once it is true."""
+    if not options.quiet and not getattr(options, "dry_run", False):
+        print(f"{name}: {word}")
+
+
 def _named(name: str, error: BsdvirtError) -> str:
     """The error in one line that says whose it is."""
     line = one_line(error)

@@ -2,62 +2,28 @@
 
 from __future__ import annotations
 
-from bsdvirt.errors import BsdvirtError, FetchError, HostError, NotFoundError
+from bsdvirt.errors import BsdvirtError, FetchError, HostError
 from bsdvirt.facts.host import read_platform
-from bsdvirt.host.fs import Fs
 from bsdvirt.layout import PROFILE_DIRECTORY
 from bsdvirt.library import images
 from bsdvirt.library.entries import refuse_existing
+from bsdvirt.library.profiles import image_names, image_profile
 from bsdvirt.library.web.download import Downloader, Remote, reachable
 from bsdvirt.rows.library import ProfileRow
 from bsdvirt.session.session import Session
-from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.images import ImageProfile, listed_checksum
-from bsdvirt.spec.load import decode, parse_yaml
-from bsdvirt.templates import template_names, template_text
 
 VERB = "fetch image"
-SHIPPED = "images"
-SUFFIX = ".yaml"
-
-
-def names(fs: Fs) -> dict[str, bool]:
-    """The profiles by name, and whether each is the user's own; no file is read."""
-    shipped = dict.fromkeys(_named(template_names(SHIPPED)), False)
-    return dict(
-        sorted((shipped | dict.fromkeys(_named(fs.listdir(PROFILE_DIRECTORY)), True)).items())
-    )
-
-
-def _named(files: tuple[str, ...] | list[str]) -> list[str]:
-    return [f.removesuffix(SUFFIX) for f in files if f.endswith(SUFFIX) and not f.startswith(".")]
-
-
-def profile(fs: Fs, name: str) -> ImageProfile:
-    """A profile. Raises NotFoundError, UsageError for what is wrong in it."""
-    known = names(fs)
-    if name not in known:
-        hint = did_you_mean(name, known) or "bsdvirt image profiles"
-        raise NotFoundError(f"no profile {name}", hint)
-    if known[name]:
-        path = f"{PROFILE_DIRECTORY}/{name}{SUFFIX}"
-        try:
-            text = fs.read_text(path)
-        except OSError as error:
-            raise HostError(f"{path}: {error.strerror}", "mend or remove the file") from None
-        return decode(ImageProfile, parse_yaml(text, path), path)
-    path = f"{SHIPPED}/{name}{SUFFIX}"
-    return decode(ImageProfile, parse_yaml(template_text(path), path), path)
 
 
 def entries(session: Session) -> list[ProfileRow]:
     """Return a row for each profile."""
-    return [_row(session, name, own) for name, own in names(session.host.fs).items()]
+    return [_row(session, name, own) for name, own in image_names(session.host.fs).items()]
 
 
 def _row(session: Session, name: str, own: bool) -> ProfileRow:
     try:
-        one = profile(session.host.fs, name)
+        one = image_profile(session.host.fs, name)
     except BsdvirtError as error:
         return ProfileRow(
             name=name, description=f"cannot be used: {error.message}", url=None, arch=None,
@@ -81,7 +47,7 @@ def fetch(session: Session, word: str, name: str | None = None) -> str:
     Raises NotFoundError for the profile or the file, ConflictError where the image is there,
     HostError where it would not run on this host, FetchError for a failed download.
     """
-    wanted = profile(session.host.fs, word)
+    wanted = image_profile(session.host.fs, word)
     name = images.check_name(name or word)
     _refuse_other_hardware(session, word, wanted)
     _refuse_unreachable(session, word, wanted)
@@ -121,7 +87,7 @@ def _refuse_other_hardware(session: Session, word: str, wanted: ImageProfile) ->
 
 
 def _refuse_unreachable(session: Session, word: str, wanted: ImageProfile) -> None:
-    own = names(session.host.fs)[word] and wanted.url is not None
+    own = image_names(session.host.fs)[word] and wanted.url is not None
     if own or (wanted.path is not None and reachable(session)):
         return
     if session.host.offline:

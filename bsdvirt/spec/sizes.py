@@ -28,7 +28,7 @@ class VmSize(Spec, frozen=True, kw_only=True):
 
 
 def load_named(cls: type[SpecT], text: str, source: str = "") -> dict[str, SpecT]:
-    """A file that maps names to structs. Raises UsageError, naming `source`."""
+    """Parse a file that maps names to structs. Raises UsageError, naming `source`."""
     found: dict[str, SpecT] = {}
     if compose_yaml(text, source) is None:
         return found
@@ -39,8 +39,3 @@ def load_named(cls: type[SpecT], text: str, source: str = "") -> dict[str, SpecT
             raise UsageError(f"{source}: {error}") from None
         found[key] = decode(cls, value, f"{source}: {key}")
     return found
-
-
-def load_sizes(text: str, source: str = "") -> dict[str, VmSize]:
-    """A file of sizes. Raises UsageError, naming `source`."""
-    return load_named(VmSize, text, source)

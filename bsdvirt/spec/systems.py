@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, Spec, prop
-from bsdvirt.spec.sizes import load_named
 from bsdvirt.spec.types import Memory, Space
 from bsdvirt.spec.vm import Bus
 
@@ -30,8 +29,3 @@ class System(Spec, frozen=True, kw_only=True):
     ] = False
     tpm: Annotated[bool, prop("Whether its installer asks for a TPM.")] = False
     notes: Annotated[list[str], prop("What is said once it is made.", max_length=8)] = []
-
-
-def load_systems(text: str, source: str = "") -> dict[str, System]:
-    """A file of systems. Raises UsageError, naming `source`."""
-    return load_named(System, text, source)

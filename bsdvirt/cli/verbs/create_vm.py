@@ -23,7 +23,7 @@ from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.guest.order import set_boot
 from bsdvirt.host.bounded import READ_LIMIT, read_regular
-from bsdvirt.library import image_fetch, images, media, sizes, systems
+from bsdvirt.library import images, media, profiles
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.create.guests import Create
 from bsdvirt.ops.create.vm import VmOrder
@@ -119,7 +119,7 @@ def run(options: Options) -> int:
     boot = set_boot(
         Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
     )
-    system = systems.system(session.host.fs, options.os) if options.os is not None else None
+    system = profiles.system(session.host.fs, options.os) if options.os is not None else None
     vm = _vm(session, options, system, [a for a in assignments if not a[0].startswith("boot.")])
     coming = False
     if vm.image and not options.thick:
@@ -128,7 +128,7 @@ def run(options: Options) -> int:
         coming = bool(source)
         if source and not options.dry_run:
             say(f"image {vm.image} copied from {source}")
-    notes = systems.notes(session, system, vm) if system else ()
+    notes = profiles.system_notes(session, system, vm) if system else ()
     order = VmOrder(vm, options.thick, notes)
     wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
     outcomes = carry_out(session, wanted)
@@ -150,9 +150,9 @@ def _vm(
 ) -> Vm:
     """The virtual machine that the options and the properties ask for. Properties say the
     last word."""
-    size: VmSize | System = system or sizes.size(session.host.fs, DEFAULT_SIZE)
+    size: VmSize | System = system or profiles.size(session.host.fs, DEFAULT_SIZE)
     if options.size is not None:
-        size = sizes.size(session.host.fs, options.size)
+        size = profiles.size(session.host.fs, options.size)
     image = _image(session, options)
     settings: dict[str, Any] = {
         "kind": "vm",
@@ -214,7 +214,7 @@ def _image(session: Session, options: Options) -> images.Found | None:
     try:
         return images.find(session, session.inventory(), options.image)
     except NotFoundError as error:
-        if options.image in image_fetch.names(session.host.fs):
+        if options.image in profiles.image_names(session.host.fs):
             error.hint = f"bsdvirt image fetch {options.image}"
         raise
 

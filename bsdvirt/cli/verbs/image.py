@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, say_done
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.library import images
@@ -36,20 +36,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", required=True, metavar="fetch | import | ls | info | rm | profiles"
     )
-    fetch = actions.add_parser("fetch", help="what a profile names, over https")
+    fetch = actions.add_parser("fetch", help="download the image of a profile")
     fetch.add_argument("profile", metavar="PROFILE", help="see bsdvirt image profiles")
-    fetch.add_argument("--name", metavar="NAME", help="the image's name; the profile's")
+    fetch.add_argument("--name", metavar="NAME", help="default: the profile's name")
     add_dry_run(fetch)
-    _add_import(actions.add_parser("import", help="a file of this host"))
+    _add_import(actions.add_parser("import", help="import a file of this host"))
     listing = actions.add_parser("ls", help="list images")
     _add_headless(listing)
     info = actions.add_parser("info", help="show one image in full")
     info.add_argument("name", metavar="NAME")
     add_json(info)
-    remove = actions.add_parser("rm", help="take an image away that no disk is a clone of")
+    remove = actions.add_parser("rm", help="remove an image that no disk is a clone of")
     remove.add_argument("name", metavar="NAME")
     add_dry_run(remove)
-    _add_headless(actions.add_parser("profiles", help="list what can be fetched"))
+    _add_headless(actions.add_parser("profiles", help="list the profiles"))
 
 
 def _add_headless(parser: argparse.ArgumentParser) -> None:
@@ -61,13 +61,15 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="raw, perhaps compressed (.gz .xz .zst .bz2); qcow2, vmdk, vhd with qemu-img",
+        help="raw, also compressed (.gz .xz .zst .bz2); qcow2, vmdk, vhd with qemu-img",
     )
     parser.add_argument("--name", metavar="NAME", required=True, help="the image's name")
-    parser.add_argument("--loader", choices=get_args(Loader), help="what boots it")
-    parser.add_argument("--system", choices=get_args(System), default="other", help="what it runs")
-    parser.add_argument("--user", default="", metavar="USER", help="the user that it expects")
-    parser.add_argument("--cloud-init", action="store_true", help="it reads a seed")
+    parser.add_argument("--loader", choices=get_args(Loader), help="how it is booted")
+    parser.add_argument(
+        "--system", choices=get_args(System), default="other", help="its operating system"
+    )
+    parser.add_argument("--user", default="", metavar="USER", help="the login that it has")
+    parser.add_argument("--cloud-init", action="store_true", help="it has cloud-init")
     add_dry_run(parser)
 
 
@@ -77,16 +79,17 @@ def run(options: Options) -> int:
         case "fetch":
             from bsdvirt.library import image_fetch
 
-            _done(options, image_fetch.fetch(session, options.profile, options.name), "added")
+            name = image_fetch.fetch(session, options.profile, options.name)
+            say_done(options, name, "added")
         case "import":
             about = images.About(
                 options.loader, options.system, _user(options.user), options.cloud_init
             )
             name = images.import_file(session, options.file, str(options.name), about)
-            _done(options, name, "added")
+            say_done(options, name, "added")
         case "rm":
             images.remove(session, str(options.name))
-            _done(options, str(options.name), "removed")
+            say_done(options, str(options.name), "removed")
         case "info":
             print_info(images.entry(session, str(options.name)), as_json=options.json)
         case "profiles":
@@ -101,15 +104,10 @@ def run(options: Options) -> int:
 
 
 def _user(word: str) -> str:
-    """Raises UsageError for what is no login name."""
+    """Return a login name. Raises UsageError for anything else."""
     from bsdvirt.errors import UsageError
 
     try:
         return str(UserName.parse(word)) if word else ""
     except BadValueError as error:
         raise UsageError(f"--user: {error}", "such as freebsd or debian") from None
-
-
-def _done(options: Options, name: str, word: str) -> None:
-    if not options.quiet and not options.dry_run:
-        print(f"{name}: {word}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, say_done
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.library import media
@@ -24,17 +24,17 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="add | ls | rm")
-    add = actions.add_parser("add", help="copy an ISO file, or fetch one over https")
+    add = actions.add_parser("add", help="copy an ISO file, or download one")
     add.add_argument("source", metavar="FILE | https://HOST/FILE")
-    add.add_argument("--name", metavar="NAME", help="its name; the file's")
+    add.add_argument("--name", metavar="NAME", help="default: the file's name")
     add.add_argument(
-        "--checksum", metavar="HEX", default="", help="its SHA-256 or SHA-512 is to be that"
+        "--checksum", metavar="HEX", default="", help="verify the file by this SHA-256 or SHA-512"
     )
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list media")
     listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
     add_json(listing)
-    remove = actions.add_parser("rm", help="take one away that is in no guest's drive")
+    remove = actions.add_parser("rm", help="remove a medium that is in no guest's drive")
     remove.add_argument("name", metavar="NAME")
     add_dry_run(remove)
 
@@ -45,12 +45,10 @@ def run(options: Options) -> int:
         case "add":
             checksum = media.check_checksum(options.checksum) if options.checksum else ""
             name = media.add(session, options.source, options.name, checksum)
-            if not options.quiet and not options.dry_run:
-                print(f"{name}: added")
+            say_done(options, name, "added")
         case "rm":
             media.remove(session, str(options.name))
-            if not options.quiet and not options.dry_run:
-                print(f"{options.name}: removed")
+            say_done(options, str(options.name), "removed")
         case _:
             rows = media.entries(session)
             print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.common import add_dry_run, add_json, open_session, say_done
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.library import releases
@@ -26,21 +26,21 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="fetch | add | ls | rm")
-    fetch = actions.add_parser("fetch", help="from a mirror, or the archive, over https")
+    fetch = actions.add_parser("fetch", help="download from a mirror or the archive")
     fetch.add_argument(
-        "version", nargs="?", metavar="VERSION", help="such as 14.3-RELEASE; the host's own"
+        "version", nargs="?", metavar="VERSION", help="such as 14.3-RELEASE; default: the host's"
     )
     _add_sets(fetch)
     add_dry_run(fetch)
-    add = actions.add_parser("add", help="from a directory with base.txz and MANIFEST")
+    add = actions.add_parser("add", help="add from a directory with base.txz and MANIFEST")
     add.add_argument("source", metavar="DIR | file://DIR | https://DIR")
-    add.add_argument("--name", metavar="R", help="where the base does not say what it is")
+    add.add_argument("--name", metavar="R", help="if base.txz does not say its release")
     _add_sets(add)
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list releases")
     listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
     add_json(listing)
-    remove = actions.add_parser("rm", help="take a release away that no jail is made of")
+    remove = actions.add_parser("rm", help="remove a release that no jail uses")
     remove.add_argument("name", metavar="R")
     add_dry_run(remove)
 
@@ -48,7 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _add_sets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with", dest="sets", action="append", default=[], metavar="SETS",
-        help="besides the base, such as base-dbg,lib32,src",
+        help="other sets too, such as base-dbg,lib32,src",
     )  # fmt: skip
 
 
@@ -59,18 +59,15 @@ def run(options: Options) -> int:
             from bsdvirt.library import release_fetch
 
             name = release_fetch.fetch(session, options.version, parse_sets(options.sets))
-            if not options.quiet and not options.dry_run:
-                print(f"{name}: added")
+            say_done(options, name, "added")
         case "add":
             from bsdvirt.library import release_add
 
             name = release_add.add(session, options.source, options.name, parse_sets(options.sets))
-            if not options.quiet and not options.dry_run:
-                print(f"{name}: added")
+            say_done(options, name, "added")
         case "rm":
             releases.remove(session, str(options.name))
-            if not options.quiet and not options.dry_run:
-                print(f"{options.name}: removed")
+            say_done(options, str(options.name), "removed")
         case _:
             rows = releases.entries(session)
             print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)

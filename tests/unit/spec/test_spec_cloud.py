@@ -10,11 +10,11 @@ import pytest
 
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
-from bsdvirt.library import image_fetch, sizes
+from bsdvirt.library import profiles
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.images import ImageProfile, listed_checksum
 from bsdvirt.spec.load import decode
-from bsdvirt.spec.sizes import load_sizes
+from bsdvirt.spec.sizes import VmSize, load_named
 
 ROOT = Path(__file__).resolve().parents[3]
 ED = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmDvV0sXW5hWCFvH0XW4aV1tM0iZf2mJ0X1E6v3k9aB"
@@ -102,10 +102,10 @@ def test_every_profile_shipped_is_good_and_is_installed(tmp_path: Path) -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     installed = config["options.data_files"]
-    names = image_fetch.names(Fs(tmp_path))
+    names = profiles.image_names(Fs(tmp_path))
     assert "freebsd-14.3" in names
     for name in names:
-        one = image_fetch.profile(Fs(tmp_path), name)
+        one = profiles.image_profile(Fs(tmp_path), name)
         assert one.description
         assert one.file
         assert f"templates/images/{name}.yaml" in installed["share/bsdvirt/templates/images"]
@@ -155,7 +155,7 @@ def test_lists_of_checksums(text: str, found: str | None) -> None:
 
 
 def test_the_sizes_of_the_issue(tmp_path: Path) -> None:
-    found = sizes.sizes(Fs(tmp_path))
+    found = profiles.sizes(Fs(tmp_path))
     shown = {n: (s.cpus, s.memory // GIB, s.disk // GIB) for n, s in found.items()}
     assert shown == {"small": (1, 2, 20), "medium": (4, 8, 60), "large": (8, 16, 100)}
 
@@ -167,14 +167,14 @@ def test_sizes_of_the_users_own(tmp_path: Path) -> None:
     fs.write(
         path, "small: {cpus: 2, memory: 1G, disk: 5G}\nhuge: {cpus: 64, memory: 1T, disk: 1T}\n"
     )
-    assert sizes.size(fs, "small").cpus == 2
-    assert sizes.size(fs, "huge").memory == 1 << 40
-    assert sizes.size(fs, "large").cpus == 8
+    assert profiles.size(fs, "small").cpus == 2
+    assert profiles.size(fs, "huge").memory == 1 << 40
+    assert profiles.size(fs, "large").cpus == 8
     with pytest.raises(NotFoundError, match="no size hug") as raised:
-        sizes.size(fs, "hug")
+        profiles.size(fs, "hug")
     assert "huge" in raised.value.hint
     fs.write(path, "# nothing yet\n")
-    assert sizes.size(fs, "small").cpus == 1
+    assert profiles.size(fs, "small").cpus == 1
 
 
 @pytest.mark.parametrize(
@@ -183,4 +183,4 @@ def test_sizes_of_the_users_own(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError, match=r"sizes\.yaml"):
-        load_sizes(text, "sizes.yaml")
+        load_named(VmSize, text, "sizes.yaml")
