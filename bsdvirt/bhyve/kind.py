@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -39,6 +39,7 @@ from bsdvirt.plan.step import Command, Plan, RemoveFile, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.spec.hooks import seconds
 from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.base import Dataset
 
@@ -58,6 +59,7 @@ class VmKind(Kind[Vm]):
     noun = "virtual machine"
     spec_type = Vm
     modules = ("vmm", "nmdm", "if_bridge", "if_tuntap")
+    repeats_notes = False
     left = "is stopped, and has left a vmm device, taps or files"
     unwatched = (
         "runs, but its supervisor has gone: no console, and nobody sees how it ends",
@@ -112,6 +114,9 @@ class VmKind(Kind[Vm]):
     def exclusive(self, guest: Guest, spec: Vm) -> str:
         return config.render(guest, spec, RunSettings())
 
+    def passed(self, spec: Vm) -> Collection[str]:
+        return raw_devices(spec.config).host
+
     def disks(self, guest: Guest, spec: Vm) -> tuple[str, ...]:
         own = {disk_path(guest, disk) for disk in spec.disks if disk.path is None}
         return tuple(path for path in written_paths(guest, spec) if path not in own)
@@ -126,6 +131,9 @@ class VmKind(Kind[Vm]):
         return ""
 
     # ---- start ----
+
+    def refuse_options(self, name: str, *, boot_from: str, foreground: bool) -> None:
+        pass
 
     def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(vm_directory, names))
@@ -176,6 +184,18 @@ class VmKind(Kind[Vm]):
 
     def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
         return ()
+
+    def console(self, host: Host, guest: Guest, term: str) -> tuple[str, ...]:
+        """The log of its console so far, then the console."""
+        name, fact = guest.name, read_vm(host.fs, guest.name)
+        if fact is None or not fact.runs:
+            raise ConflictError(
+                f"{name} is not running", f"bsdvirt start {name}; bsdvirt console --log {name}"
+            )
+        if not fact.supervised:
+            why = f"{name} runs, but its supervisor has gone"
+            raise ConflictError(why, f"bsdvirt start {name} gives it another")
+        return supervisor_argv("console", name, "--log-first")
 
     def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
         if boot.ready_port is None:

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from bsdvirt.cli.common import add_dry_run, add_json
 from bsdvirt.cli.flags import add_property
 from bsdvirt.errors import UsageError
-from bsdvirt.ops.power import guests
+from bsdvirt.ops.power.start import StartGuests
 from bsdvirt.session.batch import Outcome
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
@@ -153,7 +154,7 @@ def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
 def started(session: Session, created: list[Outcome]) -> list[Outcome]:
     """Start what was made; what came of both."""
     ready = [outcome.name for outcome in created if outcome.ok]
-    begun = guests.start(session, ready) if ready else []
+    begun = carry_out(session, StartGuests(tuple(ready))) if ready else []
     made = {outcome.name: outcome.message for outcome in created}
     merged = [_merged(outcome, f"{made[outcome.name]}; {outcome.message}") for outcome in begun]
     failed = [outcome for outcome in created if not outcome.ok]

@@ -8,6 +8,7 @@ from bsdvirt.bhyve.stop import Act
 from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.ops.power import vms
+from bsdvirt.session.prepared import carry_out
 
 
 class Options(Globals):
@@ -28,4 +29,5 @@ def power(options: Options, what: Act) -> int:
     """Press one button of each of the guests."""
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
-    return report(vms.power(session, names, what), options, as_json=options.json)
+    outcomes = carry_out(session, vms.Press(tuple(names), what))
+    return report(outcomes, options, as_json=options.json)

@@ -238,3 +238,10 @@ def with_nics(identity: Identity, claims: list[Claim], *, live: bool = False) ->
         return msgspec.structs.replace(identity, nics=claims, next=None)
     later = None if claims == identity.nics else claims
     return msgspec.structs.replace(identity, next=later)
+
+
+def settled(identity: Identity) -> Identity:
+    """Return the identity as the next start will have it."""
+    nics = identity.nics if identity.next is None else identity.next
+    shared = identity.shared if identity.next_shared is None else identity.next_shared
+    return msgspec.structs.replace(identity, nics=nics, next=None, shared=shared, next_shared=None)

@@ -7,7 +7,7 @@ kinds.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -142,6 +142,10 @@ class Kind(Protocol[SpecT]):
         """The kernel modules that its guests need."""
 
     @property
+    def repeats_notes(self) -> bool:
+        """Whether a change of a guest reports the notes of its next start."""
+
+    @property
     def left(self) -> str:
         """For messages: what a stopped guest may have left behind."""
 
@@ -192,6 +196,9 @@ class Kind(Protocol[SpecT]):
         """Return what the guest needs for itself while it runs, as text for others that start
         meanwhile; empty for nothing."""
 
+    def passed(self, spec: SpecT) -> Collection[str]:
+        """Return the PCI devices of the host that the guest has for itself."""
+
     def disks(self, guest: Guest, spec: SpecT) -> tuple[str, ...]:
         """Return the host's paths that the guest writes to as disks, without its own volumes."""
 
@@ -205,6 +212,9 @@ class Kind(Protocol[SpecT]):
         """Return the directory in which the guest may make links; empty where there is none."""
 
     # ---- start ----
+
+    def refuse_options(self, name: str, *, boot_from: str, foreground: bool) -> None:
+        """Raise UsageError for a way to start that this kind does not have."""
 
     def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the directories whose files a start looks at, besides RUN_FILES."""
@@ -224,6 +234,10 @@ class Kind(Protocol[SpecT]):
     def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
         """Return the argument list in front of a command that runs in the guest, as root; empty
         where nothing can."""
+
+    def console(self, host: Host, guest: Guest, term: str) -> tuple[str, ...]:
+        """Return the command that gives the caller's terminal, of type `term`, the guest's
+        console. Raise ConflictError where it does not run."""
 
     def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
         """Return commands of which one succeeds once the guest is ready."""

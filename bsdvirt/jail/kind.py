@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
-from bsdvirt.errors import UsageError
+from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import (
     HostFacts,
     Kernel,
     parse_mask,
     read_host,
     read_interfaces,
+    read_jails,
     read_kernel,
     read_mask,
     read_rules,
@@ -36,7 +37,7 @@ from bsdvirt.jail.datasets import (
     kept_notes,
     needs_values,
 )
-from bsdvirt.jail.enter import enter, environment, line_in
+from bsdvirt.jail.enter import enter, environment, line_in, login_in
 from bsdvirt.jail.facts.datasets import read_storage
 from bsdvirt.jail.facts.leases import leased
 from bsdvirt.jail.facts.output import Printed
@@ -67,6 +68,7 @@ class JailKind(Kind[Jail]):
     noun = "jail"
     spec_type = Jail
     modules = ("if_bridge", "if_epair")
+    repeats_notes = True
     left = "is stopped, and has left interfaces, mounts, limits or files"
     unwatched = (
         "nobody watches its main command: it is not run again once it ends",
@@ -116,6 +118,9 @@ class JailKind(Kind[Jail]):
     def exclusive(self, guest: Guest, spec: Jail) -> str:
         return ""
 
+    def passed(self, spec: Jail) -> Collection[str]:
+        return ()
+
     def disks(self, guest: Guest, spec: Jail) -> tuple[str, ...]:
         return ()
 
@@ -130,6 +135,12 @@ class JailKind(Kind[Jail]):
         return guest.root
 
     # ---- start ----
+
+    def refuse_options(self, name: str, *, boot_from: str, foreground: bool) -> None:
+        if foreground:
+            raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
+        if boot_from:
+            raise UsageError(f"{name} is a jail: it boots from no drive", "bsdvirt ls kind:vm")
 
     def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
         return ()
@@ -149,10 +160,6 @@ class JailKind(Kind[Jail]):
 
         def start(guest: Guest, jail: Jail, around: Surroundings) -> Start:
             name = guest.name
-            if foreground:
-                raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
-            if view.boot_from:
-                raise UsageError(f"{name} is a jail: it boots from no drive", "bsdvirt ls kind:vm")
             if around.idle and unread is not None and jail.resolver.mode == "host":
                 raise unread
             printed = Printed(view.host, name)
@@ -170,6 +177,20 @@ class JailKind(Kind[Jail]):
 
     def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
         return enter(guest.name, read_holds(fs, guest.root))
+
+    def console(self, host: Host, guest: Guest, term: str) -> tuple[str, ...]:
+        """A login shell of root's, as login(1) gives it; in another userland than FreeBSD's, bash
+        where it is there, else sh."""
+        name = guest.name
+        if running_jail(guest, read_jails(host)) is None:
+            raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
+        holds = read_holds(host.fs, guest.root)
+        if not holds.shell:
+            raise HostError(
+                f"{name}: its root has no {tools.SH}: there is no shell to give you",
+                f"bsdvirt exec {name} -- PROGRAM",
+            )
+        return (*environment(term), *login_in(name, holds))
 
     def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:
         holds = read_holds(fs, guest.root)

@@ -16,7 +16,7 @@ from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.ops.create.guests import new_identity
 from bsdvirt.ops.foreign import PLACES, asks, candidate, file_of
-from bsdvirt.ops.power.guests import fits
+from bsdvirt.ops.power.claims import fits
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused

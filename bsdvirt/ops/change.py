@@ -12,6 +12,7 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest import forwards
 from bsdvirt.guest.change import plan_change
+from bsdvirt.guest.claims import settled
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, need_unlocked
 from bsdvirt.guest.order import (
     IDENTITY_PREFIX,
@@ -24,8 +25,9 @@ from bsdvirt.net import routing
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.boot.budget import too_long
 from bsdvirt.ops.network import macs, pf
-from bsdvirt.ops.power import guests, passthru
-from bsdvirt.ops.power.restart import next_start_notes, settled
+from bsdvirt.ops.power.claims import fits, fitting_identity, plan_let_go
+from bsdvirt.ops.power.exclusive import passed_notes
+from bsdvirt.ops.power.restart import next_start_notes
 from bsdvirt.session.batch import Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, carry_out, plan_each, refused
 from bsdvirt.session.session import Session
@@ -164,7 +166,7 @@ def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bo
     _refuse_fixed(guest.name, spec, to_be.new)
     kind.check_change(session.host, guest, spec, to_be.new)
     kind.check_ready(guest.name, to_be.new, to_be.boot)
-    return _Case(guest, to_be, live, guests.fits(guest.identity, to_be.new, session.networks()))
+    return _Case(guest, to_be, live, fits(guest.identity, to_be.new, session.networks()))
 
 
 def _lock(session: Session, stack: contextlib.ExitStack, cases: Iterable[_Case]) -> bool:
@@ -190,7 +192,7 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     at_once = kind.live_steps(host, guest, old, wanted) if live else []
     data = kind.plan_change(host, guest, old, wanted, op, live=live, destroying=to_be.destroying)
     notes += data.notes + macs.notes(session, guest.name, wanted)
-    notes += passthru.notes(session, now.found, guest.name, wanted)
+    notes += passed_notes(session, now.found, guest.name, wanted)
     if case.exposes:
         facts = pf.read(session)
         forwards.check(host, now.found, guest.name, wanted, facts, now.exposed)
@@ -199,7 +201,7 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
             notes += forwards.notes(wanted, guest, facts)
     identity = guest.identity
     if not case.fits:
-        identity = guests.fitting_identity(
+        identity = fitting_identity(
             guest, wanted, now.found, now.networks, before=old, gone=to_be.gone, live=live,
             random_bytes=session.draws.source(guest.name),
         )  # fmt: skip
@@ -219,7 +221,7 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
         guest, op, before=to_be.before, after=to_be.after,
         identity=identity, first=data.steps, live=at_once, finish=data.finish, notes=notes,
     )  # fmt: skip
-    let_go = guests.plan_let_go(session, guest, identity)
+    let_go = plan_let_go(session, guest, identity)
     now.add(case, identity)
     parts = (Part(let_go), Part(plan)) if not let_go.empty else (Part(plan),)
     return Task(guest.name, parts, message, notes)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bsdvirt.errors import UsageError
+from bsdvirt.guest.kind import need_kind
 from bsdvirt.host.copying import plain_parts
 from bsdvirt.plan.step import Copy, Plan, Step
 from bsdvirt.session.prepared import Part, Prepared, Task
@@ -36,11 +37,8 @@ class CopyFiles:
         plain_parts(inner)
         with session.locked("guest", name, "cp"):
             guest = session.inventory().guest(name)
-            if guest.identity.kind == "vm":
-                raise UsageError(
-                    f"{name} is a virtual machine: its files are not seen from here",
-                    "copy over its network, as with scp(1)",
-                )
+            why, hint = "its files are not seen from here", "copy over its network, as with scp(1)"
+            need_kind(guest, "jail", why, hint)
             outer = os.path.abspath(self.target if there else self.source)
             if there and self.target.endswith("/"):
                 outer += "/"

@@ -24,7 +24,7 @@ from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
-from bsdvirt.ops.power import guests
+from bsdvirt.ops.power.stop import end_for_destroy, stop_now
 from bsdvirt.session.batch import Outcome, hold, in_parallel
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
@@ -35,7 +35,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
 
     A running one only with `force`, which stops it first; a protected one never.
     """
-    ended = guests.end_for_destroy(session, names) if force else []
+    ended = end_for_destroy(session, names) if force else []
     with hold(session, names, "destroy", gives_way=True, ending=ended) as held:
         outcomes = list(held.refused)
         found = session.inventory()
@@ -60,7 +60,7 @@ def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> l
                 refuse_neighbours(guest, facts.jails.values())
                 mine = kind_of(guest).own_mounts(guest, spec, facts)
                 refuse_hosts(guest, mine, facts, force=force)
-                guests.stop_one(session, found, facts, guest, force=force)
+                stop_now(session, found, facts, guest, force=force)
                 plan = plan_destroy(guest, session.new_op(), force=force)
                 plan = logs.for_end(session.host.fs, guest, plan)
                 session.run(msgspec.structs.replace(plan, notes=(*plan.notes, *stays)))

@@ -6,24 +6,21 @@ import json
 import os
 from collections.abc import Sequence
 
-from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.inventory import Guest, running_jail
+from bsdvirt.guest.kind import need_kind
 from bsdvirt.host import tools
-from bsdvirt.jail.enter import check_user, environment, login_in, words_in
+from bsdvirt.jail.enter import check_user, environment, words_in
 from bsdvirt.jail.facts.root import read_holds
-from bsdvirt.ops.power import vms
+from bsdvirt.kinds import kind_of
 from bsdvirt.rows.jail import ProcessRow
 from bsdvirt.session.session import Session
 
 
 def _need_running(session: Session, name: str) -> Guest:
     guest = session.inventory().guest(name)
-    if guest.identity.kind != "jail":
-        raise UsageError(
-            f"{name} is a virtual machine: nothing runs in it from here",
-            f"bsdvirt console {name}, or ssh",
-        )
+    need_kind(guest, "jail", "nothing runs in it from here", f"bsdvirt console {name}, or ssh")
     if running_jail(guest, read_jails(session.host)) is None:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
     return guest
@@ -72,14 +69,6 @@ def processes(session: Session, name: str) -> list[ProcessRow]:
 
 
 def console(session: Session, name: str) -> int:
-    """A login shell of root's, as login(1) gives it; in another userland than FreeBSD's, of
-    bash where it is there, else of sh. Of a virtual machine, its console."""
-    if session.inventory().guest(name).identity.kind == "vm":
-        return vms.console(session, name)
-    holds = read_holds(session.host.fs, _need_running(session, name).root)
-    if not holds.shell:
-        raise HostError(
-            f"{name}: its root has no {tools.SH}: there is no shell to give you",
-            f"bsdvirt exec {name} -- PROGRAM",
-        )
-    return session.host.attach((*environment(_term()), *login_in(name, holds)))
+    """Give the caller's terminal a running guest's console: of a jail, a login shell of root's."""
+    guest = session.inventory().guest(name)
+    return session.host.attach(kind_of(guest).console(session.host, guest, _term()))

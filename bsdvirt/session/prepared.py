@@ -38,6 +38,8 @@ class Part:
     again: Callable[[], Plan] | None = None
     """Plans it again when its turn has come, for a part that depends on what an earlier part
     leaves behind. Where that is another plan than the one shown, a warning says so."""
+    minor: bool = False
+    """Its warnings do not count for the message of the task."""
     later: bool = False
     """Only shown: another command will run it."""
 
@@ -147,7 +149,8 @@ class Prepared:
                 task.before()
             for part in task.parts:
                 if not part.later:
-                    warnings += self._run_part(part)
+                    found = self._run_part(part)
+                    warnings += [] if part.minor else found
         except BsdvirtError as error:
             if task.explain is None:
                 raise

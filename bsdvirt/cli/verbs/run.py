@@ -6,7 +6,7 @@ import argparse
 
 from bsdvirt.cli.common import add_dry_run, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.ops.power import guests, vms
+from bsdvirt.ops.power import vms
 
 
 class Options(Globals):
@@ -21,7 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    outcome = guests.prepare_foreground(session, options.guest)
-    if outcome.error is not None or options.dry_run:
+    outcome = vms.prepare_foreground(session, options.guest)
+    if options.dry_run:
         return report([outcome], options)
     return vms.foreground(session, options.guest)

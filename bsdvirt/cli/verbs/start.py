@@ -6,7 +6,8 @@ import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.ops.power import guests
+from bsdvirt.ops.power.start import StartGuests
+from bsdvirt.session.prepared import carry_out
 
 
 class Options(Globals):
@@ -30,4 +31,5 @@ def run(options: Options) -> int:
     session = open_session(options, changes=True)
     session.boot_from = options.boot
     names = chosen(session, options.guests, every=options.all)
-    return report(guests.start(session, names), options, as_json=options.json)
+    outcomes = carry_out(session, StartGuests(tuple(names)))
+    return report(outcomes, options, as_json=options.json)

@@ -6,7 +6,8 @@ import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
 from bsdvirt.cli.main import Globals
-from bsdvirt.ops.power import guests
+from bsdvirt.ops.power.stop import StopGuests
+from bsdvirt.session.prepared import carry_out
 
 
 class Options(Globals):
@@ -46,5 +47,5 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
-    outcomes = guests.stop(session, names, force=options.force, timeout=options.timeout)
+    outcomes = carry_out(session, StopGuests(tuple(names), options.force, options.timeout))
     return report(outcomes, options, as_json=options.json)

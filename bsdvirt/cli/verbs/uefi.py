@@ -7,6 +7,7 @@ import argparse
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.ops.power import vms
+from bsdvirt.session.prepared import carry_out_one
 
 
 class Options(Globals):
@@ -30,5 +31,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
-    outcome = vms.change_variables(session, options.guest, back=options.action == "restore")
+    request = vms.ChangeVariables(options.guest, back=options.action == "restore")
+    outcome = carry_out_one(session, request)
     return report([outcome], options, as_json=options.json)

@@ -10,22 +10,21 @@ from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError, as
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.order import Entry, Order, start_order, troubles
 from bsdvirt.host import tools
+from bsdvirt.kinds import KINDS
 from bsdvirt.ops.boot.flow import Flow, Job, Outcomes
 from bsdvirt.ops.boot.log import note
 from bsdvirt.ops.boot.ready import wait_ready
 from bsdvirt.ops.boot.running import under_way
 from bsdvirt.ops.network.pf import LoadRules
-from bsdvirt.ops.power import guests
+from bsdvirt.ops.power.start import Starting, starting
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.locking import recover_all
-from bsdvirt.session.prepared import carry_out
+from bsdvirt.session.prepared import Prepared, carry_out, plan_each
 from bsdvirt.session.session import Session
 
 VERB = "boot"
-MODULES = {"jail": ("if_bridge", "if_epair"), "vm": ("vmm", "nmdm", "if_bridge", "if_tuntap")}
-"""What guests of a kind need of the kernel."""
 
 
 def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, Order]:
@@ -56,7 +55,7 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
     if order.entries:
         load_modules(session, {found.guests[e.name].identity.kind for e in order.entries})
         entries = {entry.name: entry for entry in order.entries}
-        with guests.starting(session, list(entries), "boot start") as ready:
+        with starting(session, list(entries), "boot start") as ready:
             outcomes += _flow(session, ready, entries, began)
     return outcomes
 
@@ -84,7 +83,7 @@ def load_modules(session: Session, kinds: Iterable[str]) -> None:
     forbid it."""
     lacking = [
         name
-        for name in dict.fromkeys(name for kind in sorted(kinds) for name in MODULES[kind])
+        for name in dict.fromkeys(name for kind in sorted(kinds) for name in KINDS[kind].modules)
         if session.host.run((tools.KLDSTAT, "-q", "-m", name), changes=False).status
     ]
     if lacking:
@@ -99,7 +98,7 @@ def load_modules(session: Session, kinds: Iterable[str]) -> None:
 
 
 def _flow(
-    session: Session, ready: guests.Starting, entries: Mapping[str, Entry], began: float
+    session: Session, ready: Starting, entries: Mapping[str, Entry], began: float
 ) -> list[Outcome]:
     def told(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
         bad = not outcome.ok
@@ -109,14 +108,21 @@ def _flow(
         note(session, "boot-start", outcome.name, seconds, text, bad=bad)
         return outcome
 
-    failed = {o.name: told(o, time.monotonic() - began) for o in ready.outcomes}
+    failed = {
+        task.name: told(Outcome(task.name, error=task.error), time.monotonic() - began)
+        for task in ready.refused
+    }
+    prepared = Prepared(session, [], ready.networks)
     if session.dry_run:
-        return [*failed.values(), *_shown(ready, [n for n in entries if n in ready.parts])]
+        return [*failed.values(), *_shown(session, ready, entries)]
+    down = prepared.run_first()
 
     def work(name: str, let_go: Callable[[], None]) -> Outcome:
         since = time.monotonic()
         try:
-            outcome = ready.one(name)
+            outcome = prepared.run_task(ready.plan(name), down)
+            if outcome.error is not None:
+                raise outcome.error
             up = time.monotonic() - since
             # Who only waits leaves the place to another.
             let_go()
@@ -150,12 +156,11 @@ def _flow(
     return list(flow.run().values())
 
 
-def _shown(ready: guests.Starting, names: Sequence[str]) -> list[Outcome]:
-    """For a dry run: one after the other, nothing waited for."""
-    outcomes = []
-    for name in names:
-        try:
-            outcomes.append(ready.one(name))
-        except Exception as error:
-            outcomes.append(Outcome(name, error=as_told(error)))
-    return outcomes
+def _shown(session: Session, ready: Starting, names: Iterable[str]) -> list[Outcome]:
+    """Show the starts one after the other; nothing is waited for."""
+    tasks = plan_each((name for name in names if name in ready.parts), ready.plan)
+    shown = Prepared(session, tasks, ready.networks)
+    for plan in shown.plans:
+        if session.show is not None:
+            session.show(plan)
+    return shown.outcomes

@@ -23,7 +23,7 @@ from bsdvirt.ops.boot.deadline import within
 from bsdvirt.ops.boot.flow import Flow, Job
 from bsdvirt.ops.boot.log import note
 from bsdvirt.ops.boot.running import end_others
-from bsdvirt.ops.power import guests, vms
+from bsdvirt.ops.power.stop import end_waiting, stop_now, stop_seconds
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.session.batch import Outcome
@@ -89,7 +89,7 @@ class _Stop:
     def one(self, name: str, behind: int) -> Outcome:
         since = time.monotonic()
         guest = self.found.guest(name)
-        own = guests.stop_seconds(self.session, self.found, name)
+        own = stop_seconds(self.session, guest)
         lock, busy, facts, ended = self.held.pop(name, None), "", self.facts, False
         if lock is None and not self.session.dry_run:
             ended = self._end_waiting(name, seconds_to_stop(own, self.left(), behind))
@@ -99,7 +99,7 @@ class _Stop:
         try:
             seconds = seconds_to_stop(own, self.left(), behind)
             force = bool(busy) or seconds < LEAST_SECONDS
-            message = guests.stop_one(
+            message = stop_now(
                 self.session, self.found, facts, guest,
                 force=force, timeout=max(seconds, LEAST_SECONDS), honor=False,
             )  # fmt: skip
@@ -135,11 +135,10 @@ class _Stop:
     def _end_waiting(self, name: str, seconds: float) -> bool:
         """End a start or a stop of a virtual machine that another command waits for: it has
         the guest's lock until then. Whether there was one."""
-        if self.found.guest(name).identity.kind == "vm":
-            force = seconds < LEAST_SECONDS
-            with contextlib.suppress(BsdvirtError):
-                states = ("starting", "stopping")
-                return vms.end_waiting(self.session, name, states, force=force, timeout=seconds)
+        force = seconds < LEAST_SECONDS
+        with contextlib.suppress(BsdvirtError):
+            states = ("starting", "stopping")
+            return end_waiting(self.session, name, states, force=force, timeout=seconds)
         return False
 
     def _lock(self, name: str) -> tuple[Lock | None, str]:

@@ -14,6 +14,7 @@ from bsdvirt.jail.create import plan_create
 from bsdvirt.jail.datasets import check_storage
 from bsdvirt.jail.facts.datasets import read_storage_facts
 from bsdvirt.jail.facts.settings import read_own
+from bsdvirt.jail.facts.start import read_answering, read_resolver
 from bsdvirt.jail.mounted import overlapping, refuse_jail
 from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, rooted
 from bsdvirt.jail.stack import check_host, shared_claims
@@ -24,7 +25,6 @@ from bsdvirt.ops.create import notes
 from bsdvirt.ops.create.guests import Around
 from bsdvirt.ops.network import macs
 from bsdvirt.ops.power import hooks
-from bsdvirt.ops.power.jails import host_resolver, read_answering
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
@@ -52,7 +52,7 @@ class JailOrder:
         session, home = around.session, around.home
         snapshot = f"{home.release(self.spec.release)}@base"
         root = home.release_directory(self.spec.release) if self.releases else None
-        resolv = host_resolver(session.host)[0]
+        resolv = read_resolver(session.host)[0]
         return JailMaker(
             self,
             around,

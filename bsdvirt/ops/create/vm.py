@@ -24,7 +24,8 @@ from bsdvirt.library import images
 from bsdvirt.library.entries import stream_size
 from bsdvirt.ops.create.guests import Around
 from bsdvirt.ops.network import macs
-from bsdvirt.ops.power import hooks, passthru
+from bsdvirt.ops.power import hooks
+from bsdvirt.ops.power.exclusive import passed_notes
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot, Identity
@@ -107,7 +108,7 @@ class VmMaker:
         seed = self._seed(guest)
         told = self.order.notes + (seeds.lacks(guest.name, seed) if seed else ())
         told += macs.notes(session, guest.name, vm)
-        told += passthru.notes(session, self.around.found, guest.name, vm)
+        told += passed_notes(session, self.around.found, guest.name, vm)
         return _made(vm, guest.identity), told + _unbootable(session, guest, vm)
 
 

@@ -12,7 +12,8 @@ from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageErro
 from bsdvirt.facts.host import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts
 from bsdvirt.guest.inventory import Inventory, load_guest_file
-from bsdvirt.layout import host_end, network_file, network_rules, pf_file, tap
+from bsdvirt.kinds import kind_of
+from bsdvirt.layout import network_file, network_rules, pf_file
 from bsdvirt.net import address
 from bsdvirt.net import bridge as plans
 from bsdvirt.net.change import Port, plan_set
@@ -176,8 +177,8 @@ def _ports(session: Session, network: str) -> list[Port]:
             if claims:
                 nic = nics[index] if index < len(nics) else None
                 mine = nic if nic is not None and nic.network == network else None
-                port = tap if identity.kind == "vm" else host_end
-                ports.append(Port(name, mine, claims, port(identity.id, index)))
+                port = kind_of(guest).port(identity.id, index)
+                ports.append(Port(name, mine, claims, port))
     return ports
 
 

@@ -1,70 +1,59 @@
-"""What virtual machines have for themselves of the host while they run: disks, ports, PCI
-devices, terminals. Claimed under one lock before a start is planned, so that of two guests
-that are started together the second sees what the first is about to hold."""
+"""What a running guest has for itself of the host: disks, ports, PCI devices, terminals.
+
+It is written down under the allocation lock before a start is planned, so that of two guests
+that are started together the second sees what the first is about to use.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from bsdvirt.bhyve import config
-from bsdvirt.bhyve.devices.base import RunSettings, Taken
-from bsdvirt.bhyve.devices.disk import Disks, disk_path
-from bsdvirt.bhyve.holds import read_taken, written_paths
-from bsdvirt.errors import BsdvirtError, ConflictError
+from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts, read_mounts
 from bsdvirt.facts.vmm import names
-from bsdvirt.guest.inventory import Guest, Inventory, load_guest_file, running_jail
-from bsdvirt.host.fs import Fs
+from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.kinds import is_running, kind_of, kind_of_spec, read_spec
 from bsdvirt.plan.locks import Lock
 from bsdvirt.session.session import Session
-from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.vm import Vm
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.mounts import within
 
 ZVOLS = "/dev/zvol/"
+T = TypeVar("T")
 
 
-@contextlib.contextmanager
-def claiming(
-    session: Session, found: Inventory, guest: Guest, vm: Vm | None, *, foreground: bool = False
-) -> Iterator[Taken]:
-    """What the other virtual machines hold. Within, they see what this one is about to hold
-    (`vm` is None where it runs already); with `foreground`, until the process ends that this
-    one becomes."""
-    others = [
-        name
-        for name, other in found.guests.items()
-        if other.identity.kind == "vm" and name != guest.name
-    ]
-    fs = session.host.fs
-    if session.dry_run or vm is None:
-        yield read_taken(fs, others)
-        return
+def claimed(
+    session: Session,
+    stack: contextlib.ExitStack,
+    guest: Guest,
+    spec: GuestSpec,
+    plan: Callable[[], T],
+) -> tuple[T, Lock | None]:
+    """Plan the start of a guest while it claims what it needs for itself. The claim is held until
+    it is released, at most until `stack` is closed; None where there is nothing to claim."""
+    text = kind_of(guest).exclusive(guest, spec)
+    if session.dry_run or not text:
+        return plan(), None
     verb = f"start {guest.name}"
-    claim = Lock(fs, "start", guest.name)
     with session.locked("allocation", "", verb):
-        taken = read_taken(fs, others)
-        claim.acquire(verb, wait=1.0)
-        claim.say(config.render(guest, vm, RunSettings()))
-    try:
-        yield taken
-        if foreground:
-            claim.outlive()
-    finally:
-        claim.release()
-
-
-def names_of(fs: Fs, paths: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Each path with the other names of what is there."""
-    return {path: names(fs, path) for path in paths}
+        claim = Lock(session.host.fs, "start", guest.name).acquire(verb, wait=1.0)
+        stack.callback(claim.release)
+        claim.say(text)
+        try:
+            return plan(), claim
+        except BaseException:
+            claim.release()
+            raise
 
 
 def other_uses(
-    session: Session, found: Inventory, host: HostFacts, guest: Guest, vm: Vm
+    session: Session, found: Inventory, host: HostFacts, guest: Guest, spec: GuestSpec
 ) -> dict[str, str]:
-    """Of what the guest's disks write to, what on this host uses it but virtual machines."""
-    own = {disk.path is None and disk_path(guest, disk) for disk in vm.disks}
-    paths = [path for path in written_paths(guest, vm) if path not in own]
+    """Return what else on this host uses the paths that the guest writes to as disks, by path;
+    what virtual machines use is in their claims."""
+    paths = kind_of(guest).disks(guest, spec)
     used: dict[str, str] = {}
     if not paths:
         return used
@@ -75,12 +64,12 @@ def other_uses(
         if mount.source.startswith("/") and ".." not in mount.source.split("/")
         for name in names(fs, mount.source)
     }
-    zvols = _zvols_of_jails(session, found, host)
+    given = _given(session, found, host)
     for path in paths:
         known = names(fs, path)
         at = next((mounted[name] for name in known if name in mounted), None)
-        jail = next((jail for name in known for jail in _in_jail(found, name)), None)
-        owner = next((o for name in known for tree, o in zvols.items() if _within(name, tree)), "")
+        jail = next((jail for name in known for jail in _in_root(found, name)), None)
+        owner = next((o for name in known for tree, o in given.items() if within(name, tree)), "")
         if at is not None:
             used[path] = f"it is mounted at {at}"
         elif jail is not None:
@@ -90,45 +79,47 @@ def other_uses(
     return used
 
 
-def _in_jail(found: Inventory, path: str) -> Iterator[str]:
+def _in_root(found: Inventory, path: str) -> Iterator[str]:
+    """Yield the guests in whose root a path is."""
     for name, other in found.guests.items():
-        if other.identity.kind == "jail" and path.startswith(f"{other.root}/"):
+        root = kind_of(other).untrusted_root(other)
+        if root and path.startswith(f"{root}/"):
             yield name
 
 
-def _zvols_of_jails(session: Session, found: Inventory, host: HostFacts) -> dict[str, str]:
-    """The places in /dev/zvol that running jails were given: each with its jail."""
-    given: dict[str, str] = {}
-    for name, other in found.guests.items():
-        if other.identity.kind == "jail" and running_jail(other, host.jails) is not None:
-            given |= dict.fromkeys((ZVOLS + one for one in _datasets(session, found, other)), name)
-    return given
+def _given(session: Session, found: Inventory, host: HostFacts) -> dict[str, str]:
+    """Return the places in /dev/zvol that running guests were given, each with its guest."""
+    fs = session.host.fs
+    running = (o for o in found.guests.values() if is_running(o, host.jails, fs))
+    return {
+        ZVOLS + dataset: other.name
+        for other in running
+        for dataset in kind_of(other).datasets_given(other, read_spec(fs, other))
+    }
 
 
-def _datasets(session: Session, found: Inventory, jail: Guest) -> list[str]:
-    """What a jail is given of ZFS: all of its own, and what its file names."""
-    datasets = [jail.dataset]
-    with contextlib.suppress(BsdvirtError):
-        spec = load_guest_file(session.host.fs, found.home(jail.name), jail.name)
-        if isinstance(spec, Jail):
-            datasets += [str(one.dataset) for one in spec.datasets if one.dataset]
-    return datasets
-
-
-def _within(path: str, tree: str) -> bool:
-    return path == tree or path.startswith(f"{tree}/")
-
-
-def refuse_disks_of_vms(session: Session, found: Inventory, jail: Guest) -> None:
-    """Raises ConflictError where a virtual machine writes to a zvol that the jail, about to
-    start, would be given."""
-    vms = [name for name, guest in found.guests.items() if guest.identity.kind == "vm"]
-    disks: Mapping[str, str] = read_taken(session.host.fs, vms).of(Disks.uses)
-    if not any(path.startswith(ZVOLS) for path in disks):
+def refuse_given(session: Session, found: Inventory, guest: Guest, spec: GuestSpec) -> None:
+    """Raise ConflictError where another guest writes to a zvol that the guest, about to start,
+    would be given."""
+    trees = [ZVOLS + one for one in kind_of(guest).datasets_given(guest, spec)]
+    if not trees:
         return
-    for dataset in _datasets(session, found, jail):
-        for path, name in disks.items():
-            if _within(path, ZVOLS + dataset):
+    for name, other in found.guests.items():
+        for path in kind_of(other).disks_in_use(session.host.fs, name):
+            if any(within(path, tree) for tree in trees):
                 raise ConflictError(
-                    f"{jail.name}: {path} is in use by {name} as its disk", f"bsdvirt stop {name}"
+                    f"{guest.name}: {path} is in use by {name} as its disk", f"bsdvirt stop {name}"
                 )
+
+
+def passed_notes(session: Session, found: Inventory, name: str, spec: GuestSpec) -> tuple[str, ...]:
+    """Return a note for each PCI device of the host that another guest passes through too."""
+    wanted = kind_of_spec(spec).passed(spec)
+    if not wanted:
+        return ()
+    notes = []
+    for other, guest in found.guests.items():
+        theirs = read_spec(session.host.fs, guest) if other != name else None
+        both = [one for one in wanted if theirs and one in kind_of(guest).passed(theirs)]
+        notes += [f"PCI device {one} is {other}'s, too: only one of them runs" for one in both]
+    return tuple(notes)

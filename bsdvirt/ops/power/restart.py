@@ -1,126 +1,148 @@
-"""Starts that are planned before anything is done for them: the second half of a restart, the
-start of a guest that is about to be made, and what the next start of a guest would refuse.
-
-Each is the very start, in a session that only shows, on the facts as they will be then.
-"""
+"""Restart guests; and starts that are planned before anything is done for them: of a guest that is
+about to be created, and what the next start of a changed guest would refuse."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
-import msgspec
-
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.hooks import hook_problem
+from bsdvirt.facts.host import read_host
 from bsdvirt.guest.inventory import Guest, Inventory
-from bsdvirt.ops.power import guests
+from bsdvirt.guest.kind import Parts
+from bsdvirt.kinds import is_running, kind_of
+from bsdvirt.layout import RUN_FILES
+from bsdvirt.net.files import Networks
+from bsdvirt.ops.power.start import begin, plan_starts
+from bsdvirt.ops.power.stop import stop_task
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
+from bsdvirt.session.prepared import Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS
-from bsdvirt.spec.identity import Identity
-from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.network import Network
-from bsdvirt.spec.vm import Vm
-from bsdvirt.zfs.base import Dataset
 
 
-def restart(
-    session: Session, names: Sequence[str], *, force: bool = False, timeout: float | None = None
-) -> list[Outcome]:
-    """Stop and start. One whose start would be refused is left as it is, and one that cannot
-    be stopped is not started."""
-    with hold(session, names, "restart") as held:
-        planned, refused = _rehearse(session, held)
-        done = [*held.refused, *refused]
-        ready = [name for name in held.names() if name in planned]
-        stopped = guests.stop_held(session, ready, force=force, timeout=timeout)
-        done += [outcome for outcome in stopped if not outcome.ok]
-        ready = [outcome.name for outcome in stopped if outcome.ok]
-        if session.show is not None:
-            for name in ready:
-                for plan in planned[name]:
-                    session.show(plan)
-            done += stopped
-        elif ready:
-            done += guests.start_held(session, held, ready)
-    return sorted(done, key=lambda outcome: outcome.name)
+@dataclass(frozen=True, slots=True)
+class RestartGuests:
+    """Stop and start guests. One whose start would be refused is left as it is, and one that
+    cannot be stopped is not started."""
+
+    names: tuple[str, ...]
+    force: bool = False
+    timeout: float | None = None
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        with contextlib.ExitStack() as stack:
+            held = stack.enter_context(hold(session, self.names, "restart"))
+            found = session.inventory()
+            facts = read_host(session.host, *RUN_FILES)
+
+            def one(name: str) -> Task:
+                guest = found.guest(name)
+                runs = is_running(guest, facts.jails, session.host.fs)
+                start = _plan_start(_trial(session, name), name)
+                if start.error is not None:
+                    if runs:
+                        more = f"{name} goes on running"
+                        start.error.hint = "; ".join(filter(None, (start.error.hint, more)))
+                    return start
+                stop = stop_task(
+                    session, found, facts, guest, force=self.force, timeout=self.timeout
+                )
+                return _joined(session, stack, held, stop, start)
+
+            yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
 
 
-def _rehearse(session: Session, held: Held) -> tuple[dict[str, list[Plan]], list[Outcome]]:
-    """The plans of each start that will not be refused, and the refusals of the others."""
-    names = held.names()
-    running = guests.running(session, names)
-    planned: dict[str, list[Plan]] = {}
-    refused: list[Outcome] = []
-    for name in names:
-        plans: list[Plan] = []
-        trial = trial_of(session, plans, stopped=frozenset([name]))
-        outcome = guests.start_held(trial, Held({name: None}), [name])[0]
-        if outcome.error is None:
-            planned[name] = plans
-            continue
-        if name in running:
-            more = f"{name} goes on running"
-            outcome.error.hint = "; ".join(filter(None, (outcome.error.hint, more)))
-        refused.append(outcome)
-    return planned, refused
+def _trial(session: Session, name: str) -> Session:
+    """Return a session for a preview in which the guest is stopped."""
+    return replace(session, show=lambda plan: None, sink=events.ignore, stopped=frozenset([name]))
 
 
-def trial_of(
-    session: Session,
-    plans: list[Plan],
-    *,
-    stopped: frozenset[str] = frozenset(),
-    stand_ins: Mapping[str, str] | None = None,
-) -> Session:
-    """A session in which nothing is done, and these guests are stopped."""
-    return dataclasses.replace(
-        session, show=plans.append, sink=events.ignore, stopped=stopped, stand_ins=stand_ins or {}
+def _plan_start(session: Session, name: str) -> Task:
+    """Plan a start for a preview, with the networks that it brings up."""
+    with contextlib.ExitStack() as stack:
+        ready = begin(session, stack, Held({name: None}), [name])
+        try:
+            task = ready.refused[0] if ready.refused else ready.plan(name)
+        except Exception as error:
+            return Task(name, error=as_told(error))
+    up = tuple(part for network in ready.networks for part in network.parts)
+    return replace(task, parts=(*up, *task.parts), needs=())
+
+
+def _joined(
+    session: Session, stack: contextlib.ExitStack, held: Held, stop: Task, start: Task
+) -> Task:
+    """Return the stop and the start as one task. The start is planned again once the guest has
+    stopped, with what it claims for itself held."""
+    name, last = start.name, start.parts[-1]
+    real: list[Task] = []
+
+    def again() -> Plan:
+        now = replace(session, draws=session.draws.again())
+        ready = begin(now, stack, held, [name])
+        failed = Prepared(session, [], ready.networks).run_first()
+        error = next(iter(failed.values()), ready.refused[0].error if ready.refused else None)
+        if error is not None:
+            raise error
+        task = ready.plan(name)
+        real.append(task)
+        for part in task.parts[:-1]:
+            session.run(part.plan)
+        return task.parts[-1].plan
+
+    def explain(error: BsdvirtError) -> BsdvirtError:
+        return real[0].explain(error) if real and real[0].explain else error
+
+    def words(warnings: list[str]) -> str:
+        task = real[0] if real else start
+        return task.words(warnings) if task.words else ""
+
+    def release() -> None:
+        for task in real:
+            if task.release is not None:
+                task.release()
+        held.release(name)
+
+    shown = tuple(replace(part, later=True) for part in start.parts[:-1])
+    return Task(
+        name,
+        (*stop.parts, *shown, replace(last, again=again)),
+        notes=start.notes,
+        words=words,
+        explain=explain,
+        release=release,
     )
-
-
-def _as_made(guest: Guest, spec: GuestSpec) -> Guest:
-    """The guest with the volumes that its file names, there already or not."""
-    if not isinstance(spec, Vm):
-        return guest
-    wanted = [guest.layout.disk(guest.name, disk.name) for disk in spec.disks if not disk.path]
-    there = {dataset.name for dataset in guest.datasets}
-    made = tuple(Dataset(name, "volume", 0, 0, 0) for name in wanted if name not in there)
-    return dataclasses.replace(guest, datasets=(*guest.datasets, *made))
 
 
 def start_of_new(
     session: Session,
     found: Inventory,
     made: Mapping[str, tuple[Guest, GuestSpec]],
-    networks: dict[str, Network],
+    networks: Networks,
     stand_ins: Mapping[str, str],
 ) -> tuple[dict[str, list[Plan]], list[Outcome]]:
-    """How guests that are about to be made will start, and the refusals. `stand_ins` are
-    directories that hold what their roots will."""
-    planned: dict[str, list[Plan]] = {}
-    refused: list[Outcome] = []
-    for name, (guest, spec) in made.items():
-        plans: list[Plan] = []
-        part = (_as_made(guest, spec), spec)
-        trial = trial_of(session, plans, stopped=frozenset([name]), stand_ins=stand_ins)
-        outcome = guests.start_parts(trial, found, {name: part}, networks)[0]
-        if outcome.error is None:
-            planned[name] = plans
-        else:
-            refused.append(outcome)
-    return planned, refused
+    """Plan how guests that are about to be created will start; with the refusals. `stand_ins` are
+    directories with the contents of their future roots."""
+    trial = replace(
+        session, show=lambda plan: None, sink=events.ignore, stopped=frozenset(made),
+        stand_ins=stand_ins,
+    )  # fmt: skip
+    tasks = plan_starts(trial, found, _as_made(made), networks)
+    plans = {task.name: [part.plan for part in task.parts] for task in tasks if not task.error}
+    return plans, [Outcome(task.name, error=task.error) for task in tasks if task.error]
 
 
-def settled(identity: Identity) -> Identity:
-    """The identity of a guest at its next start."""
-    nics = identity.nics if identity.next is None else identity.next
-    shared = identity.shared if identity.next_shared is None else identity.next_shared
-    return msgspec.structs.replace(identity, nics=nics, next=None, shared=shared, next_shared=None)
+def _as_made(parts: Parts) -> Parts:
+    return {
+        name: (kind_of(guest).as_made(guest, spec), spec) for name, (guest, spec) in parts.items()
+    }
 
 
 def next_start_notes(
@@ -128,25 +150,22 @@ def next_start_notes(
     found: Inventory,
     guest: Guest,
     spec: GuestSpec,
-    networks: dict[str, Network],
+    networks: Networks,
 ) -> tuple[str, ...]:
-    """What the next start of a guest that is changed so would refuse, or tell of."""
+    """Return what the next start of a guest that is changed so would refuse, or report."""
     notes = [
         f"hooks.{event}.host: {hook}: {why}"
         for event in EVENTS
         for hook in spec.hooks.at(event).host
         if (why := hook_problem(session.host, hook))
     ]
-    plans: list[Plan] = []
-    parts = {guest.name: (_as_made(guest, spec), spec)}
-    trial = trial_of(session, plans, stopped=frozenset([guest.name]))
+    parts = _as_made({guest.name: (guest, spec)})
     try:
-        outcome = guests.start_parts(trial, found, parts, networks)[0]
-        error = outcome.error
-    except BsdvirtError as wrong:
-        error = wrong
-    if error is not None and not any(note.partition(": ")[2] in str(error) for note in notes):
-        notes.append(f"the next start will be refused: {error}")
-    if isinstance(spec, Jail):
-        notes += [note for plan in plans for note in plan.notes]
+        (task,) = plan_starts(_trial(session, guest.name), found, parts, networks)
+    except BsdvirtError as error:
+        task = Task(guest.name, error=error)
+    if task.error and not any(note.partition(": ")[2] in str(task.error) for note in notes):
+        notes.append(f"the next start will be refused: {task.error}")
+    if kind_of(guest).repeats_notes:
+        notes += [note for part in task.parts for note in part.plan.notes]
     return tuple(dict.fromkeys(notes))

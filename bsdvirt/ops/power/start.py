@@ -1,0 +1,272 @@
+"""Start guests of either kind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.facts.host import read_host, read_jails
+from bsdvirt.guest import forwards, logs
+from bsdvirt.guest.duplicates import twins
+from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
+from bsdvirt.guest.kind import Parts, Start, Surroundings
+from bsdvirt.kinds import by_kind, is_running, kind_of, load_spec
+from bsdvirt.layout import FAILED_DIRECTORY, RUN_FILES, failed_file
+from bsdvirt.net.files import Networks
+from bsdvirt.ops.network import pf
+from bsdvirt.ops.network.up import plan_networks_up
+from bsdvirt.ops.power import hooks
+from bsdvirt.ops.power.claims import fits, reclaim
+from bsdvirt.ops.power.exclusive import claimed, other_uses, refuse_given
+from bsdvirt.session.batch import Held, hold
+from bsdvirt.session.mounted import mount_own
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
+from bsdvirt.session.session import Session
+from bsdvirt.session.view import view_of
+from bsdvirt.spec.guest import GuestSpec
+
+Planner = Callable[[str], Task]
+"""Plans the start of the guest of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartGuests:
+    """Start guests; a running one is left alone."""
+
+    names: tuple[str, ...]
+    verb: str = "start"
+    foreground: bool = False
+    """All but the supervisor of a virtual machine, which the caller becomes."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        with starting(session, self.names, self.verb, foreground=self.foreground) as ready:
+            tasks = [*ready.refused, *plan_each(ready.parts, ready.plan)]
+            yield Prepared(session, tasks, ready.networks)
+
+
+@dataclass(slots=True)
+class Starting:
+    """Guests about to start: their locks are held, and the host was read."""
+
+    parts: Parts
+    plan: Planner
+    refused: list[Task]
+    """Of those that cannot start."""
+    networks: list[Task]
+    """Bring up their networks."""
+
+
+@contextlib.contextmanager
+def starting(
+    session: Session, names: Sequence[str], verb: str, *, foreground: bool = False
+) -> Iterator[Starting]:
+    """Read once what the starts of all these guests depend on."""
+    with contextlib.ExitStack() as stack:
+        held = stack.enter_context(hold(session, names, verb))
+        ready = begin(session, stack, held, held.names(), foreground=foreground)
+        ready.refused += refused(held.refused)
+        yield ready
+
+
+def begin(
+    session: Session,
+    stack: contextlib.ExitStack,
+    held: Held,
+    names: Sequence[str],
+    *,
+    foreground: bool = False,
+) -> Starting:
+    """The same for guests whose locks are held."""
+    found = mount_own(session, session.inventory(), names)
+    networks = session.networks()
+    loading = _Loading(session, found, networks)
+    for name in names:
+        loading.add(name)
+    used = [str(nic.network) for _, spec in loading.parts.values() for nic in spec.nics]
+    up = plan_networks_up(session, stack, used, networks)
+    loading.refuse_on({task.name: task.error for task in up if task.error})
+    plan = planner(
+        session, stack, held, found, loading.parts, networks,
+        claims=loading.claims, up=up, foreground=foreground,
+    )  # fmt: skip
+    return Starting(loading.parts, plan, loading.refused, [task for task in up if not task.error])
+
+
+@dataclass(slots=True)
+class _Loading:
+    """Guests and what their files say, with claims that fit those."""
+
+    session: Session
+    found: Inventory
+    networks: Networks
+    parts: dict[str, tuple[Guest, GuestSpec]] = field(default_factory=dict)
+    refused: list[Task] = field(default_factory=list)
+    claims: dict[str, list[Part]] = field(default_factory=dict)
+    """In a preview: the plans that write claims."""
+
+    def add(self, name: str) -> None:
+        try:
+            self._add(name)
+        except Exception as error:
+            self.refused.append(Task(name, error=as_told(error)))
+
+    def _add(self, name: str) -> None:
+        session, guest = self.session, self.found.guest(name)
+        doubled = twins(self.found)
+        if name in doubled and not _runs(session, guest):
+            raise doubled[name].error()
+        need_unlocked(guest)
+        spec = load_spec(session.host.fs, guest)
+        if not fits(guest.identity, spec, self.networks) and not _runs(session, guest):
+            guest = self._reclaimed(guest, spec)
+        session.need_mounted(self.found)
+        session.need_mounted(self.found, guest.layout)
+        self.parts[name] = (guest, spec)
+
+    def _reclaimed(self, guest: Guest, spec: GuestSpec) -> Guest:
+        """Return the guest with claims that fit its file, which are written at once."""
+        session = self.session
+        with session.locked("allocation", "", f"claim {guest.name}"):
+            guest, plans = reclaim(session, guest, spec, self.networks)
+            if session.dry_run:
+                self.claims[guest.name] = [Part(plan) for plan in plans]
+            else:
+                for plan in plans:
+                    session.run(plan)
+        return guest
+
+    def refuse_on(self, down: dict[str, BsdvirtError | None]) -> None:
+        """Refuse the guests on networks that cannot be brought up."""
+        for name, (_, spec) in list(self.parts.items()):
+            wrong = next((down[nic.network] for nic in spec.nics if nic.network in down), None)
+            if wrong is not None:
+                del self.parts[name]
+                self.refused.append(Task(name, error=wrong))
+
+
+def _runs(session: Session, guest: Guest) -> bool:
+    jails = read_jails(session.host)
+    return guest.name not in session.stopped and is_running(guest, jails, session.host.fs)
+
+
+def planner(
+    session: Session,
+    stack: contextlib.ExitStack,
+    held: Held,
+    found: Inventory,
+    parts: Parts,
+    networks: Networks,
+    *,
+    claims: dict[str, list[Part]] | None = None,
+    up: Sequence[Task] = (),
+    foreground: bool = False,
+) -> Planner:
+    """Read what these starts depend on, once, and return what plans each of them. `claims` are
+    run before; `up` are the tasks that bring up networks."""
+    fs, view = session.host.fs, view_of(session, found, networks)
+    kinds = [(kind, [*some]) for kind, some in by_kind(_specs(parts)) if some]
+    directories = [d for kind, some in kinds for d in kind.run_directories(some)]
+    facts = read_host(session.host, *RUN_FILES, *directories)
+    for name in session.stopped & parts.keys():
+        guest, spec = parts[name]
+        facts = kind_of(guest).as_stopped(guest, spec, facts)
+    starters = {
+        kind.name: kind.starter(view, {n: parts[n] for n in some}, facts, foreground=foreground)
+        for kind, some in kinds
+    }
+    exposes = any(spec.expose for _, spec in parts.values())
+    rules = pf.read(session) if exposes else None
+    clashes = forwards.clashes(fs, found, parts, facts) if exposes else {}
+    bringing = {task.name for task in up}
+
+    def plan(name: str) -> Task:
+        guest, spec = parts[name]
+        kind = kind_of(guest)
+        kind.refuse_options(name, boot_from=session.boot_from, foreground=foreground)
+        idle = name in session.stopped or not kind.is_running(guest, facts.jails, fs)
+
+        def start() -> Start:
+            around = Surroundings(idle=False)
+            if idle:
+                if name in clashes:
+                    raise clashes[name]
+                refuse_given(session, found, guest, spec)
+                around = Surroundings(
+                    starting=hooks.steps(session, "starting", spec.hooks.starting, guest),
+                    started=hooks.steps(session, "started", spec.hooks.started, guest),
+                    exposed=forwards.start_steps(guest, spec, rules),
+                    used=other_uses(session, found, facts, guest, spec),
+                )
+            return starters[kind.name](guest, spec, around)
+
+        try:
+            if idle:
+                made, claim = claimed(session, stack, guest, spec, start)
+            else:
+                made, claim = start(), None
+        except BsdvirtError as error:
+            note_failure(session, name, error)
+            held.release(name)
+            raise
+
+        def explain(error: BsdvirtError) -> BsdvirtError:
+            told = made.explain(error)
+            note_failure(session, name, told)
+            return told
+
+        def release() -> None:
+            if claim is not None:
+                claim.release()
+            held.release(name)
+
+        notes = forwards.notes(spec, guest, rules) if idle else ()
+        return Task(
+            name,
+            (
+                *(claims or {}).get(name, ()),
+                *(Part(first) for first in made.first),
+                Part(logs.for_start(fs, guest, made.plan)),
+            ),
+            message=made.plan.reason,
+            notes=(*made.plan.notes, *made.notes, *notes),
+            needs=tuple(bringing & {str(nic.network) for nic in spec.nics}),
+            after=claim.outlive if claim is not None and foreground else None,
+            words=lambda warnings: made.words(),
+            explain=explain,
+            release=release,
+        )
+
+    return plan
+
+
+def _specs(parts: Parts) -> dict[str, GuestSpec]:
+    return {name: spec for name, (_, spec) in parts.items()}
+
+
+def plan_starts(session: Session, found: Inventory, parts: Parts, networks: Networks) -> list[Task]:
+    """Plan, for a preview, the starts of guests whose files and claims are these."""
+    looking = replace(session, show=session.show or (lambda plan: None))
+    with contextlib.ExitStack() as stack:
+        used = [str(nic.network) for _, spec in parts.values() for nic in spec.nics]
+        up = plan_networks_up(looking, stack, used, networks)
+        down = {task.name: task.error for task in up if task.error}
+        plan = planner(looking, stack, Held(), found, parts, networks)
+
+        def one(name: str) -> Task:
+            for nic in parts[name][1].nics:
+                if error := down.get(str(nic.network)):
+                    raise error
+            return plan(name)
+
+        return plan_each(parts, one)
+
+
+def note_failure(session: Session, name: str, error: BsdvirtError) -> None:
+    """Keep why the last start failed, for `info`."""
+    if session.dry_run:
+        return
+    session.host.fs.mkdir(FAILED_DIRECTORY, 0o700)
+    session.host.fs.write(failed_file(name), f"{error.message}\n", 0o600)
