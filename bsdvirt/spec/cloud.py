@@ -105,38 +105,41 @@ class CloudInit(Spec, frozen=True, kw_only=True):
     system: Annotated[
         System,
         prop(
-            "What the guest runs: on FreeBSD, nuageinit reads the seed, at the first boot only, "
-            "and finds more than one address of a family, routes, and an MTU with DHCP in "
-            "write_files (FreeBSD 15); Linux has its interfaces named eth0 and so on."
+            "Operating system. On FreeBSD, nuageinit reads the seed at the first boot "
+            "only; several addresses of a family, routes, and an MTU with DHCP are set "
+            "by write_files, which needs FreeBSD 15. On Linux, interfaces are named "
+            "eth0 and so on."
         ),
     ] = "other"
     user: Annotated[
         UserName | None,
         prop(
-            "The user that is made; where none is named, `freebsd` on FreeBSD, the "
-            "distribution's own on Linux, and else `admin`."
+            "User to create; by default `freebsd` on FreeBSD, the distribution's own on "
+            "Linux, and `admin` on others."
         ),
     ] = None
-    ssh_keys: Annotated[list[SshKey], prop("Public keys that let the user in.", max_length=64)] = []
+    ssh_keys: Annotated[list[SshKey], prop("Public SSH keys of the user.", max_length=64)] = []
     password: Annotated[
         PasswordHash | None,
-        prop("The user's password as crypt(3) keeps it; without it, passwords let nobody in."),
+        prop(
+            "Password hash of the user, as in crypt(3); without it, password logins are disabled."
+        ),
     ] = None
     dns: Annotated[
         list[IpAddress],
-        prop("Name servers; those of the host where none is given.", max_length=3),
+        prop("Name servers; by default those of the host.", max_length=3),
     ] = []
-    search: Annotated[list[HostName], prop("Domains to search names in.", max_length=6)] = []
-    network: Annotated[
-        bool, prop("Whether the guest is told its addresses; else it asks by DHCP.")
-    ] = True
+    search: Annotated[list[HostName], prop("Search domains.", max_length=6)] = []
+    network: Annotated[bool, prop("Configure the guest's addresses; otherwise it uses DHCP.")] = (
+        True
+    )
     user_data: Annotated[
         str,
         prop(
-            "User-data of one's own, word for word, instead of that made of `user` and "
-            "`ssh_keys`; it begins with #cloud-config or #!.  FreeBSD's nuageinit is given a "
-            "script within a #cloud-config, and what a #cloud-config lacks (`users`, the "
-            "network) at its end.",
+            "Your own user-data, unchanged, instead of that generated from `user` and "
+            "`ssh_keys`; it begins with #cloud-config or #!. For FreeBSD's nuageinit, a "
+            "script is wrapped in a #cloud-config, and missing parts (`users`, the "
+            "network) are appended to a #cloud-config.",
             max_length=MOST_USER_DATA,
         ),
     ] = ""

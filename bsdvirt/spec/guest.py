@@ -23,8 +23,8 @@ class Stop(Spec, frozen=True, kw_only=True):
     timeout: Annotated[
         int,
         prop(
-            "How long an orderly stop may take: of a jail, exec.stop; of a virtual machine, ACPI's"
-            " power button.",
+            "Time for an orderly stop: of a jail, exec.stop; of a virtual machine, its "
+            "shutdown after the ACPI power button.",
             unit="s",
             ge=1,
             le=3600,
@@ -38,7 +38,7 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
 
     hostname: Annotated[HostName | None, prop("Host name; by default the guest's name.")] = None
     description: Annotated[
-        str, prop("A line for people.", live=Live.NOW, max_length=200, pattern=LINE)
+        str, prop("Description.", live=Live.NOW, max_length=200, pattern=LINE)
     ] = ""
     protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
     nics: Annotated[Sequence[Nic], prop("Network interfaces.", max_length=MOST_NICS)] = []
@@ -56,7 +56,7 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
     cpuset: Annotated[
         CpuList | None,
         prop(
-            "The host's CPUs that it may run on, such as 0-3,6.",
+            "CPUs of the host that it may run on, such as 0-3,6.",
             live=Live.NOW,
             becomes=Option("cpuset -l"),
         ),

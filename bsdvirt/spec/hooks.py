@@ -42,13 +42,13 @@ class EventHooks(Spec, frozen=True, kw_only=True):
     policy: Annotated[
         Policy,
         prop(
-            "Where one fails: `fail` ends the operation and undoes it, `warn` goes on.",
+            "If one fails: `fail` ends the operation and undoes it, `warn` continues.",
             live=Live.NOW,
         ),
     ] = "warn"
     timeout: Annotated[
         int,
-        prop("How long each of them may take.", unit="s", ge=1, le=3600, live=Live.NOW),
+        prop("Time limit for each of them.", unit="s", ge=1, le=3600, live=Live.NOW),
     ] = 60
 
 
@@ -57,7 +57,9 @@ class InnerHooks(EventHooks, frozen=True, kw_only=True):
 
     guest: Annotated[
         list[Line],
-        prop("Lines for the guest's own /bin/sh, run in it.", live=Live.NOW, max_length=16),
+        prop(
+            "Command lines for the guest's /bin/sh, run in the guest.", live=Live.NOW, max_length=16
+        ),
     ] = []
 
 

@@ -14,7 +14,7 @@ class Defaults(Spec, frozen=True, kw_only=True):
     """What a new guest gets where the command does not say."""
 
     network: Annotated[
-        GuestName, prop("The network of a new guest's first interface.", live=Live.NOW)
+        GuestName, prop("Network of a new guest's first interface.", live=Live.NOW)
     ] = GuestName("private")
     autostart: Annotated[bool, prop("Whether new guests start at boot.", live=Live.NOW)] = False
 
@@ -25,8 +25,8 @@ class HostBoot(Spec, frozen=True, kw_only=True):
     budget: Annotated[
         int,
         prop(
-            "How long stopping all guests may take at shutdown; less than rc.conf(5)'s "
-            "`rcshutdown_timeout`, which counts from earlier.",
+            "Time to stop all guests at shutdown; less than `rcshutdown_timeout` in "
+            "rc.conf(5), which starts earlier.",
             live=Live.NOW,
             unit="s",
             ge=3,
@@ -46,7 +46,7 @@ class Fetch(Spec, frozen=True, kw_only=True):
     mirrors: Annotated[
         list[HttpsUrl],
         prop(
-            "Mirrors with a directory `releases`, asked in this order.",
+            "Mirrors with a directory `releases`, in the order to try them.",
             live=Live.NOW,
             max_length=16,
         ),
@@ -54,19 +54,19 @@ class Fetch(Spec, frozen=True, kw_only=True):
     archives: Annotated[
         list[HttpsUrl],
         prop(
-            "Where releases past their end are, in a directory `old-releases`.",
+            "Archives of unsupported releases, with a directory `old-releases`.",
             live=Live.NOW,
             max_length=16,
         ),
     ] = msgspec.field(default_factory=lambda: [HttpsUrl("https://archive.freebsd.org")])
     timeout: Annotated[
         int,
-        prop("How long a mirror may be silent.", live=Live.NOW, unit="seconds", ge=1, le=600),
+        prop("Time to wait for data from a mirror.", live=Live.NOW, unit="seconds", ge=1, le=600),
     ] = 30
     retries: Annotated[
         int,
         prop(
-            "How often to try again, each time after a longer wait, while nothing comes.",
+            "Number of retries, after increasing delays.",
             live=Live.NOW,
             ge=0,
             le=100,
@@ -80,8 +80,8 @@ class ZfsChoice(Spec, frozen=True, kw_only=True):
     backend: Annotated[
         Literal["zfs", "libzfs"],
         prop(
-            "What lists datasets for `ls`, `info` and `stats`: `zfs` is zfs(8), `libzfs` is "
-            "py-libzfs, held against zfs(8); all else is always done by zfs(8).",
+            "How `ls`, `info` and `stats` list datasets: `zfs` by zfs(8), `libzfs` by "
+            "py-libzfs, checked against zfs(8). Everything else uses zfs(8).",
             live=Live.NOW,
         ),
     ] = "zfs"
@@ -93,9 +93,9 @@ class Exposing(Spec, frozen=True, kw_only=True):
     filtered: Annotated[
         bool,
         prop(
-            "Whether filter rules of the host's own hold for exposed ports too: the ports are "
-            "redirected by `rdr`, and passed by rules in the filter anchors `bsdvirt/*`, instead "
-            "of passing all filter rules by with `rdr pass`.",
+            "Apply the host's filter rules to exposed ports: they are redirected by "
+            "`rdr` and passed by rules in the filter anchors `bsdvirt/*`, instead of "
+            "bypassing all filter rules with `rdr pass`.",
             live=Live.NOW,
         ),
     ] = False
@@ -105,14 +105,14 @@ class HostFile(Spec, frozen=True, kw_only=True):
     """The host."""
 
     dataset: Annotated[DatasetName, prop("The dataset of the first pool.", live=Live.NEVER)]
-    mountpoint: Annotated[AbsolutePath, prop("Where it is mounted.", live=Live.NEVER)] = (
+    mountpoint: Annotated[AbsolutePath, prop("Mount point of the dataset.", live=Live.NEVER)] = (
         AbsolutePath("/bsdvirt")
     )
     parallel: (
         Annotated[
             int,
             prop(
-                "Guests worked on at once; the number of CPUs where it is not given.",
+                "Number of guests to work on at once; by default the number of CPUs.",
                 live=Live.NOW,
                 ge=1,
                 le=64,

@@ -61,9 +61,10 @@ class Boot(Spec, frozen=True, kw_only=True):
     """Whether, and when, the guest starts at boot."""
 
     auto: Annotated[bool, prop("Start at boot.", live=Live.NOW)] = False
-    order: Annotated[int, prop("Lower starts earlier.", live=Live.NOW, ge=0, le=9999)] = 100
+    order: Annotated[int, prop("Lower numbers start earlier.", live=Live.NOW, ge=0, le=9999)] = 100
     after: Annotated[
-        list[GuestName], prop("Guests that must be up before.", live=Live.NOW, max_length=64)
+        list[GuestName],
+        prop("Guests that must be ready before it starts.", live=Live.NOW, max_length=64),
     ] = []
     delay: Annotated[
         int, prop("Pause before the start.", live=Live.NOW, unit="s", ge=0, le=600)
@@ -71,8 +72,8 @@ class Boot(Spec, frozen=True, kw_only=True):
     ready: Annotated[
         str,
         prop(
-            "What tells that it is up: `tcp:PORT`, once that port answers, or a command for "
-            "its /bin/sh, once that succeeds.",
+            "Readiness test: `tcp:PORT`, which must answer, or a command line for its "
+            "/bin/sh, which must succeed.",
             live=Live.NOW,
             pattern=LINE,
             max_length=255,
@@ -80,13 +81,13 @@ class Boot(Spec, frozen=True, kw_only=True):
     ] = ""
     ready_timeout: Annotated[
         int,
-        prop("How long to wait until it is ready.", live=Live.NOW, unit="s", ge=1, le=3600),
+        prop("Time to wait until it is ready.", live=Live.NOW, unit="s", ge=1, le=3600),
     ] = 60
     ready_policy: Annotated[
         Literal["continue", "fail"],
         prop(
-            "Where it does not start, or is not ready in time: whether the guests that wait "
-            "for it start all the same.",
+            "If it does not start, or is not ready in time: `continue` starts the "
+            "guests that wait for it, `fail` does not.",
             live=Live.NOW,
         ),
     ] = "fail"

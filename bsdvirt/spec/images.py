@@ -45,32 +45,34 @@ class ImageProfile(Spec, frozen=True, kw_only=True):
     """An image that can be fetched."""
 
     description: Annotated[
-        str, prop("A line for people.", max_length=200, pattern=LINE, live=Live.NOW)
+        str, prop("Description.", max_length=200, pattern=LINE, live=Live.NOW)
     ] = ""
-    url: Annotated[HttpsUrl | None, prop("The file, by https.", live=Live.NOW)] = None
+    url: Annotated[HttpsUrl | None, prop("URL of the file, https only.", live=Live.NOW)] = None
     path: Annotated[
         FilePath | None,
-        prop("The file beneath the host file's `fetch.mirrors`, instead of url.", live=Live.NOW),
+        prop(
+            "Path of the file below the host file's `fetch.mirrors`, instead of url.", live=Live.NOW
+        ),
     ] = None
     checksum: Annotated[
         Checksum | None,
-        prop("SHA-256 or SHA-512 of the file, where it is known here.", live=Live.NOW),
+        prop("SHA-256 or SHA-512 of the file.", live=Live.NOW),
     ] = None
     checksums: Annotated[
         FileName | None,
         prop(
-            "The file beside it that lists checksums, such as CHECKSUM.SHA512 or SHA256SUMS.",
+            "List of checksums in the same directory, such as CHECKSUM.SHA512 or SHA256SUMS.",
             live=Live.NOW,
         ),
     ] = None
     arch: Annotated[
         Literal["amd64", "arm64"],
-        prop("The hardware that it is for, as hw.machine says it.", live=Live.NOW),
+        prop("Architecture, as in hw.machine.", live=Live.NOW),
     ] = "amd64"
-    loader: Annotated[Loader, prop("What boots it.", live=Live.NOW)] = "uefi"
-    system: Annotated[System, prop("What it runs.", live=Live.NOW)] = "other"
-    user: Annotated[UserName | None, prop("The user that it expects.", live=Live.NOW)] = None
-    cloud_init: Annotated[bool, prop("Whether it reads a seed.", live=Live.NOW)] = False
+    loader: Annotated[Loader, prop("Boot loader that it needs.", live=Live.NOW)] = "uefi"
+    system: Annotated[System, prop("Operating system.", live=Live.NOW)] = "other"
+    user: Annotated[UserName | None, prop("User that it expects.", live=Live.NOW)] = None
+    cloud_init: Annotated[bool, prop("Whether cloud-init runs in it.", live=Live.NOW)] = False
 
     def __post_init__(self) -> None:
         if (self.url is None) == (self.path is None):

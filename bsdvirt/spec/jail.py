@@ -50,8 +50,8 @@ class Resolver(Spec, frozen=True, kw_only=True):
     mode: Annotated[
         Literal["host", "own", "keep"],
         prop(
-            "`host` copies the host's at each start, `own` writes the servers given here,"
-            " `keep` leaves the jail's file alone.",
+            "Contents of /etc/resolv.conf: `host` copies the host's at each start, `own` writes "
+            "`servers` and `search`, `keep` does not change the jail's file.",
             becomes=GuestFile("/etc/resolv.conf"),
         ),
     ] = "host"
@@ -73,16 +73,22 @@ class Commands(Spec, frozen=True, kw_only=True):
 
     start: Annotated[
         list[Command],
-        prop("Run in the jail to start it.", becomes=JailParam("exec.start", by="jail.command")),
+        prop(
+            "Command lines to run in the jail at its start.",
+            becomes=JailParam("exec.start", by="jail.command"),
+        ),
     ] = msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc"])
     stop: Annotated[
         list[Command],
-        prop("Run in the jail to stop it.", becomes=JailParam("exec.stop", by="jail.command")),
+        prop(
+            "Command lines to run in the jail at its stop.",
+            becomes=JailParam("exec.stop", by="jail.command"),
+        ),
     ] = msgspec.field(default_factory=lambda: ["/bin/sh /etc/rc.shutdown jail"])
     timeout: Annotated[
         int,
         prop(
-            "How long one command of the start may take.",
+            "Time limit for each start command.",
             unit="s",
             ge=1,
             le=MOST,
@@ -97,7 +103,7 @@ class JailStop(Stop, frozen=True, kw_only=True):
     grace: Annotated[
         int,
         prop(
-            "Between SIGTERM and SIGKILL for the processes left.",
+            "Time between SIGTERM and SIGKILL for the remaining processes.",
             unit="s",
             ge=0,
             le=600,
@@ -117,7 +123,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     release: Annotated[
         str,
         prop(
-            "The release that its root is a copy of.",
+            "Release that the root was created from.",
             live=Live.NEVER,
             pattern=RELEASE,
         ),
@@ -125,8 +131,8 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     userland: Annotated[
         Literal["freebsd", "linux", "none"],
         prop(
-            "What its root holds: `freebsd`; `linux`, run by linux(4), with the file systems"
-            " that Linux programs expect; `none`, something else or nothing yet.",
+            "Userland in the root: `freebsd`; `linux`, which runs under linux(4), with "
+            "the file systems that Linux programs expect; `none` for anything else.",
             becomes=made_by("jail.conf", JailParam, "exec.clean"),
         ),
     ] = "freebsd"
@@ -134,8 +140,9 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         Annotated[
             Literal["own", "keep"],
             prop(
-                "`own` keeps a line of its host name and address in its /etc/hosts, `keep`"
-                " leaves that file alone; by default `own` in a root of a release.",
+                "`own` maintains a line with its host name and address in its "
+                "/etc/hosts, `keep` does not change that file; the default is `own` for "
+                "a root from a release.",
             ),
         ]
         | None
@@ -143,15 +150,16 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     timezone: Annotated[
         TimeZone,
         prop(
-            "Its time zone, such as UTC or Europe/Berlin: a link to the data in its root."
-            " `host` gives a root of a release the host's where it has none.",
+            "Time zone, such as UTC or Europe/Berlin: a link to the data in its root. "
+            "`host` sets the host's time zone in a root from a release that has none.",
         ),
     ] = TimeZone("host")
     stack: Annotated[
         Stack,
         prop(
-            "Whose network stack it has: `vnet` its own, `inherit` the host's with all its"
-            " addresses, `shared` the host's with those of `addresses` only, `none` no network.",
+            "Network stack: `vnet` its own, `inherit` the host's with all its "
+            "addresses, `shared` the host's with those of `addresses` only, `none` no "
+            "network.",
             becomes=made_by("jail.stack", JailParam, "vnet", "ip4", "ip6"),
         ),
     ] = "vnet"
@@ -166,8 +174,8 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     interfaces: Annotated[
         list[InterfaceName],
         prop(
-            "Interfaces of the host that are the jail's while it runs, such as em1 or vlan20; the"
-            " jail configures them itself, in its rc.conf. They come back when it stops.",
+            "Interfaces of the host that are moved into the jail while it runs, such as "
+            "em1 or vlan20; the jail configures them itself, in its rc.conf.",
             becomes=JailParam("vnet.interface", by="jail.stack"),
             max_length=8,
         ),
@@ -201,8 +209,9 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         Annotated[
             int,
             prop(
-                "The devfs ruleset of its /dev, by default 5 with a network stack of its own and"
-                " 4 without; one that does not exist would hide nothing, so it refuses to start.",
+                "Devfs ruleset of its /dev, by default 5 with its own network stack and "
+                "4 without. A ruleset that does not exist would hide nothing: the jail "
+                "is not started.",
                 ge=1,
                 le=65535,
                 becomes=JailParam("devfs_ruleset", of="ruleset"),
@@ -212,19 +221,22 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     ) = None
     params: Annotated[
         JailParams,
-        prop("Parameters of jail(8) by their own names, such as allow.raw_sockets: true."),
+        prop("Parameters of jail(8), such as allow.raw_sockets: true."),
     ] = JailParams()
     exec: Annotated[Commands, prop("The commands that start and stop it.")] = Commands()
     run: Annotated[
         Command | None,
         prop(
-            "Its main command, in place of /etc/rc: a line for the jail's /bin/sh (a program and"
-            " its arguments where there is none), watched and logged, that the jail ends with."
+            "Main command, in place of /etc/rc: a command line for the jail's /bin/sh "
+            "(a program and its arguments if there is none), supervised and logged; the "
+            "jail ends with it."
         ),
     ] = None
     run_user: Annotated[
         UserName,
-        prop("The jail's user that runs it, in that user's home, or in / where there is none."),
+        prop(
+            "User of the jail that runs it, in the user's home directory, or in / if there is none."
+        ),
     ] = UserName("root")
     restart: Annotated[JailRestart, prop("What follows when `run` ends.", live=Live.NOW)] = (
         JailRestart()

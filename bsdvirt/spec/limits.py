@@ -29,10 +29,10 @@ class Limits(Spec, frozen=True, kw_only=True):
 
     pcpu: Annotated[Number | None, _deny("pcpu", "CPU time, in percent of one core.", "%")] = None
     readbps: Annotated[
-        Rate | None, _throttle("readbps", "Reading from file systems and disks.", "bytes/s")
+        Rate | None, _throttle("readbps", "Read throughput of file systems and disks.", "bytes/s")
     ] = None
     writebps: Annotated[
-        Rate | None, _throttle("writebps", "Writing to file systems and disks.", "bytes/s")
+        Rate | None, _throttle("writebps", "Write throughput of file systems and disks.", "bytes/s")
     ] = None
     readiops: Annotated[Number | None, _throttle("readiops", "Read operations.", "1/s")] = None
     writeiops: Annotated[Number | None, _throttle("writeiops", "Write operations.", "1/s")] = None
@@ -47,9 +47,13 @@ class JailLimits(Limits, frozen=True, kw_only=True):
         _deny("vmemoryuse", "Address space; an allocation beyond it fails at once.", "bytes"),
     ] = None
     memorylocked: Annotated[Space | None, _deny("memorylocked", "Locked memory.", "bytes")] = None
-    swapuse: Annotated[Memory | None, _deny("swapuse", "Swap reserved or used.", "bytes")] = None
-    maxproc: Annotated[Number | None, _deny("maxproc", "Processes.")] = None
-    nthr: Annotated[Number | None, _deny("nthr", "Threads.")] = None
-    openfiles: Annotated[Number | None, _deny("openfiles", "Open files.")] = None
-    pseudoterminals: Annotated[Number | None, _deny("pseudoterminals", "Pseudo-terminals.")] = None
+    swapuse: Annotated[Memory | None, _deny("swapuse", "Swap space reserved or used.", "bytes")] = (
+        None
+    )
+    maxproc: Annotated[Number | None, _deny("maxproc", "Number of processes.")] = None
+    nthr: Annotated[Number | None, _deny("nthr", "Number of threads.")] = None
+    openfiles: Annotated[Number | None, _deny("openfiles", "Number of open files.")] = None
+    pseudoterminals: Annotated[
+        Number | None, _deny("pseudoterminals", "Number of pseudo-terminals.")
+    ] = None
     shmsize: Annotated[Space | None, _deny("shmsize", "System V shared memory.", "bytes")] = None

@@ -1,4 +1,4 @@
-"""The property sections of bsdvirt.yaml(5), in mdoc, from the declarations."""
+"""Generate the property sections of bsdvirt.yaml(5), in mdoc, from the declarations."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ END = '.\\" The end of the properties'
 TITLES: dict[Which, str] = {
     "jail": "A JAIL", "vm": "A VIRTUAL MACHINE", "network": "A NETWORK", "host": "THE HOST",
     "pool": "ANOTHER POOL",
-    "image": "A PROFILE OF AN IMAGE", "size": "A SIZE",
+    "image": "AN IMAGE PROFILE", "size": "A SIZE",
 }  # fmt: skip
 _LIVE = {
-    Live.NOW: "Takes hold at once.",
-    Live.START: "Takes hold at the next start.",
-    Live.REBOOT: "Takes hold when the guest next reboots.",
+    Live.NOW: "Takes effect at once.",
+    Live.START: "Takes effect at the next start.",
+    Live.REBOOT: "Takes effect at the next reboot of the guest.",
     Live.NEVER: "Fixed at creation.",
 }
 
 
 def sections() -> str:
-    """All property sections, between the marks."""
+    """Return all property sections, between the marks."""
     lines = [BEGIN]
     for which, title in TITLES.items():
         lines += [f".Sh {title}", ".Bl -tag -width Ds"]
@@ -43,7 +43,7 @@ def _entry(info: PropertyInfo, which: Which) -> list[str]:
 
 
 def _sentences(text: str) -> list[str]:
-    """Text as lines of roff: quoted words as literals, nothing taken for a request."""
+    """Return text as lines of roff: quoted words as literals, with requests escaped."""
     lines: list[str] = []
     for index, part in enumerate(text.split("`")):
         words = part.strip()
@@ -69,7 +69,7 @@ def _plain(words: str) -> str:
 
 
 def rewritten(page: str) -> str:
-    """The page with its property sections written again."""
+    """Return the page with new property sections."""
     head, _, rest = page.partition(BEGIN)
     return head + sections() + rest.partition(END)[2]
 

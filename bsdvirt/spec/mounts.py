@@ -24,42 +24,41 @@ USUAL_TARGETS = {
 class Mount(Spec, frozen=True, kw_only=True):
     """One thing that is mounted in the jail while it runs."""
 
-    name: Annotated[GuestName, prop("What it is called here, as in mounts.data.source.")]
+    name: Annotated[GuestName, prop("Name, as in mounts.data.source.")]
     type: Annotated[
         Literal["nullfs", "tmpfs", "procfs", "fdescfs", "devfs", "linprocfs", "linsysfs"],
         prop(
-            "`nullfs` is a directory or a file of the host, `tmpfs` memory, the others the"
-            " kernel's; `devfs` is one besides /dev, with the jail's ruleset."
+            "File system type: `nullfs` for a directory or a file of the host, `tmpfs` "
+            "for memory, or a pseudo file system; `devfs` is one in addition to /dev, "
+            "with the jail's ruleset."
         ),
     ] = "nullfs"
     source: Annotated[
         AbsolutePath | None,
-        prop("The host's directory or file, with nullfs; it must be there at a start."),
+        prop("Directory or file of the host, with nullfs; it must exist at the start."),
     ] = None
     target: Annotated[
         AbsolutePath | None,
         prop(
-            "Where it appears in the jail, made where it is not there; with nullfs by default"
-            " the same path as the source, with procfs /proc."
+            "Mount point in the jail, created if it does not exist; the default is the "
+            "path of the source with nullfs, and /proc with procfs."
         ),
     ] = None
     readonly: Annotated[
         bool,
-        prop(
-            "The jail can read only.", becomes=MountOption("ro", values={True: "ro", False: "rw"})
-        ),
+        prop("Mount it read-only.", becomes=MountOption("ro", values={True: "ro", False: "rw"})),
     ] = False
     options: Annotated[
         list[Option],
         prop(
-            "More options of mount(8); `linrdlnk`, with fdescfs, is for Linux programs.",
+            "Further options of mount(8); `linrdlnk`, with fdescfs, is for Linux programs.",
             max_length=4,
             becomes=MountOption(""),
         ),
     ] = []
     size: Annotated[
         Space | None,
-        prop("The most that it may hold, with tmpfs; all memory otherwise.", unit="bytes",
+        prop("Size limit, with tmpfs; by default all memory.", unit="bytes",
              becomes=MountOption("size")),
     ] = None  # fmt: skip
     mode: Annotated[

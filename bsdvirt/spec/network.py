@@ -21,19 +21,22 @@ class Network(Spec, frozen=True, kw_only=True):
     bridge: Annotated[
         InterfaceName | None,
         prop(
-            "An existing bridge to use, which bsdvirt then never changes or destroys.",
+            "Existing bridge to use, which bsdvirt never changes or destroys.",
             live=Live.NEVER,
         ),
     ] = None
     uplink: Annotated[
         InterfaceName | None,
-        prop("The host's interface that is a member, for guests on the physical network."),
+        prop(
+            "Interface of the host that is a member of the bridge, for guests on the "
+            "physical network."
+        ),
     ] = None
     vlan: (
         Annotated[
             int,
             prop(
-                "VLAN tag: the member is then a vlan(4) interface of ours on the uplink.",
+                "VLAN tag: the member is then a vlan(4) interface on the uplink.",
                 ge=1,
                 le=4094,
             ),
@@ -43,36 +46,38 @@ class Network(Spec, frozen=True, kw_only=True):
     private: Annotated[
         bool,
         prop(
-            "Guests reach the host and the uplink, and not each other.",
+            "Isolate guests from each other; they reach the host and the uplink.",
             live=Live.NOW,
         ),
     ] = False
     nat: Annotated[
         bool,
         prop(
-            "Guests get out by the host's own address: pf(4) translates all IPv4, and the"
-            " unique local addresses of IPv6 (fc00::/7).",
+            "Translate guests' addresses to the host's by pf(4): all IPv4, and IPv6 "
+            "unique local addresses (fc00::/7).",
             live=Live.NOW,
         ),
     ] = False
     addresses: Annotated[
         list[Cidr],
-        prop("The host's own addresses on the bridge, such as 10.77.0.1/24.", max_length=8),
+        prop("Addresses of the host on the bridge, such as 10.77.0.1/24.", max_length=8),
     ] = []
     subnets: Annotated[
         list[Subnet],
-        prop("Networks that guests have addresses of and the host has none.", max_length=8),
+        prop("Subnets of guests in which the host has no address.", max_length=8),
     ] = []
     pools: Annotated[
         list[AddressRange],
-        prop("What guests are given addresses from, such as 10.77.0.2-10.77.0.254.", max_length=8),
+        prop(
+            "Ranges to assign guests' addresses from, such as 10.77.0.2-10.77.0.254.", max_length=8
+        ),
     ] = []
-    gateway: Annotated[
-        IpAddress | None, prop("IPv4 gateway; the host's address where it is not given.")
-    ] = None
-    gateway6: Annotated[
-        IpAddress | None, prop("IPv6 gateway; the host's address where it is not given.")
-    ] = None
+    gateway: Annotated[IpAddress | None, prop("IPv4 gateway; by default the host's address.")] = (
+        None
+    )
+    gateway6: Annotated[IpAddress | None, prop("IPv6 gateway; by default the host's address.")] = (
+        None
+    )
     routes: Annotated[
         list[Route],
         prop("Routes that every guest of the network is given.", max_length=32),
@@ -80,15 +85,14 @@ class Network(Spec, frozen=True, kw_only=True):
     offload: Annotated[
         bool,
         prop(
-            "Whether jails leave checksums to the card: off where what they send by it arrives"
-            " damaged. Where an epair computes none itself, nothing changes.",
+            "Checksum offloading in its jails; turn it off if packets from jails arrive "
+            "with wrong checksums.",
         ),
     ] = True
     dns: Annotated[
         list[IpAddress],
         prop(
-            "Name servers of its guests, in place of the host's, for those with resolver.mode:"
-            " host.",
+            "Name servers of its guests with resolver.mode: host, in place of the host's.",
             max_length=3,
         ),
     ] = []
@@ -96,7 +100,7 @@ class Network(Spec, frozen=True, kw_only=True):
         int, prop("MTU of the bridge and its members.", unit="bytes", ge=576, le=65535)
     ] = 1500
     description: Annotated[
-        str, prop("A line for people.", live=Live.NOW, max_length=60, pattern=LINE)
+        str, prop("Description.", live=Live.NOW, max_length=60, pattern=LINE)
     ] = ""
 
     def __post_init__(self) -> None:

@@ -26,8 +26,8 @@ NO_MAC = "00:00:00:00:00:00"
 class Route(Spec, frozen=True, kw_only=True):
     """A network that guests reach through another router than the gateway."""
 
-    to: Annotated[Subnet, prop("The network beyond the router, such as 10.5.0.0/16.")]
-    via: Annotated[IpAddress, prop("The router's address, on the interface's own network.")]
+    to: Annotated[Subnet, prop("Destination network, such as 10.5.0.0/16.")]
+    via: Annotated[IpAddress, prop("Address of the router, in a subnet of the interface.")]
 
     def __post_init__(self) -> None:
         if self.to.version != self.via.version:
@@ -39,32 +39,32 @@ class Route(Spec, frozen=True, kw_only=True):
 class Nic(Spec, frozen=True, kw_only=True):
     """One network interface: an epair(4) whose one end the jail has."""
 
-    network: Annotated[GuestName, prop("The network that the interface is a member of.")]
+    network: Annotated[GuestName, prop("Network that the interface is connected to.")]
     address: Annotated[
         Ipv4OrDhcp,
         prop(
-            "IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where the guest asks"
-            " for one, or `none`; a virtual machine gets it from `cloud`."
+            "IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp`, or `none`; "
+            "a virtual machine receives it through `cloud`."
         ),
     ] = Ipv4OrDhcp("pool")
     address6: Annotated[
         Ipv6OrSlaac,
         prop(
-            "IPv6 address: `pool`, an address such as fd00:77::9/64, `slaac` where routers"
-            " advertise it, or `none`; a virtual machine gets it from `cloud`."
+            "IPv6 address: `pool`, an address such as fd00:77::9/64, `slaac` for router "
+            "advertisements, or `none`; a virtual machine receives it through `cloud`."
         ),
     ] = Ipv6OrSlaac("pool")
     subnet: Annotated[
         Subnet | None,
-        prop("Which IPv4 subnet of the network `pool` means, where it has several."),
+        prop("IPv4 subnet of the network to take the address from, if it has several."),
     ] = None
     subnet6: Annotated[
         Subnet | None,
-        prop("Which IPv6 subnet of the network `pool` means, where it has several."),
+        prop("IPv6 subnet of the network to take the address from, if it has several."),
     ] = None
     aliases: Annotated[
         list[HostAddress],
-        prop("More addresses of the interface, of either family.", max_length=16),
+        prop("Further addresses of the interface, IPv4 or IPv6.", max_length=16),
     ] = []
     gateway: Annotated[
         Ipv4Gateway,
@@ -77,8 +77,8 @@ class Nic(Spec, frozen=True, kw_only=True):
     mac: Annotated[
         Mac | None,
         prop(
-            "Its MAC address; one of its own, which it keeps, where none is given.  One that is"
-            " made up begins with 02, 06, 0a or 0e: locally administered.",
+            "MAC address; by default one is assigned and kept. An address that you "
+            "choose should be locally administered: it begins with 02, 06, 0a or 0e.",
             becomes=DeviceKey("mac", by="bhyve.devices.nic"),
         ),
     ] = None
@@ -89,8 +89,8 @@ class Nic(Spec, frozen=True, kw_only=True):
         Annotated[
             bool,
             prop(
-                "Whether it is kept from the other private interfaces of its network; the"
-                " network's where it is not given."
+                "Isolate it from other private interfaces of the network; by default as "
+                "the network says."
             ),
         ]
         | None
@@ -99,7 +99,7 @@ class Nic(Spec, frozen=True, kw_only=True):
         Annotated[
             int,
             prop(
-                "MTU in the guest, at most the network's; the network's where it is not given.",
+                "MTU in the guest, at most that of the network, which is the default.",
                 unit="bytes",
                 ge=72,
                 le=65535,

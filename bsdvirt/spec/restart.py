@@ -13,8 +13,8 @@ class Restart(Spec, frozen=True, kw_only=True):
     backoff: Annotated[
         int,
         prop(
-            "Wait before it is run again: doubled each time up to `longest`, until a run lasts"
-            " longer than that.",
+            "Delay before a restart, doubled each time up to `longest`, until a run "
+            "lasts longer than that.",
             unit="s",
             ge=1,
             le=60,
@@ -22,20 +22,19 @@ class Restart(Spec, frozen=True, kw_only=True):
         ),
     ] = 1
     longest: Annotated[
-        int, prop("Longest wait before it is run again.", unit="s", ge=1, le=3600, live=Live.NOW)
+        int, prop("Longest delay before a restart.", unit="s", ge=1, le=3600, live=Live.NOW)
     ] = 60
     most: Annotated[
         int,
         prop(
-            "Run it again so many times within `window`; the next end is a failure. 0 sets no"
-            " limit.",
+            "Number of restarts within `window`; the next end is a failure. 0 sets no limit.",
             ge=0,
             le=10000,
             live=Live.NOW,
         ),
     ] = 5
     window: Annotated[
-        int, prop("The time in which `most` counts.", unit="s", ge=1, le=86400, live=Live.NOW)
+        int, prop("Time in which restarts are counted.", unit="s", ge=1, le=86400, live=Live.NOW)
     ] = 600
 
     def limits(self) -> dict[str, Any]:
@@ -51,8 +50,9 @@ class JailRestart(Restart, frozen=True, kw_only=True):
     policy: Annotated[
         Literal["never", "on-failure", "always"],
         prop(
-            "Whether the main command is run again once it ends: `never`, `on-failure` (an exit"
-            " status but 0, or a signal) or `always`; where not, the jail is stopped.",
+            "Restart the main command when it ends: `never`, `on-failure` (an exit "
+            "status other than 0, or a signal) or `always`; if it is not restarted, the "
+            "jail is stopped.",
             live=Live.NOW,
         ),
     ] = "on-failure"
@@ -64,10 +64,10 @@ class VmRestart(Restart, frozen=True, kw_only=True):
     head = ("reset", "crash")
     reset: Annotated[
         bool,
-        prop("Run it again when the guest resets itself; `most` does not count that.",
+        prop("Start it again after a reset by the guest, which `most` does not count.",
              live=Live.NOW),
     ] = True  # fmt: skip
     crash: Annotated[
         Literal["restart", "stop"],
-        prop("What follows a triple fault, or the end of bhyve by a signal.", live=Live.NOW),
+        prop("What to do after a triple fault, or if a signal ends bhyve.", live=Live.NOW),
     ] = "restart"

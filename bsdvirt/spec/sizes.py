@@ -24,7 +24,7 @@ class VmSize(Spec, frozen=True, kw_only=True):
 
     cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024, live=Live.NOW)]
     memory: Annotated[Memory, prop("Memory.", unit="bytes", live=Live.NOW)]
-    disk: Annotated[Space, prop("The first disk.", unit="bytes", live=Live.NOW)]
+    disk: Annotated[Space, prop("Size of the first disk.", unit="bytes", live=Live.NOW)]
 
 
 def load_named(cls: type[SpecT], text: str, source: str = "") -> dict[str, SpecT]:

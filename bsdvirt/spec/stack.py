@@ -55,8 +55,8 @@ class SharedAddress(Spec, frozen=True, kw_only=True):
     interface: Annotated[
         InterfaceName | None,
         prop(
-            "The host's interface that has it as an alias while the jail runs; where it is not"
-            " given, the host must have the address already, and keeps it."
+            "Interface of the host that has it as an alias while the jail runs; without "
+            "one, the host must have the address already, and keeps it."
         ),
     ] = None
 

@@ -39,32 +39,32 @@ class Compression(Patterned):
 
 Reservation = Annotated[
     Space | None,
-    prop("What the pool keeps free for it.", unit="bytes", live=Live.NOW,
+    prop("Space that the pool reserves for it.", unit="bytes", live=Live.NOW,
          becomes=ZfsProperty("reservation", clear="none")),
 ]  # fmt: skip
 Quota = Annotated[
     Space | None,
-    prop("The most that it may take, snapshots included.", unit="bytes", live=Live.NOW,
+    prop("Limit of its space, snapshots included.", unit="bytes", live=Live.NOW,
          becomes=ZfsProperty("quota", clear="none")),
 ]  # fmt: skip
 Refquota = Annotated[
     Space | None,
-    prop("The most that it may take, snapshots left out.", unit="bytes", live=Live.NOW,
+    prop("Limit of its space, snapshots excluded.", unit="bytes", live=Live.NOW,
          becomes=ZfsProperty("refquota", clear="none")),
 ]  # fmt: skip
 Compress = Annotated[
     Compression | None,
-    prop("Compression of what is written from now on, such as lz4 or zstd.",
+    prop("Compression of new data, such as lz4 or zstd.",
          becomes=ZfsProperty("compression"), live=Live.NOW),
 ]  # fmt: skip
 Record = Annotated[
     RecordSize | None,
-    prop("The largest record of files written from now on.", unit="bytes",
+    prop("Largest record size of new files.", unit="bytes",
          becomes=ZfsProperty("recordsize"), live=Live.NOW),
 ]  # fmt: skip
 Atime = Annotated[
     bool | None,
-    prop("Keep the times of last access.", becomes=ZfsProperty("atime"), live=Live.NOW),
+    prop("Update access times.", becomes=ZfsProperty("atime"), live=Live.NOW),
 ]  # fmt: skip
 
 
@@ -73,16 +73,17 @@ class Delegated(Spec, frozen=True, kw_only=True):
 
     name: Annotated[
         DeviceName,
-        prop("What it is called here; without `dataset`, also its name beneath the guest's own."),
+        prop("Name; without `dataset`, also that of the dataset beneath the guest's own."),
     ]
     dataset: Annotated[
         DatasetName | None,
-        prop("A dataset that is there already, elsewhere, instead of one made for the guest."),
+        prop("Existing dataset to use instead of one created for the guest."),
     ] = None
     mountpoint: Annotated[
         AbsolutePath | None,
         prop(
-            "Where the jail has it; needed without `dataset`, whose own counts otherwise.",
+            "Mount point in the jail; required without `dataset`, otherwise by default "
+            "that of the dataset.",
             becomes=ZfsProperty("mountpoint", by="jail.datasets"),
         ),
     ] = None

@@ -15,7 +15,7 @@ class System(Spec, frozen=True, kw_only=True):
     about: Annotated[str, prop("What it is.", max_length=200, pattern=LINE)] = ""
     cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024)] = 1
     memory: Annotated[Memory, prop("Memory.", unit="bytes")]
-    disk: Annotated[Space, prop("The first disk.", unit="bytes")]
+    disk: Annotated[Space, prop("Size of the first disk.", unit="bytes")]
     bus: Annotated[Bus, prop("What the first disk is on.")] = "virtio"
     interfaces: Annotated[int, prop("How many it has.", ge=0, le=8)] = 1
     model: Annotated[Literal["virtio", "e1000"], prop("The card of each interface.")] = "virtio"

@@ -50,7 +50,7 @@ class VmStop(Stop, frozen=True, kw_only=True):
 
     force: Annotated[
         bool,
-        prop("Whether it is powered off after the timeout; otherwise the stop fails.",
+        prop("Power it off after the timeout; otherwise the stop fails.",
              live=Live.NOW),
     ] = True  # fmt: skip
 
@@ -62,21 +62,19 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         "cpus", "sockets", "threads", "memory", "wired", "loader", "firmware", "variables", "image"
     )  # fmt: skip
     cpus: Annotated[
-        int, prop("Virtual CPUs; the host's hw.vmm.maxcpu is the most.", ge=1, le=1024,
+        int, prop("Number of virtual CPUs, at most the host's hw.vmm.maxcpu.", ge=1, le=1024,
                   becomes=BhyveKey("cpus"))
     ] = 1  # fmt: skip
     sockets: Annotated[
         int,
-        prop("Sockets that the CPUs are in; Windows clients use two at most.", ge=1, le=1024,
+        prop("Number of CPU sockets; Windows clients use two at most.", ge=1, le=1024,
              becomes=(BhyveKey("sockets"), BhyveKey("cores", of="cores"))),
     ] = 1  # fmt: skip
-    threads: Annotated[
-        int, prop("Threads of a core.", ge=1, le=16, becomes=BhyveKey("threads"))
-    ] = 1
+    threads: Annotated[int, prop("Threads per core.", ge=1, le=16, becomes=BhyveKey("threads"))] = 1
     memory: Annotated[
         Memory,
         prop(
-            "Memory, such as 512M or 4G.",
+            "Memory size, such as 512M or 4G.",
             unit="bytes",
             becomes=BhyveKey("memory.size", of="memory_size"),
         ),
@@ -84,37 +82,39 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     wired: Annotated[
         bool,
         prop(
-            "Whether the memory is wired: needed with passthrough.",
+            "Wire the memory, as passthrough requires.",
             becomes=BhyveKey("memory.wired", values=ON),
         ),
     ] = False
     loader: Annotated[
         Literal["uefi", "bhyveload"],
-        prop("UEFI firmware, or bhyveload(8) for FreeBSD guests, which needs none."),
+        prop(
+            "Boot loader: UEFI firmware, or bhyveload(8) for FreeBSD guests, which needs no "
+            "firmware."
+        ),
     ] = "uefi"
     firmware: Annotated[
         AbsolutePath | None,
         prop(
-            "Another firmware than that of the package edk2-bhyve.",
+            "Firmware file; by default that of the package edk2-bhyve.",
             becomes=made_by("bhyve.devices.firmware", BhyveKey, "bootrom", "lpc.bootrom"),
         ),
     ] = None
     variables: Annotated[
         AbsolutePath | None,
         prop(
-            "The file of variables that goes with `firmware`: the guest gets a copy of its own at"
-            " its first start.  Without it, such a firmware keeps none.",
+            "Template of UEFI variables for `firmware`, copied for the guest at its "
+            "first start. Without it, such a firmware keeps no variables.",
             becomes=made_by("bhyve.devices.firmware", BhyveKey, "bootvars", "lpc.bootvars"),
         ),
     ] = None
     image: Annotated[
-        ImageName | None, prop("The image that its first disk was made of.", live=Live.NEVER)
+        ImageName | None, prop("Image that its first disk was created from.", live=Live.NEVER)
     ] = None
     bootorder: Annotated[
         list[DeviceName],
         prop(
-            "Disks and drives to boot from first, in this order; with UEFI where bhyve knows a"
-            " boot order (FreeBSD 15).",
+            "Disks and drives to boot from first, in this order; needs UEFI and FreeBSD 15.",
             max_length=MOST_DISKS + MOST_CDROMS,
             becomes=(
                 BhyveKey("lpc.fwcfg", by="bhyve.config"),
@@ -124,27 +124,28 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     ] = []  # fmt: skip
     clock: Annotated[
         Literal["utc", "local"],
-        prop("What the guest's clock keeps: UTC, or local time as Windows wants it.",
+        prop("Time of the guest's clock: UTC, or local time, as Windows expects.",
              becomes=BhyveKey("rtc.use_localtime", values={"local": "true", "utc": "false"})),
     ] = "utc"  # fmt: skip
     ignore_msrs: Annotated[
         bool,
-        prop("Ignore unknown model specific registers, as Linux and Windows on some hosts need.",
+        prop("Ignore accesses to unknown model-specific registers, as Linux and Windows need "
+"on some hosts.",
              becomes=BhyveKey("x86.strictmsr", values={True: "false", False: "true"})),
     ] = True  # fmt: skip
     pins: Annotated[
         list[CpuPin],
-        prop("Virtual CPUs pinned, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
+        prop("Pinned virtual CPUs, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
              becomes=BhyveKey("vcpu.N.cpuset", by="bhyve.config"), max_length=1024),
     ] = []  # fmt: skip
     config: Annotated[
         list[BhyveLine],
         prop(
-            "More keys of bhyve_config(5), each as key=value, which override those of bsdvirt"
-            " but for `name`, the console's, the screen's and those of CPUs and memory; bhyve"
-            " ignores what it does not know.  A PCI slot or AHCI port that is named here is given"
-            " to nothing else, and none where something is takes another device.  A device on a"
-            " bus above 0 turns the MPtable off.",
+            "Further keys of bhyve_config(5), each as key=value. They override those of "
+            "bsdvirt, except `name` and those of the console, the framebuffer, CPUs and "
+            "memory; bhyve ignores unknown keys. A PCI slot or AHCI port that is named "
+            "here is not assigned to other devices, and one that is in use is refused. "
+            "A device on a bus above 0 turns off the MPtable.",
             max_length=64,
         ),
     ] = []
@@ -155,8 +156,8 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     hostname: Annotated[
         HostName | None,
         prop(
-            "Host name that `cloud` tells it, with or without its domain; by default the guest's"
-            " name, with - for _."
+            "Host name for `cloud`, with or without domain; by default the guest's "
+            "name, with - for _."
         ),
     ] = None
     stop: VmStop = VmStop()

@@ -44,12 +44,12 @@ RESERVED = {
 class Disk(Spec, frozen=True, kw_only=True):
     """One disk: a zvol of the guest's own, or a file or device of the host's."""
 
-    name: Annotated[DeviceName, prop("Its name, and its zvol's.")]
+    name: Annotated[DeviceName, prop("Name of the disk and of its zvol.")]
     size: (
         Annotated[
             Space,
             prop(
-                "Its size; of a zvol of the guest's own.",
+                "Size of the zvol.",
                 unit="bytes",
                 becomes=ZfsProperty("volsize", by="bhyve.volumes"),
                 live=Live.REBOOT,
@@ -60,25 +60,25 @@ class Disk(Spec, frozen=True, kw_only=True):
     path: Annotated[
         AbsolutePath | None,
         prop(
-            "A file or a device of the host's instead of a zvol of the guest's own; it is never"
-            " made, resized or destroyed with the guest.",
+            "File or device of the host to use instead of a zvol; it is never created, "
+            "resized or destroyed.",
             becomes=DeviceKey("path", by="bhyve.devices.disk"),
         ),
     ] = None
     bus: Annotated[
         Bus,
-        prop("What the guest sees it on.", becomes=DeviceKey("device", by="bhyve.devices.disk")),
+        prop("Bus that it is attached to.", becomes=DeviceKey("device", by="bhyve.devices.disk")),
     ] = "virtio"
-    readonly: Annotated[
-        bool, prop("The guest may only read it.", becomes=DeviceKey("ro", values=ON))
-    ] = False
+    readonly: Annotated[bool, prop("Make it read-only.", becomes=DeviceKey("ro", values=ON))] = (
+        False
+    )
     nocache: Annotated[
         bool, prop("Open it with O_DIRECT.", becomes=DeviceKey("nocache", values=ON))
     ] = False
     direct: Annotated[
         bool,
         prop(
-            "Open it with O_SYNC: every write waits for the disk.",
+            "Open it with O_SYNC, so that every write waits for the disk.",
             becomes=DeviceKey("direct", values=ON),
         ),
     ] = False
@@ -86,8 +86,8 @@ class Disk(Spec, frozen=True, kw_only=True):
         Annotated[
             str,
             prop(
-                "Logical, or logical/physical sector size, such as 512/4096, which is that of a"
-                " zvol of the guest's own; else bhyve asks what is behind it.",
+                "Logical, or logical/physical sector size, such as 512/4096, which is "
+                "the default for a zvol; for others, bhyve asks the file or device.",
                 becomes=DeviceKey("sectorsize", by="bhyve.devices.disk"),
                 pattern=SECTORS,
             ),
@@ -116,11 +116,11 @@ class Disk(Spec, frozen=True, kw_only=True):
 class Cdrom(Spec, frozen=True, kw_only=True):
     """A CD drive, perhaps with a medium in it."""
 
-    name: Annotated[DeviceName, prop("Its name, such as cd0.", live=Live.REBOOT)]
+    name: Annotated[DeviceName, prop("Name, such as cd0.", live=Live.REBOOT)]
     media: Annotated[
         MediaName | None,
         prop(
-            "A medium that `bsdvirt media ls` lists; none is an empty drive.",
+            "Medium, as `bsdvirt media ls` lists it; without one the drive is empty.",
             live=Live.REBOOT,
             becomes=DeviceKey("path", by="bhyve.devices.cdrom"),
         ),
@@ -128,7 +128,7 @@ class Cdrom(Spec, frozen=True, kw_only=True):
     path: Annotated[
         AbsolutePath | None,
         prop(
-            "An ISO file of the host's, instead of a medium.",
+            "ISO file of the host, instead of a medium.",
             live=Live.REBOOT,
             becomes=DeviceKey("path", by="bhyve.devices.cdrom"),
         ),
@@ -145,7 +145,7 @@ class VmNic(Nic, frozen=True, kw_only=True):
     model: Annotated[
         Literal["virtio", "e1000"],
         prop(
-            "The card that the guest sees.",
+            "Model of the network card.",
             becomes=DeviceKey("device", values={"virtio": "virtio-net", "e1000": "e1000"}),
         ),
     ] = "virtio"
@@ -166,38 +166,41 @@ class Vnc(Spec, frozen=True, kw_only=True):
     enabled: Annotated[
         bool,
         prop(
-            "Whether there is a framebuffer; it needs UEFI.",
+            "Provide a framebuffer, shown by VNC; it needs UEFI.",
             becomes=DeviceKey("device", by="bhyve.devices.framebuffer"),
         ),
     ] = False
     listen: Annotated[
         ListenAddress,
         prop(
-            "The host's address to listen on.",
+            "Address of the host to listen on.",
             becomes=DeviceKey("rfb", by="bhyve.devices.framebuffer"),
         ),
     ] = ListenAddress("127.0.0.1")
     port: (
         Annotated[
             int,
-            prop("The port; 5900 and the guest's id where it is not given.", ge=1, le=65535),
+            prop("TCP port; by default 5900 plus the guest's id.", ge=1, le=65535),
         ]
         | None
     ) = None
     width: Annotated[
-        int, prop("Width.", unit="pixels", ge=640, le=3840, becomes=DeviceKey("w"))
+        int, prop("Width of the screen.", unit="pixels", ge=640, le=3840, becomes=DeviceKey("w"))
     ] = 1024
     height: Annotated[
-        int, prop("Height.", unit="pixels", ge=480, le=2160, becomes=DeviceKey("h"))
+        int, prop("Height of the screen.", unit="pixels", ge=480, le=2160, becomes=DeviceKey("h"))
     ] = 768
     wait: Annotated[
-        bool, prop("Boot only once a viewer is connected.", becomes=DeviceKey("wait", values=ON))
+        bool,
+        prop(
+            "Wait with booting until a viewer is connected.", becomes=DeviceKey("wait", values=ON)
+        ),
     ] = False
     auth: Annotated[
         Literal["random", "own", "none"],
         prop(
-            "`random` makes a password at each start, which `info` shows; `own` takes the one"
-            " given here; `none` asks for none."
+            "`random` creates a password at each start, which `info` shows; `own` uses "
+            "`password`; `none` requires no password."
         ),
     ] = "random"
     password: (
@@ -214,15 +217,15 @@ class Vnc(Spec, frozen=True, kw_only=True):
     keyboard: Annotated[
         KeyboardLayout | None,
         prop(
-            "The layout of the viewer's keyboard, as a file of /usr/share/bhyve/kbdlayout is"
-            " called, such as de or fr; US where none is given.",
+            "Keyboard layout of the viewer, the name of a file in "
+            "/usr/share/bhyve/kbdlayout, such as de or fr; by default US.",
             becomes=BhyveKey("keyboard.layout", by="bhyve.devices.framebuffer"),
         ),
     ] = None
     tablet: Annotated[
         bool,
         prop(
-            "A USB tablet, so that the pointer is where it should be.",
+            "Provide a USB tablet, for an accurate pointer.",
             becomes=DeviceKey("slot.1.device", by="bhyve.devices.framebuffer"),
         ),
     ] = True
@@ -249,14 +252,14 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
     hostbridge: Annotated[
         Literal["standard", "amd"],
         prop(
-            "The host bridge that the guest sees.",
+            "Model of the host bridge.",
             becomes=DeviceKey("device", by="bhyve.devices.hostbridge"),
         ),
     ] = "standard"
     rng: Annotated[
         bool,
         prop(
-            "A virtio source of randomness.",
+            "Provide a virtio random number generator.",
             becomes=DeviceKey("device", by="bhyve.devices.rng"),
         ),
     ] = True
