@@ -127,12 +127,12 @@ def test_truth(word: str, value: bool) -> None:
         (
             "release: a\nnics: [{network: a, mtu: big}]",
             "web.yaml: nics.0.mtu: expected int, got str"
-            " (MTU in the guest, at most the network's; the network's where it is not given.)",
+            " (MTU in the guest, at most that of the network, which is the default.)",
         ),
         (
             "release: a\nnics: [{network: a}, {network: a, mtu: 5}]",
             "web.yaml: nics.1.mtu: expected integer 72..65535, got 5"
-            " (MTU in the guest, at most the network's; the network's where it is not given.)",
+            " (MTU in the guest, at most that of the network, which is the default.)",
         ),
         ("relaese: a", "web.yaml: relaese: no such property (did you mean release?)"),
         (
@@ -146,7 +146,7 @@ def test_truth(word: str, value: bool) -> None:
         ),
         (
             "kind: jail",
-            "web.yaml: release: it is missing (The release that its root is a copy of.)",
+            "web.yaml: release: it is missing (Release that the root was created from.)",
         ),
         ("kind: vm\nrelease: a", "web.yaml: kind: expected jail, got 'vm'"),
         (
@@ -157,17 +157,16 @@ def test_truth(word: str, value: bool) -> None:
         (
             'release: "a\\n"',
             "web.yaml: release: expected a release, such as 14.2-RELEASE, got 'a\\n'"
-            " (The release that its root is a copy of.)",
+            " (Release that the root was created from.)",
         ),
         (
             "release: a\ndescription: |\n  one\n  two\n",
-            "web.yaml: description: expected one line of text, got 'one\\ntwo\\n'"
-            " (A line for people.)",
+            "web.yaml: description: expected one line of text, got 'one\\ntwo\\n' (Description.)",
         ),
         (
             'release: a\nexec: {start: ["a\\nb"]}',
             "web.yaml: exec.start.0: expected one line for /bin/sh, got 'a\\nb'"
-            " (Run in the jail to start it.)",
+            " (Command lines to run in the jail at its start.)",
         ),
         (
             "release: a\nlimits: {memoryuse: 5X}",
@@ -177,7 +176,7 @@ def test_truth(word: str, value: bool) -> None:
         (
             "release: a\nnics: [{network: }]",
             "web.yaml: nics.0.network: expected a name, got nothing"
-            " (The network that the interface is a member of.)",
+            " (Network that the interface is connected to.)",
         ),
         (
             "release: a\nnics: lan",
@@ -211,8 +210,8 @@ def test_truth(word: str, value: bool) -> None:
             "release: a\nnics:\n- {network: a, address: 10.0.0.5/24}\n"
             "- {network: a, address: 10.0.0.5}",
             "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
-            " (IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp` where the guest"
-            " asks for one, or `none`; a virtual machine gets it from `cloud`.)",
+            " (IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp`, or `none`; a"
+            " virtual machine receives it through `cloud`.)",
         ),
         (
             "release: a\nnics: [{network: a, address: none, gateway: 10.0.0.1}]",
@@ -272,17 +271,16 @@ NETWORKS = [
     (
         "id: 1\naddresses: [10.0.0.1/24]\ngateway: 10.0.1.1",
         "gateway: 10.0.1.1 is in no network of addresses"
-        " (IPv4 gateway; the host's address where it is not given.)",
+        " (IPv4 gateway; by default the host's address.)",
     ),
     (
         "id: 1\ngateway: fd00::1",
-        "gateway: fd00::1 is no IPv4 address"
-        " (IPv4 gateway; the host's address where it is not given.)",
+        "gateway: fd00::1 is no IPv4 address (IPv4 gateway; by default the host's address.)",
     ),
     (
         "id: 1\naddresses: [10.0.0.1/24]\npools: [10.0.0.200-10.0.1.9]",
         "pools.0: 10.0.0.200-10.0.1.9 is not within one network of addresses"
-        " (What guests are given addresses from, such as 10.77.0.2-10.77.0.254.)",
+        " (Ranges to assign guests' addresses from, such as 10.77.0.2-10.77.0.254.)",
     ),
     (
         "id: 1\nuplink: em0\npools: [192.168.1.200-192.168.1.220]",
@@ -292,12 +290,12 @@ NETWORKS = [
     (
         "id: 1\nsubnets: [10.0.0.0/24]\npools: [10.0.0.0/24, 10.0.0.9-10.0.0.10]",
         "pools.1: 10.0.0.9-10.0.0.10 overlaps 10.0.0.0/24"
-        " (What guests are given addresses from, such as 10.77.0.2-10.77.0.254.)",
+        " (Ranges to assign guests' addresses from, such as 10.77.0.2-10.77.0.254.)",
     ),
     (
         "id: 1\naddresses: [10.0.0.1/24, 10.0.0.1/16]",
         "addresses.1: 10.0.0.1 is given twice"
-        " (The host's own addresses on the bridge, such as 10.77.0.1/24.)",
+        " (Addresses of the host on the bridge, such as 10.77.0.1/24.)",
     ),
     (
         "id: 1\nmtu: 1000\naddresses: [fd00::1/64]",
@@ -375,15 +373,15 @@ def test_identity_that_zfs_would_not_hold() -> None:
         (
             '{"id":1,"uuid":"a","kind":"vm","boot":{"after":["A"]}}',
             "tank/g: boot.after.0: 'A' is not a name: it is a lower-case letter, then up to 31 of"
-            " a-z, 0-9, _ and - (Guests that must be up before.)",
+            " a-z, 0-9, _ and - (Guests that must be ready before it starts.)",
         ),
         (
             '{"id":1,"uuid":"a","kind":"vm","boot":{"order":-1}}',
-            "tank/g: boot.order: expected integer 0..9999, got -1 (Lower starts earlier.)",
+            "tank/g: boot.order: expected integer 0..9999, got -1 (Lower numbers start earlier.)",
         ),
         (
             '{"id":1,"uuid":"a","kind":"vm","boot":{"after":["a","a"]}}',
-            "tank/g: boot.after.1: a is named twice (Guests that must be up before.)",
+            "tank/g: boot.after.1: a is named twice (Guests that must be ready before it starts.)",
         ),
     ],
 )

@@ -154,7 +154,7 @@ def test_set_works_on_any_struct() -> None:
             "2",
             "release: it has no properties (it is a release, such as 14.2-RELEASE)",
         ),
-        ("release", "", "release: it is missing (The release that its root is a copy of.)"),
+        ("release", "", "release: it is missing (Release that the root was created from.)"),
         (
             "host.hostname",
             "x",
@@ -169,7 +169,7 @@ def test_set_works_on_any_struct() -> None:
             "nics.0.network",
             "A\nB",
             "nics.0.network: 'A\\nB' is not a name: it is a lower-case letter, then up to 31 of"
-            " a-z, 0-9, _ and - (The network that the interface is a member of.)",
+            " a-z, 0-9, _ and - (Network that the interface is connected to.)",
         ),
         ("a b", "1", "'a b' is not the name of a property"),
         ("", "1", "'' is not the name of a property"),
