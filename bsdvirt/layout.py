@@ -128,17 +128,17 @@ def conf_file(name: str) -> str:
 
 
 def job_file(name: str) -> str:
-    """What the keeper of a jail's main command is to run; there while the jail is."""
+    """What the supervisor of a jail's main command is to run; there while the jail is."""
     return f"{CONF_DIRECTORY}/{name}.run"
 
 
 def keeper_lock(name: str) -> str:
-    """Held while there is a keeper."""
+    """Held by the supervisor of a jail's main command."""
     return f"{RUN_DIRECTORY}/locks/keeper.{name}"
 
 
 def main_file(name: str) -> str:
-    """What the keeper tells of a jail's main command, and how that ended."""
+    """The state of a jail's main command, and how it ended last."""
     return f"{CONF_DIRECTORY}/{name}.main"
 
 

@@ -22,10 +22,10 @@ from bsdvirt.spec.jail import Commands, Jail
 
 START_SECONDS = 30.0
 END_SLACK = 20.0
-"""Seconds that the keeper needs besides, to kill what does not end."""
+"""Seconds that the supervisor needs besides, to kill what does not end."""
 
 
-def keeper(mode: str, name: str, *words: str) -> tuple[str, ...]:
+def supervisor_argv(mode: str, name: str, *words: str) -> tuple[str, ...]:
     """Return the argument list that starts or ends the supervisor of the main command."""
     return (*tools.SUPERVISE, "jail", mode, job_file(name), *words)
 
@@ -88,7 +88,7 @@ def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
     return (
         Step(
             WriteFile(path, run_text(guest, jail, holds), 0o600),
-            "its main command, for its keeper",
+            "what the supervisor of its main command is to do",
             undo=(
                 Undo(RemoveFile(path)),
                 Undo(RemoveFile(main_file(guest.name))),
@@ -96,28 +96,29 @@ def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
             ),
         ),
         Step(
-            Command(keeper("start", guest.name), timeout=START_SECONDS, own=True),
+            Command(supervisor_argv("start", guest.name), timeout=START_SECONDS, own=True),
             f"run and watch `{jail.run}`",
-            undo=(Undo(Command(keeper("stop", guest.name), own=True), FileExists(path)),),
+            undo=(Undo(Command(supervisor_argv("stop", guest.name), own=True), FileExists(path)),),
         ),
     )
 
 
 def watch_again(name: str) -> Step:
-    """A keeper for a main command that has lost its own."""
+    """Start another supervisor of a main command whose own has died."""
     return Step(
-        Command(keeper("start", name), timeout=START_SECONDS, own=True), "watch its main command"
+        Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
+        "watch its main command",
     )
 
 
 def end_step(name: str, seconds: float) -> Step:
     """End the main command: by SIGTERM, and by SIGKILL where it does not end within so many
     seconds; at once where they are 0."""
-    kill = Command(keeper("stop", name), timeout=END_SLACK, own=True)
+    kill = Command(supervisor_argv("stop", name), timeout=END_SLACK, own=True)
     if not seconds:
         return Step(kill, "kill its main command", tolerant=True)
     ask = Command(
-        keeper("stop", name, "--timeout", f"{seconds:.1f}"),
+        supervisor_argv("stop", name, "--timeout", f"{seconds:.1f}"),
         timeout=seconds + END_SLACK,
         own=True,
     )

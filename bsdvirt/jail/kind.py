@@ -73,7 +73,7 @@ class JailKind(Kind[Jail]):
     unwatched = (
         "nobody watches its main command: it is not run again once it ends",
         "watch it",
-        "got another keeper",
+        "got another supervisor",
     )
 
     # ---- state ----

@@ -83,7 +83,7 @@ class StartFacts:
     mounts: MountFacts = MountFacts()
     storage: StorageFacts = StorageFacts()
     kept: bool = True
-    """Whether nobody but a keeper is missing to a main command that was started."""
+    """Whether a main command that was started has its supervisor."""
     root: RootFacts = RootFacts()
     foreign: ForeignFacts = ForeignFacts()
     holds: Holds = Holds()

@@ -33,7 +33,7 @@ TOOLS = (
     "/usr/sbin/jexec",
     "/usr/sbin/jls",
 )
-"""What supervisors and keepers run."""
+"""What supervisors run."""
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SCRIPT = """\
 #!/bin/sh

@@ -16,7 +16,7 @@ MOST_CHARACTERS = 200
 OURS = "bsdvirt: "
 """Begins what our own lines in jail.conf print."""
 MAIN_COMMAND = "its main command "
-"""Begins what a keeper says of one that does not go on."""
+"""Begins what the supervisor of a main command says of one that is not run again."""
 
 
 class Printed:

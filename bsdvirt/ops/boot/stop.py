@@ -17,7 +17,7 @@ from bsdvirt.facts.vms import read_vms
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.order import reading_seconds, seconds_to_stop, stages_behind, stop_waits
 from bsdvirt.host import tools
-from bsdvirt.jail.command import keeper
+from bsdvirt.jail import command
 from bsdvirt.layout import HOST_FILE, RUN_FILES, conf_file, job_file
 from bsdvirt.ops.boot.deadline import within
 from bsdvirt.ops.boot.flow import Flow, Job
@@ -195,7 +195,7 @@ def _remove(session: Session, name: str, seconds: float) -> None:
         session.host.run(argv, changes=True, timeout=seconds)
         return
     if session.host.fs.exists(job_file(name)):
-        session.host.run(keeper("stop", name), changes=True, timeout=seconds)
+        session.host.run(command.supervisor_argv("stop", name), changes=True, timeout=seconds)
     session.host.run((tools.JAIL, "-R", name), changes=True, timeout=seconds)
 
 
