@@ -23,9 +23,12 @@ from bsdvirt.spec.types import (
 Bus = Literal["virtio", "ahci", "nvme"]
 MIB = 1024 * 1024
 VNC_FIRST_PORT = 5900
+LONGEST_AUDIO = 63
+"""bhyve aborts at a longer path (dev_name in audio.c)."""
 MOST_DISKS = 16
 MOST_CDROMS = 8
 HOSTBRIDGE_SLOT = 0
+AUDIO_SLOT = 3
 RNG_SLOT = 28
 FBUF_SLOT = 29
 XHCI_SLOT = 30
@@ -235,10 +238,43 @@ class Vnc(Spec, frozen=True, kw_only=True):
             raise BadValueError("`auth: own` and a password go together", at="password")
 
 
+class Audio(Spec, frozen=True, kw_only=True):
+    """A High Definition Audio controller, on devices of sound(4)."""
+
+    play: Annotated[
+        AbsolutePath | None,
+        prop(
+            "The host's device that the guest plays to, such as /dev/dsp0.",
+            becomes=DeviceKey("play"),
+        ),
+    ] = None
+    record: Annotated[
+        AbsolutePath | None,
+        prop(
+            "The host's device that the guest records from, such as /dev/dsp0.",
+            becomes=DeviceKey("rec"),
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        for name, path in (("play", self.play), ("record", self.record)):
+            if path is not None and not (path.startswith("/dev/") and len(path) <= LONGEST_AUDIO):
+                raise BadValueError(
+                    f"{path} is not a device of at most {LONGEST_AUDIO} characters",
+                    at=name,
+                    hint="cat /dev/sndstat lists pcm0, which is /dev/dsp0",
+                )
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices of the host, each once."""
+        return list(dict.fromkeys(str(path) for path in (self.play, self.record) if path))
+
+
 class VmDevices(GuestSpec, frozen=True, kw_only=True):
     """What a virtual machine has of devices."""
 
-    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc")
+    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc", "audio")
     """The properties that use something of the host."""
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[
@@ -249,6 +285,7 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
     ] = None
     vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
+    audio: Annotated[Audio, prop("The sound card; there is one where it has a device.")] = Audio()
     hostbridge: Annotated[
         Literal["standard", "amd"],
         prop(
@@ -267,6 +304,8 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
     def fixed_slots(self) -> dict[int, str]:
         """Return the slots of devices that are always in the same one, with what is there."""
         found = {HOSTBRIDGE_SLOT: "the host bridge: see hostbridge", LPC_SLOT: "the LPC bridge"}
+        if self.audio.devices:
+            found[AUDIO_SLOT] = "the sound card: see audio"
         if self.rng:
             found[RNG_SLOT] = "the source of randomness: see rng"
         if self.vnc.enabled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bsdvirt.bhyve.devices.audio import AudioDevice
 from bsdvirt.bhyve.devices.base import Device
 from bsdvirt.bhyve.devices.cdrom import Cdroms
 from bsdvirt.bhyve.devices.console import Console
@@ -24,6 +25,7 @@ DEVICES: tuple[Device, ...] = (
     HostBridge(),
     Rng(),
     Framebuffer(),
+    AudioDevice(),
     Passthru(),
     Tpm(),
     FirmwareDevice(),

@@ -63,7 +63,7 @@ EVERY_BUS = vm(
     cdroms=[{"name": "cd0", "path": "/a.iso"}, {"name": "cd1"}, {"name": "cd2", "media": "b.iso"}],
     nics=[{"network": "lan"}, {"network": "lan", "model": "e1000"}],
     vnc={"enabled": True, "auth": "own", "password": "secret12", "wait": True, "keyboard": "de"},
-    bootorder=["cd2", "a", "cd0", "b"],
+    audio={"play": "/dev/dsp0", "record": "/dev/dsp1"}, bootorder=["cd2", "a", "cd0", "b"],
     config=["pci.1.0.0.device=virtio-rnd"],
 )  # fmt: skip
 PLACES = {
@@ -93,6 +93,7 @@ ARGUMENTS = [
     "-p", "0:0", "-p", "1:1", "-p", "0:2",
     "-s", "0,amd_hostbridge",
     "-s", "2,ahci," + ",".join(PORTS),
+    "-s", "3,hda,play=/dev/dsp0,rec=/dev/dsp1",
     "-s", f"4,virtio-blk,{ZVOLS}/a,sectorsize=512/4096,ser=SER-A,bootindex=1",
     "-s", f"5:0,nvme,{ZVOLS}/b,sectorsize=512/4096,ser=SER-B,eui64=0x02ff0000000000b0,bootindex=2",
     "-s", "8,virtio-net,bv7n0,type=tap,mac=02:00:00:00:00:10,mtu=9000",
