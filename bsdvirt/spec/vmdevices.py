@@ -244,14 +244,14 @@ class Audio(Spec, frozen=True, kw_only=True):
     play: Annotated[
         AbsolutePath | None,
         prop(
-            "The host's device that the guest plays to, such as /dev/dsp0.",
+            "Device of the host that the guest plays to, such as /dev/dsp0.",
             becomes=DeviceKey("play"),
         ),
     ] = None
     record: Annotated[
         AbsolutePath | None,
         prop(
-            "The host's device that the guest records from, such as /dev/dsp0.",
+            "Device of the host that the guest records from, such as /dev/dsp0.",
             becomes=DeviceKey("rec"),
         ),
     ] = None
@@ -285,7 +285,7 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
     ] = None
     vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
-    audio: Annotated[Audio, prop("The sound card; there is one where it has a device.")] = Audio()
+    audio: Annotated[Audio, prop("The sound card: there is one where a device is set.")] = Audio()
     hostbridge: Annotated[
         Literal["standard", "amd"],
         prop(
