@@ -11,7 +11,7 @@ from bsdvirt.library.profiles import image_names, image_profile
 from bsdvirt.library.web.download import Downloader, Remote, reachable
 from bsdvirt.rows.library import ProfileRow
 from bsdvirt.session.session import Session
-from bsdvirt.spec.images import ImageProfile, listed_checksum
+from bsdvirt.spec.images import Image, ImageProfile, listed_checksum
 
 VERB = "fetch image"
 
@@ -63,14 +63,14 @@ def fetch(session: Session, word: str, name: str | None = None) -> str:
         session.show(downloader.plan([remote], (note,)))
         return name
     downloader.fetch([remote])
-    about = images.About(
-        wanted.loader,
-        wanted.system,
-        str(wanted.user or ""),
-        wanted.cloud_init,
-        word,
-        remote.urls[0],
-        remote.checksum,
+    about = Image(
+        source=remote.urls[0],
+        checksum=remote.checksum,
+        profile=word,
+        loader=wanted.loader,
+        system=wanted.system,
+        user=str(wanted.user or ""),
+        cloud_init=wanted.cloud_init,
     )
     images.import_file(session, path, name, about)
     downloader.remove([remote])

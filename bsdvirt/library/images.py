@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from bsdvirt.bhyve.volumes import Base
-from bsdvirt.errors import BsdvirtError, ConflictError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import Layout
 from bsdvirt.library import files
@@ -20,6 +22,7 @@ from bsdvirt.library.entries import (
     adding,
     copies,
     copies_of,
+    parsed,
     removal,
     stream_size,
 )
@@ -30,28 +33,11 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.rows.library import ImageRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
-from bsdvirt.spec.base import BadValueError
-from bsdvirt.spec.cloud import System
-from bsdvirt.spec.images import PROPERTY, Image, Loader
+from bsdvirt.spec.images import PROPERTY, Image
 from bsdvirt.spec.load import decode, parse_json
 from bsdvirt.spec.types import ImageName
 
 VERB = "import image"
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What an image says of itself, besides its file."""
-
-    loader: Loader | None = None
-    system: System = "other"
-    user: str = ""
-    cloud_init: bool = False
-    profile: str = ""
-    source: str = ""
-    """Its URL, if it was downloaded."""
-    checksum: str = ""
-    """Of the file, if it was verified already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +50,7 @@ class Found:
 
 def check_name(name: str) -> str:
     """Return a name for an image. Raises UsageError for anything else."""
-    try:
-        return str(ImageName.parse(name))
-    except BadValueError as error:
-        raise UsageError(str(error), "such as freebsd-14.3") from None
+    return parsed(ImageName, name, "such as freebsd-14.3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +59,8 @@ class Import:
 
     file: str
     name: str
-    about: About
+    about: Image
+    """What is known of it already."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -87,27 +71,23 @@ class Import:
             held(session, path, VERB, name) as file,
         ):
             source = files.examine(session, file, path, VERB, name)
-            image = Image(
+            image = structs.replace(
+                about,
                 source=about.source or path,
                 checksum=about.checksum or files.checksum(session, file, VERB, name),
                 format=str(source.form),
                 created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                profile=about.profile,
-                loader=about.loader,
-                system=about.system,
-                user=about.user,
-                cloud_init=about.cloud_init,
             )
             plan = plans.plan_import(name, source, image, found.layout, session.new_op())
             yield added(session, name, plan)
 
 
-def import_file(session: Session, file: str, name: str, about: About | None = None) -> str:
+def import_file(session: Session, file: str, name: str, about: Image | None = None) -> str:
     """Create an image from a file; return its name.
 
     Raises ConflictError where there is one, NotFoundError and UsageError for the file.
     """
-    request = Import(files.absolute(file), check_name(name), about or About())
+    request = Import(files.absolute(file), check_name(name), about or Image())
     carry_out_one(session, request)
     return name
 
@@ -205,4 +185,4 @@ def _image(name: str, value: str | None) -> Image:
     try:
         return decode(Image, parse_json(value or ""), f"image {name}")
     except BsdvirtError:
-        return Image(source="", checksum="", format="", created="")
+        return Image()

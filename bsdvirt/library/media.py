@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, load_guest_file, raw_has
 from bsdvirt.library import files, formats
-from bsdvirt.library.entries import Remove, added, adding, refuse_existing
+from bsdvirt.library.entries import Remove, added, adding, parsed, refuse_existing
 from bsdvirt.library.formats import RAW, Form
 from bsdvirt.library.plans import media as plans
 from bsdvirt.library.plans.images import Source
@@ -23,7 +23,7 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.rows.library import MediumRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
-from bsdvirt.spec.base import BadValueError, did_you_mean
+from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.images import Checksum
 from bsdvirt.spec.types import HttpsUrl, MediaName
 from bsdvirt.spec.vm import Vm
@@ -100,18 +100,12 @@ class Place:
 
 def check_name(name: str) -> str:
     """Return a name for a medium. Raises UsageError for anything else."""
-    try:
-        return str(MediaName.parse(name))
-    except BadValueError as error:
-        raise UsageError(str(error), "give it another with --name") from None
+    return parsed(MediaName, name, "give it another with --name")
 
 
 def check_checksum(text: str) -> str:
     """Return a checksum in lower case. Raises UsageError for anything else."""
-    try:
-        return str(Checksum.parse(text.strip().lower()))
-    except BadValueError as error:
-        raise UsageError(str(error), "sha256(1) prints it") from None
+    return parsed(Checksum, text.strip().lower(), "sha256(1) prints it")
 
 
 def _verify(session: Session, path: str, checksum: str, name: str) -> None:
@@ -120,10 +114,7 @@ def _verify(session: Session, path: str, checksum: str, name: str) -> None:
 
 
 def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
-    try:
-        url = str(HttpsUrl.parse(url))
-    except BadValueError as error:
-        raise UsageError(str(error), "or fetch it yourself and name the file") from None
+    url = parsed(HttpsUrl, url, "or fetch it yourself and name the file")
     file = url.rpartition("/")[2]
     name = check_name(name or file)
     refuse_offline(session, "name a file")

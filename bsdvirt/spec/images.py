@@ -96,16 +96,16 @@ class ImageProfile(Spec, frozen=True, kw_only=True):
 
 
 class Image(Spec, frozen=True, kw_only=True):
-    """What is kept of an image: the value of bsdvirt:image."""
+    """What is stored about an image, as the value of bsdvirt:image."""
 
-    source: str
-    """The file it was made of, or its URL."""
-    checksum: str
+    source: str = ""
+    """The file it was imported from, or its URL."""
+    checksum: str = ""
     """SHA-256 or SHA-512 of that file."""
-    format: str
+    format: str = ""
     """Such as raw, raw.xz or qcow2."""
-    created: str
-    """When it was made, as 2026-11-21T10:30:00Z."""
+    created: str = ""
+    """When it was imported, as 2026-11-21T10:30:00Z."""
     profile: str = ""
     loader: Loader | None = None
     system: System = "other"

@@ -11,7 +11,7 @@ from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.library import images
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.cloud import System, UserName
-from bsdvirt.spec.images import Loader
+from bsdvirt.spec.images import Image, Loader
 
 COLUMNS = ("name", "size", "used", "loader", "cloud_init", "guests")
 PROFILES = ("name", "arch", "loader", "cloud_init", "description")
@@ -82,8 +82,11 @@ def run(options: Options) -> int:
             name = image_fetch.fetch(session, options.profile, options.name)
             say_done(options, name, "added")
         case "import":
-            about = images.About(
-                options.loader, options.system, _user(options.user), options.cloud_init
+            about = Image(
+                loader=options.loader,
+                system=options.system,
+                user=_user(options.user),
+                cloud_init=options.cloud_init,
             )
             name = images.import_file(session, options.file, str(options.name), about)
             say_done(options, name, "added")

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
-import bsdvirt
-from bsdvirt.errors import FetchError, HostError
+from bsdvirt import __version__
+from bsdvirt.errors import FetchError
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.spec.numbers import natural
 
 if TYPE_CHECKING:
-    import ssl
-
     from urllib3 import BaseHTTPResponse, PoolManager
 
 T = TypeVar("T")
@@ -35,7 +33,7 @@ CA_FILES = ("/etc/ssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt")
 """Used when OpenSSL's default locations hold no certificates."""
 RETRY_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.IGNORECASE | re.ASCII)
-HEADERS = {"User-Agent": f"bsdvirt/{bsdvirt.__version__}", "Accept-Encoding": "identity"}
+HEADERS = {"User-Agent": f"bsdvirt/{__version__}", "Accept-Encoding": "identity"}
 
 
 class MissingError(Exception):
@@ -129,21 +127,17 @@ class Client:
 
 
 def _new_manager(proxy: str) -> PoolManager:
-    import urllib3
+    from urllib3 import PoolManager, ProxyManager
     from urllib3.util import make_headers, parse_url
 
-    context = _context()
-    if not hasattr(urllib3, "BaseHTTPResponse"):
-        # urllib3 1.26 compares the name itself, and gives OpenSSL none for an IP address.
-        context.check_hostname = False
+    # Certificates are verified by default in urllib3 2 only.
+    trust: dict[str, Any] = {"cert_reqs": "CERT_REQUIRED", "ca_certs": _ca_file()}
     if not proxy:
-        return urllib3.PoolManager(ssl_context=context)
+        return PoolManager(**trust)
     address = proxy if "://" in proxy else f"http://{proxy}"
     auth = parse_url(address).auth
     headers = make_headers(proxy_basic_auth=unquote(auth)) if auth else None
-    return urllib3.ProxyManager(
-        address, proxy_headers=headers, ssl_context=context, proxy_ssl_context=context
-    )
+    return ProxyManager(address, proxy_headers=headers, **trust)
 
 
 def _reader(response: Any) -> Callable[[int], bytes]:
@@ -209,22 +203,15 @@ def _translated(url: str, error: Exception) -> Exception:
     return FetchError(message) if isinstance(error, ValueError) else RetryError(message)
 
 
-def _context() -> ssl.SSLContext:
-    """Return a context that verifies servers. Raises HostError without CA certificates."""
+def _ca_file() -> str | None:
+    """Return the file of CA certificates to use instead of OpenSSL's default ones, if there are
+    none."""
     import ssl
 
     known = ssl.get_default_verify_paths()
-    context = ssl.create_default_context()
-    if known.cafile is None and known.capath is None:
-        for file in CA_FILES:
-            if os.path.isfile(file):
-                context.load_verify_locations(file)
-                return context
-        raise HostError(
-            "there are no CA certificates, so no mirror can be verified",
-            "certctl rehash, or pkg install ca_root_nss",
-        )
-    return context
+    if known.cafile or known.capath:
+        return None
+    return next((file for file in CA_FILES if os.path.isfile(file)), None)
 
 
 def _in_thread(work: Callable[[], Iterator[T]], interrupt: Interrupt) -> Iterator[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -44,8 +45,11 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def stage(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    return Stage(monkeypatch)
+def stage(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    stage = Stage(monkeypatch)
+    yield stage
+    # What is still drawn then would be cleared at the end of all tests, on their terminal.
+    stage.terminal(events.Finished("", "fetch release", "x", 1.0, ok=True))
 
 
 class Stage:
@@ -57,7 +61,8 @@ class Stage:
     def open(self, screen: io.StringIO | None = None, *, quiet: bool = False) -> Terminal:
         self.screen = screen or Screen()
         self._monkeypatch.setattr(sys, "stderr", self.screen)
-        return Terminal(verbose=False, quiet=quiet)
+        self.terminal = Terminal(verbose=False, quiet=quiet)
+        return self.terminal
 
     @property
     def text(self) -> str:
