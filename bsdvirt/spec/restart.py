@@ -40,7 +40,7 @@ class Restart(Spec, frozen=True, kw_only=True):
     def limits(self) -> dict[str, Any]:
         """Return it as supervise/policy.py reads it."""
         pauses = [self.backoff, self.longest]
-        return {"backoff": pauses, "most": self.most, "window": self.window}
+        return {"most": self.most, "window": self.window, "backoff": pauses}
 
 
 class JailRestart(Restart, frozen=True, kw_only=True):
