@@ -1,4 +1,4 @@
-"""What many verbs share: a session, selectors, outcomes printed."""
+"""Shared by verbs: opening a session, selectors, printing outcomes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-n", "--dry-run", action="store_true", help="print the commands, change nothing"
+        "-n", "--dry-run", action="store_true", help="print the commands, and change nothing"
     )
 
 
@@ -43,7 +43,7 @@ def add_selectors(parser: argparse.ArgumentParser) -> None:
         metavar="GUEST",
         help="names, patterns, state:running, kind:jail, tag:web",
     )
-    parser.add_argument("--all", action="store_true", help="every guest")
+    parser.add_argument("--all", action="store_true", help="all guests")
 
 
 def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Session:
@@ -90,13 +90,12 @@ def _show(plan: Plan) -> None:
 def chosen(
     session: Session, words: Sequence[str], *, every: bool, foreign: bool = False
 ) -> list[str]:
-    """The guests that are meant; where they are named, `foreign` ones too. Raises as
-    app.select does."""
+    """Return the selected guests; those given by name can be `foreign`. Raises as
+    guest/select.py does."""
     if every and not words:
         return sorted(session.inventory().guests)
     if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
-        # Plain names: whether they are there is seen again under their locks, where what
-        # was cut short of one is mended first.
+        # Names are checked again under their locks, after unfinished operations are mended.
         found = session.inventory()
         pending = session.pending("guest")
         known = pending | (set(found.foreign) if foreign else set())
@@ -108,8 +107,8 @@ def chosen(
 
 
 def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = False) -> int:
-    """Print what came of each guest; the exit code. One guest's error has its own code,
-    one of several is EXIT_FAILED."""
+    """Print the outcomes and return the exit code: that of the error of a single guest, or
+    EXIT_FAILED for several guests."""
     if as_json:
         print_json(plain([_row(outcome) for outcome in outcomes]))
     for outcome in outcomes:
@@ -155,7 +154,7 @@ def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
-            f"{question} Nobody can be asked here, and --yes is not given", "add --yes"
+            f"{question} There is no terminal to ask on, and --yes is not given", "add --yes"
         )
     for line in what:
         print(f"  {line}")

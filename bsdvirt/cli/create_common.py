@@ -57,7 +57,7 @@ def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) ->
     add_property(parser, kind, "hostname")
     add_property(parser, kind, "cpuset")
     add_property(parser, Boot, "auto", "--autostart")
-    parser.add_argument("--start", action="store_true", help="start it, too")
+    parser.add_argument("--start", action="store_true", help="also start it")
     add_dry_run(parser)
     add_json(parser)
 
@@ -114,7 +114,9 @@ def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
     """The interfaces as plain data. Raises UsageError."""
     if options.no_network:
         if options.network or options.address or options.address6:
-            raise UsageError("--no-network stands alone", "leave --network and --address away")
+            raise UsageError(
+                "--no-network excludes --network and --address", "omit --network and --address"
+            )
         return []
     networks = options.network or [str(session.hostfile.defaults.network)]
     nics: list[dict[str, Any]] = [{"network": network} for network in networks]
@@ -128,22 +130,22 @@ def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
     """The stack that the options ask for, as plain data. `given` are the properties of the
     command line. Raises UsageError for what does not go together."""
     if bool(options.inherit) + bool(options.shared) + ("stack" in given) > 1:
-        raise UsageError("--inherit, --shared and stack= do not go together", "give one of them")
+        raise UsageError("--inherit, --shared and stack= do not go together", "use one of them")
     if not (options.inherit or options.shared):
         stack = given.get("stack", "vnet").strip()
         if stack != "vnet" and (options.network or options.address or options.address6):
             raise UsageError(
                 f"stack={stack} has no interfaces of its own",
-                "leave --network and --address away; --shared IF takes addresses",
+                "omit --network and --address; --shared IF takes addresses",
             )
         return {}
     option = "--inherit" if options.inherit else "--shared"
     if options.network or options.no_network:
-        raise UsageError(f"{option} is a network of its own", "leave --network away")
+        raise UsageError(f"{option} is a network of its own", "omit --network")
     addresses = [text for text in (options.address, options.address6) if text]
     if options.inherit:
         if addresses:
-            raise UsageError("--inherit has all of the host's addresses", "leave --address away")
+            raise UsageError("--inherit uses all of the host's addresses", "omit --address")
         return {"stack": "inherit"}
     if not addresses:
         raise UsageError("--shared: which address?", "--shared em0 --address 10.0.0.2/24")

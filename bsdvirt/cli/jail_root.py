@@ -25,17 +25,17 @@ class RootOptions(Protocol):
 
 
 def add_root_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--empty", action="store_true", help="an empty root, to fill yourself")
+    parser.add_argument("--empty", action="store_true", help="create an empty root")
     parser.add_argument(
-        "--root-from", metavar="DIR|TAR", help="a root that is a copy of this, not of a release"
+        "--root-from", metavar="DIR|TAR", help="copy this directory or archive into the root"
     )
     parser.add_argument(
-        "--directory", metavar="DIR", help="this directory is the root, and is never taken away"
+        "--directory", metavar="DIR", help="use this directory as the root; it is never deleted"
     )
     parser.add_argument(
-        "--dataset", metavar="DS", help="this dataset is the root, and is never taken away"
+        "--dataset", metavar="DS", help="use this dataset as the root; it is never destroyed"
     )
-    parser.add_argument("--linux", action="store_true", help="a Linux userland is in its root")
+    parser.add_argument("--linux", action="store_true", help="the root has a Linux userland")
 
 
 def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> Origin:
@@ -44,17 +44,15 @@ def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> O
     ways = ("empty", "root_from", "directory", "dataset")
     given = [f"--{way.replace('_', '-')}" for way in ways if getattr(options, way)]
     if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} do not go together", "give one of them")
+        raise UsageError(f"{' and '.join(given)} do not go together", "use one of them")
     if not given:
         if options.linux:
-            raise UsageError(
-                "--linux: what is in its root?", "--root-from TAR, --directory DIR or --empty"
-            )
+            raise UsageError("--linux: which root?", "--root-from TAR, --directory DIR or --empty")
         return FROM_RELEASE
     if options.release or options.thick:
-        raise UsageError(f"{given[0]} is a root without a release", "leave the release away")
+        raise UsageError(f"{given[0]} is a root without a release", "omit the release")
     if (options.directory or options.dataset) and len(names) > 1:
-        raise UsageError(f"{given[0]} goes with one name only", "make the others by themselves")
+        raise UsageError(f"{given[0]} goes with one name only", "create the others separately")
     if options.directory:
         return root.directory(session, options.directory)
     if options.dataset:

@@ -19,7 +19,7 @@ from bsdvirt.spec.base import BadValueError
 SIM_VARIABLE = "BSDVIRT_SIM"
 EXEC_FAILED = 125
 FAULT = "this is a fault in bsdvirt"
-"""How the message begins about what no part of it reckoned with."""
+"""Begins the message about an unexpected exception."""
 MOST_SHOWN = 300
 ENCODING = sys.getfilesystemencoding()
 
@@ -33,49 +33,49 @@ class Verb:
 
 
 VERBS = {
-    "init": Verb("init", "set this host up: datasets, host file, a private network, rc.conf"),
-    "create": Verb("create", "make a guest: create jail NAME …, create vm NAME …"),
+    "init": Verb("init", "set up this host: datasets, host file, a private network, rc.conf"),
+    "create": Verb("create", "create a guest: create jail NAME …, create vm NAME …"),
     "ls": Verb("ls", "list guests"),
     "info": Verb("info", "show one guest in full"),
-    "adopt": Verb("adopt", "make guests that came from elsewhere this host's"),
+    "adopt": Verb("adopt", "adopt guests that belong to another host"),
     "start": Verb("start", "start guests"),
     "stop": Verb("stop", "stop guests"),
     "restart": Verb("restart", "stop and start guests"),
     "reset": Verb("reset", "reset virtual machines"),
-    "pause": Verb("pause", "hold virtual machines where they are"),
-    "resume": Verb("resume", "let paused virtual machines go on"),
+    "pause": Verb("pause", "pause virtual machines"),
+    "resume": Verb("resume", "resume paused virtual machines"),
     "run": Verb("run", "run a virtual machine in the foreground"),
-    "console": Verb("console", "a login shell in a jail; a virtual machine's console"),
+    "console": Verb("console", "open a login shell in a jail, or a virtual machine's console"),
     "exec": Verb("exec", "run a command in guests"),
     "ps": Verb("ps", "list a guest's processes"),
-    "service": Verb("service", "service(8) in a guest"),
-    "sysrc": Verb("sysrc", "sysrc(8) in a guest"),
-    "pkg": Verb("pkg", "pkg(8) for a guest"),
-    "set": Verb("set", "change guests' properties"),
+    "service": Verb("service", "run service(8) in a guest"),
+    "sysrc": Verb("sysrc", "run sysrc(8) in a guest"),
+    "pkg": Verb("pkg", "run pkg(8) for a guest"),
+    "set": Verb("set", "set guests' properties"),
     "get": Verb("get", "print a guest's properties"),
-    "cp": Verb("cp", "copy files into a guest and out of it"),
-    "mount": Verb("mount", "directories of the host in a jail: list them, or add one"),
-    "unmount": Verb("unmount", "take one of a jail's mounts away"),
-    "stats": Verb("stats", "show what running guests use"),
-    "edit": Verb("edit", "change a guest's file in an editor"),
-    "tag": Verb("tag", "words that a guest is selected by, as tag:web"),
-    "disk": Verb("disk", "a virtual machine's disks: ls, add, rm, resize"),
-    "nic": Verb("nic", "a guest's network interfaces: ls, add, rm"),
-    "cdrom": Verb("cdrom", "a virtual machine's CD drives: insert, eject"),
-    "uefi": Verb("uefi", "a virtual machine's UEFI variables: reset, restore"),
-    "expose": Verb("expose", "lead ports of the host's to a guest's"),
-    "rename": Verb("rename", "give a stopped guest another name"),
-    "logs": Verb("logs", "print, or follow, what a guest's start and stop said"),
+    "cp": Verb("cp", "copy files into or out of a guest"),
+    "mount": Verb("mount", "list a jail's mounts, or add one"),
+    "unmount": Verb("unmount", "remove a mount from a jail"),
+    "stats": Verb("stats", "show resource usage of running guests"),
+    "edit": Verb("edit", "edit a guest's file"),
+    "tag": Verb("tag", "list, add or remove a guest's tags"),
+    "disk": Verb("disk", "manage a virtual machine's disks: ls, add, rm, resize"),
+    "nic": Verb("nic", "manage a guest's network interfaces: ls, add, rm"),
+    "cdrom": Verb("cdrom", "manage a virtual machine's CD drives: insert, eject"),
+    "uefi": Verb("uefi", "manage a virtual machine's UEFI variables: reset, restore"),
+    "expose": Verb("expose", "forward ports of the host to a guest"),
+    "rename": Verb("rename", "rename a stopped guest"),
+    "logs": Verb("logs", "print or follow a guest's console log"),
     "destroy": Verb("destroy", "destroy guests with all their data"),
-    "release": Verb("release", "releases that jails are made of: fetch, add, ls, rm"),
-    "image": Verb("image", "images that disks are made of: fetch, import, ls, info, rm, profiles"),
-    "media": Verb("media", "ISO files for CD drives: add, ls, rm"),
-    "pool": Verb("pool", "pools that guests are created on: add, ls, rm"),
-    "network": Verb("network", "networks of guests: ls, info, create, set, destroy"),
-    "boot": Verb("boot", "what starts at boot: plan, start, stop, status, network"),
-    "doctor": Verb("doctor", "look for what is wrong, and mend it"),
-    "properties": Verb("properties", "list the properties, with help"),
-    "schema": Verb("schema", "print the JSON Schema of a file"),
+    "release": Verb("release", "manage releases for jails: fetch, add, ls, rm"),
+    "image": Verb("image", "manage disk images: fetch, import, ls, info, rm, profiles"),
+    "media": Verb("media", "manage ISO files for CD drives: add, ls, rm"),
+    "pool": Verb("pool", "manage pools for guests: add, ls, rm"),
+    "network": Verb("network", "manage networks: ls, info, create, set, destroy"),
+    "boot": Verb("boot", "manage start and shutdown: plan, start, stop, status, network"),
+    "doctor": Verb("doctor", "find problems, and repair them"),
+    "properties": Verb("properties", "list all properties"),
+    "schema": Verb("schema", "print the JSON Schema of a file, or of a verb's output"),
 }
 
 OWN_WORDS = ("help", "version")
@@ -94,11 +94,11 @@ WITH_ACTIONS = (
     "network",
     "boot",
 )
-"""Verbs of several actions: argparse takes their options behind the action only."""
+"""Verbs with actions: argparse takes their options after the action only."""
 
 
 OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
-"""Verbs that run a command of the user's words, and end as it does."""
+"""Verbs that run the user's command and exit with its status."""
 
 
 class Globals(argparse.Namespace):
@@ -109,11 +109,11 @@ class Globals(argparse.Namespace):
     verbose: bool
     quiet: bool
     command: list[str]
-    """What exec and its like are to run."""
+    """The command of exec and similar verbs."""
 
 
 class VerbModule(Protocol):
-    """What a module of bsdvirt.cli.verbs offers."""
+    """The interface of a module of bsdvirt.cli.verbs."""
 
     def arguments(self, parser: argparse.ArgumentParser) -> None: ...
     def run(self, options: Globals) -> int: ...
@@ -127,7 +127,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command line; its exit code."""
+    """Run one command line and return its exit code."""
     debug = "--debug" in words
     verb = ""
     try:
@@ -172,7 +172,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _refuse_undecodable(before: Sequence[str], verb: str, after: Sequence[str]) -> None:
-    """Raises UsageError for bytes that are no text, but in a command that is to be run."""
+    """Raises UsageError for bytes that are not text, except in the command to run."""
     if verb in OF_COMMANDS:
         after, _ = split_command(after)
     for word in (*before, verb, *after):
@@ -182,7 +182,7 @@ def _refuse_undecodable(before: Sequence[str], verb: str, after: Sequence[str]) 
 
 
 def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
-    """Options before the verb, the verb, and the rest."""
+    """Split into the options before the verb, the verb, and the rest."""
     index = 0
     while index < len(words) and words[index].startswith("-"):
         index += 2 if words[index] == "--sim" else 1
@@ -194,7 +194,7 @@ def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
 def _spelled_out(
     before: list[str], verb: str, after: Sequence[str]
 ) -> tuple[list[str], str, list[str]]:
-    """What `help VERB`, `help` and `version` stand for."""
+    """Return the words that `help VERB`, `help` and `version` stand for."""
     if verb == "version":
         return [*before, "--version"], "", []
     if not after:
@@ -203,7 +203,7 @@ def _spelled_out(
 
 
 def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
-    """Raises UsageError for a verb or a word that is not known."""
+    """Parse the command line. Raises UsageError for an unknown verb or word."""
     if verb not in VERBS:
         raise UsageError(f"no verb {verb!r}", hint_for(verb, VERBS))
     options = _global_parser(help=True).parse_args(before, Globals())
@@ -217,15 +217,15 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
     if verb in OF_COMMANDS:
         after, options.command = split_command(after)
     if verb in WITH_ACTIONS:
-        # The actions' own parsers know no global option: they are taken out first.
+        # The parsers of actions do not know the global options, so parse these first.
         options, after = _global_parser(help=False).parse_known_args(after, options)
         return parser.parse_args(after, options)
     return parser.parse_intermixed_args(after, options)
 
 
 def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of the verb itself, and the command: all behind `--`, or, without one, behind
-    the first guest."""
+    """Split into the words of the verb and the command: what follows `--`, or, without it, the
+    first guest."""
     if "--" in words:
         index = words.index("--")
         return list(words[:index]), list(words[index + 1 :])
@@ -238,13 +238,13 @@ def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def _module(verb: str, words: Sequence[str]) -> VerbModule:
     name = VERBS[verb].module
     if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
-        # The two kinds have their own options.
+        # The kinds have different options.
         name = "create_vm"
     return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{name}"))
 
 
 def _global_parser(*, help: bool) -> Parser:
-    # After the verb an absent option must not undo the one that stood before it.
+    # After the verb, an absent option must not reset one given before it.
     absent = None if help else argparse.SUPPRESS
     parser = Parser(prog="bsdvirt", add_help=help, usage=None, allow_abbrev=False)
     group = parser.add_argument_group("global options")
@@ -277,11 +277,11 @@ def _no_verb(before: Sequence[str]) -> int:
 
 
 def usage() -> str:
-    """All verbs, a line each."""
+    """Return the usage: all verbs, one per line."""
     lines = ["usage: bsdvirt [--sim DIR] [-v | -q] [--debug] VERB …", "", "verbs:"]
     width = max(map(len, VERBS))
     lines += [f"  {name:<{width}}  {verb.help}" for name, verb in VERBS.items()]
-    lines += ["", "bsdvirt VERB --help says more; bsdvirt(8) says all."]
+    lines += ["", "See bsdvirt VERB --help, and bsdvirt(8)."]
     return "\n".join(lines)
 
 
@@ -290,7 +290,7 @@ def _tell(error: BsdvirtError) -> None:
 
 
 def one_line(error: BsdvirtError) -> str:
-    """What is wrong and what to do, in one line."""
+    """Return the error and its hint in one line."""
     return " ".join(map(_short, str(error).split()))
 
 

@@ -1,4 +1,4 @@
-"""Verbs that people type from habit: other tools' words, and what bsdvirt calls them."""
+"""Verbs of other tools, and what bsdvirt calls them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SYNONYMS = {
     "umount": "unmount",
     "up": "start",
 }
-"""Words that mean exactly one of our verbs, with the same arguments."""
+"""Synonyms of verbs, with the same arguments."""
 
 _SNAPSHOTS = "zfs snapshot -r DATASET; `bsdvirt info NAME` names a guest's dataset"
 _SENDING = "zfs send -R; `bsdvirt info NAME` names a guest's dataset"
@@ -76,16 +76,16 @@ HINTS = {
     "vm": _KINDS,
     "vnc": "bsdvirt info NAME shows the address and the password",
 }
-"""Words that no verb of ours means exactly: what to type instead."""
+"""Hints for words that have no exact counterpart."""
 
 
 def verb_of(word: str) -> str:
-    """The verb that a word means; the word itself where it is no synonym."""
+    """Return the verb for a synonym; other words unchanged."""
     return SYNONYMS.get(word, word)
 
 
 def hint_for(word: str, verbs: Iterable[str]) -> str:
-    """What to type instead of a word that is no verb."""
+    """Return a hint for a word that is not a verb."""
     import difflib
 
     if word in HINTS:
@@ -93,6 +93,6 @@ def hint_for(word: str, verbs: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, [*verbs, *SYNONYMS, *HINTS], 5)
     if not near:
         return "bsdvirt --help"
-    # `strat` is nearer to start, whose letters it has, than to stats.
+    # `strat` is more likely start, which has the same letters, than stats.
     best = next((one for one in near if sorted(one) == sorted(word)), near[0])
     return HINTS.get(best) or f"did you mean {verb_of(best)}?"

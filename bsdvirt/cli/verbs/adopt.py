@@ -24,11 +24,11 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guests", nargs="*", metavar="GUEST", help="foreign guests, by name")
-    parser.add_argument("--all", action="store_true", help="every foreign guest")
+    parser.add_argument("guests", nargs="*", metavar="GUEST", help="names of foreign guests")
+    parser.add_argument("--all", action="store_true", help="all foreign guests")
     parser.add_argument(
         "--keep", action="store_true",
-        help="its id, UUID, MAC addresses and addresses too: it was moved here, not copied",
+        help="keep its id, UUID, MAC addresses and addresses: it was moved here, not copied",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="do not ask")
     add_dry_run(parser)
@@ -52,8 +52,8 @@ def run(options: Options) -> int:
 def _names(options: Options, found: Inventory) -> list[str]:
     if options.all:
         if options.guests:
-            raise UsageError("--all and names do not go together", "leave one of them away")
+            raise UsageError("--all and names do not go together", "omit one of them")
         return sorted(found.foreign)
     if not options.guests:
-        raise UsageError("which guest?", "name one or several, or say --all")
+        raise UsageError("which guest?", "name guests, or use --all")
     return sorted({foreign.candidate(found, name).name for name in options.guests})

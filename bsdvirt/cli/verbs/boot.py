@@ -35,22 +35,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action", required=True, metavar="plan | start | stop | status | network"
     )
-    plan = actions.add_parser("plan", help="show in which order guests start")
-    plan.add_argument("guests", nargs="*", metavar="GUEST", help="these; else those of boot.auto")
+    plan = actions.add_parser("plan", help="show the order in which guests start")
+    plan.add_argument(
+        "guests", nargs="*", metavar="GUEST", help="guests to plan (default: those with boot.auto)"
+    )
     add_json(plan)
-    start = actions.add_parser("start", help="start what starts at boot, in order")
-    start.add_argument("guests", nargs="*", metavar="GUEST", help="these, and what they wait for")
+    start = actions.add_parser("start", help="start the guests that start at boot, in order")
+    start.add_argument(
+        "guests",
+        nargs="*",
+        metavar="GUEST",
+        help="guests to start, with those that they wait for (default: those with boot.auto)",
+    )
     add_dry_run(start)
     add_json(start)
-    stop = actions.add_parser("stop", help="stop all running guests, within a budget")
-    stop.add_argument("guests", nargs="*", metavar="GUEST", help="these only")
+    stop = actions.add_parser("stop", help="stop all running guests within a time budget")
+    stop.add_argument("guests", nargs="*", metavar="GUEST", help="guests to stop (default: all)")
     stop.add_argument(
-        "--budget", type=seconds, default=0.0, metavar="S", help="seconds (boot.budget)"
+        "--budget", type=seconds, default=0.0, metavar="S", help="seconds (default: boot.budget)"
     )
     add_dry_run(stop)
     add_json(stop)
-    status = actions.add_parser("status", help="show what starts at boot, and whether it runs")
-    status.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    status = actions.add_parser(
+        "status", help="show the guests that start at boot, and whether they run"
+    )
+    status.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_json(status)
     network = actions.add_parser("network", help="bring all networks up")
     add_dry_run(network)

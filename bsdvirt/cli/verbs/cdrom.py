@@ -24,12 +24,12 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="insert | eject")
-    insert = actions.add_parser("insert", help="put a medium into a drive")
+    insert = actions.add_parser("insert", help="insert a medium")
     insert.add_argument("guest", metavar="GUEST")
-    insert.add_argument("medium", metavar="MEDIUM", help="its name, or an ISO file")
-    eject = actions.add_parser("eject", help="leave a drive empty")
+    insert.add_argument("medium", metavar="MEDIUM", help="name of a medium, or an ISO file")
+    eject = actions.add_parser("eject", help="eject the medium")
     eject.add_argument("guest", metavar="GUEST")
-    eject.add_argument("place", nargs="?", metavar="DRIVE", help="as --drive")
+    eject.add_argument("place", nargs="?", metavar="DRIVE", help="the drive to empty")
     for changing in (insert, eject):
         changing.add_argument("--drive", default=DRIVE, metavar="D", help=f"{DRIVE} by default")
         add_dry_run(changing)

@@ -17,7 +17,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument("--log", action="store_true", help="print the console's log, and end")
+    parser.add_argument("--log", action="store_true", help="print the log of the console, and exit")
 
 
 def run(options: Options) -> int:

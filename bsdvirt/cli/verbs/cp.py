@@ -19,9 +19,9 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="FROM", help="a file, or GUEST:/PATH")
-    parser.add_argument("target", metavar="TO", help="GUEST:/PATH, or a file")
-    parser.add_argument("-r", "--recursive", action="store_true", help="directories, with all")
+    parser.add_argument("source", metavar="FROM", help="file, or GUEST:/PATH")
+    parser.add_argument("target", metavar="TO", help="GUEST:/PATH, or file")
+    parser.add_argument("-r", "--recursive", action="store_true", help="copy directories")
     add_dry_run(parser)
     add_json(parser)
 

@@ -63,24 +63,22 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", type=kind_word, metavar="jail | vm", help="what to make")
+    parser.add_argument("kind", type=kind_word, metavar="jail | vm", help="kind of guest")
     parser.add_argument(
         "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
-        help="names, and properties as `bsdvirt properties jail` lists them",
+        help="names and properties; bsdvirt properties jail lists properties",
     )  # fmt: skip
     add_property(parser, Jail, "release", note="default: the host's")
-    parser.add_argument(
-        "--no-fetch", action="store_true", help="refuse where the release is not here yet"
-    )
+    parser.add_argument("--no-fetch", action="store_true", help="fail if the release is missing")
     add_root_arguments(parser)
-    parser.add_argument("--thick", action="store_true", help="a full copy, not a clone")
+    parser.add_argument("--thick", action="store_true", help="create a full copy, not a clone")
     add_pool(parser)
     parser.add_argument(
-        "--inherit", action="store_true", help="the host's network stack, all its addresses"
+        "--inherit", action="store_true", help="use the host's network stack with all its addresses"
     )
     parser.add_argument(
         "--shared", metavar="IF",
-        help="the host's network stack, and only --address and --address6, aliases on IF",
+        help="use the host's network stack with --address and --address6 only, as aliases on IF",
     )  # fmt: skip
     add_guest_options(parser, Jail)
 
@@ -88,7 +86,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     names = guest_names(options.words, "create jail")
     if options.address and len(names) > 1:
-        raise UsageError("--address goes with one name only", "leave it to the network's pool")
+        raise UsageError(
+            "--address goes with one name only", "omit it: the network's pool assigns addresses"
+        )
     session = open_session(options, changes=True)
     assignments = split_assignments(word for word in options.words if "=" in word)
     boot = set_boot(
@@ -127,7 +127,7 @@ def _jail(
             release = host_release(read_kernel(session.host).release)
         settings["release"] = release
     elif release not in (None, NO_RELEASE):
-        raise UsageError("a root without a release has none", "leave release= away")
+        raise UsageError("a root that is not from a release has none", "omit release=")
     else:
         settings["release"] = NO_RELEASE
     settings |= userland_settings(options)

@@ -74,14 +74,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", type=kind_word, metavar="vm", help="a virtual machine")
     parser.add_argument(
         "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
-        help="names, and properties as `bsdvirt properties vm` lists them",
+        help="names and properties; bsdvirt properties vm lists properties",
     )  # fmt: skip
     parser.add_argument(
         "--size", metavar="PROFILE",
         help=f"small, medium, large or one of your own (default {DEFAULT_SIZE})",
     )  # fmt: skip
     parser.add_argument(
-        "--os", metavar="SYSTEM", help="what is to be installed: windows, opnsense, or your own"
+        "--os", metavar="SYSTEM", help="operating system to install: windows, opnsense, or your own"
     )
     of_disk = f"of {FIRST_DISK}"
     add_property(parser, Vm, "cpus", default=False)
@@ -89,30 +89,34 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_property(parser, Vm, "disks.size", "--disk", note=of_disk)
     add_property(parser, Vm, "disks.bus", note=of_disk)
     add_property(parser, Vm, "loader")
-    parser.add_argument("--image", metavar="NAME", help="make the disk of an image")
-    parser.add_argument("--thick", action="store_true", help="a full copy of it, not a clone")
+    parser.add_argument("--image", metavar="NAME", help="create the disk from an image")
+    parser.add_argument(
+        "--thick", action="store_true", help="copy the image in full, do not clone it"
+    )
     add_pool(parser)
     parser.add_argument(
         "--iso", action="append", metavar="FILE",
-        help="in a CD drive: a medium's name, or a file; may be repeated",
+        help="medium or file for a CD drive; may be repeated",
     )  # fmt: skip
     parser.add_argument(
         "--vnc", action=argparse.BooleanOptionalAction,
-        help="a framebuffer, shown on this host's 127.0.0.1 (with --iso and UEFI by default)",
+        help="a framebuffer on VNC at 127.0.0.1 (default with --iso and UEFI)",
     )  # fmt: skip
     cloud = parser.add_argument_group("cloud-init")
     cloud.add_argument(
-        "--ssh-key", action="append", metavar="FILE", help="a public key; may be repeated"
+        "--ssh-key", action="append", metavar="FILE", help="file with a public key; may be repeated"
     )
     add_property(cloud, Vm, "cloud.user")
-    cloud.add_argument("--user-data", metavar="FILE", help="user-data of your own")
+    cloud.add_argument("--user-data", metavar="FILE", help="file with your own user-data")
     add_guest_options(parser, Vm)
 
 
 def run(options: Options) -> int:
     names = guest_names(options.words, "create vm")
     if options.address and len(names) > 1:
-        raise UsageError("--address goes with one name only", "leave it to the network's pool")
+        raise UsageError(
+            "--address goes with one name only", "omit it: the network's pool assigns addresses"
+        )
     session = open_session(options, changes=True)
     pool = session.pool(options.pool) if options.pool is not None else None
     assignments = split_assignments(word for word in options.words if "=" in word)
@@ -209,7 +213,7 @@ def _suit(settings: dict[str, Any], system: System, options: Options) -> None:
 def _image(session: Session, options: Options) -> images.Found | None:
     if options.image is None:
         if options.thick:
-            raise UsageError("--thick goes with --image", "leave it away")
+            raise UsageError("--thick goes with --image", "omit it")
         return None
     try:
         return images.find(session, session.inventory(), options.image)
@@ -262,6 +266,6 @@ def _text(session: Session, path: str) -> str:
     try:
         return read_regular(place, READ_LIMIT).decode("utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}", "name a file that is there") from error
+        raise UsageError(f"{path}: {error.strerror}", "name an existing file") from error
     except UnicodeDecodeError:
-        raise UsageError(f"{path}: not text", "name a file of text") from None
+        raise UsageError(f"{path}: not text", "name a text file") from None

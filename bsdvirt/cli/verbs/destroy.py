@@ -30,7 +30,7 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_selectors(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--force", action="store_true", help="even where it runs or is in use")
+    parser.add_argument("--force", action="store_true", help="even if it is running or in use")
     add_dry_run(parser)
     add_json(parser)
 

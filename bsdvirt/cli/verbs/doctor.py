@@ -22,11 +22,11 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repair", action="store_true", help="mend what is bsdvirt's own")
+    parser.add_argument("--repair", action="store_true", help="repair what belongs to bsdvirt")
     parser.add_argument(
         "--set-aside",
         metavar="JOURNAL",
-        help="keep the journal of an operation that was cut short, and never run it",
+        help="rename the journal of an unfinished operation, so that it is never run",
     )
     add_dry_run(parser)
     add_json(parser)
@@ -58,7 +58,7 @@ def _set_aside(session: Session, options: Options) -> int:
     from bsdvirt.session.recovery import set_aside
 
     if options.repair:
-        raise UsageError("--repair and --set-aside do not go together", "say one, then the other")
+        raise UsageError("--repair and --set-aside do not go together", "run one, then the other")
     lines = set_aside(session, str(options.set_aside))
     if options.json:
         print_json(lines)

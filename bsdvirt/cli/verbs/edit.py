@@ -70,7 +70,7 @@ def _keep(name: str, text: str) -> None:
     descriptor, place = tempfile.mkstemp(prefix=f"bsdvirt-{name}-", suffix=".yaml")
     with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
         stream.write(text)
-    say(f"your text is kept in {place}")
+    say(f"your changes are kept in {place}")
 
 
 def _apply(session: Session, options: Options, path: str, before: str, after: str) -> int:
@@ -84,7 +84,7 @@ def _apply(session: Session, options: Options, path: str, before: str, after: st
         sys.stdout.flush()
     if not options.yes and not options.dry_run:
         if not _can_ask():
-            raise UsageError("nobody can be asked here, and --yes is not given", "add --yes")
+            raise UsageError("cannot ask without a terminal, and --yes is not given", "add --yes")
         if not _asked("Apply? [y/N] ", default=False):
             print("nothing was changed")
             return 0

@@ -20,7 +20,7 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "bsdvirt exec [-u USER] [--all | GUEST …] -- COMMAND …"
     parser.add_argument("-u", "--user", default="root", help="the guest's user (root)")
-    parser.add_argument("--all", action="store_true", help="in every running guest")
+    parser.add_argument("--all", action="store_true", help="run it in all running guests")
     parser.add_argument("guests", nargs="*", metavar="GUEST")
 
 

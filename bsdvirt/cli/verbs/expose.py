@@ -26,17 +26,24 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", nargs="?", metavar="GUEST", help="none: what all guests expose")
+    parser.add_argument("guest", nargs="?", metavar="GUEST", help="default: all guests")
     parser.add_argument(
         "ports", nargs="*", metavar="PROTOCOL:PORT[:GUESTPORT]",
-        help="such as tcp:8080:80, udp:53, tcp:8000-8010; none: print what it exposes",
+        help="such as tcp:8080:80, udp:53, tcp:8000-8010; without ports: list the guest's "
+"forwards",
     )  # fmt: skip
-    parser.add_argument("--on", metavar="ADDRESS", help="an address of the host's, and no other")
     parser.add_argument(
-        "--from", dest="source", metavar="NET", help="open to that network or address only"
+        "--on",
+        metavar="ADDRESS",
+        help="bind this address of the host (default: that of the default route)",
     )
-    parser.add_argument("-r", "--remove", action="store_true", help="take these away; none: all")
-    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    parser.add_argument(
+        "--from", dest="source", metavar="NET", help="permit this network or address only"
+    )
+    parser.add_argument(
+        "-r", "--remove", action="store_true", help="remove these, or all if none is given"
+    )
+    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_dry_run(parser)
     add_json(parser)
 

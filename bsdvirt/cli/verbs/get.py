@@ -23,7 +23,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument("properties", nargs="*", metavar="PROPERTY", help="all where none is given")
+    parser.add_argument("properties", nargs="*", metavar="PROPERTY", help="default: all")
     add_json(parser)
 
 

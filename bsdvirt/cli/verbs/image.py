@@ -53,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_headless(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_json(parser)
 
 

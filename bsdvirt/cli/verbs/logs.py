@@ -27,12 +27,14 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument("-l", "--lines", type=_lines, metavar="N", help="the last N lines only")
     parser.add_argument(
-        "-f", "--follow", action="store_true", help="go on with what comes, across rotation"
+        "-l", "--lines", type=_lines, metavar="N", help="print the last N lines only"
     )
     parser.add_argument(
-        "--raw", action="store_true", help="with the colours and other sequences for a terminal"
+        "-f", "--follow", action="store_true", help="follow the log, across rotation"
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="keep colours and other terminal sequences"
     )
 
 

@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="names, patterns, state:running, kind:jail, tag:web",
     )
     parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated, no heading"
+        "-H", dest="headless", action="store_true", help="tab-separated columns without a heading"
     )
     add_json(parser)
 

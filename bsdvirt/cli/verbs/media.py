@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list media")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_json(listing)
     remove = actions.add_parser("rm", help="remove a medium that is in no guest's drive")
     remove.add_argument("name", metavar="NAME")

@@ -27,12 +27,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE[:TARGET]",
-        help="a directory of the host, and its place in the jail; none: list the mounts",
+        help="directory of the host, and its mount point in the jail; without it: list the "
+"mounts",
     )  # fmt: skip
-    parser.add_argument("--ro", dest="readonly", action="store_true", help="only to be read")
-    parser.add_argument("--name", dest="label", default="", help="what to call the mount")
+    parser.add_argument("--ro", dest="readonly", action="store_true", help="mount it read-only")
+    parser.add_argument("--name", dest="label", default="", help="name of the mount")
     parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated, no heading"
+        "-H", dest="headless", action="store_true", help="tab-separated columns without a heading"
     )
     add_dry_run(parser)
     add_json(parser)

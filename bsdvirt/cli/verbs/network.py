@@ -49,52 +49,58 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ls | info | create | confirm | revert | set | destroy",
     )
     listing = actions.add_parser("ls", help="list networks")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_json(listing)
-    info = actions.add_parser("info", help="show one")
+    info = actions.add_parser("info", help="show a network")
     info.add_argument("name", metavar="NET")
     add_json(info)
-    create = actions.add_parser("create", help="make one")
+    create = actions.add_parser("create", help="create a network")
     create.add_argument("name", metavar="NET")
-    create.add_argument("words", nargs="*", metavar="PROPERTY=VALUE", help="before the options")
-    create.add_argument("--uplink", metavar="IF", help="a host interface to be a member")
+    create.add_argument(
+        "words", nargs="*", metavar="PROPERTY=VALUE", help="properties, before the options"
+    )
+    create.add_argument("--uplink", metavar="IF", help="interface of the host for the bridge")
     create.add_argument(
         "--take-address", action="store_true",
-        help="the uplink's own address moves to a bridge, until it is confirmed",
+        help="move the uplink's address to a new bridge, until it is confirmed",
     )  # fmt: skip
     create.add_argument(
         "--within", type=seconds, default=takeover.WITHIN_SECONDS, metavar="S",
-        help="seconds to confirm it in (60)",
+        help="seconds until it is reverted if it is not confirmed (default: 60)",
     )  # fmt: skip
-    create.add_argument("--vlan", type=int, metavar="N", help="tagged on the uplink")
-    create.add_argument("--private", action="store_true", help="guests do not reach one another")
-    create.add_argument("--nat", action="store_true", help="guests get out by the host's address")
-    create.add_argument("--bridge", metavar="BR", help="use this bridge of somebody else's")
+    create.add_argument("--vlan", type=int, metavar="N", help="VLAN tag on the uplink")
+    create.add_argument("--private", action="store_true", help="isolate guests from each other")
     create.add_argument(
-        "--address", action="append", metavar="A/P", help="the host's, on the bridge"
+        "--nat", action="store_true", help="translate guests' addresses to the host's"
+    )
+    create.add_argument("--bridge", metavar="BR", help="use this existing bridge")
+    create.add_argument(
+        "--address", action="append", metavar="A/P", help="address of the host on the bridge"
     )
     create.add_argument(
-        "--subnet", action="append", metavar="N/P", help="a network the host has no address in"
+        "--subnet", action="append", metavar="N/P", help="subnet in which the host has no address"
     )
-    create.add_argument("--pool", action="append", metavar="A-B", help="for guests")
+    create.add_argument(
+        "--pool", action="append", metavar="A-B", help="range of addresses for guests"
+    )
     create.add_argument("--gateway", metavar="A", help="IPv4 gateway of guests")
     create.add_argument("--gateway6", metavar="A", help="IPv6 gateway of guests")
     create.add_argument("--mtu", type=int, metavar="N")
     create.add_argument("--description", metavar="TEXT")
     add_dry_run(create)
-    confirm = actions.add_parser("confirm", help="make a moved address last, in rc.conf too")
-    revert = actions.add_parser("revert", help="put a moved address back at once")
+    confirm = actions.add_parser("confirm", help="make a moved address permanent, in rc.conf too")
+    revert = actions.add_parser("revert", help="move a moved address back at once")
     revert.add_argument("--guard", help=argparse.SUPPRESS)
     for action in (confirm, revert):
         action.add_argument("name", metavar="NET")
         add_dry_run(action)
         add_json(action)
-    change = actions.add_parser("set", help="change one")
+    change = actions.add_parser("set", help="change a network")
     change.add_argument("name", metavar="NET")
     change.add_argument("words", nargs="+", metavar="PROPERTY=VALUE")
     add_dry_run(change)
     add_json(change)
-    destroy = actions.add_parser("destroy", help="take one away that no guest is on")
+    destroy = actions.add_parser("destroy", help="destroy a network that no guest is on")
     destroy.add_argument("name", metavar="NET")
     add_dry_run(destroy)
 

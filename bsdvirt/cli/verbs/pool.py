@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--mountpoint", metavar="DIR", help="mount point (default: /bsdvirt-NAME)")
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list pools")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_json(listing)
     remove = actions.add_parser("rm", help="remove a pool from the list; its dataset stays")
     remove.add_argument("pool", metavar="NAME | DATASET")

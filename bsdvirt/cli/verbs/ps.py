@@ -21,7 +21,7 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
     parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated, no heading"
+        "-H", dest="headless", action="store_true", help="tab-separated columns without a heading"
     )
     add_json(parser)
 

@@ -38,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _add_sets(add)
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list releases")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated")
+    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
     add_json(listing)
     remove = actions.add_parser("rm", help="remove a release that no jail uses")
     remove.add_argument("name", metavar="R")

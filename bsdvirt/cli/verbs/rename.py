@@ -19,7 +19,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a stopped guest")
-    parser.add_argument("new", metavar="NEW", help="its name from now on")
+    parser.add_argument("new", metavar="NEW", help="its new name")
     add_dry_run(parser)
     add_json(parser)
 

@@ -21,7 +21,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="GUEST | PROPERTY=VALUE")
-    parser.add_argument("--all", action="store_true", help="every guest")
+    parser.add_argument("--all", action="store_true", help="all guests")
     add_dry_run(parser)
     add_json(parser)
 

@@ -21,7 +21,7 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_selectors(parser)
     parser.add_argument(
-        "--boot", default="", metavar="DRIVE", help="boot from that drive or disk this once"
+        "--boot", default="", metavar="DRIVE", help="boot once from this drive or disk"
     )
     add_dry_run(parser)
     add_json(parser)

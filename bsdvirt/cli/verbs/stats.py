@@ -27,10 +27,14 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guests", nargs="*", metavar="GUEST", help="all that run, by default")
-    parser.add_argument("--once", action="store_true", help="print once, and end")
-    parser.add_argument("-d", "--delay", type=seconds, default=2.0, metavar="S", help="seconds (2)")
-    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated, once")
+    parser.add_argument("guests", nargs="*", metavar="GUEST", help="default: all running guests")
+    parser.add_argument("--once", action="store_true", help="print once, and exit")
+    parser.add_argument(
+        "-d", "--delay", type=seconds, default=2.0, metavar="S", help="seconds (default: 2)"
+    )
+    parser.add_argument(
+        "-H", dest="headless", action="store_true", help="tab-separated columns, once"
+    )
     add_json(parser)
 
 

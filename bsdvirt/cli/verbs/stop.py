@@ -31,9 +31,12 @@ def seconds(text: str) -> float:
 
 
 def add_stop_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="at once, without its own shutdown")
+    parser.add_argument("--force", action="store_true", help="by force, at once")
     parser.add_argument(
-        "--timeout", type=seconds, metavar="S", help="seconds before it is forced (its own)"
+        "--timeout",
+        type=seconds,
+        metavar="S",
+        help="seconds until it is forced (default: the guest's own)",
     )
 
 

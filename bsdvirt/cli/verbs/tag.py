@@ -21,8 +21,12 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument("tags", nargs="*", metavar="TAG", help="none: print those that it has")
-    parser.add_argument("-r", "--remove", action="store_true", help="take these away; none: all")
+    parser.add_argument(
+        "tags", nargs="*", metavar="TAG", help="without tags: print the guest's tags"
+    )
+    parser.add_argument(
+        "-r", "--remove", action="store_true", help="remove these, or all if none is given"
+    )
     add_dry_run(parser)
     add_json(parser)
 

@@ -20,8 +20,8 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="reset | restore")
     for name, help in (
-        ("reset", "put its UEFI variables aside: its next start makes fresh ones"),
-        ("restore", "put back those that were put aside"),
+        ("reset", "set the UEFI variables aside; the next start creates new ones"),
+        ("restore", "restore those that were set aside"),
     ):
         action = actions.add_parser(name, help=help)
         action.add_argument("guest", metavar="GUEST")

@@ -19,7 +19,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument("which", metavar="NAME | TARGET", help="a mount, by its name or place")
+    parser.add_argument("which", metavar="NAME | TARGET", help="name or mount point")
     add_dry_run(parser)
     add_json(parser)
 
