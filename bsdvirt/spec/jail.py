@@ -238,9 +238,6 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             "User of the jail that runs it, in the user's home directory, or in / if there is none."
         ),
     ] = UserName("root")
-    restart: Annotated[JailRestart, prop("What follows when `run` ends.", live=Live.NOW)] = (
-        JailRestart()
-    )
     hostname: Annotated[
         HostName | None, prop(becomes=JailParam("host.hostname", by="jail.conf"))
     ] = None
@@ -254,6 +251,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     ] = []
     limits: JailLimits = JailLimits()
     stop: JailStop = JailStop()
+    restart: JailRestart = JailRestart()
     hooks: JailHooks = JailHooks()
 
     @property

@@ -149,10 +149,6 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             max_length=64,
         ),
     ] = []
-    restart: Annotated[VmRestart, prop("What follows when it ends by itself.", live=Live.NOW)] = (
-        VmRestart()
-    )
-
     hostname: Annotated[
         HostName | None,
         prop(
@@ -161,6 +157,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         ),
     ] = None
     stop: VmStop = VmStop()
+    restart: VmRestart = VmRestart()
 
     def __post_init__(self) -> None:
         super().__post_init__()
