@@ -17,7 +17,13 @@ from bsdvirt_sim.commands import run_tool
 from bsdvirt_sim.context import Run, TimedOut, UnknownCommand
 from bsdvirt_sim.durability import SimFs, SyncRecord
 from bsdvirt_sim.kernel import processes
-from bsdvirt_sim.kernel.hostprocess import is_real, run_real
+from bsdvirt_sim.kernel.hostprocess import (
+    attach_real,
+    become_real,
+    is_real,
+    is_supervisor,
+    run_real,
+)
 from bsdvirt_sim.kernel.sysctl import KERNELS
 from bsdvirt_sim.net.dad import settle
 from bsdvirt_sim.releases import chosen
@@ -75,11 +81,10 @@ class SimHost:
         if self.interrupt.hastens(argv):
             timeout = 0.0
         if is_real(argv):
-            return run_real(self.directory, self.fs.prefix, argv, timeout, self.interrupt)
-        if processes.is_supervisor(argv):
-            return processes.run_supervisor(
-                self.directory, self.interrupt, argv, changes, timeout, on_line
-            )
+            return run_real(
+                self.directory, argv, self.interrupt,
+                changes=changes, timeout=timeout, on_line=on_line,
+            )  # fmt: skip
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
             result = self._end(run)
@@ -121,17 +126,17 @@ class SimHost:
 
     def attach(self, argv: Sequence[str]) -> int:
         """Run a command in a jail, or a guest's supervisor, on the caller's terminal."""
-        if processes.is_supervisor(argv):
-            return processes.attach_supervisor(self.directory, argv)
+        if is_supervisor(argv):
+            return attach_real(self.directory, argv)
         from bsdvirt_sim.jail.console import attach
 
         return attach(self, argv)
 
     def replace(self, argv: Sequence[str]) -> NoReturn:
         """Become a guest's supervisor."""
-        if not processes.is_supervisor(argv):
+        if not is_supervisor(argv):
             raise UnknownCommand(argv, "only a supervisor takes a command's place")
-        processes.become_supervisor(self.directory, argv)
+        become_real(self.directory, argv)
 
     def boot_id(self) -> str:
         with self._held() as state:

@@ -11,7 +11,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT
 from bsdvirt_sim.context import Exit, Machine, Run, TimedOut, UnknownCommand
 from bsdvirt_sim.jail.commands import Inside
-from bsdvirt_sim.jail.jexec import enter, parse
+from bsdvirt_sim.jail.jexec import called
 from bsdvirt_sim.net.dad import settle
 
 
@@ -31,11 +31,8 @@ def _one(host: Machine, argv: Sequence[str], act: Callable[[Inside], int] | None
         settle(run)
         said: list[tuple[bool, str]] = []
         try:
-            call = parse(run, argv)
-            jail = run.jail(call.name)
-            if jail is None:
-                raise run.fail(f'jexec: jail "{call.name}" not found')
-            inside = Inside(run, jail, strict=False, entered=enter(run, call, jail))
+            call, jail, entered = called(run, argv)
+            inside = Inside(run, jail, strict=False, entered=entered)
             said = inside.said
             status = act(inside) if act else inside.execute(call.command)
         except Exit as end:

@@ -79,6 +79,15 @@ def parse(run: Run, argv: Sequence[str]) -> Call:
     )
 
 
+def called(run: Run, argv: Sequence[str]) -> tuple[Call, Jail, Entry]:
+    """Return the call, its jail and who runs the command. Ends as jexec(8) does on an error."""
+    call = parse(run, argv)
+    jail = run.jail(call.name)
+    if jail is None:
+        raise run.fail(f'jexec: jail "{call.name}" not found')
+    return call, jail, enter(run, call, jail)
+
+
 def enter(run: Run, call: Call, jail: Jail) -> Entry:
     """Return who runs the command. Ends as jexec(8) does where the user or home does not exist."""
     if call.outside not in ("", "root"):

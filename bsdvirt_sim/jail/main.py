@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from bsdvirt_sim.context import Exit, Machine, Run
 from bsdvirt_sim.jail.commands import HOME_FIRST
-from bsdvirt_sim.jail.jexec import enter, parse
+from bsdvirt_sim.jail.jexec import called
 from bsdvirt_sim.state import Process
 
 TICK = 0.1
@@ -22,11 +22,7 @@ def run_main(host: Machine, words: Sequence[str]) -> int:
     with host.change() as state:
         run = Run(["/usr/sbin/jexec", *words], state, host.directory, changes=None, limit=0.0)
         try:
-            call = parse(run, run.argv)
-            jail = run.jail(call.name)
-            if jail is None:
-                raise run.fail(f'jexec: jail "{call.name}" not found')
-            enter(run, call, jail)
+            call, jail, _ = called(run, run.argv)
         except Exit as end:
             sys.stderr.write("".join(run.err))
             return end.status

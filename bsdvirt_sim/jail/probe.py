@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.jail.commands import Inside
-from bsdvirt_sim.jail.jexec import enter, parse
+from bsdvirt_sim.jail.jexec import called
 from bsdvirt_sim.jail.network import faces
 
 
@@ -12,11 +12,7 @@ def jexec(run: Run, words: list[str]) -> int:
     """Run jexec(8) of a command that ends by itself. Its caller knows whether it changes
     anything."""
     run.known = True
-    call = parse(run, run.argv)
-    jail = run.jail(call.name)
-    if jail is None:
-        raise run.fail(f'jexec: jail "{call.name}" not found')
-    entered = enter(run, call, jail)
+    call, jail, entered = called(run, run.argv)
     if call.command[:3] == ["/usr/bin/nc", "-z", "-w"]:
         return 0 if int(call.command[-1]) in run.state.listening.get(call.name, ()) else 1
     inside = Inside(run, jail, strict=False, entered=entered)

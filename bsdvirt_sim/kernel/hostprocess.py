@@ -1,44 +1,73 @@
-"""Commands that the simulated host runs as real processes: hooks, and supervisors of main
-commands."""
+"""Commands that the simulated host runs as real processes: supervisors of guests, and hooks."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from bsdvirt.host import tools
-from bsdvirt.host.base import Result
+from bsdvirt.host.base import LineSink, Result
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt_sim.context import split_environment
+from bsdvirt_sim.kernel.processes import ROOT
 
 LOOK = "BSDVIRT_LOG_LOOK"
 HOOKS = "/usr/local/etc/bsdvirt/hooks/"
 
 
+def is_supervisor(argv: Sequence[str]) -> bool:
+    """Whether the command is a guest's supervisor, or a client of it."""
+    return len(argv) > 4 and argv[3].endswith("/supervise/__main__.py")
+
+
 def is_real(argv: Sequence[str]) -> bool:
     """Whether the command is a real process."""
-    if argv[0] == tools.PYTHON:
-        return argv[4] == "jail"
-    if argv[0] != tools.ENV:
-        return False
-    return split_environment(list(argv[1:]))[1][0].startswith(HOOKS)
+    return is_supervisor(argv) or (
+        argv[0] == tools.ENV and split_environment(list(argv[1:]))[1][0].startswith(HOOKS)
+    )
 
 
 def run_real(
-    directory: Path, prefix: Path, argv: Sequence[str], timeout: float, interrupt: Interrupt
+    directory: Path,
+    argv: Sequence[str],
+    interrupt: Interrupt,
+    *,
+    changes: bool,
+    timeout: float,
+    on_line: LineSink | None,
 ) -> Result:
-    """Run it beneath the simulated host's root; its result has the original arguments."""
+    """Run it on the files of the simulated host; its result has the original arguments."""
     from bsdvirt.host.real import RealHost
 
-    root = prefix.resolve()
+    host = RealHost(interrupt)
+    real = _beneath(directory, argv)
+    done = host.run(real, changes=changes, timeout=timeout, on_line=on_line)
+    return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)
+
+
+def attach_real(directory: Path, argv: Sequence[str]) -> int:
+    """Run it on the caller's own terminal."""
+    from bsdvirt.host.real import RealHost
+
+    return RealHost().attach(_beneath(directory, argv))
+
+
+def become_real(directory: Path, argv: Sequence[str]) -> NoReturn:
+    """Run it in place of this process."""
+    from bsdvirt.host.real import RealHost
+
+    RealHost().replace(_beneath(directory, argv))
+
+
+def _beneath(directory: Path, argv: Sequence[str]) -> list[str]:
+    """Return the command that does the same beneath the simulated host's root."""
+    root = directory.resolve() / "root"
     simulated = f"BSDVIRT_SIM={directory.resolve()}"
-    if argv[0] == tools.PYTHON:
+    if is_supervisor(argv):
         # For tests: how often it checks its log.
         look = f"{LOOK}={os.environ.get(LOOK, '60')}"
-        real: tuple[str, ...] = (tools.ENV, simulated, f"BSDVIRT_ROOT={root}", look, *argv)
-    else:
-        assignments, (program, *words) = split_environment(list(argv[1:]))
-        real = (tools.ENV, simulated, *assignments, f"{root}{program}", *words)
-    done = RealHost(interrupt).run(real, changes=False, timeout=timeout)
-    return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)
+        return [tools.ENV, simulated, f"{ROOT}={root}", look, *argv]
+    assignments, (program, *words) = split_environment(list(argv[1:]))
+    return [tools.ENV, simulated, *assignments, f"{root}{program}", *words]

@@ -1,8 +1,8 @@
 """Real processes that belong to a simulated host: bhyve, its loader, supervisors.
 
 They find their host by BSDVIRT_ROOT in the environment, the directory of its files. What
-a supervisor runs (bhyve, bhyvectl, ifconfig …) are scripts beneath it, which come back
-here by way of bsdvirt_sim.tool.
+a supervisor runs (bhyve, bhyvectl, ifconfig …) are scripts beneath it, which run
+bsdvirt_sim.tool. See also hostprocess.py.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from bsdvirt.host.base import LineSink, Result
-from bsdvirt.host.interrupt import Interrupt
 from bsdvirt_sim.state import Host
 
 ROOT = "BSDVIRT_ROOT"
@@ -33,7 +29,7 @@ TOOLS = (
     "/usr/sbin/jexec",
     "/usr/sbin/jls",
 )
-"""What supervisors run."""
+"""The tools that supervisors run."""
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SCRIPT = """\
 #!/bin/sh
@@ -85,47 +81,6 @@ def reap(state: Host) -> None:
             for rule in state.rules
             if not rule.subject.startswith("process:") or alive(int(rule.subject[8:]))
         ]
-
-
-def is_supervisor(argv: Sequence[str]) -> bool:
-    """Whether the command is a guest's supervisor, or a client of it."""
-    return len(argv) > 4 and argv[3].endswith("/supervise/__main__.py") and argv[4] == "vm"
-
-
-def run_supervisor(
-    directory: Path,
-    interrupt: Interrupt,
-    argv: Sequence[str],
-    changes: bool,
-    timeout: float,
-    on_line: LineSink | None,
-) -> Result:
-    """Run the real supervisor, on the files of the simulated host."""
-    from bsdvirt.host.real import RealHost
-
-    host = RealHost(interrupt)
-    result = host.run(
-        _with_root(directory, argv), changes=changes, timeout=timeout, on_line=on_line
-    )
-    return Result(tuple(argv), result.status, result.stdout, result.stderr, result.timed_out)
-
-
-def attach_supervisor(directory: Path, argv: Sequence[str]) -> int:
-    """Run it on the caller's own terminal."""
-    from bsdvirt.host.real import RealHost
-
-    return RealHost().attach(_with_root(directory, argv))
-
-
-def become_supervisor(directory: Path, argv: Sequence[str]) -> NoReturn:
-    """Run it in place of this process."""
-    from bsdvirt.host.real import RealHost
-
-    RealHost().replace(_with_root(directory, argv))
-
-
-def _with_root(directory: Path, argv: Sequence[str]) -> list[str]:
-    return ["/usr/bin/env", f"{ROOT}={directory.resolve() / 'root'}", *argv]
 
 
 def living(directory: Path) -> list[int]:
