@@ -1,0 +1,80 @@
+"""What a preview has shown is what is run, byte for byte; and what is run where the host has
+changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from scenario_hosts import sim_world
+
+from bsdvirt.ops.change import assign
+from bsdvirt.ops.create.guests import Create
+from bsdvirt.ops.create.jail import JailOrder
+from bsdvirt.ops.network.networks import CreateNetwork, DestroyNetwork
+from bsdvirt.ops.rename import Rename
+from bsdvirt.ops.tags import Tag
+from bsdvirt.plan.render import plan_as_shell
+from bsdvirt.session.prepared import ChangedError, Request, carry_out_one, confirm, preview
+from bsdvirt.session.session import Session
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import decode
+from bsdvirt_sim import SimHost
+
+RELEASE = "15.1-RELEASE"
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    with sim_world() as (driver, _):
+        assert driver.sim is not None
+        yield Session(SimHost(driver.sim))
+
+
+def confirmed(session: Session, request: Request) -> str:
+    """Show a request, confirm it, and compare what a second preview then says: the message."""
+    shown = preview(session, request)
+    assert all(plan_as_shell(plan) for plan in shown.plans)
+    (outcome,) = confirm(session, request, shown)
+    assert outcome.error is None
+    assert (outcome.name, outcome.message) == (shown.tasks[0].name, shown.tasks[0].message)
+    return outcome.message
+
+
+def create(name: str) -> Create:
+    settings = {"kind": "jail", "release": RELEASE, "nics": [{"network": "private"}]}
+    return Create((name,), JailOrder(decode(Jail, settings)))
+
+
+def test_a_guest_gets_the_mac_address_that_was_shown(session: Session) -> None:
+    request = create("web")
+    shown = preview(session, request)
+    (outcome,) = confirm(session, request, shown)
+    assert outcome.error is None
+    made = session.inventory().guest("web").identity
+    text = "".join(map(plan_as_shell, shown.plans))
+    assert made.nics[0].mac in text and made.uuid in text
+
+
+def test_each_kind_of_change_can_be_confirmed(session: Session) -> None:
+    carry_out_one(session, create("app"))
+    assert confirmed(session, Tag("app", ("front",))) == "tags: front"
+    assert confirmed(session, assign(["app"], [("limits.pcpu", "50")])) == "set"
+    assert confirmed(session, Rename("app", "api")) == "was app"
+    network = CreateNetwork("lan", {"addresses": ["10.9.0.1/24"]})
+    assert confirmed(session, network) == "created"
+    assert confirmed(session, DestroyNetwork("lan")) == "destroyed"
+
+
+def test_a_network_that_was_made_meanwhile_is_not_made_twice(session: Session) -> None:
+    first = CreateNetwork("dmz", {"addresses": ["10.8.0.1/24"]})
+    second = CreateNetwork("lab", {"addresses": ["10.7.0.1/24"]})
+    shown = preview(session, second)
+    carry_out_one(session, first)
+    with pytest.raises(ChangedError) as caught:
+        confirm(session, second, shown)
+    assert "lab" not in session.networks()
+    # The new plan has the next number.
+    (outcome,) = confirm(session, second, caught.value.now)
+    assert outcome.error is None
+    assert session.networks()["lab"].id != session.networks()["dmz"].id
