@@ -22,7 +22,6 @@ from bsdvirt.session.session import Session
 
 if TYPE_CHECKING:
     from bsdvirt.plan.events import Event
-    from bsdvirt.plan.step import Plan
     from bsdvirt.session.batch import Outcome
 
 
@@ -55,7 +54,9 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     if not changes or dry_run:
         # `bsdvirt ls | head` ends as any tool does; a change must outlive its reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    session = Session(host, interrupt, show=_show if dry_run else None, shows=shows)
+    session = Session(host, interrupt, preview=dry_run, shows=shows)
+    if dry_run:
+        session.sink = _show
     if shows:
         session.sink = lambda event: _log(session, event)
     if changes and not dry_run:
@@ -81,10 +82,12 @@ def _log(session: Session, event: Event) -> None:
     Log(session.host.fs)(event)
 
 
-def _show(plan: Plan) -> None:
+def _show(event: Event) -> None:
+    from bsdvirt.plan.events import Planned
     from bsdvirt.plan.render import plan_as_shell
 
-    print(plan_as_shell(plan), end="")
+    if isinstance(event, Planned):
+        print(plan_as_shell(event.plan), end="")
 
 
 def chosen(

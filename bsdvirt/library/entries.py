@@ -179,7 +179,7 @@ class CopyTo:
             session.need_mounted(found, target)
             there = copies(found, kind).get(name, [])
             sources = [copy.pool for copy in there if copy.complete]
-            if any(copy.pool == target for copy in there) or not (sources or session.dry_run):
+            if any(copy.pool == target for copy in there) or not (sources or session.preview):
                 yield Prepared(session, [Task(name)])
                 return
             source = sources[0] if sources else found.layout

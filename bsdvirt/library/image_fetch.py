@@ -58,9 +58,9 @@ def fetch(session: Session, word: str, name: str | None = None) -> str:
     downloader = Downloader(session, "image", name, VERB)
     remote = _remote(downloader, wanted, wanted.places(session.hostfile.fetch.mirrors))
     path = downloader.path(remote)
-    if session.show is not None:
+    if session.preview:
         note = f"and then: bsdvirt image import {path} --name {name}"
-        session.show(downloader.plan([remote], (note,)))
+        session.planned(downloader.plan([remote], (note,)))
         return name
     downloader.fetch([remote])
     about = Image(

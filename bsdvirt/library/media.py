@@ -123,8 +123,8 @@ def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
     refuse_existing(session, found, "media", name)
     downloader = Downloader(session, "media", name, VERB)
     remote = Remote(file, [url], checksum, "--checksum")
-    if session.show is not None:
-        session.show(downloader.plan([remote]))
+    if session.preview:
+        session.planned(downloader.plan([remote]))
     else:
         (seen,) = downloader.fetch([remote])
         if not checksum:

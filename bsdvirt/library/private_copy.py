@@ -43,7 +43,7 @@ def held(session: Session, path: str, verb: str, subject: str) -> Iterator[str]:
     """
     opened = open_file(session.host.fs, path)
     try:
-        if opened.ours or session.dry_run:
+        if opened.ours or session.preview:
             yield opened.path
             return
         why = "others may write to it: a copy of it is taken first"

@@ -102,8 +102,8 @@ class _Job:
         ]
         if name is not None:
             releases.check_trusted(session, chosen, name, self.source)
-        if session.show is not None:
-            session.show(downloader.plan(remotes))
+        if session.preview:
+            session.planned(downloader.plan(remotes))
             name = name or self.subject
         else:
             downloader.fetch(remotes)
@@ -113,7 +113,7 @@ class _Job:
             elif exact:
                 self._check_version(remotes, archives[0].path, name)
         carry_out_one(session, releases.Install(name, archives, VERB))
-        if session.show is None:
+        if not session.preview:
             downloader.remove(remotes)
         return name
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -24,53 +26,63 @@ from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
-from bsdvirt.ops.power.stop import end_for_destroy, stop_now
-from bsdvirt.session.batch import Outcome, hold, in_parallel
+from bsdvirt.ops.power.stop import end_for_destroy, stop_task
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 
 
-def destroy(session: Session, names: Sequence[str], *, force: bool = False) -> list[Outcome]:
-    """Destroy guests with all their data.
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Destroy guests with all their data."""
 
-    A running one only with `force`, which stops it first; a protected one never.
-    """
-    ended = end_for_destroy(session, names) if force else []
-    with hold(session, names, "destroy", gives_way=True, ending=ended) as held:
-        outcomes = list(held.refused)
-        found = session.inventory()
-        facts = read_host(session.host, *RUN_FILES)
+    names: tuple[str, ...]
+    force: bool = False
+    """A running one too, which is stopped first. A protected one never."""
 
-        def one(name: str) -> Outcome:
-            try:
-                if name in found.foreign:
-                    return _destroy_foreign(session, found.foreign[name], facts, force)
-                if name not in found.guests:
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        ended = end_for_destroy(session, self.names) if self.force else []
+        with hold(session, self.names, "destroy", gives_way=True, ending=ended) as held:
+            found = session.inventory()
+            facts = read_host(session.host, *RUN_FILES)
+
+            def one(name: str) -> Task:
+                task = self._task(session, found, facts, name, held.names())
+
+                def done() -> None:
                     session.supersede("guest", name)
-                    return Outcome(name, "destroyed: an earlier destroy, cut short, is finished")
-                guest = found.guest(name)
-                session.need_mounted(found, guest.layout)
-                spec, unread = _refuse_protected(session, found, name, force)
-                stays = (*kind_of(guest).kept_notes(guest, spec), *unread)
-                if is_running(guest, facts.jails, session.host.fs) and not force:
-                    raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
-                _refuse_clones(session, guest)
-                refuse_lent(guest, held.names(), facts.mounts)
-                stays += dangling(session, found, name, held.names())
-                refuse_neighbours(guest, facts.jails.values())
-                mine = kind_of(guest).own_mounts(guest, spec, facts)
-                refuse_hosts(guest, mine, facts, force=force)
-                stop_now(session, found, facts, guest, force=force)
-                plan = plan_destroy(guest, session.new_op(), force=force)
-                plan = logs.for_end(session.host.fs, guest, plan)
-                session.run(msgspec.structs.replace(plan, notes=(*plan.notes, *stays)))
-                session.supersede("guest", name)
-                return Outcome(name, "destroyed", notes=stays)
-            finally:
-                held.release(name)
 
-        outcomes += in_parallel(session, held.names(), one)
-    return sorted(outcomes, key=lambda outcome: outcome.name)
+                return replace(task, after=done, release=lambda: held.release(name))
+
+            yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
+
+    def _task(
+        self, session: Session, found: Inventory, facts: HostFacts, name: str, going: Sequence[str]
+    ) -> Task:
+        force = self.force
+        if name in found.foreign:
+            return _foreign_task(session, found.foreign[name], facts, force)
+        if name not in found.guests:
+            return Task(name, message="destroyed: an earlier destroy, cut short, is finished")
+        guest = found.guest(name)
+        session.need_mounted(found, guest.layout)
+        spec, unread = _refuse_protected(session, found, name, force)
+        stays = (*kind_of(guest).kept_notes(guest, spec), *unread)
+        if is_running(guest, facts.jails, session.host.fs) and not force:
+            raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
+        _refuse_clones(session, guest)
+        refuse_lent(guest, going, facts.mounts)
+        stays += dangling(session, found, name, going)
+        refuse_neighbours(guest, facts.jails.values())
+        mine = kind_of(guest).own_mounts(guest, spec, facts)
+        refuse_hosts(guest, mine, facts, force=force)
+        stop = stop_task(session, found, facts, guest, force=force)
+        plan = plan_destroy(guest, session.new_op(), force=force)
+        plan = logs.for_end(session.host.fs, guest, plan)
+        plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays))
+        return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
 
 
 def dangling(
@@ -82,17 +94,16 @@ def dangling(
     return tuple(one.words for one in every if one.network or one.holder not in with_it)
 
 
-def _destroy_foreign(session: Session, foreign: Foreign, facts: HostFacts, force: bool) -> Outcome:
-    """Destroy what came from elsewhere: it has nothing of this host's but its datasets."""
+def _foreign_task(session: Session, foreign: Foreign, facts: HostFacts, force: bool) -> Task:
+    """Plan the end of what came from elsewhere: it has nothing of this host's but its datasets."""
     name, guest = foreign.name, foreign.as_guest()
     jail = facts.jails.get(name)
     if jail is not None and not jail.dying and jail.path == guest.root:
         raise ConflictError(f"a jail {name} runs in it", f"jail -r {name}")
     _refuse_clones(session, guest)
     refuse_neighbours(guest, facts.jails.values())
-    session.run(plan_destroy(guest, session.new_op(), force=force), home=foreign.layout)
-    session.supersede("guest", name)
-    return Outcome(name, "destroyed")
+    plan = plan_destroy(guest, session.new_op(), force=force)
+    return Task(name, (Part(plan, home=foreign.layout),), "destroyed")
 
 
 def _refuse_clones(session: Session, guest: Guest) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from bsdvirt.plan.step import Action
+from bsdvirt.plan.step import Action, Plan
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -16,6 +16,12 @@ class Event(msgspec.Struct, frozen=True):
     op: str
     verb: str
     subject: str
+
+
+class Planned(Event, frozen=True):
+    """A plan that is shown, and not run."""
+
+    plan: Plan
 
 
 class Started(Event, frozen=True):

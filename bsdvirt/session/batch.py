@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.locks import Lock
-from bsdvirt.plan.step import Plan
 from bsdvirt.session.session import Session
 
 ENDING_SECONDS = 60.0
@@ -84,24 +83,9 @@ def in_parallel(
             return Outcome(name, error=as_told(error))
 
     every = list(names)
-    if len(every) <= 1 or session.dry_run:
+    if len(every) <= 1 or session.preview:
         return [guarded(name) for name in every]
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(max_workers=min(session.parallel, len(every))) as pool:
         return list(pool.map(guarded, every))
-
-
-def attempt(
-    session: Session, plan: Plan, errors: list[BsdvirtError], *, journalled: bool = True
-) -> bool:
-    """Whether there was something to do, and it is done; what failed is added to `errors`, and
-    keeps nothing else from being mended."""
-    if plan.empty:
-        return False
-    try:
-        session.run(plan, journalled=journalled)
-    except BsdvirtError as error:
-        errors.append(error)
-        return False
-    return True

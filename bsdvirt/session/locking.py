@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from bsdvirt.errors import BsdvirtError, NotFoundError
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.layout import Layout
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock, is_held
 from bsdvirt.session.reading import Reading
@@ -35,7 +35,7 @@ class Locking(Reading):
 
         Raises ConflictError where a guest is busy, StepError where it cannot be mended.
         """
-        if self.dry_run:
+        if self.preview:
             return None
         if wait is None:
             wait = GUEST_WAIT_SECONDS if kind == "guest" else WAIT_SECONDS
@@ -74,18 +74,6 @@ class Locking(Reading):
         finally:
             if lock is not None:
                 lock.release()
-
-    @contextlib.contextmanager
-    def destroying(self, kind: Kind, name: str, verb: str) -> Iterator[None]:
-        """The lock of a thing for its end: what was cut short of it and cannot be mended does
-        not hinder that, and is moot afterwards, or where the thing is not there any more."""
-        with self.locked(kind, name, verb, gives_way=True):
-            try:
-                yield
-            except NotFoundError:
-                self.supersede(kind, name)
-                raise
-            self.supersede(kind, name)
 
     @contextlib.contextmanager
     def using(
@@ -144,7 +132,7 @@ def recover_all(session: Locking, errors: list[BsdvirtError]) -> list[str]:
     for kind, name, path in session.journals():
         if is_held(session.host.fs, kind, name):
             continue
-        if session.dry_run:
+        if session.preview:
             done.append(f"{name}: would undo or finish {path}")
             continue
         before = session.pending(kind)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step
+from bsdvirt.session.prepared import Part, run_part
 from bsdvirt.session.session import Session
 
 
@@ -18,9 +19,9 @@ def mount_own(session: Session, found: Inventory, names: Collection[str]) -> Inv
         guest = found.guests.get(name)
         steps = _mount_steps(guest) if guest is not None else ()
         if steps:
-            session.run(Plan("mount", name, "guest", steps, op=session.new_op()))
+            run_part(session, Part(Plan("mount", name, "guest", steps, op=session.new_op())))
             again = True
-    return session.inventory() if again and not session.dry_run else found
+    return session.inventory() if again and not session.preview else found
 
 
 def _mount_steps(guest: Guest) -> tuple[Step, ...]:

@@ -149,7 +149,7 @@ class Prepared:
                 task.before()
             for part in task.parts:
                 if not part.later:
-                    found = self._run_part(part)
+                    found = run_part(self.session, part)
                     warnings += [] if part.minor else found
         except BsdvirtError as error:
             if task.explain is None:
@@ -160,21 +160,41 @@ class Prepared:
         message = task.words(warnings) if task.words is not None else task.message
         return Outcome(task.name, message, notes=task.notes)
 
-    def _run_part(self, part: Part) -> list[str]:
-        plan = part.plan if part.again is None else part.again()
-        about = (plan.op, plan.verb, plan.subject)
-        if _bare(plan) != _bare(part.plan):
-            text = "the host has changed since this was planned: another plan is run"
-            self.session.sink(events.Warned(*about, text))
-        try:
-            return self.session.run(
-                plan, journalled=part.journalled, claimed=part.after_first, home=part.home
-            )
-        except BsdvirtError as error:
-            if not part.optional:
-                raise
-            self.session.sink(events.Warned(*about, error.message))
-            return []
+
+def run_part(session: Session, part: Part) -> list[str]:
+    """Run one plan, or report it in a preview. Return what went another way than it should."""
+    if session.preview:
+        session.planned(part.plan)
+        return []
+    plan = part.plan if part.again is None else part.again()
+    about = (plan.op, plan.verb, plan.subject)
+    if _bare(plan) != _bare(part.plan):
+        text = "the host has changed since this was planned: another plan is run"
+        session.sink(events.Warned(*about, text))
+    try:
+        return session.run(
+            plan, journalled=part.journalled, claimed=part.after_first, home=part.home
+        )
+    except BsdvirtError as error:
+        if not part.optional:
+            raise
+        session.sink(events.Warned(*about, error.message))
+        return []
+
+
+def attempt(
+    session: Session, plan: Plan, errors: list[BsdvirtError], *, journalled: bool = True
+) -> bool:
+    """Run a plan that is one of several; return whether it did something. Its error is added to
+    `errors`, and stops none of the others."""
+    if plan.empty:
+        return False
+    try:
+        run_part(session, Part(plan, journalled))
+    except BsdvirtError as error:
+        errors.append(error)
+        return False
+    return True
 
 
 def _bare(plan: Plan) -> str:
@@ -209,12 +229,12 @@ def refused(outcomes: Iterable[Outcome]) -> list[Task]:
 
 
 def carry_out(session: Session, request: Request) -> list[Outcome]:
-    """Prepare and run, or show where the session shows what it would do."""
+    """Prepare and run; in a preview, report the plans."""
     with request.prepare(session) as prepared:
-        if session.show is None:
+        if not session.preview:
             return prepared.run()
         for plan in prepared.plans:
-            session.show(plan)
+            session.planned(plan)
         return prepared.outcomes
 
 
@@ -228,9 +248,7 @@ def carry_out_one(session: Session, request: Request) -> Outcome:
 
 def preview(session: Session, request: Request) -> Prepared:
     """Prepare only: no lock is taken, nothing is recovered, nothing is run."""
-    looking = dataclasses.replace(
-        session, show=lambda plan: None, sink=events.ignore, draws=Draws()
-    )
+    looking = dataclasses.replace(session, preview=True, sink=events.ignore, draws=Draws())
     with request.prepare(looking) as prepared:
         return prepared
 

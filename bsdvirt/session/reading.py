@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -35,8 +34,8 @@ class Reading:
     host: Host
     interrupt: Interrupt = field(default_factory=Interrupt)
     sink: Sink = events.ignore
-    show: Callable[[Plan], None] | None = None
-    """Shows plans that are not run: no lock is taken and nothing is recovered."""
+    preview: bool = False
+    """Nothing is run: no lock is taken, nothing is recovered, and plans are reported only."""
     shows: bool = False
     """It only shows what is there: the host file may have datasets listed by py-libzfs."""
     draws: Draws = field(default_factory=Draws)
@@ -47,10 +46,9 @@ class Reading:
     """The directories of journals in which nothing may be written, by the last inventory; None
     before the first."""
 
-    @property
-    def dry_run(self) -> bool:
-        """Nothing is to be run."""
-        return self.show is not None
+    def planned(self, plan: Plan) -> None:
+        """Report a plan that is not run."""
+        self.sink(events.Planned(plan.op, plan.verb, plan.subject, plan))
 
     @cached_property
     def hostfile(self) -> HostFile:

@@ -136,7 +136,7 @@ def _recover(session: Reading, entry: journal.Entry) -> None:
 def supersede(session: Reading, kind: Kind, name: str) -> None:
     """Drop the journals of a thing that has just been destroyed: there is nothing left to
     undo or to finish. The caller has its lock. Another host's stay."""
-    if session.dry_run:
+    if session.preview:
         return
     for found_kind, found_name, path in session.journals():
         if (found_kind, found_name) != (kind, name):
@@ -206,7 +206,7 @@ def set_aside(session: Reading, word: str) -> list[str]:
     """
     kind, name, path = to_set_aside(session, word)
     fs = session.host.fs
-    if session.dry_run:
+    if session.preview:
         return _would_do(session, path)
     with Lock(fs, kind, name).acquire("doctor --set-aside", wait=GUEST_WAIT_SECONDS):
         lines = _would_do(session, path)

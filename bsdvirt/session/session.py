@@ -35,7 +35,7 @@ class Session(Locking):
 
     def need_root(self) -> None:
         """Raises HostError where the caller may not change the host."""
-        if not self.dry_run and os.geteuid() != self.host.owner_uid:
+        if not self.preview and os.geteuid() != self.host.owner_uid:
             raise HostError("only root may do that", "run it as root")
 
     @cached_property
@@ -61,12 +61,9 @@ class Session(Locking):
         claimed: Callable[[], None] | None = None,
         home: Layout | None = None,
     ) -> list[str]:
-        """Run a plan, or show it; what went another way than it should. `claimed` is called
-        once its first step is done. Its journal is in `home`: the guest's own pool, or the
-        first, where none is named."""
-        if self.show is not None:
-            self.show(plan)
-            return []
+        """Run a plan, and return what went another way than it should; for prepared.py only.
+        `claimed` is called once its first step is done. Its journal is kept in `home`: the
+        guest's own pool, or the first, where none is named."""
         if home is None:
             home = self.homes.get(plan.subject) if plan.kind == "guest" else None
         state = (home or self.layout).state if journalled else None

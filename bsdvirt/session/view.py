@@ -18,7 +18,7 @@ def view_of(session: Session, found: Inventory, networks: Networks) -> View:
         session.new_op,
         session.draws.source,
         session.sink,
-        session.dry_run,
+        session.preview,
         session.stopped,
         session.stand_ins,
         session.boot_from,

@@ -15,7 +15,8 @@ from bsdvirt.cli.common import (
 )
 from bsdvirt.cli.main import Globals
 from bsdvirt.guest.destroy import what_goes
-from bsdvirt.ops import destroy as destruction
+from bsdvirt.ops.destroy import Destroy, dangling
+from bsdvirt.session.prepared import carry_out
 
 
 class Options(Globals):
@@ -44,7 +45,7 @@ def run(options: Options) -> int:
         for name in names:
             guest = found.foreign[name].as_guest() if name in found.foreign else found.guest(name)
             lines += what_goes(guest, session.zfs.snapshots(guest.dataset))
-            lines += destruction.dangling(session, found, name, names)
+            lines += dangling(session, found, name, names)
         confirm(f"Destroy {', '.join(names)} for good?", yes=False, what=lines)
-    outcomes = destruction.destroy(session, names, force=options.force)
+    outcomes = carry_out(session, Destroy(tuple(names), options.force))
     return report(outcomes, options, as_json=options.json)

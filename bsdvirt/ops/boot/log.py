@@ -10,7 +10,7 @@ def note(
     session: Session, verb: str, name: str, seconds: float, message: str, *, bad: bool = False
 ) -> None:
     """Log what happened to a guest, and how long it took."""
-    if session.dry_run:
+    if session.preview:
         return
     session.sink(events.Logged("", verb, name, seconds, message))
     session.host.syslog(f"{verb} {name} {seconds:.1f}s {message}", warning=bad)

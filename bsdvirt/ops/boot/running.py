@@ -25,7 +25,7 @@ PAUSE = 0.05
 @contextlib.contextmanager
 def under_way(session: Session) -> Iterator[None]:
     """Within, this process is known as one that starts guests."""
-    if session.dry_run:
+    if session.preview:
         yield
         return
     fs = session.host.fs

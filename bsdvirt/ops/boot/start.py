@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bsdvirt.errors import BsdvirtError, ConflictError, HostError, StepError, as_told
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, as_told
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.order import Entry, Order, start_order, troubles
 from bsdvirt.host import tools
@@ -21,7 +21,7 @@ from bsdvirt.plan import events
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.locking import recover_all
-from bsdvirt.session.prepared import Prepared, carry_out, plan_each
+from bsdvirt.session.prepared import Part, Prepared, carry_out, plan_each, run_part
 from bsdvirt.session.session import Session
 
 VERB = "boot"
@@ -90,11 +90,9 @@ def load_modules(session: Session, kinds: Iterable[str]) -> None:
         step = Step(
             Command((tools.KLDLOAD, "-n", *lacking)), "the kernel modules that the guests need"
         )
-        try:
-            session.run(Plan("boot", "modules", "host", (step,)), journalled=False)
-        except StepError as error:
-            # They may be compiled in under another name: the start itself will tell.
-            session.sink(events.Warned("", VERB, "modules", error.message))
+        # They may be compiled in under another name: the start itself will tell.
+        plan = Plan(VERB, "modules", "host", (step,))
+        run_part(session, Part(plan, journalled=False, optional=True))
 
 
 def _flow(
@@ -113,7 +111,7 @@ def _flow(
         for task in ready.refused
     }
     prepared = Prepared(session, [], ready.networks)
-    if session.dry_run:
+    if session.preview:
         return [*failed.values(), *_shown(session, ready, entries)]
     down = prepared.run_first()
 
@@ -161,6 +159,6 @@ def _shown(session: Session, ready: Starting, names: Iterable[str]) -> list[Outc
     tasks = plan_each((name for name in names if name in ready.parts), ready.plan)
     shown = Prepared(session, tasks, ready.networks)
     for plan in shown.plans:
-        if session.show is not None:
-            session.show(plan)
+        if session.preview:
+            session.planned(plan)
     return shown.outcomes

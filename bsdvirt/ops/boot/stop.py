@@ -80,7 +80,7 @@ class _Stop:
 
         jobs = [Job(name, waits[name]) for name in names]
         share = reserve(self.budget) / 3
-        if self.session.dry_run:
+        if self.session.preview:
             return {name: self.one(name, behind[name]) for name in _in_order(waits, names)}
         return Flow(
             jobs, work, WIDTH, unordered_at=self.forced_from, deadline=self.deadline - share
@@ -91,7 +91,7 @@ class _Stop:
         guest = self.found.guest(name)
         own = stop_seconds(self.session, guest)
         lock, busy, facts, ended = self.held.pop(name, None), "", self.facts, False
-        if lock is None and not self.session.dry_run:
+        if lock is None and not self.session.preview:
             ended = self._end_waiting(name, seconds_to_stop(own, self.left(), behind))
             lock, busy = self._lock(name)
             # Who had it may have changed what we had read of it.
@@ -144,7 +144,7 @@ class _Stop:
     def _lock(self, name: str) -> tuple[Lock | None, str]:
         """The guest's lock, or why we go on without it. What a crash left is not mended
         here: the guest stops, and the next command that needs it sees to the rest."""
-        if self.session.dry_run:
+        if self.session.preview:
             return None, ""
         lock = Lock(self.session.host.fs, "guest", name)
         while True:
@@ -269,7 +269,7 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     told = _hostfile(session, named)
     budget = budget or float(told.boot.budget)
     session.interrupt.patience = reading_seconds(budget)
-    if not named and not session.dry_run:
+    if not named and not session.preview:
         for pid in end_others(session, reserve(budget)):
             text = f"a start, process {pid}, does not end: its guests are forced"
             session.sink(events.Warned("", "boot", "stop", text))
@@ -286,7 +286,7 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
 def _locks_now(session: Session, names: Iterable[str]) -> dict[str, Lock]:
     """The locks of those that are not busy."""
     held: dict[str, Lock] = {}
-    for name in () if session.dry_run else sorted(names):
+    for name in () if session.preview else sorted(names):
         with contextlib.suppress(BsdvirtError):
             held[name] = Lock(session.host.fs, "guest", name).acquire("boot stop")
     return held
@@ -323,6 +323,6 @@ def _stop_all(
         text = f"{as_told(error).message}: all are forced"
         session.sink(events.Warned("", "boot", "stop", text))
         outcomes = {}
-    if not session.dry_run:
+    if not session.preview:
         work.sweep(named or None, outcomes)
     return idle + list(outcomes.values())

@@ -13,7 +13,7 @@ from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.init import STATE_ROOM
 from bsdvirt.plan.step import Command, Mounted, Plan, Step
 from bsdvirt.rows.host import Finding
-from bsdvirt.session.batch import attempt
+from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 from bsdvirt.zfs.values import read_values
 

@@ -11,7 +11,7 @@ from bsdvirt.layout import guest_log_directory
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding
-from bsdvirt.session.batch import attempt
+from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 
 

@@ -16,6 +16,7 @@ from bsdvirt.ops.network import networks
 from bsdvirt.ops.network import pf as filtering
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding
+from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 
@@ -120,9 +121,6 @@ def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str
         done.append(f"host: took away {why} in pf(4)")
     if steps:
         plan = Plan("nat", "host", "host", tuple(steps), op=session.new_op(), must_journal=False)
-        try:
-            session.run(plan)
-        except BsdvirtError as error:
-            errors.append(error)
+        if not attempt(session, plan, errors):
             return []
     return done

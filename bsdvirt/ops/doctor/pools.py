@@ -13,7 +13,8 @@ from bsdvirt.kinds import is_running
 from bsdvirt.ops.init import close, still_open
 from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding
-from bsdvirt.session.batch import attempt, hold
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 
 

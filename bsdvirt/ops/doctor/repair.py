@@ -10,8 +10,9 @@ from bsdvirt.kinds import kind_of
 from bsdvirt.ops.doctor import datasets, guests, logs, networks, orphans, pf, pools, running
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.step import Plan
-from bsdvirt.session.batch import attempt, hold
+from bsdvirt.session.batch import hold
 from bsdvirt.session.locking import recover_all
+from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 

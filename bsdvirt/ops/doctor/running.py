@@ -17,7 +17,8 @@ from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.difference import Drift
 from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding
-from bsdvirt.session.batch import attempt, hold
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 
 

@@ -34,7 +34,7 @@ def claimed(
     """Plan the start of a guest while it claims what it needs for itself. The claim is held until
     it is released, at most until `stack` is closed; None where there is nothing to claim."""
     text = kind_of(guest).exclusive(guest, spec)
-    if session.dry_run or not text:
+    if session.preview or not text:
         return plan(), None
     verb = f"start {guest.name}"
     with session.locked("allocation", "", verb):

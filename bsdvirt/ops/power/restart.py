@@ -20,7 +20,7 @@ from bsdvirt.ops.power.stop import stop_task
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
-from bsdvirt.session.prepared import Prepared, Task, plan_each, refused
+from bsdvirt.session.prepared import Prepared, Task, plan_each, refused, run_part
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS
@@ -61,7 +61,7 @@ class RestartGuests:
 
 def _trial(session: Session, name: str) -> Session:
     """Return a session for a preview in which the guest is stopped."""
-    return replace(session, show=lambda plan: None, sink=events.ignore, stopped=frozenset([name]))
+    return replace(session, preview=True, sink=events.ignore, stopped=frozenset([name]))
 
 
 def _plan_start(session: Session, name: str) -> Task:
@@ -94,7 +94,7 @@ def _joined(
         task = ready.plan(name)
         real.append(task)
         for part in task.parts[:-1]:
-            session.run(part.plan)
+            run_part(session, part)
         return task.parts[-1].plan
 
     def explain(error: BsdvirtError) -> BsdvirtError:
@@ -131,7 +131,7 @@ def start_of_new(
     """Plan how guests that are about to be created will start; with the refusals. `stand_ins` are
     directories with the contents of their future roots."""
     trial = replace(
-        session, show=lambda plan: None, sink=events.ignore, stopped=frozenset(made),
+        session, preview=True, sink=events.ignore, stopped=frozenset(made),
         stand_ins=stand_ins,
     )  # fmt: skip
     tasks = plan_starts(trial, found, _as_made(made), networks)

@@ -22,7 +22,7 @@ from bsdvirt.ops.power.claims import fits, reclaim
 from bsdvirt.ops.power.exclusive import claimed, other_uses, refuse_given
 from bsdvirt.session.batch import Held, hold
 from bsdvirt.session.mounted import mount_own
-from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused, run_part
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import view_of
 from bsdvirt.spec.guest import GuestSpec
@@ -131,11 +131,11 @@ class _Loading:
         session = self.session
         with session.locked("allocation", "", f"claim {guest.name}"):
             guest, plans = reclaim(session, guest, spec, self.networks)
-            if session.dry_run:
+            if session.preview:
                 self.claims[guest.name] = [Part(plan) for plan in plans]
             else:
                 for plan in plans:
-                    session.run(plan)
+                    run_part(session, Part(plan))
         return guest
 
     def refuse_on(self, down: dict[str, BsdvirtError | None]) -> None:
@@ -248,7 +248,7 @@ def _specs(parts: Parts) -> dict[str, GuestSpec]:
 
 def plan_starts(session: Session, found: Inventory, parts: Parts, networks: Networks) -> list[Task]:
     """Plan, for a preview, the starts of guests whose files and claims are these."""
-    looking = replace(session, show=session.show or (lambda plan: None))
+    looking = replace(session, preview=True)
     with contextlib.ExitStack() as stack:
         used = [str(nic.network) for _, spec in parts.values() for nic in spec.nics]
         up = plan_networks_up(looking, stack, used, networks)
@@ -266,7 +266,7 @@ def plan_starts(session: Session, found: Inventory, parts: Parts, networks: Netw
 
 def note_failure(session: Session, name: str, error: BsdvirtError) -> None:
     """Keep why the last start failed, for `info`."""
-    if session.dry_run:
+    if session.preview:
         return
     session.host.fs.mkdir(FAILED_DIRECTORY, 0o700)
     session.host.fs.write(failed_file(name), f"{error.message}\n", 0o600)

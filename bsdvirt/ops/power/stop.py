@@ -16,7 +16,7 @@ from bsdvirt.ops.power import hooks
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Outcome, hold, in_parallel
-from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused, run_part
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import view_of
 from bsdvirt.spec.hooks import Event
@@ -124,9 +124,9 @@ def stop_now(
 ) -> str:
     """Stop one guest whose lock is held; return the message."""
     task = stop_task(session, found, facts, guest, force=force, timeout=timeout, honor=honor)
-    if session.show is not None:
+    if session.preview:
         for part in task.parts:
-            session.show(part.plan)
+            session.planned(part.plan)
         return task.message or "stopped"
     outcome = Prepared(session, [task]).run_task(task)
     if outcome.error is not None:
@@ -154,7 +154,7 @@ def end_waiting(
 
     Its supervisor is asked, so no lock is needed; the other command undoes what it has begun.
     """
-    if session.dry_run or not is_held(session.host.fs, "guest", name):
+    if session.preview or not is_held(session.host.fs, "guest", name):
         return False
     found = session.inventory()
     guest = found.guests.get(name)
@@ -168,7 +168,7 @@ def end_waiting(
     plan = kind.plan_end(view, name, spec, states, StopRequest(seconds, force=force))
     if plan is None:
         return False
-    session.run(plan)
+    run_part(session, Part(plan))
     return True
 
 

@@ -267,3 +267,52 @@ def test_planners_know_no_device_by_its_name(path: Path) -> None:
     """They ask the registry, bhyve/devices/__init__.py; a CD drive stands for all devices."""
     if not str(path.relative_to(PACKAGE)).startswith(DEVICES_ARE_NAMED_IN):
         assert "cdrom" not in path.read_text(encoding="utf-8").lower()
+
+
+RUNS_PLANS = ("session/prepared.py", "session/session.py")
+ASKS_FOR_PREVIEW = frozenset({
+    # Ways of going through the boot order that a plan cannot show: waiting, a log, a marker file.
+    "ops/boot/log.py", "ops/boot/running.py", "ops/boot/start.py", "ops/boot/stop.py",
+    # A lock or a mark for other commands is taken, or another command ended, before planning.
+    "ops/power/exclusive.py", "ops/power/start.py", "ops/power/stop.py",
+    # A start that is planned before its turn.
+    "ops/power/restart.py",
+    # Downloads, and copies of files that others could exchange: no plan of ours yet.
+    "library/entries.py", "library/image_fetch.py", "library/media.py",
+    "library/private_copy.py", "library/release_fetch.py",
+})  # fmt: skip
+"""What does something else in a preview than to plan. This list only gets shorter."""
+
+
+def _attributes(path: Path) -> Iterator[ast.Attribute]:
+    return (node for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute))
+
+
+def _is_session(node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return name == "session"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_plans_are_run_in_one_place(path: Path) -> None:
+    """So what is run was shown, or could have been."""
+    runs = [node for node in _attributes(path) if node.attr == "run" and _is_session(node.value)]
+    assert not runs or str(path.relative_to(PACKAGE)) in RUNS_PLANS
+
+
+@pytest.mark.parametrize("path", MODULES, ids=IDS)
+def test_a_dry_run_is_the_command_lines_word(path: Path) -> None:
+    """Elsewhere a request is prepared, and not run."""
+    name = str(path.relative_to(PACKAGE))
+    if not name.startswith("cli/"):
+        assert "dry_run" not in path.read_text(encoding="utf-8")
+    if not name.startswith(("cli/", "session/")):
+        asks = [
+            one for one in _attributes(path) if one.attr == "preview" and _is_session(one.value)
+        ]
+        assert bool(asks) <= (name in ASKS_FOR_PREVIEW)
+
+
+def test_previews_that_are_asked_for_are_listed() -> None:
+    """Whoever pays one strikes it off the list."""
+    assert not {n for n in ASKS_FOR_PREVIEW if "preview" not in (PACKAGE / n).read_text("utf-8")}

@@ -15,7 +15,7 @@ from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.library import images, release_add
 from bsdvirt.library.private_copy import held, open_file
 from bsdvirt.ops.init import Init
-from bsdvirt.plan.events import Event
+from bsdvirt.plan.events import Event, Planned
 from bsdvirt.plan.render import plan_as_shell
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.prepared import carry_out
@@ -154,6 +154,7 @@ def test_a_releases_archive_is_checked_and_extracted_as_one_file(session: Sessio
     release_add.add(session, "/srv/open", "13.2-RELEASE")
     assert fs.exists("/bsdvirt/releases/13.2-RELEASE/bin/freebsd-version")
     assert fs.listdir("/bsdvirt/media") == []
-    session.show = shown.append
+    session.preview = True
+    session.sink = lambda event: shown.append(event.plan) if isinstance(event, Planned) else None
     release_add.add(session, "/usr/freebsd-dist", "13.2-RELEASE-p1")
     assert "/usr/freebsd-dist/base.txz" in "".join(map(plan_as_shell, shown))
