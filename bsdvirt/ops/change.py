@@ -28,8 +28,8 @@ from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power.claims import fits, fitting_identity, plan_let_go
 from bsdvirt.ops.power.exclusive import passed_notes
 from bsdvirt.ops.power.restart import next_start_notes
-from bsdvirt.session.batch import Outcome, hold
-from bsdvirt.session.prepared import Part, Prepared, Task, carry_out, plan_each, refused
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import view_of
 from bsdvirt.spec.base import Live
@@ -118,11 +118,6 @@ def rewrite(name: str, before: str, after: str) -> Change:
         return Wanted(before, after, spec, load_guest(after, path), guest.identity.boot)
 
     return Change((name,), wish)
-
-
-def bring_about(session: Session, names: Sequence[str], wish: Wish) -> list[Outcome]:
-    """Change guests, or show it."""
-    return carry_out(session, Change(tuple(names), wish))
 
 
 @dataclass(frozen=True, slots=True)

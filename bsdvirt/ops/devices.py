@@ -1,6 +1,6 @@
-"""Disks, drives and network interfaces: put into guests, taken out, changed.
+"""Add, remove and change the disks, CD drives and network interfaces of guests.
 
-Each is a change of the guest's file, made as `set` makes it.
+Each function returns a request that changes the guest's file, as `set` does.
 """
 
 from __future__ import annotations
@@ -12,128 +12,125 @@ import msgspec
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.ops.change import Wanted, Wish, bring_about
-from bsdvirt.session.batch import Outcome
-from bsdvirt.session.session import Session
+from bsdvirt.ops.change import Change, Wanted
 from bsdvirt.spec.edit import edit_yaml
+from bsdvirt.spec.fields import fields_of, item_of, struct_of
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.jail import Nic
 from bsdvirt.spec.load import SpecT, decode
-from bsdvirt.spec.types import Size
-from bsdvirt.spec.vm import Cdrom, Disk, Vm, VmNic
+from bsdvirt.spec.types import DeviceName, Size
+from bsdvirt.spec.vmdevices import Cdrom, Disk, VmDevices
 
 Settings = Mapping[str, Any]
 
 
-def add_disk(session: Session, name: str, disk: str, settings: Settings) -> Outcome:
-    """Give a virtual machine a disk: a zvol that is made, or a file or device that is there."""
+def add_disk(name: str, disk: str, settings: Settings) -> Change:
+    """Add a disk: a new zvol, or a file or device that exists."""
     new = decode(Disk, {"name": disk, **settings}, f"disk {disk}")
 
-    def put(vm: Vm) -> Vm:
-        if vm.disk(disk) is not None:
+    def add(spec: VmDevices) -> VmDevices:
+        if spec.disk(disk) is not None:
             raise ConflictError(f"{name} has a disk {disk}", f"bsdvirt disk ls {name}")
-        return _with(vm, disks=[*vm.disks, new])
+        return _with(spec, disks=[*spec.disks, new])
 
-    return _change(session, name, _of_vm(name, put))
+    return _change(name, _with_devices(name, add))
 
 
-def remove_disk(session: Session, name: str, disk: str, *, destroy: bool) -> Outcome:
-    """Take a disk out. Its zvol stays, unless `destroy`."""
+def remove_disk(name: str, disk: str, *, destroy: bool) -> Change:
+    """Remove a disk. Its zvol is kept, unless `destroy`."""
 
-    def take(vm: Vm) -> Vm:
-        _disk(name, vm, disk)
-        left = [one for one in vm.disks if one.name != disk]
-        return _with(vm, disks=left, bootorder=[one for one in vm.bootorder if one != disk])
+    def remove(spec: VmDevices) -> VmDevices:
+        _disk(name, spec, disk)
+        left = [one for one in spec.disks if one.name != disk]
+        return _with(spec, disks=left, bootorder=[one for one in spec.bootorder if one != disk])
 
     going = frozenset({disk}) if destroy else frozenset()
-    return _change(session, name, _of_vm(name, take), going)
+    return _change(name, _with_devices(name, remove), going)
 
 
-def resize_disk(session: Session, name: str, disk: str, size: Size) -> Outcome:
-    """Grow a zvol."""
+def resize_disk(name: str, disk: str, size: Size) -> Change:
+    """Grow the zvol of a disk."""
 
-    def grow(vm: Vm) -> Vm:
-        old = _disk(name, vm, disk)
+    def grow(spec: VmDevices) -> VmDevices:
+        old = _disk(name, spec, disk)
         if old.size is None:
             raise UsageError(f"{disk} of {name} is {old.path}, and no zvol of its own")
         new = _with(old, size=size)
-        return _with(vm, disks=[new if one.name == disk else one for one in vm.disks])
+        return _with(spec, disks=[new if one.name == disk else one for one in spec.disks])
 
-    return _change(session, name, _of_vm(name, grow))
+    return _change(name, _with_devices(name, grow))
 
 
-def insert(session: Session, name: str, drive: str, medium: Settings) -> Outcome:
-    """Put a medium, or an ISO file, into a drive, which is made where it is not there."""
+def insert(name: str, drive: str, medium: Settings) -> Change:
+    """Put a medium, or an ISO file, into a drive. A drive that does not exist is added."""
     new = decode(Cdrom, {"name": drive, **medium}, f"drive {drive}")
 
-    def put(vm: Vm) -> Vm:
-        if any(one.name == drive for one in vm.cdroms):
-            drives = [new if one.name == drive else one for one in vm.cdroms]
-        else:
-            drives = [*vm.cdroms, new]
-        return _with(vm, cdroms=drives)
+    def put(spec: VmDevices) -> VmDevices:
+        there = any(one.name == drive for one in spec.cdroms)
+        drives = [new if one.name == drive else one for one in spec.cdroms]
+        return _with(spec, cdroms=drives if there else [*drives, new])
 
-    return _change(session, name, _of_vm(name, put))
+    return _change(name, _with_devices(name, put))
 
 
-def eject(session: Session, name: str, drive: str) -> Outcome:
-    """Leave a drive empty."""
+def eject(name: str, drive: str) -> Change:
+    """Empty a drive."""
 
-    def take(vm: Vm) -> Vm:
-        if not any(one.name == drive for one in vm.cdroms):
-            there = ", ".join(one.name for one in vm.cdroms)
+    def take(spec: VmDevices) -> VmDevices:
+        if not any(one.name == drive for one in spec.cdroms):
+            there = ", ".join(one.name for one in spec.cdroms)
             raise NotFoundError(f"{name} has no drive {drive}", f"it has {there or 'none'}")
-        empty = Cdrom(name=decode(Cdrom, {"name": drive}).name)
-        return _with(vm, cdroms=[empty if one.name == drive else one for one in vm.cdroms])
+        empty = Cdrom(name=DeviceName.parse(drive))
+        return _with(spec, cdroms=[empty if one.name == drive else one for one in spec.cdroms])
 
-    return _change(session, name, _of_vm(name, take))
-
-
-def add_nic(session: Session, name: str, settings: Settings) -> Outcome:
-    """Give a guest one network interface more."""
-
-    def put(spec: GuestSpec) -> GuestSpec:
-        if isinstance(spec, Vm):
-            card = decode(VmNic, dict(settings), "nic")
-            return _with(spec, nics=[*spec.nics, card])
-        if "model" in settings:
-            raise UsageError(f"{name}: a jail's interface has no model", "leave --model away")
-        return _with(spec, nics=[*spec.nics, decode(Nic, dict(settings), "nic")])
-
-    return _change(session, name, put)
+    return _change(name, _with_devices(name, take))
 
 
-def remove_nic(session: Session, name: str, number: int) -> Outcome:
-    """Take an interface away, by its number from 0."""
+def add_nic(name: str, settings: Settings) -> Change:
+    """Add a network interface."""
 
-    def take(spec: GuestSpec) -> GuestSpec:
+    def add(spec: GuestSpec) -> GuestSpec:
+        kind = struct_of(item_of(fields_of(type(spec))["nics"].type))
+        assert kind is not None
+        for word in settings.keys() - fields_of(kind).keys():
+            raise UsageError(f"{name}: its interfaces have no {word}", f"leave --{word} away")
+        return _with(spec, nics=[*spec.nics, decode(kind, dict(settings), "nic")])
+
+    return _change(name, add)
+
+
+def remove_nic(name: str, number: int) -> Change:
+    """Remove a network interface, by its number from 0."""
+
+    def remove(spec: GuestSpec) -> GuestSpec:
         if not 0 <= number < len(spec.nics):
             hint = f"there are {len(spec.nics)}, from 0" if spec.nics else "it has none"
             raise NotFoundError(f"{name} has no interface {number}", hint)
         return _with(spec, nics=[nic for n, nic in enumerate(spec.nics) if n != number])
 
-    return _change(session, name, take, gone=number)
+    return _change(name, remove, gone=number)
 
 
-def _disk(name: str, vm: Vm, disk: str) -> Disk:
-    found = vm.disk(disk)
+def _disk(name: str, spec: VmDevices, disk: str) -> Disk:
+    found = spec.disk(disk)
     if found is None:
-        there = ", ".join(one.name for one in vm.disks)
+        there = ", ".join(one.name for one in spec.disks)
         raise NotFoundError(f"{name} has no disk {disk}", f"it has {there or 'none'}")
     return found
 
 
 def _with(struct: SpecT, **fields: Any) -> SpecT:
-    """A copy with these fields, looked at as a whole again."""
+    """Return a copy with these fields. Raise UsageError where it is not valid."""
     try:
         return msgspec.structs.replace(struct, **fields)
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
-def _of_vm(name: str, change: Callable[[Vm], Vm]) -> Callable[[GuestSpec], GuestSpec]:
+def _with_devices(
+    name: str, change: Callable[[VmDevices], VmDevices]
+) -> Callable[[GuestSpec], GuestSpec]:
     def checked(spec: GuestSpec) -> GuestSpec:
-        if not isinstance(spec, Vm):
+        if not isinstance(spec, VmDevices):
             raise UsageError(f"{name} is a jail: it has no disks and drives", "bsdvirt ls kind:vm")
         return change(spec)
 
@@ -141,16 +138,14 @@ def _of_vm(name: str, change: Callable[[Vm], Vm]) -> Callable[[GuestSpec], Guest
 
 
 def _change(
-    session: Session,
     name: str,
     change: Callable[[GuestSpec], GuestSpec],
     destroying: frozenset[str] = frozenset(),
     gone: int | None = None,
-) -> Outcome:
+) -> Change:
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         wanted = change(spec)
         after = edit_yaml(text, spec, wanted)
         return Wanted(text, after, spec, wanted, guest.identity.boot, destroying, gone)
 
-    made: Wish = wish
-    return bring_about(session, [name], made)[0]
+    return Change((name,), wish)

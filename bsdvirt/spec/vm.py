@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Live, prop
-from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, made_by
+from bsdvirt.spec.becomes import ON, BhyveKey, made_by
 from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.rawkeys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.restart import VmRestart
@@ -13,7 +13,6 @@ from bsdvirt.spec.types import (
     AbsolutePath,
     BhyveLine,
     CpuPin,
-    DeviceName,
     HostName,
     ImageName,
     Memory,
@@ -111,17 +110,6 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     image: Annotated[
         ImageName | None, prop("Image that its first disk was created from.", live=Live.NEVER)
     ] = None
-    bootorder: Annotated[
-        list[DeviceName],
-        prop(
-            "Disks and drives to boot from first, in this order; needs UEFI and FreeBSD 15.",
-            max_length=MOST_DISKS + MOST_CDROMS,
-            becomes=(
-                BhyveKey("lpc.fwcfg", by="bhyve.config"),
-                DeviceKey("bootindex", by="bhyve.config"),
-            ),
-        ),
-    ] = []  # fmt: skip
     clock: Annotated[
         Literal["utc", "local"],
         prop("Time of the guest's clock: UTC, or local time, as Windows expects.",
@@ -183,8 +171,6 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             raise BadValueError(
                 "they go with a firmware of one's own", at="variables", hint="set firmware, too"
             )
-        self._check_names()
-        self._check_order()
         self._check_config()
         for number, pin in enumerate(self.pins):
             if pin.vcpu >= self.cpus:
@@ -232,28 +218,6 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 f"a TPM needs {lacking[0]}, too", at=f"config.{min(given.values())}",
                 hint="tpm.type=swtpm, tpm.path=SOCKET, or tpm.type=passthru, tpm.path=/dev/tpm0",
             )  # fmt: skip
-
-    def _check_names(self) -> None:
-        """Disks and drives share one space of names: a zvol is named by it."""
-        seen: set[str] = {"root"}
-        for field in ("disks", "cdroms"):
-            for number, device in enumerate(getattr(self, field)):
-                if device.name in seen:
-                    raise BadValueError(
-                        f"{device.name} is taken", at=f"{field}.{number}.name",
-                        hint="each disk and drive has a name of its own",
-                    )  # fmt: skip
-                seen.add(device.name)
-
-    def _check_order(self) -> None:
-        there = [*(str(one.name) for one in self.disks), *(str(one.name) for one in self.cdroms)]
-        for number, name in enumerate(self.bootorder):
-            at = f"bootorder.{number}"
-            if name not in there:
-                hint = f"it has {', '.join(there) or 'none'}"
-                raise BadValueError(f"no disk or drive {name}", at=at, hint=hint)
-            if name in self.bootorder[:number]:
-                raise BadValueError(f"{name} is named twice", at=at)
 
     @property
     def memory_size(self) -> str:

@@ -280,6 +280,17 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
     cdroms: Annotated[
         list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS, live=Live.REBOOT)
     ] = []
+    bootorder: Annotated[
+        list[DeviceName],
+        prop(
+            "Disks and drives to boot from first, in this order; needs UEFI and FreeBSD 15.",
+            max_length=MOST_DISKS + MOST_CDROMS,
+            becomes=(
+                BhyveKey("lpc.fwcfg", by="bhyve.config"),
+                DeviceKey("bootindex", by="bhyve.config"),
+            ),
+        ),
+    ] = []  # fmt: skip
     nics: Annotated[list[VmNic], prop(max_length=MOST_NICS)] = []
     cloud: Annotated[
         CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
@@ -300,6 +311,11 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
             becomes=DeviceKey("device", by="bhyve.devices.rng"),
         ),
     ] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_names()
+        self._check_order()
 
     def fixed_slots(self) -> dict[int, str]:
         """Return the slots of devices that are always in the same one, with what is there."""
@@ -323,3 +339,25 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
     def disk(self, name: str) -> Disk | None:
         """Return the disk of that name."""
         return next((disk for disk in self.disks if disk.name == name), None)
+
+    def _check_names(self) -> None:
+        """Disks and drives share one space of names: a zvol is named by it."""
+        seen: set[str] = {"root"}
+        for field in ("disks", "cdroms"):
+            for number, device in enumerate(getattr(self, field)):
+                if device.name in seen:
+                    raise BadValueError(
+                        f"{device.name} is taken", at=f"{field}.{number}.name",
+                        hint="each disk and drive has a name of its own",
+                    )  # fmt: skip
+                seen.add(device.name)
+
+    def _check_order(self) -> None:
+        there = [*(str(one.name) for one in self.disks), *(str(one.name) for one in self.cdroms)]
+        for number, name in enumerate(self.bootorder):
+            at = f"bootorder.{number}"
+            if name not in there:
+                hint = f"it has {', '.join(there) or 'none'}"
+                raise BadValueError(f"no disk or drive {name}", at=at, hint=hint)
+            if name in self.bootorder[:number]:
+                raise BadValueError(f"{name} is named twice", at=at)

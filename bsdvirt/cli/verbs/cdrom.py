@@ -8,6 +8,7 @@ from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.library import media
 from bsdvirt.ops import devices
+from bsdvirt.session.prepared import carry_out
 
 DRIVE = "cd0"
 
@@ -40,7 +41,7 @@ def run(options: Options) -> int:
     session = open_session(options, changes=True)
     if options.action == "insert":
         medium = media.resolve(session, options.medium)
-        outcome = devices.insert(session, options.guest, options.drive, medium)
+        change = devices.insert(options.guest, options.drive, medium)
     else:
-        outcome = devices.eject(session, options.guest, options.place or options.drive)
-    return report([outcome], options, as_json=options.json)
+        change = devices.eject(options.guest, options.place or options.drive)
+    return report(carry_out(session, change), options, as_json=options.json)

@@ -12,6 +12,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.guests import detail
 from bsdvirt.rows.vm import VmInfo
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.types import Size, Space
 from bsdvirt.spec.vm import Disk
@@ -68,15 +69,15 @@ def run(options: Options) -> int:
         print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
         return 0
     if options.action == "add":
-        outcome = devices.add_disk(session, options.guest, options.disk, given(options, Disk))
+        change = devices.add_disk(options.guest, options.disk, given(options, Disk))
     elif options.action == "rm":
         if options.destroy and not options.dry_run:
             zvol = session.inventory().home(options.guest).disk(options.guest, options.disk)
             confirm(f"Destroy {options.disk} for good?", yes=options.yes, what=[zvol])
-        outcome = devices.remove_disk(session, options.guest, options.disk, destroy=options.destroy)
+        change = devices.remove_disk(options.guest, options.disk, destroy=options.destroy)
     else:
-        outcome = devices.resize_disk(session, options.guest, options.disk, _size(options.size))
-    return report([outcome], options, as_json=options.json)
+        change = devices.resize_disk(options.guest, options.disk, _size(options.size))
+    return report(carry_out(session, change), options, as_json=options.json)
 
 
 def _size(text: str) -> Size:

@@ -15,6 +15,7 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.guests import detail
 from bsdvirt.rows.guest import ForeignInfo, Nic, NicRow
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.vm import VmNic
 
@@ -58,11 +59,11 @@ def run(options: Options) -> int:
         )
         return 0
     if options.action == "rm":
-        outcome = devices.remove_nic(session, options.guest, options.number)
+        change = devices.remove_nic(options.guest, options.number)
     else:
         settings = {"network": str(session.hostfile.defaults.network), **given(options, VmNic)}
-        outcome = devices.add_nic(session, options.guest, settings)
-    return report([outcome], options, as_json=options.json)
+        change = devices.add_nic(options.guest, settings)
+    return report(carry_out(session, change), options, as_json=options.json)
 
 
 def _rows(session: Session, name: str) -> list[NicRow]:
