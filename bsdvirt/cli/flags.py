@@ -26,18 +26,21 @@ def add_property(
     note: str = "",
     default: bool = True,
     repeat: bool = False,
+    dest: str | None = None,
 ) -> None:
     """Add the option that sets one property: by default `--` and the property's name.
 
     `note` is added to its help, such as which of several it is for; without `default`, the help
-    names no default. With `repeat` it may be given several times.
+    names no default. With `repeat` it may be given several times. `dest` is argparse's.
     """
     field = field_at(struct, path.split("."))
     if field is None or field.name != path.rpartition(".")[2]:
         raise LookupError(f"{struct.__name__} has no property {path}")
     word = option or f"--{field.name.replace('_', '-')}"
     notes = [note] if note else []
-    more = _value(field)
+    more = _value(field, word)
+    if dest is not None:
+        more["dest"] = dest
     if repeat or isinstance(field.type, mi.ListType):
         more["action"] = "append"
         notes.append("may be repeated")
@@ -62,19 +65,19 @@ def add_properties(
 
 
 def given(options: object, struct: type[Spec]) -> dict[str, Any]:
-    """Return what `add_properties` and `add_property` were given, as plain data by name."""
-    found = {name: getattr(options, name, None) for name in _values(struct)}
+    """Return the properties of a struct that options set, as plain data by name."""
+    found = {name: getattr(options, name, None) for name in fields_of(struct)}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _values(struct: type[Spec]) -> list[str]:
-    """The properties that are one value: no lists, and no structs."""
+    """Return the properties that are one value: no lists, and no structs."""
     fields = fields_of(struct).values()
     return [f.name for f in fields if not (item_of(f.type) or struct_of(f.type))]
 
 
-def _value(field: Field) -> dict[str, Any]:
-    """What argparse is told of the value."""
+def _value(field: Field, option: str) -> dict[str, Any]:
+    """Return what argparse needs to know of the value."""
     kind = item_of(field.type) or field.type
     if isinstance(kind, mi.BoolType):
         plain_flag = field.default is False and not field.optional
@@ -86,7 +89,7 @@ def _value(field: Field) -> dict[str, Any]:
         return {"type": int, "metavar": UNITS.get(field.unit, field.unit.upper()) or "N"}
     cls = kind.cls if isinstance(kind, mi.CustomType) else str
     named = (word for known, word in METAVARS.items() if issubclass(cls, known))
-    return {"metavar": next(named, field.name.upper())}
+    return {"metavar": next(named, option.strip("-").upper())}
 
 
 def _range(field: Field) -> str:
@@ -97,7 +100,7 @@ def _range(field: Field) -> str:
 
 
 def _help(field: Field, notes: list[str]) -> str:
-    """The property's help as argparse writes it: a small first letter, no full stop."""
+    """Return the property's help in the form of argparse: a small first letter, no full stop."""
     text = field.help.replace("`", "").rstrip(".")
     if text[1:2].islower() or text.startswith("A "):
         text = text[0].lower() + text[1:]

@@ -5,35 +5,27 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
 from bsdvirt.session.prepared import carry_out_one
 from bsdvirt.session.session import Session
+from bsdvirt.spec.network import Network
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
 COLUMNS = ("name", "state", "bridge", "uplink", "vlan", "nat", "addresses", "pools", "guests")
+SINGULAR = {"addresses": "--address", "subnets": "--subnet", "pools": "--pool"}
+"""The options that give one value of a list each."""
 
 
 class Options(Globals):
     action: str
     name: str
     words: list[str]
-    uplink: str | None
-    vlan: int | None
-    private: bool
-    nat: bool
-    bridge: str | None
-    address: list[str] | None
-    subnet: list[str] | None
-    pool: list[str] | None
-    gateway: str | None
-    gateway6: str | None
-    mtu: int | None
-    description: str | None
     take_address: bool
     within: int
     guard: str | None
@@ -59,7 +51,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument(
         "words", nargs="*", metavar="PROPERTY=VALUE", help="properties, before the options"
     )
-    create.add_argument("--uplink", metavar="IF", help="interface of the host for the bridge")
     create.add_argument(
         "--take-address", action="store_true",
         help="move the uplink's address to a new bridge, until it is confirmed",
@@ -68,25 +59,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--within", type=seconds, default=takeover.WITHIN_SECONDS, metavar="S",
         help="seconds until it is reverted if it is not confirmed (default: 60)",
     )  # fmt: skip
-    create.add_argument("--vlan", type=int, metavar="N", help="VLAN tag on the uplink")
-    create.add_argument("--private", action="store_true", help="isolate guests from each other")
-    create.add_argument(
-        "--nat", action="store_true", help="translate guests' addresses to the host's"
-    )
-    create.add_argument("--bridge", metavar="BR", help="use this existing bridge")
-    create.add_argument(
-        "--address", action="append", metavar="A/P", help="address of the host on the bridge"
-    )
-    create.add_argument(
-        "--subnet", action="append", metavar="N/P", help="subnet in which the host has no address"
-    )
-    create.add_argument(
-        "--pool", action="append", metavar="A-B", help="range of addresses for guests"
-    )
-    create.add_argument("--gateway", metavar="A", help="IPv4 gateway of guests")
-    create.add_argument("--gateway6", metavar="A", help="IPv6 gateway of guests")
-    create.add_argument("--mtu", type=int, metavar="N")
-    create.add_argument("--description", metavar="TEXT")
+    for name, option in SINGULAR.items():
+        add_property(create, Network, name, option, dest=name)
+    add_properties(create, Network, without=("id",))
     add_dry_run(create)
     confirm = actions.add_parser("confirm", help="make a moved address permanent, in rc.conf too")
     revert = actions.add_parser("revert", help="move a moved address back at once")
@@ -142,35 +117,21 @@ def _create(session: Session, options: Options) -> int:
         name = GuestName.parse(options.name)
     except ValueError as error:
         raise UsageError(f"network: {error}", "such as lan or dmz-1") from None
-    settings = {
-        "uplink": options.uplink,
-        "vlan": options.vlan,
-        "private": options.private or None,
-        "nat": options.nat or None,
-        "bridge": options.bridge,
-        "addresses": options.address,
-        "subnets": options.subnet,
-        "pools": options.pool,
-        "gateway": options.gateway,
-        "gateway6": options.gateway6,
-        "mtu": options.mtu,
-        "description": options.description,
-    }
-    given = {key: value for key, value in settings.items() if value is not None}
+    properties = given(options, Network)
     assignments = split_assignments(options.words)
     if not options.take_address:
-        wanted = networks.CreateNetwork(str(name), given, assignments)
+        wanted = networks.CreateNetwork(str(name), properties, assignments)
         return report([carry_out_one(session, wanted)], options)
-    beside = sorted(given.keys() - {"uplink", "pools", "private", "description"})
-    if "uplink" not in given or beside:
+    beside = sorted(properties.keys() - {"uplink", "pools", "private", "description"})
+    if "uplink" not in properties or beside:
         raise UsageError(
             "--take-address goes with --uplink, and with --pool, --private and --description"
             + (f", not with {', '.join(beside)}" if beside else ""),
             f"bsdvirt network create {name} --uplink IF --take-address",
         )
     again = ("--sim", options.sim) if options.sim else ()
-    uplink = str(given.pop("uplink"))
-    taking = takeover.TakeAddress(str(name), uplink, given, assignments, options.within, again)
+    uplink = str(properties.pop("uplink"))
+    taking = takeover.TakeAddress(str(name), uplink, properties, assignments, options.within, again)
     return report([carry_out_one(session, taking)], options)
 
 
