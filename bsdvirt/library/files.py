@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Any
 
 from bsdvirt.errors import HostError, UsageError
@@ -28,9 +27,8 @@ _MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
 
 def absolute(path: str) -> str:
     """Return the absolute path. Raises UsageError for one with unprintable characters."""
-    whole = path if PurePosixPath(path).is_absolute() else os.path.abspath(path)
     # POSIX lets two leading slashes mean something else.
-    plain = "/" + os.path.normpath(whole).lstrip("/")
+    plain = "/" + os.path.abspath(path).lstrip("/")
     if not plain.isprintable():
         raise UsageError("the path has characters in it that cannot be shown", "rename the file")
     return plain
@@ -129,9 +127,9 @@ def unpacked(session: Session, path: str, packed: str, tell: Callable[[int], Non
 
 
 def _damaged(path: str, shown: Result) -> UsageError:
-    said = [line.strip() for line in shown.stderr.splitlines() if line.strip()]
-    said = [line for line in said if "records" not in line and "transferred" not in line]
-    why = said[0] if said else f"exit status {shown.status}"
+    lines = [line.strip() for line in shown.stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if "records" not in line and "transferred" not in line]
+    why = errors[0] if errors else f"exit status {shown.status}"
     return UsageError(f"{path} cannot be uncompressed: {why}", "fetch it again")
 
 
@@ -143,11 +141,11 @@ def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
             f"pkg install {formats.QEMU_PACKAGE}, or convert it to raw elsewhere",
         )
     argv = (*formats.LIMITED, tools.QEMU_IMG, "info", "--output=json", "-f", format, file)
-    shown = session.host.run(argv, changes=False).check(hint="is it whole?")
+    shown = session.host.run(argv, changes=False).check(hint="the file may be truncated")
     try:
         info = json.loads(shown.stdout)
         size = int(info["virtual-size"])
     except (ValueError, KeyError, TypeError) as error:
-        raise HostError(f"{path}: qemu-img does not say how large it is", "is it whole?") from error
+        raise HostError(f"{path}: qemu-img shows no size", "the file may be truncated") from error
     formats.refuse_references(file, path, info)
     return size

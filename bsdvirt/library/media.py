@@ -128,7 +128,7 @@ def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
     else:
         (seen,) = downloader.fetch([remote])
         if not checksum:
-            downloader.note(f"nothing was said to check it by; its SHA-256 is {seen}")
+            downloader.note(f"not verified, as --checksum is not given; its SHA-256 is {seen}")
     try:
         carry_out_one(session, Place(downloader.path(remote), name))
     except ConflictError:
@@ -157,12 +157,6 @@ def remove(session: Session, name: str) -> None:
         return plans.plan_remove(name, used, found.layout, session.new_op())
 
     carry_out_one(session, Remove("media", name, plan))
-
-
-def path_of(session: Session, name: str) -> str:
-    """Return the path of a medium. Raises NotFoundError."""
-    _need(session, name)
-    return f"{session.layout.media}/{name}"
 
 
 def resolve(session: Session, word: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +9,7 @@ from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.layout import Layout
 from bsdvirt.library import mirrors, release_fetch, releases
 from bsdvirt.library.entries import copies
+from bsdvirt.library.files import absolute
 from bsdvirt.library.plans import releases as plans
 from bsdvirt.library.web.download import reachable
 from bsdvirt.plan import events
@@ -39,7 +39,7 @@ def add(session: Session, source: str, name: str | None = None, sets: Sequence[s
 def directory_of(source: str) -> str:
     """Return the directory that DIR or file:// names. Raises UsageError for another scheme."""
     if "://" not in source:
-        return os.path.abspath(source)
+        return absolute(source)
     parts = urlsplit(source)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise UsageError(
