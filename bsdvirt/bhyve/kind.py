@@ -34,7 +34,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_file, state_file, tap, vm_directory
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, Plan, RemoveFile, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.spec.hooks import seconds

@@ -12,7 +12,7 @@ from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.rctl import process_subject
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import bhyve_conf, run_file
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import FileExists, Not, Step, Undo, WriteFile
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import CpuList

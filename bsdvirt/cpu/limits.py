@@ -9,7 +9,7 @@ from bsdvirt.errors import HostError
 from bsdvirt.facts.host import Kernel
 from bsdvirt.facts.rctl import Rule
 from bsdvirt.host import tools
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
 from bsdvirt.spec.becomes import RctlRule
 from bsdvirt.spec.fields import becoming

@@ -20,7 +20,7 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout
 from bsdvirt.net.files import Networks
 from bsdvirt.plan import events
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.events import Sink
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding

@@ -4,7 +4,7 @@ bsdvirt:op, that operation. Pure."""
 from __future__ import annotations
 
 from bsdvirt.host import tools
-from bsdvirt.plan.probe import OP_PROPERTY
+from bsdvirt.plan.conditions import OP_PROPERTY
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Step, Undo
 
 BUSY_SECONDS = 10.0

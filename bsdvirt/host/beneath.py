@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from bsdvirt.errors import HostError
-from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.host.read import READ_LIMIT, read_regular
 
 _LINKS = 32
 """How many links may be followed on one way (MAXSYMLINKS in sys/param.h)."""

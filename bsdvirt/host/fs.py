@@ -16,7 +16,7 @@ from typing import Literal
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host.beneath import Beneath
-from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.host.read import READ_LIMIT, read_regular
 
 
 class PathError(UsageError, ValueError):

@@ -1,4 +1,4 @@
-"""Directories that only root may look into: made so, and kept so."""
+"""Directories that only their owner may enter."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ PRIVATE = 0o700
 
 
 def keep_private(fs: Fs, path: str) -> None:
-    """Correct the mode of a directory of ours, where it is there.
+    """Correct the mode of a directory of bsdvirt, if it exists.
 
-    Raises HostError where it is no directory, or another user's.
+    Raises HostError for what is not a directory, or belongs to another user.
     """
     real = fs.path(path)
     try:
@@ -22,21 +22,36 @@ def keep_private(fs: Fs, path: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISDIR(found.st_mode):
-        raise HostError(f"{path} is no directory", f"look at what it is: ls -ld {path}; remove it")
+        raise HostError(f"{path} is no directory", f"ls -ld {path} shows what it is; remove it")
     if found.st_uid != os.geteuid():
         raise HostError(f"{path} belongs to user {found.st_uid}", f"chown root:wheel {path}")
-    if is_open(found.st_mode):
+    if _is_open(found.st_mode):
         os.chmod(real, PRIVATE)
 
 
-def others_may(fs: Fs, path: str) -> bool:
-    """Whether other users can look into a directory that is there."""
+def others_may_enter(fs: Fs, path: str) -> bool:
+    """Whether a directory exists that other users can look into."""
     try:
         found = os.lstat(fs.path(path))
     except OSError:
         return False
-    return stat.S_ISDIR(found.st_mode) and is_open(found.st_mode)
+    return stat.S_ISDIR(found.st_mode) and _is_open(found.st_mode)
 
 
-def is_open(mode: int) -> bool:
+def why_not_private(fs: Fs, path: str) -> str:
+    """Return why others than this user may have written in a directory, or an empty string.
+    Symbolic links are not followed."""
+    try:
+        found = os.lstat(fs.path(path))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not stat.S_ISDIR(found.st_mode):
+        return "is no directory"
+    if found.st_uid != os.geteuid():
+        return f"belongs to user {found.st_uid}"
+    mode = stat.S_IMODE(found.st_mode)
+    return f"is open to others (mode {mode:04o})" if _is_open(mode) else ""
+
+
+def _is_open(mode: int) -> bool:
     return bool(stat.S_IMODE(mode) & 0o077)

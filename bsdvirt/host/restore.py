@@ -1,4 +1,4 @@
-"""What is at a place beneath a guest's root, to be put back as it was: no link is followed."""
+"""Save and restore a file beneath a guest's root. Symbolic links are not followed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.beneath import Beneath, plain_parts
-from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.host.read import READ_LIMIT, read_regular
 
 
 @dataclass(frozen=True, slots=True)
 class Was:
-    """A file or a link, whose `data` are its bytes, or what it says."""
+    """A saved file or symbolic link; `data` are its contents or its target."""
 
     data: bytes
     mode: int
@@ -24,8 +24,8 @@ class Was:
 
 
 def look(fs: Beneath, root: str, relative: str) -> Was | None:
-    """What is there; None for nothing, for what is neither file nor link, and where a link is
-    on the way. Raises OSError for what is too large to be kept."""
+    """Return what is at a path; None if there is neither a file nor a link, or a link is in the
+    path. Raises OSError if it is too large."""
     parts = plain_parts(relative)
     try:
         with fs.directory_beneath(root, parts[:-1]) as directory:
@@ -43,7 +43,7 @@ def look(fs: Beneath, root: str, relative: str) -> Was | None:
 
 
 def put(fs: Beneath, root: str, relative: str, was: Was) -> None:
-    """Put it back, in place of whatever has that name. Raises as Fs.write_beneath does."""
+    """Restore it, replacing what has that name. Raises as Fs.write_beneath does."""
     parts = plain_parts(relative)
     with fs.directory_beneath(root, parts[:-1]) as directory:
         temporary = f".{parts[-1]}.bsdvirt"

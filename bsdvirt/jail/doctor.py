@@ -24,7 +24,7 @@ from bsdvirt.jail.start import resolver_of
 from bsdvirt.layout import conf_file, host_end, jail_end
 from bsdvirt.net.bridge import bridge_of
 from bsdvirt.net.ports import port_drift, running_nic
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.rows.host import Finding
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network

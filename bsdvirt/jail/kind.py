@@ -48,7 +48,7 @@ from bsdvirt.jail.root import check_settings
 from bsdvirt.jail.start import check_kernel, plan_start
 from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
 from bsdvirt.layout import CONF_DIRECTORY, host_end, job_file
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding

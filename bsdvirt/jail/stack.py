@@ -20,7 +20,7 @@ from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import GROUP, conf_file
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import AddressExists, Command, Not, Step, Undo
 from bsdvirt.spec.identity import Alias, Identity
 from bsdvirt.spec.jail import Jail

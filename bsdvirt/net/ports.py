@@ -8,7 +8,7 @@ from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
 from bsdvirt.layout import GROUP
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.network import Network

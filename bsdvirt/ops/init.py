@@ -11,12 +11,12 @@ from bsdvirt.bhyve.volumes import IN_DEV_MODE
 from bsdvirt.errors import ConflictError, HostError, NotFoundError
 from bsdvirt.facts.host import read_interfaces
 from bsdvirt.host import tools
-from bsdvirt.host.private import others_may
+from bsdvirt.host.private import others_may_enter
 from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.net.address import free_subnet
 from bsdvirt.ops.network.networks import CreateNetwork
 from bsdvirt.ops.network.up import plan_networks_up
-from bsdvirt.plan.probe import OP_PROPERTY
+from bsdvirt.plan.conditions import OP_PROPERTY
 from bsdvirt.plan.step import (
     Command,
     DatasetOwned,
@@ -173,7 +173,7 @@ def close(directory: str) -> Step:
 def still_open(session: Session, layout: Layout) -> list[str]:
     """The directories that others can look into, and should not."""
     places = [f"{layout.mountpoint}/{child}" for child in CLOSED]
-    return [place for place in places if others_may(session.host.fs, place)]
+    return [place for place in places if others_may_enter(session.host.fs, place)]
 
 
 def _create(dataset: str, op: str, *options: str) -> Step:

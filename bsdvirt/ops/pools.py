@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
 from bsdvirt.guest.pools import overlaps
-from bsdvirt.host.closed import open_to_others
+from bsdvirt.host.private import why_not_private
 from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
 from bsdvirt.ops.init import dataset_steps, directory_steps, unmark
 from bsdvirt.plan import journal
@@ -158,7 +158,7 @@ def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset
                 f"{dataset} is not mounted at {place}",
                 f"zfs inherit mountpoint {dataset}, then zfs mount {dataset}",
             )
-        if why := open_to_others(fs, place):
+        if why := why_not_private(fs, place):
             raise HostError(
                 f"{place} {why}",
                 f"check its contents, then chown root:wheel {place} and chmod 0700 {place}",

@@ -1,4 +1,4 @@
-"""The effects: the one place where an action is carried out."""
+"""Perform actions: the only module that changes the host."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bsdvirt.facts.host import read_mounts
 from bsdvirt.facts.mount import beneath
 from bsdvirt.host import restore, tools
 from bsdvirt.host.base import Host, LineSink
-from bsdvirt.plan.durable import lasts, make_last
-from bsdvirt.plan.probe import holds
+from bsdvirt.plan.conditions import holds
+from bsdvirt.plan.satisfied import is_satisfied
 from bsdvirt.plan.step import (
     Action,
     Await,
@@ -30,7 +30,7 @@ from bsdvirt.plan.step import (
     UnmountBeneath,
     WriteFile,
 )
-from bsdvirt.plan.undone import already
+from bsdvirt.plan.sync import is_persistent, sync_written
 from bsdvirt.spec.mounts import within
 
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
@@ -39,8 +39,8 @@ AWAIT_PAUSE = 0.05
 
 
 def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
-    """Carry out one action, so that its effect outlives a power loss. Raises StepError
-    (CommandError for a command)."""
+    """Perform one action, and sync what it wrote to disk. Raises StepError (CommandError for a
+    command)."""
     try:
         match action:
             case Command(title=title) if title:
@@ -54,22 +54,22 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
-                host.fs.write(path, content, mode, sync=lasts(path))
+                host.fs.write(path, content, mode, sync=is_persistent(path))
             case PutBack(path=path, beneath=root, was=was):
                 restore.put(host.fs, root, path, was)
             case RemoveFile(path=path, beneath=root) if root:
                 host.fs.unlink_beneath(root, path)
             case RemoveFile(path=path):
-                host.fs.unlink(path, sync=lasts(path))
+                host.fs.unlink(path, sync=is_persistent(path))
             case MakeDirectory(path=path, mode=mode, beneath=root) if root:
                 host.fs.mkdir_beneath(root, path, mode)
             case MakeDirectory(path=path, mode=mode):
-                host.fs.mkdir(path, mode, sync=lasts(path))
+                host.fs.mkdir(path, mode, sync=is_persistent(path))
             case RemoveDirectory(path=path, beneath=root):
                 host.fs.rmdir_beneath(root, path)
             case RemoveTree(path=path):
                 _refuse_mounted(host, path)
-                host.fs.rmtree(path, sync=lasts(path))
+                host.fs.rmtree(path, sync=is_persistent(path))
             case UnmountBeneath(path=path, but=but, kinds=kinds):
                 for place in beneath(read_mounts(host), path, but, kinds):
                     _unmount(host, place)
@@ -81,7 +81,7 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _await(host, path, seconds)
             case AwaitAddresses(interface=interface, addresses=addresses):
                 _await_addresses(host, interface, addresses)
-        make_last(host, action)
+        sync_written(host, action)
     except OSError as error:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:
@@ -117,7 +117,7 @@ def _unmount(host: Host, place: str) -> None:
 
 
 def _refuse_mounted(host: Host, path: str) -> None:
-    """Raises StepError where removing a tree would remove what belongs elsewhere."""
+    """Raises StepError if something is mounted in the tree, which removing it would delete."""
     if not host.fs.exists(path):
         return
     inside = [mount.path for mount in read_mounts(host) if within(mount.path, path)]
@@ -129,7 +129,7 @@ def _refuse_mounted(host: Host, path: str) -> None:
 
 
 def _titled(host: Host, command: Command) -> None:
-    """Somebody else's command: what it printed goes to its log."""
+    """Run a command of the user's, whose output goes to its log."""
     result = host.run(command.argv, changes=True, timeout=command.timeout)
     how = "timed out" if result.timed_out else f"exit status {result.status}"
     printed = result.stdout + result.stderr
@@ -144,7 +144,7 @@ def _titled(host: Host, command: Command) -> None:
 
 
 def _own(host: Host, command: Command) -> None:
-    """A part of bsdvirt in a process of its own."""
+    """Run a part of bsdvirt in a separate process."""
     result = host.run(command.argv, changes=True, timeout=command.timeout)
     if result.timed_out:
         raise StepError(f"the supervisor did not answer within {command.timeout:.0f} s")
@@ -168,8 +168,8 @@ def _copy(host: Host, action: Copy) -> None:
 def act_patiently(
     host: Host, action: Action, seconds: float, on_line: LineSink | None = None
 ) -> None:
-    """Carry out an action, again and again for up to `seconds` while something is busy:
-    a jail's last references go away late (research/jails.md, "Dying")."""
+    """Perform an action, and retry for up to `seconds` while something is busy: the last references
+    to a jail are dropped late (research/jails.md, "Dying")."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -184,17 +184,17 @@ def act_patiently(
 def take_back(
     host: Host, undos: tuple[Undo, ...], tell: Callable[[Action, str], None]
 ) -> list[StepError]:
-    """Carry out the undos whose look still holds, and that have something to do; what failed,
-    all tried."""
+    """Perform the undos whose condition holds and that are not satisfied yet; return the errors
+    after trying all."""
     failures: list[StepError] = []
     for undo in undos:
         try:
-            if not holds(host, undo.when) or already(host, undo.do):
+            if not holds(host, undo.when) or is_satisfied(host, undo.do):
                 continue
             act_patiently(host, undo.do, undo.retry)
             tell(undo.do, "")
         except BsdvirtError as error:
-            if already(host, undo.do):
+            if is_satisfied(host, undo.do):
                 # It went away meanwhile.
                 continue
             failure = (

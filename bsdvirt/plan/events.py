@@ -1,5 +1,4 @@
-"""What the executor tells of its work, as typed events. The command line, the log
-and the terminal UI subscribe."""
+"""Typed events of the executor, for the command line, the log and the terminal UI."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from bsdvirt.plan.step import Action, Plan
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Of which operation, on what."""
+    """Which operation, on which object."""
 
     op: str
     verb: str
@@ -35,7 +34,7 @@ class StepStarted(Event, frozen=True):
 
 
 class Progress(Event, frozen=True):
-    """`done` of `total`, in files or bytes; total is 0 where it is not known."""
+    """Progress: `done` of `total`, in files or bytes; total is 0 if unknown."""
 
     why: str
     done: int
@@ -44,7 +43,7 @@ class Progress(Event, frozen=True):
 
 
 class ProgressEnded(Event, frozen=True):
-    """Work that is not a step, and whose progress was shown, is over."""
+    """Work that is not a step, and whose progress was shown, has ended."""
 
     why: str
 
@@ -55,19 +54,19 @@ class StepDone(Event, frozen=True):
 
 
 class Told(Event, frozen=True):
-    """Something for people to know as it goes: what takes long, and why."""
+    """A message about an operation that takes long, and why."""
 
     message: str
 
 
 class Warned(Event, frozen=True):
-    """Something went another way than it should, and was dealt with."""
+    """A problem that was dealt with."""
 
     message: str
 
 
 class Logged(Event, frozen=True):
-    """Something for the log: how long it took, and what it was."""
+    """An operation for the log, with its duration."""
 
     seconds: float
     message: str
@@ -78,7 +77,7 @@ class Failed(Event, frozen=True):
 
 
 class Undone(Event, frozen=True):
-    """A step's effect was taken back; `error` where that failed."""
+    """A step was undone; `error` if that failed."""
 
     do: Action
     error: str = ""
@@ -93,4 +92,4 @@ Sink = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """A sink that keeps nothing."""
+    """Ignore an event."""

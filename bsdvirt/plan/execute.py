@@ -13,10 +13,10 @@ from bsdvirt.host.base import Host, LineSink
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.plan import events
 from bsdvirt.plan.act import act_patiently, take_back
+from bsdvirt.plan.conditions import holds
 from bsdvirt.plan.events import Event, Sink
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import CommitUnknownError, Journal
-from bsdvirt.plan.probe import holds
 from bsdvirt.plan.step import Action, Command, Plan, Step
 
 PROGRESS_SECONDS = 0.1
@@ -24,8 +24,8 @@ PROGRESS_SECONDS = 0.1
 
 @dataclass(slots=True)
 class Executor:
-    """Runs plans on a host. `state` is the directory of the journal; without one (the
-    root dataset is being made) nothing is journalled. Safe for several threads."""
+    """Runs plans on a host. `state` is the directory of the journal; without one, nothing is
+    journaled. Safe for several threads."""
 
     host: Host
     state: str | None
@@ -34,11 +34,11 @@ class Executor:
     faults: Faults = field(default_factory=lambda: Faults(""))
 
     def run(self, plan: Plan, after_first: Callable[[], None] | None = None) -> list[str]:
-        """Carry the plan out; what failed on the way and was done in another. `after_first`
-        is called once its first step is done.
+        """Run a plan, and return warnings about steps that failed and were replaced. `after_first`
+        is called after its first step.
 
-        Raises the first error, after undoing what had been done; where undoing fails
-        too, the error says so and the journal stays for `doctor --repair`.
+        Raises the first error, after undoing the steps before it. If an undo fails too, the error
+        says so, and the journal stays for `doctor --repair`.
         """
         if plan.empty:
             return []
@@ -48,7 +48,7 @@ class Executor:
 
 
 class _NoJournal:
-    """Stands in where the journal cannot be written, and need not be."""
+    """Replaces the journal if it cannot be written and is not required."""
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -63,7 +63,7 @@ class _NoJournal:
 
 
 class _Run:
-    """One plan on its way."""
+    """The run of one plan."""
 
     def __init__(
         self, executor: Executor, plan: Plan, after_first: Callable[[], None] | None
@@ -97,11 +97,8 @@ class _Run:
         self.sink(event)
 
     def _write(self, record: Callable[[Journal | _NoJournal], None]) -> None:
-        """Write a record. Where there is no room for it, what need not be journalled goes on
-        without; what is committed goes on in any case, as recovery would.
-
-        Raises StepError where the operation is to stop here.
-        """
+        """Write a record. Without space for it, plans that need no journal continue, and so do
+        committed plans, as recovery would. Raises StepError if the operation must stop here."""
         try:
             record(self.journal)
         except StepError as error:
@@ -208,7 +205,7 @@ class _Run:
         self.emit(events.StepDone(*self.about, index))
 
     def _remedy(self, step: Step, error: StepError) -> None:
-        """Where a step has another way, take it; else the error stands."""
+        """Perform the alternative of a failed step; without one, raise the error."""
         if not (step.remedy or step.tolerant) or self.interrupt.pending:
             raise error
         self.emit(events.Warned(*self.about, error.message))
@@ -234,11 +231,11 @@ class _Run:
 
 
 _MOVED = re.compile(r"\s*(\d+) bytes .*transferred|\S*:\S*\s+(\d+)\s|\s*\((\d+\.\d+)/100%\)")
-"""A line of dd(1)'s status=progress, of zfs send -vP, of qemu-img's -p."""
+"""A progress line of dd(1), zfs send -vP or qemu-img -p."""
 
 
 class _Meter:
-    """Counts lines of tar -v, or takes the bytes from the lines of zfs send -vP, dd(1) and
+    """Counts lines of tar -v, or reads the number of bytes from zfs send -vP, dd(1) and
     qemu-img."""
 
     def __init__(self, step: Step) -> None:
@@ -248,7 +245,7 @@ class _Meter:
         self._told = 0.0
 
     def take(self, line: str) -> bool:
-        """Note a line; whether it is time to tell."""
+        """Count a line, and return whether to report progress now."""
         if self.unit == "files":
             self.count += 1
         else:

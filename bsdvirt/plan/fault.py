@@ -1,8 +1,8 @@
-"""Faults on demand, for tests: BSDVIRT_FAULT makes a step fail, or kills this process.
+"""Injected faults, for tests: BSDVIRT_FAULT makes a step fail, or kills this process.
 
-`fail:N` fails the N-th step, `kill-before:N` and `kill-after:N` kill the process as
-SIGKILL would, before or after the N-th step's effect. Steps are counted through the
-whole process from 1; a plan's commit record counts as one.
+`fail:N` fails the N-th step; `kill-before:N` and `kill-after:N` kill the process, as SIGKILL does,
+before or after the N-th step. Steps are counted from 1 over the whole process; a plan's commit
+record counts as a step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KINDS = ("fail", "kill-before", "kill-after")
 
 
 class Faults:
-    """Counts the steps of this process, and strikes at the one that was named."""
+    """Counts the steps of this process, and fails or kills at the given one."""
 
     def __init__(self, asked: str | None = None) -> None:
         text = os.environ.get(VARIABLE, "") if asked is None else asked
@@ -31,7 +31,7 @@ class Faults:
         self._lock = threading.Lock()
 
     def before(self) -> int:
-        """A step is about to take effect; its number."""
+        """Called before a step; return its number."""
         with self._lock:
             self._count += 1
             number = self._count
@@ -41,7 +41,7 @@ class Faults:
         return number
 
     def after(self, number: int) -> None:
-        """The step has taken effect; nobody knows yet."""
+        """Called after a step, before it is recorded."""
         self._strike("kill-after", number)
 
     def _strike(self, kind: str, number: int) -> None:

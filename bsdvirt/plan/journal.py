@@ -1,9 +1,10 @@
-"""The journal: what an operation was about to do, written before it does it.
+"""The journal: what an operation will do, written before it does it.
 
-One file an operation, in the pool's state directory: a header with the whole plan,
-then records, each begun by a line feed, so that one that was cut short spoils no other.
-The file is gone when the operation has ended: what lies there is under way (its owner
-holds the lock) or was cut short. It is run only on the host that wrote it.
+Each operation has one file, in the pool's state directory: a header with the whole plan, then
+records. Each record begins with a line feed, so that a truncated one does not damage the next. The
+file is deleted when the operation has ended: a file that exists belongs to an operation in
+progress, whose owner holds the lock, or to an unfinished one. It is run only on the host that wrote
+it.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from bsdvirt.plan.step import Kind, Plan, Step
 
 SUFFIX = ".journal"
 JOURNAL_LIMIT = 64 << 20
-"""Bytes: a header holds the files that the plan writes, and an undo what stood there."""
+"""In bytes: a header contains the files that the plan writes, and undos contain the previous
+files."""
 ASIDE = ".aside"
-"""The suffix of a journal that was set aside: kept to be read, never run."""
+"""Suffix of a journal that was set aside: kept, but never run."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -35,21 +37,21 @@ class Header(msgspec.Struct, frozen=True):
     host: str = ""
     """kern.hostuuid of the host that wrote it, the only one that runs it."""
     began: float = 0.0
-    """In seconds since 1970."""
+    """Seconds since the epoch."""
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`begun` and `done` count through steps, then finish."""
+    """A record; `begun` and `done` number the steps, then those of finish."""
 
     begun: int | None = None
     done: int | None = None
     committed: bool = False
     ended: bool = False
-    """Nothing is left to do: only the file's names are to go."""
+    """The operation has ended: only the names of the file remain to be removed."""
 
 
 class CommitUnknownError(StepError):
-    """Nobody can tell whether the commit record is on disk: what recovery reads decides."""
+    """It is unknown whether the commit record is on disk: recovery decides by what it reads."""
 
 
 # Made once, here: msgspec's first look at a type is not safe in several threads.
@@ -59,7 +61,7 @@ _RECORD = msgspec.json.Decoder(Record)
 
 @dataclass(slots=True)
 class Entry:
-    """A journal as read back."""
+    """The contents of a journal."""
 
     path: str
     header: Header
@@ -73,11 +75,11 @@ class Entry:
         return self.header.plan
 
     def begun_steps(self) -> list[Step]:
-        """The steps that were begun, in order."""
+        """The steps that were started, in order."""
         return self._steps(self.begun)
 
     def under_way(self) -> list[Step]:
-        """Those of them that were not seen to end."""
+        """The started steps that are not recorded as done."""
         return self._steps(self.begun - self.done)
 
     def _steps(self, indices: set[int]) -> list[Step]:
@@ -86,7 +88,7 @@ class Entry:
 
 
 class Journal:
-    """The journal of an operation that this process runs."""
+    """The journal of an operation of this process."""
 
     def __init__(self, fs: Fs, paths: list[str], descriptor: int, durable: bool) -> None:
         self._fs = fs
@@ -98,11 +100,8 @@ class Journal:
 
     @classmethod
     def open(cls, fs: Fs, directory: str, plan: Plan, boot: str, host: str = "") -> Journal:
-        """Write the header; durably where any step's effect outlives a reboot. `host` is
-        the uuid of this one.
-
-        Raises HostError where it cannot be written.
-        """
+        """Write the header, and sync it if any step is durable. `host` is the uuid of this host.
+        Raises HostError if it cannot be written."""
         durable = any(step.durable for step in (*plan.steps, *plan.finish))
         paths = [f"{directory}/{name}" for name in file_names(plan)]
         path = paths[0]
@@ -132,11 +131,9 @@ class Journal:
         self._append(Record(done=index), False)
 
     def commit(self) -> None:
-        """The point of no return. Where its record is not known to be on disk it is cut off
-        again, so that what is undone now is not carried on by a later recovery.
-
-        Raises StepError; CommitUnknownError where it could not be cut off.
-        """
+        """Write the commit record. If it may not be on disk it is truncated again, so that a later
+        recovery does not continue what is undone now. Raises StepError; CommitUnknownError if it
+        cannot be truncated."""
         before = os.fstat(self._descriptor).st_size
         try:
             self._append(Record(committed=True), self._durable)
@@ -150,8 +147,8 @@ class Journal:
             raise
 
     def close(self, *, sync: bool = False) -> None:
-        """The operation has ended: nothing is left to undo or to finish. `sync` makes the
-        journal's end outlive a power loss at once."""
+        """End the journal of an operation that has nothing to undo or finish. `sync` makes that
+        survive a power loss at once."""
         if len(self._paths) > 1:
             # Of several names the first may go, and the power before the last does.
             with contextlib.suppress(StepError):
@@ -162,7 +159,7 @@ class Journal:
                 self._fs.sync_dir(os.path.dirname(self._path))
 
     def give_up(self) -> None:
-        """Take the file away: nothing more is written."""
+        """Delete the file; nothing more is written."""
         os.close(self._descriptor)
         for path in self._paths:
             with contextlib.suppress(OSError):
@@ -187,12 +184,12 @@ class Journal:
 
 
 def file_names(plan: Plan) -> list[str]:
-    """One for each thing that the plan is about: all are names of one file."""
+    """Return the names of the file: one for each object of the plan, all links to one file."""
     return [f"{plan.kind}.{name}.{plan.op}{SUFFIX}" for name in (plan.subject, *plan.also)]
 
 
 def drop(fs: Fs, entry: Entry) -> None:
-    """Take a journal away that has served: under all its names."""
+    """Delete a journal under all its names."""
     names = file_names(entry.plan)
     directory = os.path.dirname(entry.path)
     if len(names) > 1 and not entry.ended:
@@ -202,7 +199,7 @@ def drop(fs: Fs, entry: Entry) -> None:
 
 
 def set_aside(fs: Fs, path: str, entry: Entry | None) -> str:
-    """Keep a journal under a name that nothing runs, and drop its other names; that name."""
+    """Rename a journal so that it is never run, delete its other names, and return the new name."""
     directory, own = os.path.split(path)
     kept = path.removesuffix(SUFFIX) + ASIDE
     os.replace(fs.path(path), fs.path(kept))
@@ -214,7 +211,7 @@ def set_aside(fs: Fs, path: str, entry: Entry | None) -> str:
 
 
 def aside(fs: Fs, directory: str) -> list[str]:
-    """The journals that were set aside."""
+    """Return the journals that were set aside."""
     return [f"{directory}/{name}" for name in fs.listdir(directory) if name.endswith(ASIDE)]
 
 
@@ -231,10 +228,10 @@ def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
 
 
 def read(fs: Fs, path: str) -> Entry | None:
-    """A journal of another process; None where it has ended meanwhile. A record that was
-    cut short did not happen: nothing was done after it.
+    """Return a journal of another process, or None if it has ended meanwhile. A truncated record
+    did not happen: nothing was done after it.
 
-    Raises HostError for a file that is no journal, or not one of root's alone.
+    Raises HostError for a file that is not a journal, or that others than root can write.
     """
     try:
         data = _contents(fs, path)

@@ -1,8 +1,8 @@
 """Locks: one file each, never unlinked, taken by flock(2).
 
-Order, always: guests by name, then networks, releases, images, media and pools by name,
-then allocation. Guests are never waited for: a busy one says who holds it. Networks and
-allocation are held for moments, and waited for.
+The order is always: guests by name, then networks, releases, images, media and pools by name, then
+allocation. A busy guest is not waited for: the error says who holds it. Networks and allocation are
+held briefly, and are waited for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAIT_SECONDS = 120.0
 POLL_SECONDS = 0.02
 MOST_SHOWN = 60
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@:-]{0,199}", re.ASCII)
-"""Of what can be locked: it is a part of a file's name."""
+"""Names that can be locked: the name is part of a file name."""
 
 Kind = Literal[
     "guest",
@@ -40,7 +40,7 @@ Kind = Literal[
 
 
 class Lock:
-    """An exclusive (or shared) lock. The file holds a line for people: who has it."""
+    """An exclusive or shared lock. The file has a line that says who holds it."""
 
     def __init__(self, fs: Fs, kind: Kind, name: str = "") -> None:
         if name and not _NAME.fullmatch(name):
@@ -53,10 +53,8 @@ class Lock:
         self._descriptor = -1
 
     def acquire(self, verb: str, *, wait: float = 0.0, shared: bool = False) -> Self:
-        """Take the lock, waiting up to `wait` seconds.
-
-        Raises ConflictError with the holder's own line where somebody else has it.
-        """
+        """Take the lock, waiting up to `wait` seconds. Raises ConflictError, with the holder's
+        line, if it is held."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         deadline = time.monotonic() + wait
@@ -81,12 +79,12 @@ class Lock:
         return self
 
     def say(self, text: str) -> None:
-        """Put something else into the file: what whoever finds the lock held is to know."""
+        """Replace the line in the file."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, text.encode(), 0)
 
     def outlive(self) -> None:
-        """Go on for as long as what this process becomes by execve(2) lives."""
+        """Keep the lock for the life of what this process becomes by execve(2)."""
         os.set_inheritable(self._descriptor, True)
         self._descriptor = -1
 
@@ -108,12 +106,12 @@ class Lock:
 
 
 def is_held(fs: Fs, kind: Kind, name: str) -> bool:
-    """Whether somebody has the lock now. Reading only: no file is made."""
+    """Whether the lock is held now. Creates no file."""
     if not _NAME.fullmatch(name):
         return False
     return fs.is_locked(lock_file(kind, name))
 
 
 def lock_file(kind: Kind, name: str) -> str:
-    """Where the lock lies."""
+    """Return the path of a lock."""
     return f"{LOCK_DIRECTORY}/{kind}.{name}"

@@ -1,7 +1,7 @@
-"""Recovery: what a crash cut short is undone, or, once committed, finished.
+"""Recovery: undo an unfinished operation, or, if it is committed, finish it.
 
-The caller holds the lock of what the operation was about: an operation whose owner
-still holds it is under way.
+The caller holds the lock of the operation's object: an operation whose owner still holds it is in
+progress.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from bsdvirt.errors import StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.plan.act import act_patiently, take_back
+from bsdvirt.plan.conditions import holds
 from bsdvirt.plan.journal import Entry, drop
-from bsdvirt.plan.probe import holds
+from bsdvirt.plan.satisfied import is_satisfied
 from bsdvirt.plan.step import Action, Command, Pipeline, Step, Undo
-from bsdvirt.plan.undone import already
 
 ORPHAN_SECONDS = 10.0
-"""How long a command that was left has to end by a signal."""
+"""Time for a command that was left running to end after a signal."""
 CLOCK_SECONDS = 5.0
 COLUMNS = ("pid", "sid", "uid", "jid", "etimes", "args")
 
@@ -30,7 +30,7 @@ Tell = Callable[[Action, str], None]
 
 
 def pending_undo(entry: Entry, boot: str) -> list[Undo]:
-    """What is to be undone, last first. What was volatile is gone with its boot."""
+    """Return the steps to undo, last first. Volatile steps are gone if the host was rebooted."""
     same_boot = entry.header.boot == boot
     undos: list[Undo] = []
     for index in sorted(entry.begun, reverse=True):
@@ -42,7 +42,8 @@ def pending_undo(entry: Entry, boot: str) -> list[Undo]:
 
 
 def pending_finish(entry: Entry, boot: str) -> tuple[Step, ...]:
-    """What a committed operation still owes; what is volatile, only to its own boot."""
+    """Return the steps that a committed operation has still to do; volatile ones only in the same
+    boot."""
     first = len(entry.plan.steps)
     same_boot = entry.header.boot == boot
     return tuple(
@@ -53,10 +54,8 @@ def pending_finish(entry: Entry, boot: str) -> tuple[Step, ...]:
 
 
 def recover(host: Host, entry: Entry, tell: Tell) -> None:
-    """Undo or finish one operation, and drop its journal.
-
-    Raises StepError where that fails; the journal then stays.
-    """
+    """Undo or finish one operation, and delete its journal. Raises StepError if that fails; the
+    journal then stays."""
     if entry.ended:
         drop(host.fs, entry)
         return
@@ -64,7 +63,9 @@ def recover(host: Host, entry: Entry, tell: Tell) -> None:
         _end_orphans(host, entry)
     if entry.committed:
         for step in pending_finish(entry, host.boot_id()):
-            if (step.unless is None or not holds(host, step.unless)) and not already(host, step.do):
+            if (step.unless is None or not holds(host, step.unless)) and not is_satisfied(
+                host, step.do
+            ):
                 _finish(host, step, tell)
     else:
         failures = take_back(host, tuple(pending_undo(entry, host.boot_id())), tell)
@@ -91,10 +92,7 @@ def _finish(host: Host, step: Step, tell: Tell) -> None:
 
 
 def _end_orphans(host: Host, entry: Entry) -> None:
-    """A killed bsdvirt leaves the command that it ran; it must not go on meanwhile.
-
-    Raises StepError for one that no signal ends.
-    """
+    """End the command that a killed bsdvirt left running. Raises StepError if no signal ends it."""
     actions = [step.do for step in entry.under_way()]
     actions += [undo.do for step in entry.begun_steps() for undo in (*step.undo, *step.remedy)]
     lines = {as_ps_shows(argv) for action in actions for argv in _commands(action)}
@@ -119,7 +117,7 @@ def _end_orphans(host: Host, entry: Entry) -> None:
 
 
 def as_ps_shows(argv: tuple[str, ...]) -> str:
-    """As ps(1) shows an argument list: joined by blanks, unquoted."""
+    """Return an argument list as ps(1) shows it: joined by blanks, unquoted."""
     return " ".join(argv)
 
 
@@ -137,8 +135,8 @@ def _commands(action: Action) -> list[tuple[str, ...]]:
 
 
 def _running(host: Host, lines: set[str], began: float) -> list[int]:
-    """The processes that have these words and may be ours: root's, in no jail, at the head of
-    a session, as we start each command, and no older than the operation."""
+    """Return the processes with this argument list that can be bsdvirt's: of root, in no jail, a
+    session leader as each command is started, and no older than the operation."""
     words = [word for column in COLUMNS for word in ("-o", f"{column}=")]
     shown = host.run((tools.PS, "-axww", *words), changes=False).stdout
     most = time.time() - began + CLOCK_SECONDS

@@ -1,4 +1,4 @@
-"""A plan as shell that could be pasted: what --dry-run prints."""
+"""Render a plan as shell that can be pasted: the output of --dry-run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bsdvirt.plan.step import (
 
 
 def shell(action: Action) -> str:
-    """One action as a line of sh(1); a file as a here-document."""
+    """Return one action as a line of sh(1); a file as a here-document."""
     match action:
         case Command(argv=argv, log=log) if log:
             return f"{_join(argv)} >> {_quote(log)} 2>&1"
@@ -71,7 +71,7 @@ def shell(action: Action) -> str:
 
 
 def _quote(word: str) -> str:
-    """A word of sh(1); with $'…' where it holds what a terminal would obey."""
+    """Quote a word for sh(1); with $'…' if it has characters that a terminal acts on."""
     if not has_controls(word):
         return shlex.quote(word)
     escaped = "".join(
@@ -86,11 +86,9 @@ def _join(words: Sequence[str]) -> str:
 
 
 def _here_document(action: WriteFile) -> str:
-    """A here-document always ends with a line feed: what does not is printed.
-
-    install(1) makes the file with its mode first; FreeBSD's takes no source but a plain
-    file and /dev/null.
-    """
+    """Return the commands that write a file. A here-document always ends with a line feed; other
+    contents are written by printf. install(1) creates the file with its mode first; FreeBSD's
+    accepts only a regular file or /dev/null as source."""
     path = f"{action.beneath}/{action.path}" if action.beneath else action.path
     made = _join(("install", "-m", f"{action.mode:04o}", "/dev/null", path))
     into = f"> {_quote(path)}"
@@ -103,7 +101,7 @@ def _here_document(action: WriteFile) -> str:
 
 
 def plan_as_shell(plan: Plan) -> str:
-    """Comments say why, and what comes after the point of no return."""
+    """Return a plan as shell, with comments that say why, and where undoing ends."""
     if plan.empty:
         return f"# {plan.verb} {plan.subject}: nothing to do: {' '.join(plan.reason.split())}\n"
     lines = [f"# {plan.verb} {plan.subject}"]

@@ -1,7 +1,7 @@
-"""Steps as data: what to do, how to undo it, and what to look at before undoing.
+"""Steps as data: what to do, how to undo it, and the condition to check before undoing.
 
-A step is never a closure: it is written into the journal before it runs, so that
-another process, after a crash, can finish or undo what this one began.
+A step is never a closure: it is written to the journal before it runs, so that after a crash
+another process can finish or undo what this one began.
 """
 
 from __future__ import annotations
@@ -15,19 +15,17 @@ from bsdvirt.host.restore import Was
 
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Base of all the data of a plan."""
+    """Base of all parts of a plan."""
 
 
 # ---- what can be done: each is a command of the base system, or a file ----
 
 
 class Command(Struct, frozen=True, tag="command"):
-    """Run `argv`; success is an exit status in `ok`. `timeout` in seconds.
-
-    What it prints is added to the file `log`, where one is named. `title` stands for it in
-    messages: for a command of somebody else's, whose end is worth a line of its own. `own`:
-    it is a part of bsdvirt, and its last line tells alone what went wrong.
-    """
+    """Run `argv`; success is an exit status in `ok`. `timeout` is in seconds. Output is appended to
+    the file `log`, if given. `title` replaces the command in messages: for a command of the user's,
+    whose end is logged. `own` marks a part of bsdvirt, whose last line of output is the error
+    message."""
 
     argv: tuple[str, ...]
     ok: tuple[int, ...] = (0,)
@@ -38,7 +36,7 @@ class Command(Struct, frozen=True, tag="command"):
 
 
 class Pipeline(Struct, frozen=True, tag="pipeline"):
-    """Run `left | right`; both must succeed. `timeout` in seconds."""
+    """Run `left | right`; both must succeed. `timeout` is in seconds."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
@@ -46,8 +44,8 @@ class Pipeline(Struct, frozen=True, tag="pipeline"):
 
 
 class WriteFile(Struct, frozen=True, tag="write"):
-    """Put a file in place at once. With `beneath`, `path` is relative to that
-    root and no link on the way is followed."""
+    """Write a file atomically. With `beneath`, `path` is relative to that root, and symbolic links
+    in it are not followed."""
 
     path: str
     content: str
@@ -56,8 +54,8 @@ class WriteFile(Struct, frozen=True, tag="write"):
 
 
 class PutBack(Struct, frozen=True, tag="put-back"):
-    """Put back what was at a place beneath a guest's root: a file with its owner and mode, or
-    a link. No link on the way is followed."""
+    """Restore what was at a path beneath a guest's root: a file with its owner and mode, or a link.
+    Symbolic links in the path are not followed."""
 
     path: str
     beneath: str
@@ -72,8 +70,7 @@ class RemoveFile(Struct, frozen=True, tag="remove"):
 
 
 class MakeDirectory(Struct, frozen=True, tag="mkdir"):
-    """Make a directory, and those that it lies in; `beneath` as in WriteFile, and then one
-    directory only."""
+    """Create a directory and its parents; with `beneath`, as in WriteFile, one directory only."""
 
     path: str
     mode: int = 0o755
@@ -81,7 +78,7 @@ class MakeDirectory(Struct, frozen=True, tag="mkdir"):
 
 
 class RemoveDirectory(Struct, frozen=True, tag="rmdir"):
-    """Remove an empty directory beneath a root, as in WriteFile; one that holds something
+    """Remove an empty directory beneath a root, as in WriteFile; a directory that is not empty
     stays."""
 
     path: str
@@ -89,15 +86,15 @@ class RemoveDirectory(Struct, frozen=True, tag="rmdir"):
 
 
 class RemoveTree(Struct, frozen=True, tag="rmtree"):
-    """Remove a directory of ours and all in it; where something is mounted in it, nothing."""
+    """Remove a directory of bsdvirt with its contents, unless something is mounted in it."""
 
     path: str
 
 
 class UnmountBeneath(Struct, frozen=True, tag="unmount-beneath"):
-    """Unmount what is mounted below a directory of a guest's, the latest first, by force
-    where that is what it takes: what a guest mounts, no plan can know. What is mounted at the
-    places in `but` is the host's, and stays; with `kinds`, only file systems of these go."""
+    """Unmount what is mounted below a directory of a guest, the latest first, by force if
+    necessary: a plan cannot know what a guest mounts. Mounts at the paths in `but` belong to the
+    host, and stay; with `kinds`, only these file system types are unmounted."""
 
     path: str
     but: tuple[str, ...] = ()
@@ -105,16 +102,16 @@ class UnmountBeneath(Struct, frozen=True, tag="unmount-beneath"):
 
 
 class Rename(Struct, frozen=True, tag="rename"):
-    """Move a file or directory of ours, within its file system; what is in the place of
-    `to` is an error."""
+    """Rename a file or directory of bsdvirt within its file system; an existing `to` is an
+    error."""
 
     path: str
     to: str
 
 
 class Copy(Struct, frozen=True, tag="copy"):
-    """Copy between `outer`, a path of this process's, and `inner` beneath a guest's root,
-    following no link there; `inward`, into the guest."""
+    """Copy between `outer`, a path of the host, and `inner` beneath a guest's root, where no
+    symbolic link is followed; `inward` copies into the guest."""
 
     outer: str
     root: str
@@ -124,16 +121,16 @@ class Copy(Struct, frozen=True, tag="copy"):
 
 
 class Await(Struct, frozen=True, tag="await"):
-    """Wait until a file is there, for at most so many seconds: a volume's device appears a
-    moment after zfs(8) has ended."""
+    """Wait until a file exists, for at most that many seconds: the device of a volume appears
+    shortly after zfs(8) has ended."""
 
     path: str
     seconds: float = 30.0
 
 
 class AwaitAddresses(Struct, frozen=True, tag="await-addresses"):
-    """Wait until the IPv6 ones of an interface's addresses can be used, within a few seconds;
-    one that another host of the network has is an error."""
+    """Wait a few seconds until IPv6 addresses of an interface can be used; an address that another
+    host of the network has is an error."""
 
     interface: str
     addresses: tuple[str, ...]
@@ -160,7 +157,7 @@ Action = (
 
 
 class DatasetOwned(Struct, frozen=True, tag="dataset-owned"):
-    """The dataset's own (local) bsdvirt:op is this operation's."""
+    """The local bsdvirt:op of the dataset is this operation's."""
 
     dataset: str
     op: str
@@ -171,7 +168,7 @@ class DatasetExists(Struct, frozen=True, tag="dataset"):
 
 
 class DatasetMounted(Struct, frozen=True, tag="dataset-mounted"):
-    """The mount table has the dataset, wherever."""
+    """The dataset is mounted, at any path."""
 
     dataset: str
 
@@ -181,7 +178,7 @@ class InterfaceExists(Struct, frozen=True, tag="interface"):
 
 
 class InterfaceMtu(Struct, frozen=True, tag="mtu"):
-    """Whether an interface has that MTU."""
+    """The interface has that MTU."""
 
     name: str
     mtu: int
@@ -195,7 +192,7 @@ class AddressExists(Struct, frozen=True, tag="address"):
 
 
 class JailExists(Struct, frozen=True, tag="jail"):
-    """A jail of that name lives, at that path: one of another path is not ours."""
+    """A jail with that name and path exists."""
 
     name: str
     path: str
@@ -206,7 +203,7 @@ class Mounted(Struct, frozen=True, tag="mounted"):
 
 
 class MountedBeneath(Struct, frozen=True, tag="mounted-beneath"):
-    """Something is mounted below the directory (not on it); `but` and `kinds` as in
+    """Something is mounted below the directory, not on it; `but` and `kinds` as in
     UnmountBeneath."""
 
     path: str
@@ -215,8 +212,8 @@ class MountedBeneath(Struct, frozen=True, tag="mounted-beneath"):
 
 
 class LimitsExist(Struct, frozen=True, tag="limits"):
-    """rctl holds a rule for the subject, such as jail:web; with `rule`, that very one,
-    such as maxproc:deny=50, or maxproc:deny with any amount."""
+    """rctl(8) has a rule for the subject, such as jail:web; with `rule`, this rule, such as
+    maxproc:deny=50, or maxproc:deny with any amount."""
 
     subject: str
     rule: str = ""
@@ -227,7 +224,7 @@ class FileExists(Struct, frozen=True, tag="file"):
 
 
 class Locked(Struct, frozen=True, tag="locked"):
-    """Somebody holds the lock of one of these files."""
+    """The lock of one of these files is held."""
 
     paths: tuple[str, ...]
 
@@ -254,7 +251,7 @@ Look = (
 
 
 class Undo(Struct, frozen=True):
-    """Do this, where that is still to be seen. `retry` in seconds, as in Step."""
+    """Perform `do` if the condition `when` holds. `retry` is in seconds, as in Step."""
 
     do: Action
     when: Look | None = None
@@ -262,26 +259,26 @@ class Undo(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One thing to do, and all that the executor needs to know of it."""
+    """One action, with its undo, conditions and alternatives."""
 
     do: Action
     why: str
     undo: tuple[Undo, ...] = ()
-    """Run in order, when this step or a later one fails."""
+    """Performed in order if this step or a later one fails."""
     durable: bool = False
-    """Its effect survives a reboot: its record is on disk before it runs."""
+    """Its effect survives a reboot: its record is synced before it runs."""
     unless: Look | None = None
-    """Already so: the step is passed over."""
+    """The step is skipped if this condition holds."""
     remedy: tuple[Undo, ...] = ()
-    """Where the step fails, do this instead; the step counts as done, with a warning."""
+    """Alternative if the step fails; the step then counts as done, with a warning."""
     tolerant: bool = False
-    """Where the step fails, warn and go on: it counts as done."""
+    """If the step fails, warn and continue: it counts as done."""
     retry: float = 0.0
-    """Seconds to try again for, while the system says that something is busy."""
+    """Seconds to retry while something is busy."""
     lines: int = 0
-    """Lines of standard error that a full run prints, where known: for a progress bar."""
+    """Lines of standard error that a complete run prints, if known: for a progress bar."""
     size: int = 0
-    """Bytes that zfs send -v, dd or qemu-img is to move, where known: for a progress bar."""
+    """Bytes that zfs send -v, dd or qemu-img will move, if known: for a progress bar."""
 
 
 Kind = Literal["guest", "network", "release", "image", "media", "pool", "root", "host"]
@@ -290,10 +287,10 @@ of earlier versions."""
 
 
 class Plan(Struct, frozen=True):
-    """What an operation on one guest (or network, or release) will do.
+    """What an operation on one guest, network, release or other object will do.
 
-    `steps` are undone if one fails. `finish` comes after the commit record: from
-    there the operation only rolls forward. A plan without steps says why in `reason`.
+    If a step fails, `steps` are undone. `finish` comes after the commit record: from there the
+    operation can only be finished. A plan without steps gives a `reason`.
     """
 
     verb: str
@@ -304,13 +301,13 @@ class Plan(Struct, frozen=True):
     reason: str = ""
     op: str = ""
     notes: tuple[str, ...] = ()
-    """What the user should know besides, such as what takes hold later."""
+    """Remarks for the user, such as that a change takes effect later."""
     must_journal: bool = True
-    """Refuse to begin where the journal cannot be written. Off for what must be
-    possible on a full pool: stop and destroy."""
+    """Refuse to begin if the journal cannot be written. Off for what must be possible on a full
+    pool: stop and destroy."""
     also: tuple[str, ...] = ()
-    """The others of that kind that it changes: its caller has their locks too, and
-    whoever takes one of them finds its journal."""
+    """Further objects of that kind that the plan changes: the caller holds their locks too, and the
+    journal has their names."""
 
     @property
     def empty(self) -> bool:
@@ -318,8 +315,8 @@ class Plan(Struct, frozen=True):
 
 
 def together(plans: Sequence[Plan]) -> Plan:
-    """Plans of one verb and subject as one operation: the steps of all come before what any
-    does after the point of no return."""
+    """Combine plans of one verb and subject into one operation: all their steps come before any
+    commit."""
     steps = tuple(step for plan in plans for step in plan.steps)
     finish = tuple(step for plan in plans for step in plan.finish)
     return msgspec.structs.replace(plans[0], steps=steps, finish=finish)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from bsdvirt.errors import BsdvirtError, HostError, NotFoundError, StepError
 from bsdvirt.layout import HOOK_DIRECTORY, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.plan import events, journal
-from bsdvirt.plan.allowed import Bounds
+from bsdvirt.plan.bounds import Bounds
 from bsdvirt.plan.locks import Kind, Lock, is_held
 from bsdvirt.plan.step import Kind as Subject
 from bsdvirt.rows.host import Finding

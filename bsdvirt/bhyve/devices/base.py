@@ -17,7 +17,7 @@ from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.kind import Change
 from bsdvirt.layout import Layout
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.vm import Vm

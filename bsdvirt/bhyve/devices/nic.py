@@ -13,7 +13,7 @@ from bsdvirt.host import tools
 from bsdvirt.layout import GROUP, MAX_NICS, tap, tap_cloner
 from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_mtu, join_step, port_drift, running_nic
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.becomes import DeviceKey
 from bsdvirt.spec.fields import written

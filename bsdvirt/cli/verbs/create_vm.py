@@ -22,7 +22,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.guest.order import set_boot
-from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.host.read import READ_LIMIT, read_regular
 from bsdvirt.library import images, media, profiles
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.create.guests import Create

@@ -15,7 +15,7 @@ from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import ask, say
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import guest_text
-from bsdvirt.host.bounded import READ_LIMIT, read_regular
+from bsdvirt.host.read import READ_LIMIT, read_regular
 from bsdvirt.ops.change import rewrite
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session

@@ -14,7 +14,7 @@ from bsdvirt.guest.state import alive
 from bsdvirt.kinds import kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops.doctor.seen import Seen, look
-from bsdvirt.plan.difference import Drift
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import hold

@@ -12,8 +12,8 @@ import pytest
 
 from bsdvirt.errors import CommandError, HostError
 from bsdvirt.host import real
-from bsdvirt.host.bounded import READ_LIMIT
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.read import READ_LIMIT
 from bsdvirt.host.real import RealHost
 
 SH = "/bin/sh"

@@ -9,7 +9,7 @@ from fakehost import MOUNTS, NOTHING_MOUNTED, FakeHost, mounted
 
 from bsdvirt.errors import StepError
 from bsdvirt.plan.act import act
-from bsdvirt.plan.probe import holds
+from bsdvirt.plan.conditions import holds
 from bsdvirt.plan.step import MountedBeneath, RemoveTree, UnmountBeneath
 
 TABLE = mounted(

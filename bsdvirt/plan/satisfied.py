@@ -1,7 +1,7 @@
-"""Whether an undo has nothing to do: its object is gone, or what it would bring back is
-there. An undo that cannot be carried out because of that has been carried out.
+"""Check whether an undo has nothing to do: its object is gone, or the previous state is already
+restored. An undo that cannot be performed for that reason is done.
 
-What cannot be found out is taken for not so: the undo then tries, and says what is wrong.
+What cannot be determined counts as not satisfied: the undo is then tried, and reports the error.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from bsdvirt.zfs.cli import CliZfs
 Words = list[str]
 
 
-def already(host: Host, action: Action) -> bool:
-    """Whether an undo, or a step that recovery carries on with, is done without doing it."""
+def is_satisfied(host: Host, action: Action) -> bool:
+    """Whether an undo, or a step that recovery continues with, need not be performed."""
     try:
-        return _already(host, action)
+        return _is_satisfied(host, action)
     except (BsdvirtError, OSError, ValueError):
         return False
 
 
-def _already(host: Host, action: Action) -> bool:
+def _is_satisfied(host: Host, action: Action) -> bool:
     match action:
         case Command(argv=(tool, *words)):
             look = _LOOKS.get(tool)
@@ -60,8 +60,8 @@ def _already(host: Host, action: Action) -> bool:
 
 
 def _no_way(host: Host, root: str, path: str) -> bool:
-    """Whether a link, or nothing, is on the way beneath a guest's root: what we wrote there is
-    not there any more."""
+    """Whether a symbolic link, or nothing, is in the path beneath a guest's root: what was written
+    there is gone."""
     missing, wrong = host.fs.look_beneath(root, path.rpartition("/")[0])
     return bool(missing or wrong) or not host.fs.exists(root)
 
@@ -73,7 +73,7 @@ def _ifconfig(host: Host, words: Words) -> bool:
     name, *rest = words
     shown = host.run((tools.IFCONFIG, name), changes=False)
     if rest[:1] == ["create"]:
-        # What it is on has gone.
+        # Its parent interface is gone.
         parent = rest[rest.index("vlandev") + 1] if "vlandev" in rest else ""
         return bool(parent) and _face(host, parent) is None
     if shown.status != 0:

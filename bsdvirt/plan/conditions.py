@@ -1,4 +1,4 @@
-"""Looking before acting: whether a thing is there, asked of the host itself."""
+"""Check conditions on the host before a step or an undo."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OP_PROPERTY = "bsdvirt:op"
 
 
 def holds(host: Host, look: Look | None) -> bool:
-    """Whether what is looked for is so now. No look holds always."""
+    """Whether the condition holds now; None always holds."""
     match look:
         case None:
             return True

@@ -1,4 +1,4 @@
-"""Reading a file whole: a regular one, and not without end."""
+"""Read a regular file completely, up to a limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 READ_LIMIT = 4 << 20
-"""Bytes of a file that is read whole: what is larger was not written by us, nor by a person."""
+"""Largest file to read, in bytes: neither bsdvirt nor a person writes larger ones."""
 CHUNK = 1 << 16
 
 
@@ -21,10 +21,11 @@ def read_regular(
     follow: bool = True,
     directory: int | None = None,
 ) -> bytes:
-    """All of a regular file, of `limit` bytes at most; beneath an open directory, where one is
-    given. Nothing else is opened: a FIFO would block, a device may do something.
+    """Return the contents of a regular file of at most `limit` bytes, relative to an open directory
+    if given. Other file types are not opened: a FIFO would block, and a device may have side
+    effects.
 
-    Raises OSError, in whose words the path is `shown`.
+    Raises OSError, with `shown` as its path.
     """
     shown = shown or str(path)
     look = os.stat(path, dir_fd=directory, follow_symlinks=follow)

@@ -13,6 +13,7 @@ from bsdvirt.host import restore
 from bsdvirt.host.fs import Fs
 from bsdvirt.plan.act import take_back
 from bsdvirt.plan.execute import Executor
+from bsdvirt.plan.satisfied import is_satisfied
 from bsdvirt.plan.step import (
     Action,
     Command,
@@ -25,7 +26,6 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
-from bsdvirt.plan.undone import already
 from bsdvirt_sim import SimHost
 
 Words = tuple[str, ...]
@@ -104,12 +104,12 @@ TO_DO: list[Words] = [
 
 @pytest.mark.parametrize("argv", DONE, ids=" ".join)
 def test_nothing_is_left_to_do(host: SimHost, argv: Words) -> None:
-    assert already(host, Command(argv))
+    assert is_satisfied(host, Command(argv))
 
 
 @pytest.mark.parametrize("argv", TO_DO, ids=" ".join)
 def test_something_is_left_to_do(host: SimHost, argv: Words) -> None:
-    assert not already(host, Command(argv))
+    assert not is_satisfied(host, Command(argv))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_something_is_left_to_do(host: SimHost, argv: Words) -> None:
 def test_files(host: SimHost, action: Action, done: bool) -> None:
     host.fs.write("/etc/x", "was", 0o600)
     host.fs.path("/link").symlink_to("etc")
-    assert already(host, action) == done
+    assert is_satisfied(host, action) == done
 
 
 def test_an_undo_whose_object_goes_meanwhile_is_done(host: SimHost) -> None:
@@ -159,7 +159,7 @@ def test_what_was_in_a_guests_root_comes_back_as_it_was(host: SimHost, kind: str
         assert kind == "none"
         return
     undo = PutBack("etc/resolv.conf", "/", was)
-    assert not already(host, undo)
+    assert not is_satisfied(host, undo)
     assert not take_back(host, (Undo(undo),), lambda do, why: None)
     now = place.lstat()
     for field in ("st_mode", "st_uid", "st_gid", "st_size"):
@@ -168,7 +168,7 @@ def test_what_was_in_a_guests_root_comes_back_as_it_was(host: SimHost, kind: str
         assert os.readlink(place) == "../var/run/resolv.conf"
     else:
         assert place.read_bytes() == before[1]
-    assert already(host, undo)
+    assert is_satisfied(host, undo)
 
 
 def test_a_directory_that_became_a_link_holds_nothing_of_ours(host: SimHost) -> None:

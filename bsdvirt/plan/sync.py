@@ -1,6 +1,6 @@
-"""Which files a command wrote: they are synced before the journal says that it is done. What
-zfs(8) does lasts by itself: each of its changes is a transaction that is on disk when it
-ends, and with it all that was written to the pool before."""
+"""Sync the files that commands write, before the journal records the step as done. Changes by
+zfs(8) need no sync: each is a transaction that is on disk when the command ends, with all earlier
+writes to the pool."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from bsdvirt.plan.step import Action, Command, Pipeline
 from bsdvirt.spec.mounts import within
 
 VOLATILE = "/var/run"
-"""Emptied at each boot: nothing there is synced."""
+"""Cleared at each boot, so nothing in it is synced."""
 RC_FILES = ("/etc/rc.conf", "/etc/rc.conf.local")
 _LAST_WORD = frozenset({tools.CP, tools.INSTALL, tools.MV, tools.QEMU_IMG, tools.CHMOD})
 
 
-def lasts(path: str) -> bool:
-    """Whether a file of that path is to outlive the boot."""
+def is_persistent(path: str) -> bool:
+    """Whether a file must survive a reboot."""
     return not within(path, VOLATILE)
 
 
-def make_last(host: Host, action: Action) -> None:
-    """Sync the files that a command has written, with their directories. Raises OSError."""
+def sync_written(host: Host, action: Action) -> None:
+    """Sync the files that a command has written, and their directories. Raises OSError."""
     match action:
         case Command(argv=argv):
             paths = written(argv)
@@ -32,13 +32,13 @@ def make_last(host: Host, action: Action) -> None:
         case _:
             return
     for path in paths:
-        if lasts(path) and host.fs.kind(path) == "file":
+        if is_persistent(path) and host.fs.kind(path) == "file":
             host.fs.sync_file(path)
             host.fs.sync_dir(os.path.dirname(path))
 
 
 def written(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """The files that a command writes, by its words."""
+    """Return the files that a command writes."""
     tool, *words = argv
     if tool == tools.LIMITS and tools.QEMU_IMG in words:
         tool, *words = words[words.index(tools.QEMU_IMG) :]

@@ -1,5 +1,5 @@
-"""What recovery may do by a journal: a pool's journal speaks for that pool and for our own
-files, interfaces and jails on this host, whatever is written in it. Pure."""
+"""What recovery may do: the journal of a pool may change that pool and bsdvirt's own files,
+interfaces and jails on this host, whatever it contains. Pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SYSTEM = (
     "/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root", "/sbin", "/usr",
     "/var",
 )  # fmt: skip
-"""Where no guest's root lies."""
+"""Directories in which no guest's root can be."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 _INTERFACE_VARIABLE = re.compile(
     r"cloned_interfaces|ipv6_defaultrouter|(ifconfig|create_args)_[A-Za-z0-9_]+"
 )
 _PLAIN = re.compile(r"[A-Za-z0-9 ./:%_=,+-]*")
 _LIVE = frozenset({"set", "inherit", "mount"})
-"""What is done with a dataset that a guest was given, too."""
+"""What is done with datasets delegated to a guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,17 @@ class Bounds:
     """The other pools' datasets: what is on all pools is removed in one plan, journaled on the
     first."""
     places: tuple[str, ...] = ()
-    """Directories of ours outside the pool."""
+    """Directories of bsdvirt outside the pool."""
     files: tuple[str, ...] = ()
-    """Files outside of them."""
+    """Files outside these directories."""
     closed: tuple[str, ...] = ()
     """Directories within `places` that bsdvirt only reads."""
     programs: str = ""
-    """The directory of our own programs."""
+    """Directory of bsdvirt's own programs."""
 
     def beyond(self, plan: Plan) -> str:
-        """The first thing that recovery is not to do by this plan, in words; "" for none."""
+        """Return the first action of the plan that recovery must not perform, in words; empty if
+        there is none."""
         for action in _recovered(plan):
             if why := self._wrong(plan, action):
                 return why
@@ -102,7 +103,7 @@ class Bounds:
         return self._ours(path) and path not in (self.mountpoint, *self.places)
 
     def _root(self, path: str) -> bool:
-        """Whether that may be a guest's root: in ours, or a directory of the user's."""
+        """Whether a path can be a guest's root: in the pool, or a directory of the user's."""
         if ".." in path.split("/") or not path.startswith("/") or path.rstrip("/") == "":
             return False
         if within(path, self.mountpoint):
@@ -160,7 +161,7 @@ class Bounds:
             case ["-x", name]:
                 return name.endswith("_enable") or bool(_INTERFACE_VARIABLE.fullmatch(name))
             case [assignment]:
-                # rc(8) reads it as shell: no word of it may be one that runs something.
+                # rc(8) evaluates it as shell: no word may run a command.
                 name, _, value = assignment.partition("=")
                 return bool(_INTERFACE_VARIABLE.fullmatch(name) and _PLAIN.fullmatch(value))
         return False
@@ -188,7 +189,7 @@ _TOOLS: dict[str, Callable[[Bounds, Plan, list[str]], bool]] = {
 
 
 def _recovered(plan: Plan) -> Iterator[Action]:
-    """All that recovery may come to do."""
+    """Yield all actions that recovery may perform."""
     for step in plan.steps:
         yield from (undo.do for undo in step.undo)
     for step in plan.finish:
