@@ -6,7 +6,5 @@ host show, and refuses (UnknownCommand) what no capture shows.
 
 from bsdvirt_sim.context import UnknownCommand
 from bsdvirt_sim.host import SimHost
-from bsdvirt_sim.settings import Settings
-from bsdvirt_sim.tools.distribution import make_release
 
-__all__ = ["Settings", "SimHost", "UnknownCommand", "make_release"]
+__all__ = ["SimHost", "UnknownCommand"]

@@ -6,13 +6,13 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt_sim import initial
 from bsdvirt_sim.commands import run_tool
 from bsdvirt_sim.context import Run, TimedOut, UnknownCommand
 from bsdvirt_sim.durability import SimFs, SyncRecord
@@ -27,8 +27,10 @@ from bsdvirt_sim.kernel.hostprocess import (
 from bsdvirt_sim.kernel.sysctl import KERNELS
 from bsdvirt_sim.net.dad import settle
 from bsdvirt_sim.releases import chosen
-from bsdvirt_sim.settings import Settings
 from bsdvirt_sim.state import Host, Store
+
+if TYPE_CHECKING:
+    from bsdvirt_sim.settings import Settings
 
 MESSAGES = "/var/log/messages"
 HOSTNAME = "fbsd"
@@ -60,10 +62,18 @@ class SimHost:
         self.interrupt = interrupt or Interrupt()
         self.wide = wide
         self._store = Store(self.directory)
-        self.settings = Settings(self, self.record)
         with self._store.locked():
             if self._store.load() is None:
+                from bsdvirt_sim import initial
+
                 self._store.save(initial.make(self.directory, chosen(release)))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What tests and the demo may set. Imported where it is used, as most of the tools."""
+        from bsdvirt_sim.settings import Settings
+
+        return Settings(self, self.record)
 
     def run(
         self,

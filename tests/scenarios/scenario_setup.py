@@ -137,7 +137,7 @@ def a_dist_that_is_wrong_adds_nothing(driver: Bsdvirt, view: HostView) -> None:
 
 
 def _base_of_version(archive: Path, manifest: Path, version: str) -> None:
-    from bsdvirt_sim import make_release
+    from bsdvirt_sim.tools.distribution import make_release
 
     make_release(archive.parent, version)
     assert manifest.exists()

@@ -16,8 +16,9 @@ from scenario_hosts import sim_world
 from scenario_mirror import Mirror, add_set, make_certificate
 from scenario_view import HostView, assert_same
 
-from bsdvirt_sim import SimHost, make_release
+from bsdvirt_sim import SimHost
 from bsdvirt_sim.releases import chosen
+from bsdvirt_sim.tools.distribution import make_release
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
 

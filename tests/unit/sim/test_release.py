@@ -6,7 +6,7 @@ import hashlib
 import tarfile
 from pathlib import Path
 
-from bsdvirt_sim import make_release
+from bsdvirt_sim.tools.distribution import make_release
 
 
 def test_it_is_the_same_each_time_and_its_manifest_fits(tmp_path: Path) -> None:
