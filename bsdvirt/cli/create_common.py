@@ -12,9 +12,7 @@ from typing import Any, Protocol
 from bsdvirt.cli.common import add_dry_run, add_json
 from bsdvirt.cli.flags import add_property
 from bsdvirt.errors import UsageError
-from bsdvirt.ops.power.start import StartGuests
 from bsdvirt.session.batch import Outcome
-from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
@@ -151,24 +149,6 @@ def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
         raise UsageError("--shared: which address?", "--shared em0 --address 10.0.0.2/24")
     shared = [{"interface": options.shared, "address": text} for text in addresses]
     return {"stack": "shared", "addresses": shared}
-
-
-def started(session: Session, created: list[Outcome]) -> list[Outcome]:
-    """Start what was made; what came of both."""
-    ready = [outcome.name for outcome in created if outcome.ok]
-    begun = carry_out(session, StartGuests(tuple(ready))) if ready else []
-    made = {outcome.name: outcome.message for outcome in created}
-    merged = [_merged(outcome, f"{made[outcome.name]}; {outcome.message}") for outcome in begun]
-    failed = [outcome for outcome in created if not outcome.ok]
-    return sorted([*failed, *merged], key=lambda outcome: outcome.name)
-
-
-def _merged(outcome: Outcome, message: str) -> Outcome:
-    """The outcome with what came before; a guest that does not start is still made."""
-    if outcome.error is not None:
-        hint = outcome.error.hint or f"bsdvirt logs {outcome.name}"
-        outcome.error.hint = f"{outcome.name} is created; {hint}"
-    return Outcome(outcome.name, message, outcome.error, outcome.notes)
 
 
 def say_how_to_go_on(outcomes: list[Outcome], *, start: bool) -> None:

@@ -41,7 +41,7 @@ class Part:
     minor: bool = False
     """Its warnings do not count for the message of the task."""
     later: bool = False
-    """Only shown: another command will run it."""
+    """Only shown: another command will run it, or what comes after all tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ class Prepared:
     """What several tasks need, such as a network that is brought up: run before them, one
     after the other, and reported only as the error of those that need it."""
     parallel: bool = True
+    then: Callable[[list[Outcome]], list[Outcome]] | None = None
+    """Runs what follows once all tasks have ended, given their outcomes; returns those of both.
+    It is shown by the parts of the tasks that are for later."""
 
     @property
     def plans(self) -> list[Plan]:
@@ -116,7 +119,8 @@ class Prepared:
             outcomes = in_parallel(self.session, by_name, one)
         else:
             outcomes = [in_parallel(self.session, [name], one)[0] for name in by_name]
-        return sorted(outcomes, key=lambda outcome: outcome.name)
+        outcomes = sorted(outcomes, key=lambda outcome: outcome.name)
+        return self.then(outcomes) if self.then is not None else outcomes
 
     def run_first(self) -> dict[str, BsdvirtError]:
         """Run what the tasks need; the errors, by task."""

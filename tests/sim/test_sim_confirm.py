@@ -8,6 +8,10 @@ from collections.abc import Iterator
 import pytest
 from scenario_hosts import sim_world
 
+from bsdvirt.facts.host import read_interfaces, read_jails
+from bsdvirt.host import tools
+from bsdvirt.kinds import is_running
+from bsdvirt.net.bridge import bridge_of
 from bsdvirt.ops.change import assign
 from bsdvirt.ops.create.guests import Create
 from bsdvirt.ops.create.jail import JailOrder
@@ -41,9 +45,9 @@ def confirmed(session: Session, request: Request) -> str:
     return outcome.message
 
 
-def create(name: str) -> Create:
+def create(name: str, *, start: bool = False) -> Create:
     settings = {"kind": "jail", "release": RELEASE, "nics": [{"network": "private"}]}
-    return Create((name,), JailOrder(decode(Jail, settings)))
+    return Create((name,), JailOrder(decode(Jail, settings)), start=start)
 
 
 def test_a_guest_gets_the_mac_address_that_was_shown(session: Session) -> None:
@@ -78,3 +82,33 @@ def test_a_network_that_was_made_meanwhile_is_not_made_twice(session: Session) -
     (outcome,) = confirm(session, second, caught.value.now)
     assert outcome.error is None
     assert session.networks()["lab"].id != session.networks()["dmz"].id
+
+
+def test_a_creation_with_a_start_shows_both_and_the_network_that_is_brought_up(
+    session: Session,
+) -> None:
+    bridge = bridge_of(session.networks()["private"])
+    for member in read_interfaces(session.host)[bridge].members:
+        session.host.run((tools.IFCONFIG, bridge, "deletem", member), changes=True).check()
+    session.host.run((tools.IFCONFIG, bridge, "destroy"), changes=True).check()
+    request = create("box", start=True)
+    shown = preview(session, request)
+    assert [(plan.verb, plan.subject) for plan in shown.plans] == [
+        ("create", "box"), ("up", "private"), ("start", "box"),
+    ]  # fmt: skip
+    assert "box" not in session.inventory().guests
+    (outcome,) = confirm(session, request, shown)
+    assert outcome.error is None
+    assert outcome.message.startswith(f"created from {RELEASE}")
+    assert "; started at " in outcome.message
+    assert is_running(session.inventory().guest("box"), read_jails(session.host), session.host.fs)
+
+
+def test_a_guest_that_would_not_start_is_not_created(session: Session) -> None:
+    settings = {"kind": "jail", "release": RELEASE, "devfs_ruleset": 99}
+    request = Create(("sad",), JailOrder(decode(Jail, settings)), start=True)
+    shown = preview(session, request)
+    assert shown.plans == [] and shown.outcomes[0].error is not None
+    (outcome,) = confirm(session, request, shown)
+    assert outcome.error is not None and "99" in outcome.error.message
+    assert "sad" not in session.inventory().guests

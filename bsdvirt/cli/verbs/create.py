@@ -14,7 +14,6 @@ from bsdvirt.cli.create_common import (
     nics_of,
     say_how_to_go_on,
     stack_of,
-    started,
 )
 from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.jail_root import add_root_arguments, origin_of, userland_settings
@@ -107,8 +106,6 @@ def run(options: Options) -> int:
     order = JailOrder(jail, options.thick, origin)
     wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
     outcomes = carry_out(session, wanted)
-    if options.start and not options.dry_run:
-        outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)
     if not options.quiet and not options.json and not options.dry_run:
         say_how_to_go_on(outcomes, start=options.start)

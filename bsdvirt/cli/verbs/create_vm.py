@@ -15,7 +15,6 @@ from bsdvirt.cli.create_common import (
     kind_word,
     nics_of,
     say_how_to_go_on,
-    started,
 )
 from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.main import Globals
@@ -136,8 +135,6 @@ def run(options: Options) -> int:
     order = VmOrder(vm, options.thick, notes)
     wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
     outcomes = carry_out(session, wanted)
-    if options.start and not options.dry_run:
-        outcomes = started(session, outcomes)
     status = report(outcomes, options, as_json=options.json)
     if not options.quiet and not options.json and not options.dry_run:
         say_how_to_go_on(outcomes, start=options.start)

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -20,10 +20,11 @@ from bsdvirt.layout import Layout
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power.restart import start_of_new
+from bsdvirt.ops.power.start import start_held
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan
-from bsdvirt.session.batch import Held, hold
+from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
@@ -89,8 +90,7 @@ class Create:
     pool: Layout | None = None
     """The pool to create them on; None is the first."""
     start: bool = False
-    """They will be started: one whose start would be refused is not created, and the start is
-    shown."""
+    """Start them once all are created. One whose start would be refused is not created."""
     coming: bool = False
     """The release or the image that they are made of is there, or will be."""
 
@@ -102,13 +102,18 @@ class Create:
             "create", networks=networks, releases=order.releases, images=order.images,
             pool=self.pool,
         )  # fmt: skip
-        with hold(session, self.names, "create") as held, using:
+        with hold(session, self.names, "create") as held, contextlib.ExitStack() as stack:
+            stack.enter_context(using)
             claims = Claiming(session, held.names())
-            try:
-                tasks = [*refused(held.refused), *self._tasks(session, held, claims)]
-                yield Prepared(session, tasks)
-            finally:
-                claims.end()
+            stack.callback(claims.end)
+
+            def then(created: list[Outcome]) -> list[Outcome]:
+                # What they were made of, and their networks, are others' to use again.
+                stack.close()
+                return _started(session, held, created)
+
+            tasks = [*refused(held.refused), *self._tasks(session, held, claims)]
+            yield Prepared(session, tasks, then=then if self.start else None)
 
     def _tasks(self, session: Session, held: Held, claims: Claiming) -> list[Task]:
         found, networks = session.inventory(), session.networks()
@@ -200,10 +205,24 @@ class Create:
 
         def release() -> None:
             settled()
-            held.release(name)
+            if not self.start:
+                held.release(name)
 
         parts = (first, *(Part(start, later=True) for start in starts))
         return Task(name, parts, message, notes, release=release)
+
+
+def _started(session: Session, held: Held, created: list[Outcome]) -> list[Outcome]:
+    """Start what was created; the outcomes of both."""
+    made = {outcome.name: outcome.message for outcome in created if outcome.ok}
+    outcomes = [outcome for outcome in created if not outcome.ok]
+    for begun in start_held(session, held, list(made)) if made else ():
+        if begun.error is not None:
+            # It is created all the same.
+            hint = begun.error.hint or f"bsdvirt logs {begun.name}"
+            begun.error.hint = f"{begun.name} is created; {hint}"
+        outcomes.append(replace(begun, message=f"{made[begun.name]}; {begun.message}"))
+    return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
 class Claiming:

@@ -20,7 +20,7 @@ from bsdvirt.ops.network.up import plan_networks_up
 from bsdvirt.ops.power import hooks
 from bsdvirt.ops.power.claims import fits, reclaim
 from bsdvirt.ops.power.exclusive import claimed, other_uses, refuse_given
-from bsdvirt.session.batch import Held, hold
+from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.mounted import mount_own
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused, run_part
 from bsdvirt.session.session import Session
@@ -246,6 +246,14 @@ def _specs(parts: Parts) -> dict[str, GuestSpec]:
     return {name: spec for name, (_, spec) in parts.items()}
 
 
+def start_held(session: Session, held: Held, names: Sequence[str]) -> list[Outcome]:
+    """Start guests whose locks are held."""
+    with contextlib.ExitStack() as stack:
+        ready = begin(session, stack, held, names)
+        tasks = [*ready.refused, *plan_each(ready.parts, ready.plan)]
+        return Prepared(session, tasks, ready.networks).run()
+
+
 def plan_starts(session: Session, found: Inventory, parts: Parts, networks: Networks) -> list[Task]:
     """Plan, for a preview, the starts of guests whose files and claims are these."""
     looking = replace(session, preview=True)
@@ -254,12 +262,16 @@ def plan_starts(session: Session, found: Inventory, parts: Parts, networks: Netw
         up = plan_networks_up(looking, stack, used, networks)
         down = {task.name: task.error for task in up if task.error}
         plan = planner(looking, stack, Held(), found, parts, networks)
+        unshown = {task.name: task.parts for task in up}
 
         def one(name: str) -> Task:
-            for nic in parts[name][1].nics:
-                if error := down.get(str(nic.network)):
+            used = [str(nic.network) for nic in parts[name][1].nics]
+            for network in used:
+                if error := down.get(network):
                     raise error
-            return plan(name)
+            first = [part for network in used for part in unshown.pop(network, ())]
+            task = plan(name)
+            return replace(task, parts=(*first, *task.parts), needs=())
 
         return plan_each(parts, one)
 
