@@ -1,5 +1,5 @@
-"""A start that boots from one drive or disk this once: the guest's own order counts again
-when it next reboots. Pure."""
+"""A start that boots from one drive or disk once: at the next reboot, the guest's own order is
+in effect again. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bsdvirt.spec.vm import Vm
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """What the first run of a start has of its own."""
+    """What is different in the first run of a start."""
 
     boot: str = ""
     """The drive or disk that it boots from."""
     conf: bool = False
-    """Whether bhyve has a configuration of its own in it."""
+    """Whether that run has its own configuration of bhyve."""
     steps: tuple[Step, ...] = ()
     note: str = ""
 
@@ -38,10 +38,11 @@ def plan_once(
     run: RunSettings,
     boot: str,
 ) -> Once:
-    """How the guest is made to boot from `boot`, once. bhyveload(8) is told; UEFI is told by
-    a bhyve that knows a boot order, and else has variables without one for that run.
+    """Return how the guest boots from `boot` once. bhyveload(8) has an option for it; UEFI gets
+    a boot order from bhyve where that supports one, and otherwise variables without an order for
+    that run.
 
-    Raises UsageError where there is no such drive, and HostError where there is no way.
+    Raise UsageError where there is no such drive, and HostError where it is impossible.
     """
     name = guest.name
     sources = config.boot_sources(guest, vm)

@@ -1,4 +1,4 @@
-"""What doctor says of virtual machines: what keeps them from starting, and disks that two of them
+"""What doctor reports about virtual machines: what prevents a start, and disks that two of them
 write to."""
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from bsdvirt.bhyve.check import check_host, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.disk import Disks
-from bsdvirt.bhyve.devices.firmware import firmware
 from bsdvirt.bhyve.holds import read_taken
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_kernel
@@ -38,7 +37,8 @@ def findings(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
 
 
 def shared_disks(fs: Fs, running: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    """What more than one of these guests writes to, by whatever name it does; its path."""
+    """Yield the path of each disk that more than one of these guests writes to, by any of its
+    names, with the guests."""
     users: dict[str, list[str]] = {}
     for name in sorted(running):
         for disk in read_taken(fs, [name]).of(Disks.uses):
@@ -69,13 +69,9 @@ def _hardware(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
 
 
 def _files(view: View, guest: Guest, vm: Vm) -> Iterator[Finding]:
-    """Firmware, disks and media that a start would miss."""
+    """What a start would miss: firmware, disks, media."""
     name = guest.name
     paths = read_paths(view.fs, wanted_paths(guest, vm))
-    try:
-        firmware(name, vm, paths)
-    except BsdvirtError as error:
-        yield Finding(name, error.message, error.hint)
     for device in DEVICES:
         for missing in device.missing(guest, vm, paths):
             yield Finding(name, missing.problem, missing.hint)

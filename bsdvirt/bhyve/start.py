@@ -28,19 +28,18 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.vm import Vm
 
 START_SECONDS = 3600.0
-"""The supervisor has limits of its own, and gives whoever types at the loader's prompt more
-time: this is for one that hangs."""
+"""For a supervisor that hangs: it has its own limits, and waits longer while a user types at the
+loader's prompt."""
 
 
 def plan_start(
     guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str, *, boot: str = ""
 ) -> Plan:
-    """Modules, taps, firmware variables, bhyve's configuration, and the supervisor; each
-    with its undo. With `boot` it boots from that drive or disk this once.
+    """Load modules, make what the devices need, write bhyve's configuration, and start the
+    supervisor, each with its undo. With `boot` the guest boots from that drive or disk once.
 
-    Where bhyve runs and its supervisor died, it is given another, and nothing else is done.
-    The guest's claims fit (see bhyve/claims.py). Raises ConflictError, UsageError and
-    HostError for what would not work.
+    If bhyve runs and its supervisor died, only another supervisor is started. The guest's claims
+    fit (see bhyve/claims.py). Raise ConflictError, UsageError or HostError for what would fail.
     """
     name = guest.name
     if facts.vm and facts.vm.runs and boot:
@@ -58,8 +57,8 @@ def plan_start(
 def plan_run_foreground(
     guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts, op: str, *, boot: str = ""
 ) -> Plan:
-    """All of a start but the supervisor, which is to run in the caller's foreground: see
-    `foreground_argv`. It takes away at its end what this makes."""
+    """Do all of a start but the supervisor, which is then run in the caller's foreground (see
+    `foreground_argv`) and removes at its end what this makes."""
     if facts.vm and facts.vm.runs:
         return Plan("run", guest.name, reason="already running", op=op)
     prepared, once = _prepare(guest, vm, networks, facts, boot)
@@ -72,7 +71,7 @@ def _notes(guest: Guest, vm: Vm, facts: VmStartFacts, once: Once) -> tuple[str, 
 
 
 def foreground_argv(name: str) -> tuple[str, ...]:
-    """The supervisor in the foreground."""
+    """Return the argument list of a supervisor in the foreground."""
     return supervisor_argv("foreground", name)
 
 
@@ -98,7 +97,7 @@ def _prepare(
 
 
 def _module_steps(facts: VmStartFacts) -> list[Step]:
-    """ifconfig(8) loads those of taps and bridges itself."""
+    """ifconfig(8) itself loads the modules of taps and bridges."""
     missing = [
         module
         for module, there in (("vmm", facts.vmm.usable), ("nmdm", facts.vmm.nmdm))
@@ -146,7 +145,7 @@ def _supervisor_step(name: str) -> Step:
 
 
 def _adopt_step(name: str) -> Step:
-    """Not undone: the guest ran before."""
+    """There is no undo: the guest ran before."""
     return Step(
         Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
         f"another supervisor for {name}",

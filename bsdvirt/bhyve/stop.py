@@ -1,4 +1,4 @@
-"""The plans that stop a virtual machine, and that act on a running one. Pure."""
+"""The plans that stop a virtual machine, and that reset, pause, resume or interrupt one. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bsdvirt.layout import run_lock, supervisor_lock
 from bsdvirt.plan.step import Command, Locked, Not, Plan, Step, Undo
 
 STOP_SLACK = 60.0
-"""Seconds above the policy's before the supervisor itself is taken for hung: it powers off
-and kills within a few."""
+"""Seconds beyond the timeout of the policy after which the supervisor itself is taken to hang:
+it powers off and kills within a few."""
 FORCE_SECONDS = 60.0
 ACT_SECONDS = 30.0
 Act = Literal["reset", "pause", "resume", "nmi"]
 WHY: dict[Act, str] = {
     "reset": "reset the guest, as its button would",
     "pause": "stop its process with SIGSTOP: its clock stands still",
-    "resume": "let its process go on with SIGCONT",
+    "resume": "continue its process with SIGCONT",
     "nmi": "inject a non-maskable interrupt",
 }
 
@@ -40,12 +40,12 @@ def plan_stop(
     force: bool = False,
     may_force: bool = True,
 ) -> Plan:
-    """Have the supervisor stop the guest by its policy, with `timeout` seconds for ACPI's
-    power button, or at once (`force`); then clean up what is left. Without `may_force` the
-    guest's policy is to fail where it does not stop.
+    """Stop the guest by its supervisor: by ACPI's power button, within `timeout` seconds, or at
+    once (`force`); then clean up. Without `may_force` the stop fails if the guest does not stop
+    in time.
 
-    Where the supervisor died before bhyve, its command does the same. Nothing of this can
-    be undone, so all of it only rolls forward.
+    If the supervisor died before bhyve, its command does the same. None of this can be undone,
+    so all of it rolls forward.
     """
     name = guest.name
     if vm is None or not vm.runs:
@@ -58,10 +58,11 @@ def plan_stop(
 
 
 def stop_step(name: str, *, timeout: float, force: bool = False, may_force: bool = True) -> Step:
-    """The supervisor cleans up behind it: the device, the taps, the files.
+    """Return the step that stops a guest. The supervisor then removes the vmm device, the taps
+    and the files.
 
-    Its status of a stop that took force fails the step; the remedy then finds nothing to
-    do, and leaves the warning.
+    If force was needed, its exit status makes the step fail; the remedy then has nothing left to
+    do, and the warning remains.
     """
     options = ("--force",) if force else ("--timeout", f"{timeout:.0f}")
     by_force = Command(
@@ -85,14 +86,14 @@ def stop_step(name: str, *, timeout: float, force: bool = False, may_force: bool
 
 
 def is_up(name: str) -> Locked:
-    """bhyve runs, or its supervisor is there."""
+    """Return the condition that bhyve or its supervisor runs."""
     return Locked((run_lock(name), supervisor_lock(name)))
 
 
 def plan_act(guest: Guest, vm: VmFact | None, act: Act, op: str) -> Plan:
     """Reset, pause, resume or interrupt a running guest.
 
-    Raises ConflictError where it does not run.
+    Raise ConflictError if it does not run.
     """
     name = guest.name
     if vm is None or not vm.runs:

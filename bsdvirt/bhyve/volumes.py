@@ -1,14 +1,13 @@
-"""Steps that make, copy and grow the disks of virtual machines: zvols. Pure.
+"""Steps that create, copy and grow the disks of virtual machines: zvols. Pure.
 
-A zvol is sparse and has no GEOM provider on the host (volmode=dev): the host never looks
-into a guest's partitions. A clone inherits from its place, not from its origin, so each
-property is set again.
+A zvol is sparse and has no GEOM provider on the host (volmode=dev): the host never reads a
+guest's partitions. A clone inherits properties from its parent dataset, not from its origin, so
+each is set again.
 
-The dataset that a zvol is made in has volmode=dev too. Without that, the kernel makes the
-device in the default mode first, and then, as the property is set, takes it away and makes
-another of the same name at once; while GEOM's is still there, that fails unseen, and the
-zvol stays without a device (zvol_set_volmode_impl in zvol.c; about every second time on a
-13.2 under load).
+The parent dataset of a zvol has volmode=dev too. Otherwise the kernel first makes the device in
+the default mode, and then, when the property is set, removes it and makes another of the same
+name at once; while GEOM's still exists, that fails silently, and the zvol has no device
+(zvol_set_volmode_impl in zvol.c; about every second time on a 13.2 under load).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ COPY_SECONDS = 24 * 3600.0
 DEVICE_SECONDS = 5.0
 SLOW_SECONDS = 30.0
 IN_DEV_MODE = ("-o", "volmode=dev")
-"""For a dataset that zvols are made in."""
+"""For the parent dataset of zvols."""
 GROW_NOTE = (
     "partitions and file systems on it are the guest's to grow: on FreeBSD gpart recover,"
     " gpart resize and growfs"
@@ -38,7 +37,7 @@ GROW_NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """An image to make a disk of. `stream` is what zfs(8) estimates to send of it."""
+    """An image to make a disk from. `stream` is the size of its stream, as zfs(8) estimates."""
 
     name: str
     dataset: str
@@ -51,12 +50,12 @@ class Base:
 
 
 def whole(size: int) -> int:
-    """The size rounded up to whole MiB, so that it is a multiple of every block size."""
+    """Return the size rounded up to whole MiB, a multiple of every block size."""
     return -(-size // MIB) * MIB
 
 
 def blank(dataset: str, size: int, op: str) -> tuple[Step, ...]:
-    """An empty disk."""
+    """Create an empty disk."""
     words = (tools.ZFS, "create", "-s", "-V", str(whole(size)), *mark_of(op), *PROPERTIES)
     made = Step(
         Command((*words, "-o", f"volblocksize={BLOCK}", dataset)),
@@ -70,10 +69,10 @@ def blank(dataset: str, size: int, op: str) -> tuple[Step, ...]:
 def of_image(
     dataset: str, base: Base, size: int | None, op: str, *, thick: bool = False
 ) -> tuple[Step, ...]:
-    """A disk that holds what an image holds, grown to `size`: a clone, or with `thick` a copy
-    that the image can be removed under.
+    """Create a disk from an image, grown to `size`: a clone, or with `thick` a copy that does
+    not depend on the image.
 
-    Raises UsageError where it would be smaller than the image.
+    Raise UsageError if it would be smaller than the image.
     """
     wanted = grown(base.size, whole(size) if size is not None else base.size, base.name)
     made = _copy(dataset, base, op) if thick else _clone(dataset, base, op)
@@ -113,8 +112,8 @@ def _copy(dataset: str, base: Base, op: str) -> tuple[Step, ...]:
 
 
 def appear(dataset: str) -> Step:
-    """The kernel makes a volume's device after zfs(8) has ended; where it does not, it is
-    told to make it anew."""
+    """Wait for a volume's device, which the kernel makes after zfs(8) has ended. If it does not
+    appear, set volmode again."""
     device = zvol(dataset)
     return Step(
         Await(device, DEVICE_SECONDS),
@@ -128,12 +127,12 @@ def appear(dataset: str) -> Step:
 
 
 def complete(dataset: str, op: str) -> Step:
-    """The disk belongs to no operation any more: for a plan's finish."""
+    """Clear the operation's mark from a disk, at the end of a plan."""
     return clear_mark(dataset, op)
 
 
 def grown(old: int, new: int, name: str) -> int:
-    """The new size. Raises UsageError where the disk would lose what is at its end."""
+    """Return the new size. Raise UsageError if the disk would lose data at its end."""
     if new < old:
         raise UsageError(
             f"{name} is of {Size(old)}, and cannot be made as small as {Size(new)}",
@@ -143,8 +142,8 @@ def grown(old: int, new: int, name: str) -> int:
 
 
 def grow(dataset: str, size: int) -> Step:
-    """Set a disk's size. It has no undo, since shrinking could lose what a guest has written
-    meanwhile: where the disk is not new, it comes after the commit."""
+    """Set a disk's size. There is no undo, since shrinking could lose what a guest has written
+    since: if the disk is not new, this comes after the commit."""
     return Step(
         Command((tools.ZFS, "set", f"volsize={size:d}", dataset)),
         f"grow it to {Size(size)}",

@@ -3,10 +3,11 @@ spec/vmdevices.py's Audio."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from bsdvirt.bhyve.devices.base import Device, Missing, Pairs, RunSettings, VmStartFacts
 from bsdvirt.errors import HostError
+from bsdvirt.facts.vmm import PathKind
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.spec.becomes import DeviceKey
 from bsdvirt.spec.fields import written
@@ -34,7 +35,7 @@ class AudioDevice(Device):
             if facts.paths.get(path) != "device":
                 raise HostError(f"{guest.name}: audio: there is no device {path}", HINT)
 
-    def missing(self, guest: Guest, vm: Vm, paths: Collection[str]) -> Iterator[Missing]:
+    def missing(self, guest: Guest, vm: Vm, paths: Mapping[str, PathKind]) -> Iterator[Missing]:
         """Devices that do not exist."""
         for path in vm.audio.devices:
             if path not in paths:

@@ -171,7 +171,7 @@ class Device:
     def check(self, guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         """Raise ConflictError, HostError or UsageError for what would make a start fail."""
 
-    def missing(self, guest: Guest, vm: Vm, paths: Collection[str]) -> Iterable[Missing]:
+    def missing(self, guest: Guest, vm: Vm, paths: Mapping[str, PathKind]) -> Iterable[Missing]:
         """Return what doctor reports: files and volumes that do not exist."""
         return ()
 

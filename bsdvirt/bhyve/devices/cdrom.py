@@ -6,7 +6,7 @@ guest, and a medium that was inserted appears when the guest reboots.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 
 from bsdvirt.bhyve.devices.base import (
     BootSource,
@@ -27,6 +27,7 @@ from bsdvirt.bhyve.devices.storage import (
 )
 from bsdvirt.bhyve.keys import escape
 from bsdvirt.errors import HostError
+from bsdvirt.facts.vmm import PathKind
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.rows.vm import DriveRow
 from bsdvirt.spec.vm import Cdrom, Vm
@@ -66,7 +67,7 @@ class Cdroms(Device):
                     f"bsdvirt media ls shows what is; {_eject(guest, drive)}",
                 )
 
-    def missing(self, guest: Guest, vm: Vm, paths: Collection[str]) -> Iterator[Missing]:
+    def missing(self, guest: Guest, vm: Vm, paths: Mapping[str, PathKind]) -> Iterator[Missing]:
         """Media that do not exist."""
         for drive in vm.cdroms:
             path = _file(guest, drive)

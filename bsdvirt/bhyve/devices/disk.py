@@ -5,7 +5,7 @@ The properties are spec/vmdevices.py's Disk; the steps for volumes are in bhyve/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.bhyve import volumes
 from bsdvirt.bhyve.devices.base import (
@@ -21,6 +21,7 @@ from bsdvirt.bhyve.devices.base import (
 )
 from bsdvirt.bhyve.devices.storage import DISK_PORTS, port_node
 from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.facts.vmm import PathKind
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.kind import Change
 from bsdvirt.guest.marks import destroy_marked, mark_going
@@ -96,7 +97,7 @@ class Disks(Device):
             _check_exists(guest, disk, existing, facts)
         _check_unused(guest, vm, facts)
 
-    def missing(self, guest: Guest, vm: Vm, paths: Collection[str]) -> Iterator[Missing]:
+    def missing(self, guest: Guest, vm: Vm, paths: Mapping[str, PathKind]) -> Iterator[Missing]:
         """Volumes, files and devices that do not exist."""
         existing = {dataset.name for dataset in guest.datasets}
         for disk in vm.disks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.bhyve.devices.base import Device, Networks, Pairs, RunSettings, VmStartFacts
+from bsdvirt.bhyve.devices.base import Device, Missing, Networks, Pairs, RunSettings, VmStartFacts
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.vmm import PathKind
 from bsdvirt.guest.inventory import Guest
@@ -98,6 +98,13 @@ class FirmwareDevice(Device):
     def check(self, guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         """There is a firmware, or a loader."""
         firmware(guest.name, vm, facts.paths)
+
+    def missing(self, guest: Guest, vm: Vm, paths: Mapping[str, PathKind]) -> Iterator[Missing]:
+        """A firmware or a loader that does not exist."""
+        try:
+            firmware(guest.name, vm, paths)
+        except HostError as error:
+            yield Missing(error.message, error.hint)
 
     def notes(self, vm: Vm, facts: VmStartFacts) -> Iterator[str]:
         """Firmware that keeps no variables."""
