@@ -1,25 +1,66 @@
-"""The kinds of guests."""
+"""The kinds of guests. Each is imported when it is first asked for: most verbs need one, and
+reading verbs none."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
-from bsdvirt.bhyve.kind import VmKind
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.facts.jls import JailFact
 from bsdvirt.guest.inventory import Guest, load_guest_file
-from bsdvirt.guest.kind import Kind
+from bsdvirt.guest.kind import NOUNS, Kind
 from bsdvirt.host.fs import Fs
-from bsdvirt.jail.kind import JailKind
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.jail import Jail
 
-KINDS: Mapping[str, Kind[Any]] = {"jail": JailKind(), "vm": VmKind()}
+T = TypeVar("T")
+
+
+@cache
+def _kind(name: str) -> Kind[Any]:
+    """Return the kind of that name. Raises KeyError."""
+    match name:
+        case "jail":
+            from bsdvirt.jail.kind import JailKind
+
+            return JailKind()
+        case "vm":
+            from bsdvirt.bhyve.kind import VmKind
+
+            return VmKind()
+        case _:
+            raise KeyError(name)
+
+
+class _Kinds(Mapping[str, Kind[Any]]):
+    def __getitem__(self, name: str) -> Kind[Any]:
+        return _kind(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NOUNS)
+
+    def __len__(self) -> int:
+        return len(NOUNS)
+
+
+KINDS: Mapping[str, Kind[Any]] = _Kinds()
 
 
 def kind_of(guest: Guest) -> Kind[Any]:
     """Return the kind of a guest, by its identity."""
     return KINDS[guest.identity.kind]
+
+
+def kind_of_spec(spec: GuestSpec) -> Kind[Any]:
+    """Return the kind that a guest's file is of."""
+    return KINDS["jail" if isinstance(spec, Jail) else "vm"]
+
+
+def is_running(guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
+    """Return whether a guest of either kind runs."""
+    return kind_of(guest).is_running(guest, jails, fs)
 
 
 def load_spec(fs: Fs, guest: Guest) -> GuestSpec:
@@ -28,7 +69,7 @@ def load_spec(fs: Fs, guest: Guest) -> GuestSpec:
     Raises UsageError for what is wrong in it, and where it was edited into one of the other kind;
     HostError where it is not there.
     """
-    spec: GuestSpec = load_guest_file(fs, guest.layout, guest.name)
+    spec = load_guest_file(fs, guest.layout, guest.name)
     kind = guest.identity.kind
     if kind_of_spec(spec) is not KINDS[kind]:
         path = guest.layout.guest_file(guest.name)
@@ -46,17 +87,20 @@ def read_spec(fs: Fs, guest: Guest) -> GuestSpec | None:
         return None
 
 
-def kind_of_spec(spec: GuestSpec) -> Kind[Any]:
-    """Return the kind that a guest's file is of."""
-    return next(kind for kind in KINDS.values() if isinstance(spec, kind.spec_type))
-
-
-def is_running(guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
-    """Return whether a guest of either kind runs."""
-    return kind_of(guest).is_running(guest, jails, fs)
-
-
 def by_kind(specs: Mapping[str, GuestSpec]) -> Iterator[tuple[Kind[Any], dict[str, GuestSpec]]]:
     """Yield each kind, with what the files of its guests say."""
     for kind in KINDS.values():
-        yield kind, {n: spec for n, spec in specs.items() if isinstance(spec, kind.spec_type)}
+        yield kind, {n: spec for n, spec in specs.items() if kind_of_spec(spec) is kind}
+
+
+def need_kind(guest: Guest, wanted: str, why: str, hint: str) -> None:
+    """Raise UsageError for a guest of another kind, saying why that does not do."""
+    if guest.identity.kind != wanted:
+        raise UsageError(f"{guest.name} is a {NOUNS[guest.identity.kind]}: {why}", hint)
+
+
+def as_spec(name: str, spec: GuestSpec, wanted: type[T], why: str, hint: str) -> T:
+    """Return what a guest's file says, of the wanted kind. Raises UsageError as need_kind does."""
+    if not isinstance(spec, wanted):
+        raise UsageError(f"{name} is a {kind_of_spec(spec).noun}: {why}", hint)
+    return spec

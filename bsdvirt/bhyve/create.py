@@ -1,14 +1,17 @@
-"""The plan that creates a virtual machine. Pure."""
+"""The plan that creates a virtual machine, and what a change of its file changes on the host.
+Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.volumes import IN_DEV_MODE, Base
-from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.view import Change
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
+from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, Plan, Step, WriteFile
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.load import dump, identity_to_json
@@ -55,3 +58,28 @@ def plan_create(
     )
     finish = tuple(clear_mark(dataset, op) for dataset in (*volumes, guest))
     return Plan("create", name, "guest", (*steps, *seed, described), finish, op=op)
+
+
+def change_volumes(
+    guest: Guest,
+    before: Vm,
+    after: Vm,
+    op: str,
+    *,
+    live: bool,
+    destroying: Collection[str] = (),
+) -> Change:
+    """Create, grow and destroy the volumes of devices.
+
+    Raise UsageError for a disk that would shrink, ConflictError for a volume in `destroying`
+    that a running (`live`) guest uses.
+    """
+    changes = [
+        device.change(guest, before, after, op, live=live, destroying=destroying)
+        for device in DEVICES
+    ]
+    return Change(
+        tuple(step for change in changes for step in change.steps),
+        tuple(step for change in changes for step in change.finish),
+        tuple(note for change in changes for note in change.notes),
+    )

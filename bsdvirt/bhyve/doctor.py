@@ -16,7 +16,7 @@ from bsdvirt.facts.vmm import names as names_of
 from bsdvirt.facts.vmm import read_paths, read_vmm
 from bsdvirt.facts.vms import read_vms
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.kind import View
+from bsdvirt.guest.view import View
 from bsdvirt.host.fs import Fs
 from bsdvirt.rows.host import Finding
 from bsdvirt.spec.vm import Vm

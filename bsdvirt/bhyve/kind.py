@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from bsdvirt.bhyve import claims, clean, config, doctor, running
-from bsdvirt.bhyve.change import change_volumes
 from bsdvirt.bhyve.check import check_host, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
-from bsdvirt.bhyve.cloud.seed import Seed
+from bsdvirt.bhyve.create import change_volumes
 from bsdvirt.bhyve.devices.base import RunSettings, VmStartFacts
 from bsdvirt.bhyve.devices.disk import Disks, disk_path
-from bsdvirt.bhyve.devices.framebuffer import vnc_address
+from bsdvirt.bhyve.devices.framebuffer import new_password, vnc_address
 from bsdvirt.bhyve.holds import read_taken, written_paths
+from bsdvirt.bhyve.info import resident_memory, vm_fields
 from bsdvirt.bhyve.start import plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import plan_stop, stop_step
 from bsdvirt.bhyve.supervise import supervisor_argv
@@ -29,23 +29,22 @@ from bsdvirt.facts.vmm import names, read_devices, read_order, read_paths, read_
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.claims import UNCLAIMED, RandomBytes
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.kind import Change, Kind, Parts, Start, Starter, StopRequest, Surroundings, View
+from bsdvirt.guest.kind import Kind
+from bsdvirt.guest.view import Change, Parts, Start, Starter, StopRequest, Surroundings, Usage, View
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_file, state_file, tap, vm_directory
 from bsdvirt.plan.drift import Drift
-from bsdvirt.plan.step import Command, Plan, RemoveFile, Step
+from bsdvirt.plan.step import Command, Plan, RemoveFile, RemoveTree, Step
 from bsdvirt.rows.host import Finding
+from bsdvirt.rows.vm import VmInfo
 from bsdvirt.spec.hooks import seconds
-from bsdvirt.spec.identity import Boot, Identity
+from bsdvirt.spec.identity import Boot, Claim, Identity
 from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.base import Dataset
 
-VNC_LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-VNC_LENGTH = 8
-"""What VNC uses of a password (rfb.c)."""
 AFTER_SECONDS = 15
 """A stop by its policy may take that much longer than its timeout: force, and cleaning up."""
 DEFAULT_STOP_SECONDS = 60
@@ -59,6 +58,7 @@ class VmKind(Kind[Vm]):
     noun = "virtual machine"
     spec_type = Vm
     modules = ("vmm", "nmdm", "if_bridge", "if_tuntap")
+    has_drives = True
     repeats_notes = False
     left = "is stopped, and has left a vmm device, taps or files"
     unwatched = (
@@ -87,9 +87,24 @@ class VmKind(Kind[Vm]):
     def host_interfaces(self, guest_id: int) -> list[str]:
         return clean.interfaces_of(guest_id)
 
-    def rctl_subject(self, guest: Guest, fs: Fs) -> str:
-        pid = _pid(fs, guest.name)
-        return "" if pid is None else process_subject(pid)
+    def media(self, spec: Vm) -> Iterable[str]:
+        return spec.media()
+
+    # ---- rows ----
+
+    def info(self, view: View, guest: Guest, spec: Vm | None, fields: dict[str, Any]) -> VmInfo:
+        return VmInfo(**fields, **vm_fields(view, guest, spec))
+
+    def nic_fields(self, guest: Guest, claim: Claim, number: int) -> dict[str, Any]:
+        return {"tap": tap(guest.identity.id, number), "slot": claim.slot}
+
+    def usage(self, host: Host, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
+        fact = read_vm(host.fs, guest.name)
+        if fact is None or not fact.runs or fact.said is None or fact.said.pid is None:
+            return None
+        # rctl(8) does not count the guest's own memory.
+        memory = resident_memory(host, guest.name) or 0
+        return Usage(process_subject(fact.said.pid), pid=fact.said.pid, memory=memory)
 
     # ---- claims ----
 
@@ -108,9 +123,6 @@ class VmKind(Kind[Vm]):
     ) -> Identity:
         return claims.fit(identity, spec, random)
 
-    def release_claims(self, guest: Guest, identity: Identity, host: Host) -> tuple[Step, ...]:
-        return ()
-
     def exclusive(self, guest: Guest, spec: Vm) -> str:
         return config.render(guest, spec, RunSettings())
 
@@ -124,16 +136,7 @@ class VmKind(Kind[Vm]):
     def disks_in_use(self, fs: Fs, name: str) -> tuple[str, ...]:
         return tuple(read_taken(fs, [name]).of(Disks.uses))
 
-    def datasets_given(self, guest: Guest, spec: Vm | None) -> tuple[str, ...]:
-        return ()
-
-    def untrusted_root(self, guest: Guest) -> str:
-        return ""
-
     # ---- start ----
-
-    def refuse_options(self, name: str, *, boot_from: str, foreground: bool) -> None:
-        pass
 
     def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
         return tuple(map(vm_directory, names))
@@ -157,7 +160,10 @@ class VmKind(Kind[Vm]):
 
         def start(guest: Guest, vm: Vm, around: Surroundings) -> Start:
             name = guest.name
-            first, notes = _renewed_seed(view, guest, vm) if around.idle else ((), ())
+            first: tuple[Plan, ...] = ()
+            notes: tuple[str, ...] = ()
+            if around.idle:
+                first, notes = seeds.renewed(fs, guest, vm, view.networks, view.new_op())
             others = [n for n, g in view.found.guests.items() if g.identity.kind == self.name]
             order = read_order(host) if vm.bootorder or view.boot_from else None
             paths = read_paths(fs, wanted_paths(guest, vm))
@@ -167,7 +173,7 @@ class VmKind(Kind[Vm]):
                 vmm=dataclasses.replace(vmm, order=order),
                 vm=None if name in view.stopped else read_vm(fs, name),
                 paths=paths | {guest.layout.seed(name): "file"} if first else paths,
-                password=_password(view.random(name)),
+                password=new_password(view.random(name)),
                 taken=read_taken(fs, [other for other in others if other != name]),
                 names={path: names(fs, path) for path in written_paths(guest, vm)}
                 if around.idle
@@ -181,9 +187,6 @@ class VmKind(Kind[Vm]):
             return Start(plan, lambda: _started(guest, vm, plan), first, notes)
 
         return start
-
-    def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
-        return ()
 
     def console(self, host: Host, guest: Guest, term: str) -> tuple[str, ...]:
         """The log of its console so far, then the console."""
@@ -320,11 +323,9 @@ class VmKind(Kind[Vm]):
         was, then = (before, guest.identity), (after, identity)
         return seeds.changed(view.fs, guest, view.networks, was, then)
 
-    def own_mounts(self, guest: Guest, spec: Vm | None, facts: HostFacts) -> set[tuple[str, str]]:
-        return set()
-
-    def kept_notes(self, guest: Guest, spec: Vm | None) -> tuple[str, ...]:
-        return ()
+    def last_steps(self, guest: Guest) -> tuple[Step, ...]:
+        # Its locks are in there, and nobody is to take them by that name again.
+        return (Step(RemoveTree(vm_directory(guest.name)), "its run directory"),)
 
     # ---- doctor ----
 
@@ -353,31 +354,6 @@ def _with_files(fs: Fs, facts: HostFacts, name: str) -> HostFacts:
     directory = vm_directory(name)
     files = {f"{directory}/{file}" for file in fs.listdir(directory)}
     return dataclasses.replace(facts, files=facts.files | files)
-
-
-def _password(random: RandomBytes) -> str:
-    """Return a new password for VNC."""
-    number = int.from_bytes(random(2 * VNC_LENGTH))
-    letters = []
-    for _ in range(VNC_LENGTH):
-        number, rest = divmod(number, len(VNC_LETTERS))
-        letters.append(VNC_LETTERS[rest])
-    return "".join(letters)
-
-
-def _renewed_seed(view: View, guest: Guest, vm: Vm) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
-    """Plan the seed again where it has changed, as with another address; with what to say of it."""
-    fs = view.fs
-    seed: Seed | None = seeds.seed_of(
-        guest.name, vm, guest.identity, view.networks, seeds.name_servers(fs)
-    )
-    if seed is None:
-        return (), ()
-    renewed = seeds.plan_renewed(fs, guest, seed, view.new_op())
-    plans = () if renewed.empty else (renewed,)
-    if not seeds.has_started(fs, guest):
-        return plans, seeds.lacks(guest.name, seed)
-    return plans, (seeds.AT_FIRST_BOOT,) if plans and seed.cloud.system == "freebsd" else ()
 
 
 def _started(guest: Guest, vm: Vm, plan: Plan) -> str:

@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bsdvirt.errors import UsageError
-from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
 from bsdvirt.layout import zvol
+from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Await, Command, Pipeline, Step, Undo
 from bsdvirt.spec.types import Size
 

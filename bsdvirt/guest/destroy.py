@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.marks import destroy_marked, mark_going
 from bsdvirt.host import tools
-from bsdvirt.layout import guest_log_directory, vm_directory
+from bsdvirt.layout import guest_log_directory
+from bsdvirt.plan.marks import destroy_marked, mark_going
 from bsdvirt.plan.step import Command, DatasetMounted, Not, Plan, RemoveTree, Step, Undo
 from bsdvirt.spec.mounts import within
 from bsdvirt.zfs.base import Dataset
@@ -16,11 +18,11 @@ BUSY_SECONDS = 15.0
 DESTROY_SECONDS = 3600.0
 
 
-def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
+def plan_destroy(guest: Guest, op: str, *, force: bool = False, last: Sequence[Step] = ()) -> Plan:
     """Unmount, mark, commit; then the datasets go, and the logs.
 
     Unmounting comes first: where somebody's shell stands in a directory of the guest it
-    fails, and nothing is lost. `force` unmounts in spite of that.
+    fails, and nothing is lost. `force` unmounts in spite of that. `last` are run at the end.
     """
     # What a jail had mounted was unmounted with the jail: see jail/clean.py.
     mounted = [d for d in guest.datasets if d.mounted and not d.jailed]
@@ -33,7 +35,7 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
             timeout=DESTROY_SECONDS,
         ),
         Step(RemoveTree(guest_log_directory(guest.name)), "its logs", durable=True),
-        *run_directory_steps(guest),
+        *last,
     )
     return Plan(
         "destroy",
@@ -44,14 +46,6 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False) -> Plan:
         op=op,
         must_journal=False,
     )
-
-
-def run_directory_steps(guest: Guest) -> tuple[Step, ...]:
-    """Take away the run directory of a virtual machine that runs no more, whose locks
-    nobody is to take by that name again."""
-    if guest.identity.kind != "vm":
-        return ()
-    return (Step(RemoveTree(vm_directory(guest.name)), "its run directory"),)
 
 
 def _unmount(dataset: Dataset, force: bool) -> Step:

@@ -7,123 +7,33 @@ kinds.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
-from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.guest.claims import RandomBytes
+from bsdvirt.guest.inventory import Foreign, Guest
+from bsdvirt.guest.view import Change, Parts, Starter, StopRequest, Usage, View
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
-from bsdvirt.layout import Layout
-from bsdvirt.net.files import Networks
-from bsdvirt.plan import events
 from bsdvirt.plan.drift import Drift
-from bsdvirt.plan.events import Sink
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding
-from bsdvirt.spec.identity import Boot, Identity
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.rows.jail import JailInfo
+from bsdvirt.rows.vm import VmInfo
+from bsdvirt.spec.identity import Boot, Claim, Identity
+
+NOUNS = {"jail": "jail", "vm": "virtual machine"}
+"""For messages: each kind of guest, by its name."""
 
 SpecT = TypeVar("SpecT", contravariant=True)
-T = TypeVar("T")
-RandomBytes = Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The host as an operation sees it: what a kind reads and plans with."""
-
-    host: Host
-    found: Inventory
-    networks: Networks
-    layouts: tuple[Layout, ...]
-    """Those of all pools, imported or not."""
-    new_op: Callable[[], str]
-    """Returns the id of another operation."""
-    random: Callable[[str], RandomBytes]
-    """Returns the source of random bytes for the guest of that name."""
-    sink: Sink = events.ignore
-    preview: bool = False
-    """Nothing will be run."""
-    stopped: frozenset[str] = frozenset()
-    """Guests to plan for as if they were stopped."""
-    stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """For guests that are not made yet: directories with the contents of their future roots."""
-    boot_from: str = ""
-    """The drive or disk to boot from, this start only."""
-
-    @property
-    def fs(self) -> Fs:
-        return self.host.fs
-
-
-Parts = Mapping[str, tuple[Guest, GuestSpec]]
-"""Guests by name, with what their files say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What belongs to a start, whatever the kind."""
-
-    idle: bool = True
-    """The guest does not run."""
-    starting: tuple[Step, ...] = ()
-    """Hooks before the start."""
-    started: tuple[Step, ...] = ()
-    """Hooks after it."""
-    exposed: Sequence[Step] = ()
-    """Load the rules of its exposed ports."""
-    used: Mapping[str, str] = field(default_factory=dict)
-    """Paths that it writes to and that something else on the host uses, with how."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A planned start."""
-
-    plan: Plan
-    words: Callable[[], str]
-    """Returns the message, once the plan was run."""
-    first: tuple[Plan, ...] = ()
-    """What is run before it."""
-    notes: tuple[str, ...] = ()
-    explain: Callable[[BsdvirtError], BsdvirtError] = lambda error: error
-    """Returns the error to report for the one that the plan raised."""
-
-
-Starter = Callable[[Guest, Any, Surroundings], Start]
-"""Plans the start of one guest. Raises ConflictError, UsageError and HostError."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequest:
-    """How a guest is to be stopped."""
-
-    seconds: float
-    """How long an orderly stop may take; after that the guest is stopped by force."""
-    share: float = 1.0
-    """The part of the guest's own stop time that this is, at most 1."""
-    force: bool = False
-    """Do not ask the guest."""
-    hooks: tuple[Step, ...] = ()
-    """Hooks before the stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a change of a guest's file changes besides the file, before and after it is written."""
-
-    steps: tuple[Step, ...] = ()
-    finish: tuple[Step, ...] = ()
-    """After the point of no return."""
-    notes: tuple[str, ...] = ()
+Info = JailInfo | VmInfo
 
 
 class Kind(Protocol[SpecT]):
-    """One kind of guest. `spec` is what a guest's file says, None where it cannot be read."""
+    """One kind of guest. `spec` is what a guest's file says, None where it cannot be read. What has
+    a result here is so for a kind that does not have the thing."""
 
     @property
     def name(self) -> Literal["jail", "vm"]:
@@ -131,7 +41,7 @@ class Kind(Protocol[SpecT]):
 
     @property
     def noun(self) -> str:
-        """For messages: jail, virtual machine."""
+        """As in NOUNS."""
 
     @property
     def spec_type(self) -> type[Any]:
@@ -140,6 +50,10 @@ class Kind(Protocol[SpecT]):
     @property
     def modules(self) -> tuple[str, ...]:
         """The kernel modules that its guests need."""
+
+    @property
+    def has_drives(self) -> bool:
+        """Whether its guests have drives for media."""
 
     @property
     def repeats_notes(self) -> bool:
@@ -161,6 +75,7 @@ class Kind(Protocol[SpecT]):
 
     def refuse_left(self, fs: Fs, name: str) -> None:
         """Raise ConflictError where the guest runs, or was killed and left something."""
+        return
 
     def port(self, guest_id: int, nic: int) -> str:
         """Return the name of the host's side of an interface."""
@@ -168,8 +83,29 @@ class Kind(Protocol[SpecT]):
     def host_interfaces(self, guest_id: int) -> list[str]:
         """Return every name that an interface of the guest may have on the host."""
 
-    def rctl_subject(self, guest: Guest, fs: Fs) -> str:
-        """Return a running guest as rctl(8) names it; empty between two runs of its process."""
+    def release_of(self, spec: SpecT) -> str:
+        """Return the release that the guest is made of; empty where there is none."""
+        return ""
+
+    def media(self, spec: SpecT) -> Iterable[str]:
+        """Return the media in its drives."""
+        return ()
+
+    def check_adopted(self, foreign: Foreign, spec: SpecT) -> None:
+        """Raise HostError for a guest from elsewhere that lacks a part."""
+        return
+
+    # ---- rows ----
+
+    def info(self, view: View, guest: Guest, spec: SpecT | None, fields: dict[str, Any]) -> Info:
+        """Return the row of `info`. `fields` are those that every guest has."""
+
+    def nic_fields(self, guest: Guest, claim: Claim, number: int) -> dict[str, Any]:
+        """Return the fields of an interface in `info` that only this kind has."""
+        return {}
+
+    def usage(self, host: Host, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
+        """Return where the usage of a running guest is read; None where it does not run."""
 
     # ---- claims ----
 
@@ -191,39 +127,49 @@ class Kind(Protocol[SpecT]):
 
     def release_claims(self, guest: Guest, identity: Identity, host: Host) -> tuple[Step, ...]:
         """Take away what a crash left of claims that the new identity no longer has."""
+        return ()
 
     def exclusive(self, guest: Guest, spec: SpecT) -> str:
         """Return what the guest needs for itself while it runs, as text for others that start
         meanwhile; empty for nothing."""
+        return ""
 
     def passed(self, spec: SpecT) -> Collection[str]:
         """Return the PCI devices of the host that the guest has for itself."""
+        return ()
 
     def disks(self, guest: Guest, spec: SpecT) -> tuple[str, ...]:
         """Return the host's paths that the guest writes to as disks, without its own volumes."""
+        return ()
 
     def disks_in_use(self, fs: Fs, name: str) -> tuple[str, ...]:
         """Return every name of what a running guest writes to as disks."""
+        return ()
 
     def datasets_given(self, guest: Guest, spec: SpecT | None) -> tuple[str, ...]:
         """Return the datasets whose volumes are the guest's while it runs."""
+        return ()
 
     def untrusted_root(self, guest: Guest) -> str:
         """Return the directory in which the guest may make links; empty where there is none."""
+        return ""
 
     # ---- start ----
 
     def refuse_options(self, name: str, *, boot_from: str, foreground: bool) -> None:
         """Raise UsageError for a way to start that this kind does not have."""
+        return
 
     def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the directories whose files a start looks at, besides RUN_FILES."""
+        return ()
 
     def as_stopped(self, guest: Guest, spec: SpecT, facts: HostFacts) -> HostFacts:
         """Return what the host will show once the guest has stopped."""
 
     def as_made(self, guest: Guest, spec: SpecT) -> Guest:
         """Return the guest with the datasets that its file names, made already or not."""
+        return guest
 
     def starter(
         self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False
@@ -234,6 +180,7 @@ class Kind(Protocol[SpecT]):
     def inside(self, fs: Fs, guest: Guest) -> tuple[str, ...]:
         """Return the argument list in front of a command that runs in the guest, as root; empty
         where nothing can."""
+        return ()
 
     def console(self, host: Host, guest: Guest, term: str) -> tuple[str, ...]:
         """Return the command that gives the caller's terminal, of type `term`, the guest's
@@ -244,6 +191,7 @@ class Kind(Protocol[SpecT]):
 
     def check_ready(self, name: str, spec: SpecT, boot: Boot) -> None:
         """Raise UsageError for a boot.ready that cannot be tested from the host."""
+        return
 
     def watch_plan(self, view: View, guest: Guest, facts: HostFacts) -> Plan | None:
         """Return the plan that replaces the process that watches a running guest; None where it
@@ -276,6 +224,7 @@ class Kind(Protocol[SpecT]):
     ) -> Plan | None:
         """Plan the end of a start or a stop that another command waits for with the guest's lock
         held; None where the guest is in none of these states. Without `how`, its own policy."""
+        return None
 
     def clean_steps(
         self, view: View, guest: Guest, spec: SpecT | None, facts: HostFacts
@@ -305,20 +254,27 @@ class Kind(Protocol[SpecT]):
 
     def reread_steps(self, host: Host, guest: Guest, before: SpecT, after: SpecT) -> list[Step]:
         """Write what the guest's supervisor reads again; `guest` has its new claims."""
+        return []
 
     def change_notes(
         self, view: View, guest: Guest, before: SpecT, after: SpecT, identity: Identity
     ) -> tuple[str, ...]:
         """Return what to say of a change; `identity` is that of the next start."""
 
+    def last_steps(self, guest: Guest) -> tuple[Step, ...]:
+        """Remove what outlives the guest's datasets, under its name."""
+        return ()
+
     def own_mounts(
         self, guest: Guest, spec: SpecT | None, facts: HostFacts
     ) -> set[tuple[str, str]]:
         """Return the sources and places of what is mounted in the guest's directory and is its
         own."""
+        return set()
 
     def kept_notes(self, guest: Guest, spec: SpecT | None) -> tuple[str, ...]:
         """Return what to say of what stays when the guest is destroyed."""
+        return ()
 
     # ---- doctor ----
 
@@ -331,24 +287,3 @@ class Kind(Protocol[SpecT]):
         self, view: View, guest: Guest, spec: SpecT | None, facts: HostFacts, kernel: Kernel
     ) -> Iterator[Drift]:
         """Yield what a running guest lacks of what its start made."""
-
-
-def as_spec(name: str, spec: GuestSpec, wanted: type[T], why: str, hint: str) -> T:
-    """Return what a guest's file says, of the wanted kind. Raises UsageError, saying why the other
-    kind does not do."""
-    if not isinstance(spec, wanted):
-        raise UsageError(f"{name} is a {_noun_of(spec)}: {why}", hint)
-    return spec
-
-
-def need_kind(guest: Guest, wanted: str, why: str, hint: str) -> None:
-    """Raise UsageError for a guest of another kind, saying why that does not do."""
-    if guest.identity.kind != wanted:
-        raise UsageError(f"{guest.name} is a {NOUNS[guest.identity.kind]}: {why}", hint)
-
-
-NOUNS = {"jail": "jail", "vm": "virtual machine"}
-
-
-def _noun_of(spec: GuestSpec) -> str:
-    return NOUNS[type(spec).__name__.lower()]

@@ -8,11 +8,10 @@ import msgspec
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts
-from bsdvirt.guest.destroy import run_directory_steps
 from bsdvirt.guest.inventory import Guest, running_jail
-from bsdvirt.guest.marks import clear_mark, mark
 from bsdvirt.host import tools
 from bsdvirt.layout import guest_log_directory
+from bsdvirt.plan.marks import clear_mark, mark
 from bsdvirt.plan.step import (
     Command,
     DatasetMounted,
@@ -39,11 +38,13 @@ def plan_rename(
     *,
     facts: HostFacts,
     left: Sequence[Step] = (),
+    last: Sequence[Step] = (),
     waiting: Sequence[Guest] = (),
     logs: bool = True,
 ) -> Plan:
     """Rename its datasets and logs, and correct boot.after of the guests that wait for it
-    (`waiting`); its identity stays the same. `left` takes away what its last start left.
+    (`waiting`); its identity stays the same. `left` takes away what its last start left,
+    and `last` what has its name outside its datasets.
 
     Raises ConflictError for a guest that runs, and where another jail has the new name.
     """
@@ -80,7 +81,7 @@ def plan_rename(
         "guest",
         also=(new, *(other.name for other in waiting)),
         steps=tuple(steps),
-        finish=(*run_directory_steps(guest), clear_mark(target, op)),
+        finish=(*last, clear_mark(target, op)),
         op=op,
     )
 

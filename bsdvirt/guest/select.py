@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.guest.inventory import Inventory
+from bsdvirt.guest.inventory import Guest, Inventory
 
 KEYS = ("state", "kind", "tag")
+WORDS: dict[str, Callable[[Guest], Collection[str]]] = {
+    "kind": lambda guest: (guest.identity.kind,),
+    "tag": lambda guest: guest.identity.tags,
+}
+"""The words of a guest that a selector with that key matches."""
 State = Callable[[str], str]
 
 
@@ -63,8 +68,6 @@ def _fitting(word: str, found: Inventory, state: State) -> list[str]:
         return fnmatch.filter(found.guests, word)
     if key == "state":
         return [name for name in found.guests if state(name) == value]
-    if key == "kind":
-        return [name for name, guest in found.guests.items() if guest.identity.kind == value]
-    if key == "tag":
-        return [name for name, guest in found.guests.items() if value in guest.identity.tags]
+    if words := WORDS.get(key):
+        return [name for name, guest in found.guests.items() if value in words(guest)]
     raise UsageError(f"{word}: not a selector", f"there is {', '.join(k + ':' for k in KEYS)}")

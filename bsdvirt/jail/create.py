@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
 from bsdvirt.jail.datasets import completion_steps, creation_steps, setting_words
 from bsdvirt.jail.root import FROM_RELEASE, Origin, root_steps
 from bsdvirt.layout import Layout, guest_log_directory
+from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import (
     Command,
     FileExists,

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.facts.mount import Mount
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
+from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, DatasetExists, Step, Undo
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.jail import Jail

@@ -14,7 +14,7 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, Kernel, read_kernel, ruleset_exists
 from bsdvirt.facts.rctl import jail_subject
 from bsdvirt.guest.inventory import Guest, foreign_jail
-from bsdvirt.guest.kind import View
+from bsdvirt.guest.view import View
 from bsdvirt.jail.facts.datasets import wrong_storage
 from bsdvirt.jail.facts.root import root_trouble
 from bsdvirt.jail.facts.start import read_answering, read_resolver

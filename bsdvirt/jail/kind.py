@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
 from bsdvirt.errors import ConflictError, HostError, UsageError
@@ -22,8 +22,9 @@ from bsdvirt.facts.host import (
 from bsdvirt.facts.jls import JailFact
 from bsdvirt.facts.rctl import jail_subject
 from bsdvirt.guest.claims import RandomBytes
-from bsdvirt.guest.inventory import Guest, running_jail
-from bsdvirt.guest.kind import Change, Kind, Parts, Start, Starter, StopRequest, Surroundings, View
+from bsdvirt.guest.inventory import Foreign, Guest, running_jail
+from bsdvirt.guest.kind import Kind
+from bsdvirt.guest.view import Change, Parts, Start, Starter, StopRequest, Surroundings, Usage, View
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
@@ -39,6 +40,7 @@ from bsdvirt.jail.datasets import (
 )
 from bsdvirt.jail.enter import enter, environment, line_in, login_in
 from bsdvirt.jail.facts.datasets import read_storage
+from bsdvirt.jail.facts.info import read_info
 from bsdvirt.jail.facts.leases import leased
 from bsdvirt.jail.facts.output import Printed
 from bsdvirt.jail.facts.root import read_holds
@@ -52,6 +54,7 @@ from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding
+from bsdvirt.rows.jail import JailInfo
 from bsdvirt.spec.hooks import seconds
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
@@ -68,6 +71,7 @@ class JailKind(Kind[Jail]):
     noun = "jail"
     spec_type = Jail
     modules = ("if_bridge", "if_epair")
+    has_drives = False
     repeats_notes = True
     left = "is stopped, and has left interfaces, mounts, limits or files"
     unwatched = (
@@ -81,17 +85,31 @@ class JailKind(Kind[Jail]):
     def is_running(self, guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:
         return running_jail(guest, jails) is not None
 
-    def refuse_left(self, fs: Fs, name: str) -> None:
-        pass
-
     def port(self, guest_id: int, nic: int) -> str:
         return host_end(guest_id, nic)
 
     def host_interfaces(self, guest_id: int) -> list[str]:
         return clean.interfaces_of(guest_id)
 
-    def rctl_subject(self, guest: Guest, fs: Fs) -> str:
-        return jail_subject(guest.name)
+    def release_of(self, spec: Jail) -> str:
+        return str(spec.release)
+
+    def check_adopted(self, foreign: Foreign, spec: Jail) -> None:
+        root = foreign.layout.jail_root(foreign.name)
+        if not any(d.name == root and d.kind == "filesystem" for d in foreign.datasets):
+            raise HostError(
+                f"{foreign.name} has no dataset {root}: its root was a directory elsewhere",
+                f"bsdvirt destroy {foreign.name}; bsdvirt create jail makes a guest of a directory",
+            )
+
+    # ---- rows ----
+
+    def info(self, view: View, guest: Guest, spec: Jail | None, fields: dict[str, Any]) -> JailInfo:
+        return read_info(view.host, guest, spec, fields)
+
+    def usage(self, host: Host, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
+        jail = running_jail(guest, jails)
+        return Usage(jail_subject(guest.name), jid=jail.jid) if jail else None
 
     # ---- claims ----
 
@@ -115,18 +133,6 @@ class JailKind(Kind[Jail]):
             return ()
         return tuple(stack.alias_steps(guest, read_host(host, CONF_DIRECTORY)))
 
-    def exclusive(self, guest: Guest, spec: Jail) -> str:
-        return ""
-
-    def passed(self, spec: Jail) -> Collection[str]:
-        return ()
-
-    def disks(self, guest: Guest, spec: Jail) -> tuple[str, ...]:
-        return ()
-
-    def disks_in_use(self, fs: Fs, name: str) -> tuple[str, ...]:
-        return ()
-
     def datasets_given(self, guest: Guest, spec: Jail | None) -> tuple[str, ...]:
         elsewhere = (str(one.dataset) for one in (spec.datasets if spec else ()) if one.dataset)
         return (guest.dataset, *elsewhere)
@@ -142,14 +148,8 @@ class JailKind(Kind[Jail]):
         if boot_from:
             raise UsageError(f"{name} is a jail: it boots from no drive", "bsdvirt ls kind:vm")
 
-    def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:
-        return ()
-
     def as_stopped(self, guest: Guest, spec: Jail, facts: HostFacts) -> HostFacts:
         return clean.as_stopped(guest, spec, facts)
-
-    def as_made(self, guest: Guest, spec: Jail) -> Guest:
-        return guest
 
     def starter(
         self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False
@@ -202,9 +202,6 @@ class JailKind(Kind[Jail]):
         inside = [(*environment(), *enter(guest.name, holds), *knock, "127.0.0.1", port)]
         return [(*knock, address, port) for address in guest.identity.addresses()] or inside
 
-    def check_ready(self, name: str, spec: Jail, boot: Boot) -> None:
-        pass
-
     def watch_plan(self, view: View, guest: Guest, facts: HostFacts) -> Plan | None:
         if job_file(guest.name) not in facts.files or is_held(view.fs, "keeper", guest.name):
             return None
@@ -236,16 +233,6 @@ class JailKind(Kind[Jail]):
 
     def forced(self, warnings: Sequence[str], how: StopRequest) -> bool:
         return bool(warnings)
-
-    def plan_end(
-        self,
-        view: View,
-        name: str,
-        spec: Jail | None,
-        states: Sequence[str],
-        how: StopRequest | None,
-    ) -> Plan | None:
-        return None
 
     def clean_steps(
         self, view: View, guest: Guest, spec: Jail | None, facts: HostFacts

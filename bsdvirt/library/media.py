@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
-from bsdvirt.guest.inventory import Inventory, load_guest_file, raw_has
+from bsdvirt.guest.inventory import Inventory, raw_has
+from bsdvirt.kinds import kind_of, load_spec
 from bsdvirt.library import files, formats
 from bsdvirt.library.entries import Remove, added, adding, parsed, refuse_existing
 from bsdvirt.library.formats import RAW, Form
@@ -26,7 +27,6 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.images import Checksum
 from bsdvirt.spec.types import HttpsUrl, MediaName
-from bsdvirt.spec.vm import Vm
 
 VERB = "add medium"
 _VOLUME = (0x8001, b"CD001")
@@ -213,14 +213,14 @@ def users(session: Session, found: Inventory, *, named: str = "") -> dict[str, l
     read and contains the name `named`: it may be one of them."""
     used: dict[str, list[str]] = {}
     for name, guest in sorted(found.guests.items()):
-        if guest.identity.kind != "vm":
+        if not kind_of(guest).has_drives:
             continue
         try:
-            spec = load_guest_file(session.host.fs, found.home(name), name)
+            spec = load_spec(session.host.fs, guest)
         except BsdvirtError:
             if named and raw_has(session.host.fs, found.home(name), name, named):
                 raise
             continue
-        for medium in spec.media() if isinstance(spec, Vm) else ():
+        for medium in kind_of(guest).media(spec):
             used.setdefault(medium, []).append(name)
     return used

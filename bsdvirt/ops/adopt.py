@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
+from bsdvirt.kinds import KINDS, kind_of_spec
 from bsdvirt.ops.create.guests import new_identity
 from bsdvirt.ops.foreign import PLACES, asks, candidate, file_of
 from bsdvirt.ops.power.claims import fits
@@ -23,7 +24,6 @@ from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
-from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import identity_to_json
 from bsdvirt.zfs.values import Value, read_values
 
@@ -86,7 +86,7 @@ def _adopt(
 def _new(
     session: Session, name: str, spec: GuestSpec, others: Inventory, known: Sequence[Guest]
 ) -> Identity:
-    release = spec.release if isinstance(spec, Jail) else ""
+    release = kind_of_spec(spec).release_of(spec)
     networks = session.networks()
     return new_identity(session, name, spec, Boot(), others, known, networks, release=release)
 
@@ -99,7 +99,7 @@ def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[G
     """
     name, told = foreign.name, foreign.told
     hint = f"bsdvirt adopt {name} gives it claims of its own"
-    if told is None or (told.kind == "jail") != isinstance(spec, Jail):
+    if told is None or KINDS.get(told.kind) is not kind_of_spec(spec):
         raise ConflictError(f"{name}: who it was cannot be read", hint)
     for other in known:
         theirs = other.identity
@@ -139,13 +139,7 @@ def _checked(session: Session, foreign: Foreign) -> GuestSpec:
     if jail is not None and not jail.dying:
         raise ConflictError(f"a jail {name} runs", f"jail -r {name}, where it is not in use")
     spec = file_of(session, foreign)
-    if isinstance(spec, Jail):
-        root = foreign.layout.jail_root(name)
-        if not any(d.name == root and d.kind == "filesystem" for d in foreign.datasets):
-            raise HostError(
-                f"{name} has no dataset {root}: its root was a directory elsewhere",
-                f"bsdvirt destroy {name}; bsdvirt create jail makes a guest of a directory",
-            )
+    kind_of_spec(spec).check_adopted(foreign, spec)
     return spec
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bsdvirt.errors import UsageError
-from bsdvirt.guest.kind import need_kind
 from bsdvirt.host.copying import plain_parts
+from bsdvirt.kinds import need_kind
 from bsdvirt.plan.step import Copy, Plan, Step
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest.inventory import Guest, running_jail
-from bsdvirt.guest.kind import need_kind
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import check_user, environment, words_in
 from bsdvirt.jail.facts.root import read_holds
-from bsdvirt.kinds import kind_of
+from bsdvirt.kinds import kind_of, need_kind
 from bsdvirt.rows.jail import ProcessRow
 from bsdvirt.session.session import Session
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.host import read_mounts
-from bsdvirt.guest.inventory import Guest, load_guest_file
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail.mounts import in_order
+from bsdvirt.kinds import as_spec, load_spec, need_kind
 from bsdvirt.ops.change import Change, Wanted
 from bsdvirt.rows.jail import MountRow
 from bsdvirt.session.prepared import Prepared
@@ -41,7 +42,8 @@ class AddMount:
     def prepare(self, session: Session) -> AbstractContextManager[Prepared]:
         """Raises HostError for a source that does not exist, ConflictError for a target that
         has a mount already."""
-        _need_jail(self.name, session.inventory().guest(self.name).identity.kind)
+        guest = session.inventory().guest(self.name)
+        need_kind(guest, "jail", WHY, f"bsdvirt disk ls {self.name}")
         source, fs = self.source, session.host.fs
         if source.startswith("/") and not (fs.is_dir(source) or fs.is_file(source)):
             raise HostError(
@@ -85,17 +87,11 @@ def _change(name: str, change: Callable[[Entries], Entries]) -> Change:
     return Change((name,), wish)
 
 
-def _need_jail(name: str, kind: str) -> None:
-    if kind != "jail":
-        raise UsageError(
-            f"{name} is a virtual machine: it has disks, and no mounts", f"bsdvirt disk ls {name}"
-        )
+WHY = "it has disks, and no mounts"
 
 
 def _jail(name: str, spec: GuestSpec) -> Jail:
-    _need_jail(name, "jail" if isinstance(spec, Jail) else "vm")
-    assert isinstance(spec, Jail)
-    return spec
+    return as_spec(name, spec, Jail, WHY, f"bsdvirt disk ls {name}")
 
 
 def _label(place: str, entries: Entries) -> str:
@@ -110,7 +106,7 @@ def _label(place: str, entries: Entries) -> str:
 def listed(session: Session, name: str) -> list[MountRow]:
     """Return the mounts in a jail's file, then what else is mounted in its root."""
     guest = session.inventory().guest(name)
-    jail = _jail(name, load_guest_file(session.host.fs, guest.layout, name))
+    jail = _jail(name, load_spec(session.host.fs, guest))
     now = {entry.path: entry for entry in read_mounts(session.host)}
     rows = [
         MountRow(

@@ -61,14 +61,15 @@ def _task(session: Session, old: str, new: str, known: set[str]) -> Task:
     if not {other.name for other in waiting} <= known:
         raise ConflictError(f"another command changed who waits for {old} at boot", "try again")
     session.need_mounted(found, guest.layout)
-    kind_of(guest).refuse_left(session.host.fs, old)
+    kind = kind_of(guest)
+    kind.refuse_left(session.host.fs, old)
     facts = read_host(session.host, *RUN_FILES)
     refuse_neighbours(guest, facts.jails.values())
     # zfs(8) moves the mounts of the guest's own datasets, and of no others.
-    refuse_hosts(guest, kind_of(guest).own_mounts(guest, None, facts), facts, force=True)
+    refuse_hosts(guest, kind.own_mounts(guest, None, facts), facts, force=True)
     plan = plan_rename(
         guest, new, session.new_op(), facts=facts,
-        left=clean_steps(guest, facts), waiting=waiting,
+        left=clean_steps(guest, facts), last=kind.last_steps(guest), waiting=waiting,
         logs=session.host.fs.exists(guest_log_directory(old)),
     )  # fmt: skip
     notes = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt.guest.inventory import Inventory
-from bsdvirt.guest.kind import View
+from bsdvirt.guest.view import View
 from bsdvirt.net.files import Networks
 from bsdvirt.session.session import Session
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.bhyve import change, check, claims, create, start, stop
+from bsdvirt.bhyve import check, claims, create, start, stop
 from bsdvirt.bhyve.devices import firmware
 from bsdvirt.bhyve.devices.base import VmStartFacts
 from bsdvirt.bhyve.devices.framebuffer import screen_of
@@ -29,6 +29,7 @@ from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
 from bsdvirt.facts.vms import VmFact, read_vm
 from bsdvirt.guest.destroy import plan_destroy
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.kinds import kind_of
 from bsdvirt.layout import FAILED_DIRECTORY, guest_log_directory, vm_directory
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.session import Session
@@ -262,7 +263,7 @@ def test_volumes_come_grow_and_go(machine: Machine) -> None:
     after = spec(disks=disks)
 
     def plan(op: str) -> Plan:
-        found = change.change_volumes(
+        found = create.change_volumes(
             machine.guest, machine.vm, after, op, live=False, destroying=["more"]
         )
         return Plan("set", "web1", "guest", found.steps, found.finish, op=op)
@@ -277,7 +278,11 @@ def test_volumes_come_grow_and_go(machine: Machine) -> None:
 def test_nothing_is_left_of_a_guest_that_was_destroyed(machine: Machine) -> None:
     machine.start()
     machine.stop(force=True)
-    machine.run(lambda op: plan_destroy(machine.guest, op))
+    machine.run(
+        lambda op: plan_destroy(
+            machine.guest, op, last=kind_of(machine.guest).last_steps(machine.guest)
+        )
+    )
     assert "web1" not in machine.session.inventory().guests
     assert not machine.host.fs.exists(vm_directory("web1"))
     assert machine.host.fs.listdir("/dev/zvol/tank/bsdvirt/guests") == []
@@ -307,7 +312,11 @@ def test_a_start_that_fails_anywhere_leaves_nothing(
 def test_a_creation_that_fails_before_the_point_of_no_return_leaves_nothing(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.run(lambda op: plan_destroy(machine.guest, op))
+    machine.run(
+        lambda op: plan_destroy(
+            machine.guest, op, last=kind_of(machine.guest).last_steps(machine.guest)
+        )
+    )
     before = machine.left()
     # A dataset, three volumes that appear each, the file, and the point of no return.
     for step in range(1, 10):

@@ -121,6 +121,20 @@ def plan_renewed(fs: Fs, guest: Guest, seed: Seed, op: str) -> Plan:
     return cloud.plan_renew(seed, guest.layout, guest.name, op)
 
 
+def renewed(
+    fs: Fs, guest: Guest, vm: Vm, networks: Mapping[str, Network], op: str
+) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
+    """Plan the seed again where it has changed, as with another address; with what to say of it."""
+    seed = seed_of(guest.name, vm, guest.identity, networks, name_servers(fs))
+    if seed is None:
+        return (), ()
+    plan = plan_renewed(fs, guest, seed, op)
+    plans = () if plan.empty else (plan,)
+    if not has_started(fs, guest):
+        return plans, lacks(guest.name, seed)
+    return plans, (AT_FIRST_BOOT,) if plans and seed.cloud.system == "freebsd" else ()
+
+
 # ---- what the user should know of it ----
 
 

@@ -15,7 +15,7 @@ from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.vmm import PathKind, VmmFacts
 from bsdvirt.facts.vms import VmFact
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.kind import Change
+from bsdvirt.guest.view import Change
 from bsdvirt.layout import Layout
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Step

@@ -23,9 +23,9 @@ from bsdvirt.bhyve.devices.storage import DISK_PORTS, port_node
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.vmm import PathKind
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.kind import Change
-from bsdvirt.guest.marks import destroy_marked, mark_going
+from bsdvirt.guest.view import Change
 from bsdvirt.layout import Layout
+from bsdvirt.plan.marks import destroy_marked, mark_going
 from bsdvirt.plan.step import Await, FileExists, Step
 from bsdvirt.rows.vm import DiskRow
 from bsdvirt.spec.becomes import DeviceKey

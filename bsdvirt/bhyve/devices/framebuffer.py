@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.devices.base import Device, Keys, Pairs, RunSettings, VmStartFacts
 from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.guest.claims import RandomBytes
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.rows.vm import Vnc
 from bsdvirt.spec.becomes import DeviceKey
@@ -20,6 +21,19 @@ LAYOUTS = "/usr/share/bhyve/kbdlayout"
 FIRST_LARGE = 1400000
 """kern.osreldate before which fbuf shows at most 1920x1200 (COLS_MAX and ROWS_MAX in
 pci_fbuf.c of 13.2; 3840x2160 in 15)."""
+LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+LENGTH = 8
+"""What VNC uses of a password (rfb.c)."""
+
+
+def new_password(random: RandomBytes) -> str:
+    """Return a new password."""
+    number = int.from_bytes(random(2 * LENGTH))
+    letters = []
+    for _ in range(LENGTH):
+        number, rest = divmod(number, len(LETTERS))
+        letters.append(LETTERS[rest])
+    return "".join(letters)
 
 
 def vnc_port(guest: Guest, vm: Vm) -> int:

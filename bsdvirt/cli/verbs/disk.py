@@ -10,7 +10,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
 from bsdvirt.ops import devices
-from bsdvirt.ops.show.guests import detail
+from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.vm import VmInfo
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.spec.base import BadValueError

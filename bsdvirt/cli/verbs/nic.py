@@ -13,7 +13,7 @@ from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import ConflictError
 from bsdvirt.ops import devices
-from bsdvirt.ops.show.guests import detail
+from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.guest import ForeignInfo, Nic, NicRow
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session

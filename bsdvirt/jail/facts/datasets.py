@@ -7,7 +7,7 @@ from typing import Any
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import ruleset_shows
-from bsdvirt.guest.inventory import Guest, load_guest_file
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.base import Host
 from bsdvirt.jail.datasets import (
     PROPERTIES,
@@ -36,14 +36,10 @@ def read_storage_facts(host: Host, guest: Guest, jail: Jail) -> StorageFacts:
     return StorageFacts(read_storage(host, guest, jail), hidden)
 
 
-def shown_storage(host: Host, guest: Guest) -> dict[str, Any]:
+def shown_storage(host: Host, guest: Guest, jail: Jail | None) -> dict[str, Any]:
     """Return the fields of JailInfo: the properties in effect for its root, set or inherited,
     and the datasets delegated to it."""
-    try:
-        spec = load_guest_file(host.fs, guest.layout, guest.name)
-        entries = spec.datasets if isinstance(spec, Jail) else []
-    except BsdvirtError:
-        entries = []
+    entries = jail.datasets if jail else []
     names = [dataset_of(guest, entry) for entry in entries]
     root = guest.layout.jail_root(guest.name)
     asked = ("used", "mounted", "mountpoint", *SETTINGS)

@@ -8,7 +8,7 @@ from bsdvirt.errors import HostError
 from bsdvirt.facts.host import HostFacts, read_interfaces, read_kernel, ruleset_exists
 from bsdvirt.facts.packetfilter import read_listeners
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.kind import View
+from bsdvirt.guest.view import View
 from bsdvirt.host import restore
 from bsdvirt.host.base import Host
 from bsdvirt.jail.datasets import StorageFacts, needs_values

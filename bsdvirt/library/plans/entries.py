@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bsdvirt.errors import ConflictError
-from bsdvirt.guest.marks import clear_mark, destroy_marked, destroy_ours, mark_going, mark_of
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
+from bsdvirt.plan.marks import clear_mark, destroy_marked, destroy_ours, mark_going, mark_of
 from bsdvirt.plan.step import Command, Pipeline, Plan, Step
 
 Kind = Literal["release", "image"]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import msgspec
 
 from bsdvirt.bhyve.volumes import BLOCK, COPY_SECONDS, PROPERTIES, Base, appear, whole
-from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout, zvol
 from bsdvirt.library.formats import LIMITED, RAW, UNPACKERS, Form
 from bsdvirt.library.plans.entries import plan_copy as copy
 from bsdvirt.library.plans.entries import sealed
+from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, Pipeline, Plan, Step
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.images import PROPERTY, Image

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import HostError, UsageError
-from bsdvirt.guest.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
 from bsdvirt.library.plans.entries import sealed
+from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.spec.numbers import natural
 

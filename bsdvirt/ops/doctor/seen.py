@@ -9,8 +9,8 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, read_host
 from bsdvirt.facts.vms import VmFact, read_vms
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
-from bsdvirt.guest.kind import View
 from bsdvirt.guest.state import alive
+from bsdvirt.guest.view import View
 from bsdvirt.kinds import is_running, load_spec
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks

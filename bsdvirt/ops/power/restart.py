@@ -11,7 +11,7 @@ from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_host
 from bsdvirt.guest.inventory import Guest, Inventory
-from bsdvirt.guest.kind import Parts
+from bsdvirt.guest.view import Parts
 from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks

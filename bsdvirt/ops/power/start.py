@@ -11,7 +11,7 @@ from bsdvirt.facts.host import read_host, read_jails
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.duplicates import twins
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
-from bsdvirt.guest.kind import Parts, Start, Surroundings
+from bsdvirt.guest.view import Parts, Start, Surroundings
 from bsdvirt.kinds import by_kind, is_running, kind_of, load_spec
 from bsdvirt.layout import FAILED_DIRECTORY, RUN_FILES, failed_file
 from bsdvirt.net.files import Networks

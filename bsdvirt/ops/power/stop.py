@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bsdvirt.facts.host import HostFacts, read_host
 from bsdvirt.guest.inventory import Guest, Inventory
-from bsdvirt.guest.kind import StopRequest
+from bsdvirt.guest.view import StopRequest
 from bsdvirt.kinds import is_running, kind_of, read_spec
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references

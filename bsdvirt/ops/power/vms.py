@@ -13,8 +13,7 @@ from bsdvirt.bhyve.stop import Act, plan_act
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.inventory import Guest, Inventory
-from bsdvirt.guest.kind import as_spec, need_kind
-from bsdvirt.kinds import kind_of, load_spec
+from bsdvirt.kinds import as_spec, kind_of, load_spec, need_kind
 from bsdvirt.ops.power.start import StartGuests
 from bsdvirt.session.batch import Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, carry_out_one, plan_each, refused

@@ -6,10 +6,9 @@ from collections.abc import Collection
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import read_jails, read_kernel
-from bsdvirt.facts.rctl import jail_subject, parse_usage
-from bsdvirt.guest.inventory import running_jail
+from bsdvirt.facts.rctl import parse_usage
 from bsdvirt.host import tools
-from bsdvirt.ops.show.vm import resident_memory, running_pid
+from bsdvirt.kinds import kind_of
 from bsdvirt.rows.guest import UsageRow
 from bsdvirt.session.session import Session
 
@@ -31,12 +30,10 @@ def usage(session: Session, names: Collection[str] | None = None) -> list[UsageR
     rows: list[UsageRow] = []
     for name in sorted(found.guests if names is None else names):
         guest = found.guest(name)
-        jail = running_jail(guest, jails)
-        pid = running_pid(session, guest)
-        if jail is None and pid is None:
+        used = kind_of(guest).usage(session.host, guest, jails)
+        if used is None:
             continue
-        who = jail_subject(name) if jail else f"process:{pid}"
-        shown = session.host.run((tools.RCTL, "-u", who), changes=False)
+        shown = session.host.run((tools.RCTL, "-u", used.subject), changes=False)
         if shown.status != 0 and not read_kernel(session.host).racct:
             raise HostError(
                 "usage needs resource accounting, which is off",
@@ -44,8 +41,6 @@ def usage(session: Session, names: Collection[str] | None = None) -> list[UsageR
             )
         values = parse_usage(shown.check().stdout)
         row = {k: values.get(v, 0) for k, v in FIELDS.items()}
-        if pid is not None:
-            # rctl(8) does not count the guest's own memory.
-            row["memory"] += resident_memory(session, name) or 0
-        rows.append(UsageRow(name=name, jid=jail.jid if jail else None, pid=pid, **row))
+        row["memory"] += used.memory
+        rows.append(UsageRow(name=name, jid=used.jid, pid=used.pid, **row))
     return sorted(rows, key=lambda row: (-row.cpu, -row.memory, row.name))

@@ -28,6 +28,8 @@ ROOMS = (
 """The order of rooms: a file imports its own and earlier ones. Two on one line do not know
 each other."""
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms.split()}
+KIND_ROOMS = ("jail", "bhyve", "kinds")
+"""Where jails and virtual machines are told apart."""
 PURE = ("net", "cpu", "guest", "jail", "bhyve", "library/plans")
 """Where planners live: no module there has effects of its own."""
 
@@ -197,6 +199,26 @@ def test_the_product_knows_nothing_of_the_simulated_host(path: Path) -> None:
 def test_the_product_does_not_ask_whether_its_host_is_simulated(path: Path) -> None:
     asked = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)]
     assert "simulated" not in {node.attr for node in asked}
+
+
+def _tells_kinds_apart(path: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
+            names = {n.id for n in ast.walk(node.args[1]) if isinstance(n, ast.Name)}
+            yield from names & {"Jail", "Vm"}
+        elif isinstance(node, ast.Compare):
+            sides = (node.left, *node.comparators)
+            kinds = {one.attr for one in sides if isinstance(one, ast.Attribute)} & {"kind"}
+            words = {one.value for one in sides if isinstance(one, ast.Constant)} & {"jail", "vm"}
+            if kinds and words:
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("name", sorted(set(BY_NAME) - {""}))
+def test_kinds_are_told_apart_in_their_own_rooms(name: str) -> None:
+    """Everywhere else a guest's kind is asked: kinds.py, guest/kind.py."""
+    if name.split(".")[0] not in KIND_ROOMS and name != "guest.kind":
+        assert not [*_tells_kinds_apart(BY_NAME[name])]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)

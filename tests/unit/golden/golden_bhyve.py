@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bsdvirt.bhyve import change, claims, clean, create, start, stop
+from bsdvirt.bhyve import claims, clean, create, start, stop
 from bsdvirt.bhyve import volumes as disks
 from bsdvirt.bhyve.devices.base import Taken, VmStartFacts
 from bsdvirt.bhyve.devices.firmware import CODE, VARIABLES
@@ -146,7 +146,7 @@ def _create(given: Given) -> Plan:
 def _change(given: Given) -> Plan:
     words = {"live": False, **given.words}
     after = _vm(words.pop("after"))
-    found = change.change_volumes(given.guest, given.spec, after, OP, **words)
+    found = create.change_volumes(given.guest, given.spec, after, OP, **words)
     return Plan("set", given.name, "guest", found.steps, found.finish,
                 reason="nothing changes", op=OP, notes=found.notes)  # fmt: skip
 

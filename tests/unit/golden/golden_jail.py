@@ -18,6 +18,7 @@ from bsdvirt.jail.enter import EVERYTHING, enter
 from bsdvirt.jail.linux import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.jail.root import Origin, RootFacts, check_root, rooted
+from bsdvirt.kinds import kind_of
 from bsdvirt.layout import Layout
 from bsdvirt.net import bridge
 from bsdvirt.plan.step import Plan, Step
@@ -169,7 +170,9 @@ def _clean(given: Given) -> Plan:
 
 
 def _destroy(given: Given) -> Plan:
-    return destroy.plan_destroy(given.guest, OP, **given.words)
+    return destroy.plan_destroy(
+        given.guest, OP, last=kind_of(given.guest).last_steps(given.guest), **given.words
+    )
 
 
 def _change(given: Given) -> Plan:
@@ -216,7 +219,10 @@ def _rename(given: Given) -> Plan:
         Guest(name, LAYOUT, decode(Identity, {**identity, "boot": {"after": after}}))
         for name, after in words.pop("waiting", {}).items()
     ]
-    return rename.plan_rename(given.guest, "www", OP, facts=given.facts, waiting=waiting, **words)
+    last = kind_of(given.guest).last_steps(given.guest)
+    return rename.plan_rename(
+        given.guest, "www", OP, facts=given.facts, last=last, waiting=waiting, **words
+    )
 
 
 def _network_create(given: Given) -> Plan:

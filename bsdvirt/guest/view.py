@@ -1,0 +1,121 @@
+"""What a kind of guest plans with, and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.guest.claims import RandomBytes
+from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import Layout
+from bsdvirt.net.files import Networks
+from bsdvirt.plan import events
+from bsdvirt.plan.events import Sink
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.spec.guest import GuestSpec
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The host as an operation sees it: what a kind reads and plans with."""
+
+    host: Host
+    found: Inventory
+    networks: Networks
+    layouts: tuple[Layout, ...]
+    """Those of all pools, imported or not."""
+    new_op: Callable[[], str]
+    """Returns the id of another operation."""
+    random: Callable[[str], RandomBytes]
+    """Returns the source of random bytes for the guest of that name."""
+    sink: Sink = events.ignore
+    preview: bool = False
+    """Nothing will be run."""
+    stopped: frozenset[str] = frozenset()
+    """Guests to plan for as if they were stopped."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """For guests that are not made yet: directories with the contents of their future roots."""
+    boot_from: str = ""
+    """The drive or disk to boot from, this start only."""
+
+    @property
+    def fs(self) -> Fs:
+        return self.host.fs
+
+
+Parts = Mapping[str, tuple[Guest, GuestSpec]]
+"""Guests by name, with what their files say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What belongs to a start, whatever the kind."""
+
+    idle: bool = True
+    """The guest does not run."""
+    starting: tuple[Step, ...] = ()
+    """Hooks before the start."""
+    started: tuple[Step, ...] = ()
+    """Hooks after it."""
+    exposed: Sequence[Step] = ()
+    """Load the rules of its exposed ports."""
+    used: Mapping[str, str] = field(default_factory=dict)
+    """Paths that it writes to and that something else on the host uses, with how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A planned start."""
+
+    plan: Plan
+    words: Callable[[], str]
+    """Returns the message, once the plan was run."""
+    first: tuple[Plan, ...] = ()
+    """What is run before it."""
+    notes: tuple[str, ...] = ()
+    explain: Callable[[BsdvirtError], BsdvirtError] = lambda error: error
+    """Returns the error to report for the one that the plan raised."""
+
+
+Starter = Callable[[Guest, Any, Surroundings], Start]
+"""Plans the start of one guest. Raises ConflictError, UsageError and HostError."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """How a guest is to be stopped."""
+
+    seconds: float
+    """How long an orderly stop may take; after that the guest is stopped by force."""
+    share: float = 1.0
+    """The part of the guest's own stop time that this is, at most 1."""
+    force: bool = False
+    """Do not ask the guest."""
+    hooks: tuple[Step, ...] = ()
+    """Hooks before the stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change of a guest's file changes besides the file, before and after it is written."""
+
+    steps: tuple[Step, ...] = ()
+    finish: tuple[Step, ...] = ()
+    """After the point of no return."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Where the usage of a running guest is read."""
+
+    subject: str
+    """For rctl(8)."""
+    jid: int | None = None
+    pid: int | None = None
+    memory: int = 0
+    """Bytes of memory that rctl(8) does not count."""
