@@ -7,11 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.layout import Layout
-from bsdvirt.library import mirrors, release_fetch, releases
+from bsdvirt.library import mirrors, releases
 from bsdvirt.library.entries import copies
 from bsdvirt.library.files import absolute
 from bsdvirt.library.plans import releases as plans
-from bsdvirt.library.web.download import reachable
 from bsdvirt.plan import events
 from bsdvirt.session.prepared import carry_out_one
 from bsdvirt.session.session import Session
@@ -25,6 +24,8 @@ def add(session: Session, source: str, name: str | None = None, sets: Sequence[s
     MANIFEST's, FetchError for a failed download.
     """
     if source.startswith("https://"):
+        from bsdvirt.library import release_fetch
+
         return release_fetch.fetch_directory(session, source, name, sets)
     directory = directory_of(source)
     chosen = _manifest(session, directory, sets)
@@ -94,7 +95,13 @@ def _obtain(session: Session, wanted: str, *, fetch: bool) -> str:
     if all(map(session.host.fs.is_file, files)) and releases.version(session, files[1]) == wanted:
         add(session, here)
         return here
-    if not fetch or not mirrors.may_be_fetched(wanted) or not reachable(session):
+    if not fetch or not mirrors.may_be_fetched(wanted):
+        return ""
+    # Imported for downloads only: most jails are created from a release that is here.
+    from bsdvirt.library import release_fetch
+    from bsdvirt.library.web.download import reachable
+
+    if not reachable(session):
         return ""
     about = ("", release_fetch.VERB, wanted)
     session.sink(events.Told(*about, "this release is not here yet: it is fetched first"))

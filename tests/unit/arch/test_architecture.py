@@ -250,6 +250,14 @@ def test_listing_loads_only_what_it_needs() -> None:
     assert not {name for name in loaded if name.startswith(("bsdvirt.jail.conf", "bsdvirt.tui"))}
 
 
+def test_creating_loads_what_downloads_only_when_it_downloads() -> None:
+    loaded = _loaded("bsdvirt.cli.verbs.create")
+    assert "bsdvirt.library.release_add" in loaded
+    assert not {
+        name for name in loaded if name.startswith(("bsdvirt.library.web.https", "urllib3"))
+    }
+
+
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
 def test_what_is_slow_is_imported_where_it_is_used(path: Path) -> None:
     """jinja2 stands at the top of the one module that renders; nobody imports libzfs so."""
