@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
-from bsdvirt_sim.context import Run
+from bsdvirt_sim.context import Exit, Run
 from bsdvirt_sim.state import Jail
-
-_FILE = "etc/rc.conf"
-_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+from bsdvirt_sim.tools.sysrc import RcConf, change
 
 Said = tuple[int, str, str]
 """Exit status, standard output, standard error."""
@@ -32,23 +29,11 @@ def service(run: Run, jail: Jail, words: list[str]) -> Said:
 
 
 def sysrc(run: Run, jail: Jail, words: list[str]) -> Said:
-    """Run `sysrc NAME=VALUE`, `sysrc NAME` or `sysrc -n NAME`."""
-    lines = (run.fs.read_beneath(jail.path, _FILE) or "").splitlines()
-    known = {
-        match[1]: "".join(shlex.split(match[2])[:1])
-        for line in lines
-        if (match := _LINE.fullmatch(line))
-    }
-    match words:
-        case [word] if "=" in word:
-            name, value = word.split("=", 1)
-            lines = [line for line in lines if not line.startswith(f"{name}=")]
-            text = "".join(line + "\n" for line in [*lines, f'{name}="{value}"'])
-            run.fs.write_beneath(jail.path, _FILE, text)
-            return 0, f"{name}: {known.get(name, '')} -> {value}\n", ""
-        case ["-n", name] | [name]:
-            if name not in known:
-                return 1, "", f"sysrc: unknown variable '{name}'\n"
-            head = "" if words[0] == "-n" else f"{name}: "
-            return 0, f"{head}{known[name]}\n", ""
-    raise run.unknown(f"in the jail: sysrc {shlex.join(words)}")
+    """Run sysrc(8) on the jail's rc.conf."""
+    argv = ("/usr/sbin/sysrc", *words)
+    inner = Run(argv, run.state, run.directory, changes=None, limit=run.limit, wide=True)
+    try:
+        status = change(inner, words, RcConf(run.fs, jail.path))
+    except Exit as end:
+        status = end.status
+    return status, "".join(inner.out), "".join(inner.err)
