@@ -24,7 +24,7 @@ def limit_rules(subject: str, limits: Limits) -> list[str]:
 
 
 def need_racct(name: str, limits: Limits, kernel: Kernel) -> None:
-    """Raises HostError, with the remedy, where limits would not be kept."""
+    """Raise HostError if limits are set and resource accounting is disabled."""
     if not kernel.racct and any(_given(limits)):
         raise HostError(
             f"{name}: limits need resource accounting, which is off",
@@ -42,10 +42,8 @@ def _given(limits: Limits) -> Iterator[tuple[RctlRule, int]]:
 def limit_changes(
     name: str, subject: str, before: Limits, after: Limits, kernel: Kernel, rules: Sequence[Rule]
 ) -> Iterator[Step]:
-    """Yield the steps from one set of limits to the other; `rules` are what the kernel holds now.
-
-    Raises HostError where a limit is wanted and resource accounting is off.
-    """
+    """Yield the steps from one set of limits to the other; `rules` are those of the kernel now.
+    Raise HostError if a limit is set and resource accounting is disabled."""
     old = dict(_given(before))
     new = dict(_given(after))
     for rule, _ in becoming(after, RctlRule):
@@ -89,8 +87,8 @@ def _limit_steps(
 
 
 def limit_drift(subject: str, limits: Limits, rules: Sequence[Rule]) -> Iterator[Drift]:
-    """Yield the limits that the kernel does not hold as they are set: restarting rctl(8) removes
-    all rules."""
+    """Yield the limits that the kernel does not enforce as set: restarting the service rctl
+    removes all rules."""
     for limit, amount in _given(limits):
         had = [r.amount for r in rules if r.subject == subject and r.kind == limit.words]
         if had == [amount]:
@@ -106,7 +104,7 @@ def limit_drift(subject: str, limits: Limits, rules: Sequence[Rule]) -> Iterator
 def cpuset_drift(
     of: Sequence[str], wanted: CpuList | None, mask: CpuList | None, kernel: Kernel
 ) -> Iterator[Drift]:
-    """Yield the repair of a cpuset that is not the one that is set."""
+    """Yield the repair of a cpuset that differs from the property."""
     if wanted is None or mask is None:
         return
     if steps := tuple(cpuset_changes(of, wanted, mask, kernel)):

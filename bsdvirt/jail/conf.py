@@ -1,5 +1,4 @@
-"""jail.conf(5) for one start of a jail: the parameters, in jail(8)'s own names. Pure
-but for the template, which is read once."""
+"""Render jail.conf(5) for a start of a jail. Pure, except that the template is read once."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ from bsdvirt.zfs.values import Values
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One line of jail.conf: bare where `value` is None."""
+    """A parameter in jail.conf; without a value, only its name is written."""
 
     name: str
     value: str | None = None
@@ -39,7 +38,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class NicRoute:
-    """What an interface is to have in the jail: addresses with prefix length, gateways,
+    """The configuration of an interface in the jail: addresses with prefix lengths, gateways,
     and routes, each a network and its router."""
 
     interface: str
@@ -47,9 +46,9 @@ class NicRoute:
     gateways: tuple[str, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
     dhcp: bool = False
-    """It asks for its IPv4 address."""
+    """Get the IPv4 address by DHCP."""
     slaac: bool = False
-    """It hears of its IPv6 addresses from routers."""
+    """Get IPv6 addresses from router advertisements."""
 
 
 def parameters(
@@ -59,8 +58,8 @@ def parameters(
     values: Values | None = None,
     libraries: Sequence[str] = (),
 ) -> list[Parameter]:
-    """A jail's parameters, in the order in which a person would write them. `libraries` are
-    those that its network is set with from the host."""
+    """Return the parameters of a jail. `libraries` are those of the host's programs that configure
+    the network of a Linux jail."""
     name = guest.name
     lines = [
         Parameter("path", guest.root),
@@ -123,7 +122,7 @@ def _parameter(name: str, value: Scalar | list[str]) -> list[Parameter]:
 
 
 def with_release(lines: Sequence[Parameter], release: Sequence[tuple[str, str]]) -> list[Parameter]:
-    """The parameters, with those of its userland's release behind the others of the jail."""
+    """Return the parameters with those of its release, before the first exec parameter."""
     at = next((n for n, line in enumerate(lines) if line.name.startswith("exec.")), len(lines))
     return [*lines[:at], *(Parameter(*pair) for pair in release), *lines[at:]]
 
@@ -137,7 +136,8 @@ def _stack(jail: Jail, nics: Sequence[NicRoute]) -> list[Parameter]:
 
 
 def network_commands(nics: Sequence[NicRoute]) -> list[str]:
-    """Run in the jail before /etc/rc, so that no file in its root says how."""
+    """Return the commands that configure the network, run in the jail before /etc/rc. No file
+    in its root is needed."""
     commands = [f"{tools.IFCONFIG} lo0 inet 127.0.0.1/8 up"]
     # Before any address and route of the other family: who says it later is without for a moment.
     commands += [
@@ -162,15 +162,16 @@ def network_commands(nics: Sequence[NicRoute]) -> list[str]:
 
 
 def asking_commands(nics: Sequence[NicRoute]) -> list[str]:
-    """Run in the jail before /etc/rc: ask for what is not known here. dhclient(8) goes on in
-    the background, and keeps the lease. A router that does not answer now may speak later."""
+    """Return the commands for DHCP and router advertisements, run in the jail before /etc/rc.
+    dhclient(8) continues in the background. A router that does not answer now may advertise
+    later."""
     asked = [f"{tools.DHCLIENT} {nic.interface}" for nic in nics if nic.dhcp]
     return asked + [f"{tools.RTSOL} {nic.interface} || true" for nic in nics if nic.slaac]
 
 
 def bpf_commands(jail: Jail, nics: Sequence[NicRoute], root: str) -> list[str]:
-    """For exec.prestart, once /dev is mounted: dhclient(8) opens /dev/bpf0, a link to bpf,
-    which the rulesets of jails hide."""
+    """Return the commands for exec.prestart that unhide bpf: dhclient(8) opens /dev/bpf0, which
+    the devfs rulesets of jails hide."""
     if not any(nic.dhcp for nic in nics) and not jail.interfaces:
         return []
     place = shell_quote(f"{root}/dev")
@@ -178,7 +179,8 @@ def bpf_commands(jail: Jail, nics: Sequence[NicRoute], root: str) -> list[str]:
 
 
 def _wait(nics: Sequence[NicRoute], seconds: float, spell: Callable[[str], str]) -> list[str]:
-    """Until the IPv6 addresses can be used; `spell` says how a command in the jail is run."""
+    """Return the commands that wait until IPv6 addresses can be used; `spell` returns a command
+    that runs another in the jail."""
     with_ipv6 = [nic for nic in nics if any(":" in address for address in nic.addresses)]
     shows = [spell(shown_by(nic.interface)) for nic in with_ipv6]
     return wait_lines(shows, [a for nic in with_ipv6 for a in nic.addresses], seconds)
@@ -200,7 +202,7 @@ def _several(name: str, values: Sequence[str]) -> list[Parameter]:
 
 
 def quote(value: str) -> str:
-    """A value in single quotes: the one form in which jail.conf(5) expands no variable."""
+    """Return a value in single quotes, in which jail.conf(5) expands no variables."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

@@ -1,1 +1,1 @@
-"""What is wanted: the properties, declared once. Pure, and imports nothing of ours but errors."""
+"""Specifications: the properties of guests, networks and the host, each declared once. Pure."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def _address(text: str, words: str, version: int = 0) -> Ip:
-    """One host's address. Raises BadValueError for groups, for none, and for another family."""
+    """Return a host address. Raise BadValueError for multicast and unspecified addresses, and
+    for the other family."""
     import ipaddress
 
     try:
@@ -40,7 +41,7 @@ def _address(text: str, words: str, version: int = 0) -> Ip:
 
 
 def _interface(text: str, words: str, version: int = 0) -> tuple[Ip, Network]:
-    """A host's address and the network it is in, from address/prefix. Raises BadValueError."""
+    """Return a host address and its network, from address/prefix. Raise BadValueError."""
     import ipaddress
 
     address = _address(text.partition("/")[0], words, version)
@@ -93,8 +94,8 @@ class IpAddress(str):
 
 
 class ListenAddress(IpAddress):
-    """An address of the host's that something listens on: one, since what listens on all of
-    them is open to every network that the host is ever on."""
+    """One address of the host to listen on. The wildcard address is refused: it would be open
+    to every network of the host."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -108,7 +109,7 @@ class ListenAddress(IpAddress):
 
 
 class Cidr(str):
-    """An address that an interface has, and the prefix of its network: 10.77.0.1/24."""
+    """An interface address with its prefix length: 10.77.0.1/24."""
 
     words: ClassVar[str] = "an address/prefix"
 
@@ -147,7 +148,7 @@ class Cidr(str):
 
 
 class HostAddress(str):
-    """An address of an interface, with its prefix or, where a network says it, without."""
+    """An interface address; the prefix length may be left to the network."""
 
     words: ClassVar[str] = "an address, with or without a prefix"
 
@@ -199,12 +200,12 @@ class _Choice(str):
 
     @property
     def address(self) -> str:
-        """The address that was given, without its prefix; otherwise ""."""
+        """The address without its prefix length; empty for a word."""
         return self.partition("/")[0] if self.static else ""
 
     @property
     def prefix(self) -> int | None:
-        """The prefix that was given; None says that the network's is meant."""
+        """The prefix length; None for that of the network."""
         _, slash, prefix = self.partition("/")
         return int(prefix) if slash else None
 
@@ -230,14 +231,14 @@ class Ipv6Choice(_Choice):
 
 
 class Ipv4OrDhcp(Ipv4Choice):
-    """What the guest may also ask for by itself."""
+    """An IPv4 address, or `dhcp`."""
 
     words = "pool | dhcp | none | an IPv4 address"
     named = ("pool", "none", "dhcp")
 
 
 class Ipv6OrSlaac(Ipv6Choice):
-    """What the guest may also hear from routers by itself."""
+    """An IPv6 address, or `slaac`."""
 
     words = "pool | slaac | none | an IPv6 address"
     named = ("pool", "none", "slaac")
@@ -314,7 +315,7 @@ def _network(text: str, words: str) -> Network:
 
 
 class AddressRange(str):
-    """Addresses of one family: FIRST-LAST, or a network, meaning what its hosts may have."""
+    """Addresses of one family: FIRST-LAST, or a network, meaning its host addresses."""
 
     words: ClassVar[str] = "an address range"
 
@@ -364,7 +365,7 @@ class AddressRange(str):
 
     @property
     def total(self) -> int:
-        """How many addresses it has."""
+        """Return the number of addresses."""
         first, last = self._ends()
         return int(last) - int(first) + 1
 

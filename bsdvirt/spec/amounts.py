@@ -9,13 +9,13 @@ from bsdvirt.spec.base import BadValueError, shown, text_of
 
 
 class Size(int):
-    """Bytes, or bytes per second. `str()` gives the shortest exact form, such as 512M or
-    1.5G; rctl(8) and zfs(8) are given the plain number, `f"{size:d}"`."""
+    """Bytes, or bytes per second. `str()` returns the shortest exact form, such as 512M or
+    1.5G; rctl(8) and zfs(8) get the plain number, `f"{size:d}"`."""
 
     words: ClassVar[str] = "size"
     units: ClassVar[dict[str, int]] = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
     limit: ClassVar[int] = 2**63 - 1
-    """What rctl holds: a signed number of 64 bits."""
+    """The largest amount of rctl(8): a signed 64-bit number."""
     _form = re.compile(r"(\d{1,19})(?:\.(\d{1,12}))?([KMGT]?)(?:I?B)?", re.ASCII)
 
     @classmethod
@@ -57,12 +57,13 @@ class Size(int):
 
 
 class Space(Size):
-    """Memory or room on a disk: a small number without a unit is a unit that was forgotten."""
+    """Memory or disk space. A small number without a unit is refused: the unit was probably
+    forgotten."""
 
     small: ClassVar[int] = 1 << 20
-    """What a number without a unit is not below."""
+    """The least number without a unit."""
     least: ClassVar[int] = 1
-    """What none is below."""
+    """The least value."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -80,7 +81,7 @@ class Space(Size):
 
 
 class Memory(Space):
-    """Memory that something is to run in."""
+    """Memory of a guest."""
 
     least: ClassVar[int] = 1 << 20
 

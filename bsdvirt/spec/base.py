@@ -1,9 +1,7 @@
-"""How a property is declared: once, with all that is ever asked about it.
-
-A property is a field of a struct, annotated with `prop(...)`. From it come the
-validation of YAML, `set` and `get`, `bsdvirt properties`, the JSON Schema and the
-manual's property section.
-"""
+"""The declaration of properties. A property is a field of a struct, annotated with `prop(...)`.
+Validation of YAML, `set` and `get`, options of the command line, what is written to
+jail.conf and bhyve's configuration, `bsdvirt properties`, the JSON Schema and the manual's
+property section are all made from it."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ import msgspec
 from bsdvirt.spec.becomes import Becomes
 
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
-"""One line: Python's $ alone would let a line feed pass at the end."""
+"""One line. Python's $ alone would match before a line feed at the end."""
 COMMAND = LINE.replace("*", "+")
 RELEASE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
 VNC_PASSWORD = r"^[!-~]{6,8}$(?!\n)"
 SECTORS = r"^(512|1024|2048|4096|8192|16384)(/(512|1024|2048|4096|8192|16384))?$"
 MOST = 2**31 - 1
-"""The range of a number that has no other end: what C calls an int."""
+"""The upper bound of a number without another one: INT_MAX."""
 FORMS = {
     LINE: "one line of text",
     COMMAND: "one line for /bin/sh",
@@ -34,7 +32,7 @@ FORMS = {
 
 
 class Live(StrEnum):
-    """When a change of a property takes hold."""
+    """When a change of a property takes effect."""
 
     NOW = "now"
     """at once, on a running guest too"""
@@ -47,11 +45,9 @@ class Live(StrEnum):
 
 
 class BadValueError(ValueError):
-    """A value is wrong; the message is one sentence.
-
-    `at` says where, for a value that has parts (a dotted path below the value).
-    `hint` says what to do; where there is none, the property's help serves.
-    """
+    """A value is invalid; the message is one sentence. `at` is the place in a value with parts
+    (a dotted path below the value). `hint` is what to do; without one, the property's help
+    is shown."""
 
     def __init__(self, message: str, *, at: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -79,15 +75,11 @@ def prop(
     max_length: int | None = None,
     pattern: str | None = None,
 ) -> msgspec.Meta:
-    """One property's declaration.
-
-    `help` is one sentence. `becomes` is what a renderer writes for it: a parameter of
-    jail(8), a key of bhyve_config(5) (see becomes.py). `unit` is the number's.
-    Where a struct declares a property of its base again, it says only what is different in
-    it; so `live` is that of the base, and Live.START where nothing else is said.
-    A range on an optional number is declared on the number (`Annotated[int, prop(...,
-    ge=1)] | None`): msgspec knows no range of a union.
-    """
+    """Declare a property. `help` is one sentence. `becomes` is what a renderer writes for it,
+    such as a parameter of jail(8) or a key of bhyve_config(5): see becomes.py. `live`
+    defaults to Live.START. A struct that declares a property of its base again gives only
+    the differences. The range of an optional number is declared on the number
+    (`Annotated[int, prop(..., ge=1)] | None`): msgspec has no range of a union."""
     targets = becomes if isinstance(becomes, tuple) else (becomes,)
     extra: dict[str, Any] = {"live": live, "unit": unit, "becomes": targets}
     if max_length is not None or pattern is not None:
@@ -98,26 +90,26 @@ def prop(
 
 
 def shown(value: object) -> str:
-    """A user's value in a message: one line, not long, whatever it is."""
+    """Return a user's value for a message, on one line and shortened."""
     text = repr(str(value) if isinstance(value, str) else value)
     return text if len(text) <= 64 else text[:60] + "..."
 
 
 def text_of(value: object, words: str) -> str:
-    """The value where it is text. Raises BadValueError, naming what was to be there."""
+    """Return a value that is text. Raise BadValueError with `words`, what was expected."""
     if not isinstance(value, str):
         raise BadValueError(f"expected {words}, got {type_word(value)}")
     return str(value)
 
 
 def type_word(value: object) -> str:
-    """The type of a YAML value, in the words of our messages."""
+    """Return the name of the type of a YAML value, for messages."""
     words = {dict: "a mapping", list: "a list", type(None): "nothing"}
     return words.get(type(value), type(value).__name__)
 
 
 def did_you_mean(word: str, choices: Iterable[str], otherwise: str = "there are") -> str:
-    """A hint at what was meant; where nothing is like it and few are there, all of them."""
+    """Return a hint with similar words; without any, all choices if they are few."""
     import difflib
 
     known = list(choices)

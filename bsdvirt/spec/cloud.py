@@ -1,4 +1,4 @@
-"""What cloud-init, or nuageinit(7), is told at a guest's first boot: its user, keys, DNS."""
+"""The cloud-init (or nuageinit(7)) settings of a guest: user, keys, DNS."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bsdvirt.spec.base import BadValueError, Spec, prop, shown, text_of
 from bsdvirt.spec.types import HostName, IpAddress, Patterned
 
 MOST_USER_DATA = 16 * 1024
-"""Characters of user-data of one's own: what the clouds take too."""
+"""The limit on the user's own user-data, as that of public clouds."""
 System = Literal["freebsd", "linux", "other"]
 USERS: dict[System, str] = {"freebsd": "freebsd", "linux": "", "other": "admin"}
-"""The user that is made where none is named; of Linux, the distribution's own."""
+"""The default users; on Linux, that of the distribution."""
 
 
 class UserName(Patterned):
@@ -27,7 +27,7 @@ class UserName(Patterned):
 
 
 class PasswordHash(Patterned):
-    """A password as crypt(3) keeps it: never in the clear."""
+    """A password hash of crypt(3); never a password in clear text."""
 
     words = "a password hash"
     pattern = r"\$(2[abxy]|5|6|y|7|gy)\$[./A-Za-z0-9$=,-]{20,200}"
@@ -77,8 +77,8 @@ class SshKey(str):
 
     @staticmethod
     def _holds(data: str, kind: str) -> bool:
-        """Whether it is base64 of a key that calls itself so, whole (RFC 4253, 6.6): fields,
-        each with its length before it."""
+        """Return whether it is base64 of a complete key of that type (RFC 4253, 6.6): fields
+        preceded by their lengths."""
         try:
             raw = base64.b64decode(data, validate=True)
         except (binascii.Error, ValueError):
@@ -169,5 +169,5 @@ class CloudInit(Spec, frozen=True, kw_only=True):
 
     @property
     def login(self) -> str:
-        """The name of the user that is made; empty for a Linux distribution's own."""
+        """The user to create; empty for that of a Linux distribution."""
         return str(self.user or USERS[self.system])

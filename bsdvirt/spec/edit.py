@@ -1,7 +1,7 @@
-"""Change a YAML file and leave alone what a person wrote in it: comments, order, form.
+"""Edit a YAML file, keeping comments, order and style.
 
-Each change is made in the text, at the places that YAML's own parser gives. The result
-is read again: where it does not say what was wanted, the file is written afresh.
+Each change is made in the text, at the positions given by the YAML parser. The result is parsed
+again; if it differs from the intended value, the file is rewritten.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _GONE = object()
 
 
 class _TooComplexError(Exception):
-    """The change does not fit into the text as it stands."""
+    """The change cannot be made in the existing text."""
 
 
 def edit_yaml(text: str, before: Spec, after: Spec) -> str:
-    """The text of `before` changed so that it says `after`."""
+    """Return the text, which is that of `before`, changed to that of `after`."""
     if before == after:
         return text
     wanted = plain(after)
@@ -41,7 +41,7 @@ def edit_yaml(text: str, before: Spec, after: Spec) -> str:
 
 
 def _heading(text: str) -> str:
-    """The comment that a file begins with."""
+    """Return the comment at the top of a file."""
     heading: list[str] = []
     for line in text.splitlines(keepends=True):
         if line.strip() and not line.startswith("#"):
@@ -51,7 +51,7 @@ def _heading(text: str) -> str:
 
 
 def _changes(old: Any, new: Any, path: Path) -> list[Path]:
-    """The paths of what differs, as deep as both sides have the same shape."""
+    """Return the paths of the differences, as deep as both sides have the same structure."""
     if old == new:
         return []
     if isinstance(old, dict) and isinstance(new, dict):
@@ -74,7 +74,7 @@ def _structs(value: Any) -> bool:
 
 
 def _apply_or_rewrite(text: str, path: Path, wanted: Any) -> str:
-    """Where a change does not fit, write the top-level property anew that it lies in."""
+    """Apply a change; if it cannot be made in place, rewrite its top-level property."""
     try:
         return _apply(text, path, wanted)
     except _TooComplexError:
@@ -82,7 +82,7 @@ def _apply_or_rewrite(text: str, path: Path, wanted: Any) -> str:
 
 
 def _apply(text: str, path: Path, wanted: Any) -> str:
-    """The text with what stands at the path as in `wanted`, or gone where that lacks it."""
+    """Return the text with the value at the path replaced by that in `wanted`, or removed."""
     import yaml
 
     node = compose_yaml(text)
@@ -114,7 +114,7 @@ def _look(data: Any, path: Path) -> Any:
 
 
 def _replace(text: str, pair: Any, value: Any) -> str:
-    """Put a scalar in the place of a scalar; write anything else anew, by its lines."""
+    """Replace a scalar in place, and the lines of any other value."""
     import yaml
 
     key, old = pair
@@ -128,7 +128,7 @@ def _replace(text: str, pair: Any, value: Any) -> str:
 
 
 def _replace_lines(text: str, pair: Any, fragment: str) -> str:
-    """Put a fragment in the place of a key's lines."""
+    """Replace the lines of a key by a fragment."""
     lines = text.splitlines(keepends=True)
     first, last = pair[0].start_mark.line, _last_line(pair[1])
     column = pair[0].start_mark.column
@@ -150,7 +150,7 @@ def _indented(fragment: str, column: int) -> list[str]:
 
 
 def _last_line(node: yaml.Node) -> int:
-    """The last line that a value stands on: a block's end mark lies beyond, at what follows."""
+    """Return the last line of a value. The end mark of a block is beyond it, at what follows."""
     import yaml
 
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:

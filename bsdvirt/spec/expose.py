@@ -1,4 +1,4 @@
-"""What a guest exposes: ports of the host's that lead to its own."""
+"""Exposed ports: ports of the host that are forwarded to a guest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _FORM = re.compile(
 
 
 class Expose(str):
-    """tcp:8080:80: the host's TCP port 8080 leads to the guest's 80. Ranges are as long on
-    both sides; behind @, the host's address that it is for; behind ~, the network that it is
-    open to."""
+    """A forwarded port: tcp:8080:80 forwards TCP port 8080 of the host to port 80 of the guest.
+    Ranges have the same length on both sides. `@` and an address of the host binds to it;
+    `~` and a network restricts the source."""
 
     words: ClassVar[str] = "a port as tcp:8080:80"
     most: ClassVar[int] = 65535
@@ -60,7 +60,7 @@ class Expose(str):
 
     @property
     def ports(self) -> range:
-        """The host's."""
+        """The ports of the host."""
         return _range(self._head.split(":")[1])
 
     @property
@@ -73,18 +73,18 @@ class Expose(str):
 
     @property
     def source(self) -> Subnet | None:
-        """The network that it is open to; None for everybody."""
+        """The source network; None for any."""
         _, given, net = self.partition("~")
         return Subnet(net) if given else None
 
     @property
     def on(self) -> IpAddress | None:
-        """The host's address that it is for; None for the one of the way out."""
+        """The host address to bind to; None for that of the default route."""
         _, at, address = self.partition("~")[0].partition("@")
         return IpAddress(address) if at else None
 
     def clashes(self, other: Expose) -> bool:
-        """Whether one of the host's ports could lead to both."""
+        """Return whether both use a port of the host."""
         if self.protocol != other.protocol:
             return False
         if self.on and other.on and self.on != other.on:
@@ -104,7 +104,7 @@ class Expose(str):
 
 
 def _as_subnet(text: str) -> str:
-    """A single host is a network of one."""
+    """Return the network of a single host."""
     return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
 
 
@@ -123,7 +123,7 @@ def _range(text: str) -> range:
 
 
 def refuse_clashes(exposes: list[Expose]) -> None:
-    """Raises BadValueError where one guest exposes a port twice."""
+    """Raise BadValueError if a port is exposed twice."""
     for number, expose in enumerate(exposes):
         for earlier in exposes[:number]:
             if expose.clashes(earlier):

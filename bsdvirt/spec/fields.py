@@ -1,4 +1,4 @@
-"""The declarations, looked at: the fields of a struct, with all that prop() said of each."""
+"""Introspection of the declarations: the fields of a struct, with what prop() declares of each."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ BecomesT = TypeVar("BecomesT", bound=Becomes)
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One field: its type without None, and what its declaration says."""
+    """A field: its type without None, and its declaration."""
 
     name: str
     type: mi.Type
     optional: bool
-    """None is a value of it."""
+    """Whether None is a valid value."""
     required: bool
     default: Any
     help: str
     unit: str
     live: Live | None
-    """None for a field that is no property."""
+    """None if the field is not a property."""
     becomes: tuple[Becomes, ...]
 
 
@@ -68,7 +68,7 @@ def _field(field: mi.Field, base: Field | None) -> Field:
 
 
 def _bare(kind: mi.Type, said: dict[str, Any]) -> mi.Type:
-    """The type inside its Annotated; what prop() said is added to `said`."""
+    """Return the type inside Annotated; add what prop() declares to `said`."""
     while isinstance(kind, mi.Metadata):
         said.update(kind.extra_json_schema or {})
         said.update(kind.extra or {})
@@ -77,24 +77,24 @@ def _bare(kind: mi.Type, said: dict[str, Any]) -> mi.Type:
 
 
 def bare(kind: mi.Type) -> mi.Type:
-    """The type inside its Annotated."""
+    """Return the type inside Annotated."""
     return _bare(kind, {})
 
 
 def item_of(kind: mi.Type) -> mi.Type | None:
-    """What a list is made of; None for what is no list."""
+    """Return the type of the items of a list; None if it is not a list."""
     return bare(kind.item_type) if isinstance(kind, mi.ListType) else None
 
 
 def struct_of(kind: mi.Type | None) -> type[Spec] | None:
-    """The struct that a type is; None for what is none."""
+    """Return the struct of a type; None if it is not a struct."""
     if isinstance(kind, mi.StructType) and issubclass(kind.cls, Spec):
         return kind.cls
     return None
 
 
 def words_of(kind: mi.Type | None) -> str:
-    """The type for people: `integer 72..65535`, `host | own | keep`, `list of size`."""
+    """Return the type in words: `integer 72..65535`, `host | own | keep`, `list of size`."""
     if isinstance(kind, mi.Metadata):
         return words_of(bare(kind))
     if isinstance(kind, mi.CustomType):
@@ -112,7 +112,7 @@ def words_of(kind: mi.Type | None) -> str:
 
 
 def without_article(words: str) -> str:
-    """`host name` of `a host name`."""
+    """Return `host name` for `a host name`."""
     return words.removeprefix("an ").removeprefix("a ")
 
 
@@ -123,7 +123,7 @@ def _range(low: int | None, high: int | None) -> str:
 
 
 def field_at(cls: type[Spec], parts: list[str]) -> Field | None:
-    """The field that a dotted path leads to, or that holds what it leads to."""
+    """Return the field at a dotted path, or the innermost field on the way that exists."""
     found: Field | None = None
     for part in parts:
         if part.isdigit():
@@ -140,7 +140,7 @@ def field_at(cls: type[Spec], parts: list[str]) -> Field | None:
 
 
 def type_at(cls: type[Spec], parts: list[str]) -> mi.Type | None:
-    """The type of what a dotted path leads to; None where it leads nowhere."""
+    """Return the type at a dotted path; None if there is none."""
     field = field_at(cls, parts)
     if field is None:
         return None
@@ -148,7 +148,7 @@ def type_at(cls: type[Spec], parts: list[str]) -> mi.Type | None:
 
 
 def struct_at(cls: type[Spec], parts: list[str]) -> type[Spec]:
-    """The struct that a dotted path leads to, or the one around it."""
+    """Return the struct at a dotted path, or the innermost one around it."""
     for part in parts:
         field = fields_of(cls).get(part)
         cls = (struct_of(item_of(field.type) or field.type) if field else None) or cls
@@ -156,15 +156,13 @@ def struct_at(cls: type[Spec], parts: list[str]) -> type[Spec]:
 
 
 def unknown_hint(cls: type[Spec], name: str) -> str:
-    """What might have been meant by a name that this struct has no field of."""
+    """Return a hint for a name that is not a field of this struct."""
     return did_you_mean(name, fields_of(cls), "the names here are")
 
 
 def plain(value: Any, *, defaults: bool = False) -> Any:
-    """A struct as mappings, lists, numbers and words, in the order of its declaration.
-
-    What is as by default is left out, unless `defaults`. `kind` comes first.
-    """
+    """Return a struct as mappings, lists, numbers and strings, in the order of its declaration.
+    Defaults are omitted unless `defaults` is true. `kind` comes first."""
     if isinstance(value, Spec):
         return _plain_struct(value, defaults)
     if isinstance(value, list | tuple):
@@ -187,7 +185,7 @@ def _plain_struct(struct: Spec, defaults: bool) -> dict[str, Any]:
 
 
 def only(struct: Spec, live: Live) -> dict[str, Any]:
-    """Of a struct and of what it holds, the properties of which a change takes hold then."""
+    """Return the properties of a struct, and of the structs in it, with this `live`."""
     out: dict[str, Any] = {}
     for name, field in fields_of(type(struct)).items():
         value = getattr(struct, name)
@@ -206,8 +204,8 @@ def only(struct: Spec, live: Live) -> dict[str, Any]:
 
 
 def becoming(struct: Spec, kind: type[BecomesT]) -> Iterator[tuple[BecomesT, Any]]:
-    """Yield what the properties of a struct, and of the structs in it, become of one kind, each
-    with the value to write; but for what a module of its own writes (`by`)."""
+    """Yield what the properties of a struct, and of the structs in it, become of one type, each
+    with its value. What a module of its own writes (`by`) is left out."""
     for name, field in fields_of(type(struct)).items():
         value = getattr(struct, name)
         if isinstance(value, Spec):
@@ -218,13 +216,13 @@ def becoming(struct: Spec, kind: type[BecomesT]) -> Iterator[tuple[BecomesT, Any
 
 
 def written(struct: Spec, kind: type[Becomes]) -> dict[str, str]:
-    """Return the names and texts of what a struct becomes of one kind: see `becoming`."""
+    """Return the names and values of what a struct becomes of one type: see `becoming`."""
     texts = ((one.name, one.text(value)) for one, value in becoming(struct, kind))
     return {name: text for name, text in texts if text is not None}
 
 
 def convert_hook(kind: type, value: object) -> object:
-    """msgspec's way to our own types: by their parse()."""
+    """Convert to our own types by their parse(); msgspec calls it."""
     if isinstance(value, kind) and not isinstance(value, Mapping):
         return value
     return kind.parse(value)  # type: ignore[attr-defined]

@@ -34,7 +34,7 @@ class Stop(Spec, frozen=True, kw_only=True):
 
 
 class GuestSpec(Spec, frozen=True, kw_only=True):
-    """A guest of either kind. A kind declares again only what is different in it."""
+    """A guest of either kind. Each kind declares again only what differs."""
 
     hostname: Annotated[HostName | None, prop("Host name; by default the guest's name.")] = None
     description: Annotated[

@@ -1,7 +1,7 @@
-"""What is run besides when a guest's state changes, on the host and in the guest.
+"""Hooks: what to run when the state of a guest changes, on the host and in the guest.
 
-On the host a hook is the name of a file that the host's administrator put into the hooks
-directory, never a command: a guest's file may come from elsewhere.
+On the host, a hook is the name of a file in the hooks directory, never a command: the file of a
+guest may come from elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class HookName(Patterned):
 
 
 class EventHooks(Spec, frozen=True, kw_only=True):
-    """What is run at one event, while the guest does not run: on the host."""
+    """The hooks of an event at which the guest does not run: on the host only."""
 
     host: Annotated[
         list[HookName],
@@ -53,7 +53,7 @@ class EventHooks(Spec, frozen=True, kw_only=True):
 
 
 class InnerHooks(EventHooks, frozen=True, kw_only=True):
-    """What is run at one event, while the guest runs: in it, too."""
+    """The hooks of an event at which the guest runs: on the host and in the guest."""
 
     guest: Annotated[
         list[Line],
@@ -78,17 +78,17 @@ class Hooks(Spec, frozen=True, kw_only=True):
 
 
 class JailHooks(Hooks, frozen=True, kw_only=True):
-    """The hooks of a jail: two are run in it, too."""
+    """The hooks of a jail; two events have hooks in the jail."""
 
     started: Annotated[InnerHooks, prop("Once its start commands have ended.")] = InnerHooks()
     stopping: Annotated[InnerHooks, prop("Before its stop commands.")] = InnerHooks()
 
 
 def lines_of(hooks: EventHooks) -> list[str]:
-    """What is run in the guest."""
+    """Return the commands to run in the guest."""
     return list(hooks.guest) if isinstance(hooks, InnerHooks) else []
 
 
 def seconds(hooks: EventHooks) -> float:
-    """How long all of one event may take."""
+    """Return the time that all hooks of an event may take."""
     return float(hooks.timeout * (len(hooks.host) + len(lines_of(hooks))))

@@ -1,4 +1,4 @@
-"""The host file, bsdvirt.yaml: where things lie, and defaults."""
+"""The host file, bsdvirt.yaml: the pool, mirrors and defaults."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bsdvirt.spec.types import AbsolutePath, DatasetName, GuestName, HttpsUrl
 
 
 class Defaults(Spec, frozen=True, kw_only=True):
-    """What a new guest gets where the command does not say."""
+    """Defaults of a new guest."""
 
     network: Annotated[
         GuestName, prop("Network of a new guest's first interface.", live=Live.NOW)
@@ -20,7 +20,7 @@ class Defaults(Spec, frozen=True, kw_only=True):
 
 
 class HostBoot(Spec, frozen=True, kw_only=True):
-    """The host's start and its end."""
+    """Boot and shutdown of the host."""
 
     budget: Annotated[
         int,
@@ -36,12 +36,12 @@ class HostBoot(Spec, frozen=True, kw_only=True):
 
 
 def reserve(budget: float) -> float:
-    """What is kept of a budget for those that have to be forced."""
+    """Return the part of a budget that is reserved for forced stops."""
     return min(10.0, max(1.0, budget * 0.2))
 
 
 class Fetch(Spec, frozen=True, kw_only=True):
-    """Where releases are fetched from, and how patiently."""
+    """Mirrors, and how to fetch from them."""
 
     mirrors: Annotated[
         list[HttpsUrl],
@@ -75,7 +75,7 @@ class Fetch(Spec, frozen=True, kw_only=True):
 
 
 class ZfsChoice(Spec, frozen=True, kw_only=True):
-    """How ZFS is asked."""
+    """How datasets are listed."""
 
     backend: Annotated[
         Literal["zfs", "libzfs"],
@@ -88,7 +88,7 @@ class ZfsChoice(Spec, frozen=True, kw_only=True):
 
 
 class Exposing(Spec, frozen=True, kw_only=True):
-    """How the ports that guests expose are reached."""
+    """How exposed ports are filtered."""
 
     filtered: Annotated[
         bool,
@@ -102,7 +102,7 @@ class Exposing(Spec, frozen=True, kw_only=True):
 
 
 class HostFile(Spec, frozen=True, kw_only=True):
-    """The host."""
+    """The host file."""
 
     dataset: Annotated[DatasetName, prop("The dataset of the first pool.", live=Live.NEVER)]
     mountpoint: Annotated[AbsolutePath, prop("Mount point of the dataset.", live=Live.NEVER)] = (

@@ -1,7 +1,5 @@
-"""Who a guest is and what it claims of this host: the ZFS property bsdvirt:guest.
-
-It is not configuration: it does not roll back, and never travels with a copy.
-"""
+"""The identity of a guest and what it claims of this host: the ZFS property bsdvirt:guest. It
+is not configuration: it is not rolled back, and not copied with the guest."""
 
 from __future__ import annotations
 
@@ -15,14 +13,14 @@ MAX_BYTES = 8191
 """The longest user property that ZFS takes: shorter than ZAP_MAXVALUELEN, which is 8192
 (zfs_check_userprops in zfs_ioctl.c of 13.2; captures/03: "property value too long")."""
 MAX_ID = 2047
-"""The highest id of a guest: its interfaces' units end at the kernel's last (see layout.py)."""
+"""The highest id of a guest, limited by the kernel's unit numbers of interfaces (see layout.py)."""
 MAX_NICS = 8
 TCP = "tcp:"
-"""Begins a boot.ready that is a port."""
+"""The prefix of a boot.ready that is a port."""
 
 
 class Claim(Spec, frozen=True, kw_only=True):
-    """What one network interface holds: its MAC address and the addresses given to it."""
+    """The claims of a network interface: its MAC address and IP addresses."""
 
     network: str
     mac: str
@@ -38,16 +36,16 @@ class Claim(Spec, frozen=True, kw_only=True):
 
 
 class Alias(Spec, frozen=True, kw_only=True):
-    """An address of the host's stack that a jail has: with its prefix, and the interface
-    that has it as an alias only while the jail runs."""
+    """An address of the host's stack that a jail uses, with its prefix length, and the
+    interface that has it as an alias while the jail runs."""
 
     address: str
     interface: str = ""
 
 
 class DiskClaim(Spec, frozen=True, kw_only=True):
-    """Where a virtual machine's disk or drive is seen, and by what number: given once, and
-    kept whatever its bus is, so that what the guest wrote down of it stays true."""
+    """The slot, port and serial number of a disk or drive of a virtual machine: assigned once
+    and kept even if its bus changes, since the guest may have recorded them."""
 
     slot: int | None = None
     """The PCI slot, on virtio and NVMe. None for a CD drive."""
@@ -58,7 +56,7 @@ class DiskClaim(Spec, frozen=True, kw_only=True):
 
 
 class Boot(Spec, frozen=True, kw_only=True):
-    """Whether, and when, the guest starts at boot."""
+    """Whether and when the guest starts at boot."""
 
     auto: Annotated[bool, prop("Start at boot.", live=Live.NOW)] = False
     order: Annotated[int, prop("Lower numbers start earlier.", live=Live.NOW, ge=0, le=9999)] = 100
@@ -94,7 +92,7 @@ class Boot(Spec, frozen=True, kw_only=True):
 
     @property
     def ready_port(self) -> int | None:
-        """The port that is to answer, where `ready` names one."""
+        """The port of the readiness check; None for a command."""
         return int(self.ready[len(TCP) :]) if self.ready.startswith(TCP) else None
 
     def __post_init__(self) -> None:
@@ -113,31 +111,32 @@ class Identity(Spec, frozen=True, kw_only=True):
     uuid: str
     kind: Literal["jail", "vm"]
     created: str = ""
-    """When, as 2026-11-21T10:30:00Z."""
+    """Time of creation, as 2026-11-21T10:30:00Z."""
     release: str = ""
     nics: list[Claim] = []
     next: list[Claim] | None = None
-    """What the interfaces claim from the next start on, where that was changed while the
-    guest ran: both are taken until then."""
+    """The claims of the interfaces from the next start on, if they were changed while the guest
+    ran; until then, both are taken."""
     shared: list[Alias] = []
-    """Addresses of the host's stack that a jail has for itself, as of its last start."""
+    """The addresses of the host's stack of a jail, as of its last start."""
     next_shared: list[Alias] | None = None
-    """As `next`, of these."""
+    """As `next`, for `shared`."""
     boot: Boot = Boot()
     disks: dict[str, DiskClaim] = {}
-    """Of a virtual machine, by name; CD drives too."""
+    """Disks and CD drives of a virtual machine, by name."""
     root: AbsolutePath | None = None
-    """The directory that is its root, where that is none of ours; never taken away."""
+    """The root directory of a jail, if it is the user's own; never removed."""
     root_dataset: str = ""
-    """The dataset that is mounted there, where the guest was made on one."""
+    """The dataset mounted there, if the jail was created on a dataset."""
     tags: list[TagName] = []
-    """Words that it is selected by."""
+    """Tags to select it by."""
     host: str = ""
-    """The id of the host that it is a guest of: on another, it is foreign."""
+    """The id of the host that it belongs to; on another host it is foreign."""
     v: int = 1
 
     def shares(self) -> list[str]:
-        """The addresses of the host's stack that it has or will have, with prefix lengths."""
+        """Return the addresses of the host's stack that it has or will have, with prefix
+        lengths."""
         return [alias.address for alias in (*self.shared, *(self.next_shared or ()))]
 
     def addresses(self) -> list[str]:

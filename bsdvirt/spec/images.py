@@ -1,4 +1,4 @@
-"""Images: where a profile says that one is to be had, and what is kept of one that is here."""
+"""Images: profiles of images to fetch, and what is stored about an image."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bsdvirt.spec.cloud import System, UserName
 from bsdvirt.spec.types import HttpsUrl, Patterned
 
 PROPERTY = "bsdvirt:image"
-"""The ZFS property that says what an image is made of."""
+"""The ZFS property with what is stored about an image."""
 Loader = Literal["uefi", "bhyveload"]
 
 
 class Checksum(Patterned):
-    """SHA-256 or SHA-512 in hexadecimal; which, its length says."""
+    """SHA-256 or SHA-512 in hexadecimal, by its length."""
 
     words = "a checksum"
     pattern = "([0-9a-f]{64}|[0-9a-f]{128})"
@@ -24,7 +24,7 @@ class Checksum(Patterned):
 
 
 class FilePath(Patterned):
-    """A path beneath a mirror."""
+    """A path below a mirror."""
 
     words = "a path on a mirror"
     pattern = r"[A-Za-z0-9](?!.*(//|/\.{1,2}(/|$)))[A-Za-z0-9._~%+/-]*[A-Za-z0-9]"
@@ -33,7 +33,7 @@ class FilePath(Patterned):
 
 
 class FileName(Patterned):
-    """A file beside another one."""
+    """A file in the same directory as another one."""
 
     words = "a file's name"
     pattern = "[A-Za-z0-9][A-Za-z0-9._~%+-]{0,200}"
@@ -89,7 +89,7 @@ class ImageProfile(Spec, frozen=True, kw_only=True):
         return str(self.url or self.path).rpartition("/")[2]
 
     def places(self, mirrors: list[HttpsUrl]) -> list[str]:
-        """The URLs of the file, in the order to ask."""
+        """Return the URLs of the file, in the order to try."""
         if self.url is not None:
             return [str(self.url)]
         return [f"{mirror}/{self.path}" for mirror in mirrors]
@@ -119,8 +119,8 @@ _GNU = re.compile(r"([0-9a-f]{64}|[0-9a-f]{128})[ \t][ *]?(?:\./)?(\S+)", re.IGN
 
 
 def listed_checksum(text: str, file: str) -> str | None:
-    """What a list of checksums says of a file: of sha512(1) and sha256(1), `SHA512 (f) = …`,
-    or of sha512sum(1), `… *f`. The longest where there are several."""
+    """Return the checksum of a file in a list of checksums: of sha512(1) and sha256(1), `SHA512
+    (f) = …`, or of sha512sum(1), `… *f`. The longest one if there are several."""
     found: list[str] = []
     for line in text.splitlines():
         if match := _BSD.fullmatch(line.strip()):

@@ -1,4 +1,4 @@
-"""A jail's properties: what guest.yaml holds."""
+"""The properties of a jail."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Command = Annotated[str, msgspec.Meta(pattern=COMMAND)]
 
 
 class Resolver(Spec, frozen=True, kw_only=True):
-    """The jail's /etc/resolv.conf."""
+    """/etc/resolv.conf of the jail."""
 
     mode: Annotated[
         Literal["host", "own", "keep"],
@@ -69,7 +69,7 @@ class Resolver(Spec, frozen=True, kw_only=True):
 
 
 class Commands(Spec, frozen=True, kw_only=True):
-    """What jail(8) runs; each command is a line for /bin/sh."""
+    """The commands that jail(8) runs; each is a line for /bin/sh."""
 
     start: Annotated[
         list[Command],
@@ -113,7 +113,7 @@ class JailStop(Stop, frozen=True, kw_only=True):
 
 
 NO_RELEASE = "none"
-"""The `release` of a jail whose root was made of none."""
+"""The `release` of a jail whose root was not created from a release."""
 
 
 class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
@@ -256,7 +256,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
 
     @property
     def ruleset(self) -> int:
-        """The devfs ruleset, whether given or not."""
+        """The devfs ruleset, or the default of the stack."""
         return self.devfs_ruleset or (VNET_RULESET if self.stack == "vnet" else JAIL_RULESET)
 
     def __post_init__(self) -> None:

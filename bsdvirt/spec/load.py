@@ -1,4 +1,4 @@
-"""YAML and JSON in and out. What comes in is looked at here, once, and never again.
+"""Load and dump YAML and JSON. Input is validated here, once.
 
 yaml is imported by the functions that need it: listing guests reads no YAML.
 """
@@ -15,7 +15,6 @@ import msgspec
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import BadValueError, Spec, shown
-from bsdvirt.spec.claims import VERSION, check_identity
 from bsdvirt.spec.fields import (
     convert_hook,
     field_at,
@@ -28,6 +27,7 @@ from bsdvirt.spec.fields import (
 from bsdvirt.spec.guest import GuestSpec as GuestSpec
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
+from bsdvirt.spec.identitycheck import VERSION, check_identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.pools import PoolFile
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 SpecT = TypeVar("SpecT", bound=Spec)
 
 MAX_TEXT = 64 * 1024
-"""Bytes of YAML that are read at most."""
+"""The limit on the size of YAML."""
 MAX_DEPTH = 16
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -47,11 +47,11 @@ _INT = r"[-+]?(0|[1-9][0-9]{0,30})"
 
 
 _one_at_a_time = threading.RLock()
-"""msgspec crashes the process where two threads meet a struct type for the first time."""
+"""msgspec crashes the process if two threads use a struct type for the first time at once."""
 
 
 def load_jail(text: str, source: str = "") -> Jail:
-    """A jail's guest.yaml. Raises UsageError, naming `source`."""
+    """Return the spec of a jail. Raise UsageError, naming `source`."""
     return decode(Jail, parse_yaml(text, source), source)
 
 
@@ -59,7 +59,7 @@ KINDS: dict[str, type[GuestSpec]] = {"jail": Jail, "vm": Vm}
 
 
 def load_guest(text: str, source: str = "") -> GuestSpec:
-    """A guest's file, of whatever kind. Raises UsageError, naming `source`."""
+    """Return the spec of a guest of either kind. Raise UsageError, naming `source`."""
     data = parse_yaml(text, source)
     kind = data.get("kind", "jail")
     cls = KINDS.get(kind) if isinstance(kind, str) else None
@@ -70,12 +70,12 @@ def load_guest(text: str, source: str = "") -> GuestSpec:
 
 
 def load_network(text: str, source: str = "") -> Network:
-    """A network's file. Raises UsageError, naming `source`."""
+    """Return the spec of a network. Raise UsageError, naming `source`."""
     return decode(Network, parse_yaml(text, source), source)
 
 
 def load_hostfile(text: str, source: str = "") -> HostFile:
-    """The host file. Raises UsageError, naming `source`."""
+    """Return the contents of the host file. Raise UsageError, naming `source`."""
     plain = _plain_lines(text)
     return decode(HostFile, parse_yaml(text, source) if plain is None else plain, source)
 
@@ -90,8 +90,8 @@ _PLAIN_LINE = re.compile(r"(?:#.*)?|([a-z_]+): ([A-Za-z0-9/_][A-Za-z0-9/_.-]*)",
 
 
 def _plain_lines(text: str) -> dict[str, Any] | None:
-    """A file of nothing but `key: word` lines and comments, as `init` writes it; None for
-    any other. Every command begins with the host file, and listing guests is to load no
+    """Parse a file that has only `key: word` lines and comments, as `init` writes it; return
+    None for any other. Every command reads the host file, and listing guests must not load a
     YAML library for it."""
     found: dict[str, Any] = {}
     for line in text.split("\n"):
@@ -104,7 +104,7 @@ def _plain_lines(text: str) -> dict[str, Any] | None:
 
 
 def identity_from_json(text: str | bytes, source: str = "") -> Identity:
-    """The value of bsdvirt:guest. Raises UsageError, naming `source`."""
+    """Return the identity in a value of bsdvirt:guest. Raise UsageError, naming `source`."""
     data = parse_json(text, source, MAX_BYTES)
     if isinstance(data, dict) and data.get("v", VERSION) != VERSION:
         known = f"a version wrote it that this one does not know: {shown(data['v'])}"
@@ -118,8 +118,8 @@ def identity_from_json(text: str | bytes, source: str = "") -> Identity:
 
 
 def parse_json(text: str | bytes, source: str = "", most: int = MAX_TEXT) -> Any:
-    """The plain data of a JSON text that anybody may have written. Raises UsageError for what
-    is none, is too long or too deep, names a thing twice, or holds what no number is."""
+    """Return the data of an untrusted JSON text. Raise UsageError if it is invalid, too long or
+    nested too deep, or has duplicate names or non-numbers such as NaN."""
     if len(text) > most:
         raise UsageError(f"{_prefix(source)}longer than {most} bytes")
     try:
@@ -141,8 +141,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def _depth(text: str) -> int:
-    """How deep lists and mappings nest, or more: counted before any parser that would nest
-    itself."""
+    """Return an upper bound of the nesting depth, computed before a recursive parser runs."""
     if (begun := text.count("[") + text.count("{")) <= MAX_DEPTH:
         return begun
     depth = deepest = 0
@@ -169,7 +168,7 @@ def _no_number(word: str) -> NoReturn:
 
 
 def identity_to_json(identity: Identity) -> str:
-    """Compact JSON. Raises UsageError where it is longer than ZFS holds."""
+    """Return compact JSON. Raise UsageError if it is longer than a ZFS property can be."""
     text = msgspec.json.encode(plain(identity)).decode()
     size = len(text.encode())
     if size > MAX_BYTES:
@@ -181,12 +180,12 @@ def identity_to_json(identity: Identity) -> str:
 
 
 def dump(struct: Spec) -> str:
-    """YAML in the order of the declarations, without what is as by default."""
+    """Return YAML in the order of the declarations, without defaults."""
     return dump_value(plain(struct))
 
 
 def dump_value(value: object) -> str:
-    """Plain mappings, lists and scalars as YAML."""
+    """Return plain mappings, lists and scalars as YAML."""
     import yaml
 
     text: str = yaml.safe_dump(
@@ -199,7 +198,8 @@ def dump_value(value: object) -> str:
 
 
 def decode(cls: type[SpecT], data: object, source: str = "") -> SpecT:
-    """Plain data as a struct. Raises UsageError: `SOURCE: nics.0.mtu: expected int, got str`."""
+    """Return plain data as a struct. Raise UsageError: `SOURCE: nics.0.mtu: expected int, got
+    str`."""
     try:
         with _one_at_a_time:
             return msgspec.convert(data, cls, dec_hook=convert_hook)
@@ -216,7 +216,7 @@ _INVALID = r"(?s)^Invalid (?:enum )?value (.*)$"
 
 
 def _explain(cls: type[Spec], data: object, error: Exception, source: str) -> NoReturn:
-    """Raise what a user is told for an error of msgspec's."""
+    """Raise UsageError for an error of msgspec."""
     match = re.match(_AT, str(error))
     assert match is not None
     parts = re.findall(r"[^.\[\]]+", match["path"] or "")
@@ -245,12 +245,12 @@ def _explain(cls: type[Spec], data: object, error: Exception, source: str) -> No
 
 
 def _seen(data: object, parts: list[str]) -> str:
-    """A value in a message; a password goes into none."""
+    """Return a value for a message; passwords are not shown."""
     return "another" if parts[-1:] == ["password"] else shown(_at(data, parts))
 
 
 def _words(what: str) -> str:
-    """msgspec's words in ours: a YAML file has mappings and lists."""
+    """Translate a message of msgspec: a YAML file has mappings and lists."""
     what = what.replace("`", "").replace("object", "mapping").replace("array", "list")
     what = what.replace("list of length <=", "at most this many:")
     what = re.sub(r"str of length <= (\d+)", r"at most \1 characters", what)
@@ -264,7 +264,7 @@ def _choices(cls: type[Spec], parts: list[str]) -> str:
 
 
 def _at(data: Any, parts: list[str]) -> Any:
-    """What stands at a path of the data; None where nothing does."""
+    """Return the value at a path of the data; None if there is none."""
     try:
         for part in parts:
             data = data[int(part) if isinstance(data, list) else part]
@@ -274,7 +274,7 @@ def _at(data: Any, parts: list[str]) -> Any:
 
 
 def _quoting_hint(what: str, data: object, parts: list[str]) -> str:
-    """YAML read a number or a truth value where text was to be."""
+    """Return a hint if YAML read a number or a boolean where text was expected."""
     if re.search(r"expected str, got (int|bool)", what) is None:
         return ""
     value = _at(data, parts)
@@ -287,7 +287,7 @@ def _prefix(source: str) -> str:
 
 
 def _line(text: str) -> str:
-    """Text on one line, whatever a user wrote in it."""
+    """Return text on one line, without control characters."""
     return "".join(c if c.isprintable() else " " for c in text)
 
 
@@ -295,7 +295,7 @@ def _line(text: str) -> str:
 
 
 def parse_yaml(text: str, source: str = "") -> Any:
-    """The plain data of one YAML document, a mapping. Raises UsageError with line and column."""
+    """Return the data of one YAML document, a mapping. Raise UsageError with line and column."""
     import yaml
 
     node = compose_yaml(text, source)
@@ -307,14 +307,14 @@ def parse_yaml(text: str, source: str = "") -> Any:
 
 
 def parse_value(text: str) -> Any:
-    """A value in YAML's flow style, from a command line. Raises UsageError."""
+    """Return a value in YAML's flow style, from a command line. Raise UsageError."""
     node = compose_yaml(text)
     return None if node is None else plain_node(node)
 
 
 def compose_yaml(text: str, source: str = "") -> yaml.Node | None:
-    """The one document's nodes, with their places. Aliases and tags are refused, so that
-    a file says just what stands in it and cannot grow when read. Raises UsageError."""
+    """Return the nodes of a YAML document, with their positions. Aliases and tags are refused,
+    so that a file cannot grow when it is read. Raise UsageError."""
     import yaml
 
     if len(text) > MAX_TEXT or len(text.encode(errors="replace")) > MAX_TEXT:
@@ -362,7 +362,7 @@ def _refuse(source: str, mark: Any, what: str) -> NoReturn:
 
 
 def plain_node(node: yaml.Node, source: str = "") -> Any:
-    """The node's data. Raises UsageError for a key that stands twice."""
+    """Return the data of a node. Raise UsageError for duplicate keys."""
     import yaml
 
     if isinstance(node, yaml.ScalarNode):
@@ -380,8 +380,8 @@ def plain_node(node: yaml.Node, source: str = "") -> Any:
 
 
 def scalar(text: str) -> None | bool | int | str:
-    """What an unquoted word means. Of YAML's types just these: a release such as 14.2 stays
-    text, and so do 10:30, 1e3, 010 and dates."""
+    """Return the value of an unquoted word: null, a boolean or an integer; everything else,
+    such as 14.2, 10:30, 1e3, 010 and dates, is text."""
     if text in _NULL:
         return None
     if text.lower() in _BOOL and text in (text.lower(), text.capitalize(), text.upper()):

@@ -1,4 +1,4 @@
-"""What is mounted in a jail: directories of the host, memory, and the kernel's views."""
+"""Mounts of a jail: directories of the host, tmpfs, procfs and the like."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ USUAL_TARGETS = {
 
 
 class Mount(Spec, frozen=True, kw_only=True):
-    """One thing that is mounted in the jail while it runs."""
+    """A file system that is mounted in the jail while it runs."""
 
     name: Annotated[GuestName, prop("Name, as in mounts.data.source.")]
     type: Annotated[
@@ -68,7 +68,7 @@ class Mount(Spec, frozen=True, kw_only=True):
 
     @property
     def place(self) -> str:
-        """Where it appears in the jail."""
+        """The mount point in the jail."""
         usual = self.source if self.type == "nullfs" else USUAL_TARGETS.get(self.type)
         return str(self.target or usual)
 
@@ -104,19 +104,19 @@ def _check_dev(kind: str, place: str) -> None:
 
 
 def within(path: str, place: str) -> bool:
-    """Whether a path is that place, or lies beneath it."""
+    """Return whether a path is that place, or is below it."""
     return path == place or path.startswith(place.rstrip("/") + "/")
 
 
 def _can_hold(outer: Mount, inner: Mount) -> bool:
-    """Whether there may be a directory for it: every devfs has one for descriptors."""
+    """Return whether a mount can have the mount point of another in it: every devfs has /fd."""
     in_devfs = outer.type == "devfs" and inner.place == f"{outer.place}/fd"
     return outer.type == "nullfs" or in_devfs
 
 
 def check_mounts(mounts: Sequence[Mount]) -> None:
-    """Raises BadValueError for two of one name or place, and for one that lies in another
-    in which no directory can be."""
+    """Raise BadValueError for duplicate names or mount points, and for a mount point inside a
+    mount that cannot have it."""
     names: set[str] = set()
     for number, mount in enumerate(mounts):
         at = f"mounts.{number}"

@@ -1,4 +1,4 @@
-"""A network's properties: what networks/<name>.yaml holds."""
+"""The properties of a network, in networks/<name>.yaml."""
 
 from __future__ import annotations
 
@@ -127,14 +127,14 @@ class Network(Spec, frozen=True, kw_only=True):
             self._check_pool(f"pools.{number}", pool, self.pools[:number])
 
     def translated(self) -> list[Any]:
-        """The subnets that `nat` is about: IPv6 only where it is routed nowhere."""
+        """Return the subnets that `nat` translates: of IPv6, unique local addresses only."""
         import ipaddress
 
         local = ipaddress.ip_network("fc00::/7")
         return self.subnets_of(4) + [net for net in self.subnets_of(6) if net.subnet_of(local)]
 
     def subnets_of(self, version: int) -> list[Any]:
-        """The networks of one family that guests have addresses of, each once."""
+        """Return the subnets of one family that guests have addresses in, each once."""
         return list(dict.fromkeys(self._subnets(version)))
 
     def _check_routes(self) -> None:

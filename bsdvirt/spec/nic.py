@@ -1,4 +1,4 @@
-"""A guest's network interface, and the routes of networks and interfaces."""
+"""Network interfaces of guests, and static routes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_MAC = "00:00:00:00:00:00"
 
 
 class Route(Spec, frozen=True, kw_only=True):
-    """A network that guests reach through another router than the gateway."""
+    """A static route."""
 
     to: Annotated[Subnet, prop("Destination network, such as 10.5.0.0/16.")]
     via: Annotated[IpAddress, prop("Address of the router, in a subnet of the interface.")]
@@ -37,7 +37,7 @@ class Route(Spec, frozen=True, kw_only=True):
 
 
 class Nic(Spec, frozen=True, kw_only=True):
-    """One network interface: an epair(4) whose one end the jail has."""
+    """A network interface: of a jail, an epair(4)."""
 
     network: Annotated[GuestName, prop("Network that the interface is connected to.")]
     address: Annotated[
@@ -141,7 +141,7 @@ class Nic(Spec, frozen=True, kw_only=True):
             raise BadValueError("it is the interface's own address", at=f"gateway{end}")
 
     def chosen(self) -> Iterator[tuple[str, str]]:
-        """Each address that is given, without its prefix, and where."""
+        """Yield each given address, without its prefix length, and its place."""
         for name in ("address", "address6"):
             if address := getattr(self, name).address:
                 yield address, name
@@ -150,7 +150,7 @@ class Nic(Spec, frozen=True, kw_only=True):
 
 
 def refuse_twice(nics: Sequence[Nic]) -> None:
-    """Raises BadValueError for an address, or a MAC address, that one guest is given twice."""
+    """Raise BadValueError for an IP or MAC address that is given twice."""
     seen: dict[str, str] = {}
     for number, nic in enumerate(nics):
         own = [(str(nic.mac), "mac")] if nic.mac else []

@@ -1,12 +1,12 @@
-"""Numbers in text that others wrote."""
+"""Numbers in untrusted text."""
 
 from __future__ import annotations
 
 DIGITS = 19
-"""As many as a number of 64 bits has."""
+"""The digits of a signed 64-bit number."""
 
 
 def natural(text: str) -> int | None:
-    """A number of ASCII digits alone, of 19 at most; None for anything else. (str.isdigit() takes
-    ² and int() refuses it; int() takes thousands of digits, or refuses them.)"""
+    """Return the number in a text of 1 to 19 ASCII digits; None for anything else.
+    (str.isdigit() accepts ², which int() refuses; int() accepts thousands of digits.)"""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= DIGITS else None

@@ -1,8 +1,8 @@
-"""The parameters of jail(8) that a user may set by their own names.
+"""The parameters of jail(8) that can be set below `params`.
 
-The table is that of FreeBSD 13.2 (usr.sbin/jail/jail.8, sys/kern/kern_jail.c and the
-modules that add their own), with what later releases added. It gives types and help;
-what a kernel really takes, `sysctl -N security.jail.param` says: see check_params.
+The table is that of FreeBSD 13.2 (usr.sbin/jail/jail.8, sys/kern/kern_jail.c and the modules
+that add their own), with what later releases added. It has types and help; the parameters of a
+kernel are those of `sysctl -N security.jail.param`: see check_params.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SYSCTL = "security.jail.param."
 
 
 class Param(msgspec.Struct, frozen=True):
-    """One parameter of jail(8). `since` is the release that has it, where not 13.2."""
+    """A parameter of jail(8). `since` is the first release with it, if later than 13.2."""
 
     help: str
     kind: Literal["flag", "int", "enum", "string"] = "flag"
@@ -158,37 +158,39 @@ RESERVED: dict[str, str] = {
     "exec": "only exec.start, exec.stop and exec.timeout can be set",
     "mount": "set mounts",
 }
-"""What is bsdvirt's own to set, and what to do instead. `exec` and `mount` stand for all
-that begins with them."""
+"""The parameters that bsdvirt sets, and what to do instead. `exec` and `mount` stand for all
+that begin with them."""
 
 
 def reserved(name: str) -> str:
-    """What to do instead of setting this parameter; "" where it may be set."""
+    """Return what to do instead of setting a parameter; empty if it can be set."""
     return RESERVED.get(name) or RESERVED.get(name.partition(".")[0], "") * (
         name.startswith(("exec.", "mount."))
     )
 
 
 def known(name: str) -> Param | None:
-    """The table's entry; one of the keys beneath `meta` and `env` has theirs."""
+    """Return the entry of a parameter; keys below `meta` and `env` have theirs."""
     head = name.partition(".")[0]
     return PARAMS.get(head if head in ("meta", "env") else name)
 
 
 def without_no(name: str) -> str:
-    """`allow.raw_sockets` of `allow.noraw_sockets`; "" where it is no such spelling."""
+    """Return `allow.raw_sockets` for `allow.noraw_sockets`; empty for a name without `no`."""
     head, dot, last = name.rpartition(".")
     return head + dot + last[2:] if last.startswith("no") else ""
 
 
 def with_no(name: str) -> str:
-    """`allow.mount.nodevfs` of `allow.mount.devfs`: libjail puts `no` before the last word."""
+    """Return `allow.mount.nodevfs` for `allow.mount.devfs`: libjail puts `no` before the last
+    part."""
     head, dot, last = name.rpartition(".")
     return f"{head}{dot}no{last}"
 
 
 def parse_param(name: str, value: object) -> Scalar:
-    """The value of one parameter, by the table where it is there. Raises BadValueError."""
+    """Return the value of a parameter, checked by the table if it is in there. Raise
+    BadValueError."""
     if _NAME.fullmatch(name) is None or len(name) > 100:
         raise BadValueError(f"{shown(name)} is not the name of a jail(8) parameter")
     positive = without_no(name)
@@ -236,7 +238,7 @@ def _typed(param: Param, value: object) -> Scalar:
 
 
 class JailParams(Mapping[str, Scalar]):
-    """Parameters of jail(8) by name; never changed once made."""
+    """Parameters of jail(8) by name, immutable."""
 
     __slots__ = ("_items",)
     words: ClassVar[str] = "jail(8) parameters"
@@ -246,7 +248,8 @@ class JailParams(Mapping[str, Scalar]):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Raises BadValueError. Any well-formed name is taken here: see check_params."""
+        """Return the parameters of a mapping. Raise BadValueError. Any well-formed name is
+        accepted: see check_params."""
         if not isinstance(value, Mapping):
             raise BadValueError(f"expected a mapping of jail(8) parameters, got {type_word(value)}")
         return cls({str(name): parse_param(str(name), given) for name, given in value.items()})
@@ -268,7 +271,7 @@ class JailParams(Mapping[str, Scalar]):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """JSON Schema: the table, and room for what other kernels know."""
+        """Return the JSON Schema: the table, and any parameter of other kernels."""
         return {
             "type": "object",
             "properties": {name: _param_schema(param) for name, param in PARAMS.items()},
@@ -288,28 +291,24 @@ def _param_schema(param: Param) -> dict[str, Any]:
 
 
 def jail_conf_value(name: str, value: Scalar) -> tuple[str, str | None]:
-    """How a parameter is written in jail.conf: a name, and a value where it has one.
-
-    The value is not quoted yet. `allow.raw_sockets: false` is `allow.noraw_sockets`.
-    """
+    """Return the name and value of a parameter in jail.conf; the value is None for a boolean,
+    and not quoted. `allow.raw_sockets: false` is `allow.noraw_sockets`."""
     if value is True:
         return name, None
     return (with_no(name), None) if value is False else (name, str(value))
 
 
 def loaded_on_demand(name: str) -> bool:
-    """Whether libjail loads the module whose parameter this is (kldload_param in jail.c)."""
+    """Return whether libjail loads the module of a parameter (kldload_param in jail.c)."""
     return name in ("linux", "sysvmsg", "sysvsem", "sysvshm") or name.startswith(
         ("linux.", "allow.mount.")
     )
 
 
 def check_params(params: Mapping[str, Scalar], kernel_names: Iterable[str]) -> tuple[str, ...]:
-    """What the user should know of these parameters on this kernel, one sentence each.
-
-    `kernel_names` is the output of `sysctl -N security.jail.param`, line by line.
-    Raises UsageError for a name that neither the kernel nor the table knows.
-    """
+    """Return notes on these parameters on this kernel, one sentence each. `kernel_names` are
+    the lines of `sysctl -N security.jail.param`. Raise UsageError for a name that neither
+    the kernel nor the table has."""
     refused = [why for _, why in unknown_params(params, kernel_names)]
     return (*refused, *_mount_notes(params))
 
@@ -317,8 +316,8 @@ def check_params(params: Mapping[str, Scalar], kernel_names: Iterable[str]) -> t
 def unknown_params(
     params: Mapping[str, Scalar], kernel_names: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """The parameters that jail(8) will refuse on this kernel, with why: nobody else will
-    bring them. Raises UsageError as check_params does."""
+    """Return the parameters that jail(8) will refuse on this kernel, each with the reason.
+    Raise UsageError as check_params does."""
     kernel = {name.strip().removeprefix(_SYSCTL).rstrip(".") for name in kernel_names}
     refused = []
     for name in params:
@@ -337,7 +336,7 @@ def unknown_params(
 
 
 def _mount_notes(params: Mapping[str, Scalar]) -> Iterator[str]:
-    """What makes a permission to mount ineffective (jail.8 of 13.2, allow.mount)."""
+    """Yield why a permission to mount has no effect (jail.8 of 13.2, allow.mount)."""
     mounts = [name for name in params if name.startswith("allow.mount") and params[name] is True]
     if mounts and params.get("enforce_statfs", 2) == 2:
         yield f"params.{mounts[0]}: it has no effect unless params.enforce_statfs is 0 or 1"

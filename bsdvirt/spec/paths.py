@@ -1,9 +1,9 @@
-"""Properties by dotted path, as `bsdvirt get` and `bsdvirt set` name them: nics.0.address.
+"""Properties by dotted path, as in `bsdvirt get` and `bsdvirt set`: nics.0.address.
 
-The elements of a list are named by their number; those that have a name, by that too, as
-in disks.disk0.bus, where a new name appends an element.
-Text becomes a value by the property's type; the whole struct is looked at afterwards. A
-jail(8) parameter may be named by its own name: allow.raw_sockets is params.allow.raw_sockets.
+Elements of a list have their number as name, or their `name` if they have one, as in
+disks.disk0.bus; a new name appends an element. Text is converted by the type of the property,
+and the whole struct is validated afterwards. A parameter of jail(8) can be given by its own
+name: allow.raw_sockets is params.allow.raw_sockets.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_-]+)*", re.ASCII)
 NAME = "name"
-"""The field that an element of a list is named by, where it has one."""
+"""The field with the name of an element of a list."""
 _YES = frozenset({"true", "yes", "on", "1"})
 _NO = frozenset({"false", "no", "off", "0"})
 
 
 def split_assignments(words: Iterable[str]) -> list[tuple[str, str]]:
-    """`limits.pcpu=50` of a command line as path and text. Raises UsageError."""
+    """Split words such as `limits.pcpu=50` into path and text. Raise UsageError."""
     found: dict[str, str] = {}
     for word in words:
         path, equals, text = word.partition("=")
@@ -45,8 +45,8 @@ def split_assignments(words: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def get_path(struct: Spec, path: str) -> Any:
-    """The value at a path: a scalar, a list or a struct. A jail(8) parameter that is not
-    set is None. Raises UsageError."""
+    """Return the value at a path: a scalar, a list or a struct; None for a jail(8) parameter
+    that is not set. Raise UsageError."""
     value: Any = struct
     parts = _parts(struct, path)
     for number, part in enumerate(parts):
@@ -67,7 +67,7 @@ def get_path(struct: Spec, path: str) -> Any:
 
 
 def set_path(struct: SpecT, path: str, text: str) -> SpecT:
-    """A copy with one property set: see set_paths."""
+    """Return a copy with one property set: see set_paths."""
     return set_paths(struct, [(path, text)])
 
 
@@ -77,13 +77,13 @@ def set_paths(
     given: Mapping[str, Any] | None = None,
     source: str = "",
 ) -> SpecT:
-    """A copy with these properties set, looked at as a whole once all are. `given` are
-    some by their name as plain data, set before the others; `source` is named in errors.
+    """Return a copy with these properties set, validated as a whole at the end. `given` are
+    properties as plain data, set before the others; `source` is named in errors.
 
-    An empty text, or `null`, sets a property back to its default, and removes an element
-    of a list. The number after a list's last appends an element. Lists are separated by
-    commas, or in YAML's brackets; a list of commands, which may hold commas, is one
-    command or in brackets. Raises UsageError, naming the path.
+    An empty text, or `null`, resets a property to its default, or removes an element of a list.
+    The number after the last appends an element. Lists are separated by commas, or are in
+    brackets as in YAML; a list of commands, which may contain commas, is one command or in
+    brackets. Raise UsageError, naming the path.
     """
     data = plain(struct, defaults=True) | dict(given or {})
     removed: list[tuple[list[Any], int]] = []
@@ -95,7 +95,7 @@ def set_paths(
 
 
 def _parts(struct: Spec, path: str) -> list[str]:
-    """The path's parts. The name of a jail(8) parameter is one part, beneath `params`."""
+    """Return the parts of a path. The name of a jail(8) parameter is one part, below `params`."""
     if _PATH.fullmatch(path) is None:
         raise UsageError(f"{shown(path)} is not the name of a property")
     head, dot, rest = path.partition(".")
@@ -112,7 +112,7 @@ def _parts(struct: Spec, path: str) -> list[str]:
 def _assign(
     cls: type[Spec], data: dict[str, Any], parts: list[str], text: str, removed: list[Any]
 ) -> None:
-    """Put the text's value where the parts lead to."""
+    """Set the value at a path."""
     holder: Any = data
     kind: mi.Type = mi.type_info(cls)
     last, end, path = parts[-1], len(parts) - 1, ".".join(parts)
@@ -141,7 +141,7 @@ def _assign(
 
 
 def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[Any, mi.Type]:
-    """One part further: into a property, or into an element, which may be the next one."""
+    """Descend by one part: into a property, or an element, which may be a new one."""
     part = parts[number]
     item = item_of(kind)
     if item is None:
@@ -169,7 +169,7 @@ def _step(holder: Any, kind: mi.Type, parts: list[str], number: int) -> tuple[An
 
 
 def _index(part: str) -> int:
-    """The element that a part of a path numbers; of what is no number, one that no list has."""
+    """Return the index in a part of a path; for anything else, an index that no list has."""
     number = natural(part)
     return sys.maxsize if number is None else number
 
@@ -180,7 +180,7 @@ def _has_name(item: mi.Type) -> bool:
 
 
 def _named(items: list[Any], name: str) -> int | None:
-    """The number of the element of that name."""
+    """Return the index of the element of that name."""
     for number, item in enumerate(items):
         if _name_of(item) == name:
             return number
@@ -188,7 +188,7 @@ def _named(items: list[Any], name: str) -> int | None:
 
 
 def _name_of(item: Any) -> str:
-    """The name of an element, struct or plain; empty for one that has none."""
+    """Return the name of an element, a struct or plain data; empty if it has none."""
     return str((item.get(NAME) if isinstance(item, dict) else getattr(item, NAME, "")) or "")
 
 
@@ -209,7 +209,7 @@ def _clears(text: str) -> bool:
 
 
 def _convert(kind: mi.Type, text: str, path: str) -> Any:
-    """The text as plain data of a type; decode() does the rest. Raises UsageError."""
+    """Return text as plain data for decode(), by its type. Raise UsageError."""
     kind, text = bare(kind), text.strip()
     if struct_of(kind):
         if not text.startswith("{"):
@@ -239,7 +239,7 @@ def _parameter(params: JailParams, name: str, path: str) -> Any:
 
 
 def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
-    """Raise what is told of a part that leads nowhere; `value` is where it was looked for."""
+    """Raise UsageError for a part that does not exist in `value`."""
     path, name = ".".join(parts[: number + 1]), parts[number]
     if isinstance(value, list):
         hint = f"there are {len(value)}, from 0" if value else "there is none"

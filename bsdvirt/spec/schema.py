@@ -1,7 +1,7 @@
-"""The properties for people and for programs: a table of them, and JSON Schema.
+"""The table of properties, and the JSON Schema of the files.
 
-The schema is built here and not by msgspec.json.schema, which cannot write the defaults
-of our own types (TypeError: Encoding objects of type Size is unsupported, msgspec 0.22).
+The schema is not built by msgspec.json.schema, which cannot encode the defaults of our own
+types (TypeError: Encoding objects of type Size is unsupported, msgspec 0.22).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class PropertyInfo(Row, frozen=True, kw_only=True):
 
 
 def properties(which: Which | None = None) -> list[PropertyInfo]:
-    """Every property that can be set, in the order of the declarations."""
+    """Return every property that can be set, in the order of the declarations."""
     found: list[PropertyInfo] = []
     for kind, cls in ROOTS.items():
         if which in (None, kind):
@@ -92,7 +92,7 @@ def _walk(cls: type[Spec], prefix: str, kinds: tuple[str, ...]) -> Iterator[Prop
 
 
 def json_schema(which: Which) -> dict[str, Any]:
-    """JSON Schema 2020-12 of a guest's, a network's or the host's file."""
+    """Return the JSON Schema 2020-12 of a file."""
     return {"$schema": DIALECT, "title": f"bsdvirt {which}", **_struct_schema(ROOTS[which])}
 
 

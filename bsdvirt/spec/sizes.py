@@ -1,4 +1,4 @@
-"""Sizes of virtual machines by name: CPUs, memory and disk."""
+"""Size profiles of virtual machines: CPUs, memory and disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bsdvirt.spec.types import Memory, Patterned, Space
 
 
 class SizeName(Patterned):
-    """The name of a size."""
+    """The name of a size profile."""
 
     words = "the name of a size"
     pattern = "[a-z0-9][a-z0-9._-]{0,31}"
@@ -20,7 +20,7 @@ class SizeName(Patterned):
 
 
 class VmSize(Spec, frozen=True, kw_only=True):
-    """A size."""
+    """A size profile."""
 
     cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024, live=Live.NOW)]
     memory: Annotated[Memory, prop("Memory.", unit="bytes", live=Live.NOW)]

@@ -1,4 +1,4 @@
-"""Whose network stack a jail has, and the addresses of the host's that it may use."""
+"""The network stack of a jail, and its addresses on the stack of the host."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ Stack = Literal["vnet", "inherit", "shared", "none"]
 
 
 class AliasAddress(str):
-    """An address with its prefix, a single host's where none is given: that is what jail(8)
-    makes of it."""
+    """An address with its prefix length; by default that of a single host, as in jail(8)."""
 
     words: ClassVar[str] = "an address, or address/prefix"
 
@@ -44,7 +43,7 @@ class AliasAddress(str):
 
 
 class SharedAddress(Spec, frozen=True, kw_only=True):
-    """One address of the host's stack that the jail may use."""
+    """An address on the stack of the host."""
 
     address: Annotated[
         AliasAddress,
@@ -68,7 +67,7 @@ stack of its own has no use for pf's device."""
 
 
 def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequence[str]) -> None:
-    """Raises BadValueError where the interfaces or the addresses do not go with the stack."""
+    """Raise BadValueError for interfaces or addresses that do not fit the stack."""
     if networks and stack != "vnet":
         raise BadValueError(
             f"`stack: {stack}` has no interfaces of its own",
@@ -97,7 +96,7 @@ def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequ
 
 
 def check_interfaces(stack: str, interfaces: Sequence[str]) -> None:
-    """Raises BadValueError for interfaces that cannot be a jail's, or are named twice."""
+    """Raise BadValueError for interfaces without `stack: vnet`, and for duplicates."""
     if interfaces and stack != "vnet":
         raise BadValueError(
             f"stack {stack} has no interfaces of its own", at="interfaces", hint="set stack to vnet"

@@ -1,4 +1,4 @@
-"""What ZFS is to keep to for a guest's data, and the datasets that a jail is given."""
+"""ZFS properties of a guest's data, and datasets delegated to a jail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bsdvirt.spec.types import AbsolutePath, DatasetName, DeviceName, Patterned,
 
 
 class RecordSize(Size):
-    """A power of two, as ZFS wants it (zfsprops(7))."""
+    """A record size, a power of two (zfsprops(7))."""
 
     words = "record size"
 
@@ -26,7 +26,7 @@ class RecordSize(Size):
 
 
 class Compression(Patterned):
-    """A compression of ZFS's."""
+    """A compression algorithm of ZFS."""
 
     words = "a compression"
     pattern = (
@@ -69,7 +69,7 @@ Atime = Annotated[
 
 
 class Delegated(Spec, frozen=True, kw_only=True):
-    """A dataset that the jail mounts and manages itself (zfs-jail(8))."""
+    """A dataset delegated to the jail (zfs-jail(8))."""
 
     name: Annotated[
         DeviceName,
@@ -107,17 +107,17 @@ SETTINGS: dict[str, ZfsProperty] = {
     for one in field.becomes
     if isinstance(one, ZfsProperty) and not one.by
 }
-"""The properties of zfs(8) that a guest's datasets can be given, by name."""
+"""The properties of ZFS that can be set on the datasets of a jail, by name."""
 
 
 def settings(spec: Spec) -> dict[str, str]:
-    """Return what a struct says of them, in the words of zfs(8)."""
+    """Return the properties of ZFS that a struct sets, with values as for zfs(8)."""
     return written(spec, ZfsProperty)
 
 
 def check_datasets(datasets: Sequence[Delegated], mounts: Sequence[Mount]) -> None:
-    """Raises BadValueError for two of one name, dataset or place, and where a mount and a
-    dataset would hide one another."""
+    """Raise BadValueError for duplicate names, datasets or mount points, and where a mount and
+    a dataset would hide each other."""
     seen: set[tuple[str, str]] = set()
     for number, one in enumerate(datasets):
         for field in ("name", "dataset", "mountpoint"):

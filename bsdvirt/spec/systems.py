@@ -1,4 +1,4 @@
-"""Systems that are installed from a medium: what a virtual machine is to be for each."""
+"""Profiles of operating systems to install from a medium."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bsdvirt.spec.vm import Bus
 
 
 class System(Spec, frozen=True, kw_only=True):
-    """What is taken where the command line does not say otherwise."""
+    """Defaults of a virtual machine for an operating system."""
 
     about: Annotated[str, prop("What it is.", max_length=200, pattern=LINE)] = ""
     cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024)] = 1

@@ -1,7 +1,7 @@
-"""The values that properties hold, each a str or an int that has been looked at.
+"""The types of properties, each a validated str or int.
 
-`parse` is the way in: it takes what YAML or a command line gave and raises BadValueError.
-The constructor believes its argument, for values that are known to be good.
+`parse` validates a value from YAML or a command line, and raises BadValueError. The constructor
+does not validate: it is for values known to be valid.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from bsdvirt.spec.params import JailParams as JailParams
 
 @runtime_checkable
 class Value(Protocol):
-    """What each of these classes offers."""
+    """The interface of these classes."""
 
     words: ClassVar[str]
-    """The type's name for people."""
+    """The type in words."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -43,12 +43,12 @@ class Value(Protocol):
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
-        """JSON Schema of what `parse` takes."""
+        """Return the JSON Schema of what `parse` accepts."""
         ...
 
 
 class CpuList(str):
-    """CPUs by number: sorted, merged, as `0-3,6`."""
+    """CPU numbers, sorted and merged, as `0-3,6`."""
 
     words: ClassVar[str] = "list of CPUs"
     highest: ClassVar[int] = 1023
@@ -74,7 +74,7 @@ class CpuList(str):
 
     @classmethod
     def of(cls, cpus: set[int] | tuple[int, ...] | list[int]) -> Self:
-        """The list that names these CPUs."""
+        """Return the list of these CPUs."""
         spans: list[list[int]] = []
         for cpu in sorted(set(cpus)):
             if spans and spans[-1][1] == cpu - 1:
@@ -95,7 +95,7 @@ class CpuList(str):
 
 
 class Patterned(str):
-    """Base of the values that a pattern and a length say all about."""
+    """Base of types defined by a pattern and a maximum length."""
 
     words: ClassVar[str]
     pattern: ClassVar[str]
@@ -134,7 +134,7 @@ class UserName(Patterned):
 
 
 class TagName(Patterned):
-    """A word that guests are selected by."""
+    """A tag to select guests by."""
 
     words = "a tag"
     pattern = "[a-z0-9][a-z0-9._-]{0,31}"
@@ -143,7 +143,7 @@ class TagName(Patterned):
 
 
 class HostName(Patterned):
-    """A host name by RFC 1123, with or without its domain."""
+    """A host name by RFC 1123, with or without a domain."""
 
     words = "a host name"
     pattern = (
@@ -156,16 +156,16 @@ class HostName(Patterned):
 
     @classmethod
     def of_guest(cls, name: str) -> Self:
-        """What a guest of that name is called: a host name has no `_`."""
+        """Return the host name of a guest: a host name has no `_`."""
         return cls(name.replace("_", "-").rstrip("-"))
 
 
 HOST_ZONE = "host"
-"""The host's own time zone."""
+"""The time zone of the host."""
 
 
 class TimeZone(Patterned):
-    """A time zone by its name in tz(5)'s data, or the host's."""
+    """A name of a time zone, or `host`."""
 
     words = "a time zone"
     pattern = "[A-Za-z0-9][A-Za-z0-9_+-]*(/[A-Za-z0-9][A-Za-z0-9_+-]*){0,2}"
@@ -194,7 +194,7 @@ class DatasetName(Patterned):
 
 
 class Mac(Patterned):
-    """An Ethernet address of one station, lower-case, as 58:9c:fc:00:00:01."""
+    """A unicast Ethernet address in lower case, as 58:9c:fc:00:00:01."""
 
     words = "a MAC address"
     pattern = "[0-9a-f][02468ace](:[0-9a-f]{2}){5}"
@@ -207,7 +207,7 @@ class Mac(Patterned):
 
 
 class AbsolutePath(Patterned):
-    """A path from the root, in its plain form, that may stand in any file of ours."""
+    """A normalized absolute path, without characters that would need quoting in our files."""
 
     words = "an absolute path"
     pattern = r"(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f'\"\\]+)+"
@@ -222,7 +222,7 @@ class AbsolutePath(Patterned):
 
 
 class HttpsUrl(Patterned):
-    """A directory on a web server, by https only, without the slash at its end."""
+    """An https URL of a directory, without a trailing slash."""
 
     words = "an https URL"
     pattern = (
@@ -238,7 +238,7 @@ class HttpsUrl(Patterned):
 
 
 class DeviceName(Patterned):
-    """The name of a disk or a drive within its guest; also a dataset's last part."""
+    """The name of a disk or drive of a guest; also the last component of a dataset."""
 
     words = "a device name"
     pattern = "[a-z][a-z0-9_-]{0,15}"
@@ -247,7 +247,7 @@ class DeviceName(Patterned):
 
 
 class ImageName(Patterned):
-    """The name of an image: a zvol's last part."""
+    """The name of an image; also the last component of its zvol."""
 
     words = "an image name"
     pattern = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -265,7 +265,7 @@ class PoolName(Patterned):
 
 
 class MediaName(Patterned):
-    """The name of an ISO file among the media."""
+    """The name of a medium, an ISO file."""
 
     words = "the name of a medium"
     pattern = "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
@@ -274,7 +274,7 @@ class MediaName(Patterned):
 
 
 class BhyveLine(Patterned):
-    """A line of bhyve_config(5): key=value, without a place for another line."""
+    """A line of bhyve_config(5): key=value."""
 
     words = "key=value of bhyve_config(5)"
     pattern = r"[a-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*=[^\x00-\x1f\x7f]+"
@@ -291,7 +291,7 @@ class BhyveLine(Patterned):
 
 
 class CpuPin(str):
-    """A virtual CPU and the host's CPUs that it may run on: 0:2, 1:4-5."""
+    """A virtual CPU, and the CPUs of the host to pin it to: 0:2, 1:4-5."""
 
     words: ClassVar[str] = "VCPU:CPUS"
 

@@ -1,4 +1,4 @@
-"""A virtual machine's properties: what guest.yaml holds of a bhyve(8) guest."""
+"""The properties of a virtual machine."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class VmStop(Stop, frozen=True, kw_only=True):
 
 
 class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
-    """A bhyve guest."""
+    """A virtual machine."""
 
     head = (
         "cpus", "sockets", "threads", "memory", "wired", "loader", "firmware", "variables", "image"
@@ -210,7 +210,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 )  # fmt: skip
 
     def _check_tpm(self) -> None:
-        """bhyve aborts at a TPM without a type, and has none without a path."""
+        """Refuse an incomplete TPM: bhyve aborts without a type, and has no TPM without a path."""
         given = {line.key: n for n, line in enumerate(self.config) if line.key.startswith("tpm.")}
         lacking = [key for key in ("tpm.type", "tpm.path") if key not in given]
         if given and lacking:
@@ -221,10 +221,10 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
 
     @property
     def memory_size(self) -> str:
-        """The memory in bhyve's words."""
+        """The memory, as bhyve takes it."""
         return f"{self.memory // MIB}M"
 
     @property
     def cores(self) -> int:
-        """Cores of a socket."""
+        """Cores per socket."""
         return self.cpus // (self.sockets * self.threads)

@@ -143,7 +143,7 @@ class Cdrom(Spec, frozen=True, kw_only=True):
 
 
 class VmNic(Nic, frozen=True, kw_only=True):
-    """One network interface: a tap(4) on the network's bridge."""
+    """A network interface: a tap(4) on the bridge of the network."""
 
     model: Annotated[
         Literal["virtio", "e1000"],

@@ -14,6 +14,7 @@ from typing import Any
 
 from bsdvirt.bhyve.cloud import network as cloudnet
 from bsdvirt.bhyve.cloud.network import SeedNic as SeedNic
+from bsdvirt.bhyve.cloud.quoted import dump_quoted
 from bsdvirt.bhyve.cloud.userdata import HEAD, amended
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
@@ -31,7 +32,6 @@ from bsdvirt.plan.step import (
     WriteFile,
 )
 from bsdvirt.spec.cloud import CloudInit
-from bsdvirt.spec.quoted import dump_quoted
 
 LABEL = "cidata"
 NAMES = ("meta-data", "user-data", "network-config")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from bsdvirt.bhyve.cloud.quoted import dump_quoted
 from bsdvirt.errors import UsageError
-from bsdvirt.spec.quoted import dump_quoted
 
 HEAD = "#cloud-config\n"
 _WHERE = "cloud.user_data"

@@ -1,8 +1,8 @@
-"""What the value of bsdvirt:guest may hold. Pure.
+"""Validation of the property bsdvirt:guest: the values in the structs of spec/identity.py.
+Pure.
 
-The structs of spec/identity.py say which words there are; this says what each may be. A
-value that was written by hand, or by another host, ends up in jail.conf, in bhyve's
-configuration and in the claims that every new guest keeps clear of.
+A value may have been written by hand or by another host, and ends up in jail.conf, in bhyve's
+configuration and in the claims that new guests avoid.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _EUI64 = re.compile(r"(0x[0-9a-f]{16})?")
 
 
 def check_identity(identity: Identity) -> None:
-    """Raises BadValueError, with where, for the first value that nothing of ours writes."""
+    """Raise BadValueError for the first invalid value, with its place."""
     for at, good, value, what in _values(identity):
         if not good:
             raise BadValueError(f"{shown(value)} is not {what}", at=at)
@@ -121,8 +121,9 @@ _GROUPS = re.compile(r"[0-9a-f]{1,4}(:[0-9a-f]{1,4})*")
 
 
 def _address(value: str | None, version: int = 0) -> bool:
-    """Whether it is an address, perhaps with its prefix, or none. By hand: every listing comes
-    by here, and ipaddress takes longer to import than all guests to read."""
+    """Return whether it is None or an address, with or without a prefix length. Without
+    ipaddress: every listing checks this, and importing it takes longer than reading all
+    guests."""
     if value is None:
         return True
     if version != 6 and _IPV4.fullmatch(value):

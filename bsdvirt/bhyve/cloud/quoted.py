@@ -1,8 +1,8 @@
-"""YAML that another program reads: every text in double quotes.
+"""YAML for other programs: every string is in double quotes.
 
-Each parser has its own idea of what an unquoted word means. FreeBSD's nuageinit (lyaml)
-reads 02:16:13:45:22:11 and 2001:4860:4860::8888 as numbers of base 60, PyYAML reads `on` as
-true, others do not. A quoted text is text to all of them.
+Parsers differ in what an unquoted word means. FreeBSD's nuageinit (lyaml) reads
+02:16:13:45:22:11 and 2001:4860:4860::8888 as numbers of base 60, PyYAML reads `on` as true. A
+quoted string is a string for all of them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     import yaml
 
 UNFOLDED = 1 << 20
-"""A width that no line of ours reaches: nothing is folded."""
+"""Wider than any line, so that nothing is folded."""
 
 
 def dump_quoted(value: object) -> str:
-    """Plain mappings, lists and scalars as YAML; no text of it, key or value, is plain."""
+    """Return plain mappings, lists and scalars as YAML with every string quoted, keys too."""
     import yaml
 
     class Quoting(yaml.SafeDumper):
-        """As safe_dump, but for text."""
+        """As safe_dump, with strings quoted."""
 
     def text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
         return dumper.represent_scalar("tag:yaml.org,2002:str", data, style='"')
