@@ -1,6 +1,6 @@
-"""Every error that bsdvirt tells a user about, and the exit code each ends with.
+"""All errors that are reported to users, and their exit codes.
 
-An error says what happened, to which path or name, and what to do next.
+An error says what happened, with the path or name, and what to do next.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ STDERR_TAIL_LINES = 4
 
 
 class BsdvirtError(Exception):
-    """What a user is told: one sentence, and a hint at what to do next."""
+    """An error for the user: one sentence, and a hint what to do next."""
 
     exit_code = EXIT_FAILED
 
@@ -33,7 +33,7 @@ class BsdvirtError(Exception):
 
 
 class UsageError(BsdvirtError):
-    """Wrong words or wrong input: nothing was changed."""
+    """Wrong usage or input: nothing was changed."""
 
     exit_code = EXIT_USAGE
 
@@ -45,7 +45,7 @@ class NotFoundError(BsdvirtError):
 
 
 class ConflictError(BsdvirtError):
-    """It exists already, is in use, is protected, or somebody else is at it."""
+    """It exists already, is in use or protected, or another operation is in progress."""
 
     exit_code = EXIT_CONFLICT
 
@@ -57,15 +57,15 @@ class HostError(BsdvirtError):
 
 
 class FetchError(BsdvirtError):
-    """What was to come over the network did not, or is not what it should be."""
+    """A download failed, or its contents are wrong."""
 
 
 class StepError(BsdvirtError):
-    """A step of a plan failed; what had been done was undone, or is named."""
+    """A step of a plan failed; the steps before were undone, or are named."""
 
 
 class CommandError(StepError):
-    """A command of the base system failed, with its own last words."""
+    """A command of the base system failed, with the end of its output."""
 
     def __init__(
         self,
@@ -87,16 +87,16 @@ class CommandError(StepError):
 
 
 class Interrupted(StepError):  # noqa: N818
-    """A signal asked us to end; what had been done was undone."""
+    """A signal asked the process to end; the steps before were undone."""
 
 
 class UnexpectedError(BsdvirtError):
-    """Something that nothing of ours foresaw: a fault of bsdvirt's own."""
+    """An unexpected exception: a fault in bsdvirt."""
 
 
 def as_told(error: Exception) -> BsdvirtError:
-    """Any error as one that a user is told: what befell one guest must not stop the work on
-    the others, nor the host's shutdown."""
+    """Return any error as a BsdvirtError: an error of one guest must not stop the work on others,
+    nor the host's shutdown."""
     if isinstance(error, BsdvirtError):
         return error
     if isinstance(error, OSError) and error.strerror:

@@ -13,7 +13,7 @@ POOL_DIRECTORY = "/usr/local/etc/bsdvirt/roots"
 """The files of pools other than the first; they were called roots."""
 HOOK_DIRECTORY = "/usr/local/etc/bsdvirt/hooks"
 PROFILE_DIRECTORY = "/usr/local/etc/bsdvirt/images"
-"""Profiles of images, of the user's own."""
+"""Image profiles of the administrator."""
 SIZES_FILE = "/usr/local/etc/bsdvirt/sizes.yaml"
 SYSTEMS_FILE = "/usr/local/etc/bsdvirt/systems.yaml"
 RUN_DIRECTORY = "/var/run/bsdvirt"
@@ -21,21 +21,21 @@ CONF_DIRECTORY = f"{RUN_DIRECTORY}/jails"
 FAILED_DIRECTORY = f"{RUN_DIRECTORY}/failed"
 PF_DIRECTORY = f"{RUN_DIRECTORY}/pf"
 TAKING_DIRECTORY = f"{RUN_DIRECTORY}/taking"
-"""What a host's card had whose address is being moved to a bridge, until that is confirmed."""
+"""State of an interface whose address is being moved to a bridge, until that is confirmed."""
 RUN_FILES = (CONF_DIRECTORY, FAILED_DIRECTORY, PF_DIRECTORY)
-"""The directories of files that guests have while they run, or from their last start."""
+"""Directories of files of running guests, or from their last start."""
 VM_DIRECTORY = f"{RUN_DIRECTORY}/vms"
 LOG_DIRECTORY = "/var/log/bsdvirt"
 EVENT_LOG = f"{LOG_DIRECTORY}/events.log"
 
 GROUP = "bsdvirt"
-"""The interface group that marks what is ours."""
+"""Interface group of bsdvirt's interfaces."""
 
 CHILDREN = ("state", "releases", "images", "media", "guests")
 """The datasets beneath a pool's dataset."""
 
 FIRST_UNIT = 16384
-"""Interface units of ours begin here; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
+"""First unit of bsdvirt's interfaces; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Layout:
 
     @property
     def state(self) -> str:
-        """The directory of the journal."""
+        """Directory of the journal."""
         return f"{self.mountpoint}/state"
 
     def guest(self, name: str) -> str:
@@ -71,18 +71,18 @@ class Layout:
         return f"{self.guest_directory(name)}/guest.yaml"
 
     def jail_root(self, name: str) -> str:
-        """The dataset of a jail's root."""
+        """Return the dataset of a jail's root."""
         return f"{self.guest(name)}/root"
 
     def jail_root_directory(self, name: str) -> str:
         return f"{self.guest_directory(name)}/root"
 
     def disk(self, name: str, disk: str) -> str:
-        """The zvol of a virtual machine's disk."""
+        """Return the zvol of a virtual machine's disk."""
         return f"{self.guest(name)}/{disk}"
 
     def image(self, name: str) -> str:
-        """The zvol that disks are made of."""
+        """Return the zvol of an image."""
         return f"{self.dataset}/images/{name}"
 
     @property
@@ -94,15 +94,15 @@ class Layout:
         return zvol(self.disk(name, disk))
 
     def uefi_vars(self, name: str) -> str:
-        """The guest's own copy of the firmware's variables."""
+        """Return the path of the guest's firmware variables."""
         return f"{self.guest_directory(name)}/uefi-vars.fd"
 
     def seed(self, name: str) -> str:
-        """What cloud-init reads at the guest's first boot."""
+        """Return the path of the guest's seed for cloud-init."""
         return f"{self.guest_directory(name)}/seed.iso"
 
     def medium(self, name: str) -> str:
-        """An ISO file among the media."""
+        """Return the path of a medium."""
         return f"{self.media}/{name}"
 
     def release(self, name: str) -> str:
@@ -110,7 +110,7 @@ class Layout:
 
     @property
     def fetched(self) -> str:
-        """The directory of files that are being fetched."""
+        """Directory of downloads."""
         return f"{self.media}/dist"
 
     def release_directory(self, name: str) -> str:
@@ -123,7 +123,7 @@ def pool_file(name: str) -> str:
 
 
 def conf_file(name: str) -> str:
-    """The jail.conf of a jail's present start."""
+    """Return the jail.conf of a jail's current start."""
     return f"{CONF_DIRECTORY}/{name}.conf"
 
 
@@ -148,12 +148,12 @@ def main_pipe(name: str) -> str:
 
 
 def failed_file(name: str) -> str:
-    """Says why the last start failed; gone with the next start, or reboot."""
+    """File that says why the last start failed; removed by the next start."""
     return f"{FAILED_DIRECTORY}/{name}"
 
 
 def vm_directory(name: str) -> str:
-    """Where a virtual machine's present run has its files, locks and socket."""
+    """Directory of the files, locks and socket of a virtual machine's current run."""
     return f"{VM_DIRECTORY}/{name}"
 
 
@@ -162,27 +162,27 @@ def console_socket(name: str) -> str:
 
 
 def tap_cloner(guest_id: int, nic: int) -> str:
-    """The cloner's name for a guest's tap, before it is renamed."""
+    """Name of a guest's tap before it is renamed."""
     return f"tap{unit(guest_id, nic)}"
 
 
 def tap(guest_id: int, nic: int) -> str:
-    """The tap that a virtual machine's card is on."""
+    """Name of the tap of a virtual machine's card."""
     return f"bv{guest_id}n{nic}"
 
 
 def network_rules(name: str) -> str:
-    """What the pf(4) anchor of a network is called beneath ours, and its file."""
+    """Name of a network's pf(4) anchor, and of its file."""
     return f"net-{name}"
 
 
 def guest_rules(name: str) -> str:
-    """What the pf(4) anchor of a guest is called beneath ours, and its file."""
+    """Name of a guest's pf(4) anchor, and of its file."""
     return f"guest-{name}"
 
 
 def pf_file(rules: str) -> str:
-    """The rules that an anchor was loaded with."""
+    """File of the rules that an anchor was loaded with."""
     return f"{PF_DIRECTORY}/{rules}.conf"
 
 
@@ -195,37 +195,37 @@ def console_log(name: str) -> str:
 
 
 def bhyve_conf(name: str) -> str:
-    """bhyve's -k file of the present start; it holds the VNC password."""
+    """bhyve's -k file of the current start; it contains the VNC password."""
     return f"{vm_directory(name)}/bhyve.conf"
 
 
 def first_conf(name: str) -> str:
-    """bhyve's -k file of a first run that differs from those after it."""
+    """bhyve's -k file of a first run that differs from later ones."""
     return f"{vm_directory(name)}/first.conf"
 
 
 def first_variables(name: str) -> str:
-    """The firmware's variables in such a run, where it has others."""
+    """Firmware variables of such a run, if it has others."""
     return f"{vm_directory(name)}/first-vars.fd"
 
 
 def run_file(name: str) -> str:
-    """What the supervisor is to do."""
+    """File with the supervisor's instructions."""
     return f"{vm_directory(name)}/run.json"
 
 
 def state_file(name: str) -> str:
-    """What the supervisor says that the guest does."""
+    """File with the state of the guest, written by the supervisor."""
     return f"{vm_directory(name)}/state.json"
 
 
 def run_lock(name: str) -> str:
-    """bhyve holds its lock: held means that the guest runs. Never unlinked."""
+    """Lock held by bhyve while the guest runs. Never unlinked."""
     return f"{vm_directory(name)}/run.lock"
 
 
 def supervisor_lock(name: str) -> str:
-    """The supervisor holds its lock. Never unlinked."""
+    """Lock held by the supervisor. Never unlinked."""
     return f"{vm_directory(name)}/supervisor.lock"
 
 
@@ -234,17 +234,17 @@ def supervisor_log(name: str) -> str:
 
 
 def last_file(name: str) -> str:
-    """How a virtual machine last ended."""
+    """File that says how a virtual machine last ended."""
     return f"{guest_log_directory(name)}/last.json"
 
 
 def bhyve_log(name: str) -> str:
-    """What bhyve and its loader said."""
+    """Log of bhyve and its loader."""
     return f"{guest_log_directory(name)}/bhyve.log"
 
 
 def zvol(dataset: str) -> str:
-    """The device of a volume."""
+    """Return the device of a volume."""
     return f"/dev/zvol/{dataset}"
 
 
@@ -253,22 +253,22 @@ def network_file(name: str) -> str:
 
 
 def unit(guest_id: int, nic: int) -> int:
-    """The unit of a guest's epair or tap."""
+    """Return the unit of a guest's epair or tap."""
     return FIRST_UNIT + MAX_NICS * guest_id + nic
 
 
 def epair(guest_id: int, nic: int) -> str:
-    """The cloner's name for a guest's epair, before it is renamed."""
+    """Name of a guest's epair before it is renamed."""
     return f"epair{unit(guest_id, nic)}"
 
 
 def host_end(guest_id: int, nic: int) -> str:
-    """The end of the epair that is the bridge's member."""
+    """End of the epair that is a member of the bridge."""
     return f"bv{guest_id}n{nic}a"
 
 
 def jail_end(guest_id: int, nic: int) -> str:
-    """The end of the epair that the jail holds."""
+    """End of the epair that is in the jail."""
     return f"bv{guest_id}n{nic}b"
 
 
@@ -296,5 +296,5 @@ def vlan_name(network_id: int) -> str:
 
 
 def taking_file(network: str) -> str:
-    """What there was before a host's address was moved for that network."""
+    """File with the state before the host's address was moved for a network."""
     return f"{TAKING_DIRECTORY}/{network}.json"

@@ -1,4 +1,4 @@
-"""Where the templates lie: beside the package in a checkout, in share/bsdvirt installed."""
+"""Find templates: beside the package in a checkout, in share/bsdvirt if installed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _places() -> list[Path]:
 
 @cache
 def template_text(name: str) -> str:
-    """A template's text. Raises HostError where the installation lacks it."""
+    """Return the text of a template. Raises HostError if it is missing."""
     for place in _places():
         if (place / name).is_file():
             return (place / name).read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def template_text(name: str) -> str:
 
 @cache
 def template_names(directory: str) -> tuple[str, ...]:
-    """The names of the templates in a directory beneath, sorted; none where there is none."""
+    """Return the sorted names of the templates in a subdirectory."""
     for place in _places():
         if (place / directory).is_dir():
             return tuple(sorted(entry.name for entry in (place / directory).iterdir()))

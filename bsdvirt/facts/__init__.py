@@ -1,1 +1,2 @@
-"""What the host shows now: one module a tool of the base system, its command and its parser."""
+"""Facts about the host: one module for each tool of the base system, with its command and its
+parser."""

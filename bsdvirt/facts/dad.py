@@ -1,8 +1,8 @@
-"""Waiting until duplicate address detection has let IPv6 addresses be used. Pure.
+"""Wait until duplicate address detection has completed for IPv6 addresses. Pure.
 
-bind(2) to an address that is still tentative fails (in6_pcb.c), for about a second after it
-was set; one that another host of the network has is `duplicated`, and is of no use at all
-(nd6_nbr.c). ifconfig(8) prints both words behind the prefix length (af_inet6.c).
+bind(2) to a tentative address fails (in6_pcb.c), for about a second after it was set; an address
+that another host of the network has is `duplicated`, and cannot be used (nd6_nbr.c). ifconfig(8)
+prints both words after the prefix length (af_inet6.c).
 """
 
 from __future__ import annotations
@@ -15,13 +15,12 @@ from bsdvirt.host import tools
 
 ROUNDS = 50
 PAUSE = 0.1
-"""Seconds between two looks: five in all, where detection takes one, and up to a second more
-before it begins."""
+"""Seconds between two checks: five in all; detection takes one, and starts up to a second later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """An address, as ifconfig(8) begins to tell of it."""
+    """An address, as ifconfig(8) prints it."""
 
     address: str
     shown: str
@@ -36,7 +35,7 @@ class Awaited:
 
 
 def awaited(cidrs: Sequence[str]) -> list[Awaited]:
-    """Those of the addresses that are IPv6."""
+    """Return the IPv6 addresses."""
     found = []
     for cidr in cidrs:
         if ":" in cidr:
@@ -47,13 +46,13 @@ def awaited(cidrs: Sequence[str]) -> list[Awaited]:
 
 
 def shown_by(interface: str) -> str:
-    """The command that shows an interface's IPv6 addresses."""
+    """Return the command that shows an interface's IPv6 addresses."""
     return f"{tools.IFCONFIG} {interface} inet6"
 
 
 def wait_line(shows: Sequence[str], addresses: Sequence[Awaited], rounds: int = ROUNDS) -> str:
-    """A line for sh(1) that waits, and fails with words where an address is another host's.
-    Where the wait is in vain (no carrier), it says so and ends well."""
+    """Return a line for sh(1) that waits, and fails with a message if another host has an address.
+    If the wait is in vain (no carrier), it prints a warning and succeeds."""
     other = "bsdvirt: %s: another host of the network has this IPv6 address"
     taken = " ".join(
         f'*"{one.duplicated}"*) echo "{other % one.address}" >&2; exit 1;;' for one in addresses
@@ -71,7 +70,7 @@ def wait_line(shows: Sequence[str], addresses: Sequence[Awaited], rounds: int = 
 def wait_lines(
     shows: Sequence[str], cidrs: Sequence[str], seconds: float = ROUNDS * PAUSE
 ) -> list[str]:
-    """That line, where any address is IPv6; within so many seconds."""
+    """Return that line if any address is IPv6, with a limit in seconds."""
     wanted = awaited(cidrs)
     rounds = max(1, min(ROUNDS, int(seconds / PAUSE) - ROUNDS // 10))
     return [wait_line(shows, wanted, rounds)] if wanted else []

@@ -1,4 +1,4 @@
-"""What the host shows now: each fact one command, whatever the number of guests."""
+"""Facts about the host: each is one command, regardless of the number of guests."""
 
 from __future__ import annotations
 
@@ -19,46 +19,47 @@ from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.types import CpuList
 
 MOST_RULESETS = 8
-"""How deep rulesets include one another at most, here."""
+"""Limit of nested ruleset includes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What the kernel can do."""
+    """Features of the kernel."""
 
     release: str
-    """As uname -r prints it, such as 13.2-RELEASE-p4."""
+    """Release of the kernel, as uname -r prints it, such as 13.2-RELEASE-p4."""
     cpus: int
     racct: bool
     vimage: bool
     params: frozenset[str] = frozenset()
-    """The jail parameters that it knows now; a module may bring more."""
+    """Known jail parameters; a module may add more."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """All that planning for jails asks of the host, besides ZFS."""
+    """Facts that planning for jails needs, besides ZFS."""
 
     jails: dict[str, JailFact] = field(default_factory=dict)
     interfaces: dict[str, Interface] = field(default_factory=dict)
     mounts: list[Mount] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     files: frozenset[str] = frozenset()
-    """Which of the directories asked for hold what: full paths."""
+    """Full paths of the files in the requested directories."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """What those of them say that end in .conf, by path: the configurations of starts."""
+    """Contents of the .conf files among them, by path: the configurations of starts."""
     fstab: frozenset[str] = frozenset()
-    """The places that the host's fstab(5) mounts something at."""
+    """Mount points in the host's fstab(5)."""
 
 
 def read_jails(host: Host) -> dict[str, JailFact]:
-    """Dying jails among them: they still hold their network stack and their root."""
+    """Return all jails, dying ones included: they still hold their network stack and their root."""
     argv = (tools.JLS, "--libxo", "json", "-d", "-n", *jls.PARAMETERS)
     return jls.parse(host.run(argv, changes=False).check().stdout)
 
 
 def read_interfaces(host: Host) -> dict[str, Interface]:
-    """One command; one more for each interface that others' text may have been about."""
+    """Return all interfaces: one command, and one more for each interface that untrusted text may
+    imitate."""
     shown = host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout
     found, doubtful = ifconfig.parse_all(shown)
     for name in sorted(doubtful):
@@ -75,18 +76,18 @@ def read_mounts(host: Host) -> list[Mount]:
 
 
 def read_rules(host: Host) -> list[Rule]:
-    """None where the kernel accounts for no resources: rctl fails there."""
+    """Return the rules of rctl(8); none without resource accounting, where rctl fails."""
     result = host.run((tools.RCTL,), changes=False)
     return rctl.parse_rules(result.stdout) if result.status == 0 else []
 
 
 def read_mask(host: Host, jail: str) -> CpuList:
-    """The CPUs of a running jail. Raises CommandError where there is none of that name."""
+    """Return the CPUs of a running jail. Raises CommandError if there is none of that name."""
     return parse_mask(host.run((tools.CPUSET, "-g", "-j", jail), changes=False).check().stdout)
 
 
 def parse_mask(shown: str) -> CpuList:
-    """The CPUs that cpuset -g shows first (captures/04 and 05)."""
+    """Parse the CPUs that cpuset -g prints first (captures/04 and 05)."""
     return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
 
 
@@ -94,7 +95,7 @@ FSTAB = "/etc/fstab"
 
 
 def read_host(host: Host, *directories: str) -> HostFacts:
-    """Four commands; what is in `directories` costs none."""
+    """Return the facts for jails: four commands; reading `directories` needs none."""
     files = [f"{path}/{name}" for path in directories for name in host.fs.listdir(path)]
     return HostFacts(
         jails=read_jails(host),
@@ -116,14 +117,15 @@ def _fstab(host: Host) -> str:
 
 
 def read_sysctl(host: Host, *names: str) -> dict[str, str]:
-    """The values of those that exist."""
+    """Return the values of existing sysctls."""
     shown = host.run((tools.SYSCTL, *names), changes=False).stdout
     pairs = (line.split(":", 1) for line in shown.splitlines() if ":" in line)
     return {name: value.strip() for name, value in pairs}
 
 
 def read_kernel(host: Host, *, params: bool = False) -> Kernel:
-    """`params` asks for the jail parameters too, which is a command more."""
+    """Return the features of the kernel; `params` also reads the jail parameters, by one more
+    command."""
     shown = read_sysctl(
         host, "kern.osrelease", "hw.ncpu", "kern.racct.enable", "kern.features.vimage"
     )
@@ -140,7 +142,7 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
 
 
 def read_platform(host: Host) -> tuple[str, str]:
-    """hw.machine and hw.machine_arch. Raises HostError where the host does not say."""
+    """Return hw.machine and hw.machine_arch. Raises HostError if they are unknown."""
     shown = read_sysctl(host, "hw.machine", "hw.machine_arch")
     machine, arch = shown.get("hw.machine", ""), shown.get("hw.machine_arch", "")
     if not machine or not arch:
@@ -149,14 +151,15 @@ def read_platform(host: Host) -> tuple[str, str]:
 
 
 def ruleset_exists(host: Host, ruleset: int) -> bool:
-    """An absent ruleset shows nothing, exit status 0, and would hide nothing (captures/04)."""
+    """Return the existing rulesets. A ruleset that does not exist prints nothing, with exit status
+    0, and would hide nothing (captures/04)."""
     argv = (tools.DEVFS, "rule", "-s", str(ruleset), "show")
     return bool(host.run(argv, changes=False).stdout.strip())
 
 
 def ruleset_shows(host: Host, ruleset: int, device: str) -> bool:
-    """Whether a ruleset leaves a device in sight: its rules apply in order, with those of
-    the rulesets that it includes (devfs(8), captures/04)."""
+    """Whether a ruleset shows a device: rules apply in order, with those of included rulesets
+    (devfs(8), captures/04)."""
     return _shows(host, ruleset, device, True, 0)
 
 

@@ -1,4 +1,4 @@
-"""ifconfig(8) has no libxo output: its text is parsed (captures/02-ifconfig)."""
+"""Parse ifconfig(8), which has no libxo output (captures/02-ifconfig)."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Interface:
     groups: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
-    """With prefix length, such as 10.77.0.1/24; link-local IPv6 left out."""
+    """Addresses with prefix length, such as 10.77.0.1/24; without link-local IPv6."""
     private: tuple[str, ...] = ()
-    """Those members that reach no other private one."""
+    """Private members, which do not reach each other."""
     vlan: int = 0
-    """The tag of a vlan(4) interface; 0 too where its parent has gone."""
+    """VLAN tag of a vlan(4) interface; 0 also if its parent is gone."""
     parent: str = ""
-    """What a vlan(4) interface is on."""
+    """Parent of a vlan(4) interface."""
     options: frozenset[str] = frozenset()
-    """What the card does, such as VLAN_MTU."""
+    """Enabled options of the interface, such as VLAN_MTU."""
     nd6: frozenset[str] = frozenset()
-    """What neighbour discovery does there, such as ACCEPT_RTADV."""
+    """Options of neighbour discovery, such as ACCEPT_RTADV."""
     opened: int = 0
-    """The process that has a tap open."""
+    """Process that has the tap open."""
 
     @property
     def up(self) -> bool:
@@ -75,14 +75,14 @@ class _Draft:
 
 
 def parse(text: str) -> dict[str, Interface]:
-    """The interfaces of `ifconfig -a`, by name."""
+    """Parse `ifconfig -a` into interfaces by name."""
     return parse_all(text)[0]
 
 
 def parse_all(text: str) -> tuple[dict[str, Interface], set[str]]:
-    """The interfaces of `ifconfig -a`, by name; and the names about which it may not be what it
-    seems: a description, or a name that was given in a jail, may hold line feeds and read as
-    another interface. Each of those is to be looked at by itself (see parse_one)."""
+    """Parse `ifconfig -a`: the interfaces by name, and the names whose data may be forged. A
+    description, or a name given in a jail, can contain line feeds and imitate another interface;
+    check these with parse_one."""
     drafts: list[_Draft] = []
     seen: set[str] = set()
     doubtful: set[str] = set()
@@ -102,7 +102,7 @@ def parse_all(text: str) -> tuple[dict[str, Interface], set[str]]:
 
 
 def parse_one(text: str, name: str) -> Interface | None:
-    """What `ifconfig NAME` shows: all of it is about that one."""
+    """Parse `ifconfig NAME`: all of its output is about that interface."""
     first, _, rest = text.partition("\n")
     head = _HEAD.match(first)
     if head is None or head["name"] != name:
@@ -144,5 +144,5 @@ def _take(draft: _Draft, line: str) -> None:
 
 
 def _words(line: str) -> frozenset[str]:
-    """The words in the angle brackets."""
+    """Return the words in angle brackets."""
     return frozenset(filter(None, line.partition("<")[2].rstrip(">").split(",")))

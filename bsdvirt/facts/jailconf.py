@@ -1,5 +1,5 @@
-"""The jail.conf of a jail's present start, as jail/conf.py wrote it: what the start did,
-whatever the guest's file says since."""
+"""Read the jail.conf of a jail's current start, as jail/conf.py wrote it: what the start did, even
+if the guest's file has changed."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _GIVEN = re.compile(r"/sbin/zfs jail \S+ (\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a start mounted and gave to its jail."""
+    """Mounts and datasets of a start."""
 
     path: str = ""
     mounts: tuple[tuple[str, str], ...] = ()
-    """Each place, as the host names it, and the kind."""
+    """Mount points on the host, and file system types."""
     datasets: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     allowed: frozenset[str] = frozenset()
-    """The kinds of file systems that the jail may mount."""
+    """File system types that the jail may mount."""
     parameters: tuple[tuple[str, str], ...] = ()
-    """All of it, in order; a bare parameter has no value."""
+    """All parameters in order; a bare parameter has no value."""
 
     def values(self, name: str) -> list[str]:
-        """The values of one parameter."""
+        """Return the values of one parameter."""
         return [value for key, value in self.parameters if key == name]
 
 
 @lru_cache(maxsize=512)
 def parse_started(text: str) -> Started:
-    """What the file says; nothing, of an empty one."""
+    """Parse the file; an empty one has nothing."""
     pairs = tuple((m[1], _ESCAPED.sub(r"\1", m[2] or "")) for m in _LINE.finditer(text))
     names = {name for name, _ in pairs}
     kinds = {n.removeprefix("allow.mount.") for n in names if n.startswith("allow.mount.")}

@@ -1,4 +1,4 @@
-"""jls(8): `jls --libxo json -n jid name …` (captures/04-jail, 07)."""
+"""Parse `jls --libxo json -n jid name …` (captures/04-jail, 07)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PARAMETERS = ("jid", "name", "path", "dying", "vnet", "cpuset.id")
 
 @dataclass(frozen=True, slots=True)
 class JailFact:
-    """A jail that the kernel knows."""
+    """A jail of the kernel."""
 
     jid: int
     name: str
@@ -21,8 +21,8 @@ class JailFact:
 
 
 def parse(text: str) -> dict[str, JailFact]:
-    """The jails by name. Values come as strings, booleans as JSON's own (captures/04). A jail
-    that may have jails within names them as it likes; libxo escapes no tab."""
+    """Return the jails by name. Values are strings, booleans JSON's own (captures/04). A jail with
+    child jails chooses their names; libxo does not escape tabs."""
     listed = json.loads(text, strict=False)["jail-information"]["jail"]
     jails = (
         JailFact(

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SIDES = ("<below>:", "<above>:")
-"""Before the source of a unionfs(4), as it shows itself."""
+"""Prefix of the source of a unionfs(4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Mount:
 
 
 def parse(text: str) -> list[Mount]:
-    """In the order in which they were mounted."""
+    """Return the mounts in the order in which they were made."""
     listed = json.loads(text, strict=False)["mount"]["mounted"]
     return [
         Mount(_name(entry["special"]), _name(entry["node"]), str(entry["fstype"]))
@@ -35,7 +35,7 @@ def parse(text: str) -> list[Mount]:
 
 
 def _name(told: str) -> str:
-    """The name whose bytes these characters stand for."""
+    """Return the name whose bytes these characters stand for."""
     for side in SIDES:
         told = told.removeprefix(side)
     try:
@@ -45,22 +45,22 @@ def _name(told: str) -> str:
 
 
 def fstab_places(text: str) -> frozenset[str]:
-    """Where the lines of fstab(5) mount, in plain form."""
+    """Return the mount points in fstab(5)."""
     words = (line.split() for line in text.splitlines() if not line.lstrip().startswith("#"))
     places = (_blanks(line[1]) for line in words if len(line) > 1)
     return frozenset(place.rstrip("/") or "/" for place in places)
 
 
 def _blanks(word: str) -> str:
-    """fstab's escapes (getfsent(3) reads them with strunvis(3))."""
+    """Decode fstab's escapes (getfsent(3) reads them with strunvis(3))."""
     return word.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
 
 
 def beneath(
     mounts: Iterable[Mount], root: str, but: Iterable[str] = (), kinds: Iterable[str] = ()
 ) -> list[str]:
-    """The paths mounted below `root` (not root itself), deepest and latest first: not those
-    in `but`, and of these kinds only, where any are given."""
+    """Return the mount points below `root`, without root itself, deepest and latest first; without
+    those in `but`, and only of these types, if given."""
     kept, chosen = frozenset(but), frozenset(kinds)
     inside = [
         mount.path

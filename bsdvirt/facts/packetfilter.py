@@ -1,4 +1,4 @@
-"""What the host's packet filter and its way out are now."""
+"""The state of the host's packet filter and of its default routes."""
 
 from __future__ import annotations
 
@@ -14,46 +14,45 @@ from bsdvirt.host.base import Host
 from bsdvirt.layout import PF_DIRECTORY
 
 ANCHOR = "bsdvirt"
-"""All of our rules are beneath it."""
+"""The anchor above all rules of bsdvirt."""
 FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
 GATEWAY = {4: "gateway_enable", 6: "ipv6_gateway_enable"}
 CALLS = ("nat-anchor", "rdr-anchor")
-"""What the main rules call our anchors with."""
+"""The rules by which the main ruleset calls bsdvirt's anchors."""
 
 
 @dataclass(frozen=True, slots=True)
 class PfFacts:
-    """The packet filter, as far as networks and guests need it."""
+    """The packet filter, as networks and guests need it."""
 
     there: bool = False
-    """pfctl(8) has a pf(4) to talk to."""
+    """pf(4) is loaded."""
     enabled: bool = False
     calls: bool = False
-    """The main rules call our anchors for translation."""
+    """The main rules call bsdvirt's anchors for translation."""
     anchors: frozenset[str] = frozenset()
-    """Ours that hold rules, such as net-private."""
+    """Anchors of bsdvirt with rules, such as net-private."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """The text that each was loaded with, by its name."""
+    """Rules that each was loaded with, by name."""
     egress: Mapping[int, str] = field(default_factory=dict)
-    """The interface of the default route, by family."""
+    """Interface of the default route, by address family."""
     forwards: frozenset[int] = frozenset()
-    """The families that the host forwards."""
+    """Address families that the host forwards."""
     filtered: bool = False
-    """Exposed ports are for the host's own filter rules to pass or block."""
+    """The host's own filter rules decide about exposed ports."""
     blocked: bool = False
-    """The main filter rules block, and do not call our anchors; asked for only where exposed
-    ports are filtered."""
+    """The main filter rules block, and do not call bsdvirt's anchors; read only if exposed ports
+    are filtered."""
     conf: str = "/etc/pf.conf"
-    """The file of main rules. This and the next two are asked for only where something of the
-    above lacks."""
+    """File of the main rules. This and the next two are read only if something above is missing."""
     conf_calls: bool = False
-    """It calls our anchors."""
+    """The file calls bsdvirt's anchors."""
     at_boot: bool = False
     """rc.conf(5) starts pf(4) at boot."""
 
 
 def read_loaded(host: Host, *, filtered: bool = False) -> PfFacts:
-    """What the packet filter is, and the files of the rules that we loaded into it."""
+    """Return the state of the packet filter, and the rules that bsdvirt loaded into it."""
     names = [file for file in host.fs.listdir(PF_DIRECTORY) if file.endswith(".conf")]
     files = {
         name.removesuffix(".conf"): host.fs.read_or(f"{PF_DIRECTORY}/{name}") for name in names
@@ -62,7 +61,7 @@ def read_loaded(host: Host, *, filtered: bool = False) -> PfFacts:
 
 
 def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> PfFacts:
-    """At most seven commands; the caller has read the files of our rules."""
+    """At most seven commands; the caller has read the files of rules."""
     egress = {}
     for version, words in ((4, ()), (6, ("-inet6",))):
         shown = host.run((tools.ROUTE, "-n", "get", *words, "default"), changes=False)
@@ -97,46 +96,46 @@ def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> 
 
 
 def _with_conf(host: Host, facts: PfFacts) -> PfFacts:
-    """With what its file of rules and rc.conf(5) say."""
+    """Add what the file of rules and rc.conf(5) say."""
     conf = _setting(host, "pf_rules") or facts.conf
     on = _setting(host, "pf_enable").upper() == "YES"
     return replace(facts, conf=conf, conf_calls=_file_calls(_read(host, conf)), at_boot=on)
 
 
 def _read(host: Host, path: str) -> str:
-    """A file of the host's; empty where it cannot be read."""
+    """Return the text of a file; empty if it cannot be read."""
     with contextlib.suppress(OSError, ValueError, HostError):
         return host.fs.read_or(path)
     return ""
 
 
 def _file_calls(text: str) -> bool:
-    """Whether a file of main rules calls our anchors."""
+    """Whether a file of main rules calls bsdvirt's anchors."""
     lines = [line.partition("#")[0].split() for line in text.splitlines()]
     return all(any(words[:2] == [kind, f'"{ANCHOR}/*"'] for words in lines) for kind in CALLS)
 
 
 @dataclass(frozen=True, slots=True)
 class FirewallFacts:
-    """What decides whether the packet filter is ours to set up."""
+    """Facts that decide whether bsdvirt may set up the packet filter."""
 
     conf: bool = False
-    """There is a file of rules, /etc/pf.conf or the one that rc.conf names."""
+    """A file of rules exists: /etc/pf.conf, or the one in rc.conf."""
     conf_name: str = "/etc/pf.conf"
     conf_text: str = ""
-    """What is in it."""
+    """Contents of the file."""
     rules: bool = False
-    """pf holds main rules, others than the calls of our anchors."""
+    """pf has main rules other than calls of bsdvirt's anchors."""
     others: tuple[str, ...] = ()
-    """Other packet filters, loaded or to be loaded at boot."""
+    """Other packet filters, loaded or enabled at boot."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """rc.conf: pf_enable, gateway_enable, ipv6_gateway_enable."""
     forwards: frozenset[int] = frozenset()
-    """The families that the host forwards after its next boot."""
+    """Address families that the host forwards after its next boot."""
 
     @property
     def calls(self) -> bool:
-        """The file of rules calls our anchors."""
+        """The file of rules calls bsdvirt's anchors."""
         return _file_calls(self.conf_text)
 
     @property
@@ -146,7 +145,7 @@ class FirewallFacts:
 
 
 def read_firewall(host: Host) -> FirewallFacts:
-    """Some ten commands."""
+    """Return these facts: about ten commands."""
     settings = {name: _setting(host, name) for name in ("pf_enable", *GATEWAY.values(), "pf_rules")}
     others = tuple(
         name
@@ -172,7 +171,7 @@ def read_firewall(host: Host) -> FirewallFacts:
 
 
 def _lasting(host: Host, settings: Mapping[str, str]) -> frozenset[int]:
-    """The families that rc.conf(5), or else sysctl.conf(5), lets the host forward."""
+    """Return the address families that rc.conf(5) or sysctl.conf(5) forwards."""
     text = "".join(_read(host, f"/etc/sysctl.conf{more}") for more in ("", ".local"))
     lines = ["".join(line.partition("#")[0].split()) for line in text.splitlines()]
     return frozenset(
@@ -183,12 +182,12 @@ def _lasting(host: Host, settings: Mapping[str, str]) -> frozenset[int]:
 
 
 def _setting(host: Host, name: str) -> str:
-    """A variable of rc.conf, or its default; empty where it is neither."""
+    """Return a variable of rc.conf, or its default; empty if there is neither."""
     shown = host.run((tools.SYSRC, "-n", name), changes=False)
     return shown.stdout.strip() if shown.status == 0 else ""
 
 
 def read_listeners(host: Host) -> list[pfctl.Listener]:
-    """The host's own waiting sockets."""
+    """Return the host's listening sockets."""
     shown = host.run((tools.SOCKSTAT, "-46lq"), changes=False)
     return pfctl.listeners(shown.stdout)

@@ -1,4 +1,4 @@
-"""What pfctl(8), route(8) and sockstat(1) print (captures/06-pf)."""
+"""Parse pfctl(8), route(8) and sockstat(1) (captures/06-pf)."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from bsdvirt.spec.numbers import natural
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket of the host's that waits: the protocol without its family, such as tcp."""
+    """A listening socket; the protocol is without its family, such as tcp."""
 
     command: str
     protocol: str
     address: str
-    """* for all of them."""
+    """Address; * for all."""
     port: int
 
 
 def enabled(info: str) -> bool:
-    """Of `pfctl -s info`."""
+    """Parse `pfctl -s info`: whether pf is enabled."""
     return any(line.startswith("Status: Enabled") for line in info.split("\n"))
 
 
 def rules(text: str) -> tuple[str, ...]:
-    """The rules of `pfctl -s nat` and `pfctl -s rules`, without what -v adds."""
+    """Return the rules of `pfctl -s nat` and `pfctl -s rules`, without what -v adds."""
     return tuple(line for line in text.split("\n") if line and not line.startswith(" "))
 
 
 def calls(text: str, kind: str, anchor: str) -> bool:
-    """Whether the rules call every anchor beneath that one: nat-anchor "bsdvirt/*" all. One
-    that is restricted, to an interface say, does not call it for all."""
+    """Whether the rules call every anchor below that one, as nat-anchor "bsdvirt/*" does. A
+    restricted call, such as for an interface, does not."""
     return any(line.split() == [kind, f'"{anchor}/*"', "all"] for line in text.split("\n"))
 
 
@@ -40,13 +40,13 @@ def blocks(text: str) -> bool:
 
 
 def anchors(text: str, parent: str) -> frozenset[str]:
-    """The names beneath `parent` in `pfctl -a PARENT -s Anchors`."""
+    """Return the names below `parent` in `pfctl -a PARENT -s Anchors`."""
     names = (line.strip() for line in text.split("\n"))
     return frozenset(n.removeprefix(f"{parent}/") for n in names if n.startswith(f"{parent}/"))
 
 
 def route_interface(text: str) -> str | None:
-    """The interface of `route -n get`."""
+    """Return the interface of `route -n get`."""
     for line in text.split("\n"):
         word, _, value = line.strip().partition(": ")
         if word == "interface":
@@ -55,8 +55,8 @@ def route_interface(text: str) -> str | None:
 
 
 def listeners(text: str) -> list[Listener]:
-    """The lines of `sockstat -46l -q`: user, command, pid, descriptor, protocol, local,
-    foreign. A socket that is nobody's is no listener."""
+    """Parse `sockstat -46l -q`: user, command, pid, descriptor, protocol, local, foreign. A socket
+    without an owner is not a listener."""
     found = []
     for line in text.split("\n"):
         words = line.split()

@@ -1,4 +1,4 @@
-"""rctl(8): the rules as `rctl` prints them, and usage (captures/04-jail)."""
+"""Parse the rules and the usage of rctl(8) (captures/04-jail)."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ class Rule:
 
 
 def parse_rules(text: str) -> list[Rule]:
-    """Each rule; a line that is none is passed over."""
+    """Return the rules; other lines are skipped."""
     matches = (_RULE.fullmatch(line) for line in text.split("\n"))
     return [Rule(m["who"], m["what"], m["action"], int(m["amount"])) for m in matches if m]
 
 
 def parse_usage(text: str) -> dict[str, int]:
-    """`rctl -u SUBJECT`. A jail that is not there shows zeros, and exit status 0 (captures/04)."""
+    """Parse `rctl -u SUBJECT`. For a jail that does not exist it prints zeros, with exit status 0
+    (captures/04)."""
     pairs = (line.partition("=") for line in text.split("\n"))
     return {name: int(value) for name, _, value in pairs if value.isascii() and value.isdigit()}

@@ -1,4 +1,4 @@
-"""What the host shows of bhyve: modules, the limits of vmm(4), its devices."""
+"""Facts about bhyve: modules, the limits of vmm(4), its devices."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ PathKind = Literal["file", "device", "directory", "other"]
 
 @dataclass(frozen=True, slots=True)
 class VmmFacts:
-    """What planning for virtual machines asks of the host besides HostFacts."""
+    """Facts that planning for virtual machines needs, besides HostFacts."""
 
     usable: bool = True
-    """vmm(4) is loaded, and found a processor that it can use."""
+    """vmm(4) is loaded, and supports the processor."""
     useless: bool = False
-    """vmm.ko is loaded, and found none."""
+    """vmm.ko is loaded, but does not support the processor."""
     nmdm: bool = True
-    """nmdm(4) is there."""
+    """nmdm(4) is loaded."""
     most_cpus: int | None = None
-    """Virtual CPUs that a guest may have; not known before vmm is loaded."""
+    """Largest number of virtual CPUs of a guest; unknown before vmm is loaded."""
     unrestricted: bool = True
-    """A guest may start in real mode, as firmware does and a second CPU."""
+    """A guest can start in real mode, which firmware and a second CPU need."""
     wired: int | None = None
-    """Bytes that the host lets be wired."""
+    """Bytes of memory that can be wired."""
     osreldate: int = 0
     order: bool | None = None
-    """Whether bhyve knows a boot order; None where it was not asked."""
+    """Whether bhyve has a boot order; None if it was not checked."""
     devices: frozenset[str] = frozenset()
-    """The names in /dev/vmm, whosever they are."""
+    """Names in /dev/vmm, including others' guests."""
 
 
 def read_vmm(host: Host) -> VmmFacts:
-    """Three commands, four where vmm(4) is not usable."""
+    """Return these facts: three commands, four if vmm(4) is not usable."""
     usable = _module(host, "-m", "vmm")
     shown = read_sysctl(
         host, "kern.osreldate", "hw.pagesize", "vm.max_user_wired", "hw.vmm.maxcpu",
@@ -64,25 +64,25 @@ def read_vmm(host: Host) -> VmmFacts:
 
 
 def read_devices(host: Host) -> frozenset[str]:
-    """The names in /dev/vmm."""
+    """Return the names in /dev/vmm."""
     return frozenset(host.fs.listdir(DEVICES))
 
 
 def read_paths(fs: Fs, paths: list[str]) -> dict[str, PathKind]:
-    """What is at each of these paths, links followed; those with nothing are left out."""
+    """Return the type of each existing path, following links."""
     return {path: kind for path in paths if (kind := fs.kind(path)) is not None}
 
 
 def read_order(host: Host) -> bool:
-    """Whether bhyve can tell the firmware a boot order: then its configuration names the
-    interface for that, before anything was set."""
+    """Whether bhyve can pass a boot order to the firmware: then its configuration has the fwcfg
+    interface by default."""
     shown = host.run((tools.BHYVE, "-o", "config.dump=1", "probe"), changes=False).stdout
     return any(line.startswith("lpc.fwcfg=") for line in shown.splitlines())
 
 
 def names(fs: Fs, path: str) -> tuple[str, ...]:
-    """What tells a file or device from others, whatever it is called: its path, the path
-    without links, and its number."""
+    """Return the identity of a file or device under all its names: its path, its path without
+    links, and its number."""
     try:
         real = fs.path(path).resolve(strict=True)
         seen = real.stat()

@@ -31,7 +31,7 @@ class VmEnd(msgspec.Struct, frozen=True):
 
 
 class VmState(msgspec.Struct, frozen=True):
-    """What the supervisor writes into state.json; what a later one adds is passed over."""
+    """The contents of state.json, written by the supervisor; unknown keys are ignored."""
 
     state: str = ""
     pid: int | None = None
@@ -52,14 +52,14 @@ class VmFact:
 
     name: str
     runs: bool
-    """bhyve, or a supervisor that is about to run it again, is there."""
+    """bhyve, or a supervisor that will start it again, is running."""
     supervised: bool
     said: VmState | None
-    """None where nothing was written, or nothing that can be read."""
+    """None if it is missing or unreadable."""
 
     @property
     def state(self) -> str:
-        """running, paused, stopping, restarting or starting; empty for one that does not run."""
+        """State: running, paused, stopping, restarting or starting; empty if it is not running."""
         if not self.runs:
             return ""
         known = ("running", "paused", "stopping", "restarting", "starting")
@@ -67,17 +67,17 @@ class VmFact:
 
     @property
     def left(self) -> bool:
-        """It ended without its supervisor: something of it may be left."""
+        """It ended without its supervisor: parts of it may be left."""
         return not self.runs and self.said is not None
 
 
 def read_vms(fs: Fs) -> dict[str, VmFact]:
-    """All run directories by the guest's name."""
+    """Return all run directories by guest."""
     return {name: fact for name in fs.listdir(VM_DIRECTORY) if (fact := read_vm(fs, name))}
 
 
 def read_vm(fs: Fs, name: str) -> VmFact | None:
-    """A guest's run directory; None where it has none."""
+    """Return a guest's run directory; None if it has none."""
     if not fs.is_dir(vm_directory(name)):
         return None
     supervised = fs.is_locked(supervisor_lock(name))
@@ -85,7 +85,7 @@ def read_vm(fs: Fs, name: str) -> VmFact | None:
 
 
 def read_last(fs: Fs, name: str) -> VmEnd | None:
-    """How the guest last ended in order; None where it never did, or nobody can tell."""
+    """Return how the guest last ended; None if it never ran, or that is unknown."""
     try:
         return _END.decode(fs.read_bytes(last_file(name), follow=False))
     except (OSError, msgspec.MsgspecError):

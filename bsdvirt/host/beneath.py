@@ -1,5 +1,5 @@
-"""Files beneath a guest's root: its administrator owns what is in it, and no link there leads
-a read or a write of ours elsewhere."""
+"""Files beneath a guest's root. The guest's administrator controls its contents, so no symbolic
+link in it is followed to another place."""
 
 from __future__ import annotations
 
@@ -14,24 +14,21 @@ from bsdvirt.errors import HostError
 from bsdvirt.host.read import READ_LIMIT, read_regular
 
 _LINKS = 32
-"""How many links may be followed on one way (MAXSYMLINKS in sys/param.h)."""
+"""Largest number of symbolic links in a path (MAXSYMLINKS in sys/param.h)."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Beneath:
-    """The part of a host's files that lie beneath a root."""
+    """Access to the files beneath a root."""
 
     def path(self, path: str) -> Path:
-        """Where a path of the host's lies for this process."""
+        """Return the path for this process of a path of the host."""
         raise NotImplementedError
 
     def write_beneath(self, root: str, relative: str, content: str, mode: int = 0o644) -> None:
-        """Write a file beneath `root` without following any link on the way.
-
-        A guest's administrator owns what is in its root: a link there must never
-        lead a write of ours elsewhere. A link in the place of the file itself is
-        replaced. Raises HostError where a directory on the way is a link or missing.
-        """
+        """Write a file beneath `root` without following symbolic links: the guest's administrator
+        controls the root, and a link must not redirect the write. A link in place of the file
+        itself is replaced. Raises HostError if a directory in the path is a link or missing."""
         parts = plain_parts(relative)
         with self.directory_beneath(root, parts[:-1]) as directory:
             temporary = f".{parts[-1]}.bsdvirt"
@@ -48,7 +45,7 @@ class Beneath:
             os.fsync(directory)
 
     def unlink_beneath(self, root: str, relative: str) -> None:
-        """Remove a file beneath `root`, no link followed; one not there is no error."""
+        """Remove a file beneath `root` without following symbolic links, if it exists."""
         parts = plain_parts(relative)
         with (
             self.directory_beneath(root, parts[:-1]) as directory,
@@ -58,10 +55,8 @@ class Beneath:
             os.fsync(directory)
 
     def read_beneath(self, root: str, relative: str, limit: int = READ_LIMIT) -> str | None:
-        """A file's text beneath `root`, no link followed; None where it is not a plain file.
-
-        Raises HostError for more than `limit` bytes.
-        """
+        """Return the text of a file beneath `root` without following symbolic links; None if it is
+        not a regular file. Raises HostError for more than `limit` bytes."""
         parts = plain_parts(relative)
         shown = f"{root}/{relative}"
         try:
@@ -76,7 +71,8 @@ class Beneath:
         return data.decode("utf-8", "replace")
 
     def is_file_beneath(self, root: str, relative: str) -> bool:
-        """Whether a plain file is there beneath `root`, no link followed. It is not read."""
+        """Whether a regular file exists beneath `root`, without following symbolic links or reading
+        it."""
         parts = plain_parts(relative)
         try:
             with self.directory_beneath(root, parts[:-1]) as directory:
@@ -86,8 +82,8 @@ class Beneath:
         return stat.S_ISREG(found.st_mode)
 
     def leads_to_file(self, root: str, path: str) -> bool:
-        """Whether a path of a guest's leads to a plain file, as the guest sees it: its links
-        are followed within `root`, and no further."""
+        """Whether a path leads to a regular file as the guest sees it: symbolic links are followed
+        within `root` only."""
         rest = list(reversed(PurePosixPath(path.lstrip("/")).parts))
         trail: list[int] = []
         links = 0
@@ -121,8 +117,8 @@ class Beneath:
         return False
 
     def mkdir_beneath(self, root: str, relative: str, mode: int = 0o755) -> None:
-        """Make one directory beneath `root`, no link followed; one that is there stays as
-        it is. Raises HostError as write_beneath does, OSError for what is no directory."""
+        """Create one directory beneath `root` without following symbolic links; an existing one is
+        not changed. Raises HostError as write_beneath does, OSError for what is not a directory."""
         parts = plain_parts(relative)
         with self.directory_beneath(root, parts[:-1]) as directory:
             try:
@@ -136,8 +132,8 @@ class Beneath:
                 os.fsync(directory)
 
     def rmdir_beneath(self, root: str, relative: str) -> None:
-        """Remove an empty directory beneath `root`, no link followed; one that is not
-        there, or holds something, is no error."""
+        """Remove an empty directory beneath `root` without following symbolic links; one that is
+        missing or not empty is no error."""
         parts = plain_parts(relative)
         with (
             contextlib.suppress(FileNotFoundError, HostError),
@@ -151,9 +147,9 @@ class Beneath:
                     raise
 
     def look_beneath(self, root: str, relative: str) -> tuple[tuple[str, ...], str]:
-        """The directories on the way to `relative` (and it) that are not there beneath
-        `root`, and why there can be none, in words: no link is followed. A root that is not
-        there has nothing in it."""
+        """Return the directories in the path `relative`, itself included, that are missing beneath
+        `root`, and why they cannot be created, in words. Symbolic links are not followed. A missing
+        root is empty."""
         parts = PurePosixPath(relative).parts
         with contextlib.ExitStack() as stack:
             descriptor = -1
@@ -176,7 +172,8 @@ class Beneath:
 
     @contextlib.contextmanager
     def directory_beneath(self, root: str, parts: tuple[str, ...]) -> Iterator[int]:
-        """A directory beneath `root`, no link followed. Raises HostError as write_beneath."""
+        """Open a directory beneath `root` without following symbolic links. Raises HostError as
+        write_beneath does."""
         descriptor = os.open(self.path(root), _DIRECTORY)
         try:
             for part in parts:
@@ -200,7 +197,7 @@ class Beneath:
 
 
 def plain_parts(relative: str) -> tuple[str, ...]:
-    """The names in a path beneath a root. Raises ValueError for one that goes up."""
+    """Return the parts of a path beneath a root. Raises ValueError for `..`."""
     parts = PurePosixPath(relative).parts
     if not parts or any(part in ("..", "/", ".") for part in parts):
         raise ValueError(f"not a plain relative path: {relative!r}")

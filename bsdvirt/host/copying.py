@@ -1,9 +1,8 @@
-"""Files copied into a guest's root and out of it.
+"""Copy files into a guest's root and out of it.
 
-A guest's administrator owns what is in its root, and may change it meanwhile. So each
-directory on the way is opened from the one before, no link is followed, and what a thing is
-is asked of the descriptor that is then read: nothing is looked at by one name and used by
-another.
+The guest's administrator controls the root, and may change it meanwhile. So each directory in a
+path is opened from its parent, symbolic links are not followed, and file types are checked on the
+descriptor that is then read.
 """
 
 from __future__ import annotations
@@ -22,30 +21,28 @@ from bsdvirt.host.tree import Tree, copy_file, remove_tree, temporary_name
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLLOWED = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NO_DIRECTORY = (errno.ENOTDIR, errno.ELOOP, errno.EMLINK)
-"""What opening a link, or a file, as a directory gives: ELOOP on Linux, EMLINK on FreeBSD."""
+"""Errors of opening a link or a file as a directory: ELOOP on Linux, EMLINK on FreeBSD."""
 
 
 def nothing() -> None:
-    """No one asks us to end."""
+    """Never interrupt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to copy. `check` is called again and again; it raises to end the copying."""
+    """How to copy. `check` is called repeatedly, and raises to stop the copy."""
 
     recursive: bool = False
     keep_ids: bool = True
-    """Whether programs that run as another user stay such."""
+    """Whether set-user-ID and set-group-ID bits are kept."""
     check: Callable[[], None] = nothing
 
 
 def copy_in(
     source: str, root: Path, inner: str, *, recursive: bool, check: Callable[[], None] = nothing
 ) -> None:
-    """Copy a file (a directory and all in it with `recursive`) of the host's beneath `root`.
-
-    Raises UsageError, NotFoundError, HostError for a link on the way, and OSError.
-    """
+    """Copy a file of the host, or with `recursive` a directory, beneath `root`. Raises UsageError,
+    NotFoundError, HostError for a link in the path, and OSError."""
     real = Path(source).resolve()
     if not real.exists():
         raise NotFoundError(f"{source} is not there", "look at its path")
@@ -62,12 +59,9 @@ def copy_in(
 def copy_out(
     root: Path, inner: str, target: str, *, recursive: bool, check: Callable[[], None] = nothing
 ) -> None:
-    """The other way. What would run as another user loses that: the guest's owner is not
-    to make programs of root's on the host.
-
-    A link in the place of the target is not followed, since an earlier copy may have brought
-    it along; with a slash behind its name it is.
-    """
+    """Copy out of `root`. Set-user-ID and set-group-ID bits are removed: the guest must not create
+    programs of root on the host. A link in place of the target is not followed, since an earlier
+    copy may have created it; with a trailing slash it is."""
     parts = plain_parts(inner)
     if not parts:
         raise UsageError("the whole root is not copied", "name a directory in it")
@@ -81,7 +75,7 @@ def copy_out(
 
 
 def plain_parts(path: str) -> tuple[str, ...]:
-    """The names in a path. Raises UsageError for one that goes up."""
+    """Return the parts of a path. Raises UsageError for `..`."""
     parts = tuple(part for part in path.split("/") if part not in ("", "."))
     if ".." in parts or "\0" in path:
         raise UsageError(f"{path!r}: no .. in it", "name the path itself")
@@ -106,8 +100,8 @@ def _open_outer(path: Path) -> contextlib.AbstractContextManager[int]:
 
 @contextlib.contextmanager
 def _open_target(target: str, name: str) -> Iterator[tuple[int, str]]:
-    """The host's directory that something is copied into, and the name that it gets there:
-    its own in a directory that is there."""
+    """Return the directory of the host to copy into, and the name there: the source's own, if the
+    target is a directory."""
     if target.endswith("/"):
         with _open_outer(Path(target)) as directory:
             yield directory, name
@@ -132,7 +126,7 @@ def _open_target(target: str, name: str) -> Iterator[tuple[int, str]]:
 
 
 def _walk(top: int, parts: tuple[str, ...], *, into: bool) -> tuple[int, str]:
-    """The directory of the last part, opened, and its name; with `into`, where that is a
+    """Open the directory of the last part, and return its name; with `into`, if that is a
     directory, itself and no name."""
     descriptor = os.dup(top)
     try:
@@ -160,7 +154,7 @@ def _walk(top: int, parts: tuple[str, ...], *, into: bool) -> tuple[int, str]:
 
 
 def _is_link(directory: int, name: str) -> bool:
-    """For words only: what is copied is looked at by its descriptor."""
+    """For messages only: the file type is checked on the descriptor."""
     try:
         return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except OSError:
@@ -172,7 +166,7 @@ def _refused(path: str, part: str, why: str) -> HostError:
 
 
 def _copy(source: int, name: str, target: int, new: str, options: Options) -> None:
-    """What was named: a link is none of that."""
+    """Raises HostError for a symbolic link."""
     mode = os.stat(name, dir_fd=source, follow_symlinks=False).st_mode
     if stat.S_ISLNK(mode):
         raise _refused(name, name, "is a link")
@@ -185,8 +179,8 @@ def _copy(source: int, name: str, target: int, new: str, options: Options) -> No
 
 
 def _copy_directory(source: int, name: str, target: int, new: str, options: Options) -> None:
-    """Copied under another name, which is then made its own, so that it is there whole or not
-    at all. Into a directory that is there already, piece by piece."""
+    """Copy under a temporary name and rename it, so that it is complete or missing. Into an
+    existing directory, this is done for each entry."""
     with _closing(os.open(name, _DIRECTORY, dir_fd=source)) as inner:
         try:
             there = os.open(new, _DIRECTORY, dir_fd=target)

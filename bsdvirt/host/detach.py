@@ -1,4 +1,4 @@
-"""A process of ours that goes on when its terminal, or the ssh(1) before it, is gone."""
+"""Processes that survive their terminal or ssh(1) session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def detach(words: Sequence[str]) -> None:
-    """Start `bsdvirt words…` in a session of its own, with nothing of ours open."""
+    """Start `bsdvirt words…` in a new session, with no inherited descriptors."""
     env = {name: value for name, value in os.environ.items() if name != "BSDVIRT_FAULT"}
     subprocess.Popen(
         (sys.executable, "-m", "bsdvirt", *words),

@@ -1,7 +1,5 @@
-"""The host's files: atomic writes, and writes beneath a root that follow no link.
-
-On the simulated host every path lies beneath a directory, the prefix.
-"""
+"""The host's files: atomic writes, and writes beneath a root without following links. On the
+simulated host every path is below a directory, the prefix."""
 
 from __future__ import annotations
 
@@ -20,17 +18,17 @@ from bsdvirt.host.read import READ_LIMIT, read_regular
 
 
 class PathError(UsageError, ValueError):
-    """A path that is not absolute, or goes up."""
+    """A path that is not absolute, or has `..`."""
 
 
 class Fs(Beneath):
-    """Files by the host's absolute paths. `prefix` is where the host's / lies."""
+    """Files by the host's absolute paths. `prefix` is the directory of the host's /."""
 
     def __init__(self, prefix: str | Path = "/") -> None:
         self.prefix = Path(prefix)
 
     def path(self, path: str) -> Path:
-        """Where a path of the host's lies for this process."""
+        """Return the path for this process of a path of the host."""
         pure = PurePosixPath(path)
         if not pure.is_absolute() or ".." in pure.parts or "\0" in path:
             raise PathError(f"not an absolute, plain path: {path!r}", "write it without ..")
@@ -46,7 +44,7 @@ class Fs(Beneath):
         return self.path(path).is_file()
 
     def kind(self, path: str) -> Literal["file", "device", "directory", "other"] | None:
-        """What is there, links followed; None where nothing is."""
+        """Return the type of a file, following links; None if it does not exist."""
         try:
             mode = self.path(path).stat().st_mode
         except OSError:
@@ -58,7 +56,7 @@ class Fs(Beneath):
         return "directory" if stat.S_ISDIR(mode) else "other"
 
     def is_locked(self, path: str) -> bool:
-        """Whether somebody holds the flock(2) of a file. Reading only: no file is made."""
+        """Whether a file is locked by flock(2). Creates no file."""
         try:
             descriptor = os.open(self.path(path), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -72,15 +70,15 @@ class Fs(Beneath):
         return False
 
     def listdir(self, path: str) -> list[str]:
-        """The names in a directory, sorted; none where it is not there."""
+        """Return the sorted names in a directory; none if it does not exist."""
         try:
             return sorted(os.listdir(self.path(path)))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def read_text(self, path: str, limit: int = READ_LIMIT, *, follow: bool = True) -> str:
-        """A file's text; without `follow`, of no link. Raises OSError as `read_bytes` does,
-        and for what is not UTF-8."""
+        """Return the text of a file; without `follow`, not of a symbolic link. Raises OSError as
+        `read_bytes` does, and for what is not UTF-8."""
         data = self.read_bytes(path, limit, follow=follow)
         try:
             return data.decode("utf-8")
@@ -89,20 +87,20 @@ class Fs(Beneath):
             raise OSError(errno.EILSEQ, f"line {line} is not UTF-8 text", path) from None
 
     def read_bytes(self, path: str, limit: int = READ_LIMIT, *, follow: bool = True) -> bytes:
-        """Raises OSError as open() does, for what is no regular file (a FIFO, a device), and
-        for more than `limit` bytes."""
+        """Return the contents of a file. Raises OSError as open() does, for other file types (a
+        FIFO, a device), and for more than `limit` bytes."""
         return read_regular(self.path(path), limit, path, follow=follow)
 
     def read_or(self, path: str, default: str = "", *, follow: bool = True) -> str:
-        """The file's text, or `default` where there is no such file."""
+        """Return the text of a file, or `default` if it does not exist."""
         try:
             return self.read_text(path, follow=follow)
         except FileNotFoundError:
             return default
 
     def mkdir(self, path: str, mode: int = 0o755, *, sync: bool = False) -> None:
-        """Make a directory, and those of its parents that are missing, with that mode, whatever
-        the umask; what is there already is left as it is."""
+        """Create a directory and its missing parents with that mode, regardless of the umask;
+        existing ones are not changed."""
         real = self.path(path)
         if real.is_dir():
             return
@@ -120,10 +118,8 @@ class Fs(Beneath):
             self.sync_dir(directory)
 
     def write(self, path: str, content: str, mode: int = 0o644, *, sync: bool = False) -> None:
-        """Put a whole file in place at once, so that a reader sees old or new, never half.
-
-        `sync` makes it outlive a power loss.
-        """
+        """Write a file atomically, so that a reader sees the old or the new contents. `sync` makes
+        it survive a power loss."""
         real = self.path(path)
         temporary = real.with_name(f".{real.name}.{os.getpid()}.new")
         try:
@@ -146,12 +142,11 @@ class Fs(Beneath):
             self.sync_dir(os.path.dirname(path))
 
     def sync_dir(self, path: str) -> None:
-        """Make a directory's entries outlive a power loss."""
+        """Sync the entries of a directory to disk."""
         self._sync(path, os.O_DIRECTORY)
 
     def sync_file(self, path: str) -> None:
-        """Make what a file holds outlive a power loss; what is no plain file has nothing
-        to be synced."""
+        """Sync the contents of a regular file to disk."""
         if self.kind(path) == "file":
             self._sync(path, 0)
 
@@ -164,8 +159,8 @@ class Fs(Beneath):
         self.synced(path)
 
     def synced(self, path: str) -> None:
-        """What is called once a file or directory was synced. The simulated host keeps book
-        of what a power loss leaves."""
+        """Called after a file or directory was synced. The simulated host records what survives a
+        power loss."""
 
     def append(self, path: str, text: str, mode: int = 0o644) -> None:
         real = self.path(path)
@@ -174,7 +169,7 @@ class Fs(Beneath):
             stream.write(text)
 
     def append_line(self, path: str, line: str, mode: int = 0o644) -> None:
-        """Add a line of its own, behind one that a power loss has torn too."""
+        """Append a line, also after a line that a power loss truncated."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         with open(os.open(self.path(path), flags, mode), "r+b", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -182,7 +177,7 @@ class Fs(Beneath):
             stream.write((b"\n" if torn else b"") + line.encode("utf-8", "replace") + b"\n")
 
     def unlink(self, path: str, *, sync: bool = False) -> None:
-        """Remove a file; one that is not there is no error."""
+        """Remove a file, if it exists."""
         with contextlib.suppress(FileNotFoundError):
             self.path(path).unlink()
         if sync:
@@ -193,8 +188,8 @@ class Fs(Beneath):
             self.sync_dir(os.path.dirname(path))
 
     def rename(self, path: str, to: str) -> None:
-        """Move a file or directory within its file system, so that it outlives a power
-        loss. Raises FileExistsError where something is in its place."""
+        """Rename a file or directory within its file system, and sync it. Raises FileExistsError if
+        the target exists."""
         if self.exists(to):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to)
         self.sync_file(path)
@@ -203,12 +198,12 @@ class Fs(Beneath):
             self.sync_dir(directory)
 
     def link(self, path: str, to: str) -> None:
-        """Give a file another name, in place of whatever has that name."""
+        """Rename a file, replacing the target."""
         self.unlink(to)
         os.link(self.path(path), self.path(to))
 
     def rmtree(self, path: str, *, sync: bool = False) -> None:
-        """Remove a directory and all in it; one that is not there is no error."""
+        """Remove a directory with its contents, if it exists."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.path(path))
         if sync:

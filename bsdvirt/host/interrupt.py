@@ -1,7 +1,5 @@
-"""A signal that asks us to end: noted once, seen by every command under way.
-
-What undoes things is shielded: an undo that was begun is carried through.
-"""
+"""A signal that asks this process to end: recorded once, and seen by every running command. Undoing
+is shielded: an undo that was started is completed."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """Whether we were asked to end. Shielding is by thread."""
+    """Whether a signal asked this process to end. Shielding applies to the thread."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
@@ -28,10 +26,10 @@ class Interrupt:
         self._asked_before = False
         self._hurried = threading.Event()
         self.patience = math.inf
-        """Seconds that a command may take at most which only reads."""
+        """Time limit in seconds for commands that only read."""
 
     def install(self) -> None:
-        """Take SIGINT, SIGTERM and SIGHUP (a lost ssh connection) as the request to end."""
+        """Handle SIGINT, SIGTERM and SIGHUP (a lost ssh connection) as requests to end."""
         for number in SIGNALS:
             signal.signal(number, self._handle)
 
@@ -43,7 +41,7 @@ class Interrupt:
         self._asked.set()
 
     def be_patient(self, tell: Callable[[str], None]) -> None:
-        """From now on the first signal is only told of, and the next one hastens."""
+        """From now on the first signal is only acknowledged, and the next one forces guests."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self._asked_before:
@@ -55,7 +53,7 @@ class Interrupt:
             signal.signal(number, handle)
 
     def hurry(self) -> None:
-        """Guests are not to be waited for any more: they are ended by force."""
+        """Guests are no longer waited for: they are ended by force."""
         self._hurried.set()
 
     @property
@@ -63,8 +61,7 @@ class Interrupt:
         return self._hurried.is_set()
 
     def hastens(self, argv: Sequence[str]) -> bool:
-        """Whether this command is one to give up on at once: the orderly end of a guest, or
-        a hook."""
+        """Whether to give up on this command at once: the orderly stop of a guest, or a hook."""
         orderly = (
             argv[0] == tools.ENV
             or (argv[0] == tools.JAIL and "-r" in argv)
@@ -77,13 +74,13 @@ class Interrupt:
         return self._asked.is_set() and not getattr(self._shield, "up", False)
 
     def check(self) -> None:
-        """Raises Interrupted where we were asked to end, and are not shielded."""
+        """Raises Interrupted if this process was asked to end, and is not shielded."""
         if self.pending:
             raise Interrupted(f"interrupted by {self._name}")
 
     @contextlib.contextmanager
     def shielded(self) -> Iterator[None]:
-        """Within, this thread's commands run to their end."""
+        """Let this thread's commands run to their end."""
         before = getattr(self._shield, "up", False)
         self._shield.up = True
         try:

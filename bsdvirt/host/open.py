@@ -1,7 +1,5 @@
-"""Open the host that a command works on: this machine, or a simulated one.
-
-The simulated host is a package of its own, which a server does not have.
-"""
+"""Open the host that a command works on: this machine, or a simulated one. The simulated host is a
+separate package, which is not installed on a server."""
 
 from __future__ import annotations
 
@@ -18,10 +16,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def open_host(sim: str | None, interrupt: Interrupt) -> Host:
-    """Return the simulated host in the directory `sim`, or this machine.
-
-    Raises HostError where this machine is no FreeBSD, or there is no simulator.
-    """
+    """Return the simulated host in the directory `sim`, or this machine. Raises HostError if this
+    machine is not FreeBSD, or the simulator is missing."""
     if sim:
         return _open_simulated(sim, interrupt)
     if not sys.platform.startswith("freebsd"):

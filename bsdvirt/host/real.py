@@ -30,14 +30,14 @@ CHUNK = 1 << 16
 END_POLL_SECONDS = 0.01
 KILL_AFTER_SECONDS = 5.0
 READ_BYTES = 64 << 20
-"""What a command that reads may print, on each output: more than a host of thousands of guests
-needs. One that prints more is ended, and has failed."""
+"""Limit of each output of a command that reads: more than a host with thousands of guests needs. A
+command that prints more is killed, and has failed."""
 KEPT_BYTES = 1 << 20
-"""What is kept of what a command that changes something prints: how it begins, and how it ends."""
+"""Limit of the kept output of a command that changes something: its beginning and its end."""
 LINE_BYTES = 4096
-"""What is told of one line."""
+"""Limit of a reported line."""
 PIPE_BYTES = 1 << 20
-"""More than a pipe holds: what a command had written when it ended is read, and no more."""
+"""More than a pipe holds: output that was written when the command ended is read, and no more."""
 
 
 class RealHost:
@@ -128,8 +128,8 @@ class RealHost:
             raise HostError(f"{argv[0]}: {error.strerror}") from error
 
     def boot_id(self) -> str:
-        """kern.boottime as this boot's first command of ours saw it: the sysctl's own
-        value moves with every correction of the clock."""
+        """kern.boottime as the first command of this boot saw it: the sysctl's value changes with
+        every correction of the clock."""
         return self._known()[0]
 
     def syslog(self, line: str, *, warning: bool) -> None:
@@ -142,7 +142,7 @@ class RealHost:
         return self._known()[1]
 
     def _known(self) -> tuple[str, str]:
-        """What is asked once a boot: kern.boottime and kern.hostuuid, a line each."""
+        """Values read once per boot: kern.boottime and kern.hostuuid, one per line."""
         lines = self.fs.read_or(BOOT_FILE).splitlines()
         if len(lines) != 2 or not all(lines):
             argv = (tools.SYSCTL, "-n", "kern.boottime", "kern.hostuuid")
@@ -162,7 +162,7 @@ class RealHost:
         timeout: float,
         reader: _Reader,
     ) -> bool:
-        """Wait until all of them have ended, or have been ended; whether for taking too long."""
+        """Wait until all processes have ended or were killed; return whether a timeout expired."""
         deadline = time.monotonic() + timeout
         timed_out = False
         while not reader.ended():
@@ -199,12 +199,12 @@ def _running(
 
 
 _LINE_END = re.compile(rb"[\r\n]")
-"""What draws over its own line ends it with a carriage return."""
+"""Progress that overwrites its line ends with a carriage return."""
 
 
 class _Kept:
-    """What is kept of one output: all of it up to `limit` bytes; of more, the first half and
-    the last."""
+    """The kept part of one output: all of it up to `limit` bytes; of more, the first and the last
+    half."""
 
     def __init__(self, limit: int) -> None:
         self._half = limit // 2
@@ -231,8 +231,8 @@ class _Kept:
 
 
 class _Reader:
-    """The outputs of processes as they come, told line by line. `limit` is in bytes of each;
-    where they are needed `whole`, one that is longer is too much."""
+    """The outputs of processes, passed on line by line. `limit` is in bytes for each; with `whole`,
+    a longer output is an error."""
 
     def __init__(
         self,
@@ -257,7 +257,7 @@ class _Reader:
         return not self._open
 
     def read(self, timeout: float) -> bool:
-        """Take what has come within `timeout` seconds; whether anything had."""
+        """Read what arrives within `timeout` seconds; return whether there was anything."""
         ready = self._selector.select(timeout)
         for key, _ in ready:
             chunk = os.read(key.fd, CHUNK)
@@ -274,8 +274,7 @@ class _Reader:
         return bool(self._most) and any(kept.size > self._most for kept in self._kept.values())
 
     def drain(self) -> None:
-        """Take what is in the pipes, and not what a process that was left behind goes on to
-        write."""
+        """Read what is in the pipes, but not what a background process continues to write."""
         end = sum(kept.size for kept in self._kept.values()) + PIPE_BYTES
         while self._open and not self.too_much and self.read(0):
             if sum(kept.size for kept in self._kept.values()) >= end:
@@ -316,8 +315,8 @@ def _spawn(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a command and the children of its session, first politely. One in an uninterruptible
-    wait does not end: it is left."""
+    """Terminate a command and its session, first by SIGTERM. A process in an uninterruptible wait
+    is left."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not _signal(process, number):
             break
@@ -329,7 +328,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Send a signal to the command and its children; whether one of them is there."""
+    """Signal the command and its children; return whether one of them exists."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -341,7 +340,7 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
 
 
 def _status(process: subprocess.Popen[bytes]) -> int:
-    """Its exit status; of one that no signal ends, that of the signal."""
+    """Return the exit status; if no signal ended it, that of the signal."""
     return -signal.SIGKILL if process.returncode is None else process.returncode
 
 

@@ -1,4 +1,4 @@
-"""Text that others chose, made harmless for a terminal and for a line of a log."""
+"""Neutralise untrusted text for a terminal and for a line of a log."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ _LINE_CONTROL = re.compile(rf"[\t\n]|{_CONTROL.pattern}")
 
 
 def shown(text: str) -> str:
-    """The text with every control character but tab and line feed as an escape, such as \\x1b."""
+    r"""Return text with every control character except tab and line feed as an escape, such as
+    \x1b."""
     return _CONTROL.sub(_escape, text)
 
 
 def shown_line(text: str) -> str:
-    """The same, as one line and one field: tabs and line feeds are escapes, too."""
+    """Return text as one line and one field: tabs and line feeds are escaped too."""
     return _LINE_CONTROL.sub(_escape, text)
 
 
@@ -42,13 +43,13 @@ _BEGUN = re.compile(r"(?:\r|\x1b(?:\[[0-?]{0,32}[ -/]{0,8}|\][^\x07\x1b\n]{0,256
 
 
 class Screen:
-    """What a program wrote to its terminal, as text: without the colours and the cursor's ways."""
+    """Text from what a program wrote to its terminal, without colours and cursor movements."""
 
     def __init__(self) -> None:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """What can be shown so far; a sequence that is cut off waits for its rest."""
+        """Return the text so far; an incomplete sequence waits for its rest."""
         text = self._held + text
         begun = _BEGUN.search(text)
         self._held = begun[0] if begun else ""
@@ -57,6 +58,6 @@ class Screen:
         return shown(_SEQUENCE.sub("", text).replace("\r\n", "\n"))
 
     def close(self) -> str:
-        """The rest."""
+        """Return the remaining text."""
         rest, self._held = self._held, ""
         return shown(rest)

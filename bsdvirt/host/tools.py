@@ -1,4 +1,4 @@
-"""The base system's tools that bsdvirt runs, by absolute path."""
+"""Absolute paths of the tools that bsdvirt runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PKILL = "/bin/pkill"
 PKG = "/usr/local/sbin/pkg"
 PS = "/bin/ps"
 PYTHON = sys.executable
-"""The interpreter that runs us."""
+"""The running Python interpreter."""
 QEMU_IMG = "/usr/local/bin/qemu-img"
 RTSOL = "/sbin/rtsol"
 RCTL = "/usr/bin/rctl"

@@ -1,7 +1,7 @@
-"""A tree of files copied, and removed, by descriptors, to any depth.
+"""Copy and remove trees of files by descriptors, to any depth.
 
-One directory of each side is open at a time. The way back up is `..`, as fts(3) goes it: it must
-lead to the very directory that we came from, or the tree was changed on purpose.
+One directory of each side is open at a time. The way back up is `..`, as in fts(3): it must lead to
+the directory that it came from, or the tree was changed on purpose.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 SET_ID = stat.S_ISUID | stat.S_ISGID
 DEEPEST = 4096
-"""Levels: a guest could go on making directories ahead of us."""
+"""Limit of the depth: a guest could keep creating directories."""
 CHUNK = 1 << 20
 
 
 @dataclass(slots=True)
 class _Level:
-    """A directory that is being gone through. `left` are the names still to come, last first."""
+    """A directory in progress. `left` are the remaining names, in reverse order."""
 
     left: list[str]
     source: tuple[int, int]
@@ -34,25 +34,25 @@ class _Level:
     status: os.stat_result
     name: str
     made: bool
-    """By us: a directory that was there keeps its owner and mode."""
+    """Created by this copy: an existing directory keeps its owner and mode."""
 
 
 @dataclass(slots=True)
 class Tree:
-    """The content of one directory, copied into another that is there. Both stay open, and are
-    the caller's."""
+    """Copies the contents of one directory into another. Both stay open, and belong to the
+    caller."""
 
     source: int
     target: int
     keep_ids: bool
     check: Callable[[], None]
     made: bool
-    """Whether the target was made for this."""
+    """Whether the target was created for this."""
     copied: int = 0
     """Files and links."""
 
     def run(self) -> None:
-        """Raises HostError for what cannot be copied, or was changed meanwhile, and OSError."""
+        """Raises HostError for what cannot be copied or was changed meanwhile, and OSError."""
         here = (os.dup(self.source), os.dup(self.target))
         try:
             levels = [self._enter(here, "", self.made)]
@@ -127,8 +127,8 @@ def _identity(descriptor: int) -> tuple[int, int]:
 
 
 def parent(descriptor: int, expected: tuple[int, int], name: str) -> int:
-    """The directory above, opened. Raises HostError where it is not the one that we came
-    from: `name` was moved meanwhile."""
+    """Open the parent directory. Raises HostError if it is not the one that it came from: `name`
+    was moved meanwhile."""
     above = os.open("..", _DIRECTORY, dir_fd=descriptor)
     if _identity(above) != expected:
         os.close(above)
@@ -137,7 +137,7 @@ def parent(descriptor: int, expected: tuple[int, int], name: str) -> int:
 
 
 def copy_link(source: int, name: str, target: int, new: str) -> None:
-    """As a link: it says what it says."""
+    """Copy a symbolic link as a link."""
     temporary = temporary_name(source, target, new)
     os.symlink(os.readlink(name, dir_fd=source), temporary, dir_fd=target)
     _into_place(target, temporary, new)
@@ -146,8 +146,8 @@ def copy_link(source: int, name: str, target: int, new: str) -> None:
 def copy_file(
     source: int, name: str, target: int, new: str, keep_ids: bool, check: Callable[[], None]
 ) -> None:
-    """A regular file, as long as it is when it is opened. Nothing else is opened: a FIFO
-    would block, a device may do something."""
+    """Copy a regular file, up to its length when it is opened. Other file types are not opened: a
+    FIFO would block, and a device may have side effects."""
     _need_file(os.stat(name, dir_fd=source, follow_symlinks=False), name)
     descriptor = os.open(name, _READ, dir_fd=source)
     try:
@@ -176,7 +176,7 @@ def _need_file(status: os.stat_result, name: str) -> None:
 
 
 def copy_content(source: int, target: int, size: int, check: Callable[[], None]) -> None:
-    """What is a hole stays one: a file of a few bytes may call itself as long as it likes."""
+    """Keep holes: a small file may claim any length."""
     at = 0
     while at < size:
         begin, end = _data(source, at, size)
@@ -196,8 +196,7 @@ def copy_content(source: int, target: int, size: int, check: Callable[[], None])
 
 
 def _data(source: int, at: int, size: int) -> tuple[int, int]:
-    """Where the next data begins and ends; all that is left, where the file system cannot
-    tell."""
+    """Return the range of the next data; all of the rest if the file system does not know holes."""
     try:
         begin = os.lseek(source, at, os.SEEK_DATA)
         end = os.lseek(source, begin, os.SEEK_HOLE)
@@ -222,8 +221,8 @@ def _into_place(directory: int, temporary: str, name: str) -> None:
 
 
 def temporary_name(source: int, target: int, name: str) -> str:
-    """A name for what is not whole yet; what a killed copy left there goes. Where the source
-    has a file of that name, it is another one."""
+    """Return a temporary name, and remove what a killed copy left there. If the source has a file
+    of that name, another is chosen."""
     short = os.fsdecode(os.fsencode(name)[:200])
     temporary = f".{short}.bsdvirt"
     try:
@@ -236,7 +235,7 @@ def temporary_name(source: int, target: int, name: str) -> str:
 
 
 def like(status: os.stat_result, descriptor: int, keep_ids: bool) -> None:
-    """Owner (where we are root), then mode, which a change of owner cuts; and times."""
+    """Set owner (as root), then mode, which a change of owner clears, and times."""
     if os.geteuid() == 0:
         os.fchown(descriptor, status.st_uid, status.st_gid)
     mode = stat.S_IMODE(status.st_mode)
@@ -245,8 +244,8 @@ def like(status: os.stat_result, descriptor: int, keep_ids: bool) -> None:
 
 
 def remove_tree(directory: int, name: str) -> None:
-    """Remove a file, or a directory and all in it, of any depth, no link followed; what is not
-    there is no error."""
+    """Remove a file, or a directory of any depth with its contents, if it exists, without following
+    links."""
     try:
         os.unlink(name, dir_fd=directory)
         return
@@ -275,7 +274,7 @@ def remove_tree(directory: int, name: str) -> None:
 
 @dataclass(slots=True)
 class _Going:
-    """A directory that is being emptied: where it lies, and what is still in it."""
+    """A directory being emptied: its path, and the names still in it."""
 
     name: str
     above: tuple[int, int]
@@ -295,7 +294,7 @@ def _replaced(old: int, new: int) -> int:
 
 
 def _remove_files(directory: int) -> list[str]:
-    """Remove what is no directory; the names of the directories."""
+    """Remove everything but directories, and return the names of these."""
     left = []
     for name in os.listdir(directory):
         if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):

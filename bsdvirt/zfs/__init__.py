@@ -1,4 +1,5 @@
-"""ZFS: facts by zfs(8), or py-libzfs for listings by choice; changes are zfs(8) steps."""
+"""ZFS: facts by zfs(8), or optionally by py-libzfs for listings; changes are steps that run
+zfs(8)."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from bsdvirt.zfs.cli import CliZfs
 
 
 def open_zfs(host: Host) -> Zfs:
-    """zfs(8): for everything that plans, changes, repairs, recovers or boots."""
+    """Return the backend zfs(8): for everything that plans, changes, repairs, recovers or boots."""
     return CliZfs(host)
 
 
 def open_listing(host: Host, warn: Callable[[str], None]) -> Zfs:
-    """py-libzfs where it works, for what only shows; `warn` is told where it does not."""
+    """Return py-libzfs, if it works, for listings; `warn` is called if it does not."""
     from bsdvirt.zfs.libzfs import DEVICE, LibZfs, binding
 
     module = binding(host.fs.path(DEVICE))

@@ -1,4 +1,4 @@
-"""What bsdvirt asks of ZFS: facts as plain dataclasses. Changes are zfs(8) steps."""
+"""The interface to ZFS: facts as dataclasses. Changes are steps that run zfs(8)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A filesystem or a volume. Sizes in bytes; None where ZFS prints `-`."""
+    """A file system or a volume. Sizes are in bytes; None where ZFS prints `-`."""
 
     name: str
     kind: str
@@ -19,23 +19,22 @@ class Dataset:
     referenced: int
     origin: str | None = None
     mountpoint: str | None = None
-    """Where it is to be mounted. Beneath guests/<name> it is not asked for: there it may be
-    a jail's to say."""
+    """Mount point. Not read beneath guests/<name>, where a jail may set it."""
     mounted: bool = False
     volsize: int | None = None
     guest: str | None = None
-    """Its own (local) value of bsdvirt:guest; not asked for beneath guests/<name>."""
+    """Local value of bsdvirt:guest; not read beneath guests/<name>."""
     op: str | None = None
-    """Its own (local) value of bsdvirt:op: an operation under way, or cut short. Not asked
-    for beneath guests/<name>."""
+    """Local value of bsdvirt:op: an operation in progress, or unfinished. Not read beneath
+    guests/<name>."""
     jailed: bool = False
     """Only a jail may mount it."""
     locked: bool = False
     """It is encrypted, and its key is not loaded."""
     encryption_root: str | None = None
-    """The dataset whose key it is encrypted with."""
+    """Dataset whose key it is encrypted with."""
     received: str | None = None
-    """The value of bsdvirt:guest that came with `zfs receive`: another host's words."""
+    """Value of bsdvirt:guest received by `zfs receive`: written by another host."""
 
     @property
     def parent(self) -> str:
@@ -44,7 +43,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A pool. Sizes in bytes."""
+    """A zpool. Sizes are in bytes."""
 
     name: str
     size: int
@@ -53,35 +52,35 @@ class Pool:
 
 
 def in_order(datasets: Iterable[Dataset], roots: Sequence[str]) -> list[Dataset]:
-    """The datasets of each root's tree, in the order of the roots, sorted by name; each once,
-    where roots are named twice or lie in one another."""
+    """Return the datasets below each root, in the order of the roots, sorted by name; each once,
+    even if roots are given twice or contain one another."""
     found = sorted(datasets, key=lambda dataset: dataset.name)
     every = (d for root in roots for d in found if f"{d.name}/".startswith(f"{root}/"))
     return list({dataset.name: dataset for dataset in every}.values())
 
 
 class Zfs(Protocol):
-    """The facts. Implementations raise HostError where ZFS cannot be asked, and
-    NotFoundError for a dataset or pool that is not there."""
+    """The facts. Implementations raise HostError if ZFS is not available, and NotFoundError for a
+    dataset or pool that does not exist."""
 
     def datasets(self, root: str, *others: str) -> list[Dataset]:
-        """`root` and every filesystem and volume beneath it, sorted by name, and then so those
-        of `others`, in two calls. Of `others`, what is not there is left out."""
+        """Return `root` and all file systems and volumes below it, sorted by name, then those of
+        `others`: two commands. Missing `others` are left out."""
 
     def shallow(self, root: str, *others: str) -> list[Dataset]:
-        """As `datasets`, to a depth of two beneath each, which is guests/<name>: in one call."""
+        """As `datasets`, to a depth of two below each, which is guests/<name>: one command."""
 
     def snapshots(self, dataset: str) -> list[str]:
-        """The full names of the snapshots of `dataset` and of those beneath it."""
+        """Return the full names of the snapshots of `dataset` and of those below it."""
 
     def clones(self, snapshot: str) -> list[str]:
-        """The datasets whose origin the snapshot is; none where there is no such snapshot."""
+        """Return the clones of a snapshot; none if it does not exist."""
 
     def pools(self) -> list[Pool]:
-        """The imported pools."""
+        """Return the imported pools."""
 
     def local(self, dataset: str, name: str) -> str | None:
-        """A property's own value, not an inherited one; None also where there is no dataset."""
+        """Return the local value of a property; None also if the dataset does not exist."""
 
     def locals(self, root: str, name: str) -> dict[str, str]:
-        """A property's own values, by dataset, of `root` and what lies just beneath it."""
+        """Return the local values of a property, by dataset, of `root` and its children."""

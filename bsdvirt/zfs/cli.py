@@ -1,4 +1,4 @@
-"""The facts of ZFS by zfs(8) and zpool(8) (captures/03-zfs)."""
+"""ZFS facts by zfs(8) and zpool(8) (captures/03-zfs)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ COLUMNS = (
     "keystatus",
     "encryptionroot",
 )
-"""What the kernel alone says of a dataset: no text of a guest's is among it."""
+"""Properties that only the kernel sets: no text from a guest is among them."""
 TEXTS = ("bsdvirt:guest", "bsdvirt:op", "mountpoint")
-"""What may be any text. It is asked for to a depth of DEPTH only: beneath guests/<name> a
-jail may write it, and nothing of that is ever used."""
+"""Properties with arbitrary text. They are read to a depth of DEPTH only: beneath guests/<name> a
+jail may set them, and they are never used."""
 DEPTH = 2
 KINDS = "filesystem,volume"
 ATTEMPTS = 3
-"""How often both are read again, where datasets come and go meanwhile."""
+"""Number of attempts to read both, if datasets appear and disappear meanwhile."""
 
 
 class CliZfs:
@@ -115,8 +115,8 @@ class CliZfs:
 
 
 def check_listed(argv: tuple[str, ...], result: Result, roots: Sequence[str]) -> None:
-    """Raise what is wrong. zfs(8) goes on after a dataset that it cannot open, and ends with
-    status 1: it may be so for those after the first."""
+    """Raises the error of a listing. zfs(8) continues after a dataset that it cannot open, and
+    exits with 1: that is accepted for those after the first."""
     if not result.status and not result.timed_out:
         return
     gone = tuple(f"cannot open '{other}'" for other in roots[1:])
@@ -134,7 +134,7 @@ def _refuse(argv: tuple[str, ...], result: Result) -> NoReturn:
 
 
 def is_shallow(name: str, roots: Sequence[str]) -> bool:
-    """Whether its texts are asked for."""
+    """Whether the properties with text are read for a dataset."""
     return any(
         f"{name}/".startswith(f"{root}/") and name.count("/") - root.count("/") <= DEPTH
         for root in roots

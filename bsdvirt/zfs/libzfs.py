@@ -52,7 +52,7 @@ def binding(device: Path = Path(DEVICE)) -> ModuleType | None:
 
 
 class LibZfs(CliZfs):
-    """py-libzfs for a listing; zfs(8) for all else, and where the binding's is not whole."""
+    """py-libzfs for listings; zfs(8) for all else, and if the listing is incomplete."""
 
     def __init__(
         self, host: Host, module: ModuleType, warn: Callable[[str], None] = lambda text: None

@@ -20,7 +20,7 @@ from bsdvirt.host.base import Host, Result
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A property's value, as -p shows it, and its source, such as `local`."""
+    """The value of a property, as -p prints it, and its source, such as `local`."""
 
     value: str
     source: str = "default"
@@ -31,12 +31,12 @@ class Value:
 
 
 Values = Mapping[str, Mapping[str, Value]]
-"""By dataset, and by property; a dataset that is not there is not in it."""
+"""Values by dataset and property; without datasets that do not exist."""
 
 
 def read_values(host: Host, datasets: Iterable[str], properties: Iterable[str]) -> Values:
-    """Those that are there; zfs(8) goes on after one that is not. Raises CommandError where it
-    did not answer for all: what it does not tell of would be taken for gone."""
+    """Return the values of existing datasets; zfs(8) continues after a missing one. Raises
+    CommandError if it did not answer for all of these: what it omits would look destroyed."""
     names = sorted(set(datasets))
     if not names:
         return {}
@@ -55,8 +55,8 @@ def ask(
     *options: str,
     typed: Sequence[str] = (),
 ) -> tuple[dict[str, dict[str, Value]], Result]:
-    """The values of these datasets, or (`options`) of those beneath too; and how zfs(8) ended.
-    `typed` are properties that the kernel alone writes, a line each."""
+    """Return the values of these datasets, or, by `options`, of those below too, and the result of
+    zfs(8). `typed` are properties that only the kernel sets, one line each."""
     mark = f"bsdvirt:{secrets.token_hex(8)}"
     asked = [f"{mark}-0", *typed]
     for number, prop in enumerate(properties, 1):
@@ -78,7 +78,7 @@ def ask(
 
 
 def _take(values: dict[str, Value], name: str, prop: str, row: str) -> None:
-    """One property's row; what is none is passed over."""
+    """Parse the row of one property; others are skipped."""
     if row.startswith(f"{name}\t{prop}\t"):
         value, tab, source = row.removeprefix(f"{name}\t{prop}\t").rpartition("\t")
         if tab:
@@ -86,7 +86,7 @@ def _take(values: dict[str, Value], name: str, prop: str, row: str) -> None:
 
 
 def _between(text: str, mark: str) -> Iterator[tuple[str, int, str]]:
-    """After each row of the mark: its dataset, its number, and the text up to the next one."""
+    """Split at the rows of the mark: its dataset, its number, and the text up to the next one."""
     parts = re.split(rf"(?:^|(?<=\n))([^\t\n]+)\t{mark}-(\d+)\t-\t-(?:\n|\Z)", text)
     for name, number, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         yield name, int(number), rest.removesuffix("\n")
