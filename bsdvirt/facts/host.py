@@ -146,7 +146,7 @@ def read_platform(host: Host) -> tuple[str, str]:
     shown = read_sysctl(host, "hw.machine", "hw.machine_arch")
     machine, arch = shown.get("hw.machine", ""), shown.get("hw.machine_arch", "")
     if not machine or not arch:
-        raise HostError("the host does not say what hardware it is", "sysctl hw.machine")
+        raise HostError("the architecture is unknown", "sysctl hw.machine")
     return machine, arch
 
 

@@ -45,9 +45,9 @@ def copy_in(
     NotFoundError, HostError for a link in the path, and OSError."""
     real = Path(source).resolve()
     if not real.exists():
-        raise NotFoundError(f"{source} is not there", "look at its path")
+        raise NotFoundError(f"{source} is not there", "check the path")
     if not real.name or root.resolve().is_relative_to(real):
-        raise UsageError(f"{source} holds the guest's own root", "name a directory beside it")
+        raise UsageError(f"{source} contains the guest's root", "choose a directory beside it")
     parts = plain_parts(inner)
     with _open_root(root) as top, _open_outer(real.parent) as outer:
         directory, last = _walk(top, parts, into=True)
@@ -162,7 +162,7 @@ def _is_link(directory: int, name: str) -> bool:
 
 
 def _refused(path: str, part: str, why: str) -> HostError:
-    return HostError(f"/{path}: {part} {why}", "no link is followed: name the real path")
+    return HostError(f"/{path}: {part} {why}", "links are not followed: use the real path")
 
 
 def _copy(source: int, name: str, target: int, new: str, options: Options) -> None:
@@ -221,7 +221,7 @@ def _merge(inner: int, there: int, new: str, options: Options) -> None:
         what = error.message if isinstance(error, BsdvirtError) else _words(error)
         raise HostError(
             f"{what}; {tree.copied} files and links were copied into {new} before that",
-            "mend that, and copy again",
+            "correct that, and copy again",
         ) from error
 
 

@@ -40,7 +40,7 @@ def _open_simulated(directory: str, interrupt: Interrupt) -> Host:
             raise
         raise HostError(
             f"--sim: the simulated host ({SIMULATOR}) is not installed",
-            "it comes with the source tree only: use the bsdvirt that is there",
+            "it is part of the source tree only",
         ) from None
     try:
         return SimHost(directory, interrupt)

@@ -148,9 +148,7 @@ class RealHost:
             argv = (tools.SYSCTL, "-n", "kern.boottime", "kern.hostuuid")
             lines = self.run(argv, changes=False).check().stdout.splitlines()
             if len(lines) != 2:
-                raise HostError(
-                    "the kernel does not say which host this is", "sysctl kern.hostuuid"
-                )
+                raise HostError("kern.hostuuid is not set", "sysctl kern.hostuuid")
             self.fs.mkdir(os.path.dirname(BOOT_FILE), 0o700)
             self.fs.write(BOOT_FILE, "".join(f"{line}\n" for line in lines), 0o600)
         return lines[0], lines[1]

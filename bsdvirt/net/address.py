@@ -1,4 +1,4 @@
-"""Addresses: what a network offers, what is taken, what an interface gets. Pure."""
+"""Choose addresses: which a network offers, which are taken, which an interface gets. Pure."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ InterfaceAddress = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
 def host_addresses(network: Network, version: int) -> list[InterfaceAddress]:
-    """The host's own addresses on the network's bridge."""
+    """Return the host's addresses on the network's bridge."""
     every = (ipaddress.ip_interface(str(cidr)) for cidr in network.addresses)
     return [address for address in every if address.version == version]
 
 
 def gateway(network: Network, version: int, address: str | None = None) -> str | None:
-    """What guests send through: the one that is given, else the host itself. For an
-    `address` with its prefix length, the one that it reaches; None where it reaches none."""
+    """Return the gateway of guests: the given one, or the host. With an `address` and its prefix
+    length, only one in its subnet; None if there is none."""
     given = network.gateway if version == 4 else network.gateway6
     own = [str(entry.ip) for entry in host_addresses(network, version)]
     every = [str(given), *own] if given is not None else own
@@ -31,33 +31,33 @@ def gateway(network: Network, version: int, address: str | None = None) -> str |
 
 
 def reaches(address: str, router: str) -> bool:
-    """Whether what has an address with its prefix length reaches a router without another."""
+    """Whether a router is in the subnet of an address with prefix length."""
     plain = ipaddress.ip_address(router.partition("%")[0])
     return plain.is_link_local or plain in ipaddress.ip_interface(address).network
 
 
 def prefix_length(network: Network, address: Address) -> int | None:
-    """Of the network's subnet that the address lies in, where it lies in one."""
+    """Return the prefix length of the network's subnet with the address, if there is one."""
     every: list[Cidr | Subnet] = [*network.addresses, *network.subnets]
     nets = [entry.network for entry in every]
     return next((net.prefixlen for net in nets if address in net), None)
 
 
 def with_prefix(network: Network, address: Address) -> str:
-    """The address with the prefix length of its subnet; a single host's where it has none."""
+    """Return the address with the prefix length of its subnet, or that of a single host."""
     length = prefix_length(network, address)
     return f"{address}/{address.max_prefixlen if length is None else length}"
 
 
 def reserved(network: Network) -> set[Address]:
-    """What no guest is given: the host's own addresses, and the gateways."""
+    """Return the addresses that guests cannot get: the host's own, and the gateways."""
     own = {a.ip for version in (4, 6) for a in host_addresses(network, version)}
     gateways = (network.gateway, network.gateway6)
     return own | {ipaddress.ip_address(str(given)) for given in gateways if given is not None}
 
 
 def pools_of(network: Network, version: int, subnet: Subnet | None = None) -> list[AddressRange]:
-    """The pools of one family; of one subnet of the network, where that is said."""
+    """Return the pools of one address family, or of one subnet."""
     return [
         pool
         for pool in network.pools
@@ -72,11 +72,8 @@ def from_pool(
     taken: Collection[Address],
     subnet: Subnet | None = None,
 ) -> str:
-    """The lowest free address of the network's pools (of those in the subnet), with its
-    prefix length.
-
-    Raises UsageError where there is no such pool, ConflictError where none is left.
-    """
+    """Return the lowest free address of the network's pools, or of those in the subnet, with its
+    prefix length. Raises UsageError if there is no such pool, ConflictError if none is free."""
     kept = reserved(network)
     pools = pools_of(network, version, subnet)
     if not pools and subnet is not None:
@@ -98,10 +95,8 @@ def from_pool(
 
 
 def static(name: str, network: Network, wanted: str, taken: Collection[Address]) -> str:
-    """A chosen address with its prefix length, the network's where none is given.
-
-    Raises ConflictError where somebody has it, UsageError where its length is unknown.
-    """
+    """Return a chosen address with its prefix length, by default the network's. Raises
+    ConflictError if it is taken, UsageError if the length is unknown."""
     address = ipaddress.ip_interface(wanted).ip
     if address in taken:
         raise ConflictError(f"{address} is taken on network {name}", "choose another address")
@@ -115,13 +110,13 @@ def static(name: str, network: Network, wanted: str, taken: Collection[Address])
     if length is None:
         raise UsageError(
             f"{wanted}: not in a subnet of network {name}, so its prefix length is unknown",
-            f"say {wanted}/24 or the like",
+            f"give the length, such as {wanted}/24",
         )
     return f"{address}/{length}"
 
 
 def _refuse_outside(name: str, network: Network, wanted: str, address: Address) -> None:
-    """Raises UsageError for an address that nobody on the network could answer."""
+    """Raises UsageError for the network or broadcast address of a subnet."""
     subnets = network.subnets_of(address.version)
     if not subnets or address.is_link_local:
         return
@@ -141,16 +136,16 @@ def _refuse_outside(name: str, network: Network, wanted: str, address: Address) 
 
 
 def addresses(texts: Iterable[str | None]) -> set[Address]:
-    """Plain addresses out of 10.77.0.2/24 and the like."""
+    """Return addresses without prefix length."""
     return {ipaddress.ip_interface(text).ip for text in texts if text}
 
 
 def free_subnet(used: Iterable[str]) -> ipaddress.IPv4Network:
-    """The first of 10.77.0.0/24, 10.77.1.0/24 … that overlaps none of the host's
-    own addresses (each with its prefix length)."""
+    """Return the first of 10.77.0.0/24, 10.77.1.0/24 … that overlaps none of the host's addresses
+    (with prefix lengths)."""
     nets = [ipaddress.ip_interface(text).network for text in used]
     for third in range(256):
         candidate = ipaddress.IPv4Network(f"10.77.{third}.0/24")
         if not any(n.version == 4 and candidate.overlaps(n) for n in nets):
             return candidate
-    raise ConflictError("all of 10.77.0.0/16 is in use on this host", "say --address A.B.C.D/24")
+    raise ConflictError("all of 10.77.0.0/16 is in use on this host", "use --address A.B.C.D/24")

@@ -1,4 +1,4 @@
-"""Networks as plans: a bridge made, brought up, taken away. Pure."""
+"""Plans for networks: create, bring up and destroy a bridge. Pure."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from bsdvirt.spec.network import Network
 
 DEFAULT_MTU = 1500
 DESCR = f"{GROUP} network "
-"""How the description of a network's interfaces begins."""
+"""Begins the description of a network's interfaces."""
 
 
 def bridge_of(network: Network) -> str:
-    """The bridge that guests are members of."""
+    """Return the bridge of a network."""
     return str(network.bridge) if network.bridge else bridge_name(network.id)
 
 
@@ -48,11 +48,8 @@ def owns_bridge(network: Network) -> bool:
 
 
 def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step, ...]:
-    """What the network's bridge still lacks.
-
-    Raises HostError where an uplink or a bridge of somebody else's is not there, or an
-    uplink has an address of its own: that belongs on the bridge.
-    """
+    """Return the steps that the network's bridge still needs. Raises HostError if an uplink or an
+    existing bridge is missing, or an uplink has an address, which belongs on the bridge."""
     bridge = bridge_of(network)
     if not owns_bridge(network):
         _check_foreign(name, network, interfaces.get(bridge))
@@ -68,7 +65,7 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
     if present is None:
         if (nameless := bridge_cloner(network.id)) in interfaces:
             argv = (tools.IFCONFIG, nameless, "destroy")
-            steps.append(Step(Command(argv), "what an interrupted start left of it"))
+            steps.append(Step(Command(argv), "what an interrupted start left"))
         steps.append(_create_bridge(name, network))
     steps += join_steps(name, network, bridge, interfaces)
     if present is not None:
@@ -86,7 +83,7 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
 
 
 def plan_up(name: str, network: Network, interfaces: Interfaces, op: str) -> Plan:
-    """Bring the network up, or nothing where it is."""
+    """Bring the network up; no steps if it is up."""
     steps = up_steps(name, network, interfaces)
     return Plan("up", name, "network", steps, op=op, reason="already up")
 
@@ -94,12 +91,12 @@ def plan_up(name: str, network: Network, interfaces: Interfaces, op: str) -> Pla
 def plan_create(
     name: str, network: Network, interfaces: Interfaces, op: str, more: Sequence[Step] = ()
 ) -> Plan:
-    """Write the network's file and bring it up; `more` is what its translation takes."""
+    """Write the network's file and bring it up; `more` are the steps for NAT."""
     path = network_file(name)
     steps = (
         Step(
             MakeDirectory(NETWORK_DIRECTORY),
-            "where networks are kept",
+            "the directory of networks",
             unless=FileExists(NETWORK_DIRECTORY),
         ),
         Step(
@@ -122,11 +119,8 @@ def plan_destroy(
     op: str,
     flushed: Sequence[Step] = (),
 ) -> Plan:
-    """Take the network away; `flushed` empties its anchor of pf(4).
-
-    Raises ConflictError where guests have an interface on it, or its bridge has
-    members that are not its own.
-    """
+    """Destroy the network; `flushed` empties its anchor of pf(4). Raises ConflictError if guests
+    have an interface on it, or its bridge has other members."""
     _refuse_used(name, users)
     bridge = bridge_of(network)
     present = interfaces.get(bridge)
@@ -165,9 +159,9 @@ def plan_destroy_broken(
     op: str,
     flushed: Sequence[Step] = (),
 ) -> Plan:
-    """Take away what can be told to be a network's whose file cannot be read: the file, and
-    the interfaces of ours that have its `number`, where that is known, or its name as their
-    description. Raises ConflictError as plan_destroy does."""
+    """Destroy what is known of a network with an unreadable file: the file, and bsdvirt's
+    interfaces with its `number`, if known, or its name in their description. Raises ConflictError
+    as plan_destroy does."""
     _refuse_used(name, users)
     numbered = () if number is None else (bridge_name(number), vlan_name(number))
     ours = [
@@ -197,7 +191,7 @@ def plan_destroy_broken(
 
 
 def _others(name: str, bridge: Interface | None) -> str:
-    """The other network that a bridge of ours belongs to, by its description; "" for none."""
+    """Return the other network that a bridge belongs to, by its description; empty if none."""
     if bridge is None or GROUP not in bridge.groups or not bridge.description.startswith(DESCR):
         return ""
     other = bridge.description.removeprefix(DESCR)
@@ -205,7 +199,7 @@ def _others(name: str, bridge: Interface | None) -> str:
 
 
 def described(name: str) -> str:
-    """The description of a network's interfaces."""
+    """Return the description of a network's interfaces."""
     return f"{DESCR}{name}"
 
 
@@ -213,12 +207,12 @@ def _refuse_used(name: str, users: list[str]) -> None:
     if users:
         raise ConflictError(
             f"network {name} is in use by {', '.join(users)}",
-            "give those guests another network first",
+            "move those guests to another network first",
         )
 
 
 def _check_foreign(name: str, network: Network, bridge: Interface | None) -> None:
-    """Raises HostError where somebody else's bridge is not fit for the network."""
+    """Raises HostError if an existing bridge does not fit the network."""
     if bridge is None:
         raise HostError(
             f"network {name}: its bridge {network.bridge} is not there", "create it first"
@@ -226,7 +220,7 @@ def _check_foreign(name: str, network: Network, bridge: Interface | None) -> Non
     if bridge.members and bridge.mtu != network.mtu:
         raise HostError(
             f"network {name}: its bridge {bridge.name} has MTU {bridge.mtu}, not {network.mtu}",
-            f"bsdvirt network set {name} mtu={bridge.mtu}, or say it when creating",
+            f"bsdvirt network set {name} mtu={bridge.mtu}, or set it at creation",
         )
 
 
@@ -263,10 +257,10 @@ def _address_step(bridge: str, cidr: str) -> Step:
 
 
 def remove_address_step(bridge: str, cidr: str) -> Step:
-    """Take an address of the host's off a bridge."""
+    """Remove an address of the host from a bridge."""
     return Step(
         Command(_drop_address(bridge, cidr)),
-        f"{cidr} is the host's no more",
+        f"remove the host's address {cidr}",
         undo=(Undo(Command(_add_address(bridge, cidr)), InterfaceExists(bridge)),),
     )
 

@@ -1,4 +1,4 @@
-"""The plan that changes a network, live where it is up. Pure."""
+"""Plan the change of a network, live if it is up. Pure."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 
 LATER = ("pools", "subnets", "gateway", "gateway6", "routes", "dns", "offload")
-"""What a running guest is given at its next start."""
+"""Properties that running guests get at their next start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An interface of a guest on the network: what its file says, what it holds, and the
-    port on the bridge of one that runs."""
+    """An interface of a guest on the network: its properties, its claims, and the bridge port of a
+    running guest."""
 
     guest: str
     nic: Nic | None
-    """None where its file cannot be read."""
+    """None if the guest's file cannot be read."""
     claims: tuple[Claim, ...]
-    """Now, and from the next start on where that differs."""
+    """Claims now, and from the next start on if they differ."""
     interface: str
 
     def addresses(self) -> set[str]:
@@ -47,19 +47,16 @@ def plan_set(
     op: str,
     more: Sequence[Step] = (),
 ) -> Plan:
-    """Make a network another; `texts` are its file's, before and after, and `more` is done
-    once the bridge is so.
-
-    Raises ConflictError for what its guests' claims, or those that run, do not allow, and
-    as net.plans.up_steps does.
-    """
+    """Change a network; `texts` are the old and new text of its file, and `more` is done after the
+    bridge. Raises ConflictError if guests' claims, or running guests, prevent it, and as
+    bridge.up_steps does."""
     if before == after and texts[0] == texts[1] and not more:
         return Plan("set network", name, "network", reason="nothing changes", op=op)
     check_claims(name, before, after, ports)
     path = network_file(name)
     written = Step(
         WriteFile(path, texts[1]),
-        f"what network {name} is to be",
+        f"the new file of network {name}",
         undo=(Undo(WriteFile(path, texts[0])),),
         durable=True,
     )
@@ -104,7 +101,7 @@ def _live_steps(
 
 
 def _without(network: Network, interfaces: Interfaces) -> Interfaces:
-    """The interfaces once the way out is off the bridge."""
+    """Return the interfaces after the uplink has left the bridge."""
     bridge, member = bridge_of(network), member_of(network)
     left = {key: face for key, face in interfaces.items() if key != vlan_name(network.id)}
     members = tuple(one for one in interfaces[bridge].members if one != member)
@@ -122,7 +119,7 @@ def _notes(
 
 
 def check_claims(name: str, before: Network, after: Network, ports: Iterable[Port]) -> None:
-    """Raises ConflictError where a guest holds what the network would no longer have for it."""
+    """Raises ConflictError if a guest has an address that the network would no longer have."""
     for port in ports:
         for problem in _problems(before, after, port):
             raise ConflictError(

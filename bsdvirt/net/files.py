@@ -1,4 +1,4 @@
-"""The networks of this host, as their files tell them."""
+"""Read the files of the networks of this host."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from bsdvirt.spec.network import Network
 
 
 class Networks(dict[str, Network]):
-    """All networks by name, and what is wrong with those whose file cannot be read: they
-    keep their own guests down, and nothing else."""
+    """Networks by name, and errors of unreadable files, which affect only their own guests."""
 
     def __init__(self) -> None:
         super().__init__()
         self.broken: dict[str, BsdvirtError] = {}
         self.broken_ids: dict[str, int | None] = {}
-        """Their numbers, where the file still tells: a bridge may be up."""
+        """Ids of these, if the file shows them: a bridge may be up."""
 
 
 def load_networks(fs: Fs) -> Networks:
-    """Read them all."""
+    """Read all networks."""
     found = Networks()
     for file in fs.listdir(NETWORK_DIRECTORY):
         if not file.endswith(".yaml") or file.startswith("."):
@@ -35,10 +34,10 @@ def load_networks(fs: Fs) -> Networks:
             text = fs.read_text(path)
             found[name] = load_network(text, path)
         except BsdvirtError as error:
-            error.hint = f"mend {path}: {error.hint}" if error.hint else f"mend {path}"
+            error.hint = f"correct {path}: {error.hint}" if error.hint else f"correct {path}"
             found.broken[name] = error
         except (OSError, UnicodeDecodeError) as error:
-            found.broken[name] = HostError(f"{path}: {error}", "mend or remove the file")
+            found.broken[name] = HostError(f"{path}: {error}", "correct or remove the file")
         if name in found.broken:
             match = re.search(r"^id: *(\d{1,3}) *(?:#.*)?$", text, re.MULTILINE)
             found.broken_ids[name] = int(match[1]) if match else None
@@ -46,7 +45,7 @@ def load_networks(fs: Fs) -> Networks:
 
 
 def need(networks: Mapping[str, Network], name: str) -> Network:
-    """A network. Raises what is wrong with its file, or NotFoundError."""
+    """Return a network. Raises the error of its file, or NotFoundError."""
     if name in networks:
         return networks[name]
     if isinstance(networks, Networks) and name in networks.broken:

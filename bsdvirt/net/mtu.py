@@ -1,8 +1,8 @@
-"""The MTU of a bridge and its members, which bridge(4) keeps alike. Pure.
+"""The MTU of a bridge and its members, which if_bridge(4) keeps equal. Pure.
 
-Up to 13 each member's is set, and then the bridge's; later the bridge's is set and its members
-follow, and a member's own cannot be (if_bridge.c and if.c; captures/02 and 11). The host is not
-asked which it is: the bridge is tried first, and what then lacks the MTU is given it.
+Up to 13 the MTU of each member is set, and then the bridge's; later the bridge's is set and its
+members follow, and a member's cannot be set (if_bridge.c and if.c; captures/02 and 11). The version
+is not checked: the bridge is tried first, then the members that differ.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bsdvirt.plan.step import Command, InterfaceExists, InterfaceMtu, Step, Undo
 def mtu_steps(
     name: str, mtu: int, bridge: Interface, interfaces: Mapping[str, Interface]
 ) -> Iterator[Step]:
-    """Give a bridge that is there, and all its members, an MTU."""
+    """Set the MTU of an existing bridge and all its members."""
     members = [interfaces[member] for member in bridge.members if member in interfaces]
     others = [member for member in members if member.mtu != mtu]
     if bridge.mtu == mtu and not others:

@@ -1,7 +1,7 @@
-"""Rules of pf(4) in anchors of ours: a network's translation, what a guest exposes. Pure.
+"""Rules of pf(4) in bsdvirt's anchors: NAT of a network, exposed ports of a guest. Pure.
 
-Only what is beneath the anchor `bsdvirt` is ever loaded or flushed, and there only
-translation, and the passing of what is redirected: nobody's own rules are touched.
+Only rules below the anchor `bsdvirt` are loaded or flushed: translation, and filter rules that pass
+redirected connections. The administrator's rules are never changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FAMILY = {4: "inet", 6: "inet6"}
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one anchor of ours should hold."""
+    """The rules that an anchor should have."""
 
     name: str
     subject: str
@@ -30,16 +30,14 @@ class Rules:
     why: str
 
     def steps(self, facts: PfFacts) -> list[Step]:
-        """Load what is not loaded."""
+        """Load rules that are not loaded."""
         return list(load_steps(self.name, self.text, facts, self.why))
 
 
 def network_text(name: str, network: Network, facts: PfFacts) -> str:
-    """The rules of a network with `nat`; empty where there is no way out to translate for.
-
-    The address is asked of the interface whenever a packet passes, so that a lease that
-    changes changes nothing here; `:0` leaves its aliases out, which are somebody's service.
-    """
+    """Return the rules of a network with `nat`; empty if there is no default route. pf looks the
+    interface's address up for each packet, so that a new lease needs no change; `:0` excludes
+    aliases, which may belong to a service."""
     lines = [
         f"nat on {facts.egress[net.version]} {FAMILY[net.version]} from {net} to any"
         f" -> ({facts.egress[net.version]}:0)"
@@ -52,14 +50,11 @@ def network_text(name: str, network: Network, facts: PfFacts) -> str:
 def guest_text(
     name: str, exposes: Iterable[Expose], addresses: Iterable[str], facts: PfFacts
 ) -> str:
-    """The rules of what a guest exposes, of either family that it has; empty where none.
-
-    By default they are for the one address by which the host gets out, never for all of
-    the host's. Not on lo0: the host's own connection could not be answered.
-
-    Filtered, what is redirected is tagged, and the filter rule passes just that: neither what
-    comes to the guest's address unredirected, nor what a rule of the host's own blocks later.
-    """
+    """Return the rules of a guest's exposed ports, for both address families. By default they are
+    bound to the address of the default route, never to all addresses. Not on lo0: the host's own
+    connections could not be answered. If filtered, redirected connections are tagged, and the
+    filter rule passes just these: neither direct connections to the guest's address, nor what a
+    later rule of the host blocks."""
     inner: dict[int, str] = {}
     for text in addresses:
         address = ipaddress.ip_interface(text).ip
@@ -86,7 +81,7 @@ def guest_text(
 
 
 def _outer(expose: Expose, version: int, facts: PfFacts) -> str:
-    """The host's address that a port is on; empty where it has none of that family."""
+    """Return the host's address that a port is bound to; empty if it has none of that family."""
     if expose.on is not None:
         return str(expose.on) if expose.on.version == version else ""
     return f"({facts.egress[version]}:0)" if version in facts.egress else ""
@@ -101,13 +96,12 @@ def _file(of: str, lines: list[str]) -> str:
 
 
 def is_loaded(rules: str, text: str, facts: PfFacts) -> bool:
-    """Whether the anchor holds what it should, as far as its file tells."""
+    """Whether the anchor has these rules, by its file."""
     return (rules in facts.anchors) == bool(text) and facts.files.get(rules, "") == text
 
 
 def load_steps(rules: str, text: str, facts: PfFacts, why: str) -> Iterator[Step]:
-    """Let the anchor hold just that: nothing where it does already, or where there is no
-    pf(4) to hold it."""
+    """Load these rules into the anchor, if it differs and pf(4) is available."""
     if not facts.there or is_loaded(rules, text, facts):
         return
     before = facts.files.get(rules)
@@ -126,7 +120,7 @@ def load_steps(rules: str, text: str, facts: PfFacts, why: str) -> Iterator[Step
 
 
 def unload_steps(rules: str, why: str, before: str | None = None) -> Iterator[Step]:
-    """Let the anchor hold nothing any more. `before` is what it held, to come back to."""
+    """Flush the anchor. `before` are its rules, for the undo."""
     undo = _back(rules, before) if before is not None else ()
     # What it was loaded with is not known here where it is to be cleaned up.
     for kind in ("rules", "nat") if before is None or _filters(before) else ("nat",):
@@ -147,7 +141,7 @@ def load(rules: str) -> tuple[str, ...]:
 
 
 def flush(rules: str, kind: str) -> tuple[str, ...]:
-    """Take an anchor's rules away: its filter `rules`, or `nat`, all that translate."""
+    """Flush the rules of an anchor: its filter `rules`, or `nat`, all translation rules."""
     return (tools.PFCTL, "-a", f"{ANCHOR}/{rules}", "-F", kind)
 
 
@@ -156,8 +150,8 @@ def _filters(text: str) -> bool:
 
 
 def why_blocked(facts: PfFacts) -> tuple[str, str]:
-    """Why the host's filter rules may block what guests expose, and what to do; nothing and
-    nothing where they do not."""
+    """Return why the host's filter rules may block exposed ports, and what to do; empty if they do
+    not."""
     if not (facts.filtered and facts.blocked):
         return "", ""
     return (
@@ -168,8 +162,8 @@ def why_blocked(facts: PfFacts) -> tuple[str, str]:
 
 
 def why_inactive(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
-    """Why rules of ours do nothing for traffic of these families, and what to do; nothing
-    and nothing where they do."""
+    """Return why bsdvirt's rules have no effect for these address families, and what to do; empty
+    if they have."""
     wanted = sorted(set(versions))
     if not (facts.there and facts.calls and facts.enabled):
         return _why_off(facts, wanted)
@@ -184,7 +178,7 @@ def why_inactive(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
 
 
 def _why_off(facts: PfFacts, versions: Iterable[int]) -> tuple[str, str]:
-    """The same of pf(4) itself: the one thing that lacks, where most of it is set up."""
+    """Return what is missing for pf(4) itself, if most of it is set up."""
     start = "service pf start" if facts.at_boot else "sysrc pf_enable=YES, and service pf start"
     if facts.conf_calls or facts.calls:
         if not facts.there:
@@ -208,7 +202,7 @@ def anchor_lines() -> list[str]:
 
 
 def setup_advice(facts: PfFacts, versions: Iterable[int]) -> str:
-    """What somebody adds who has rules, or a packet filter, of their own."""
+    """Return the advice for a host with its own rules or packet filter."""
     lines = "; ".join(anchor_lines())
     words = [
         f"add to {facts.conf}, where translation rules go: {lines}",

@@ -1,4 +1,4 @@
-"""pf(4) and forwarding set up, where nobody has set up anything of the kind. Pure."""
+"""Set up pf(4) and forwarding on a host without a packet filter. Pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ rdr-anchor "{ANCHOR}/*"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is done so that translation works, what pf(4) is then, and what is left to do
-    by hand."""
+    """Steps that set up NAT, the state of pf(4) after them, and what is left to do manually."""
 
     steps: tuple[Step, ...]
     facts: PfFacts
     advice: tuple[str, ...] = ()
     until_boot: tuple[str, ...] = ()
-    """Why what works now does not after the next boot, and what to do."""
+    """Return why the setup does not survive the next boot, and what to do."""
 
 
 def setup(
@@ -38,12 +37,10 @@ def setup(
     interfaces: Iterable[Interface],
     versions: Iterable[int],
 ) -> Setup:
-    """Set up what is not: pf(4) only where there is no file of rules, no rule loaded and
-    no other packet filter; else nothing is touched, and the advice says what to add.
-
-    What decides is what lasts, the file and rc.conf(5): what runs may be left of a setup
-    that was cut short, and taken back after a boot.
-    """
+    """Return the setup: pf(4) only if there is no file of rules, no loaded rule and no other
+    packet filter; otherwise nothing is changed, and the advice says what to add. Files and
+    rc.conf(5) decide, not the running state, which may be left of an unfinished setup and undone
+    after a boot."""
     wanted = sorted(set(versions))
     steps: list[Step] = []
     later: list[tuple[str, str]] = []
@@ -78,7 +75,7 @@ def setup(
 
 
 def not_at_boot(firewall: FirewallFacts) -> Iterator[tuple[str, str]]:
-    """Why pf(4) does not call our anchors after the next boot, and what to do."""
+    """Return why pf(4) will not call bsdvirt's anchors after the next boot, and what to do."""
     if not firewall.calls:
         lines = "; ".join(anchor_lines())
         yield (
@@ -92,7 +89,7 @@ def not_at_boot(firewall: FirewallFacts) -> Iterator[tuple[str, str]]:
 def not_forwarded_at_boot(
     firewall: FirewallFacts, versions: Iterable[int]
 ) -> Iterator[tuple[str, str]]:
-    """Why the host does not forward after the next boot, and what to do."""
+    """Return why the host will not forward after the next boot, and what to do."""
     for version in versions:
         if version not in firewall.forwards:
             yield (
@@ -102,7 +99,7 @@ def not_forwarded_at_boot(
 
 
 def _not_ours(firewall: FirewallFacts) -> str:
-    """Why pf(4) is not ours to set up; empty where nobody else has set it up."""
+    """Return why bsdvirt must not set up pf(4); empty if it may."""
     if firewall.others:
         return f"{' and '.join(firewall.others)} is this host's packet filter"
     if firewall.conf_name != PF_CONF or (firewall.conf and firewall.conf_text != TEXT):

@@ -1,4 +1,4 @@
-"""The ports of guests on a network's bridge. Pure."""
+"""Ports of guests on a network's bridge. Pure."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 
 FREEBSD = "58:9c:fc:"
-"""The range of the FreeBSD Foundation, for virtual machines and epairs."""
+"""MAC address range of the FreeBSD Foundation, for virtual machines and epairs."""
 
 
 def is_private(nic: Nic, network: Network) -> bool:
-    """Whether the port is kept from the other private ones: bridge(4) hands no frame from
-    one private member to another."""
+    """Whether the port is private: a bridge forwards no frame from one private member to
+    another."""
     return network.private if nic.private is None else nic.private
 
 
 def check_mtu(name: str, index: int, nic: Nic, network: Network) -> None:
-    """Raises UsageError for an interface that sends more at once than its network takes."""
+    """Raises UsageError if the MTU of an interface exceeds that of its network."""
     if nic.mtu is not None and nic.mtu > network.mtu:
         raise UsageError(
             f"{name}: nics.{index}.mtu: {nic.mtu} is more than the {network.mtu} of network"
@@ -35,7 +35,7 @@ def check_mtu(name: str, index: int, nic: Nic, network: Network) -> None:
 
 
 def join_step(bridge: str, port: str, nic: Nic | None, network: Network) -> Step:
-    """Make a guest's port a member of its network's bridge."""
+    """Add a guest's port to the bridge of its network."""
     private = network.private if nic is None else is_private(nic, network)
     words = ("private", port) if private else ()
     what = f"join network {nic.network}" if nic else f"join {bridge}"
@@ -46,8 +46,8 @@ def join_step(bridge: str, port: str, nic: Nic | None, network: Network) -> Step
 
 
 def running_nic(identity: Identity, nics: Sequence[Nic], index: int) -> Nic | None:
-    """What a running guest's file says of an interface that it has; None where the file says
-    nothing of it, or was changed since in a way that takes hold at the next start."""
+    """Return the entry of an existing interface in a running guest's file; None if there is none,
+    or it has changed in a way that takes effect at the next start."""
     if identity.next is not None or index >= len(nics):
         return None
     return nics[index] if nics[index].network == identity.nics[index].network else None
@@ -56,8 +56,8 @@ def running_nic(identity: Identity, nics: Sequence[Nic], index: int) -> Nic | No
 def port_drift(
     port: str, bridge: str, nic: Nic | None, network: Network, interfaces: Mapping[str, Interface]
 ) -> Iterator[Drift]:
-    """What the port of a running guest lacks of what its start made. `nic` is None where the
-    guest's file says nothing of it now."""
+    """Return how the port of a running guest differs from what its start created. `nic` is None if
+    the guest's file has no entry for it."""
     face, present = interfaces.get(port), interfaces.get(bridge)
     if face is None:
         yield Drift(f"its interface {port} is gone")
@@ -84,7 +84,7 @@ def port_drift(
 
 
 def private_step(bridge: str, port: str, private: bool) -> Step:
-    """Keep a port of a running guest from the others, or no more."""
+    """Isolate a port of a running guest from others, or not."""
 
     def argv(wanted: bool) -> tuple[str, ...]:
         return (tools.IFCONFIG, bridge, "private" if wanted else "-private", port)
@@ -97,8 +97,8 @@ def private_step(bridge: str, port: str, private: bool) -> Step:
 
 
 def check_macs(name: str, nics: Sequence[Nic], interfaces: Iterable[Interface]) -> tuple[str, ...]:
-    """What is to be known of the MAC addresses that are given. Raises ConflictError for one
-    that an interface of the host's has."""
+    """Return remarks on the given MAC addresses. Raises ConflictError for one that an interface of
+    the host has."""
     own = {face.ether: face.name for face in interfaces if face.ether and GROUP not in face.groups}
     notes = []
     for number, nic in enumerate(nics):

@@ -1,7 +1,7 @@
-"""The name servers that a guest is given where it is to have the host's. Pure.
+"""Choose the name servers of a guest that uses the host's. Pure.
 
-What the host asks may be nobody for the guest: with a network stack of its own, 127.0.0.1 is
-the guest itself, and a jail that shares the host's has its own first address in its place.
+A name server of the host may be unreachable for a guest: with its own network stack, 127.0.0.1 is
+the guest itself, and a jail that shares the host's stack has its own first address in its place.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from bsdvirt.spec.network import Network
 
 PORT = 53
 MOST_SERVERS = 3
-"""What the resolver takes (MAXNS in resolv.h)."""
+"""Largest number of name servers (MAXNS in resolv.h)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a guest reaches: its networks, its own addresses, and its default gateways."""
+    """What a guest can reach: its networks, its own addresses, and its default gateways."""
 
     networks: Sequence[Network] = ()
     addresses: Sequence[str] = ()
     gateways: Sequence[str] = ()
     routed: Sequence[str] = ()
-    """The networks that it has routes to."""
+    """Networks with a static route."""
 
 
 def servers_of(text: str) -> list[str]:
-    """The name servers of a resolv.conf(5)."""
+    """Return the name servers in a resolv.conf(5)."""
     lines = (line.split() for line in text.splitlines())
     return [words[1] for words in lines if len(words) >= 2 and words[0] == "nameserver"]
 
 
 def is_the_hosts_alone(server: str) -> bool:
-    """Whether only the host itself means somebody by it."""
+    """Whether an address is local to the host."""
     try:
         address = ipaddress.ip_address(server)
     except ValueError:
@@ -45,12 +45,12 @@ def is_the_hosts_alone(server: str) -> bool:
 
 
 def name_servers(networks: Iterable[Network]) -> list[str]:
-    """Those of the first of its networks that says any."""
+    """Return the name servers of the first of its networks that has any."""
     return next(([str(one) for one in net.dns] for net in networks if net.dns), [])
 
 
 def usable(server: str, reach: Reach) -> bool:
-    """Whether a guest reaches a server of the host's."""
+    """Whether a guest can reach a name server of the host."""
     if is_the_hosts_alone(server):
         return False
     address = ipaddress.ip_address(server)
@@ -64,9 +64,9 @@ def usable(server: str, reach: Reach) -> bool:
 
 
 def for_guest(host: str, reach: Reach, answering: Collection[str]) -> tuple[str | None, str]:
-    """The text of its resolv.conf, or None to leave it as it is, and why it has no name
-    servers, in words. `host` is the host's own; `answering` are the host's addresses at which
-    something waits on the port of name service."""
+    """Return the text of its resolv.conf, or None to leave it unchanged, and why it has no name
+    servers, in words. `host` is the host's own; `answering` are addresses of the host on which a
+    name server listens."""
     servers = name_servers(reach.networks)
     had = servers_of(host)
     servers = servers or [server for server in had if usable(server, reach)]
@@ -85,12 +85,12 @@ def _why(had: Sequence[str]) -> str:
         return "the host's /etc/resolv.conf names no name server"
     shown = ", ".join(had)
     if all(map(is_the_hosts_alone, had)):
-        return f"the host's name server {shown} is only the host's own"
-    return f"the host's name server {shown} is not reached from its networks"
+        return f"the host's name server {shown} is local to the host"
+    return f"the host's name server {shown} cannot be reached from its networks"
 
 
 def hint(name: str, networks: Iterable[str]) -> str:
-    """What to do about it."""
+    """Return what to do about it."""
     first = next(iter(networks), None)
     own = f"bsdvirt set {name} resolver.mode=own resolver.servers=ADDRESS"
     return f"bsdvirt network set {first} dns=ADDRESS, or {own}" if first else own

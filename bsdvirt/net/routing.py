@@ -1,4 +1,4 @@
-"""The routes of guests: default gateways, and those of networks and interfaces. Pure."""
+"""Routes of guests: default gateways, and static routes of networks and interfaces. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic, Route
 
 ASKED = ("dhcp", "slaac")
-"""Addresses that are known only once the guest runs."""
+"""Addresses that are known only while the guest runs."""
 Wired = Sequence[tuple[Nic, Claim]]
-"""The interfaces of one guest, each with what it holds."""
+"""Interfaces of one guest, with their claims."""
 
 
 def gateways(index: int, nic: Nic, claim: Claim, network: Network) -> tuple[str, ...]:
-    """The default gateways of one interface; `auto` means one on the first only."""
+    """Return the default gateways of one interface; `auto` sets one on the first interface only."""
     found = []
     for version, wanted in ((4, str(nic.gateway)), (6, str(nic.gateway6))):
         way = wanted
@@ -32,9 +32,9 @@ def gateways(index: int, nic: Nic, claim: Claim, network: Network) -> tuple[str,
 
 
 def routes(wired: Wired, networks: Mapping[str, Network]) -> list[list[Route]]:
-    """The routes of each interface: no two lead to the same network. What an interface
-    says goes before what its network says; a guest that is the router itself, or has no
-    address of that family, is given none."""
+    """Return the routes of each interface, one per destination. Routes of an interface take
+    precedence over those of its network; a guest that is the router itself, or has no address of
+    that family, gets none."""
     own = {ipaddress.ip_interface(text).ip for _, claim in wired for text in claim.addresses()}
     found: list[list[Route]] = [[] for _ in wired]
     taken: set[str] = set()
@@ -58,8 +58,8 @@ def routes(wired: Wired, networks: Mapping[str, Network]) -> list[list[Route]]:
 
 
 def check(name: str, wired: Wired) -> None:
-    """Raises UsageError for a gateway, or the router of a route, that the guest itself names
-    and none of its addresses reaches: route(8) would refuse it."""
+    """Raises UsageError for a gateway or router in the guest's file that none of its addresses
+    reaches: route(8) would refuse it."""
     own = [text for _, claim in wired for text in claim.addresses()]
     for index, (nic, _) in enumerate(wired):
         named = [("gateway", str(nic.gateway)), ("gateway6", str(nic.gateway6))]
@@ -75,7 +75,7 @@ def check(name: str, wired: Wired) -> None:
                 has = ", ".join(mine) or f"no IPv{version} address"
                 raise UsageError(
                     f"{name}: nics.{index}.{at}: {router} is not reached from {has}",
-                    "name a router in a subnet of the interface's own",
+                    "use a router in a subnet of the interface",
                 )
 
 

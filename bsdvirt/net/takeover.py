@@ -1,12 +1,12 @@
-"""A network on the host's one card: the host's address moves from the card to a bridge.
+"""A network on the host's only interface: the host's address moves from the interface to a bridge.
+Pure.
 
-Nothing of it lasts until it is confirmed: rc.conf is written only then, so that a boot
-undoes it as the guard does. Pure.
-
-The bridge has the card's own MAC address, as net.link.bridge.inherit_mac gives it
-(if_bridge(4)): neighbours and the DHCP server see no other host. Taking an address off an
-interface takes away every IPv4 route by it (in_ifadown in in_rmx.c of 13.2 and 15.1), so the
-default route is added again; an IPv6 one stays, and is replaced.
+Nothing is permanent until it is confirmed: rc.conf is written only then, so that a reboot reverts
+it, as the guard process does. The bridge has the interface's MAC address, as
+net.link.bridge.inherit_mac sets it (if_bridge(4)): neighbours and the DHCP server see the same
+host. Removing an address from an interface removes every IPv4 route through it (in_ifadown in
+in_rmx.c of 13.2 and 15.1), so the default route is added again; an IPv6 default route stays, and is
+replaced.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bsdvirt.spec.load import dump
 from bsdvirt.spec.network import Network
 
 DHCP_SECONDS = 120.0
-"""dhclient(8) waits for a lease for a minute by default before it goes on by itself."""
+"""dhclient(8) waits a minute for a lease by default."""
 CLONED = "cloned_interfaces"
 DEFAULT = "ifconfig_DEFAULT"
 ROUTER6 = "ipv6_defaultrouter"
@@ -47,34 +47,34 @@ _SAFE = re.compile(r"[A-Za-z0-9 ./:%_=,+-]*")
 
 
 class Taking(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found before the address was taken: all that putting it back needs."""
+    """The state before the move: all that is needed to revert it."""
 
     uplink: str
     bridge: str
     ether: str
     mtu: int = 1500
     addresses: tuple[str, ...] = ()
-    """The host's own, with prefix lengths; those that IPv6 gave itself are not among them."""
+    """Addresses of the host with prefix lengths, without automatic IPv6 ones."""
     autoconf: bool = False
-    """Whether the card accepts router advertisements."""
+    """Whether the interface accepts router advertisements."""
     gateway: str = ""
     gateway6: str = ""
     routes: tuple[tuple[str, str], ...] = ()
-    """Other IPv4 routes by the card: destination and gateway."""
+    """Other IPv4 routes through the interface: destination and gateway."""
     dhcp: bool = False
-    """Whether dhclient(8) runs for the card."""
+    """Whether dhclient(8) runs on the interface."""
     rc: dict[str, str] = {}
-    """The variables of rc.conf that are about the card, as they are."""
+    """Variables of the interface in rc.conf."""
     network: dict[str, str | int | list[str]] = {}
-    """The new network's other properties."""
+    """Other properties of the new network."""
     token: str = ""
-    """Of this taking: a guard of an earlier one does nothing."""
+    """Identifies this move: a guard of an earlier one does nothing."""
     until: float = 0.0
-    """When the guard puts all back, in seconds since the epoch."""
+    """Time at which the guard reverts it, in seconds since the epoch."""
 
 
 def check(card: Interface, interfaces: Mapping[str, Interface]) -> None:
-    """Raises HostError for a card whose address is not to be moved this way."""
+    """Raises HostError if the address of an interface cannot be moved."""
     for other in interfaces.values():
         if card.name in other.members:
             raise HostError(
@@ -83,32 +83,30 @@ def check(card: Interface, interfaces: Mapping[str, Interface]) -> None:
             )
     if not card.addresses:
         raise HostError(
-            f"{card.name} has no address to take", "leave --take-address out: --uplink is enough"
+            f"{card.name} has no address to take", "omit --take-address: --uplink is enough"
         )
     if not card.ether:
         raise HostError(
-            f"{card.name} is no Ethernet card", "name one that ifconfig shows `ether` of"
+            f"{card.name} is no Ethernet card", "choose one for which ifconfig shows `ether`"
         )
 
 
 def free_bridge(interfaces: Iterable[str], rc: Mapping[str, str]) -> str:
-    """The first bridgeN that neither is there nor is made at boot."""
+    """Return the first bridgeN that neither exists nor is created at boot."""
     taken = {*interfaces, *rc.get(CLONED, "").split()}
     return next(name for number in range(1000) if (name := f"bridge{number}") not in taken)
 
 
 def variables(uplink: str) -> tuple[str, ...]:
-    """Those of rc.conf that say how a card is configured (rc.conf(5), network.subr)."""
+    """Return the variables of rc.conf that configure an interface (rc.conf(5), network.subr)."""
     card = word(uplink)
     aliases = (f"ifconfig_{card}_alias{number}" for number in range(16))
     return (CLONED, DEFAULT, ROUTER6, f"ifconfig_{card}", f"ifconfig_{card}_ipv6", *aliases)
 
 
 def rc_after(taking: Taking) -> dict[str, str | None]:
-    """What rc.conf is to say from the next boot on; None for what goes.
-
-    Raises UsageError for words that are not understood, with what to write by hand.
-    """
+    """Return the new variables of rc.conf; None for those to remove. Raises UsageError for words
+    that are not understood, with what to write manually."""
     rc, card, bridge = taking.rc, word(taking.uplink), taking.bridge
     own = f"ifconfig_{card}"
     words = rc.get(own, rc.get(DEFAULT, ""))
@@ -136,13 +134,13 @@ def rc_after(taking: Taking) -> dict[str, str | None]:
 
 
 _BY_HAND = (
-    "make the bridge in rc.conf by hand (cloned_interfaces, ifconfig_bridge0), then"
+    "write the bridge to rc.conf yourself (cloned_interfaces, ifconfig_bridge0), then"
     " bsdvirt network create NAME --bridge bridge0"
 )
 
 
 def _split(name: str, text: str) -> tuple[list[str], list[str]]:
-    """The words of ifconfig_IF that go to the bridge, and those that stay with the card."""
+    """Split the words of ifconfig_IF into those for the bridge and those for the interface."""
     words = text.split()
     moved: list[str] = []
     kept: list[str] = []
@@ -169,22 +167,23 @@ def _is_address(word: str) -> bool:
 
 
 def _with_link_local(text: str) -> str:
-    """A bridge gives itself no link-local address unless it is told to (if_bridge(4))."""
+    """Return the IPv6 options of the bridge, which has no link-local address by default
+    (if_bridge(4))."""
     return text if "auto_linklocal" in text else f"{text} auto_linklocal"
 
 
 def is_dhcp(word: str) -> bool:
-    """Whether a word of ifconfig_IF asks for dhclient(8)."""
+    """Whether a word of ifconfig_IF starts dhclient(8)."""
     return _DHCP.fullmatch(word) is not None
 
 
 def word(interface: str) -> str:
-    """An interface's name as part of a variable's (ltr in network.subr)."""
+    """Return an interface's name as part of a variable's name (ltr in network.subr)."""
     return re.sub(r"[.\-/+]", "_", interface)
 
 
 def network_of(taking: Taking) -> dict[str, str | int | list[str]]:
-    """The network on the bridge, as plain data without its id: the bridge is the host's own."""
+    """Return the network as plain data without its id: the bridge belongs to the host."""
     subnets = {str(ipaddress.ip_interface(a).network): None for a in taking.addresses}
     found: dict[str, str | int | list[str]] = {"bridge": taking.bridge, "subnets": list(subnets)}
     if taking.gateway:
@@ -197,22 +196,23 @@ def network_of(taking: Taking) -> dict[str, str | int | list[str]]:
 
 
 def state_step(name: str, taking: Taking) -> tuple[Step, ...]:
-    """Write down what is needed to put all back, before anything is taken."""
+    """Save what is needed to revert the move, before it begins."""
     path = taking_file(name)
     return (
         Step(
-            MakeDirectory(TAKING_DIRECTORY, 0o700), "where it is written down",
+            MakeDirectory(TAKING_DIRECTORY, 0o700), "the directory of its state",
             unless=FileExists(TAKING_DIRECTORY),
         ),
         Step(
             WriteFile(path, msgspec.json.encode(taking).decode(), 0o600),
-            f"what {taking.uplink} had, to be put back", undo=(Undo(RemoveFile(path)),),
+            f"the state of {taking.uplink}, to revert to", undo=(Undo(RemoveFile(path)),),
         ),
     )  # fmt: skip
 
 
 def plan_take(name: str, taking: Taking, op: str) -> Plan:
-    """Move the address. What fails is undone at once; what is cut off, by the guard."""
+    """Move the address. A failure is undone at once; an interrupted move is reverted by the
+    guard."""
     uplink, bridge = taking.uplink, taking.bridge
     mtu = ("mtu", str(taking.mtu)) if taking.mtu != 1500 else ()
     create = (
@@ -248,7 +248,7 @@ def plan_take(name: str, taking: Taking, op: str) -> Plan:
 
 
 def _settle(taking: Taking) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What the bridge is given: addresses, routes, DHCP."""
+    """Return the steps for the bridge: addresses, routes, DHCP."""
     bridge = taking.bridge
     if taking.autoconf or any(":" in address for address in taking.addresses):
         accept = ("accept_rtadv",) if taking.autoconf else ()
@@ -259,7 +259,7 @@ def _settle(taking: Taking) -> Iterator[tuple[tuple[str, ...], str]]:
     for address in taking.addresses:
         yield _alias(bridge, address, "alias"), f"{address} is on {bridge}"
     for argv in _route_back(taking, bridge):
-        yield argv, "the routes by it"
+        yield argv, "its routes"
     if taking.dhcp:
         yield (tools.DHCLIENT, "-b", bridge), f"DHCP on {bridge}"
 
@@ -279,7 +279,7 @@ def _forget_route6(taking: Taking) -> Step:
 
 
 def _route_back(taking: Taking, interface: str) -> Iterator[tuple[str, ...]]:
-    """The routes by the card, or by the bridge in its place."""
+    """Return the steps for the routes, through the interface or the bridge."""
     if taking.gateway:
         yield (tools.ROUTE, "-q", "-n", "add", "default", taking.gateway)
     for destination, gateway in taking.routes:
@@ -294,7 +294,7 @@ def _route_back(taking: Taking, interface: str) -> Iterator[tuple[str, ...]]:
 def plan_revert(
     name: str, taking: Taking, interfaces: Mapping[str, Interface], op: str, why: str = ""
 ) -> Plan:
-    """Put the address back, as far as it is not: each step looks at what is there."""
+    """Move the address back, as far as necessary: each step checks the host."""
     bridge, uplink = taking.bridge, taking.uplink
     card = interfaces.get(uplink)
     lost = [a for a in taking.addresses if card is not None and a not in card.addresses]
@@ -313,13 +313,12 @@ def plan_revert(
     if lost or bridge in interfaces:
         # 1 where the route is there (route(8)).
         steps += [
-            Step(Command(argv, ok=(0, 1)), "the routes by it")
-            for argv in _route_back(taking, uplink)
+            Step(Command(argv, ok=(0, 1)), "its routes") for argv in _route_back(taking, uplink)
         ]
         if taking.dhcp:
             start = Command(_dhcp_start(uplink), ok=(0, 1), timeout=DHCP_SECONDS)
             steps.append(Step(start, f"DHCP on {uplink}"))
-    steps.append(Step(RemoveFile(taking_file(name)), f"the taking of {uplink}'s address"))
+    steps.append(Step(RemoveFile(taking_file(name)), f"the state of {uplink}"))
     return Plan(
         "revert network", name, "network", finish=tuple(steps), op=op, must_journal=False,
         notes=(why,) if why else (),
@@ -327,12 +326,12 @@ def plan_revert(
 
 
 def plan_confirm(name: str, taking: Taking, network: Network, op: str) -> Plan:
-    """Make it last: rc.conf, and the network's file."""
+    """Make the move permanent: rc.conf, and the network's file."""
     steps = [
         Step(
             Command((tools.SYSRC, "-x", variable) if value is None
                     else (tools.SYSRC, f"{variable}={value}")),
-            f"{variable} goes from rc.conf" if value is None else f"{variable} in rc.conf",
+            f"{variable} is removed from rc.conf" if value is None else f"{variable} in rc.conf",
             undo=(Undo(_rc_undo(variable, taking.rc.get(variable))),),
             durable=True,
         )
@@ -341,7 +340,7 @@ def plan_confirm(name: str, taking: Taking, network: Network, op: str) -> Plan:
     path = network_file(name)
     steps += [
         Step(
-            MakeDirectory(NETWORK_DIRECTORY), "where networks are kept",
+            MakeDirectory(NETWORK_DIRECTORY), "the directory of networks",
             unless=FileExists(NETWORK_DIRECTORY),
         ),
         Step(

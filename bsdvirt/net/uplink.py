@@ -1,5 +1,5 @@
-"""The member of a network's bridge that leads out of the host: an interface of the host,
-or a vlan(4) interface of ours on one. Pure."""
+"""The uplink of a network's bridge: an interface of the host, or a vlan(4) interface of bsdvirt on
+one. Pure."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ from bsdvirt.plan.step import Command, InterfaceExists, Not, Step, Undo
 from bsdvirt.spec.network import Network
 
 VLAN_HEADER = 4
-"""Bytes that a tag takes; a card without VLAN_MTU has them off its MTU (if_vlan.c)."""
+"""Size of a VLAN tag in bytes; without VLAN_MTU it reduces the MTU (if_vlan.c)."""
 
 Interfaces = Mapping[str, Interface]
 
 
 def member_of(network: Network) -> str | None:
-    """The member that leads out; None for a network of the host alone."""
+    """Return the bridge member for the uplink; None without an uplink."""
     if network.uplink is None:
         return None
     return str(network.uplink) if network.vlan is None else vlan_name(network.id)
 
 
 def refuse_shared(name: str, network: Network, others: Mapping[str, Network]) -> None:
-    """Raises ConflictError where another network has the uplink in a way that excludes ours.
-
-    A bridge takes every frame of its member, tagged or not, before vlan(4) sees it
-    (ether_input_internal in if_ethersubr.c).
-    """
+    """Raises ConflictError if another network uses the uplink in a way that excludes this one. A
+    bridge takes every frame of its member, tagged or not, before vlan(4) sees it
+    (ether_input_internal in if_ethersubr.c)."""
     for other, theirs in others.items():
         if other == name or theirs.uplink is None or theirs.uplink != network.uplink:
             continue
@@ -38,22 +36,20 @@ def refuse_shared(name: str, network: Network, others: Mapping[str, Network]) ->
             tag = f" with VLAN {network.vlan}" if network.vlan else ""
             raise ConflictError(
                 f"network {name}: {network.uplink}{tag} is the uplink of network {other}",
-                "take that network, or another VLAN",
+                "use that network, or another VLAN",
             )
         if theirs.vlan is None or network.vlan is None:
             raise ConflictError(
                 f"network {name}: {network.uplink} is the uplink of network {other}, and a bridge"
                 " takes tagged frames before vlan(4) sees them",
-                "give both networks a VLAN of their own",
+                "give each network its own VLAN",
             )
 
 
 def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces) -> Iterator[Step]:
-    """What the way out still lacks, made and joined to the bridge.
-
-    Raises HostError where the uplink is not there, has an address and is to be a member
-    itself, or is too small for the network's MTU.
-    """
+    """Return the steps that create the uplink and add it to the bridge. Raises HostError if the
+    uplink is missing, has an address although it is to be a member itself, or its MTU is too small
+    for the network."""
     member = member_of(network)
     if member is None:
         return
@@ -74,7 +70,7 @@ def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces)
 
 
 def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str) -> Iterator[Step]:
-    """Take the way out off the bridge, and a vlan(4) interface of ours away."""
+    """Remove the uplink from the bridge, and destroy bsdvirt's vlan(4) interface."""
     member = member_of(network)
     present = interfaces.get(bridge)
     if member is not None and present is not None and member in present.members:
@@ -98,7 +94,7 @@ def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str
 
 
 def _card_steps(name: str, network: Network, card: Interface, joined: bool) -> Iterator[Step]:
-    """What a card lacks; the MTU of one that has joined is its bridge's matter."""
+    """Return the steps for an interface; the MTU of a member is set by its bridge."""
     if card.addresses:
         raise HostError(
             f"network {name}: its uplink {card.name} has the address {card.addresses[0]};"
@@ -125,7 +121,7 @@ def _up(card: Interface) -> Step:
 
 
 def _is_stale(network: Network, interfaces: Interfaces) -> bool:
-    """Whether there is a vlan(4) interface of ours that is not what the network says."""
+    """Whether a vlan(4) interface of bsdvirt exists with other settings than the network's."""
     vlan = interfaces.get(vlan_name(network.id))
     return vlan is not None and (vlan.vlan, vlan.parent) != (network.vlan, network.uplink)
 
@@ -138,7 +134,7 @@ def _vlan_steps(
         raise HostError(
             f"network {name}: MTU {network.mtu} does not fit through {card.name}, which leaves"
             f" {room} for VLAN {network.vlan}",
-            f"bsdvirt network set {name} mtu={room}, or say it when creating; or give"
+            f"bsdvirt network set {name} mtu={room}, or set it at creation; or give"
             f" {card.name} a larger one (rc.conf, and ifconfig)",
         )
     ours, cloner = vlan_name(network.id), vlan_cloner(network.id)

@@ -124,7 +124,7 @@ def _refuse_mounted(host: Host, path: str) -> None:
     if inside:
         raise StepError(
             f"{path} is not removed: {', '.join(inside)} is mounted there",
-            f"umount {inside[-1]}, and say it again",
+            f"umount {inside[-1]}, then try again",
         )
 
 

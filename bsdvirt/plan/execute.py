@@ -181,7 +181,7 @@ class _Run:
         except BaseException as error:
             self.journal.leave()
             if isinstance(error, BsdvirtError):
-                error.hint = error.hint or "bsdvirt doctor --repair goes on from there"
+                error.hint = error.hint or "bsdvirt doctor --repair, which continues it"
             raise
         self.journal.close()
 

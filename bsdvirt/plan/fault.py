@@ -25,7 +25,7 @@ class Faults:
         text = os.environ.get(VARIABLE, "") if asked is None else asked
         self._kind, _, number = text.partition(":")
         if text and (self._kind not in KINDS or natural(number) is None):
-            raise UsageError(f"{VARIABLE}={text}: not a fault", "say fail:N, kill-before:N …")
+            raise UsageError(f"{VARIABLE}={text}: not a fault", "use fail:N, kill-before:N …")
         self._at = natural(number) or 0
         self._count = 0
         self._lock = threading.Lock()

@@ -238,7 +238,7 @@ def read(fs: Fs, path: str) -> Entry | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise HostError(f"{path}: {error.strerror}", "look at the file") from error
+        raise HostError(f"{path}: {error.strerror}", "check the file") from error
     head, *lines = data.split(b"\n")
     try:
         entry = Entry(path, _HEADER.decode(head))
@@ -249,7 +249,7 @@ def read(fs: Fs, path: str) -> Entry | None:
         ) from error
     if path.rpartition("/")[2] not in file_names(entry.plan):
         raise HostError(
-            f"{path}: the journal of another thing, by its contents",
+            f"{path}: it contains the journal of another object",
             f"bsdvirt doctor --set-aside {path}",
         )
     for line in lines:
@@ -263,11 +263,11 @@ def _contents(fs: Fs, path: str) -> bytes:
     with open(os.open(fs.path(path), flags), "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-            raise HostError(f"{path}: not a file of ours", "look at it, and remove it")
+            raise HostError(f"{path}: not a regular file of this user", "check it, and remove it")
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise HostError(f"{path}: others may write it", "look at it, and remove it")
+            raise HostError(f"{path}: others can write to it", "check it, and remove it")
         if status.st_size > JOURNAL_LIMIT:
-            raise HostError(f"{path}: too large for a journal", "look at it, and remove it")
+            raise HostError(f"{path}: too large for a journal", "check it, and remove it")
         return stream.read(JOURNAL_LIMIT)
 
 

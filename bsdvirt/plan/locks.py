@@ -44,7 +44,7 @@ class Lock:
 
     def __init__(self, fs: Fs, kind: Kind, name: str = "") -> None:
         if name and not _NAME.fullmatch(name):
-            raise NotFoundError(f"no {kind} {name[:MOST_SHOWN]!r}", "no name looks like that")
+            raise NotFoundError(f"no {kind} {name[:MOST_SHOWN]!r}", "it is not a valid name")
         self.kind = kind
         self.name = name
         fs.mkdir(LOCK_DIRECTORY, 0o700)
@@ -69,7 +69,7 @@ class Lock:
                     what = f"{self.kind} {self.name}".strip()
                     raise ConflictError(
                         f"{what} is busy: {holder or 'another bsdvirt'}",
-                        "try again when that has ended",
+                        "try again later",
                     ) from None
                 time.sleep(POLL_SECONDS)
         self._descriptor = descriptor

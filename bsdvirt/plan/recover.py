@@ -110,7 +110,7 @@ def _end_orphans(host: Host, entry: Entry) -> None:
         else:
             return
     raise StepError(
-        f"{entry.plan.verb} {entry.plan.subject}, cut short: process {running[0]} of it runs still,"
+        f"{entry.plan.verb} {entry.plan.subject}, cut short: process {running[0]} is still running,"
         " and no signal ends it",
         f"procstat -kk {running[0]} shows what it waits for; try again when it has ended",
     )

@@ -21,7 +21,7 @@ def open_listing(host: Host, warn: Callable[[str], None]) -> Zfs:
 
     module = binding(host.fs.path(DEVICE))
     if module is None:
-        warn("py-libzfs is not here, or /dev/zfs does not open: zfs(8) is used")
+        warn("py-libzfs is not installed, or /dev/zfs cannot be opened: using zfs(8)")
         return CliZfs(host)
     return LibZfs(host, module, warn)
 

@@ -48,7 +48,7 @@ class CliZfs:
             found = self._rows(roots)
             if all(one.name in texts for one in found if is_shallow(one.name, roots)):
                 return in_order([_with_texts(one, texts, roots) for one in found], roots)
-        raise HostError("datasets come and go while they are listed", "try again")
+        raise HostError("datasets change while they are listed", "try again")
 
     def shallow(self, root: str, *others: str) -> list[Dataset]:
         roots = tuple(dict.fromkeys((root, *others)))
@@ -129,7 +129,7 @@ def _refuse(argv: tuple[str, ...], result: Result) -> NoReturn:
     if "does not exist" in result.stderr:
         raise NotFoundError(result.stderr.strip().split("\n")[-1])
     if result.status == 127:
-        raise HostError("ZFS is not here", "kldload zfs, and see zpool(8)")
+        raise HostError("ZFS is not available", "kldload zfs, and see zpool(8)")
     raise CommandError(argv, result.status, result.stderr, timed_out=result.timed_out)
 
 

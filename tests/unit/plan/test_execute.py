@@ -255,7 +255,7 @@ def test_a_finish_that_fails_undoes_nothing_and_keeps_the_journal(host: FakeHost
     with pytest.raises(CommandError, match="stuck") as raised:
         run(host, plan(step("a"), finish=(step("b"), step("c"))))
     assert host.ran == ["do a", "do b"]
-    assert raised.value.hint == "bsdvirt doctor --repair goes on from there"
+    assert raised.value.hint == "bsdvirt doctor --repair, which continues it"
     (left,) = journals(host)
     assert left.committed
     assert left.done == {0}
@@ -454,5 +454,5 @@ def test_a_look_that_fails_while_undoing_hides_no_error(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="first") as raised:
         Executor(host, "/state").run(Plan("try", "web", steps=steps, op="op1"))
     assert host.ran == ["do a", "do b", "undo a"]
-    assert "ZFS is not here" in raised.value.hint
+    assert "ZFS is not available" in raised.value.hint
     assert len(journal.subjects(host.fs, "/state")) == 1

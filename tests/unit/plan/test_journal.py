@@ -199,13 +199,13 @@ def pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda path: path.chmod(0o666), "others may write"),
-        (lambda path: path.rename(path.with_name("guest.db.x.journal")), "another thing"),
+        (lambda path: path.chmod(0o666), "others can write"),
+        (lambda path: path.rename(path.with_name("guest.db.x.journal")), "another object"),
         (lambda path: path.write_bytes(b"\xff" * 9), "not a journal"),
         (lambda path: path.write_bytes(b"[" * 99999), "not a journal"),
         (lambda path: os.truncate(path, journal.JOURNAL_LIMIT + 1), "too large"),
         (link, "guest.web.x.journal"),
-        (pipe, "not a file of ours"),
+        (pipe, "not a regular file of this user"),
     ],
 )
 def test_what_is_no_journal_of_ours_is_not_read(host: FakeHost, spoil: object, words: str) -> None:

@@ -316,7 +316,7 @@ def test_what_no_signal_ends_is_not_waited_for_without_end(
     monkeypatch.setattr(recovery, "ORPHAN_SECONDS", 0.2)
     monkeypatch.setattr(os, "killpg", lambda pid, number: None)
     left = busy.spawn()
-    with pytest.raises(StepError, match=f"process {left.pid} of it runs still"):
+    with pytest.raises(StepError, match=f"process {left.pid} is still running"):
         recover(busy, sleeper(busy.fs), ignore)
     assert busy.ran == []
 

@@ -230,4 +230,4 @@ def test_no_binding_for_a_simulated_host(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "libzfs", StandIn())
     said: list[str] = []
     assert type(open_listing(SimHost(tmp_path), said.append)) is CliZfs
-    assert said == ["py-libzfs is not here, or /dev/zfs does not open: zfs(8) is used"]
+    assert said == ["py-libzfs is not installed, or /dev/zfs cannot be opened: using zfs(8)"]
