@@ -121,7 +121,7 @@ class Events:
 
         def _told(self, _: int) -> None:
             for event in self.queue.control(None, 16, 0):
-                if event.filter == select.KQ_FILTER_PROC:
-                    self.ends.pop(event.ident)(event.data)
-                else:
+                if event.filter == select.KQ_FILTER_VNODE:
                     self.grown()
+                elif event.ident in self.ends:
+                    self.ends.pop(event.ident)(event.data)
