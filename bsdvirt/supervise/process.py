@@ -119,16 +119,15 @@ def identity(pid: int) -> tuple[str, str]:
         except OSError:
             return "", ""
         return ("", "") if fields[0] == "Z" else (fields[19], title)
-    seconds = title = ""
+    argv = ["/bin/ps", "-ww", "-o", "state=", "-o", "etimes=", "-o", "command=", "-p", str(pid)]
     for _ in range(LOOKS):
         before = time.monotonic()
-        argv = ["/bin/ps", "-ww", "-o", "etimes=", "-o", "command=", "-p", str(pid)]
-        seconds, _, title = run(argv)[1].partition(" ")
+        state, seconds, title = (*run(argv)[1].split(None, 2), "", "", "")[:3]
         now = time.monotonic()
         if now - before < 1.0:
             # Else the host is so busy that nobody knows when ps(1) looked.
             break
-    return (started(seconds, now), title.strip()) if seconds else ("", "")
+    return ("", "") if state.startswith("Z") else (started(seconds, now), title)
 
 
 def started(seconds: str, now: float) -> str:
