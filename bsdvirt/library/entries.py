@@ -130,7 +130,7 @@ class Remove:
         def supersede() -> None:
             session.supersede(kind, name)
 
-        with session.locked(kind, name, f"{kind} rm {name}", gives_way=True):
+        with session.locked(kind, name, f"{kind} rm {name}", destroying=True):
             try:
                 plan = self.plan(session, session.inventory(), name)
             except NotFoundError:

@@ -44,7 +44,7 @@ class Destroy:
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         ended = end_for_destroy(session, self.names) if self.force else []
-        with hold(session, self.names, "destroy", gives_way=True, ending=ended) as held:
+        with hold(session, self.names, "destroy", destroying=True, ending=ended) as held:
             found = session.inventory()
             facts = read_host(session.host, *RUN_FILES)
 

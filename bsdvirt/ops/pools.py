@@ -209,7 +209,7 @@ class RemovePool:
         # An unfinished removal may have deleted the file already.
         session.settle("pool", self.word, f"pool rm {self.word}")
         name = _name(session, self.word)
-        with session.locked("pool", name, f"pool rm {name}", gives_way=True):
+        with session.locked("pool", name, f"pool rm {name}", destroying=True):
             session.forget_pools()
             yield Prepared(session, [_remove(session, name)])
 

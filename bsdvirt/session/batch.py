@@ -1,4 +1,4 @@
-"""Several guests at once: bounded, each with its own result."""
+"""Work on several guests at once, bounded, each with its own outcome."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bsdvirt.plan.locks import Lock
 from bsdvirt.session.session import Session
 
 ENDING_SECONDS = 60.0
-"""For a command that undoes what it has begun."""
+"""How long to wait for a command that undoes what it has begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one guest: a sentence, or an error."""
+    """What an operation did to one object: a message, or an error."""
 
     name: str
     message: str = ""
@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Held:
-    """The guests whose locks we hold, and the outcomes of those we could not get."""
+    """Guests whose locks are held, and the outcomes of those whose locks could not be taken."""
 
     locks: dict[str, Lock | None] = field(default_factory=dict)
     refused: list[Outcome] = field(default_factory=list)
@@ -49,18 +49,19 @@ def hold(
     names: Iterable[str],
     verb: str,
     *,
-    gives_way: bool = False,
+    destroying: bool = False,
     ending: Collection[str] = (),
 ) -> Iterator[Held]:
-    """Lock guests in the order of their names, mending what a crash left of each; where
-    they are about to be destroyed, what cannot be mended `gives_way`. Those whose command
-    is `ending` are waited for."""
+    """Lock guests in the order of their names, as Session.lock does; those whose command is
+    `ending` are waited for."""
     held = Held()
     try:
         for name in sorted(names):
             try:
                 wait = ENDING_SECONDS if name in ending else None
-                held.locks[name] = session.lock("guest", name, verb, gives_way=gives_way, wait=wait)
+                held.locks[name] = session.lock(
+                    "guest", name, verb, destroying=destroying, wait=wait
+                )
             except Exception as error:
                 held.refused.append(Outcome(name, error=as_told(error)))
         yield held
@@ -72,8 +73,8 @@ def hold(
 def in_parallel(
     session: Session, names: Iterable[str], work: Callable[[str], Outcome]
 ) -> list[Outcome]:
-    """Do the work for each name, so many at once as the host file says; outcomes in the
-    order of the names. An error of one touches no other; an interrupt ends all."""
+    """Do the work for each name, as many at once as the host file says; return the outcomes in
+    that order. An error of one does not stop the others; an interrupt stops all."""
 
     def guarded(name: str) -> Outcome:
         try:

@@ -26,14 +26,14 @@ class Locking(Reading):
         verb: str,
         *,
         shared: bool = False,
-        gives_way: bool = False,
+        destroying: bool = False,
         wait: float | None = None,
     ) -> Lock | None:
-        """Take a lock and mend what a crash left of the thing it guards. Where that is about
-        to be destroyed, what cannot be mended `gives_way`. `wait` in seconds; as its kind is
-        waited for where it is not given.
+        """Take a lock, and recover the operations on the object that were cut short. With
+        `destroying`, one that cannot be recovered is only reported. `wait` is in seconds; the
+        default depends on the kind.
 
-        Raises ConflictError where a guest is busy, StepError where it cannot be mended.
+        Raises ConflictError for an object that is busy, StepError for a recovery that fails.
         """
         if self.preview:
             return None
@@ -42,7 +42,7 @@ class Locking(Reading):
         lock = Lock(self.host.fs, kind, name).acquire(verb, wait=wait, shared=shared)
         try:
             if not shared and kind != "allocation":
-                self.mend(kind, name, gives_way=gives_way)
+                self.recover(kind, name, destroying=destroying)
         except BaseException:
             lock.release()
             raise
@@ -51,7 +51,7 @@ class Locking(Reading):
     def lock_on(
         self, stack: contextlib.ExitStack, kind: Kind, name: str, verb: str
     ) -> Callable[[], None]:
-        """Take a lock until `stack` is closed; the function that releases it earlier."""
+        """Take a lock until `stack` is closed; return the function that releases it earlier."""
         lock = self.lock(kind, name, verb)
         if lock is None:
             return lambda: None
@@ -66,9 +66,10 @@ class Locking(Reading):
         verb: str,
         *,
         shared: bool = False,
-        gives_way: bool = False,
+        destroying: bool = False,
     ) -> Iterator[None]:
-        lock = self.lock(kind, name, verb, shared=shared, gives_way=gives_way)
+        """Take a lock for a block of code, as `lock` does."""
+        lock = self.lock(kind, name, verb, shared=shared, destroying=destroying)
         try:
             yield
         finally:
@@ -86,8 +87,8 @@ class Locking(Reading):
         media: Iterable[str] = (),
         pool: Layout | None = None,
     ) -> Iterator[None]:
-        """Nobody takes these networks, releases and so on away meanwhile; what a crash left of
-        the making of one is mended first, since recovery might take it away later."""
+        """Keep these networks, releases and so on from being destroyed meanwhile. A creation of
+        one that was cut short is recovered first: its recovery might destroy it later."""
         wanted: list[tuple[Kind, str]] = [("network", name) for name in sorted(set(networks))]
         wanted += [("release", name) for name in sorted(set(releases))]
         wanted += [("image", name) for name in sorted(set(images))]
@@ -104,21 +105,21 @@ class Locking(Reading):
             yield
 
     def settle(self, kind: Kind, name: str, verb: str) -> None:
-        """Mend what was cut short of one thing, if anything was."""
+        """Recover the operations on one object that were cut short, if any."""
         if name in self.pending(kind):
             with self.locked(kind, name, verb):
                 pass
 
-    def mend(self, kind: Kind, name: str, *, gives_way: bool = False) -> int:
-        """Finish or undo what was cut short; the caller has the lock. See recovery.py."""
+    def recover(self, kind: Kind, name: str, *, destroying: bool = False) -> int:
+        """Recover the operations on an object; the caller has its lock. See recovery.py."""
         if name not in self.pending(kind):
             return 0
         from bsdvirt.session import recovery
 
-        return recovery.mend(self, kind, name, gives_way=gives_way)
+        return recovery.recover(self, kind, name, destroying=destroying)
 
     def supersede(self, kind: Kind, name: str) -> None:
-        """What was cut short of a thing that is destroyed now is moot."""
+        """Drop the journals of an object that was destroyed."""
         if name in self.pending(kind):
             from bsdvirt.session import recovery
 

@@ -65,7 +65,7 @@ class Reading:
         return load_hostfile(text, HOST_FILE)
 
     def use(self, hostfile: HostFile) -> None:
-        """Take this for the host file: it is about to be written."""
+        """Use this as the host file, before it is written."""
         self.__dict__["hostfile"] = hostfile
 
     @cached_property
@@ -107,7 +107,7 @@ class Reading:
         return self.hostfile.parallel or max(2, os.cpu_count() or 1)
 
     def inventory(self, *, shallow: bool = False) -> Inventory:
-        """What is there now; `shallow` leaves out what lies beneath guests/<name>, and is one
+        """Read the datasets; `shallow` leaves out those below guests/<name>, and is one
         command. Raises HostError if the first pool's mount point is not the one that the
         host file says; what is wrong with another pool is in `absent`."""
         found = self._found(shallow)
@@ -145,11 +145,11 @@ class Reading:
 
     @cached_property
     def host_id(self) -> str:
-        """What guests' identities say this host is; "" where the kernel says nothing."""
+        """Return the host's UUID, as in the identities of guests; "" if the kernel has none."""
         try:
             told = self.host.host_id()
         except OSError:
-            # Where the caller may not read what was noted of this boot.
+            # The caller may not read the file in which it is kept.
             told = self.host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
         told = told.strip().lower()
         return "" if set(told) <= set("0-") else told
@@ -160,16 +160,16 @@ class Reading:
         need_mounted(found, layout or found.layout, named=layout is not None)
 
     def networks(self) -> Networks:
-        """All networks by name, and what is wrong with those that cannot be read."""
+        """Read all networks, and what is wrong with those that cannot be read."""
         return load_networks(self.host.fs)
 
     @staticmethod
     def new_op() -> str:
-        """An operation's id."""
+        """Return the id of another operation."""
         return uuid.uuid4().hex
 
     def pending(self, kind: Kind) -> set[str]:
-        """What has a journal: an operation under way, or one cut short. No command."""
+        """Return the objects that have a journal: of an operation under way, or cut short."""
         return {name for found, name, _ in self.journals() if found == kind}
 
     def journals(self) -> list[tuple[Subject, str, str]]:

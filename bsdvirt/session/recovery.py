@@ -1,4 +1,4 @@
-"""What was cut short is undone or finished, gives way to a destroy, or is set aside."""
+"""Recover operations that were cut short: undo or finish them, or set their journals aside."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bsdvirt.rows.host import Finding
 from bsdvirt.session.reading import Reading
 
 GUEST_WAIT_SECONDS = 0.3
-"""A guest's lock is not waited for; this only outlasts another's glance at it."""
+"""A guest's lock is not waited for; this outlasts a command that only looks at it."""
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOREIGN = "it was written on another host, and is not run here"
 
 
 def bounds(layout: Layout) -> Bounds:
-    """What a root's journals may do."""
+    """Return what the journals of a pool may do."""
     return Bounds(
         layout.dataset,
         layout.mountpoint,
@@ -36,9 +36,9 @@ def bounds(layout: Layout) -> Bounds:
 
 
 def read(session: Reading, path: str) -> journal.Entry | None:
-    """A journal that may be run; None where it has ended meanwhile.
+    """Return a journal that may be run; None for an operation that has ended meanwhile.
 
-    Raises HostError for one that cannot be read, or would act beyond its own pool.
+    Raises HostError for one that cannot be read, or that acts outside its own pool.
     """
     entry = journal.read(session.host.fs, path)
     if entry is not None and not is_foreign(session, entry):
@@ -50,12 +50,13 @@ def read(session: Reading, path: str) -> journal.Entry | None:
 
 
 def is_foreign(session: Reading, entry: journal.Entry) -> bool:
-    """Whether it is another host's."""
+    """Return whether a journal was written on another host."""
     host = entry.header.host.strip().lower()
     return session.host_id != ("" if set(host) <= set("0-") else host)
 
 
 def aside_hint(path: str) -> str:
+    """Return the command that sets a journal aside."""
     return f"bsdvirt doctor --set-aside {_file(path)}"
 
 
@@ -63,30 +64,30 @@ def _file(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def mend(session: Reading, kind: Kind, name: str, *, gives_way: bool = False) -> int:
-    """Finish or undo what was cut short; the caller has the lock. How many there were.
+def recover(session: Reading, kind: Kind, name: str, *, destroying: bool = False) -> int:
+    """Finish or undo the operations on an object that were cut short; the caller has its lock.
+    Return how many there were.
 
-    Raises the first error once all were tried; where the thing is about to be destroyed
-    (`gives_way`), what cannot be mended is only told.
+    Raises the first error once all were tried; with `destroying`, errors are only reported.
     """
-    mended = 0
+    count = 0
     errors: list[BsdvirtError] = []
     for found_kind, found_name, path in session.journals():
         if (found_kind, found_name) != (kind, name):
             continue
         try:
-            mended += _mend_one(session, kind, name, path)
+            count += _recover_one(session, kind, name, path)
         except BsdvirtError as error:
             errors.append(error)
-    if gives_way:
+    if destroying:
         for one in errors:
             session.sink(events.Warned("", "mend", name, f"{one.message}; given up"))
     elif errors:
         raise errors[0]
-    return mended
+    return count
 
 
-def _mend_one(session: Reading, kind: Kind, name: str, path: str) -> int:
+def _recover_one(session: Reading, kind: Kind, name: str, path: str) -> int:
     entry = read(session, path)
     if entry is None:
         return 0
@@ -94,17 +95,17 @@ def _mend_one(session: Reading, kind: Kind, name: str, path: str) -> int:
         session.sink(events.Warned("", "mend", name, f"{path}: {FOREIGN}; {aside_hint(path)}"))
         return 0
     with _locks_besides(session, kind, name, entry):
-        # Whoever had one of those may have mended it.
+        # The command that had one of those may have recovered it.
         entry = read(session, path)
         if entry is None:
             return 0
-        _recover(session, entry)
+        _run_recovery(session, entry)
     return 1
 
 
 @contextlib.contextmanager
 def _locks_besides(session: Reading, kind: Kind, name: str, entry: journal.Entry) -> Iterator[None]:
-    """The locks of whatever else the operation was about."""
+    """Take the locks of the other objects of the operation."""
     others = {entry.plan.subject, *entry.plan.also} - {name}
     with contextlib.ExitStack() as stack:
         for other in sorted(others):
@@ -113,15 +114,15 @@ def _locks_besides(session: Reading, kind: Kind, name: str, entry: journal.Entry
         yield
 
 
-def _recover(session: Reading, entry: journal.Entry) -> None:
-    from bsdvirt.plan.recover import recover
+def _run_recovery(session: Reading, entry: journal.Entry) -> None:
+    from bsdvirt.plan.recover import recover as run
 
     plan = entry.plan
     about = (plan.op, plan.verb, plan.subject)
     session.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
     try:
         with session.interrupt.shielded():
-            recover(
+            run(
                 session.host,
                 entry,
                 lambda do, why: session.sink(events.Undone(*about, do, why)),
@@ -134,8 +135,8 @@ def _recover(session: Reading, entry: journal.Entry) -> None:
 
 
 def supersede(session: Reading, kind: Kind, name: str) -> None:
-    """Drop the journals of a thing that has just been destroyed: there is nothing left to
-    undo or to finish. The caller has its lock. Another host's stay."""
+    """Drop the journals of an object that was just destroyed: there is nothing left to undo or to
+    finish. The caller has its lock. Journals of other hosts are kept."""
     if session.preview:
         return
     for found_kind, found_name, path in session.journals():
@@ -151,7 +152,7 @@ def supersede(session: Reading, kind: Kind, name: str) -> None:
 
 
 def findings(session: Reading) -> Iterator[Finding]:
-    """The journals whose operation is not under way, and those that were set aside."""
+    """Report the journals of operations that are not under way, and those that were set aside."""
     for kind, name, path in session.journals():
         if not is_held(session.host.fs, kind, name):
             yield finding(session, name, path)
@@ -166,7 +167,7 @@ def findings(session: Reading) -> Iterator[Finding]:
 
 
 def finding(session: Reading, name: str, path: str) -> Finding:
-    """What is to be said of a journal whose operation is not under way."""
+    """Report the journal of an operation that is not under way."""
     try:
         entry = read(session, path)
     except HostError as error:
@@ -186,7 +187,7 @@ def finding(session: Reading, name: str, path: str) -> Finding:
 
 
 def to_set_aside(session: Reading, word: str) -> tuple[Subject, str, str]:
-    """The journal that is meant: by its path, its file's name, or what it is about.
+    """Return the journal of that path, file name or object.
 
     Raises NotFoundError.
     """
@@ -199,8 +200,8 @@ def to_set_aside(session: Reading, word: str) -> tuple[Subject, str, str]:
 
 
 def set_aside(session: Reading, word: str) -> list[str]:
-    """Keep a journal under another name, where nothing runs it; what it would have done, as
-    shell, a line each.
+    """Rename a journal, so that nothing runs it; return what it would have done, as shell, a line
+    each.
 
     Raises ConflictError while its operation is under way.
     """

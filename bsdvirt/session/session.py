@@ -48,8 +48,8 @@ class Session(Locking):
         return lambda state: Executor(self.host, state, self.sink, self.interrupt, faults)
 
     def prepare(self) -> None:
-        """Load what changes are made with, before several threads ask for it. What we keep
-        under /var/run is for root alone."""
+        """Import what plans are run with, before several threads do. Keep /var/run/bsdvirt for
+        root alone."""
         _ = self._executor
         keep_private(self.host.fs, RUN_DIRECTORY)
 

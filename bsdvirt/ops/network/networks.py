@@ -192,7 +192,7 @@ class DestroyNetwork:
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Raises NotFoundError, ConflictError where it is in use."""
         name = self.name
-        with session.locked("network", name, f"network destroy {name}", gives_way=True):
+        with session.locked("network", name, f"network destroy {name}", destroying=True):
             try:
                 task = _destroy(session, name)
             except NotFoundError:

@@ -392,7 +392,7 @@ def test_a_seed_that_fails_half_way_is_the_old_one_or_the_new_one(
     try:
         executor.run(plan)
     except StepError:
-        session.mend("guest", "web1")
+        session.recover("guest", "web1")
         if number <= len(plan.steps) + 1:  # the last of them, the commit
             assert written(session) == old
             return
