@@ -46,8 +46,8 @@ def add_selectors(parser: argparse.ArgumentParser) -> None:
 
 
 def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Session:
-    """The session of this command. `changes` takes signals as a request to end, demands
-    root, and logs. `shows` is for what looks only, and acts on nothing that it sees."""
+    """Open the session of this command. `changes`: treat signals as a request to end, require root,
+    and log. `shows`: only show what is read, never act on it."""
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
     dry_run = bool(getattr(options, "dry_run", False))
@@ -140,19 +140,20 @@ def _row(outcome: Outcome) -> OutcomeRow:
 
 
 def say_done(options: Globals, name: str, word: str) -> None:
-    """Print `NAME: added` and the like, once it is true."""
+    """Print `NAME: added` and the like, unless it is a dry run."""
     if not options.quiet and not getattr(options, "dry_run", False):
         print(f"{name}: {word}")
 
 
 def _named(name: str, error: BsdvirtError) -> str:
-    """The error in one line that says whose it is."""
+    """Return the error in one line, with the name of the guest."""
     line = one_line(error)
     return line if name in error.message.replace(":", " ").split() else f"{name}: {line}"
 
 
 def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
-    """Show what goes, and ask. Raises UsageError without a terminal, or where the answer is no."""
+    """Show what will be destroyed, and ask. Raises UsageError without a terminal, or if the answer
+    is no."""
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

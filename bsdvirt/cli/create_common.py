@@ -1,4 +1,4 @@
-"""What the makings of all kinds of guests share: names, interfaces, the start after."""
+"""Shared by `create jail` and `create vm`: names, interfaces, network stack."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = ("jail", "vm")
 
 
 class NetworkOptions(Protocol):
-    """The words that say what interfaces a new guest has."""
+    """The options for the interfaces of a new guest."""
 
     network: list[str] | None
     no_network: bool
@@ -31,7 +31,7 @@ class NetworkOptions(Protocol):
 
 
 class StackOptions(NetworkOptions, Protocol):
-    """The words that say whose network stack a new jail has."""
+    """The options for the network stack of a new jail."""
 
     inherit: bool
     shared: str | None
@@ -61,7 +61,7 @@ def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) ->
 
 
 def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
-    """The names among names and properties. Raises UsageError."""
+    """Return the names among names and properties. Raises UsageError."""
     names = tuple(str(_name(word)) for word in words if "=" not in word)
     if not names:
         raise UsageError("which name?", f"bsdvirt {verb} NAME")
@@ -71,7 +71,7 @@ def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
 
 
 def kind_word(word: str) -> str:
-    """The kind of guest to make. Raises UsageError, with the word that is missing."""
+    """Return the kind of guest to create. Raises UsageError, naming the missing word."""
     if word in KINDS:
         return word
     if _is_name(word):
@@ -96,7 +96,7 @@ def _is_name(word: str) -> bool:
 
 
 def _meant_by(word: str) -> str:
-    """What was probably meant by a word that is no name."""
+    """Return a hint for a word that is not a name."""
     if re.fullmatch(r"\d+\.\d+(-[A-Za-z0-9]+)?", word):
         return f"a release is given by --release {word}"
     with contextlib.suppress(ValueError):
@@ -109,7 +109,7 @@ def _meant_by(word: str) -> str:
 
 
 def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
-    """The interfaces as plain data. Raises UsageError."""
+    """Return the interfaces as plain data. Raises UsageError."""
     if options.no_network:
         if options.network or options.address or options.address6:
             raise UsageError(
@@ -125,8 +125,8 @@ def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
 
 
 def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
-    """The stack that the options ask for, as plain data. `given` are the properties of the
-    command line. Raises UsageError for what does not go together."""
+    """Return the stack that the options ask for, as plain data. `given` are the properties of the
+    command line. Raises UsageError for options that do not go together."""
     if bool(options.inherit) + bool(options.shared) + ("stack" in given) > 1:
         raise UsageError("--inherit, --shared and stack= do not go together", "use one of them")
     if not (options.inherit or options.shared):
@@ -152,7 +152,7 @@ def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def say_how_to_go_on(outcomes: list[Outcome], *, start: bool) -> None:
-    """The next command, for somebody who has just made a guest."""
+    """Print the next command to use on a new guest."""
     ready = [outcome.name for outcome in outcomes if outcome.ok]
     if ready and start:
         print(f"get in: bsdvirt console {ready[0]}")

@@ -1,4 +1,4 @@
-"""The words of `create jail` that say what a new jail's root is made of, and what is in it."""
+"""The options of `create jail` for the contents of a new jail's root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bsdvirt.session.session import Session
 
 
 class RootOptions(Protocol):
-    """The words."""
+    """These options."""
 
     release: str | None
     thick: bool
@@ -39,7 +39,7 @@ def add_root_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> Origin:
-    """Where the root comes from. Raises UsageError for words that do not go together, and
+    """Return where the root comes from. Raises UsageError for options that do not go together, and
     as ops/create/root.py does."""
     ways = ("empty", "root_from", "directory", "dataset")
     given = [f"--{way.replace('_', '-')}" for way in ways if getattr(options, way)]
@@ -61,7 +61,7 @@ def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> O
 
 
 def userland_settings(options: RootOptions) -> dict[str, Any]:
-    """What a jail is to be whose root holds no FreeBSD."""
+    """Return the settings of a jail whose root has no FreeBSD."""
     if not (options.linux or options.empty):
         return {}
     settings: dict[str, Any] = {"userland": "linux" if options.linux else "none"}

@@ -35,7 +35,7 @@ class Adopt:
 
     names: tuple[str, ...]
     keep: bool = False
-    """It stays who it was, for a guest that was moved and not copied."""
+    """Keep its identity, for a guest that was moved and not copied."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -58,7 +58,7 @@ class Adopt:
 def _adopt(
     session: Session, found: Inventory, name: str, made: Sequence[Guest], keep: bool
 ) -> tuple[Task, Guest]:
-    """Plan for one; `made` are those that are planned already."""
+    """Plan one adoption; `made` are the guests planned before."""
     foreign = candidate(found, name)
     session.need_mounted(found, foreign.layout)
     spec = _checked(session, foreign)
@@ -92,10 +92,9 @@ def _new(
 
 
 def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:
-    """Who it was elsewhere, as far as that is nobody's here.
+    """Return its identity on the other host, for this one.
 
-    Raises ConflictError where a guest of this host has any of it, or its file asks for
-    something else.
+    Raises ConflictError if a guest of this host has any of its claims, or they do not fit its file.
     """
     name, told = foreign.name, foreign.told
     hint = f"bsdvirt adopt {name} gives it claims of its own"
@@ -116,7 +115,7 @@ def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[G
 
 
 def _claims(identity: Identity) -> set[str]:
-    """What no two guests of a host may have, in words."""
+    """Return what must be unique among the guests of a host, in words."""
     nics = [*identity.nics, *(identity.next or ())]
     return {
         f"id {identity.id}",
@@ -133,7 +132,7 @@ def _brief(value: Any) -> str:
 
 
 def _checked(session: Session, foreign: Foreign) -> GuestSpec:
-    """Its file. Raises ConflictError, HostError where it cannot be this host's."""
+    """Read its file. Raises ConflictError, HostError for a guest that cannot be adopted."""
     name = foreign.name
     jail = read_jails(session.host).get(name)
     if jail is not None and not jail.dying:
@@ -144,8 +143,7 @@ def _checked(session: Session, foreign: Foreign) -> GuestSpec:
 
 
 def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
-    """Take away what its datasets brought with them that is the host's to say, then write who
-    it is."""
+    """Reset the properties of its datasets that this host decides, then write its identity."""
     dataset = foreign.dataset
     every = [one.name for one in foreign.datasets]
     values = read_values(session.host, every, (*PLACES, "volmode"))
@@ -178,8 +176,8 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
 
 
 def _hosts(held: Mapping[str, Value], own: bool) -> tuple[str, ...]:
-    """The properties that are this host's to say: of a dataset that only a jail mounts, not
-    where the jail does."""
+    """Return the properties that this host decides: not the mount point of a dataset that only a
+    jail mounts."""
     if own:
         return PLACES
     shares = ("sharenfs", "sharesmb")
@@ -187,7 +185,7 @@ def _hosts(held: Mapping[str, Value], own: bool) -> tuple[str, ...]:
 
 
 def _closed(volume: str, now: Value) -> Step:
-    """A guest's disk is no disk of the host's, whose partitions it would look for."""
+    """Set volmode=dev: the host must not taste the partitions on a guest's disk."""
     back: tuple[str, ...] = ("set", f"volmode={now.value}")
     if not now.local:
         back = ("inherit", "-S", "volmode")
@@ -200,7 +198,7 @@ def _closed(volume: str, now: Value) -> Step:
 
 
 def _own(foreign: Foreign) -> list[str]:
-    """The datasets that are mounted where the layout says, and nowhere else."""
+    """Return the datasets that are mounted where the layout says."""
     names = {foreign.dataset, foreign.layout.jail_root(foreign.name)}
     return [d.name for d in foreign.datasets if d.name in names and d.kind == "filesystem"]
 
@@ -215,7 +213,7 @@ def _mount(dataset: str) -> Step:
 
 
 def _reset(dataset: str, prop: str, value: Value) -> Step:
-    """As for a guest that was made here. canmount is none that zfs(8) lets be inherited."""
+    """Reset a property as for a guest that was created here. zfs(8) does not inherit canmount."""
     words = ("set", "canmount=on") if prop == "canmount" else ("inherit", prop)
     back: tuple[str, ...] = ("set", f"{prop}={value.value}")
     if value.source == "received":

@@ -44,7 +44,7 @@ from bsdvirt.spec.paths import set_paths
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a guest is to be: the text of its file before and after, and what that says."""
+    """What a guest is to be: its file's text and spec, before and after."""
 
     before: str
     after: str
@@ -52,19 +52,19 @@ class Wanted:
     new: GuestSpec
     boot: Boot
     destroying: frozenset[str] = frozenset()
-    """Disks that are taken out and whose zvols go, too."""
+    """Removed disks whose zvols are destroyed."""
     gone: int | None = None
-    """The number of an interface that is taken out."""
+    """The number of a removed interface."""
 
 
 Wish = Callable[[Guest, str, GuestSpec], Wanted]
-"""What is wanted of a guest whose file has that text and says that."""
+"""Returns what is wanted of a guest, given the text of its file and its spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Change guests: their files, and what they claim. Nothing is written for a guest where
-    any of it is wrong."""
+    """Change the files of guests, and what they claim. Nothing is written for a guest if any of it
+    is wrong."""
 
     names: tuple[str, ...]
     wish: Wish
@@ -109,7 +109,7 @@ def assign(names: Sequence[str], assignments: Assignments) -> Change:
 
 
 def rewrite(name: str, before: str, after: str) -> Change:
-    """Replace the text of a guest's file, which is refused where it is no longer `before`."""
+    """Replace the text of a guest's file. Refused if it is no longer `before`."""
 
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         if text != before:
@@ -128,7 +128,7 @@ class _Case:
     to_be: Wanted
     live: bool
     fits: bool
-    """Whether what it has claimed fits what is wanted."""
+    """Its claims fit what is wanted."""
 
     @property
     def exposes(self) -> bool:
@@ -137,7 +137,7 @@ class _Case:
 
 @dataclass(slots=True)
 class _Now:
-    """What is there, with what the changes planned so far will claim and expose."""
+    """The host, with what the changes planned so far will claim and expose."""
 
     found: Inventory
     networks: Networks
@@ -151,7 +151,7 @@ class _Now:
 
 
 def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bool) -> _Case:
-    """Read the guest's file, and see what is wanted of it. Raises for what cannot be set."""
+    """Read the guest's file, and return what is wanted of it. Raises for what cannot be set."""
     need_unlocked(guest)
     session.need_mounted(found, guest.layout)
     spec = load_spec(session.host.fs, guest)
@@ -165,8 +165,8 @@ def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bo
 
 
 def _lock(session: Session, stack: contextlib.ExitStack, cases: Iterable[_Case]) -> bool:
-    """Take the locks of networks and of the allocation, where a change needs them; whether
-    one does."""
+    """Take the locks of networks and of the allocation, if a change needs them; return whether one
+    does."""
     claiming = [case for case in cases if not case.fits]
     if not claiming and not any(case.exposes for case in cases):
         return False
@@ -223,7 +223,7 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
 
 
 def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:
-    """Whether the next start is another one than it was."""
+    """Return whether the change affects the next start."""
     later = (Live.START, Live.REBOOT)
     return before.hooks != after.hooks or any(changed(before, after, live) for live in later)
 

@@ -39,7 +39,7 @@ class Destroy:
 
     names: tuple[str, ...]
     force: bool = False
-    """A running one too, which is stopped first. A protected one never."""
+    """Stop a running guest first. A protected one is refused in any case."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -89,14 +89,15 @@ class Destroy:
 def dangling(
     session: Session, found: Inventory, name: str, going: Iterable[str]
 ) -> tuple[str, ...]:
-    """What will refer to a guest that is no more, of those that are not `going` with it."""
+    """Return what will still refer to a destroyed guest, without those that are destroyed (`going`)
+    with it."""
     with_it = set(going)
     every = references.to_guest(session, found, name)
     return tuple(one.words for one in every if one.network or one.holder not in with_it)
 
 
 def _foreign_task(session: Session, foreign: Foreign, facts: HostFacts, force: bool) -> Task:
-    """Plan the end of what came from elsewhere: it has nothing of this host's but its datasets."""
+    """Plan the destruction of a guest from another host: it has datasets only."""
     name, guest = foreign.name, foreign.as_guest()
     jail = facts.jails.get(name)
     if jail is not None and not jail.dying and jail.path == guest.root:
@@ -108,7 +109,7 @@ def _foreign_task(session: Session, foreign: Foreign, facts: HostFacts, force: b
 
 
 def _refuse_clones(session: Session, guest: Guest) -> None:
-    """Raises ConflictError where ZFS would not destroy it: found out before anything is."""
+    """Raises ConflictError if ZFS would refuse to destroy it, before anything is done."""
     argv = (tools.ZFS, "destroy", "-nvpr", guest.dataset)
     tried = session.host.run(argv, changes=False)
     if tried.status != 0:
@@ -122,9 +123,9 @@ def _refuse_clones(session: Session, guest: Guest) -> None:
 def _refuse_protected(
     session: Session, found: Inventory, name: str, force: bool
 ) -> tuple[GuestSpec | None, tuple[str, ...]]:
-    """Its file, or None for one that cannot be read, with what is to be said of that.
+    """Read its file; None with a note, if it cannot be read.
 
-    Raises ConflictError where it is protected, or would be if its file could be read.
+    Raises ConflictError if it is protected, or may be.
     """
     guest = found.guest(name)
     if not force:

@@ -1,4 +1,4 @@
-"""Into a running guest: a command, or a login shell, on the caller's terminal."""
+"""Enter a running guest: a command, or a login shell, on the caller's terminal."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def _need_running(session: Session, name: str) -> Guest:
 
 
 def attach(session: Session, name: str, command: Sequence[str], *, user: str = "root") -> int:
-    """Run a command in a jail; its exit status. Raises ConflictError where it does not run,
-    HostError where nothing in it can run as that user."""
+    """Run a command in a jail; return its exit status. Raises ConflictError if the jail does not
+    run, HostError if nothing in it can run as that user."""
     holds = read_holds(session.host.fs, _need_running(session, name).root)
     check_user(name, holds, user)
     return session.host.attach((*environment(_term()), *words_in(name, holds, command, user)))
@@ -38,8 +38,7 @@ def _term() -> str:
 
 
 def package(session: Session, name: str, words: Sequence[str]) -> int:
-    """pkg(8) for a jail: the host's own with -j, which needs none in the jail; where the
-    host has none, the jail's."""
+    """Run pkg(8) for a jail: the host's with -j, which needs none in the jail; else the jail's."""
     _need_running(session, name)
     if session.host.fs.is_file(tools.PKG):
         return session.host.attach((tools.PKG, "-j", name, *words))

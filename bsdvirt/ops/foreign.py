@@ -1,8 +1,8 @@
-"""Guests that came from elsewhere: shown, with what they ask of this host.
+"""Show guests that came from another host, and what their files use of this one.
 
-A pool that was moved here, or `zfs receive`, brings guests whose identity is another host's:
-its ids, addresses and MAC addresses are not theirs here, and their files ask for mounts,
-disks, hooks and networks that somebody else chose.
+A pool that was moved here, or `zfs receive`, brings guests with the identity of another host: their
+ids, addresses and MAC addresses are not valid here, and the mounts, disks, hooks and networks in
+their files were chosen for that host.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ASKS = (
     *VmDevices.reaching, "addresses", "expose", "mounts", "datasets", "hooks", "params",
     "devfs_ruleset", "userland", "config", "exec", "run", "stack", "resolver",
 )  # fmt: skip
-"""What of a guest's file reaches for something of the host's, or runs in the guest as root."""
+"""Properties that use something of the host, or run in the guest as root."""
 PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
-"""The properties by which a dataset that was received reaches for the host."""
+"""ZFS properties of a received dataset that affect the host."""
 
 
 def row(foreign: Foreign) -> GuestRow:
@@ -80,8 +80,8 @@ def detail(session: Session, foreign: Foreign) -> ForeignInfo:
 
 
 def file_of(session: Session, foreign: Foreign) -> GuestSpec:
-    """What its file says. Raises HostError where its dataset is not mounted in its place: what
-    it was received with may say any other."""
+    """Read its file. Raises HostError if its dataset is not mounted where it belongs: a received
+    mountpoint may be any other."""
     dataset = foreign.datasets[0]
     place = foreign.layout.guest_directory(foreign.name)
     if not dataset.mounted or dataset.mountpoint != place:
@@ -93,7 +93,7 @@ def file_of(session: Session, foreign: Foreign) -> GuestSpec:
 
 
 def asks(spec: GuestSpec) -> dict[str, Any]:
-    """What a guest's file asks of the host that runs it."""
+    """Return the properties in a guest's file that use something of the host."""
     told = plain(spec)
     if "disks" in told:
         # One without a path is a volume of the guest's own.
@@ -102,7 +102,7 @@ def asks(spec: GuestSpec) -> dict[str, Any]:
 
 
 def _places(session: Session, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What each of its datasets sets for itself of mount points and the like."""
+    """Return the mount points and the like that each of its datasets sets."""
     values = read_values(session.host, names, PLACES)
     own = {
         name: {prop: one.value for prop, one in held.items() if one.source in ("local", "received")}
@@ -112,8 +112,8 @@ def _places(session: Session, names: Sequence[str]) -> dict[str, dict[str, str]]
 
 
 def candidate(found: Inventory, name: str) -> Foreign:
-    """What can be adopted by that name: a foreign guest, or a stray that may be one. Raises
-    NotFoundError, ConflictError."""
+    """Return what can be adopted by that name: a foreign guest, or a stray dataset that may be one.
+    Raises NotFoundError, ConflictError."""
     if name in found.foreign:
         return found.foreign[name]
     if name in found.guests:

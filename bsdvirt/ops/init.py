@@ -36,12 +36,11 @@ from bsdvirt.zfs import Dataset
 RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
 STATE_ROOM = 16 << 20
-"""Bytes that the journal has for itself in a pool that is full."""
+"""Bytes reserved for the journal, for a pool that is full."""
 OPTIONS = {"images": IN_DEV_MODE, "state": ("-o", f"refreservation={STATE_ROOM}")}
 """Options of the datasets of a pool."""
 CLOSED = ("guests", "state", "releases", "images")
-"""Datasets that only root may look into: an old release has programs with old faults that run as
-root for whoever starts them."""
+"""Datasets that only root may enter: an old release has setuid programs with known faults."""
 
 HEAD = """\
 # The host, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties host.
@@ -80,7 +79,7 @@ class Init:
 
 
 def _hostfile(session: Session, wish: Init) -> tuple[HostFile, bool]:
-    """The host file that is there, or the one to write; whether it is new."""
+    """Return the host file that exists, or the one to write; and whether it is new."""
     dataset = wish.dataset or f"{wish.pool}/bsdvirt"
     if session.host.fs.exists(HOST_FILE):
         hostfile = session.hostfile
@@ -139,8 +138,8 @@ def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> li
 def dataset_steps(
     top: str, mountpoint: str, found: Mapping[str, Dataset], op: str
 ) -> tuple[list[Step], list[str]]:
-    """Create the dataset of a pool and those beneath it, as far as that is not `found`; and the
-    datasets whose mark is to be cleared at the end."""
+    """Create the dataset of a pool and those below it that are not `found`. Return the steps, and
+    the datasets whose mark is to be cleared at the end."""
     depth = top.count("/") + 1
     steps: list[Step] = []
     if top not in found:
@@ -164,14 +163,14 @@ def dataset_steps(
 
 
 def close(directory: str) -> Step:
-    """Let nobody but root look into a directory."""
+    """Let only root enter a directory."""
     return Step(
         Command((tools.CHMOD, "0700", directory)), f"close {directory} to others", durable=True
     )
 
 
 def still_open(session: Session, layout: Layout) -> list[str]:
-    """The directories that others can look into, and should not."""
+    """Return the directories that others can enter, and should not."""
     places = [f"{layout.mountpoint}/{child}" for child in CLOSED]
     return [place for place in places if others_may_enter(session.host.fs, place)]
 
@@ -186,7 +185,7 @@ def _create(dataset: str, op: str, *options: str) -> Step:
 
 
 def unmark(datasets: list[str]) -> Step:
-    """They are complete."""
+    """Clear the mark of datasets that are complete."""
     return Step(
         Command((tools.ZFS, "inherit", OP_PROPERTY, *datasets)),
         "they belong to no operation any more",
@@ -200,7 +199,7 @@ DIRECTORIES = (
 
 
 def directory_steps(session: Session, wanted: Iterable[tuple[str, int]]) -> list[Step]:
-    """Make these directories, each with its mode, where they are not there."""
+    """Make the directories that do not exist, each with its mode."""
     return [
         Step(MakeDirectory(path, mode), f"directory {path}", durable=True)
         for path, mode in wanted
@@ -236,8 +235,8 @@ def _rc_steps(session: Session) -> list[Step]:
 def _network(
     session: Session, stack: contextlib.ExitStack, nat: bool
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """A private network where there is no network, its guests behind the host's address (`nat`);
-    else those that there are, up. The locks are held until `stack` is closed."""
+    """Plan a private network if there is no network, its guests behind the host's address (`nat`);
+    else bring up those that there are. The locks are held until `stack` is closed."""
     for name in session.pending("network"):
         session.settle("network", name, "init")
     networks = session.networks()
@@ -257,7 +256,7 @@ def _network(
 
 
 def _parts(tasks: Iterable[Task]) -> tuple[Part, ...]:
-    """Raises the error of the first that has one."""
+    """Return the parts of all tasks. Raises the first error."""
     parts: list[Part] = []
     for task in tasks:
         if task.error is not None:

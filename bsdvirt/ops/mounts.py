@@ -34,10 +34,10 @@ class AddMount:
     name: str
     source: str
     target: str = ""
-    """Where in the jail; the same path as the source, where it is empty."""
+    """The path in the jail; that of the source if it is empty."""
     readonly: bool = False
     label: str = ""
-    """What the mount is called; made of the target, where it is empty."""
+    """The name of the mount; made from the target if it is empty."""
 
     def prepare(self, session: Session) -> AbstractContextManager[Prepared]:
         """Raises HostError for a source that does not exist, ConflictError for a target that
@@ -95,7 +95,7 @@ def _jail(name: str, spec: GuestSpec) -> Jail:
 
 
 def _label(place: str, entries: Entries) -> str:
-    """A name for a mount: the last part of its place, and a number where that is taken."""
+    """Return a name for a mount: the last component of its path, with a number if that is taken."""
     word = re.sub(r"[^a-z0-9_-]", "", place.rpartition("/")[2].lower()).lstrip("0123456789_-")
     word = (word or "mount")[:24]
     taken = {entry["name"] for entry in entries}

@@ -1,4 +1,4 @@
-"""What refers to a guest: the one list that rename follows or names, and destroy shows."""
+"""List what refers to a guest, for rename and destroy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEVICES = "/dev/zvol"
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One place that names a guest, or what is a guest's."""
+    """A place that names a guest, or something of it."""
 
     holder: str
     """The guest, or the network, that refers."""
@@ -32,12 +32,12 @@ class Reference:
     """The property, such as mounts.data.source."""
     value: str
     command: str
-    """What takes it away, or corrects it after a rename."""
+    """The command that removes it, or corrects it after a rename."""
     network: bool = False
 
     @property
     def words(self) -> str:
-        """For people."""
+        """Return the reference as a sentence."""
         who = f"network {self.holder}" if self.network else self.holder
         if self.at == BOOT_AFTER:
             return f"{who} waits for {self.value} at boot ({self.command})"
@@ -45,8 +45,8 @@ class Reference:
 
 
 def to_guest(session: Session, found: Inventory, name: str, new: str = "") -> list[Reference]:
-    """All that refers to a guest, by what the files of the others and the networks say. Their
-    commands leave it out, or name it as `new`."""
+    """Return all that refers to a guest, by the files of the other guests and of networks. The
+    commands remove the reference, or change it to `new`."""
     guest = found.guest(name)
     references: list[Reference] = []
     for other in found.guests.values():
@@ -61,7 +61,8 @@ def to_guest(session: Session, found: Inventory, name: str, new: str = "") -> li
 def left_running(
     session: Session, found: Inventory, facts: HostFacts, name: str, going: Sequence[str]
 ) -> tuple[str, ...]:
-    """Guests that start after one at boot, and run on while it is stopped."""
+    """Return a note on the guests that start after this one at boot and keep running while it is
+    stopped."""
     left = [
         other.name
         for other in found.guests.values()
@@ -82,7 +83,7 @@ def _waits(guest: Guest, name: str, new: str) -> Iterator[Reference]:
 
 
 def _spec(session: Session, found: Inventory, guest: Guest, wanted: Guest) -> GuestSpec | None:
-    """Its file; None where it cannot be read, or does not name the other anywhere."""
+    """Read a guest's file; None if it cannot be read, or does not name the other guest."""
     fs, home = session.host.fs, found.home(guest.name)
     try:
         if f"/{wanted.name}" not in guest_text(fs, home, guest.name):
@@ -93,7 +94,7 @@ def _spec(session: Session, found: Inventory, guest: Guest, wanted: Guest) -> Gu
 
 
 def _paths(other: Guest, spec: GuestSpec | None, guest: Guest, new: str) -> Iterator[Reference]:
-    """Where another guest's file names a directory, a dataset or a volume of the guest's."""
+    """Yield where another guest's file names a directory, a dataset or a volume of the guest."""
     if spec is None:
         return
     layout = guest.layout
@@ -115,7 +116,7 @@ def _alike(value: str, place: str) -> bool:
 
 
 def _strings(value: object, at: str) -> Iterator[tuple[str, str]]:
-    """Every text in plain data, with the path that `set` takes for it."""
+    """Yield every string in plain data, with its path for `set`."""
     if isinstance(value, str):
         yield at, value
     elif isinstance(value, Mapping):
@@ -128,7 +129,7 @@ def _strings(value: object, at: str) -> Iterator[tuple[str, str]]:
 
 
 def _routes(networks: Mapping[str, Network], guest: Guest) -> Iterator[Reference]:
-    """Networks that have their guests go by an address of this one."""
+    """Yield the networks with a route via an address of this guest."""
     own = {ip_interface(text).ip for text in guest.identity.addresses()}
     for name, network in networks.items():
         for route in network.routes:

@@ -1,4 +1,4 @@
-"""Guests renamed."""
+"""Rename guests."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Rename:
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Take the locks of both names, and of the guests that start after it at boot.
 
-        Raises UsageError for what is no name, NotFoundError, ConflictError.
+        Raises UsageError for an invalid name, NotFoundError, ConflictError.
         """
         old, new = self.old, self.new
         try:

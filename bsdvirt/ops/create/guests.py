@@ -56,10 +56,10 @@ class Maker(Protocol):
         """Plan its creation."""
 
     def contents(self) -> str | None:
-        """Return a directory that holds what the new roots will; None where there is none."""
+        """Return a directory with the contents of the new roots; None if there is none."""
 
     def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
-        """Return what to report of it, and the notes."""
+        """Return the message and the notes to report."""
 
 
 class Order(Protocol):
@@ -69,11 +69,11 @@ class Order(Protocol):
     def spec(self) -> GuestSpec: ...
     @property
     def releases(self) -> tuple[str, ...]:
-        """The release that their roots are made of, if they are."""
+        """The release that their roots are made of, if any."""
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The image that their first disks are made of, if they are."""
+        """The image that their first disks are made of, if any."""
 
     def read(self, name: str, boot: Boot, around: Around) -> Maker:
         """Read the facts, and check what would fail for every one of them; `name` is the
@@ -92,7 +92,7 @@ class Create:
     start: bool = False
     """Start them once all are created. One whose start would be refused is not created."""
     coming: bool = False
-    """The release or the image that they are made of is there, or will be."""
+    """The release or image that they are made of exists, or is about to be added."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -181,7 +181,7 @@ class Create:
         networks: Networks,
         maker: Maker,
     ) -> tuple[dict[str, list[Plan]], list[Task]]:
-        """How they will start, and those that would not."""
+        """Plan their starts; return the plans, and the tasks of those that would be refused."""
         parts = {name: (guest, self.order.spec) for name, guest in guests.items()}
         contents = maker.contents()
         stand_ins = dict.fromkeys(guests, contents) if contents is not None else {}
@@ -213,7 +213,7 @@ class Create:
 
 
 def _started(session: Session, held: Held, created: list[Outcome]) -> list[Outcome]:
-    """Start what was created; the outcomes of both."""
+    """Start the guests that were created; return the outcomes of both."""
     made = {outcome.name: outcome.message for outcome in created if outcome.ok}
     outcomes = [outcome for outcome in created if not outcome.ok]
     for begun in start_held(session, held, list(made)) if made else ():

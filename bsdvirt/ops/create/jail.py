@@ -41,7 +41,7 @@ class JailOrder:
 
     @property
     def releases(self) -> tuple[str, ...]:
-        """The release that their roots are made of, if they are."""
+        """The release that their roots are made of, if any."""
         return (self.spec.release,) if self.origin.kind == "release" else ()
 
     def read(self, name: str, boot: Boot, around: Around) -> JailMaker:
@@ -88,19 +88,19 @@ class JailMaker:
     order: JailOrder
     around: Around
     root: str | None
-    """The root of the release that theirs are copies of."""
+    """The root of the release that theirs are copies of, if any."""
     own: settings.OwnFacts | None
-    """What that root has of its own settings."""
+    """The settings in that root."""
     size: int
     """Bytes that a full copy moves."""
     jails: Mapping[str, JailFact]
-    """The running ones, where the root is a directory of the user's."""
+    """The running jails, for a root that is a directory of the user's."""
     resolv: str
     """The host's resolv.conf."""
     answering: frozenset[str]
 
     def claim(self, guest: Guest, known: Sequence[Guest]) -> Identity:
-        """Raises for a root, and for datasets, that cannot be the guest's."""
+        """Raises for a root or datasets that the guest cannot have."""
         jail, origin, identity = self.order.spec, self.order.origin, guest.identity
         host = self.around.session.host
         if origin.adopted:
@@ -129,7 +129,7 @@ class JailMaker:
         return self.root
 
     def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
-        """Say what the jail lacks; where it is started, the start says it."""
+        """Note what the jail lacks, unless it is started: the start says it."""
         jail, networks, start = self.order.spec, self.around.networks, self.around.start
         told = macs.notes(self.around.session, guest.name, jail)
         own = None if start else self.own
@@ -141,7 +141,7 @@ class JailMaker:
 
 
 def _how_to_get(release: str, known: Iterable[str]) -> str:
-    """What to do for a release that is not here."""
+    """Return the hint for a release that does not exist."""
     if near := sorted(one for one in known if one.startswith(f"{release}-")):
         return f"did you mean --release {near[-1]}?"
     return (

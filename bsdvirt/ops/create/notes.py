@@ -1,4 +1,4 @@
-"""What is to be said of a jail, or an interface, that has just been made: what it will lack."""
+"""Notes on what a new jail or interface lacks."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def notes(
     networks: Mapping[str, Network],
     root: settings.OwnFacts | None,
 ) -> tuple[str, ...]:
-    """`root` is what the root that it is a copy of shows; None where that is not known."""
+    """Return notes on a new jail. `root` has the settings in the root that it is a copy of; None if
+    they are not known."""
     zone = settings.notes(jail, root) if root is not None else ()
     return (*without_address(name, jail, identity, networks), *zone)
 
 
 def made(origin: str, identity: Identity) -> str:
-    """What was made, with the addresses that it was given."""
+    """Return the message for a new guest, with the addresses that it was given."""
     addresses = [claim.address or claim.address6 for claim in identity.nics]
     addresses += [alias.address for alias in identity.shared]
     where = ", ".join(text for text in addresses if text)

@@ -1,4 +1,4 @@
-"""Roots of jails: what the user named as one, and what a start finds of one."""
+"""Where the root of a new jail comes from, as the user named it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bsdvirt.spec.types import AbsolutePath, DatasetName
 
 
 def directory(session: Session, path: str) -> Origin:
-    """A directory to use where it is. Raises UsageError, NotFoundError."""
+    """Use a directory where it is. Raises UsageError, NotFoundError."""
     return Origin("directory", _checked(session, path))
 
 
 def dataset(session: Session, name: str) -> Origin:
-    """A dataset to use where it is mounted. Raises UsageError, NotFoundError, HostError."""
+    """Use a dataset where it is mounted. Raises UsageError, NotFoundError, HostError."""
     try:
         DatasetName.parse(name)
     except ValueError as error:
@@ -41,7 +41,7 @@ def dataset(session: Session, name: str) -> Origin:
 
 
 def source(session: Session, path: str) -> Origin:
-    """An archive to extract, or a directory to copy. Raises UsageError, NotFoundError."""
+    """Extract an archive, or copy a directory. Raises UsageError, NotFoundError."""
     real = absolute(path)
     fs = session.host.fs
     if fs.is_dir(real):
@@ -56,7 +56,7 @@ def source(session: Session, path: str) -> Origin:
 
 
 def _count(session: Session, path: str) -> int:
-    """What `tar -cv` prints a line of: everything in the directory, and itself."""
+    """Count what `tar -cv` prints: the directory and everything in it."""
     count, left = 1, [str(session.host.fs.path(path))]
     while left:
         # For the progress alone: what cannot be read, or is too deep to be named, does not count.

@@ -40,12 +40,12 @@ class VmOrder:
     thick: bool = False
     """A full copy of the image instead of a clone."""
     notes: tuple[str, ...] = ()
-    """What is to be said of each."""
+    """Notes on each."""
     releases: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The image that their first disks are made of, if they are."""
+        """The image that their first disks are made of, if any."""
         return (str(self.spec.image),) if self.spec.image else ()
 
     def read(self, name: str, boot: Boot, around: Around) -> VmMaker:
@@ -99,11 +99,11 @@ class VmMaker:
         return seeds.seed_of(guest.name, self.order.spec, guest.identity, networks, self.servers)
 
     def contents(self) -> str | None:
-        """Nothing of what its disks hold is looked at."""
+        """Return None: what is on its disks is not read."""
         return None
 
     def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
-        """Say what it lacks before it can boot."""
+        """Note what it lacks before it can boot."""
         vm, session = self.order.spec, self.around.session
         seed = self._seed(guest)
         told = self.order.notes + (seeds.lacks(guest.name, seed) if seed else ())
@@ -113,7 +113,7 @@ class VmMaker:
 
 
 def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:
-    """What its start would lack: firmware, or anything to boot."""
+    """Note what its start would lack: firmware, or anything to boot from."""
     found = []
     try:
         firmware(guest.name, vm, read_paths(session.host.fs, wanted_paths(guest, vm)))

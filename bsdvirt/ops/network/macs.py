@@ -1,4 +1,4 @@
-"""MAC addresses that guests are given: held against the host's own interfaces."""
+"""Check the MAC addresses of guests against the interfaces of the host."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from bsdvirt.spec.guest import GuestSpec
 
 
 def notes(session: Session, name: str, spec: GuestSpec) -> tuple[str, ...]:
-    """What is to be known of them. Raises ConflictError for one of an interface of the
-    host's."""
+    """Return notes on a guest's MAC addresses. Raises ConflictError for that of an interface of the
+    host."""
     if not any(nic.mac for nic in spec.nics):
         return ()
     return check_macs(name, spec.nics, read_interfaces(session.host).values())

@@ -37,12 +37,12 @@ Assignments = Sequence[tuple[str, str]]
 
 
 def _pf(session: Session, networks: Iterable[Network]) -> PfFacts | None:
-    """The packet filter, where one of the networks needs it."""
+    """Read the packet filter, if one of the networks needs it."""
     return pf.read(session) if pf.needed(networks) else None
 
 
 def users(found: Inventory, network: str) -> list[str]:
-    """The guests with an interface on the network."""
+    """Return the guests with an interface on the network."""
     return [
         name
         for name, guest in found.guests.items()
@@ -61,8 +61,8 @@ class CreateNetwork:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises ConflictError where the name is taken, its subnet overlaps one of the host's,
-        or another network has its uplink."""
+        """Raises ConflictError if the name is taken, its subnet overlaps one of the host's, or
+        another network has its uplink."""
         name = self.name
         with session.locked("network", name, f"network create {name}"), numbering(session):
             networks = session.networks()
@@ -78,7 +78,7 @@ class CreateNetwork:
 
 
 def _without_pool(name: str, network: Network) -> list[str]:
-    """What to say of a network whose guests are given no addresses."""
+    """Return a note for a network whose guests are given no addresses."""
     subnets = network.subnets_of(4)
     if network.pools or not subnets:
         return []
@@ -91,8 +91,8 @@ def _without_pool(name: str, network: Network) -> list[str]:
 def _translation(
     session: Session, name: str, network: Network, before: Network | None = None
 ) -> tuple[list[Step], list[str]]:
-    """What makes `nat` of a network work, or takes it away; and what is to be said of it:
-    all that is set up on the host, and what is left to do by hand."""
+    """Return the steps that set `nat` of a network up, or remove it; with notes on what is set up
+    on the host, and on what is left to do by hand."""
     if not network.nat and not (before is not None and before.nat):
         return [], []
     facts = pf.read(session)
@@ -109,7 +109,7 @@ def _translation(
 def _wanted(
     number: int, name: str, settings: Mapping[str, Any], assignments: Assignments
 ) -> Network:
-    """The new network, looked at as a whole once all is known of it."""
+    """Return the new network, validated as a whole."""
     for path, _ in assignments:
         if path.split(".")[0] in settings:
             raise UsageError(f"network {name}: {path} is given twice", "as an option, or by name")
@@ -120,8 +120,7 @@ def _wanted(
 
 @dataclass(frozen=True, slots=True)
 class SetNetwork:
-    """Set properties of a network, live where it is up. Nothing is written where any of it is
-    wrong."""
+    """Set properties of a network, live if it is up. Nothing is written if one of them is wrong."""
 
     name: str
     assignments: Assignments
@@ -159,7 +158,7 @@ def _set(session: Session, name: str, assignments: Assignments) -> Task:
 
 
 def _ports(session: Session, network: str) -> list[Port]:
-    """The interfaces of guests on the network."""
+    """Return the interfaces of guests on the network."""
     ports: list[Port] = []
     found = session.inventory()
     for name, guest in sorted(found.guests.items()):
@@ -190,7 +189,7 @@ class DestroyNetwork:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError, ConflictError where it is in use."""
+        """Raises NotFoundError, and ConflictError if it is in use."""
         name = self.name
         with session.locked("network", name, f"network destroy {name}", destroying=True):
             try:
@@ -227,12 +226,12 @@ def _destroy(session: Session, name: str) -> Task:
 
 
 def numbering(session: Session) -> Any:
-    """Ids and subnets are given under the allocation lock."""
+    """Take the allocation lock, under which ids and subnets are given."""
     return session.locked("allocation", "", "network create")
 
 
 def refuse_taken(name: str, networks: Networks) -> None:
-    """Raises ConflictError where there is a network of that name, broken or not."""
+    """Raises ConflictError if there is a network of that name, broken or not."""
     if name in networks.broken:
         message = networks.broken[name].message
         raise ConflictError(
@@ -246,7 +245,7 @@ def refuse_taken(name: str, networks: Networks) -> None:
 def numbered(
     networks: Networks, name: str, settings: Mapping[str, Any], assignments: Assignments
 ) -> Network:
-    """A new network with the next free id. Raises UsageError for what is wrong with it."""
+    """Return a new network with the next free id. Raises UsageError."""
     return _wanted(_free_id(networks), name, settings, assignments)
 
 
@@ -256,7 +255,8 @@ def _free_id(networks: Networks) -> int:
 
 
 def _refuse_overlap(name: str, network: Network, interfaces: Iterable[Any]) -> None:
-    """Two subnets that overlap silently break the second (captures/README)."""
+    """Raises ConflictError for overlapping subnets: they silently break the second
+    (captures/README)."""
     ours = [ipaddress.ip_interface(str(cidr)).network for cidr in network.addresses]
     for interface in interfaces:
         if interface.name == plans.bridge_of(network):
@@ -293,7 +293,7 @@ def rows(session: Session) -> list[NetworkRow]:
 
 
 def _state(name: str, network: Network, interfaces: Any) -> str:
-    """up; partial, where something of it lacks; down."""
+    """Return `up`, `down`, or `partial` if something of it is missing."""
     present = interfaces.get(plans.bridge_of(network))
     if present is None or not present.up:
         return "down"

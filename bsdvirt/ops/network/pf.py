@@ -25,11 +25,12 @@ from bsdvirt.spec.network import Network
 
 Subject = Literal["guest", "network"]
 Lacking = tuple[Subject, str, Callable[[], list[Step]]]
-"""Whose rules are not loaded, and what loads them, asked under the lock."""
+"""Whose rules are not loaded, and a function that returns the steps to load them, called under the
+lock."""
 
 
 def read(session: Session) -> PfFacts:
-    """What the packet filter is, and the files of what we loaded into it."""
+    """Read the state of the packet filter, and the files of the rules loaded into it."""
     return read_loaded(session.host, filtered=session.hostfile.expose.filtered)
 
 
@@ -39,7 +40,7 @@ def of_network(name: str, network: Network, facts: PfFacts) -> pf.Rules:
 
 
 def network_steps(name: str, network: Network, facts: PfFacts | None) -> list[Step]:
-    """What the network's anchor lacks; without facts (nobody needed them), nothing."""
+    """Return the steps that load what the network's anchor lacks; none without facts."""
     return [] if facts is None else of_network(name, network, facts).steps(facts)
 
 
@@ -52,7 +53,7 @@ def versions(network: Network) -> list[int]:
 
 
 def state(network: Network, facts: PfFacts | None) -> tuple[str, str]:
-    """`off`, `active` or `inactive`; with why, and what to do."""
+    """Return `off`, `active` or `inactive`, with the reason and the remedy."""
     if not network.nat or facts is None:
         return "off", ""
     why, advice = pf.why_inactive(facts, versions(network))
@@ -60,13 +61,13 @@ def state(network: Network, facts: PfFacts | None) -> tuple[str, str]:
 
 
 def set_up(session: Session, network: Network, facts: PfFacts) -> Setup:
-    """What makes a network's translation work, and last, where that is ours to do."""
+    """Plan what makes a network's translation work and survive a reboot, as far as bsdvirt may."""
     interfaces = read_interfaces(session.host).values()
     return setup(facts, read_firewall(session.host), interfaces, versions(network))
 
 
 def parts(session: Session, subject: str, steps: Sequence[Step]) -> list[Part]:
-    """Plan to load rules; a failure keeps nothing else from being done."""
+    """Plan to load rules; a failure stops nothing else."""
     if not steps:
         return []
     plan = Plan("nat", subject, "host", tuple(steps), op=session.new_op())
@@ -75,12 +76,12 @@ def parts(session: Session, subject: str, steps: Sequence[Step]) -> list[Part]:
 
 @dataclass(frozen=True, slots=True)
 class LoadRules:
-    """Load our rules that are not loaded: those of networks, and of guests that run."""
+    """Load the rules of networks and running guests that are not loaded."""
 
     running: Mapping[str, tuple[Guest, GuestSpec]] | None = None
-    """The running guests, where the rules are to be made again from what they expose; else
-    those are loaded that a file is there for and that are not loaded: after a boot, once pf(4)
-    is there, and after another command has flushed them."""
+    """The running guests, to make their rules again from the ports they expose. None loads the
+    files of rules as they are: after a boot, once pf(4) is there, or after another command has
+    flushed them."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -130,7 +131,8 @@ def _of_guests(
 
 
 def _still(session: Session, rules: str, steps: list[Step]) -> list[Step]:
-    """The steps, while the file is there: the stop of a guest removes it under its lock."""
+    """Return the steps if the file still exists: the stop of a guest removes it under the guest's
+    lock."""
     return steps if session.host.fs.exists(pf_file(rules)) else []
 
 
@@ -141,7 +143,8 @@ def _task(
     name: str,
     steps: Callable[[], list[Step]],
 ) -> Iterator[Task]:
-    """Plan what is still to be done once the lock is held. A busy one is left to who has it."""
+    """Plan what is still to be done once the lock is held. A busy one is left to the command that
+    has it."""
     try:
         release = session.lock_on(stack, kind, name, "nat")
         yield Task(name, tuple(parts(session, name, steps())), release=release)
@@ -152,8 +155,8 @@ def _task(
 def drift(
     networks: Mapping[str, Network], running: Mapping[str, tuple[Guest, GuestSpec]], facts: PfFacts
 ) -> Iterator[tuple[pf.Rules, list[Step]]]:
-    """Anchors that do not hold what they should, of networks and running guests; each with
-    what mends it."""
+    """Yield the anchors of networks and running guests whose rules are not the expected ones, with
+    the steps that load them."""
     if not facts.there:
         return
     every = [of_network(name, network, facts) for name, network in networks.items()]
@@ -164,7 +167,8 @@ def drift(
 
 
 def orphans(known: Iterable[str], facts: PfFacts) -> Iterator[tuple[str, list[Step]]]:
-    """Anchors and files of ours that are no network's and no guest's."""
+    """Yield anchors and files of rules that belong to no network and no guest, with the steps that
+    remove them."""
     for rules in sorted({*facts.anchors, *facts.files} - set(known)):
         if rules.startswith(("net-", "guest-")):
             why = f"rules {rules}"

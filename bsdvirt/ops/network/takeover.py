@@ -1,4 +1,5 @@
-"""`network create --take-address`: taken, confirmed, or put back."""
+"""`network create --take-address`: move an uplink's address to a bridge, confirm that, or revert
+it."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ PAUSE_SECONDS = 0.3
 
 
 def read_taking(session: Session, name: str) -> Taking | None:
-    """A taking under way, or cut off; None for none."""
+    """Return a move that waits to be confirmed; None if there is none."""
     try:
         text = session.host.fs.read_bytes(taking_file(name))
         return msgspec.json.decode(text, type=Taking)
@@ -53,7 +54,7 @@ def read_taking(session: Session, name: str) -> Taking | None:
 
 
 def takings(session: Session) -> list[str]:
-    """The networks whose address is taken and not confirmed yet."""
+    """Return the networks whose moved address is not confirmed yet."""
     names = session.host.fs.listdir(TAKING_DIRECTORY)
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
@@ -73,8 +74,7 @@ class TakeAddress:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises ConflictError, HostError and UsageError for what cannot be moved; nothing is
-        changed then."""
+        """Raises ConflictError, HostError and UsageError for an address that cannot be moved."""
         name = self.name
         moved = threading.Event()
         with session.locked("network", name, f"network create {name}"), numbering(session):
@@ -121,8 +121,8 @@ class TakeAddress:
 
 
 def _load_rules(session: Session) -> None:
-    """Translation and exposed ports name the interface of the default route, which is another
-    one now. No lock is held."""
+    """Load the rules of translation and exposed ports again: the interface of the default route,
+    which they name, is another one now. No lock is held."""
     found = session.inventory()
     jails = read_jails(session.host)
     running: dict[str, tuple[Guest, GuestSpec]] = {}
@@ -139,12 +139,12 @@ def _shown(variable: str, value: str | None) -> str:
 
 
 def _wanted(network: Network) -> dict[str, Any]:
-    """The network's properties but its id: it is numbered when it is confirmed."""
+    """Return the network's properties without its id, which it gets when it is confirmed."""
     return {key: value for key, value in plain(network).items() if key != "id"}
 
 
 def _read(session: Session, uplink: str, settings: Mapping[str, Any], within: int) -> Taking:
-    """What the host shows of the card, its routes and its rc.conf."""
+    """Read the interface, its routes and its rc.conf variables."""
     host = session.host
     interfaces = read_interfaces(host)
     card = interfaces.get(uplink)
@@ -182,7 +182,7 @@ def _read(session: Session, uplink: str, settings: Mapping[str, Any], within: in
 
 
 def _refuse_shared(session: Session, card: Interface) -> None:
-    """Raises ConflictError where a jail has an address on the card."""
+    """Raises ConflictError if a jail has an address on the interface."""
     ours = {text.split("/")[0] for text in card.addresses}
     for name, guest in session.inventory().guests.items():
         if shared := ours & {text.split("/")[0] for text in guest.identity.shares()}:
@@ -203,7 +203,7 @@ def _read_rc(host: Host, uplink: str) -> dict[str, str]:
 
 
 def _read_routes(host: Host, uplink: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The IPv4 default gateway by the card, and its other routes by a gateway
+    """Return the IPv4 default gateway on the interface, and its other routes by a gateway
     (captures/02-ifconfig: netstat -rn --libxo json)."""
     argv = (tools.NETSTAT, "-rn", "--libxo", "json", "-f", "inet")
     shown = json.loads(host.run(argv, changes=False).check().stdout)
@@ -245,14 +245,14 @@ def unconfirmed(session: Session) -> list[NetworkRow]:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Make a moved address last."""
+    """Confirm a moved address: keep it over reboots."""
 
     name: str
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError where nothing waits to be confirmed, HostError where the address
-        is not where it was moved to."""
+        """Raises NotFoundError if nothing waits to be confirmed, HostError if the address is not
+        where it was moved to."""
         name = self.name
         with session.locked("network", name, f"network confirm {name}"), numbering(session):
             taking = _need(session, name)
@@ -277,7 +277,7 @@ class Revert:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError where nothing waits to be confirmed."""
+        """Raises NotFoundError if nothing waits to be confirmed."""
         name = self.name
         moved = threading.Event()
         with session.locked("network", name, f"network revert {name}"):
@@ -292,7 +292,7 @@ class Revert:
 
 
 def guard(session: Session, name: str, token: str) -> Outcome:
-    """Wait for the confirmation of one taking; put all back where it does not come."""
+    """Wait until one move is confirmed; revert it if that does not happen in time."""
     while True:
         taking = read_taking(session, name)
         if taking is not None and taking.token != token:
@@ -317,7 +317,7 @@ def guard(session: Session, name: str, token: str) -> Outcome:
 
 
 def _keep_quiet(host: Host, taking: Taking) -> None:
-    """End a dhclient(8) that devd(8) has started for the card again: joining a bridge may take
+    """End a dhclient(8) that devd(8) has started for the interface again: joining a bridge may take
     its link down for a moment, and rc.conf still says DHCP (devd.conf, rc.d/dhclient)."""
     path = f"/var/run/dhclient/dhclient.{taking.uplink}.pid"
     if not host.fs.is_locked(path):
@@ -334,7 +334,7 @@ def _keep_quiet(host: Host, taking: Taking) -> None:
 
 
 def _never(session: Session, name: str) -> bool:
-    """Whether a taking that is not written down never will be: who was to has ended."""
+    """Return whether the command that was to write the move has ended without doing so."""
     try:
         with session.locked("network", name, "network revert"):
             return read_taking(session, name) is None

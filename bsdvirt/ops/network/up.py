@@ -18,7 +18,7 @@ from bsdvirt.spec.network import Network
 
 @dataclass(frozen=True, slots=True)
 class BringUp:
-    """Bring networks up, those that are not."""
+    """Bring up the networks that are down."""
 
     names: tuple[str, ...]
 
@@ -35,11 +35,11 @@ def plan_networks_up(
     names: Iterable[str],
     networks: Mapping[str, Network],
 ) -> list[Task]:
-    """Plan a task for each of the networks that is down, or whose rules are not loaded. Its lock
-    is held until the task has ended, at most until `stack` is closed.
+    """Plan a task for each network that is down, or whose rules are not loaded. Its lock is held
+    until the task has ended, at most until `stack` is closed. If all are up, the interfaces are
+    read once and nothing is locked.
 
-    Where all are up, the interfaces are read once and nothing is locked. A task has the error
-    of a network that cannot be brought up.
+    A network that cannot be brought up has a task with the error.
     """
     used = set(names)
     wanted = sorted(name for name in networks if name in used)
@@ -61,7 +61,7 @@ def plan_networks_up(
 
 
 def _task(session: Session, stack: contextlib.ExitStack, name: str, *, need_up: bool) -> Task:
-    """Lock a network, read it again, since it may have been changed or destroyed meanwhile, and
+    """Lock a network, read it again, as it may have been changed or destroyed meanwhile, and
     plan."""
     try:
         release = session.lock_on(stack, "network", name, f"network up {name}")
@@ -84,7 +84,7 @@ def _task(session: Session, stack: contextlib.ExitStack, name: str, *, need_up: 
 
 
 def bring_up(session: Session, names: Iterable[str]) -> list[str]:
-    """Bring up the networks that are not; their names. Raises the first error."""
+    """Bring up the networks that are down; return their names. Raises the first error."""
     outcomes = carry_out(session, BringUp(tuple(names)))
     for outcome in outcomes:
         if outcome.error is not None:
