@@ -90,7 +90,7 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
 
 
 def _policy(vm: Vm) -> dict[str, Any]:
-    """How it is stopped, and what follows when it ends by itself."""
+    """Return how the guest is stopped, and what follows when it ends by itself."""
     return {
         "stop": {"timeout": vm.stop.timeout, "force": vm.stop.force},
         "restart": {
@@ -102,8 +102,8 @@ def _policy(vm: Vm) -> dict[str, Any]:
 
 
 def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
-    """The supervisor's file of a guest that runs, with what it reads again: the policies, and
-    for the loader what is in the drives now, in place of the files that were there `before`."""
+    """Return the supervisor's file of a running guest with what it reads again: the policies,
+    and for the loader the media that are in the drives now instead of those `before`."""
     job = json.loads(text) | _policy(vm)
     if job.get("loader"):
         old = frozenset(before)
@@ -123,8 +123,8 @@ def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
 
 
 def _loader(guest: Guest, vm: Vm, boot: str = "") -> list[str]:
-    """bhyveload(8) reads the kernel off the first of these that has one: where no order is
-    given, a medium comes before the disks, as long as it is in its drive."""
+    """Return the argument list of bhyveload(8), which loads the kernel from the first disk that
+    has one. Without a boot order, a medium in a drive comes before the disks."""
     if vm.loader != "bhyveload":
         return []
     sources = sorted(config.boot_sources(guest, vm), key=lambda source: not source.removable)

@@ -183,7 +183,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         for number, line in enumerate(self.config):
             if line.key in RESERVED:
                 raise BadValueError(
-                    f"{line.key} is not to be given", at=f"config.{number}",
+                    f"{line.key} cannot be set here", at=f"config.{number}",
                     hint=RESERVED[line.key],
                 )  # fmt: skip
             if line.value == "passthru" and line.key.endswith(".device") and not self.wired:
@@ -192,7 +192,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 )
             if OURS.fullmatch(line.value):
                 raise BadValueError(
-                    f"{line.value} is of a guest's own", at=f"config.{number}",
+                    f"{line.value} belongs to a guest", at=f"config.{number}",
                     hint="such names are bsdvirt's: choose another",
                 )  # fmt: skip
             if misnumbered(line.key):

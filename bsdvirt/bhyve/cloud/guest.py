@@ -1,4 +1,4 @@
-"""Seeds: what a guest is told at its first boot, of its file, its claims and its networks."""
+"""The seed of a guest, made from its file, its claims and its networks."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from bsdvirt.spec.vm import Vm
 RESOLVER = "/etc/resolv.conf"
 MOST_SERVERS = 3
 DRIVERS = {"virtio": "vtnet", "e1000": "em"}
-"""What FreeBSD's drivers of the cards are called."""
-NO_SERVERS = f"it is told no name server: {RESOLVER} of this host names none that a guest reaches"
+"""The names of FreeBSD's drivers, by model."""
+NO_SERVERS = f"it has no name server: {RESOLVER} of this host has none that a guest can reach"
 AT_FIRST_BOOT = (
     "FreeBSD reads its seed at its first boot only: the guest keeps what it has until"
     " `touch /firstboot` in it, and its reboot"
@@ -39,7 +39,7 @@ def seed_of(
     networks: Mapping[str, Network],
     servers: tuple[str, ...],
 ) -> Seed | None:
-    """A guest's seed; None for one that has none. `servers` are the host's name servers."""
+    """Return a guest's seed; None for a guest without. `servers` are the host's name servers."""
     if vm.cloud is None:
         return None
     hostname = str(vm.hostname or HostName.of_guest(name))
@@ -49,10 +49,10 @@ def seed_of(
 
 
 def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tuple[SeedNic, ...]:
-    """What the interfaces are to have in the guest; those of networks that are there."""
+    """Return the configuration of the interfaces, of those whose network exists."""
     every = enumerate(zip(vm.nics, identity.nics, strict=False))
     known = [(number, pair) for number, pair in every if pair[0].network in networks]
-    called = _interfaces(vm, identity)
+    names = _interfaces(vm, identity)
     routes = routing.routes([pair for _, pair in known], networks)
     found = []
     for (index, (nic, claim)), ways in zip(known, routes, strict=True):
@@ -66,7 +66,7 @@ def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tu
                 next((way for way in gateways if ":" in way), None),
                 nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None),
                 tuple((str(route.to), str(route.via)) for route in ways),
-                called[claim.mac],
+                names[claim.mac],
                 nic.address == "dhcp",
                 nic.address6 == "slaac",
             )
@@ -75,8 +75,8 @@ def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tu
 
 
 def _interfaces(vm: Vm, identity: Identity) -> dict[str, str]:
-    """What FreeBSD calls each card, by its MAC address: a driver counts its cards in the order
-    of their PCI slots."""
+    """Return the name of each interface in FreeBSD, by its MAC address: a driver numbers its
+    cards in the order of their PCI slots."""
     found: dict[str, str] = {}
     wired = sorted(zip(vm.nics, identity.nics, strict=False), key=lambda pair: pair[1].slot or 0)
     for nic, claim in wired:
@@ -87,8 +87,8 @@ def _interfaces(vm: Vm, identity: Identity) -> dict[str, str]:
 
 
 def name_servers(fs: Fs) -> tuple[str, ...]:
-    """The host's own name servers, but for those that only the host itself reaches; none
-    where its file cannot be read."""
+    """Return the host's name servers, without those that only the host itself can reach; none
+    if its file cannot be read."""
     found = []
     try:
         text = fs.read_or(RESOLVER)
@@ -102,7 +102,7 @@ def name_servers(fs: Fs) -> tuple[str, ...]:
 
 
 def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:
-    """Whether the seed that is there says what it is to say."""
+    """Return whether the existing seed is up to date."""
     place = cloud.directory(layout, name)
     wanted = cloud.files(seed)
     if set(fs.listdir(place)) != set(wanted) or not fs.is_file(cloud.iso(layout, name)):
@@ -114,8 +114,8 @@ def is_current(fs: Fs, layout: Layout, name: str, seed: Seed) -> bool:
 
 
 def plan_renewed(fs: Fs, guest: Guest, seed: Seed, op: str) -> Plan:
-    """The plan that makes a guest's seed again where it has changed; empty where it has not. The
-    caller has the guest's lock."""
+    """Return the plan that replaces a guest's seed; empty if it is up to date. The caller holds
+    the guest's lock."""
     if is_current(fs, guest.layout, guest.name, seed):
         return Plan("seed", guest.name, reason="its seed is current", op=op)
     return cloud.plan_renew(seed, guest.layout, guest.name, op)
@@ -124,7 +124,7 @@ def plan_renewed(fs: Fs, guest: Guest, seed: Seed, op: str) -> Plan:
 def renewed(
     fs: Fs, guest: Guest, vm: Vm, networks: Mapping[str, Network], op: str
 ) -> tuple[tuple[Plan, ...], tuple[str, ...]]:
-    """Plan the seed again where it has changed, as with another address; with what to say of it."""
+    """Return the plans that replace a seed that has changed, as with another address, and notes."""
     seed = seed_of(guest.name, vm, guest.identity, networks, name_servers(fs))
     if seed is None:
         return (), ()
@@ -135,11 +135,11 @@ def renewed(
     return plans, (AT_FIRST_BOOT,) if plans and seed.cloud.system == "freebsd" else ()
 
 
-# ---- what the user should know of it ----
+# ---- notes ----
 
 
 def has_started(fs: Fs, guest: Guest) -> bool:
-    """Whether the guest has been started once: a start makes the directory of its logs, and a
+    """Return whether the guest was ever started: a start makes the directory of its logs, and a
     copy of the firmware's variables."""
     variables = guest.layout.uefi_vars(guest.name)
     own = logs.owner(fs, guest.name) in ("", guest.identity.uuid)
@@ -153,8 +153,8 @@ def changed(
     before: tuple[Vm, Identity],
     after: tuple[Vm, Identity],
 ) -> tuple[str, ...]:
-    """What is to be known of a change of a FreeBSD guest that has read its seed already.
-    Raises UsageError where it makes a seed impossible."""
+    """Return notes about a change of a FreeBSD guest that has already read its seed. Raise
+    UsageError if no seed can be made after it."""
     servers = name_servers(fs)
     old = seed_of(guest.name, *before, networks, servers)
     new = seed_of(guest.name, *after, networks, servers)
@@ -167,7 +167,7 @@ def changed(
 
 
 def _was(seed: Seed) -> dict[str, str]:
-    """The files of a seed that is to be another; none where it could not be made."""
+    """Return the files of the seed before a change; none if it could not be made."""
     try:
         return cloud.files(seed)
     except UsageError:
@@ -175,28 +175,28 @@ def _was(seed: Seed) -> dict[str, str]:
 
 
 def lacks_servers(seed: Seed) -> bool:
-    """Whether a guest that is told its addresses is told no name server."""
-    static = any(nic.addresses and not nic.asks for nic in seed.nics)
+    """Return whether a guest gets static addresses and no name server."""
+    static = any(nic.addresses and not nic.dhcp4 for nic in seed.nics)
     return seed.wired and static and not seed.names.servers
 
 
 def lacks(name: str, seed: Seed) -> tuple[str, ...]:
-    """What the guest will miss at its first boot, and how it gets it."""
-    told = seed.cloud
+    """Return notes about what the guest lacks at its first boot, and how to add it."""
+    data = seed.cloud
     found = []
     if lacks_servers(seed):
         found.append(f"{NO_SERVERS}; bsdvirt set {name} cloud.dns=ADDRESS")
-    if not (told.user_data or told.ssh_keys or told.password):
+    if not (data.user_data or data.ssh_keys or data.password):
         found.append(
-            "it lets nobody in: it is told of no key and no password; before its first start:"
+            "nobody can log in: it has no SSH key and no password; before its first start:"
             f" bsdvirt set {name} cloud.password=HASH, or cloud.ssh_keys"
         )
-    if told.system == "freebsd" and told.user_data and not names_users(told.user_data):
+    if data.system == "freebsd" and data.user_data and not names_users(data.user_data):
         found.append(
             "its user-data names no users, and nuageinit would make `freebsd` with the password"
             " `freebsd`: `users: []` is added"
         )
-    blank = blank_users(told.user_data) if told.system == "freebsd" else []
+    blank = blank_users(data.user_data) if data.system == "freebsd" else []
     if blank:
         found.append(
             f"nuageinit gives {', '.join(blank)} a blank password: write `passwd: '*'` beside the"

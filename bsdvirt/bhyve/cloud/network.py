@@ -1,17 +1,17 @@
-"""The network of a guest's seed, in the words of what reads it. Pure.
+"""The network configuration of a guest's seed, for cloud-init and for nuageinit. Pure.
 
-cloud-init takes version 2 of its own format whole. nuageinit of FreeBSD 15.1 takes of it
+cloud-init supports all of version 2 of its own format. nuageinit of FreeBSD 15.1 supports
 `match`, `dhcp4`, `mtu`, `gateway4`, `gateway6`, `nameservers` and `addresses`
 (libexec/nuageinit/nuageinit, network_config), and
 
     of several addresses of a family it keeps the last: it assigns ifconfig_IF and
     ifconfig_IF_ipv6 once for each;
-    with `dhcp4` it passes over all else, and writes an `mtu` behind the closing quote;
-    of two interfaces with a gateway, either is taken;
-    it knows no `routes`.
+    with `dhcp4` it ignores everything else, and writes an `mtu` after the closing quote;
+    of two interfaces with a gateway, it uses either;
+    it has no `routes`.
 
-What it does not take is written into rc.conf.d by `write_files`, which nuageinit does after
-the network's files and before rc(8) reads them.
+What it does not support is written into rc.conf.d by `write_files`, which nuageinit does after
+the files of the network and before rc(8) reads them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ RESOLVCONF_FILE = "/etc/resolvconf.conf"
 
 @dataclass(frozen=True, slots=True)
 class SeedNic:
-    """An interface: its MAC address, and what it is to have; addresses with prefix length.
-    One without addresses asks by DHCP."""
+    """The configuration of one interface; addresses with prefix length. An interface without
+    addresses uses DHCP."""
 
     mac: str
     addresses: tuple[str, ...] = ()
@@ -39,31 +39,32 @@ class SeedNic:
     gateway6: str | None = None
     mtu: int | None = None
     routes: tuple[tuple[str, str], ...] = ()
-    """Each a network, and the router that leads to it."""
+    """Networks, each with its router."""
     interface: str = ""
-    """What FreeBSD calls it: the driver, and its unit in the order of the PCI slots."""
-    asks: bool = False
-    """It asks for its IPv4 address by DHCP, whatever others it has."""
-    hears: bool = False
-    """Routers tell it its IPv6 address (SLAAC)."""
+    """Its name in FreeBSD: the driver, and its unit in the order of the PCI slots."""
+    dhcp4: bool = False
+    """Whether its IPv4 address is from DHCP, besides any others that it has."""
+    slaac: bool = False
+    """Whether its IPv6 address is from router advertisements."""
 
     @property
     def dhcp(self) -> bool:
-        """Whether it asks by DHCP."""
-        return self.asks or not (self.addresses or self.hears)
+        """Whether it uses DHCP."""
+        return self.dhcp4 or not (self.addresses or self.slaac)
 
     def of(self, version: int) -> list[str]:
-        """Its addresses of one family."""
+        """Return its addresses of one family."""
         return [text for text in self.addresses if _version(text) == version]
 
     @property
     def gateways(self) -> list[str]:
+        """Its default gateways."""
         return [router for router in (self.gateway4, self.gateway6) if router]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Name servers and domains, and the number of the interface that they are told with."""
+    """Name servers and search domains, and the number of the interface that has them."""
 
     servers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
@@ -74,43 +75,44 @@ class Names:
 
 
 def names(cloud: CloudInit, nics: Sequence[SeedNic], host: Sequence[str]) -> Names:
-    """Whom the guest is to ask for names: its own, or the `host`'s servers where no DHCP
-    server tells it others."""
-    static = next((n for n, nic in enumerate(nics) if nic.addresses and not nic.asks), None)
+    """Return the guest's name servers: its own, or the `host`'s if no DHCP server gives it
+    others."""
+    static = next((n for n, nic in enumerate(nics) if nic.addresses and not nic.dhcp4), None)
     own = tuple(str(server) for server in cloud.dns)
     search = tuple(str(domain) for domain in cloud.search)
     return Names(own or (tuple(host) if static is not None else ()), search, static or 0)
 
 
-def ethernets(cloud: CloudInit, nics: Sequence[SeedNic], told: Names) -> dict[str, Any]:
-    """Version 2 of cloud-init's format. Each interface is found by its MAC address: what the
-    guest calls it does not matter."""
+def ethernets(cloud: CloudInit, nics: Sequence[SeedNic], dns: Names) -> dict[str, Any]:
+    """Return version 2 of cloud-init's format. Each interface is matched by its MAC address,
+    since its name in the guest is not known."""
     bsd = cloud.system == "freebsd"
     found: dict[str, Any] = {}
     left = {4, 6}
-    """Families whose default gateway nobody was told yet."""
+    """Address families without a default gateway so far."""
     for number, nic in enumerate(nics):
         entry: dict[str, Any] = {"match": {"macaddress": nic.mac}}
         if cloud.system == "linux":
             entry["set-name"] = f"eth{number}"
         entry |= _nuageinit(nic, left) if bsd else _cloud_init(nic)
-        if told and told.at == number and not (bsd and nic.dhcp):
-            entry["nameservers"] = _nameservers(told)
+        if dns and dns.at == number and not (bsd and nic.dhcp):
+            entry["nameservers"] = _nameservers(dns)
         found[f"eth{number}"] = entry
     return {"version": 2, "ethernets": found}
 
 
-def _nameservers(told: Names) -> dict[str, Any]:
-    both = {"addresses": list(told.servers), "search": list(told.search)}
+def _nameservers(dns: Names) -> dict[str, Any]:
+    both = {"addresses": list(dns.servers), "search": list(dns.search)}
     return {key: value for key, value in both.items() if value}
 
 
 def _cloud_init(nic: SeedNic) -> dict[str, Any]:
-    """`gateway4` and `gateway6` are deprecated there: a default gateway is a route."""
+    """Return an interface for cloud-init, where `gateway4` and `gateway6` are deprecated: a
+    default gateway is a route."""
     entry: dict[str, Any] = {"dhcp4": True} if nic.dhcp else {}
     if nic.addresses:
         entry["addresses"] = list(nic.addresses)
-    if nic.hears:
+    if nic.slaac:
         entry["accept-ra"] = True
     if nic.mtu is not None:
         entry["mtu"] = nic.mtu
@@ -125,10 +127,11 @@ def _everywhere(router: str) -> str:
 
 
 def _nuageinit(nic: SeedNic, left: set[int]) -> dict[str, Any]:
-    """What nuageinit takes of it: one address of each family, one gateway of each in all."""
+    """Return what nuageinit supports: one address of each family, one gateway of each for all
+    interfaces."""
     if nic.dhcp:
         return {"dhcp4": True}
-    families = (4,) if nic.hears else (4, 6)
+    families = (4,) if nic.slaac else (4, 6)
     entry: dict[str, Any] = {"addresses": [nic.of(v)[0] for v in families if nic.of(v)]}
     for version, router in ((4, nic.gateway4), (6, nic.gateway6)):
         if router and version in left:
@@ -139,13 +142,12 @@ def _nuageinit(nic: SeedNic, left: set[int]) -> dict[str, Any]:
     return entry
 
 
-def rc_files(nics: Sequence[SeedNic], told: Names) -> dict[str, str]:
-    """What FreeBSD is to have in its files besides, by path: all that nuageinit passes over.
-    Lines to be appended."""
+def rc_files(nics: Sequence[SeedNic], dns: Names) -> dict[str, str]:
+    """Return the lines to append to FreeBSD's files, by path: all that nuageinit ignores."""
     files = {
         NETWORK_FILE: [line for nic in nics for line in _interface_lines(nic)] + _ipv6_line(nics),
         ROUTING_FILE: _routing_lines(nics),
-        RESOLVCONF_FILE: _resolver_lines(nics, told),
+        RESOLVCONF_FILE: _resolver_lines(nics, dns),
     }
     return {path: "".join(f"{line}\n" for line in lines) for path, lines in files.items() if lines}
 
@@ -154,18 +156,18 @@ def _interface_lines(nic: SeedNic) -> Iterable[str]:
     name = nic.interface
     if nic.dhcp and nic.mtu is not None:
         yield f'ifconfig_{name}="DHCP mtu {nic.mtu}"'
-    first6 = "accept_rtadv" if nic.hears else next(iter(nic.of(6)), "")
-    if first6 and (nic.dhcp or nic.hears):
+    first6 = "accept_rtadv" if nic.slaac else next(iter(nic.of(6)), "")
+    if first6 and (nic.dhcp or nic.slaac):
         yield f'ifconfig_{name}_ipv6="inet6 {first6}"'
     more = [f"inet {text}" for text in nic.of(4)[0 if nic.dhcp else 1 :]]
-    more += [f"inet6 {text}" for text in nic.of(6)[0 if nic.hears else 1 :]]
+    more += [f"inet6 {text}" for text in nic.of(6)[0 if nic.slaac else 1 :]]
     if more:
         yield f'ifconfig_{name}_aliases="{" ".join(more)}"'
 
 
 def _ipv6_line(nics: Sequence[SeedNic]) -> list[str]:
-    """nuageinit names the interfaces with IPv6 that it knows of, and no others then have it."""
-    ours = [nic for nic in nics if nic.hears or (nic.dhcp and nic.of(6))]
+    """nuageinit lists the interfaces that it knows to have IPv6, and no others then have it."""
+    ours = [nic for nic in nics if nic.slaac or (nic.dhcp and nic.of(6))]
     theirs = [nic for nic in nics if nic not in ours and nic.of(6)]
     if not ours or not theirs:
         return []
@@ -196,16 +198,17 @@ def _route6(net: ipaddress.IPv4Network | ipaddress.IPv6Network, via: str) -> str
     return f"{net.network_address} -prefixlen {net.prefixlen} {via}"
 
 
-def _resolver_lines(nics: Sequence[SeedNic], told: Names) -> list[str]:
-    """For resolvconf(8), where nuageinit tells it nothing: the interface asks by DHCP."""
-    if not told or not nics or not nics[told.at].dhcp:
+def _resolver_lines(nics: Sequence[SeedNic], dns: Names) -> list[str]:
+    """Return the lines for resolvconf(8), which nuageinit does not configure if the interface
+    uses DHCP."""
+    if not dns or not nics or not nics[dns.at].dhcp:
         return []
-    both = (("search_domains", told.search), ("name_servers", told.servers))
+    both = (("search_domains", dns.search), ("name_servers", dns.servers))
     return [f'{key}="{" ".join(words)}"' for key, words in both if words]
 
 
 def _scoped(router: str, interface: str) -> str:
-    """A link-local router is on an interface of the guest's."""
+    """Return a router, with the guest's interface if the address is link-local."""
     linked = router.lower().startswith("fe80:")
     return f"{router.partition('%')[0]}%{interface}" if linked and interface else router
 

@@ -1,8 +1,8 @@
 """The seed of a guest: what cloud-init and nuageinit(7) read at its first boot. Pure.
 
-NoCloud: three files on an ISO 9660 file system labelled cidata. The network's part is in
-cloudnet.py. FreeBSD's nuageinit makes a user `freebsd` with that very password, in wheel,
-where user-data names no users, so users are always named.
+NoCloud: three files on an ISO 9660 file system labelled cidata. The network is in network.py.
+FreeBSD's nuageinit adds a user `freebsd` with the password `freebsd`, in wheel, if user-data has
+no users, so there are always some.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ LABEL = "cidata"
 NAMES = ("meta-data", "user-data", "network-config")
 MAKE_SECONDS = 120.0
 SCRIPT = "/var/cache/nuageinit/script"
-"""Where FreeBSD keeps a script of one's own: in nuageinit's own directory."""
+"""Where FreeBSD keeps a script given as user-data: in nuageinit's own directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """All that a guest is told. `uuid` is the guest's own: it is the same instance as long
-    as that is the same."""
+    """What a guest reads. `uuid` is the guest's: while it stays the same, cloud-init takes the
+    guest for the same instance."""
 
     hostname: str
     uuid: str
@@ -54,18 +54,18 @@ class Seed:
 
     @property
     def wired(self) -> bool:
-        """Whether it is told its addresses."""
+        """Whether the guest's addresses are in it."""
         return self.cloud.network and bool(self.nics)
 
     @property
     def names(self) -> cloudnet.Names:
-        """The name servers and domains that it is told."""
+        """Its name servers and search domains."""
         return cloudnet.names(self.cloud, self.nics, self.dns)
 
 
 def files(seed: Seed) -> dict[str, str]:
-    """The seed's files by name. Raises UsageError for user-data of its own that what reads
-    it would not understand."""
+    """Return the seed's files by name. Raise UsageError for the user's own user-data where the
+    guest's system would not understand it."""
     found = {"meta-data": dump_quoted(_meta(seed)), "user-data": _user_data(seed)}
     if seed.wired:
         found["network-config"] = dump_quoted(network(seed))
@@ -73,7 +73,7 @@ def files(seed: Seed) -> dict[str, str]:
 
 
 def network(seed: Seed) -> dict[str, Any]:
-    """The addresses of all interfaces."""
+    """Return the network configuration of all interfaces."""
     return cloudnet.ethernets(seed.cloud, seed.nics, seed.names)
 
 
@@ -104,8 +104,8 @@ def _data(seed: Seed) -> dict[str, Any]:
         data["disable_root"] = False
     if cloud.system != "freebsd":
         data["manage_etc_hosts"] = True
-        # An address that was changed takes hold at the next boot, and the instance stays the
-        # same one: its host keys are not made anew.
+        # A changed address takes effect at the next boot. The instance stays the same, so no
+        # new host keys are made.
         data["updates"] = {"network": {"when": ["boot-new-instance", "boot"]}}
         return data
     if cloud.user_data:
@@ -114,13 +114,13 @@ def _data(seed: Seed) -> dict[str, Any]:
 
 
 def _bsd_network(seed: Seed) -> dict[str, Any]:
-    """nuageinit of earlier releases looks for it in user-data only."""
+    """nuageinit of earlier releases reads the network from user-data only."""
     return {"network": network(seed)} if seed.wired else {}
 
 
 def _write_files(seed: Seed) -> dict[str, Any]:
-    """The files that nuageinit writes before rc(8) sees to the network: a script of one's
-    own, and what it passes over in the network's part."""
+    """Return the files that nuageinit writes before rc(8) configures the network: the user's
+    script, and what it ignores in the network configuration."""
     entries: list[dict[str, Any]] = []
     if seed.cloud.user_data.startswith("#!"):
         text = base64.b64encode(seed.cloud.user_data.encode()).decode()
@@ -132,13 +132,13 @@ def _write_files(seed: Seed) -> dict[str, Any]:
 
 
 def _users(cloud: CloudInit) -> dict[str, Any]:
-    """The one user. On Linux it is the distribution's own, perhaps by another name: cloud-init
-    there knows the right shell and groups, and what becomes root."""
+    """Return the user. On Linux it is the distribution's default user, perhaps renamed:
+    cloud-init there knows its shell, its groups, and how it becomes root."""
     password: dict[str, Any] = {"lock_passwd": cloud.password is None}
     if cloud.password:
         password["passwd"] = str(cloud.password)
     elif cloud.system == "freebsd":
-        # nuageinit makes a user without one with a blank password (pw -w none).
+        # nuageinit gives a user without a password a blank one (pw -w none).
         password["passwd"] = "*"
     keys = [str(key) for key in cloud.ssh_keys]
     if cloud.system == "linux" and cloud.user != "root":
@@ -161,17 +161,17 @@ def _users(cloud: CloudInit) -> dict[str, Any]:
 
 
 def directory(layout: Layout, name: str) -> str:
-    """Where the files of a guest's seed lie."""
+    """Return the directory of the files of a guest's seed."""
     return f"{layout.guest_directory(name)}/seed"
 
 
 def iso(layout: Layout, name: str) -> str:
-    """The seed itself: what the guest has in a drive."""
+    """Return the path of the ISO file, which the guest has in a drive."""
     return f"{layout.guest_directory(name)}/seed.iso"
 
 
 def make(seed: Seed, layout: Layout, name: str) -> tuple[Step, ...]:
-    """The seed of a guest that is being made, in its own dataset, whose undo takes it away."""
+    """Make the seed of a new guest, in its dataset, whose undo removes it."""
     return _made(files(seed), directory(layout, name), iso(layout, name))
 
 
@@ -198,12 +198,12 @@ def _made(contents: Mapping[str, str], place: str, image: str) -> tuple[Step, ..
 
 
 def plan_renew(seed: Seed, layout: Layout, name: str, op: str) -> Plan:
-    """A seed that has changed, made beside the old one and put in its place once it is whole."""
+    """Replace a seed: make the new one beside the old one, then rename it."""
     place, image = directory(layout, name), iso(layout, name)
     fresh, fresh_image = f"{place}.new", f"{image}.new"
     steps = _made(files(seed), fresh, fresh_image)
     finish = (
-        # Each is passed over where it is done: what is cut short goes on from there.
+        # Each is skipped where it is done, so an interrupted plan continues from there.
         Step(RemoveTree(place), "the old seed", unless=Not(FileExists(fresh)), durable=True),
         Step(Rename(fresh, place), "the new one", unless=Not(FileExists(fresh)), durable=True),
         Step(

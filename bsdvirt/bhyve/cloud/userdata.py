@@ -1,8 +1,8 @@
-"""User-data of one's own for FreeBSD's nuageinit(7): what it lacks is added at its end. Pure.
+"""The user's own user-data for FreeBSD's nuageinit(7): what is missing is appended. Pure.
 
-nuageinit reads YAML only where the first line is `#cloud-config` and nothing else, makes a
-user `freebsd` with the password `freebsd` in wheel where no `users` are named, and looks for
-the network in user-data before FreeBSD 15.
+nuageinit reads YAML only if the first line is exactly `#cloud-config`, adds a user `freebsd` with
+the password `freebsd` in wheel if there are no `users`, and before FreeBSD 15 reads the network
+from user-data.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _WHERE = "cloud.user_data"
 
 
 def names_users(text: str) -> bool:
-    """Whether user-data of one's own says which users there are."""
+    """Return whether the user-data has users."""
     return text.startswith("#!") or "users" in _keys(text)
 
 
 def blank_users(text: str) -> list[str]:
-    """The users of user-data of one's own to whom nuageinit gives a blank password: those
-    without one (pw useradd -w none in nuage.lua)."""
+    """Return the users that nuageinit gives a blank password: those without one (pw useradd
+    -w none in nuage.lua)."""
     import yaml
 
     if text.startswith("#!") or "users" not in _keys(text):
@@ -32,7 +32,7 @@ def blank_users(text: str) -> list[str]:
     try:
         users = yaml.safe_load(text)["users"]
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
-        # Not what it says in each place, such as a date that is none: cloud-init tells.
+        # A value that YAML cannot convert, such as a wrong date: cloud-init reports it.
         return []
     known = [user for user in users or [] if isinstance(user, dict) and "name" in user]
     given = ("passwd", "plain_text_passwd")
@@ -40,11 +40,11 @@ def blank_users(text: str) -> list[str]:
 
 
 def amended(text: str, needed: dict[str, Any]) -> str:
-    """The text, its first line as nuageinit wants it, with those of the `needed` keys that it
-    does not have at its end.
+    """Return the text with the first line that nuageinit requires, and with the `needed` keys
+    that it lacks appended.
 
-    Raises UsageError for what is no block of YAML, and for files of its own where there are
-    lines to be written besides: nuageinit takes one list only.
+    Raise UsageError for anything but a block of YAML, and for `write_files` of its own if others
+    are needed: nuageinit supports one list only.
     """
     first, _, rest = text.partition("\n")
     if first.strip() != HEAD.strip():
@@ -79,7 +79,7 @@ def _holds(text: str, names: Iterable[str]) -> bool:
 
 
 def _keys(text: str) -> list[str]:
-    """The names at the top. Raises UsageError."""
+    """Return the names at the top level. Raise UsageError for what is not a mapping."""
     import yaml
 
     try:

@@ -160,7 +160,7 @@ class Disks(Device):
                 finish.append(volumes.complete(name, op))
                 continue
             if had is None or had.path is not None:
-                notes.append(f"{disk.name} is the volume {name} that was there, with what is on it")
+                notes.append(f"{disk.name} is the existing volume {name}, with the data on it")
             elif had.size == disk.size:
                 continue
             old, size = volume.volsize or 0, volumes.whole(int(disk.size))
@@ -173,7 +173,7 @@ class Disks(Device):
             if name in existing:
                 _refuse_running(guest, gone, live)
                 steps.append(mark_going(name, op))
-                finish.append(destroy_marked(name, op, f"destroy {name}, with what is on it"))
+                finish.append(destroy_marked(name, op, f"destroy {name}, with the data on it"))
         notes += _left_notes(guest, before, after, {*existing}, destroying)
         return Change(tuple(steps), tuple(finish), tuple(notes))
 
@@ -226,8 +226,8 @@ def _check_unused(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         at = f"{guest.name}: disk {of[path].name}: {path}" if path in of else f"config: {path}"
         if holder := facts.taken.holder(Disks.uses, *facts.names.get(path, (path,))):
             raise ConflictError(
-                f"{at} is in use by {holder}, which would destroy what is on it",
-                f"stop {holder}, or give both readonly=true for it",
+                f"{at} is in use by {holder}: two writers destroy the data on it",
+                f"bsdvirt stop {holder}, or set readonly=true for the disk of both",
             )
         if use := facts.used.get(path):
             raise ConflictError(
@@ -238,8 +238,8 @@ def _check_unused(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
 def _refuse_running(guest: Guest, disk: str, live: bool) -> None:
     if live:
         raise ConflictError(
-            f"{guest.name} runs, and uses {disk} until it stops",
-            f"bsdvirt stop {guest.name}, or take it out without --destroy",
+            f"{guest.name} is running, and uses {disk} until it stops",
+            f"bsdvirt stop {guest.name}, or remove it without --destroy",
         )
 
 
@@ -250,7 +250,7 @@ def _left_notes(
         volume = guest.layout.disk(guest.name, disk.name)
         kept = after.disk(disk.name) is None and disk.name not in destroying
         if kept and disk.path is None and volume in existing:
-            yield f"its volume {volume} is still there, with what is on it"
+            yield f"its volume {volume} is kept, with the data on it"
 
 
 def _row(guest: Guest, disk: Disk) -> DiskRow:

@@ -127,7 +127,7 @@ class Framebuffer(Device):
     def notes(self, vm: Vm, facts: VmStartFacts) -> Iterator[str]:
         """A screen without a password on an address that others can reach."""
         if vm.vnc.enabled and vm.vnc.auth == "none" and not vm.vnc.listen.ip.is_loopback:
-            yield f"whoever reaches {vm.vnc.listen} can use its screen: there is no password"
+            yield f"its screen has no password: everyone who reaches {vm.vnc.listen} can use it"
 
     def info(self, guest: Guest, vm: Vm, keys: Keys) -> dict[str, object]:
         """Where it is shown now, or will be after the next start."""

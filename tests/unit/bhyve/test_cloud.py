@@ -216,7 +216,7 @@ def test_name_servers_are_told_with_an_interface_that_has_addresses() -> None:
 
 
 def test_who_asks_for_its_addresses() -> None:
-    nic = SeedNic(MAC, ("fd00::2/64",), mtu=9000, interface="vtnet0", asks=True)
+    nic = SeedNic(MAC, ("fd00::2/64",), mtu=9000, interface="vtnet0", dhcp4=True)
     entry = parts(seed(nic, system="linux"))["network-config"]["ethernets"]["eth0"]
     assert (entry["dhcp4"], entry["addresses"]) == (True, ["fd00::2/64"])
     (file,) = parts(seed(nic, system="freebsd"))["user-data"]["write_files"]
@@ -226,7 +226,7 @@ def test_who_asks_for_its_addresses() -> None:
     both = (nic, SeedNic("58:9c:fc:00:00:02", ("fd01::2/64",), interface="vtnet1"))
     (file,) = parts(seed(*both, system="freebsd"))["user-data"]["write_files"]
     assert file["content"].endswith('ipv6_network_interfaces="vtnet0 vtnet1"\n')
-    hears = SeedNic(MAC, ("10.0.0.2/24",), interface="vtnet0", hears=True)
+    hears = SeedNic(MAC, ("10.0.0.2/24",), interface="vtnet0", slaac=True)
     entry = parts(seed(hears, system="linux"))["network-config"]["ethernets"]["eth0"]
     assert entry["accept-ra"] is True
     assert "dhcp4" not in entry

@@ -284,7 +284,7 @@ def test_the_lines_of_a_guest_come_last_and_override() -> None:
 
 @pytest.mark.parametrize("key", sorted(RESERVED))
 def test_keys_that_a_guest_may_not_have(key: str) -> None:
-    with pytest.raises(UsageError, match=r"config\.0.*is not to be given"):
+    with pytest.raises(UsageError, match=r"config\.0.*cannot be set here"):
         vm(config=[f"{key}=1"])
 
 
