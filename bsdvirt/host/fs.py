@@ -91,6 +91,20 @@ class Fs(Beneath):
         FIFO, a device), and for more than `limit` bytes."""
         return read_regular(self.path(path), limit, path, follow=follow)
 
+    def size(self, path: str) -> int:
+        """Return the size of a regular file; 0 where there is none. No link is followed."""
+        try:
+            status = self.path(path).lstat()
+        except OSError:
+            return 0
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+    def read_from(self, path: str, start: int, limit: int) -> bytes:
+        """Return at most `limit` bytes of a file, from byte `start` on."""
+        with open(self.path(path), "rb") as stream:
+            stream.seek(start)
+            return stream.read(limit)
+
     def read_or(self, path: str, default: str = "", *, follow: bool = True) -> str:
         """Return the text of a file, or `default` if it does not exist."""
         try:

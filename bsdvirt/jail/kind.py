@@ -162,7 +162,7 @@ class JailKind(Kind[Jail]):
             name = guest.name
             if around.idle and unread is not None and jail.resolver.mode == "host":
                 raise unread
-            printed = Printed(view.host, name)
+            printed = Printed(view.fs, name)
             plan = plan_start(
                 guest, jail, view.networks, read(guest, jail), view.new_op(),
                 starting=around.starting, started=around.started, exposed=around.exposed,

@@ -150,6 +150,23 @@ def a_virtual_machine_is_connected_again(driver: Bsdvirt, view: HostView) -> Non
     finish(driver, "t1")
 
 
+@scenario(sim_only=True)
+def ports_of_a_virtual_machine_are_forwarded_again(driver: Bsdvirt, view: HostView) -> None:
+    image(driver, view)
+    words = ("--image", "gold", "expose=tcp:18080:80", "--start")
+    driver.ok("create", "vm", "t1", *SMALL, *words)
+    before = view.filter()
+    view.do("/sbin/pfctl", "-a", "bsdvirt/guest-t1", "-F", "nat")
+    (row,) = driver.json("expose", "t1")
+    assert row["state"] == "inactive" and "not loaded" in row["why"]
+    assert "what t1 exposes: its rules in pf(4)" in wrong(driver, "doctor").stdout
+    assert "t1: loaded the rules of pf(4)" in driver.ok("doctor", "--repair").stdout
+    assert view.filter() == before
+    assert driver.json("expose", "t1")[0]["state"] == "active"
+    driver.ok("doctor")
+    finish(driver, "t1")
+
+
 @scenario()
 def what_is_not_mounted_is_told_and_mounted(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", *QUICK)

@@ -1,54 +1,43 @@
-"""What a jail's own commands printed while it started, for the message of a start that failed:
-jail(8) says which command that was, and no more."""
+"""The output of a jail's own commands during its start, for the message of a start that fails:
+jail(8) only says which command failed."""
 
 from __future__ import annotations
 
-import os
-import stat
-
 from bsdvirt.errors import BsdvirtError, CommandError, StepError
 from bsdvirt.host import tools
-from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
 from bsdvirt.layout import console_log
 
 MOST_BYTES = 4096
 MOST_CHARACTERS = 200
 OURS = "bsdvirt: "
-"""Begins what our own lines in jail.conf print."""
+"""Prefix of what our own lines in jail.conf print."""
 MAIN_COMMAND = "its main command "
 """Begins what the supervisor of a main command says of one that is not run again."""
 
 
 class Printed:
-    """The end of a jail's console log, from now on."""
+    """What is appended to a jail's console log from now on."""
 
-    def __init__(self, host: Host, name: str) -> None:
+    def __init__(self, fs: Fs, name: str) -> None:
+        self._fs = fs
         self._name = name
-        self._path = host.fs.path(console_log(name))
-        self._start = self._size()
-
-    def _size(self) -> int:
-        try:
-            found = os.lstat(self._path)
-        except OSError:
-            return 0
-        return found.st_size if stat.S_ISREG(found.st_mode) else 0
+        self._start = fs.size(console_log(name))
 
     def lines(self) -> list[str]:
-        """What was added since, its last few lines, as plain text."""
-        end = self._size()
+        """Return the last lines added since, as plain text."""
+        path = console_log(self._name)
+        end = self._fs.size(path)
         if not end:
             return []
         start = max(self._start if end >= self._start else 0, end - MOST_BYTES)
-        with open(self._path, "rb") as stream:
-            stream.seek(start)
-            text = stream.read(MOST_BYTES).decode("utf-8", "replace")
+        text = self._fs.read_from(path, start, MOST_BYTES).decode("utf-8", "replace")
         plain = ("".join(c for c in line if c.isprintable()).strip() for line in text.splitlines())
         return [line for line in plain if line]
 
     def explain(self, error: BsdvirtError) -> BsdvirtError:
-        """The error of a start, with the last words of what failed where it was jail(8) that
-        ran it, or its main command that ended."""
+        """Return the error of a start with the last line printed by what failed, where jail(8) ran
+        it, or where its main command ended."""
         main = error.message.startswith(MAIN_COMMAND)
         if main:
             error.message = f"{self._name}: {error.message}"

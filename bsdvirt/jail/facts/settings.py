@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from bsdvirt.errors import HostError
 from bsdvirt.host import restore
 from bsdvirt.host.fs import Fs
@@ -19,7 +17,7 @@ VERSION = "bin/freebsd-version"
 
 
 def read_own(fs: Fs, root: str, jail: Jail) -> OwnFacts:
-    """Look; no link is followed, and nothing is read that is larger than such a file is."""
+    """Read them; no link is followed, and no file is read that is larger than MOST_BYTES."""
     version, header = (_text(fs, root, path) or "" for path in (VERSION, HEADER))
     missing, wrong = fs.look_beneath(root, "etc")
     if missing or wrong:
@@ -41,7 +39,7 @@ def read_own(fs: Fs, root: str, jail: Jail) -> OwnFacts:
 
 
 def _text(fs: Fs, root: str, path: str) -> str | None:
-    """None for what is no plain file, or too large to be such a one."""
+    """Return a file's text; None for what is no regular file, or too large."""
     try:
         return fs.read_beneath(root, path, MOST_BYTES)
     except HostError:
@@ -49,7 +47,7 @@ def _text(fs: Fs, root: str, path: str) -> str | None:
 
 
 def _there(fs: Fs, root: str, path: str) -> bool:
-    return os.path.lexists(fs.path(f"{root.rstrip('/')}/{path}"))
+    return fs.exists(f"{root.rstrip('/')}/{path}")
 
 
 def _was(fs: Fs, root: str, path: str) -> restore.Was | None:
@@ -64,7 +62,7 @@ def host_zone(fs: Fs) -> str:
     try:
         name = fs.read_or(ZONE_NAME).strip()
         if not name:
-            to = os.readlink(fs.path(f"/{LOCALTIME}"))
+            to = str(fs.path(f"/{LOCALTIME}").readlink())
             name = to.partition(f"{ZONES}/")[2]
         return str(TimeZone.parse(name)) if name else ""
     except (OSError, ValueError, HostError):
