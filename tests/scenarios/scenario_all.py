@@ -1,4 +1,4 @@
-"""All scenarios: importing a module enlists its own."""
+"""All scenarios: importing a module registers its own."""
 
 from __future__ import annotations
 

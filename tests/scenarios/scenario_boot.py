@@ -1,4 +1,4 @@
-"""The host's start and its end: order, readiness, budgets, guests that hang, reboots."""
+"""Boot and shutdown of the host: order, readiness, time budgets, guests that hang, reboots."""
 
 from __future__ import annotations
 

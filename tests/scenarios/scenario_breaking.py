@@ -1,4 +1,4 @@
-"""Found by trying to break it: clones, signals, locks, words in any order."""
+"""Attempts to break bsdvirt: clones, signals, locks, arguments in any order."""
 
 from __future__ import annotations
 

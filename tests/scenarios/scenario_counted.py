@@ -1,4 +1,4 @@
-"""bsdvirt, with the host's commands that it runs written to a file: LOG WORDS …"""
+"""bsdvirt with a log of the host commands that it runs: LOG WORDS …"""
 
 from __future__ import annotations
 

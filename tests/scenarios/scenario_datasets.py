@@ -1,4 +1,4 @@
-"""Datasets given to jails, quotas and their like, and keys that are not loaded."""
+"""Datasets delegated to jails, quotas and other properties, and keys that are not loaded."""
 
 from __future__ import annotations
 

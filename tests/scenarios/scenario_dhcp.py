@@ -1,4 +1,4 @@
-"""Addresses that are asked for: DHCP and router advertisements in jails."""
+"""Dynamic addresses: DHCP and router advertisements in jails."""
 
 from __future__ import annotations
 

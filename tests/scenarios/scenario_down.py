@@ -1,4 +1,4 @@
-"""A host that goes down while something else is going on, and what a lost one left."""
+"""Shutdown of the host during other operations, and what a lost shutdown left."""
 
 from __future__ import annotations
 

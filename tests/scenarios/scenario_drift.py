@@ -1,4 +1,4 @@
-"""Guests that run and lack what their start made: told, and mended while they run."""
+"""Running guests that lack something of their start: reported, and repaired while they run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is the host's, or another jail's, in a guest's place: left alone, named, refused."""
+"""Objects of the host or of another jail in a guest's place: left alone, reported, refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images and media: imported, shown, refused, taken away."""
+"""Images and media: imported, shown, refused, removed."""
 
 from __future__ import annotations
 

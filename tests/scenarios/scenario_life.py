@@ -1,4 +1,4 @@
-"""A jail's life: created, started, entered, stopped, destroyed."""
+"""A jail's life cycle: create, start, enter, stop, destroy."""
 
 from __future__ import annotations
 

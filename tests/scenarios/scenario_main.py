@@ -1,4 +1,4 @@
-"""Jails with a main command in place of /etc/rc: watched, run again, ended with it."""
+"""Jails with a main command in place of /etc/rc: supervised, restarted, stopped with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several jails at once, and which ones a command means."""
+"""Several jails in one command, and how they are selected."""
 
 from __future__ import annotations
 

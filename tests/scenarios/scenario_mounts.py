@@ -1,4 +1,4 @@
-"""Mounts of jails: made before anything runs in them, gone with them."""
+"""Mounts of jails: mounted before their first command, unmounted after the last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks, and the addresses that guests have of them."""
+"""Networks, and the addresses that guests get from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A jail's own name in its /etc/hosts, and its time zone; both undone where a start fails."""
+"""The name of a jail in its /etc/hosts, and its time zone; both undone where a start fails."""
 
 from __future__ import annotations
 

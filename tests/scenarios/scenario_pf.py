@@ -1,4 +1,4 @@
-"""Translation, and ports that lead to guests: pf(4), and whose it is."""
+"""pf(4): NAT and port forwards to guests, and rules of others."""
 
 from __future__ import annotations
 

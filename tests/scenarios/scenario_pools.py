@@ -1,4 +1,4 @@
-"""Guests on other pools: guests that live there, and pools that go and come."""
+"""Guests on other pools, and pools that are exported and imported."""
 
 from __future__ import annotations
 

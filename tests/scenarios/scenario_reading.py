@@ -1,4 +1,4 @@
-"""What only looks: ls, info, doctor, --json, --dry-run."""
+"""Commands that only read: ls, info, doctor, --json, --dry-run."""
 
 from __future__ import annotations
 

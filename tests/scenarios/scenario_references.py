@@ -1,4 +1,4 @@
-"""What refers to a guest: kept by rename, shown by destroy, and no bar to another change."""
+"""References to a guest: updated by rename, shown by destroy, and no obstacle to other changes."""
 
 from __future__ import annotations
 

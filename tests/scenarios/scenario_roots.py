@@ -1,4 +1,4 @@
-"""Jails whose root is no release: empty, filled from elsewhere, or the user's own."""
+"""Jails without a release: an empty root, an archive, or the user's own directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jails without a network stack of their own: the host's, some of its addresses, none."""
+"""Jails without their own network stack: with the host's, with some of its addresses, with none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong around bsdvirt: others at work, a full pool, a reboot."""
+"""Trouble around bsdvirt: other processes at work, a full pool, a reboot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs made of two plans: the second is planned before the first is done."""
+"""Verbs with two plans: the second is planned before the first has run."""
 
 from __future__ import annotations
 

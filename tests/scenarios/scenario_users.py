@@ -1,4 +1,4 @@
-"""Who a command in a jail is run by: users without a home, roots without users or a shell."""
+"""The user of a command in a jail: users without a home, roots without users or a shell."""
 
 from __future__ import annotations
 

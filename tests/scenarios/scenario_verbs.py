@@ -1,4 +1,4 @@
-"""What a running guest takes at once, and the verbs of every day."""
+"""Changes of a running guest, and the verbs of every day."""
 
 from __future__ import annotations
 

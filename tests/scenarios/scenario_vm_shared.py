@@ -1,4 +1,4 @@
-"""What two virtual machines must not have at the same time, however they are started."""
+"""Resources that two virtual machines must not use at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uplinks, VLANs, private ports, several subnets, routes; networks changed while they are up."""
+"""Uplinks, VLANs, private ports, several subnets, routes; changes of networks that are up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crashes of which another command is the first to know."""
+"""Recovery of a crashed operation by the next command, which is another one."""
 
 from __future__ import annotations
 

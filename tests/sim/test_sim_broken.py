@@ -1,4 +1,5 @@
-"""What is broken can be taken away: by what it is called, whatever its file says."""
+"""Guests, networks and images that are broken can be destroyed by name, regardless of their
+files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not mounted where it belongs, what a boot mends, and the journal's own room."""
+"""Datasets that are not mounted where they belong, and the space reserved for the journal."""
 
 from __future__ import annotations
 

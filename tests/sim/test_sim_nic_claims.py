@@ -1,4 +1,4 @@
-"""Interfaces that come and go by command: those that stay keep what they hold."""
+"""Interfaces added and removed by command: the others keep their addresses and MAC addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interfaces of the host that are a jail's while it runs."""
+"""Interfaces of the host that belong to a jail while it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said where a command went well and something is still missing, or went wrong."""
+"""Messages after a command that succeeded in part, or failed."""
 
 from __future__ import annotations
 
