@@ -24,7 +24,7 @@ from bsdvirt.spec.fields import (
     unknown_hint,
     words_of,
 )
-from bsdvirt.spec.guest import GuestSpec as GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.identitycheck import VERSION, check_identity

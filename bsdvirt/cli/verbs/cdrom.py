@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.main import Globals
 from bsdvirt.library import media
 from bsdvirt.ops import devices
 from bsdvirt.session.prepared import carry_out
+from bsdvirt.spec.vm import Cdrom
 
 DRIVE = "cd0"
 
@@ -32,7 +34,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     eject.add_argument("guest", metavar="GUEST")
     eject.add_argument("place", nargs="?", metavar="DRIVE", help="the drive to empty")
     for changing in (insert, eject):
-        changing.add_argument("--drive", default=DRIVE, metavar="D", help=f"{DRIVE} by default")
+        add_property(changing, Cdrom, "name", "--drive", note=f"default {DRIVE}", dest="drive")
+        changing.set_defaults(drive=DRIVE)
         add_dry_run(changing)
         add_json(changing)
 

@@ -10,8 +10,8 @@ from bsdvirt.host import tools
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
-from bsdvirt.spec.load import GuestSpec
 
 MODULES = ("if_bridge", "if_epair")
 """What networks of jails need; ifconfig(8) loads them where they are not."""

@@ -18,7 +18,7 @@ from bsdvirt.plan.locks import LOCK_DIRECTORY, is_held
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import view_of
-from bsdvirt.spec.load import GuestSpec
+from bsdvirt.spec.guest import GuestSpec
 
 
 @dataclass(frozen=True, slots=True)
