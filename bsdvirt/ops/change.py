@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from bsdvirt.errors import ConflictError
+from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import read_jails
 from bsdvirt.guest import forwards
 from bsdvirt.guest.change import plan_change
@@ -85,11 +85,15 @@ class Change:
 
             failed = [task for task in plan_each(held.names(), look) if task.error]
             now = _Now(found, session.networks())
-            if _lock(session, stack, cases.values()):
+            busy: dict[str, BsdvirtError] = {}
+            if _lock(session, stack, cases.values(), busy):
                 # What was cut short may have been recovered just now.
                 now = _Now(session.inventory(), session.networks())
 
             def plan(name: str) -> Task:
+                for network in cases[name].claims_of:
+                    if network in busy:
+                        raise busy[network]
                 return _plan(session, now, cases[name], self.message)
 
             tasks = [*refused(held.refused), *failed, *plan_each(cases, plan)]
@@ -131,6 +135,11 @@ class _Case:
     """Its claims fit what is wanted."""
 
     @property
+    def claims_of(self) -> set[str]:
+        """The networks that it claims interfaces of."""
+        return set() if self.fits else {str(nic.network) for nic in self.to_be.new.nics}
+
+    @property
     def exposes(self) -> bool:
         return self.to_be.old.expose != self.to_be.new.expose
 
@@ -164,15 +173,23 @@ def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bo
     return _Case(guest, to_be, live, fits(guest.identity, to_be.new, session.networks()))
 
 
-def _lock(session: Session, stack: contextlib.ExitStack, cases: Iterable[_Case]) -> bool:
+def _lock(
+    session: Session,
+    stack: contextlib.ExitStack,
+    cases: Collection[_Case],
+    busy: dict[str, BsdvirtError],
+) -> bool:
     """Take the locks of networks and of the allocation, if a change needs them; return whether one
-    does."""
-    claiming = [case for case in cases if not case.fits]
-    if not claiming and not any(case.exposes for case in cases):
+    does. `busy` gets the errors of networks that cannot be locked."""
+    used = {network for case in cases for network in case.claims_of}
+    if all(case.fits and not case.exposes for case in cases):
         return False
     verb = f"set {' '.join(case.guest.name for case in cases)}"
-    used = [str(nic.network) for case in claiming for nic in case.to_be.new.nics]
-    stack.enter_context(session.using(verb, networks=used))
+    for network in sorted(used):
+        try:
+            stack.enter_context(session.using(verb, networks=[network]))
+        except BsdvirtError as error:
+            busy[network] = error
     stack.enter_context(session.locked("allocation", "", verb))
     return True
 

@@ -19,7 +19,8 @@ def mount_own(session: Session, found: Inventory, names: Collection[str]) -> Inv
         guest = found.guests.get(name)
         steps = _mount_steps(guest) if guest is not None else ()
         if steps:
-            run_part(session, Part(Plan("mount", name, "guest", steps, op=session.new_op())))
+            plan = Plan("mount", name, "guest", steps, op=session.new_op())
+            run_part(session, Part(plan, optional=True))
             again = True
     return session.inventory() if again and not session.preview else found
 

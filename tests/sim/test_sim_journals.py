@@ -136,6 +136,23 @@ def test_destroying_a_network_ends_what_was_cut_short_of_it() -> None:
         driver.ok("network", "create", "lan", "--address", "10.79.1.1/24")
 
 
+def test_a_network_that_cannot_be_recovered_stops_its_own_guests_only() -> None:
+    with sim_world() as (driver, view):
+        driver.ok("network", "create", "lan", "--address", "10.79.1.1/24")
+        driver.ok("create", "jail", "near", "--network", "lan")
+        driver.ok("create", "jail", "web")
+        stuck(view, NEVER, kind="network")
+        started = driver("start", "near", "web")
+        assert started.status == 1, started
+        states = {row["name"]: row["state"] for row in driver.json("ls")}
+        assert states == {"near": "stopped", "web": "running"}
+        driver.ok("stop", "web")
+        # New claims of `near` need the network, those of `web` do not.
+        moved = driver("set", "near", "web", "nics.0.mac=02:00:00:00:00:10")
+        assert moved.status == 1, moved
+        assert "near: " in moved.stderr and moved.stdout == "web: set\n"
+
+
 def test_what_is_gone_already_has_no_journal_after_its_destroy() -> None:
     with sim_world() as (driver, view):
         driver.ok("network", "create", "lan", "--address", "10.79.1.1/24")

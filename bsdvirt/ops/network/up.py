@@ -43,14 +43,20 @@ def plan_networks_up(
     """
     used = set(names)
     wanted = sorted(name for name in networks if name in used)
-    for name in wanted:
-        session.settle("network", name, f"network up {name}")
     if not wanted:
         return []
+    unsettled: dict[str, BsdvirtError] = {}
+    for name in wanted:
+        try:
+            session.settle("network", name, f"network up {name}")
+        except BsdvirtError as error:
+            unsettled[name] = error
     interfaces = read_interfaces(session.host)
     facts = pf.read(session) if pf.needed(networks[name] for name in wanted) else None
 
     def lacks(name: str) -> Task:
+        if name in unsettled:
+            raise unsettled[name]
         network = networks[name]
         down = up_steps(name, network, interfaces)
         if not (down or pf.network_steps(name, network, facts)):
