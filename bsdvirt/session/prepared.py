@@ -1,9 +1,13 @@
-"""Operations in two steps: prepare, which plans, and run, which carries out those very plans.
+"""Operations in two steps: prepare, which plans, and run, which runs those plans.
 
-A request is a small frozen dataclass of ops/ that says what is wanted. Its `prepare` is a
-context manager: it takes the locks, reads the facts after that, plans, and yields a Prepared.
-`run` is called within it, while the locks are held. Stopped before `run` it is a dry run, or
-the preview that a user interface shows.
+A request is a small frozen dataclass in ops/ or library/ that says what is wanted. Its `prepare` is
+a context manager: it takes the locks, then reads the facts, plans, and yields a Prepared. `run` is
+called in its block, while the locks are held. Without `run` it is a dry run, or the preview that a
+user interface shows; `confirm` runs what such a preview has shown.
+
+What is random in a plan comes from session.draws. Recovery, claims for hand-edited files and the
+mounting of a guest's datasets are done by `prepare`: facts depend on them. A preview does none of
+it.
 """
 
 from __future__ import annotations
@@ -30,32 +34,32 @@ class Part:
     plan: Plan
     journalled: bool = True
     home: Layout | None = None
-    """Where its journal is kept; the root of the guest, or the first, where it is not given."""
+    """The pool that its journal is kept on; the default is the guest's own, or the first."""
     optional: bool = False
     """A failure is reported as a warning, and the next part is run."""
     after_first: Callable[[], None] | None = None
     """Called once its first step is done."""
     again: Callable[[], Plan] | None = None
-    """Plans it again when its turn has come, for a part that depends on what an earlier part
-    leaves behind. Where that is another plan than the one shown, a warning says so."""
+    """Plans it again when its turn has come, for a part that depends on the result of an earlier
+    one. If that is another plan than the one shown, a warning says so."""
     minor: bool = False
     """Its warnings do not count for the message of the task."""
     later: bool = False
-    """Only shown: another command will run it, or what comes after all tasks."""
+    """Only shown: `Prepared.then` or another command runs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done to one object (guest, network, …), or the error why it cannot be."""
+    """What is to be done to one object (guest, network, …), or the error why that is refused."""
 
     name: str
     parts: tuple[Part, ...] = ()
     message: str = ""
-    """What is reported once all is done."""
+    """The message to report once all parts were run."""
     notes: tuple[str, ...] = ()
     error: BsdvirtError | None = None
     needs: tuple[str, ...] = ()
-    """Tasks of Prepared.first without which it cannot be run."""
+    """Tasks of Prepared.first that must not have failed."""
     before: Callable[[], None] | None = None
     """Called before the first part is run."""
     after: Callable[[], None] | None = None
@@ -65,7 +69,7 @@ class Task:
     explain: Callable[[BsdvirtError], BsdvirtError] | None = None
     """Returns the error to report for the one that a part raised."""
     release: Callable[[], None] | None = None
-    """Releases its lock, as soon as it has ended."""
+    """Releases its locks, as soon as it has ended."""
 
 
 class Request(Protocol):
@@ -83,32 +87,33 @@ class Prepared:
     session: Session
     tasks: list[Task]
     first: list[Task] = field(default_factory=list)
-    """What several tasks need, such as a network that is brought up: run before them, one
-    after the other, and reported only as the error of those that need it."""
+    """Tasks that others need, such as bringing up a network: run before them, one after the other.
+    A failure is reported as the error of the tasks that need it."""
     parallel: bool = True
     then: Callable[[list[Outcome]], list[Outcome]] | None = None
-    """Runs what follows once all tasks have ended, given their outcomes; returns those of both.
-    It is shown by the parts of the tasks that are for later."""
+    """Runs what comes after all tasks, given their outcomes; returns the outcomes of both. Parts
+    for `later` show it."""
 
     @property
     def plans(self) -> list[Plan]:
-        """All plans, in the order in which they are shown."""
+        """Return all plans, in the order in which they are shown."""
         return [part.plan for task in (*self.first, *self.tasks) for part in task.parts]
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What can be said before anything is run."""
+        """Return the outcomes known before anything is run."""
         return [
             Outcome(task.name, task.message, task.error, task.notes)
             for task in sorted(self.tasks, key=lambda task: task.name)
         ]
 
     def same_as(self, other: Prepared) -> bool:
-        """Whether the plans and refusals are the same."""
+        """Return whether the plans and the refusals are the same."""
         return _essence(self) == _essence(other)
 
     def run(self) -> list[Outcome]:
-        """Run the plans, of several tasks in parallel; the outcomes by name."""
+        """Run the plans, those of several tasks in parallel; return the outcomes, sorted by
+        name."""
         failed = self.run_first()
         by_name = {task.name: task for task in self.tasks}
 
@@ -123,7 +128,7 @@ class Prepared:
         return self.then(outcomes) if self.then is not None else outcomes
 
     def run_first(self) -> dict[str, BsdvirtError]:
-        """Run what the tasks need; the errors, by task."""
+        """Run what the tasks need; return the errors, by task."""
         failed: dict[str, BsdvirtError] = {}
         for task in self.first:
             try:
@@ -166,7 +171,7 @@ class Prepared:
 
 
 def run_part(session: Session, part: Part) -> list[str]:
-    """Run one plan, or report it in a preview. Return what went another way than it should."""
+    """Run one plan, or report it in a preview. Return the warnings."""
     if session.preview:
         session.planned(part.plan)
         return []
@@ -189,7 +194,7 @@ def run_part(session: Session, part: Part) -> list[str]:
 def attempt(
     session: Session, plan: Plan, errors: list[BsdvirtError], *, journalled: bool = True
 ) -> bool:
-    """Run a plan that is one of several; return whether it did something. Its error is added to
+    """Run a plan that is one of several; return whether it did something. An error is added to
     `errors`, and stops none of the others."""
     if plan.empty:
         return False
@@ -202,7 +207,7 @@ def attempt(
 
 
 def _bare(plan: Plan) -> str:
-    """The plan but for its operation's id."""
+    """Return the plan as text, without the id of its operation."""
     text = repr(plan)
     return text.replace(plan.op, "OP") if plan.op else text
 
@@ -213,8 +218,8 @@ def _essence(prepared: Prepared) -> list[str]:
 
 
 def plan_each(names: Iterable[str], plan: Callable[[str], Task]) -> list[Task]:
-    """Plan a task for each name, one after the other. One that cannot be planned has its error,
-    and stops no other."""
+    """Plan a task for each name, one after the other. An error becomes that of the task, and stops
+    no other."""
     tasks = []
     for name in names:
         try:
@@ -225,7 +230,7 @@ def plan_each(names: Iterable[str], plan: Callable[[str], Task]) -> list[Task]:
 
 
 def refused(outcomes: Iterable[Outcome]) -> list[Task]:
-    """Tasks for objects that were refused already."""
+    """Return tasks for objects that were refused before planning."""
     return [Task(outcome.name, error=outcome.error) for outcome in outcomes]
 
 
@@ -233,7 +238,7 @@ def refused(outcomes: Iterable[Outcome]) -> list[Task]:
 
 
 def carry_out(session: Session, request: Request) -> list[Outcome]:
-    """Prepare and run; in a preview, report the plans."""
+    """Prepare and run; in a preview, report the plans. Return the outcomes."""
     with request.prepare(session) as prepared:
         if not session.preview:
             return prepared.run()
@@ -243,7 +248,7 @@ def carry_out(session: Session, request: Request) -> list[Outcome]:
 
 
 def carry_out_one(session: Session, request: Request) -> Outcome:
-    """The same for a request about one object. Raises its error."""
+    """The same for a request about one object. Raises the error of its outcome."""
     (outcome,) = carry_out(session, request)
     if outcome.error is not None:
         raise outcome.error
@@ -258,7 +263,7 @@ def preview(session: Session, request: Request) -> Prepared:
 
 
 class ChangedError(ConflictError):
-    """The host has changed since a plan was shown: `now` has the plan to show instead."""
+    """The host has changed since the plans were shown: `now` has those to show instead."""
 
     def __init__(self, now: Prepared) -> None:
         super().__init__("the host has changed since this was shown", "look at the new plan")
@@ -266,7 +271,7 @@ class ChangedError(ConflictError):
 
 
 def confirm(session: Session, request: Request, shown: Prepared) -> list[Outcome]:
-    """Run what a preview has shown. Raises ChangedError where it would be another plan now."""
+    """Run what a preview has shown. Raises ChangedError if the plans would be others now."""
     again = dataclasses.replace(session, draws=shown.session.draws.again())
     with request.prepare(again) as now:
         if now.same_as(shown):
