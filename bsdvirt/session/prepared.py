@@ -103,7 +103,7 @@ class Prepared:
     def outcomes(self) -> list[Outcome]:
         """Return the outcomes known before anything is run."""
         return [
-            Outcome(task.name, task.message, task.error, task.notes)
+            Outcome(task.name, "" if task.error else _message(task, []), task.error, task.notes)
             for task in sorted(self.tasks, key=lambda task: task.name)
         ]
 
@@ -166,8 +166,11 @@ class Prepared:
             raise task.explain(error) from None
         if task.after is not None:
             task.after()
-        message = task.words(warnings) if task.words is not None else task.message
-        return Outcome(task.name, message, notes=task.notes)
+        return Outcome(task.name, _message(task, warnings), notes=task.notes)
+
+
+def _message(task: Task, warnings: list[str]) -> str:
+    return task.words(warnings) if task.words is not None else task.message
 
 
 def run_part(session: Session, part: Part) -> list[str]:
