@@ -22,7 +22,7 @@ from bsdvirt.spec.types import Subnet
 Networks = Mapping[str, Network]
 RandomBytes = Callable[[int], bytes]
 UNCLAIMED = ("none", "dhcp", "slaac")
-"""What is asked for of somebody else, or of nobody."""
+"""Values of an address that claim none: there is none, or another server gives it."""
 
 
 def free_id(guests: Iterable[Guest]) -> int:
@@ -58,7 +58,7 @@ def _macs(claims: Iterable[Claim]) -> set[str]:
 
 def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) -> bool:
     """Whether what is claimed is what the guest's file asks for. What was claimed was
-    free then, so that nobody else need be looked at."""
+    free then, so the other guests are not checked."""
     if len(guest.nics) != len(claims):
         return False
     return all(
@@ -105,7 +105,7 @@ def carried(
     before: Sequence[Nic], after: Sequence[Nic], claims: Sequence[Claim]
 ) -> list[Claim | None]:
     """What the interfaces `after` a change of the guest's file inherit of the `claims` of
-    those `before`: one that is still there keeps its own, whatever was put in or taken out
+    those `before`: one that is still there keeps its own, whichever were added or removed
     ahead of it, and one that was changed has those of what it was."""
     if len(before) != len(claims):
         return list(claims)
@@ -131,7 +131,7 @@ def claim_nics(
     where that still fits, else something free.
 
     Raises UsageError for a network that is not there, ConflictError for an address, or a
-    MAC address, that somebody has.
+    MAC address, that is taken.
     """
     others = list(others)
     theirs = [
@@ -160,7 +160,7 @@ def claim_nics(
         taken |= address.addresses(aliases)
         check_mtu(name, index, nic, network)
         mac = _mac(nic, index, name, old, _macs((*theirs, *claims)), random_bytes)
-        # What is given anew is none that another of its interfaces is about to keep.
+        # A new address is none that another interface of the guest is about to keep.
         kept = [claim for claim in held[index + 1 :] if claim and claim.network == nic.network]
         kept_too = taken | address.addresses(text for claim in kept for text in claim.addresses())
         claims.append(

@@ -21,8 +21,8 @@ DESTROY_SECONDS = 3600.0
 def plan_destroy(guest: Guest, op: str, *, force: bool = False, last: Sequence[Step] = ()) -> Plan:
     """Unmount, mark, commit; then the datasets go, and the logs.
 
-    Unmounting comes first: where somebody's shell stands in a directory of the guest it
-    fails, and nothing is lost. `force` unmounts in spite of that. `last` are run at the end.
+    Unmounting comes first: it fails while a process has its working directory there, and nothing
+    is lost. `force` unmounts in spite of that. `last` are run at the end.
     """
     # What a jail had mounted was unmounted with the jail: see jail/clean.py.
     mounted = [d for d in guest.datasets if d.mounted and not d.jailed]

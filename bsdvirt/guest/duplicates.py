@@ -1,8 +1,8 @@
 """Guests that claim the same of this host.
 
-While a pool is not there, nobody knows what its guests have claimed: a guest made meanwhile
-may have an id or an address of theirs. And whoever copies a guest's property by hand copies
-its claims. The one that was made later does not start until it has others.
+While a pool is not imported, the claims of its guests are unknown: a guest created meanwhile may
+get the same id or address. Copying a guest's property by hand copies its claims, too. The guest
+that was created later does not start until it has others.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from bsdvirt.spec.identity import Claim, Identity
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Twin:
-    """What a guest has that another, made earlier, has too."""
+class Duplicate:
+    """What a guest claims and another, created earlier, claims too."""
 
     guest: Guest
     other: str
     number: int | None
-    """The id, where it is that."""
+    """The id, if that is the same."""
     address: str = ""
 
     def error(self) -> ConflictError:
@@ -44,45 +44,45 @@ class Twin:
         )
 
 
-def twins(found: Inventory) -> dict[str, Twin]:
-    """By name, the later of each two."""
+def duplicates(found: Inventory) -> dict[str, Duplicate]:
+    """Return, by name, the later guest of each two that claim the same."""
     ids: dict[int, Guest] = {}
     addresses: dict[tuple[str, str], Guest] = {}
-    later: dict[str, Twin] = {}
+    later: dict[str, Duplicate] = {}
     for guest in sorted(found.guests.values(), key=lambda one: (one.identity.created, one.name)):
         identity = guest.identity
         if (other := ids.setdefault(identity.id, guest)) is not guest:
-            later[guest.name] = Twin(guest, other.name, identity.id)
+            later[guest.name] = Duplicate(guest, other.name, identity.id)
         for claim in identity.nics:
             for address in claim.addresses():
                 if (other := addresses.setdefault((claim.network, address), guest)) is not guest:
-                    later.setdefault(guest.name, Twin(guest, other.name, None, address))
+                    later.setdefault(guest.name, Duplicate(guest, other.name, None, address))
     return later
 
 
-def mending(
+def plan_renumber(
     found: Inventory,
     names: Collection[str],
     new_op: Callable[[], str],
     random_bytes: RandomBytes,
 ) -> list[Plan]:
-    """Give another id to those of them whose own is another's, and another UUID and MAC
-    addresses where these are so, too; an address that is another's is let go, and one is given
-    at the next start. Their locks and that of allocation are held."""
+    """Plan another id for each of these guests whose id is also another's, and another UUID and
+    other MAC addresses where these are also another's. An address that is also another's is
+    released, and one is given at the next start. Their locks and the allocation lock are held."""
     known = list(found.guests.values())
     plans: list[Plan] = []
-    for twin in twins(found).values():
-        if twin.number is None or twin.guest.name not in names:
+    for one in duplicates(found).values():
+        if one.number is None or one.guest.name not in names:
             continue
-        others = [one for one in known if one.name != twin.guest.name]
-        identity = _apart(twin.guest.identity, others, random_bytes)
-        known = [*others, dataclasses.replace(twin.guest, identity=identity)]
-        plans.append(plan_claim(twin.guest, identity, new_op(), verb="mend"))
+        others = [guest for guest in known if guest.name != one.guest.name]
+        identity = _apart(one.guest.identity, others, random_bytes)
+        known = [*others, dataclasses.replace(one.guest, identity=identity)]
+        plans.append(plan_claim(one.guest, identity, new_op(), verb="mend"))
     return plans
 
 
 def _apart(identity: Identity, others: Collection[Guest], random_bytes: RandomBytes) -> Identity:
-    """The identity without what others have."""
+    """Return the identity without what others have."""
     if identity.id in {one.identity.id for one in others}:
         identity = msgspec.structs.replace(identity, id=free_id(others))
     if identity.uuid in {one.identity.uuid for one in others}:

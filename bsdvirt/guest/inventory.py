@@ -169,7 +169,7 @@ def inventory(
 
 
 def _check_place(dataset: Dataset, name: str, known: Guest | Foreign | None) -> None:
-    """Raises ConflictError, HostError for what can be no guest whatever it says."""
+    """Raises ConflictError and HostError for what cannot be a guest."""
     try:
         GuestName.parse(name)
     except ValueError:
@@ -221,7 +221,7 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
 
 
 def raw_has(fs: Fs, layout: Layout, name: str, words: str) -> bool:
-    """Whether these words stand in a guest's own file, whatever else is wrong with it."""
+    """Return whether a guest's file contains these words, valid or not."""
     try:
         return words.encode() in fs.read_bytes(layout.guest_file(name), follow=False)
     except OSError:

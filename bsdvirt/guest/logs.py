@@ -1,6 +1,6 @@
-"""Whose logs lie in a directory: /var/log belongs to a boot environment, and an older one
-brings back what guests that are gone have left. A directory says whose it is by the guest's
-UUID, in a file; one of another guest is moved aside, never written to."""
+"""The owner of a directory of logs: /var/log belongs to a boot environment, and an older one has
+the logs of guests that were destroyed since. A file in the directory has its guest's UUID; a
+directory of another guest is moved aside, never written to."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def owner(fs: Fs, name: str) -> str | None:
 
 
 def for_start(fs: Fs, guest: Guest, plan: Plan) -> Plan:
-    """A start that begins with logs of the guest's own."""
+    """Return the plan of a start that first makes the directory of logs the guest's own."""
     uuid, directory = guest.identity.uuid, guest_log_directory(guest.name)
-    told = owner(fs, guest.name)
-    if plan.empty or plan.reason or told == uuid:
+    uuid_there = owner(fs, guest.name)
+    if plan.empty or plan.reason or uuid_there == uuid:
         return plan
-    steps = [move_aside(fs, guest.name)] if told else []
+    steps = [move_aside(fs, guest.name)] if uuid_there else []
     steps.append(Step(MakeDirectory(directory, 0o700), "its logs", unless=FileExists(directory)))
     marker = WriteFile(f"{directory}/{MARKER}", f"{uuid}\n", 0o600)
     steps.append(Step(marker, "whose logs they are"))
@@ -44,8 +44,8 @@ def for_start(fs: Fs, guest: Guest, plan: Plan) -> Plan:
 
 
 def for_new(fs: Fs, name: str, plan: Plan) -> Plan:
-    """The making of a guest, or its new name: what lies in its logs' place is another's. It
-    comes behind the first step, which makes the guest."""
+    """Return the plan of a new guest, or of a new name, that first moves logs of another guest
+    aside: behind its first step, which creates the guest."""
     if owner(fs, name) is None:
         return plan
     first, *rest = plan.steps
@@ -53,7 +53,7 @@ def for_new(fs: Fs, name: str, plan: Plan) -> Plan:
 
 
 def for_end(fs: Fs, guest: Guest, plan: Plan) -> Plan:
-    """The end of a guest, which leaves the logs of another where they are."""
+    """Return the plan of a destroy without the removal of another guest's logs."""
     if owner(fs, guest.name) in (None, "", guest.identity.uuid):
         return plan
     theirs = RemoveTree(guest_log_directory(guest.name))
@@ -63,7 +63,7 @@ def for_end(fs: Fs, guest: Guest, plan: Plan) -> Plan:
 
 def move_aside(fs: Fs, name: str) -> Step:
     """Move the directory of that name's logs aside."""
-    # A guest's name has no dot: nobody's logs are ever there.
+    # A guest's name has no dot: no guest's logs are ever there.
     number = next(n for n in range(1, 10000) if not fs.exists(_old(name, n)))
     why = f"logs of another guest that was called {name}"
     return Step(Rename(guest_log_directory(name), _old(name, number)), why, durable=True)

@@ -47,7 +47,7 @@ class Order:
 
 def start_order(boots: Boots, named: Iterable[str] = ()) -> Order:
     """The order for the guests that are named, or else for all that start at boot; with
-    them what they wait for, wherever that is."""
+    them the guests that they wait for."""
     why = _wanted(boots, sorted(named))
     after = {name: _known(boots, name) for name in why}
     left = dict(after)

@@ -18,7 +18,7 @@ from bsdvirt.plan.locks import is_held
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What `state` is derived from, read once for all guests."""
+    """What the states of guests are derived from, read once for all of them."""
 
     fs: Fs
     guests: Mapping[str, Guest]
@@ -47,7 +47,7 @@ class States:
 
 
 def alive(fs: Fs, facts: HostFacts) -> set[str]:
-    """The names of guests that run, whatever the listing of datasets shows: of the jails, by
+    """Return the names of guests that run, listed or not: of the jails, by
     the jail.conf of their start, and of the locks of virtual machines."""
     jails = {
         jail.name

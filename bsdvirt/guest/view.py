@@ -53,7 +53,7 @@ Parts = Mapping[str, tuple[Guest, GuestSpec]]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What belongs to a start, whatever the kind."""
+    """What belongs to a start of either kind."""
 
     idle: bool = True
     """The guest does not run."""

@@ -74,7 +74,7 @@ def clean_steps(
         steps.append(Step(RemoveFile(main_pipe(name)), "what its main command printed into"))
     steps += _interfaces(guest, facts)
     steps += [unmount_step(path) for path in left_mounts(guest, jail, facts)]
-    # The limits of somebody else's jail of that name are its own.
+    # A jail of that name that is not the guest's keeps its limits.
     limited = any(rule.subject == jail_subject(name) for rule in facts.rules)
     if limited and foreign_jail(guest, facts.jails) is None:
         steps.append(
@@ -134,7 +134,7 @@ def forget_failure(name: str) -> Step:
 
 def _interfaces(guest: Guest, facts: HostFacts) -> Iterable[Step]:
     """Not one whose other end a jail has, where that jail is not the guest's: two guests of
-    one id may be there, for as long as nobody has given one of them another."""
+    one id may exist until doctor gives one of them another."""
     seen: set[int] = set()
     jail = facts.jails.get(guest.name)
     own = jail is not None and jail.path == guest.root

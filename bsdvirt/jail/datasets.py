@@ -1,4 +1,4 @@
-"""What ZFS is to keep to, brought about: quotas and their like, and the datasets that a jail
+"""ZFS properties and datasets of jails: quotas and their like, and the datasets that a jail
 is given. Pure.
 
 A jailed dataset stays so when its jail is gone (zfs-jail(8)): what is in it, and where it

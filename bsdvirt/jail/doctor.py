@@ -158,7 +158,7 @@ def _ports(
 
 
 def _mounts(guest: Guest, facts: HostFacts) -> Iterator[Drift]:
-    """Without the jail.conf of its start nobody knows what that mounted."""
+    """Without the jail.conf of its start it is unknown what that mounted."""
     if conf_file(guest.name) not in facts.texts:
         return
     started = started_of(guest, facts)

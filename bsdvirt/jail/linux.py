@@ -2,7 +2,7 @@
 
 Their network is set before anything of theirs runs, by the host's ifconfig(8) and route(8):
 copies of these and of their libraries lie in a tmpfs that the jail sees for that moment
-only, and the copied rtld(1) is told to run them. By themselves (-j) these tools reach into a
+only, and the copied rtld(1) runs them. By themselves (-j) these tools reach into a
 jail only since FreeBSD 14, and /rescue with its static ones is not on every host.
 
 linux(4) wants /proc, /sys, /dev/fd and /dev/shm as in rc.d/linux. What lies in /dev is
@@ -23,7 +23,7 @@ from bsdvirt.plan.step import Command, Step
 from bsdvirt.spec.jail import Jail
 
 PLACE = "/dev/fd"
-"""Where the jail sees them: a directory that every /dev has, and that nobody can have bent."""
+"""Where the jail sees them: a directory that every /dev has, and that cannot be a link."""
 LINKER = "/libexec/ld-elf.so.1"
 NETWORK_TOOLS = (tools.IFCONFIG, tools.ROUTE)
 TOOLS_SIZE = "64m"
@@ -48,7 +48,7 @@ def network_of(
 ) -> list[str]:
     """For exec.created: the interfaces go into the jail, and the commands that would be the
     jail's own are run there with copies of the host's tools and `libraries`. `wait` gives the
-    lines that wait for them, where it is told how a command in the jail is run."""
+    lines that wait for them, given how a command in the jail is run."""
     place = quote(root + PLACE)
     enter = f"{tools.ENV} LD_LIBRARY_PATH={PLACE} {tools.JEXEC} {name}"
     linker = f"{PLACE}/{LINKER.rpartition('/')[2]}"

@@ -2,7 +2,7 @@
 
 The jail's is what a start of bsdvirt mounts, what ZFS mounts of the datasets that the jail
 was given, and what the jail itself may mount. All else is the host's: a dataset whose own
-place is there, a line of its fstab(5), whatever its administrator mounted by hand. That is
+place is there, a line of its fstab(5), what its administrator mounted by hand. That is
 never unmounted from here.
 """
 
@@ -129,7 +129,7 @@ def neighbours(guest: Guest, jails: Iterable[JailFact]) -> list[JailFact]:
 
 
 def overlapping(path: str, jails: Iterable[JailFact]) -> list[JailFact]:
-    """The living jails whose root is that directory, holds it, or lies in it. A jail at /
+    """Return the living jails whose root is that directory, above it or beneath it. A jail at /
     has what the host has (rc.subr(8) makes such for services), and is none of them."""
     return [
         jail

@@ -26,7 +26,7 @@ class Place:
     """A mount point in a jail's root, as it is now."""
 
     missing: tuple[str, ...] = ()
-    """Directories that are not there, from the root on, each before what lies in it."""
+    """Directories that do not exist, each before those beneath it."""
     wrong: str = ""
     """Why nothing can be mounted there, in words."""
     hint: str = ""

@@ -125,7 +125,7 @@ def wrong_place(guest: Guest, others: Iterable[Guest], layouts: Iterable[Layout]
 
 def check_root(path: str, guests: Iterable[Guest], layouts: Iterable[Layout]) -> None:
     """Raises UsageError for a directory of the host's, ConflictError for one that is a
-    guest's, holds one, or lies in one."""
+    guest's, above one or beneath one."""
     for own in (HOST_FILE, RUN_DIRECTORY, LOG_DIRECTORY, "/usr/local"):
         if within(own, path):
             raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
@@ -146,7 +146,7 @@ class RootFacts:
     wrong: str = ""
     """Why it cannot be one now, in words."""
     points: Mapping[str, Place] = field(default_factory=dict)
-    """Where jail(8) mounts, whatever the jail's own mounts are; by path beneath the root."""
+    """Where jail(8) mounts besides the jail's own mounts; by path beneath the root."""
 
 
 def points_of(jail: Jail) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import POOL
 
-# ---- what jail(8) is told ----
+# ---- parameters of jail(8) ----
 
 
 def stack_words(jail: Jail, interfaces: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -158,7 +158,7 @@ def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Int
 
 def left_aliases(guest: Guest, facts: HostFacts) -> list[Alias]:
     """What a start of it left: the host has the address, and the jail.conf of the start is
-    there, without which the address is somebody's."""
+    there, without which the address is not the jail's."""
     if conf_file(guest.name) not in facts.files:
         return []
     return [alias for alias in guest.identity.shared if _there(alias, facts.interfaces)]

@@ -12,6 +12,7 @@ import msgspec
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.kinds import as_spec
 from bsdvirt.ops.change import Change, Wanted
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import fields_of, item_of, struct_of
@@ -130,9 +131,8 @@ def _with_devices(
     name: str, change: Callable[[VmDevices], VmDevices]
 ) -> Callable[[GuestSpec], GuestSpec]:
     def checked(spec: GuestSpec) -> GuestSpec:
-        if not isinstance(spec, VmDevices):
-            raise UsageError(f"{name} is a jail: it has no disks and drives", "bsdvirt ls kind:vm")
-        return change(spec)
+        why, hint = "it has no disks and drives", "bsdvirt ls kind:vm"
+        return change(as_spec(name, spec, VmDevices, why, hint))
 
     return checked
 

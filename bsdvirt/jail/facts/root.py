@@ -76,8 +76,8 @@ def root_trouble(fs: Fs, guest: Guest, found: Inventory, facts: HostFacts) -> st
 
 
 def wrong_directory(fs: Fs, path: str) -> str:
-    """Why a path is no plain directory, in words: none of it may be a link, which somebody
-    could bend."""
+    """Return why a path is no plain directory: no part of it may be a link, which could be
+    changed."""
     missing, why = fs.look_beneath("/", path.lstrip("/"))
     if why:
         return f"is not used: {why.replace('//', '/')}"

@@ -12,7 +12,7 @@ from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.session.batch import Outcome
 
 TICK_SECONDS = 0.5
-"""How long at most the flow is deaf to a signal."""
+"""How long a signal waits at most."""
 
 Outcomes = Mapping[str, Outcome]
 
@@ -60,7 +60,7 @@ class Flow:
         working: set[str] = set()
         places = self.width
         while (waiting or working) and time.monotonic() < self.deadline:
-            self._heed(waiting)
+            self._check(waiting)
             places -= self._begin(waiting, working, places)
             if not waiting and not working:
                 break
@@ -77,7 +77,7 @@ class Flow:
             self.ended[name] = outcome
         return self.ended
 
-    def _heed(self, waiting: dict[str, Job]) -> None:
+    def _check(self, waiting: dict[str, Job]) -> None:
         """Where we were asked to end, nothing more begins."""
         try:
             self.check()

@@ -61,7 +61,7 @@ def _start(session: Session, names: Sequence[str]) -> list[Outcome]:
 
 
 def _mend(session: Session) -> None:
-    """Undo or finish all that was cut short: what fails is told, and hinders nothing else."""
+    """Undo or finish what was cut short. A failure is a warning, and stops nothing else."""
     errors: list[BsdvirtError] = []
     for line in recover_all(session, errors):
         session.sink(events.Told("", VERB, "mend", line))
@@ -98,7 +98,7 @@ def load_modules(session: Session, kinds: Iterable[str]) -> None:
 def _flow(
     session: Session, ready: Starting, entries: Mapping[str, Entry], began: float
 ) -> list[Outcome]:
-    def told(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
+    def report(outcome: Outcome, seconds: float, words: str = "") -> Outcome:
         bad = not outcome.ok
         text = words or outcome.message
         if outcome.error:
@@ -107,7 +107,7 @@ def _flow(
         return outcome
 
     failed = {
-        task.name: told(Outcome(task.name, error=task.error), time.monotonic() - began)
+        task.name: report(Outcome(task.name, error=task.error), time.monotonic() - began)
         for task in ready.refused
     }
     prepared = Prepared(session, [], ready.networks)
@@ -129,11 +129,11 @@ def _flow(
                 late = f"not ready within {boot.ready_timeout} s ({boot.ready})"
                 raise HostError(f"{name}: {outcome.message}, but {late}", f"bsdvirt logs {name}")
         except Exception as error:
-            return told(Outcome(name, error=as_told(error)), time.monotonic() - since)
+            return report(Outcome(name, error=as_told(error)), time.monotonic() - since)
         words = outcome.message
         if boot.ready:
             words += f"; up in {up:.1f}s, then ready"
-        return told(outcome, time.monotonic() - since, words)
+        return report(outcome, time.monotonic() - since, words)
 
     def refuse(job: Job, ended: Outcomes) -> Outcome | None:
         if job.name in failed:
@@ -146,7 +146,7 @@ def _flow(
                 f"{job.name}: not started, because {other} failed",
                 f"see to {other}, or set its boot.ready_policy=continue",
             )
-            return told(Outcome(job.name, error=error), time.monotonic() - began)
+            return report(Outcome(job.name, error=error), time.monotonic() - began)
         return None
 
     jobs = [Job(e.name, e.after, float(e.boot.delay)) for e in entries.values()]

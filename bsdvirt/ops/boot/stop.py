@@ -1,5 +1,5 @@
 """All running guests stopped within a budget: in order while there is time, then by
-force. Whatever a guest does, it ends in time, and at the end nothing of ours runs."""
+force. No guest delays it, and at the end nothing of ours runs."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class _Stop:
                 force=force, timeout=max(seconds, LEAST_SECONDS), honor=False,
             )  # fmt: skip
         except Exception as error:
-            # Whatever it is, the guest is forced at the end: see sweep.
+            # The guest is stopped by force at the end: see sweep.
             return Outcome(name, error=as_told(error))
         finally:
             if lock is not None:
@@ -119,11 +119,11 @@ class _Stop:
                 else "its own stop failed"
             )  # fmt: skip
         else:
-            return self.told(name, since, "stopped" if ended else message)
+            return self.report(name, since, "stopped" if ended else message)
         self.why[name] = reason
-        return self.told(name, since, f"stopped by force: {reason}", bad=True)
+        return self.report(name, since, f"stopped by force: {reason}", bad=True)
 
-    def told(self, name: str, since: float, message: str, *, bad: bool = False) -> Outcome:
+    def report(self, name: str, since: float, message: str, *, bad: bool = False) -> Outcome:
         note(self.session, VERB, name, time.monotonic() - since, message, bad=bad)
         return Outcome(name, message)
 
@@ -171,7 +171,7 @@ class _Stop:
                 note(self.session, VERB, name, self.budget, "still runs", bad=True)
             elif name not in outcomes or not outcomes[name].ok:
                 reason = self.why.get(name) or self._no_time()
-                outcomes[name] = self.told(
+                outcomes[name] = self.report(
                     name, self.began, f"stopped by force: {reason}", bad=True
                 )
 
@@ -211,7 +211,7 @@ def _in_order(waits: Mapping[str, frozenset[str]], names: list[str]) -> list[str
 
 def ours_running(session: Session, names: Iterable[str] | None = None) -> list[str]:
     """The jails that live in our guests' directories, or were started by the jail.conf that
-    is there, and the virtual machines whose run.lock is held, whatever is known of them: of
+    is there, and the virtual machines whose run.lock is held, listed or not: of
     the kernel alone, one command."""
     wanted = None if names is None else set(names)
     alive = {
@@ -266,15 +266,15 @@ def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) ->
     (the host file's where it is 0)."""
     began = time.monotonic()
     named = sorted(names)
-    told = _hostfile(session, named)
-    budget = budget or float(told.boot.budget)
+    conf = _hostfile(session, named)
+    budget = budget or float(conf.boot.budget)
     session.interrupt.patience = reading_seconds(budget)
     if not named and not session.preview:
         for pid in end_others(session, reserve(budget)):
             text = f"a start, process {pid}, does not end: its guests are forced"
             session.sink(events.Warned("", "boot", "stop", text))
     alive = ours_running(session, named or None)
-    # What is read is read once nobody else works on them; who is busy is read again later.
+    # The facts are read under these locks; those of busy guests are read again later.
     held = _locks_now(session, alive)
     try:
         return _stop_all(session, named, alive, held, began, budget)

@@ -20,7 +20,7 @@ from bsdvirt.zfs.values import read_values
 
 def unmounted(found: Inventory) -> list[tuple[str, str]]:
     """Those that bsdvirt made and that are not mounted, with where they belong, each before
-    what lies in it. What is a jail's to mount, or locked, is none of them."""
+    those beneath it; without those that a jail mounts, or that are locked."""
     places = _places(found)
     return sorted(
         (dataset.name, places[dataset.name])
@@ -33,15 +33,15 @@ def unmounted(found: Inventory) -> list[tuple[str, str]]:
 
 def _places(found: Inventory) -> dict[str, str]:
     """Where each belongs; the mountpoint of a jail's root is not asked for, but known."""
-    told = {d.name: d.mountpoint for d in found.datasets if d.mountpoint}
+    held = {d.name: d.mountpoint for d in found.datasets if d.mountpoint}
     made: dict[str, str] = {}
     for layout in found.layouts:
         names = [layout.dataset, *(f"{layout.dataset}/{child}" for child in CHILDREN)]
         names += [dataset.name for dataset in found.releases(layout)]
-        made |= {name: told[name] for name in names if name in told}
+        made |= {name: held[name] for name in names if name in held}
     for guest in found.guests.values():
-        if guest.dataset in told:
-            made[guest.dataset] = told[guest.dataset]
+        if guest.dataset in held:
+            made[guest.dataset] = held[guest.dataset]
             made[guest.layout.jail_root(guest.name)] = guest.layout.jail_root_directory(guest.name)
     return made
 
@@ -68,13 +68,13 @@ def _roomless(session: Session, found: Inventory) -> list[str]:
     values = read_values(session.host, [n for n in names if n in known], ("refreservation",))
     return [
         name
-        for name, told in values.items()
-        if (value := told.get("refreservation")) is not None and value.value in ("0", "none")
+        for name, held in values.items()
+        if (value := held.get("refreservation")) is not None and value.value in ("0", "none")
     ]
 
 
 def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
-    """Mount what is not; a line for each. Before anything else: the journal may lie in it."""
+    """Mount what is not; a line for each. First of all: the journal may be in one of them."""
     done = []
     for name, place in unmounted(session.inventory()):
         step = Step(

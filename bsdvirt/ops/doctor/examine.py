@@ -53,12 +53,12 @@ def _made(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
         found.extend(check())
     except Exception as error:
-        told = as_told(error)
+        wrong = as_told(error)
         found.append(
             Finding(
                 "doctor",
-                f"a check failed: {told.message}",
-                told.hint or "mend that, and look again",
+                f"a check failed: {wrong.message}",
+                wrong.hint or "mend that, and look again",
             )
         )
     return found

@@ -1,4 +1,4 @@
-"""What belongs to nobody."""
+"""What belongs to no guest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
 
 
 def steps(session: Session, seen: Seen) -> tuple[Step, ...]:
-    """Take away what belongs to nobody."""
+    """Remove what belongs to no guest."""
     return (
         *orphans.steps(seen.found, seen.facts, _known(seen)),
         *orphans.vm_steps(seen.found, seen.vms, read_devices(session.host)),
@@ -37,7 +37,7 @@ def steps(session: Session, seen: Seen) -> tuple[Step, ...]:
 
 
 def _known(seen: Seen) -> set[str]:
-    """The interfaces that somebody has."""
+    """Return the interfaces of guests and networks."""
     known = {
         name
         for number in _ids(seen.found)
@@ -48,7 +48,7 @@ def _known(seen: Seen) -> set[str]:
         known |= {bridge.bridge_of(network), member_of(network) or ""}
     for number in seen.networks.broken_ids.values():
         if number is None:
-            # Which bridge is its own nobody can tell: all of them are left alone.
+            # Its bridge is unknown: all of ours are left alone.
             known |= {face for face in seen.facts.interfaces if face.startswith(("bvbr", "bvvl"))}
         else:
             known |= {bridge_name(number), vlan_name(number)}
@@ -58,8 +58,8 @@ def _known(seen: Seen) -> set[str]:
 def _ids(found: Inventory) -> set[int]:
     """The ids whose interfaces are some guest's: a foreign one's too, that may have run before
     it was one."""
-    told = {foreign.told.id for foreign in found.foreign.values() if foreign.told}
-    return told | {guest.identity.id for guest in found.guests.values()}
+    ids = {foreign.told.id for foreign in found.foreign.values() if foreign.told}
+    return ids | {guest.identity.id for guest in found.guests.values()}
 
 
 def foreign(found: Inventory) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ Running = Mapping[str, GuestSpec]
 
 
 def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None:
-    """Asked only where somebody needs it, or something of ours is there."""
+    """Read it only where a guest or network needs it, or rules of ours are there."""
     exposes = any(spec.expose for spec in running.values())
     if filtering.needed(nets.values()) or exposes or session.host.fs.listdir(PF_DIRECTORY):
         return filtering.read(session)
@@ -99,14 +99,14 @@ def _drift(
 
 
 def _known(found: Inventory, nets: Networks, alive: Collection[str]) -> set[str]:
-    """The anchors that somebody may have; those of a guest that does not run are taken away
+    """Return the anchors of guests and networks; those of a guest that does not run are taken away
     with all else that it left. One that is `alive` has its own, even where it is not listed."""
     guests = {guest_rules(name) for name in (*found.guests, *alive)}
     return guests | {network_rules(name) for name in (*nets, *nets.broken)}
 
 
 def repair(session: Session, seen: Seen, errors: list[BsdvirtError]) -> list[str]:
-    """Load what should be loaded, take away what is nobody's; a line for each."""
+    """Load what should be loaded, remove what belongs to no guest or network; a line for each."""
     found, nets, running, alive = seen.found, seen.networks, seen.running(), seen.alive
     facts = _facts(session, nets, running)
     if facts is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_jails
-from bsdvirt.guest.duplicates import mending, twins
+from bsdvirt.guest.duplicates import duplicates, plan_renumber
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.kinds import is_running
 from bsdvirt.ops.init import close, still_open
@@ -22,9 +22,9 @@ def findings(found: Inventory) -> Iterator[Finding]:
     """Yield what is wrong with pools, and between them."""
     for pool in found.absent:
         yield Finding(f"pool {pool.name}", f"{pool.why}: its guests are missing", pool.hint)
-    for name, twin in twins(found).items():
-        error = twin.error()
-        mended = "give it another" if twin.number is not None else ""
+    for name, one in duplicates(found).items():
+        error = one.error()
+        mended = "give it another" if one.number is not None else ""
         yield Finding(name, error.message.removeprefix(f"{name} "), error.hint, repair=mended)
 
 
@@ -53,7 +53,7 @@ def _close(session: Session, errors: list[BsdvirtError]) -> list[str]:
 
 
 def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
-    doubled = [n for n, t in twins(session.inventory()).items() if t.number is not None]
+    doubled = [n for n, t in duplicates(session.inventory()).items() if t.number is not None]
     if not doubled:
         return []
     done: list[str] = []
@@ -62,7 +62,7 @@ def _renumber(session: Session, errors: list[BsdvirtError]) -> list[str]:
         jails = read_jails(session.host)
         names = [n for n in held.names() if n in found.guests]
         idle = [n for n in names if not is_running(found.guests[n], jails, session.host.fs)]
-        for plan in mending(found, idle, session.new_op, os.urandom):
+        for plan in plan_renumber(found, idle, session.new_op, os.urandom):
             if attempt(session, plan, errors):
                 done.append(f"{plan.subject}: has another id")
     return done

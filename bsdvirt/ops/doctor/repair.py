@@ -18,14 +18,14 @@ from bsdvirt.spec.guest import GuestSpec
 
 
 def repair(session: Session) -> list[str]:
-    """Mend what is ours; a line for each thing done. What fails is told by its error
-    only after the rest was tried."""
+    """Repair what is ours; return a line for each thing done. Raises the first error after the
+    rest was tried."""
     errors: list[BsdvirtError] = []
     done = datasets.repair(session, errors)
     done += recover_all(session, errors)
     done += pools.repair(session, errors)
     with hold(session, session.inventory().guests, "doctor") as held:
-        # Read only now, when nobody else works on them.
+        # Read under their locks.
         seen = look(session)
         names = [name for name in held.names() if name in seen.found.guests]
         for outcome in held.refused:
@@ -61,7 +61,7 @@ def _guest(session: Session, seen: Seen, guest: Guest, errors: list[BsdvirtError
 def _orphans(
     session: Session, known: Mapping[str, GuestSpec], errors: list[BsdvirtError]
 ) -> list[str]:
-    """Take away what belongs to nobody. No guest is made meanwhile."""
+    """Remove what belongs to no guest. No guest is created meanwhile."""
     with session.locked("allocation", "", "doctor"):
         steps = orphans.steps(session, look(session, known))
         plan = Plan("clean", "host", "host", finish=steps, op=session.new_op(), must_journal=False)

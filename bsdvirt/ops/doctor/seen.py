@@ -85,7 +85,7 @@ def look(session: Session, known: Mapping[str, GuestSpec] | None = None) -> Seen
 
 
 def _working(session: Session) -> set[str]:
-    """The guests whose lock somebody has."""
+    """Return the guests whose lock is held."""
     fs = session.host.fs
     files = (file for file in fs.listdir(LOCK_DIRECTORY) if file.startswith("guest."))
     return {name for file in files if is_held(fs, "guest", name := file.removeprefix("guest."))}

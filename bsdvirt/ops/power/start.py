@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.host import read_host, read_jails
 from bsdvirt.guest import forwards, logs
-from bsdvirt.guest.duplicates import twins
+from bsdvirt.guest.duplicates import duplicates
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
 from bsdvirt.guest.view import Parts, Start, Surroundings
 from bsdvirt.kinds import by_kind, is_running, kind_of, load_spec
@@ -115,7 +115,7 @@ class _Loading:
 
     def _add(self, name: str) -> None:
         session, guest = self.session, self.found.guest(name)
-        doubled = twins(self.found)
+        doubled = duplicates(self.found)
         if name in doubled and not _runs(session, guest):
             raise doubled[name].error()
         need_unlocked(guest)
@@ -213,9 +213,9 @@ def planner(
             raise
 
         def explain(error: BsdvirtError) -> BsdvirtError:
-            told = made.explain(error)
-            note_failure(session, name, told)
-            return told
+            shown = made.explain(error)
+            note_failure(session, name, shown)
+            return shown
 
         def release() -> None:
             if claim is not None:

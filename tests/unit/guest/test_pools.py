@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from bsdvirt.guest.duplicates import twins
+from bsdvirt.guest.duplicates import duplicates
 from bsdvirt.guest.inventory import Inventory, inventory
 from bsdvirt.guest.pools import Absent, read_pools
 from bsdvirt.layout import Layout, pool_file
@@ -53,7 +53,7 @@ def test_each_guest_is_in_its_root() -> None:
     assert found.home("db") == OTHER
     assert found.home("nobody") == FIRST
     assert found.top(OTHER).name == "tank/bv"
-    assert twins(found) == {}
+    assert duplicates(found) == {}
 
 
 def test_of_two_guests_of_a_name_the_first_roots_has_it() -> None:
@@ -65,18 +65,18 @@ def test_of_two_guests_of_a_name_the_first_roots_has_it() -> None:
 
 
 def test_the_later_of_two_of_an_id_is_told() -> None:
-    told = twins(two(claims(1, "2026-01-02"), claims(1, "2026-01-01")))
+    told = duplicates(two(claims(1, "2026-01-02"), claims(1, "2026-01-01")))
     assert list(told) == ["web"]
     assert "id 1, and so has db" in told["web"].error().message
 
 
 def test_the_later_of_two_of_an_address_is_told() -> None:
     address = "10.0.0.2/24"
-    told = twins(two(claims(1, "2026-01-01", address), claims(2, "2026-01-02", address)))
+    told = duplicates(two(claims(1, "2026-01-01", address), claims(2, "2026-01-02", address)))
     assert list(told) == ["db"]
     assert "10.0.0.2" in told["db"].error().message
     alone = claims(2, "2026-01-02", "10.0.0.3/24")
-    assert twins(two(claims(1, "2026-01-01", address), alone)) == {}
+    assert duplicates(two(claims(1, "2026-01-01", address), alone)) == {}
 
 
 def test_the_files_of_pools(tmp_path: Path) -> None:
