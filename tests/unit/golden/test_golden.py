@@ -47,5 +47,6 @@ def test_planner(file: Path) -> None:
     )
 
 
-def test_each_planner_has_cases() -> None:
+def test_each_planner_has_cases_and_no_file_is_left_over() -> None:
+    assert {file for file in GOLDEN.rglob("*") if file.is_file()} == set(FILES)
     assert {str(file.parent.relative_to(GOLDEN)) for file in FILES} == set(PLANNERS)
