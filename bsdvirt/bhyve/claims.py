@@ -134,7 +134,7 @@ def _free(of: Iterable[int], taken: Iterable[int], what: str) -> int:
     for number in of:
         if number not in known:
             return number
-    raise ConflictError(f"all {what} are taken", "take a disk, a drive or an interface away")
+    raise ConflictError(f"all {what} are taken", "remove a disk, a drive or an interface")
 
 
 def _serial(random_bytes: RandomBytes, taken: Iterable[str]) -> str:

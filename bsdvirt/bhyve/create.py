@@ -41,7 +41,7 @@ def plan_create(
     steps = [
         Step(
             Command((tools.ZFS, "create", *mark_of(op), *claim, *IN_DEV_MODE, guest)),
-            f"the guest {name}: who it is and what it claims of the host",
+            f"the guest {name}: its identity and claims",
             undo=(destroy_ours(guest, op),),
             durable=True,
         )
@@ -53,7 +53,7 @@ def plan_create(
         volumes += made
     described = Step(
         WriteFile(layout.guest_file(name), dump(vm), 0o600),
-        "what the guest is to be",
+        "its configuration",
         durable=True,
     )
     finish = tuple(clear_mark(dataset, op) for dataset in (*volumes, guest))

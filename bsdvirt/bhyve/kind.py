@@ -62,7 +62,7 @@ class VmKind(Kind[Vm]):
     repeats_notes = False
     left = "is stopped, and has left a vmm device, taps or files"
     unwatched = (
-        "runs, but its supervisor has gone: no console, and nobody sees how it ends",
+        "runs without its supervisor: no console, and its end goes unnoticed",
         "give it another",
         "got another supervisor",
     )

@@ -136,7 +136,7 @@ def grown(old: int, new: int, name: str) -> int:
     if new < old:
         raise UsageError(
             f"{name} is of {Size(old)}, and cannot be made as small as {Size(new)}",
-            f"what is at its end would be lost: say {Size(old)} or more",
+            f"the data at its end would be lost: use {Size(old)} or more",
         )
     return new
 

@@ -28,7 +28,7 @@ def need_racct(name: str, limits: Limits, kernel: Kernel) -> None:
     if not kernel.racct and any(_given(limits)):
         raise HostError(
             f"{name}: limits need resource accounting, which is off",
-            "put kern.racct.enable=1 in /boot/loader.conf and reboot, or take the limits away",
+            "put kern.racct.enable=1 in /boot/loader.conf and reboot, or remove the limits",
         )
 
 

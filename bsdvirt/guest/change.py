@@ -33,7 +33,7 @@ def plan_change(
         steps.append(
             Step(
                 WriteFile(path, after, 0o600),
-                "what the guest is to be",
+                "its configuration",
                 undo=(Undo(WriteFile(path, before, 0o600)),),
                 durable=True,
             )
@@ -64,7 +64,7 @@ def claim_step(guest: Guest, identity: Identity) -> Step:
 
     return Step(
         Command(argv(identity)),
-        "what it claims of the host",
+        "its identity and claims",
         undo=(Undo(Command(argv(guest.identity))),),
         durable=True,
     )

@@ -268,7 +268,7 @@ def _walk(after: Mapping[str, Set[str]], trail: list[str], seen: set[str]) -> No
     for earlier in sorted(after.get(trail[-1], ())):
         if earlier == trail[0]:
             circle = " after ".join([*trail, earlier])
-            raise ConflictError(f"boot.after goes in a circle: {circle}", "leave one of them out")
+            raise ConflictError(f"boot.after goes in a circle: {circle}", "omit one of them")
         if earlier not in seen:
             seen.add(earlier)
             _walk(after, [*trail, earlier], seen)

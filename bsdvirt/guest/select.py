@@ -32,11 +32,11 @@ def select(
     that is not there or a pattern that fits nothing, UsageError where no guest is named.
     """
     if every and words:
-        raise UsageError("--all and names do not go together", "leave one of them away")
+        raise UsageError("--all and names do not go together", "omit one of them")
     if every:
         return sorted(found.guests)
     if not words:
-        raise UsageError("which guest?", "name one or several, or say --all")
+        raise UsageError("which guest?", "name guests, or use --all")
     chosen = set(found.guests) if words[0].startswith("!") else set()
     strangers = set(found.foreign) if foreign else set()
     for word in words:

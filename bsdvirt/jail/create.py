@@ -47,13 +47,13 @@ def plan_create(
     claim = ("-o", f"{PROPERTY}={identity_to_json(identity)}")
     made = Step(
         Command((tools.ZFS, "create", *mark, *claim, guest)),
-        f"the guest {name}: who it is and what it claims of the host",
+        f"the guest {name}: its identity and claims",
         undo=(destroy_ours(guest, op),),
         durable=True,
     )
     described = Step(
         WriteFile(layout.guest_file(name), dump(jail), 0o600),
-        "what the guest is to be",
+        "its configuration",
         durable=True,
     )
     words = (*mark, *setting_words(jail))

@@ -206,7 +206,7 @@ def _jailed_step(name: str, now: Value) -> Step:
     back = ("set", "jailed=off", name) if now.local else ("inherit", "jailed", name)
     return Step(
         Command((tools.ZFS, "set", "jailed=on", name)),
-        f"{name} is for jails only: the host does not mount it any more",
+        f"{name} is for jails only: the host no longer mounts it",
         undo=(Undo(Command((tools.ZFS, *back))),),
         durable=True,
     )

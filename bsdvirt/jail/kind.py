@@ -75,7 +75,7 @@ class JailKind(Kind[Jail]):
     repeats_notes = True
     left = "is stopped, and has left interfaces, mounts, limits or files"
     unwatched = (
-        "nobody watches its main command: it is not run again once it ends",
+        "nobody watches its main command: it is not restarted when it ends",
         "watch it",
         "got another supervisor",
     )

@@ -164,7 +164,8 @@ def check_settings(jail: Jail) -> None:
     """What is set of the root's dataset needs one of ours. Raises UsageError."""
     for name in settings(jail):
         raise UsageError(
-            f"{name}: the root is yours, and so is what is set of it", f"zfs set {name}=… DATASET"
+            f"{name}: cannot set ZFS properties: bsdvirt does not manage this root",
+            f"zfs set {name}=… DATASET",
         )
 
 
@@ -172,7 +173,7 @@ def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
     """Raises HostError where the root is not there, or not the one that is meant."""
     name = guest.name
     if why := strange(guest.root):
-        raise HostError(f"{name}: its root {guest.root} {why}", "give it a root of plain words")
+        raise HostError(f"{name}: its root {guest.root} {why}", "choose a root with a plain path")
     if root.wrong:
         raise HostError(f"{name}: its root {guest.root} {root.wrong}", "put it back as it was")
     dataset = guest.identity.root_dataset

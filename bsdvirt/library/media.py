@@ -77,7 +77,7 @@ class Add:
             room = found.datasets[0].available
             if packed and size > room:
                 what = f"{path}: {amount(size)} are to be written, and there is room for"
-                raise HostError(f"{what} {amount(room)}", "make room")
+                raise HostError(f"{what} {amount(room)}", "free space")
             source = Source(file, Form(RAW, packed), size)
             plan = plans.plan_add(name, source, found.layout, session.new_op())
             yield added(session, name, plan, lambda: _warn(session, name))

@@ -88,7 +88,7 @@ def _user_file(fs: Fs, path: str) -> str:
     try:
         return fs.read_or(path)
     except OSError as error:
-        raise HostError(f"{path}: {error.strerror}", "mend or remove the file") from None
+        raise HostError(f"{path}: {error.strerror}", "correct or remove the file") from None
 
 
 def _need(what: str, name: str, known: Collection[str], hint: str) -> None:

@@ -88,7 +88,7 @@ def version(session: Session, archive: str) -> str:
     shown = session.host.run(argv, changes=False, timeout=MEMBER_SECONDS)
     version = plans.userland_version(shown.stdout) if shown.status == 0 else None
     if version is None:
-        raise UsageError(f"{archive} does not say which release it is", "say --name 14.3-RELEASE")
+        raise UsageError(f"{archive} does not say which release it is", "use --name 14.3-RELEASE")
     return version
 
 

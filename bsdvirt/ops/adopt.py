@@ -167,7 +167,7 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
     steps.append(
         Step(
             Command((tools.ZFS, "set", told, dataset)),
-            "who it is, and what it claims of this host",
+            "its identity and claims",
             undo=(Undo(Command((tools.ZFS, *back, dataset))),),
             durable=True,
         )

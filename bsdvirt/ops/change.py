@@ -249,9 +249,7 @@ def _refuse_fixed(name: str, before: GuestSpec, after: GuestSpec) -> None:
     if type(before) is not type(after):
         raise ConflictError(f"{name}: its kind is fixed", "create another guest")
     for fixed in changed(before, after, Live.NEVER):
-        raise ConflictError(
-            f"{name}: {fixed} is fixed when the guest is made", "create another guest with it"
-        )
+        raise ConflictError(f"{name}: {fixed} is fixed at creation", "create another guest with it")
 
 
 WHEN = {Live.REBOOT: "when the guest next reboots", Live.START: "at the next start"}

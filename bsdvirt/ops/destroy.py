@@ -137,7 +137,7 @@ def _refuse_protected(
         if not force and not mounted:
             raise
         if not force and raw_has(session.host.fs, guest.layout, name, "protected"):
-            error.hint = f"it may be protected; mend the file, or bsdvirt destroy --force {name}"
+            error.hint = f"it may be protected; correct the file, or bsdvirt destroy --force {name}"
             raise
         return None, (f"its file could not be read: {error.message}",)
     if spec.protected:

@@ -93,7 +93,7 @@ def add_nic(name: str, settings: Settings) -> Change:
         kind = struct_of(item_of(fields_of(type(spec))["nics"].type))
         assert kind is not None
         for word in settings.keys() - fields_of(kind).keys():
-            raise UsageError(f"{name}: its interfaces have no {word}", f"leave --{word} away")
+            raise UsageError(f"{name}: its interfaces have no {word}", f"omit --{word}")
         return _with(spec, nics=[*spec.nics, decode(kind, dict(settings), "nic")])
 
     return _change(name, add)

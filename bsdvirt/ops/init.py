@@ -119,7 +119,7 @@ def _datasets(session: Session, wish: Init, hostfile: HostFile) -> dict[str, Dat
     if top.mountpoint != hostfile.mountpoint:
         raise ConflictError(
             f"{top.name} is there already, mounted at {top.mountpoint}",
-            f"say --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
+            f"use --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
         )
     if not top.mounted:
         raise HostError(f"{top.name} is not mounted", f"zfs mount {top.name}")
@@ -188,7 +188,7 @@ def unmark(datasets: list[str]) -> Step:
     """Clear the mark of datasets that are complete."""
     return Step(
         Command((tools.ZFS, "inherit", OP_PROPERTY, *datasets)),
-        "they belong to no operation any more",
+        "they no longer belong to an operation",
         durable=True,
     )
 

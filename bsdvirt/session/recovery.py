@@ -110,7 +110,7 @@ def _locks_besides(session: Reading, kind: Kind, name: str, entry: journal.Entry
     with contextlib.ExitStack() as stack:
         for other in sorted(others):
             lock = Lock(session.host.fs, kind, other)
-            stack.enter_context(lock.acquire(f"mend {name}", wait=GUEST_WAIT_SECONDS))
+            stack.enter_context(lock.acquire(f"correct {name}", wait=GUEST_WAIT_SECONDS))
         yield
 
 
@@ -128,7 +128,7 @@ def _run_recovery(session: Reading, entry: journal.Entry) -> None:
                 lambda do, why: session.sink(events.Undone(*about, do, why)),
             )
     except StepError as error:
-        error.hint = f"mend that and run bsdvirt doctor --repair; or {aside_hint(entry.path)}"
+        error.hint = f"correct that and run bsdvirt doctor --repair; or {aside_hint(entry.path)}"
         raise
     finally:
         session.forget_pools()

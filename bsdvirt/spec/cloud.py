@@ -158,11 +158,11 @@ class CloudInit(Spec, frozen=True, kw_only=True):
             raise BadValueError(
                 "with user-data of one's own, user, keys and password stand in it",
                 at="user_data",
-                hint="leave user, ssh_keys and password away",
+                hint="omit user, ssh_keys and password",
             )
         if not self.network and (self.dns or self.search):
             raise BadValueError(
-                "DHCP tells it", at="dns" if self.dns else "search", hint="set network to yes"
+                "DHCP provides it", at="dns" if self.dns else "search", hint="set network to yes"
             )
         if self.user == "root" and self.password:
             raise BadValueError("root gets keys only", at="password", hint="name another user")

@@ -66,7 +66,7 @@ class InnerHooks(EventHooks, frozen=True, kw_only=True):
 class Hooks(Spec, frozen=True, kw_only=True):
     """The hooks of every guest, run on the host."""
 
-    created: Annotated[EventHooks, prop("Once it is made.")] = EventHooks()
+    created: Annotated[EventHooks, prop("After its creation.")] = EventHooks()
     starting: Annotated[EventHooks, prop("Before it starts.")] = EventHooks()
     started: Annotated[EventHooks, prop("Once it runs.")] = EventHooks()
     stopping: Annotated[EventHooks, prop("Before it stops.")] = EventHooks()

@@ -113,9 +113,9 @@ class Nic(Spec, frozen=True, kw_only=True):
         if self.mac == NO_MAC:
             raise BadValueError(f"{self.mac} is the address of none", at="mac")
         if self.address == "dhcp" and self.gateway not in ("auto", "none"):
-            raise BadValueError("DHCP tells it its gateway", at="gateway", hint="leave it away")
+            raise BadValueError("DHCP tells it its gateway", at="gateway", hint="omit it")
         if self.address6 == "slaac" and self.gateway6 not in ("auto", "none"):
-            raise BadValueError("routers tell it themselves", at="gateway6", hint="leave it away")
+            raise BadValueError("routers tell it themselves", at="gateway6", hint="omit it")
         for end, version in (("", 4), ("6", 6)):
             self._check_gateway(end)
             subnet = getattr(self, f"subnet{end}")

@@ -72,7 +72,7 @@ def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequ
         raise BadValueError(
             f"`stack: {stack}` has no interfaces of its own",
             at="nics",
-            hint="take nics away (nics=), or leave the stack at vnet",
+            hint="remove nics (nics=), or leave the stack at vnet",
         )
     if addresses and stack != "shared":
         raise BadValueError(

@@ -28,4 +28,4 @@ class System(Spec, frozen=True, kw_only=True):
         bool, prop("Whether its installer waits until a viewer is connected to the screen.")
     ] = False
     tpm: Annotated[bool, prop("Whether its installer asks for a TPM.")] = False
-    notes: Annotated[list[str], prop("What is said once it is made.", max_length=8)] = []
+    notes: Annotated[list[str], prop("Note to print after the creation.", max_length=8)] = []

@@ -193,7 +193,7 @@ def _made(contents: Mapping[str, str], place: str, image: str) -> tuple[Step, ..
         undo=(Undo(RemoveFile(image)),),
         durable=True,
     )
-    closed = Step(Command((tools.CHMOD, "0600", image)), "for nobody else to read", durable=True)
+    closed = Step(Command((tools.CHMOD, "0600", image)), "readable by root only", durable=True)
     return first, *written, built, closed
 
 

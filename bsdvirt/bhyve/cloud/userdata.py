@@ -65,9 +65,7 @@ def amended(text: str, needed: dict[str, Any]) -> str:
     missing = {key: value for key, value in needed.items() if key not in keys}
     whole = HEAD + body + (dump_quoted(missing) if missing else "")
     if missing and not _holds(whole, missing):
-        raise UsageError(
-            f"{_WHERE}: nothing can be added at its end", "leave `...` and indentation away"
-        )
+        raise UsageError(f"{_WHERE}: nothing can be added at its end", "omit `...` and indentation")
     return whole
 
 

@@ -36,7 +36,7 @@ def read_resolver(host: Host) -> tuple[str, HostError | None]:
         return host.fs.read_or(HOST_RESOLVER), None
     except OSError as error:
         why = f"{HOST_RESOLVER}: {error.strerror}"
-        return "", HostError(why, "mend it, or set resolver.mode to own or keep")
+        return "", HostError(why, "correct it, or set resolver.mode to own or keep")
 
 
 def read_answering(host: Host, text: str) -> frozenset[str]:

@@ -84,7 +84,7 @@ class Partial:
         except OSError as error:
             if error.errno in FULL:
                 self.restart()
-            raise HostError(f"{self.shown}: {error.strerror}", "make room") from error
+            raise HostError(f"{self.shown}: {error.strerror}", "free space") from error
         self._digest.update(chunk)
         self.size += len(chunk)
 

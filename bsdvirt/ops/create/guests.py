@@ -269,7 +269,7 @@ def new_identity(
     *,
     release: str = "",
 ) -> Identity:
-    """Return the identity of a new guest, with what it claims of the host; `known` are the guests
+    """Return the identity of a new guest, with its identity and claims; `known` are the guests
     that have claims. The allocation lock is held.
 
     Raises ConflictError where the name is taken, and as claim_nics does.

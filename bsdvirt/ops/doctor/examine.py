@@ -58,7 +58,7 @@ def _made(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
             Finding(
                 "doctor",
                 f"a check failed: {wrong.message}",
-                wrong.hint or "mend that, and look again",
+                wrong.hint or "correct that, and run doctor again",
             )
         )
     return found

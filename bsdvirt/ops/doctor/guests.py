@@ -25,7 +25,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
         if not (seen.runs(guest) or seen.busy(name)) and left_steps(seen, guest):
             yield Finding(
                 name, kind.left, "its next start, or bsdvirt doctor --repair",
-                repair="take them away",
+                repair="remove them",
             )  # fmt: skip
         yield from _claims(seen, guest)
         yield from _order(seen, guest)

@@ -67,4 +67,4 @@ def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding
         every = [spec.hooks.at(event) for event in HOOK_EVENTS]
         for hook in sorted({str(hook) for hooks in every for hook in hooks.host}):
             if why := hook_problem(session.host, hook):
-                yield Finding(name, f"hook {hook} is not run: {why}", "mend the file")
+                yield Finding(name, f"hook {hook} is not run: {why}", "correct the file")

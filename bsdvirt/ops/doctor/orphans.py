@@ -25,7 +25,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
         )  # fmt: skip
     for step in steps(session, seen):
         yield Finding("host", f"{step.why} belongs to no guest", "bsdvirt doctor --repair",
-                      repair="take it away")  # fmt: skip
+                      repair="remove it")  # fmt: skip
 
 
 def steps(session: Session, seen: Seen) -> tuple[Step, ...]:

@@ -58,8 +58,8 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             problem=rules.subject in used or rules.subject in running,
         )  # fmt: skip
     for why, _ in filtering.orphans(_known(found, nets, alive), facts):
-        yield Finding("host", f"{why} in pf(4) belong to nobody", "bsdvirt doctor --repair",
-                      repair="take them away")  # fmt: skip
+        message = f"{why} in pf(4) belong to no guest and no network"
+        yield Finding("host", message, "bsdvirt doctor --repair", repair="remove them")
 
 
 def _until_boot(session: Session, seen: Seen, facts: PfFacts) -> Iterator[Finding]:

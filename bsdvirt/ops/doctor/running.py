@@ -48,7 +48,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     for name, every in drifts(session, seen).items():
         for one in every if not seen.busy(name) else ():
             remedy = "bsdvirt doctor --repair" if one.steps else f"bsdvirt restart {name}"
-            repair = "mend it while the guest runs" if one.steps else ""
+            repair = "repair it while the guest runs" if one.steps else ""
             yield Finding(name, one.what, remedy, one.problem, repair)
 
 

@@ -78,7 +78,7 @@ def look(session: Session, known: Mapping[str, GuestSpec] | None = None) -> Seen
             need_unlocked(guest)
             specs[name] = load_spec(session.host.fs, guest)
         except BsdvirtError as error:
-            unread.append(Finding(name, error.message, error.hint or "mend the file"))
+            unread.append(Finding(name, error.message, error.hint or "correct the file"))
     working |= _working(session)
     view = view_of(session, found, networks)
     return Seen(view, facts, specs, vms, running, tuple(unread), working)

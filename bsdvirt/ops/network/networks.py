@@ -141,7 +141,7 @@ def _set(session: Session, name: str, assignments: Assignments) -> Task:
     for fixed in ("id", "bridge"):
         if getattr(before, fixed) != getattr(after, fixed):
             raise ConflictError(
-                f"network {name}: {fixed} is fixed when it is made", "make another network"
+                f"network {name}: {fixed} is fixed at creation", "create another network"
             )
     interfaces = read_interfaces(session.host)
     refuse_shared(name, after, networks)
@@ -236,7 +236,7 @@ def refuse_taken(name: str, networks: Networks) -> None:
         message = networks.broken[name].message
         raise ConflictError(
             f"network {name} is there already, and broken: {message}",
-            f"mend {network_file(name)}, or bsdvirt network destroy {name}",
+            f"correct {network_file(name)}, or bsdvirt network destroy {name}",
         )
     if name in networks:
         raise ConflictError(f"network {name} is there already", network_file(name))

@@ -49,7 +49,7 @@ def read_taking(session: Session, name: str) -> Taking | None:
     except msgspec.DecodeError as error:
         raise HostError(
             f"{taking_file(name)} cannot be read: {error}",
-            "put the address back by hand (ifconfig), and remove the file",
+            "restore the address manually (ifconfig), and remove the file",
         ) from error
 
 
@@ -262,7 +262,8 @@ class Confirm:
             bridge = read_interfaces(session.host).get(taking.bridge)
             if bridge is None or taking.uplink not in bridge.members:
                 raise HostError(
-                    f"{taking.bridge} is not as it was made", f"bsdvirt network revert {name}"
+                    f"{taking.bridge} has changed since it was created",
+                    f"bsdvirt network revert {name}",
                 )
             plan = takeover.plan_confirm(name, taking, network, session.new_op())
             message = f"created on {taking.bridge}, in rc.conf too"
