@@ -11,9 +11,9 @@ import msgspec
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import read_host
 from bsdvirt.guest import logs
+from bsdvirt.guest.change import plan_rename
 from bsdvirt.guest.destroy import refuse_hosts
 from bsdvirt.guest.inventory import Guest, Inventory, refuse_stray
-from bsdvirt.guest.rename import plan_rename
 from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.mounted import refuse_neighbours
 from bsdvirt.kinds import kind_of

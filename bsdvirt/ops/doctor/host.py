@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_kernel, read_sysctl
 from bsdvirt.host import tools
+from bsdvirt.kinds import KINDS
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS as HOOK_EVENTS
-
-MODULES = ("if_bridge", "if_epair")
-"""What networks of jails need; ifconfig(8) loads them where they are not."""
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
@@ -27,7 +25,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
 def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
     if not seen.networks:
         return
-    for module in MODULES:
+    for module in KINDS["jail"].modules:
         loaded = session.host.run((tools.KLDSTAT, "-q", "-m", module), changes=False)
         if loaded.status != 0 and not session.host.fs.exists(f"/boot/kernel/{module}.ko"):
             yield Finding(

@@ -9,7 +9,7 @@ import msgspec
 from bsdvirt.cpu import limits
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.rctl import jail_subject
-from bsdvirt.guest import change, destroy, hooks, rename
+from bsdvirt.guest import change, destroy, hooks
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.restore import Was
 from bsdvirt.jail import clean, create, start, stop
@@ -220,7 +220,7 @@ def _rename(given: Given) -> Plan:
         for name, after in words.pop("waiting", {}).items()
     ]
     last = kind_of(given.guest).last_steps(given.guest)
-    return rename.plan_rename(
+    return change.plan_rename(
         given.guest, "www", OP, facts=given.facts, last=last, waiting=waiting, **words
     )
 
