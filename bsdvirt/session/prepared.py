@@ -68,6 +68,8 @@ class Task:
     """Returns the message, given the warnings of all parts; instead of `message`."""
     explain: Callable[[BsdvirtError], BsdvirtError] | None = None
     """Returns the error to report for the one that a part raised."""
+    varying: tuple[str, ...] = ()
+    """What differs in its plans each time that they are made, such as a deadline."""
     release: Callable[[], None] | None = None
     """Releases its locks, as soon as it has ended."""
 
@@ -216,8 +218,15 @@ def _bare(plan: Plan) -> str:
 
 
 def _essence(prepared: Prepared) -> list[str]:
-    refused = [f"{task.name}: {task.error}" for task in prepared.tasks if task.error]
-    return [*map(_bare, prepared.plans), *refused]
+    """Return what makes two preparations the same."""
+    texts = [f"{task.name}: {task.error}" for task in prepared.tasks if task.error]
+    for task in (*prepared.first, *prepared.tasks):
+        for part in task.parts:
+            text = _bare(part.plan)
+            for word in task.varying:
+                text = text.replace(word, "VARYING")
+            texts.append(text)
+    return texts
 
 
 def plan_each(names: Iterable[str], plan: Callable[[str], Task]) -> list[Task]:

@@ -10,6 +10,9 @@ import pytest
 from scenario_driver import Bsdvirt, wait_for
 
 from bsdvirt.host import tools
+from bsdvirt.ops.network.takeover import Confirm, TakeAddress
+from bsdvirt.session.prepared import carry_out_one, confirm, preview
+from bsdvirt.session.session import Session
 from bsdvirt_sim import SimHost
 
 TAKE = ("network", "create", "lan", "--uplink", "vtnet0", "--take-address")
@@ -176,3 +179,17 @@ def test_what_cannot_be_moved_is_refused(driver: Bsdvirt) -> None:
     driver.ok(*TAKE)
     driver.fails(4, "network", "create", "lan2", "--uplink", "vtnet0", "--take-address",
                  says="network confirm lan")  # fmt: skip
+
+
+def test_a_preview_can_be_confirmed_later(driver: Bsdvirt) -> None:
+    session = Session(host(driver))
+    again = ("--sim", str(driver.sim))
+    request = TakeAddress("lan", "vtnet0", {}, (), 60, again)
+    shown = preview(session, request)
+    assert [plan.verb for plan in shown.plans][0] == "take address"
+    assert reached_by(driver) == ("vtnet0", True)
+    (outcome,) = confirm(session, request, shown)
+    assert outcome.error is None
+    assert reached_by(driver) == ("bridge0", True)
+    assert carry_out_one(session, Confirm("lan")).message.startswith("created on bridge0")
+    assert not taking(driver)

@@ -116,6 +116,7 @@ class TakeAddress:
             tuple(notes),
             # Before anything is moved: who is cut off must get it back in any case.
             before=lambda: detach(guard),
+            varying=(str(taking.until),),
             after=moved,
         )
 
