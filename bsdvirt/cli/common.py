@@ -52,7 +52,7 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     host = open_host(options.sim, interrupt)
     dry_run = bool(getattr(options, "dry_run", False))
     if not changes or dry_run:
-        # `bsdvirt ls | head` ends as any tool does; a change must outlive its reader.
+        # `bsdvirt ls | head` ends like other tools; a change continues without its reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     session = Session(host, interrupt, preview=dry_run, shows=shows)
     if dry_run:
@@ -140,7 +140,7 @@ def _row(outcome: Outcome) -> OutcomeRow:
 
 
 def say_done(options: Globals, name: str, word: str) -> None:
-    """Print `NAME: added` and the like, unless it is a dry run."""
+    """Print a result such as `NAME: added`."""
     if not options.quiet and not getattr(options, "dry_run", False):
         print(f"{name}: {word}")
 

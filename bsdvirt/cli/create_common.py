@@ -46,7 +46,7 @@ def add_pool(parser: argparse.ArgumentParser) -> None:
 
 
 def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) -> None:
-    """Add the options for what every new guest can have."""
+    """Add the options that both kinds of guest have."""
     first = "of the first interface"
     add_property(parser, kind, "nics.network", note="default: that of the host file", repeat=True)
     parser.add_argument("--no-network", action="store_true", help="no network interface")

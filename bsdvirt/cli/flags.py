@@ -28,11 +28,9 @@ def add_property(
     repeat: bool = False,
     dest: str | None = None,
 ) -> None:
-    """Add the option that sets one property: by default `--` and the property's name.
-
-    `note` is added to its help, such as which of several it is for; without `default`, the help
-    names no default. With `repeat` it may be given several times. `dest` is argparse's.
-    """
+    """Add the option that sets one property: by default `--` and the property's name. `note` is
+    appended to its help, such as the device that it sets; without `default`, the help has no
+    default. With `repeat` it can be repeated. `dest` is argparse's."""
     field = field_at(struct, path.split("."))
     if field is None or field.name != path.rpartition(".")[2]:
         raise LookupError(f"{struct.__name__} has no property {path}")

@@ -14,10 +14,8 @@ CHUNK = 1 << 16
 
 
 def follow(path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS) -> Iterator[str]:
-    """What the file holds (its last `lines` lines, where given), then what comes, for ever.
-
-    What was written to a file before it was rotated away is read to its end.
-    """
+    """Yield the contents of a file, or its last `lines` lines, then what is appended, forever. A
+    rotated file is read to its end."""
     stream: BinaryIO | None = None
     first = True
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -45,7 +43,7 @@ def follow(path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS) -
 
 
 def print_once(path: Path, lines: int | None = None) -> Iterator[str]:
-    """What the file holds now, or its last `lines` lines, by pieces. Raises OSError as open()
+    """Yield the contents of a file, or its last `lines` lines, in pieces. Raises OSError as open()
     does."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with path.open("rb") as stream:
@@ -67,7 +65,7 @@ def _open(path: Path) -> BinaryIO | None:
 
 
 def _is_another(path: Path, stream: BinaryIO) -> bool:
-    """Whether that name is now another file's. A file cut shorter is read from its begin."""
+    """Whether the name is now another file's. A truncated file is read from its beginning."""
     mine = os.fstat(stream.fileno())
     if mine.st_size < stream.tell():
         stream.seek(0)
@@ -85,8 +83,8 @@ def _rest(stream: BinaryIO, decoder: codecs.IncrementalDecoder) -> Iterator[str]
 
 
 def _seek_lines(stream: BinaryIO, lines: int) -> None:
-    """Go to where the last `lines` lines begin. One piece is held at a time: a line may be
-    without end."""
+    """Seek to the beginning of the last `lines` lines. One piece is held at a time: a line may be
+    very long."""
     at = end = stream.seek(0, os.SEEK_END)
     left = lines
     while at > 0:

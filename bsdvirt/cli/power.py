@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def power(options: Options, what: Act) -> int:
-    """Press one button of each of the guests."""
+    """Perform one of reset, pause and resume on each guest."""
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
     outcomes = carry_out(session, vms.Press(tuple(names), what))

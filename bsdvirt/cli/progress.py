@@ -17,8 +17,8 @@ from bsdvirt.plan.render import shell
 
 
 class Terminal:
-    """Prints events: a line each, and progress bars on a terminal. `verbose`: every step too, as
-    shell."""
+    """Prints events: one line each, and progress bars on a terminal. `verbose` also prints each
+    step, as shell."""
 
     def __init__(self, *, verbose: bool, quiet: bool) -> None:
         self._verbose = verbose
@@ -56,7 +56,7 @@ class Terminal:
 
 
 class Log:
-    """Appends to /var/log/bsdvirt/events.log: one line an operation, when, what, how it ended."""
+    """Appends to /var/log/bsdvirt/events.log: one line per operation, with its time and result."""
 
     def __init__(self, fs: Fs) -> None:
         self._fs = fs

@@ -13,19 +13,19 @@ from typing import TextIO
 from bsdvirt.host.sanitize import shown
 
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
-"""The reader has gone: a pipe's, or a terminal that was hung up."""
+"""The reader is gone: of a pipe, or of a terminal that was hung up."""
 
 
 class PlainWriter(io.TextIOWrapper):
-    """Writes text whose control characters are shown as escapes. What goes to a reader that has
-    gone is dropped: the work that it tells of goes on."""
+    """Writes text with control characters as escapes. Output to a reader that is gone is dropped:
+    the operation continues."""
 
     def write(self, text: str) -> int:
         self.raw(shown(text))
         return len(text)
 
     def raw(self, text: str) -> None:
-        """Our own escapes."""
+        """bsdvirt's own escapes."""
         with self._until_gone():
             super().write(text)
 
@@ -51,7 +51,7 @@ class PlainWriter(io.TextIOWrapper):
 
 
 def raw_write(stream: TextIO, text: str) -> None:
-    """Write our own escapes to a stream."""
+    """Write bsdvirt's own escapes to a stream."""
     if isinstance(stream, PlainWriter):
         stream.raw(text)
     else:
@@ -59,8 +59,7 @@ def raw_write(stream: TextIO, text: str) -> None:
 
 
 def open_streams() -> None:
-    """Begin with the three descriptors that every program counts on: a file that we open must
-    not become one of them."""
+    """Open missing standard descriptors: a file must not get one of their numbers."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -85,7 +84,7 @@ def _writer(number: int, before: TextIO | None) -> PlainWriter:
 
 
 def close_streams(status: int) -> int:
-    """Write out what is buffered; the exit status, which is a failure where that fails."""
+    """Flush the buffers, and return the exit status: a failure if that fails."""
     try:
         sys.stdout.flush()
     except OSError as error:

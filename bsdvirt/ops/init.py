@@ -40,7 +40,7 @@ STATE_ROOM = 16 << 20
 OPTIONS = {"images": IN_DEV_MODE, "state": ("-o", f"refreservation={STATE_ROOM}")}
 """Options of the datasets of a pool."""
 CLOSED = ("guests", "state", "releases", "images")
-"""Datasets that only root may enter: an old release has setuid programs with known faults."""
+"""Datasets that only root may enter: an old release has set-user-ID programs with known faults."""
 
 HEAD = """\
 # The host, for bsdvirt: see bsdvirt.yaml(5), or bsdvirt properties host.
@@ -50,17 +50,17 @@ HEAD = """\
 
 @dataclass(frozen=True, slots=True)
 class Init:
-    """Set the host up, as far as that is not done."""
+    """Set up the host, as far as necessary."""
 
     pool: str
     dataset: str | None = None
     mountpoint: str | None = None
     nat: bool = True
-    """Whether guests of the private network reach other hosts by the host's address."""
+    """Whether guests of the private network reach other networks through the host's address."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """One task, with a note for each thing that is made."""
+        """One task, with a note for each step."""
         hostfile, fresh = _hostfile(session, self)
         op = session.new_op()
         datasets = _datasets(session, self, hostfile)
@@ -144,8 +144,7 @@ def dataset_steps(
     steps: list[Step] = []
     if top not in found:
         place = f"mountpoint={mountpoint}"
-        # What lies around it may be a place for files that nobody is to run: jails' roots are
-        # none, and neither are bases of them.
+        # Parents may have exec=off or setuid=off, which must not apply to jails.
         options = (
             place, "compression=lz4", "atime=off", "canmount=on", "exec=on", "setuid=on",
         )  # fmt: skip

@@ -113,7 +113,7 @@ def _plan(session: Session, options: Options) -> int:
 
 
 def _too_long(session: Session, found: Inventory, order: Order) -> list[str]:
-    """Guests that the shutdown does not wait for as long as they ask."""
+    """Return remarks on guests with a longer timeout than the shutdown allows."""
     from bsdvirt.guest.inventory import load_guest_file
     from bsdvirt.ops.boot.budget import too_long
 
@@ -136,7 +136,7 @@ def _status(session: Session, options: Options) -> int:
 
 
 def _networks(session: Session) -> list[Outcome]:
-    """Every network up that can be, and what runs on it connected."""
+    """Bring all networks up, and connect running guests to them."""
     from bsdvirt.ops.boot.start import load_modules
     from bsdvirt.ops.doctor.running import restore
     from bsdvirt.ops.network.pf import LoadRules

@@ -115,7 +115,7 @@ def run(options: Options) -> int:
 def _jail(
     session: Session, options: Options, assignments: list[tuple[str, str]], origin: Origin
 ) -> Jail:
-    """The jail that the options and the properties ask for."""
+    """Return the jail that the options and properties describe."""
     given = dict(assignments)
     settings: dict[str, Any] = {"kind": "jail"}
     release = given.pop("release", None) if options.release is None else options.release

@@ -149,8 +149,8 @@ def _vm(
     system: System | None,
     assignments: list[tuple[str, str]],
 ) -> Vm:
-    """The virtual machine that the options and the properties ask for. Properties say the
-    last word."""
+    """Return the virtual machine that the options and properties describe; properties override
+    options."""
     size: VmSize | System = system or profiles.size(session.host.fs, DEFAULT_SIZE)
     if options.size is not None:
         size = profiles.size(session.host.fs, options.size)
@@ -186,8 +186,8 @@ def _vm(
 
 
 def _suit(settings: dict[str, Any], system: System, options: Options) -> None:
-    """Make the settings those of a system, where no option says otherwise. Raises UsageError
-    where it has too few interfaces."""
+    """Apply the settings of an operating system, unless an option overrides them. Raises UsageError
+    if it needs more interfaces."""
     if options.bus is None:
         settings["disks"][0]["bus"] = system.bus
     settings["clock"] = system.clock
@@ -221,7 +221,7 @@ def _image(session: Session, options: Options) -> images.Found | None:
 
 
 def _disk(options: Options, size: VmSize | System, image: images.Found | None) -> dict[str, Any]:
-    """The first disk: as large as is said, and never too small for its image by default."""
+    """Return the first disk: of the given size, by default at least that of its image."""
     wanted: str | int = int(size.disk) if options.disk is None else options.disk
     if image is not None and options.disk is None:
         wanted = max(int(size.disk), whole(image.base.size))
@@ -230,7 +230,7 @@ def _disk(options: Options, size: VmSize | System, image: images.Found | None) -
 
 
 def _cloud(session: Session, options: Options, image: images.Found | None) -> dict[str, Any]:
-    """What the guest's seed is to say; nothing where it needs none."""
+    """Return the settings of the guest's seed; none if it needs none."""
     cloud: dict[str, Any] = {}
     if options.ssh_key:
         cloud["ssh_keys"] = [line for path in options.ssh_key for line in _keys(session, path)]
@@ -249,7 +249,7 @@ def _cloud(session: Session, options: Options, image: images.Found | None) -> di
 
 
 def _keys(session: Session, path: str) -> list[str]:
-    """The keys of a file, one a line. Raises UsageError."""
+    """Return the keys in a file, one per line. Raises UsageError."""
     lines = [line.strip() for line in _text(session, path).splitlines()]
     found = [line for line in lines if line and not line.startswith("#")]
     if not found:
@@ -258,7 +258,7 @@ def _keys(session: Session, path: str) -> list[str]:
 
 
 def _text(session: Session, path: str) -> str:
-    """A file of the host's, as all that a command names. Raises UsageError."""
+    """Return the text of a file of the host. Raises UsageError."""
     place = session.host.fs.path(absolute(os.path.expanduser(path)))
     try:
         return read_regular(place, READ_LIMIT).decode("utf-8")

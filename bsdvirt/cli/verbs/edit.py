@@ -64,7 +64,7 @@ def run(options: Options) -> int:
 
 
 def _keep(name: str, text: str) -> None:
-    """What somebody has typed is not thrown away with the temporary copy."""
+    """Keep the user's changes if they cannot be applied."""
     if not _can_ask():
         return
     descriptor, place = tempfile.mkstemp(prefix=f"bsdvirt-{name}-", suffix=".yaml")
@@ -95,7 +95,7 @@ def _apply(session: Session, options: Options, path: str, before: str, after: st
 
 
 def _edited(copy: Path) -> str:
-    """What the user's editor makes of the copy. Raises HostError where it fails."""
+    """Run the user's editor on the copy. Raises HostError if it fails."""
     import subprocess
 
     words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
@@ -113,7 +113,7 @@ def _can_ask() -> bool:
 
 
 def _asked(question: str, *, default: bool) -> bool:
-    """The answer; False where nobody can be asked."""
+    """Ask, and return the answer; False without a terminal."""
     if not _can_ask():
         return False
     answer = ask(question).lower()

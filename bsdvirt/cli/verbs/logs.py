@@ -69,7 +69,7 @@ def print_log(session: Session, name: str, lines: int | None = None, *, raw: boo
 
 
 def _print(pieces: Iterable[str], *, raw: bool) -> None:
-    """Print a log. The guest wrote it: its sequences reach the terminal by choice only."""
+    """Print a log. The guest wrote it: terminal sequences are printed only with `raw`."""
     screen = Screen()
     for text in pieces:
         if raw:

@@ -19,7 +19,7 @@ from bsdvirt.spec.types import GuestName
 
 COLUMNS = ("name", "state", "bridge", "uplink", "vlan", "nat", "addresses", "pools", "guests")
 SINGULAR = {"addresses": "--address", "subnets": "--subnet", "pools": "--pool"}
-"""The options that give one value of a list each."""
+"""Options with one value of a list each."""
 
 
 class Options(Globals):

@@ -42,7 +42,7 @@ OUTPUTS = {
     "properties": Output((PropertyInfo,)),
     **dict.fromkeys(CHANGES, Output((guest.OutcomeRow,))),
 }
-"""What each verb prints with --json. That of `get` has the schema of the guest's file."""
+"""What each verb prints with --json. `get` prints what is in the guest's file."""
 
 
 class Options(Globals):

@@ -36,7 +36,7 @@ def run(options: Options) -> int:
 
 
 def _no_value(words: list[str]) -> UsageError:
-    """What is told where no word has a value: a guest's name has no dot, a property may."""
+    """Return the error for words without a value: a guest's name has no dot, a property may."""
     properties = [word for word in words[1:] if "." in word] or words[1:2]
     if not properties:
         return UsageError("set what?", "bsdvirt set GUEST PROPERTY=VALUE; bsdvirt properties jail")

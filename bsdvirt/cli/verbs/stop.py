@@ -20,7 +20,7 @@ class Options(Globals):
 
 
 def seconds(text: str) -> float:
-    """A positive number of seconds. Raises ArgumentTypeError."""
+    """Return a positive number of seconds. Raises ArgumentTypeError."""
     try:
         value = float(text)
     except ValueError:
