@@ -56,7 +56,6 @@ class VmKind(Kind[Vm]):
 
     name: Literal["vm"] = "vm"
     noun = "virtual machine"
-    spec_type = Vm
     modules = ("vmm", "nmdm", "if_bridge", "if_tuntap")
     has_drives = True
     repeats_notes = False

@@ -273,12 +273,6 @@ def running_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None
     return None if jail is None or jail.dying or jail.path != guest.root else jail
 
 
-def is_freebsd(fs: Fs, root: str) -> bool:
-    """Whether a root holds FreeBSD's userland: its database of users, or what says its
-    version. No link is followed."""
-    return any(fs.is_file_beneath(root, path) for path in ("bin/freebsd-version", "etc/pwd.db"))
-
-
 def foreign_jail(guest: Guest, jails: Mapping[str, JailFact]) -> JailFact | None:
     """A jail of that name that lives and is not this guest's."""
     jail = jails.get(guest.name)

@@ -44,10 +44,6 @@ class Kind(Protocol[SpecT]):
         """As in NOUNS."""
 
     @property
-    def spec_type(self) -> type[Any]:
-        """The struct of a guest's file."""
-
-    @property
     def modules(self) -> tuple[str, ...]:
         """The kernel modules that its guests need."""
 

@@ -69,7 +69,6 @@ class JailKind(Kind[Jail]):
 
     name: Literal["jail"] = "jail"
     noun = "jail"
-    spec_type = Jail
     modules = ("if_bridge", "if_epair")
     has_drives = False
     repeats_notes = True
