@@ -98,7 +98,7 @@ def chosen(
     if every and not words:
         return sorted(session.inventory().guests)
     if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
-        # Names are checked again under their locks, after unfinished operations are mended.
+        # Names are checked again under their locks, after unfinished operations are recovered.
         found = session.inventory()
         pending = session.pending("guest")
         known = pending | (set(found.foreign) if foreign else set())

@@ -96,18 +96,18 @@ def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[G
 
     Raises ConflictError if a guest of this host has any of its claims, or they do not fit its file.
     """
-    name, told = foreign.name, foreign.told
+    name, was = foreign.name, foreign.told
     hint = f"bsdvirt adopt {name} gives it claims of its own"
-    if told is None or KINDS.get(told.kind) is not kind_of_spec(spec):
+    if was is None or KINDS.get(was.kind) is not kind_of_spec(spec):
         raise ConflictError(f"{name}: who it was cannot be read", hint)
     for other in known:
         theirs = other.identity
-        if shared := _claims(told) & _claims(theirs):
+        if shared := _claims(was) & _claims(theirs):
             raise ConflictError(f"{name}: {other.name} has its {sorted(shared)[0]}", hint)
     identity = msgspec.structs.replace(
-        told, host=session.host_id, boot=Boot(), root=None, root_dataset="",
-        nics=told.nics if told.next is None else told.next, next=None,
-        shared=told.shared if told.next_shared is None else told.next_shared, next_shared=None,
+        was, host=session.host_id, boot=Boot(), root=None, root_dataset="",
+        nics=was.nics if was.next is None else was.next, next=None,
+        shared=was.shared if was.next_shared is None else was.next_shared, next_shared=None,
     )  # fmt: skip
     if not fits(identity, spec, session.networks()):
         raise ConflictError(f"{name}: its file and what it had do not fit together here", hint)
@@ -147,9 +147,9 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
     dataset = foreign.dataset
     every = [one.name for one in foreign.datasets]
     values = read_values(session.host, every, (*PLACES, "volmode"))
-    brought = foreign.datasets[0].guest
-    back = ("inherit", "-S", PROPERTY) if brought is None else ("set", f"{PROPERTY}={brought}")
-    told = f"{PROPERTY}={identity_to_json(identity)}"
+    received = foreign.datasets[0].guest
+    back = ("inherit", "-S", PROPERTY) if received is None else ("set", f"{PROPERTY}={received}")
+    value = f"{PROPERTY}={identity_to_json(identity)}"
     steps = [
         _reset(name, prop, held[prop])
         for name, held in values.items()
@@ -166,7 +166,7 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
     steps += [_mount(name) for name in _own(foreign) if name not in there or name in moved]
     steps.append(
         Step(
-            Command((tools.ZFS, "set", told, dataset)),
+            Command((tools.ZFS, "set", value, dataset)),
             "its identity and claims",
             undo=(Undo(Command((tools.ZFS, *back, dataset))),),
             durable=True,

@@ -147,12 +147,12 @@ class Reading:
     def host_id(self) -> str:
         """Return the host's UUID, as in the identities of guests; "" if the kernel has none."""
         try:
-            told = self.host.host_id()
+            text = self.host.host_id()
         except OSError:
             # The caller may not read the file in which it is kept.
-            told = self.host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
-        told = told.strip().lower()
-        return "" if set(told) <= set("0-") else told
+            text = self.host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
+        text = text.strip().lower()
+        return "" if set(text) <= set("0-") else text
 
     def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
         """Raises HostError if a pool (the first, if none is named) is not mounted as it

@@ -131,13 +131,13 @@ class JailMaker:
     def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
         """Note what the jail lacks, unless it is started: the start says it."""
         jail, networks, start = self.order.spec, self.around.networks, self.around.start
-        told = macs.notes(self.around.session, guest.name, jail)
+        lines = macs.notes(self.around.session, guest.name, jail)
         own = None if start else self.own
-        told += notes.notes(guest.name, jail, guest.identity, networks, own)
+        lines += notes.notes(guest.name, jail, guest.identity, networks, own)
         why, remedy = resolver_of(guest, jail, networks, self.resolv, self.answering)[1:]
-        told += (f"{why} ({remedy})",) if why and not start else ()
+        lines += (f"{why} ({remedy})",) if why and not start else ()
         origin = self.order.origin.words or f"from {jail.release}"
-        return notes.made(origin, guest.identity), told
+        return notes.made(origin, guest.identity), lines
 
 
 def _how_to_get(release: str, known: Iterable[str]) -> str:

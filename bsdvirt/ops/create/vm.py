@@ -106,10 +106,10 @@ class VmMaker:
         """Note what it lacks before it can boot."""
         vm, session = self.order.spec, self.around.session
         seed = self._seed(guest)
-        told = self.order.notes + (seeds.lacks(guest.name, seed) if seed else ())
-        told += macs.notes(session, guest.name, vm)
-        told += passed_notes(session, self.around.found, guest.name, vm)
-        return _made(vm, guest.identity), told + _unbootable(session, guest, vm)
+        lines = self.order.notes + (seeds.lacks(guest.name, seed) if seed else ())
+        lines += macs.notes(session, guest.name, vm)
+        lines += passed_notes(session, self.around.found, guest.name, vm)
+        return _made(vm, guest.identity), lines + _unbootable(session, guest, vm)
 
 
 def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:

@@ -71,10 +71,10 @@ class CreateNetwork:
             interfaces = read_interfaces(session.host)
             refuse_shared(name, network, networks)
             _refuse_overlap(name, network, interfaces.values())
-            more, notes = _translation(session, name, network)
+            more, added = _translation(session, name, network)
             plan = plans.plan_create(name, network, interfaces, session.new_op(), more)
-            told = (*notes, *_without_pool(name, network))
-            yield Prepared(session, [Task(name, (Part(plan),), "created", told)])
+            notes = (*added, *_without_pool(name, network))
+            yield Prepared(session, [Task(name, (Part(plan),), "created", notes)])
 
 
 def _without_pool(name: str, network: Network) -> list[str]:
