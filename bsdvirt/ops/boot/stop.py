@@ -138,7 +138,10 @@ class _Stop:
         force = seconds < LEAST_SECONDS
         with contextlib.suppress(BsdvirtError):
             states = ("starting", "stopping")
-            return end_waiting(self.session, name, states, force=force, timeout=seconds)
+            # The pool may be in trouble: the guests are not listed again.
+            return end_waiting(
+                self.session, name, states, force=force, timeout=seconds, found=self.found
+            )
         return False
 
     def _lock(self, name: str) -> tuple[Lock | None, str]:

@@ -147,6 +147,7 @@ def end_waiting(
     force: bool = False,
     timeout: float | None = None,
     spare_protected: bool = False,
+    found: Inventory | None = None,
 ) -> bool:
     """End what another command waits for while it holds the guest's lock: a start, which then
     fails with "stopped while starting", or a stop, which then ends sooner. Return whether the
@@ -156,7 +157,7 @@ def end_waiting(
     """
     if session.preview or not is_held(session.host.fs, "guest", name):
         return False
-    found = session.inventory()
+    found = found or session.inventory()
     guest = found.guests.get(name)
     if guest is None:
         return False
