@@ -14,7 +14,7 @@ from bsdvirt.rows.base import Row
 class Output:
     """What a verb prints with --json: one of these rows, or a list of them."""
 
-    rows: tuple[type[Row], ...]
+    rows: tuple[type[Row] | type[str], ...]
     many: bool = True
 
 

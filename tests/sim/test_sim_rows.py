@@ -97,7 +97,7 @@ def world() -> Iterator[tuple[Bsdvirt, HostView]]:
 def test_reading_verbs_print_what_their_schema_says(world: tuple[Bsdvirt, HostView]) -> None:
     driver, _ = world
     for verb, words in {
-        "ls": (), "stats": (), "ps": ("t1",), "mount": ("t1",), "nic ls": ("t1",),
+        "ls": (), "stats": (), "ps": ("t1",), "mount": ("t1",), "tag": ("t2",), "nic ls": ("t1",),
         "disk ls": ("v1",), "release ls": (), "image ls": (), "image info": ("gold",),
         "image profiles": (), "media ls": (), "pool ls": (), "network ls": (),
         "network info": ("private",), "boot plan": (), "boot status": (), "expose": (),

@@ -25,6 +25,7 @@ OUTPUTS = {
     "stats": Output((guest.UsageRow,)),
     "ps": Output((jail.ProcessRow,)),
     "mount": Output((jail.MountRow,)),
+    "tag": Output((str,)),
     "expose": Output((host.ExposeRow,)),
     "nic ls": Output((guest.NicRow,)),
     "disk ls": Output((vm.DiskRow,)),
