@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bsdvirt.cli.main import Globals, one_line
@@ -23,6 +23,7 @@ from bsdvirt.session.session import Session
 if TYPE_CHECKING:
     from bsdvirt.plan.events import Event
     from bsdvirt.session.batch import Outcome
+    from bsdvirt.session.prepared import Request
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,31 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--dry-run", action="store_true", help="print the commands, and change nothing"
     )
+
+
+def add_change(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a verb that changes guests."""
+    add_dry_run(parser)
+    add_json(parser)
+
+
+def add_headless(
+    parser: argparse.ArgumentParser, help: str = "tab-separated columns without a heading"
+) -> None:
+    parser.add_argument("-H", dest="headless", action="store_true", help=help)
+
+
+def add_listing(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a verb that prints rows."""
+    add_headless(parser)
+    add_json(parser)
+
+
+class Selection(Globals):
+    """The options of a verb for several guests."""
+
+    guests: list[str]
+    all: bool
 
 
 def add_selectors(parser: argparse.ArgumentParser) -> None:
@@ -50,16 +76,15 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     and log. `shows`: only show what is read, never act on it."""
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
-    dry_run = bool(getattr(options, "dry_run", False))
-    if not changes or dry_run:
+    if not changes or options.dry_run:
         # `bsdvirt ls | head` ends like other tools; a change continues without its reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    session = Session(host, interrupt, preview=dry_run, shows=shows)
-    if dry_run:
+    session = Session(host, interrupt, preview=options.dry_run, shows=shows)
+    if options.dry_run:
         session.sink = _show
     if shows:
         session.sink = lambda event: _log(session, event)
-    if changes and not dry_run:
+    if changes and not options.dry_run:
         from bsdvirt.cli.progress import Log, Terminal
 
         session.need_root()
@@ -109,16 +134,42 @@ def chosen(
     return select(words, found, states.of, every=every, foreign=foreign)
 
 
-def report(outcomes: Sequence[Outcome], options: Globals, *, as_json: bool = False) -> int:
+def apply(options: Globals, request: Request, session: Session | None = None) -> int:
+    """Carry out a request, print its outcomes and return the exit code."""
+    from bsdvirt.session.prepared import carry_out
+
+    return report(carry_out(session or open_session(options, changes=True), request), options)
+
+
+def apply_one(options: Globals, request: Request, session: Session | None = None) -> int:
+    """The same for a request about one object. Raises the error of its outcome."""
+    from bsdvirt.session.prepared import carry_out_one
+
+    session = session or open_session(options, changes=True)
+    return report([carry_out_one(session, request)], options)
+
+
+def apply_to_selected(
+    options: Selection,
+    request: Callable[[tuple[str, ...]], Request],
+    session: Session | None = None,
+) -> int:
+    """Carry out the request for the selected guests."""
+    session = session or open_session(options, changes=True)
+    names = chosen(session, options.guests, every=options.all)
+    return apply(options, request(tuple(names)), session)
+
+
+def report(outcomes: Sequence[Outcome], options: Globals) -> int:
     """Print the outcomes and return the exit code: that of the error of a single guest, or
     EXIT_FAILED for several guests."""
-    if as_json:
+    if options.json:
         print_json(plain([_row(outcome) for outcome in outcomes]))
     for outcome in outcomes:
         if outcome.error is not None:
-            if not as_json:
+            if not options.json:
                 print(f"bsdvirt: {_named(outcome.name, outcome.error)}", file=sys.stderr)
-        elif not options.quiet and not as_json and not getattr(options, "dry_run", False):
+        elif not (options.quiet or options.json or options.dry_run):
             print(f"{outcome.name}: {outcome.message}")
             for note in outcome.notes:
                 say(f"{outcome.name}: note: {note}")
@@ -141,7 +192,7 @@ def _row(outcome: Outcome) -> OutcomeRow:
 
 def say_done(options: Globals, name: str, word: str) -> None:
     """Print a result such as `NAME: added`."""
-    if not options.quiet and not getattr(options, "dry_run", False):
+    if not (options.quiet or options.dry_run):
         print(f"{name}: {word}")
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from bsdvirt.cli.common import add_dry_run, add_json
+from bsdvirt.cli.common import add_change
 from bsdvirt.cli.flags import add_property
 from bsdvirt.errors import UsageError
 from bsdvirt.session.batch import Outcome
@@ -56,8 +56,7 @@ def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) ->
     add_property(parser, kind, "cpuset")
     add_property(parser, Boot, "auto", "--autostart")
     parser.add_argument("--start", action="store_true", help="also start it")
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:

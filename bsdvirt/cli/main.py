@@ -102,7 +102,7 @@ OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
 
 
 class Globals(argparse.Namespace):
-    """The options that every verb takes."""
+    """The options that every verb takes, and those that many take."""
 
     sim: str | None
     debug: bool
@@ -110,6 +110,9 @@ class Globals(argparse.Namespace):
     quiet: bool
     command: list[str]
     """The command of exec and similar verbs."""
+    dry_run: bool = False
+    json: bool = False
+    headless: bool = False
 
 
 class VerbModule(Protocol):

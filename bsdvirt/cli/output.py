@@ -6,10 +6,13 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.rows.base import BYTES, PERCENT, RATE, Row, is_old, items, plain, unit_of, units_of
+
+if TYPE_CHECKING:
+    from bsdvirt.cli.main import Globals
 
 
 def human_size(number: int) -> str:
@@ -46,13 +49,11 @@ def print_json(value: Any) -> None:
     print(_NOT_PLAIN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
-def print_rows(
-    rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, headless: bool
-) -> None:
-    """Print a table; with `headless`, tab-separated columns without a heading; or JSON."""
-    if as_json:
+def print_rows(rows: Sequence[Row], columns: Sequence[str], options: Globals) -> None:
+    """Print a table; with -H, tab-separated columns without a heading; or JSON."""
+    if options.json:
         print_json(plain(list(rows)))
-    elif headless:
+    elif options.headless:
         for row in rows:
             print("\t".join(cell(getattr(row, column)) for column in columns))
     else:
@@ -81,9 +82,9 @@ def with_unit(value: Any, unit: str) -> str:
     return f"{value}%" if unit == PERCENT else cell(value)
 
 
-def print_info(row: Row, *, as_json: bool) -> None:
+def print_info(row: Row, options: Globals) -> None:
     """Print one row in full: as JSON, or as `key: value` lines."""
-    if as_json:
+    if options.json:
         print_json(plain(row))
         return
     for line in info_lines(row):

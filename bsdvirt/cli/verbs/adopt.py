@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.common import (
+    Selection,
+    add_change,
+    apply,
+    confirm,
+    open_session,
+)
 from bsdvirt.cli.output import info_lines
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.ops import foreign
 from bsdvirt.ops.adopt import Adopt
-from bsdvirt.session.prepared import carry_out
 
 
-class Options(Globals):
-    guests: list[str]
-    all: bool
+class Options(Selection):
     keep: bool
     yes: bool
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="keep its id, UUID, MAC addresses and addresses: it was moved here, not copied",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
@@ -45,8 +44,7 @@ def run(options: Options) -> int:
             shown = foreign.detail(session, foreign.candidate(found, name))
             lines += [f"{name}: {shown.why}", *info_lines(shown.asks or {"asks": "nothing"})]
         confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
-    outcomes = carry_out(session, Adopt(tuple(names), options.keep))
-    return report(outcomes, options, as_json=options.json)
+    return apply(options, Adopt(tuple(names), options.keep), session)
 
 
 def _names(options: Options, found: Inventory) -> list[str]:

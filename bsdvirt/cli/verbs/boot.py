@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import add_change, add_dry_run, add_json, add_listing, open_session, report
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json, print_rows, say
 from bsdvirt.cli.verbs.stop import seconds
@@ -26,9 +26,6 @@ class Options(Globals):
     action: str
     guests: list[str]
     budget: float
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,20 +44,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GUEST",
         help="guests to start, with those that they wait for (default: those with boot.auto)",
     )
-    add_dry_run(start)
-    add_json(start)
+    add_change(start)
     stop = actions.add_parser("stop", help="stop all running guests within a time budget")
     stop.add_argument("guests", nargs="*", metavar="GUEST", help="guests to stop (default: all)")
     stop.add_argument(
         "--budget", type=seconds, default=0.0, metavar="S", help="seconds (default: boot.budget)"
     )
-    add_dry_run(stop)
-    add_json(stop)
+    add_change(stop)
     status = actions.add_parser(
         "status", help="show the guests that start at boot, and whether they run"
     )
-    status.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(status)
+    add_listing(status)
     network = actions.add_parser("network", help="bring all networks up")
     add_dry_run(network)
 
@@ -80,7 +74,7 @@ def run(options: Options) -> int:
             outcomes = start(session, options.guests)
             if not outcomes and not options.quiet:
                 say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
-            return report(outcomes, options, as_json=options.json)
+            return report(outcomes, options)
     from bsdvirt.ops.boot.stop import stop
 
     if not options.dry_run:
@@ -88,7 +82,7 @@ def run(options: Options) -> int:
             lambda name: say(f"{name}: guests are being stopped; a second signal forces them")
         )
     outcomes = stop(session, options.guests, budget=options.budget)
-    return report(outcomes, options, as_json=options.json)
+    return report(outcomes, options)
 
 
 def _plan(session: Session, options: Options) -> int:
@@ -130,7 +124,7 @@ def _status(session: Session, options: Options) -> int:
     from bsdvirt.ops.boot.status import status
 
     rows = status(session)
-    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    print_rows(rows, COLUMNS, options)
     down = [row for row in rows if row.starts and row.state != "running"]
     return EXIT_FAILED if down else EXIT_OK
 

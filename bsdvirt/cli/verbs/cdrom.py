@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import add_change, apply, open_session
 from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.main import Globals
 from bsdvirt.library import media
 from bsdvirt.ops import devices
-from bsdvirt.session.prepared import carry_out
 from bsdvirt.spec.vm import Cdrom
 
 DRIVE = "cd0"
@@ -21,8 +20,6 @@ class Options(Globals):
     medium: str
     drive: str
     place: str | None
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     for changing in (insert, eject):
         add_property(changing, Cdrom, "name", "--drive", note=f"default {DRIVE}", dest="drive")
         changing.set_defaults(drive=DRIVE)
-        add_dry_run(changing)
-        add_json(changing)
+        add_change(changing)
 
 
 def run(options: Options) -> int:
@@ -47,4 +43,4 @@ def run(options: Options) -> int:
         change = devices.insert(options.guest, options.drive, medium)
     else:
         change = devices.eject(options.guest, options.place or options.drive)
-    return report(carry_out(session, change), options, as_json=options.json)
+    return apply(options, change, session)

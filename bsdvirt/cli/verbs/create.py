@@ -57,8 +57,6 @@ class Options(Globals):
     cpuset: str | None
     autostart: bool
     start: bool
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +104,7 @@ def run(options: Options) -> int:
     order = JailOrder(jail, options.thick, origin)
     wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
     outcomes = carry_out(session, wanted)
-    status = report(outcomes, options, as_json=options.json)
+    status = report(outcomes, options)
     if not options.quiet and not options.json and not options.dry_run:
         say_how_to_go_on(outcomes, start=options.start)
     return status

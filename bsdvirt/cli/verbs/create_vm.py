@@ -65,8 +65,6 @@ class Options(Globals):
     cpuset: str | None
     autostart: bool
     start: bool
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,7 +133,7 @@ def run(options: Options) -> int:
     order = VmOrder(vm, options.thick, notes)
     wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
     outcomes = carry_out(session, wanted)
-    status = report(outcomes, options, as_json=options.json)
+    status = report(outcomes, options)
     if not options.quiet and not options.json and not options.dry_run:
         say_how_to_go_on(outcomes, start=options.start)
         if options.start and vm.vnc.enabled and any(outcome.ok for outcome in outcomes):

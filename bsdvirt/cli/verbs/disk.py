@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, confirm, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    add_listing,
+    apply,
+    confirm,
+    open_session,
+)
 from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
@@ -12,7 +18,6 @@ from bsdvirt.errors import UsageError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.vm import VmInfo
-from bsdvirt.session.prepared import carry_out
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.types import Size, Space
 from bsdvirt.spec.vm import Disk
@@ -27,17 +32,13 @@ class Options(Globals):
     size: str
     destroy: bool
     yes: bool
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ls | add | rm | resize")
     listing = actions.add_parser("ls", help="list a virtual machine's disks")
     listing.add_argument("guest", metavar="GUEST")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(listing)
+    add_listing(listing)
     add = actions.add_parser("add", help="add one")
     _named(add)
     what = add.add_mutually_exclusive_group(required=True)
@@ -52,8 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _named(resize)
     resize.add_argument("size", metavar="SIZE")
     for changing in (add, remove, resize):
-        add_dry_run(changing)
-        add_json(changing)
+        add_change(changing)
 
 
 def _named(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +66,7 @@ def run(options: Options) -> int:
     if options.action == "ls":
         shown = detail(session, options.guest)
         rows = (isinstance(shown, VmInfo) and shown.disks) or []
-        print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        print_rows(rows, COLUMNS, options)
         return 0
     if options.action == "add":
         change = devices.add_disk(options.guest, options.disk, given(options, Disk))
@@ -77,7 +77,7 @@ def run(options: Options) -> int:
         change = devices.remove_disk(options.guest, options.disk, destroy=options.destroy)
     else:
         change = devices.resize_disk(options.guest, options.disk, _size(options.size))
-    return report(carry_out(session, change), options, as_json=options.json)
+    return apply(options, change, session)
 
 
 def _size(text: str) -> Size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.common import add_change, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
@@ -17,8 +17,6 @@ from bsdvirt.session.session import Session
 class Options(Globals):
     repair: bool
     set_aside: str | None
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JOURNAL",
         help="rename the journal of an unfinished operation, so that it is never run",
     )
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:

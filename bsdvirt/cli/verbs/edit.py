@@ -25,7 +25,6 @@ from bsdvirt.spec.load import load_guest
 class Options(Globals):
     guest: str
     yes: bool
-    dry_run: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bsdvirt.cli.common import chosen, open_session
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.common import Selection, chosen, open_session
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.enter import attach
 
 
-class Options(Globals):
-    guests: list[str]
-    all: bool
+class Options(Selection):
     user: str
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    add_headless,
+    apply,
+    open_session,
+)
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.expose import expose, hide, parse, rows
-from bsdvirt.session.prepared import carry_out
 
 COLUMNS = ("guest", "expose", "state", "to", "why")
 
@@ -20,9 +24,6 @@ class Options(Globals):
     on: str | None
     source: str | None
     remove: bool
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-r", "--remove", action="store_true", help="remove these, or all if none is given"
     )
-    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_dry_run(parser)
-    add_json(parser)
+    add_headless(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
@@ -56,7 +56,7 @@ def run(options: Options) -> int:
     if changes and options.guest is not None:
         ports = parse(options.ports, options.on, options.source)
         wanted = (hide if options.remove else expose)(options.guest, ports)
-        return report(carry_out(session, wanted), options, as_json=options.json)
+        return apply(options, wanted, session)
     shown = rows(session, options.guest)
-    print_rows(shown, COLUMNS, as_json=options.json, headless=options.headless)
+    print_rows(shown, COLUMNS, options)
     return 0

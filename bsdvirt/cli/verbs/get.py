@@ -18,7 +18,6 @@ from bsdvirt.spec.paths import get_path
 class Options(Globals):
     guest: str
     properties: list[str]
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

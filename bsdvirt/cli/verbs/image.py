@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, say_done
+from bsdvirt.cli.common import add_dry_run, add_json, add_listing, open_session, say_done
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.library import images
@@ -27,9 +27,6 @@ class Options(Globals):
     system: System
     user: str
     cloud_init: bool
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,19 +39,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_dry_run(fetch)
     _add_import(actions.add_parser("import", help="import a file of this host"))
     listing = actions.add_parser("ls", help="list images")
-    _add_headless(listing)
+    add_listing(listing)
     info = actions.add_parser("info", help="show one image in full")
     info.add_argument("name", metavar="NAME")
     add_json(info)
     remove = actions.add_parser("rm", help="remove an image that no disk is a clone of")
     remove.add_argument("name", metavar="NAME")
     add_dry_run(remove)
-    _add_headless(actions.add_parser("profiles", help="list the profiles"))
-
-
-def _add_headless(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(parser)
+    add_listing(actions.add_parser("profiles", help="list the profiles"))
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
@@ -94,15 +86,15 @@ def run(options: Options) -> int:
             images.remove(session, str(options.name))
             say_done(options, str(options.name), "removed")
         case "info":
-            print_info(images.entry(session, str(options.name)), as_json=options.json)
+            print_info(images.entry(session, str(options.name)), options)
         case "profiles":
             from bsdvirt.library import image_fetch
 
             profiles = image_fetch.entries(session)
-            print_rows(profiles, PROFILES, as_json=options.json, headless=options.headless)
+            print_rows(profiles, PROFILES, options)
         case _:
             rows = images.entries(session)
-            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+            print_rows(rows, COLUMNS, options)
     return 0
 
 

@@ -15,7 +15,6 @@ from bsdvirt.rows.guest import ForeignInfo
 
 class Options(Globals):
     guest: str
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +28,5 @@ def run(options: Options) -> int:
     if not options.json and not isinstance(shown, ForeignInfo) and shown.usage:
         used = {name: amount for name, amount in shown.usage.items() if amount}
         shown = replace(shown, usage=used)
-    print_info(shown, as_json=options.json)
+    print_info(shown, options)
     return 0

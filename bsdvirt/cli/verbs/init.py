@@ -15,7 +15,6 @@ class Options(Globals):
     dataset: str | None
     mountpoint: str | None
     no_nat: bool
-    dry_run: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

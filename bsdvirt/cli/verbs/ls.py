@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_json, open_session
+from bsdvirt.cli.common import add_listing, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
 from bsdvirt.errors import EXIT_OK
@@ -16,8 +16,6 @@ COLUMNS = ("name", "kind", "state", "id", "jid", "addresses", "autostart", "rele
 
 class Options(Globals):
     guests: list[str]
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GUEST",
         help="names, patterns, state:running, kind:jail, tag:web",
     )
-    parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated columns without a heading"
-    )
-    add_json(parser)
+    add_listing(parser)
 
 
 def run(options: Options) -> int:
@@ -48,5 +43,5 @@ def run(options: Options) -> int:
         else:
             print("no guests yet: bsdvirt create jail NAME --start")
         return EXIT_OK
-    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    print_rows(rows, COLUMNS, options)
     return EXIT_OK

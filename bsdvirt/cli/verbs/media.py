@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, say_done
+from bsdvirt.cli.common import add_dry_run, add_listing, open_session, say_done
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.library import media
@@ -17,9 +17,6 @@ class Options(Globals):
     source: str
     name: str | None
     checksum: str
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list media")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(listing)
+    add_listing(listing)
     remove = actions.add_parser("rm", help="remove a medium that is in no guest's drive")
     remove.add_argument("name", metavar="NAME")
     add_dry_run(remove)
@@ -51,5 +47,5 @@ def run(options: Options) -> int:
             say_done(options, str(options.name), "removed")
         case _:
             rows = media.entries(session)
-            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+            print_rows(rows, COLUMNS, options)
     return 0

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    add_headless,
+    apply,
+    open_session,
+)
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.ops import mounts
-from bsdvirt.session.prepared import carry_out
 
 COLUMNS = ("name", "type", "source", "target", "readonly", "mounted")
 
@@ -18,9 +22,6 @@ class Options(Globals):
     source: str | None
     readonly: bool
     label: str
-    headless: bool
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,19 +33,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--ro", dest="readonly", action="store_true", help="mount it read-only")
     parser.add_argument("--name", dest="label", default="", help="name of the mount")
-    parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated columns without a heading"
-    )
-    add_dry_run(parser)
-    add_json(parser)
+    add_headless(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=options.source is not None)
     if options.source is None:
         rows = mounts.listed(session, options.guest)
-        print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+        print_rows(rows, COLUMNS, options)
         return 0
     source, _, target = options.source.partition(":")
     wanted = mounts.AddMount(options.guest, source, target, options.readonly, options.label)
-    return report(carry_out(session, wanted), options, as_json=options.json)
+    return apply(options, wanted, session)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    add_dry_run,
+    add_json,
+    add_listing,
+    apply_one,
+    open_session,
+    report,
+)
 from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
-from bsdvirt.session.prepared import carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.numbers import natural
@@ -29,9 +36,6 @@ class Options(Globals):
     take_address: bool
     within: int
     guard: str | None
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ls | info | create | confirm | revert | set | destroy",
     )
     listing = actions.add_parser("ls", help="list networks")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(listing)
+    add_listing(listing)
     info = actions.add_parser("info", help="show a network")
     info.add_argument("name", metavar="NET")
     add_json(info)
@@ -68,13 +71,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     revert.add_argument("--guard", help=argparse.SUPPRESS)
     for action in (confirm, revert):
         action.add_argument("name", metavar="NET")
-        add_dry_run(action)
-        add_json(action)
+        add_change(action)
     change = actions.add_parser("set", help="change a network")
     change.add_argument("name", metavar="NET")
     change.add_argument("words", nargs="+", metavar="PROPERTY=VALUE")
-    add_dry_run(change)
-    add_json(change)
+    add_change(change)
     destroy = actions.add_parser("destroy", help="destroy a network that no guest is on")
     destroy.add_argument("name", metavar="NET")
     add_dry_run(destroy)
@@ -87,28 +88,25 @@ def run(options: Options) -> int:
             return _create(session, options)
         case "set":
             wanted = networks.SetNetwork(options.name, split_assignments(options.words))
-            return report([carry_out_one(session, wanted)], options, as_json=options.json)
+            return apply_one(options, wanted, session)
         case "confirm":
-            outcome = carry_out_one(session, takeover.Confirm(options.name))
-            return report([outcome], options, as_json=options.json)
+            return apply_one(options, takeover.Confirm(options.name), session)
         case "revert":
             if options.guard:
                 outcome = takeover.guard(session, options.name, options.guard)
-            else:
-                outcome = carry_out_one(session, takeover.Revert(options.name))
-            return report([outcome], options, as_json=options.json)
+                return report([outcome], options)
+            return apply_one(options, takeover.Revert(options.name), session)
         case "destroy":
-            outcome = carry_out_one(session, networks.DestroyNetwork(options.name))
-            return report([outcome], options)
+            return apply_one(options, networks.DestroyNetwork(options.name), session)
         case "info":
             shown = [row for row in networks.rows(session) if row.name == options.name]
             if not shown:
                 raise NotFoundError(f"no network {options.name}", "bsdvirt network ls")
-            print_info(shown[0], as_json=options.json)
+            print_info(shown[0], options)
         case _:
             rows = networks.rows(session) + takeover.unconfirmed(session)
             rows.sort(key=lambda row: row.name)
-            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+            print_rows(rows, COLUMNS, options)
     return 0
 
 
@@ -121,7 +119,7 @@ def _create(session: Session, options: Options) -> int:
     assignments = split_assignments(options.words)
     if not options.take_address:
         wanted = networks.CreateNetwork(str(name), properties, assignments)
-        return report([carry_out_one(session, wanted)], options)
+        return apply_one(options, wanted, session)
     beside = sorted(properties.keys() - {"uplink", "pools", "private", "description"})
     if "uplink" not in properties or beside:
         raise UsageError(
@@ -132,7 +130,7 @@ def _create(session: Session, options: Options) -> int:
     again = ("--sim", options.sim) if options.sim else ()
     uplink = str(properties.pop("uplink"))
     taking = takeover.TakeAddress(str(name), uplink, properties, assignments, options.within, again)
-    return report([carry_out_one(session, taking)], options)
+    return apply_one(options, taking, session)
 
 
 def seconds(text: str) -> int:

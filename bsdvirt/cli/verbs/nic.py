@@ -7,7 +7,12 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    add_listing,
+    apply,
+    open_session,
+)
 from bsdvirt.cli.flags import add_properties, given
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
@@ -15,7 +20,6 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.guest import ForeignInfo, Nic, NicRow
-from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.vm import VmNic
 
@@ -28,17 +32,13 @@ class Options(Globals):
     action: str
     guest: str
     number: int
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ls | add | rm")
     listing = actions.add_parser("ls", help="list a guest's interfaces")
     listing.add_argument("guest", metavar="GUEST")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(listing)
+    add_listing(listing)
     add = actions.add_parser("add", help="add one")
     add.add_argument("guest", metavar="GUEST")
     notes = {"network": "default: that of the host file", "model": "of a virtual machine only"}
@@ -47,23 +47,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("guest", metavar="GUEST")
     remove.add_argument("number", type=int, metavar="N", help="number of the interface, from 0")
     for changing in (add, remove):
-        add_dry_run(changing)
-        add_json(changing)
+        add_change(changing)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     if options.action == "ls":
-        print_rows(
-            _rows(session, options.guest), COLUMNS, as_json=options.json, headless=options.headless
-        )
+        print_rows(_rows(session, options.guest), COLUMNS, options)
         return 0
     if options.action == "rm":
         change = devices.remove_nic(options.guest, options.number)
     else:
         settings = {"network": str(session.hostfile.defaults.network), **given(options, VmNic)}
         change = devices.add_nic(options.guest, settings)
-    return report(carry_out(session, change), options, as_json=options.json)
+    return apply(options, change, session)
 
 
 def _rows(session: Session, name: str) -> list[NicRow]:

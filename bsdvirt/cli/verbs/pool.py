@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session
+from bsdvirt.cli.common import add_dry_run, add_listing, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
 from bsdvirt.ops import pools
@@ -19,9 +19,6 @@ class Options(Globals):
     pool: str
     name: str | None
     mountpoint: str | None
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,8 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--mountpoint", metavar="DIR", help="mount point (default: /bsdvirt-NAME)")
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list pools")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(listing)
+    add_listing(listing)
     remove = actions.add_parser("rm", help="remove a pool from the list; its dataset stays")
     remove.add_argument("pool", metavar="NAME | DATASET")
     add_dry_run(remove)
@@ -60,5 +56,5 @@ def run(options: Options) -> int:
                     say(f"{options.pool}: note: {note}")
         case _:
             rows = pools.entries(session)
-            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+            print_rows(rows, COLUMNS, options)
     return 0

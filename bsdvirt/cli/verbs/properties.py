@@ -14,7 +14,6 @@ from bsdvirt.spec.schema import Which, properties
 
 class Options(Globals):
     which: str | None
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_json, open_session
+from bsdvirt.cli.common import add_listing, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.ops.enter import processes
@@ -14,20 +14,15 @@ COLUMNS = ("pid", "ppid", "user", "command")
 
 class Options(Globals):
     guest: str
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", metavar="GUEST")
-    parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated columns without a heading"
-    )
-    add_json(parser)
+    add_listing(parser)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=False)
     rows = processes(session, options.guest)
-    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    print_rows(rows, COLUMNS, options)
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, say_done
+from bsdvirt.cli.common import add_dry_run, add_listing, open_session, say_done
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.library import releases
@@ -19,9 +19,6 @@ class Options(Globals):
     version: str | None
     sets: list[str]
     name: str | None
-    dry_run: bool
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _add_sets(add)
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list releases")
-    listing.add_argument("-H", dest="headless", action="store_true", help="tab-separated columns")
-    add_json(listing)
+    add_listing(listing)
     remove = actions.add_parser("rm", help="remove a release that no jail uses")
     remove.add_argument("name", metavar="R")
     add_dry_run(remove)
@@ -70,5 +66,5 @@ def run(options: Options) -> int:
             say_done(options, str(options.name), "removed")
         case _:
             rows = releases.entries(session)
-            print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+            print_rows(rows, COLUMNS, options)
     return 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bsdvirt.cli.power import Options, power
+from bsdvirt.cli.common import Selection
 from bsdvirt.cli.power import arguments as arguments
+from bsdvirt.cli.power import power
 
 
-def run(options: Options) -> int:
+def run(options: Selection) -> int:
     return power(options, "resume")

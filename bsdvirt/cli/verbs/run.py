@@ -11,7 +11,6 @@ from bsdvirt.ops.power import vms
 
 class Options(Globals):
     guest: str
-    dry_run: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

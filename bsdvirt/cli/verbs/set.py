@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, chosen, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    apply,
+    chosen,
+    open_session,
+)
 from bsdvirt.cli.main import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.change import assign
-from bsdvirt.session.prepared import carry_out
 from bsdvirt.spec.paths import split_assignments
 
 
 class Options(Globals):
     words: list[str]
     all: bool
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="GUEST | PROPERTY=VALUE")
     parser.add_argument("--all", action="store_true", help="all guests")
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
@@ -32,7 +33,7 @@ def run(options: Options) -> int:
         raise _no_value(options.words)
     session = open_session(options, changes=True)
     names = chosen(session, [w for w in options.words if "=" not in w], every=options.all)
-    return report(carry_out(session, assign(names, assignments)), options, as_json=options.json)
+    return apply(options, assign(names, assignments), session)
 
 
 def _no_value(words: list[str]) -> UsageError:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.common import (
+    Selection,
+    add_change,
+    add_selectors,
+    apply_to_selected,
+    open_session,
+)
 from bsdvirt.ops.power.start import StartGuests
-from bsdvirt.session.prepared import carry_out
 
 
-class Options(Globals):
-    guests: list[str]
-    all: bool
+class Options(Selection):
     boot: str
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +23,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--boot", default="", metavar="DRIVE", help="boot once from this drive or disk"
     )
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     session.boot_from = options.boot
-    names = chosen(session, options.guests, every=options.all)
-    outcomes = carry_out(session, StartGuests(tuple(names)))
-    return report(outcomes, options, as_json=options.json)
+    return apply_to_selected(options, StartGuests, session)

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from bsdvirt.cli.common import add_json, chosen, open_session
+from bsdvirt.cli.common import add_headless, add_json, chosen, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
 from bsdvirt.cli.streams import raw_write
@@ -22,8 +22,6 @@ class Options(Globals):
     guests: list[str]
     once: bool
     delay: float
-    json: bool
-    headless: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-d", "--delay", type=seconds, default=2.0, metavar="S", help="seconds (default: 2)"
     )
-    parser.add_argument(
-        "-H", dest="headless", action="store_true", help="tab-separated columns, once"
-    )
+    add_headless(parser, "tab-separated columns, once")
     add_json(parser)
 
 
@@ -56,4 +52,4 @@ def run(options: Options) -> int:
 
 
 def _show(rows: list[UsageRow], options: Options) -> None:
-    print_rows(rows, COLUMNS, as_json=options.json, headless=options.headless)
+    print_rows(rows, COLUMNS, options)

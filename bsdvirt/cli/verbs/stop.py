@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, add_selectors, chosen, open_session, report
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.common import (
+    Selection,
+    add_change,
+    add_selectors,
+    apply_to_selected,
+)
 from bsdvirt.ops.power.stop import StopGuests
-from bsdvirt.session.prepared import carry_out
 
 
-class Options(Globals):
-    guests: list[str]
-    all: bool
+class Options(Selection):
     force: bool
     timeout: float | None
-    dry_run: bool
-    json: bool
 
 
 def seconds(text: str) -> float:
@@ -43,12 +42,10 @@ def add_stop_options(parser: argparse.ArgumentParser) -> None:
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_selectors(parser)
     add_stop_options(parser)
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=True)
-    names = chosen(session, options.guests, every=options.all)
-    outcomes = carry_out(session, StopGuests(tuple(names), options.force, options.timeout))
-    return report(outcomes, options, as_json=options.json)
+    return apply_to_selected(
+        options, lambda names: StopGuests(names, options.force, options.timeout)
+    )

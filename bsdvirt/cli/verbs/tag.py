@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_json, open_session, report
+from bsdvirt.cli.common import add_change, apply_one, open_session
 from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
 from bsdvirt.ops.tags import Tag
-from bsdvirt.session.prepared import carry_out_one
 
 
 class Options(Globals):
     guest: str
     tags: list[str]
     remove: bool
-    dry_run: bool
-    json: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-r", "--remove", action="store_true", help="remove these, or all if none is given"
     )
-    add_dry_run(parser)
-    add_json(parser)
+    add_change(parser)
 
 
 def run(options: Options) -> int:
@@ -36,7 +32,7 @@ def run(options: Options) -> int:
     session = open_session(options, changes=changes)
     if changes:
         wanted = Tag(options.guest, tuple(options.tags), options.remove)
-        return report([carry_out_one(session, wanted)], options, as_json=options.json)
+        return apply_one(options, wanted, session)
     tags = session.inventory().guest(options.guest).identity.tags
     if options.json:
         print_json(list(tags))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import cell, print_json, print_rows
 from bsdvirt.host.sanitize import Screen, shown, shown_line
 from bsdvirt.plan.render import shell
@@ -62,7 +63,7 @@ def test_a_cell_is_one_cell_of_one_row(capsys: pytest.CaptureFixture[str]) -> No
         name="a\tb\nroot\t0", after=["x\ny", "z"], starts=True, auto=True, order=1, ready="",
         state="running",
     )  # fmt: skip
-    print_rows([row], ("name", "after"), as_json=False, headless=True)
+    print_rows([row], ("name", "after"), Globals(headless=True))
     assert capsys.readouterr().out == "a\\tb\\nroot\\t0\tx\\ny,z\n"
     assert cell({"a": "\n"}).count("\n") == 0
 
