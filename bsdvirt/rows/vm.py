@@ -81,7 +81,7 @@ class VmInfo(GuestInfo, frozen=True, kw_only=True):
     installer: Annotated[Installer | UnsetType, col("Settings to enter in an installer.")] = UNSET
     disks: Annotated[list[DiskRow] | UnsetType, col("Disks.")] = UNSET
     cdroms: Annotated[list[DriveRow] | UnsetType, col("CD drives.")] = UNSET
-    stop: Annotated[StopInfo | UnsetType, col("How it is stopped.")] = UNSET
+    stop: Annotated[StopInfo | UnsetType, col("How the guest is stopped.")] = UNSET
     usage: Usage = UNSET
     resident_memory: Annotated[
         int | None | UnsetType,

@@ -1,4 +1,4 @@
-"""Network addresses as properties hold them.
+"""The types of network addresses.
 
 ipaddress is imported where it is used: most commands need none of it.
 """
@@ -28,7 +28,7 @@ def _address(text: str, words: str, version: int = 0) -> Ip:
         raise BadValueError(f"{shown(text)} is not {words}") from None
     scope = getattr(found, "scope_id", None)
     if scope and re.fullmatch(r"[A-Za-z][A-Za-z0-9_.-]{0,14}", scope) is None:
-        raise BadValueError(f"{shown(text)}: what follows % is not an interface name")
+        raise BadValueError(f"{shown(text)}: invalid interface name after %")
     if version and found.version != version:
         raise BadValueError(f"{shown(text)} is an IPv{found.version} address: expected {words}")
     if (
@@ -36,7 +36,7 @@ def _address(text: str, words: str, version: int = 0) -> Ip:
         or found.is_multicast
         or found == ipaddress.ip_address("255.255.255.255")
     ):
-        raise BadValueError(f"{shown(text)} is no address of one host")
+        raise BadValueError(f"{shown(text)} is not the address of a single host")
     return found
 
 
@@ -48,11 +48,13 @@ def _interface(text: str, words: str, version: int = 0) -> tuple[Ip, Network]:
     try:
         network = ipaddress.ip_interface(text).network
     except ValueError:
-        raise BadValueError(f"{shown(text)} is not {words}: what follows / is no prefix") from None
+        raise BadValueError(
+            f"{shown(text)} is not {words}: invalid prefix length after /"
+        ) from None
     if getattr(address, "scope_id", None):
         raise BadValueError(f"{shown(text)}: an interface's own address has no %")
     if not network.prefixlen:
-        raise BadValueError(f"{shown(text)}: a prefix of 0 would be the whole internet")
+        raise BadValueError(f"{shown(text)}: a prefix length of 0 would cover the whole Internet")
     if network.prefixlen < address.max_prefixlen - 1:
         if address == network.network_address:
             raise BadValueError(f"{shown(text)} is the network itself: give an address in it")
@@ -94,8 +96,8 @@ class IpAddress(str):
 
 
 class ListenAddress(IpAddress):
-    """One address of the host to listen on. The wildcard address is refused: it would be open
-    to every network of the host."""
+    """An address of the host to listen on. The wildcard address is refused: it would listen
+    on every network of the host."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -104,7 +106,7 @@ class ListenAddress(IpAddress):
         except BadValueError as error:
             if value not in ("0.0.0.0", "::", "*"):
                 raise
-            hint = "name one of the host's, as ifconfig(8) shows them; 127.0.0.1 is for itself"
+            hint = "give an address of the host, as ifconfig(8) shows it; 127.0.0.1 is local only"
             raise BadValueError(str(error), hint=hint) from None
 
 
@@ -117,7 +119,7 @@ class Cidr(str):
     def parse(cls, value: object) -> Self:
         text = text_of(value, cls.words)
         if "/" not in text:
-            raise BadValueError(f"{shown(text)} has no prefix: write it as 10.77.0.1/24")
+            raise BadValueError(f"{shown(text)} has no prefix length: write it as 10.77.0.1/24")
         address, network = _interface(text, cls.words)
         return cls(f"{address}/{network.prefixlen}")
 
@@ -162,7 +164,7 @@ class HostAddress(str):
 
     @property
     def address(self) -> str:
-        """Without the prefix."""
+        """The address without its prefix length."""
         return self.partition("/")[0]
 
     @property
@@ -181,7 +183,7 @@ class _Choice(str):
     words: ClassVar[str]
     family: ClassVar[int]
     named: ClassVar[tuple[str, ...]] = ("pool", "none")
-    """The words besides addresses."""
+    """Valid words besides addresses."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -195,7 +197,7 @@ class _Choice(str):
 
     @property
     def static(self) -> bool:
-        """An address was given."""
+        """Whether it is an address."""
         return self not in self.named
 
     @property
@@ -307,10 +309,10 @@ def _network(text: str, words: str) -> Network:
         raise BadValueError(f"{shown(text)} is not {words}") from None
     if ipaddress.ip_address(text.partition("/")[0]) != network.network_address:
         raise BadValueError(
-            f"{shown(text)} is an address in a network: for all of it write {network}"
+            f"{shown(text)} is an address in a network: for the network, write {network}"
         )
     if not network.prefixlen or network.is_multicast:
-        raise BadValueError(f"{shown(text)} is no network of hosts")
+        raise BadValueError(f"{shown(text)} is not a network of hosts")
     return network
 
 
@@ -323,7 +325,7 @@ class AddressRange(str):
     def parse(cls, value: object) -> Self:
         text = text_of(value, cls.words)
         if "%" in text:
-            raise BadValueError(f"{shown(text)}: addresses that are given out have no %")
+            raise BadValueError(f"{shown(text)}: addresses in a range have no %")
         if "/" in text:
             return cls(_network(text, cls.words))
         first, dash, last = text.partition("-")
@@ -370,7 +372,7 @@ class AddressRange(str):
         return int(last) - int(first) + 1
 
     def __contains__(self, address: object) -> bool:
-        """Whether an address (of ipaddress, or as text) is one of these."""
+        """Return whether an address (of ipaddress, or as text) is in the range."""
         import ipaddress
 
         try:

@@ -14,7 +14,7 @@ import msgspec
 from bsdvirt.spec.becomes import Becomes
 
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
-"""One line. Python's $ alone would match before a line feed at the end."""
+"""One line. In Python, $ alone also matches before a final line feed."""
 COMMAND = LINE.replace("*", "+")
 RELEASE = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
 VNC_PASSWORD = r"^[!-~]{6,8}$(?!\n)"
@@ -58,10 +58,10 @@ class BadValueError(ValueError):
 class Spec(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """Base of everything that is read from YAML or from a dataset's property."""
+    """Base of the structs that are read from YAML or from a ZFS property."""
 
     head: ClassVar[tuple[str, ...]] = ()
-    """The properties that a file begins with, before those of the base."""
+    """The properties written first, before those of the base."""
 
 
 def prop(
@@ -108,7 +108,7 @@ def type_word(value: object) -> str:
     return words.get(type(value), type(value).__name__)
 
 
-def did_you_mean(word: str, choices: Iterable[str], otherwise: str = "there are") -> str:
+def did_you_mean(word: str, choices: Iterable[str], otherwise: str = "available") -> str:
     """Return a hint with similar words; without any, all choices if they are few."""
     import difflib
 

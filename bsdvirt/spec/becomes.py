@@ -11,28 +11,28 @@ KINDS = ("jail", "vm")
 
 
 class Becomes(msgspec.Struct, frozen=True):
-    """One thing that a property becomes, by the name that its tool has for it."""
+    """A parameter, key, rule or option that a property becomes, by its name in the tool."""
 
     name: str
     of: str = ""
-    """The attribute of the struct that has the value, where it is not the property's own."""
+    """The attribute of the struct with the value, if it is not the property itself."""
     values: Mapping[Any, str] | None = None
-    """The text for each value; a value without one is not written."""
+    """The text to write for each value; other values are not written."""
     by: str = ""
     """The module that writes it, where it depends on more than this property."""
     kinds: ClassVar[tuple[str, ...]] = KINDS
-    """The kinds of guest that have it."""
+    """The kinds of guest that it applies to."""
     form: ClassVar[str] = "{}"
     on: ClassVar[str] = "true"
     off: ClassVar[str] = "false"
 
     @property
     def words(self) -> str:
-        """The name for people."""
+        """The name in listings and the manual."""
         return self.form.format(self.name)
 
     def text(self, value: Any) -> str | None:
-        """Return the value as the tool takes it; None where it is not written."""
+        """Return the value in the form that the tool takes; None if it is not written."""
         if value is None:
             return None
         if self.values is not None:
@@ -55,7 +55,7 @@ class BhyveKey(Becomes, frozen=True):
 
 
 class DeviceKey(Becomes, frozen=True):
-    """A key of bhyve_config(5) beneath the PCI device that the property is of."""
+    """A key of bhyve_config(5) below the PCI device of the property."""
 
     kinds = ("vm",)
     form = "pci.0.SLOT.0.{}"
@@ -75,7 +75,7 @@ class ZfsProperty(Becomes, frozen=True):
     """A property of zfsprops(7)."""
 
     clear: str = ""
-    """The value that means none, of a property that cannot be inherited."""
+    """The value that means none, for a property that cannot be inherited."""
     form = "zfs {}"
     on = "on"
     off = "off"
@@ -114,4 +114,4 @@ def made_by(module: str, kind: type[Becomes], *names: str) -> tuple[Becomes, ...
 
 
 ON = {True: "true"}
-"""The values of a key that is written only where it is on."""
+"""The values of a key that is written only if it is on."""

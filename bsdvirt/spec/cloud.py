@@ -32,14 +32,14 @@ class PasswordHash(Patterned):
     words = "a password hash"
     pattern = r"\$(2[abxy]|5|6|y|7|gy)\$[./A-Za-z0-9$=,-]{20,200}"
     longest = 256
-    rule = "it is what crypt(3) makes, such as $6$SALT$HASH: openssl passwd -6 asks and prints it"
+    rule = "it is the output of crypt(3), such as $6$SALT$HASH; openssl passwd -6 prints one"
 
     @classmethod
     def parse(cls, value: object) -> Self:
         try:
             return super().parse(value)
         except BadValueError as error:
-            # Perhaps a password in the clear: it goes into no message and no log.
+            # It may be a password in clear text: keep it out of messages and logs.
             if not isinstance(value, str):
                 raise
             raise BadValueError(f"that is not {cls.words}: {cls.rule}") from error
@@ -59,7 +59,7 @@ class SshKey(str):
         "sk-ssh-ed25519@openssh.com",
         "sk-ecdsa-sha2-nistp256@openssh.com",
     )
-    _hint = "it is the one line of a file such as ~/.ssh/id_ed25519.pub"
+    _hint = "it is the line in a file such as ~/.ssh/id_ed25519.pub"
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -149,23 +149,27 @@ class CloudInit(Spec, frozen=True, kw_only=True):
                                            self.user_data.partition("\n")[0]):  # fmt: skip
             first = shown(self.user_data.partition("\n")[0])
             raise BadValueError(
-                f"{first} begins no user-data", at="user_data",
-                hint="its first line is #cloud-config, or #! and an interpreter",
+                f"{first} is not the first line of user-data", at="user_data",
+                hint="begin it with #cloud-config, or #! and an interpreter",
             )  # fmt: skip
         script = self.user_data.startswith("#!") and self.system == "freebsd"
         named = self.user or self.ssh_keys or self.password
         if self.user_data and named and not script:
             raise BadValueError(
-                "with user-data of one's own, user, keys and password stand in it",
+                "user_data replaces user, ssh_keys and password",
                 at="user_data",
-                hint="omit user, ssh_keys and password",
+                hint="omit user, ssh_keys and password, or user_data",
             )
         if not self.network and (self.dns or self.search):
             raise BadValueError(
                 "DHCP provides it", at="dns" if self.dns else "search", hint="set network to yes"
             )
         if self.user == "root" and self.password:
-            raise BadValueError("root gets keys only", at="password", hint="name another user")
+            raise BadValueError(
+                "root has no password login: only ssh_keys are set for root",
+                at="password",
+                hint="name another user",
+            )
 
     @property
     def login(self) -> str:

@@ -1,4 +1,4 @@
-"""Where two specs differ, and when each difference takes hold."""
+"""Compare two specs: which properties differ, and when each change takes effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bsdvirt.spec.paths import NAME
 
 
 def differing(before: Spec, after: Spec, prefix: str = "") -> Iterator[tuple[str, Live | None]]:
-    """Yield the path of each property that differs, and when its change takes hold."""
+    """Yield the path of each property that differs, and when its change takes effect."""
     for name, field in fields_of(type(before)).items():
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
@@ -20,7 +20,7 @@ def differing(before: Spec, after: Spec, prefix: str = "") -> Iterator[tuple[str
 def _within(
     path: str, before: object, after: object, live: Live | None
 ) -> Iterator[tuple[str, Live | None]]:
-    """The same for one property: a group, a list whose elements have names, or a value."""
+    """Yield the same for one property: a group, a list of elements with names, or a value."""
     if isinstance(before, Spec) and isinstance(after, Spec) and type(before) is type(after):
         yield from differing(before, after, f"{path}.")
         return
@@ -39,7 +39,7 @@ def _within(
 
 
 def _inside(before: object, after: object, live: Live | None) -> Iterable[Live | None]:
-    """When a value takes hold, or each difference in a list of groups without names."""
+    """Return when a change takes effect: of a value, or of each element of a list without names."""
     if not (isinstance(before, list) and isinstance(after, list) and len(before) == len(after)):
         return (live,)
     pairs = [(one, other) for one, other in zip(before, after, strict=True) if one != other]
@@ -49,13 +49,13 @@ def _inside(before: object, after: object, live: Live | None) -> Iterable[Live |
 
 
 def _by_name(value: object) -> dict[str, object] | None:
-    """The elements of a list by their names; None for another value, or elements without one."""
+    """Return the elements of a list by name; None for other values, and elements without one."""
     if not isinstance(value, list) or not all(hasattr(one, NAME) for one in value):
         return None
     return {str(getattr(one, NAME)): one for one in value}
 
 
 def changed(before: Spec, after: Spec, live: Live) -> list[str]:
-    """Return the top-level properties of that kind that differ."""
+    """Return the top-level properties that differ and whose changes take effect at `live`."""
     old, new = only(before, live), only(after, live)
     return [name for name in {**old, **new} if old.get(name) != new.get(name)]

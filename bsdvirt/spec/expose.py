@@ -38,11 +38,13 @@ class Expose(str):
             if own[-1] > cls.most:
                 raise BadValueError(f"{shown(text)} goes beyond port {cls.most}")
         if len(own) != len(ports):
-            raise BadValueError(f"{shown(text)}: the two ranges are not of the same length")
+            raise BadValueError(f"{shown(text)}: the two ranges must have the same length")
         on = f"@{IpAddress.parse(address)}" if address else ""
         only = f"~{Subnet.parse(_as_subnet(source))}" if source else ""
         if address and source and (":" in on) != (":" in only):
-            raise BadValueError(f"{shown(text)}: {only[1:]} is not of the family of {on[1:]}")
+            raise BadValueError(
+                f"{shown(text)}: {only[1:]} and {on[1:]} are not of the same address family"
+            )
         return cls(f"{protocol}:{_ports(ports)}:{_ports(own)}{on}{only}")
 
     @classmethod
@@ -127,4 +129,4 @@ def refuse_clashes(exposes: list[Expose]) -> None:
     for number, expose in enumerate(exposes):
         for earlier in exposes[:number]:
             if expose.clashes(earlier):
-                raise BadValueError(f"{expose} and {earlier} are the same port", at=f"{number}")
+                raise BadValueError(f"{expose} and {earlier} use the same port", at=f"{number}")

@@ -157,7 +157,7 @@ def struct_at(cls: type[Spec], parts: list[str]) -> type[Spec]:
 
 def unknown_hint(cls: type[Spec], name: str) -> str:
     """Return a hint for a name that is not a field of this struct."""
-    return did_you_mean(name, fields_of(cls), "the names here are")
+    return did_you_mean(name, fields_of(cls), "the properties are")
 
 
 def plain(value: Any, *, defaults: bool = False) -> Any:

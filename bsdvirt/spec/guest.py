@@ -56,17 +56,19 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
     cpuset: Annotated[
         CpuList | None,
         prop(
-            "CPUs of the host that it may run on, such as 0-3,6.",
+            "CPUs of the host that the guest may run on, such as 0-3,6.",
             live=Live.NOW,
             becomes=Option("cpuset -l"),
         ),
     ] = None
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
-    stop: Annotated[Stop, prop("How it is stopped.")] = Stop()
+    stop: Annotated[Stop, prop("How the guest is stopped.")] = Stop()
     restart: Annotated[
-        Restart, prop("Whether it is run again when it ends by itself.", live=Live.NOW)
+        Restart, prop("Whether the guest is restarted when it ends by itself.", live=Live.NOW)
     ] = Restart()
-    hooks: Annotated[Hooks, prop("What is run when its state changes.", live=Live.NOW)] = Hooks()
+    hooks: Annotated[
+        Hooks, prop("Commands to run when the state of the guest changes.", live=Live.NOW)
+    ] = Hooks()
 
     def __post_init__(self) -> None:
         refuse_twice(self.nics)

@@ -1,7 +1,7 @@
-"""Hooks: what to run when the state of a guest changes, on the host and in the guest.
+"""Hooks: commands run on the host and in the guest when the state of a guest changes.
 
-On the host, a hook is the name of a file in the hooks directory, never a command: the file of a
-guest may come from elsewhere.
+On the host, a hook is the name of a file in the hooks directory, never a command: a guest's
+file may come from another host.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class HookName(Patterned):
 
 
 class EventHooks(Spec, frozen=True, kw_only=True):
-    """The hooks of an event at which the guest does not run: on the host only."""
+    """The hooks of an event while the guest is stopped: on the host only."""
 
     host: Annotated[
         list[HookName],
@@ -53,7 +53,7 @@ class EventHooks(Spec, frozen=True, kw_only=True):
 
 
 class InnerHooks(EventHooks, frozen=True, kw_only=True):
-    """The hooks of an event at which the guest runs: on the host and in the guest."""
+    """The hooks of an event while the guest runs: on the host and in the guest."""
 
     guest: Annotated[
         list[Line],
@@ -67,10 +67,10 @@ class Hooks(Spec, frozen=True, kw_only=True):
     """The hooks of every guest, run on the host."""
 
     created: Annotated[EventHooks, prop("After its creation.")] = EventHooks()
-    starting: Annotated[EventHooks, prop("Before it starts.")] = EventHooks()
-    started: Annotated[EventHooks, prop("Once it runs.")] = EventHooks()
-    stopping: Annotated[EventHooks, prop("Before it stops.")] = EventHooks()
-    stopped: Annotated[EventHooks, prop("Once it has stopped.")] = EventHooks()
+    starting: Annotated[EventHooks, prop("Before its start.")] = EventHooks()
+    started: Annotated[EventHooks, prop("After its start.")] = EventHooks()
+    stopping: Annotated[EventHooks, prop("Before its stop.")] = EventHooks()
+    stopped: Annotated[EventHooks, prop("After its stop.")] = EventHooks()
 
     def at(self, event: Event) -> EventHooks:
         found: EventHooks = getattr(self, event)
@@ -80,7 +80,7 @@ class Hooks(Spec, frozen=True, kw_only=True):
 class JailHooks(Hooks, frozen=True, kw_only=True):
     """The hooks of a jail; two events have hooks in the jail."""
 
-    started: Annotated[InnerHooks, prop("Once its start commands have ended.")] = InnerHooks()
+    started: Annotated[InnerHooks, prop("After its start commands have ended.")] = InnerHooks()
     stopping: Annotated[InnerHooks, prop("Before its stop commands.")] = InnerHooks()
 
 

@@ -120,8 +120,8 @@ class HostFile(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    defaults: Annotated[Defaults, prop("What a new guest gets.", live=Live.NOW)] = Defaults()
-    boot: Annotated[HostBoot, prop("The host's start and its end.", live=Live.NOW)] = HostBoot()
-    fetch: Annotated[Fetch, prop("Where releases are fetched from.", live=Live.NOW)] = Fetch()
-    expose: Annotated[Exposing, prop("How exposed ports are reached.", live=Live.NOW)] = Exposing()
-    zfs: Annotated[ZfsChoice, prop("How ZFS is asked.", live=Live.NOW)] = ZfsChoice()
+    defaults: Annotated[Defaults, prop("Defaults of new guests.", live=Live.NOW)] = Defaults()
+    boot: Annotated[HostBoot, prop("Boot and shutdown of the host.", live=Live.NOW)] = HostBoot()
+    fetch: Annotated[Fetch, prop("Mirrors for releases and images.", live=Live.NOW)] = Fetch()
+    expose: Annotated[Exposing, prop("Filtering of exposed ports.", live=Live.NOW)] = Exposing()
+    zfs: Annotated[ZfsChoice, prop("Access to ZFS.", live=Live.NOW)] = ZfsChoice()

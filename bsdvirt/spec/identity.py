@@ -85,7 +85,7 @@ class Boot(Spec, frozen=True, kw_only=True):
         Literal["continue", "fail"],
         prop(
             "If it does not start, or is not ready in time: `continue` starts the "
-            "guests that wait for it, `fail` does not.",
+            "guests that depend on it, `fail` does not.",
             live=Live.NOW,
         ),
     ] = "fail"
@@ -98,10 +98,10 @@ class Boot(Spec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         port = self.ready.removeprefix(TCP) if self.ready.startswith(TCP) else "1"
         if not (port.isascii() and port.isdigit() and 0 < int(port) <= 65535):
-            raise BadValueError(f"{shown(self.ready)} names no port 1..65535", at="ready")
+            raise BadValueError(f"{shown(self.ready)} has no port 1..65535", at="ready")
         for number, name in enumerate(self.after):
             if name in self.after[:number]:
-                raise BadValueError(f"{name} is named twice", at=f"after.{number}")
+                raise BadValueError(f"{name} is given twice", at=f"after.{number}")
 
 
 class Identity(Spec, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ class Identity(Spec, frozen=True, kw_only=True):
     nics: list[Claim] = []
     next: list[Claim] | None = None
     """The claims of the interfaces from the next start on, if they were changed while the guest
-    ran; until then, both are taken."""
+    ran; until then, both count as in use."""
     shared: list[Alias] = []
     """The addresses of the host's stack of a jail, as of its last start."""
     next_shared: list[Alias] | None = None

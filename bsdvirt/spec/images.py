@@ -80,7 +80,7 @@ class ImageProfile(Spec, frozen=True, kw_only=True):
         if (self.checksum is None) == (self.checksums is None):
             raise BadValueError(
                 "either a checksum or checksums is needed", at="checksums",
-                hint="nothing is fetched that cannot be checked",
+                hint="set one of the two: a download is always verified",
             )  # fmt: skip
 
     @property

@@ -61,11 +61,13 @@ class Resolver(Spec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.mode == "own" and not self.servers:
             raise BadValueError(
-                "`mode: own` needs name servers", at="servers", hint="as servers: [9.9.9.9]"
+                "`mode: own` needs servers", at="servers", hint="as servers: [9.9.9.9]"
             )
         for name in ("servers", "search"):
             if self.mode != "own" and getattr(self, name):
-                raise BadValueError(f"mode {self.mode} uses none", at=name, hint="set mode to own")
+                raise BadValueError(
+                    f"`mode: {self.mode}` does not use it", at=name, hint="set mode to own"
+                )
 
 
 class Commands(Spec, frozen=True, kw_only=True):
@@ -166,7 +168,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     addresses: Annotated[
         list[SharedAddress],
         prop(
-            "The addresses of the host's stack that it has, with `stack: shared`.",
+            "Addresses of the jail on the host's stack, with `stack: shared`.",
             max_length=64,
             becomes=made_by("jail.stack", JailParam, "ip4.addr", "ip6.addr"),
         ),
@@ -183,7 +185,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
     mounts: Annotated[
         list[Mount],
         prop(
-            "What is mounted in the jail while it runs.",
+            "File systems mounted in the jail while it runs.",
             max_length=64,
             becomes=made_by("jail.conf", JailParam, "mount", "mount.fdescfs"),
         ),
@@ -223,7 +225,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         JailParams,
         prop("Parameters of jail(8), such as allow.raw_sockets: true."),
     ] = JailParams()
-    exec: Annotated[Commands, prop("The commands that start and stop it.")] = Commands()
+    exec: Annotated[Commands, prop("Commands that start and stop the jail.")] = Commands()
     run: Annotated[
         Command | None,
         prop(
@@ -267,4 +269,4 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         check_interfaces(self.stack, self.interfaces)
         if self.run is None and self.restart != JailRestart():
             hint = "set run to the main command"
-            raise BadValueError("there is no main command to run again", at="restart", hint=hint)
+            raise BadValueError("there is no main command to restart", at="restart", hint=hint)

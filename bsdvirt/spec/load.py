@@ -64,7 +64,7 @@ def load_guest(text: str, source: str = "") -> GuestSpec:
     kind = data.get("kind", "jail")
     cls = KINDS.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        hint = f"there are {' and '.join(KINDS)}"
+        hint = f"the kinds are {' and '.join(KINDS)}"
         raise UsageError(f"{_prefix(source)}kind: no kind {shown(kind)}", hint)
     return decode(cls, data, source)
 
@@ -107,7 +107,7 @@ def identity_from_json(text: str | bytes, source: str = "") -> Identity:
     """Return the identity in a value of bsdvirt:guest. Raise UsageError, naming `source`."""
     data = parse_json(text, source, MAX_BYTES)
     if isinstance(data, dict) and data.get("v", VERSION) != VERSION:
-        known = f"a version wrote it that this one does not know: {shown(data['v'])}"
+        known = f"written by a newer version of bsdvirt: version {shown(data['v'])}"
         raise UsageError(f"{_prefix(source)}v: {known}", "upgrade this host")
     identity = decode(Identity, data, source)
     try:
@@ -159,12 +159,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{shown(twice)} stands there a second time")
+        raise ValueError(f"{shown(twice)} appears twice")
     return found
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def identity_to_json(identity: Identity) -> str:
@@ -174,7 +174,7 @@ def identity_to_json(identity: Identity) -> str:
     if size > MAX_BYTES:
         raise UsageError(
             f"the guest's identity takes {size} bytes, more than the {MAX_BYTES} that ZFS holds",
-            "give it fewer names in boot.after",
+            "shorten boot.after or remove tags",
         )
     return text
 
@@ -207,7 +207,7 @@ def decode(cls: type[SpecT], data: object, source: str = "") -> SpecT:
         _explain(cls, data, error, source)
 
 
-# Not compiled ahead: they are needed where something is wrong, and nowhere else.
+# Not compiled at import: needed for invalid input only.
 _AT = r"(?s)^(?P<what>.*?)(?: - at (?:`key` in )?`\$(?P<path>[^`]*)`)?$"
 _UNKNOWN = r"(?s)^Object contains unknown field `(.*)`$"
 _MISSING = r"^Object missing required field `(.*)`$"
@@ -279,7 +279,7 @@ def _quoting_hint(what: str, data: object, parts: list[str]) -> str:
         return ""
     value = _at(data, parts)
     word = str(value).lower() if isinstance(value, bool) else value
-    return f'YAML reads it as no text: write it in quotes, as "{word}"'
+    return f'YAML does not read it as text: write it in quotes, as "{word}"'
 
 
 def _prefix(source: str) -> str:
@@ -343,7 +343,7 @@ def _check_events(events: Any, source: str) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                _refuse(source, event.start_mark, "a second document begins here: expected one")
+                _refuse(source, event.start_mark, "a second document begins here; expected one")
         elif isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
@@ -351,9 +351,9 @@ def _check_events(events: Any, source: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            _refuse(source, event.start_mark, "anchors and aliases (& and *) are not taken here")
+            _refuse(source, event.start_mark, "anchors and aliases (& and *) are not supported")
         if getattr(event, "tag", None):
-            _refuse(source, event.start_mark, "tags (!) are not taken here")
+            _refuse(source, event.start_mark, "tags (!) are not supported")
 
 
 def _refuse(source: str, mark: Any, what: str) -> NoReturn:
@@ -374,7 +374,7 @@ def plain_node(node: yaml.Node, source: str = "") -> Any:
         if not isinstance(key, yaml.ScalarNode):
             _refuse(source, key.start_mark, "expected a name before the colon")
         if key.value in out:
-            _refuse(source, key.start_mark, f"{shown(key.value)} stands here a second time")
+            _refuse(source, key.start_mark, f"{shown(key.value)} appears twice")
         out[key.value] = plain_node(value, source)
     return out
 

@@ -75,20 +75,24 @@ class Mount(Spec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.type == "nullfs" and self.source is None:
             raise BadValueError(
-                "nullfs needs a directory of the host", at="source", hint="as /srv/data"
+                "nullfs needs a directory or file of the host", at="source", hint="as /srv/data"
             )
         if self.type != "nullfs" and self.source is not None:
-            raise BadValueError(f"{self.type} has none", at="source", hint="leave it out")
+            raise BadValueError(f"{self.type} does not take one", at="source", hint="leave it out")
         if self.type == "tmpfs" and self.target is None:
-            raise BadValueError("tmpfs needs a place in the jail", at="target", hint="as /tmp")
+            raise BadValueError(
+                "tmpfs needs a mount point in the jail", at="target", hint="as /tmp"
+            )
         for field in ("size", "mode"):
             if self.type != "tmpfs" and getattr(self, field) is not None:
                 raise BadValueError(
-                    f"{self.type} has none, only tmpfs", at=field, hint="leave it out"
+                    f"{self.type} does not take a {field}, only tmpfs",
+                    at=field,
+                    hint="leave it out",
                 )
         if LINRDLNK in self.options and (self.type != "fdescfs" or self.place == DESCRIPTORS):
             raise BadValueError(
-                "linrdlnk is for an fdescfs that Linux programs see",
+                "linrdlnk needs an fdescfs other than /dev/fd",
                 at="options",
                 hint="as type=fdescfs target=/compat/linux/dev/fd",
             )
@@ -104,12 +108,12 @@ def _check_dev(kind: str, place: str) -> None:
 
 
 def within(path: str, place: str) -> bool:
-    """Return whether a path is that place, or is below it."""
+    """Return whether a path is `place` or below it."""
     return path == place or path.startswith(place.rstrip("/") + "/")
 
 
 def _can_hold(outer: Mount, inner: Mount) -> bool:
-    """Return whether a mount can have the mount point of another in it: every devfs has /fd."""
+    """Return whether a mount can hold the mount point of another: every devfs has /fd."""
     in_devfs = outer.type == "devfs" and inner.place == f"{outer.place}/fd"
     return outer.type == "nullfs" or in_devfs
 
@@ -121,19 +125,19 @@ def check_mounts(mounts: Sequence[Mount]) -> None:
     for number, mount in enumerate(mounts):
         at = f"mounts.{number}"
         if mount.name in names:
-            raise BadValueError(f"{mount.name} is there twice", at=f"{at}.name")
+            raise BadValueError(f"{mount.name} is given twice", at=f"{at}.name")
         names.add(mount.name)
         for other in mounts:
             if other is mount or not within(mount.place, other.place):
                 continue
             if mount.place == other.place and other in mounts[:number]:
                 raise BadValueError(
-                    f"{mount.place} is the target of {other.name} too", at=f"{at}.target"
+                    f"{mount.place} is also the target of {other.name}", at=f"{at}.target"
                 )
             if mount.place != other.place and not _can_hold(other, mount):
                 raise BadValueError(
-                    f"{mount.place} lies in {other.place}, where {other.name} ({other.type}) has"
+                    f"{mount.place} is in {other.place}, and {other.name} ({other.type}) has"
                     " no such directory",
                     at=f"{at}.target",
-                    hint="choose another place",
+                    hint="choose another mount point",
                 )

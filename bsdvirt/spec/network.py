@@ -80,7 +80,7 @@ class Network(Spec, frozen=True, kw_only=True):
     )
     routes: Annotated[
         list[Route],
-        prop("Routes that every guest of the network is given.", max_length=32),
+        prop("Routes for every guest of the network.", max_length=32),
     ] = []
     offload: Annotated[
         bool,
@@ -110,15 +110,15 @@ class Network(Spec, frozen=True, kw_only=True):
                 "bsdvirt does not change a bridge that is not its own", at="uplink", hint=hint
             )
         if self.vlan is not None and not self.uplink:
-            raise BadValueError("a VLAN needs the interface that it is on", at="vlan",
-                                hint="say which with uplink")  # fmt: skip
+            raise BadValueError("a VLAN needs an uplink", at="vlan",
+                                hint="set uplink to the interface that carries it")  # fmt: skip
         if self.nat and not self.translated():
             raise BadValueError(
-                "there is no subnet whose addresses could be translated", at="nat",
+                "the network has no subnet to translate", at="nat",
                 hint="give the host an address on it, such as addresses: [10.77.0.1/24]",
             )  # fmt: skip
         if self.mtu < 1280 and any(":" in str(entry) for entry in (*self.addresses, *self.pools)):
-            raise BadValueError(f"{self.mtu} is too little for IPv6, which needs 1280", at="mtu")
+            raise BadValueError(f"{self.mtu} is too small for IPv6, which needs 1280", at="mtu")
         self._check_addresses()
         self._check_routes()
         self._check_gateway("gateway", 4)
@@ -143,7 +143,7 @@ class Network(Spec, frozen=True, kw_only=True):
             known = route.via.ip.is_link_local or not subnets
             if not known and not any(route.via.ip in net for net in subnets):
                 raise BadValueError(
-                    f"{route.via} is in no network of addresses", at=f"routes.{number}.via"
+                    f"{route.via} is not in a subnet of the network", at=f"routes.{number}.via"
                 )
             if any(route.to == earlier.to for earlier in self.routes[:number]):
                 raise BadValueError(f"{route.to!s} is given twice", at=f"routes.{number}.to")
@@ -162,25 +162,25 @@ class Network(Spec, frozen=True, kw_only=True):
         if gateway is None:
             return
         if gateway.version != version:
-            raise BadValueError(f"{gateway} is no IPv{version} address", at=name)
+            raise BadValueError(f"{gateway} is not an IPv{version} address", at=name)
         subnets = self._subnets(version)
         if (
             subnets
             and not gateway.ip.is_link_local
             and not any(gateway.ip in net for net in subnets)
         ):
-            raise BadValueError(f"{gateway} is in no network of addresses", at=name)
+            raise BadValueError(f"{gateway} is not in a subnet of the network", at=name)
 
     def _check_pool(self, at: str, pool: AddressRange, earlier: list[AddressRange]) -> None:
         subnets = self._subnets(pool.version)
         if not subnets:
             raise BadValueError(
-                f"the prefix length of {pool!s} is not known",
+                f"no subnet contains {pool!s}",
                 at=at,
-                hint="give the host an address there, or say subnets: [192.168.1.0/24]",
+                hint="give the host an address in it, or set subnets: [192.168.1.0/24]",
             )
         if not any(pool.first in net and pool.last in net for net in subnets):
-            raise BadValueError(f"{pool!s} is not within one network of addresses", at=at)
+            raise BadValueError(f"{pool!s} is not within one subnet of the network", at=at)
         for other in earlier:
             if pool.first in other or other.first in pool:
                 raise BadValueError(f"{pool!s} overlaps {other!s}", at=at)

@@ -31,7 +31,7 @@ class Route(Spec, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.to.version != self.via.version:
-            raise BadValueError(f"{self.via} is no IPv{self.to.version} address", at="via")
+            raise BadValueError(f"{self.via} is not an IPv{self.to.version} address", at="via")
         if self.via.ip in self.to.network:
             raise BadValueError(f"{self.via} is itself in {self.to!s}", at="via")
 
@@ -111,20 +111,22 @@ class Nic(Spec, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.mac == NO_MAC:
-            raise BadValueError(f"{self.mac} is the address of none", at="mac")
+            raise BadValueError(f"{self.mac} is not a usable address", at="mac")
         if self.address == "dhcp" and self.gateway not in ("auto", "none"):
-            raise BadValueError("DHCP tells it its gateway", at="gateway", hint="omit it")
+            raise BadValueError("DHCP provides the gateway", at="gateway", hint="omit it")
         if self.address6 == "slaac" and self.gateway6 not in ("auto", "none"):
-            raise BadValueError("routers tell it themselves", at="gateway6", hint="omit it")
+            raise BadValueError(
+                "router advertisements provide the gateway", at="gateway6", hint="omit it"
+            )
         for end, version in (("", 4), ("6", 6)):
             self._check_gateway(end)
             subnet = getattr(self, f"subnet{end}")
             if subnet is None:
                 continue
             if subnet.version != version:
-                raise BadValueError(f"{subnet!s} is no IPv{version} network", at=f"subnet{end}")
+                raise BadValueError(f"{subnet!s} is not an IPv{version} network", at=f"subnet{end}")
             if getattr(self, f"address{end}") != "pool":
-                raise BadValueError(f"only address{end}: pool has a use for it", at=f"subnet{end}")
+                raise BadValueError(f"only `address{end}: pool` uses it", at=f"subnet{end}")
         seen: list[str] = []
         for number, route in enumerate(self.routes):
             if route.to in seen:
@@ -136,7 +138,7 @@ class Nic(Spec, frozen=True, kw_only=True):
         if gateway in ("auto", "none"):
             return
         if address == "none" and not any(a.version == (6 if end else 4) for a in self.aliases):
-            raise BadValueError(f"there is no address{end} to use it", at=f"gateway{end}")
+            raise BadValueError(f"the interface has no address{end}", at=f"gateway{end}")
         if gateway == address.address:
             raise BadValueError("it is the interface's own address", at=f"gateway{end}")
 
@@ -157,4 +159,4 @@ def refuse_twice(nics: Sequence[Nic]) -> None:
         for address, where in (*own, *nic.chosen()):
             at = f"nics.{number}.{where}"
             if seen.setdefault(address, at) != at:
-                raise BadValueError(f"{address} is {seen[address]} too", at=at)
+                raise BadValueError(f"{address} is also {seen[address]}", at=at)

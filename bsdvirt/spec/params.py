@@ -62,21 +62,23 @@ PARAMS: dict[str, Param] = {
     "host.hostid": Param("Number that the jail sees as its host's.", "int", le=2**32 - 1),
     "host.domainname": Param("NIS domain name of the jail.", "string"),
     "securelevel": Param("Secure level, never below the host's.", "int", ge=-1, le=3),
-    "children.max": Param("How many jails it may hold itself; 0 for none.", "int", le=999_999),
+    "children.max": Param("Number of jails that it may have; 0 for none.", "int", le=999_999),
     "enforce_statfs": Param(
-        "Which mount points it sees: 0 all, 1 those beneath its root, 2 its root alone.",
+        "Mount points that it sees: 0 all, 1 those below its root, 2 its root only.",
         "int",
         le=2,
     ),
-    "osrelease": Param("What uname -r says in it.", "string", longest=31),
-    "osreldate": Param("What uname -K says in it.", "int", ge=1),
+    "osrelease": Param("Output of uname -r in it.", "string", longest=31),
+    "osreldate": Param("Output of uname -K in it.", "int", ge=1),
     "allow.set_hostname": Param("Root may change the host name."),
-    "allow.sysvipc": Param("All of System V IPC, shared with the host; the sysv ones are finer."),
-    "allow.raw_sockets": Param(
-        "Root may open raw sockets; with its own network stack it may anyway."
+    "allow.sysvipc": Param(
+        "All of System V IPC, shared with the host; sysvmsg, sysvsem and sysvshm replace it."
     ),
+    "allow.raw_sockets": Param("Root may open raw sockets; always so with its own network stack."),
     "allow.chflags": Param("Root may change the system's file flags."),
-    "allow.mount": Param("Root may mount what jails may mount, with enforce_statfs below 2."),
+    "allow.mount": Param(
+        "Root may mount file systems that are jail-friendly, with enforce_statfs below 2."
+    ),
     "allow.quotas": Param("Root may manage quotas, on shared file systems too."),
     "allow.read_msgbuf": Param("Users may read the kernel's messages."),
     "allow.socket_af": Param("Sockets of other families than IPv4, IPv6, local and route."),
@@ -102,7 +104,9 @@ PARAMS: dict[str, Param] = {
     "sysvsem": _own("System V semaphores"),
     "sysvshm": _own("System V shared memory"),
     "zfs": Param("ZFS settings of its own, or the host's.", "enum", _ORIGIN),
-    "zfs.mount_snapshot": Param("1 lets it look into .zfs of datasets not delegated.", "int", le=1),
+    "zfs.mount_snapshot": Param(
+        "1 permits access to .zfs of datasets that are not delegated.", "int", le=1
+    ),
     "allow.nfsd": _later("It may run an NFS server."),
     "allow.extattr": _later("Root may change system extended attributes."),
     "allow.adjtime": _later("Root may slew the host's clock."),
@@ -111,16 +115,16 @@ PARAMS: dict[str, Param] = {
     "allow.setaudit": _later("Root may set audit sessions."),
     "allow.unprivileged_parent_tampering": _later("The host's users may act on its processes."),
     "allow.vmm_ppt": _later("Its virtual machines may have PCI devices of the host."),
-    "meta": Param("Free text kept with the jail.", "string", longest=4000, since="15.0"),
+    "meta": Param("Free text stored with the jail.", "string", longest=4000, since="15.0"),
     "env": Param(
-        "Free text kept with the jail, for it to read.", "string", longest=4000, since="15.0"
+        "Free text stored with the jail, readable in it.", "string", longest=4000, since="15.0"
     ),
 }
 
 RESERVED: dict[str, str] = {
     "name": "the guest's name is the jail's",
-    "jid": "jails are known by name",
-    "path": "the root lies in the guest's dataset",
+    "jid": "jails are addressed by name",
+    "path": "the root is in the guest's dataset",
     "host": "every jail has a host name of its own",
     "host.hostname": "set hostname",
     "vnet": "set stack",
@@ -153,13 +157,13 @@ RESERVED: dict[str, str] = {
     "exec.prestop": "set hooks.stopping.host or hooks.stopping.guest",
     "exec.poststop": "set hooks.stopped.host",
     "exec.release": "set hooks.stopped.host",
-    "exec.consolelog": "bsdvirt logs NAME prints what the start and the stop said",
+    "exec.consolelog": "bsdvirt logs NAME prints the output of start and stop",
     "exec.jail_user": "set run_user",
     "exec": "only exec.start, exec.stop and exec.timeout can be set",
     "mount": "set mounts",
 }
-"""The parameters that bsdvirt sets, and what to do instead. `exec` and `mount` stand for all
-that begin with them."""
+"""The parameters that bsdvirt sets, and what to do instead. `exec` and `mount` mean all
+parameters that begin with them."""
 
 
 def reserved(name: str) -> str:
@@ -196,7 +200,7 @@ def parse_param(name: str, value: object) -> Scalar:
     positive = without_no(name)
     hint = reserved(name) or (positive and reserved(positive))
     if hint:
-        raise BadValueError("this jail(8) parameter is bsdvirt's to set", at=name, hint=hint)
+        raise BadValueError("this jail(8) parameter is set by bsdvirt", at=name, hint=hint)
     if positive in PARAMS:
         raise BadValueError("write it without `no`", at=name, hint=f"{positive}: false")
     try:
@@ -211,7 +215,7 @@ def parse_param(name: str, value: object) -> Scalar:
 def _scalar(value: object) -> Scalar:
     if isinstance(value, str):
         if not value.isprintable():
-            raise BadValueError("control characters cannot stand in jail.conf")
+            raise BadValueError("jail.conf cannot hold control characters")
         return str(value)
     if isinstance(value, bool | int):
         return value

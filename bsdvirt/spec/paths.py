@@ -35,7 +35,7 @@ def split_assignments(words: Iterable[str]) -> list[tuple[str, str]]:
     for word in words:
         path, equals, text = word.partition("=")
         if not equals:
-            raise UsageError(f"{shown(word)} sets nothing", "write it as property=value")
+            raise UsageError(f"{shown(word)} sets no property", "write it as property=value")
         if _PATH.fullmatch(path) is None:
             raise UsageError(f"{shown(path)} is not the name of a property")
         if path in found:
@@ -59,7 +59,7 @@ def get_path(struct: Spec, path: str) -> Any:
         elif isinstance(value, list) and (named := _named(value, part)) is not None:
             value = value[named]
         elif value is None and field_at(type(struct), parts) is not None:
-            # A group that is not there, such as a virtual machine's cloud.
+            # A group that is not set, such as a virtual machine's cloud.
             return None
         else:
             _no_such(value, parts, number)
@@ -214,7 +214,7 @@ def _convert(kind: mi.Type, text: str, path: str) -> Any:
     if struct_of(kind):
         if not text.startswith("{"):
             hint = f"as {path}.{next(iter(fields_of(struct_of(kind) or Spec)))}"
-            raise UsageError(f"{path}: it has properties: set one of them", hint)
+            raise UsageError(f"{path}: a group: set one of its properties", hint)
         return parse_value(text)
     item = item_of(kind)
     if item is not None:
@@ -242,10 +242,10 @@ def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
     """Raise UsageError for a part that does not exist in `value`."""
     path, name = ".".join(parts[: number + 1]), parts[number]
     if isinstance(value, list):
-        hint = f"there are {len(value)}, from 0" if value else "there is none"
+        hint = f"the elements are 0 to {len(value) - 1}" if value else "the list is empty"
         names = [_name_of(one) for one in value]
         if any(names):
-            hint = f"there is {', '.join(names)}"
+            hint = f"available: {', '.join(names)}"
         raise UsageError(f"{path}: no such element", hint)
     cls = value if isinstance(value, type) else type(value)
     if not issubclass(cls, Spec):
@@ -254,5 +254,5 @@ def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
     names = [*fields, *PARAMS] if number == 0 and "params" in fields else list(fields)
     wanted = ".".join(parts) if number == 0 and len(parts) > 1 else name
     hint = RESERVED.get(path, "") if "exec" in parts[:1] else ""
-    hint = hint or did_you_mean(wanted, names) or did_you_mean(name, fields, "the names here are")
+    hint = hint or did_you_mean(wanted, names) or did_you_mean(name, fields, "the properties are")
     raise UsageError(f"{path}: no such property", hint)

@@ -1,8 +1,8 @@
-"""What the lines of a virtual machine's `config` take of the numbers that bsdvirt gives out:
-PCI slots, ports of the AHCI controller, devices of the host's, consoles and taps.
+"""Resources that the lines of a virtual machine's `config` use and bsdvirt also assigns: PCI
+slots, AHCI ports, PCI devices of the host, consoles and taps.
 
-A key of a device that is there (nodelete of a disk, say) changes it; `device` in a slot, and
-`type` or `path` of a port, put another in its place.
+A key such as nodelete changes an existing device; `device` in a slot, and `type` or `path` of a
+port, define another one.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from dataclasses import dataclass
 from bsdvirt.spec.types import BhyveLine
 
 AHCI_SLOT = 2
-"""One controller has every disk and drive on AHCI, each on a port of its own."""
+"""The controller of all AHCI disks and drives, each on its own port."""
 _PCI = re.compile(r"pci\.(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\.(.+)")
 _PORT = re.compile(rf"pci\.0\.{AHCI_SLOT}\.0\.port\.(\d+)\.(.+)")
 OURS = re.compile(r"/dev/nmdm-bv\d+[AB]|bv\d+n\d+")
-"""A console's device, or a tap, of a guest's."""
+"""The console device or a tap of a guest."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawDevices:
-    """What the lines name."""
+    """The PCI devices in the lines."""
 
     slots: frozenset[int]
-    """Slots of the first bus that a line is about."""
+    """Slots of the first bus that a line refers to."""
     devices: dict[int, int]
-    """Slots of the first bus with a device of their own: the number of the line."""
+    """Slots of the first bus in which a line defines a device, and the number of that line."""
     ports: frozenset[int]
     media: dict[int, int]
-    """Ports with a disk or drive of their own: the number of the line."""
+    """Ports on which a line defines a disk or drive, and the number of that line."""
     buses: frozenset[int]
     """Buses with a device."""
     host: dict[str, int]
-    """The host's PCI devices that are passed through, as 3/0/0 or ppt0: the number of the line."""
+    """PCI devices of the host passed through, as 3/0/0 or ppt0, and the number of the line."""
 
 
 def raw_devices(lines: Sequence[BhyveLine]) -> RawDevices:
-    """What of the lines is about PCI devices."""
+    """Return the PCI devices in the lines."""
     slots: set[int] = set()
     devices: dict[int, int] = {}
     ports: set[int] = set()
@@ -63,8 +63,8 @@ def raw_devices(lines: Sequence[BhyveLine]) -> RawDevices:
 
 
 def misnumbered(key: str) -> bool:
-    """Whether a key is of a PCI device that bhyve does not look for: it makes the name of
-    each from the numbers (init_pci in pci_emul.c)."""
+    """Return whether a key names a PCI device in a form that bhyve ignores, such as with leading
+    zeros (init_pci in pci_emul.c)."""
     return re.match(r"pci\.\d", key) is not None and not _PCI.fullmatch(key)
 
 
@@ -77,8 +77,8 @@ def _line_of(lines: Sequence[BhyveLine], node: str) -> int:
 
 
 def passed(keys: dict[str, str]) -> dict[str, str]:
-    """The host's PCI devices that keys of bhyve_config(5) pass through, by the guest's: bus,
-    slot and function as 3/0/0, or a device of ppt(4) by its name."""
+    """Return the host's PCI devices that keys of bhyve_config(5) pass through, by the guest's
+    device: bus, slot and function as 3/0/0, or the name of a ppt(4) device."""
     found: dict[str, str] = {}
     for key, value in keys.items():
         node, _, last = key.rpartition(".")

@@ -1,4 +1,4 @@
-"""When a guest that has ended is run again, and how soon: the same for both kinds."""
+"""When and how soon a guest is restarted after it has ended: the same for both kinds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bsdvirt.spec.base import Live, Spec, prop
 
 
 class Restart(Spec, frozen=True, kw_only=True):
-    """How soon, and how often, a guest is run again that was not asked to end."""
+    """How soon and how often a guest is restarted after it ended by itself."""
 
     backoff: Annotated[
         int,
@@ -38,13 +38,13 @@ class Restart(Spec, frozen=True, kw_only=True):
     ] = 600
 
     def limits(self) -> dict[str, Any]:
-        """Return it as supervise/policy.py reads it."""
+        """Return the policy in the form that supervise/policy.py reads."""
         pauses = [self.backoff, self.longest]
         return {"most": self.most, "window": self.window, "backoff": pauses}
 
 
 class JailRestart(Restart, frozen=True, kw_only=True):
-    """What follows when the main command of a jail ends."""
+    """What to do when the main command of a jail ends."""
 
     head = ("policy",)
     policy: Annotated[
@@ -59,12 +59,12 @@ class JailRestart(Restart, frozen=True, kw_only=True):
 
 
 class VmRestart(Restart, frozen=True, kw_only=True):
-    """What follows when a virtual machine ends by itself."""
+    """What to do when a virtual machine ends by itself."""
 
     head = ("reset", "crash")
     reset: Annotated[
         bool,
-        prop("Start it again after a reset by the guest, which `most` does not count.",
+        prop("Restart it after a reset by the guest, which does not count towards `most`.",
              live=Live.NOW),
     ] = True  # fmt: skip
     crash: Annotated[

@@ -63,7 +63,7 @@ class SharedAddress(Spec, frozen=True, kw_only=True):
 VNET_RULESET = 5
 JAIL_RULESET = 4
 """devfsrules_jail_vnet and devfsrules_jail of /etc/defaults/devfs.rules: a jail without a
-stack of its own has no use for pf's device."""
+stack of its own does not need /dev/pf."""
 
 
 def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequence[str]) -> None:
@@ -72,7 +72,7 @@ def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequ
         raise BadValueError(
             f"`stack: {stack}` has no interfaces of its own",
             at="nics",
-            hint="remove nics (nics=), or leave the stack at vnet",
+            hint="remove nics (nics=), or set stack=vnet",
         )
     if addresses and stack != "shared":
         raise BadValueError(
@@ -90,7 +90,7 @@ def check_stack(stack: Stack, addresses: Sequence[SharedAddress], networks: Sequ
     for number, shared in enumerate(addresses):
         if shared.address.ip in seen:
             raise BadValueError(
-                f"{shared.address.ip} is there twice", at=f"addresses.{number}.address"
+                f"{shared.address.ip} is given twice", at=f"addresses.{number}.address"
             )
         seen.add(shared.address.ip)
 
@@ -103,4 +103,4 @@ def check_interfaces(stack: str, interfaces: Sequence[str]) -> None:
         )
     for number, name in enumerate(interfaces):
         if name in interfaces[:number]:
-            raise BadValueError(f"{name} is named twice", at=f"interfaces.{number}")
+            raise BadValueError(f"{name} is given twice", at=f"interfaces.{number}")

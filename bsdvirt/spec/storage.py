@@ -21,7 +21,7 @@ class RecordSize(Size):
     def parse(cls, value: object) -> Self:
         size = super().parse(value)
         if not 512 <= size <= 16 << 20 or size & (size - 1):
-            raise BadValueError(f"{shown(value)} is no power of two from 512 to 16M")
+            raise BadValueError(f"{shown(value)} is not a power of two from 512 to 16M")
         return size
 
 
@@ -96,9 +96,11 @@ class Delegated(Spec, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.dataset is None and self.mountpoint is None:
-            raise BadValueError("say where the jail has it", at="mountpoint", hint="as /data")
+            raise BadValueError("a mount point is needed", at="mountpoint", hint="as /data")
         if self.dataset is None and self.name == "root":
-            raise BadValueError("the jail's root is called so", at="name", hint="choose another")
+            raise BadValueError(
+                "root is the dataset of the jail's root", at="name", hint="choose another"
+            )
 
 
 SETTINGS: dict[str, ZfsProperty] = {
@@ -123,15 +125,15 @@ def check_datasets(datasets: Sequence[Delegated], mounts: Sequence[Mount]) -> No
         for field in ("name", "dataset", "mountpoint"):
             value = getattr(one, field)
             if value is not None and (field, str(value)) in seen:
-                raise BadValueError(f"{value} is there twice", at=f"datasets.{number}.{field}")
+                raise BadValueError(f"{value} is given twice", at=f"datasets.{number}.{field}")
             seen.add((field, str(value)))
         place = str(one.mountpoint or "")
         for mount in mounts:
             if place and (within(mount.place, place) or within(place, mount.place)):
                 raise BadValueError(
-                    f"{place} and the mount {mount.name} at {mount.place} lie in one another",
+                    f"{place} and the mount {mount.name} at {mount.place} hide each other",
                     at=f"datasets.{number}.mountpoint",
-                    hint="choose another place",
+                    hint="choose another mount point",
                 )
         if place and within(place, "/dev"):
             raise BadValueError(

@@ -12,20 +12,20 @@ from bsdvirt.spec.vm import Bus
 class System(Spec, frozen=True, kw_only=True):
     """Defaults of a virtual machine for an operating system."""
 
-    about: Annotated[str, prop("What it is.", max_length=200, pattern=LINE)] = ""
+    about: Annotated[str, prop("Name of the operating system.", max_length=200, pattern=LINE)] = ""
     cpus: Annotated[int, prop("Virtual CPUs.", ge=1, le=1024)] = 1
     memory: Annotated[Memory, prop("Memory.", unit="bytes")]
     disk: Annotated[Space, prop("Size of the first disk.", unit="bytes")]
-    bus: Annotated[Bus, prop("What the first disk is on.")] = "virtio"
-    interfaces: Annotated[int, prop("How many it has.", ge=0, le=8)] = 1
-    model: Annotated[Literal["virtio", "e1000"], prop("The card of each interface.")] = "virtio"
+    bus: Annotated[Bus, prop("Bus of the first disk.")] = "virtio"
+    interfaces: Annotated[int, prop("Number of network interfaces.", ge=0, le=8)] = 1
+    model: Annotated[Literal["virtio", "e1000"], prop("Model of the network cards.")] = "virtio"
     address: Annotated[
-        Literal["pool", "none"], prop("Whether its interfaces are given addresses.")
+        Literal["pool", "none"], prop("Whether its interfaces get addresses from the pool.")
     ] = "pool"
-    clock: Annotated[Literal["utc", "local"], prop("What its clock keeps.")] = "utc"
+    clock: Annotated[Literal["utc", "local"], prop("Time of its clock: UTC or local time.")] = "utc"
     screen: Annotated[bool, prop("Whether it has a framebuffer.")] = False
     wait: Annotated[
         bool, prop("Whether its installer waits until a viewer is connected to the screen.")
     ] = False
     tpm: Annotated[bool, prop("Whether its installer asks for a TPM.")] = False
-    notes: Annotated[list[str], prop("Note to print after the creation.", max_length=8)] = []
+    notes: Annotated[list[str], prop("Notes to print after creation.", max_length=8)] = []

@@ -31,7 +31,7 @@ from bsdvirt.spec.params import JailParams as JailParams
 
 @runtime_checkable
 class Value(Protocol):
-    """The interface of these classes."""
+    """The interface of the types of properties."""
 
     words: ClassVar[str]
     """The type in words."""
@@ -52,7 +52,7 @@ class CpuList(str):
 
     words: ClassVar[str] = "list of CPUs"
     highest: ClassVar[int] = 1023
-    """The largest MAXCPU of a FreeBSD kernel is 1024."""
+    """MAXCPU of a FreeBSD kernel is at most 1024."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -156,7 +156,7 @@ class HostName(Patterned):
 
     @classmethod
     def of_guest(cls, name: str) -> Self:
-        """Return the host name of a guest: a host name has no `_`."""
+        """Return the default host name of a guest: a host name has no `_`."""
         return cls(name.replace("_", "-").rstrip("-"))
 
 
@@ -189,7 +189,7 @@ class DatasetName(Patterned):
     words = "a dataset"
     pattern = r"[A-Za-z][A-Za-z0-9_.:-]*(/(?!\.{1,2}(/|$))[A-Za-z0-9_.:-]+)*"
     longest = 200
-    """ZFS takes 255 for a whole name: this leaves room for the datasets beneath."""
+    """ZFS accepts names of up to 255: this leaves room for child datasets."""
     rule = "it is pool/child of letters, digits, _, ., : and -, at most 200 in all"
 
 
@@ -212,7 +212,7 @@ class AbsolutePath(Patterned):
     words = "an absolute path"
     pattern = r"(/(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f'\"\\]+)+"
     longest = 1000
-    """MAXPATHLEN is 1024: this leaves room for what lies beneath."""
+    """MAXPATHLEN is 1024: this leaves room for paths below."""
     rule = "it starts with / and has no . or .. parts, quotes, backslashes or control characters"
 
     @classmethod
@@ -230,7 +230,7 @@ class HttpsUrl(Patterned):
         r"(:[0-9]{1,5})?(/[A-Za-z0-9._~%+-]+)*"
     )
     longest = 500
-    rule = "it is https://HOST, perhaps :PORT, and a directory; http is not taken"
+    rule = "it is https://HOST, perhaps :PORT, and a directory; http is not accepted"
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -300,7 +300,7 @@ class CpuPin(str):
         text = text_of(value, cls.words)
         vcpu, colon, cpus = text.partition(":")
         if not colon or re.fullmatch(r"\d{1,4}", vcpu, re.ASCII) is None:
-            raise BadValueError(f"{shown(text)} is no pin: write it as 0:2 or 1:4-5")
+            raise BadValueError(f"{shown(text)} is not a pin: write it as 0:2 or 1:4-5")
         return cls(f"{int(vcpu)}:{CpuList.parse(cpus)}")
 
     @property

@@ -32,12 +32,12 @@ from bsdvirt.spec.vmdevices import Vnc as Vnc
 LEAST_MEMORY = 64 * MIB
 FIRST_DISK = "disk0"
 RESERVED = DEVICE_KEYS | {
-    "config.dump": "bhyve would print its configuration, and not run",
+    "config.dump": "bhyve would print its configuration instead of running",
     "cores": "set cpus, sockets and threads instead",
     "cpus": "set cpus instead",
     "memory.size": "set memory instead",
     "memory.wired": "set wired instead",
-    "name": "the guest's name is its own",
+    "name": "the guest's name is used",
     "sockets": "set sockets instead",
     "threads": "set threads instead",
 }
@@ -151,32 +151,34 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         super().__post_init__()
         if self.memory < LEAST_MEMORY or self.memory % MIB:
             raise BadValueError(
-                f"{self.memory!s} is not a whole number of MiB from 64M on", at="memory",
+                f"{self.memory!s} is not a whole number of MiB, at least 64M", at="memory",
                 hint="write 512M or 4G",
             )  # fmt: skip
         if self.cpus % (self.sockets * self.threads):
             raise BadValueError(
-                f"{self.cpus} CPUs do not fill {self.sockets} sockets of cores with"
+                f"{self.cpus} CPUs cannot be divided into {self.sockets} sockets of cores with"
                 f" {self.threads} threads",
                 at="sockets",
             )
         if self.loader == "bhyveload" and (self.vnc.enabled or self.firmware):
             what = "vnc.enabled" if self.vnc.enabled else "firmware"
-            raise BadValueError("bhyveload uses none", at=what, hint="set loader to uefi")
+            raise BadValueError("bhyveload does not use it", at=what, hint="set loader to uefi")
         if self.hostname and self.cloud is None:
             raise BadValueError(
-                "nothing tells it to the guest", at="hostname", hint="it goes with cloud"
+                "the guest receives it through `cloud` only", at="hostname", hint="set cloud, too"
             )
         if self.variables and not self.firmware:
             raise BadValueError(
-                "they go with a firmware of one's own", at="variables", hint="set firmware, too"
+                "a template of variables needs a firmware file",
+                at="variables",
+                hint="set firmware, too",
             )
         self._check_config()
         for number, pin in enumerate(self.pins):
             if pin.vcpu >= self.cpus:
                 raise BadValueError(
                     f"there is no virtual CPU {pin.vcpu}", at=f"pins.{number}",
-                    hint=f"they are 0-{self.cpus - 1}",
+                    hint=f"the virtual CPUs are 0-{self.cpus - 1}",
                 )  # fmt: skip
 
     def _check_config(self) -> None:
@@ -193,20 +195,20 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             if OURS.fullmatch(line.value):
                 raise BadValueError(
                     f"{line.value} belongs to a guest", at=f"config.{number}",
-                    hint="such names are bsdvirt's: choose another",
+                    hint="such names are assigned by bsdvirt: choose another",
                 )  # fmt: skip
             if misnumbered(line.key):
                 raise BadValueError(
-                    f"bhyve looks for no {line.key}", at=f"config.{number}",
-                    hint="pci.BUS.SLOT.FUNCTION.NAME, the numbers without leading zeros",
+                    f"bhyve would ignore {line.key}", at=f"config.{number}",
+                    hint="write pci.BUS.SLOT.FUNCTION.NAME, the numbers without leading zeros",
                 )  # fmt: skip
         self._check_tpm()
         fixed = self.fixed_slots()
         for slot, number in raw_devices(self.config).devices.items():
             if slot in fixed:
                 raise BadValueError(
-                    f"PCI slot {slot} has {fixed[slot]}", at=f"config.{number}",
-                    hint="slots 1 and 3-27 are for others, where no device is",
+                    f"PCI slot {slot} is that of {fixed[slot]}", at=f"config.{number}",
+                    hint="use a free slot of 1 and 3-27",
                 )  # fmt: skip
 
     def _check_tpm(self) -> None:
@@ -221,7 +223,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
 
     @property
     def memory_size(self) -> str:
-        """The memory, as bhyve takes it."""
+        """The memory size in the form that bhyve takes."""
         return f"{self.memory // MIB}M"
 
     @property

@@ -1,5 +1,5 @@
-"""The devices of a virtual machine: their properties, and the PCI slots of those that are
-always in the same one. What bhyve makes of each is in bhyve/devices."""
+"""The devices of a virtual machine: their properties, and the PCI slots that are
+fixed. How each is written to bhyve's file is in bhyve/devices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Bus = Literal["virtio", "ahci", "nvme"]
 MIB = 1024 * 1024
 VNC_FIRST_PORT = 5900
 LONGEST_AUDIO = 63
-"""bhyve aborts at a longer path (dev_name in audio.c)."""
+"""bhyve aborts on a longer path (dev_name in audio.c)."""
 MOST_DISKS = 16
 MOST_CDROMS = 8
 HOSTBRIDGE_SLOT = 0
@@ -33,7 +33,7 @@ RNG_SLOT = 28
 FBUF_SLOT = 29
 XHCI_SLOT = 30
 LPC_SLOT = 31
-"""Where Windows looks for it (bhyve.8)."""
+"""The slot that Windows expects (bhyve.8)."""
 RESERVED = {
     "lpc.com1.path": "com1 is the console",
     f"pci.0.{FBUF_SLOT}.0.password": "set vnc.password instead",
@@ -45,7 +45,7 @@ RESERVED = {
 
 
 class Disk(Spec, frozen=True, kw_only=True):
-    """One disk: a zvol of the guest's own, or a file or device of the host's."""
+    """A disk: a zvol of the guest, or a file or device of the host."""
 
     name: Annotated[DeviceName, prop("Name of the disk and of its zvol.")]
     size: (
@@ -102,7 +102,7 @@ class Disk(Spec, frozen=True, kw_only=True):
         if (self.size is None) == (self.path is None):
             what = "either a size or a path is needed" if self.size is None else "both are given"
             raise BadValueError(
-                what, at="size", hint="a size makes a zvol, a path names what is there"
+                what, at="size", hint="size creates a zvol, path uses an existing file or device"
             )
         if self.size is not None and self.size % MIB:
             raise BadValueError(
@@ -117,7 +117,7 @@ class Disk(Spec, frozen=True, kw_only=True):
 
 
 class Cdrom(Spec, frozen=True, kw_only=True):
-    """A CD drive, perhaps with a medium in it."""
+    """A CD drive."""
 
     name: Annotated[DeviceName, prop("Name, such as cd0.", live=Live.REBOOT)]
     media: Annotated[
@@ -139,7 +139,9 @@ class Cdrom(Spec, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.media and self.path:
-            raise BadValueError("there is a path too", at="media", hint="give one of the two")
+            raise BadValueError(
+                "media and path exclude each other", at="media", hint="omit one of them"
+            )
 
 
 class VmNic(Nic, frozen=True, kw_only=True):
@@ -195,9 +197,7 @@ class Vnc(Spec, frozen=True, kw_only=True):
     ] = 768
     wait: Annotated[
         bool,
-        prop(
-            "Wait with booting until a viewer is connected.", becomes=DeviceKey("wait", values=ON)
-        ),
+        prop("Delay the boot until a viewer is connected.", becomes=DeviceKey("wait", values=ON)),
     ] = False
     auth: Annotated[
         Literal["random", "own", "none"],
@@ -272,10 +272,10 @@ class Audio(Spec, frozen=True, kw_only=True):
 
 
 class VmDevices(GuestSpec, frozen=True, kw_only=True):
-    """What a virtual machine has of devices."""
+    """The devices of a virtual machine."""
 
     reaching: ClassVar = ("disks", "cdroms", "nics", "vnc", "audio")
-    """The properties that use something of the host."""
+    """The properties that use resources of the host."""
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[
         list[Cdrom], prop("CD drives, by name.", max_length=MOST_CDROMS, live=Live.REBOOT)
@@ -292,11 +292,9 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         ),
     ] = []  # fmt: skip
     nics: Annotated[list[VmNic], prop(max_length=MOST_NICS)] = []
-    cloud: Annotated[
-        CloudInit | None, prop("What cloud-init, or nuageinit(7), is told at its first boot.")
-    ] = None
+    cloud: Annotated[CloudInit | None, prop("Settings for cloud-init or nuageinit(7).")] = None
     vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
-    audio: Annotated[Audio, prop("The sound card: there is one where a device is set.")] = Audio()
+    audio: Annotated[Audio, prop("The sound card, present if a device is set.")] = Audio()
     hostbridge: Annotated[
         Literal["standard", "amd"],
         prop(
@@ -318,12 +316,12 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         self._check_order()
 
     def fixed_slots(self) -> dict[int, str]:
-        """Return the slots of devices that are always in the same one, with what is there."""
+        """Return the fixed PCI slots in use, and the device in each."""
         found = {HOSTBRIDGE_SLOT: "the host bridge: see hostbridge", LPC_SLOT: "the LPC bridge"}
         if self.audio.devices:
             found[AUDIO_SLOT] = "the sound card: see audio"
         if self.rng:
-            found[RNG_SLOT] = "the source of randomness: see rng"
+            found[RNG_SLOT] = "the random number generator: see rng"
         if self.vnc.enabled:
             found[FBUF_SLOT] = "the framebuffer: see vnc"
             if self.vnc.tablet:
@@ -341,14 +339,14 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         return next((disk for disk in self.disks if disk.name == name), None)
 
     def _check_names(self) -> None:
-        """Disks and drives share one space of names: a zvol is named by it."""
+        """Refuse duplicate names: disks and drives share a name space, that of zvols."""
         seen: set[str] = {"root"}
         for field in ("disks", "cdroms"):
             for number, device in enumerate(getattr(self, field)):
                 if device.name in seen:
                     raise BadValueError(
-                        f"{device.name} is taken", at=f"{field}.{number}.name",
-                        hint="each disk and drive has a name of its own",
+                        f"{device.name} is given twice", at=f"{field}.{number}.name",
+                        hint="each disk and drive needs its own name",
                     )  # fmt: skip
                 seen.add(device.name)
 
@@ -357,7 +355,7 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
         for number, name in enumerate(self.bootorder):
             at = f"bootorder.{number}"
             if name not in there:
-                hint = f"it has {', '.join(there) or 'none'}"
+                hint = f"available: {', '.join(there) or 'none'}"
                 raise BadValueError(f"no disk or drive {name}", at=at, hint=hint)
             if name in self.bootorder[:number]:
-                raise BadValueError(f"{name} is named twice", at=at)
+                raise BadValueError(f"{name} is given twice", at=at)

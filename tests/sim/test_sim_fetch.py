@@ -380,7 +380,7 @@ def test_urls_that_are_not_taken(world: World) -> None:
     world.fails(2, "release", "add", "https://me@x.org/dist", says="no plain URL")
     world.fails(3, "release", "add", f"{world.mirror.url}/nope", says="/nope/MANIFEST is not there")
     world.configure(mirrors="[http://x.org]")
-    assert "http is not taken" in world.run("release", "fetch").stderr
+    assert "http is not accepted" in world.run("release", "fetch").stderr
 
 
 def test_the_packages_manifest_is_believed_first(world: World) -> None:

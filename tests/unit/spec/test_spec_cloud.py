@@ -77,10 +77,10 @@ def test_hashes_that_crypt_makes(hash: str) -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"user_data": "hello\n"}, "begins no user-data"),
-        ({"user_data": "#cloud-config-x\n"}, "begins no user-data"),
-        ({"user_data": "#cloud-config\n", "user": "me"}, "stand in it"),
-        ({"user": "root", "password": "$6$abcdefgh$" + "x" * 86}, "keys only"),
+        ({"user_data": "hello\n"}, "is not the first line of user-data"),
+        ({"user_data": "#cloud-config-x\n"}, "is not the first line of user-data"),
+        ({"user_data": "#cloud-config\n", "user": "me"}, "user_data replaces"),
+        ({"user": "root", "password": "$6$abcdefgh$" + "x" * 86}, "no password login"),
         ({"user": "Me"}, "login name"),
         ({"dns": ["nine"]}, "dns"),
     ],

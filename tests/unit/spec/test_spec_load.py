@@ -77,7 +77,7 @@ exec:
   - 'echo ''a: b'''
 """
 
-NO_ALIAS = "anchors and aliases (& and *) are not taken here"
+NO_ALIAS = "anchors and aliases (& and *) are not supported"
 
 
 def told(text: str) -> str:
@@ -137,11 +137,11 @@ def test_truth(word: str, value: bool) -> None:
         ("relaese: a", "web.yaml: relaese: no such property (did you mean release?)"),
         (
             "release: a\nresolver: {xyz: 1}",
-            "web.yaml: resolver.xyz: no such property (the names here are: mode, servers, search)",
+            "web.yaml: resolver.xyz: no such property (the properties are: mode, servers, search)",
         ),
         (
             'release: a\nresolver: {"b c\\nd": 1}',
-            "web.yaml: resolver.'b c\\nd': no such property (the names here are: mode, servers,"
+            "web.yaml: resolver.'b c\\nd': no such property (the properties are: mode, servers,"
             " search)",
         ),
         (
@@ -152,7 +152,7 @@ def test_truth(word: str, value: bool) -> None:
         (
             "release: 14",
             "web.yaml: release: expected str, got int"
-            ' (YAML reads it as no text: write it in quotes, as "14")',
+            ' (YAML does not read it as text: write it in quotes, as "14")',
         ),
         (
             'release: "a\\n"',
@@ -190,7 +190,7 @@ def test_truth(word: str, value: bool) -> None:
         ),
         (
             "release: a\nparams: {host.hostname: x}",
-            "web.yaml: params.host.hostname: this jail(8) parameter is bsdvirt's to set"
+            "web.yaml: params.host.hostname: this jail(8) parameter is set by bsdvirt"
             " (set hostname)",
         ),
         (
@@ -200,47 +200,47 @@ def test_truth(word: str, value: bool) -> None:
         ),
         (
             "release: a\nresolver: {mode: own}",
-            "web.yaml: resolver.servers: `mode: own` needs name servers (as servers: [9.9.9.9])",
+            "web.yaml: resolver.servers: `mode: own` needs servers (as servers: [9.9.9.9])",
         ),
         (
             "release: a\nresolver: {search: [a.b]}",
-            "web.yaml: resolver.search: mode host uses none (set mode to own)",
+            "web.yaml: resolver.search: `mode: host` does not use it (set mode to own)",
         ),
         (
             "release: a\nnics:\n- {network: a, address: 10.0.0.5/24}\n"
             "- {network: a, address: 10.0.0.5}",
-            "web.yaml: nics.1.address: 10.0.0.5 is nics.0.address too"
+            "web.yaml: nics.1.address: 10.0.0.5 is also nics.0.address"
             " (IPv4 address: `pool`, an address such as 10.77.0.9/24, `dhcp`, or `none`; a"
             " virtual machine receives it through `cloud`.)",
         ),
         (
             "release: a\nnics: [{network: a, address: none, gateway: 10.0.0.1}]",
-            "web.yaml: nics.0.gateway: there is no address to use it"
+            "web.yaml: nics.0.gateway: the interface has no address"
             " (IPv4 default gateway; `auto` is the network's, on the first interface only.)",
         ),
         (
             "release: a\n  b: c",
             "web.yaml: line 2, column 4: not YAML: mapping values are not allowed in this context",
         ),
-        ("a: 1\nb: 2\na: 3", "web.yaml: line 3, column 1: 'a' stands here a second time"),
+        ("a: 1\nb: 2\na: 3", "web.yaml: line 3, column 1: 'a' appears twice"),
         ("[a]", "web.yaml: expected a mapping of properties (write lines as name: value)"),
         ("", "web.yaml: expected a mapping of properties (write lines as name: value)"),
         ("# only", "web.yaml: expected a mapping of properties (write lines as name: value)"),
         (
             "a: 1\n---\nb: 2",
-            "web.yaml: line 2, column 1: a second document begins here: expected one",
+            "web.yaml: line 2, column 1: a second document begins here; expected one",
         ),
         ("a: &x 1", "web.yaml: line 1, column 4: " + NO_ALIAS),
         (
             "a: !!python/object:os.system x",
-            "web.yaml: line 1, column 4: tags (!) are not taken here",
+            "web.yaml: line 1, column 4: tags (!) are not supported",
         ),
         ("a: " + "[" * 60000, "web.yaml: line 1, column 19: nested deeper than 16"),
         ("a: " + "{" * 60000, "web.yaml: line 1, column 19: nested deeper than 16"),
         ("[" * 900 + "]" * 900, "web.yaml: line 1, column 17: nested deeper than 16"),
         ("- " * 30000, "web.yaml: line 1, column 33: nested deeper than 16"),
         ("a: &x " + "[" * 2000, "web.yaml: line 1, column 4: " + NO_ALIAS),
-        ("a: !x " + "[" * 2000, "web.yaml: line 1, column 4: tags (!) are not taken here"),
+        ("a: !x " + "[" * 2000, "web.yaml: line 1, column 4: tags (!) are not supported"),
         ("a: " + "x" * 70000, "web.yaml: longer than 64 KiB"),
         ("? [a]\n: b", "web.yaml: line 1, column 3: expected a name before the colon"),
     ],
@@ -270,22 +270,22 @@ NETWORKS = [
     ),
     (
         "id: 1\naddresses: [10.0.0.1/24]\ngateway: 10.0.1.1",
-        "gateway: 10.0.1.1 is in no network of addresses"
+        "gateway: 10.0.1.1 is not in a subnet of the network"
         " (IPv4 gateway; by default the host's address.)",
     ),
     (
         "id: 1\ngateway: fd00::1",
-        "gateway: fd00::1 is no IPv4 address (IPv4 gateway; by default the host's address.)",
+        "gateway: fd00::1 is not an IPv4 address (IPv4 gateway; by default the host's address.)",
     ),
     (
         "id: 1\naddresses: [10.0.0.1/24]\npools: [10.0.0.200-10.0.1.9]",
-        "pools.0: 10.0.0.200-10.0.1.9 is not within one network of addresses"
+        "pools.0: 10.0.0.200-10.0.1.9 is not within one subnet of the network"
         " (Ranges to assign guests' addresses from, such as 10.77.0.2-10.77.0.254.)",
     ),
     (
         "id: 1\nuplink: em0\npools: [192.168.1.200-192.168.1.220]",
-        "pools.0: the prefix length of 192.168.1.200-192.168.1.220 is not known"
-        " (give the host an address there, or say subnets: [192.168.1.0/24])",
+        "pools.0: no subnet contains 192.168.1.200-192.168.1.220"
+        " (give the host an address in it, or set subnets: [192.168.1.0/24])",
     ),
     (
         "id: 1\nsubnets: [10.0.0.0/24]\npools: [10.0.0.0/24, 10.0.0.9-10.0.0.10]",
@@ -299,7 +299,7 @@ NETWORKS = [
     ),
     (
         "id: 1\nmtu: 1000\naddresses: [fd00::1/64]",
-        "mtu: 1000 is too little for IPv6, which needs 1280 (MTU of the bridge and its members.)",
+        "mtu: 1000 is too small for IPv6, which needs 1280 (MTU of the bridge and its members.)",
     ),
 ]
 
@@ -361,12 +361,12 @@ def test_identity_that_zfs_would_not_hold() -> None:
         ('{"id":' + "[" * 4000 + "]" * 4000 + "}", "tank/g: nested deeper than 16"),
         ('{"id":' + '{"a":' * 1500 + "1" + "}" * 1500 + "}", "tank/g: longer than 8191 bytes"),
         ('{"id":1e400,"uuid":"a","kind":"jail"}', "tank/g: id: expected int, got float"),
-        ('{"id":NaN,"uuid":"a","kind":"jail"}', "tank/g: not JSON: NaN is no number"),
-        ('{"id":1,"id":2}', "tank/g: not JSON: 'id' stands there a second time"),
+        ('{"id":NaN,"uuid":"a","kind":"jail"}', "tank/g: not JSON: NaN is not a number"),
+        ('{"id":1,"id":2}', "tank/g: not JSON: 'id' appears twice"),
         ('{"release":"\\ud800"}', "tank/g: not JSON: not UTF-8"),
         (
             '{"v":2,"new":1}',
-            "tank/g: v: a version wrote it that this one does not know: 2 (upgrade this host)",
+            "tank/g: v: written by a newer version of bsdvirt: version 2 (upgrade this host)",
         ),
         ("[]", "tank/g: expected mapping, got list"),
         ('{"id":1,"uuid":"a","kind":"pod"}', "tank/g: kind: expected jail | vm, got 'pod'"),
@@ -381,7 +381,7 @@ def test_identity_that_zfs_would_not_hold() -> None:
         ),
         (
             '{"id":1,"uuid":"a","kind":"vm","boot":{"after":["a","a"]}}',
-            "tank/g: boot.after.1: a is named twice (Guests that must be ready before it starts.)",
+            "tank/g: boot.after.1: a is given twice (Guests that must be ready before it starts.)",
         ),
     ],
 )
@@ -500,8 +500,8 @@ def test_many_threads_may_read_their_first_file_at_once() -> None:
     [
         ({"vnc": {"auth": "own", "password": "short"}}, "6 to 8 printable characters"),
         ({"disks": [{"name": "a", "size": "1G", "sectorsize": "513"}]}, "512/4096"),
-        ({"vnc": {"listen": "0.0.0.0"}}, "name one of the host's"),
-        ({"vnc": {"listen": "::"}}, "name one of the host's"),
+        ({"vnc": {"listen": "0.0.0.0"}}, "give an address of the host"),
+        ({"vnc": {"listen": "::"}}, "give an address of the host"),
         ({"cpus": 0}, "1..1024"),
         ({"memory": 512}, "512M"),
         ({"disks": [{"name": "a", "size": 10}]}, "10G"),

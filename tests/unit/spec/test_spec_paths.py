@@ -146,9 +146,9 @@ def test_set_works_on_any_struct() -> None:
         ("protected", "maybe", "protected: expected true | false, got 'maybe'"),
         ("nics.5.mtu", "3", "nics.5: no such element (the next new one is nics.2)"),
         ("nics.x", "3", "nics.x: no such element (the next new one is nics.2)"),
-        ("nics.2", "", "nics.2: no such element (there are 2, from 0)"),
-        ("resolver", "x", "resolver: it has properties: set one of them (as resolver.mode)"),
-        ("nics.0", "x", "nics.0: it has properties: set one of them (as nics.0.network)"),
+        ("nics.2", "", "nics.2: no such element (the elements are 0 to 1)"),
+        ("resolver", "x", "resolver: a group: set one of its properties (as resolver.mode)"),
+        ("nics.0", "x", "nics.0: a group: set one of its properties (as nics.0.network)"),
         (
             "release.x",
             "2",
@@ -158,7 +158,7 @@ def test_set_works_on_any_struct() -> None:
         (
             "host.hostname",
             "x",
-            "params.host.hostname: this jail(8) parameter is bsdvirt's to set (set hostname)",
+            "params.host.hostname: this jail(8) parameter is set by bsdvirt (set hostname)",
         ),
         (
             "allow.nomlock",
@@ -189,7 +189,7 @@ def test_the_kind_is_no_property() -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nics.7", "nics.7: no such element (there are 2, from 0)"),
+        ("nics.7", "nics.7: no such element (the elements are 0 to 1)"),
         ("nics.0.adress", "nics.0.adress: no such property (did you mean address or address6?)"),
         ("release.x", "release.x: no such property"),
         (
@@ -217,7 +217,7 @@ def test_split_assignments() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["limits.pcpu"], "'limits.pcpu' sets nothing (write it as property=value)"),
+        (["limits.pcpu"], "'limits.pcpu' sets no property (write it as property=value)"),
         (["=3"], "'' is not the name of a property"),
         (["a..b=3"], "'a..b' is not the name of a property"),
         (["a=1", "a=2"], "a is given twice"),

@@ -51,7 +51,7 @@ A = {"interface": "em0", "address": "10.0.0.2"}
         ({"stack": "none", "nics": [{"network": "lan"}]}, "nics: `stack: none` has no interfaces"),
         (
             {"stack": "shared", "addresses": [A, {"address": "10.0.0.2/24"}]},
-            "addresses.1.address: 10.0.0.2 is there twice",
+            "addresses.1.address: 10.0.0.2 is given twice",
         ),
     ],
 )
