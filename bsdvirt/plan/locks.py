@@ -7,6 +7,7 @@ held briefly, and are waited for.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -51,6 +52,7 @@ class Lock:
         label = f"{kind}.{name}" if name else kind
         self._path = fs.path(f"{LOCK_DIRECTORY}/{label}")
         self._descriptor = -1
+        self._exclusive = False
 
     def acquire(self, verb: str, *, wait: float = 0.0, shared: bool = False) -> Self:
         """Take the lock, waiting up to `wait` seconds. Raises ConflictError, with the holder's
@@ -73,7 +75,8 @@ class Lock:
                     ) from None
                 time.sleep(POLL_SECONDS)
         self._descriptor = descriptor
-        if not shared:
+        self._exclusive = not shared
+        if self._exclusive:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{verb}, process {os.getpid()}\n".encode(), 0)
         return self
@@ -90,6 +93,11 @@ class Lock:
 
     def release(self) -> None:
         if self._descriptor >= 0:
+            if self._exclusive:
+                # A child that another thread is making just now has the descriptor, and with it
+                # the lock, until its execve(2): what the file says must not count meanwhile.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = -1
 

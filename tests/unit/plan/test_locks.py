@@ -132,14 +132,30 @@ def test_no_descriptor_is_left_by_one_that_was_busy(fs: Fs) -> None:
         assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_what_was_said_does_not_outlast_it(fs: Fs) -> None:
+    """A child between fork(2) and execve(2) holds a lock for a moment longer."""
+    lock = Lock(fs, "start", "t1").acquire("start t1")
+    lock.say("pci.0.3.0.path=/dev/zvol/disk")
+    child = os.dup(_descriptors("start.t1")[0])
+    lock.release()
+    assert is_held(fs, "start", "t1")
+    assert fs.read_text(f"{LOCK_DIRECTORY}/start.t1") == ""
+    os.close(child)
+
+
+def _descriptors(name: str) -> list[int]:
+    """The descriptors of this process that are open on the lock."""
+    return [
+        int(entry)
+        for entry in os.listdir("/proc/self/fd")
+        if os.path.realpath(f"/proc/self/fd/{entry}").endswith(f"/{name}")
+    ]
+
+
 def test_a_child_process_does_not_inherit_it(fs: Fs) -> None:
     """A command that outlives us must not keep the guest busy."""
     lock = Lock(fs, "guest", "web").acquire("start")
-    held = [
-        int(entry)
-        for entry in os.listdir("/proc/self/fd")
-        if os.path.realpath(f"/proc/self/fd/{entry}").endswith("guest.web")
-    ]
+    held = _descriptors("guest.web")
     assert held
     assert not any(os.get_inheritable(descriptor) for descriptor in held)
     lock.release()
