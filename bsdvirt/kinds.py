@@ -88,9 +88,13 @@ def read_spec(fs: Fs, guest: Guest) -> GuestSpec | None:
 
 
 def by_kind(specs: Mapping[str, GuestSpec]) -> Iterator[tuple[Kind[Any], dict[str, GuestSpec]]]:
-    """Yield each kind, with what the files of its guests say."""
-    for kind in KINDS.values():
-        yield kind, {n: spec for n, spec in specs.items() if kind_of_spec(spec) is kind}
+    """Yield the kinds of these guests, each with what their files say."""
+    found: dict[str, dict[str, GuestSpec]] = {}
+    for name, spec in specs.items():
+        found.setdefault(kind_of_spec(spec).name, {})[name] = spec
+    for name in NOUNS:
+        if name in found:
+            yield KINDS[name], found[name]
 
 
 def need_kind(guest: Guest, wanted: str, why: str, hint: str) -> None:

@@ -22,9 +22,9 @@ from bsdvirt.bhyve.stop import plan_stop, stop_step
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_kernel, read_rules
+from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_kernel
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.rctl import process_subject
+from bsdvirt.facts.rctl import process_subject, read_rules
 from bsdvirt.facts.vmm import names, read_devices, read_order, read_paths, read_vmm
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.claims import UNCLAIMED, RandomBytes

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bsdvirt.cli.main import Globals, one_line
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.select import needs_state, select
 from bsdvirt.guest.state import read_states
 from bsdvirt.host.interrupt import Interrupt
@@ -121,14 +121,14 @@ def chosen(
     """Return the selected guests; those given by name can be `foreign`. Raises as
     guest/select.py does."""
     if every and not words:
-        return sorted(session.inventory().guests)
+        return sorted(session.inventory(shallow=True).guests)
     if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
         # Names are checked again under their locks, after unfinished operations are recovered.
-        found = session.inventory()
+        found = session.inventory(shallow=True)
         pending = session.pending("guest")
         known = pending | (set(found.foreign) if foreign else set())
         return sorted({w if w in known else found.guest(w).name for w in words})
-    found = session.inventory()
+    found = session.inventory(shallow=True)
     jails = read_jails(session.host) if needs_state(words) else {}
     states = read_states(session.host.fs, found, jails)
     return select(words, found, states.of, every=every, foreign=foreign)

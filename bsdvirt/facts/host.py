@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
-from bsdvirt.facts import ifconfig, jls, rctl
-from bsdvirt.facts import mount as mounts
-from bsdvirt.facts.ifconfig import Interface
-from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.mount import Mount
-from bsdvirt.facts.rctl import Rule
+from bsdvirt.facts.ifconfig import Interface, read_interfaces
+from bsdvirt.facts.jls import JailFact, read_jails
+from bsdvirt.facts.mount import Mount, fstab_places, read_mounts
+from bsdvirt.facts.rctl import Rule, read_rules
+from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.spec.numbers import natural
@@ -51,36 +50,6 @@ class HostFacts:
     """Mount points in the host's fstab(5)."""
 
 
-def read_jails(host: Host) -> dict[str, JailFact]:
-    """Return all jails, dying ones included: they still hold their network stack and their root."""
-    argv = (tools.JLS, "--libxo", "json", "-d", "-n", *jls.PARAMETERS)
-    return jls.parse(host.run(argv, changes=False).check().stdout)
-
-
-def read_interfaces(host: Host) -> dict[str, Interface]:
-    """Return all interfaces: one command, and one more for each interface that untrusted text may
-    imitate."""
-    shown = host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout
-    found, doubtful = ifconfig.parse_all(shown)
-    for name in sorted(doubtful):
-        alone = host.run((tools.IFCONFIG, name), changes=False)
-        one = ifconfig.parse_one(alone.stdout, name) if alone.status == 0 else None
-        found.pop(name, None)
-        if one is not None:
-            found[name] = one
-    return found
-
-
-def read_mounts(host: Host) -> list[Mount]:
-    return mounts.parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)
-
-
-def read_rules(host: Host) -> list[Rule]:
-    """Return the rules of rctl(8); none without resource accounting, where rctl fails."""
-    result = host.run((tools.RCTL,), changes=False)
-    return rctl.parse_rules(result.stdout) if result.status == 0 else []
-
-
 def read_mask(host: Host, jail: str) -> CpuList:
     """Return the CPUs of a running jail. Raises CommandError if there is none of that name."""
     return parse_mask(host.run((tools.CPUSET, "-g", "-j", jail), changes=False).check().stdout)
@@ -104,7 +73,7 @@ def read_host(host: Host, *directories: str) -> HostFacts:
         rules=read_rules(host),
         files=frozenset(files),
         texts={name: host.fs.read_or(name) for name in files if name.endswith(".conf")},
-        fstab=mounts.fstab_places(_fstab(host)),
+        fstab=fstab_places(_fstab(host)),
     )
 
 
@@ -114,13 +83,6 @@ def _fstab(host: Host) -> str:
     except (OSError, ValueError, HostError):
         # No line of it that anybody could read.
         return ""
-
-
-def read_sysctl(host: Host, *names: str) -> dict[str, str]:
-    """Return the values of existing sysctls."""
-    shown = host.run((tools.SYSCTL, *names), changes=False).stdout
-    pairs = (line.split(":", 1) for line in shown.splitlines() if ":" in line)
-    return {name: value.strip() for name, value in pairs}
 
 
 def read_kernel(host: Host, *, params: bool = False) -> Kernel:

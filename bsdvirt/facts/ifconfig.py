@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
 _NAME = r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,14})"
 _HEAD = re.compile(_NAME + r": flags=\w+<(?P<flags>[^>]*)>.*?\bmtu (?P<mtu>\d+)")
 _INET = re.compile(r"^inet (?P<address>\S+)(?: --> \S+)? netmask (?P<mask>0x[0-9a-f]{8})")
@@ -146,3 +149,17 @@ def _take(draft: _Draft, line: str) -> None:
 def _words(line: str) -> frozenset[str]:
     """Return the words in angle brackets."""
     return frozenset(filter(None, line.partition("<")[2].rstrip(">").split(",")))
+
+
+def read_interfaces(host: Host) -> dict[str, Interface]:
+    """Return all interfaces: one command, and one more for each interface that untrusted text may
+    imitate."""
+    shown = host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout
+    found, doubtful = parse_all(shown)
+    for name in sorted(doubtful):
+        alone = host.run((tools.IFCONFIG, name), changes=False)
+        one = parse_one(alone.stdout, name) if alone.status == 0 else None
+        found.pop(name, None)
+        if one is not None:
+            found[name] = one
+    return found

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
 PARAMETERS = ("jid", "name", "path", "dying", "vnet", "cpuset.id")
 
 
@@ -37,3 +40,9 @@ def parse(text: str) -> dict[str, JailFact]:
     )
     # 13.2 lets a name be used again while its last jail is dying: the live one counts.
     return {jail.name: jail for jail in sorted(jails, key=lambda jail: not jail.dying)}
+
+
+def read_jails(host: Host) -> dict[str, JailFact]:
+    """Return all jails, dying ones included: they still hold their network stack and their root."""
+    argv = (tools.JLS, "--libxo", "json", "-d", "-n", *PARAMETERS)
+    return parse(host.run(argv, changes=False).check().stdout)

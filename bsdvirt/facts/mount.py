@@ -14,6 +14,9 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
 SIDES = ("<below>:", "<above>:")
 """Prefix of the source of a unionfs(4)."""
 
@@ -70,3 +73,7 @@ def beneath(
         and (not chosen or mount.kind in chosen)
     ]
     return list(reversed(inside))
+
+
+def read_mounts(host: Host) -> list[Mount]:
+    return parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts import pfctl
-from bsdvirt.facts.host import read_sysctl
+from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.layout import PF_DIRECTORY

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
 _RULE = re.compile(
     r"(?P<who>[a-z]+:[^:\n]*):(?P<what>[a-z]+):(?P<action>[a-z0-9]+)=(?P<amount>\d+)(/[a-z]+)?",
     re.ASCII,
@@ -48,3 +51,9 @@ def parse_usage(text: str) -> dict[str, int]:
     (captures/04)."""
     pairs = (line.partition("=") for line in text.split("\n"))
     return {name: int(value) for name, _, value in pairs if value.isascii() and value.isdigit()}
+
+
+def read_rules(host: Host) -> list[Rule]:
+    """Return the rules of rctl(8); none without resource accounting, where rctl fails."""
+    result = host.run((tools.RCTL,), changes=False)
+    return parse_rules(result.stdout) if result.status == 0 else []

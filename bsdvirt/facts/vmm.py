@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from typing import Literal
 
-from bsdvirt.facts.host import read_sysctl
+from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs

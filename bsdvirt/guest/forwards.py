@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
-from bsdvirt.facts.host import HostFacts, read_interfaces
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts, read_listeners
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file
 from bsdvirt.host.base import Host

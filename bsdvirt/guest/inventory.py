@@ -6,17 +6,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.jls import JailFact
 from bsdvirt.guest.pools import Absent
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout
-from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.load import identity_from_json, load_guest
 from bsdvirt.spec.types import GuestName
 from bsdvirt.zfs.base import Dataset
+
+if TYPE_CHECKING:
+    from bsdvirt.spec.guest import GuestSpec
 
 
 @dataclass(frozen=True, slots=True)

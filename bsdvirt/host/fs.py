@@ -7,7 +7,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import stat
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -218,6 +217,9 @@ class Fs(Beneath):
 
     def rmtree(self, path: str, *, sync: bool = False) -> None:
         """Remove a directory with its contents, if it exists."""
+        # Imported here: every command imports this module, and few remove a tree.
+        import shutil
+
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.path(path))
         if sync:

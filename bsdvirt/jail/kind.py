@@ -8,19 +8,10 @@ from typing import Any, Literal
 
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
 from bsdvirt.errors import ConflictError, HostError, UsageError
-from bsdvirt.facts.host import (
-    HostFacts,
-    Kernel,
-    parse_mask,
-    read_host,
-    read_interfaces,
-    read_jails,
-    read_kernel,
-    read_mask,
-    read_rules,
-)
-from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.rctl import jail_subject
+from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_mask
+from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.jls import JailFact, read_jails
+from bsdvirt.facts.rctl import jail_subject, read_rules
 from bsdvirt.guest.claims import RandomBytes
 from bsdvirt.guest.inventory import Foreign, Guest, running_jail
 from bsdvirt.guest.kind import Kind

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bsdvirt.errors import ConflictError
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS, kind_of_spec

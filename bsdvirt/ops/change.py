@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from bsdvirt.errors import BsdvirtError, ConflictError
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest import forwards
 from bsdvirt.guest.change import plan_change
 from bsdvirt.guest.claims import settled

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from bsdvirt.errors import ConflictError
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import check_user, environment, words_in
@@ -18,7 +18,7 @@ from bsdvirt.session.session import Session
 
 
 def _need_running(session: Session, name: str) -> Guest:
-    guest = session.inventory().guest(name)
+    guest = session.inventory(shallow=True).guest(name)
     need_kind(guest, "jail", "nothing runs in it from here", f"bsdvirt console {name}, or ssh")
     if running_jail(guest, read_jails(session.host)) is None:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
@@ -68,5 +68,5 @@ def processes(session: Session, name: str) -> list[ProcessRow]:
 
 def console(session: Session, name: str) -> int:
     """Give the caller's terminal a running guest's console: of a jail, a login shell of root's."""
-    guest = session.inventory().guest(name)
+    guest = session.inventory(shallow=True).guest(name)
     return session.host.attach(kind_of(guest).console(session.host, guest, _term()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bsdvirt.errors import BsdvirtError, NotFoundError, UsageError
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.facts.packetfilter import PfFacts
 from bsdvirt.guest.forwards import exposed_by
 from bsdvirt.guest.inventory import Guest

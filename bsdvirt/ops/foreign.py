@@ -14,7 +14,8 @@ from msgspec import UNSET
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.guest.inventory import Foreign, Inventory, load_guest_file
-from bsdvirt.rows.guest import ForeignInfo, GuestRow
+from bsdvirt.ops.show.guests import foreign_common
+from bsdvirt.rows.guest import ForeignInfo
 from bsdvirt.session.session import Session
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.guest import GuestSpec
@@ -32,28 +33,6 @@ PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
 """ZFS properties of a received dataset that affect the host."""
 
 
-def row(foreign: Foreign) -> GuestRow:
-    """Return the row of a foreign guest for `ls`: none of its claims is in effect."""
-    return GuestRow(**_common(foreign), root=foreign.layout.dataset)
-
-
-def _common(foreign: Foreign) -> dict[str, Any]:
-    """Return the fields that `ls` and `info` share."""
-    return {
-        "name": foreign.name,
-        "kind": foreign.told.kind if foreign.told else None,
-        "state": "foreign",
-        "id": None,
-        "jid": None,
-        "addresses": [],
-        "autostart": False,
-        "tags": [],
-        "release": foreign.told.release if foreign.told else "",
-        "used": foreign.datasets[0].used if foreign.datasets else 0,
-        "pool": foreign.layout.dataset,
-    }
-
-
 def detail(session: Session, foreign: Foreign) -> ForeignInfo:
     """Return a foreign guest in full: why it is foreign, what its file uses of this host, and
     its identity on the other host."""
@@ -66,7 +45,7 @@ def detail(session: Session, foreign: Foreign) -> ForeignInfo:
         config = {"error": str(error)}
     told = foreign.told
     return ForeignInfo(
-        **_common(foreign),
+        **foreign_common(foreign),
         dataset=foreign.dataset,
         home=foreign.layout.dataset,
         root=foreign.layout.dataset,

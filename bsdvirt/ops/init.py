@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bsdvirt.bhyve.volumes import IN_DEV_MODE
 from bsdvirt.errors import ConflictError, HostError, NotFoundError
-from bsdvirt.facts.host import read_interfaces
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.host import tools
 from bsdvirt.host.private import others_may_enter
 from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
-from bsdvirt.facts.host import read_mounts
+from bsdvirt.facts.mount import read_mounts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail.mounts import in_order
 from bsdvirt.kinds import as_spec, load_spec, need_kind

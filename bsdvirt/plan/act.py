@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
 from bsdvirt.facts.dad import PAUSE, ROUNDS, awaited
-from bsdvirt.facts.host import read_mounts
-from bsdvirt.facts.mount import beneath
+from bsdvirt.facts.mount import beneath, read_mounts
 from bsdvirt.host import restore, tools
 from bsdvirt.host.base import Host, LineSink
 from bsdvirt.plan.conditions import holds

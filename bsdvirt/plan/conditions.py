@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bsdvirt.facts.host import read_interfaces, read_jails, read_mounts, read_rules
-from bsdvirt.facts.mount import beneath
+from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.jls import read_jails
+from bsdvirt.facts.mount import beneath, read_mounts
+from bsdvirt.facts.rctl import read_rules
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.plan.step import (

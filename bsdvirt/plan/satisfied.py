@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts import ifconfig
-from bsdvirt.facts.host import read_jails, read_mounts, read_rules
 from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.jls import read_jails
+from bsdvirt.facts.mount import read_mounts
+from bsdvirt.facts.rctl import read_rules
 from bsdvirt.host import restore, tools
 from bsdvirt.host.base import Host
 from bsdvirt.plan.step import (

@@ -6,6 +6,7 @@ import os
 import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.guest.inventory import Inventory, inventory
@@ -14,17 +15,19 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.layout import HOST_FILE, Layout
-from bsdvirt.net.files import Networks, load_networks
 from bsdvirt.plan import events, journal
 from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import Kind
-from bsdvirt.plan.step import Kind as Subject
-from bsdvirt.plan.step import Plan
 from bsdvirt.session.draws import Draws
 from bsdvirt.session.ready import need_mounted, unready
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
 from bsdvirt.zfs import Zfs, open_listing, open_zfs
+
+if TYPE_CHECKING:
+    from bsdvirt.net.files import Networks
+    from bsdvirt.plan.step import Kind as Subject
+    from bsdvirt.plan.step import Plan
 
 
 @dataclass
@@ -161,6 +164,9 @@ class Reading:
 
     def networks(self) -> Networks:
         """Read all networks, and what is wrong with those that cannot be read."""
+        # Imported here: listing guests reads no network's file.
+        from bsdvirt.net.files import load_networks
+
         return load_networks(self.host.fs)
 
     @staticmethod

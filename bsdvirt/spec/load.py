@@ -1,6 +1,7 @@
 """Load and dump YAML and JSON. Input is validated here, once.
 
-yaml is imported by the functions that need it: listing guests reads no YAML.
+yaml, and the types of the larger files, are imported by the functions that need them: listing
+guests reads no YAML, and no guest's file.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from bsdvirt.spec.fields import (
     unknown_hint,
     words_of,
 )
-from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.identitycheck import VERSION, check_identity
-from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.network import Network
 from bsdvirt.spec.pools import PoolFile
-from bsdvirt.spec.vm import Vm
 
 if TYPE_CHECKING:
     import yaml
+
+    from bsdvirt.spec.guest import GuestSpec
+    from bsdvirt.spec.jail import Jail
+    from bsdvirt.spec.network import Network
 
 SpecT = TypeVar("SpecT", bound=Spec)
 
@@ -52,25 +53,30 @@ _one_at_a_time = threading.RLock()
 
 def load_jail(text: str, source: str = "") -> Jail:
     """Return the spec of a jail. Raise UsageError, naming `source`."""
+    from bsdvirt.spec.jail import Jail
+
     return decode(Jail, parse_yaml(text, source), source)
-
-
-KINDS: dict[str, type[GuestSpec]] = {"jail": Jail, "vm": Vm}
 
 
 def load_guest(text: str, source: str = "") -> GuestSpec:
     """Return the spec of a guest of either kind. Raise UsageError, naming `source`."""
+    from bsdvirt.spec.jail import Jail
+    from bsdvirt.spec.vm import Vm
+
+    kinds: dict[str, type[GuestSpec]] = {"jail": Jail, "vm": Vm}
     data = parse_yaml(text, source)
     kind = data.get("kind", "jail")
-    cls = KINDS.get(kind) if isinstance(kind, str) else None
+    cls = kinds.get(kind) if isinstance(kind, str) else None
     if cls is None:
-        hint = f"the kinds are {' and '.join(KINDS)}"
+        hint = f"the kinds are {' and '.join(kinds)}"
         raise UsageError(f"{_prefix(source)}kind: no kind {shown(kind)}", hint)
     return decode(cls, data, source)
 
 
 def load_network(text: str, source: str = "") -> Network:
     """Return the spec of a network. Raise UsageError, naming `source`."""
+    from bsdvirt.spec.network import Network
+
     return decode(Network, parse_yaml(text, source), source)
 
 

@@ -8,8 +8,8 @@ has it, nobody could know it, and what stands between two of its rows is one pro
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,7 +57,7 @@ def ask(
 ) -> tuple[dict[str, dict[str, Value]], Result]:
     """Return the values of these datasets, or, by `options`, of those below too, and the result of
     zfs(8). `typed` are properties that only the kernel sets, one line each."""
-    mark = f"bsdvirt:{secrets.token_hex(8)}"
+    mark = f"bsdvirt:{os.urandom(8).hex()}"
     asked = [f"{mark}-0", *typed]
     for number, prop in enumerate(properties, 1):
         asked += [prop, f"{mark}-{number}"]

@@ -10,7 +10,7 @@ from scenario_hosts import scenario
 from scenario_pools import second_pool
 from scenario_view import HostView
 
-from bsdvirt.facts.host import read_mounts
+from bsdvirt.facts.mount import read_mounts
 from bsdvirt_sim import SimHost
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from scenario_hosts import sim_world
 
-from bsdvirt.facts.host import read_interfaces, read_jails
+from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.host import tools
 from bsdvirt.kinds import is_running
 from bsdvirt.net.bridge import bridge_of

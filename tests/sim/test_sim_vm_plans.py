@@ -24,7 +24,9 @@ from bsdvirt.bhyve.devices.framebuffer import screen_of
 from bsdvirt.bhyve.holds import read_keys, read_taken
 from bsdvirt.cpu.limits import LiveFacts, live_steps
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_host, read_interfaces, read_kernel, read_rules
+from bsdvirt.facts.host import read_host, read_kernel
+from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.rctl import read_rules
 from bsdvirt.facts.vmm import read_devices, read_paths, read_vmm
 from bsdvirt.facts.vms import VmFact, read_vm
 from bsdvirt.guest.destroy import plan_destroy

@@ -7,8 +7,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_rules
-from bsdvirt.facts.rctl import jail_subject, parse_usage
+from bsdvirt.facts.rctl import jail_subject, parse_usage, read_rules
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bsdvirt.facts.host import HostFacts, read_sysctl
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bsdvirt.errors import HostError
-from bsdvirt.facts.host import HostFacts, read_interfaces, read_kernel, ruleset_exists
+from bsdvirt.facts.host import HostFacts, read_kernel, ruleset_exists
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import read_listeners
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.view import View

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.order import start_order
 from bsdvirt.guest.state import read_states
 from bsdvirt.rows.guest import BootRow

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, StepError, as_told
-from bsdvirt.facts.host import HostFacts, read_host, read_jails
-from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.facts.jls import JailFact, read_jails
 from bsdvirt.facts.vms import read_vms
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.order import reading_seconds, seconds_to_stop, stages_behind, stop_waits

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import NotFoundError
-from bsdvirt.facts.host import read_interfaces, read_jails, read_kernel
-from bsdvirt.facts.jls import JailFact
+from bsdvirt.facts.host import read_kernel
+from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.jls import JailFact, read_jails
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.jail import settings
 from bsdvirt.jail.create import plan_create

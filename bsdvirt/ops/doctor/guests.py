@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.kinds import by_kind, kind_of
+from bsdvirt.kinds import KINDS, kind_of, kind_of_spec
 from bsdvirt.ops.boot.budget import too_long
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Plan, Step
@@ -39,7 +39,8 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def of_kinds(seen: Seen) -> Iterator[Finding]:
     """Check what each kind of guest needs."""
-    for kind, specs in by_kind(seen.specs):
+    for kind in KINDS.values():
+        specs = {n: spec for n, spec in seen.specs.items() if kind_of_spec(spec) is kind}
         yield from kind.findings(seen.view, seen.facts, specs)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bsdvirt.facts.hooks import hook_problem
-from bsdvirt.facts.host import read_kernel, read_sysctl
+from bsdvirt.facts.host import read_kernel
+from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS
 from bsdvirt.ops.doctor.seen import Seen

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_jails
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.duplicates import duplicates, plan_renumber
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.kinds import is_running

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.facts.host import read_interfaces
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.net.ports import check_macs
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec

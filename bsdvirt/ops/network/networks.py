@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
-from bsdvirt.facts.host import read_interfaces
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts
 from bsdvirt.guest.inventory import Inventory, load_guest_file
 from bsdvirt.kinds import kind_of

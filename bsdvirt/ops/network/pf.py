@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_interfaces
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts, read_firewall, read_loaded
 from bsdvirt.guest.forwards import rules_of
 from bsdvirt.guest.inventory import Guest

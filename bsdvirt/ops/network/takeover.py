@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
-from bsdvirt.facts.host import read_interfaces, read_jails
-from bsdvirt.facts.ifconfig import Interface
+from bsdvirt.facts.ifconfig import Interface, read_interfaces
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest, load_guest_file
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_interfaces
+from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.net.bridge import plan_up, up_steps
 from bsdvirt.ops.network import pf
 from bsdvirt.plan import events

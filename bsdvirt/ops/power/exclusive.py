@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bsdvirt.errors import ConflictError
-from bsdvirt.facts.host import HostFacts, read_mounts
+from bsdvirt.facts.host import HostFacts
+from bsdvirt.facts.mount import read_mounts
 from bsdvirt.facts.vmm import names
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.kinds import is_running, kind_of, kind_of_spec, read_spec

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from bsdvirt.errors import BsdvirtError, as_told
-from bsdvirt.facts.host import read_host, read_jails
+from bsdvirt.facts.host import read_host
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.duplicates import duplicates
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
@@ -167,7 +168,7 @@ def planner(
     """Read what these starts depend on, once, and return what plans each of them. `claims` are
     run before; `up` are the tasks that bring up networks."""
     fs, view = session.host.fs, view_of(session, found, networks)
-    kinds = [(kind, [*some]) for kind, some in by_kind(_specs(parts)) if some]
+    kinds = [(kind, [*some]) for kind, some in by_kind(_specs(parts))]
     directories = [d for kind, some in kinds for d in kind.run_directories(some)]
     facts = read_host(session.host, *RUN_FILES, *directories)
     for name in session.stopped & parts.keys():

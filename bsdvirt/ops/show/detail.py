@@ -8,7 +8,8 @@ import msgspec
 from msgspec import UNSET
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_interfaces, read_jails
+from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.kind import Info
 from bsdvirt.guest.state import read_states

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bsdvirt.facts.host import read_jails
-from bsdvirt.facts.jls import JailFact
-from bsdvirt.guest.inventory import Guest, Inventory, running_jail
+from bsdvirt.facts.jls import JailFact, read_jails
+from bsdvirt.guest.inventory import Foreign, Guest, Inventory, running_jail
 from bsdvirt.guest.state import read_states
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail.facts.leases import leased
-from bsdvirt.ops import foreign
 from bsdvirt.rows.guest import GuestRow
 from bsdvirt.session.session import Session
 
@@ -25,7 +23,7 @@ def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
         _row(session.host.fs, guest, states.of(name), jid_of(guest, jails))
         for name, guest in found.guests.items()
     ]
-    rows += [foreign.row(one) for one in found.foreign.values()]
+    rows += [_foreign_row(one) for one in found.foreign.values()]
     return sorted(rows, key=lambda row: row.name), found
 
 
@@ -55,4 +53,25 @@ def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
         "release": identity.release,
         "used": guest.used,
         "pool": guest.layout.dataset,
+    }
+
+
+def _foreign_row(foreign: Foreign) -> GuestRow:
+    return GuestRow(**foreign_common(foreign), root=foreign.layout.dataset)
+
+
+def foreign_common(foreign: Foreign) -> dict[str, Any]:
+    """Return the same fields for a foreign guest: none of its claims is in effect."""
+    return {
+        "name": foreign.name,
+        "kind": foreign.told.kind if foreign.told else None,
+        "state": "foreign",
+        "id": None,
+        "jid": None,
+        "addresses": [],
+        "autostart": False,
+        "tags": [],
+        "release": foreign.told.release if foreign.told else "",
+        "used": foreign.datasets[0].used if foreign.datasets else 0,
+        "pool": foreign.layout.dataset,
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bsdvirt.errors import HostError
-from bsdvirt.facts.host import read_jails, read_kernel
+from bsdvirt.facts.host import read_kernel
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.facts.rctl import parse_usage
 from bsdvirt.host import tools
 from bsdvirt.kinds import kind_of
