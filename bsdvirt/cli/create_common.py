@@ -7,34 +7,111 @@ import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
-from bsdvirt.cli.common import add_change
+from bsdvirt.cli.common import add_change, open_session, report
 from bsdvirt.cli.flags import add_property
+from bsdvirt.cli.main import Globals
+from bsdvirt.cli.output import say
 from bsdvirt.errors import UsageError
-from bsdvirt.session.batch import Outcome
+from bsdvirt.guest.order import IDENTITY_PREFIX, set_boot
+from bsdvirt.layout import Layout
+from bsdvirt.ops.create.guests import Create, Order
+from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
+from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
 KINDS = ("jail", "vm")
 
 
-class NetworkOptions(Protocol):
-    """The options for the interfaces of a new guest."""
+class CreateOptions(Globals):
+    """The options for what every new guest can have."""
 
+    words: list[str]
+    pool: str | None
+    thick: bool
     network: list[str] | None
     no_network: bool
     address: str | None
     address6: str | None
+    hostname: str | None
+    cpuset: str | None
+    autostart: bool
+    start: bool
 
 
-class StackOptions(NetworkOptions, Protocol):
+class StackOptions(CreateOptions):
     """The options for the network stack of a new jail."""
 
     inherit: bool
     shared: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says of guests of either kind."""
+
+    session: Session
+    names: tuple[str, ...]
+    boot: Boot
+    pool: Layout | None
+    settings: list[tuple[str, str]]
+    """The properties, without those of the guest's identity."""
+
+
+def wanted(options: CreateOptions, kind: str) -> Wanted:
+    """Open the session and return what is to be created. Raises UsageError."""
+    names = guest_names(options.words, f"create {kind}")
+    if options.address and len(names) > 1:
+        raise UsageError(
+            "--address goes with one name only", "omit it: the network's pool assigns addresses"
+        )
+    session = open_session(options, changes=True)
+    assignments = split_assignments(word for word in options.words if "=" in word)
+    auto = options.autostart or session.hostfile.defaults.autostart
+    boot = set_boot(Boot(auto=auto), assignments)
+    pool = session.pool(options.pool) if options.pool is not None else None
+    settings = [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)]
+    return Wanted(session, names, boot, pool, settings)
+
+
+def provided(options: CreateOptions, what: str, source: str) -> bool:
+    """Return whether a release or an image is added to the pool first, and print that."""
+    if source and not options.dry_run:
+        say(f"{what} from {source}")
+    return bool(source)
+
+
+def create(
+    options: CreateOptions, new: Wanted, order: Order, *, coming: bool, screen: bool = False
+) -> int:
+    """Create the guests, and print how to go on."""
+    request = Create(new.names, order, new.boot, new.pool, start=options.start, coming=coming)
+    outcomes = carry_out(new.session, request)
+    status = report(outcomes, options)
+    ready = [outcome.name for outcome in outcomes if outcome.ok]
+    if ready and not (options.quiet or options.json or options.dry_run):
+        start, console = (
+            f"start it: bsdvirt start {ready[0]}",
+            f"get in: bsdvirt console {ready[0]}",
+        )
+        print(console if options.start else start)
+        if options.start and screen:
+            print("its screen and the password: bsdvirt info NAME, at `vnc`")
+    return status
+
+
+def add_names(parser: argparse.ArgumentParser, kind: str, metavar: str, help: str) -> None:
+    """Add the kind, and the names and properties."""
+    parser.add_argument("kind", type=kind_word, metavar=metavar, help=help)
+    parser.add_argument(
+        "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
+        help=f"names and properties; bsdvirt properties {kind} lists properties",
+    )  # fmt: skip
 
 
 def add_pool(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +184,7 @@ def _meant_by(word: str) -> str:
     return "such as web or db-1"
 
 
-def nics_of(session: Session, options: NetworkOptions) -> list[dict[str, Any]]:
+def nics_of(session: Session, options: CreateOptions) -> list[dict[str, Any]]:
     """Return the interfaces as plain data. Raises UsageError."""
     if options.no_network:
         if options.network or options.address or options.address6:
@@ -148,12 +225,3 @@ def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
         raise UsageError("--shared: which address?", "--shared em0 --address 10.0.0.2/24")
     shared = [{"interface": options.shared, "address": text} for text in addresses]
     return {"stack": "shared", "addresses": shared}
-
-
-def say_how_to_go_on(outcomes: list[Outcome], *, start: bool) -> None:
-    """Print the next command to use on a new guest."""
-    ready = [outcome.name for outcome in outcomes if outcome.ok]
-    if ready and start:
-        print(f"get in: bsdvirt console {ready[0]}")
-    elif ready:
-        print(f"start it: bsdvirt start {ready[0]}")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from bsdvirt.cli.create_common import CreateOptions
 from bsdvirt.errors import UsageError
 from bsdvirt.jail.root import FROM_RELEASE, Origin
 from bsdvirt.ops.create import root
 from bsdvirt.session.session import Session
 
 
-class RootOptions(Protocol):
+class RootOptions(CreateOptions):
     """These options."""
 
     release: str | None
-    thick: bool
     empty: bool
     root_from: str | None
     directory: str | None

@@ -7,30 +7,25 @@ import os
 from typing import Any
 
 from bsdvirt.bhyve.volumes import whole
-from bsdvirt.cli.common import open_session, report
 from bsdvirt.cli.create_common import (
+    CreateOptions,
     add_guest_options,
+    add_names,
     add_pool,
-    guest_names,
-    kind_word,
+    create,
     nics_of,
-    say_how_to_go_on,
+    provided,
+    wanted,
 )
 from bsdvirt.cli.flags import add_property
-from bsdvirt.cli.main import Globals
-from bsdvirt.cli.output import say
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.guest.order import set_boot
 from bsdvirt.host.read import READ_LIMIT, read_regular
 from bsdvirt.library import images, media, profiles
 from bsdvirt.library.files import absolute
-from bsdvirt.ops.create.guests import Create
 from bsdvirt.ops.create.vm import VmOrder
-from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
-from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.load import decode
-from bsdvirt.spec.paths import set_paths, split_assignments
+from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.systems import System
 from bsdvirt.spec.vm import FIRST_DISK, Vm
@@ -39,9 +34,7 @@ DEFAULT_SIZE = "small"
 DRIVE = "cd"
 
 
-class Options(Globals):
-    kind: str
-    words: list[str]
+class Options(CreateOptions):
     size: str | None
     os: str | None
     cpus: int | None
@@ -50,29 +43,15 @@ class Options(Globals):
     bus: str | None
     loader: str | None
     image: str | None
-    pool: str | None
-    thick: bool
     iso: list[str] | None
     vnc: bool | None
-    network: list[str] | None
-    no_network: bool
-    address: str | None
-    address6: str | None
     ssh_key: list[str] | None
     user: str | None
     user_data: str | None
-    hostname: str | None
-    cpuset: str | None
-    autostart: bool
-    start: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("kind", type=kind_word, metavar="vm", help="a virtual machine")
-    parser.add_argument(
-        "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
-        help="names and properties; bsdvirt properties vm lists properties",
-    )  # fmt: skip
+    add_names(parser, "vm", "vm", "a virtual machine")
     parser.add_argument(
         "--size", metavar="PROFILE",
         help=f"small, medium, large or one of your own (default {DEFAULT_SIZE})",
@@ -109,36 +88,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    names = guest_names(options.words, "create vm")
-    if options.address and len(names) > 1:
-        raise UsageError(
-            "--address goes with one name only", "omit it: the network's pool assigns addresses"
-        )
-    session = open_session(options, changes=True)
-    pool = session.pool(options.pool) if options.pool is not None else None
-    assignments = split_assignments(word for word in options.words if "=" in word)
-    boot = set_boot(
-        Boot(auto=options.autostart or session.hostfile.defaults.autostart), assignments
-    )
+    new = wanted(options, "vm")
+    session = new.session
     system = profiles.system(session.host.fs, options.os) if options.os is not None else None
-    vm = _vm(session, options, system, [a for a in assignments if not a[0].startswith("boot.")])
+    vm = _vm(session, options, system, new.settings)
     coming = False
     if vm.image and not options.thick:
-        target = pool or session.layout
-        source = images.provide(session, str(vm.image), target)
-        coming = bool(source)
-        if source and not options.dry_run:
-            say(f"image {vm.image} copied from {source}")
+        source = images.provide(session, str(vm.image), new.pool or session.layout)
+        coming = provided(options, f"image {vm.image} copied", source)
     notes = profiles.system_notes(session, system, vm) if system else ()
     order = VmOrder(vm, options.thick, notes)
-    wanted = Create(names, order, boot, pool, start=options.start, coming=coming)
-    outcomes = carry_out(session, wanted)
-    status = report(outcomes, options)
-    if not options.quiet and not options.json and not options.dry_run:
-        say_how_to_go_on(outcomes, start=options.start)
-        if options.start and vm.vnc.enabled and any(outcome.ok for outcome in outcomes):
-            print("its screen and the password: bsdvirt info NAME, at `vnc`")
-    return status
+    return create(options, new, order, coming=coming, screen=vm.vnc.enabled)
 
 
 def _vm(
