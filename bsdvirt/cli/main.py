@@ -7,7 +7,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NoReturn, Protocol, cast
 
 from bsdvirt import __version__
@@ -24,59 +23,52 @@ MOST_SHOWN = 300
 ENCODING = sys.getfilesystemencoding()
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """A verb: its module in bsdvirt.cli.verbs, and a line of help."""
-
-    module: str
-    help: str
-
-
 VERBS = {
-    "init": Verb("init", "set up this host: datasets, host file, a private network, rc.conf"),
-    "create": Verb("create", "create a guest: create jail NAME …, create vm NAME …"),
-    "ls": Verb("ls", "list guests"),
-    "info": Verb("info", "show one guest in full"),
-    "adopt": Verb("adopt", "adopt guests that belong to another host"),
-    "start": Verb("start", "start guests"),
-    "stop": Verb("stop", "stop guests"),
-    "restart": Verb("restart", "stop and start guests"),
-    "reset": Verb("reset", "reset virtual machines"),
-    "pause": Verb("pause", "pause virtual machines"),
-    "resume": Verb("resume", "resume paused virtual machines"),
-    "run": Verb("run", "run a virtual machine in the foreground"),
-    "console": Verb("console", "open a login shell in a jail, or a virtual machine's console"),
-    "exec": Verb("exec", "run a command in guests"),
-    "ps": Verb("ps", "list a guest's processes"),
-    "service": Verb("service", "run service(8) in a guest"),
-    "sysrc": Verb("sysrc", "run sysrc(8) in a guest"),
-    "pkg": Verb("pkg", "run pkg(8) for a guest"),
-    "set": Verb("set", "set guests' properties"),
-    "get": Verb("get", "print a guest's properties"),
-    "cp": Verb("cp", "copy files into or out of a guest"),
-    "mount": Verb("mount", "list a jail's mounts, or add one"),
-    "unmount": Verb("unmount", "remove a mount from a jail"),
-    "stats": Verb("stats", "show resource usage of running guests"),
-    "edit": Verb("edit", "edit a guest's file"),
-    "tag": Verb("tag", "list, add or remove a guest's tags"),
-    "disk": Verb("disk", "manage a virtual machine's disks: ls, add, rm, resize"),
-    "nic": Verb("nic", "manage a guest's network interfaces: ls, add, rm"),
-    "cdrom": Verb("cdrom", "manage a virtual machine's CD drives: insert, eject"),
-    "uefi": Verb("uefi", "manage a virtual machine's UEFI variables: reset, restore"),
-    "expose": Verb("expose", "forward ports of the host to a guest"),
-    "rename": Verb("rename", "rename a stopped guest"),
-    "logs": Verb("logs", "print or follow a guest's console log"),
-    "destroy": Verb("destroy", "destroy guests with all their data"),
-    "release": Verb("release", "manage releases for jails: fetch, add, ls, rm"),
-    "image": Verb("image", "manage disk images: fetch, import, ls, info, rm, profiles"),
-    "media": Verb("media", "manage ISO files for CD drives: add, ls, rm"),
-    "pool": Verb("pool", "manage pools for guests: add, ls, rm"),
-    "network": Verb("network", "manage networks: ls, info, create, set, destroy"),
-    "boot": Verb("boot", "manage start and shutdown: plan, start, stop, status, network"),
-    "doctor": Verb("doctor", "find problems, and repair them"),
-    "properties": Verb("properties", "list all properties"),
-    "schema": Verb("schema", "print the JSON Schema of a file, or of a verb's output"),
+    "init": "set up this host: datasets, host file, a private network, rc.conf",
+    "create": "create a guest: create jail NAME …, create vm NAME …",
+    "ls": "list guests",
+    "info": "show one guest in full",
+    "adopt": "adopt guests that belong to another host",
+    "start": "start guests",
+    "stop": "stop guests",
+    "restart": "stop and start guests",
+    "reset": "reset virtual machines",
+    "pause": "pause virtual machines",
+    "resume": "resume paused virtual machines",
+    "run": "run a virtual machine in the foreground",
+    "console": "open a login shell in a jail, or a virtual machine's console",
+    "exec": "run a command in guests",
+    "ps": "list a guest's processes",
+    "service": "run service(8) in a guest",
+    "sysrc": "run sysrc(8) in a guest",
+    "pkg": "run pkg(8) for a guest",
+    "set": "set guests' properties",
+    "get": "print a guest's properties",
+    "cp": "copy files into or out of a guest",
+    "mount": "list a jail's mounts, or add one",
+    "unmount": "remove a mount from a jail",
+    "stats": "show resource usage of running guests",
+    "edit": "edit a guest's file",
+    "tag": "list, add or remove a guest's tags",
+    "disk": "manage a virtual machine's disks: ls, add, rm, resize",
+    "nic": "manage a guest's network interfaces: ls, add, rm",
+    "cdrom": "manage a virtual machine's CD drives: insert, eject",
+    "uefi": "manage a virtual machine's UEFI variables: reset, restore",
+    "expose": "forward ports of the host to a guest",
+    "rename": "rename a stopped guest",
+    "logs": "print or follow a guest's console log",
+    "destroy": "destroy guests with all their data",
+    "release": "manage releases for jails: fetch, add, ls, rm",
+    "image": "manage disk images: fetch, import, ls, info, rm, profiles",
+    "media": "manage ISO files for CD drives: add, ls, rm",
+    "pool": "manage pools for guests: add, ls, rm",
+    "network": "manage networks: ls, info, create, set, destroy",
+    "boot": "manage start and shutdown: plan, start, stop, status, network",
+    "doctor": "find problems, and repair them",
+    "properties": "list all properties",
+    "schema": "print the JSON Schema of a file, or of a verb's output",
 }
+"""The verbs, each with a line of help. Its module in bsdvirt.cli.verbs has its name."""
 
 OWN_WORDS = ("help", "version")
 """Verbs of the command line itself: `help VERB` is `VERB --help`."""
@@ -212,7 +204,7 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
     options = _global_parser(help=True).parse_args(before, Globals())
     parser = Parser(
         prog=f"bsdvirt {verb}",
-        description=VERBS[verb].help,
+        description=VERBS[verb],
         parents=[_global_parser(help=False)],
         argument_default=None,
     )
@@ -239,11 +231,10 @@ def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _module(verb: str, words: Sequence[str]) -> VerbModule:
-    name = VERBS[verb].module
     if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
         # The kinds have different options.
-        name = "create_vm"
-    return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{name}"))
+        verb = "create_vm"
+    return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{verb}"))
 
 
 def _global_parser(*, help: bool) -> Parser:
@@ -283,7 +274,7 @@ def usage() -> str:
     """Return the usage: all verbs, one per line."""
     lines = ["usage: bsdvirt [--sim DIR] [-v | -q] [--debug] VERB …", "", "verbs:"]
     width = max(map(len, VERBS))
-    lines += [f"  {name:<{width}}  {verb.help}" for name, verb in VERBS.items()]
+    lines += [f"  {name:<{width}}  {help}" for name, help in VERBS.items()]
     lines += ["", "See bsdvirt VERB --help, and bsdvirt(8)."]
     return "\n".join(lines)
 

@@ -37,10 +37,6 @@ class Holds:
     """login(1)."""
 
 
-EVERYTHING = Holds()
-"""What a FreeBSD's holds."""
-
-
 def environment(term: str = "") -> tuple[str, ...]:
     """env(1) that gives the command behind it nothing of the caller's but the terminal's type."""
     words = [f"{name}={value}" for name, value in ENVIRONMENT.items()]

@@ -40,8 +40,8 @@ def _address(text: str, words: str, version: int = 0) -> Ip:
     return found
 
 
-def _interface(text: str, words: str, version: int = 0) -> tuple[Ip, Network]:
-    """Return a host address and its network, from address/prefix. Raise BadValueError."""
+def _interface(text: str, words: str, version: int = 0) -> str:
+    """Return a host address with its prefix, in the shortest form. Raise BadValueError."""
     import ipaddress
 
     address = _address(text.partition("/")[0], words, version)
@@ -60,7 +60,7 @@ def _interface(text: str, words: str, version: int = 0) -> tuple[Ip, Network]:
             raise BadValueError(f"{shown(text)} is the network itself: give an address in it")
         if address.version == 4 and address == network.broadcast_address:
             raise BadValueError(f"{shown(text)} is the broadcast address of its network")
-    return address, network
+    return f"{address}/{network.prefixlen}"
 
 
 def _string(**more: Any) -> dict[str, Any]:
@@ -70,7 +70,39 @@ def _string(**more: Any) -> dict[str, Any]:
 _ADDRESS = {"anyOf": [_string(format="ipv4"), _string(format="ipv6")]}
 
 
-class IpAddress(str):
+class _Address(str):
+    """What has addresses of one family."""
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 6 if self.count(":") else 4
+
+
+class _HostAddress(_Address):
+    """An address of one host, with or without a prefix, or one of a few words."""
+
+    words: ClassVar[str]
+    family: ClassVar[int] = 0
+    """4 or 6; 0 for both."""
+    named: ClassVar[tuple[str, ...]] = ()
+    """Valid words besides addresses."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        if text in cls.named:
+            return cls(text)
+        read = _interface if "/" in text else _address
+        return cls(read(text, cls.words, cls.family))
+
+    @property
+    def address(self) -> str:
+        """The address without its prefix length; empty for a word."""
+        return "" if self in self.named else self.partition("/")[0]
+
+
+class IpAddress(_Address):
     """An IPv4 or IPv6 address of one host, in its shortest form."""
 
     words: ClassVar[str] = "an IP address"
@@ -84,11 +116,6 @@ class IpAddress(str):
         import ipaddress
 
         return ipaddress.ip_address(self)
-
-    @property
-    def version(self) -> int:
-        """4 or 6."""
-        return 6 if ":" in self else 4
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -110,7 +137,7 @@ class ListenAddress(IpAddress):
             raise BadValueError(str(error), hint=hint) from None
 
 
-class Cidr(str):
+class Cidr(_Address):
     """An interface address with its prefix length: 10.77.0.1/24."""
 
     words: ClassVar[str] = "an address/prefix"
@@ -120,8 +147,7 @@ class Cidr(str):
         text = text_of(value, cls.words)
         if "/" not in text:
             raise BadValueError(f"{shown(text)} has no prefix length: write it as 10.77.0.1/24")
-        address, network = _interface(text, cls.words)
-        return cls(f"{address}/{network.prefixlen}")
+        return cls(_interface(text, cls.words))
 
     @property
     def ip(self) -> Ip:
@@ -139,71 +165,30 @@ class Cidr(str):
     def prefix(self) -> int:
         return int(self.partition("/")[2])
 
-    @property
-    def version(self) -> int:
-        """4 or 6."""
-        return 6 if ":" in self else 4
-
     @classmethod
     def schema(cls) -> dict[str, Any]:
         return _string(pattern=r"^[0-9a-fA-F:.]+/[0-9]{1,3}$")
 
 
-class HostAddress(str):
+class HostAddress(_HostAddress):
     """An interface address; the prefix length may be left to the network."""
 
-    words: ClassVar[str] = "an address, with or without a prefix"
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        text = text_of(value, cls.words)
-        if "/" not in text:
-            return cls(_address(text, cls.words))
-        address, network = _interface(text, cls.words)
-        return cls(f"{address}/{network.prefixlen}")
-
-    @property
-    def address(self) -> str:
-        """The address without its prefix length."""
-        return self.partition("/")[0]
-
-    @property
-    def version(self) -> int:
-        """4 or 6."""
-        return 6 if ":" in self else 4
+    words = "an address, with or without a prefix"
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         return _string(pattern=r"^[0-9a-fA-F:.]+(/[0-9]{1,3})?$")
 
 
-class _Choice(str):
+class _Choice(_HostAddress):
     """`pool`, `none`, or an address of one family, with or without a prefix."""
 
-    words: ClassVar[str]
-    family: ClassVar[int]
     named: ClassVar[tuple[str, ...]] = ("pool", "none")
-    """Valid words besides addresses."""
-
-    @classmethod
-    def parse(cls, value: object) -> Self:
-        text = text_of(value, cls.words)
-        if text in cls.named:
-            return cls(text)
-        if "/" not in text:
-            return cls(_address(text, cls.words, cls.family))
-        address, network = _interface(text, cls.words, cls.family)
-        return cls(f"{address}/{network.prefixlen}")
 
     @property
     def static(self) -> bool:
         """Whether it is an address."""
         return self not in self.named
-
-    @property
-    def address(self) -> str:
-        """The address without its prefix length; empty for a word."""
-        return self.partition("/")[0] if self.static else ""
 
     @property
     def prefix(self) -> int | None:
@@ -272,7 +257,7 @@ class Ipv6Gateway(_Gateway):
     family = 6
 
 
-class Subnet(str):
+class Subnet(_Address):
     """A network of one family: 192.168.1.0/24."""
 
     words: ClassVar[str] = "a network such as 192.168.1.0/24"
@@ -289,11 +274,6 @@ class Subnet(str):
         import ipaddress
 
         return ipaddress.ip_network(str(self))
-
-    @property
-    def version(self) -> int:
-        """4 or 6."""
-        return 6 if ":" in str(self) else 4
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
@@ -316,7 +296,7 @@ def _network(text: str, words: str) -> Network:
     return network
 
 
-class AddressRange(str):
+class AddressRange(_Address):
     """Addresses of one family: FIRST-LAST, or a network, meaning its host addresses."""
 
     words: ClassVar[str] = "an address range"
@@ -359,11 +339,6 @@ class AddressRange(str):
     @property
     def last(self) -> Ip:
         return self._ends()[1]
-
-    @property
-    def version(self) -> int:
-        """4 or 6."""
-        return 6 if self.count(":") else 4
 
     @property
     def total(self) -> int:

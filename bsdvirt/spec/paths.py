@@ -66,11 +66,6 @@ def get_path(struct: Spec, path: str) -> Any:
     return value
 
 
-def set_path(struct: SpecT, path: str, text: str) -> SpecT:
-    """Return a copy with one property set: see set_paths."""
-    return set_paths(struct, [(path, text)])
-
-
 def set_paths(
     struct: SpecT,
     assignments: Iterable[tuple[str, str]],

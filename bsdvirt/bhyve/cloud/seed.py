@@ -34,7 +34,6 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.cloud import CloudInit
 
 LABEL = "cidata"
-NAMES = ("meta-data", "user-data", "network-config")
 MAKE_SECONDS = 120.0
 SCRIPT = "/var/cache/nuageinit/script"
 """Where FreeBSD keeps a script given as user-data: in nuageinit's own directory."""

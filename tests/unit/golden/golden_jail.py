@@ -14,7 +14,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.restore import Was
 from bsdvirt.jail import clean, create, start, stop
 from bsdvirt.jail.datasets import StorageFacts, change_steps, check_storage, kept_notes
-from bsdvirt.jail.enter import EVERYTHING, enter
+from bsdvirt.jail.enter import Holds, enter
 from bsdvirt.jail.linux import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.jail.root import Origin, RootFacts, check_root, rooted
@@ -141,7 +141,7 @@ def _start(given: Given) -> Plan:
 
 def _hooks(given: Given, event: Event, **words: Any) -> tuple[Step, ...]:
     wanted = given.spec.hooks.at(event)
-    inside = enter(given.guest.name, EVERYTHING)
+    inside = enter(given.guest.name, Holds())
     return hooks.hook_steps(event, wanted, given.guest, given.problems, inside=inside, **words)
 
 

@@ -10,7 +10,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Commands, Jail, Nic, Resolver
 from bsdvirt.spec.limits import JailLimits
-from bsdvirt.spec.paths import get_path, set_path, set_paths, split_assignments
+from bsdvirt.spec.paths import get_path, set_paths, split_assignments
 from bsdvirt.spec.types import (
     AbsolutePath,
     AddressRange,
@@ -120,13 +120,13 @@ def _words(assignments: str) -> list[str]:
 
 
 def test_set_leaves_the_old_struct_alone() -> None:
-    set_path(JAIL, "nics.0.mtu", "1400")
+    set_paths(JAIL, [("nics.0.mtu", "1400")])
     assert JAIL.nics[0].mtu is None
 
 
 def test_set_works_on_any_struct() -> None:
     identity = Identity(id=1, uuid="u", kind="jail")
-    assert set_path(identity, "boot.after", "db,web").boot == Boot(
+    assert set_paths(identity, [("boot.after", "db,web")]).boot == Boot(
         after=[GuestName("db"), GuestName("web")]
     )
 
@@ -177,13 +177,13 @@ def test_set_works_on_any_struct() -> None:
 )
 def test_set_refused(path: str, text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
-        set_path(JAIL, path, text)
+        set_paths(JAIL, [(path, text)])
     assert str(caught.value) == message
 
 
 def test_the_kind_is_no_property() -> None:
     with pytest.raises(UsageError, match="^kind: no such property"):
-        set_path(JAIL, "kind", "vm")
+        set_paths(JAIL, [("kind", "vm")])
 
 
 @pytest.mark.parametrize(
@@ -232,8 +232,8 @@ def test_split_assignments_refused(words: list[str], message: str) -> None:
 def test_a_list_of_ranges() -> None:
     from bsdvirt.spec.network import Network
 
-    network = set_path(Network(id=1), "subnets", "10.0.0.0/24, fd00::/64")
-    pools = set_path(network, "pools", "10.0.0.2-10.0.0.9, fd00::/64").pools
+    network = set_paths(Network(id=1), [("subnets", "10.0.0.0/24, fd00::/64")])
+    pools = set_paths(network, [("pools", "10.0.0.2-10.0.0.9, fd00::/64")]).pools
     assert pools == [AddressRange("10.0.0.2-10.0.0.9"), AddressRange("fd00::/64")]
 
 
@@ -270,6 +270,6 @@ def test_a_name_that_is_not_there_is_refused_where_it_cannot_be_made(assignment:
 
 def test_a_group_that_is_not_there_is_made_by_setting_in_it() -> None:
     assert get_path(VM, "cloud.user") is None
-    assert get_path(set_path(VM, "cloud.user", "web"), "cloud.user") == "web"
+    assert get_path(set_paths(VM, [("cloud.user", "web")]), "cloud.user") == "web"
     with pytest.raises(UsageError):
-        set_path(VM, "cloud.nope", "web")
+        set_paths(VM, [("cloud.nope", "web")])
