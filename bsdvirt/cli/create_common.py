@@ -95,22 +95,21 @@ def create(
     status = report(outcomes, options)
     ready = [outcome.name for outcome in outcomes if outcome.ok]
     if ready and not (options.quiet or options.json or options.dry_run):
-        start, console = (
-            f"start it: bsdvirt start {ready[0]}",
-            f"get in: bsdvirt console {ready[0]}",
-        )
-        print(console if options.start else start)
+        if options.start:
+            print(f"get in: bsdvirt console {ready[0]}")
+        else:
+            print(f"start it: bsdvirt start {ready[0]}")
         if options.start and screen:
             print("its screen and the password: bsdvirt info NAME, at `vnc`")
     return status
 
 
-def add_names(parser: argparse.ArgumentParser, kind: str, metavar: str, help: str) -> None:
-    """Add the kind, and the names and properties."""
+def add_names(parser: argparse.ArgumentParser, metavar: str, help: str, where: str) -> None:
+    """Add the kind, and the names and properties; `where` is the command that lists these."""
     parser.add_argument("kind", type=kind_word, metavar=metavar, help=help)
     parser.add_argument(
         "words", nargs="+", metavar="NAME | PROPERTY=VALUE",
-        help=f"names and properties; bsdvirt properties {kind} lists properties",
+        help=f"names and properties; {where} lists properties",
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class Options(StackOptions, RootOptions):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_names(parser, "jail", "jail | vm", "kind of guest")
+    add_names(parser, "jail | vm", "kind of guest", "bsdvirt properties jail")
     add_property(parser, Jail, "release", note="default: the host's")
     parser.add_argument("--no-fetch", action="store_true", help="fail if the release is missing")
     add_root_arguments(parser)

@@ -51,7 +51,7 @@ class Options(CreateOptions):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_names(parser, "vm", "vm", "a virtual machine")
+    add_names(parser, "vm", "a virtual machine", "bsdvirt properties vm")
     parser.add_argument(
         "--size", metavar="PROFILE",
         help=f"small, medium, large or one of your own (default {DEFAULT_SIZE})",
