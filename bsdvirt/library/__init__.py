@@ -1,1 +1,1 @@
-"""Releases, images and media: what guests are made of, and how it is fetched."""
+"""Releases, images and media: downloaded, imported, listed, removed."""

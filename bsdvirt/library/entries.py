@@ -1,5 +1,5 @@
-"""What releases, images and media share: adding one under its lock, copies on several pools,
-removal."""
+"""Operations common to releases, images and media: adding under a lock, copies on several
+pools, removal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HINTS = {
 
 
 def parsed(kind: type[Patterned], text: str, hint: str) -> str:
-    """Return a value of the command line as its type parses it. Raises UsageError."""
+    """Parse a value of the command line by its type. Raises UsageError."""
     try:
         return str(kind.parse(text))
     except BadValueError as error:
@@ -48,7 +48,7 @@ class Copy:
 
     @property
     def complete(self) -> bool:
-        """No operation is creating or destroying it."""
+        """Whether no operation is creating or destroying it."""
         return self.dataset.op is None
 
 
@@ -67,18 +67,18 @@ def copies(found: Inventory, kind: plans.Kind) -> dict[str, list[Copy]]:
 def copies_of(
     found: Inventory, kind: plans.Kind, name: str, pool: Layout | None = None
 ) -> list[Copy]:
-    """Return the copies of one, those of a pool if one is given. Raises NotFoundError."""
+    """Return the copies of a release or image, on one pool if given. Raises NotFoundError."""
     every = copies(found, kind)
     there = [copy for copy in every.get(name, ()) if pool in (None, copy.pool)]
     if not there:
         known = ", ".join(every) or "none"
         hint = did_you_mean(name, every) or HINTS[kind]
-        raise NotFoundError(f"no {kind} {name}; there is {known}", hint)
+        raise NotFoundError(f"no {kind} {name}; available: {known}", hint)
     return there
 
 
 def refuse_existing(session: Session, found: Inventory, kind: Kind, name: str) -> None:
-    """Raise ConflictError where one of that name is there, complete or not."""
+    """Raise ConflictError if one of that name exists, complete or not."""
     match kind:
         case "media":
             there = session.host.fs.exists(found.layout.medium(name))
@@ -89,16 +89,18 @@ def refuse_existing(session: Session, found: Inventory, kind: Kind, name: str) -
             there = any(copy.pool == found.layout for copy in copies(found, kind).get(name, ()))
     if there:
         raise ConflictError(
-            f"{TITLES[kind]} {name} is there already",
-            f"choose another name, or bsdvirt {kind} rm {name}",
+            f"{TITLES[kind]} {name} already exists",
+            f"bsdvirt release rm {name}"
+            if kind == "release"
+            else f"choose another name, or bsdvirt {kind} rm {name}",
         )
 
 
 @contextlib.contextmanager
 def adding(session: Session, kind: Kind, name: str, verb: str) -> Iterator[Inventory]:
-    """Lock a new entry for the time of the block; yield the inventory.
+    """Lock a new entry during the block; yield the inventory.
 
-    Raises ConflictError where one of that name is there.
+    Raises ConflictError if one of that name exists.
     """
     with session.locked(kind, name, f"{verb} {name}"):
         found = session.inventory()
@@ -124,7 +126,7 @@ class Remove:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Plan the removal. An earlier operation on it that cannot be recovered is moot."""
+        """Plan the removal, which supersedes an earlier operation that cannot be recovered."""
         kind, name = self.kind, self.name
 
         def supersede() -> None:
@@ -161,18 +163,18 @@ def _clones(session: Session, dataset: Dataset) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class CopyTo:
-    """Copy a release or an image to a pool where it is not yet: a clone is on the pool of its
-    origin. The outcome's message is the dataset copied; empty where nothing was to be done."""
+    """Copy a release or an image to a pool that lacks it: a clone is on the pool of its origin.
+    The outcome's message is the dataset copied; empty if nothing was copied."""
 
     kind: plans.Kind
     name: str
     target: Layout
     plan: Callable[[Session, Inventory, Layout, str], Plan]
-    """Plans the copy from a pool, as an operation."""
+    """Return the plan of the copy from a pool, for an operation."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Plan the copy, once an interrupted one has been recovered."""
+        """Plan the copy, after recovery of an interrupted one."""
         kind, name, target = self.kind, self.name, self.target
         with session.locked(kind, name, f"copy {kind} {name}"):
             found = session.inventory()
@@ -184,7 +186,7 @@ class CopyTo:
                 return
             source = sources[0] if sources else found.layout
             plan = self.plan(session, found, source, session.new_op())
-            why = f"it is not in {target.dataset} yet: copied first"
+            why = f"not in {target.dataset} yet: copying it"
 
             def tell() -> None:
                 session.sink(events.Told(plan.op, plan.verb, name, why))

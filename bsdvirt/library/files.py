@@ -21,7 +21,7 @@ from bsdvirt.session.session import Session
 
 MEASURE_SECONDS = 24 * 3600.0
 LOOK_MEMORY = 256 << 20
-"""Bytes that decompressing the beginning of a file may take: the file says how much it needs."""
+"""Memory limit for decompressing the beginning of a file: the file states how much it needs."""
 _MOVED = re.compile(r"\s*(\d+) bytes .*transferred")
 
 
@@ -30,15 +30,15 @@ def absolute(path: str) -> str:
     # POSIX lets two leading slashes mean something else.
     plain = "/" + os.path.abspath(path).lstrip("/")
     if not plain.isprintable():
-        raise UsageError("the path has characters in it that cannot be shown", "rename the file")
+        raise UsageError("the path contains unprintable characters", "rename the file")
     return plain
 
 
 def examine(session: Session, file: str, path: str, verb: str, subject: str) -> Source:
-    """Return a file's format and the size of the disk in it. `path` is its path for people, where
+    """Return a file's format and the size of the disk in it. `path` is the path in messages, if
     `file` is a copy.
 
-    Raises NotFoundError, UsageError for what is no disk image, HostError for a missing tool.
+    Raises NotFoundError, UsageError if it is not a disk image, HostError for a missing tool.
     """
     head, tail, size = _ends(session.host.fs, file)
     form = formats.form(path, head, tail, _inner(head))
@@ -57,7 +57,7 @@ def checksum(
     session: Session, path: str, verb: str, subject: str, *, like: str = "", shown: str = ""
 ) -> str:
     """Return a file's checksum, by the algorithm of the checksum `like`, or SHA-256. `shown` is
-    the path for people, where `path` is a copy."""
+    the path in messages, if `path` is a copy."""
     real = session.host.fs.path(path)
     with Meter(session, verb, subject, f"check {shown or path}", real.stat().st_size) as meter:
         return digest_of(real, like, session.interrupt, meter)
@@ -80,7 +80,7 @@ def file_size(session: Session, path: str) -> tuple[bytes, int]:
 
 
 def _inner(head: bytes) -> bytes | None:
-    """Return the first bytes of a compressed file's content; None where Python cannot tell."""
+    """Return the first bytes of a compressed file's content; None if unknown."""
     import bz2
     import lzma
     import zlib
@@ -130,14 +130,14 @@ def _damaged(path: str, shown: Result) -> UsageError:
     lines = [line.strip() for line in shown.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if "records" not in line and "transferred" not in line]
     why = errors[0] if errors else f"exit status {shown.status}"
-    return UsageError(f"{path} cannot be uncompressed: {why}", "fetch it again")
+    return UsageError(f"{path} cannot be uncompressed: {why}", "download it again")
 
 
 def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
     """Return the size of the disk in an image, by qemu-img."""
     if not session.host.fs.exists(tools.QEMU_IMG):
         raise HostError(
-            f"{path} is a {format} image, and {tools.QEMU_IMG} is not there to read it",
+            f"{path} is a {format} image, which needs {tools.QEMU_IMG}",
             f"pkg install {formats.QEMU_PACKAGE}, or convert it to raw elsewhere",
         )
     argv = (*formats.LIMITED, tools.QEMU_IMG, "info", "--output=json", "-f", format, file)
@@ -146,6 +146,6 @@ def _virtual_size(session: Session, file: str, path: str, format: str) -> int:
         info = json.loads(shown.stdout)
         size = int(info["virtual-size"])
     except (ValueError, KeyError, TypeError) as error:
-        raise HostError(f"{path}: qemu-img shows no size", "the file may be truncated") from error
+        raise HostError(f"{path}: qemu-img reports no size", "the file may be truncated") from error
     formats.refuse_references(file, path, info)
     return size

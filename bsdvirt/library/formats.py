@@ -1,8 +1,8 @@
-"""The format of a disk image by its magic numbers: never by qemu-img's own guess, which an image
-can deceive. Pure.
+"""The format of a disk image by its magic numbers: not by qemu-img's probing, which an image can
+deceive. Pure.
 
 Magic numbers: qcow2 and vmdk from QEMU's docs/interop and block/vmdk.c, VHD and VHDX from
-Microsoft's specifications, the compressed ones from their formats' own.
+Microsoft's specifications, compression formats from their specifications.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ UNPACKERS: Mapping[str, tuple[str, ...]] = {
     "bz2": (tools.BZIP2, "-dc"),
     "zst": (tools.ZSTD, "-dc"),
 }
-"""By compression: the base system's tool that writes the content to standard output. The file says
-how much memory xz(1) takes, up to 4 GB; zstd(1) has its own limit."""
+"""By compression: the base system's tool that writes the content to standard output. The file
+states how much memory xz(1) takes, up to 4 GB; zstd(1) has its own limit."""
 _PACKED = {b"\x1f\x8b": "gz", b"\xfd7zXZ\0": "xz", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zst"}
 _FOREIGN = (
     (0, b"QFI\xfb", "qcow2"),
@@ -39,12 +39,12 @@ _NO_DISK = (
     (0x8001, b"CD001", "an ISO file", "bsdvirt media add FILE, for a CD drive"),
     (257, b"ustar", "a tar archive", "extract the disk from it, and import that"),
     (0, b"PK\x03\x04", "a zip archive", "extract the disk from it, and import that"),
-    (0, b"-----BEGIN ", "no disk image", "name a disk image"),
+    (0, b"-----BEGIN ", "not a disk image", "name a disk image"),
 )
 _ENDINGS = {"qcow2": "qcow2", "vmdk": "vmdk", "vhd": "vpc", "vhdx": "vhdx", "vdi": "vdi"}
 LIMITED = (tools.LIMITS, "-c", "0", "-f", "0", "-t", "12h", "-v", "4g")
-"""limits(1) for qemu-img, which reads untrusted files: no core, no file written (a volume's device
-is none), 12 hours of CPU, 4 GB of address space."""
+"""limits(1) for qemu-img, which reads untrusted files: no core, no file written (a volume is a
+device), 12 hours of CPU, 4 GB of address space."""
 QEMU_PACKAGE = "qemu-tools"
 """The package with /usr/local/bin/qemu-img."""
 
@@ -61,7 +61,7 @@ class Form:
 
 
 def compression(head: bytes) -> str:
-    """Return a file's compression, by its first bytes; empty where it is not compressed."""
+    """Return a file's compression, by its first bytes; empty if it is not compressed."""
     return next((name for magic, name in _PACKED.items() if head.startswith(magic)), "")
 
 
@@ -69,7 +69,7 @@ def form(path: str, head: bytes, tail: bytes, inner: bytes | None) -> Form:
     """Return a file's format. `inner`: the first bytes of its content, if it is compressed and they
     are known.
 
-    Raises UsageError for what is no disk image, or has to be uncompressed first.
+    Raises UsageError if it is not a disk image, or has to be uncompressed first.
     """
     packed = compression(head)
     content = head if not packed else inner or b""
@@ -89,7 +89,7 @@ def form(path: str, head: bytes, tail: bytes, inner: bytes | None) -> Form:
 
 
 def refuse_no_disk(path: str, content: bytes) -> None:
-    """Raise UsageError for what is known to be something else."""
+    """Raise UsageError for a known format other than a disk image."""
     for at, magic, what, hint in _NO_DISK:
         if content[at:].startswith(magic):
             raise UsageError(f"{path} is {what}", hint)
@@ -97,7 +97,7 @@ def refuse_no_disk(path: str, content: bytes) -> None:
 
 def refuse_references(file: str, path: str, info: Mapping[str, Any]) -> None:
     """Raise UsageError for an image that makes QEMU read another file, by qemu-img's JSON, beyond
-    what headers.py checks. `path` is the file's path for people."""
+    what headers.py checks. `path` is the path in messages."""
     data = info.get("format-specific", {}).get("data", {})
     others = [info.get("backing-filename"), info.get("full-backing-filename"),
               data.get("data-file")]  # fmt: skip
@@ -105,8 +105,8 @@ def refuse_references(file: str, path: str, info: Mapping[str, Any]) -> None:
     for other in others:
         if other and other != file:
             raise UsageError(
-                f"{path} is not the whole image: it refers to {other}",
-                f"make one file of it, if you trust it: qemu-img convert -O raw {path} FILE",
+                f"{path} is not a complete image: it refers to {other}",
+                f"if you trust it, convert it to one file: qemu-img convert -O raw {path} FILE",
             )
     if info.get("encrypted"):
         raise UsageError(f"{path} is encrypted", "decrypt it first, with qemu-img convert")

@@ -21,28 +21,28 @@ _MOST_EXTENSIONS = 64
 _VHD_KINDS = (2, 3)
 """Fixed and dynamic; 4 is differencing."""
 _VDI_KINDS = (1, 2)
-"""Dynamic and fixed; 3 and 4 are of another image."""
+"""Dynamic and fixed; 3 and 4 have a parent."""
 _SECTOR = 512
 _NO_PARENT = 0xFFFFFFFF
 _PARENT = re.compile(rb"^\s*parentCID\s*=\s*([0-9a-fA-F]{1,16})", re.MULTILINE)
 
 
 def refuse_others(path: str, format: str, head: bytes, tail: bytes) -> None:
-    """Raise UsageError for an image that is a part of another, refers to another file or is
-    encrypted, and for a truncated header. `head` and `tail` are its first and last bytes."""
+    """Raise UsageError for an image that depends on another file or is encrypted, and for a
+    truncated header. `head` and `tail` are its first and last bytes."""
     look = _LOOKS.get(format)
     if look is None:
         return
     try:
         why = look(head, tail)
     except struct.error:
-        why = "is cut short"
+        why = "is truncated"
     if why == "is encrypted":
         raise UsageError(f"{path} is encrypted", "decrypt it first, with qemu-img convert")
     if why:
         raise UsageError(
-            f"{path} is not the whole image: it {why}",
-            f"make one file of it, if you trust it: qemu-img convert -O raw {path} FILE",
+            f"{path} is not a complete image: it {why}",
+            f"if you trust it, convert it to one file: qemu-img convert -O raw {path} FILE",
         )
 
 
@@ -55,7 +55,7 @@ def _qcow2(head: bytes, tail: bytes) -> str:
     if crypt:
         return "is encrypted"
     if version not in (2, 3):
-        return f"is of version {version}, which is not known here"
+        return f"is of version {version}, which is not supported"
     if version == 2:
         return ""
     (features,) = struct.unpack_from(">Q", head, 72)
@@ -63,7 +63,7 @@ def _qcow2(head: bytes, tail: bytes) -> str:
     if features & _QCOW2_DATA_FILE:
         return "refers to a data file"
     if features & ~_QCOW2_KNOWN:
-        return "has features that are not known here"
+        return "has unknown features"
     return _qcow2_extensions(head, size)
 
 
@@ -75,19 +75,19 @@ def _qcow2_extensions(head: bytes, at: int) -> str:
         if kind == _QCOW2_DATA_NAME:
             return "refers to a data file"
         at += 8 + (length + 7) // 8 * 8
-    return "has features that are not known here"
+    return "has unknown features"
 
 
 def _vmdk(head: bytes, tail: bytes) -> str:
     if not head.startswith(b"KDMV"):
-        return "is a description of a disk whose content is in other files"
+        return "is a descriptor whose data is in other files"
     (capacity,) = struct.unpack_from("<Q", head, 12)
     begin, size = struct.unpack_from("<QQ", head, 28)
     if not capacity:
-        return "is a description of a disk whose content is in other files"
+        return "is a descriptor whose data is in other files"
     end = (begin + size) * _SECTOR
     if end > len(head):
-        return "has its description where it is not looked for"
+        return "has its descriptor at an unsupported offset"
     # QEMU looks for a parent behind the first sector, wherever the header says it is.
     text = head[_SECTOR : max(end, 21 * _SECTOR)]
     parents = [int(found, 16) for found in _PARENT.findall(text)]
@@ -116,4 +116,4 @@ _LOOKS: Mapping[str, Callable[[bytes, bytes], str]] = {
     "vpc": _vpc,
     "vdi": _vdi,
 }
-"""QEMU itself refuses a VHDX with a parent: it can read none."""
+"""By format. QEMU itself refuses a VHDX with a parent."""

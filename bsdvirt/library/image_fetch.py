@@ -1,4 +1,4 @@
-"""Images downloaded by their profiles."""
+"""Download images by their profiles."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _row(session: Session, name: str, own: bool) -> ProfileRow:
 def fetch(session: Session, word: str, name: str | None = None) -> str:
     """Download what a profile names and import it; return the image's name.
 
-    Raises NotFoundError for the profile or the file, ConflictError where the image is there,
-    HostError where it would not run on this host, FetchError for a failed download.
+    Raises NotFoundError for the profile or the file, ConflictError if the image exists,
+    HostError if it would not run on this host, FetchError for a failed download.
     """
     wanted = image_profile(session.host.fs, word)
     name = images.check_name(name or word)
@@ -59,7 +59,7 @@ def fetch(session: Session, word: str, name: str | None = None) -> str:
     remote = _remote(downloader, wanted, wanted.places(session.hostfile.fetch.mirrors))
     path = downloader.path(remote)
     if session.preview:
-        note = f"and then: bsdvirt image import {path} --name {name}"
+        note = f"then: bsdvirt image import {path} --name {name}"
         session.planned(downloader.plan([remote], (note,)))
         return name
     downloader.fetch([remote])
@@ -98,8 +98,8 @@ def _refuse_unreachable(session: Session, word: str, wanted: ImageProfile) -> No
 
 
 def _remote(downloader: Downloader, wanted: ImageProfile, urls: list[str]) -> Remote:
-    """Return the file with its checksum, of the profile or of a list beside the file: the place
-    of that list comes first."""
+    """Return the file with its checksum, from the profile or from a list beside the file: the
+    mirror that has the list comes first."""
     if wanted.checksum is not None:
         return Remote(wanted.file, urls, str(wanted.checksum), "its profile")
     lists = [f"{url.rpartition('/')[0]}/{wanted.checksums}" for url in urls]
@@ -107,7 +107,8 @@ def _remote(downloader: Downloader, wanted: ImageProfile, urls: list[str]) -> Re
     checksum = listed_checksum(text, wanted.file)
     if checksum is None:
         raise FetchError(
-            f"{source} lists no {wanted.file}", "does a proxy or a portal answer for it?"
+            f"{source} lists no {wanted.file}",
+            "check for a proxy or captive portal that answers instead",
         )
     first = urls[lists.index(source)]
     ordered = [first, *(url for url in urls if url != first)]

@@ -1,4 +1,4 @@
-"""Images: imported from files, found for new disks, listed, removed."""
+"""Images: imported, found for new disks, listed, removed."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Import:
     file: str
     name: str
     about: Image
-    """What is known of it already."""
+    """Its known properties."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -85,7 +85,7 @@ class Import:
 def import_file(session: Session, file: str, name: str, about: Image | None = None) -> str:
     """Create an image from a file; return its name.
 
-    Raises ConflictError where there is one, NotFoundError and UsageError for the file.
+    Raises ConflictError if it exists, NotFoundError and UsageError for the file.
     """
     request = Import(files.absolute(file), check_name(name), about or Image())
     carry_out_one(session, request)
@@ -98,8 +98,8 @@ def remove(session: Session, name: str) -> None:
 
 
 def provide(session: Session, name: str, target: Layout) -> str:
-    """Copy an image to a pool, where it is not yet; return the dataset it is a copy of, empty
-    where nothing was copied. Raises as `find` does."""
+    """Copy an image to a pool that lacks it; return the source dataset, empty if nothing was
+    copied. Raises as `find` does."""
     there = copies(session.inventory(), "image").get(name, [])
     if any(copy.pool == target and copy.complete for copy in there):
         return ""
@@ -117,7 +117,7 @@ def provide(session: Session, name: str, target: Layout) -> str:
 
 def find(session: Session, found: Inventory, name: str, at: Layout | None = None) -> Found:
     """Return an image for a new disk; the caller holds its lock. `at`: on that pool, else on the
-    first that has it.
+    first pool that has it.
 
     Raises NotFoundError, ConflictError for one that is not complete.
     """
@@ -181,7 +181,7 @@ def _users(found: Inventory, copy: Copy) -> set[str]:
 
 
 def _image(name: str, value: str | None) -> Image:
-    """Parse what the property of an image says; an empty record for a volume without one."""
+    """Parse the property of an image; an empty record for a volume without one."""
     try:
         return decode(Image, parse_json(value or ""), f"image {name}")
     except BsdvirtError:

@@ -36,7 +36,7 @@ _VOLUME = (0x8001, b"CD001")
 def add(session: Session, source: str, name: str | None = None, checksum: str = "") -> str:
     """Add a file of this host or of a web server to the media; return its name.
 
-    Raises ConflictError where there is one of that name, NotFoundError and UsageError for the
+    Raises ConflictError if one of that name exists, NotFoundError and UsageError for the
     file, FetchError for a failed download.
     """
     if "://" in source:
@@ -52,8 +52,8 @@ def add(session: Session, source: str, name: str | None = None, checksum: str = 
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Copy a file of this host to the media, uncompressed. `checksum` (empty: none) is to be
-    the file's."""
+    """Copy a file of this host to the media, uncompressed. `checksum` (empty: none) is the
+    expected one."""
 
     path: str
     name: str
@@ -76,8 +76,8 @@ class Add:
                 size = files.unpacked(session, file, packed, lambda done: None)
             room = found.datasets[0].available
             if packed and size > room:
-                what = f"{path}: {amount(size)} are to be written, and there is room for"
-                raise HostError(f"{what} {amount(room)}", "free space")
+                what = f"{path}: {amount(size)} to be written, but only"
+                raise HostError(f"{what} {amount(room)} free", "free space")
             source = Source(file, Form(RAW, packed), size)
             plan = plans.plan_add(name, source, found.layout, session.new_op())
             yield added(session, name, plan, lambda: _warn(session, name))
@@ -92,7 +92,7 @@ class Place:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Plan it."""
+        """Plan the move."""
         with adding(session, "media", self.name, "media add") as found:
             plan = plans.plan_place(self.name, self.path, found.layout, session.new_op())
             yield added(session, self.name, plan, lambda: _warn(session, self.name))
@@ -110,11 +110,11 @@ def check_checksum(text: str) -> str:
 
 def _verify(session: Session, path: str, checksum: str, name: str) -> None:
     if checksum and files.checksum(session, path, VERB, name, like=checksum) != checksum:
-        raise UsageError(f"{path}: its checksum is another one", "fetch it again")
+        raise UsageError(f"{path}: its checksum does not match", "download it again")
 
 
 def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
-    url = parsed(HttpsUrl, url, "or fetch it yourself and name the file")
+    url = parsed(HttpsUrl, url, "or download it yourself and name the file")
     file = url.rpartition("/")[2]
     name = check_name(name or file)
     refuse_offline(session, "name a file")
@@ -139,17 +139,19 @@ def _fetch(session: Session, url: str, name: str | None, checksum: str) -> str:
 
 
 def _warn(session: Session, name: str) -> None:
-    """Say so where the file is no ISO 9660 file: it may be a web server's error page."""
+    """Warn if the file is not an ISO 9660 file: it may be a web server's error page."""
     with session.host.fs.path(session.layout.medium(name)).open("rb") as stream:
         stream.seek(_VOLUME[0])
         if stream.read(len(_VOLUME[1])) != _VOLUME[1]:
             session.sink(
-                events.Told("", VERB, name, "it is no ISO 9660 file: a guest may not read it")
+                events.Told(
+                    "", VERB, name, "not an ISO 9660 file: a guest may not be able to read it"
+                )
             )
 
 
 def remove(session: Session, name: str) -> None:
-    """Remove a medium. Raises NotFoundError, ConflictError where it is in a guest's drive."""
+    """Remove a medium. Raises NotFoundError, ConflictError if it is in a guest's drive."""
 
     def plan(session: Session, found: Inventory, name: str) -> Plan:
         _need(session, name)
@@ -160,16 +162,14 @@ def remove(session: Session, name: str) -> None:
 
 
 def resolve(session: Session, word: str) -> dict[str, str]:
-    """Return what a drive is to hold: a medium of that name, else the ISO file of that path.
+    """Return the content for a drive: a medium of that name, else the ISO file of that path.
     Raises NotFoundError."""
     if "/" not in word and word in _files(session):
         return {"media": word}
     path = files.absolute(word)
     if session.host.fs.is_file(path):
         return {"path": path}
-    raise NotFoundError(
-        f"{word}: no medium, and no file, of that name", "bsdvirt media ls shows the media"
-    )
+    raise NotFoundError(f"{word}: no such medium or file", "bsdvirt media ls shows the media")
 
 
 def _need(session: Session, name: str) -> None:

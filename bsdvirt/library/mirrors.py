@@ -11,7 +11,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.library.plans.releases import ManifestEntry, host_release, version_key
 
 MANIFESTS = "/usr/local/share/freebsd/MANIFESTS"
-"""Where the package freebsd-release-manifests keeps the MANIFEST of each release."""
+"""The MANIFESTs installed by the package freebsd-release-manifests."""
 BASE = "base"
 _RELEASE = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?-(RELEASE|RC\d{1,2}|BETA\d{1,2})")
 _SNAPSHOT = re.compile(r"\d{1,3}\.\d{1,3}-(ALPHA\d{0,2}|CURRENT|STABLE|PRERELEASE)")
@@ -34,7 +34,7 @@ def release_name(word: str) -> str:
     for a release. Raises UsageError for anything but a release."""
     name = f"{word}-RELEASE" if _BARE.fullmatch(word) else host_release(word)
     if not (_RELEASE.fullmatch(name) or _SNAPSHOT.fullmatch(name)):
-        raise UsageError(f"{word!r} is no release of FreeBSD", "such as 14.3-RELEASE")
+        raise UsageError(f"{word!r} is not a FreeBSD release", "such as 14.3-RELEASE")
     return name
 
 
@@ -96,7 +96,7 @@ def trusted_manifest(name: str, platform: Platform) -> str:
 def differs(
     chosen: Iterable[ManifestEntry], trusted: dict[str, ManifestEntry]
 ) -> ManifestEntry | None:
-    """Return the first set that has another checksum in the trusted MANIFEST."""
+    """Return the first set with a different checksum in the trusted MANIFEST."""
     for entry in chosen:
         known = trusted.get(entry.file)
         if known is not None and known.sha256 != entry.sha256:
@@ -109,7 +109,7 @@ def parse_sets(words: Iterable[str]) -> tuple[str, ...]:
     names: list[str] = []
     for word in (part.strip().removesuffix(".txz") for text in words for part in text.split(",")):
         if not _SET.fullmatch(word):
-            raise UsageError(f"{word!r} is no distribution set", "such as base-dbg,lib32,src")
+            raise UsageError(f"{word!r} is not a distribution set", "such as base-dbg,lib32,src")
         if word != BASE and word not in names:
             names.append(word)
     return tuple(names)
@@ -125,7 +125,7 @@ def choose(
         if f"{name}.txz" not in entries:
             others = sorted(file.removesuffix(".txz") for file in entries)
             there = ", ".join(other for other in others if other != BASE) or "base only"
-            raise UsageError(f"{source} lists no set {name}", f"there is {there}")
+            raise UsageError(f"{source} does not list the set {name}", f"available: {there}")
     return tuple(entries[f"{name}.txz"] for name in (BASE, *sets))
 
 
@@ -134,9 +134,9 @@ def https_only(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "https":
         raise UsageError(
-            f"{url}: only https:// is fetched: anybody on the way may change what comes by another",
-            "https://…, or fetch it yourself and name its directory",
+            f"{url}: only https:// URLs are downloaded: other transports can be tampered with",
+            "use https://…, or download it yourself and name its directory",
         )
     if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
-        raise UsageError(f"{url} is no plain URL of a directory", "https://HOST/DIRECTORY")
+        raise UsageError(f"{url} is not a plain URL of a directory", "https://HOST/DIRECTORY")
     return url.removesuffix("/MANIFEST").rstrip("/")

@@ -39,14 +39,15 @@ class Opened:
 def held(session: Session, path: str, verb: str, subject: str) -> Iterator[str]:
     """Yield a path of the file that no other user can change during the block.
 
-    Raises NotFoundError, UsageError for anything but a file, HostError for another user's link.
+    Raises NotFoundError, UsageError if it is not a regular file, HostError for another user's
+    symbolic link.
     """
     opened = open_file(session.host.fs, path)
     try:
         if opened.ours or session.preview:
             yield opened.path
             return
-        why = "others may write to it: a copy of it is taken first"
+        why = "writable by other users: copying it first"
         session.sink(events.Told("", verb, subject, f"{path}: {why}"))
         copy = f"{session.layout.fetched}/{verb.replace(' ', '-')}.{subject}.copy"
         try:
@@ -65,9 +66,8 @@ def _copy(session: Session, opened: Opened, copy: str) -> None:
     room = session.inventory().datasets[0].available
     if size > room:
         raise HostError(
-            f"{opened.path}: a copy of it takes {amount(size)}, and there is room for"
-            f" {amount(room)}",
-            "move it to a directory of root's, or make room",
+            f"{opened.path}: a private copy needs {amount(size)}, and only {amount(room)} are free",
+            "move it to a directory that only root can write to, or free space",
         )
     fs = session.host.fs
     fs.mkdir(os.path.dirname(copy), 0o700)
@@ -79,8 +79,8 @@ def _copy(session: Session, opened: Opened, copy: str) -> None:
 
 
 def open_file(fs: Fs, path: str) -> Opened:
-    """Open a regular file, directory by directory. A symbolic link is followed where it is root's
-    or the caller's own. Raises as `held` does."""
+    """Open a regular file, directory by directory. Symbolic links are followed if they belong to
+    root or the caller. Raises as `held` does."""
     try:
         return _walk(fs, path)
     except IsADirectoryError:
@@ -127,7 +127,7 @@ def _walk(fs: Fs, path: str) -> Opened:
 
 def _followed(path: str, part: str, found: os.stat_result, links: int, directory: int) -> str:
     if found.st_uid not in (0, os.geteuid()):
-        raise HostError(f"{path}: {part} is a link of another user's", "name the real path")
+        raise HostError(f"{path}: {part} is a symbolic link of another user", "name the real path")
     if links > MOST_LINKS:
         raise HostError(f"{path}: too many links", "name the real path")
     return os.readlink(part, dir_fd=directory)
@@ -142,12 +142,12 @@ def _opened(path: str, part: str, names: list[str], directory: int, ours: bool) 
             ours = ours and not status.st_mode & 0o022
             return Opened(descriptor, "/".join(("", *names, part)), ours)
         os.close(descriptor)
-    raise UsageError(f"{path} is no regular file", "copy it into one, with dd(1)")
+    raise UsageError(f"{path} is not a regular file", "copy it to a file with dd(1)")
 
 
 def _is_ours(found: os.stat_result, above: os.stat_result | None) -> bool:
-    """Return whether no other user can replace it: it is ours, in a directory that only we may
-    write to, or that is sticky (/tmp)."""
+    """Return whether no other user can replace it: it is ours, in a directory that only we can
+    write to or that is sticky (/tmp)."""
     if found.st_uid not in (0, os.geteuid()):
         return False
     return above is None or not above.st_mode & 0o022 or bool(above.st_mode & stat.S_ISVTX)

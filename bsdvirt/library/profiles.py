@@ -1,5 +1,5 @@
 """Profiles by name: images to download, sizes and systems of virtual machines. The user's own
-replace those shipped under the same name."""
+override those shipped under the same name."""
 
 from __future__ import annotations
 
@@ -65,16 +65,16 @@ def system(fs: Fs, name: str) -> System:
 
 
 def system_notes(session: Session, wanted: System, vm: Vm) -> tuple[str, ...]:
-    """Return what to tell about a new virtual machine for a system."""
+    """Return notes on a new virtual machine for a system."""
     notes = tuple(wanted.notes)
     if not wanted.tpm or any(line.key == "tpm.type" for line in vm.config):
         return notes
-    lacks = "it has no TPM, which the setup of Windows 11 asks for"
+    lacks = "it has no TPM, which Windows 11 requires"
     # bhyve has TPMs since 15, as it has the boot order (bhyve_config.5).
     if knows_order(read_vmm(session.host)):
-        way = "swtpm(8) makes one: config=[tpm.type=swtpm, tpm.path=SOCKET]"
+        way = "swtpm(8) provides one: config=[tpm.type=swtpm, tpm.path=SOCKET]"
     else:
-        way = "bhyve of this FreeBSD knows none; Windows 10 and Server do without"
+        way = "bhyve of this FreeBSD has none; Windows 10 and Server do not need one"
     return (*notes, f"{lacks}; {way}")
 
 

@@ -19,9 +19,9 @@ from bsdvirt.session.session import Session
 def add(session: Session, source: str, name: str | None = None, sets: Sequence[str] = ()) -> str:
     """Add the release of a directory with base.txz and MANIFEST; return its name.
 
-    `name` is for a base that does not say what it is; `sets` are extracted over the base.
-    Raises NotFoundError for a file that is not there, UsageError for a checksum other than the
-    MANIFEST's, FetchError for a failed download.
+    `name` is for a base.txz that does not say its release; `sets` are extracted over it.
+    Raises NotFoundError for a missing file, UsageError for a checksum other than in MANIFEST,
+    FetchError for a failed download.
     """
     if source.startswith("https://"):
         from bsdvirt.library import release_fetch
@@ -44,9 +44,9 @@ def directory_of(source: str) -> str:
     parts = urlsplit(source)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise UsageError(
-            f"{source}: only directories, file:// and https:// are read: anybody on the way may"
-            " change what comes by http",
-            "https://…, or fetch it yourself and name its directory",
+            f"{source}: only directories, file:// and https:// are accepted:"
+            " other transports can be tampered with",
+            "use https://…, or download it yourself and name its directory",
         )
     return unquote(parts.path)
 
@@ -65,7 +65,7 @@ def _manifest(
     for entry in chosen:
         if not session.host.fs.is_file(f"{directory}/{entry.file}"):
             raise NotFoundError(
-                f"{directory}/{entry.file} is not there", "put it beside its MANIFEST"
+                f"{directory}/{entry.file} does not exist", "put it in the directory of MANIFEST"
             )
     return chosen
 
@@ -73,9 +73,9 @@ def _manifest(
 def provide(
     session: Session, wanted: str, *, fetch: bool = True, pool: Layout | None = None
 ) -> str:
-    """Add the release that a jail wants to a pool (default: the first), unless it is there: from
-    another pool; from what bsdinstall(8) left on this host; or from a mirror, if `fetch` allows.
-    Return where it came from; empty where nothing was added."""
+    """Add a release for a jail to a pool (default: the first) that lacks it: from another pool,
+    from the files that bsdinstall(8) left on this host, or, with `fetch`, from a mirror. Return
+    where it came from; empty if nothing was added."""
     found = session.inventory()
     target = pool or found.layout
     there = copies(found, "release").get(wanted, [])
@@ -85,7 +85,7 @@ def provide(
     if target == found.layout and not there:
         return came
     copied = releases.copy_to(session, wanted, target)
-    return ", by way of ".join(text for text in (came, copied) if text)
+    return ", then copied from ".join(text for text in (came, copied) if text)
 
 
 def _obtain(session: Session, wanted: str, *, fetch: bool) -> str:
@@ -97,14 +97,14 @@ def _obtain(session: Session, wanted: str, *, fetch: bool) -> str:
         return here
     if not fetch or not mirrors.may_be_fetched(wanted):
         return ""
-    # Imported for downloads only: most jails are created from a release that is here.
+    # Imported for downloads only: most jails are created from a release on this host.
     from bsdvirt.library import release_fetch
     from bsdvirt.library.web.download import reachable
 
     if not reachable(session):
         return ""
     about = ("", release_fetch.VERB, wanted)
-    session.sink(events.Told(*about, "this release is not here yet: it is fetched first"))
+    session.sink(events.Told(*about, "not on this host yet: downloading it"))
     try:
         release_fetch.fetch(session, wanted)
     except ConflictError:

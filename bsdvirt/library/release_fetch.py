@@ -21,8 +21,8 @@ VERB = "fetch release"
 def fetch(session: Session, version: str | None, sets: Sequence[str] = ()) -> str:
     """Download a release, by default the host's own, and add it; return its name.
 
-    Raises ConflictError where it is there, NotFoundError where no mirror has it, FetchError for a
-    failed download, HostError where it would not run on this host.
+    Raises ConflictError if it exists, NotFoundError if no mirror has it, FetchError for a
+    failed download, HostError if it would not run on this host.
     """
     kernel = read_kernel(session.host).release
     name = mirrors.release_name(version if version is not None else kernel)
@@ -48,9 +48,9 @@ def fetch(session: Session, version: str | None, sets: Sequence[str] = ()) -> st
         near = mirrors.nearest(name, {one for page in pages for one in mirrors.listed(text(page))})
         raise NotFoundError(
             f"no mirror has {name} for {platform.machine}/{platform.arch}",
-            f"there is {', '.join(near)}"
+            f"available: {', '.join(near)}"
             if near
-            else "fetch.mirrors in the host file says where to look",
+            else "mirrors are set by fetch.mirrors in the host file",
         ) from None
     return job.carry_out(chosen, name, exact=True)
 
@@ -78,15 +78,17 @@ class _Job:
         self.downloader = Downloader(self.session, "release", self.subject, VERB)
 
     def manifest(self, sets: Sequence[str]) -> tuple[plans.ManifestEntry, ...]:
-        """Return the MANIFEST's entries for base.txz and these sets; its place is asked first
-        from then on."""
+        """Return the entries of MANIFEST for base.txz and these sets; prefer its server from
+        then on."""
         self.source, text = self.downloader.text([f"{place}/MANIFEST" for place in self.places])
         place = self.source.removesuffix("/MANIFEST")
         self.places = (place, *(other for other in self.places if other != place))
         try:
             entries = plans.parse_manifest(text, self.source)
         except UsageError as error:
-            raise FetchError(error.message, "does a proxy or a portal answer for it?") from error
+            raise FetchError(
+                error.message, "check for a proxy or captive portal that answers instead"
+            ) from error
         return mirrors.choose(entries, sets, self.source)
 
     def carry_out(
@@ -126,9 +128,9 @@ class _Job:
         try:
             found = releases.version(session, base)
         except UsageError as error:
-            # Another command downloaded it too, was faster, and has removed the file.
+            # Another command has added it meanwhile, and removed the file.
             refuse_existing(session, session.inventory(), "release", name)
             raise FetchError(error.message) from error
         if found != name:
             self.downloader.remove(remotes)
-            raise FetchError(f"{self.places[0]}/base.txz is of {found}, not of {name}")
+            raise FetchError(f"{self.places[0]}/base.txz contains {found}, not {name}")

@@ -36,7 +36,7 @@ MEMBER_SECONDS = 600.0
 @dataclass(frozen=True, slots=True)
 class Install:
     """Create a release from archives on this host. Those with an entry in `unverified` are
-    verified first; each in a private copy where other users could change it meanwhile."""
+    verified first; using a private copy if other users could change one meanwhile."""
 
     name: str
     archives: Sequence[plans.Archive]
@@ -48,7 +48,7 @@ class Install:
         """Verify the archives and plan the release."""
         name = self.name
         if not plans.NAME.match(name):
-            raise UsageError(f"{name!r} is no name for a release", "such as 14.3-RELEASE")
+            raise UsageError(f"{name!r} is not a valid release name", "such as 14.3-RELEASE")
         plans.refuse_newer(name, read_kernel(session.host).release)
         with contextlib.ExitStack() as stack:
             found = stack.enter_context(adding(session, "release", name, self.verb))
@@ -59,8 +59,8 @@ class Install:
                 archives[number] = plans.Archive(file, given.files)
                 if checksum(session, file, self.verb, name, shown=given.path) != entry.sha256:
                     raise UsageError(
-                        f"{given.path}: its SHA-256 is not the one in MANIFEST",
-                        "fetch both files again",
+                        f"{given.path}: its SHA-256 does not match MANIFEST",
+                        "download both files again",
                     )
             plan = plans.plan_add(name, archives, found.layout, session.new_op())
             yield added(session, name, plan)
@@ -77,13 +77,13 @@ def check_trusted(
     trusted = plans.parse_manifest(session.host.fs.read_text(path), path)
     if (entry := mirrors.differs(chosen, trusted)) is not None:
         raise UsageError(
-            f"{source} and {path} do not agree on the SHA-256 of {entry.file}",
-            "one of them is wrong, or older: pkg upgrade freebsd-release-manifests",
+            f"{source} and {path} disagree on the SHA-256 of {entry.file}",
+            "one of them is wrong or outdated: pkg upgrade freebsd-release-manifests",
         )
 
 
 def version(session: Session, archive: str) -> str:
-    """Return the release that a base.txz says it is. Raises UsageError where it does not."""
+    """Return the release that a base.txz says it is. Raises UsageError if it does not."""
     argv = (tools.TAR, "-xOqf", archive, "*bin/freebsd-version")
     shown = session.host.run(argv, changes=False, timeout=MEMBER_SECONDS)
     version = plans.userland_version(shown.stdout) if shown.status == 0 else None
@@ -93,8 +93,8 @@ def version(session: Session, archive: str) -> str:
 
 
 def copy_to(session: Session, name: str, target: Layout) -> str:
-    """Copy a release to a pool, where it is not yet; return the dataset it is a copy of, empty
-    where nothing was copied."""
+    """Copy a release to a pool that lacks it; return the source dataset, empty if nothing was
+    copied."""
 
     def plan(session: Session, found: Inventory, source: Layout, op: str) -> Plan:
         dataset = source.release(name)

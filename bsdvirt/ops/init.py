@@ -118,7 +118,7 @@ def _datasets(session: Session, wish: Init, hostfile: HostFile) -> dict[str, Dat
     top = found[str(hostfile.dataset)]
     if top.mountpoint != hostfile.mountpoint:
         raise ConflictError(
-            f"{top.name} is there already, mounted at {top.mountpoint}",
+            f"{top.name} already exists, mounted at {top.mountpoint}",
             f"use --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
         )
     if not top.mounted:

@@ -67,7 +67,7 @@ def unmount(name: str, which: str) -> Change:
         kept = [e for e in entries if which not in (e["name"], decode(Mount, e).place)]
         if len(kept) == len(entries):
             there = ", ".join(e["name"] for e in entries) or "none"
-            raise NotFoundError(f"{name}: no mount {which}", f"there is {there}")
+            raise NotFoundError(f"{name}: no mount {which}", f"available: {there}")
         return kept
 
     return _change(name, remove)

@@ -88,5 +88,5 @@ def _waiting(found: Inventory, name: str) -> list[Guest]:
 
 def _refuse_taken(found: Inventory, new: str) -> None:
     if new in found.guests:
-        raise ConflictError(f"guest {new} is there already", f"bsdvirt info {new}")
+        raise ConflictError(f"guest {new} already exists", f"bsdvirt info {new}")
     refuse_stray(found, new)

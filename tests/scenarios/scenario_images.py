@@ -97,7 +97,7 @@ def what_is_no_image_is_not_imported(driver: Bsdvirt, view: HostView) -> None:
     path, _ = disk(view)
     driver.ok("image", "import", path, "--name", "one")
     before = view.everything()
-    driver.fails(4, "image", "import", path, "--name", "one", says="there already")
+    driver.fails(4, "image", "import", path, "--name", "one", says="already exists")
     driver.fails(3, "image", "import", "/nonexistent", "--name", "a", says="/nonexistent")
     driver.fails(2, "image", "import", view.host_scratch, "--name", "a", says="a directory")
     driver.fails(2, "image", "import", path, "--name", "a/b", says="image name")
@@ -161,7 +161,7 @@ def media_are_added_and_taken_away(driver: Bsdvirt, view: HostView) -> None:
     assert copy.read_bytes() == data
     assert copy.stat().st_mode & 0o777 == 0o444
     before = view.everything()
-    driver.fails(4, "media", "add", path, says="there already")
+    driver.fails(4, "media", "add", path, says="already exists")
     driver.fails(2, "media", "add", path, "--name", "c", "--checksum", "0" * 64, says="checksum")
     driver.fails(2, "media", "add", path, "--name", "c", "--checksum", "abc", says="checksum")
     driver.fails(2, "media", "add", path, "--name", "a/b", says="medium")

@@ -37,7 +37,7 @@ def a_second_network_is_made_used_and_taken_away(driver: Bsdvirt, view: HostView
     said = driver.fails(4, "network", "destroy", "tnet").stderr
     assert "t1" in said
     assert "t2" in said
-    driver.fails(4, "network", "create", "tnet", *NET, says="there already")
+    driver.fails(4, "network", "create", "tnet", *NET, says="already exists")
     assert_same(before, view.everything())
     driver.ok("destroy", "t1", "t2", "--yes", "--force")
     before = view.everything()

@@ -194,7 +194,7 @@ def one_broken_network_keeps_only_its_own_guests_down(driver: Bsdvirt, view: Hos
     driver("doctor", "--repair")
     assert [face for face in view.interfaces() if face.startswith("bvbr")] == ["bvbr0", "bvbr1"]
     driver.fails(2, "start", "t2", says="tnet.yaml")
-    driver.fails(4, "network", "create", "tnet", *OTHER, says="there already")
+    driver.fails(4, "network", "create", "tnet", *OTHER, says="already exists")
     path.write_text(whole)
     driver.ok("start", "t2")
 

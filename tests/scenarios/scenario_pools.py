@@ -64,7 +64,7 @@ def a_pool_is_added_shown_and_taken_from_the_list(driver: Bsdvirt, view: HostVie
         assert (second["name"], second["dataset"]) == ("second", dataset)
         assert (second["state"], second["guests"]) == ("mounted", [])
         words = ("pool", "add", dataset, "--name", "second", "--mountpoint", f"{view.mountpoint}-2")
-        assert "all was there already" in driver.ok(*words).stdout
+        assert "already set up; nothing was changed" in driver.ok(*words).stdout
         driver.fails(4, "pool", "add", dataset, "--name", "third", says=dataset)
         assert driver.json("root", "ls") == driver.json("pool", "ls")
         old, new = (
@@ -88,11 +88,11 @@ def guests_of_two_pools_are_one_lot(driver: Bsdvirt, view: HostView) -> None:
     with second_pool(driver, view) as dataset:
         driver.ok("create", "jail", "t1")
         said = driver.ok("create", "jail", "t2", "boot.after=t1", "--pool", dataset)
-        assert f"it is not in {dataset} yet: copied first" in said.stderr
+        assert f"not in {dataset} yet: copying it" in said.stderr
         assert "copied" not in driver.ok("create", "jail", "t3", "--pool", "second").stderr
         assert f"{dataset}/guests/t2/root" in _below(view, dataset)
-        driver.fails(4, "create", "jail", "t1", "--pool", dataset, says="t1 is there already")
-        driver.fails(4, "create", "jail", "t2", says="t2 is there already")
+        driver.fails(4, "create", "jail", "t1", "--pool", dataset, says="t1 already exists")
+        driver.fails(4, "create", "jail", "t2", says="t2 already exists")
         rows = driver.json("ls")
         assert [row["pool"] for row in rows] == [view.root, dataset, dataset]
         assert len({row["id"] for row in rows}) == 3
@@ -115,7 +115,7 @@ def guests_of_two_pools_are_one_lot(driver: Bsdvirt, view: HostView) -> None:
         assert not nothing_of(view, ["t1", "t2", "t3"])
         driver.ok("rename", "t1", "t9")
         assert driver.json("info", "t2")["boot"]["after"] == ["t9"]
-        driver.fails(4, "rename", "t9", "t3", says="t3 is there already")
+        driver.fails(4, "rename", "t9", "t3", says="t3 already exists")
         driver.ok("rename", "t2", "t8")
         assert f"{dataset}/guests/t8/root" in _below(view, dataset)
         driver.ok("set", "t8", "t9", "boot.auto=yes")
@@ -203,7 +203,7 @@ def machines_on_another_pool(driver: Bsdvirt, view: HostView) -> None:
         assert "zfs receive" in shown.stdout
         said = driver.ok("create", "vm", "v1", "--image", "gold", "--iso", "a.iso",
                          "--pool", "second", "--disk", "64M", "--loader", "bhyveload")  # fmt: skip
-        assert f"it is not in {dataset} yet: copied first" in said.stderr
+        assert f"not in {dataset} yet: copying it" in said.stderr
         assert f"{dataset}/images/gold" in _below(view, dataset)
         driver.ok("create", "vm", "v2", "--image", "gold", "--thick", "--pool", "second",
                   "--disk", "64M", "--loader", "bhyveload")  # fmt: skip

@@ -127,7 +127,7 @@ def dry_run_prints_shell_and_changes_nothing(driver: Bsdvirt, view: HostView) ->
         assert_same(before, view.everything(), driver.ok(*words, "-n").words)
         _is_shell(shown.stdout)
     driver.fails(4, "destroy", "t1", "--dry-run", says="running")
-    driver.fails(4, "create", "jail", "t1", "--dry-run", says="there already")
+    driver.fails(4, "create", "jail", "t1", "--dry-run", says="already exists")
     assert_same(before, view.everything())
 
 

@@ -93,7 +93,7 @@ USAGE: dict[tuple[str, ...], str] = {
 }
 
 OTHERS: dict[tuple[str, ...], tuple[int, str]] = {
-    ("create", "jail", "t1"): (4, "there already"),
+    ("create", "jail", "t1"): (4, "already exists"),
     ("create", "jail", "t9", "--no-fetch", "--release", "9.9-RELEASE"): (3, "no release 9.9"),
     ("create", "jail", "t9", "--no-fetch", "release=9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
     ("create", "jail", "t9", "--dataset", "tank/nosuch"): (3, "no dataset tank/nosuch"),
@@ -117,7 +117,7 @@ OTHERS: dict[tuple[str, ...], tuple[int, str]] = {
     ("network", "destroy", "tnope"): (3, "no network tnope"),
     ("network", "info", "tnope"): (3, "no network tnope"),
     ("network", "destroy", "private"): (4, "t1"),
-    ("network", "create", "private", "--address", "10.79.1.1/24"): (4, "there already"),
+    ("network", "create", "private", "--address", "10.79.1.1/24"): (4, "already exists"),
     ("release", "rm", "9.9-RELEASE"): (3, "no release"),
     ("release", "rm", "../x"): (3, "no release '../x'"),
     ("release", "rm", "a\n/../b"): (3, "no release"),

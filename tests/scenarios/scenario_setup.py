@@ -32,14 +32,14 @@ def init_makes_all_and_a_second_one_changes_nothing(driver: Bsdvirt, view: HostV
     assert network["state"] == "up"
     before = view.everything()
     again = driver.ok("init", "--pool", view.pool)
-    assert "all was there already" in again.stdout
+    assert "already set up; nothing was changed" in again.stdout
     assert_same(before, view.everything())
 
 
 @scenario()
 def init_again_changes_nothing(driver: Bsdvirt, view: HostView) -> None:
     words = ("init", "--pool", view.pool, "--dataset", view.root, "--mountpoint", view.mountpoint)
-    assert "all was there already" in driver.ok(*words).stdout
+    assert "already set up; nothing was changed" in driver.ok(*words).stdout
     driver.fails(4, "init", "--pool", f"{view.pool}2", says=view.root)
     driver.fails(4, "init", "--pool", view.pool, "--dataset", f"{view.pool}/other", says=view.root)
     assert not view.leftovers()
@@ -66,7 +66,7 @@ def init_mends_what_has_gone(driver: Bsdvirt, view: HostView) -> None:
     assert "tank/deep/er/media" in shown.stdout
     assert "bvbr0" in view.interfaces()
     assert view.fs.read_text("/usr/local/etc/bsdvirt/bsdvirt.yaml") == before
-    assert "all was there already" in driver.ok("init", "--pool", "tank").stdout
+    assert "already set up; nothing was changed" in driver.ok("init", "--pool", "tank").stdout
 
 
 @scenario()
@@ -76,7 +76,7 @@ def releases_are_listed_and_one_in_use_stays(driver: Bsdvirt, view: HostView) ->
     assert row["guests"] == []
     assert row["complete"]
     assert row["used"] > 0
-    driver.fails(4, "release", "add", view.dist, says="is there already")
+    driver.fails(4, "release", "add", view.dist, says="already exists")
     driver.ok("create", "jail", "t1", "t2")
     assert driver.json("release", "ls")[0]["guests"] == ["t1", "t2"]
     before = view.everything()

@@ -86,7 +86,7 @@ def a_rename_keeps_who_the_guest_is(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(4, "rename", "t1", "t9", says="running")
     driver.ok("stop", "t1")
     before = view.everything()
-    driver.fails(4, "rename", "t1", "t2", says="there already")
+    driver.fails(4, "rename", "t1", "t2", says="already exists")
     driver.fails(3, "rename", "tnone", "t9", says="tnone")
     driver.fails(2, "rename", "t1", "T9", says="T9")
     driver.fails(2, "rename", "t1", "t1", says="already")

@@ -38,5 +38,9 @@ def run(options: Options) -> int:
     if not options.quiet and not options.dry_run:
         for line in done:
             print(line if line.startswith("nat: ") else f"made: {line}")
-        print("ready: bsdvirt create jail NAME --start" if done else "all was there already")
+        print(
+            "ready: bsdvirt create jail NAME --start"
+            if done
+            else "already set up; nothing was changed"
+        )
     return 0

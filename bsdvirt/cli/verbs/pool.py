@@ -46,7 +46,7 @@ def run(options: Options) -> int:
                     print(f"made: {line}")
                 print(
                     f"ready: bsdvirt create jail NAME --pool {options.dataset}" if done
-                    else "all was there already"
+                    else "already set up; nothing was changed"
                 )  # fmt: skip
         case "rm":
             notes = carry_out_one(session, pools.RemovePool(options.pool)).notes

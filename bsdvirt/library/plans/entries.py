@@ -27,7 +27,7 @@ def dataset_of(kind: Kind, name: str, pool: Layout) -> str:
 def read_only(dataset: str) -> Step:
     """Return the step that protects a finished dataset."""
     return Step(
-        Command((tools.ZFS, "set", "readonly=on", dataset)), "keep it as it is", durable=True
+        Command((tools.ZFS, "set", "readonly=on", dataset)), "protect it from changes", durable=True
     )
 
 
@@ -47,8 +47,8 @@ def plan_copy(
     options: Sequence[str] = (),
     received: Sequence[Step] = (),
 ) -> Plan:
-    """Copy the dataset `source` to another pool, where nothing can be its clone. `size` is what
-    zfs(8) estimates to send, `options` are for zfs receive, `received` the steps after it."""
+    """Copy the dataset `source` to another pool: clones cannot cross pools. `size` is the
+    estimate of zfs(8), `options` are for zfs receive, `received` the steps after it."""
     dataset = dataset_of(kind, name, target)
     copy = Step(
         Pipeline(
@@ -72,8 +72,7 @@ def plan_remove(kind: Kind, name: str, clones: Sequence[str], pool: Layout, op: 
         users = ", ".join(user_of(clone, pool) for clone in clones)
         raise ConflictError(
             f"{kind} {name} is the base of {users}",
-            "destroy those first, or let one have what they share, which then outlives the"
-            f" {kind}: zfs promote {clones[0]}",
+            f"destroy those first, or promote one of them: zfs promote {clones[0]}",
         )
     dataset = dataset_of(kind, name, pool)
     gone = destroy_marked(dataset, op, f"destroy {dataset}", timeout=DESTROY_SECONDS)
@@ -82,6 +81,6 @@ def plan_remove(kind: Kind, name: str, clones: Sequence[str], pool: Layout, op: 
 
 
 def user_of(clone: str, pool: Layout) -> str:
-    """Return the guest that a clone belongs to; the clone itself where it is no guest's."""
+    """Return the guest that a clone belongs to; the clone itself if it is not a guest's."""
     prefix = f"{pool.dataset}/guests/"
     return clone.removeprefix(prefix).split("/")[0] if clone.startswith(prefix) else clone

@@ -38,13 +38,13 @@ def filled(source: Source, target: str, *options: str) -> Command | Pipeline:
         return Pipeline(read, write, timeout=COPY_SECONDS)
     if source.form.format == RAW:
         return Command((tools.DD, f"if={source.path}", *write[1:]), timeout=COPY_SECONDS)
-    # The volume is new, so that what is zero in the image is zero there already.
+    # The volume is new: blocks of zeros need not be written.
     words = ("convert", "-p", "-n", "--target-is-zero", "-f", source.form.format, "-O", RAW)
     return Command((*LIMITED, tools.QEMU_IMG, *words, source.path, target), timeout=COPY_SECONDS)
 
 
 def plan_import(name: str, source: Source, image: Image, layout: Layout, op: str) -> Plan:
-    """Import a file as an image. It is verified already."""
+    """Import a verified file as an image."""
     dataset = layout.image(name)
     size = max(whole(source.size), whole(1))
     words = (tools.ZFS, "create", "-s", "-V", str(size), *mark_of(op), *_property(image))
@@ -63,13 +63,13 @@ def plan_import(name: str, source: Source, image: Image, layout: Layout, op: str
             retry=BUSY_SECONDS,
             size=source.size,
         ),
-        *sealed(dataset, "what disks are cloned of"),
+        *sealed(dataset, "the origin of the disks' clones"),
     )
     return Plan("import image", name, "image", steps, (clear_mark(dataset, op),), op=op)
 
 
 def plan_copy(name: str, base: Base, image: Image, target: Layout, op: str) -> Plan:
-    """Copy an image to another pool, where no disk can be its clone."""
+    """Copy an image to another pool: clones cannot cross pools."""
     options = (*_property(image), *PROPERTIES)
     received = (appear(target.image(name)),)
     return copy("image", name, base.dataset, target, op, base.stream, options, received)

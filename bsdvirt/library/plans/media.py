@@ -12,7 +12,7 @@ from bsdvirt.plan.step import Command, FileExists, Not, Plan, RemoveFile, Rename
 
 
 def plan_add(name: str, source: Source, layout: Layout, op: str) -> Plan:
-    """Copy a file; it gets its name when it is whole."""
+    """Copy a file to a temporary name, and rename it when it is complete."""
     path, part = f"{layout.media}/{name}", f"{layout.media}/.{op}.part"
     steps = (
         Step(
@@ -22,11 +22,11 @@ def plan_add(name: str, source: Source, layout: Layout, op: str) -> Plan:
             durable=True,
             size=source.size,
         ),
-        Step(Command((tools.CHMOD, "0444", part)), "nobody writes to it", durable=True),
+        Step(Command((tools.CHMOD, "0444", part)), "read-only", durable=True),
         Step(
             Rename(part, path),
-            "it is whole",
-            # Another file may have this name by now: it is ours if the part is gone.
+            "complete: its final name",
+            # Another file may have this name by now: it is ours only if the part is gone.
             undo=(Undo(RemoveFile(path), Not(FileExists(part))),),
             durable=True,
         ),
@@ -38,10 +38,10 @@ def plan_place(name: str, fetched: str, layout: Layout, op: str) -> Plan:
     """Rename a downloaded file into the media."""
     path = f"{layout.media}/{name}"
     steps = (
-        Step(Command((tools.CHMOD, "0444", fetched)), "nobody writes to it", durable=True),
+        Step(Command((tools.CHMOD, "0444", fetched)), "read-only", durable=True),
         Step(
             Rename(fetched, path),
-            "it is whole",
+            "complete: its final name",
             undo=(Undo(Rename(path, fetched), FileExists(path)),),
             durable=True,
         ),
@@ -53,8 +53,8 @@ def plan_remove(name: str, users: Sequence[str], layout: Layout, op: str) -> Pla
     """Remove a medium. Raises ConflictError when it is in a guest's drive."""
     if users:
         raise ConflictError(
-            f"{name} is in a drive of {', '.join(users)}",
-            f"bsdvirt cdrom eject {users[0]} takes it out",
+            f"{name} is in use by {', '.join(users)}",
+            f"bsdvirt cdrom eject {users[0]}",
         )
     gone = Step(RemoveFile(f"{layout.media}/{name}"), f"remove {name}", durable=True)
     return Plan("remove medium", name, "media", (), (gone,), op=op, must_journal=False)

@@ -70,7 +70,7 @@ def refuse_newer(release: str, kernel: str) -> None:
     if ours and theirs and theirs > ours:
         raise HostError(
             f"release {release} is newer than this host's kernel {kernel}",
-            "update the host first, or take a release up to the host's",
+            "update the host first, or use a release no newer than the host's",
         )
 
 
@@ -83,7 +83,7 @@ class Archive:
 
 
 def plan_add(name: str, archives: Sequence[Archive], layout: Layout, op: str) -> Plan:
-    """Extract base.txz, and other sets over it, into a new dataset. All are verified already."""
+    """Extract base.txz, and other sets over it, into a new dataset. All have been verified."""
     dataset, directory = layout.release(name), layout.release_directory(name)
     steps = (
         Step(
@@ -101,6 +101,6 @@ def plan_add(name: str, archives: Sequence[Archive], layout: Layout, op: str) ->
             )
             for one in archives
         ),
-        *sealed(dataset, "what jails are cloned from"),
+        *sealed(dataset, "the origin of the jails' clones"),
     )
     return Plan("add release", name, "release", steps, (clear_mark(dataset, op),), op=op)

@@ -1,4 +1,4 @@
-"""Downloads: the first of several URLs that works, in rounds, resumed after interruptions."""
+"""Downloads from the first working of several URLs, retried in rounds and resumed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.1
 MAX_WAIT_SECONDS = 30.0
 MAX_TEXT = 4 << 20
 MAX_MIXED = 2
-"""How often a file is downloaded again whose parts came from different runs or places."""
+"""Restarts allowed for a file whose parts came from different runs or servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +41,27 @@ class Remote:
 
     @property
     def local_name(self) -> str:
-        """Its name while it is kept here: by its content, so that a newer version on the mirror
-        is another file, and never resumed from a part of the old one."""
+        """Its name on disk, by its checksum: a newer version on the mirror is a different file and
+        is never resumed from a part of the old one."""
         url = self.urls[0]
         key = self.checksum or hashlib.sha256(url.encode()).hexdigest()
         return f"{key[:16]}-{url.rpartition('/')[2]}"
 
 
 def reachable(session: Session) -> bool:
-    """Return whether this host downloads at all: an offline one only from mirrors that its own
-    host file names."""
+    """Return whether this host can download: an offline one only from mirrors in its host
+    file."""
     return not session.host.offline or session.hostfile.fetch.mirrors != Fetch().mirrors
 
 
 def refuse_offline(session: Session, hint: str) -> None:
-    """Raise HostError where this host does not download."""
+    """Raise HostError if this host does not download."""
     if not reachable(session):
         raise HostError(session.host.offline, hint)
 
 
 class Downloader:
-    """Downloads the files that a new release, image or medium is made of."""
+    """Downloads the files of a new release, image or medium."""
 
     def __init__(self, session: Session, kind: Kind, name: str, verb: str) -> None:
         settings = session.hostfile.fetch
@@ -73,25 +73,25 @@ class Downloader:
         self._client = Client(session.interrupt, settings.timeout)
 
     def note(self, message: str) -> None:
-        """Tell the user."""
+        """Send a note to the user."""
         self._session.sink(events.Told("", self._verb, self._subject, message))
 
     def text(self, urls: Sequence[str]) -> tuple[str, str]:
         """Return the first URL that exists, and its text.
 
-        Raises NotFoundError when none exists, FetchError for any other failure.
+        Raises NotFoundError if none exists, FetchError for any other failure.
         """
         return self._first(urls, lambda url: (url, self._text(url)))
 
     def text_or_empty(self, url: str) -> str:
-        """Return a page's text after one try; empty when that fails."""
+        """Return a page's text after one try; empty if that fails."""
         try:
             return self._text(url)
         except (MissingError, RetryError, FetchError):
             return ""
 
     def path(self, remote: Remote) -> str:
-        """Return where a file is kept until it is used."""
+        """Return the path that a file is downloaded to."""
         return f"{self._session.layout.fetched}/{remote.local_name}"
 
     def plan(self, remotes: Sequence[Remote], notes: tuple[str, ...] = ()) -> Plan:
@@ -100,15 +100,15 @@ class Downloader:
         for remote in remotes:
             url, checksum = remote.urls[0], remote.checksum
             argv = (tools.FETCH, "-r", "-o", self.path(remote), url)
-            why = f"{algorithm(checksum)} is to be {checksum}" if checksum else f"fetch {url}"
+            why = f"{algorithm(checksum)} expected: {checksum}" if checksum else f"fetch {url}"
             steps.append(Step(Command(argv), why))
         return Plan(self._verb, self._subject, self._kind, tuple(steps), notes=notes)
 
     def fetch(self, remotes: Sequence[Remote]) -> list[str]:
         """Download files, or the rest of them; return their checksums.
 
-        Raises as `text` does, with a hint at what can be resumed; ConflictError where there is
-        an entry of this name by now, HostError without room.
+        Raises as `text` does, with a hint at what can be resumed; ConflictError if an
+        entry of this name exists by now, HostError without space.
         """
         try:
             return [self._fetch(remote) for remote in remotes]
@@ -129,12 +129,12 @@ class Downloader:
         real = session.host.fs.path(path)
         with open_partial(real, path, remote.checksum, room, session.interrupt) as partial:
             if partial is None:
-                self.note(f"{remote.urls[0].rpartition('/')[2]} is there already")
+                self.note(f"{remote.urls[0].rpartition('/')[2]} has already been downloaded")
                 return remote.checksum
             refuse_existing(session, session.inventory(), self._kind, self._subject)
-            there = f"{amount(partial.size)} are there" if partial.size else ""
+            there = f"{amount(partial.size)} downloaded" if partial.size else ""
             url = remote.urls[0]
-            self.note(f"going on with {url}: {there}" if there else f"fetching {url}")
+            self.note(f"resuming {url}: {there}" if there else f"downloading {url}")
             try:
                 with Meter(session, self._verb, self._subject, f"fetch {remote.title}") as meter:
                     self._complete(remote, partial, meter)
@@ -151,7 +151,7 @@ class Downloader:
                 continue
             body += item
             if len(body) > MAX_TEXT:
-                raise FetchError(f"{url}: longer than any list of files", "is it the right URL?")
+                raise FetchError(f"{url}: too long for a list of files", "check the URL")
         if len(body) < total:
             raise RetryError(f"{url}: the connection was cut after {len(body)} of {total} bytes")
         return body.decode("utf-8", "replace")
@@ -170,14 +170,14 @@ class Downloader:
             partial.restart()
             if not whole and mixed < MAX_MIXED:
                 mixed += 1
-                self.note(f"{url}: does not fit what was there already; starting again")
+                self.note(f"{url}: does not match the part downloaded before; restarting")
                 continue
             left.remove(url)
-            message = f"{url}: its {partial.algorithm} is not the one in {remote.listed}"
-            wrong = wrong or FetchError(message, "nothing of it was kept")
+            message = f"{url}: its {partial.algorithm} does not match {remote.listed}"
+            wrong = wrong or FetchError(message, "the file was discarded")
             if not left:
                 raise wrong
-            self.note(f"{message}; trying another place")
+            self.note(f"{message}; trying the next URL")
 
     def _resume(self, url: str, partial: Partial, meter: Meter) -> tuple[str, bool]:
         """Download the rest of a file; return the URL, and whether all of it came from there."""
@@ -198,9 +198,11 @@ class Downloader:
             raise RetryError(str(error), progress=partial.size > most) from None
         except RangeError:
             if not headers:
-                raise FetchError(f"{url}: HTTP 416 to a plain request") from None
+                raise FetchError(f"{url}: HTTP 416 to a request without a range") from None
             partial.restart()
-            raise RetryError(f"{url}: shorter than what was there", progress=True) from None
+            raise RetryError(
+                f"{url}: shorter than the part downloaded before", progress=True
+            ) from None
         finally:
             partial.most = max(partial.most, partial.size)
         partial.complete = True
@@ -227,7 +229,7 @@ class Downloader:
                 except RetryError as error:
                     failed[host] = error
             if not left:
-                raise refused or NotFoundError(f"{urls[0]} is not there")
+                raise refused or NotFoundError(f"{urls[0]} does not exist")
             first, *_ = failed.values()
             progress = any(one.progress for one in failed.values())
             if not progress and rounds >= self._retries:
@@ -235,7 +237,7 @@ class Downloader:
                 raise refused or FetchError(f"{first}{tries}")
             rounds = 0 if progress else rounds
             wait = wait_before(rounds)
-            self.note(f"{first}; trying again in {wait:g} s")
+            self.note(f"{first}; retrying in {wait:g} s")
             self._sleep(wait)
             rounds += not progress
 
@@ -252,8 +254,8 @@ def wait_before(round_: int) -> float:
 
 
 def _range(partial: Partial) -> dict[str, str]:
-    """Return the headers that ask for the rest. What no checksum verifies is resumed only if
-    the server vouches that it is the same version (RFC 9110, If-Range); else begun again."""
+    """Return the headers that ask for the rest. Without a checksum, resume only if the
+    server confirms that the version is the same (RFC 9110, If-Range); else start again."""
     if not partial.size:
         return {}
     wanted = {"Range": f"bytes={partial.size}-"}
@@ -266,10 +268,10 @@ def _range(partial: Partial) -> dict[str, str]:
 
 
 def _align(url: str, partial: Partial, head: Head) -> bool:
-    """Prepare for a body: whether it is the whole file. Raises FetchError for any other range
-    than the one asked for, HostError when the file does not fit."""
+    """Prepare for a body: whether it is the whole file. Raises FetchError for another range
+    than requested, HostError if the file does not fit."""
     if head.begins not in (0, partial.size):
-        raise FetchError(f"{url}: answered with another range than the one asked for")
+        raise FetchError(f"{url}: the answer has another range than requested")
     whole = head.begins != partial.size
     if whole:
         partial.restart()

@@ -45,7 +45,7 @@ class RangeError(Exception):
 
 
 class RetryError(Exception):
-    """A failure that may be gone on the next try. `progress`: data arrived before it."""
+    """A temporary failure. `progress`: data arrived before it."""
 
     def __init__(self, message: str, *, progress: bool = False) -> None:
         super().__init__(message)
@@ -73,7 +73,7 @@ class Client:
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[Head | bytes]:
         """Yield the head, then the body in pieces.
 
-        Raises MissingError, RangeError, RetryError, or FetchError for a failure that stays.
+        Raises MissingError, RangeError, RetryError, or FetchError for a permanent failure.
         """
         return _in_thread(lambda: self._stream(url, headers or {}), self._interrupt)
 
@@ -141,8 +141,8 @@ def _new_manager(proxy: str) -> PoolManager:
 
 
 def _reader(response: Any) -> Callable[[int], bytes]:
-    """Return what reads as much of the body as is there. urllib3 1.26 has only read(), which
-    waits for the full amount: its http.client response is read instead."""
+    """Return a function that reads as much of the body as has arrived. urllib3 1.26 has only
+    read(), which waits for the full amount: its http.client response is read instead."""
     read1: Callable[[int], bytes] = getattr(response, "read1", None) or response._fp.read1
     return read1
 
@@ -160,7 +160,7 @@ def _check_status(url: str, response: BaseHTTPResponse) -> None:
 
 
 def head_of(response: Any) -> Head:
-    """Parse the headers, which are the server's: bounded, and 0 where they hold no number."""
+    """Parse the headers, which are untrusted: bounded, and 0 for anything but a number."""
     headers = response.headers
     validator = headers.get("ETag", "")
     if not validator.startswith('"'):
@@ -193,11 +193,11 @@ def _translated(url: str, error: Exception) -> Exception:
     if isinstance(cause, ssl.SSLCertVerificationError | CertificateError):
         reason = getattr(cause, "verify_message", "") or str(cause)
         return FetchError(
-            f"{url}: the certificate is not good: {reason}",
-            "look at the clock, the proxy, and certctl(8) or the package ca_root_nss",
+            f"{url}: the certificate is not valid: {reason}",
+            "check the clock, the proxy, and certctl(8) or the package ca_root_nss",
         )
     if isinstance(cause, TimeoutError):
-        return RetryError(f"{url}: no answer in time")
+        return RetryError(f"{url}: timed out")
     words = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     message = f"{url}: {' '.join(str(words).split())}"
     return FetchError(message) if isinstance(error, ValueError) else RetryError(message)

@@ -23,8 +23,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Partial:
-    """One file as far as it has been downloaded. `wanted` is its SHA-256 or SHA-512; empty when
-    unknown: then any complete file is accepted. `room` is how many bytes more fit."""
+    """A partial download. `wanted` is the file's SHA-256 or SHA-512; if empty, any complete file
+    is accepted. `room` is the free space in bytes."""
 
     def __init__(self, stream: IO[bytes], shown: str, wanted: str, room: int) -> None:
         self.size = 0
@@ -33,7 +33,7 @@ class Partial:
         self.shown = shown
         self.wanted = wanted
         self.complete = False
-        """All of it has arrived, as far as the server's headers tell."""
+        """Whether it is complete by the server's headers."""
         self.validator = ""
         """The server's ETag or date of the version being downloaded, for If-Range."""
         self._stream = stream
@@ -42,7 +42,7 @@ class Partial:
         self._expected = 0
 
     def load(self, interrupt: Interrupt) -> None:
-        """Read what an earlier run left."""
+        """Read the part that an earlier run left."""
         while chunk := self._stream.read(CHUNK):
             interrupt.check()
             self._digest.update(chunk)
@@ -51,12 +51,12 @@ class Partial:
         self.most = self.size
 
     def matches(self) -> bool:
-        """Return whether the file is whole: by its checksum, if that is known."""
+        """Return whether the file is complete: by its checksum, if known."""
         return self.checksum == self.wanted if self.wanted else self.complete
 
     @property
     def checksum(self) -> str:
-        """The checksum of what has arrived, in hexadecimal."""
+        """The checksum of the data so far, in hexadecimal."""
         return self._digest.hexdigest()
 
     @property
@@ -65,17 +65,17 @@ class Partial:
         return algorithm(self.wanted)
 
     def expect(self, total: int) -> None:
-        """Note the final size. Raises HostError when it does not fit."""
+        """Set the final size. Raises HostError if it does not fit."""
         self._expected = total
         if total > self._room:
             raise HostError(
-                f"{self.shown}: {amount(total - self.size)} are to come, and there is room for"
-                f" {amount(max(0, self._room - self.size))}",
-                "make room, and repeat the command",
+                f"{self.shown}: {amount(total - self.size)} to download, but only"
+                f" {amount(max(0, self._room - self.size))} free",
+                "free space, and repeat the command",
             )
 
     def write(self, chunk: bytes) -> None:
-        """Append. Raises HostError on a full disk, after emptying the file to free it."""
+        """Append data. On a full disk, empty the file to free the space and raise HostError."""
         try:
             left = memoryview(chunk)
             while left:
@@ -89,7 +89,7 @@ class Partial:
         self.size += len(chunk)
 
     def restart(self) -> None:
-        """Drop what has arrived."""
+        """Discard the data."""
         self._stream.seek(0)
         self._stream.truncate()
         self._digest = new_digest(self.wanted)
@@ -97,11 +97,11 @@ class Partial:
         self.size = 0
 
     def summary(self) -> str:
-        """Return how much can be resumed, for a hint; empty when nothing can."""
+        """Return a hint on what can be resumed; empty if nothing can."""
         if not self.size or not self.wanted:
             return ""
         of = f" of {amount(self._expected)}" if self._expected else ""
-        return f"{amount(self.size)}{of} are kept: the same command goes on from there"
+        return f"{amount(self.size)}{of} are kept: repeat the command to resume"
 
 
 def algorithm(checksum: str) -> str:
@@ -118,10 +118,10 @@ def new_digest(checksum: str) -> hashlib._Hash:
 def open_partial(
     path: Path, shown: str, checksum: str, room: int, interrupt: Interrupt
 ) -> Iterator[Partial | None]:
-    """Lock and open the partial download of `path`; yield None when `path` itself is whole.
+    """Lock and open the partial download of `path`; yield None if `path` itself is complete.
 
-    Afterwards a whole file is renamed to `path`; a partial one stays as NAME.part if a checksum
-    is known to resume it by, else it is removed.
+    Afterwards, a complete file is renamed to `path`; a partial one is kept as NAME.part if its
+    checksum is known, else removed.
     """
     part = path.with_name(f"{path.name}.part")
     stream = _locked(part, interrupt)
@@ -174,7 +174,7 @@ def _locked(part: Path, interrupt: Interrupt) -> IO[bytes]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if part.exists() and part.stat().st_ino == os.fstat(descriptor).st_ino:
-                # Unbuffered: what counts as arrived is in the file if we are killed.
+                # Unbuffered: all data counted is in the file if we are killed.
                 return open(descriptor, "r+b", buffering=0)
         except BlockingIOError:
             time.sleep(POLL_SECONDS)

@@ -275,7 +275,7 @@ def new_identity(
     Raises ConflictError where the name is taken, and as claim_nics does.
     """
     if name in found.guests:
-        raise ConflictError(f"guest {name} is there already", f"bsdvirt info {name}")
+        raise ConflictError(f"guest {name} already exists", f"bsdvirt info {name}")
     refuse_stray(found, name)
     check_order(found, name, boot)
     kind, random = kind_of_spec(spec), session.draws.source(name)

@@ -235,11 +235,11 @@ def refuse_taken(name: str, networks: Networks) -> None:
     if name in networks.broken:
         message = networks.broken[name].message
         raise ConflictError(
-            f"network {name} is there already, and broken: {message}",
+            f"network {name} already exists, and its file is invalid: {message}",
             f"correct {network_file(name)}, or bsdvirt network destroy {name}",
         )
     if name in networks:
-        raise ConflictError(f"network {name} is there already", network_file(name))
+        raise ConflictError(f"network {name} already exists", network_file(name))
 
 
 def numbered(

@@ -82,7 +82,7 @@ def test_sets() -> None:
     assert mirrors.parse_sets(["src, lib32", "base,src.txz"]) == ("src", "lib32")
     entries = {one.file: one for one in (entry("base.txz"), entry("src.txz"))}
     assert [e.file for e in mirrors.choose(entries, ["src"], "M")] == ["base.txz", "src.txz"]
-    with pytest.raises(UsageError, match="lists no set lib32"):
+    with pytest.raises(UsageError, match="does not list the set lib32"):
         mirrors.choose(entries, ["lib32"], "M")
     for word in ("", "a/b", "..", "src,,lib32"):
         with pytest.raises(UsageError):

@@ -52,7 +52,7 @@ def test_a_full_disk_keeps_nothing() -> None:
 
 def test_no_room_is_seen_before() -> None:
     partial = Partial(Disk(100), "/x", SHA256, 100)
-    with pytest.raises(HostError, match="900 bytes are to come, and there is room for 100 bytes"):
+    with pytest.raises(HostError, match="900 bytes to download, but only 100 bytes free"):
         partial.expect(900)
 
 

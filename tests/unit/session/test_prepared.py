@@ -56,7 +56,7 @@ class Make:
         def one(name: str) -> Task:
             path = f"{PLACE}/{name}"
             if fs.exists(path):
-                raise ConflictError(f"{name} is there already")
+                raise ConflictError(f"{name} already exists")
             word = session.draws.source(name)(4).hex()
             step = Step(WriteFile(path, word), "make it", undo=(Undo(RemoveFile(path)),))
             plan = Plan("make", name, "host", (step,), op=session.new_op())
