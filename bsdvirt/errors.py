@@ -32,6 +32,17 @@ class BsdvirtError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
+class BadValueError(ValueError):
+    """A value is invalid; the message is one sentence. `at` is the place in a value with parts
+    (a dotted path below the value). `hint` is what to do; without one, the property's help
+    is shown."""
+
+    def __init__(self, message: str, *, at: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.at = at
+        self.hint = hint
+
+
 class UsageError(BsdvirtError):
     """Wrong usage or input: nothing was changed."""
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from bsdvirt.cli.common import add_change, open_session, report
 from bsdvirt.cli.flags import add_property
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import say
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.order import IDENTITY_PREFIX, set_boot
 from bsdvirt.layout import Layout

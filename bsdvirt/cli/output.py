@@ -12,7 +12,7 @@ from bsdvirt.host.sanitize import shown_line
 from bsdvirt.rows.base import BYTES, PERCENT, RATE, Row, is_old, items, plain, unit_of, units_of
 
 if TYPE_CHECKING:
-    from bsdvirt.cli.main import Globals
+    from bsdvirt.cli.parser import Globals
 
 
 def human_size(number: int) -> str:

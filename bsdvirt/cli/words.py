@@ -1,8 +1,77 @@
-"""Verbs of other tools, and what bsdvirt calls them."""
+"""The verbs, and what other tools call them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+VERBS = {
+    "init": "set up this host: datasets, host file, a private network, rc.conf",
+    "create": "create a guest: create jail NAME …, create vm NAME …",
+    "ls": "list guests",
+    "info": "show one guest in full",
+    "adopt": "adopt guests that belong to another host",
+    "start": "start guests",
+    "stop": "stop guests",
+    "restart": "stop and start guests",
+    "reset": "reset virtual machines",
+    "pause": "pause virtual machines",
+    "resume": "resume paused virtual machines",
+    "run": "run a virtual machine in the foreground",
+    "console": "open a login shell in a jail, or a virtual machine's console",
+    "exec": "run a command in guests",
+    "ps": "list a guest's processes",
+    "service": "run service(8) in a guest",
+    "sysrc": "run sysrc(8) in a guest",
+    "pkg": "run pkg(8) for a guest",
+    "set": "set guests' properties",
+    "get": "print a guest's properties",
+    "cp": "copy files into or out of a guest",
+    "mount": "list a jail's mounts, or add one",
+    "unmount": "remove a mount from a jail",
+    "stats": "show resource usage of running guests",
+    "edit": "edit a guest's file",
+    "tag": "list, add or remove a guest's tags",
+    "disk": "manage a virtual machine's disks: ls, add, rm, resize",
+    "nic": "manage a guest's network interfaces: ls, add, rm",
+    "cdrom": "manage a virtual machine's CD drives: insert, eject",
+    "uefi": "manage a virtual machine's UEFI variables: reset, restore",
+    "expose": "forward ports of the host to a guest",
+    "rename": "rename a stopped guest",
+    "logs": "print or follow a guest's console log",
+    "destroy": "destroy guests with all their data",
+    "release": "manage releases for jails: fetch, add, ls, rm",
+    "image": "manage disk images: fetch, import, ls, info, rm, profiles",
+    "media": "manage ISO files for CD drives: add, ls, rm",
+    "pool": "manage pools for guests: add, ls, rm",
+    "network": "manage networks: ls, info, create, set, destroy",
+    "boot": "manage start and shutdown: plan, start, stop, status, network",
+    "doctor": "find problems, and repair them",
+    "properties": "list all properties",
+    "schema": "print the JSON Schema of a file, or of a verb's output",
+}
+"""By verb: a line of help. Its module in bsdvirt.cli.verbs has the same name."""
+
+OWN_WORDS = ("help", "version")
+"""Verbs of the command line itself: `help VERB` is `VERB --help`."""
+
+
+WITH_ACTIONS = (
+    "release",
+    "image",
+    "media",
+    "disk",
+    "nic",
+    "cdrom",
+    "uefi",
+    "pool",
+    "network",
+    "boot",
+)
+"""Verbs with actions: argparse takes their options after the action only."""
+
+
+OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
+"""Verbs that run the user's command and exit with its status."""
 
 SYNONYMS = {
     "cmd": "exec",
@@ -96,3 +165,15 @@ def hint_for(word: str, verbs: Iterable[str]) -> str:
     # `strat` is more likely start, which has the same letters, than stats.
     best = next((one for one in near if sorted(one) == sorted(word)), near[0])
     return HINTS.get(best) or f"did you mean {verb_of(best)}?"
+
+
+def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split into the words of the verb and the command: what follows `--`, or, without it, the
+    first guest."""
+    if "--" in words:
+        index = words.index("--")
+        return list(words[:index]), list(words[index + 1 :])
+    index = 0
+    while index < len(words) and words[index].startswith("-"):
+        index += 2 if words[index] in ("-u", "--user", "--sim") else 1
+    return list(words[: index + 1]), list(words[index + 1 :])

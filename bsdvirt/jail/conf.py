@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from shlex import quote as shell_quote
-
-from jinja2 import Environment, StrictUndefined
+from typing import TYPE_CHECKING
 
 from bsdvirt.facts.dad import shown_by, wait_lines
 from bsdvirt.guest.inventory import Guest
@@ -25,6 +24,9 @@ from bsdvirt.spec.mounts import DESCRIPTORS
 from bsdvirt.spec.params import Scalar, jail_conf_value
 from bsdvirt.templates import template_text
 from bsdvirt.zfs.values import Values
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,9 @@ def quote(value: str) -> str:
 
 @cache
 def _environment() -> Environment:
+    # Imported here: only a start renders.
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(
         undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
     )

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from bsdvirt.errors import BadValueError as BadValueError
 from bsdvirt.spec.becomes import Becomes
 
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
@@ -42,17 +43,6 @@ class Live(StrEnum):
     """at the guest's next start"""
     NEVER = "never"
     """it is fixed at creation"""
-
-
-class BadValueError(ValueError):
-    """A value is invalid; the message is one sentence. `at` is the place in a value with parts
-    (a dotted path below the value). `hint` is what to do; without one, the property's help
-    is shown."""
-
-    def __init__(self, message: str, *, at: str = "", hint: str = "") -> None:
-        super().__init__(message)
-        self.at = at
-        self.hint = hint
 
 
 class Spec(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from bsdvirt.cli.main import VERBS
+from bsdvirt.cli.words import VERBS
 
 NAMES = (
     "web", "db", "app", "box", "nope", "WEB", "", "-", "--", "..", "a/b", "web ", "w*", "?", "[",

@@ -15,7 +15,7 @@ from fuzzwords import INTERACTIVE, command_line
 from scenario_driver import server
 from scenario_hosts import fast_directory, sim_template
 
-from bsdvirt.cli.main import OF_COMMANDS
+from bsdvirt.cli.words import OF_COMMANDS
 from bsdvirt.host.sanitize import shown
 from bsdvirt_sim.kernel.processes import end_all
 

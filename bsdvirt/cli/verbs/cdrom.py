@@ -6,7 +6,7 @@ import argparse
 
 from bsdvirt.cli.common import add_change, apply, open_session
 from bsdvirt.cli.flags import add_property
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.parser import Globals
 from bsdvirt.library import media
 from bsdvirt.ops import devices
 from bsdvirt.spec.vm import Cdrom

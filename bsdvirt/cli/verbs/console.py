@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import open_session
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.verbs.logs import print_log
 from bsdvirt.ops.enter import console
 

@@ -12,8 +12,8 @@ from bsdvirt.cli.common import (
     open_session,
 )
 from bsdvirt.cli.flags import add_properties, add_property, given
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail

@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 from bsdvirt.cli.common import add_dry_run, open_session, report
-from bsdvirt.cli.main import Globals, one_line
+from bsdvirt.cli.main import one_line
 from bsdvirt.cli.output import ask, say
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import guest_text
 from bsdvirt.host.read import READ_LIMIT, read_regular

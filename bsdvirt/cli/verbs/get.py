@@ -6,8 +6,8 @@ import argparse
 from typing import Any
 
 from bsdvirt.cli.common import add_json, open_session
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
+from bsdvirt.cli.parser import Globals
 from bsdvirt.guest.inventory import load_guest_file
 from bsdvirt.guest.order import IDENTITY_PREFIX
 from bsdvirt.spec.fields import plain

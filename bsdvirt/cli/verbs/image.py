@@ -6,8 +6,8 @@ import argparse
 from typing import get_args
 
 from bsdvirt.cli.common import add_dry_run, add_json, add_listing, open_session, say_done
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.library import images
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.cloud import System, UserName

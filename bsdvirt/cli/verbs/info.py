@@ -7,8 +7,8 @@ import argparse
 from msgspec.structs import replace
 
 from bsdvirt.cli.common import add_json, open_session
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info
+from bsdvirt.cli.parser import Globals
 from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.guest import ForeignInfo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_dry_run, open_session
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.parser import Globals
 from bsdvirt.ops.init import Init
 from bsdvirt.session.prepared import carry_out_one
 

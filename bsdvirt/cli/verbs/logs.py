@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.follow import follow, print_once
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.errors import UsageError
 from bsdvirt.host.sanitize import Screen

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_listing, open_session
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import EXIT_OK
 from bsdvirt.guest.select import select
 from bsdvirt.ops.show.guests import entries

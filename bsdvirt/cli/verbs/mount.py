@@ -10,8 +10,8 @@ from bsdvirt.cli.common import (
     apply,
     open_session,
 )
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.ops import mounts
 
 COLUMNS = ("name", "type", "source", "target", "readonly", "mounted")

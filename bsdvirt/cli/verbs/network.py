@@ -14,8 +14,8 @@ from bsdvirt.cli.common import (
     report,
 )
 from bsdvirt.cli.flags import add_properties, add_property, given
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_info, print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
 from bsdvirt.session.session import Session

@@ -14,8 +14,8 @@ from bsdvirt.cli.common import (
     open_session,
 )
 from bsdvirt.cli.flags import add_properties, given
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import ConflictError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_listing, open_session
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows, say
+from bsdvirt.cli.parser import Globals
 from bsdvirt.ops import pools
 from bsdvirt.session.prepared import carry_out_one
 

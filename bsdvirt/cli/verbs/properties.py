@@ -6,8 +6,8 @@ import argparse
 from typing import get_args
 
 from bsdvirt.cli.common import add_json
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
+from bsdvirt.cli.parser import Globals
 from bsdvirt.rows.base import plain
 from bsdvirt.spec.schema import Which, properties
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_dry_run, add_listing, open_session, say_done
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.library import releases
 from bsdvirt.library.mirrors import parse_sets
 

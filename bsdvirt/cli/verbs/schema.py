@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import get_args
 
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.rows import guest, host, jail, library, vm
 from bsdvirt.rows.schema import Output, output_schema

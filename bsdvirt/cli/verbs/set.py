@@ -10,7 +10,7 @@ from bsdvirt.cli.common import (
     chosen,
     open_session,
 )
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.change import assign
 from bsdvirt.spec.paths import split_assignments

@@ -7,8 +7,8 @@ import sys
 import time
 
 from bsdvirt.cli.common import add_headless, add_json, chosen, open_session
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.cli.verbs.stop import seconds
 from bsdvirt.ops.show.usage import usage

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_change, apply_one, open_session
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import print_json
+from bsdvirt.cli.parser import Globals
 from bsdvirt.ops.tags import Tag
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import add_change, apply
-from bsdvirt.cli.main import Globals
+from bsdvirt.cli.parser import Globals
 from bsdvirt.ops import mounts
 
 

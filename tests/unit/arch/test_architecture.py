@@ -258,13 +258,10 @@ def test_creating_loads_what_downloads_only_when_it_downloads() -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=IDS)
 def test_what_is_slow_is_imported_where_it_is_used(path: Path) -> None:
-    """jinja2 stands at the top of the one module that renders; nobody imports libzfs so."""
     slow = {module.split(".")[0] for module in _imports(path, at_top=True)} & {
         "jinja2", "textual", "yaml", "libzfs", "rich", "urllib3"
     }  # fmt: skip
-    allowed = {"jail/conf.py": {"jinja2"}}.get(str(path.relative_to(PACKAGE)), set())
-    if _part(path) == "tui":
-        allowed = {"textual"}
+    allowed = {"textual"} if _part(path) == "tui" else set()
     assert slow <= allowed
 
 

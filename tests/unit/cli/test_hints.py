@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.cli.main import VERBS, parse, split
-from bsdvirt.cli.words import HINTS, SYNONYMS, hint_for
+from bsdvirt.cli.main import split
+from bsdvirt.cli.parser import parse
+from bsdvirt.cli.words import HINTS, SYNONYMS, VERBS, hint_for
 from bsdvirt.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]

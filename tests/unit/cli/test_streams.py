@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.cli.main import Globals
 from bsdvirt.cli.output import cell, print_json, print_rows
+from bsdvirt.cli.parser import Globals
 from bsdvirt.host.sanitize import Screen, shown, shown_line
 from bsdvirt.plan.render import shell
 from bsdvirt.plan.step import Command, WriteFile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.cli.main import VERBS
+from bsdvirt.cli.words import VERBS
 from bsdvirt.spec import manual
 
 MAN = Path(__file__).resolve().parents[3] / "man"

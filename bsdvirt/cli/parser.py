@@ -1,0 +1,98 @@
+"""Parse the command line, by the module of its verb."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, Protocol, cast
+
+from bsdvirt import __version__
+from bsdvirt.cli.words import OF_COMMANDS, VERBS, WITH_ACTIONS, hint_for, split_command
+from bsdvirt.errors import UsageError
+
+SIM_VARIABLE = "BSDVIRT_SIM"
+
+
+class Globals(argparse.Namespace):
+    """The options that every verb takes, and those that many take."""
+
+    sim: str | None
+    debug: bool
+    verbose: bool
+    quiet: bool
+    command: list[str]
+    """The command of exec and similar verbs."""
+    dry_run: bool = False
+    json: bool = False
+    headless: bool = False
+
+
+class VerbModule(Protocol):
+    """The interface of a module of bsdvirt.cli.verbs."""
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None: ...
+    def run(self, options: Globals) -> int: ...
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises UsageError instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog.removeprefix('bsdvirt ')}: {message}", f"{self.prog} --help")
+
+
+def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
+    """Parse the command line. Raises UsageError for an unknown verb or word."""
+    if verb not in VERBS:
+        raise UsageError(f"no verb {verb!r}", hint_for(verb, VERBS))
+    options = global_parser(help=True).parse_args(before, Globals())
+    parser = Parser(
+        prog=f"bsdvirt {verb}",
+        description=VERBS[verb],
+        parents=[global_parser(help=False)],
+        argument_default=None,
+    )
+    module_of(verb, after).arguments(parser)
+    if verb in OF_COMMANDS:
+        after, options.command = split_command(after)
+    if verb in WITH_ACTIONS:
+        # The parsers of actions do not know the global options, so parse these first.
+        options, after = global_parser(help=False).parse_known_args(after, options)
+        return parser.parse_args(after, options)
+    return parser.parse_intermixed_args(after, options)
+
+
+def module_of(verb: str, words: Sequence[str]) -> VerbModule:
+    """Return the module of a verb; `words` follow it."""
+    if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
+        # The kinds have different options.
+        verb = "create_vm"
+    return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{verb}"))
+
+
+def global_parser(*, help: bool) -> Parser:
+    """Return the parser of the options before the verb, or without `help` of those after it."""
+    # After the verb, an absent option must not reset one given before it.
+    absent = None if help else argparse.SUPPRESS
+    parser = Parser(prog="bsdvirt", add_help=help, usage=None, allow_abbrev=False)
+    group = parser.add_argument_group("global options")
+    about = f"work on the simulated host in DIR (also {SIM_VARIABLE})"
+    real = not help and sys.platform.startswith("freebsd")
+    group.add_argument(
+        "--sim", metavar="DIR", default=os.environ.get(SIM_VARIABLE) if help else absent,
+        help=argparse.SUPPRESS if real else about,
+    )  # fmt: skip
+    for words, text in (
+        (("-v", "--verbose"), "show each step"),
+        (("-q", "--quiet"), "show errors only"),
+        (("--debug",), "show where an error comes from"),
+    ):
+        group.add_argument(
+            *words, action="store_true", default=False if help else absent, help=text
+        )
+    if help:
+        parser.add_argument("--version", action="version", version=f"bsdvirt {__version__}")
+    return parser
