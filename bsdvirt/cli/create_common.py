@@ -20,6 +20,7 @@ from bsdvirt.layout import Layout
 from bsdvirt.ops.create.guests import Create, Order
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.paths import split_assignments
@@ -137,7 +138,9 @@ def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) ->
 
 def guest_names(words: Sequence[str], verb: str) -> tuple[str, ...]:
     """Return the names among names and properties. Raises UsageError."""
-    names = tuple(str(_name(word)) for word in words if "=" not in word)
+    names = tuple(
+        str(parsed(GuestName, word, _meant_by(word))) for word in words if "=" not in word
+    )
     if not names:
         raise UsageError("which name?", f"bsdvirt {verb} NAME")
     if len(set(names)) != len(names):
@@ -155,13 +158,6 @@ def kind_word(word: str) -> str:
             f"bsdvirt create jail {word} or bsdvirt create vm {word}",
         )
     raise UsageError(f"{word!r} is no kind of guest", "bsdvirt create jail NAME or create vm NAME")
-
-
-def _name(word: str) -> GuestName:
-    try:
-        return GuestName.parse(word)
-    except ValueError as error:
-        raise UsageError(str(error), _meant_by(word)) from None
 
 
 def _is_name(word: str) -> bool:

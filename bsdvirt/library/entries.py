@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bsdvirt.errors import ConflictError, NotFoundError, UsageError
+from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
@@ -17,9 +17,8 @@ from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, together
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
-from bsdvirt.spec.base import BadValueError, did_you_mean
+from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.numbers import natural
-from bsdvirt.spec.types import Patterned
 from bsdvirt.zfs.base import Dataset
 
 Kind = Literal["release", "image", "media"]
@@ -29,14 +28,6 @@ HINTS = {
     "release": "bsdvirt release ls",
     "image": "bsdvirt image profiles, then bsdvirt image fetch PROFILE",
 }
-
-
-def parsed(kind: type[Patterned], text: str, hint: str) -> str:
-    """Parse a value of the command line by its type. Raises UsageError."""
-    try:
-        return str(kind.parse(text))
-    except BadValueError as error:
-        raise UsageError(str(error), hint) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from bsdvirt.library.entries import (
     adding,
     copies,
     copies_of,
-    parsed,
     removal,
     stream_size,
 )
@@ -33,6 +32,7 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.rows.library import ImageRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.images import PROPERTY, Image
 from bsdvirt.spec.load import decode, parse_json
 from bsdvirt.spec.types import ImageName

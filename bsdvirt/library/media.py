@@ -12,7 +12,7 @@ from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.guest.inventory import Inventory, raw_has
 from bsdvirt.kinds import kind_of, load_spec
 from bsdvirt.library import files, formats
-from bsdvirt.library.entries import Remove, added, adding, parsed, refuse_existing
+from bsdvirt.library.entries import Remove, added, adding, refuse_existing
 from bsdvirt.library.formats import RAW, Form
 from bsdvirt.library.plans import media as plans
 from bsdvirt.library.plans.images import Source
@@ -24,7 +24,7 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.rows.library import MediumRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
-from bsdvirt.spec.base import did_you_mean
+from bsdvirt.spec.base import did_you_mean, parsed
 from bsdvirt.spec.images import Checksum
 from bsdvirt.spec.types import HttpsUrl, MediaName
 

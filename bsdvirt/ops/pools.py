@@ -22,6 +22,7 @@ from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.rows.host import PoolRow
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.load import decode, dump
 from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.types import PoolName
@@ -49,10 +50,8 @@ class AddPool:
         Raises NotFoundError if the zpool does not exist, ConflictError for a name, mount
         point, guest or id that another pool has.
         """
-        try:
-            name = str(PoolName.parse(self.name or self.dataset.split("/")[0]))
-        except ValueError as error:
-            raise UsageError(f"{error}", "give it another with --name") from None
+        name = self.name or self.dataset.split("/")[0]
+        name = str(parsed(PoolName, name, "give it another with --name"))
         with session.locked("pool", name, f"pool add {name}"):
             session.forget_pools()
             plan = _add(session, self.dataset, name, self.mountpoint)

@@ -22,6 +22,7 @@ from bsdvirt.ops import references
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.types import GuestName
 
 
@@ -39,10 +40,7 @@ class Rename:
         Raises UsageError for an invalid name, NotFoundError, ConflictError.
         """
         old, new = self.old, self.new
-        try:
-            GuestName.parse(new)
-        except ValueError as error:
-            raise UsageError(f"rename: {error}", "such as web or db-1") from None
+        parsed(GuestName, new, "such as web or db-1", of="rename")
         if old == new:
             raise UsageError(f"{old} has that name already", "give it another")
         # An operation that was cut short may have left them with either name.

@@ -12,6 +12,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.guest.change import plan_claim
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.types import TagName
 
 MOST_TAGS = 32
@@ -28,10 +29,7 @@ class Tag:
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Raises UsageError for a word that is no tag, NotFoundError, ConflictError."""
-        try:
-            tags = [TagName.parse(word) for word in self.tags]
-        except ValueError as error:
-            raise UsageError(f"tag: {error}", "such as web or team-a") from None
+        tags = [parsed(TagName, word, "such as web or team-a", of="tag") for word in self.tags]
         with session.locked("guest", self.name, "tag"):
             guest = session.inventory().guest(self.name)
             wanted = self._wanted(guest.identity.tags, tags)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
 
 from bsdvirt.errors import BadValueError as BadValueError
+from bsdvirt.errors import UsageError
 from bsdvirt.spec.becomes import Becomes
 
 LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)"
@@ -43,6 +44,25 @@ class Live(StrEnum):
     """at the guest's next start"""
     NEVER = "never"
     """it is fixed at creation"""
+
+
+class Parsed(Protocol):
+    """A type of properties: it parses a value, or raises BadValueError."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self: ...
+
+
+ParsedT = TypeVar("ParsedT", bound=Parsed)
+
+
+def parsed(kind: type[ParsedT], text: str, hint: str = "", *, of: str = "") -> ParsedT:
+    """Return a word of the command line as the value of a property's type; `of` says what it is
+    for. Raise UsageError."""
+    try:
+        return kind.parse(text)
+    except ValueError as error:
+        raise UsageError(f"{of}: {error}" if of else str(error), hint) from None
 
 
 class Spec(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from bsdvirt.errors import UsageError
-from bsdvirt.spec.base import Live, Spec, prop
+from bsdvirt.spec.base import Live, Spec, parsed, prop
 from bsdvirt.spec.load import SpecT, compose_yaml, decode, parse_yaml
 from bsdvirt.spec.types import Memory, Patterned, Space
 
@@ -33,9 +32,6 @@ def load_named(cls: type[SpecT], text: str, source: str = "") -> dict[str, SpecT
     if compose_yaml(text, source) is None:
         return found
     for name, value in parse_yaml(text, source).items():
-        try:
-            key = str(SizeName.parse(name))
-        except ValueError as error:
-            raise UsageError(f"{source}: {error}") from None
+        key = str(parsed(SizeName, name, of=source))
         found[key] = decode(cls, value, f"{source}: {key}")
     return found

@@ -14,12 +14,11 @@ from bsdvirt.cli.common import (
 from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.output import print_rows
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import UsageError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.vm import VmInfo
-from bsdvirt.spec.base import BadValueError
-from bsdvirt.spec.types import Size, Space
+from bsdvirt.spec.base import parsed
+from bsdvirt.spec.types import Space
 from bsdvirt.spec.vm import Disk
 
 COLUMNS = ("name", "bus", "slot", "port", "size", "path", "serial")
@@ -76,12 +75,6 @@ def run(options: Options) -> int:
             confirm(f"Destroy {options.disk} for good?", yes=options.yes, what=[zvol])
         change = devices.remove_disk(options.guest, options.disk, destroy=options.destroy)
     else:
-        change = devices.resize_disk(options.guest, options.disk, _size(options.size))
+        size = parsed(Space, options.size, "such as 40G")
+        change = devices.resize_disk(options.guest, options.disk, size)
     return apply(options, change, session)
-
-
-def _size(text: str) -> Size:
-    try:
-        return Space.parse(text)
-    except BadValueError as error:
-        raise UsageError(str(error), error.hint or "such as 40G") from None

@@ -9,7 +9,7 @@ from bsdvirt.cli.common import add_dry_run, add_json, add_listing, open_session,
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.cli.parser import Globals
 from bsdvirt.library import images
-from bsdvirt.spec.base import BadValueError
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.cloud import System, UserName
 from bsdvirt.spec.images import Image, Loader
 
@@ -74,10 +74,13 @@ def run(options: Options) -> int:
             name = image_fetch.fetch(session, options.profile, options.name)
             say_done(options, name, "added")
         case "import":
+            user = options.user
+            if user:
+                user = str(parsed(UserName, user, "such as freebsd or debian", of="--user"))
             about = Image(
                 loader=options.loader,
                 system=options.system,
-                user=_user(options.user),
+                user=user,
                 cloud_init=options.cloud_init,
             )
             name = images.import_file(session, options.file, str(options.name), about)
@@ -96,13 +99,3 @@ def run(options: Options) -> int:
             rows = images.entries(session)
             print_rows(rows, COLUMNS, options)
     return 0
-
-
-def _user(word: str) -> str:
-    """Return a login name. Raises UsageError for anything else."""
-    from bsdvirt.errors import UsageError
-
-    try:
-        return str(UserName.parse(word)) if word else ""
-    except BadValueError as error:
-        raise UsageError(f"--user: {error}", "such as freebsd or debian") from None

@@ -19,6 +19,7 @@ from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.paths import split_assignments
@@ -111,10 +112,7 @@ def run(options: Options) -> int:
 
 
 def _create(session: Session, options: Options) -> int:
-    try:
-        name = GuestName.parse(options.name)
-    except ValueError as error:
-        raise UsageError(f"network: {error}", "such as lan or dmz-1") from None
+    name = parsed(GuestName, options.name, "such as lan or dmz-1", of="network")
     properties = given(options, Network)
     assignments = split_assignments(options.words)
     if not options.take_address:

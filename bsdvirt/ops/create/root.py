@@ -10,6 +10,7 @@ from bsdvirt.jail.facts.root import wrong_directory
 from bsdvirt.jail.root import Origin, strange
 from bsdvirt.library.files import absolute
 from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
 from bsdvirt.spec.types import AbsolutePath, DatasetName
 
 
@@ -20,10 +21,7 @@ def directory(session: Session, path: str) -> Origin:
 
 def dataset(session: Session, name: str) -> Origin:
     """Use a dataset where it is mounted. Raises UsageError, NotFoundError, HostError."""
-    try:
-        DatasetName.parse(name)
-    except ValueError as error:
-        raise UsageError(f"--dataset: {error}") from None
+    parsed(DatasetName, name, of="--dataset")
     try:
         found = session.zfs.datasets(name)[0]
     except NotFoundError as error:
@@ -69,10 +67,7 @@ def _count(session: Session, path: str) -> int:
 
 
 def _checked(session: Session, path: str) -> str:
-    try:
-        place = str(AbsolutePath.parse(path))
-    except ValueError as error:
-        raise UsageError(str(error), "such as /srv/web") from None
+    place = str(parsed(AbsolutePath, path, "such as /srv/web"))
     if strange(place):
         raise UsageError(
             f"{place}: jail(8) runs commands with this path, and would split it",
