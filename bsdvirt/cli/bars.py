@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from rich.progress import Task
 
 DELAY_SECONDS = 0.5
-"""Work that is over sooner gets no bar."""
+"""Work that ends sooner is shown without a bar."""
 RATE_SECONDS = 10.0
 """The rate shown is the average over this long."""
 OTHER_COLUMNS = 45
 """Width of everything on a line but the title and the bar."""
 
 Work = tuple[str, str]
-"""A subject, and what is done to it."""
+"""A subject, and the work on it."""
 
 
 class _Raw:
@@ -65,7 +65,7 @@ class Bars:
             self._tasks[work] = display.tasks[-1]
         task = self._tasks[work]
         if event.done < task.completed:
-            # A download that was begun again.
+            # A restarted download.
             display.reset(task.id, completed=event.done)
         display.start()
         display.update(task.id, total=total, completed=event.done)

@@ -74,7 +74,7 @@ def add_selectors(parser: argparse.ArgumentParser) -> None:
 
 def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Session:
     """Open the session of this command. `changes`: treat signals as a request to end, require root,
-    and log. `shows`: only show what is read, never act on it."""
+    and log. `shows`: read facts for display only."""
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
     if not changes or options.dry_run:
@@ -204,15 +204,15 @@ def _named(name: str, error: BsdvirtError) -> str:
 
 
 def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
-    """Show what will be destroyed, and ask. Raises UsageError without a terminal, or if the answer
-    is no."""
+    """List what will be destroyed, and ask for confirmation. Raises UsageError without a
+    terminal, or if the answer is not yes."""
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
-            f"{question} There is no terminal to ask on, and --yes is not given", "add --yes"
+            f"{question} There is no terminal to confirm on, and --yes is not given", "add --yes"
         )
     for line in what:
         print(f"  {line}")
     if ask(f"{question} Type yes: ") != "yes":
-        raise UsageError("not done", "nothing was changed")
+        raise UsageError("not confirmed", "nothing was changed")

@@ -54,7 +54,7 @@ class StackOptions(CreateOptions):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line says of guests of either kind."""
+    """The settings from the command line for guests of either kind."""
 
     session: Session
     names: tuple[str, ...]
@@ -65,7 +65,7 @@ class Wanted:
 
 
 def wanted(options: CreateOptions, kind: str) -> Wanted:
-    """Open the session and return what is to be created. Raises UsageError."""
+    """Open the session and return the guests to create. Raises UsageError."""
     names = guest_names(options.words, f"create {kind}")
     if options.address and len(names) > 1:
         raise UsageError(
@@ -157,7 +157,9 @@ def kind_word(word: str) -> str:
             f"{word}: a jail or a virtual machine?",
             f"bsdvirt create jail {word} or bsdvirt create vm {word}",
         )
-    raise UsageError(f"{word!r} is no kind of guest", "bsdvirt create jail NAME or create vm NAME")
+    raise UsageError(
+        f"{word!r} is not a kind of guest", "bsdvirt create jail NAME or create vm NAME"
+    )
 
 
 def _is_name(word: str) -> bool:
@@ -210,7 +212,7 @@ def stack_of(options: StackOptions, given: Mapping[str, str]) -> dict[str, Any]:
         return {}
     option = "--inherit" if options.inherit else "--shared"
     if options.network or options.no_network:
-        raise UsageError(f"{option} is a network of its own", "omit --network")
+        raise UsageError(f"{option} excludes --network", "omit --network")
     addresses = [text for text in (options.address, options.address6) if text]
     if options.inherit:
         if addresses:

@@ -75,7 +75,7 @@ def _values(struct: type[Spec]) -> list[str]:
 
 
 def _value(field: Field, option: str) -> dict[str, Any]:
-    """Return what argparse needs to know of the value."""
+    """Return the arguments of add_argument() for the value."""
     kind = item_of(field.type) or field.type
     if isinstance(kind, mi.BoolType):
         plain_flag = field.default is False and not field.optional
@@ -98,7 +98,7 @@ def _range(field: Field) -> str:
 
 
 def _help(field: Field, notes: list[str]) -> str:
-    """Return the property's help in the form of argparse: a small first letter, no full stop."""
+    """Return the property's help in the style of argparse: lower case, without a full stop."""
     text = field.help.replace("`", "").rstrip(".")
     if text[1:2].islower() or text.startswith("A "):
         text = text[0].lower() + text[1:]

@@ -23,7 +23,7 @@ def follow(path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS) -
         while True:
             gone = stream is None or _is_another(path, stream)
             if stream is not None:
-                # What came before the rotation was seen is still read here.
+                # Data written before the rotation was noticed is still read here.
                 yield from _rest(stream, decoder)
             if gone:
                 opened = _open(path)
@@ -50,7 +50,7 @@ def print_once(path: Path, lines: int | None = None) -> Iterator[str]:
         end = os.fstat(stream.fileno()).st_size
         if lines is not None:
             _seek_lines(stream, lines)
-        # What is written meanwhile may be without end.
+        # Data may be appended meanwhile without end.
         while chunk := stream.read(min(CHUNK, max(0, end - stream.tell()))):
             if text := decoder.decode(chunk):
                 yield text

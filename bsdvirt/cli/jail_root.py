@@ -61,7 +61,7 @@ def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> O
 
 
 def userland_settings(options: RootOptions) -> dict[str, Any]:
-    """Return the settings of a jail whose root has no FreeBSD."""
+    """Return the settings of a jail whose root is not FreeBSD."""
     if not (options.linux or options.empty):
         return {}
     settings: dict[str, Any] = {"userland": "linux" if options.linux else "none"}

@@ -12,7 +12,7 @@ from bsdvirt.host.sanitize import shown
 
 EXEC_FAILED = 125
 FAULT = "this is a fault in bsdvirt"
-"""Begins the message about an unexpected exception."""
+"""The beginning of the message for an unexpected exception."""
 MOST_SHOWN = 300
 ENCODING = sys.getfilesystemencoding()
 
@@ -88,7 +88,7 @@ def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
 def _spelled_out(
     before: list[str], verb: str, after: Sequence[str]
 ) -> tuple[list[str], str, list[str]]:
-    """Return the words that `help VERB`, `help` and `version` stand for."""
+    """Return the words that `help VERB`, `help` and `version` are short for."""
     if verb == "version":
         return [*before, "--version"], "", []
     if not after:

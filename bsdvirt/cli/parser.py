@@ -68,14 +68,14 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
 def module_of(verb: str, words: Sequence[str]) -> VerbModule:
     """Return the module of a verb; `words` follow it."""
     if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
-        # The kinds have different options.
+        # The options depend on the kind.
         verb = "create_vm"
     return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{verb}"))
 
 
 def global_parser(*, help: bool) -> Parser:
     """Return the parser of the options before the verb, or without `help` of those after it."""
-    # After the verb, an absent option must not reset one given before it.
+    # After the verb, an absent option must not reset one given before the verb.
     absent = None if help else argparse.SUPPRESS
     parser = Parser(prog="bsdvirt", add_help=help, usage=None, allow_abbrev=False)
     group = parser.add_argument_group("global options")

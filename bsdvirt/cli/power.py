@@ -1,4 +1,4 @@
-"""What the verbs of a virtual machine's buttons share."""
+"""Shared by pause, reset and resume."""
 
 from __future__ import annotations
 

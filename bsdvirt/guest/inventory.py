@@ -290,4 +290,4 @@ def _near(name: str, known: Iterable[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(name, list(known), 3)
-    return f"did you mean {' or '.join(near)}?" if near else "bsdvirt ls shows what is there"
+    return f"did you mean {' or '.join(near)}?" if near else "bsdvirt ls lists the guests"

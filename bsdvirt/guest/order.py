@@ -257,7 +257,7 @@ def check_order(found: Inventory, name: str, boot: Boot, before: Boot | None = N
     for wanted in boot.after:
         if wanted not in found.guests and (before is None or wanted not in before.after):
             left = ",".join(str(other) for other in boot.after if other in found.guests)
-            hint = "bsdvirt ls shows what is there"
+            hint = "bsdvirt ls lists the guests"
             if before is not None:
                 hint += f"; bsdvirt set {name} boot.after={left}"
             raise UsageError(f"{name}: boot.after: no guest {wanted}", hint)

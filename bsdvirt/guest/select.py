@@ -57,7 +57,7 @@ def _wanted(word: str, found: Inventory, state: State, others: bool) -> list[str
     fitting = _fitting(word, found, state)
     if not fitting and not others and ":" not in word:
         if any(character in word for character in "*?["):
-            raise NotFoundError(f"no guest fits {word}", "bsdvirt ls shows what is there")
+            raise NotFoundError(f"no guest matches {word}", "bsdvirt ls lists the guests")
         found.guest(word)
     return fitting
 

@@ -97,7 +97,7 @@ OTHERS: dict[tuple[str, ...], tuple[int, str]] = {
     ("create", "jail", "t9", "--no-fetch", "--release", "9.9-RELEASE"): (3, "no release 9.9"),
     ("create", "jail", "t9", "--no-fetch", "release=9.9-RELEASE"): (3, "no release 9.9-RELEASE"),
     ("create", "jail", "t9", "--dataset", "tank/nosuch"): (3, "no dataset tank/nosuch"),
-    ("ls", "t["): (3, "no guest fits"),
+    ("ls", "t["): (3, "no guest matches"),
     ("start", "tnone"): (3, "no guest tnone"),
     ("start", "../t1"): (3, "../t1"),
     ("stop", "tnone"): (3, "no guest tnone"),

@@ -20,7 +20,7 @@ def init_makes_all_and_a_second_one_changes_nothing(driver: Bsdvirt, view: HostV
     assert "zfs create" in shown.stdout
     assert not view.leftovers()
     first = driver.ok("init", "--pool", view.pool)
-    assert "made: dataset zroot/bsdvirt" in first.stdout
+    assert "set up: dataset zroot/bsdvirt" in first.stdout
     assert [name for name in view.datasets() if "/" in name] == [
         "zroot/bsdvirt",
         *(f"zroot/bsdvirt/{child}" for child in ("guests", "images", "media", "releases", "state")),

@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="all foreign guests")
     parser.add_argument(
         "--keep", action="store_true",
-        help="keep its id, UUID, MAC addresses and addresses: it was moved here, not copied",
+        help="keep id, UUID, MAC and IP addresses: the guest was moved here, not copied",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="do not ask")
     add_change(parser)
@@ -43,7 +43,7 @@ def run(options: Options) -> int:
         for name in names:
             shown = foreign.detail(session, foreign.candidate(found, name))
             lines += [f"{name}: {shown.why}", *info_lines(shown.asks or {"asks": "nothing"})]
-        confirm(f"Adopt {', '.join(names)}, and let them have that?", yes=False, what=lines)
+        confirm(f"Adopt {', '.join(names)} with these claims?", yes=False, what=lines)
     return apply(options, Adopt(tuple(names), options.keep), session)
 
 

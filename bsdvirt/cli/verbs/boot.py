@@ -42,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "guests",
         nargs="*",
         metavar="GUEST",
-        help="guests to start, with those that they wait for (default: those with boot.auto)",
+        help="guests to start, with those they depend on (default: those with boot.auto)",
     )
     add_change(start)
     stop = actions.add_parser("stop", help="stop all running guests within a time budget")
@@ -55,7 +55,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "status", help="show the guests that start at boot, and whether they run"
     )
     add_listing(status)
-    network = actions.add_parser("network", help="bring all networks up")
+    network = actions.add_parser("network", help="bring up all networks")
     add_dry_run(network)
 
 
@@ -73,7 +73,7 @@ def run(options: Options) -> int:
 
             outcomes = start(session, options.guests)
             if not outcomes and not options.quiet:
-                say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
+                say("no guest starts at boot: bsdvirt set GUEST boot.auto=yes")
             return report(outcomes, options)
     from bsdvirt.ops.boot.stop import stop
 
@@ -100,7 +100,7 @@ def _plan(session: Session, options: Options) -> int:
         for line in tree(order):
             print(line)
         if not order.entries and not order.stuck:
-            say("nothing starts at boot: bsdvirt set GUEST boot.auto=yes")
+            say("no guest starts at boot: bsdvirt set GUEST boot.auto=yes")
         for line in (*troubles(order), *_too_long(session, found, order)):
             say(f"bsdvirt: {line}")
     return EXIT_FAILED if order.circles else EXIT_OK

@@ -39,7 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_property(parser, Jail, "release", note="default: the host's")
     parser.add_argument("--no-fetch", action="store_true", help="fail if the release is missing")
     add_root_arguments(parser)
-    parser.add_argument("--thick", action="store_true", help="create a full copy, not a clone")
+    parser.add_argument(
+        "--thick", action="store_true", help="create a full copy instead of a clone"
+    )
     add_pool(parser)
     parser.add_argument(
         "--inherit", action="store_true", help="use the host's network stack with all its addresses"
@@ -75,7 +77,7 @@ def _jail(
             release = host_release(read_kernel(session.host).release)
         settings["release"] = release
     elif release not in (None, NO_RELEASE):
-        raise UsageError("a root that is not from a release has none", "omit release=")
+        raise UsageError("this root is not from a release", "omit release=")
     else:
         settings["release"] = NO_RELEASE
     settings |= userland_settings(options)

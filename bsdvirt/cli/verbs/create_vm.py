@@ -57,7 +57,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"small, medium, large or one of your own (default {DEFAULT_SIZE})",
     )  # fmt: skip
     parser.add_argument(
-        "--os", metavar="SYSTEM", help="operating system to install: windows, opnsense, or your own"
+        "--os",
+        metavar="SYSTEM",
+        help="operating system to install: windows, opnsense, or one of your own",
     )
     of_disk = f"of {FIRST_DISK}"
     add_property(parser, Vm, "cpus", default=False)
@@ -66,9 +68,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_property(parser, Vm, "disks.bus", note=of_disk)
     add_property(parser, Vm, "loader")
     parser.add_argument("--image", metavar="NAME", help="create the disk from an image")
-    parser.add_argument(
-        "--thick", action="store_true", help="copy the image in full, do not clone it"
-    )
+    parser.add_argument("--thick", action="store_true", help="copy the image instead of cloning it")
     add_pool(parser)
     parser.add_argument(
         "--iso", action="append", metavar="FILE",
@@ -211,7 +211,7 @@ def _keys(session: Session, path: str) -> list[str]:
     lines = [line.strip() for line in _text(session, path).splitlines()]
     found = [line for line in lines if line and not line.startswith("#")]
     if not found:
-        raise UsageError(f"{path}: no key is in it", "give a file such as ~/.ssh/id_ed25519.pub")
+        raise UsageError(f"{path}: contains no key", "give a file such as ~/.ssh/id_ed25519.pub")
     return found
 
 

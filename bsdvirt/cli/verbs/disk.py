@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_property(what, Disk, "size")
     add_property(what, Disk, "path")
     add_properties(add, Disk, without=("name", "size", "path"))
-    remove = actions.add_parser("rm", help="remove one; its zvol stays")
+    remove = actions.add_parser("rm", help="remove one; its zvol is kept")
     _named(remove)
     remove.add_argument("--destroy", action="store_true", help="also destroy its zvol")
     remove.add_argument("--yes", action="store_true", help="do not ask")

@@ -20,11 +20,11 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repair", action="store_true", help="repair what belongs to bsdvirt")
+    parser.add_argument("--repair", action="store_true", help="repair what bsdvirt manages")
     parser.add_argument(
         "--set-aside",
         metavar="JOURNAL",
-        help="rename the journal of an unfinished operation, so that it is never run",
+        help="rename the journal of an unfinished operation, so that it is not recovered",
     )
     add_change(parser)
 
@@ -47,7 +47,7 @@ def run(options: Options) -> int:
             word = "problem" if finding.problem else "notice"
             print(f"{word}: {finding.subject}: {finding.message} ({finding.remedy})")
         if not findings:
-            print("all is well")
+            print("no problems found")
     return EXIT_FAILED if any(finding.problem for finding in findings) else EXIT_OK
 
 

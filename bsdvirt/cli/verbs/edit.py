@@ -84,7 +84,9 @@ def _apply(session: Session, options: Options, path: str, before: str, after: st
         sys.stdout.flush()
     if not options.yes and not options.dry_run:
         if not _can_ask():
-            raise UsageError("cannot ask without a terminal, and --yes is not given", "add --yes")
+            raise UsageError(
+                "there is no terminal to confirm on, and --yes is not given", "add --yes"
+            )
         if not _asked("Apply? [y/N] ", default=False):
             print("nothing was changed")
             return 0

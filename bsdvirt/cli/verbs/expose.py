@@ -51,7 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     changes = bool(options.ports) or options.remove
     if changes and options.guest is None:
-        raise UsageError("expose: whose?", "bsdvirt expose GUEST tcp:8080:80")
+        raise UsageError("expose: which guest?", "bsdvirt expose GUEST tcp:8080:80")
     session = open_session(options, changes=changes)
     if changes and options.guest is not None:
         ports = parse(options.ports, options.on, options.source)

@@ -56,12 +56,12 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         help="raw, also compressed (.gz .xz .zst .bz2); qcow2, vmdk, vhd with qemu-img",
     )
     parser.add_argument("--name", metavar="NAME", required=True, help="the image's name")
-    parser.add_argument("--loader", choices=get_args(Loader), help="how it is booted")
+    parser.add_argument("--loader", choices=get_args(Loader), help="boot loader that it needs")
     parser.add_argument(
-        "--system", choices=get_args(System), default="other", help="its operating system"
+        "--system", choices=get_args(System), default="other", help="operating system"
     )
-    parser.add_argument("--user", default="", metavar="USER", help="the login that it has")
-    parser.add_argument("--cloud-init", action="store_true", help="it has cloud-init")
+    parser.add_argument("--user", default="", metavar="USER", help="login user")
+    parser.add_argument("--cloud-init", action="store_true", help="cloud-init runs in it")
     add_dry_run(parser)
 
 

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset", metavar="DATASET", help="dataset of that pool (default: POOL/bsdvirt)"
     )
     parser.add_argument("--root", dest="dataset", help=argparse.SUPPRESS)
-    parser.add_argument("--mountpoint", metavar="DIR", help="its mount point (default: /bsdvirt)")
+    parser.add_argument("--mountpoint", metavar="DIR", help="mount point (default: /bsdvirt)")
     parser.add_argument(
         "--no-nat", action="store_true",
         help="do not set up pf(4) and forwarding: guests reach only the host and each other",
@@ -37,7 +37,7 @@ def run(options: Options) -> int:
     done = carry_out_one(session, wanted).notes
     if not options.quiet and not options.dry_run:
         for line in done:
-            print(line if line.startswith("nat: ") else f"made: {line}")
+            print(line if line.startswith("nat: ") else f"set up: {line}")
         print(
             "ready: bsdvirt create jail NAME --start"
             if done

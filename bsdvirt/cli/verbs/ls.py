@@ -39,7 +39,7 @@ def run(options: Options) -> int:
         say(f"{one.message}; {one.hint}")
     if not rows and not options.json and not options.headless:
         if options.guests:
-            say(f"no guest fits {' '.join(options.guests)}")
+            say(f"no guest matches {' '.join(options.guests)}")
         else:
             print("no guests yet: bsdvirt create jail NAME --start")
         return EXIT_OK

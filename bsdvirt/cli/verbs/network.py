@@ -67,8 +67,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         add_property(create, Network, name, option, dest=name)
     add_properties(create, Network, without=("id",))
     add_dry_run(create)
-    confirm = actions.add_parser("confirm", help="make a moved address permanent, in rc.conf too")
-    revert = actions.add_parser("revert", help="move a moved address back at once")
+    confirm = actions.add_parser(
+        "confirm", help="confirm the move: make it permanent in rc.conf(5)"
+    )
+    revert = actions.add_parser("revert", help="revert the move at once")
     revert.add_argument("--guard", help=argparse.SUPPRESS)
     for action in (confirm, revert):
         action.add_argument("name", metavar="NET")

@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list pools")
     add_listing(listing)
-    remove = actions.add_parser("rm", help="remove a pool from the list; its dataset stays")
+    remove = actions.add_parser("rm", help="remove a pool from the list; its dataset is kept")
     remove.add_argument("pool", metavar="NAME | DATASET")
     add_dry_run(remove)
 
@@ -43,7 +43,7 @@ def run(options: Options) -> int:
             done = carry_out_one(session, adding).notes
             if not options.quiet and not options.dry_run:
                 for line in done:
-                    print(f"made: {line}")
+                    print(f"set up: {line}")
                 print(
                     f"ready: bsdvirt create jail NAME --pool {options.dataset}" if done
                     else "already set up; nothing was changed"

@@ -23,15 +23,19 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="fetch | add | ls | rm")
-    fetch = actions.add_parser("fetch", help="download from a mirror or the archive")
+    fetch = actions.add_parser("fetch", help="download a release from a mirror or the archive")
     fetch.add_argument(
         "version", nargs="?", metavar="VERSION", help="such as 14.3-RELEASE; default: the host's"
     )
     _add_sets(fetch)
     add_dry_run(fetch)
-    add = actions.add_parser("add", help="add from a directory with base.txz and MANIFEST")
+    add = actions.add_parser(
+        "add", help="add a release from a directory with base.txz and MANIFEST"
+    )
     add.add_argument("source", metavar="DIR | file://DIR | https://DIR")
-    add.add_argument("--name", metavar="R", help="if base.txz does not say its release")
+    add.add_argument(
+        "--name", metavar="R", help="name of the release, if base.txz does not state it"
+    )
     _add_sets(add)
     add_dry_run(add)
     listing = actions.add_parser("ls", help="list releases")
@@ -44,7 +48,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _add_sets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--with", dest="sets", action="append", default=[], metavar="SETS",
-        help="other sets too, such as base-dbg,lib32,src",
+        help="additional sets, such as base-dbg,lib32,src",
     )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("old", metavar="OLD", help="a stopped guest")
-    parser.add_argument("new", metavar="NEW", help="its new name")
+    parser.add_argument("old", metavar="OLD", help="name of a stopped guest")
+    parser.add_argument("new", metavar="NEW", help="new name")
     add_change(parser)
 
 

@@ -43,7 +43,7 @@ OUTPUTS = {
     "properties": Output((PropertyInfo,)),
     **dict.fromkeys(CHANGES, Output((guest.OutcomeRow,))),
 }
-"""What each verb prints with --json. `get` prints what is in the guest's file."""
+"""The type of each verb's output with --json. `get` prints the contents of the guest's file."""
 
 
 class Options(Globals):

@@ -30,12 +30,12 @@ def seconds(text: str) -> float:
 
 
 def add_stop_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="by force, at once")
+    parser.add_argument("--force", action="store_true", help="force the stop at once")
     parser.add_argument(
         "--timeout",
         type=seconds,
         metavar="S",
-        help="seconds until it is forced (default: the guest's own)",
+        help="seconds until the stop is forced (default: the guest's stop.timeout)",
     )
 
 

@@ -68,11 +68,11 @@ def test_a_name_that_is_not_there_with_what_is_near() -> None:
     assert raised.value.hint == "did you mean web2 or web1?"
     with pytest.raises(NotFoundError) as raised:
         chosen("zebra")
-    assert raised.value.hint == "bsdvirt ls shows what is there"
+    assert raised.value.hint == "bsdvirt ls lists the guests"
 
 
 def test_a_pattern_that_fits_nothing() -> None:
-    with pytest.raises(NotFoundError, match=r"no guest fits x\*"):
+    with pytest.raises(NotFoundError, match=r"no guest matches x\*"):
         chosen("db", "x*")
 
 
