@@ -7,13 +7,14 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from bsdvirt import __version__
 from bsdvirt.cli.words import OF_COMMANDS, VERBS, WITH_ACTIONS, hint_for, split_command
 from bsdvirt.errors import UsageError
 
 SIM_VARIABLE = "BSDVIRT_SIM"
+DEFAULT_COLUMNS = 80
 
 
 class Globals(argparse.Namespace):
@@ -37,8 +38,21 @@ class VerbModule(Protocol):
     def run(self, options: Globals) -> int: ...
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Return a formatter of help. argparse makes one for each option, and imports shutil with all
+    its compressors unless a width is given."""
+    try:
+        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
+    except (OSError, ValueError):
+        columns = 0
+    return argparse.HelpFormatter(prog, width=(columns or DEFAULT_COLUMNS) - 2)
+
+
 class Parser(argparse.ArgumentParser):
     """Raises UsageError instead of ending the process."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=_formatter, **options)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog.removeprefix('bsdvirt ')}: {message}", f"{self.prog} --help")

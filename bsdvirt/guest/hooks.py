@@ -16,7 +16,6 @@ from bsdvirt.spec.hooks import Event, EventHooks, lines_of
 
 LEAST_SECONDS = 1.0
 
-SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 Problems = Mapping[str, str]
 """Why a hook on the host must not be run, by its name; those that may are not in it."""
 
@@ -97,4 +96,7 @@ def _variables(event: Event, guest: Guest) -> tuple[str, ...]:
         "PATH": guest.root,
         "ADDRESSES": " ".join(identity.addresses()),
     }
-    return (f"PATH={SEARCH_PATH}", *(f"BSDVIRT_{key}={value}" for key, value in values.items()))
+    return (
+        f"PATH={tools.SEARCH_PATH}",
+        *(f"BSDVIRT_{key}={value}" for key, value in values.items()),
+    )

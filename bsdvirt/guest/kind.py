@@ -2,33 +2,36 @@
 that is the same for both is written once over it.
 
 A kind plans and reads; it runs nothing and takes no lock. The two implementations are listed in
-kinds.py.
+kinds.py. The types that it names are imported for the type checker only: what asks for a kind
+would load all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-from bsdvirt.facts.host import HostFacts, Kernel
-from bsdvirt.facts.jls import JailFact
-from bsdvirt.guest.claims import RandomBytes
-from bsdvirt.guest.inventory import Foreign, Guest
-from bsdvirt.guest.view import Change, Parts, Starter, StopRequest, Usage, View
-from bsdvirt.host.base import Host
-from bsdvirt.host.fs import Fs
-from bsdvirt.plan.drift import Drift
-from bsdvirt.plan.step import Plan, Step
-from bsdvirt.rows.host import Finding
-from bsdvirt.rows.jail import JailInfo
-from bsdvirt.rows.vm import VmInfo
-from bsdvirt.spec.identity import Boot, Claim, Identity
+if TYPE_CHECKING:
+    from bsdvirt.facts.host import HostFacts, Kernel
+    from bsdvirt.facts.jls import JailFact
+    from bsdvirt.guest.claims import RandomBytes
+    from bsdvirt.guest.inventory import Foreign, Guest
+    from bsdvirt.guest.view import Change, Parts, Starter, StopRequest, Usage, View
+    from bsdvirt.host.base import Host
+    from bsdvirt.host.fs import Fs
+    from bsdvirt.plan.drift import Drift
+    from bsdvirt.plan.step import Plan, Step
+    from bsdvirt.rows.host import Finding
+    from bsdvirt.rows.jail import JailInfo
+    from bsdvirt.rows.vm import VmInfo
+    from bsdvirt.spec.identity import Boot, Claim, Identity
+
+    Info = JailInfo | VmInfo
 
 NOUNS = {"jail": "jail", "vm": "virtual machine"}
 """For messages: each kind of guest, by its name."""
 
 SpecT = TypeVar("SpecT", contravariant=True)
-Info = JailInfo | VmInfo
 
 
 class Kind(Protocol[SpecT]):

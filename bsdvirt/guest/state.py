@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.jailconf import parse_started
 from bsdvirt.facts.jls import JailFact
 from bsdvirt.facts.vms import VmFact, read_vms
@@ -14,6 +14,9 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.layout import FAILED_DIRECTORY, conf_file
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
+
+if TYPE_CHECKING:
+    from bsdvirt.facts.host import HostFacts
 
 
 @dataclass(frozen=True, slots=True)

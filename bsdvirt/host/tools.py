@@ -56,6 +56,9 @@ ZFS = "/sbin/zfs"
 ZPOOL = "/sbin/zpool"
 ZSTD = "/usr/bin/zstd"
 
+SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
+"""PATH of commands that users give."""
+
 SUPERVISE = (PYTHON, "-I", "-S", f"{__file__.rpartition('/host/')[0]}/supervise/__main__.py")
 """Begins the command line of a guest's supervisor, and of a client of it. Isolated from the
 environment and from site-packages: the smallest process that Python can be."""

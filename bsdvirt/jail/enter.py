@@ -13,13 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import HostError
-from bsdvirt.guest.hooks import SEARCH_PATH
 from bsdvirt.host import tools
 
 GO_HOME = 'cd -- "$HOME" 2>/dev/null || cd /'
 RUN_WORDS = f'{GO_HOME}; exec "$0" "$@"'
 LOGIN_SHELL = f"{GO_HOME}; command -v bash >/dev/null && exec bash -l; exec sh -l"
-ENVIRONMENT = {"PATH": SEARCH_PATH, "HOME": "/root", "USER": "root", "SHELL": tools.SH}
+ENVIRONMENT = {"PATH": tools.SEARCH_PATH, "HOME": "/root", "USER": "root", "SHELL": tools.SH}
 """What root has where nothing in the jail says more."""
 SU = "su"
 """A jail's own, where its users are in no database that jexec(8) reads."""

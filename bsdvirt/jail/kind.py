@@ -31,10 +31,10 @@ from bsdvirt.jail.datasets import (
 )
 from bsdvirt.jail.enter import enter, environment, line_in, login_in
 from bsdvirt.jail.facts.datasets import read_storage
+from bsdvirt.jail.facts.holds import read_holds
 from bsdvirt.jail.facts.info import read_info
 from bsdvirt.jail.facts.leases import leased
 from bsdvirt.jail.facts.output import Printed
-from bsdvirt.jail.facts.root import read_holds
 from bsdvirt.jail.facts.start import read_resolver, start_facts_reader
 from bsdvirt.jail.mounted import own_mounts
 from bsdvirt.jail.root import check_settings

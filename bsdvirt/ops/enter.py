@@ -11,7 +11,7 @@ from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import check_user, environment, words_in
-from bsdvirt.jail.facts.root import read_holds
+from bsdvirt.jail.facts.holds import read_holds
 from bsdvirt.kinds import kind_of, need_kind
 from bsdvirt.rows.jail import ProcessRow
 from bsdvirt.session.session import Session

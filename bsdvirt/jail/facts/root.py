@@ -11,7 +11,6 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
-from bsdvirt.jail.enter import Holds
 from bsdvirt.jail.linux import NETWORK_TOOLS, ForeignFacts
 from bsdvirt.jail.mounts import Place
 from bsdvirt.jail.root import RootFacts, is_mounted, points_of, wrong_place
@@ -54,15 +53,6 @@ def read_foreign(host: Host, jails: Iterable[Jail]) -> ForeignFacts:
     known = read_sysctl(host, "hw.machine_arch", *brands)
     return ForeignFacts(
         known.get("hw.machine_arch", ""), libraries, {n: known[n] for n in brands if n in known}
-    )
-
-
-def read_holds(fs: Fs, root: str) -> Holds:
-    """What of a root matters to who enters the jail. Links are followed within it only."""
-    return Holds(
-        users=any(fs.leads_to_file(root, f"etc/{name}") for name in ("pwd.db", "spwd.db")),
-        shell=fs.leads_to_file(root, tools.SH),
-        login=fs.leads_to_file(root, tools.LOGIN),
     )
 
 

@@ -14,8 +14,9 @@ from bsdvirt.host import restore
 from bsdvirt.host.base import Host
 from bsdvirt.jail.datasets import StorageFacts, needs_values
 from bsdvirt.jail.facts.datasets import read_storage_facts
+from bsdvirt.jail.facts.holds import read_holds
 from bsdvirt.jail.facts.mounts import read_mount_facts
-from bsdvirt.jail.facts.root import read_foreign, read_holds, read_root
+from bsdvirt.jail.facts.root import read_foreign, read_root
 from bsdvirt.jail.facts.settings import read_own
 from bsdvirt.jail.start import StartFacts
 from bsdvirt.layout import job_file

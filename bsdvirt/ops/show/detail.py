@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET
@@ -11,7 +11,6 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.kind import Info
 from bsdvirt.guest.state import read_states
 from bsdvirt.kinds import kind_of, load_spec
 from bsdvirt.layout import console_log, failed_file
@@ -23,6 +22,9 @@ from bsdvirt.session.view import view_of
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
+
+if TYPE_CHECKING:
+    from bsdvirt.guest.kind import Info
 
 
 def detail(session: Session, name: str) -> Info | ForeignInfo:
