@@ -55,6 +55,16 @@ def add_listing(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+class GuestOptions(Globals):
+    """The options of a verb for one guest."""
+
+    guest: str
+
+
+def add_guest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("guest", metavar="GUEST")
+
+
 class Selection(Globals):
     """The options of a verb for several guests."""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_change, apply, open_session
+from bsdvirt.cli.common import GuestOptions, add_change, add_guest, apply, open_session
 from bsdvirt.cli.flags import add_property
-from bsdvirt.cli.parser import Globals
 from bsdvirt.library import media
 from bsdvirt.ops import devices
 from bsdvirt.spec.vm import Cdrom
@@ -14,9 +13,8 @@ from bsdvirt.spec.vm import Cdrom
 DRIVE = "cd0"
 
 
-class Options(Globals):
+class Options(GuestOptions):
     action: str
-    guest: str
     medium: str
     drive: str
     place: str | None
@@ -25,10 +23,10 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="insert | eject")
     insert = actions.add_parser("insert", help="insert a medium")
-    insert.add_argument("guest", metavar="GUEST")
+    add_guest(insert)
     insert.add_argument("medium", metavar="MEDIUM", help="name of a medium, or an ISO file")
     eject = actions.add_parser("eject", help="eject the medium")
-    eject.add_argument("guest", metavar="GUEST")
+    add_guest(eject)
     eject.add_argument("place", nargs="?", metavar="DRIVE", help="the drive to empty")
     for changing in (insert, eject):
         add_property(changing, Cdrom, "name", "--drive", note=f"default {DRIVE}", dest="drive")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import open_session
-from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.common import GuestOptions, add_guest, open_session
 from bsdvirt.cli.verbs.logs import print_log
 from bsdvirt.ops.enter import console
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     log: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument("--log", action="store_true", help="print the log of the console, and exit")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import (
+    GuestOptions,
     add_change,
+    add_guest,
     add_listing,
     apply,
     confirm,
@@ -13,7 +15,6 @@ from bsdvirt.cli.common import (
 )
 from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.output import print_rows
-from bsdvirt.cli.parser import Globals
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.vm import VmInfo
@@ -24,9 +25,8 @@ from bsdvirt.spec.vm import Disk
 COLUMNS = ("name", "bus", "slot", "port", "size", "path", "serial")
 
 
-class Options(Globals):
+class Options(GuestOptions):
     action: str
-    guest: str
     disk: str
     size: str
     destroy: bool
@@ -36,7 +36,7 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ls | add | rm | resize")
     listing = actions.add_parser("ls", help="list a virtual machine's disks")
-    listing.add_argument("guest", metavar="GUEST")
+    add_guest(listing)
     add_listing(listing)
     add = actions.add_parser("add", help="add one")
     _named(add)
@@ -56,7 +56,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _named(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument("disk", metavar="DISK")
 
 

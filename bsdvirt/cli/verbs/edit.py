@@ -10,10 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bsdvirt.cli.common import add_dry_run, open_session, report
+from bsdvirt.cli.common import GuestOptions, add_dry_run, add_guest, open_session, report
 from bsdvirt.cli.main import one_line
 from bsdvirt.cli.output import ask, say
-from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import guest_text
 from bsdvirt.host.read import READ_LIMIT, read_regular
@@ -23,13 +22,12 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.load import load_guest
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     yes: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument("--yes", action="store_true", help="apply without asking")
     add_dry_run(parser)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bsdvirt.cli.common import add_json, open_session
+from bsdvirt.cli.common import GuestOptions, add_guest, add_json, open_session
 from bsdvirt.cli.output import print_json
-from bsdvirt.cli.parser import Globals
 from bsdvirt.guest.inventory import load_guest_file
 from bsdvirt.guest.order import IDENTITY_PREFIX
 from bsdvirt.spec.fields import plain
@@ -15,13 +14,12 @@ from bsdvirt.spec.load import dump, dump_value
 from bsdvirt.spec.paths import get_path
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     properties: list[str]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument("properties", nargs="*", metavar="PROPERTY", help="default: all")
     add_json(parser)
 

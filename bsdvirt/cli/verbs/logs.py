@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bsdvirt.cli.common import open_session
+from bsdvirt.cli.common import GuestOptions, add_guest, open_session
 from bsdvirt.cli.follow import follow, print_once
-from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.errors import UsageError
 from bsdvirt.host.sanitize import Screen
@@ -18,15 +17,14 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.numbers import natural
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     lines: int | None
     follow: bool
     raw: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument(
         "-l", "--lines", type=_lines, metavar="N", help="print the last N lines only"
     )

@@ -28,8 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--checksum", metavar="HEX", default="", help="verify the file by this SHA-256 or SHA-512"
     )
     add_dry_run(add)
-    listing = actions.add_parser("ls", help="list media")
-    add_listing(listing)
+    add_listing(actions.add_parser("ls", help="list media"))
     remove = actions.add_parser("rm", help="remove a medium that is in no guest's drive")
     remove.add_argument("name", metavar="NAME")
     add_dry_run(remove)

@@ -5,27 +5,27 @@ from __future__ import annotations
 import argparse
 
 from bsdvirt.cli.common import (
+    GuestOptions,
     add_change,
+    add_guest,
     add_headless,
     apply,
     open_session,
 )
 from bsdvirt.cli.output import print_rows
-from bsdvirt.cli.parser import Globals
 from bsdvirt.ops import mounts
 
 COLUMNS = ("name", "type", "source", "target", "readonly", "mounted")
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     source: str | None
     readonly: bool
     label: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE[:TARGET]",
         help="directory of the host, and its mount point in the jail; without it: list the "

@@ -45,8 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="ls | info | create | confirm | revert | set | destroy",
     )
-    listing = actions.add_parser("ls", help="list networks")
-    add_listing(listing)
+    add_listing(actions.add_parser("ls", help="list networks"))
     info = actions.add_parser("info", help="show a network")
     info.add_argument("name", metavar="NET")
     add_json(info)

@@ -8,14 +8,15 @@ from typing import Any
 from msgspec import UNSET, structs
 
 from bsdvirt.cli.common import (
+    GuestOptions,
     add_change,
+    add_guest,
     add_listing,
     apply,
     open_session,
 )
 from bsdvirt.cli.flags import add_properties, given
 from bsdvirt.cli.output import print_rows
-from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import ConflictError
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail
@@ -28,23 +29,22 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class Options(Globals):
+class Options(GuestOptions):
     action: str
-    guest: str
     number: int
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ls | add | rm")
     listing = actions.add_parser("ls", help="list a guest's interfaces")
-    listing.add_argument("guest", metavar="GUEST")
+    add_guest(listing)
     add_listing(listing)
     add = actions.add_parser("add", help="add one")
-    add.add_argument("guest", metavar="GUEST")
+    add_guest(add)
     notes = {"network": "default: that of the host file", "model": "of a virtual machine only"}
     add_properties(add, VmNic, notes=notes)
     remove = actions.add_parser("rm", help="remove one")
-    remove.add_argument("guest", metavar="GUEST")
+    add_guest(remove)
     remove.add_argument("number", type=int, metavar="N", help="number of the interface, from 0")
     for changing in (add, remove):
         add_change(changing)

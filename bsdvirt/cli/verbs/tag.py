@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_change, apply_one, open_session
+from bsdvirt.cli.common import GuestOptions, add_change, add_guest, apply_one, open_session
 from bsdvirt.cli.output import print_json
-from bsdvirt.cli.parser import Globals
 from bsdvirt.ops.tags import Tag
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     tags: list[str]
     remove: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument(
         "tags", nargs="*", metavar="TAG", help="without tags: print the guest's tags"
     )

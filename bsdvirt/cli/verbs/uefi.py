@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_change, apply_one
-from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.common import GuestOptions, add_change, add_guest, apply_one
 from bsdvirt.ops.power import vms
 
 
-class Options(Globals):
+class Options(GuestOptions):
     action: str
-    guest: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         ("restore", "restore those that were set aside"),
     ):
         action = actions.add_parser(name, help=help)
-        action.add_argument("guest", metavar="GUEST")
+        add_guest(action)
         add_change(action)
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_change, apply
-from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.common import GuestOptions, add_change, add_guest, apply
 from bsdvirt.ops import mounts
 
 
-class Options(Globals):
-    guest: str
+class Options(GuestOptions):
     which: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guest", metavar="GUEST")
+    add_guest(parser)
     parser.add_argument("which", metavar="NAME | TARGET", help="name or mount point")
     add_change(parser)
 
