@@ -72,13 +72,17 @@ class Selection(Globals):
     all: bool
 
 
-def add_selectors(parser: argparse.ArgumentParser) -> None:
+def add_guests(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "guests",
         nargs="*",
         metavar="GUEST",
         help="names, patterns, state:running, kind:jail, tag:web",
     )
+
+
+def add_selectors(parser: argparse.ArgumentParser) -> None:
+    add_guests(parser)
     parser.add_argument("--all", action="store_true", help="all guests")
 
 

@@ -132,18 +132,7 @@ def plan_destroy(
         return Plan("destroy network", name, "network", finish=finish, op=op, notes=(note,))
     if owns_bridge(network) and present is not None:
         foreign = [member for member in present.members if member != member_of(network)]
-        if foreign:
-            raise ConflictError(
-                f"network {name}: {bridge} still has the members {', '.join(foreign)}",
-                f"ifconfig {bridge} deletem {foreign[0]}",
-            )
-        steps.append(
-            Step(
-                Command((tools.IFCONFIG, bridge, "destroy")),
-                f"the bridge of {name}",
-                unless=_gone(bridge),
-            )
-        )
+        steps.append(_destroyed(name, bridge, foreign, f"the bridge of {name}"))
     # The bridge let go of it.
     without = {key: face for key, face in interfaces.items() if key != bridge}
     steps += leave_steps(network, bridge, without, name)
@@ -174,20 +163,20 @@ def plan_destroy_broken(
     for face in sorted(ours, key=lambda one: one.name in vlans):
         # What is left of it that is not ours is its uplink, which nothing happens to.
         guests = [m for m in face.members if m in interfaces and GROUP in interfaces[m].groups]
-        if foreign := [member for member in guests if member not in vlans]:
-            raise ConflictError(
-                f"network {name}: {face.name} still has the members {', '.join(foreign)}",
-                f"ifconfig {face.name} deletem {foreign[0]}",
-            )
-        steps.append(
-            Step(
-                Command((tools.IFCONFIG, face.name, "destroy")),
-                f"{face.name} of {name}",
-                unless=_gone(face.name),
-            )
-        )
+        foreign = [member for member in guests if member not in vlans]
+        steps.append(_destroyed(name, face.name, foreign, f"{face.name} of {name}"))
     steps.append(Step(RemoveFile(network_file(name)), f"the network {name}", durable=True))
     return Plan("destroy network", name, "network", finish=tuple(steps), op=op)
+
+
+def _destroyed(name: str, face: str, foreign: Sequence[str], why: str) -> Step:
+    """Destroy an interface of the network. Raises ConflictError if it has `foreign` members."""
+    if foreign:
+        raise ConflictError(
+            f"network {name}: {face} still has the members {', '.join(foreign)}",
+            f"ifconfig {face} deletem {foreign[0]}",
+        )
+    return Step(Command((tools.IFCONFIG, face, "destroy")), why, unless=_gone(face))
 
 
 def _others(name: str, bridge: Interface | None) -> str:

@@ -63,7 +63,8 @@ class Init:
         """One task, with a note for each step."""
         hostfile, fresh = _hostfile(session, self)
         op = session.new_op()
-        datasets = _datasets(session, self, hostfile)
+        datasets = existing(session, str(hostfile.dataset))
+        check_mountpoint(session, _layout(hostfile), datasets)
         plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
                     steps=(*_dataset_steps(hostfile, datasets, op),
                            *(close(place) for place in still_open(session, _layout(hostfile))),
@@ -99,31 +100,36 @@ def _hostfile(session: Session, wish: Init) -> tuple[HostFile, bool]:
     return decode(HostFile, settings, "init"), True
 
 
-def _datasets(session: Session, wish: Init, hostfile: HostFile) -> dict[str, Dataset]:
-    """Return the datasets of the pool that exist."""
-    pools = {pool.name: pool for pool in session.zfs.pools()}
-    if wish.pool not in pools:
-        raise NotFoundError(
-            f"no pool {wish.pool}; there is {', '.join(pools) or 'none'}", "zpool list"
-        )
+def existing(session: Session, dataset: str) -> dict[str, Dataset]:
+    """Return a dataset and those below it that exist. Raises NotFoundError without its zpool."""
+    pools = {pool.name for pool in session.zfs.pools()}
+    wanted = dataset.split("/")[0]
+    if wanted not in pools:
+        known = ", ".join(sorted(pools)) or "none"
+        raise NotFoundError(f"no pool {wanted}; there is {known}", "zpool import, or zpool list")
     try:
-        found = {d.name: d for d in session.zfs.datasets(str(hostfile.dataset))}
+        return {one.name: one for one in session.zfs.datasets(dataset)}
     except NotFoundError:
-        if session.host.fs.listdir(str(hostfile.mountpoint)):
-            raise ConflictError(
-                f"{hostfile.mountpoint} is a directory with something in it",
-                "choose another place with --mountpoint",
-            ) from None
         return {}
-    top = found[str(hostfile.dataset)]
-    if top.mountpoint != hostfile.mountpoint:
+
+
+def check_mountpoint(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
+    """Raises ConflictError or HostError for a mount point that the pool cannot have."""
+    top = there.get(layout.dataset)
+    if top is None:
+        if session.host.fs.listdir(layout.mountpoint):
+            raise ConflictError(
+                f"the directory {layout.mountpoint} has something in it",
+                "choose another with --mountpoint",
+            )
+        return
+    if top.mountpoint != layout.mountpoint:
         raise ConflictError(
-            f"{top.name} already exists, mounted at {top.mountpoint}",
+            f"{top.name} exists already, mounted at {top.mountpoint}",
             f"use --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
         )
     if not top.mounted:
         raise HostError(f"{top.name} is not mounted", f"zfs mount {top.name}")
-    return found
 
 
 def _layout(hostfile: HostFile) -> Layout:

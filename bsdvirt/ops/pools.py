@@ -10,12 +10,12 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
+from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
 from bsdvirt.guest.pools import overlaps
 from bsdvirt.host.private import why_not_private
 from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
-from bsdvirt.ops.init import dataset_steps, directory_steps, unmark
+from bsdvirt.ops.init import check_mountpoint, dataset_steps, directory_steps, existing, unmark
 from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
@@ -63,7 +63,7 @@ class AddPool:
 def _add(session: Session, dataset: str, name: str, mountpoint: str | None) -> Plan:
     ours = session.inventory()
     session.need_mounted(ours)
-    there = _there(session, dataset)
+    there = existing(session, dataset)
     place = mountpoint or (there[dataset].mountpoint if there else "") or f"/bsdvirt-{name}"
     wanted = decode(PoolFile, {"dataset": dataset, "mountpoint": place}, "pool add")
     layout = Layout(str(wanted.dataset), str(wanted.mountpoint), name)
@@ -102,39 +102,14 @@ def _plan(session: Session, layout: Layout, wanted: PoolFile, there: Mapping[str
     return Plan("add pool", layout.name, "pool", tuple(steps), finish, op=op)
 
 
-def _there(session: Session, dataset: str) -> dict[str, Dataset]:
-    """Return its datasets that exist. Raises NotFoundError if the zpool does not."""
-    pools = {pool.name for pool in session.zfs.pools()}
-    if dataset.split("/")[0] not in pools:
-        raise NotFoundError(
-            f"no pool {dataset.split('/')[0]}; there is {', '.join(sorted(pools)) or 'none'}",
-            "zpool import, or zpool list",
-        )
-    try:
-        return {one.name: one for one in session.zfs.datasets(dataset)}
-    except NotFoundError:
-        return {}
-
-
 def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> None:
     """Raises UsageError, ConflictError or HostError for an unusable dataset or mount point."""
-    if not there:
-        if session.host.fs.listdir(layout.mountpoint):
-            raise ConflictError(
-                f"the directory {layout.mountpoint} has something in it",
-                "choose another with --mountpoint",
-            )
-        return
-    top = there[layout.dataset]
-    if top.kind != "filesystem":
+    top = there.get(layout.dataset)
+    if top is not None and top.kind != "filesystem":
         raise UsageError(f"{top.name} is a {top.kind}", "name a file system, or a new one")
-    if top.mountpoint != layout.mountpoint:
-        raise ConflictError(
-            f"{top.name} exists, mounted at {top.mountpoint}",
-            f"use --mountpoint {top.mountpoint}" if top.mountpoint else "zfs set mountpoint=…",
-        )
-    if not top.mounted:
-        raise HostError(f"{top.name} is not mounted", f"zfs mount {top.name}")
+    check_mountpoint(session, layout, there)
+    if top is None:
+        return
     if f"{top.name}/guests" not in there and session.host.fs.listdir(layout.mountpoint):
         raise ConflictError(
             f"{top.name} exists and has something in it that is not bsdvirt's",

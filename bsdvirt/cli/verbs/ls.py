@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_listing, open_session
+from bsdvirt.cli.common import add_guests, add_listing, open_session
 from bsdvirt.cli.output import print_rows, say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import EXIT_OK
@@ -19,12 +19,7 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "guests",
-        nargs="*",
-        metavar="GUEST",
-        help="names, patterns, state:running, kind:jail, tag:web",
-    )
+    add_guests(parser)
     add_listing(parser)
 
 
