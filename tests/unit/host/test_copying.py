@@ -203,7 +203,7 @@ def test_a_link_in_the_place_of_the_target_is_followed_by_choice_only(
 def test_a_tree_is_not_copied_into_itself(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="contains the guest's root"):
         copy_in(str(tmp_path), root, "/data", recursive=True)
-    with pytest.raises(UsageError, match="the guest's own root"):
+    with pytest.raises(UsageError, match="contains the guest's root"):
         copy_in("/", root, "/data", recursive=True)
     with pytest.raises(UsageError, match="in the guest's own root"):
         copy_out(root, "/data", str(root / "data/x"), recursive=True)
