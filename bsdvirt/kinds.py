@@ -67,7 +67,7 @@ def load_spec(fs: Fs, guest: Guest) -> GuestSpec:
     """Return what a guest's file says.
 
     Raises UsageError for what is wrong in it, and where it was edited into one of the other kind;
-    HostError where it is not there.
+    HostError where it does not exist.
     """
     spec = load_guest_file(fs, guest.layout, guest.name)
     kind = guest.identity.kind

@@ -75,7 +75,7 @@ def _slots(guest: Guest, vm: Vm, run: RunSettings) -> Iterator[tuple[int, Pairs]
 def _order(guest: Guest, vm: Vm, run: RunSettings) -> Pairs:
     """Return what is booted from first. bhyve gives the firmware the PCI slots in this order
     (init_bootorder in pci_emul.c), as QEMU does: the first port of the AHCI controller stands
-    for all of them. An empty drive is not there."""
+    for all of them. An empty drive has none."""
     sources = {one.name: one for one in boot_sources(guest, vm) if one.path}
     nodes: list[str] = []
     for source in (sources[name] for name in run.order if name in sources):

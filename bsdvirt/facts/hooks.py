@@ -16,7 +16,7 @@ def hook_problem(host: Host, hook: str) -> str:
     owner = host.owner_uid
     path = host.fs.path(f"{HOOK_DIRECTORY}/{hook}")
     if not path.exists():
-        return f"{HOOK_DIRECTORY}/{hook} is not there"
+        return f"{HOOK_DIRECTORY}/{hook} does not exist"
     for directory in (path.parent.parent, path.parent):
         if why := _wrong(directory, owner):
             return f"{HOOK_DIRECTORY}, or what it is in, {why}"

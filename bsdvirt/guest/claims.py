@@ -130,7 +130,7 @@ def claim_nics(
     """What the guest's interfaces hold: what they held before (in their order; see `carried`)
     where that still fits, else something free.
 
-    Raises UsageError for a network that is not there, ConflictError for an address, or a
+    Raises UsageError for a network that does not exist, ConflictError for an address, or a
     MAC address, that is taken.
     """
     others = list(others)
@@ -146,7 +146,7 @@ def claim_nics(
                 raise networks.broken[nic.network]
             raise UsageError(
                 f"{name}: nics.{index}.network: no network {nic.network}",
-                f"there is {', '.join(networks) or 'none'}; bsdvirt network create makes one",
+                f"available: {', '.join(networks) or 'none'}; bsdvirt network create creates one",
             )
         old = held[index] if index < len(held) else None
         taken = address.addresses(

@@ -218,7 +218,7 @@ def _identity(dataset: Dataset) -> Identity:
 def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
     """A guest's own file.
 
-    Raises UsageError for what is wrong in it, HostError where it is not there.
+    Raises UsageError for what is wrong in it, HostError where it does not exist.
     """
     return load_guest(guest_text(fs, layout, name), layout.guest_file(name))
 
@@ -234,7 +234,7 @@ def raw_has(fs: Fs, layout: Layout, name: str, words: str) -> bool:
 def guest_text(fs: Fs, layout: Layout, name: str) -> str:
     """What stands in a guest's own file. It may have come from elsewhere: no link is followed.
 
-    Raises HostError where it is not there, or is no file of text.
+    Raises HostError where it does not exist, or is no file of text.
     """
     path = layout.guest_file(name)
     try:

@@ -87,4 +87,4 @@ def strays(fs: Fs, found: Inventory) -> Iterator[tuple[str, str]]:
             if owner(fs, name) not in ("", guest.identity.uuid):
                 yield name, f"holds logs of another guest that was called {name}"
         elif not found.absent:
-            yield name, "holds logs of a guest that is not there"
+            yield name, "holds logs of a guest that does not exist"

@@ -42,7 +42,7 @@ class Order:
     stuck: tuple[str, ...] = ()
     """The guests that cannot start for a circle: those in it, and those behind it."""
     missing: tuple[tuple[str, str], ...] = ()
-    """A guest, and one that it is to wait for but that is not there."""
+    """A guest, and one that it is to wait for but that does not exist."""
 
 
 def start_order(boots: Boots, named: Iterable[str] = ()) -> Order:
@@ -201,7 +201,7 @@ def troubles(order: Order) -> list[str]:
         if name not in in_circles
     ]
     lines += [
-        f"{name}: boot.after names {other}, which is not there: not waited for"
+        f"{name}: boot.after names {other}, which does not exist: not waited for"
         for name, other in order.missing
     ]
     return lines

@@ -38,7 +38,7 @@ _UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+)|vlan(\d+))$")
 
 def steps(found: Inventory, facts: HostFacts, known: Collection[str]) -> tuple[Step, ...]:
     """Take away the interfaces that are ours by name and group, or by unit, and not in
-    `known` or in use; and what starts mounted beneath guests/ for guests that are not there."""
+    `known` or in use; and what starts mounted beneath guests/ for guests that do not exist."""
     return (*_interfaces(facts, known), *_mounts(found, facts))
 
 
@@ -144,7 +144,7 @@ def _mounts(found: Inventory, facts: HostFacts) -> Iterator[Step]:
 
 
 def _of_nobody(found: Inventory, mount: Mount) -> bool:
-    """Whether it is mounted where a guest would be that is not there."""
+    """Whether it is mounted where a guest would be that does not exist."""
     for layout in found.layouts:
         prefix = f"{layout.mountpoint}/guests/"
         if mount.path.startswith(prefix):

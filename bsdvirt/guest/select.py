@@ -29,7 +29,7 @@ def select(
     asked for, and then by their names only.
 
     `!word` takes away; where it comes first, from all. Raises NotFoundError for a name
-    that is not there or a pattern that fits nothing, UsageError where no guest is named.
+    that does not exist or a pattern that fits nothing, UsageError where no guest is named.
     """
     if every and words:
         raise UsageError("--all and names do not go together", "omit one of them")
@@ -70,4 +70,4 @@ def _fitting(word: str, found: Inventory, state: State) -> list[str]:
         return [name for name in found.guests if state(name) == value]
     if words := WORDS.get(key):
         return [name for name, guest in found.guests.items() if value in words(guest)]
-    raise UsageError(f"{word}: not a selector", f"there is {', '.join(k + ':' for k in KEYS)}")
+    raise UsageError(f"{word}: not a selector", f"selectors are {', '.join(k + ':' for k in KEYS)}")

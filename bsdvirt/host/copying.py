@@ -45,7 +45,7 @@ def copy_in(
     NotFoundError, HostError for a link in the path, and OSError."""
     real = Path(source).resolve()
     if not real.exists():
-        raise NotFoundError(f"{source} is not there", "check the path")
+        raise NotFoundError(f"{source} does not exist", "check the path")
     if not real.name or root.resolve().is_relative_to(real):
         raise UsageError(f"{source} contains the guest's root", "choose a directory beside it")
     parts = plain_parts(inner)

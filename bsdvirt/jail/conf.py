@@ -82,7 +82,7 @@ def parameters(
     for key, value in (declared | needed_params(jail) | dict(jail.params)).items():
         lines += _parameter(key, value)
     if jail.userland == "freebsd":
-        # Elsewhere it would look for root in a database that is not there, and go to root's
+        # Elsewhere it would look for root in a database that does not exist, and go to root's
         # home; what jail(8) is run with is clean already.
         lines.append(Parameter("exec.clean"))
     wait = partial(_wait, nics, jail.exec.timeout)

@@ -119,7 +119,7 @@ def names_of(guest: Guest, jail: Jail) -> list[str]:
 def creation_steps(
     guest: Guest, entries: Iterable[Delegated], values: Values, op: str
 ) -> list[Step]:
-    """Make those of the guest's own that are not there."""
+    """Make those of the guest's own that do not exist."""
     return [
         Step(
             Command(

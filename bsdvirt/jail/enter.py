@@ -54,7 +54,7 @@ def check_user(name: str, holds: Holds, user: str) -> None:
 
 def words_in(name: str, holds: Holds, words: Sequence[str], user: str = "root") -> tuple[str, ...]:
     """jexec(8) of a command with its arguments. The jail's own shell starts it where there is
-    one, so that a command which is not there is 127, as in sh(1)."""
+    one, so that a command which does not exist is 127, as in sh(1)."""
     if holds.shell:
         return _shell_in(name, holds, user, RUN_WORDS, words)
     return (*enter(name, holds, user), *words)

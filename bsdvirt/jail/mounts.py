@@ -31,7 +31,7 @@ class Place:
     """Why nothing can be mounted there, in words."""
     hint: str = ""
     file: str = ""
-    """A file that is not there, to mount one of the host's on."""
+    """A file that does not exist, to mount one of the host's on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def check_mounts(name: str, mounts: Iterable[Mount], facts: MountFacts) -> None:
 
 
 def point_steps(root: str, mounts: Sequence[Mount], facts: MountFacts) -> list[Step]:
-    """Make the directories and files that are not there, in a jail's root, following no link."""
+    """Make the directories and files that do not exist, in a jail's root, following no link."""
     steps: list[Step] = []
     made: set[str] = set()
     for mount in in_order(mounts):

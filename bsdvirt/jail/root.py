@@ -170,7 +170,7 @@ def check_settings(jail: Jail) -> None:
 
 
 def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
-    """Raises HostError where the root is not there, or not the one that is meant."""
+    """Raises HostError where the root does not exist, or not the one that is meant."""
     name = guest.name
     if why := strange(guest.root):
         raise HostError(f"{name}: its root {guest.root} {why}", "choose a root with a plain path")
@@ -185,7 +185,7 @@ def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
 
 
 def base_steps(guest: Guest, root: RootFacts) -> list[Step]:
-    """Make the directories that jail(8) mounts on, where they are not there."""
+    """Make the directories that jail(8) mounts on, where they do not exist."""
     return [
         Step(
             MakeDirectory(path, POINT_MODE, beneath=guest.root),

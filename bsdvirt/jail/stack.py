@@ -132,7 +132,7 @@ def without_address(
 
 
 def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Interface]) -> None:
-    """Raises HostError for an interface that is not there, and for an address that the host
+    """Raises HostError for an interface that does not exist, and for an address that the host
     is to have and has not; ConflictError for one that the host has itself."""
     has = {
         _ip(text): interface.name
@@ -222,13 +222,13 @@ def check_passed(
     networks: Mapping[str, Network],
     interfaces: Mapping[str, Interface],
 ) -> None:
-    """Raises HostError and ConflictError for an interface that is not there, or that the host
+    """Raises HostError and ConflictError for an interface that does not exist, or that the host
     or a network needs."""
     for word in map(str, jail.interfaces):
         face = interfaces.get(word)
         if face is None:
             raise HostError(
-                f"{name}: its interface {word} is not there",
+                f"{name}: its interface {word} does not exist",
                 "ifconfig -l; another jail may have it: jls vnet.interface",
             )
         if GROUP in face.groups or any(kind in face.groups for kind in OWN_KINDS):

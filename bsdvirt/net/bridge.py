@@ -204,7 +204,7 @@ def _check_foreign(name: str, network: Network, bridge: Interface | None) -> Non
     """Raises HostError if an existing bridge does not fit the network."""
     if bridge is None:
         raise HostError(
-            f"network {name}: its bridge {network.bridge} is not there", "create it first"
+            f"network {name}: its bridge {network.bridge} does not exist", "create it first"
         )
     if bridge.members and bridge.mtu != network.mtu:
         raise HostError(

@@ -51,4 +51,4 @@ def need(networks: Mapping[str, Network], name: str) -> Network:
     if isinstance(networks, Networks) and name in networks.broken:
         raise networks.broken[name]
     known = ", ".join(networks) or "none"
-    raise NotFoundError(f"no network {name}", f"there is {known}")
+    raise NotFoundError(f"no network {name}", f"available: {known}")

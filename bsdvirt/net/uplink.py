@@ -56,7 +56,7 @@ def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces)
     uplink = str(network.uplink)
     card = interfaces.get(uplink)
     if card is None:
-        raise HostError(f"network {name}: its uplink {uplink} is not there", "ifconfig -l")
+        raise HostError(f"network {name}: its uplink {uplink} does not exist", "ifconfig -l")
     present = interfaces.get(bridge)
     joined = present is not None and member in present.members
     if network.vlan is None:

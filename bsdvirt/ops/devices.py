@@ -104,7 +104,7 @@ def remove_nic(name: str, number: int) -> Change:
 
     def remove(spec: GuestSpec) -> GuestSpec:
         if not 0 <= number < len(spec.nics):
-            hint = f"there are {len(spec.nics)}, from 0" if spec.nics else "it has none"
+            hint = f"the interfaces are 0 to {len(spec.nics) - 1}" if spec.nics else "it has none"
             raise NotFoundError(f"{name} has no interface {number}", hint)
         return _with(spec, nics=[nic for n, nic in enumerate(spec.nics) if n != number])
 

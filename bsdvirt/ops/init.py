@@ -106,7 +106,7 @@ def existing(session: Session, dataset: str) -> dict[str, Dataset]:
     wanted = dataset.split("/")[0]
     if wanted not in pools:
         known = ", ".join(sorted(pools)) or "none"
-        raise NotFoundError(f"no pool {wanted}; there is {known}", "zpool import, or zpool list")
+        raise NotFoundError(f"no pool {wanted}; available: {known}", "zpool import, or zpool list")
     try:
         return {one.name: one for one in session.zfs.datasets(dataset)}
     except NotFoundError:

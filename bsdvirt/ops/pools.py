@@ -198,7 +198,7 @@ def _remove(session: Session, name: str) -> Task:
         notes = (f"{layout.dataset} is kept, with the releases and images in it; zfs destroy -r"
                  f" {layout.dataset} destroys it for good",)  # fmt: skip
     elif layout is not None:
-        notes = (f"{layout.dataset} is not there now; bsdvirt pool add {layout.dataset} lists it"
+        notes = (f"{layout.dataset} does not exist now; bsdvirt pool add {layout.dataset} lists it"
                  " again once it is there",)  # fmt: skip
     # Without an undo: the contents of the file may be unreadable.
     gone = Step(RemoveFile(path), f"file {path}", durable=True)
@@ -231,7 +231,7 @@ def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
     ]
     if guests or strays:
         raise ConflictError(
-            f"on pool {layout.name} there are {', '.join([*sorted(guests), *strays])}",
+            f"pool {layout.name} has {', '.join([*sorted(guests), *strays])}",
             "bsdvirt destroy them first; bsdvirt doctor shows what is no guest",
         )
     for kind, name, path in session.journals():

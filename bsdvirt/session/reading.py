@@ -60,7 +60,7 @@ class Reading:
             text = self.host.fs.read_text(HOST_FILE)
         except FileNotFoundError:
             raise HostError(
-                f"{HOST_FILE} is not there: this host is not set up",
+                f"{HOST_FILE} does not exist: this host is not set up",
                 "bsdvirt init --pool POOL",
             ) from None
         except OSError as error:
@@ -92,7 +92,8 @@ class Reading:
         if found is None:
             known = ", ".join(one.dataset for one in self.pools.layouts)
             raise NotFoundError(
-                f"no pool {word}; there is {known}", f"bsdvirt pool add {word}, if it is a dataset"
+                f"no pool {word}; available: {known}",
+                f"bsdvirt pool add {word}, if it is a dataset",
             )
         return found
 
@@ -136,7 +137,7 @@ class Reading:
             top = tops.get(other.dataset)
             if top is None:
                 pool = other.dataset.split("/")[0]
-                why, hint = f"{other.dataset} is not there", f"zpool import {pool}"
+                why, hint = f"{other.dataset} does not exist", f"zpool import {pool}"
             elif top.mountpoint != other.mountpoint:
                 why = f"{top.name} is to be mounted at {top.mountpoint}, not {other.mountpoint}"
                 hint = f"zfs set mountpoint={other.mountpoint} {top.name}"

@@ -195,7 +195,7 @@ def to_set_aside(session: Reading, word: str) -> tuple[Subject, str, str]:
     found = [one for one in every if word in (one[2], _file(one[2]), one[1])]
     if not found:
         known = ", ".join(_file(path) for _, _, path in every) or "none"
-        raise NotFoundError(f"no journal {word}; there is {known}", "bsdvirt doctor")
+        raise NotFoundError(f"no journal {word}; available: {known}", "bsdvirt doctor")
     return found[0]
 
 

@@ -14,7 +14,7 @@ TOOL = 60
 PRINTED = 4096
 """Bytes that are kept of what a tool prints."""
 MISSING = 127
-"""The exit status of a program that is not there, as of sh(1)."""
+"""The exit status of a program that does not exist, as of sh(1)."""
 LOOKS = 3
 PASSED = {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
 """By what programs find their simulated host."""

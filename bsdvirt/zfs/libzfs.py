@@ -82,7 +82,7 @@ class LibZfs(CliZfs):
 
     def _bound(self, roots: tuple[str, ...]) -> list[Dataset]:
         with _one_at_a_time, self._module.ZFS(history=False) as zfs:
-            # What is not there is passed over in silence.
+            # What does not exist is passed over in silence.
             trees = zfs.datasets_serialized(
                 props=list(PROPERTIES), user_props=True, datasets=list(roots)
             )

@@ -98,7 +98,7 @@ def _unpack(run: Run, tool: str, words: list[str]) -> int:
 def _need(run: Run, tool: str, file: str) -> Path:
     path = run.path(file)
     if not path.is_file():
-        raise run.unknown(f"what {tool} says of a file that is not there was never shown")
+        raise run.unknown(f"what {tool} says of a file that does not exist was never shown")
     return path
 
 
@@ -164,7 +164,7 @@ def _convert(
     name = target.removeprefix(f"{volumes.DEVICES}/")
     dataset = run.state.datasets.get(name)
     if dataset is None:
-        raise run.unknown("what qemu-img says of a device that is not there was never shown")
+        raise run.unknown("what qemu-img says of a device that does not exist was never shown")
     path = volumes.place(run, name)
     with path.open("r+b") as stream:
         stream.truncate(int(dataset.props["volsize"]))

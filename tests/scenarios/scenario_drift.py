@@ -207,7 +207,7 @@ def what_was_waited_for_at_boot_is_gone(driver: Bsdvirt, view: HostView) -> None
     driver.ok("set", "t2", "boot.after=t1")
     driver.ok("destroy", "t1", "--yes")
     said = driver.ok("doctor").stdout
-    assert "notice: t2: is to start after t1 at boot, which is not there" in said
+    assert "notice: t2: is to start after t1 at boot, which does not exist" in said
     driver.ok("set", "t2", "boot.after=")
     assert "to start after" not in driver.ok("doctor").stdout
 

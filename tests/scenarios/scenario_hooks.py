@@ -145,7 +145,7 @@ def what_others_may_write_is_not_run(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "hooks.starting.host=note", "hooks.starting.policy=fail",
               "resolver.mode=keep")  # fmt: skip
     before = view.everything()
-    driver.fails(5, "start", "t1", says="is not there")
+    driver.fails(5, "start", "t1", says="does not exist")
     with hook(view, "note", "true", 0o777):
         driver.fails(5, "start", "t1", says="can be written by others")
     with hook(view, "note", "true", 0o644):

@@ -114,7 +114,7 @@ def what_its_making_saw_to_is_seen_to_at_each_start(driver: Bsdvirt, view: HostV
         (odd, "a shell may read"),
         (f"{view.mountpoint}/guests/t2/root", "overlap"),
         ("/etc", "the host's own"),
-        ("/srv/not-there", "is not there"),
+        ("/srv/not-there", "does not exist"),
     ):
         told = json.dumps(json.loads(shown) | {"root": place})
         view.do("/sbin/zfs", "set", f"bsdvirt:guest={told}", dataset)

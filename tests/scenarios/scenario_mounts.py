@@ -86,7 +86,7 @@ def a_mount_that_cannot_be_refuses_the_start(driver: Bsdvirt, view: HostView) ->
     (view.scratch / "shared/file").unlink()
     (view.scratch / "shared").rmdir()
     before = view.everything()
-    driver.fails(5, "start", "t1", says="is not there (make it")
+    driver.fails(5, "start", "t1", says="does not exist (make it")
     (view.scratch / "shared").write_text("")
     view.fs.mkdir(f"{view.jail_root('t1')}/opt/d")
     driver.fails(5, "start", "t1", says="and the source is one")

@@ -141,7 +141,7 @@ def a_pool_that_is_gone_hinders_no_other(driver: Bsdvirt, view: HostView) -> Non
     shown = driver.ok("ls")
     assert "t1" in shown.stdout
     assert "t2" not in shown.stdout
-    assert "pool spare: spare/bsdvirt is not there: its guests are missing" in shown.stderr
+    assert "pool spare: spare/bsdvirt does not exist: its guests are missing" in shown.stderr
     assert [row["name"] for row in driver.json("ls")] == ["t1"]
     absent = driver.json("pool", "ls")[1]
     assert (absent["name"], absent["state"]) == ("spare", "absent")

@@ -16,12 +16,12 @@ def who_waits_for_a_guest_that_goes(driver: Bsdvirt, view: HostView) -> None:
     said = driver.ok("destroy", "db", "--yes").stderr
     assert "app waits for db at boot" in said
     assert "bsdvirt set app boot.after=other" in said
-    assert "app: is to start after db at boot, which is not there" in driver("doctor").stdout
+    assert "app: is to start after db at boot, which does not exist" in driver("doctor").stdout
     driver.ok("set", "app", "description=its own affair")
     driver.ok("set", "app", "boot.auto=yes")
     driver.fails(2, "set", "app", "boot.after=nobody", says="bsdvirt set app boot.after=")
     driver.ok("set", "app", "boot.after=other")
-    assert "which is not there" not in driver("doctor").stdout
+    assert "which does not exist" not in driver("doctor").stdout
     # One that goes together with it is not spoken of.
     assert "waits for" not in driver.ok("destroy", "app", "other", "--yes").stderr
 

@@ -48,7 +48,7 @@ def init_again_changes_nothing(driver: Bsdvirt, view: HostView) -> None:
 @scenario(bare=True, sim_only=True)
 def init_refuses_what_cannot_be(driver: Bsdvirt, view: HostView) -> None:
     view.remember()
-    driver.fails(3, "init", "--pool", "nope", says="no pool nope; there is tank, zroot")
+    driver.fails(3, "init", "--pool", "nope", says="no pool nope; available: tank, zroot")
     driver.fails(4, "init", "--pool", "zroot", "--dataset", "tank/b", says="not in pool")
     driver.fails(2, "init", "--pool", "zroot", "--mountpoint", "here", says="absolute path")
     driver.fails(2, "init", says="--pool")

@@ -17,8 +17,8 @@ def a_restart_that_would_be_refused_stops_nothing(driver: Bsdvirt, view: HostVie
     jid = view.jails()["t1"]["jid"]
     for wrong, why in (
         ((ABSENT,), "devfs ruleset 7777"),
-        (("mounts.d.source=/no/such", "mounts.d.target=/d"), "/no/such is not there"),
-        (("hooks.starting.host=no-such", "hooks.starting.policy=fail"), "no-such is not there"),
+        (("mounts.d.source=/no/such", "mounts.d.target=/d"), "/no/such does not exist"),
+        (("hooks.starting.host=no-such", "hooks.starting.policy=fail"), "no-such does not exist"),
     ):
         said = driver.ok("set", "t1", *wrong).stderr
         assert why in said, said

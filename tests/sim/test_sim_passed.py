@@ -58,7 +58,7 @@ def test_a_jail_that_is_killed_gives_it_back(driver: Bsdvirt) -> None:
 
 @pytest.mark.parametrize(
     ("interface", "status", "says"),
-    [("em9", 5, "is not there"), ("vtnet0", 4, "host's address"), ("bvbr0", 4, "no card"),
+    [("em9", 5, "does not exist"), ("vtnet0", 4, "host's address"), ("bvbr0", 4, "no card"),
      ("em2", 4, "uplink of network wan"), ("lo0", 4, "no card")],
 )  # fmt: skip
 def test_what_the_host_needs_stays(driver: Bsdvirt, interface: str, status: int, says: str) -> None:

@@ -26,7 +26,7 @@ def mounted(*rows: tuple[str, str, str]) -> str:
 class FakeHost:
     """`ran` holds the commands that change something. `fails` holds, by command, what
     its next runs end with: a status and standard error each. `shown` holds what readers
-    print; one that is not there fails. `missing` are tools that are not installed."""
+    print; one that does not exist fails. `missing` are tools that are not installed."""
 
     def __init__(self, root: Path, interrupt: Interrupt | None = None) -> None:
         self.fs = Fs(root)

@@ -63,8 +63,8 @@ class Cdroms(Device):
             path = _file(guest, drive)
             if path and facts.paths.get(path) not in ("file", "device"):
                 raise HostError(
-                    f"{guest.name}: the medium in {drive.name} is not there: {path}",
-                    f"bsdvirt media ls shows what is; {_eject(guest, drive)}",
+                    f"{guest.name}: the medium in {drive.name} does not exist: {path}",
+                    f"bsdvirt media ls lists the media; {_eject(guest, drive)}",
                 )
 
     def missing(self, guest: Guest, vm: Vm, paths: Mapping[str, PathKind]) -> Iterator[Missing]:
@@ -73,7 +73,7 @@ class Cdroms(Device):
             path = _file(guest, drive)
             if path and path not in paths:
                 yield Missing(
-                    f"the medium of {drive.name} is not there: {path}", _eject(guest, drive)
+                    f"the medium of {drive.name} does not exist: {path}", _eject(guest, drive)
                 )
 
     def at_reboot(self, conf: str, guest: Guest, before: Vm, after: Vm) -> str:

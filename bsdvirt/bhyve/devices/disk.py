@@ -104,7 +104,7 @@ class Disks(Device):
             own = guest.layout.disk(guest.name, disk.name)
             if not (str(disk.path) in paths if disk.path else own in existing):
                 yield Missing(
-                    f"disk {disk.name} is not there: {disk.path or own}",
+                    f"disk {disk.name} does not exist: {disk.path or own}",
                     f"bring it back, or bsdvirt disk rm {guest.name} {disk.name}",
                 )
 
@@ -212,7 +212,7 @@ def _check_exists(guest: Guest, disk: Disk, existing: Collection[str], facts: Vm
     at, kind = f"{name}: disk {disk.name}: {disk.path}", facts.paths.get(str(disk.path))
     if kind is None:
         raise HostError(
-            f"{at} is not there", f"bsdvirt set {name} disks.{disk.name}.path=PATH corrects it"
+            f"{at} does not exist", f"bsdvirt set {name} disks.{disk.name}.path=PATH corrects it"
         )
     if kind not in ("file", "device"):
         raise HostError(f"{at} is neither a file nor a device", "name the disk itself")

@@ -110,7 +110,7 @@ class FirmwareDevice(Device):
         """Firmware that keeps no variables."""
         chosen = firmware("", vm, facts.paths)
         if chosen is not None and chosen.template is None and not vm.firmware:
-            yield f"{chosen.rom} keeps no variables: {VARIABLES} is not there"
+            yield f"{chosen.rom} keeps no variables: {VARIABLES} does not exist"
 
     def start_steps(
         self, guest: Guest, vm: Vm, networks: Networks, facts: VmStartFacts

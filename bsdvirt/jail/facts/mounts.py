@@ -33,10 +33,10 @@ def _wrong_source(fs: Fs, others: Iterable[str], source: str) -> str:
             if inner and fs.is_file_beneath(place, inner):
                 return ""
             missing, why = fs.look_beneath(place, inner)
-            return f"is not used: {why}" if why else ("is not there" if missing else "")
+            return f"is not used: {why}" if why else ("does not exist" if missing else "")
     if fs.is_dir(source) or fs.is_file(source):
         return ""
-    return "is no directory, and no plain file" if fs.exists(source) else "is not there"
+    return "is no directory, and no plain file" if fs.exists(source) else "does not exist"
 
 
 def _place(fs: Fs, root: str, mount: Mount, mounts: list[Mount]) -> Place:

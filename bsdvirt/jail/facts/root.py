@@ -72,4 +72,4 @@ def wrong_directory(fs: Fs, path: str) -> str:
     missing, why = fs.look_beneath("/", path.lstrip("/"))
     if why:
         return f"is not used: {why.replace('//', '/')}"
-    return "is not there" if missing else ""
+    return "does not exist" if missing else ""

@@ -28,7 +28,7 @@ VERB = "boot"
 
 
 def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, Order]:
-    """The guests and their order. Raises NotFoundError for a name that is not there."""
+    """The guests and their order. Raises NotFoundError for a name that does not exist."""
     found = session.inventory()
     named = [found.guest(name).name for name in names]
     return found, start_order({n: g.identity.boot for n, g in found.guests.items()}, named)

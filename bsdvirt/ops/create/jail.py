@@ -46,7 +46,7 @@ class JailOrder:
         return (self.spec.release,) if self.origin.kind == "release" else ()
 
     def read(self, name: str, boot: Boot, around: Around) -> JailMaker:
-        """Raises NotFoundError for a release that is not there, and as the checks of a start
+        """Raises NotFoundError for a release that does not exist, and as the checks of a start
         do."""
         del name, boot
         self._check(around)
@@ -71,7 +71,7 @@ class JailOrder:
         if self.releases and jail.release not in there and not around.coming:
             known = ", ".join(sorted(there)) or "none"
             raise NotFoundError(
-                f"no release {jail.release}; there is {known}",
+                f"no release {jail.release}; available: {known}",
                 _how_to_get(str(jail.release), there),
             )
         kernel = read_kernel(host, params=bool(jail.params))

@@ -50,7 +50,7 @@ def source(session: Session, path: str) -> Origin:
         return Origin("copy", real, files=_count(session, real))
     if fs.is_file(real):
         return Origin("archive", real)
-    raise NotFoundError(f"{real} is not there", "name a directory, or an archive for tar(1)")
+    raise NotFoundError(f"{real} does not exist", "name a directory, or an archive for tar(1)")
 
 
 def _count(session: Session, path: str) -> int:
@@ -74,6 +74,6 @@ def _checked(session: Session, path: str) -> str:
             "of letters, digits and . _ - + = @ : , only",
         )
     if wrong := wrong_directory(session.host.fs, place):
-        kind = NotFoundError if wrong == "is not there" else UsageError
+        kind = NotFoundError if wrong == "does not exist" else UsageError
         raise kind(f"{place} {wrong}", "name a plain directory, by its whole path")
     return place

@@ -49,7 +49,7 @@ class VmOrder:
         return (str(self.spec.image),) if self.spec.image else ()
 
     def read(self, name: str, boot: Boot, around: Around) -> VmMaker:
-        """Raises for what this host cannot run, NotFoundError for an image that is not there."""
+        """Raises for what this host cannot run, NotFoundError for an image that does not exist."""
         host, vm = around.session.host, self.spec
         check_host(name, vm, read_kernel(host), read_vmm(host), new=True)
         KINDS["vm"].check_ready(name, vm, boot)

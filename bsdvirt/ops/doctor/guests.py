@@ -48,7 +48,7 @@ def _claims(seen: Seen, guest: Guest) -> Iterator[Finding]:
     for claim in guest.identity.nics:
         if claim.network not in {*seen.networks, *seen.networks.broken}:
             yield Finding(
-                guest.name, f"is on network {claim.network}, which is not there",
+                guest.name, f"is on network {claim.network}, which does not exist",
                 f"bsdvirt network create {claim.network}",
             )  # fmt: skip
 
@@ -59,7 +59,7 @@ def _order(seen: Seen, guest: Guest) -> Iterator[Finding]:
     if gone:
         kept = ",".join(name for name in guest.identity.boot.after if name not in gone)
         yield Finding(
-            guest.name, f"is to start after {', '.join(gone)} at boot, which is not there",
+            guest.name, f"is to start after {', '.join(gone)} at boot, which does not exist",
             f"bsdvirt set {guest.name} boot.after={kept}", problem=False,
         )  # fmt: skip
 

@@ -20,7 +20,7 @@ GUARD_SECONDS = 150.0
 
 
 def findings(seen: Seen) -> Iterator[Finding]:
-    """Files that cannot be read, and what is not there of the others: a problem where a guest
+    """Files that cannot be read, and what does not exist of the others: a problem where a guest
     that runs needs it."""
     for name, error in seen.networks.broken.items():
         yield Finding(name, error.message, error.hint)

@@ -150,7 +150,7 @@ def _read(session: Session, uplink: str, settings: Mapping[str, Any], within: in
     interfaces = read_interfaces(host)
     card = interfaces.get(uplink)
     if card is None:
-        raise HostError(f"{uplink} is not there", "ifconfig -l")
+        raise HostError(f"{uplink} does not exist", "ifconfig -l")
     takeover.check(card, interfaces)
     _refuse_shared(session, card)
     rc = _read_rc(host, uplink)

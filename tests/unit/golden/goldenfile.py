@@ -2,7 +2,7 @@
 
 The plan is what --dry-run prints, and the undos in the order in which a failure at the end would
 run them; or the error as a user reads it. A file with `base` shows only its difference to another
-case of that planner: in the given, keys that are other (and `without`, keys that are not there);
+case of that planner: in the given, keys that are other (and `without`, keys that do not exist);
 in the plan, lines behind `@` (a line before the change, to find it by), `-` and `+`.
 """
 

@@ -77,7 +77,7 @@ def test_circles_are_shown_and_the_others_start() -> None:
 def test_one_that_is_not_there_is_told_of() -> None:
     order = start_order({"a": boot("gone", "b"), "b": boot()})
     assert order.missing == (("a", "gone"),)
-    assert troubles(order) == ["a: boot.after names gone, which is not there: not waited for"]
+    assert troubles(order) == ["a: boot.after names gone, which does not exist: not waited for"]
 
 
 def test_the_tree() -> None:
@@ -136,7 +136,7 @@ def test_what_is_kept_for_force(budget: float, kept: float) -> None:
 
 @pytest.mark.parametrize("ready", ["tcp:0", "tcp:65536", "tcp:", "tcp:http", "tcp:-1", "tcp: 80"])
 def test_a_port_is_a_number(ready: str) -> None:
-    with pytest.raises(ValueError, match="names no port"):
+    with pytest.raises(ValueError, match="has no port"):
         Boot(ready=ready)
 
 

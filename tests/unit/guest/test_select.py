@@ -80,7 +80,7 @@ def test_a_selector_that_is_none() -> None:
     with pytest.raises(UsageError) as raised:
         chosen("colour:red")
     assert raised.value.message == "colour:red: not a selector"
-    assert raised.value.hint == "there is state:, kind:, tag:"
+    assert raised.value.hint == "selectors are state:, kind:, tag:"
 
 
 def test_the_kernel_is_asked_only_where_a_word_needs_it() -> None:

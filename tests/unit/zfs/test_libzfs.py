@@ -106,7 +106,7 @@ class StandIn(ModuleType):
                 snapshots: bool = False,
                 retrieve_children: bool = True,
             ) -> Iterator[Tree]:
-                """One tree a dataset; one that is not there is passed over in silence."""
+                """One tree a dataset; one that does not exist is passed over in silence."""
                 assert outer.opened == 1, "the handle is closed"
                 outer.asked.append(list(props or ()))
                 for name in datasets or ():

@@ -1,4 +1,4 @@
-"""Values that zfs(8) did not tell are not values that are not there."""
+"""Values that zfs(8) did not report are not missing values."""
 
 from __future__ import annotations
 
