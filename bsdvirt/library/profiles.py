@@ -14,8 +14,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.images import ImageProfile
 from bsdvirt.spec.load import SpecT, decode, parse_yaml
-from bsdvirt.spec.sizes import VmSize, load_named
-from bsdvirt.spec.systems import System
+from bsdvirt.spec.sizes import System, VmSize, load_named
 from bsdvirt.spec.vm import Vm
 from bsdvirt.templates import template_names, template_text
 

@@ -23,8 +23,8 @@ from bsdvirt.rows.host import PoolRow
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
+from bsdvirt.spec.hostfile import PoolFile
 from bsdvirt.spec.load import decode, dump
-from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.types import PoolName
 from bsdvirt.zfs import Dataset
 

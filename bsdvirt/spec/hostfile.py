@@ -1,4 +1,4 @@
-"""The host file, bsdvirt.yaml: the pool, mirrors and defaults."""
+"""The host file, bsdvirt.yaml: the pool, mirrors and defaults; and the files of other pools."""
 
 from __future__ import annotations
 
@@ -125,3 +125,10 @@ class HostFile(Spec, frozen=True, kw_only=True):
     fetch: Annotated[Fetch, prop("Mirrors for releases and images.", live=Live.NOW)] = Fetch()
     expose: Annotated[Exposing, prop("Filtering of exposed ports.", live=Live.NOW)] = Exposing()
     zfs: Annotated[ZfsChoice, prop("Access to ZFS.", live=Live.NOW)] = ZfsChoice()
+
+
+class PoolFile(Spec, frozen=True, kw_only=True):
+    """Another pool that guests are created on."""
+
+    dataset: Annotated[DatasetName, prop("The dataset that holds its guests.", live=Live.NEVER)]
+    mountpoint: Annotated[AbsolutePath, prop("Mount point of the dataset.", live=Live.NEVER)]

@@ -25,10 +25,9 @@ from bsdvirt.spec.fields import (
     unknown_hint,
     words_of,
 )
-from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.hostfile import HostFile, PoolFile
 from bsdvirt.spec.identity import MAX_BYTES, Identity
 from bsdvirt.spec.identitycheck import VERSION, check_identity
-from bsdvirt.spec.pools import PoolFile
 
 if TYPE_CHECKING:
     import yaml

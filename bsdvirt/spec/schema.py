@@ -23,12 +23,11 @@ from bsdvirt.spec.fields import (
     without_article,
     words_of,
 )
-from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.hostfile import HostFile, PoolFile
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.images import ImageProfile
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.vm import Vm
 

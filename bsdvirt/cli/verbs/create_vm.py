@@ -26,8 +26,7 @@ from bsdvirt.ops.create.vm import VmOrder
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.paths import set_paths
-from bsdvirt.spec.sizes import VmSize
-from bsdvirt.spec.systems import System
+from bsdvirt.spec.sizes import System, VmSize
 from bsdvirt.spec.vm import FIRST_DISK, Vm
 
 DEFAULT_SIZE = "small"

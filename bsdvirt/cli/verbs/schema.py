@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import argparse
-from typing import get_args
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import msgspec
 
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.rows import guest, host, jail, library, vm
-from bsdvirt.rows.schema import Output, output_schema
+from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a verb prints with --json: one of these rows, or a list of them."""
+
+    rows: tuple[type[Row] | type[str], ...]
+    many: bool = True
+
 
 CHANGES = (
     "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
@@ -76,3 +88,11 @@ def run(options: Options) -> int:
         hint = did_you_mean(which, (*files, *OUTPUTS)) or "bsdvirt schema --list"
         raise UsageError(f"schema: no file and no verb {which}", hint)
     return 0
+
+
+def output_schema(title: str, output: Output) -> dict[str, Any]:
+    """Return the JSON Schema of a verb's output, with the help and the unit of each field."""
+    found, parts = msgspec.json.schema_components(output.rows, ref_template="#/$defs/{name}")
+    row: dict[str, Any] = found[0] if len(found) == 1 else {"anyOf": list(found)}
+    whole = {"type": "array", "items": row} if output.many else row
+    return {"title": title, **whole, "$defs": parts}

@@ -290,3 +290,11 @@ def new_identity(
         host=session.host_id,
     )
     return kind.claim(name, identity, spec, known, random)
+
+
+def made(origin: str, identity: Identity) -> str:
+    """Return the message for a new guest, with the addresses that it was given."""
+    addresses = [claim.address or claim.address6 for claim in identity.nics]
+    addresses += [alias.address for alias in identity.shared]
+    where = ", ".join(text for text in addresses if text)
+    return " ".join(("created", origin)).strip() + (f", {where}" if where else "")

@@ -18,12 +18,11 @@ from bsdvirt.jail.facts.settings import read_own
 from bsdvirt.jail.facts.start import read_answering, read_resolver
 from bsdvirt.jail.mounted import overlapping, refuse_jail
 from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, rooted
-from bsdvirt.jail.stack import check_host, shared_claims
+from bsdvirt.jail.stack import check_host, shared_claims, without_address
 from bsdvirt.jail.start import check_kernel, resolver_of
 from bsdvirt.library.entries import stream_size
 from bsdvirt.library.plans.releases import refuse_newer
-from bsdvirt.ops.create import notes
-from bsdvirt.ops.create.guests import Around
+from bsdvirt.ops.create.guests import Around, made
 from bsdvirt.ops.network import macs
 from bsdvirt.ops.power import hooks
 from bsdvirt.plan.step import Plan
@@ -133,12 +132,12 @@ class JailMaker:
         """Note what the jail lacks, unless it is started: the start says it."""
         jail, networks, start = self.order.spec, self.around.networks, self.around.start
         lines = macs.notes(self.around.session, guest.name, jail)
-        own = None if start else self.own
-        lines += notes.notes(guest.name, jail, guest.identity, networks, own)
+        lines += without_address(guest.name, jail, guest.identity, networks)
+        lines += settings.notes(jail, self.own) if self.own is not None and not start else ()
         why, remedy = resolver_of(guest, jail, networks, self.resolv, self.answering)[1:]
         lines += (f"{why} ({remedy})",) if why and not start else ()
         origin = self.order.origin.words or f"from {jail.release}"
-        return notes.made(origin, guest.identity), lines
+        return made(origin, guest.identity), lines
 
 
 def _how_to_get(release: str, known: Iterable[str]) -> str:

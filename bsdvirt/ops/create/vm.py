@@ -22,7 +22,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.kinds import KINDS
 from bsdvirt.library import images
 from bsdvirt.library.entries import stream_size
-from bsdvirt.ops.create.guests import Around
+from bsdvirt.ops.create.guests import Around, made
 from bsdvirt.ops.network import macs
 from bsdvirt.ops.power import hooks
 from bsdvirt.ops.power.exclusive import passed_notes
@@ -109,7 +109,8 @@ class VmMaker:
         lines = self.order.notes + (seeds.lacks(guest.name, seed) if seed else ())
         lines += macs.notes(session, guest.name, vm)
         lines += passed_notes(session, self.around.found, guest.name, vm)
-        return _made(vm, guest.identity), lines + _unbootable(session, guest, vm)
+        lines += _unbootable(session, guest, vm)
+        return made(f"from {vm.image}" if vm.image else "", guest.identity), lines
 
 
 def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:
@@ -125,10 +126,3 @@ def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:
             f"there is nothing to boot on its disks: bsdvirt cdrom insert {guest.name} MEDIUM"
         )
     return tuple(found)
-
-
-def _made(vm: Vm, identity: Identity) -> str:
-    addresses = [claim.address or claim.address6 for claim in identity.nics]
-    where = ", ".join(text for text in addresses if text)
-    source = f" from {vm.image}" if vm.image else ""
-    return f"created{source}" + (f", {where}" if where else "")

@@ -16,14 +16,13 @@ from bsdvirt.spec.base import Live, Spec
 from bsdvirt.spec.becomes import Becomes
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.fields import fields_of, item_of, plain, struct_of
-from bsdvirt.spec.hostfile import HostFile
+from bsdvirt.spec.hostfile import HostFile, PoolFile
 from bsdvirt.spec.images import FileName, ImageProfile
 from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.mounts import Mount
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Route
 from bsdvirt.spec.paths import get_path
-from bsdvirt.spec.pools import PoolFile
 from bsdvirt.spec.schema import DIALECT, ROOTS, PropertyInfo, Which, json_schema, properties
 from bsdvirt.spec.sizes import VmSize
 from bsdvirt.spec.stack import AliasAddress, SharedAddress
