@@ -5,18 +5,31 @@ On a real FreeBSD, as root, with a stopped jail that may be started:
     python3 bench/overhead.py NAME [ROUNDS]
 
 Each round starts the jail by the shell that `bsdvirt start --dry-run` prints, and by
-`bsdvirt start`, in turn; and lists guests by zfs(8) and jls(8), and by `bsdvirt ls`.
+`bsdvirt start`, in turn; lists guests by zfs(8) and jls(8), and by `bsdvirt ls`; and runs a
+command in the jail by jexec(8), and by `bsdvirt exec`.
+
+Anywhere, without a jail:
+
+    python3 bench/overhead.py [--against DIRECTORY]
+
+Each round runs Python without any module, `bsdvirt --version`, and Python importing what `ls`,
+`exec`, `start` and `create` import: of this source tree, and in turn of another one in DIRECTORY.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 BSDVIRT = (sys.executable, "-m", "bsdvirt")
+ROOT = Path(__file__).resolve().parents[1]
+VERBS = ("ls", "exec", "start", "create")
+ROUNDS = 15
 
 
 def run(*argv: str, stdin: str | None = None) -> str:
@@ -34,11 +47,17 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def starts(name: str) -> tuple[float, float]:
-    """Seconds of a raw start, and of ours."""
+    """Seconds of a raw start, and of ours; the jail runs on."""
     shell = run(*BSDVIRT, "start", name, "--dry-run")
     raw = seconds(lambda: run("/bin/sh", "-e", stdin=shell))
     run(*BSDVIRT, "stop", name)
-    ours = seconds(lambda: run(*BSDVIRT, "start", name))
+    return raw, seconds(lambda: run(*BSDVIRT, "start", name))
+
+
+def entries(name: str) -> tuple[float, float]:
+    """Seconds of jexec(8), and of exec; the jail is stopped."""
+    raw = seconds(lambda: run("/usr/sbin/jexec", name, "true"))
+    ours = seconds(lambda: run(*BSDVIRT, "exec", name, "--", "true"))
     run(*BSDVIRT, "stop", name)
     return raw, ours
 
@@ -62,10 +81,44 @@ def report(what: str, pairs: list[tuple[float, float]]) -> None:
     )
 
 
+def imports(trees: dict[str, Path]) -> None:
+    """Print how long the start of each command takes, by the source tree."""
+    works = {"python3 -c pass": ("-c", "pass"), "--version": ("-m", "bsdvirt", "--version")}
+    works |= {verb: ("-c", f"import bsdvirt.cli.verbs.{verb}") for verb in VERBS}
+    took: dict[tuple[str, str], list[float]] = {}
+    for _ in range(ROUNDS):
+        for work, words in works.items():
+            for name, tree in trees.items():
+                took.setdefault((work, name), []).append(_processor(tree, words))
+    for work in works:
+        for name in trees:
+            # The least: whatever else the machine does only adds.
+            ours, bare = min(took[work, name]), min(took["python3 -c pass", name])
+            print(f"{work} of {name}: {ours / bare:.2f} times python3 -c pass ({ours:.3f} s)")
+
+
+def _processor(tree: Path, words: tuple[str, ...]) -> float:
+    """Return the processor time of Python in a source tree, in seconds."""
+    before = os.times()
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    subprocess.run(
+        (sys.executable, *words), cwd=tree, env=environment, stdout=subprocess.DEVNULL, check=True
+    )
+    after = os.times()
+    used = after.children_user + after.children_system
+    return used - before.children_user - before.children_system
+
+
 def main() -> None:
-    name = sys.argv[1]
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    report("start", [starts(name) for _ in range(rounds)])
+    words = sys.argv[1:]
+    if not words or words[0] == "--against":
+        imports({"this tree": ROOT, **{word: Path(word) for word in words[1:]}})
+        return
+    name = words[0]
+    rounds = int(words[1]) if len(words) > 1 else 5
+    pairs = [(starts(name), entries(name)) for _ in range(rounds)]
+    report("start", [pair[0] for pair in pairs])
+    report("exec", [pair[1] for pair in pairs])
     report("ls", [listings() for _ in range(rounds)])
 
 

@@ -8,9 +8,14 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
 
 from bsdvirt.host.sanitize import shown
+
+TYPE_CHECKING = False
+# Type checkers take it for true. The module typing has the same name, and takes longer to import
+# than all that --version needs.
+if TYPE_CHECKING:
+    from typing import TextIO
 
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 """The reader is gone: of a pipe, or of a terminal that was hung up."""

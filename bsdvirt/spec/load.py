@@ -59,17 +59,18 @@ def load_jail(text: str, source: str = "") -> Jail:
 
 def load_guest(text: str, source: str = "") -> GuestSpec:
     """Return the spec of a guest of either kind. Raise UsageError, naming `source`."""
-    from bsdvirt.spec.jail import Jail
-    from bsdvirt.spec.vm import Vm
-
-    kinds: dict[str, type[GuestSpec]] = {"jail": Jail, "vm": Vm}
     data = parse_yaml(text, source)
     kind = data.get("kind", "jail")
-    cls = kinds.get(kind) if isinstance(kind, str) else None
-    if cls is None:
-        hint = f"the kinds are {' and '.join(kinds)}"
-        raise UsageError(f"{_prefix(source)}kind: no kind {shown(kind)}", hint)
-    return decode(cls, data, source)
+    if kind == "jail":
+        from bsdvirt.spec.jail import Jail
+
+        return decode(Jail, data, source)
+    if kind == "vm":
+        from bsdvirt.spec.vm import Vm
+
+        return decode(Vm, data, source)
+    what = f"{_prefix(source)}kind: no kind {shown(kind)}"
+    raise UsageError(what, "the kinds are jail and vm")
 
 
 def load_network(text: str, source: str = "") -> Network:

@@ -39,10 +39,6 @@ CIRCLE_DEBTS: tuple[set[str], ...] = ()
 EFFECT_DEBTS: frozenset[str] = frozenset()
 FOLDER_DEBTS: dict[str, int] = {}
 EFFECTS = frozenset({"subprocess", "os", "pathlib", "shutil", "tempfile", "socket", "io"})
-SLOW = (
-    "jinja2", "textual", "yaml", "libzfs", "subprocess", "asyncio", "rich", "urllib3",
-    "bsdvirt_sim",
-)  # fmt: skip
 
 
 @cache
@@ -239,13 +235,6 @@ def _loaded(module: str) -> set[str]:
         (sys.executable, "-c", script), cwd=ROOT, capture_output=True, text=True, check=True
     )
     return set(shown.stdout.split())
-
-
-def test_listing_loads_only_what_it_needs() -> None:
-    loaded = _loaded("bsdvirt.cli.verbs.ls")
-    assert "bsdvirt.ops.show.guests" in loaded
-    assert not [name for name in SLOW if name in loaded and name != "subprocess"]
-    assert not {name for name in loaded if name.startswith(("bsdvirt.jail.conf", "bsdvirt.tui"))}
 
 
 def test_creating_loads_what_downloads_only_when_it_downloads() -> None:

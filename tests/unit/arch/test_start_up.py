@@ -1,0 +1,122 @@
+"""What a command imports before it does anything, and how many commands it runs: both are most of
+the time that it takes on a real host. bench/imports.py counts, bench/overhead.py measures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+COUNTER = ROOT / "bench/imports.py"
+
+
+@dataclass(frozen=True)
+class Counted:
+    modules: frozenset[str]
+    ran: list[list[str]]
+    status: int
+
+    @property
+    def ours(self) -> set[str]:
+        return {name for name in self.modules if name.split(".")[0] == "bsdvirt"}
+
+    def has(self, *rooms: str) -> set[str]:
+        """Return what was imported of these packages and modules."""
+        inner = tuple(f"{room}." for room in rooms)
+        return {name for name in self.modules if name in rooms or name.startswith(inner)}
+
+
+def counted(*words: str) -> Counted:
+    argv = (sys.executable, str(COUNTER), *words)
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    told = json.loads(ended.stderr.splitlines()[-1])
+    return Counted(frozenset(told["modules"]), told["ran"], ended.returncode)
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counted]:
+    """Each command once, on a simulated host with one jail."""
+    sim = ("--sim", str(tmp_path_factory.mktemp("start-up") / "sim"))
+    counted(*sim, "init", "--pool", "zroot")
+    # The first one adds the release.
+    counted(*sim, "create", "jail", "first")
+    found = {
+        "create": counted(*sim, "create", "jail", "web"),
+        "start": counted(*sim, "start", "web"),
+        "ls": counted(*sim, "ls"),
+        "exec": counted(*sim, "exec", "web", "--", "true"),
+        "stop": counted(*sim, "stop", "web"),
+    }
+    assert {name: one.status for name, one in found.items()} == dict.fromkeys(found, 0)
+    return found
+
+
+PLANNERS = (
+    "bsdvirt.bhyve", "bsdvirt.jail.kind", "bsdvirt.jail.conf", "bsdvirt.cpu", "bsdvirt.library",
+    "bsdvirt.net", "bsdvirt.plan.execute", "bsdvirt.plan.render", "bsdvirt.ops.power",
+)  # fmt: skip
+LIBRARIES = (
+    "jinja2", "yaml", "rich", "urllib3", "textual", "libzfs",
+    # Of the standard library, what loads many others or large ones.
+    "asyncio", "secrets", "hashlib", "random", "shutil", "tempfile", "pickle", "http", "email",
+    "difflib", "glob", "logging", "unittest",
+)  # fmt: skip
+
+
+def test_listing_imports_no_planner_and_no_guests_file(commands: dict[str, Counted]) -> None:
+    ls = commands["ls"]
+    assert not ls.has(*PLANNERS, *LIBRARIES)
+    assert not ls.has("bsdvirt.spec.jail", "bsdvirt.spec.vm", "bsdvirt.spec.network")
+    assert not ls.has("bsdvirt.facts.ifconfig", "bsdvirt.facts.mount", "bsdvirt.facts.rctl")
+
+
+def test_entering_a_jail_imports_no_planner(commands: dict[str, Counted]) -> None:
+    assert not commands["exec"].has(*PLANNERS, *LIBRARIES)
+
+
+@pytest.mark.parametrize("command", ["create", "start", "stop"])
+def test_a_jail_needs_nothing_of_virtual_machines(
+    command: str, commands: dict[str, Counted]
+) -> None:
+    assert not commands[command].has("bsdvirt.bhyve.kind", "bsdvirt.bhyve.devices")
+
+
+@pytest.mark.parametrize("command", ["create", "stop"])
+def test_jinja2_is_imported_for_a_start_only(command: str, commands: dict[str, Counted]) -> None:
+    assert not commands[command].has("jinja2")
+    assert commands["start"].has("jinja2")
+
+
+@pytest.mark.parametrize(
+    ("command", "most"), [("ls", 74), ("exec", 86), ("stop", 154), ("start", 164), ("create", 201)]
+)
+def test_a_command_imports_few_modules(
+    command: str, most: int, commands: dict[str, Counted]
+) -> None:
+    """Of ours. These numbers only get lower."""
+    assert len(commands[command].ours) <= most
+
+
+@pytest.mark.parametrize(
+    ("command", "most"), [("ls", 2), ("exec", 4), ("stop", 12), ("start", 20), ("create", 12)]
+)
+def test_a_command_runs_few_commands(command: str, most: int, commands: dict[str, Counted]) -> None:
+    """Each is a process on a real host. These numbers only get lower."""
+    ran = commands[command].ran
+    assert len(ran) <= most, "\n".join(" ".join(words[:6]) for words in ran)
+
+
+@pytest.mark.parametrize("word", ["--version", "--help"])
+def test_what_reads_nothing_imports_nothing(word: str) -> None:
+    found = counted(word)
+    assert found.status == 0
+    assert not found.has("argparse", "dataclasses", "inspect", "msgspec", "typing", "pathlib")
+    assert found.ours == {
+        "bsdvirt", "bsdvirt.__main__", "bsdvirt.cli", "bsdvirt.cli.main", "bsdvirt.cli.streams",
+        "bsdvirt.cli.words", "bsdvirt.errors", "bsdvirt.host", "bsdvirt.host.sanitize",
+    }  # fmt: skip
