@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
 from bsdvirt import __version__
-from bsdvirt.errors import FetchError
+from bsdvirt.errors import FetchError, HostError
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.spec.numbers import natural
 
@@ -66,6 +67,8 @@ class Client:
     """Sends requests. Proxies are those of the environment (https_proxy, no_proxy)."""
 
     def __init__(self, interrupt: Interrupt, timeout: float) -> None:
+        """Raises HostError where urllib3 is not installed."""
+        _need_urllib3()
         self._interrupt = interrupt
         self._timeout = timeout
         self._managers: dict[str, PoolManager] = {}
@@ -124,6 +127,17 @@ class Client:
         if proxy not in self._managers:
             self._managers[proxy] = _new_manager(proxy)
         return self._managers[proxy]
+
+
+def _need_urllib3() -> None:
+    try:
+        import urllib3  # noqa: F401
+    except ImportError:
+        package = f"py{sys.version_info.major}{sys.version_info.minor}-urllib3"
+        raise HostError(
+            "downloads need the Python package urllib3, which is not installed",
+            f"pkg install {package}, or fetch the file yourself and name it",
+        ) from None
 
 
 def _new_manager(proxy: str) -> PoolManager:

@@ -1,12 +1,14 @@
-"""Which proxy a request goes through."""
+"""What requests are sent with, and through which proxy."""
 
 from __future__ import annotations
 
 import base64
+import sys
 
 import pytest
 from urllib3 import ProxyManager
 
+from bsdvirt.errors import HostError
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.library.web.https import Client
 
@@ -18,6 +20,14 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     return Client(Interrupt(), 5)
+
+
+def test_without_urllib3_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "urllib3", None)
+    with pytest.raises(HostError) as raised:
+        Client(Interrupt(), 5)
+    assert "urllib3" in raised.value.message
+    assert raised.value.hint.startswith("pkg install py3")
 
 
 def test_no_proxy(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
