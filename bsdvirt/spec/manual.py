@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.schema import PropertyInfo, Which, properties
 
@@ -53,15 +55,16 @@ def _sentences(text: str) -> list[str]:
             lines.append(f".Ql {_plain(words)}")
         elif words[0] in ",.;:" and lines and lines[-1].startswith(".Ql"):
             lines[-1] += f" {words[0]}"
-            lines += [_text(words[1:])] if words[1:].strip() else []
+            lines += _lines(words[1:].strip())
         else:
-            lines.append(_text(words))
+            lines += _lines(words)
     return lines
 
 
-def _text(words: str) -> str:
-    plain = _plain(words.strip())
-    return "\\&" + plain if plain.startswith((".", "'")) else plain
+def _lines(words: str) -> list[str]:
+    """Return each sentence on a line of its own, as mdoc(7) wants it."""
+    plain = (_plain(line) for line in re.split(r"(?<=\.) (?=[A-Z])", words) if line)
+    return ["\\&" + line if line.startswith((".", "'")) else line for line in plain]
 
 
 def _plain(words: str) -> str:
