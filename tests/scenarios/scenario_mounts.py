@@ -134,7 +134,7 @@ def mounts_that_contradict_each_other_are_refused(driver: Bsdvirt, view: HostVie
         "{name: a, source: /srv, target: /dev/x}": "hidden by the jail's own /dev",
         "{name: a, source: /srv, size: 1M}": "only tmpfs",
         "{name: a, source: /srv}, {name: a, source: /mnt}": "twice",
-        "{name: a, source: /srv}, {name: b, source: /mnt, target: /srv}": "target of a too",
+        "{name: a, source: /srv}, {name: b, source: /mnt, target: /srv}": "also the target of a",
         "{name: a, type: tmpfs, target: /tmp}, {name: b, source: /mnt, target: /tmp/x}": "no such",
         "{name: a, type: tmpfs, target: /tmp, mode: rwx}": "mode",
         "{name: a, type: procfs, source: /proc}": "has none",
@@ -173,7 +173,7 @@ def mount_and_unmount_by_their_verbs(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1")
     driver.ok("mount", "t1", f"{source}:/opt/d", "--ro")
     driver.ok("mount", "t1", f"{source}:/srv/d")
-    driver.fails(4, "mount", "t1", f"{source}:/srv/d", says="target of d2 too")
+    driver.fails(4, "mount", "t1", f"{source}:/srv/d", says="also the target of d2")
     driver.fails(5, "mount", "t1", f"{source}/none", says="no directory of the host")
     driver.fails(4, "mount", "t1", "relative", says="absolute path")
     assert driver.json("get", "t1", "mounts.d.readonly", "mounts.d2.target") == {
