@@ -137,7 +137,7 @@ def mounts_that_contradict_each_other_are_refused(driver: Bsdvirt, view: HostVie
         "{name: a, source: /srv}, {name: b, source: /mnt, target: /srv}": "also the target of a",
         "{name: a, type: tmpfs, target: /tmp}, {name: b, source: /mnt, target: /tmp/x}": "no such",
         "{name: a, type: tmpfs, target: /tmp, mode: rwx}": "mode",
-        "{name: a, type: procfs, source: /proc}": "has none",
+        "{name: a, type: procfs, source: /proc}": "does not take one",
         "{name: a, type: ext2fs, target: /mnt}": "nullfs",
     }.items():
         driver.fails(2, "set", "t1", f"mounts=[{words}]", says=says)

@@ -110,7 +110,7 @@ def what_the_user_mounted_in_it_stays(driver: Bsdvirt, view: HostView) -> None:
     view.fs.path(f"{place}/data").rmdir()
     view.fs.path(f"{place}/dev").rmdir()
     view.fs.path(place).rmdir()
-    driver.fails(5, "start", "t1", says="not there")
+    driver.fails(5, "start", "t1", says="does not exist")
 
 
 @scenario()
