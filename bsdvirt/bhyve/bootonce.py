@@ -52,13 +52,13 @@ def plan_once(
     order = (boot, *(str(one) for one in vm.bootorder if one != boot))
     if knows_order(facts.vmm):
         text = config.render(guest, vm, replace(run, order=order))
-        note = f"it boots from {boot} this once, if its firmware reads the order that bhyve tells"
+        note = f"boots from {boot} once, if its firmware reads bhyve's boot order"
         if on_controller(source.node) and (others := _beside(sources, boot)):
             note += f"; {', '.join(others)} of the same controller may come before it"
         return Once(boot, conf=True, steps=(_conf_step(name, text),), note=note)
     if chosen.template is None:
         raise HostError(
-            f"{name}: bhyve of this FreeBSD knows no boot order, and its firmware {chosen.rom}"
+            f"{name}: bhyve of this FreeBSD has no boot order, and its firmware {chosen.rom}"
             " keeps no variables",
             "choose in the firmware's own menu (Esc at the start, on the screen)",
         )
@@ -70,7 +70,7 @@ def plan_once(
         undo=(Undo(RemoveFile(variables)),),
     )
     note = (
-        f"bhyve of this FreeBSD knows no boot order: it has fresh UEFI variables this once, so"
+        f"bhyve of this FreeBSD has no boot order: it has fresh UEFI variables this once, so"
         f" that its firmware looks at {boot} again; its own stay as they are"
     )
     return Once(boot, conf=True, steps=(fresh, _conf_step(name, text)), note=note)

@@ -48,8 +48,8 @@ def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = 
     _check_cpus(name, vm, kernel, vmm, "say" if new else f"bsdvirt set {name}")
     if vm.bootorder and vm.loader == "uefi" and not knows_order(vmm):
         raise HostError(
-            f"{name}: bhyve of this FreeBSD knows no boot order",
-            "leave bootorder out: UEFI keeps an order of its own, which its menu changes (Esc at"
+            f"{name}: bhyve of this FreeBSD has no boot order",
+            "omit bootorder: UEFI keeps its own order, which its menu changes (Esc at"
             " the start, on the screen)",
         )
     for one in DEVICES:

@@ -82,7 +82,7 @@ def destroy_device(name: str) -> Step:
 
 
 def forget_failure(name: str) -> Step:
-    return Step(RemoveFile(failed_file(name)), "the note that its last start failed")
+    return Step(RemoveFile(failed_file(name)), "the record that its last start failed")
 
 
 def _files_of(name: str) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ def escape(value: str) -> str:
     of 15) takes `\%`, and knows backslashes only in a value that holds a `%`.
     """
     if "\n" in value or not value:
-        raise ValueError(f"no value of bhyve_config(5): {value!r}")
+        raise ValueError(f"not a value of bhyve_config(5): {value!r}")
     return value.replace("\\", "\\\\").replace("%", "\\%") if "%" in value else value
 
 

@@ -77,7 +77,7 @@ class VmKind(Kind[Vm]):
         if fact is not None and fact.runs:
             raise ConflictError(f"{name} is running", f"bsdvirt stop {name}")
         if fact is not None and fact.left:
-            why = f"{name} was killed, and has left something"
+            why = f"{name} was killed, and its leftovers remain"
             raise ConflictError(why, f"bsdvirt stop {name}")
 
     def port(self, guest_id: int, nic: int) -> str:
@@ -196,7 +196,7 @@ class VmKind(Kind[Vm]):
             )
         if not fact.supervised:
             why = f"{name} runs, but its supervisor has gone"
-            raise ConflictError(why, f"bsdvirt start {name} gives it another")
+            raise ConflictError(why, f"bsdvirt start {name} gives it a new one")
         return supervisor_argv("console", name, "--log-first")
 
     def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:

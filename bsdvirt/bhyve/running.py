@@ -36,7 +36,7 @@ def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[
     return [
         Step(
             WriteFile(path, text, 0o600),
-            "what its supervisor reads again",
+            "the policy that its supervisor reads again",
             undo=(Undo(WriteFile(path, old, 0o600), FileExists(path)),),
             unless=Not(FileExists(path)),
         )

@@ -47,7 +47,7 @@ def plan_start(
     if facts.vm and facts.vm.supervised:
         return Plan("start", name, reason="already running", op=op)
     if facts.vm and facts.vm.runs:
-        note = "it runs; its supervisor had died, and another watches over it now"
+        note = "running; its supervisor had died, and a new one was started"
         return Plan("start", name, steps=(_adopt_step(name),), op=op, notes=(note,))
     prepared, once = _prepare(guest, vm, networks, facts, boot)
     steps = (*prepared, _supervisor_step(name))
@@ -124,7 +124,7 @@ def _file_steps(guest: Guest, vm: Vm, run: RunSettings, once: Once) -> list[Step
             WriteFile(
                 run_file(name), supervise.run_json(guest, vm, once.boot, first=once.conf), 0o600
             ),
-            "what its supervisor is to do",
+            "the job of its supervisor",
             undo=(Undo(RemoveFile(run_file(name))),),
         ),
     ]

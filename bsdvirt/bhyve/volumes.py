@@ -117,7 +117,7 @@ def appear(dataset: str) -> Step:
     device = zvol(dataset)
     return Step(
         Await(device, DEVICE_SECONDS),
-        "its device appears a moment later",
+        "wait for its device",
         remedy=(
             Undo(Command((tools.ZFS, "set", "volmode=none", dataset))),
             Undo(Command((tools.ZFS, "set", "volmode=dev", dataset))),
@@ -135,7 +135,7 @@ def grown(old: int, new: int, name: str) -> int:
     """Return the new size. Raise UsageError if the disk would lose data at its end."""
     if new < old:
         raise UsageError(
-            f"{name} is of {Size(old)}, and cannot be made as small as {Size(new)}",
+            f"{name} is of {Size(old)}, and cannot shrink to {Size(new)}",
             f"the data at its end would be lost: use {Size(old)} or more",
         )
     return new

@@ -24,7 +24,7 @@ def hook_problem(host: Host, hook: str) -> str:
     if target.parent != path.parent.resolve():
         return f"{HOOK_DIRECTORY}/{hook} is a link out of that directory"
     if not target.is_file():
-        return f"{HOOK_DIRECTORY}/{hook} is no plain file"
+        return f"{HOOK_DIRECTORY}/{hook} is not a plain file"
     if why := _wrong(target, owner):
         return f"{HOOK_DIRECTORY}/{hook} {why}"
     if not target.stat().st_mode & stat.S_IXUSR:

@@ -83,7 +83,7 @@ def refuse_hosts(
             continue
         if mount.source in made or (force and mount.source in own):
             continue
-        also = "; or --force, and it is destroyed with the guest" if mount.source in own else ""
+        also = "; or --force, to destroy it with the guest" if mount.source in own else ""
         raise ConflictError(
             f"{guest.name}: the host has mounted {mount.source} at {mount.path}",
             f"umount {mount.path}{also}",

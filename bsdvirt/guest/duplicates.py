@@ -35,8 +35,8 @@ class Duplicate:
         name = self.guest.name
         if self.number is not None:
             return ConflictError(
-                f"{name} has the id {self.number}, and so has {self.other}",
-                "bsdvirt doctor --repair gives it another",
+                f"{name} has the id {self.number}, as has {self.other}",
+                "bsdvirt doctor --repair gives it a new one",
             )
         return ConflictError(
             f"{name} has the address {self.address}, and so has {self.other}",

@@ -75,7 +75,7 @@ def hook_steps(
         elif fail:
             raise HostError(
                 f"{guest.name}: hook {hook}: {wrong}",
-                f"see to it, or set hooks.{event}.policy=warn",
+                f"correct it, or set hooks.{event}.policy=warn",
             )
     in_guest = [
         step(f"`{line}` in the guest", *inside, tools.SH, "-c", line, tools.SH, guest.name)

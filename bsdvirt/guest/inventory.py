@@ -176,7 +176,7 @@ def _check_place(dataset: Dataset, name: str, known: Guest | Foreign | None) -> 
     try:
         GuestName.parse(name)
     except ValueError:
-        raise HostError("its name is none that a guest may have") from None
+        raise HostError("its name is not a valid guest name") from None
     if dataset.kind != "filesystem":
         raise HostError(f"it is a {dataset.kind}")
     if known is not None:
@@ -196,7 +196,7 @@ def _elsewhere(identity: Identity, pool: Layout, host: str) -> str:
     first pool, an old identity that names no host is this host's."""
     if not host or identity.host == host or not (identity.host or pool.named):
         return ""
-    return f"it is of host {identity.host}" if identity.host else "it does not say of which host"
+    return f"it is of host {identity.host}" if identity.host else "it names no host"
 
 
 def _families(pool: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Dataset]]:
@@ -243,21 +243,21 @@ def guest_text(fs: Fs, layout: Layout, name: str) -> str:
         hint = f"is {layout.guest(name)} mounted? zfs mount {layout.guest(name)}"
         raise HostError(f"{path}: {error.strerror}", hint) from error
     except OSError as error:
-        raise HostError(f"{path}: {error.strerror}", "put a file of text in its place") from error
+        raise HostError(f"{path}: {error.strerror}", "replace it with a text file") from error
 
 
 def refuse_stray(found: Inventory, name: str) -> None:
     """Raises ConflictError if a dataset that is no guest has a guest's place on any pool."""
     if name in found.foreign:
         raise ConflictError(
-            f"{found.foreign[name].dataset} is there, of a guest that is foreign",
+            f"{found.foreign[name].dataset} belongs to a foreign guest",
             f"bsdvirt info {name} shows it",
         )
     places = {layout.guest(name) for layout in found.layouts}
     for stray, _ in found.strays:
         if stray.name in places:
             raise ConflictError(
-                f"{stray.name} is there, and is no guest", "bsdvirt doctor says more"
+                f"{stray.name} exists, and is not a guest", "run bsdvirt doctor for details"
             )
 
 

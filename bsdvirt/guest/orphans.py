@@ -137,7 +137,7 @@ def _mounts(found: Inventory, facts: HostFacts) -> Iterator[Step]:
         if started and not lives and mount.path not in facts.fstab:
             yield Step(
                 Command((tools.UMOUNT, mount.path)),
-                f"what is mounted on {mount.path}",
+                f"the mount on {mount.path}",
                 unless=Not(Mounted(mount.path)),
                 remedy=(Undo(Command((tools.UMOUNT, "-f", mount.path)), Mounted(mount.path)),),
             )

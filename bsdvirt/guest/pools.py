@@ -85,9 +85,9 @@ def overlaps(layout: Layout, others: Iterable[Layout]) -> str:
         if layout.name == other.name:
             return f"pool {other.name} is {other.dataset} already"
         if _nested(f"/{layout.dataset}", f"/{other.dataset}"):
-            return f"{layout.dataset} and {other.dataset} are within one another"
+            return f"{layout.dataset} and {other.dataset} are nested"
         if _nested(layout.mountpoint, other.mountpoint):
-            return f"{layout.mountpoint} and {other.mountpoint} are within one another"
+            return f"{layout.mountpoint} and {other.mountpoint} are nested"
     return ""
 
 

@@ -143,7 +143,7 @@ def _walk(top: int, parts: tuple[str, ...], *, into: bool) -> tuple[int, str]:
                 ):
                     return descriptor, part
                 link = error.errno in _NO_DIRECTORY
-                why = "is a link, or no directory" if link else str(error.strerror)
+                why = "is a link, or not a directory" if link else str(error.strerror)
                 raise _refused("/".join(parts), part, why) from error
             os.close(descriptor)
             descriptor = deeper
@@ -175,7 +175,7 @@ def _copy(source: int, name: str, target: int, new: str, options: Options) -> No
     elif options.recursive:
         _copy_directory(source, name, target, new, options)
     else:
-        raise UsageError(f"{name} is a directory", "-r copies it with all in it")
+        raise UsageError(f"{name} is a directory", "use -r to copy it with its contents")
 
 
 def _copy_directory(source: int, name: str, target: int, new: str, options: Options) -> None:
@@ -189,7 +189,7 @@ def _copy_directory(source: int, name: str, target: int, new: str, options: Opti
             return
         except OSError as error:
             if error.errno in _NO_DIRECTORY:
-                raise HostError(f"{new} is there, and is no directory", "remove it") from error
+                raise HostError(f"{new} exists, and is not a directory", "remove it") from error
             raise
         with _closing(there):
             _merge(inner, there, new, options)

@@ -22,7 +22,7 @@ def keep_private(fs: Fs, path: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISDIR(found.st_mode):
-        raise HostError(f"{path} is no directory", f"ls -ld {path} shows what it is; remove it")
+        raise HostError(f"{path} is not a directory", f"ls -ld {path} shows what it is; remove it")
     if found.st_uid != os.geteuid():
         raise HostError(f"{path} belongs to user {found.st_uid}", f"chown root:wheel {path}")
     if _is_open(found.st_mode):
@@ -46,7 +46,7 @@ def why_not_private(fs: Fs, path: str) -> str:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if not stat.S_ISDIR(found.st_mode):
-        return "is no directory"
+        return "is not a directory"
     if found.st_uid != os.geteuid():
         return f"belongs to user {found.st_uid}"
     mode = stat.S_IMODE(found.st_mode)

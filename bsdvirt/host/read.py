@@ -52,4 +52,4 @@ def _need_regular(status: os.stat_result, shown: str) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise OSError(errno.ELOOP, "is a link", shown)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "is no regular file", shown)
+        raise OSError(errno.EINVAL, "is not a regular file", shown)

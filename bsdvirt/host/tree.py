@@ -172,7 +172,7 @@ def copy_file(
 
 def _need_file(status: os.stat_result, name: str) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise HostError(f"{name} is no file, directory or link: not copied", "leave it out")
+        raise HostError(f"{name} is not a file, directory or link: not copied", "leave it out")
 
 
 def copy_content(source: int, target: int, size: int, check: Callable[[], None]) -> None:

@@ -125,11 +125,11 @@ def as_stopped(guest: Guest, jail: Jail, facts: HostFacts) -> HostFacts:
 
 
 def forget_main(name: str) -> Step:
-    return Step(RemoveFile(main_file(name)), "the note of how its main command ended")
+    return Step(RemoveFile(main_file(name)), "the record of how its main command ended")
 
 
 def forget_failure(name: str) -> Step:
-    return Step(RemoveFile(failed_file(name)), "the note that its last start failed")
+    return Step(RemoveFile(failed_file(name)), "the record that its last start failed")
 
 
 def _interfaces(guest: Guest, facts: HostFacts) -> Iterable[Step]:
@@ -162,12 +162,12 @@ def unmount_step(path: str) -> Step:
         known = path[:odd].rpartition("/")[0]
         return Step(
             UnmountBeneath(known),
-            f"what is mounted beneath {known}, by a name that is no text",
+            f"what is mounted beneath {known}, under a name that is not text",
             unless=Not(MountedBeneath(known)),
         )
     return Step(
         Command((tools.UMOUNT, path)),
-        f"what is mounted on {path}",
+        f"the mount on {path}",
         unless=Not(Mounted(path)),
         remedy=(Undo(Command((tools.UMOUNT, "-f", path)), Mounted(path)),),
     )

@@ -1,4 +1,4 @@
-"""A jail's main command, in place of /etc/rc: what its supervisor is to do. Pure."""
+"""A jail's main command, in place of /etc/rc: the job of its supervisor. Pure."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def _policy(jail: Jail) -> dict[str, Any]:
 
 
 def reread_steps(name: str, jail: Jail, job: str) -> list[Step]:
-    """Write what its supervisor reads again into the file of the present run, `job`."""
+    """Write the policy that its supervisor reads again into the file of the present run, `job`."""
     new = json.dumps(json.loads(job) | {"restart": _policy(jail)}, indent=1) + "\n" if job else ""
     if new == job:
         return []
     path = job_file(name)
     there = FileExists(path)
     undo = (Undo(WriteFile(path, job, 0o600), there),)
-    why = "what its supervisor reads again"
+    why = "the policy that its supervisor reads again"
     return [Step(WriteFile(path, new, 0o600), why, undo=undo, unless=Not(there))]
 
 
@@ -88,7 +88,7 @@ def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
     return (
         Step(
             WriteFile(path, run_text(guest, jail, holds), 0o600),
-            "what the supervisor of its main command is to do",
+            "the job of its main command's supervisor",
             undo=(
                 Undo(RemoveFile(path)),
                 Undo(RemoveFile(main_file(guest.name))),

@@ -259,7 +259,7 @@ def _check_elsewhere(at: str, guest: Guest, name: str, values: Values) -> None:
     for ours in (guest.layout.dataset, *guest.layout.siblings):
         if within(f"/{name}", f"/{ours}") or within(f"/{ours}", f"/{name}"):
             raise UsageError(
-                f"{at}.dataset: {name} and bsdvirt's own {ours} lie in one another",
+                f"{at}.dataset: {name} and bsdvirt's own {ours} contain one another",
                 "leave `dataset` out, and one is made for the guest; or give one that lies"
                 " elsewhere",
             )

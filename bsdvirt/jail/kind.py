@@ -136,7 +136,7 @@ class JailKind(Kind[Jail]):
         if foreground:
             raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
         if boot_from:
-            raise UsageError(f"{name} is a jail: it boots from no drive", "bsdvirt ls kind:vm")
+            raise UsageError(f"{name} is a jail: it has no boot drive", "bsdvirt ls kind:vm")
 
     def as_stopped(self, guest: Guest, spec: Jail, facts: HostFacts) -> HostFacts:
         return clean.as_stopped(guest, spec, facts)
@@ -177,7 +177,7 @@ class JailKind(Kind[Jail]):
         holds = read_holds(host.fs, guest.root)
         if not holds.shell:
             raise HostError(
-                f"{name}: its root has no {tools.SH}: there is no shell to give you",
+                f"{name}: its root has no {tools.SH}: no shell can be opened",
                 f"bsdvirt exec {name} -- PROGRAM",
             )
         return (*environment(term), *login_in(name, holds))

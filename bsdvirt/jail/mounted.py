@@ -214,7 +214,7 @@ def sweep_step(guest: Guest, jail: Jail | None, facts: HostFacts) -> tuple[Step,
     if action is None:
         return ()
     there = MountedBeneath(action.path, action.but, action.kinds)
-    return (Step(action, f"what else the jail mounted in {guest.root}", unless=Not(there)),)
+    return (Step(action, f"other mounts of the jail in {guest.root}", unless=Not(there)),)
 
 
 def start_undos(guest: Guest, jail: Jail, facts: HostFacts) -> tuple[Undo, ...]:

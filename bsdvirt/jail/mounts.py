@@ -127,12 +127,12 @@ def point_steps(root: str, mounts: Sequence[Mount], facts: MountFacts) -> list[S
             steps.append(
                 Step(
                     MakeDirectory(path, POINT_MODE, beneath=root),
-                    f"where {mount.name} is mounted",
+                    f"the mount point of {mount.name}",
                     undo=(Undo(RemoveDirectory(path, beneath=root)),),
                 )
             )
         if file := facts.places.get(mount.name, Place()).file:
             made_file = WriteFile(file, "", beneath=root)
             undo = Undo(RemoveFile(file, beneath=root))
-            steps.append(Step(made_file, f"where {mount.name} is mounted", undo=(undo,)))
+            steps.append(Step(made_file, f"the mount point of {mount.name}", undo=(undo,)))
     return steps

@@ -189,7 +189,7 @@ def base_steps(guest: Guest, root: RootFacts) -> list[Step]:
     return [
         Step(
             MakeDirectory(path, POINT_MODE, beneath=guest.root),
-            f"where {place_name} is mounted",
+            f"the mount point of {place_name}",
             undo=(Undo(RemoveDirectory(path, beneath=guest.root)),),
         )
         for place_name, place in root.points.items()

@@ -86,7 +86,7 @@ def _hosts_steps(guest: Guest, jail: Jail, facts: OwnFacts) -> list[Step]:
     return [
         Step(
             WriteFile(HOSTS, wanted, beneath=guest.root),
-            "its own name, for its programs",
+            "its own host name, for its programs",
             undo=(_back(guest, HOSTS, facts.hosts_was),),
         )
     ]

@@ -152,7 +152,7 @@ def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Int
         elif ip in has:
             raise ConflictError(
                 f"{name}: {ip} is the host's own, on {has[ip]}",
-                "choose another, or leave the interface away to use the host's",
+                "choose another, or omit the interface to use the host's",
             )
 
 
@@ -233,7 +233,7 @@ def check_passed(
             )
         if GROUP in face.groups or any(kind in face.groups for kind in OWN_KINDS):
             raise ConflictError(
-                f"{name}: {word} is no card and no VLAN of one", f"bsdvirt nic add {name}"
+                f"{name}: {word} is neither a network card nor a VLAN", f"bsdvirt nic add {name}"
             )
         for network, one in networks.items():
             if str(one.uplink or "") == word:

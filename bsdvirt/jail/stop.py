@@ -68,7 +68,7 @@ def _ending(name: str, root: str, timeout: float | None) -> Step:
         return Step(remove, f"remove {name} at once", unless=Not(there))
     return Step(
         Command((tools.JAIL, "-f", conf_file(name), "-r", name), timeout=timeout),
-        f"stop {name} in order, within {timeout:.0f} s",
+        f"stop {name} within {timeout:.0f} s",
         remedy=(Undo(remove, there),),
         unless=Not(there),
     )

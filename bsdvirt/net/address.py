@@ -130,7 +130,7 @@ def _refuse_outside(name: str, network: Network, wanted: str, address: Address) 
     ends = (own[0].network_address, own[0].broadcast_address)
     if address.version == 4 and own[0].prefixlen < 31 and address in ends:
         raise UsageError(
-            f"{wanted} is the first or the last of {own[0]}: no host has that address",
+            f"{wanted} is the network or broadcast address of {own[0]}",
             "choose one between",
         )
 

@@ -124,7 +124,7 @@ def unload_steps(rules: str, why: str, before: str | None = None) -> Iterator[St
     undo = _back(rules, before) if before is not None else ()
     # What it was loaded with is not known here where it is to be cleaned up.
     for kind in ("rules", "nat") if before is None or _filters(before) else ("nat",):
-        yield Step(Command(flush(rules, kind), ok=(0, 1)), f"{why}: no more", undo=undo)
+        yield Step(Command(flush(rules, kind), ok=(0, 1)), f"{why}: unloaded", undo=undo)
         undo = ()
     yield Step(RemoveFile(pf_file(rules)), "its rules")
 

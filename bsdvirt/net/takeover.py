@@ -87,7 +87,7 @@ def check(card: Interface, interfaces: Mapping[str, Interface]) -> None:
         )
     if not card.ether:
         raise HostError(
-            f"{card.name} is no Ethernet card", "choose one for which ifconfig shows `ether`"
+            f"{card.name} is not an Ethernet card", "choose one for which ifconfig shows `ether`"
         )
 
 
@@ -348,7 +348,7 @@ def plan_confirm(name: str, taking: Taking, network: Network, op: str) -> Plan:
             undo=(Undo(RemoveFile(path)),), durable=True,
         ),
     ]  # fmt: skip
-    finish = (Step(RemoveFile(taking_file(name)), "it is confirmed"),)
+    finish = (Step(RemoveFile(taking_file(name)), "the state, which is no longer needed"),)
     return Plan("confirm network", name, "network", tuple(steps), finish, op=op)
 
 

@@ -97,9 +97,9 @@ def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[G
     Raises ConflictError if a guest of this host has any of its claims, or they do not fit its file.
     """
     name, was = foreign.name, foreign.told
-    hint = f"bsdvirt adopt {name} gives it claims of its own"
+    hint = f"bsdvirt adopt {name} gives it new claims"
     if was is None or KINDS.get(was.kind) is not kind_of_spec(spec):
-        raise ConflictError(f"{name}: who it was cannot be read", hint)
+        raise ConflictError(f"{name}: its former identity cannot be read", hint)
     for other in known:
         theirs = other.identity
         if shared := _claims(was) & _claims(theirs):
@@ -110,7 +110,7 @@ def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[G
         shared=was.shared if was.next_shared is None else was.next_shared, next_shared=None,
     )  # fmt: skip
     if not fits(identity, spec, session.networks()):
-        raise ConflictError(f"{name}: its file and what it had do not fit together here", hint)
+        raise ConflictError(f"{name}: its file and its claims do not match", hint)
     return identity
 
 
@@ -220,7 +220,7 @@ def _reset(dataset: str, prop: str, value: Value) -> Step:
         back = ("inherit", "-S", prop)
     return Step(
         Command((tools.ZFS, *words, dataset)),
-        f"{prop} of {dataset} is this host's to say",
+        f"{prop} of {dataset} is set by this host",
         undo=(Undo(Command((tools.ZFS, *back, dataset))),),
         durable=True,
     )

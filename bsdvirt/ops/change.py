@@ -117,7 +117,9 @@ def rewrite(name: str, before: str, after: str) -> Change:
 
     def wish(guest: Guest, text: str, spec: GuestSpec) -> Wanted:
         if text != before:
-            raise ConflictError(f"{name}: its file was changed meanwhile", "look, and edit again")
+            raise ConflictError(
+                f"{name}: its file has changed meanwhile", "check it, and edit again"
+            )
         path = guest.layout.guest_file(name)
         return Wanted(before, after, spec, load_guest(after, path), guest.identity.boot)
 

@@ -54,7 +54,7 @@ def resize_disk(name: str, disk: str, size: Size) -> Change:
     def grow(spec: VmDevices) -> VmDevices:
         old = _disk(name, spec, disk)
         if old.size is None:
-            raise UsageError(f"{disk} of {name} is {old.path}, and no zvol of its own")
+            raise UsageError(f"{disk} of {name} is {old.path}, not a zvol of its own")
         new = _with(old, size=size)
         return _with(spec, disks=[new if one.name == disk else one for one in spec.disks])
 

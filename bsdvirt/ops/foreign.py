@@ -105,4 +105,4 @@ def candidate(found: Inventory, name: str) -> Foreign:
                 continue
             family = [d for d in found.datasets if f"{d.name}/".startswith(f"{place}/")]
             return Foreign(name, layout, why, tuple(family))
-    raise NotFoundError(f"no guest {name}", "bsdvirt ls and bsdvirt doctor show what is there")
+    raise NotFoundError(f"no guest {name}", "bsdvirt ls and bsdvirt doctor list the guests")

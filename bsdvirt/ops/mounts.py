@@ -47,7 +47,8 @@ class AddMount:
         source, fs = self.source, session.host.fs
         if source.startswith("/") and not (fs.is_dir(source) or fs.is_file(source)):
             raise HostError(
-                f"{source} is no directory of the host, and no file", "make it, or give another"
+                f"{source} is neither a directory nor a file of the host",
+                "make it, or give another",
             )
         entry: dict[str, Any] = {"source": source}
         entry |= {"target": self.target} if self.target else {}
@@ -87,7 +88,7 @@ def _change(name: str, change: Callable[[Entries], Entries]) -> Change:
     return Change((name,), wish)
 
 
-WHY = "it has disks, and no mounts"
+WHY = "it has disks instead of mounts"
 
 
 def _jail(name: str, spec: GuestSpec) -> Jail:

@@ -112,7 +112,7 @@ def _check(session: Session, layout: Layout, there: Mapping[str, Dataset]) -> No
         return
     if f"{top.name}/guests" not in there and session.host.fs.listdir(layout.mountpoint):
         raise ConflictError(
-            f"{top.name} exists and has something in it that is not bsdvirt's",
+            f"{top.name} exists and contains data that is not bsdvirt's",
             f"choose another, such as {top.name}/bsdvirt",
         )
 
@@ -232,7 +232,7 @@ def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
     if guests or strays:
         raise ConflictError(
             f"pool {layout.name} has {', '.join([*sorted(guests), *strays])}",
-            "bsdvirt destroy them first; bsdvirt doctor shows what is no guest",
+            "bsdvirt destroy them first; bsdvirt doctor lists the rest",
         )
     for kind, name, path in session.journals():
         if path.startswith(f"{layout.state}/") and kind != "pool":

@@ -42,7 +42,7 @@ class Rename:
         old, new = self.old, self.new
         parsed(GuestName, new, "such as web or db-1", of="rename")
         if old == new:
-            raise UsageError(f"{old} has that name already", "give it another")
+            raise UsageError(f"{old} already has that name", "give it another")
         # An operation that was cut short may have left them with either name.
         known = {guest.name for name in (old, new) for guest in _waiting(session.inventory(), name)}
         with hold(session, {old, new, *known}, "rename") as held:
@@ -57,7 +57,7 @@ def _task(session: Session, old: str, new: str, known: set[str]) -> Task:
     _refuse_taken(found, new)
     waiting = _waiting(found, old)
     if not {other.name for other in waiting} <= known:
-        raise ConflictError(f"another command changed who waits for {old} at boot", "try again")
+        raise ConflictError(f"another command changed the guests that depend on {old}", "try again")
     session.need_mounted(found, guest.layout)
     kind = kind_of(guest)
     kind.refuse_left(session.host.fs, old)

@@ -90,7 +90,7 @@ class _Run:
         except HostError as error:
             if self.plan.must_journal:
                 raise
-            self.emit(events.Warned(*self.about, f"{error.message}; going on without it"))
+            self.emit(events.Warned(*self.about, f"{error.message}; continuing without it"))
             return _NoJournal()
 
     def emit(self, event: Event) -> None:
@@ -117,7 +117,7 @@ class _Run:
     def _go_on(self, error: StepError) -> None:
         if not self.told:
             self.told = True
-            self.emit(events.Warned(*self.about, f"{error.message}; going on without it"))
+            self.emit(events.Warned(*self.about, f"{error.message}; continuing without it"))
 
     def carry_out(self) -> None:
         began = time.monotonic()

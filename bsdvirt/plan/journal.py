@@ -119,7 +119,7 @@ class Journal:
         except OSError as error:
             raise HostError(
                 f"the journal cannot be written: {path}: {error.strerror}",
-                "see that the pool is imported, has room and is not read-only",
+                "check that the pool is imported, has space and is not read-only",
             ) from error
         return cls(fs, paths, descriptor, durable)
 

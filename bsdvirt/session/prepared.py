@@ -183,7 +183,7 @@ def run_part(session: Session, part: Part) -> list[str]:
     plan = part.plan if part.again is None else part.again()
     about = (plan.op, plan.verb, plan.subject)
     if _bare(plan) != _bare(part.plan):
-        text = "the host has changed since this was planned: another plan is run"
+        text = "the host has changed since the plan was made: a new plan is run"
         session.sink(events.Warned(*about, text))
     try:
         return session.run(

@@ -119,7 +119,9 @@ def _run_recovery(session: Reading, entry: journal.Entry) -> None:
 
     plan = entry.plan
     about = (plan.op, plan.verb, plan.subject)
-    session.sink(events.Warned(*about, f"mending {plan.verb} {plan.subject}, cut short"))
+    session.sink(
+        events.Warned(*about, f"recovering {plan.verb} {plan.subject}, which was interrupted")
+    )
     try:
         with session.interrupt.shielded():
             run(
@@ -161,7 +163,7 @@ def findings(session: Reading) -> Iterator[Finding]:
             yield Finding(
                 layout.name,
                 f"a journal was set aside: {path}",
-                f"read it, and rm {path} once it is of no use",
+                f"read it, and rm {path} when it is no longer needed",
                 problem=False,
             )
 

@@ -36,7 +36,7 @@ class Session(Locking):
     def need_root(self) -> None:
         """Raises HostError where the caller may not change the host."""
         if not self.preview and os.geteuid() != self.host.owner_uid:
-            raise HostError("only root may do that", "run it as root")
+            raise HostError("only root can do that", "run it as root")
 
     @cached_property
     def _executor(self) -> Callable[[str | None], Executor]:
@@ -70,7 +70,7 @@ class Session(Locking):
         if state and not plan.empty and (error := self._not_mounted(state)) is not None:
             if plan.verb not in ENDS:
                 raise error
-            text = f"{error.message}; going on without a journal"
+            text = f"{error.message}; continuing without a journal"
             self.sink(events.Warned(plan.op, plan.verb, plan.subject, text))
             state = None
         return self._executor(state).run(plan, after_first=claimed)

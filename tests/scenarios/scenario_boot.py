@@ -110,7 +110,7 @@ def one_that_is_never_ready(driver: Bsdvirt, view: HostView) -> None:
     assert set(states(driver).values()) == {"running"}
     driver.ok("set", "tdb", "boot.ready=true", "boot.ready_timeout=60")
     driver.ok("boot", "start")
-    driver.fails(2, "set", "tdb", "boot.ready=tcp:99999", says="names no port")
+    driver.fails(2, "set", "tdb", "boot.ready=tcp:99999", says="has no port")
 
 
 @scenario()

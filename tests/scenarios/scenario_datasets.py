@@ -113,8 +113,8 @@ def a_dataset_from_elsewhere_is_given_and_kept(driver: Bsdvirt, view: HostView) 
         assert not places(view, name)
         driver.ok("create", "jail", "t1")
         for words, says in {
-            f"dataset: {view.pool}": "hide each other",
-            f"dataset: {view.root}/guests/t1/root": "hide each other",
+            f"dataset: {view.pool}": "contain one another",
+            f"dataset: {view.root}/guests/t1/root": "contain one another",
             f"dataset: {view.pool}/not-there": "no dataset",
             "mountpoint: /dev/x": "hide the jail's /dev",
         }.items():

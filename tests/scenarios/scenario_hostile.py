@@ -190,7 +190,7 @@ def a_copied_identity_hurts_nobody_and_is_mended(driver: Bsdvirt, view: HostView
     shown = view.run("/sbin/zfs", "get", "-Hp", "-o", "value", "bsdvirt:guest", source).stdout
     view.do("/sbin/zfs", "set", f"bsdvirt:guest={shown.strip()}", copy)
     before = view.interfaces()
-    driver.fails(4, "start", "t2", says="and so has t1")
+    driver.fails(4, "start", "t2", says="as has t1")
     driver.ok("stop", "t2", "--force")
     driver.ok("rename", "t2", "t3")
     assert "has the id" in driver("doctor").stdout
@@ -269,7 +269,7 @@ def what_was_received_is_foreign_until_it_is_adopted(driver: Bsdvirt, view: Host
     driver.ok("destroy", "t3", "--yes")
     assert f"{view.root}/guests/t3" not in view.datasets()
     received(view, "t1", "t4")
-    assert "lies among the guests" in driver("doctor").stdout
+    assert "is among the guests" in driver("doctor").stdout
     view.do("/sbin/zfs", "mount", f"{view.root}/guests/t4")
     driver.ok("adopt", "t4", "--yes")
     driver.ok("start", "t4")

@@ -174,7 +174,9 @@ def mount_and_unmount_by_their_verbs(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("mount", "t1", f"{source}:/opt/d", "--ro")
     driver.ok("mount", "t1", f"{source}:/srv/d")
     driver.fails(4, "mount", "t1", f"{source}:/srv/d", says="also the target of d2")
-    driver.fails(5, "mount", "t1", f"{source}/none", says="no directory of the host")
+    driver.fails(
+        5, "mount", "t1", f"{source}/none", says="neither a directory nor a file of the host"
+    )
     driver.fails(4, "mount", "t1", "relative", says="absolute path")
     assert driver.json("get", "t1", "mounts.d.readonly", "mounts.d2.target") == {
         "mounts.d.readonly": True, "mounts.d2.target": "/srv/d",
@@ -210,7 +212,7 @@ def one_file_of_the_hosts(driver: Bsdvirt, view: HostView) -> None:
     # What is of another kind is not mounted on, nor taken away.
     view.fs.unlink(place)
     view.fs.mkdir(place)
-    driver.fails(5, "start", "t1", says="is no plain file, and the source is one")
+    driver.fails(5, "start", "t1", says="is not a plain file, but the source is")
     assert view.fs.is_dir(place)
     view.fs.rmtree(place)
     driver.ok("set", "t1", "mounts.certpem.target=/nowhere/cert.pem", "exec.start=false")

@@ -48,7 +48,7 @@ def a_pool_is_added_shown_and_taken_from_the_list(driver: Bsdvirt, view: HostVie
     assert "zfs create" in driver.ok("pool", "add", f"{pool}/x", "--dry-run").stdout
     driver.fails(3, "pool", "add", "nosuchpool/x", says="no pool nosuchpool")
     driver.fails(2, "pool", "add", f"{pool}/x", "--name", "a/b", says="a/b")
-    driver.fails(4, "pool", "add", f"{view.root}/guests/x", "--name", "x", says="in one another")
+    driver.fails(4, "pool", "add", f"{view.root}/guests/x", "--name", "x", says="are nested")
     driver.fails(4, "pool", "add", f"{pool}/x", "--name", "x", "--mountpoint", "/etc",
                  says="something in it")  # fmt: skip
     driver.fails(3, "create", "jail", "t1", "--pool", "nosuch", says="no pool nosuch")
@@ -74,7 +74,7 @@ def a_pool_is_added_shown_and_taken_from_the_list(driver: Bsdvirt, view: HostVie
         assert f"{dataset}/guests/t1" in old
         assert f"{dataset}/guests/t1" in new
         driver.ok("create", "jail", "t1", "--pool", "second")
-        assert "t1" in driver.fails(4, "pool", "rm", "second", says="there are t1").stderr
+        assert "t1" in driver.fails(4, "pool", "rm", "second", says="pool second has t1").stderr
         driver.ok("destroy", "t1", "--yes")
         assert "is kept" in driver.ok("pool", "rm", dataset).stderr
         assert dataset in _below(view, dataset)
@@ -173,8 +173,8 @@ def what_was_made_while_a_pool_was_away_gets_an_id_of_its_own(
         one, other = driver.json("ls")
         assert one["id"] == other["id"]
         driver.ok("start", "t1")
-        driver.fails(4, "start", "t2", says="and so has t1")
-        assert "gives it another" in driver("doctor").stdout
+        driver.fails(4, "start", "t2", says="as has t1")
+        assert "gives it a new one" in driver("doctor").stdout
         assert "t2: has another id" in driver.ok("doctor", "--repair").stdout
         driver.ok("start", "t2")
         driver.ok("doctor")

@@ -122,7 +122,7 @@ def a_dist_that_is_wrong_adds_nothing(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(3, "release", "add", host_place, says="base.txz")
     shutil.copyfile(view.fs.path(view.dist) / "base.txz", archive)
     driver.fails(2, "release", "add", host_place, says="SHA-256")
-    driver.fails(2, "release", "add", host_place, "--name", "a/b", says="no name for a release")
+    driver.fails(2, "release", "add", host_place, "--name", "a/b", says="not a valid release name")
     driver.fails(5, "release", "add", host_place, "--name", "99.0-RELEASE", says="newer than")
     driver.fails(3, "release", "add", "/nonexistent", says="/nonexistent")
     driver.fails(2, "release", "add", "http://x.org/dist", says="https://")

@@ -171,7 +171,7 @@ def uefi_variables_are_put_aside_and_back(driver: Bsdvirt, view: HostView) -> No
     with firmware(view):
         driver.ok("create", "vm", "t1", "--memory", "256M", "--disk", "64M")
         assert "fresh" in driver.ok("uefi", "reset", "t1").stdout
-        driver.fails(4, "uefi", "restore", "t1", says="no variables were put aside")
+        driver.fails(4, "uefi", "restore", "t1", says="no variables were set aside")
         driver.ok("start", "t1")
         driver.fails(4, "uefi", "reset", "t1", says="is running")
         driver.ok("stop", "t1", "--force")

@@ -33,7 +33,7 @@ def a_virtual_machine_is_called_one(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(2, "mount", "t1", says="is a virtual machine")
     driver.fails(2, "disk", "add", "t1", "more", "--size", "10", says="10G")
     driver.fails(2, "nic", "add", "t1", "--mtu", "0", says="72..65535")
-    driver.fails(2, "set", "t1", "vnc.listen=0.0.0.0", says="one of the host's")
+    driver.fails(2, "set", "t1", "vnc.listen=0.0.0.0", says="give an address of the host")
     driver.fails(2, "set", "t1", "vnc.password=short", says="6 to 8 printable characters")
     finish(driver, "t1")
 

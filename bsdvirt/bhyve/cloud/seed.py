@@ -177,7 +177,7 @@ def make(seed: Seed, layout: Layout, name: str) -> tuple[Step, ...]:
 def _made(contents: Mapping[str, str], place: str, image: str) -> tuple[Step, ...]:
     first = Step(
         MakeDirectory(place, 0o700),
-        "the seed: what the guest reads at its first boot",
+        "the seed, read by the guest at its first boot",
         undo=(Undo(RemoveTree(place)),),
         durable=True,
     )

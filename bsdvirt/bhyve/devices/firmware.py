@@ -60,12 +60,12 @@ def firmware(name: str, vm: Vm, paths: Mapping[str, PathKind]) -> Firmware | Non
 def _own_firmware(name: str, vm: Vm, paths: Mapping[str, PathKind]) -> Firmware:
     if paths.get(str(vm.firmware)) != "file":
         raise HostError(
-            f"{name}: firmware {vm.firmware} is no file that is there",
+            f"{name}: firmware {vm.firmware} is not a file of this host",
             f"bsdvirt set {name} firmware= takes that of the package {PACKAGE}",
         )
     if vm.variables and paths.get(vm.variables) != "file":
         raise HostError(
-            f"{name}: variables {vm.variables} is no file that is there",
+            f"{name}: variables {vm.variables} is not a file of this host",
             f"bsdvirt set {name} variables=PATH corrects it",
         )
     return Firmware(str(vm.firmware), str(vm.variables) if vm.variables else None)
@@ -146,10 +146,10 @@ def plan_reset(guest: Guest, files: Collection[str], op: str) -> Plan:
     two that exist. The older ones are lost, so there is no undo: all of it rolls forward."""
     path = guest.layout.uefi_vars(guest.name)
     if path not in files:
-        return Plan("uefi", guest.name, reason="its next start makes fresh variables", op=op)
+        return Plan("uefi", guest.name, reason="its next start creates new variables", op=op)
     there = Not(FileExists(path))
     steps = (
-        Step(RemoveFile(kept(path)), "the variables put aside before", durable=True, unless=there),
+        Step(RemoveFile(kept(path)), "the variables set aside before", durable=True, unless=there),
         Step(Rename(path, kept(path)), "its UEFI variables, aside", durable=True, unless=there),
     )
     finish = steps if kept(path) in files else steps[1:]
@@ -164,7 +164,7 @@ def plan_restore(guest: Guest, files: Collection[str], op: str) -> Plan:
     path = guest.layout.uefi_vars(guest.name)
     if kept(path) not in files:
         raise ConflictError(
-            f"{guest.name}: no variables were put aside", f"bsdvirt uefi reset {guest.name}"
+            f"{guest.name}: no variables were set aside", f"bsdvirt uefi reset {guest.name}"
         )
     between = f"{path}.new"
     moves = ((path, between), (kept(path), path), (between, kept(path)))

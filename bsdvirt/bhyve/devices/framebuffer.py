@@ -114,7 +114,7 @@ class Framebuffer(Device):
         if vnc.keyboard and f"{LAYOUTS}/{vnc.keyboard}" not in facts.paths:
             raise HostError(
                 f"{guest.name}: there is no keyboard layout {vnc.keyboard}",
-                f"they are in {LAYOUTS}",
+                f"the layouts are in {LAYOUTS}",
             )
         small = 0 < facts.vmm.osreldate < FIRST_LARGE
         if small and (vnc.width > 1920 or vnc.height > 1200):

@@ -24,8 +24,8 @@ class Tpm(Device):
         """bhyve has a TPM."""
         if 0 < vmm.osreldate < FIRST and _wanted(vm):
             raise HostError(
-                f"{name}: bhyve of this FreeBSD knows no TPM",
-                "take the keys tpm.* out of its config",
+                f"{name}: bhyve of this FreeBSD has no TPM",
+                "remove the keys tpm.* from its config",
             )
 
 

@@ -36,7 +36,7 @@ def _wrong_source(fs: Fs, others: Iterable[str], source: str) -> str:
             return f"is not used: {why}" if why else ("does not exist" if missing else "")
     if fs.is_dir(source) or fs.is_file(source):
         return ""
-    return "is no directory, and no plain file" if fs.exists(source) else "does not exist"
+    return "is neither a directory nor a regular file" if fs.exists(source) else "does not exist"
 
 
 def _place(fs: Fs, root: str, mount: Mount, mounts: list[Mount]) -> Place:
@@ -67,6 +67,6 @@ def _file_place(fs: Fs, root: str, place: str) -> Place:
     directory = place.rpartition("/")[0]
     missing, why = fs.look_beneath(root, directory) if directory else ((), "")
     if not why and not missing and fs.exists(f"{root.rstrip('/')}/{place}"):
-        why = "is no plain file, and the source is one"
+        why = "is not a plain file, but the source is"
     hint = "make it a plain file in the jail, or choose another target" if why else ""
     return Place(missing, why, hint, "" if why else place)

@@ -39,7 +39,7 @@ def read_own(fs: Fs, root: str, jail: Jail) -> OwnFacts:
 
 
 def _text(fs: Fs, root: str, path: str) -> str | None:
-    """Return a file's text; None for what is no regular file, or too large."""
+    """Return a file's text; None for what is not a regular file, or too large."""
     try:
         return fs.read_beneath(root, path, MOST_BYTES)
     except HostError:

@@ -144,7 +144,7 @@ def _flow(
                 continue
             error = HostError(
                 f"{job.name}: not started, because {other} failed",
-                f"see to {other}, or set its boot.ready_policy=continue",
+                f"correct {other}, or set its boot.ready_policy=continue",
             )
             return report(Outcome(job.name, error=error), time.monotonic() - began)
         return None

@@ -259,7 +259,7 @@ def _facts(session: Session) -> HostFacts:
     try:
         return read_host(session.host, *RUN_FILES)
     except Exception as error:
-        text = f"{as_told(error).message}: going on without it"
+        text = f"{as_told(error).message}: continuing without it"
         session.sink(events.Warned("", "boot", "stop", text))
         return HostFacts(jails=read_jails(session.host))
 

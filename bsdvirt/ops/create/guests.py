@@ -155,7 +155,9 @@ class Create:
         if not spec.expose:
             return
         if len(self.names) > 1:
-            raise UsageError("expose goes with one name only", "leave it to expose")
+            raise UsageError(
+                "expose goes with one name only", "expose the ports with bsdvirt expose later"
+            )
         forwards.check(session.host, found, self.names[0], spec, pf.read(session))
 
     def _identity(
@@ -254,7 +256,7 @@ class Claiming:
 def warn_absent(session: Session, found: Inventory) -> None:
     """Warn of pools whose ids and addresses are not known now."""
     for pool in found.absent:
-        text = f"{pool.message}; what is made now may get an id or an address of theirs"
+        text = f"{pool.message}; a new guest may get an id or an address of theirs"
         session.sink(events.Warned("", "create", pool.name, text))
 
 

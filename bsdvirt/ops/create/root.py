@@ -30,11 +30,11 @@ def dataset(session: Session, name: str) -> Origin:
         ) from error
     place = found.mountpoint
     if found.name != name or found.kind != "filesystem" or not place or not place.startswith("/"):
-        raise UsageError(f"{name} is no file system with a mount point", "zfs set mountpoint=…")
+        raise UsageError(f"{name} is not a file system with a mount point", "zfs set mountpoint=…")
     if not found.mounted:
         raise HostError(f"{name} is not mounted", f"zfs mount {name}")
     if any(f"{name}/".startswith(f"{root.dataset}/") for root in session.pools.layouts):
-        raise UsageError(f"{name} is one of bsdvirt's own", "name another")
+        raise UsageError(f"{name} belongs to bsdvirt", "name another")
     return Origin("dataset", _checked(session, place), name)
 
 
@@ -45,7 +45,7 @@ def source(session: Session, path: str) -> Origin:
     if fs.is_dir(real):
         for root in session.pools.layouts:
             if f"{root.mountpoint}/".startswith(real.rstrip("/") + "/"):
-                what = f"{real} holds {root.mountpoint}, where the guest's own root would be"
+                what = f"{real} holds {root.mountpoint}, where the guest's root is created"
                 raise UsageError(what, "name a directory beside it")
         return Origin("copy", real, files=_count(session, real))
     if fs.is_file(real):
@@ -71,7 +71,7 @@ def _checked(session: Session, path: str) -> str:
     if strange(place):
         raise UsageError(
             f"{place}: jail(8) runs commands with this path, and would split it",
-            "of letters, digits and . _ - + = @ : , only",
+            "use letters, digits and . _ - + = @ : , only",
         )
     if wrong := wrong_directory(session.host.fs, place):
         kind = NotFoundError if wrong == "does not exist" else UsageError

@@ -55,7 +55,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
         )  # fmt: skip
     for name in _roomless(session, seen.found):
         yield Finding(
-            name, "has no room of its own: on a full pool nothing could be journalled",
+            name, "has no space reserved: on a full pool no journal can be written",
             f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
             problem=False, repair="reserve it",
         )  # fmt: skip

@@ -52,7 +52,7 @@ def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
         yield Finding(
             "host",
             "IPv4 is not forwarded: guests of private networks reach the host and each other only",
-            "sysrc gateway_enable=YES and service routing restart, if they are to get out",
+            "sysrc gateway_enable=YES and service routing restart to give them access",
             problem=False,
         )
 

@@ -20,8 +20,8 @@ from bsdvirt.session.session import Session
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     for name in sorted(set(seen.alive) - set(seen.found.guests)):
         yield Finding(
-            name, "runs, and no guest of that name is listed; what it has is left alone",
-            "see what zfs list and zfs get bsdvirt:guest say of it; bsdvirt boot stop ends it",
+            name, "runs, but no guest of that name is listed; its resources are not touched",
+            "check zfs list and zfs get bsdvirt:guest; bsdvirt boot stop ends it",
         )  # fmt: skip
     for step in steps(session, seen):
         yield Finding("host", f"{step.why} belongs to no guest", "bsdvirt doctor --repair",
@@ -67,7 +67,7 @@ def foreign(found: Inventory) -> Iterator[Finding]:
     for name, one in found.foreign.items():
         yield Finding(
             name, f"is foreign: {one.why}; it does not start, and holds no address or id",
-            f"bsdvirt info {name} shows what it asks for; then bsdvirt adopt {name}, or"
+            f"bsdvirt info {name} shows its claims; then bsdvirt adopt {name}, or"
             f" bsdvirt destroy {name}",
             problem=False,
         )  # fmt: skip
@@ -77,6 +77,6 @@ def strays(found: Inventory) -> Iterator[Finding]:
     for dataset, why in found.strays:
         if dataset.op is None:
             yield Finding(
-                dataset.name, f"lies among the guests, but {why}",
+                dataset.name, f"is among the guests, but {why}",
                 f"move it elsewhere with zfs rename, or zfs destroy -r {dataset.name}",
             )  # fmt: skip

@@ -82,12 +82,12 @@ def _unreached(found: Inventory, name: str, spec: GuestSpec, facts: PfFacts) -> 
     if spec.expose and kinds:
         why, advice = pf.why_inactive(facts, kinds)
         if why:
-            yield Finding(name, f"what {name} exposes is not reached: {why}", advice)
+            yield Finding(name, f"the exposed ports of {name} cannot be reached: {why}", advice)
             return
         why, advice = pf.why_blocked(facts)
         if why:
             yield Finding(
-                name, f"what {name} exposes may be blocked: {why}", advice, problem=False
+                name, f"the exposed ports of {name} may be blocked: {why}", advice, problem=False
             )  # fmt: skip
 
 

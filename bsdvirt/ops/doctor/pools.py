@@ -32,7 +32,7 @@ def closed(session: Session, found: Inventory) -> Iterator[Finding]:
     """Directories that other users can look into, and should not."""
     for layout in found.layouts:
         for place in still_open(session, layout):
-            why = "other users can look into it, and run what is in there as root"
+            why = "other users can read it, and run its set-user-ID programs"
             yield Finding(place, why, f"chmod 0700 {place}", repair="close it to others")
 
 

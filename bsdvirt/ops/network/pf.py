@@ -119,7 +119,7 @@ def _of_files(session: Session) -> Iterator[Lacking]:
     for rules in sorted(facts.files):
         if facts.there and rules.startswith("guest-") and rules not in facts.anchors:
             subject = rules.removeprefix("guest-")
-            step = Step(Command(pf.load(rules)), f"what {subject} exposes")
+            step = Step(Command(pf.load(rules)), f"the exposed ports of {subject}")
             yield "guest", subject, partial(_still, session, rules, [step])
 
 

@@ -88,7 +88,7 @@ class TakeAddress:
         refuse_taken(name, networks)
         if other := takings(session):
             raise ConflictError(
-                f"network {other[0]} waits to be confirmed",
+                f"network {other[0]} is not confirmed yet",
                 f"bsdvirt network confirm {other[0]}, or bsdvirt network revert {other[0]}",
             )
         taking = _read(session, uplink, self.settings, self.within)
@@ -136,7 +136,7 @@ def _load_rules(session: Session) -> None:
 
 
 def _shown(variable: str, value: str | None) -> str:
-    return f"{variable} goes" if value is None else f'{variable}="{value}"'
+    return f"{variable} is removed" if value is None else f'{variable}="{value}"'
 
 
 def _wanted(network: Network) -> dict[str, Any]:
@@ -252,7 +252,7 @@ class Confirm:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError if nothing waits to be confirmed, HostError if the address is not
+        """Raises NotFoundError if nothing is to be confirmed, HostError if the address is not
         where it was moved to."""
         name = self.name
         with session.locked("network", name, f"network confirm {name}"), numbering(session):
@@ -279,7 +279,7 @@ class Revert:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError if nothing waits to be confirmed."""
+        """Raises NotFoundError if nothing is to be confirmed."""
         name = self.name
         moved = threading.Event()
         with session.locked("network", name, f"network revert {name}"):
@@ -313,7 +313,7 @@ def guard(session: Session, name: str, token: str) -> Outcome:
         outcome = carry_out_one(session, Revert(name))
     except NotFoundError:
         return Outcome(name, "confirmed")
-    words = "not confirmed in time: the address is put back"
+    words = "not confirmed in time: reverting the address"
     session.sink(events.Warned("", "network revert", name, words))
     return outcome
 
@@ -347,5 +347,5 @@ def _never(session: Session, name: str) -> bool:
 def _need(session: Session, name: str) -> Taking:
     taking = read_taking(session, name)
     if taking is None:
-        raise NotFoundError(f"network {name}: nothing waits to be confirmed", "bsdvirt network ls")
+        raise NotFoundError(f"network {name}: nothing is to be confirmed", "bsdvirt network ls")
     return taking

@@ -74,7 +74,7 @@ def other_uses(
         if at is not None:
             used[path] = f"it is mounted at {at}"
         elif jail is not None:
-            used[path] = f"it lies in the root of the jail {jail}, which may put a link there"
+            used[path] = f"it is in the root of the jail {jail}, which may put a link there"
         elif owner:
             used[path] = f"the jail {owner}, which runs, has it"
     return used

@@ -48,7 +48,7 @@ class RestartGuests:
                 start = _plan_start(_trial(session, name), name)
                 if start.error is not None:
                     if runs:
-                        more = f"{name} goes on running"
+                        more = f"{name} keeps running"
                         start.error.hint = "; ".join(filter(None, (start.error.hint, more)))
                     return start
                 stop = stop_task(

@@ -271,7 +271,7 @@ def expand(value: str) -> str:
 
 @pytest.mark.parametrize("value", ["", "a\nname=other"])
 def test_no_value_makes_a_line_of_its_own(value: str) -> None:
-    with pytest.raises(ValueError, match="no value"):
+    with pytest.raises(ValueError, match="not a value"):
         escape(value)
 
 

@@ -67,7 +67,7 @@ def test_of_two_guests_of_a_name_the_first_roots_has_it() -> None:
 def test_the_later_of_two_of_an_id_is_told() -> None:
     told = duplicates(two(claims(1, "2026-01-02"), claims(1, "2026-01-01")))
     assert list(told) == ["web"]
-    assert "id 1, and so has db" in told["web"].error().message
+    assert "id 1, as has db" in told["web"].error().message
 
 
 def test_the_later_of_two_of_an_address_is_told() -> None:

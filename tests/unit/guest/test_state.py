@@ -134,7 +134,7 @@ def test_what_no_guest_may_be_called_is_a_stray(name: str) -> None:
         LAYOUT, [dataset(f"/guests/{name}", IDENTITY), dataset("/guests/web", IDENTITY)]
     )
     assert list(found.guests) == ["web"]
-    assert found.strays[0][1] == "its name is none that a guest may have"
+    assert found.strays[0][1] == "its name is not a valid guest name"
 
 
 def test_a_volume_among_the_guests_is_a_stray() -> None:

@@ -62,7 +62,7 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "var/run").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir(0o777)
     (tmp_path / "var/run/bsdvirt").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(HostError, match="is no directory"):
+    with pytest.raises(HostError, match="is not a directory"):
         keep_private(Fs(tmp_path), RUN)
 
 
@@ -93,7 +93,7 @@ def test_a_host_that_was_open_is_closed(tmp_path: Path) -> None:
     assert [path for path in ours if not path.is_symlink() and _mode(path) & 0o022] == []
     for place in (*closed, run):
         place.chmod(0o755)
-    assert "other users can look into it" in bsdvirt("doctor").stdout
+    assert "other users can read it" in bsdvirt("doctor").stdout
     assert bsdvirt("set", "web", "description=x").returncode == 0
     assert _mode(run) == 0o700
     assert "closed to others" in bsdvirt("doctor", "--repair").stdout

@@ -1,4 +1,4 @@
-"""What a jail mounted by a name that is no text is unmounted all the same."""
+"""What a jail mounted under a name that is not text is unmounted all the same."""
 
 from __future__ import annotations
 

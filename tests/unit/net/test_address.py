@@ -72,8 +72,8 @@ def test_the_first_subnet_that_nobody_uses() -> None:
     [
         ("10.0.0.3/24", "in none of the subnets of network lan: 10.77.0.0/24"),
         ("10.0.0.3", "in none of the subnets"),
-        ("10.77.0.255/24", "first or the last of 10.77.0.0/24"),
-        ("10.77.0.0", "first or the last"),
+        ("10.77.0.255/24", "network or broadcast address of 10.77.0.0/24"),
+        ("10.77.0.0", "network or broadcast address"),
     ],
 )
 def test_an_address_that_cannot_work_is_refused(wanted: str, why: str) -> None:

@@ -345,7 +345,7 @@ def test_a_stop_goes_on_without_a_journal_and_says_so(host: FakeHost) -> None:
     told = run(host, plan(step("a"), finish=(step("b"),), must_journal=False))
     assert host.ran == ["do a", "do b"]
     (warning,) = [event for event in told if isinstance(event, events.Warned)]
-    assert "going on without it" in warning.message
+    assert "continuing without it" in warning.message
 
 
 def test_without_a_journal_a_failure_is_undone_all_the_same(host: FakeHost) -> None:
