@@ -11,8 +11,8 @@ import msgspec
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.base import Place
 from bsdvirt.errors import ConflictError
+from bsdvirt.spec.config_keys import RawDevices, raw_devices
 from bsdvirt.spec.identity import Claim, DiskClaim, Identity
-from bsdvirt.spec.rawkeys import RawDevices, raw_devices
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 

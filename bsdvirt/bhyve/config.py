@@ -15,8 +15,8 @@ from bsdvirt.bhyve.devices.storage import controller, on_controller
 from bsdvirt.bhyve.keys import escape
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.spec.becomes import BhyveKey
+from bsdvirt.spec.config_keys import AHCI_SLOT, raw_devices
 from bsdvirt.spec.fields import written
-from bsdvirt.spec.rawkeys import AHCI_SLOT, raw_devices
 from bsdvirt.spec.vm import Vm
 
 

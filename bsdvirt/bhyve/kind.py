@@ -39,9 +39,9 @@ from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, Plan, RemoveFile, RemoveTree, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.rows.vm import VmInfo
+from bsdvirt.spec.config_keys import raw_devices
 from bsdvirt.spec.hooks import seconds
 from bsdvirt.spec.identity import Boot, Claim, Identity
-from bsdvirt.spec.rawkeys import raw_devices
 from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.base import Dataset
 

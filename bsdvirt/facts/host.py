@@ -14,7 +14,7 @@ from bsdvirt.facts.rctl import Rule, read_rules
 from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 from bsdvirt.spec.types import CpuList
 
 MOST_RULESETS = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 DEVICES = "/dev/vmm"
 PathKind = Literal["file", "device", "directory", "other"]

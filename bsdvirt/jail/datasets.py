@@ -20,9 +20,9 @@ from bsdvirt.host import tools
 from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, DatasetExists, Step, Undo
 from bsdvirt.spec.base import Spec
+from bsdvirt.spec.digits import natural
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
-from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.params import Scalar
 from bsdvirt.spec.storage import SETTINGS, Delegated, settings
 from bsdvirt.zfs.values import Value, Values

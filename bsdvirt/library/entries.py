@@ -18,7 +18,7 @@ from bsdvirt.plan.step import Plan, together
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 from bsdvirt.zfs.base import Dataset
 
 Kind = Literal["release", "image", "media"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host import tools
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 HEAD = 64 * 1024
 TAIL = 512

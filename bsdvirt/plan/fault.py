@@ -12,7 +12,7 @@ import signal
 import threading
 
 from bsdvirt.errors import StepError, UsageError
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 VARIABLE = "BSDVIRT_FAULT"
 KINDS = ("fail", "kill-before", "kill-after")

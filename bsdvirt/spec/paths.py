@@ -17,9 +17,9 @@ import msgspec.inspect as mi
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Spec, did_you_mean, shown
+from bsdvirt.spec.digits import natural
 from bsdvirt.spec.fields import bare, field_at, fields_of, item_of, plain, struct_of, words_of
 from bsdvirt.spec.load import SpecT, decode, parse_value, scalar
-from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
 
 _PATH = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_-]+)*", re.ASCII)

@@ -21,12 +21,12 @@ from bsdvirt.spec.addresses import Ipv6Gateway as Ipv6Gateway
 from bsdvirt.spec.addresses import Ipv6OrSlaac as Ipv6OrSlaac
 from bsdvirt.spec.addresses import ListenAddress as ListenAddress
 from bsdvirt.spec.addresses import Subnet as Subnet
-from bsdvirt.spec.amounts import Memory as Memory
-from bsdvirt.spec.amounts import Rate as Rate
-from bsdvirt.spec.amounts import Size as Size
-from bsdvirt.spec.amounts import Space as Space
 from bsdvirt.spec.base import BadValueError, shown, text_of
 from bsdvirt.spec.params import JailParams as JailParams
+from bsdvirt.spec.units import Memory as Memory
+from bsdvirt.spec.units import Rate as Rate
+from bsdvirt.spec.units import Size as Size
+from bsdvirt.spec.units import Space as Space
 
 
 @runtime_checkable

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Live, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, made_by
+from bsdvirt.spec.config_keys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.guest import Stop
-from bsdvirt.spec.rawkeys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.restart import VmRestart
 from bsdvirt.spec.types import (
     AbsolutePath,

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar, Literal
 from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, ZfsProperty
 from bsdvirt.spec.cloud import CloudInit
+from bsdvirt.spec.config_keys import AHCI_SLOT
 from bsdvirt.spec.guest import MOST_NICS, GuestSpec
 from bsdvirt.spec.nic import Nic
-from bsdvirt.spec.rawkeys import AHCI_SLOT
 from bsdvirt.spec.types import (
     AbsolutePath,
     DeviceName,

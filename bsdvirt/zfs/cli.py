@@ -9,7 +9,7 @@ from typing import NoReturn
 from bsdvirt.errors import CommandError, HostError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host, Result
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 from bsdvirt.zfs.base import Dataset, Pool, in_order
 from bsdvirt.zfs.values import Value, ask
 

@@ -29,9 +29,9 @@ from bsdvirt.plan.marks import destroy_marked, mark_going
 from bsdvirt.plan.step import Await, FileExists, Step
 from bsdvirt.rows.vm import DiskRow
 from bsdvirt.spec.becomes import DeviceKey
+from bsdvirt.spec.config_keys import AHCI_SLOT
 from bsdvirt.spec.fields import written
 from bsdvirt.spec.identity import DiskClaim
-from bsdvirt.spec.rawkeys import AHCI_SLOT
 from bsdvirt.spec.vm import Disk, Vm
 
 MODELS = {"virtio": "virtio-blk", "nvme": "nvme"}

@@ -11,8 +11,8 @@ from bsdvirt.guest.claims import RandomBytes
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.rows.vm import Vnc
 from bsdvirt.spec.becomes import DeviceKey
+from bsdvirt.spec.digits import natural
 from bsdvirt.spec.fields import written
-from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.vm import VNC_FIRST_PORT, Vm
 from bsdvirt.spec.vmdevices import FBUF_SLOT, XHCI_SLOT
 

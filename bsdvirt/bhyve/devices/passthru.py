@@ -7,7 +7,7 @@ from collections.abc import Collection
 from bsdvirt.bhyve.devices.base import Device, Keys, VmStartFacts
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.spec.rawkeys import passed, raw_devices
+from bsdvirt.spec.config_keys import passed, raw_devices
 from bsdvirt.spec.vm import Vm
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bsdvirt.bhyve.devices.base import Pairs
-from bsdvirt.spec.rawkeys import AHCI_SLOT
+from bsdvirt.spec.config_keys import AHCI_SLOT
 from bsdvirt.spec.vm import MOST_CDROMS
 
 DISK_PORTS = range(23)

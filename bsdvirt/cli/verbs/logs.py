@@ -14,7 +14,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.host.sanitize import Screen
 from bsdvirt.layout import console_log, failed_file
 from bsdvirt.session.session import Session
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 
 class Options(GuestOptions):

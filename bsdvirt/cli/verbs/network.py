@@ -20,8 +20,8 @@ from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.ops.network import networks, takeover
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
+from bsdvirt.spec.digits import natural
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 

@@ -18,8 +18,8 @@ from bsdvirt.jail.datasets import (
     names_of,
 )
 from bsdvirt.rows.jail import JailDataset, Storage
+from bsdvirt.spec.digits import natural
 from bsdvirt.spec.jail import Jail
-from bsdvirt.spec.numbers import natural
 from bsdvirt.spec.storage import SETTINGS
 from bsdvirt.zfs.values import Values, read_values
 

@@ -12,7 +12,7 @@ from bsdvirt.layout import Layout
 from bsdvirt.library.plans.entries import sealed
 from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, Plan, Step
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 DIST_DIRECTORY = "/usr/freebsd-dist"
 """Where bsdinstall(8) leaves the distribution files."""

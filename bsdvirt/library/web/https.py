@@ -20,7 +20,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from bsdvirt import __version__
 from bsdvirt.errors import FetchError, HostError
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import RUN_DIRECTORY
 from bsdvirt.session.session import Session
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 DIRECTORY = f"{RUN_DIRECTORY}/starting"
 PAUSE = 0.05

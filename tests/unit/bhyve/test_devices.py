@@ -13,9 +13,9 @@ from bsdvirt.bhyve import claims, devices
 from bsdvirt.bhyve.devices.base import Device, RunSettings
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import Layout
+from bsdvirt.spec.config_keys import AHCI_SLOT
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.load import decode
-from bsdvirt.spec.rawkeys import AHCI_SLOT
 from bsdvirt.spec.vm import Vm
 
 SHARED = {"base", "storage"}

@@ -7,7 +7,7 @@ import pytest
 from bsdvirt.errors import UsageError
 from bsdvirt.library.plans.releases import parse_manifest, version_key
 from bsdvirt.library.web.https import content_range, head_of
-from bsdvirt.spec.numbers import natural
+from bsdvirt.spec.digits import natural
 
 STRANGE = ("²", "٣", "9" * 4400, "-1", "+1", "1_0", " 1", "", "0x1", "1.0")
 

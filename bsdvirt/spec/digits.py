@@ -1,4 +1,4 @@
-"""Numbers in untrusted text."""
+"""Decimal numbers in untrusted text."""
 
 from __future__ import annotations
 
