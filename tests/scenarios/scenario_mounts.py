@@ -89,7 +89,7 @@ def a_mount_that_cannot_be_refuses_the_start(driver: Bsdvirt, view: HostView) ->
     driver.fails(5, "start", "t1", says="does not exist (make it")
     (view.scratch / "shared").write_text("")
     view.fs.mkdir(f"{view.jail_root('t1')}/opt/d")
-    driver.fails(5, "start", "t1", says="and the source is one")
+    driver.fails(5, "start", "t1", says="but the source is")
     view.fs.rmtree(f"{view.jail_root('t1')}/opt")
     (view.scratch / "shared").unlink()
     shared(view)

@@ -17,7 +17,7 @@ USAGE: dict[tuple[str, ...], str] = {
     ("create",): "",
     ("create", "jail"): "",
     ("create", "bus", "t9"): "create jail bus",
-    ("create", "t.9", "t9"): "no kind of guest",
+    ("create", "t.9", "t9"): "not a kind of guest",
     ("create", "jail", "t9", "13.2-RELEASE"): "--release 13.2-RELEASE",
     ("create", "jail", "t9", "10.77.0.9/24"): "--address 10.77.0.9/24",
     ("create", "jail", "t9", "fd00::9"): "--address6 fd00::9",

@@ -107,7 +107,7 @@ def test_the_journal_has_room_of_its_own_in_a_full_pool() -> None:
         argv = ("/sbin/zfs", "get", "-Hp", "-o", "value", "refreservation", name)
         assert view.run(*argv).stdout == f"{16 << 20}\n"
         view.do("/sbin/zfs", "set", "refreservation=none", name)
-        assert "no room of its own" in driver.ok("doctor").stdout
+        assert "no space reserved" in driver.ok("doctor").stdout
         driver.ok("doctor", "--repair")
         assert view.run(*argv).stdout == f"{16 << 20}\n"
         assert "no problems found" in driver.ok("doctor").stdout
