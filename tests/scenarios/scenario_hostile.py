@@ -96,7 +96,7 @@ def a_property_that_is_garbage_is_one_stray(driver: Bsdvirt, view: HostView) -> 
         driver.ok("restart", "t2")
         driver.ok("boot", "plan")
         driver.fails(3, "start", "t1")
-        driver.fails(4, "create", "jail", "t1", says="is no guest")
+        driver.fails(4, "create", "jail", "t1", says="is not a guest")
         driver.ok("boot", "stop")
         driver.ok("start", "t2")
     view.do("/sbin/zfs", "set", f"bsdvirt:guest={good.strip()}", dataset)

@@ -177,7 +177,7 @@ def a_running_guest_that_no_listing_shows_keeps_what_it_has(
         assert f"bv{number}n0" not in planned
         assert "umount" not in planned
         said = driver("doctor", "--repair").stdout
-        assert "problem: t1: runs, and no guest of that name is listed" in said
+        assert "problem: t1: runs, but no guest of that name is listed" in said
         assert (view.interfaces(), view.mounts()) == before
     finally:
         view.do(ZFS, "set", f"bsdvirt:guest={shown}", dataset)

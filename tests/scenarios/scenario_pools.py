@@ -154,7 +154,7 @@ def a_pool_that_is_gone_hinders_no_other(driver: Bsdvirt, view: HostView) -> Non
     assert "pool spare" in driver.ok("boot", "start").stderr
     assert "t3: created" in driver.ok("create", "jail", "t3").stdout
     driver.ok("destroy", "t1", "t3", "--yes", "--force")
-    assert "not there now" in driver.ok("pool", "rm", "spare").stderr
+    assert "does not exist now" in driver.ok("pool", "rm", "spare").stderr
     driver.ok("doctor")
 
 
