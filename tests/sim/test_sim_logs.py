@@ -38,7 +38,7 @@ def test_a_rename_does_not_trip_over_them() -> None:
         assert not view.fs.exists("/var/log/bsdvirt/web")
         assert "secret" not in driver.ok("logs", "www").stdout
         driver.ok("start", "www")
-        assert "no problems found" in driver.ok("doctor").stdout
+        assert "all is well" in driver.ok("doctor").stdout
 
 
 def test_a_start_writes_to_no_logs_of_another() -> None:
@@ -64,7 +64,7 @@ def test_doctor_names_what_is_nobodys_and_moves_it_aside() -> None:
         driver.ok("doctor", "--repair")
         assert not view.fs.exists("/var/log/bsdvirt/gone")
         assert view.fs.exists("/var/log/bsdvirt/gone.old1/console.log")
-        assert "no problems found" in driver.ok("doctor").stdout
+        assert "all is well" in driver.ok("doctor").stdout
 
 
 @pytest.mark.parametrize("torn", [b"", b"2026-01-01T00:00:00Z start we", b"\0" * 399])

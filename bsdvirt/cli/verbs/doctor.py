@@ -47,7 +47,7 @@ def run(options: Options) -> int:
             word = "problem" if finding.problem else "notice"
             print(f"{word}: {finding.subject}: {finding.message} ({finding.remedy})")
         if not findings:
-            print("no problems found")
+            print("all is well")
     return EXIT_FAILED if any(finding.problem for finding in findings) else EXIT_OK
 
 
