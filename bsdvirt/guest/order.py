@@ -1,4 +1,4 @@
-"""Which guests start at boot, which wait for which, and which way they stop. Pure."""
+"""The boot order: which guests start, which wait for which, and in which order they stop. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bsdvirt.spec.paths import set_paths
 
 Assignments = Sequence[tuple[str, str]]
 IDENTITY_PREFIX = "boot."
-"""What the names of properties begin with that are kept in the identity, not in the file."""
+"""Prefix of the properties that are kept in the identity, not in the file."""
 Boots = Mapping[str, Boot]
 
 
@@ -25,29 +25,30 @@ class Entry:
     name: str
     boot: Boot
     after: tuple[str, ...]
-    """What it waits for, of what is there."""
+    """The existing guests that it waits for."""
     why: str
-    """What makes it start: boot.auto, its own name in the command, or who waits for it."""
+    """Why it starts: boot.auto, its name on the command line, or a guest that waits for it."""
     depth: int
-    """How many guests, one after the other, come before it."""
+    """The length of the longest chain of guests before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Guests in an order in which each comes behind what it waits for."""
+    """Guests sorted so that each comes after the guests that it waits for."""
 
     entries: tuple[Entry, ...] = ()
     circles: tuple[tuple[str, ...], ...] = ()
-    """Each from a guest back to itself."""
+    """Each a path from a guest back to itself."""
     stuck: tuple[str, ...] = ()
-    """The guests that cannot start for a circle: those in it, and those behind it."""
+    """The guests that cannot start because of a circle: those in it and those that wait for
+    them."""
     missing: tuple[tuple[str, str], ...] = ()
-    """A guest, and one that it is to wait for but that does not exist."""
+    """Pairs of a guest and a guest in its boot.after that does not exist."""
 
 
 def start_order(boots: Boots, named: Iterable[str] = ()) -> Order:
-    """The order for the guests that are named, or else for all that start at boot; with
-    them the guests that they wait for."""
+    """Return the order of the named guests, or of all that start at boot, with the guests that they
+    wait for."""
     why = _wanted(boots, sorted(named))
     after = {name: _known(boots, name) for name in why}
     left = dict(after)
@@ -65,7 +66,7 @@ def start_order(boots: Boots, named: Iterable[str] = ()) -> Order:
 
 
 def _wanted(boots: Boots, named: list[str]) -> dict[str, str]:
-    """The guests to start, and why each."""
+    """Return the guests to start, each with the reason."""
     if named:
         why = dict.fromkeys(named, "named")
     else:
@@ -84,7 +85,7 @@ def _known(boots: Boots, name: str) -> tuple[str, ...]:
 
 
 def _circles(left: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    """The circles among guests that cannot be put in order, each once."""
+    """Return the circles among guests that cannot be sorted, each once."""
     found: dict[frozenset[str], tuple[str, ...]] = {}
     for name in sorted(left):
         trail = [name]
@@ -100,8 +101,8 @@ def _circles(left: Mapping[str, tuple[str, ...]]) -> tuple[tuple[str, ...], ...]
 
 
 def stop_waits(boots: Boots, running: Iterable[str]) -> dict[str, frozenset[str]]:
-    """What each running guest waits for before it is stopped: all running ones that came up
-    after it, by however many steps. Guests in a circle do not wait for each other."""
+    """Return, for each running guest, the running guests that stop before it: all that depend on
+    it, directly or not. Guests in a circle do not wait for each other."""
     above = {name: _above(boots, name) for name in boots}
     names = [name for name in running if name in boots]
     return {
@@ -115,7 +116,7 @@ def stop_waits(boots: Boots, running: Iterable[str]) -> dict[str, frozenset[str]
 
 
 def _above(boots: Boots, name: str) -> set[str]:
-    """All that the guest waits for at boot, near and far."""
+    """Return all guests that it waits for at boot, directly or not."""
     seen: set[str] = set()
     queue = [name]
     while queue:
@@ -127,7 +128,7 @@ def _above(boots: Boots, name: str) -> set[str]:
 
 
 def stages_behind(waits: Mapping[str, frozenset[str]]) -> dict[str, int]:
-    """How many stops, one after the other, wait for each guest's."""
+    """Return, for each guest, the length of the longest chain of stops that wait for its own."""
     # The waits are closed: who stops behind a guest by several steps also names it.
     later = {name: {o for o in waits if name in waits[o]} for name in waits}
     known: dict[str, int] = {}
@@ -141,8 +142,8 @@ def stages_behind(waits: Mapping[str, frozenset[str]]) -> dict[str, int]:
 
 
 def seconds_to_stop(own: float, left: float, behind: int) -> float:
-    """How long a guest may take to stop: its own timeout, capped by what is left, of which
-    it takes no more than leaves each stage behind it an eighth."""
+    """Return how long a guest may take to stop, in seconds: its own timeout, but of the time left
+    no more than leaves an eighth of it to each later stage."""
     if left <= 0:
         return 0.0
     share = max(left / (behind + 1), left * (1 - behind / 8))
@@ -150,13 +151,13 @@ def seconds_to_stop(own: float, left: float, behind: int) -> float:
 
 
 def reading_seconds(budget: float) -> float:
-    """How long any one command may take that only tells how things are: a pool that hangs
-    must not use up the time for guests."""
+    """Return how long one command that only reads may take, in seconds: a pool that hangs must not
+    use up the time for stopping guests."""
     return min(10.0, max(1.0, budget * 0.1))
 
 
 def tree(order: Order) -> list[str]:
-    """The order as lines: each guest beneath the last of those that it waits for."""
+    """Return the order as a tree: each guest below the last guest that it waits for."""
     children: dict[str, list[Entry]] = {}
     depth = {entry.name: entry.depth for entry in order.entries}
     for entry in order.entries:
@@ -189,7 +190,7 @@ def _about(entry: Entry, others: list[str]) -> str:
 
 
 def troubles(order: Order) -> list[str]:
-    """What is wrong with the order, in words."""
+    """Return the problems of the order, as text."""
     lines = [
         f"boot.after goes in a circle: {' after '.join(circle)}: none of them starts"
         for circle in order.circles
@@ -248,8 +249,8 @@ def set_boot(boot: Boot, assignments: Assignments) -> Boot:
 
 
 def check_order(found: Inventory, name: str, boot: Boot, before: Boot | None = None) -> None:
-    """Raises UsageError for a guest in boot.after that does not exist, ConflictError for a
-    circle; what was so `before` is not checked."""
+    """Raise UsageError for a guest in boot.after that does not exist, ConflictError for a circle.
+    What was the same `before` is not checked."""
     if before is not None and boot.after == before.after:
         return
     after = {guest: set(entry.identity.boot.after) for guest, entry in found.guests.items()}

@@ -1,7 +1,7 @@
-"""What is marked as ours and belongs to no guest: interfaces, mounts, vmm devices. Pure.
+"""Orphans: interfaces, mounts and vmm devices that are marked as ours and belong to no guest. Pure.
 
-A guest that a listing does not show may run all the same: what a jail that lives, a process,
-or a bridge with members has is never taken away.
+A guest that is missing from a listing may still run: what a living jail, a process, or a bridge
+with members uses is never removed.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _UNIT = re.compile(r"^(?:epair(\d+)[ab]|tap(\d+)|bridge(\d+)|vlan(\d+))$")
 
 
 def steps(found: Inventory, facts: HostFacts, known: Collection[str]) -> tuple[Step, ...]:
-    """Take away the interfaces that are ours by name and group, or by unit, and not in
-    `known` or in use; and what starts mounted beneath guests/ for guests that do not exist."""
+    """Destroy the interfaces that are ours by name and group, or by unit, and neither in `known`
+    nor in use; unmount what starts of missing guests mounted beneath guests/."""
     return (*_interfaces(facts, known), *_mounts(found, facts))
 
 
 def vm_steps(
     found: Inventory, vms: Mapping[str, VmFact], devices: Collection[str]
 ) -> tuple[Step, ...]:
-    """Take away the vmm devices and run directories of virtual machines that are no guest's
-    any more. One that still runs is left alone; so is a device in /dev/vmm (`devices`) that
-    no run directory of ours tells of."""
+    """Destroy the vmm devices and remove the run directories of virtual machines that no longer
+    exist. One that still runs is left alone, and so is a device in /dev/vmm (`devices`) for which
+    there is no run directory of ours."""
     steps: list[Step] = []
     for name, fact in sorted(vms.items()):
         if name in found.guests or name in found.foreign or fact.runs:
@@ -89,8 +89,8 @@ def _interfaces(facts: HostFacts, known: Collection[str]) -> Iterator[Step]:
 
 
 def in_use(interface: Interface, facts: HostFacts) -> bool:
-    """Whether something that runs has the interface: a process its tap, a jail the other end
-    of its epair; or whether it is a bridge with members, or the way out of such a one."""
+    """Return whether the interface is in use: a tap opened by a process, an epair with its other
+    end in a jail, a bridge with members, or the uplink of such a bridge."""
     if interface.opened or interface.members:
         return True
     if interface.name.startswith(("bvvl", "vlan")):
@@ -102,8 +102,7 @@ def in_use(interface: Interface, facts: HostFacts) -> bool:
 
 
 def away(name: str, facts: HostFacts) -> bool:
-    """Whether this is one end of an epair, and a jail with a network stack of its own has the
-    other."""
+    """Return whether this is one end of an epair whose other end is in a vnet jail."""
     if not _EPAIR.match(name):
         return False
     peer = name[:-1] + ("b" if name.endswith("a") else "a")
@@ -144,7 +143,7 @@ def _mounts(found: Inventory, facts: HostFacts) -> Iterator[Step]:
 
 
 def _of_nobody(found: Inventory, mount: Mount) -> bool:
-    """Whether it is mounted where a guest would be that does not exist."""
+    """Return whether it is mounted in the place of a guest that does not exist."""
     for layout in found.layouts:
         prefix = f"{layout.mountpoint}/guests/"
         if mount.path.startswith(prefix):

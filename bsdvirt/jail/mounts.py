@@ -28,35 +28,35 @@ class Place:
     missing: tuple[str, ...] = ()
     """Directories that do not exist, each before those beneath it."""
     wrong: str = ""
-    """Why nothing can be mounted there, in words."""
+    """Why nothing can be mounted there; empty if it can."""
     hint: str = ""
     file: str = ""
-    """A file that does not exist, to mount one of the host's on."""
+    """The file to create as mount point for a single file of the host; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class MountFacts:
-    """What the host shows of a jail's mounts, by their names."""
+    """The facts about a jail's mounts, by the names of these."""
 
     places: Mapping[str, Place] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Why a source cannot be mounted, in words; those that can are not here."""
+    """Why a source cannot be mounted; sources that can be mounted are left out."""
 
 
 def in_order(mounts: Iterable[Mount]) -> list[Mount]:
-    """What holds the place of another comes before it."""
+    """Return the mounts in order: one within the mount point of another comes after it."""
     return sorted(mounts, key=lambda mount: mount.place.count("/"))
 
 
 def holder(mount: Mount, mounts: Iterable[Mount]) -> Mount | None:
-    """The mount in which another's place lies; the innermost of several."""
+    """Return the innermost mount that contains the mount point of another."""
     around = [m for m in mounts if m.name != mount.name and within(mount.place, m.place)]
     return max(around, key=lambda m: len(m.place), default=None)
 
 
 def mount_lines(root: str, mounts: Sequence[Mount], ruleset: int) -> list[str]:
-    """The values of jail.conf's `mount`, each a line of fstab(5). The fdescfs of /dev is not
-    among them: jail(8) mounts /dev later, and has a parameter for it."""
+    """Return the values of jail.conf's `mount`, each a line of fstab(5). fdescfs on /dev/fd is left
+    out: jail(8) mounts /dev later, and has a parameter for it."""
     return [
         fstab_line(source_of(mount), root + mount.place, mount.type, options_of(mount, ruleset))
         for mount in in_order(mounts)
@@ -74,22 +74,22 @@ def _escaped(path: str) -> str:
 
 
 def source_of(mount: Mount) -> str:
-    """What mount(8) is given as the special file."""
+    """Return the special file for mount(8)."""
     if mount.source is not None:
         return str(mount.source)
     return "proc" if mount.type == "procfs" else mount.type
 
 
 def options_of(mount: Mount, ruleset: int) -> list[str]:
-    """Return the options of mount(8). `ruleset` hides of a devfs what the jail's /dev hides."""
+    """Return the options of mount(8). A devfs gets the `ruleset` of the jail's /dev."""
     of_devfs = [f"ruleset={ruleset}"] if mount.type == "devfs" else []
     own = (one.options(value) for one, value in becoming(mount, MountOption))
     return [word for options in (*own, of_devfs) for word in options]
 
 
 def refuse_lent(guest: Guest, going: Iterable[str], mounts: Iterable[HostMount]) -> None:
-    """Raises ConflictError where something of the guest's is mounted elsewhere: on the host,
-    or in a jail that is not one of those that are `going` with it."""
+    """Raise ConflictError where a directory of the guest is mounted elsewhere: on the host, or in a
+    jail that is not destroyed with it (`going`)."""
     own = guest.layout.guest_directory(guest.name)
     with_it = [guest.layout.guest_directory(name) for name in going]
     for mount in mounts:
@@ -102,7 +102,7 @@ def refuse_lent(guest: Guest, going: Iterable[str], mounts: Iterable[HostMount])
 
 
 def check_mounts(name: str, mounts: Iterable[Mount], facts: MountFacts) -> None:
-    """Raises HostError for the first mount that could not be made."""
+    """Raise HostError for the first mount that cannot be made."""
     for mount in mounts:
         at = f"{name}: mounts.{mount.name}"
         if wrong := facts.sources.get(mount.name):
@@ -116,7 +116,7 @@ def check_mounts(name: str, mounts: Iterable[Mount], facts: MountFacts) -> None:
 
 
 def point_steps(root: str, mounts: Sequence[Mount], facts: MountFacts) -> list[Step]:
-    """Make the directories and files that do not exist, in a jail's root, following no link."""
+    """Create the missing mount points in a jail's root, following no symbolic link."""
     steps: list[Step] = []
     made: set[str] = set()
     for mount in in_order(mounts):

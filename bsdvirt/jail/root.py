@@ -1,5 +1,5 @@
 """Where a jail's root comes from: a release, nothing, an archive, a copy, or a directory or
-dataset of the user's, which is used where it is and never taken away. Pure."""
+dataset of the user's, which is used in place and never destroyed. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Origin:
 
     @property
     def adopted(self) -> bool:
-        """Whether the root is the user's, used where it is."""
+        """Whether the root is the user's, used in place."""
         return self.kind in ("directory", "dataset")
 
     @property
@@ -64,8 +64,8 @@ FROM_RELEASE = Origin()
 def root_steps(
     origin: Origin, layout: Layout, name: str, words: tuple[str, ...], undo: Undo
 ) -> tuple[Step, ...]:
-    """A dataset for the root, with what is to be in it; nothing for a root that is there.
-    `words` are those of `zfs create`; `undo` takes the dataset away."""
+    """Create a dataset for the root and fill it; no steps for a root that exists already.
+    `words` are the options of `zfs create`; `undo` destroys the dataset."""
     if origin.adopted:
         return ()
     dataset, place = layout.jail_root(name), layout.jail_root_directory(name)
@@ -105,15 +105,16 @@ PLAIN = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._+=@:,-]+)+")
 
 
 def strange(path: str) -> str:
-    """Why a path cannot be a jail's, in words: nothing that a shell would read is in it."""
+    """Return why a path cannot be a jail's root; empty if it can. It must hold nothing that a
+    shell would interpret."""
     if PLAIN.fullmatch(path):
         return ""
     return "has characters that a shell may read: letters, digits and . _ - + = @ : , are taken"
 
 
 def wrong_place(guest: Guest, others: Iterable[Guest], layouts: Iterable[Layout]) -> str:
-    """Why a root of the user's can be none now, in words: what its making saw to may have
-    changed since, and its identity may have been written by anybody."""
+    """Return why a user's directory cannot be a root now; empty if it can. The host may have
+    changed since the jail was created, and the identity may have been forged."""
     if why := strange(guest.root):
         return why
     try:
@@ -124,8 +125,8 @@ def wrong_place(guest: Guest, others: Iterable[Guest], layouts: Iterable[Layout]
 
 
 def check_root(path: str, guests: Iterable[Guest], layouts: Iterable[Layout]) -> None:
-    """Raises UsageError for a directory of the host's, ConflictError for one that is a
-    guest's, above one or beneath one."""
+    """Raise UsageError for a directory of the host's own, and ConflictError for one that is,
+    contains or lies within the root of a guest."""
     for own in (HOST_FILE, RUN_DIRECTORY, LOG_DIRECTORY, "/usr/local"):
         if within(own, path):
             raise UsageError(f"{path} is the host's own", "name a directory for the jail alone")
@@ -141,10 +142,10 @@ def check_root(path: str, guests: Iterable[Guest], layouts: Iterable[Layout]) ->
 
 @dataclass(frozen=True, slots=True)
 class RootFacts:
-    """What the host shows of a jail's root."""
+    """The facts about a jail's root."""
 
     wrong: str = ""
-    """Why it cannot be one now, in words."""
+    """Why it cannot be the root now; empty if it can."""
     points: Mapping[str, Place] = field(default_factory=dict)
     """Where jail(8) mounts besides the jail's own mounts; by path beneath the root."""
 
@@ -155,13 +156,13 @@ def points_of(jail: Jail) -> tuple[str, ...]:
 
 
 def is_mounted(guest: Guest, facts: HostFacts) -> bool:
-    """Whether the dataset that it was made on is mounted where its root is."""
+    """Whether the dataset of the root is mounted at the root's path."""
     dataset = guest.identity.root_dataset
     return any(m.path == guest.root and m.source == dataset for m in facts.mounts)
 
 
 def check_settings(jail: Jail) -> None:
-    """What is set of the root's dataset needs one of ours. Raises UsageError."""
+    """Raise UsageError where ZFS properties are set for a root that is no dataset of ours."""
     for name in settings(jail):
         raise UsageError(
             f"{name}: cannot set ZFS properties: bsdvirt does not manage this root",
@@ -170,7 +171,7 @@ def check_settings(jail: Jail) -> None:
 
 
 def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
-    """Raises HostError where the root does not exist, or not the one that is meant."""
+    """Raise HostError where the root does not exist, or another filesystem is mounted there."""
     name = guest.name
     if why := strange(guest.root):
         raise HostError(f"{name}: its root {guest.root} {why}", "choose a root with a plain path")
@@ -185,7 +186,7 @@ def check_ready(guest: Guest, facts: HostFacts, root: RootFacts) -> None:
 
 
 def base_steps(guest: Guest, root: RootFacts) -> list[Step]:
-    """Make the directories that jail(8) mounts on, where they do not exist."""
+    """Create the directories that jail(8) mounts on, if they do not exist."""
     return [
         Step(
             MakeDirectory(path, POINT_MODE, beneath=guest.root),
@@ -198,7 +199,7 @@ def base_steps(guest: Guest, root: RootFacts) -> list[Step]:
 
 
 def rooted(identity: Identity, origin: Origin) -> Identity:
-    """The identity of a guest whose root is the user's; any other's as it is."""
+    """Return the identity with the user's root noted in it; unchanged for any other root."""
     if not origin.adopted:
         return identity
     return msgspec.structs.replace(

@@ -1,9 +1,9 @@
-"""A jail's part of the host's network stack: its parameters, the addresses that it claims, the
-aliases that a start leaves where nothing took them away, and the interfaces that it has for
-itself (`vnet.interface` of jail(8)).
+"""A jail's network stack: the parameters of jail(8), the host addresses that the jail claims, the
+aliases that a start may leave behind, and the interfaces passed to the jail (`vnet.interface`).
 
-Those move into the jail's network stack when it is created, and come back under their own names
-when it ends, without addresses (vnet_if_return and if_vmove in if.c of 13.2 and 15.1). Pure.
+Such an interface moves into the jail's stack when the jail is created, and returns under its own
+name, without addresses, when it is removed (vnet_if_return and if_vmove in if.c of 13.2 and
+15.1). Pure.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from bsdvirt.spec.nic import POOL
 
 
 def stack_words(jail: Jail, interfaces: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Whose stack it has: parameters of jail(8) with their values, none for a bare one.
-    Both families are always said, so that no default decides."""
+    """Return the parameters of jail(8) for the stack, with their values; None for one without.
+    Both address families are always given, so that no default decides."""
     match jail.stack:
         case "vnet":
             own = [("vnet.interface", list(interfaces))] if interfaces else []
@@ -46,7 +46,7 @@ def stack_words(jail: Jail, interfaces: Sequence[str]) -> list[tuple[str, list[s
 
 
 def shared_wait(jail: Jail) -> list[str]:
-    """For exec.created, once jail(8) has made the aliases: until those of IPv6 can be used."""
+    """Wait, in exec.created, until duplicate address detection has passed the IPv6 aliases."""
     if jail.stack != "shared":
         return []
     mine = [s for s in jail.addresses if s.interface and s.address.version == 6]
@@ -55,8 +55,8 @@ def shared_wait(jail: Jail) -> list[str]:
 
 
 def _family(jail: Jail, version: int) -> tuple[str, list[str]]:
-    """jail(8) makes an alias of what has an interface before it, and a whole network's
-    address of what has a prefix behind it."""
+    """Return an address for ip4.addr or ip6.addr. jail(8) adds an alias for `interface|address`;
+    with a prefix the alias has that netmask."""
     texts = [
         f"{shared.interface}|{shared.address}" if shared.interface else str(shared.address.ip)
         for shared in jail.addresses
@@ -69,7 +69,7 @@ def _family(jail: Jail, version: int) -> tuple[str, list[str]]:
 
 
 def shared_claims(jail: Jail) -> list[Alias]:
-    """What its file asks for."""
+    """Return the addresses that its file asks for."""
     return [
         Alias(address=str(shared.address), interface=str(shared.interface or ""))
         for shared in jail.addresses
@@ -77,12 +77,13 @@ def shared_claims(jail: Jail) -> list[Alias]:
 
 
 def shared_fit(jail: Jail, identity: Identity) -> bool:
-    """Whether what is claimed is what the jail's file asks for, from now on."""
+    """Return whether the claims of the next start are what the jail's file asks for."""
     return identity.next_shared is None and identity.shared == shared_claims(jail)
 
 
 def claim_shared(name: str, jail: Jail, others: Iterable[Guest]) -> list[Alias]:
-    """What its file asks for. Raises ConflictError for an address that a guest has."""
+    """Return the addresses that its file asks for. Raises ConflictError for an address that a
+    guest has."""
     wanted = shared_claims(jail)
     taken = {ip: other.name for other in others for ip in _ips(other.identity)} if wanted else {}
     for alias in wanted:
@@ -104,7 +105,7 @@ def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def with_shared(identity: Identity, claims: list[Alias], *, live: bool = False) -> Identity:
-    """The identity with these addresses: from the next start on, where the guest is `live`."""
+    """Return the identity with these addresses; from the next start on if the guest is `live`."""
     if not live:
         return msgspec.structs.replace(identity, shared=claims, next_shared=None)
     later = None if claims == identity.shared else claims
@@ -132,8 +133,8 @@ def without_address(
 
 
 def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Interface]) -> None:
-    """Raises HostError for an interface that does not exist, and for an address that the host
-    is to have and has not; ConflictError for one that the host has itself."""
+    """Raise HostError for an interface that does not exist and for a shared address that the host
+    lacks, ConflictError for an address that is the host's own."""
     has = {
         _ip(text): interface.name
         for interface in interfaces.values()
@@ -157,8 +158,8 @@ def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Int
 
 
 def left_aliases(guest: Guest, facts: HostFacts) -> list[Alias]:
-    """What a start of it left: the host has the address, and the jail.conf of the start is
-    there, without which the address is not the jail's."""
+    """Return the aliases that a start left: the host has the address, and the jail.conf of that
+    start exists. Without that file an address is never taken for the jail's."""
     if conf_file(guest.name) not in facts.files:
         return []
     return [alias for alias in guest.identity.shared if _there(alias, facts.interfaces)]
@@ -170,7 +171,7 @@ def _there(alias: Alias, interfaces: Mapping[str, Interface]) -> bool:
 
 
 def alias_steps(guest: Guest, facts: HostFacts) -> list[Step]:
-    """Take away the aliases that are left."""
+    """Remove the aliases that are left."""
     return [
         Step(
             Command(_remove(alias)),
@@ -182,7 +183,7 @@ def alias_steps(guest: Guest, facts: HostFacts) -> list[Step]:
 
 
 def alias_drift(guest: Guest, facts: HostFacts) -> Iterator[Drift]:
-    """The addresses of a running jail that the host has no more."""
+    """Return the addresses of a running jail that the host no longer has."""
     has = {_ip(text) for face in facts.interfaces.values() for text in face.addresses}
     for alias in guest.identity.shared:
         if _there(alias, facts.interfaces) or (not alias.interface and _ip(alias.address) in has):
@@ -197,7 +198,7 @@ def alias_drift(guest: Guest, facts: HostFacts) -> Iterator[Drift]:
 
 
 def alias_undos(guest: Guest) -> tuple[Undo, ...]:
-    """The same for a start that fails or is cut short: jail -R takes no alias away."""
+    """Remove the aliases of a start that failed or was interrupted: jail -R removes none."""
     return tuple(
         Undo(Command(_remove(alias)), AddressExists(alias.interface, alias.address))
         for alias in guest.identity.shared
@@ -222,8 +223,8 @@ def check_passed(
     networks: Mapping[str, Network],
     interfaces: Mapping[str, Interface],
 ) -> None:
-    """Raises HostError and ConflictError for an interface that does not exist, or that the host
-    or a network needs."""
+    """Raise HostError for an interface that does not exist, ConflictError for one that the host or
+    a network uses."""
     for word in map(str, jail.interfaces):
         face = interfaces.get(word)
         if face is None:

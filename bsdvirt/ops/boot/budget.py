@@ -8,8 +8,8 @@ from bsdvirt.spec.hostfile import reserve
 
 
 def too_long(session: Session, spec: GuestSpec) -> str:
-    """What is to be known of a stop.timeout that is not waited for at shutdown; empty where
-    it is."""
+    """Return the note for a stop.timeout that is longer than the shutdown waits; empty if it is
+    not."""
     budget = session.hostfile.boot.budget
     left = budget - reserve(budget)
     if spec.stop.timeout <= left:

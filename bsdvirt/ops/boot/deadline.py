@@ -14,8 +14,8 @@ SLACK = 1.0
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """What the work gives, or its error. Raises HostError where it takes longer; it is then
-    left to itself, and does not keep the process from ending."""
+    """Return the result of the work, or raise its error. Raises HostError after the deadline; the
+    work is then abandoned, and does not keep the process from ending."""
     found: list[T] = []
     errors: list[BaseException] = []
 

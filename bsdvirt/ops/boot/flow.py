@@ -34,11 +34,11 @@ Work = Callable[[str, Callable[[], None]], Outcome]
 
 @dataclass(slots=True)
 class Flow:
-    """Jobs, begun in their order as soon as what they wait for has ended.
+    """Jobs, each begun as soon as the jobs that it waits for have ended.
 
-    `refuse` may end a job before it begins, by how those have ended. From `unordered_at`
-    on nothing is waited for and all begin. At `deadline` what is not done is abandoned:
-    its thread goes on until the process ends.
+    `refuse` may end a job before it begins, given the outcomes of those. From `unordered_at` on
+    all remaining jobs begin without waiting. At `deadline` unfinished jobs are abandoned: their
+    threads go on until the process ends.
     """
 
     jobs: Sequence[Job]

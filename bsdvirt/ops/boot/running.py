@@ -1,7 +1,7 @@
-"""The starts at boot that are under way: a shutdown has them end first.
+"""Boot starts under way: a shutdown ends them first.
 
-Each is a file named by its process id, locked by that process for as long as it lives:
-what is not locked is left from a process that was killed.
+Each has a file named by its process id, locked by the process for as long as it lives: a file
+that is not locked is left from a process that was killed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def under_way(session: Session) -> Iterator[None]:
 
 
 def end_others(session: Session, seconds: float) -> list[int]:
-    """Ask the starts under way to begin no more guests and to undo what they are at; those
-    that are still there after so many seconds."""
+    """Ask the boot starts under way to begin no more guests and to undo what is unfinished. Return
+    those that are still running after `seconds`."""
     fs = session.host.fs
     alive = _alive(fs)
     for pid in alive:

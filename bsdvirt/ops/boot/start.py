@@ -1,5 +1,5 @@
-"""All guests that start at boot: networks first, then each as soon as what it waits for
-is ready."""
+"""Start guests at boot: networks first, then each guest as soon as those that it waits for are
+ready."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, O
 
 
 def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:
-    """Start the guests that start at boot, or those that are named, with what they wait
-    for. In the order of their ends."""
+    """Start the guests that start at boot, or the named ones, with the guests that they wait for.
+    Return the outcomes in the order in which they ended."""
     with under_way(session):
         return _start(session, names)
 
@@ -79,8 +79,8 @@ def _in_circle(order: Order, name: str) -> Outcome:
 
 
 def load_modules(session: Session, kinds: Iterable[str]) -> None:
-    """Load what guests of these kinds need and is not loaded: later, securelevel(7) may
-    forbid it."""
+    """Load the missing kernel modules of these kinds of guests: later, securelevel(7) may forbid
+    it."""
     lacking = [
         name
         for name in dict.fromkeys(name for kind in sorted(kinds) for name in KINDS[kind].modules)

@@ -1,5 +1,5 @@
-"""All running guests stopped within a budget: in order while there is time, then by
-force. No guest delays it, and at the end nothing of ours runs."""
+"""Stop all running guests within a time budget: in order while there is time, then by force. No
+guest can delay it, and at the end none of ours runs."""
 
 from __future__ import annotations
 
@@ -133,8 +133,8 @@ class _Stop:
         return f"no time was left of {self.budget:.0f} s"
 
     def _end_waiting(self, name: str, seconds: float) -> bool:
-        """End a start or a stop of a virtual machine that another command waits for: it has
-        the guest's lock until then. Whether there was one."""
+        """End a start or stop of a virtual machine that another command waits for with the guest's
+        lock held. Return whether there was one."""
         force = seconds < LEAST_SECONDS
         with contextlib.suppress(BsdvirtError):
             states = ("starting", "stopping")
@@ -145,8 +145,9 @@ class _Stop:
         return False
 
     def _lock(self, name: str) -> tuple[Lock | None, str]:
-        """The guest's lock, or why we go on without it. What a crash left is not mended
-        here: the guest stops, and the next command that needs it sees to the rest."""
+        """Return the guest's lock, or why the stop goes on without it. An interrupted operation is
+        not recovered here: the guest is stopped, and the next command that needs it recovers
+        it."""
         if self.session.preview:
             return None, ""
         lock = Lock(self.session.host.fs, "guest", name)
@@ -213,9 +214,9 @@ def _in_order(waits: Mapping[str, frozenset[str]], names: list[str]) -> list[str
 
 
 def ours_running(session: Session, names: Iterable[str] | None = None) -> list[str]:
-    """The jails that live in our guests' directories, or were started by the jail.conf that
-    is there, and the virtual machines whose run.lock is held, listed or not: of
-    the kernel alone, one command."""
+    """Return the jails whose root is in a guest's directory or that were started by a jail.conf of
+    ours, and the virtual machines whose run.lock is held, whether listed by ZFS or not. One
+    command, answered by the kernel alone."""
     wanted = None if names is None else set(names)
     alive = {
         name
@@ -242,8 +243,8 @@ def _is_ours(session: Session, jail: JailFact) -> bool:
 
 
 def _hostfile(session: Session, named: Sequence[str]) -> HostFile:
-    """The host file. Where it cannot be read, and the host shuts down, what it says by default:
-    our jails are known by the jail.conf of their start, and virtual machines by their locks."""
+    """Return the host file; its defaults if it cannot be read at shutdown. Jails are then found by
+    the jail.conf of their start, virtual machines by their locks."""
     try:
         return session.hostfile
     except BsdvirtError as error:
@@ -265,8 +266,7 @@ def _facts(session: Session) -> HostFacts:
 
 
 def stop(session: Session, names: Iterable[str] = (), *, budget: float = 0.0) -> list[Outcome]:
-    """Stop the running guests, or those of them that are named, within `budget` seconds
-    (the host file's where it is 0)."""
+    """Stop the running guests, or the named ones, within `budget` seconds (0: the host file's)."""
     began = time.monotonic()
     named = sorted(names)
     conf = _hostfile(session, named)
