@@ -48,7 +48,7 @@ def plan_once(
     sources = config.boot_sources(guest, vm)
     source = _source(guest, sources, boot)
     if chosen is None:
-        return Once(boot, note=f"it boots from {boot} this once")
+        return Once(boot, note=f"boots from {boot} once")
     order = (boot, *(str(one) for one in vm.bootorder if one != boot))
     if knows_order(facts.vmm):
         text = config.render(guest, vm, replace(run, order=order))
@@ -70,8 +70,8 @@ def plan_once(
         undo=(Undo(RemoveFile(variables)),),
     )
     note = (
-        f"bhyve of this FreeBSD has no boot order: it has fresh UEFI variables this once, so"
-        f" that its firmware looks at {boot} again; its own stay as they are"
+        "bhyve of this FreeBSD has no boot order: the guest gets new UEFI variables for this start,"
+        f" so that its firmware looks at {boot} again; its own variables are kept"
     )
     return Once(boot, conf=True, steps=(fresh, _conf_step(name, text)), note=note)
 

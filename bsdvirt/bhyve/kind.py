@@ -196,7 +196,7 @@ class VmKind(Kind[Vm]):
             )
         if not fact.supervised:
             why = f"{name} runs, but its supervisor has gone"
-            raise ConflictError(why, f"bsdvirt start {name} gives it a new one")
+            raise ConflictError(why, f"bsdvirt start {name} starts a new one")
         return supervisor_argv("console", name, "--log-first")
 
     def probes(self, fs: Fs, guest: Guest, boot: Boot) -> list[tuple[str, ...]]:

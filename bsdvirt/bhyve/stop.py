@@ -100,7 +100,7 @@ def plan_act(guest: Guest, vm: VmFact | None, act: Act, op: str) -> Plan:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
     if not vm.supervised:
         raise ConflictError(
-            f"{name} runs, and its supervisor has died", f"bsdvirt start {name} gives it a new one"
+            f"{name} runs, and its supervisor has died", f"bsdvirt start {name} starts a new one"
         )
     paused = vm.state == "paused"
     if act in ("pause", "resume") and paused == (act == "pause"):

@@ -48,7 +48,7 @@ def a_root_from_an_archive_and_from_a_directory(driver: Bsdvirt, view: HostView)
         assert view.fs.read_text(f"{view.jail_root(name)}/etc/motd") == "hello\n"
     driver.ok("start", "t2")
     before = view.everything()
-    driver.fails(3, "create", "jail", "t4", "--root-from", "/nosuch", says="not there")
+    driver.fails(3, "create", "jail", "t4", "--root-from", "/nosuch", says="does not exist")
     driver.fails(2, "create", "jail", "t4", "--root-from", source, "--thick", says="release")
     driver.fails(2, "create", "jail", "t4", "--empty", "--directory", "/srv", says="together")
     driver.fails(2, "create", "jail", "t4", "--linux", says="--root-from")
@@ -126,7 +126,7 @@ def a_dataset_of_the_users(driver: Bsdvirt, view: HostView) -> None:
         assert view.jails()["t1"]["path"] == place
         driver.fails(4, "create", "jail", "t2", "--dataset", dataset, says="t1")
         driver.fails(3, "create", "jail", "t2", "--dataset", f"{view.pool}/nosuch")
-        driver.fails(2, "create", "jail", "t2", "--dataset", view.root, says="bsdvirt's own")
+        driver.fails(2, "create", "jail", "t2", "--dataset", view.root, says="belongs to bsdvirt")
         assert driver.json("info", "t1")["root_dataset"] == dataset
         driver.fails(2, "set", "t1", "quota=1G", says="quota")
         driver.fails(2, "create", "jail", "t2", "--directory", f"{view.host_scratch}", "quota=1G")

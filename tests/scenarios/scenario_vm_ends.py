@@ -141,7 +141,7 @@ def a_drive_is_booted_from_once(driver: Bsdvirt, view: HostView) -> None:
         driver.fails(2, "start", "t1", "--boot", "cd7", says="no disk or drive cd7")
         driver.ok("cdrom", "insert", "t1", f"{view.host_scratch}/rescue.iso")
         said = driver.ok("start", "t1", "--boot", "cd0")
-        assert "this once" in said.stdout + said.stderr
+        assert "boots from cd0 once" in said.stdout + said.stderr
         driver.fails(4, "start", "t1", "--boot", "cd0", says="is running")
         first = view.fs.read_text(first_conf("t1"))
         own = view.fs.read_text(bhyve_conf("t1"))
@@ -170,7 +170,7 @@ def a_drive_is_booted_from_once(driver: Bsdvirt, view: HostView) -> None:
 def uefi_variables_are_put_aside_and_back(driver: Bsdvirt, view: HostView) -> None:
     with firmware(view):
         driver.ok("create", "vm", "t1", "--memory", "256M", "--disk", "64M")
-        assert "fresh" in driver.ok("uefi", "reset", "t1").stdout
+        assert "creates new variables" in driver.ok("uefi", "reset", "t1").stdout
         driver.fails(4, "uefi", "restore", "t1", says="no variables were set aside")
         driver.ok("start", "t1")
         driver.fails(4, "uefi", "reset", "t1", says="is running")

@@ -72,7 +72,8 @@ class ChangeVariables:
         path = guest.layout.uefi_vars(name)
         files = [file for file in (path, kept(path)) if fs.exists(file)]
         plan = (plan_restore if self.back else plan_reset)(guest, files, session.new_op())
-        done = "its variables are restored" if self.back else "its variables are set aside"
+        aside = "its variables are set aside; its next start creates new ones"
+        done = "its variables are restored" if self.back else aside
         return Task(name, (Part(plan),), plan.reason or done)
 
 
