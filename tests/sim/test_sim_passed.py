@@ -58,8 +58,9 @@ def test_a_jail_that_is_killed_gives_it_back(driver: Bsdvirt) -> None:
 
 @pytest.mark.parametrize(
     ("interface", "status", "says"),
-    [("em9", 5, "does not exist"), ("vtnet0", 4, "host's address"), ("bvbr0", 4, "neither a network card nor a VLAN"),
-     ("em2", 4, "uplink of network wan"), ("lo0", 4, "neither a network card nor a VLAN")],
+    [("em9", 5, "does not exist"), ("vtnet0", 4, "host's address"),
+     ("bvbr0", 4, "neither a network card nor a VLAN"), ("em2", 4, "uplink of network wan"),
+     ("lo0", 4, "neither a network card nor a VLAN")],
 )  # fmt: skip
 def test_what_the_host_needs_stays(driver: Bsdvirt, interface: str, status: int, says: str) -> None:
     driver.ok("network", "create", "wan", "--uplink", "em2", "--subnet", "192.168.7.0/24")
