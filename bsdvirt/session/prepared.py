@@ -182,7 +182,7 @@ def run_part(session: Session, part: Part) -> list[str]:
         return []
     plan = part.plan if part.again is None else part.again()
     about = (plan.op, plan.verb, plan.subject)
-    if _bare(plan) != _bare(part.plan):
+    if plan is not part.plan and _bare(plan) != _bare(part.plan):
         text = "the host has changed since the plan was made: a new plan is run"
         session.sink(events.Warned(*about, text))
     try:
