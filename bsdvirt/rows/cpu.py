@@ -1,0 +1,96 @@
+"""Rows of the host's CPUs: how they are connected, who may run on each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from bsdvirt.rows.base import PERCENT, Row, col
+
+
+class CpuGroup(Row, frozen=True, kw_only=True):
+    """CPUs that share something: a package, a NUMA domain, a core."""
+
+    number: Annotated[int, col("Number of the group, from 0.")]
+    cpus: Annotated[list[int], col("Numbers of its CPUs, in ascending order.")]
+
+
+class CpuCache(CpuGroup, frozen=True, kw_only=True):
+    """CPUs that share a cache."""
+
+    level: Annotated[int, col("Level of the cache: 1, 2 or 3.")]
+
+
+class CpuHost(Row, frozen=True, kw_only=True):
+    """The CPUs of the host, and how they are connected."""
+
+    model: Annotated[str, col("Model of the processor.")]
+    cpus: Annotated[list[int], col("Numbers of the CPUs that the kernel runs on.")]
+    absent: Annotated[
+        list[int], col("Numbers below the highest one that the kernel does not run on.")
+    ]
+    threads: Annotated[int, col("Most threads of a core; 1 without SMT.")]
+    hypervisor: Annotated[str | None, col("Hypervisor that the host itself is a guest of.")]
+    packages: Annotated[
+        list[CpuGroup], col("Processor packages; empty if the kernel does not tell them.")
+    ]
+    domains: Annotated[list[CpuGroup], col("NUMA domains.")]
+    caches: Annotated[list[CpuCache], col("Caches that more than one core shares.")]
+    cores: Annotated[list[CpuGroup], col("Cores, each with its threads.")]
+
+
+class CpuPins(Row, frozen=True, kw_only=True):
+    """Virtual CPUs of a guest that are pinned to a CPU."""
+
+    guest: Annotated[str, col("Name of the virtual machine.")]
+    vcpus: Annotated[list[int], col("Numbers of its virtual CPUs.")]
+
+
+class CpuRow(Row, frozen=True, kw_only=True):
+    """One CPU of the host."""
+
+    number: Annotated[int, col("Number of the CPU.")]
+    package: Annotated[int | None, col("Number of its package.")]
+    domain: Annotated[int, col("Number of its NUMA domain.")]
+    core: Annotated[int, col("Number of its core.")]
+    thread: Annotated[int, col("Position among the threads of its core, from 0.")]
+    busy: Annotated[
+        int | None, col("Time that it was not idle; null without a sample.", unit=PERCENT)
+    ]
+    guests: Annotated[list[str], col("Running guests that may run on it.")]
+    stopped: Annotated[list[str], col("Guests that do not run, and whose file names this CPU.")]
+    pins: Annotated[list[CpuPins], col("Virtual CPUs that are pinned to it.")]
+
+
+class VcpuPin(Row, frozen=True, kw_only=True):
+    """Where one virtual CPU of a guest may run."""
+
+    vcpu: Annotated[int, col("Number of the virtual CPU.")]
+    cpus: Annotated[list[int], col("Numbers of the CPUs that it is pinned to.")]
+
+
+class CpuGuest(Row, frozen=True, kw_only=True):
+    """The CPUs of one guest."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    kind: Annotated[str, col("Either jail or vm.")]
+    state: Annotated[str, col("State, as `ls` prints it.")]
+    running: Annotated[
+        bool, col("Whether it runs: then the kernel says its CPUs, otherwise its file.")
+    ]
+    cpuset: Annotated[str | None, col("Value of the property cpuset.")]
+    cpus: Annotated[list[int], col("Numbers of the CPUs that it may run on.")]
+    count: Annotated[int, col("Number of these CPUs.")]
+    everywhere: Annotated[bool, col("Whether these are all CPUs of the host.")]
+    vcpus: Annotated[int | None, col("Number of virtual CPUs of a virtual machine.")]
+    pins: Annotated[list[VcpuPin], col("Virtual CPUs that are pinned.")]
+    exclusive: Annotated[bool, col("Whether no other running guest may run on its CPUs.")]
+    shared_with: Annotated[list[str], col("Running guests that may run on some of its CPUs.")]
+    error: Annotated[str | None, col("Why its CPUs are unknown.")] = None
+
+
+class CpuMap(Row, frozen=True, kw_only=True):
+    """What `cpu map` prints."""
+
+    host: Annotated[CpuHost, col("The CPUs of the host, and how they are connected.")]
+    cpus: Annotated[list[CpuRow], col("Each CPU, in ascending order.")]
+    guests: Annotated[list[CpuGuest], col("Each guest, by name.")]
