@@ -7,10 +7,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO, cast
 
-from bsdvirt.cli.output import human_size
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.plan.events import Progress
+from bsdvirt.rows.sizes import human_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Display

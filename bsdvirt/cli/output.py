@@ -10,19 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.rows.base import BYTES, PERCENT, RATE, Row, is_old, items, plain, unit_of, units_of
+from bsdvirt.rows.sizes import human_size
 
 if TYPE_CHECKING:
     from bsdvirt.cli.parser import Globals
-
-
-def human_size(number: int) -> str:
-    """Return 1.5K for 1536: binary multiples, as zfs(8) prints them."""
-    value = float(number)
-    for unit in ("B", "K", "M", "G", "T", "P"):
-        if value < 1024 or unit == "P":
-            return f"{value:.0f}{unit}" if unit == "B" or value >= 100 else f"{value:.3g}{unit}"
-        value /= 1024
-    raise AssertionError("unreachable")
 
 
 def cell(value: Any) -> str:

@@ -45,6 +45,7 @@ VERBS = {
     "pool": "manage pools for guests: add, ls, rm",
     "network": "manage networks: ls, info, create, set, destroy",
     "boot": "manage start and shutdown: plan, start, stop, status, network",
+    "tui": "open the terminal UI",
     "doctor": "find problems, and repair them",
     "properties": "list all properties",
     "schema": "print the JSON Schema of a file, or of a verb's output",

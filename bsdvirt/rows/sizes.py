@@ -1,0 +1,13 @@
+"""Sizes as people read them."""
+
+from __future__ import annotations
+
+
+def human_size(number: int) -> str:
+    """Return 1.5K for 1536: binary multiples, as zfs(8) prints them."""
+    value = float(number)
+    for unit in ("B", "K", "M", "G", "T", "P"):
+        if value < 1024 or unit == "P":
+            return f"{value:.0f}{unit}" if unit == "B" or value >= 100 else f"{value:.3g}{unit}"
+        value /= 1024
+    raise AssertionError("unreachable")

@@ -1,0 +1,1 @@
+"""The terminal UI, over ops/ and the command line. See DESIGN.md."""

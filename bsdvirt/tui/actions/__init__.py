@@ -1,0 +1,1 @@
+"""The one table of actions, and what is made from it: keys, footer, palette, help, menus."""

@@ -1,0 +1,109 @@
+"""What an action is, and what it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bsdvirt.rows.base import Row
+
+GUESTS = frozenset({"jail", "vm"})
+"""Kinds of subjects that are guests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an action acts on: a guest, a network, a release and so on, as a view shows it."""
+
+    host: str
+    """"" is this machine."""
+    kind: str
+    """jail, vm, network, release, image, media, pool, task …"""
+    name: str
+    state: str = ""
+    row: Row | None = None
+
+
+Words = Callable[[Sequence[Subject]], list[str]]
+"""Returns words of the command line for subjects of one host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Runs `bsdvirt WORDS` in the background, as a task: one for each host."""
+
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class OnTerminal:
+    """Steps aside and runs `bsdvirt WORDS` on the terminal, for one subject."""
+
+    words: Words
+    waits: bool = False
+    """Whether to wait for a key before the UI returns: for output that is to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opens:
+    """Opens a screen or view; see tui/opens.py for the names."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action: its key, what it acts on, what it does."""
+
+    id: str
+    """Its name in keys.yaml."""
+    label: str
+    do: Command | OnTerminal | Opens
+    verb: str = ""
+    """The verb of the command line that it is; "" for those of the UI alone."""
+    key: str = ""
+    on: frozenset[str] = frozenset()
+    """The kinds of subjects that it acts on; none if it acts on nothing that is selected."""
+    states: frozenset[str] = frozenset()
+    """The states in which it can be done; none for all."""
+    many: bool = False
+    """Whether it can be done to several subjects at once."""
+    loses: bool = False
+    """Whether data is lost: what goes is listed, and a name has to be typed."""
+    changes: bool = False
+    """Whether it changes something: never in a read-only UI."""
+    group: str = ""
+    """Its section in help and menus."""
+    help: str = ""
+    """One sentence for help and the palette."""
+
+
+def why_not(action: Action, subjects: Sequence[Subject], read_only: str = "") -> str:
+    """Return why an action cannot be done to these subjects now; "" if it can."""
+    if action.changes and read_only:
+        return read_only
+    if not action.on:
+        return ""
+    if not subjects:
+        return "nothing is selected"
+    wrong = [one for one in subjects if one.kind not in action.on]
+    if wrong:
+        return f"not for a {noun(wrong[0])}"
+    if len(subjects) > 1 and not action.many:
+        return "only for one at a time"
+    if action.states:
+        unfit = [one for one in subjects if one.state not in action.states]
+        # Of several, those that it fits are acted on.
+        if len(unfit) == len(subjects):
+            return f"{unfit[0].name} is {unfit[0].state}"
+    return ""
+
+
+def fitting(action: Action, subjects: Sequence[Subject]) -> list[Subject]:
+    """Return those of the subjects that an action can be done to now."""
+    return [one for one in subjects if not why_not(action, [one])]
+
+
+def noun(subject: Subject) -> str:
+    """Return what a subject is called in a sentence."""
+    return "virtual machine" if subject.kind == "vm" else subject.kind

@@ -1,0 +1,154 @@
+"""The application: its hosts, its settings, the main screen."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from rich.style import Style
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from bsdvirt.tui.actions.action import (
+    Action,
+    Command,
+    OnTerminal,
+    Opens,
+    Subject,
+    fitting,
+    why_not,
+)
+from bsdvirt.tui.actions.table import ACTIONS, BY_ID
+from bsdvirt.tui.feed.model import Store
+from bsdvirt.tui.feed.source import Query, Reader, Source
+from bsdvirt.tui.main import MainScreen
+from bsdvirt.tui.opens import OPENERS
+from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.views.registry import make_views
+from bsdvirt.tui.widgets.glyphs import glyphs
+from bsdvirt.tui.widgets.styles import palette_of
+
+T = TypeVar("T")
+
+
+class BsdvirtApp(App[int]):
+    """The UI over some hosts."""
+
+    TITLE = "bsdvirt"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(action.key, f"do('{action.id}')", action.label, show=False, id=action.id)
+        for action in ACTIONS
+        if action.key
+    ]
+
+    def __init__(self, sources: Sequence[Source], settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.glyphs = glyphs()
+        self.palette: Mapping[str, Style] = palette_of(settings.theme or "dark")
+        self.store = Store([source.name for source in sources])
+        self._readers = {source.name: Reader(source) for source in sources}
+        self._feeds: list[asyncio.Task[None]] = []
+        self.main = MainScreen(make_views())
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        return {name: reader.source for name, reader in self._readers.items()}
+
+    def on_mount(self) -> None:
+        self.push_screen(self.main)
+        self._feeds = [asyncio.create_task(self._feed(reader)) for reader in self._readers.values()]
+
+    async def _feed(self, reader: Reader) -> None:
+        """Read a host again and again."""
+        while True:
+            tick = await reader.tick()
+            self.store.take(tick)
+            if self.main.is_mounted:
+                self.main.refresh_from(self.store)
+            await asyncio.sleep(self.settings.interval)
+
+    async def on_unmount(self) -> None:
+        for feed in self._feeds:
+            feed.cancel()
+        for reader in self._readers.values():
+            reader.close()
+
+    # ---- for the parts of the UI: see desk.py ----
+
+    async def ask(self, host: str, query: Query[T], *words: str) -> T:
+        return await self._readers[host].ask(query, *words)
+
+    def read_only(self, host: str) -> str:
+        return self._readers[host].source.read_only
+
+    def why_not(self, action: Action, subjects: Sequence[Subject]) -> str:
+        hosts = {one.host for one in subjects} or set(self._readers)
+        locked = [self.read_only(host) for host in hosts]
+        return why_not(action, subjects, locked[0] if all(locked) else "")
+
+    def selected(self) -> list[Subject]:
+        return self.main.selected()
+
+    def action_do(self, id: str) -> None:
+        self.perform(BY_ID[id])
+
+    def perform(self, action: Action, subjects: Sequence[Subject] | None = None) -> None:
+        if subjects is None:
+            subjects = self.selected() if action.on else []
+        if why := self.why_not(action, subjects):
+            self.say(f"{action.label}: {why}", problem=True)
+            return
+        subjects = fitting(action, subjects) if action.on else subjects
+        match action.do:
+            case Opens(name):
+                OPENERS[name](self, subjects)
+            case OnTerminal(words, waits):
+                self.run_on_terminal(subjects[0].host, words(subjects), waits=waits)
+            case Command(words):
+                for host in dict.fromkeys(one.host for one in subjects):
+                    of_host = [one for one in subjects if one.host == host]
+                    self.run_words(host, words(of_host), label=action.label)
+
+    def run_words(self, host: str, words: Sequence[str], *, label: str = "") -> None:
+        # The list of tasks (tasks/) takes this over.
+        argv = self._readers[host].source.argv(words)
+        asyncio.create_task(self._run(argv))
+
+    async def _run(self, argv: Sequence[str]) -> None:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        out, err = await child.communicate()
+        text = (err or out).decode(errors="replace").strip()
+        self.say(text.splitlines()[-1] if text else "done", problem=bool(child.returncode))
+
+    def run_on_terminal(self, host: str, words: Sequence[str], *, waits: bool = False) -> int:
+        argv = self._readers[host].source.argv(words, terminal=True)
+        with self.suspend():
+            try:
+                return subprocess.call(argv)
+            except OSError:
+                return 127
+
+    def say(self, text: str, *, problem: bool = False) -> None:
+        self.notify(text, severity="error" if problem else "information", timeout=5, markup=False)
+
+    def show_view(self, id: str) -> None:
+        self.main.show_view(id)
+
+    def edit_filter(self) -> None:
+        self.main.edit_filter()
+
+
+def run(sources: Sequence[Source], settings: Settings) -> int:
+    """Run the UI on this terminal, and return the exit status."""
+    app: App[Any] = BsdvirtApp(sources, settings)
+    return app.run() or 0

@@ -1,0 +1,72 @@
+"""What screens, views and actions may ask of the application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar, cast
+
+from rich.style import Style
+from textual.screen import Screen
+from textual.widget import Widget
+
+from bsdvirt.tui.actions.action import Action, Subject
+from bsdvirt.tui.feed.model import Store
+from bsdvirt.tui.feed.source import Query, Source
+from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.widgets.glyphs import Glyphs
+
+T = TypeVar("T")
+
+
+class Desk(Protocol):
+    """The application, as its parts see it."""
+
+    settings: Settings
+    store: Store
+    palette: Mapping[str, Style]
+    glyphs: Glyphs
+
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """The hosts, by name; "" is this machine."""
+
+    async def ask(self, host: str, query: Query[T], *words: str) -> T:
+        """Return the rows of a query, read in the host's own thread. Raises BsdvirtError."""
+
+    def read_only(self, host: str) -> str:
+        """Return why nothing can be changed on a host; "" if it can."""
+
+    def why_not(self, action: Action, subjects: Sequence[Subject]) -> str:
+        """Return why an action cannot be done to these subjects now; "" if it can."""
+
+    def perform(self, action: Action, subjects: Sequence[Subject] | None = None) -> None:
+        """Do an action to the subjects: None for what is selected."""
+
+    def run_words(self, host: str, words: Sequence[str], *, label: str = "") -> None:
+        """Run `bsdvirt WORDS` in the background."""
+
+    def run_on_terminal(self, host: str, words: Sequence[str], *, waits: bool = False) -> int:
+        """Step aside, run `bsdvirt WORDS` on the terminal, come back; return its exit status."""
+
+    def say(self, text: str, *, problem: bool = False) -> None:
+        """Show a short message for a moment."""
+
+    def show_view(self, id: str) -> None:
+        """Show one of the views of the main screen."""
+
+    def edit_filter(self) -> None:
+        """Let the user type the filter of the view."""
+
+    def selected(self) -> list[Subject]:
+        """Return what actions act on: the marked rows of the view, or that under the cursor."""
+
+    def push_screen(self, screen: Screen[Any]) -> Any:
+        """Show a screen over the others (Textual's)."""
+
+    def exit(self, result: int | None = None) -> None:
+        """Leave the UI (Textual's)."""
+
+
+def desk_of(widget: Widget) -> Desk:
+    """Return the application of a widget."""
+    return cast(Desk, widget.app)

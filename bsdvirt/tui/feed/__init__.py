@@ -1,0 +1,1 @@
+"""Reading hosts: this one, and others over ssh."""

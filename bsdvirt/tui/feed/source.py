@@ -1,0 +1,104 @@
+"""Where a host is read from: the interface, and the thread that does it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from bsdvirt.session.session import Session
+from bsdvirt.tui.feed.model import Tick
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Generic[T]):
+    """What can be asked of a host: the words of the command line, the rows that they print with
+    --json, and the function that returns the same rows in this process, given the words that
+    follow."""
+
+    words: tuple[str, ...]
+    rows: type[T]
+    local: Callable[..., T]
+
+    def read(self, session: Session, *words: str) -> T:
+        return self.local(session, *words)
+
+
+class Source(Protocol):
+    """A host. `tick` and `ask` block, and are called from the source's own thread."""
+
+    name: str
+    """As given by --host; "" is this machine."""
+
+    @property
+    def read_only(self) -> str:
+        """Return why nothing can be changed there; "" if it can."""
+
+    def tick(self) -> Tick:
+        """Read guests and figures. A failure is the Tick's `problem`, never raised."""
+
+    def ask(self, query: Query[T], *words: str) -> T:
+        """Return the rows of a query. Raises BsdvirtError."""
+
+    def argv(self, words: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command that runs bsdvirt with these words there; `terminal`, with this
+        terminal as its own."""
+
+    def close(self) -> None:
+        """Give up connections."""
+
+
+class Reader:
+    """The thread of a source: one call at a time, in the order in which they were made. It is a
+    daemon: a host that does not answer does not keep the UI from ending."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name=f"reads {source.name}", daemon=True).start()
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run a function in the thread, and return its result. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def deliver(done: Callable[[], None]) -> None:
+            if not future.done():
+                done()
+
+        def work() -> None:
+            if future.cancelled():
+                return
+            try:
+                result = function()
+            except BaseException as raised:
+                error = raised
+                loop.call_soon_threadsafe(deliver, lambda: future.set_exception(error))
+            else:
+                loop.call_soon_threadsafe(deliver, lambda: future.set_result(result))
+
+        self._calls.put(work)
+        return await future
+
+    async def tick(self) -> Tick:
+        return await self.call(self.source.tick)
+
+    async def ask(self, query: Query[T], *words: str) -> T:
+        return await self.call(lambda: self.source.ask(query, *words))
+
+    def close(self) -> None:
+        self._calls.put(None)
+        self.source.close()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call()
+            except RuntimeError:
+                # The loop was closed meanwhile: nobody waits for the result.
+                return

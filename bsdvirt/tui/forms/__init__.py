@@ -1,0 +1,1 @@
+"""Forms for guests and other objects, made from the declarations of spec/."""

@@ -1,0 +1,1 @@
+"""Operations in the background: each is a bsdvirt command of its own."""

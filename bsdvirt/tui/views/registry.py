@@ -1,0 +1,13 @@
+"""The views, in the order of their digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bsdvirt.tui.views.base import View
+from bsdvirt.tui.views.guests import GuestsView
+
+
+def make_views() -> list[View[Any]]:
+    """Return all views."""
+    return [GuestsView()]

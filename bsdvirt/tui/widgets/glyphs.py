@@ -1,0 +1,33 @@
+"""The characters that the UI draws with: UTF-8, or ASCII where the locale has no other."""
+
+from __future__ import annotations
+
+import codecs
+import locale
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Characters by what they mean."""
+
+    bars: str
+    """From empty to full."""
+    up: str
+    down: str
+    mark: str
+    ellipsis: str
+    bullet: str
+
+
+UTF8 = Glyphs(" ▁▂▃▄▅▆▇█", "▲", "▼", "●", "…", "•")
+ASCII = Glyphs(" .:-=+*#@", "^", "v", "*", "~", "*")
+
+
+def glyphs() -> Glyphs:
+    """Return the characters that the locale can show."""
+    try:
+        name = codecs.lookup(locale.nl_langinfo(locale.CODESET)).name
+    except LookupError:
+        return ASCII
+    return UTF8 if name == "utf-8" else ASCII
