@@ -24,6 +24,9 @@ class Subject:
     row: Row | None = None
 
 
+NOUNS = {"vm": "virtual machine"}
+"""What subjects are called, where that is not their kind."""
+
 Words = Callable[[Sequence[Subject]], list[str]]
 """Returns words of the command line for subjects of one host."""
 
@@ -106,4 +109,4 @@ def fitting(action: Action, subjects: Sequence[Subject]) -> list[Subject]:
 
 def noun(subject: Subject) -> str:
     """Return what a subject is called in a sentence."""
-    return "virtual machine" if subject.kind == "vm" else subject.kind
+    return NOUNS.get(subject.kind, subject.kind)
