@@ -30,6 +30,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.MOUNT: ("kernel.mount", "mount"),
     tools.NC: ("jail.probe", "nc"),
     tools.PFCTL: ("net.pf", "pfctl"),
+    tools.PROCSTAT: ("kernel.procstat", "procstat"),
     tools.PS: ("kernel.ps", "ps"),
     tools.DHCLIENT: ("net.dhclient", "dhclient"),
     tools.NETSTAT: ("net.routes", "netstat"),

@@ -167,6 +167,11 @@ class SimHost:
             known: dict[str, str] = KERNELS[state.version].VALUES
             return state.sysctls.get("kern.hostuuid", known["kern.hostuuid"])
 
+    def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
+        with self._held() as state:
+            jail = state.jails.get(jid)
+            return None if jail is None else tuple(jail.mask or range(state.cpus))
+
     # ---- for other parts of the simulation ----
 
     @contextlib.contextmanager

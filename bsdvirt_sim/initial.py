@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from bsdvirt_sim.kernel import topology
 from bsdvirt_sim.kernel.processes import write_scripts
 from bsdvirt_sim.net.interfaces import CARD, interfaces
 from bsdvirt_sim.releases import Release
@@ -134,6 +135,7 @@ def make(directory: Path, release: Release) -> Host:
         gateway="10.0.2.2",
         dhclients=[CARD],
     )
+    topology.install(root, state, topology.chosen())
     for serial, pool in enumerate(("zroot", "tank"), start=1):
         (root / pool).mkdir(exist_ok=True)
         state.pools[pool] = Pool(POOL_SIZE)

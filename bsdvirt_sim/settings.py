@@ -11,6 +11,7 @@ from bsdvirt_sim.bhyve import vmm
 from bsdvirt_sim.context import Machine, Run
 from bsdvirt_sim.durability import SyncRecord
 from bsdvirt_sim.kernel import processes
+from bsdvirt_sim.kernel.topology import install
 from bsdvirt_sim.net import pf, service
 from bsdvirt_sim.net.interfaces import loopback
 from bsdvirt_sim.releases import RELEASES, Release
@@ -46,7 +47,12 @@ class Settings:
     def set_cpus(self, count: int) -> None:
         """Set the number of CPUs of the host."""
         with self._host.change() as state:
-            state.cpus = count
+            state.cpus, state.machine = count, ""
+
+    def set_machine(self, name: str) -> None:
+        """Set the machine, one of kernel.topology.MACHINES."""
+        with self._host.change() as state:
+            install(self._host.directory / "root", state, name)
 
     def set_racct(self, enabled: bool) -> None:
         """Set whether the kernel was booted with kern.racct.enable=1."""
@@ -240,6 +246,7 @@ class Settings:
                 place = run.path(volatile)
                 trees.remove(place)
                 place.mkdir(parents=True)
+            install(run.path("/"), state, state.machine)
             service.boot(run, sysrc.read(run))
 
     @staticmethod

@@ -164,6 +164,8 @@ class Vmm(Struct):
     threads: int = 1
     memory: int = 0
     wired: bool = False
+    pins: dict[int, list[int]] = {}
+    """The CPUs of virtual CPUs that are pinned."""
 
 
 class Guest(Struct):
@@ -198,6 +200,8 @@ class Host(Struct):
     boot: int = 0
     boots: int = 1
     cpus: int = 2
+    machine: str = ""
+    """The key in kernel.topology.MACHINES; empty for the captured machine."""
     racct: bool = True
     version: str = "13.2"
     """The key in releases.RELEASES."""

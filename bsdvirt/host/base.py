@@ -100,3 +100,7 @@ class Host(Protocol):
 
     def host_id(self) -> str:
         """Return the host's kern.hostuuid."""
+
+    def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
+        """Return the CPUs that a jail may use, without a command; None if there is no such jail, or
+        the kernel cannot be asked so."""

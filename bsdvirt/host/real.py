@@ -141,6 +141,11 @@ class RealHost:
     def host_id(self) -> str:
         return self._known()[1]
 
+    def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
+        from bsdvirt.host.affinity import jail_cpus
+
+        return jail_cpus(jid)
+
     def _known(self) -> tuple[str, str]:
         """Values read once per boot: kern.boottime and kern.hostuuid, one per line."""
         lines = self.fs.read_or(BOOT_FILE).splitlines()

@@ -36,6 +36,7 @@ NETSTAT = "/usr/bin/netstat"
 PFCTL = "/sbin/pfctl"
 PKILL = "/bin/pkill"
 PKG = "/usr/local/sbin/pkg"
+PROCSTAT = "/usr/bin/procstat"
 PS = "/bin/ps"
 PYTHON = sys.executable
 """The running Python interpreter."""

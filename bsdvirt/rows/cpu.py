@@ -25,9 +25,7 @@ class CpuHost(Row, frozen=True, kw_only=True):
 
     model: Annotated[str, col("Model of the processor.")]
     cpus: Annotated[list[int], col("Numbers of the CPUs that the kernel runs on.")]
-    absent: Annotated[
-        list[int], col("Numbers below the highest one that the kernel does not run on.")
-    ]
+    absent: Annotated[list[int], col("Numbers of CPUs that the kernel knows and does not run on.")]
     threads: Annotated[int, col("Most threads of a core; 1 without SMT.")]
     hypervisor: Annotated[str | None, col("Hypervisor that the host itself is a guest of.")]
     packages: Annotated[
@@ -53,9 +51,7 @@ class CpuRow(Row, frozen=True, kw_only=True):
     domain: Annotated[int, col("Number of its NUMA domain.")]
     core: Annotated[int, col("Number of its core.")]
     thread: Annotated[int, col("Position among the threads of its core, from 0.")]
-    busy: Annotated[
-        int | None, col("Time that it was not idle; null without a sample.", unit=PERCENT)
-    ]
+    busy: Annotated[float | None, col("How busy it is; null without two samples.", unit=PERCENT)]
     guests: Annotated[list[str], col("Running guests that may run on it.")]
     stopped: Annotated[list[str], col("Guests that do not run, and whose file names this CPU.")]
     pins: Annotated[list[CpuPins], col("Virtual CPUs that are pinned to it.")]

@@ -23,6 +23,7 @@ from bsdvirt_sim.bhyve.nmdm import Terminal
 from bsdvirt_sim.bhyve.vmm import NMI, POWEROFF, bhyve, create, forget
 from bsdvirt_sim.bhyve.vmm import RESET as RESET_SIGNAL
 from bsdvirt_sim.context import Exit, Machine, Run
+from bsdvirt_sim.kernel.cpuset import mask_of
 from bsdvirt_sim.state import Guest
 
 
@@ -101,6 +102,8 @@ class Process:
         vmm.cpus, vmm.sockets = config.number("cpus"), config.number("sockets")
         vmm.cores, vmm.threads = config.number("cores"), config.number("threads")
         vmm.wired = config.get("memory.wired") == "true"
+        pins = {n: config.get(f"vcpu.{n}.cpuset") for n in range(vmm.cpus)}
+        vmm.pins = {n: mask_of(run, text) for n, text in pins.items() if text}
         self.guest = run.state.guests.get(self.name, Guest())
         self.terminal = Terminal(self.host.directory / "root", config.get("lpc.com1.path"))
         return None

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.kernel.processes import alive
+from bsdvirt_sim.kernel.topology import machine_of
+
+_MOST_DOMAINS = 8
+"""MAXMEMDOM of an amd64 kernel."""
 
 
 def cpuset(run: Run, words: list[str]) -> int:
@@ -12,6 +16,9 @@ def cpuset(run: Run, words: list[str]) -> int:
         case ["-g"]:
             run.reads()
             _show(run, "pid -1", list(range(run.state.cpus)))
+        case ["-g", "-d", number] if number.isdigit():
+            run.reads()
+            run.print(f"domain {number} mask: {', '.join(map(str, _domain(run, int(number))))}")
         case ["-g", "-j", name]:
             run.reads()
             jail = run.jail(name)
@@ -36,6 +43,10 @@ def cpuset(run: Run, words: list[str]) -> int:
             if not alive(int(pid)):
                 raise run.fail("cpuset: setaffinity: No such process")
             run.state.masks[int(pid)] = mask
+            for vmm in run.state.vmms.values():
+                if vmm.pid == int(pid):
+                    # It binds every thread of the process (cpuset_setproc() in kern_cpuset.c).
+                    vmm.pins = {}
         case _:
             raise run.unknown()
     return 0
@@ -47,6 +58,15 @@ def mask_of(run: Run, text: str) -> list[int]:
     if any(cpu >= run.state.cpus for cpu in mask):
         raise run.fail("cpuset: setaffinity: Invalid argument")
     return mask
+
+
+def _domain(run: Run, number: int) -> tuple[int, ...]:
+    """Return the CPUs of a NUMA domain; numbers that are not used have none."""
+    machine = machine_of(run.state.machine, run.state.cpus)
+    domains = machine.domains or (machine.top.cpus,)
+    if number >= _MOST_DOMAINS:
+        raise run.fail("cpuset: getaffinity: No such process")
+    return domains[number] if number < len(domains) else ()
 
 
 def _absent(run: Run, name: str) -> Exception:

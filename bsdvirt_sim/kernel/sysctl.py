@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.kernel import sysctl13, sysctl15
+from bsdvirt_sim.kernel import sysctl13, sysctl15, topology
 from bsdvirt_sim.state import Module
 
 _WRITABLE = (
@@ -26,10 +26,7 @@ def values(run: Run) -> dict[str, str]:
     """Return all values of the simulated kernel."""
     state = run.state
     when = time.strftime("%a %b %e %H:%M:%S %Y", time.gmtime(state.boot))
-    last = state.cpus - 1
-    names = ", ".join(str(cpu) for cpu in range(state.cpus))
-    # A cpuset has room for 256 CPUs, or for 1024.
-    mask = f"{(1 << state.cpus) - 1:x}" + ",0" * (run.release.cpu_words - 1)
+    machine = topology.machine_of(state.machine, state.cpus)
     known: dict[str, str] = KERNELS[state.version].VALUES
     return (
         known
@@ -39,12 +36,12 @@ def values(run: Run) -> dict[str, str]:
             "kern.osreldate": str(state.osreldate),
             "kern.racct.enable": str(int(state.racct)),
             "kern.boottime": f"{{ sec = {state.boot}, usec = 0 }} {when}",
-            "kern.smp.maxid": str(last),
-            "kern.sched.topology_spec": "<groups>\n"
-            ' <group level="1" cache-level="3">\n'
-            f'  <cpu count="{state.cpus}" mask="{mask}">{names}</cpu>\n'
-            " </group>\n"
-            "</groups>",
+            "hw.model": machine.model,
+            "kern.smp.maxid": str(machine.highest),
+            "kern.smp.threads_per_core": str(machine.threads),
+            "kern.vm_guest": machine.guest_of,
+            "vm.ndomains": str(len(machine.domains) or 1),
+            "kern.sched.topology_spec": topology.spec(machine.top, run.release.cpu_words),
         }
         | state.sysctls
     )

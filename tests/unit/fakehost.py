@@ -88,3 +88,6 @@ class FakeHost:
 
     def host_id(self) -> str:
         return self.uuid
+
+    def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
+        return None
