@@ -1,5 +1,4 @@
-"""What views and details ask of a host: the words of the command line, and the same in this
-process."""
+"""What is asked about guests: the words of the command line, and the same in this process."""
 
 from __future__ import annotations
 

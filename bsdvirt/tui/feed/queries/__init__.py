@@ -1,0 +1,1 @@
+"""What views and details ask of a host, by subject."""
