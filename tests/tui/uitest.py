@@ -21,6 +21,7 @@ from textual.pilot import Pilot
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.tui.app import BsdvirtApp
 from bsdvirt.tui.feed.local import LocalSource
+from bsdvirt.tui.feed.source import Source
 from bsdvirt.tui.settings import Settings
 from bsdvirt_sim import SimHost
 
@@ -95,12 +96,14 @@ def drive(
     size: tuple[int, int] = SMALL,
     settings: Settings | None = None,
     read_only: bool = False,
+    others: Sequence[Source] = (),
 ) -> None:
-    """Run a flow against the UI on the simulated host in `sim`; end its virtual machines."""
+    """Run a flow against the UI on the simulated host in `sim` and on others; end the virtual
+    machines of the former."""
 
     async def run() -> None:
         settings_ = settings or Settings(interval=0.1)
-        app = BsdvirtApp([LocalSource(str(sim), read_only=read_only)], settings_)
+        app = BsdvirtApp([LocalSource(str(sim), read_only=read_only), *others], settings_)
         async with app.run_test(size=size) as pilot:
             await flow(Ui(app, pilot, sim))
 

@@ -1,0 +1,188 @@
+"""Another host, read by the command line there over ssh(1).
+
+There is one connection for each host: a master (ControlMaster in ssh_config(5)) that is opened
+before the UI, so that ssh can ask for a password or about a host key on the terminal, and that the
+commands share. Reading is done by one command at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from bsdvirt.errors import BsdvirtError, CommandError, HostError, UsageError
+from bsdvirt.host.sanitize import shown_line
+from bsdvirt.tui.feed.model import Tick
+from bsdvirt.tui.feed.queries import GUESTS
+from bsdvirt.tui.feed.source import Query
+
+T = TypeVar("T")
+
+SSH = "/usr/bin/ssh"
+CONNECT_SECONDS = 5
+SILENT_SECONDS = 10
+"""A connection on which nothing is heard for so long is given up."""
+READ_SECONDS = 60.0
+MOST_BYTES = 64 * 1024 * 1024
+MOST_ERROR = 4096
+NO_CONNECTION = 255
+"""The exit status of ssh(1) if an error occurred in ssh itself."""
+NOT_FOUND = 127
+_HOST = re.compile(
+    r"(?:[A-Za-z0-9_.][A-Za-z0-9_.+-]{0,63}@)?[A-Za-z0-9_.:\[\]%][A-Za-z0-9_.:\[\]%-]{0,252}"
+)
+
+
+def checked_host(word: str) -> str:
+    """Return the name of a host as ssh(1) takes it. Raises UsageError for what is none: a word that
+    begins with a dash is an option to ssh."""
+    if not _HOST.fullmatch(word):
+        raise UsageError(f"--host {shown_line(word)}: not a host", "such as --host root@server")
+    return word
+
+
+class SshSource:
+    """Reads and changes another host by its own bsdvirt."""
+
+    def __init__(self, name: str, *, read_only: bool = False, ssh: str = SSH) -> None:
+        self.name = checked_host(name)
+        self._asked = read_only
+        self._ssh = ssh
+        # Private, and short: a socket's path has at most 103 bytes.
+        self._directory = tempfile.mkdtemp(prefix="bsdvirt-")
+        options = (
+            f"ControlPath={self._directory}/s", "ControlPersist=yes",
+            f"ConnectTimeout={CONNECT_SECONDS}",
+            f"ServerAliveInterval={SILENT_SECONDS // 2}", "ServerAliveCountMax=2",
+        )  # fmt: skip
+        self._connection = [ssh, *(word for option in options for word in ("-o", option))]
+
+    @property
+    def read_only(self) -> str:
+        return "opened with --read-only" if self._asked else ""
+
+    def connect(self) -> str:
+        """Open the connection on this terminal, where ssh may ask; return why that failed, or "".
+        A host that is down now is tried again with each reading."""
+        argv = [*self._connection, "-o", "ControlMaster=yes", "-fN", "--", self.name]
+        try:
+            status = subprocess.call(argv)
+        except OSError as error:
+            return f"{self._ssh}: {error.strerror}"
+        return f"{self.name} does not answer" if status else ""
+
+    def tick(self) -> Tick:
+        at = time.monotonic()
+        try:
+            guests = self.ask(GUESTS)
+        except BsdvirtError as error:
+            return Tick(self.name, at, problem=_short(error))
+        return Tick(self.name, at, tuple(guests))
+
+    def ask(self, query: Query[T], *words: str) -> T:
+        text = self._run([*query.words, *words, "--json"])
+        try:
+            return msgspec.json.decode(text, type=query.rows)
+        except msgspec.MsgspecError as error:
+            raise HostError(
+                f"{self.name}: `bsdvirt {' '.join(query.words)}` there does not answer as here:"
+                f" {error}",
+                "the same version of bsdvirt is needed on both hosts",
+            ) from error
+
+    def argv(self, words: Sequence[str], *, terminal: bool = False) -> list[str]:
+        # BatchMode: in the background there is nobody to ask.
+        how = ["-t"] if terminal else ["-T", "-o", "BatchMode=yes"]
+        return [
+            *self._connection,
+            "-o",
+            "ControlMaster=auto",
+            *how,
+            "--",
+            self.name,
+            remote_command(words),
+        ]
+
+    def close(self) -> None:
+        argv = [*self._connection, "-O", "exit", "--", self.name]
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=CONNECT_SECONDS
+            )
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _run(self, words: Sequence[str]) -> bytes:
+        """Return the standard output of bsdvirt there. Raises BsdvirtError."""
+        argv = self.argv(words)
+        status, out, err = run_bounded(argv, READ_SECONDS)
+        if status == NO_CONNECTION:
+            raise HostError(f"{self.name} does not answer: {_last_line(err)}", f"ssh {self.name}")
+        if status == NOT_FOUND:
+            raise HostError(f"{self.name}: bsdvirt is not installed there", "pkg install bsdvirt")
+        if status is None:
+            raise HostError(
+                f"{self.name} has not answered for {READ_SECONDS:.0f} s", f"ssh {self.name}"
+            )
+        if status != 0:
+            raise CommandError(("bsdvirt", *words), status, err)
+        return out
+
+
+def remote_command(words: Sequence[str]) -> str:
+    """Return the line for the login shell of the other host, which may be sh(1) or csh(1). Raises
+    UsageError for a line feed, which csh cannot quote."""
+    if any("\n" in word for word in words):
+        raise UsageError("a word of several lines cannot be sent to another host", "use one line")
+    # csh replaces ! even within quotes; shlex puts each ! in quotes.
+    return shlex.join(["bsdvirt", *words]).replace("!", "'\\!'")
+
+
+def run_bounded(argv: Sequence[str], seconds: float) -> tuple[int | None, bytes, str]:
+    """Run a command; return its exit status (None if it was ended after `seconds`), its standard
+    output and the end of its standard error. What is beyond MOST_BYTES ends it."""
+    with tempfile.TemporaryFile() as errors:
+        try:
+            child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                start_new_session=True, env={**os.environ, "LC_ALL": "C"},
+            )  # fmt: skip
+        except OSError as error:
+            return NO_CONNECTION, b"", f"{argv[0]}: {error.strerror}"
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            child.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        assert child.stdout is not None
+        with child.stdout:
+            out = child.stdout.read(MOST_BYTES + 1)
+        if len(out) > MOST_BYTES:
+            child.kill()
+        status = child.wait()
+        timer.cancel()
+        errors.seek(max(0, errors.seek(0, os.SEEK_END) - MOST_ERROR))
+        return (None if late.is_set() else status), out, errors.read().decode(errors="replace")
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return shown_line(lines[-1]) if lines else "the connection failed"
+
+
+def _short(error: BsdvirtError) -> str:
+    return shown_line(" ".join(str(error).split()))
