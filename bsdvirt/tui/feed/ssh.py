@@ -129,7 +129,7 @@ class SshSource:
         if status == NO_CONNECTION:
             raise HostError(f"{self.name} does not answer: {_last_line(err)}", f"ssh {self.name}")
         if status == NOT_FOUND:
-            raise HostError(f"{self.name}: bsdvirt is not installed there", "pkg install bsdvirt")
+            raise HostError(f"{self.name}: bsdvirt(8) was not found there", "pkg install bsdvirt")
         if status is None:
             raise HostError(
                 f"{self.name} has not answered for {READ_SECONDS:.0f} s", f"ssh {self.name}"
