@@ -98,7 +98,7 @@ class SshSource:
             raise HostError(
                 f"{self.name}: `bsdvirt {' '.join(query.words)}` there does not answer as here:"
                 f" {error}",
-                "the same version of bsdvirt is needed on both hosts",
+                "install the same version on both hosts",
             ) from error
 
     def argv(self, words: Sequence[str], *, terminal: bool = False) -> list[str]:
