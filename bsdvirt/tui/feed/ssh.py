@@ -24,7 +24,7 @@ import msgspec
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, UsageError
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.tui.feed.model import Tick
-from bsdvirt.tui.feed.queries import GUESTS
+from bsdvirt.tui.feed.queries.guests import GUESTS
 from bsdvirt.tui.feed.source import Query
 
 T = TypeVar("T")
