@@ -10,6 +10,24 @@ from bsdvirt.rows.base import BYTES, Row, col
 from bsdvirt.rows.guest import Route
 
 
+class BridgePort(Row, frozen=True, kw_only=True):
+    """A member of a network's bridge."""
+
+    interface: Annotated[str, col("Name of the interface.")]
+    guest: Annotated[str | None, col("Guest whose interface it is.")]
+    nic: Annotated[int | None, col("Number of the interface in the guest, from 0.")]
+    uplink: Annotated[bool, col("Whether it is the uplink, or the vlan(4) interface on it.")]
+
+
+class AddressUse(Row, frozen=True, kw_only=True):
+    """How much of a range of addresses is in use."""
+
+    pool: Annotated[str, col("The range, as the network's file has it.")]
+    size: Annotated[int, col("Addresses in it that guests may get.")]
+    used: Annotated[int, col("Of these, addresses that guests have.")]
+    free: Annotated[int, col("Of these, addresses that are free.")]
+
+
 class NetworkRow(Row, frozen=True, kw_only=True):
     """A network, as `network ls` and `network info` print it. Of one with a broken file, or
     whose address is not confirmed, what is unknown is null."""
@@ -35,6 +53,11 @@ class NetworkRow(Row, frozen=True, kw_only=True):
     guests: Annotated[list[str] | None, col("Guests with an interface on it.")] = None
     description: Annotated[str | None, col("Description.")] = None
     error: Annotated[str | None, col("What is wrong with its file.")] = None
+    why: Annotated[str | None, col("Why it is not up, or only in part.")] = None
+    ports: Annotated[
+        list[BridgePort] | None, col("Members of the bridge, with the guests they belong to.")
+    ] = None
+    use: Annotated[list[AddressUse] | None, col("How much of each of its pools is in use.")] = None
 
 
 class ExposeRow(Row, frozen=True, kw_only=True):

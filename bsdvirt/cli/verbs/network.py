@@ -106,9 +106,7 @@ def run(options: Options) -> int:
                 raise NotFoundError(f"no network {options.name}", "bsdvirt network ls")
             print_info(shown[0], options)
         case _:
-            rows = networks.rows(session) + takeover.unconfirmed(session)
-            rows.sort(key=lambda row: row.name)
-            print_rows(rows, COLUMNS, options)
+            print_rows(takeover.rows(session), COLUMNS, options)
     return 0
 
 

@@ -20,8 +20,8 @@ from bsdvirt.net.change import Port, plan_set
 from bsdvirt.net.files import Networks, need
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.net.pfsetup import Setup
-from bsdvirt.net.uplink import refuse_shared
-from bsdvirt.ops.network import pf
+from bsdvirt.net.uplink import Interfaces, refuse_shared
+from bsdvirt.ops.network import pf, ports
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.guest import Route
 from bsdvirt.rows.host import NetworkRow
@@ -282,9 +282,9 @@ def rows(session: Session) -> list[NetworkRow]:
     interfaces = read_interfaces(session.host)
     found = session.inventory()
     facts = _pf(session, known.values())
+    owners = ports.owners(found)
     shown = [
-        describe(name, network, interfaces, users(found, name), facts)
-        for name, network in known.items()
+        describe(name, network, interfaces, found, facts, owners) for name, network in known.items()
     ]
     for name, error in known.broken.items():
         using = users(found, name)
@@ -292,22 +292,36 @@ def rows(session: Session) -> list[NetworkRow]:
     return sorted(shown, key=lambda row: row.name)
 
 
-def _state(name: str, network: Network, interfaces: Any) -> str:
-    """Return `up`, `down`, or `partial` if something of it is missing."""
-    present = interfaces.get(plans.bridge_of(network))
-    if present is None or not present.up:
-        return "down"
+def _state(name: str, network: Network, interfaces: Interfaces) -> tuple[str, str]:
+    """Return `up`, `down`, or `partial` if something of it is missing; with the reason."""
+    bridge = plans.bridge_of(network)
+    present = interfaces.get(bridge)
+    if present is None:
+        return "down", f"{bridge} does not exist"
+    if not present.up:
+        return "down", f"{bridge} is not up"
     try:
-        return "partial" if plans.up_steps(name, network, interfaces) else "up"
-    except BsdvirtError:
-        return "partial"
+        missing = plans.up_steps(name, network, interfaces)
+    except BsdvirtError as error:
+        return "partial", error.message
+    return (
+        ("partial", f"missing: {', '.join(step.why for step in missing)}")
+        if missing
+        else ("up", "")
+    )
 
 
 def describe(
-    name: str, network: Network, interfaces: Any, using: list[str], facts: PfFacts | None
+    name: str,
+    network: Network,
+    interfaces: Interfaces,
+    found: Inventory,
+    facts: PfFacts | None,
+    owners: Mapping[str, ports.Owner],
 ) -> NetworkRow:
-    """Return the row of a network."""
-    nat, why = pf.state(network, facts)
+    """Return the row of a network. `owners` are the guests of interfaces, by name."""
+    nat, nat_why = pf.state(network, facts)
+    state, why = _state(name, network, interfaces)
     bridge = plans.bridge_of(network)
     present = interfaces.get(bridge)
     return NetworkRow(
@@ -317,8 +331,8 @@ def describe(
         vlan=network.vlan,
         private=network.private,
         nat=nat,
-        nat_why=why,
-        state=_state(name, network, interfaces),
+        nat_why=nat_why,
+        state=state,
         addresses=[str(cidr) for cidr in network.addresses],
         subnets=[str(subnet) for subnet in network.subnets],
         pools=[str(pool) for pool in network.pools],
@@ -327,7 +341,10 @@ def describe(
         routes=[Route(**plain(route)) for route in network.routes],
         mtu=network.mtu,
         members=list(present.members) if present else [],
-        guests=using,
+        guests=users(found, name),
         description=network.description,
         error="",
+        why=why,
+        ports=ports.ports(network, present.members if present else (), owners),
+        use=ports.use(name, network, found),
     )

@@ -25,6 +25,7 @@ from bsdvirt.layout import TAKING_DIRECTORY, taking_file
 from bsdvirt.net import takeover
 from bsdvirt.net.takeover import Taking
 from bsdvirt.ops.network.networks import Assignments, numbered, numbering, refuse_taken
+from bsdvirt.ops.network.networks import rows as confirmed
 from bsdvirt.ops.network.pf import LoadRules
 from bsdvirt.plan import events
 from bsdvirt.rows.host import NetworkRow
@@ -238,10 +239,16 @@ def unconfirmed(session: Session) -> list[NetworkRow]:
             bridge=taking.bridge,
             uplink=taking.uplink,
             subnets=list(taking.addresses),
+            why=f"reverted unless confirmed: bsdvirt network confirm {name}",
         )
         for name, taking in takings_by_name.items()
         if taking is not None
     ]
+
+
+def rows(session: Session) -> list[NetworkRow]:
+    """Return a row for each network by name, those that are not confirmed included."""
+    return sorted([*confirmed(session), *unconfirmed(session)], key=lambda row: row.name)
 
 
 @dataclass(frozen=True, slots=True)
