@@ -46,6 +46,19 @@ class Live(StrEnum):
     """it is fixed at creation"""
 
 
+class Names(StrEnum):
+    """What a property names: a user interface offers those that exist."""
+
+    GUEST = "guest"
+    NETWORK = "network"
+    RELEASE = "release"
+    IMAGE = "image"
+    MEDIUM = "medium"
+    TAG = "tag"
+    INTERFACE = "interface"
+    """of the host"""
+
+
 class Parsed(Protocol):
     """A type of properties: it parses a value, or raises BadValueError."""
 
@@ -84,14 +97,18 @@ def prop(
     le: int | None = None,
     max_length: int | None = None,
     pattern: str | None = None,
+    names: Names | None = None,
+    secret: bool = False,
 ) -> msgspec.Meta:
     """Declare a property. `help` is one sentence. `becomes` is what a renderer writes for it,
     such as a parameter of jail(8) or a key of bhyve_config(5): see becomes.py. `live`
     defaults to Live.START. A struct that declares a property of its base again gives only
     the differences. The range of an optional number is declared on the number
-    (`Annotated[int, prop(..., ge=1)] | None`): msgspec has no range of a union."""
+    (`Annotated[int, prop(..., ge=1)] | None`): msgspec has no range of a union. `names` is what
+    its value names. A `secret` is never shown unasked, and never a word of a command."""
     targets = becomes if isinstance(becomes, tuple) else (becomes,)
     extra: dict[str, Any] = {"live": live, "unit": unit, "becomes": targets}
+    extra |= {"names": names, "secret": secret}
     if max_length is not None or pattern is not None:
         return msgspec.Meta(
             description=help or None, extra=extra, max_length=max_length, pattern=pattern

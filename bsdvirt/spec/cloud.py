@@ -122,7 +122,8 @@ class CloudInit(Spec, frozen=True, kw_only=True):
     password: Annotated[
         PasswordHash | None,
         prop(
-            "Password hash of the user, as in crypt(3); without it, password logins are disabled."
+            "Password hash of the user, as in crypt(3); without it, password logins are disabled.",
+            secret=True,
         ),
     ] = None
     dns: Annotated[
@@ -140,6 +141,7 @@ class CloudInit(Spec, frozen=True, kw_only=True):
             "`ssh_keys`; it begins with #cloud-config or #!. For FreeBSD's nuageinit, a "
             "script is wrapped in a #cloud-config, and missing parts (`users`, the "
             "network) are appended to a #cloud-config.",
+            secret=True,
             max_length=MOST_USER_DATA,
         ),
     ] = ""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 import msgspec.inspect as mi
 
-from bsdvirt.spec.base import FORMS, MOST, Live, Spec, did_you_mean
+from bsdvirt.spec.base import FORMS, MOST, Live, Names, Spec, did_you_mean
 from bsdvirt.spec.becomes import Becomes
 from bsdvirt.spec.params import JailParams
 from bsdvirt.spec.types import Size
@@ -31,6 +31,10 @@ class Field(msgspec.Struct, frozen=True):
     live: Live | None
     """None if the field is not a property."""
     becomes: tuple[Becomes, ...]
+    names: Names | None = None
+    """What its value names."""
+    secret: bool = False
+    """Whether it is not to be shown, and never a word of a command."""
 
 
 @cache
@@ -64,6 +68,8 @@ def _field(field: mi.Field, base: Field | None) -> Field:
         unit=said.get("unit") or (base.unit if base else ""),
         live=said.get("live") or (base.live if base else live),
         becomes=said.get("becomes") or (base.becomes if base else ()),
+        names=said.get("names") or (base.names if base else None),
+        secret=said.get("secret", False) or (base is not None and base.secret),
     )
 
 

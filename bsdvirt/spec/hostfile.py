@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from bsdvirt.spec.base import Live, Spec, prop
+from bsdvirt.spec.base import Live, Names, Spec, prop
 from bsdvirt.spec.types import AbsolutePath, DatasetName, GuestName, HttpsUrl
 
 
@@ -14,7 +14,8 @@ class Defaults(Spec, frozen=True, kw_only=True):
     """Defaults of a new guest."""
 
     network: Annotated[
-        GuestName, prop("Network of a new guest's first interface.", live=Live.NOW)
+        GuestName,
+        prop("Network of a new guest's first interface.", live=Live.NOW, names=Names.NETWORK),
     ] = GuestName("private")
     autostart: Annotated[bool, prop("Whether new guests start at boot.", live=Live.NOW)] = False
 

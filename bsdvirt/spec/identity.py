@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop, shown
+from bsdvirt.spec.base import LINE, BadValueError, Live, Names, Spec, prop, shown
 from bsdvirt.spec.types import AbsolutePath, GuestName, TagName
 
 PROPERTY = "bsdvirt:guest"
@@ -62,7 +62,12 @@ class Boot(Spec, frozen=True, kw_only=True):
     order: Annotated[int, prop("Lower numbers start earlier.", live=Live.NOW, ge=0, le=9999)] = 100
     after: Annotated[
         list[GuestName],
-        prop("Guests that must be ready before it starts.", live=Live.NOW, max_length=64),
+        prop(
+            "Guests that must be ready before it starts.",
+            live=Live.NOW,
+            max_length=64,
+            names=Names.GUEST,
+        ),
     ] = []
     delay: Annotated[
         int, prop("Pause before the start.", live=Live.NOW, unit="s", ge=0, le=600)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from bsdvirt.spec.base import COMMAND, MOST, RELEASE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.base import COMMAND, MOST, RELEASE, BadValueError, Live, Names, Spec, prop
 from bsdvirt.spec.becomes import GuestFile, JailParam, made_by
 from bsdvirt.spec.guest import MOST_NICS, GuestSpec, Stop
 from bsdvirt.spec.hooks import JailHooks
@@ -127,6 +127,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         prop(
             "Release that the root was created from.",
             live=Live.NEVER,
+            names=Names.RELEASE,
             pattern=RELEASE,
         ),
     ]
@@ -180,6 +181,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
             "em1 or vlan20; the jail configures them itself, in its rc.conf.",
             becomes=JailParam("vnet.interface", by="jail.stack"),
             max_length=8,
+            names=Names.INTERFACE,
         ),
     ] = []
     mounts: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
+from bsdvirt.spec.base import LINE, BadValueError, Live, Names, Spec, prop
 from bsdvirt.spec.nic import Route
 from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress, Subnet
 
@@ -23,13 +23,15 @@ class Network(Spec, frozen=True, kw_only=True):
         prop(
             "Existing bridge to use, which bsdvirt never changes or destroys.",
             live=Live.NEVER,
+            names=Names.INTERFACE,
         ),
     ] = None
     uplink: Annotated[
         InterfaceName | None,
         prop(
             "Interface of the host that is a member of the bridge, for guests on the "
-            "physical network."
+            "physical network.",
+            names=Names.INTERFACE,
         ),
     ] = None
     vlan: (

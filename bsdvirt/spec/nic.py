@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from bsdvirt.spec.base import BadValueError, Spec, prop
+from bsdvirt.spec.base import BadValueError, Names, Spec, prop
 from bsdvirt.spec.becomes import DeviceKey
 from bsdvirt.spec.types import (
     GuestName,
@@ -39,7 +39,9 @@ class Route(Spec, frozen=True, kw_only=True):
 class Nic(Spec, frozen=True, kw_only=True):
     """A network interface: of a jail, an epair(4)."""
 
-    network: Annotated[GuestName, prop("Network that the interface is connected to.")]
+    network: Annotated[
+        GuestName, prop("Network that the interface is connected to.", names=Names.NETWORK)
+    ]
     address: Annotated[
         Ipv4OrDhcp,
         prop(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any, NoReturn
 
 import msgspec.inspect as mi
@@ -48,7 +49,7 @@ def get_path(struct: Spec, path: str) -> Any:
     """Return the value at a path: a scalar, a list or a struct; None for a jail(8) parameter
     that is not set. Raise UsageError."""
     value: Any = struct
-    parts = _parts(struct, path)
+    parts = _parts(type(struct), path)
     for number, part in enumerate(parts):
         if isinstance(value, JailParams):
             value = _parameter(value, part, path)
@@ -80,21 +81,31 @@ def set_paths(
     brackets as in YAML; a list of commands, which may contain commas, is one command or in
     brackets. Raise UsageError, naming the path.
     """
-    data = plain(struct, defaults=True) | dict(given or {})
+    return made(type(struct), plain(struct, defaults=True) | dict(given or {}), assignments, source)
+
+
+def made(
+    cls: type[SpecT],
+    data: Mapping[str, Any],
+    assignments: Iterable[tuple[str, str]],
+    source: str = "",
+) -> SpecT:
+    """Return the struct of plain data with these properties set, as by set_paths."""
+    whole = deepcopy(dict(data))
     removed: list[tuple[list[Any], int]] = []
     for path, text in assignments:
-        _assign(type(struct), data, _parts(struct, path), text, removed)
+        _assign(cls, whole, _parts(cls, path), text, removed)
     for items, number in sorted(removed, key=lambda one: -one[1]):
         del items[number]
-    return decode(type(struct), data, source)
+    return decode(cls, whole, source)
 
 
-def _parts(struct: Spec, path: str) -> list[str]:
+def _parts(cls: type[Spec], path: str) -> list[str]:
     """Return the parts of a path. The name of a jail(8) parameter is one part, below `params`."""
     if _PATH.fullmatch(path) is None:
         raise UsageError(f"{shown(path)} is not the name of a property")
     head, dot, rest = path.partition(".")
-    fields = fields_of(type(struct))
+    fields = fields_of(cls)
     if "params" in fields and head == "params":
         return [head, rest] if dot else [head]
     if "params" in fields and head not in fields:

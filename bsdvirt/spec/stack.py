@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from bsdvirt.spec.addresses import Cidr, IpAddress
-from bsdvirt.spec.base import BadValueError, Spec, prop, text_of
+from bsdvirt.spec.base import BadValueError, Names, Spec, prop, text_of
 from bsdvirt.spec.types import InterfaceName
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class SharedAddress(Spec, frozen=True, kw_only=True):
         InterfaceName | None,
         prop(
             "Interface of the host that has it as an alias while the jail runs; without "
-            "one, the host must have the address already, and keeps it."
+            "one, the host must have the address already, and keeps it.",
+            names=Names.INTERFACE,
         ),
     ] = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import BadValueError, Live, prop
+from bsdvirt.spec.base import BadValueError, Live, Names, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, made_by
 from bsdvirt.spec.config_keys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.guest import Stop
@@ -108,7 +108,8 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         ),
     ] = None
     image: Annotated[
-        ImageName | None, prop("Image that its first disk was created from.", live=Live.NEVER)
+        ImageName | None,
+        prop("Image that its first disk was created from.", live=Live.NEVER, names=Names.IMAGE),
     ] = None
     clock: Annotated[
         Literal["utc", "local"],

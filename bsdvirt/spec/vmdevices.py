@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Spec, prop
+from bsdvirt.spec.base import SECTORS, VNC_PASSWORD, BadValueError, Live, Names, Spec, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, ZfsProperty
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.config_keys import AHCI_SLOT
@@ -125,6 +125,7 @@ class Cdrom(Spec, frozen=True, kw_only=True):
         prop(
             "Medium, as `bsdvirt media ls` lists it; without one the drive is empty.",
             live=Live.REBOOT,
+            names=Names.MEDIUM,
             becomes=DeviceKey("path", by="bhyve.devices.cdrom"),
         ),
     ] = None
@@ -211,6 +212,7 @@ class Vnc(Spec, frozen=True, kw_only=True):
             str,
             prop(
                 "The password, with `own`; VNC uses 8 characters.",
+                secret=True,
                 becomes=DeviceKey("password", by="bhyve.devices.framebuffer"),
                 pattern=VNC_PASSWORD,
             ),
