@@ -21,6 +21,7 @@ from bsdvirt.tui.actions.action import (
     why_not,
 )
 from bsdvirt.tui.actions.table import ACTIONS, BY_ID
+from bsdvirt.tui.ends import end_by_signals
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Reader, Source
 from bsdvirt.tui.main import MainScreen
@@ -59,6 +60,8 @@ class BsdvirtApp(App[int]):
         return {name: reader.source for name, reader in self._readers.items()}
 
     def on_mount(self) -> None:
+        if not self.is_headless:
+            end_by_signals(self.exit)
         self.push_screen(self.main)
         self._feeds = [asyncio.create_task(self._feed(reader)) for reader in self._readers.values()]
 

@@ -1,0 +1,87 @@
+"""The UI in a real terminal: drawn, driven, and the terminal as it was afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tmux import Tmux, command, terminal
+from uitest import PATIENCE, cli, made
+
+
+def pid_of_ui(sim: Path) -> int:
+    """Return the process of the UI on a host."""
+    wanted = f"--sim\0{sim}\0tui\0".encode()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes().endswith(wanted):
+                return int(path.parent.name)
+    raise AssertionError("the UI does not run")
+
+
+def tty(tmux: Tmux) -> str:
+    """Return the settings of the terminal, as stty(1) prints them."""
+    tmux.line("clear; stty -g; echo end''ed")
+    tmux.sees("ended")
+    return next(line for line in tmux.screen.splitlines() if line.count(":") > 5)
+
+
+@pytest.mark.parametrize("term", ["tmux-256color", "xterm-16color", "vt100"])
+def test_guests_are_driven_in_a_terminal(tmp_path: Path, term: str) -> None:
+    sim = made(tmp_path)
+    plain = {"LC_ALL": "C"} if term == "vt100" else {}
+    with terminal(tmp_path, {"TERM": term, **plain}) as tmux:
+        before = tty(tmux)
+        tmux.line(f"TERM={term} {command(sim, 'tui')}")
+        tmux.sees("web", "running", "stopped", gone="ready$")
+        tmux.keys("s")
+        tmux.sees("db")
+        end = time.monotonic() + PATIENCE
+        while '"db"' not in cli(sim, "ls", "state:running", "--json"):
+            assert time.monotonic() < end, tmux.screen
+            time.sleep(0.2)
+        tmux.keys("q")
+        tmux.sees("ready$")
+        assert tty(tmux) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_ui_and_leaves_the_terminal_sane(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    sim = made(tmp_path)
+    with terminal(tmp_path) as tmux:
+        before = tty(tmux)
+        tmux.line(f"{command(sim, 'tui')}; echo status $?")
+        tmux.sees("web", "running")
+        os.kill(pid_of_ui(sim), number)
+        tmux.sees(f"status {128 + number}")
+        assert "Traceback" not in tmux.screen
+        assert tty(tmux) == before
+
+
+def test_the_ui_ends_with_its_terminal(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+    with terminal(tmp_path) as tmux:
+        tmux.line(command(sim, "tui"))
+        tmux.sees("web", "running")
+        pid = pid_of_ui(sim)
+        tmux.run("kill-pane", "-t", "ui")
+        end = time.monotonic() + PATIENCE
+        while Path(f"/proc/{pid}").exists():
+            assert time.monotonic() < end, "it goes on without a terminal"
+            time.sleep(0.05)
+
+
+def test_without_a_terminal_it_says_so(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+    done = subprocess.run(
+        command(sim, "tui").split(), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("bsdvirt: tui: there is no terminal (bsdvirt ls")
