@@ -22,6 +22,7 @@ from bsdvirt.tui.actions.action import (
 )
 from bsdvirt.tui.actions.table import ACTIONS, BY_ID
 from bsdvirt.tui.ends import end_by_signals
+from bsdvirt.tui.feed.feed import Feed
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Reader, Source
 from bsdvirt.tui.main import MainScreen
@@ -52,7 +53,11 @@ class BsdvirtApp(App[int]):
         self.palette: Mapping[str, Style] = palette_of(settings.theme or "dark")
         self.store = Store([source.name for source in sources])
         self._readers = {source.name: Reader(source) for source in sources}
-        self._feeds: list[asyncio.Task[None]] = []
+        self._feeds = [
+            Feed(reader, self.store, settings.interval, self._show_news)
+            for reader in self._readers.values()
+        ]
+        self._reading: list[asyncio.Task[None]] = []
         self.main = MainScreen(make_views())
 
     @property
@@ -63,20 +68,16 @@ class BsdvirtApp(App[int]):
         if not self.is_headless:
             end_by_signals(self.exit)
         self.push_screen(self.main)
-        self._feeds = [asyncio.create_task(self._feed(reader)) for reader in self._readers.values()]
+        self._reading = [asyncio.create_task(feed.run()) for feed in self._feeds]
 
-    async def _feed(self, reader: Reader) -> None:
-        """Read a host again and again."""
-        while True:
-            tick = await reader.tick()
-            self.store.take(tick)
-            if self.main.is_mounted:
-                self.main.refresh_from(self.store)
-            await asyncio.sleep(self.settings.interval)
+    def _show_news(self) -> None:
+        if self.main.is_mounted:
+            self.main.refresh_from(self.store)
 
     async def on_unmount(self) -> None:
-        for feed in self._feeds:
-            feed.cancel()
+        for task in self._reading:
+            task.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
         for reader in self._readers.values():
             reader.close()
 
@@ -84,6 +85,10 @@ class BsdvirtApp(App[int]):
 
     async def ask(self, host: str, query: Query[T], *words: str) -> T:
         return await self._readers[host].ask(query, *words)
+
+    def refresh_now(self) -> None:
+        for feed in self._feeds:
+            feed.refresh()
 
     def read_only(self, host: str) -> str:
         return self._readers[host].source.read_only

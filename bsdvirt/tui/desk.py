@@ -33,6 +33,9 @@ class Desk(Protocol):
     async def ask(self, host: str, query: Query[T], *words: str) -> T:
         """Return the rows of a query, read in the host's own thread. Raises BsdvirtError."""
 
+    def refresh_now(self) -> None:
+        """Read all hosts now."""
+
     def read_only(self, host: str) -> str:
         """Return why nothing can be changed on a host; "" if it can."""
 

@@ -14,6 +14,10 @@ def _filter(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.edit_filter()
 
 
+def _refresh(desk: Desk, subjects: Sequence[Subject]) -> None:
+    desk.refresh_now()
+
+
 def _quit(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.exit(0)
 
@@ -28,6 +32,7 @@ def _detail(desk: Desk, subjects: Sequence[Subject]) -> None:
 
 OPENERS: dict[str, Opener] = {
     "filter": _filter,
+    "refresh": _refresh,
     "quit": _quit,
     "help": _help,
     "detail": _detail,

@@ -49,6 +49,8 @@ ACTIONS: tuple[Action, ...] = (
            help="Show the guest in full."),
     Action("filter", "Filter", Opens("filter"), key="slash", group="view",
            help="Show what matches only."),
+    Action("refresh", "Refresh", Opens("refresh"), key="ctrl+r", group="view",
+           help="Read the hosts now."),
     Action("help", "Help", Opens("help"), key="question_mark", group="UI",
            help="Keys and actions of this place."),
     Action("quit", "Quit", Opens("quit"), key="q", group="UI", help="Leave the UI."),

@@ -12,8 +12,10 @@ from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.open import open_host
+from bsdvirt.layout import HOST_FILE
 from bsdvirt.ops.show.guests import entries
 from bsdvirt.session.session import Session
+from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.tui.feed.model import Tick
 from bsdvirt.tui.feed.source import Query
 
@@ -24,11 +26,14 @@ class LocalSource:
     """Reads in this process, through ops/show."""
 
     name = ""
+    several = True
 
     def __init__(self, sim: str | None, *, read_only: bool) -> None:
         self._sim = sim
         self._asked = read_only
         self._host = open_host(sim, Interrupt())
+        self._hostfile: tuple[tuple[int, ...], HostFile] | None = None
+        """The host file, and which version of it was read."""
 
     @property
     def host(self) -> Host:
@@ -45,7 +50,7 @@ class LocalSource:
     def tick(self) -> Tick:
         at = time.monotonic()
         try:
-            guests, found = entries(self._session())
+            guests, found = entries(self._kept_session())
         except Exception as error:
             return Tick(self.name, at, problem=str(as_told(error)))
         return Tick(
@@ -62,6 +67,20 @@ class LocalSource:
 
     def _session(self) -> Session:
         return Session(self._host, shows=True)
+
+    def _kept_session(self) -> Session:
+        """Return a session that reads the host file only if it was changed."""
+        session = self._session()
+        try:
+            stat = self._host.fs.path(HOST_FILE).stat()
+        except OSError:
+            return session
+        version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if self._hostfile is not None and self._hostfile[0] == version:
+            session.use(self._hostfile[1])
+        else:
+            self._hostfile = version, session.hostfile
+        return session
 
     def argv(self, words: Sequence[str], *, terminal: bool = False) -> list[str]:
         sim = ["--sim", self._sim] if self._sim else []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bsdvirt.cpu.accounting import figures
 from bsdvirt.rows.guest import GuestRow
-
-MOST_KEPT = 300
-"""How many figures are kept of each guest: five minutes, at one a second."""
+from bsdvirt.rows.host import Finding
+from bsdvirt.rows.usage import GuestFigures, HostFigures, Sample
+from bsdvirt.tui.feed.history import History, HostHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Tick:
     """Why the host could not be read."""
     notes: tuple[str, ...] = ()
     """What could be read in part only, such as pools that are not imported."""
+    sample: Sample | None = None
+    """What the host and its guests use; None where that could not be read."""
 
 
 @dataclass(slots=True)
@@ -35,13 +37,20 @@ class GuestState:
     row: GuestRow
     changed: float = 0.0
     """When its state changed last: seconds, as of time.monotonic; 0 if it has not."""
-    cpu: deque[float] = field(default_factory=lambda: deque(maxlen=MOST_KEPT))
+    figures: GuestFigures | None = None
+    """What it uses; None while it does not run."""
+    history: History = field(default_factory=History)
 
     @property
     def key(self) -> tuple[str, str]:
         """Return what identifies the guest: its host, and its number there. A guest that was
         renamed stays in its place. A foreign guest has no number."""
-        return self.host, str(self.row.id) if self.row.id is not None else self.row.name
+        return key_of(self.host, self.row)
+
+
+def key_of(host: str, row: GuestRow) -> tuple[str, str]:
+    """Return what identifies a guest."""
+    return host, str(row.id) if row.id is not None else row.name
 
 
 @dataclass(slots=True)
@@ -53,25 +62,58 @@ class HostState:
     """The last reading."""
     problem: str = ""
     guests: dict[tuple[str, str], GuestState] = field(default_factory=dict)
+    sample: Sample | None = None
+    """The last sample, from which the next figures are made."""
+    figures: HostFigures | None = None
+    """What the host uses; None where that is not known."""
+    history: HostHistory = field(default_factory=HostHistory)
+    findings: tuple[Finding, ...] | None = None
+    """What `doctor` found last; None before."""
+    unexamined: str = ""
+    """Why `doctor` could not examine the host."""
 
     def take(self, tick: Tick) -> None:
         """Take a reading in. After one that failed, the guests are those of the last that did
-        not."""
+        not, and what they use is unknown."""
         self.tick = tick
         self.problem = tick.problem
-        if tick.problem:
-            return
+        if not tick.problem:
+            self._take_guests(tick)
+        self._take_sample(tick.sample)
+
+    def _take_guests(self, tick: Tick) -> None:
         before = self.guests
         self.guests = {}
         for row in tick.guests:
-            state = GuestState(tick.host, row)
-            known = before.get(state.key)
-            if known is not None:
-                if known.row.state != row.state:
-                    known.changed = tick.at
-                known.row = row
-                state = known
-            self.guests[state.key] = state
+            key = key_of(tick.host, row)
+            state = before.get(key)
+            if state is None:
+                state = GuestState(tick.host, row)
+            elif state.row.state != row.state:
+                state.changed = tick.at
+            state.row = row
+            self.guests[key] = state
+
+    def _take_sample(self, sample: Sample | None) -> None:
+        used: dict[str, GuestFigures] = {}
+        self.figures = None
+        if sample is not None:
+            # The first sample has no rates, but sizes.
+            now = figures(self.sample or sample, sample)
+            self.figures = now.host
+            used = {one.name: one for one in now.guests}
+            self.sample = sample
+        self.history.add(self.figures)
+        for state in self.guests.values():
+            state.figures = used.get(state.row.name)
+            state.history.add(state.figures)
+
+    @property
+    def problems(self) -> int | None:
+        """Return the number of problems that `doctor` found; None before it was asked."""
+        if self.findings is None:
+            return None
+        return sum(1 for one in self.findings if one.problem)
 
 
 class Store:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
+import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
+from bsdvirt.errors import HostError
 from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.model import Tick
 
@@ -24,6 +29,9 @@ class Query(Generic[T]):
     words: tuple[str, ...]
     rows: type[T]
     local: Callable[..., T]
+    apart: bool = False
+    """Whether it takes long: where the host can answer several questions at once, a command of its
+    own answers this one, so that ticks go on."""
 
     def read(self, session: Session, *words: str) -> T:
         return self.local(session, *words)
@@ -34,6 +42,8 @@ class Source(Protocol):
 
     name: str
     """As given by --host; "" is this machine."""
+    several: bool
+    """Whether the host can be asked several things at once."""
 
     @property
     def read_only(self) -> str:
@@ -89,6 +99,8 @@ class Reader:
         return await self.call(self.source.tick)
 
     async def ask(self, query: Query[T], *words: str) -> T:
+        if query.apart and self.source.several:
+            return await _ask_apart(self.source, query, *words)
         return await self.call(lambda: self.source.ask(query, *words))
 
     def close(self) -> None:
@@ -102,3 +114,31 @@ class Reader:
             except RuntimeError:
                 # The loop was closed meanwhile: nobody waits for the result.
                 return
+
+
+async def _ask_apart(source: Source, query: Query[T], *words: str) -> T:
+    """Return the rows that a command prints. Raises HostError."""
+    beginning = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *source.argv([*query.words, *words, "--json"]),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    )
+    try:
+        child = await asyncio.shield(beginning)
+        out, err = await child.communicate()
+    except asyncio.CancelledError:
+        child = await beginning
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        # Its pipes are closed before the loop is.
+        await child.communicate()
+        raise
+    try:
+        return msgspec.json.decode(out, type=query.rows)
+    except msgspec.DecodeError:
+        # Some verbs print what they found, and fail since they found something.
+        said = err.decode(errors="replace").strip().splitlines()
+        raise HostError(said[-1] if said else f"bsdvirt {query.words[0]} failed") from None

@@ -1,0 +1,17 @@
+"""What is asked about the host as a whole."""
+
+from __future__ import annotations
+
+from bsdvirt.rows.host import Finding
+from bsdvirt.session.session import Session
+from bsdvirt.tui.feed.source import Query
+
+
+def _findings(session: Session) -> list[Finding]:
+    # It loads most of what bsdvirt has.
+    from bsdvirt.ops.doctor.examine import examine
+
+    return examine(session)
+
+
+FINDINGS = Query(("doctor",), list[Finding], _findings, apart=True)
