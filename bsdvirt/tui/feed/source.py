@@ -70,30 +70,11 @@ class Reader:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, name=f"reads {source.name}", daemon=True).start()
+        _start(self._work, source.name)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a function in the thread, and return its result. Raises what it raises."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def deliver(done: Callable[[], None]) -> None:
-            if not future.done():
-                done()
-
-        def work() -> None:
-            if future.cancelled():
-                return
-            try:
-                result = function()
-            except BaseException as raised:
-                error = raised
-                loop.call_soon_threadsafe(deliver, lambda: future.set_exception(error))
-            else:
-                loop.call_soon_threadsafe(deliver, lambda: future.set_result(result))
-
-        self._calls.put(work)
-        return await future
+        return await _result(function, self._calls.put)
 
     async def tick(self) -> Tick:
         return await self.call(self.source.tick)
@@ -109,36 +90,57 @@ class Reader:
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            try:
-                call()
-            except RuntimeError:
-                # The loop was closed meanwhile: nobody waits for the result.
-                return
+            call()
 
 
 async def _ask_apart(source: Source, query: Query[T], *words: str) -> T:
     """Return the rows that a command prints. Raises HostError."""
-    beginning = asyncio.ensure_future(
-        asyncio.create_subprocess_exec(
-            *source.argv([*query.words, *words, "--json"]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    )
-    try:
-        child = await asyncio.shield(beginning)
-        out, err = await child.communicate()
-    except asyncio.CancelledError:
-        child = await beginning
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        # Its pipes are closed before the loop is.
-        await child.communicate()
-        raise
+    argv = source.argv([*query.words, *words, "--json"])
+    with subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        try:
+            out, err = await _result(child.communicate, lambda work: _start(work, source.name))
+        finally:
+            # The UI ends before the command.
+            if child.poll() is None:
+                child.kill()
     try:
         return msgspec.json.decode(out, type=query.rows)
-    except msgspec.DecodeError:
-        # Some verbs print what they found, and fail since they found something.
+    except msgspec.MsgspecError:
+        # The status does not say: some verbs fail since they found something.
         said = err.decode(errors="replace").strip().splitlines()
         raise HostError(said[-1] if said else f"bsdvirt {query.words[0]} failed") from None
+
+
+def _start(work: Callable[[], None], name: str) -> None:
+    threading.Thread(target=work, name=f"reads {name}", daemon=True).start()
+
+
+async def _result(function: Callable[[], T], start: Callable[[Callable[[], None]], None]) -> T:
+    """Have `start` run a function in another thread; return its result, or raise what it raises."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def deliver(done: Callable[[], None]) -> None:
+        if not future.done():
+            done()
+
+    def deliver_soon(done: Callable[[], None]) -> None:
+        # The loop may be closed meanwhile: nobody waits for the result.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(deliver, done)
+
+    def work() -> None:
+        if future.cancelled():
+            return
+        try:
+            result = function()
+        except BaseException as raised:
+            error = raised
+            deliver_soon(lambda: future.set_exception(error))
+        else:
+            deliver_soon(lambda: future.set_result(result))
+
+    start(work)
+    return await future

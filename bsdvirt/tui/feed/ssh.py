@@ -55,6 +55,8 @@ def checked_host(word: str) -> str:
 class SshSource:
     """Reads and changes another host by its own bsdvirt."""
 
+    several = False
+
     def __init__(self, name: str, *, read_only: bool = False, ssh: str = SSH) -> None:
         self.name = checked_host(name)
         self._asked = read_only
