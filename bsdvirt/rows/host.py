@@ -10,12 +10,15 @@ from bsdvirt.rows.base import BYTES, Row, col
 from bsdvirt.rows.guest import Route
 
 
-class BridgePort(Row, frozen=True, kw_only=True):
-    """A member of a network's bridge."""
+class NetworkPort(Row, frozen=True, kw_only=True):
+    """An interface on a network: a guest's, also while it does not run, or another member of the
+    bridge."""
 
-    interface: Annotated[str, col("Name of the interface.")]
+    interface: Annotated[str, col("Name of the interface on the host.")]
+    member: Annotated[bool, col("Whether it is a member of the bridge now.")]
     guest: Annotated[str | None, col("Guest whose interface it is.")]
     nic: Annotated[int | None, col("Number of the interface in the guest, from 0.")]
+    addresses: Annotated[list[str], col("Addresses of the guest's interface.")]
     uplink: Annotated[bool, col("Whether it is the uplink, or the vlan(4) interface on it.")]
 
 
@@ -55,7 +58,8 @@ class NetworkRow(Row, frozen=True, kw_only=True):
     error: Annotated[str | None, col("What is wrong with its file.")] = None
     why: Annotated[str | None, col("Why it is not up, or only in part.")] = None
     ports: Annotated[
-        list[BridgePort] | None, col("Members of the bridge, with the guests they belong to.")
+        list[NetworkPort] | None,
+        col("Interfaces of its guests, and the other members of the bridge."),
     ] = None
     use: Annotated[list[AddressUse] | None, col("How much of each of its pools is in use.")] = None
 

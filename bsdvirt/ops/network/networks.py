@@ -282,10 +282,7 @@ def rows(session: Session) -> list[NetworkRow]:
     interfaces = read_interfaces(session.host)
     found = session.inventory()
     facts = _pf(session, known.values())
-    owners = ports.owners(found)
-    shown = [
-        describe(name, network, interfaces, found, facts, owners) for name, network in known.items()
-    ]
+    shown = [describe(name, network, interfaces, found, facts) for name, network in known.items()]
     for name, error in known.broken.items():
         using = users(found, name)
         shown.append(NetworkRow(name=name, state="broken", guests=using, error=error.message))
@@ -317,9 +314,8 @@ def describe(
     interfaces: Interfaces,
     found: Inventory,
     facts: PfFacts | None,
-    owners: Mapping[str, ports.Owner],
 ) -> NetworkRow:
-    """Return the row of a network. `owners` are the guests of interfaces, by name."""
+    """Return the row of a network."""
     nat, nat_why = pf.state(network, facts)
     state, why = _state(name, network, interfaces)
     bridge = plans.bridge_of(network)
@@ -345,6 +341,6 @@ def describe(
         description=network.description,
         error="",
         why=why,
-        ports=ports.ports(network, present.members if present else (), owners),
+        ports=ports.ports(name, network, present.members if present else (), found),
         use=ports.use(name, network, found),
     )

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.kinds import kind_of
 from bsdvirt.net.address import Address, reserved
 from bsdvirt.net.uplink import member_of
-from bsdvirt.rows.host import AddressUse, BridgePort
+from bsdvirt.rows.host import AddressUse, NetworkPort
 from bsdvirt.spec.network import Network
-
-Owner = tuple[str, int]
-"""A guest, and the number of its interface."""
-
-
-def owners(found: Inventory) -> dict[str, Owner]:
-    """Return the guests' interfaces by their names on the host."""
-    return {
-        kind_of(guest).port(guest.identity.id, number): (name, number)
-        for name, guest in found.guests.items()
-        for number in range(max(len(guest.identity.nics), len(guest.identity.next or ())))
-    }
 
 
 def ports(
-    network: Network, members: Iterable[str], owners: Mapping[str, Owner]
-) -> list[BridgePort]:
-    """Return the members of a network's bridge."""
-    uplink = member_of(network)
-    found = []
-    for interface in members:
-        guest, nic = owners.get(interface, (None, None))
-        found.append(
-            BridgePort(interface=interface, guest=guest, nic=nic, uplink=interface == uplink)
+    name: str, network: Network, members: Sequence[str], found: Inventory
+) -> list[NetworkPort]:
+    """Return the interfaces of guests on a network, then the other members of its bridge."""
+    rows = [
+        NetworkPort(
+            interface=(port := kind_of(guest).port(guest.identity.id, number)),
+            member=port in members,
+            guest=guest.name,
+            nic=number,
+            addresses=claim.addresses(),
+            uplink=False,
         )
-    return found
+        for guest in found.guests.values()
+        for number, claim in enumerate(guest.identity.nics)
+        if claim.network == name
+    ]
+    uplink = member_of(network)
+    known = {row.interface for row in rows}
+    return rows + [
+        NetworkPort(
+            interface=member, member=True, guest=None, nic=None, addresses=[],
+            uplink=member == uplink,
+        )
+        for member in members
+        if member not in known
+    ]  # fmt: skip
 
 
 def use(name: str, network: Network, found: Inventory) -> list[AddressUse]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from bsdvirt.tui.views.base import View
 from bsdvirt.tui.views.guests import GuestsView
+from bsdvirt.tui.views.networks import NetworksView
 
 
 def make_views() -> list[View[Any]]:
     """Return all views."""
-    return [GuestsView()]
+    return [GuestsView(), NetworksView()]

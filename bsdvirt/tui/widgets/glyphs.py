@@ -18,10 +18,13 @@ class Glyphs:
     mark: str
     ellipsis: str
     bullet: str
+    closed: str
+    """Before a row that can be opened."""
+    opened: str
 
 
-UTF8 = Glyphs(" ▁▂▃▄▅▆▇█", "▲", "▼", "●", "…", "•")
-ASCII = Glyphs(" .:-=+*#@", "^", "v", "*", "~", "*")
+UTF8 = Glyphs(" ▁▂▃▄▅▆▇█", "▲", "▼", "●", "…", "•", "▸", "▾")
+ASCII = Glyphs(" .:-=+*#@", "^", "v", "*", "~", "*", "+", "-")
 
 
 def glyphs() -> Glyphs:

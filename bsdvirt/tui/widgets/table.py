@@ -145,6 +145,11 @@ class LiveTable(ScrollView, Generic[R], can_focus=True):
     def columns(self) -> tuple[Column[R], ...]:
         return self._columns
 
+    def leave_out(self, *ids: str) -> None:
+        """Leave columns out, such as the host's name where there is one host only."""
+        self._columns = tuple(one for one in self._columns if one.id not in ids)
+        self.refresh()
+
     @property
     def sorted_by(self) -> tuple[Column[R], bool]:
         """Return the column that rows are sorted by, and whether the greatest comes first."""

@@ -1,0 +1,103 @@
+"""Rows of the views that are made of several kinds of things: a text for each column, what
+actions act on, and how the filter finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsdvirt.errors import UsageError
+from bsdvirt.host.sanitize import shown_line
+from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.feed.model import Store
+from bsdvirt.tui.widgets.columns import Column
+from bsdvirt.tui.widgets.table import Key
+
+GOOD = frozenset({"up", "active", "running", "ONLINE", "mounted", "verified", "complete"})
+BAD = frozenset({"broken", "failed", "crashed", "FAULTED", "UNAVAIL", "REMOVED", "absent"})
+QUIET = frozenset({"stopped", "off", "available", ""})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row: a network, a pool, a dataset, an image …"""
+
+    key: Key
+    subject: Subject
+    """What actions act on."""
+    cells: Mapping[str, str]
+    """By column. What a guest may have written is made harmless when it is drawn."""
+    parent: Key | None = None
+    """The row that it belongs to."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What it is sorted by, where that is not the text."""
+    styles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        return self.subject.host
+
+
+def column(id: str, title: str, width: int, **options: Any) -> Column[Entry]:
+    """Return a column of entries: its text and its sort come from the entries themselves."""
+
+    def text(entry: Entry) -> str:
+        return shown_line(entry.cells.get(id, ""))
+
+    def sort(entry: Entry) -> Any:
+        number = options.get("descends", False)
+        return entry.values.get(id, None if number else entry.cells.get(id, ""))
+
+    def style(entry: Entry) -> str:
+        return entry.styles.get(id, "")
+
+    return Column(id, title, text, width, sort=sort, style=style, **options)
+
+
+HOST = Column[Entry]("host", "HOST", lambda entry: entry.host or "this host", 9, rank=9)
+
+
+def style_of(state: str) -> str:
+    """Return the name of the style of a state."""
+    if state in GOOD:
+        return "good"
+    if state in BAD:
+        return "bad"
+    return "dim" if state in QUIET else "warning"
+
+
+def guest(store: Store, host: str, name: str) -> Subject:
+    """Return a guest as it is now, for actions on it."""
+    seen = store.hosts[host].guests.values() if host in store.hosts else ()
+    for one in seen:
+        if one.row.name == name:
+            return Subject(host, one.row.kind or "foreign", name, one.row.state, one.row)
+    return Subject(host, "guest", name)
+
+
+def matcher(text: str) -> Callable[[Entry], bool] | None:
+    """Return the test for a filter: words that must all be in a row; `!` before a word that must
+    not, `COLUMN:WORD` for one column. Raises UsageError for a column that does not exist."""
+    tests = [_test(word) for word in text.lower().split()]
+    return (lambda entry: all(test(entry) for test in tests)) if tests else None
+
+
+def _test(word: str) -> Callable[[Entry], bool]:
+    negative = word.startswith("!")
+    word = word.removeprefix("!")
+    id, colon, rest = word.partition(":")
+    if colon and not id.isidentifier():
+        raise UsageError(f"{word}: no such column", "write text, or COLUMN:TEXT")
+
+    def test(entry: Entry) -> bool:
+        named = colon and (id in entry.cells or id == "host")
+        texts = (
+            [entry.host if id == "host" else entry.cells[id]]
+            if named
+            else [entry.subject.name, entry.host, *entry.cells.values()]
+        )
+        found = any((rest if named else word) in one.lower() for one in texts)
+        return found != negative
+
+    return test
