@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Static
 
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.sanitize import shown_line
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.views.base import View
 from bsdvirt.tui.views.entries import Entry, matcher
 from bsdvirt.tui.widgets.table import Key, LiveTable
+from bsdvirt.tui.widgets.tree import TreeTable
 
 SHARE = 10
 """A host is asked at most a tenth of the time."""
@@ -42,14 +46,15 @@ class AskingView(View[Entry]):
     its rows, and hinders no other."""
 
     DEFAULT_CSS = """
-    AskingView .problems { height: auto; max-height: 3; display: none; }
-    AskingView .problems.any { display: block; }
+    AskingView Static { height: auto; max-height: 3; display: none; }
+    AskingView Static.any { display: block; }
     """
     interval: ClassVar[float] = 3.0
     """Seconds between two readings."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
+        self._seen = False
         super().__init__()
 
     def make_table(self) -> LiveTable[Entry]:
@@ -61,6 +66,7 @@ class AskingView(View[Entry]):
 
     def compose(self) -> ComposeResult:
         yield self.table
+        yield Static("", classes="note", markup=False)
         yield Static("", classes="problems", markup=False)
 
     def on_mount(self) -> None:
@@ -106,7 +112,23 @@ class AskingView(View[Entry]):
         """Show what all hosts have answered."""
         rows = [row for answer in self._answers.values() for row in answer.rows]
         self.table.show({row.key: row for row in rows})
+        if not self._seen and rows:
+            self._seen = True
+            self._open(rows)
+        self._show_note()
         self._show_problems()
+
+    def _open(self, rows: Sequence[Entry]) -> None:
+        """Open all rows at first, if they fit the screen."""
+        if isinstance(self.table, TreeTable) and len(rows) < self.table.size.height:
+            self.table.open(*{row.parent for row in rows if row.parent is not None})
+
+    @on(LiveTable.Moved)
+    def _show_note(self) -> None:
+        """Show what is remarkable of the row under the cursor, where its column does not fit."""
+        row = self.table.cursor
+        text = "" if row is None or self.table.shows("why") else row.cells.get("why", "")
+        self._say(".note", f" {shown_line(text)}" if text else "")
 
     def _show_problems(self) -> None:
         told = [
@@ -114,9 +136,13 @@ class AskingView(View[Entry]):
             for host, answer in self._answers.items()
             if answer.problem
         ]
-        problems = self.query_one(".problems", Static)
-        problems.set_class(bool(told), "any")
-        problems.update("\n".join(told))
+        self._say(".problems", "\n".join(shown_line(line) for line in told))
+
+    def _say(self, where: str, text: str) -> None:
+        line = self.query_one(where, Static)
+        line.set_class(bool(text), "any")
+        style = "bad" if where == ".problems" else "dim"
+        line.update(Text(text, desk_of(self).palette[style]))
 
     def subject(self, row: Entry) -> Subject:
         return row.subject

@@ -55,7 +55,7 @@ def column(id: str, title: str, width: int, **options: Any) -> Column[Entry]:
     return Column(id, title, text, width, sort=sort, style=style, **options)
 
 
-HOST = Column[Entry]("host", "HOST", lambda entry: entry.host or "this host", 9, rank=9)
+HOST: Column[Entry] = Column("host", "HOST", lambda entry: entry.host or "this host", 9, rank=9)
 
 
 def style_of(state: str) -> str:

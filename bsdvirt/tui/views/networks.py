@@ -16,11 +16,11 @@ from bsdvirt.tui.widgets.table import Key
 from bsdvirt.tui.widgets.tree import TreeTable
 
 COLUMNS = (
-    column("name", "NETWORK", 20, grows=2),
+    column("name", "NETWORK", 18, grows=2),
     HOST,
     column("state", "STATE", 11),
     column("interface", "INTERFACE", 10, rank=4),
-    column("address", "ADDRESS", 16, grows=1, rank=1),
+    column("address", "ADDRESS", 22, grows=1, rank=1),
     column("nat", "NAT", 8, rank=3),
     column("uplink", "UPLINK", 10, rank=6),
     column("mtu", "MTU", 5, right=True, rank=7),

@@ -150,6 +150,10 @@ class LiveTable(ScrollView, Generic[R], can_focus=True):
         self._columns = tuple(one for one in self._columns if one.id not in ids)
         self.refresh()
 
+    def shows(self, id: str) -> bool:
+        """Return whether a column fits the width."""
+        return any(column.id == id for column, _ in fit(self._columns, self.size.width - 1))
+
     @property
     def sorted_by(self) -> tuple[Column[R], bool]:
         """Return the column that rows are sorted by, and whether the greatest comes first."""

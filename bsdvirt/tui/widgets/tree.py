@@ -82,9 +82,9 @@ class TreeTable(LiveTable[N]):
             if self._is_open(key):
                 yield from self._walk(below, key)
 
-    def open(self, key: Key) -> None:
-        """Show the rows that belong to one."""
-        self._opened.add(key)
+    def open(self, *keys: Key) -> None:
+        """Show the rows that belong to these."""
+        self._opened.update(keys)
         self._arrange()
         self.refresh()
 
