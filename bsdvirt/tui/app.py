@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from rich.style import Style
 from textual.app import App
-from textual.binding import Binding, BindingType
 
 from bsdvirt.tui.actions.action import (
     Action,
+    Asks,
     Command,
     OnTerminal,
     Opens,
@@ -20,13 +20,14 @@ from bsdvirt.tui.actions.action import (
     fitting,
     why_not,
 )
-from bsdvirt.tui.actions.table import ACTIONS, BY_ID
+from bsdvirt.tui.actions.keys import Keymap
 from bsdvirt.tui.ends import end_by_signals
 from bsdvirt.tui.feed.feed import Feed
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Reader, Source
 from bsdvirt.tui.main import MainScreen
 from bsdvirt.tui.opens import OPENERS
+from bsdvirt.tui.screens.command import CommandScreen, Start
 from bsdvirt.tui.settings import Settings
 from bsdvirt.tui.views.registry import make_views
 from bsdvirt.tui.widgets.glyphs import glyphs
@@ -40,11 +41,6 @@ class BsdvirtApp(App[int]):
 
     TITLE = "bsdvirt"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(action.key, f"do('{action.id}')", action.label, show=False, id=action.id)
-        for action in ACTIONS
-        if action.key
-    ]
 
     def __init__(self, sources: Sequence[Source], settings: Settings) -> None:
         super().__init__()
@@ -58,6 +54,10 @@ class BsdvirtApp(App[int]):
             for reader in self._readers.values()
         ]
         self._reading: list[asyncio.Task[None]] = []
+        self._plan_next = False
+        self.keymap = Keymap()
+        for key in self.keymap.keys:
+            self.bind(key, f"press('{key}')", show=False)
         self.main = MainScreen(make_views())
 
     @property
@@ -101,12 +101,32 @@ class BsdvirtApp(App[int]):
     def selected(self) -> list[Subject]:
         return self.main.selected()
 
-    def action_do(self, id: str) -> None:
-        self.perform(BY_ID[id])
+    def action_press(self, key: str) -> None:
+        action = self.keymap.action(key, self.place, self.selected())
+        if action is not None:
+            self.perform(action)
+
+    def subjects_for(self, action: Action) -> list[Subject]:
+        """Return what an action would act on: where it takes one only, that under the cursor."""
+        if not action.on:
+            return []
+        return self.selected() if action.many else self.main.current()
+
+    @property
+    def place(self) -> str:
+        return self.main.place
+
+    @property
+    def plans(self) -> bool:
+        return self._plan_next or self.settings.plans == "always"
+
+    def toggle_plan(self) -> None:
+        self._plan_next = not self._plan_next
+        self.main.update_footer()
 
     def perform(self, action: Action, subjects: Sequence[Subject] | None = None) -> None:
         if subjects is None:
-            subjects = self.selected() if action.on else []
+            subjects = self.subjects_for(action)
         if why := self.why_not(action, subjects):
             self.say(f"{action.label}: {why}", problem=True)
             return
@@ -115,13 +135,26 @@ class BsdvirtApp(App[int]):
             case Opens(name):
                 OPENERS[name](self, subjects)
             case OnTerminal(words, waits):
-                self.run_on_terminal(subjects[0].host, words(subjects), waits=waits)
-            case Command(words):
-                for host in dict.fromkeys(one.host for one in subjects):
-                    of_host = [one for one in subjects if one.host == host]
-                    self.run_words(host, words(of_host), label=action.label)
+                for host, of_host in _by_host(subjects, each=False):
+                    self.run_on_terminal(host, words(of_host), waits=waits)
+            case Asks(start, wants, offer, each):
+                starts = [(host, start(some)) for host, some in _by_host(subjects, each=each)]
+                self.type_command(starts, wants=wants, offer=offer(subjects))
+            case Command(words, each):
+                asks = self.plans
+                for host, of_host in _by_host(subjects, each=each):
+                    self.run_words(host, words(of_host), label=action.label, asks=asks)
+        if action.changes and self._plan_next:
+            self.toggle_plan()
 
-    def run_words(self, host: str, words: Sequence[str], *, label: str = "") -> None:
+    def type_command(
+        self, starts: Sequence[Start] = (), *, wants: str = "", offer: str = ""
+    ) -> None:
+        self.push_screen(CommandScreen(starts, wants, offer))
+
+    def run_words(
+        self, host: str, words: Sequence[str], *, label: str = "", asks: bool = False
+    ) -> None:
         # The list of tasks (tasks/) takes this over.
         argv = self._readers[host].source.argv(words)
         asyncio.create_task(self._run(argv))
@@ -154,6 +187,17 @@ class BsdvirtApp(App[int]):
 
     def edit_filter(self) -> None:
         self.main.edit_filter()
+
+
+def _by_host(subjects: Sequence[Subject], *, each: bool) -> Iterator[tuple[str, Sequence[Subject]]]:
+    """Yield the subjects of each host, or `each` by itself. Without subjects, this machine."""
+    if each:
+        yield from ((one.host, [one]) for one in subjects)
+        return
+    for host in dict.fromkeys(one.host for one in subjects):
+        yield host, [one for one in subjects if one.host == host]
+    if not subjects:
+        yield "", ()
 
 
 def run(sources: Sequence[Source], settings: Settings) -> int:

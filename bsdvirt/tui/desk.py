@@ -10,6 +10,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from bsdvirt.tui.actions.action import Action, Subject
+from bsdvirt.tui.actions.keys import Keymap
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Source
 from bsdvirt.tui.settings import Settings
@@ -23,6 +24,7 @@ class Desk(Protocol):
 
     settings: Settings
     store: Store
+    keymap: Keymap
     palette: Mapping[str, Style]
     glyphs: Glyphs
 
@@ -45,8 +47,31 @@ class Desk(Protocol):
     def perform(self, action: Action, subjects: Sequence[Subject] | None = None) -> None:
         """Do an action to the subjects: None for what is selected."""
 
-    def run_words(self, host: str, words: Sequence[str], *, label: str = "") -> None:
-        """Run `bsdvirt WORDS` in the background."""
+    def run_words(
+        self, host: str, words: Sequence[str], *, label: str = "", asks: bool = False
+    ) -> None:
+        """Run `bsdvirt WORDS` in the background; `asks`: show its plan first."""
+
+    def type_command(
+        self, starts: Sequence[tuple[str, Sequence[str]]] = (), *, wants: str = "", offer: str = ""
+    ) -> None:
+        """Let a command line be typed, and run it: in the background if it changes something, else
+        on the terminal. `starts`: hosts, and the words that the line has there already; what is
+        typed is run for each. `wants` says what is to be typed, `offer` is there to be edited."""
+
+    def subjects_for(self, action: Action) -> list[Subject]:
+        """Return what an action would act on now."""
+
+    @property
+    def place(self) -> str:
+        """Return the id of the view that is visible."""
+
+    @property
+    def plans(self) -> bool:
+        """Return whether the plan of the next action is shown before it runs."""
+
+    def toggle_plan(self) -> None:
+        """Show the plan of the next action first, or no longer."""
 
     def run_on_terminal(self, host: str, words: Sequence[str], *, waits: bool = False) -> int:
         """Step aside, run `bsdvirt WORDS` on the terminal, come back; return its exit status."""

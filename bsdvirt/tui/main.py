@@ -13,7 +13,6 @@ from textual.widgets import ContentSwitcher, Static
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.tui.actions.action import Subject
-from bsdvirt.tui.actions.table import BY_ID
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.views.base import View
@@ -51,7 +50,14 @@ class MainScreen(Screen[None]):
         """Return the view that is visible."""
         return self.views[self._shown]
 
+    @property
+    def place(self) -> str:
+        """Return the id of the view that is visible."""
+        return self._shown
+
     def show_view(self, id: str) -> None:
+        if id not in self.views:
+            return
         self._shown = id
         self.query_one("#views", ContentSwitcher).current = id
         self.view.table.focus()
@@ -66,7 +72,7 @@ class MainScreen(Screen[None]):
         self.update_footer()
 
     def update_footer(self) -> None:
-        self.query_one(ActionFooter).update_for(self.view.selected())
+        self.query_one(ActionFooter).update_for(self.place, self.view.selected())
 
     @on(LiveTable.Moved)
     @on(LiveTable.MarksChanged)
@@ -75,7 +81,10 @@ class MainScreen(Screen[None]):
 
     @on(LiveTable.Chosen)
     def _row_chosen(self) -> None:
-        desk_of(self).perform(BY_ID["detail"], self.view.current())
+        desk = desk_of(self)
+        current = self.view.current()
+        if (action := desk.keymap.action("enter", self.place, current)) is not None:
+            desk.perform(action, current)
 
     def edit_filter(self) -> None:
         self.query_one(FilterLine).edit(self.view)
@@ -93,6 +102,9 @@ class MainScreen(Screen[None]):
 
     def selected(self) -> list[Subject]:
         return self.view.selected()
+
+    def current(self) -> list[Subject]:
+        return self.view.current()
 
 
 def _hosts(store: Store) -> str:

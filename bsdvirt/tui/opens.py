@@ -22,18 +22,38 @@ def _quit(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.exit(0)
 
 
-def _help(desk: Desk, subjects: Sequence[Subject]) -> None:
-    desk.say("help is not built yet")
+def _soon(what: str) -> Opener:
+    return lambda desk, subjects: desk.say(f"{what} is not built yet", problem=True)
 
 
-def _detail(desk: Desk, subjects: Sequence[Subject]) -> None:
-    desk.say("detail is not built yet")
+def _view(id: str) -> Opener:
+    return lambda desk, subjects: desk.show_view(id)
+
+
+def _command(desk: Desk, subjects: Sequence[Subject]) -> None:
+    desk.type_command()
+
+
+def _plan(desk: Desk, subjects: Sequence[Subject]) -> None:
+    desk.toggle_plan()
 
 
 OPENERS: dict[str, Opener] = {
     "filter": _filter,
     "refresh": _refresh,
     "quit": _quit,
-    "help": _help,
-    "detail": _detail,
+    "command": _command,
+    "plan": _plan,
+    "help": _soon("help"),
+    "palette": _soon("the palette"),
+    "settings": _soon("the settings screen"),
+    "detail": _soon("detail"),
+    "create": _soon("the wizard"),
+    "form": _soon("the form"),
+    "view-guests": _view("guests"),
+    "view-cpus": _view("cpus"),
+    "view-networks": _view("networks"),
+    "view-storage": _view("storage"),
+    "view-library": _view("library"),
+    "view-tasks": _view("tasks"),
 }

@@ -24,7 +24,7 @@ class Subject:
     row: Row | None = None
 
 
-NOUNS = {"vm": "virtual machine"}
+NOUNS = {"vm": "virtual machine", "foreign": "foreign guest", "media": "medium"}
 """What subjects are called, where that is not their kind."""
 
 Words = Callable[[Sequence[Subject]], list[str]]
@@ -36,6 +36,8 @@ class Command:
     """Runs `bsdvirt WORDS` in the background, as a task: one for each host."""
 
     words: Words
+    each: bool = False
+    """Whether the verb takes one subject only: a task for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,21 @@ class OnTerminal:
     words: Words
     waits: bool = False
     """Whether to wait for a key before the UI returns: for output that is to be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Asks for the words that are missing, on the command line, and runs them: in the background
+    if they change something, else on the terminal."""
+
+    start: Words
+    """The words that are given already; they are not edited."""
+    wants: str
+    """What is to be typed, as the help of the verb has it, such as TAG …"""
+    offer: Callable[[Sequence[Subject]], str] = lambda subjects: ""
+    """Returns what is typed already, to be accepted or changed."""
+    each: bool = False
+    """Whether the verb takes one subject only: it is run for each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +78,14 @@ class Action:
     id: str
     """Its name in keys.yaml."""
     label: str
-    do: Command | OnTerminal | Opens
+    do: Command | OnTerminal | Asks | Opens
     verb: str = ""
     """The verb of the command line that it is; "" for those of the UI alone."""
     key: str = ""
     on: frozenset[str] = frozenset()
     """The kinds of subjects that it acts on; none if it acts on nothing that is selected."""
+    places: frozenset[str] = frozenset()
+    """The views that it belongs to; none if it belongs wherever its subjects are."""
     states: frozenset[str] = frozenset()
     """The states in which it can be done; none for all."""
     many: bool = False

@@ -1,0 +1,114 @@
+"""Actions of networks, releases, images, media, pools, and of the host itself."""
+
+from __future__ import annotations
+
+from bsdvirt.tui.actions.action import Action, Asks, Command, OnTerminal, Words
+from bsdvirt.tui.actions.words import names, only
+
+NETWORKS = frozenset({"networks"})
+LIBRARY = frozenset({"library"})
+STORAGE = frozenset({"storage"})
+UNCONFIRMED = frozenset({"unconfirmed"})
+
+
+def _new(id: str, label: str, words: tuple[str, ...], wants: str, help: str, *, key: str = "",
+         places: frozenset[str], offer: str = "") -> Action:  # fmt: skip
+    return Action(
+        id, label, Asks(only(*words), wants, offer=lambda subjects: offer), verb=words[0], key=key,
+        places=places, changes=True, group="new", help=help,
+    )  # fmt: skip
+
+
+def _on(kind: str, id: str, label: str, do: Command | OnTerminal | Asks, verb: str, help: str, *,
+        key: str = "", states: frozenset[str] = frozenset(), loses: bool = False,
+        changes: bool = True) -> Action:  # fmt: skip
+    return Action(
+        id, label, do, verb=verb, key=key, on=frozenset({kind}), states=states, many=False,
+        loses=loses, changes=changes, group=kind, help=help,
+    )  # fmt: skip
+
+
+def _shown(words: Words) -> OnTerminal:
+    return OnTerminal(words, waits=True)
+
+
+OF_NETWORKS: tuple[Action, ...] = (
+    _new("create-network", "Create a network", ("network", "create"), "NET --address ADDRESS/BITS",
+         "Create a network: a bridge, its addresses, NAT.", key="n", places=NETWORKS),
+    _on("network", "network", "Show", _shown(names("network", "info")), "network",
+        "Show the network in full.", key="enter", changes=False),
+    _on("network", "set-network", "Change", Asks(names("network", "set"), "PROPERTY=VALUE …"),
+        "network", "Change properties of a network.", key="e"),
+    _on("network", "confirm-network", "Confirm", Command(names("network", "confirm")), "network",
+        "Make the move of an address permanent.", key="c", states=UNCONFIRMED),
+    _on("network", "revert-network", "Revert", Command(names("network", "revert")), "network",
+        "Move an address back at once.", key="v", states=UNCONFIRMED),
+    _on("network", "destroy-network", "Destroy", Command(names("network", "destroy")), "network",
+        "Destroy a network that no guest is on.", key="D", loses=True),
+)  # fmt: skip
+
+OF_LIBRARY: tuple[Action, ...] = (
+    _new("fetch-release", "Fetch a release", ("release", "fetch"), "VERSION",
+         "Download a release for jails.", key="f", places=LIBRARY),
+    _new("add-release", "Add a release", ("release", "add"), "DIR",
+         "Add a release from a directory with base.txz and MANIFEST.", places=LIBRARY),
+    _new("fetch-image", "Fetch an image", ("image", "fetch"), "PROFILE",
+         "Download a disk image for virtual machines.", key="F", places=LIBRARY),
+    _new("import-image", "Import an image", ("image", "import"), "FILE --name NAME",
+         "Import a disk image from a file of this host.", key="I", places=LIBRARY),
+    _new("add-medium", "Add a medium", ("media", "add"), "FILE or https://HOST/FILE",
+         "Copy or download an ISO file for CD drives.", key="a", places=LIBRARY),
+    Action("profiles", "Profiles of images", OnTerminal(only("image", "profiles"), waits=True),
+           verb="image", places=LIBRARY, group="new", help="List the images that can be fetched."),
+    _on("image", "image", "Show", _shown(names("image", "info")), "image",
+        "Show the image in full.", key="enter", changes=False),
+    _on("release", "remove-release", "Remove", Command(names("release", "rm")), "release",
+        "Remove a release that no jail uses.", key="D", loses=True),
+    _on("image", "remove-image", "Remove", Command(names("image", "rm")), "image",
+        "Remove an image that no disk is a clone of.", key="D", loses=True),
+    _on("media", "remove-medium", "Remove", Command(names("media", "rm")), "media",
+        "Remove a medium that is in no guest's drive.", key="D", loses=True),
+)  # fmt: skip
+
+OF_STORAGE: tuple[Action, ...] = (
+    _new("add-pool", "Add a pool", ("pool", "add"), "DATASET",
+         "Add a pool for guests: create its dataset, or use an existing one.", key="n",
+         places=STORAGE),
+    _on("pool", "remove-pool", "Remove", Command(names("pool", "rm")), "pool",
+        "Remove a pool from the list; its dataset is kept.", key="D"),
+)  # fmt: skip
+
+
+def _host(id: str, label: str, do: Command | OnTerminal | Asks, verb: str, help: str, *,
+          key: str = "", changes: bool = False) -> Action:  # fmt: skip
+    return Action(id, label, do, verb=verb, key=key, changes=changes, group="host", help=help)
+
+
+OF_HOST: tuple[Action, ...] = (
+    _host("doctor", "Check the host", _shown(only("doctor")), "doctor", "Find problems.", key="W"),
+    _host("repair", "Repair the host", Command(only("doctor", "--repair")), "doctor",
+          "Repair what bsdvirt manages.", changes=True),
+    _host("boot-plan", "Boot plan", _shown(only("boot", "plan")), "boot",
+          "Show the order in which guests start.", key="B"),
+    _host("boot-status", "Boot status", _shown(only("boot", "status")), "boot",
+          "Show the guests that start at boot, and whether they run."),
+    _host("boot-start", "Start as at boot", Command(only("boot", "start")), "boot",
+          "Start the guests that start at boot, in order.", changes=True),
+    _host("boot-stop", "Stop as at shutdown", Command(only("boot", "stop")), "boot",
+          "Stop all running guests, in order.", changes=True),
+    _host("boot-network", "Bring up networks", Command(only("boot", "network")), "boot",
+          "Bring up all networks, and connect running guests to them.", changes=True),
+    _host("stats", "Resource usage", OnTerminal(only("stats")), "stats",
+          "Resource usage of running guests; ^c returns."),
+    _host("init", "Set up this host",
+          Asks(only("init"), "--pool POOL", offer=lambda subjects: "--pool zroot"), "init",
+           "Set up the host: datasets, host file, a private network.", changes=True),
+    _host("properties", "Properties",
+          Asks(only("properties"), "jail, vm, network, host, pool, image or size",
+               offer=lambda subjects: "jail"), "properties", "List all properties of a file."),
+    _host("schema", "Schema",
+          Asks(only("schema"), "FILE or VERB", offer=lambda subjects: "jail"),
+          "schema", "Print the JSON Schema of a file, or of a verb's output."),
+)  # fmt: skip
+
+ACTIONS = (*OF_NETWORKS, *OF_LIBRARY, *OF_STORAGE, *OF_HOST)

@@ -1,0 +1,33 @@
+"""The views, by what can be selected in them: where a key means what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bsdvirt.tui.actions.action import Action
+
+KINDS: Mapping[str, frozenset[str]] = {
+    "guests": frozenset({"jail", "vm", "foreign"}),
+    "cpus": frozenset({"jail", "vm"}),
+    "networks": frozenset({"network"}),
+    "storage": frozenset({"pool", "jail", "vm"}),
+    "library": frozenset({"release", "image", "media"}),
+    "tasks": frozenset({"task"}),
+}
+"""The kinds of subjects, by view."""
+
+
+def belongs(action: Action, place: str) -> bool:
+    """Return whether an action can apply in a view at all: to one of the kinds that it shows."""
+    if action.places:
+        return place in action.places
+    return not action.on or bool(action.on & KINDS.get(place, frozenset()))
+
+
+def clash(one: Action, other: Action) -> bool:
+    """Return whether one key for both would be ambiguous in some view."""
+    for place, kinds in KINDS.items():
+        both = belongs(one, place) and belongs(other, place)
+        if both and (not one.on or not other.on or one.on & other.on & kinds):
+            return True
+    return False

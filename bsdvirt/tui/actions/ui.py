@@ -1,0 +1,31 @@
+"""Actions of the UI itself: views, filter, plans, help."""
+
+from __future__ import annotations
+
+from bsdvirt.tui.actions.action import Action, Opens
+
+
+def _ui(id: str, label: str, key: str, help: str, *, verb: str = "", group: str = "UI") -> Action:
+    return Action(id, label, Opens(id), verb=verb, key=key, group=group, help=help)
+
+
+VIEWS: tuple[Action, ...] = (
+    _ui("view-guests", "Guests", "1", "All guests of all hosts.", verb="ls", group="view"),
+    _ui("view-cpus", "CPUs", "2", "Which guest may run on which CPU.", group="view"),
+    _ui("view-networks", "Networks", "3", "Bridges, addresses, ports.", group="view"),
+    _ui("view-storage", "Storage", "4", "Pools, datasets and zvols.", group="view"),
+    _ui("view-library", "Library", "5", "Releases, images and media.", group="view"),
+    _ui("view-tasks", "Tasks", "6", "Tasks and events.", group="view"),
+)
+OF_UI: tuple[Action, ...] = (
+    _ui("filter", "Filter", "slash", "Show only what matches.", group="view"),
+    _ui("refresh", "Refresh", "ctrl+r", "Read the hosts now.", group="view"),
+    _ui("plan", "Plan first", "p", "Show the plan of the next action before it runs."),
+    _ui("command", "Command", "colon", "Type any verb of the command line."),
+    _ui("palette", "Palette", "ctrl+p", "Find actions, guests and views by their names."),
+    _ui("help", "Help", "question_mark", "Keys and actions of this place."),
+    _ui("settings", "Settings", "", "Theme, interval, plans."),
+    _ui("quit", "Quit", "q", "Leave the UI."),
+)
+
+ACTIONS = (*VIEWS, *OF_UI)

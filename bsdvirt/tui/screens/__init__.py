@@ -1,0 +1,1 @@
+"""Screens over the main one: command line, palette, help, menus, settings."""
