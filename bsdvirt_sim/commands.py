@@ -40,6 +40,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.ROUTE: ("net.routes", "route"),
     tools.SH: ("net.dad", "sh"),
     tools.SOCKSTAT: ("net.pf", "sockstat"),
+    tools.SWAPINFO: ("kernel.accounting", "swapinfo"),
     tools.SYSCTL: ("kernel.sysctl", "sysctl"),
     tools.SYSRC: ("tools.sysrc", "sysrc"),
     tools.TAR: ("tools.tar", "tar"),

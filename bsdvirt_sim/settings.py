@@ -10,12 +10,12 @@ from bsdvirt_sim import initial
 from bsdvirt_sim.bhyve import vmm
 from bsdvirt_sim.context import Machine, Run
 from bsdvirt_sim.durability import SyncRecord
-from bsdvirt_sim.kernel import processes
+from bsdvirt_sim.kernel import accounting, processes
 from bsdvirt_sim.kernel.topology import install
 from bsdvirt_sim.net import pf, service
 from bsdvirt_sim.net.interfaces import loopback
 from bsdvirt_sim.releases import RELEASES, Release
-from bsdvirt_sim.state import Dataset, Guest, Host, Interface, Jail, Mount, Pool
+from bsdvirt_sim.state import Dataset, Guest, Host, Interface, Jail, Load, Mount, Pool
 from bsdvirt_sim.tools import sysrc
 from bsdvirt_sim.zfs import trees, volumes
 from bsdvirt_sim.zfs.datasets import EMPTY
@@ -29,6 +29,17 @@ class Behaviour(TypedDict, total=False):
     off: float
     ends: int | None
     loader: str
+
+
+class Use(TypedDict, total=False):
+    """The fields of state.Load that tests set, as keywords."""
+
+    cpu: float
+    memory: int
+    received: float
+    sent: float
+    read: float
+    written: float
 
 
 class Settings:
@@ -186,6 +197,23 @@ class Settings:
         """Set how the system in the virtual machine of that name behaves from its next run."""
         with self._host.change() as state:
             state.guests[name] = Guest(**behaviour)
+
+    # ---- usage ----
+
+    def set_load(self, name: str, **load: Unpack[Use]) -> None:
+        """Set what the guest of that name uses from now on; "" is the host itself, whose `cpu` is
+        in percent of all its CPUs."""
+        with self._host.change() as state:
+            started = accounting.started(state, name)
+            used = accounting.totals(state, name, started)
+            base = [used.cpu, *map(float, (used.received, used.sent, used.read, used.written))]
+            state.loads[name] = Load(since=accounting.clock(state), base=base, **load)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let usage be counted for that long: from the first call on, its clock stands still
+        between the calls."""
+        with self._host.change() as state:
+            state.clock = accounting.clock(state) + seconds
 
     # ---- the host ----
 

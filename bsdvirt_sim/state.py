@@ -166,6 +166,7 @@ class Vmm(Struct):
     wired: bool = False
     pins: dict[int, list[int]] = {}
     """The CPUs of virtual CPUs that are pinned."""
+    started: float = 0.0
 
 
 class Guest(Struct):
@@ -182,6 +183,20 @@ class Guest(Struct):
     off: float = 0.05
     ends: int | None = None
     loader: str = ""
+
+
+class Load(Struct):
+    """What a guest, or the host, uses since a time: CPU time in percent of one CPU, bytes of
+    memory, bytes a second. `base`: what it had used by then, in the order of accounting.KINDS."""
+
+    cpu: float = 0.0
+    memory: int = 0
+    received: float = 0.0
+    sent: float = 0.0
+    read: float = 0.0
+    written: float = 0.0
+    since: float = 0.0
+    base: list[float] = []
 
 
 class Pf(Struct):
@@ -240,6 +255,10 @@ class Host(Struct):
     """The ports that answer in a jail of that name when it runs."""
     sockets: list[str] = []
     """The listening sockets of the host itself, as sockstat shows them: sshd tcp4 *:22."""
+    loads: dict[str, Load] = {}
+    """By the name of a guest; the host's under "", in percent of all its CPUs."""
+    clock: float = 0.0
+    """The time that usage is counted by, if it stands still."""
     pf: Pf = msgspec.field(default_factory=Pf)
 
 

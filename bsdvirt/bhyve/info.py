@@ -11,13 +11,15 @@ from bsdvirt.bhyve.holds import read_keys
 from bsdvirt.facts.rctl import parse_usage, process_subject
 from bsdvirt.facts.vms import VmEnd, VmFact, read_last, read_vm
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.view import View
+from bsdvirt.guest.view import Room, View
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
 from bsdvirt.rows.guest import Route
 from bsdvirt.rows.vm import Installer, InstallerNic, StopInfo
+from bsdvirt.spec.digits import natural
+from bsdvirt.spec.units import Size
 from bsdvirt.spec.vm import Vm
 
 _RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
@@ -96,3 +98,13 @@ def resident_memory(host: Host, name: str) -> int | None:
     argv = (tools.BHYVECTL, f"--vm={name}", "--get-stats")
     resident = _RESIDENT.search(host.run(argv, changes=False).stdout)
     return int(resident[1]) if resident else None
+
+
+def read_room(fs: Fs, name: str) -> Room:
+    """Return the CPUs and the memory of the present run."""
+    try:
+        keys = read_keys(fs, name)
+        memory: int | None = Size.parse(keys.get("memory.size"))
+    except (OSError, ValueError):
+        return Room()
+    return Room(natural(keys.get("cpus", "1")), memory)

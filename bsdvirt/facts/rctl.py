@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.host import tools
@@ -12,6 +13,10 @@ _RULE = re.compile(
     r"(?P<who>[a-z]+:[^:\n]*):(?P<what>[a-z]+):(?P<action>[a-z0-9]+)=(?P<amount>\d+)(/[a-z]+)?",
     re.ASCII,
 )
+
+
+FIRST = "cputime"
+"""The resource that rctl(8) shows first of each subject."""
 
 
 def jail_subject(name: str) -> str:
@@ -51,6 +56,31 @@ def parse_usage(text: str) -> dict[str, int]:
     (captures/04)."""
     pairs = (line.partition("=") for line in text.split("\n"))
     return {name: int(value) for name, _, value in pairs if value.isascii() and value.isdigit()}
+
+
+def read_usages(host: Host, jails: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return the usage of jails by name, by one rctl(8); none without resource accounting, or for
+    a user who may not see it."""
+    if not jails:
+        return {}
+    subjects = [jail_subject(name) for name in jails]
+    shown = host.run((tools.RCTL, "-u", *subjects), changes=False)
+    groups = parse_usages(shown.stdout)
+    # It answers in order, with zeros for a jail that does not exist. Where one answer is missing,
+    # nothing says which.
+    return dict(zip(jails, groups, strict=True)) if len(groups) == len(jails) else {}
+
+
+def parse_usages(text: str) -> list[dict[str, int]]:
+    """Return the usage of each subject of `rctl -u SUBJECT …`, in order."""
+    groups: list[dict[str, int]] = []
+    for line in text.split("\n"):
+        name, _, value = line.partition("=")
+        if name == FIRST:
+            groups.append({})
+        if groups and value.isascii() and value.isdigit():
+            groups[-1][name] = int(value)
+    return groups
 
 
 def read_rules(host: Host) -> list[Rule]:

@@ -111,11 +111,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Where the usage of a running guest is read."""
+    """Which jail or process of the host a running guest is."""
 
-    subject: str
-    """For rctl(8)."""
     jid: int | None = None
     pid: int | None = None
-    memory: int = 0
-    """Bytes of memory that rctl(8) does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a running guest may use at most; None for no limit."""
+
+    cpus: int | None = None
+    memory: int | None = None

@@ -15,7 +15,17 @@ from bsdvirt.facts.rctl import jail_subject, read_rules
 from bsdvirt.guest.claims import RandomBytes
 from bsdvirt.guest.inventory import Foreign, Guest, running_jail
 from bsdvirt.guest.kind import Kind
-from bsdvirt.guest.view import Change, Parts, Start, Starter, StopRequest, Surroundings, Usage, View
+from bsdvirt.guest.view import (
+    Change,
+    Parts,
+    Room,
+    Start,
+    Starter,
+    StopRequest,
+    Surroundings,
+    Usage,
+    View,
+)
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
@@ -62,6 +72,7 @@ class JailKind(Kind[Jail]):
     noun = "jail"
     modules = ("if_bridge", "if_epair")
     has_drives = False
+    has_memory_beside = False
     repeats_notes = True
     left = "is stopped, and has left interfaces, mounts, limits or files"
     unwatched = (
@@ -97,9 +108,12 @@ class JailKind(Kind[Jail]):
     def info(self, view: View, guest: Guest, spec: Jail | None, fields: dict[str, Any]) -> JailInfo:
         return read_info(view.host, guest, spec, fields)
 
-    def usage(self, host: Host, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
+    def usage(self, fs: Fs, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
         jail = running_jail(guest, jails)
-        return Usage(jail_subject(guest.name), jid=jail.jid) if jail else None
+        return Usage(jid=jail.jid) if jail else None
+
+    def room(self, fs: Fs, name: str) -> Room:
+        return Room()
 
     # ---- claims ----
 

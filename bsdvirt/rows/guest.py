@@ -120,22 +120,38 @@ class ForeignInfo(Guest, frozen=True, kw_only=True):
 
 
 class UsageRow(Row, frozen=True, kw_only=True):
-    """What a running guest uses, as `stats` lists it."""
+    """What a running guest uses, as `stats` lists it: rates since a moment before."""
 
     name: Annotated[str, col("Name of the guest.")]
+    kind: Annotated[str, col("Kind: jail or vm.")]
     jid: Annotated[int | None, col("Jail ID of a jail.")]
     pid: Annotated[int | None, col("Process ID of a virtual machine's bhyve.")]
-    cpu: Annotated[int, col("CPU time, in percent of one CPU.", unit=PERCENT)]
-    memory: Annotated[int, col("Resident memory.", unit=BYTES)]
-    virtual: Annotated[int, col("Address space.", unit=BYTES)]
-    swap: Annotated[int, col("Swap space reserved or used.", unit=BYTES)]
-    processes: Annotated[int, col("Number of processes.")]
-    threads: Annotated[int, col("Number of threads.")]
-    files: Annotated[int, col("Number of open files.")]
-    read: Annotated[int, col("File system reads.", unit=RATE)]
-    write: Annotated[int, col("File system writes.", unit=RATE)]
-    cputime: Annotated[int, col("CPU time since it started.", unit=SECONDS)]
-    uptime: Annotated[int, col("Time since it started.", unit=SECONDS)]
+    cpu: Annotated[int | None, col("CPU time, in percent of one CPU.", unit=PERCENT)]
+    cpu_of_set: Annotated[
+        float | None, col("CPU time, in percent of the CPUs that it may use.", unit=PERCENT)
+    ]
+    cpu_of_host: Annotated[
+        float | None, col("CPU time, in percent of the host's CPUs.", unit=PERCENT)
+    ]
+    cpus: Annotated[int | None, col("Number of CPUs that it may use.")]
+    memory: Annotated[int | None, col("Resident memory.", unit=BYTES)]
+    memory_limit: Annotated[int | None, col("Most memory that it may use.", unit=BYTES)]
+    virtual: Annotated[int | None, col("Address space.", unit=BYTES)]
+    swap: Annotated[int | None, col("Swap space reserved or used.", unit=BYTES)]
+    processes: Annotated[int | None, col("Number of processes.")]
+    threads: Annotated[int | None, col("Number of threads.")]
+    files: Annotated[int | None, col("Number of open files.")]
+    read: Annotated[int | None, col("Bytes read from its datasets.", unit=RATE)]
+    write: Annotated[int | None, col("Bytes written to its datasets.", unit=RATE)]
+    reads: Annotated[int | None, col("Read operations a second.")]
+    writes: Annotated[int | None, col("Write operations a second.")]
+    net_in: Annotated[int | None, col("Bytes received.", unit=RATE)]
+    net_out: Annotated[int | None, col("Bytes sent.", unit=RATE)]
+    packets_in: Annotated[int | None, col("Packets received a second.")]
+    packets_out: Annotated[int | None, col("Packets sent a second.")]
+    used: Annotated[int | None, col("Disk space used.", unit=BYTES)]
+    cputime: Annotated[int | None, col("CPU time since it started.", unit=SECONDS)]
+    uptime: Annotated[int | None, col("Time since it started.", unit=SECONDS)]
 
 
 class BootRow(Row, frozen=True, kw_only=True):

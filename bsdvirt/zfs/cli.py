@@ -93,7 +93,11 @@ class CliZfs:
     def pools(self) -> list[Pool]:
         result = self._run(tools.ZPOOL, "list", "-Hp", "-o", "name,size,free,health")
         rows = (line.split("\t") for line in result.stdout.split("\n") if line)
-        return [Pool(name, int(size), int(free), health) for name, size, free, health in rows]
+        # A faulted pool has no sizes.
+        return [
+            Pool(name, number(size) or 0, number(free) or 0, health)
+            for name, size, free, health in rows
+        ]
 
     def local(self, dataset: str, name: str) -> str | None:
         return self.locals(dataset, name, depth=0).get(dataset)

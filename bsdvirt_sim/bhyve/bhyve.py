@@ -23,6 +23,7 @@ from bsdvirt_sim.bhyve.nmdm import Terminal
 from bsdvirt_sim.bhyve.vmm import NMI, POWEROFF, bhyve, create, forget
 from bsdvirt_sim.bhyve.vmm import RESET as RESET_SIGNAL
 from bsdvirt_sim.context import Exit, Machine, Run
+from bsdvirt_sim.kernel import accounting
 from bsdvirt_sim.kernel.cpuset import mask_of
 from bsdvirt_sim.state import Guest
 
@@ -99,6 +100,7 @@ class Process:
             assert face is not None
             face.opened, face.up = os.getpid(), True
         vmm.pid, vmm.memory, vmm.suspended = os.getpid(), memory, 0
+        vmm.started = accounting.clock(run.state)
         vmm.cpus, vmm.sockets = config.number("cpus"), config.number("sockets")
         vmm.cores, vmm.threads = config.number("cores"), config.number("threads")
         vmm.wired = config.get("memory.wired") == "true"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from bsdvirt_sim.context import Run, options
+from bsdvirt_sim.kernel import accounting
+from bsdvirt_sim.state import Jail, Vmm
 
 _KEYS = {
     "pid": "pid",
@@ -16,6 +18,10 @@ _KEYS = {
     "sid": "sid",
     "uid": "uid",
     "etimes": "elapsed-times",
+    "nlwp": "threads",
+    "rss": "rss",
+    "vsz": "virtual-size",
+    "time": "cpu-time",
 }
 _HEADS = {
     "pid": "PID",
@@ -27,6 +33,10 @@ _HEADS = {
     "sid": "SID",
     "uid": "UID",
     "etimes": "ELAPSED",
+    "nlwp": "NLWP",
+    "rss": "RSS",
+    "vsz": "VSZ",
+    "time": "TIME",
 }
 _LEFT = {"args", "command", "user"}
 
@@ -38,7 +48,7 @@ def ps(run: Run, words: list[str]) -> int:
     as_json = rest[:2] == ["--libxo", "json"]
     if as_json:
         rest = rest[2:]
-    flags, more = options(run, rest, "axw", "Jo")
+    flags, more = options(run, rest, "axwS", "Jo")
     if more or "o" not in flags:
         raise run.unknown()
     columns, heads = _columns(run, flags["o"])
@@ -97,19 +107,46 @@ def _selected(run: Run, every: bool, names: list[str]) -> list[dict[str, str]]:
     rows: list[dict[str, str]] = []
     if every:
         rows.append(_row(1, 0, 0, "/sbin/init"))
-        rows += [
-            _row(vmm.pid, 1, 0, f"bhyve: {vmm.name} (bhyve)")
-            for vmm in run.state.vmms.values()
-            if vmm.pid
-        ]
+        rows += [_of_vm(run, vmm) for vmm in run.state.vmms.values() if vmm.pid]
     for jail in run.state.jails.values():
         if every or jail.jid in wanted:
-            rows += [_row(process.pid, 1, jail.jid, process.args) for process in jail.processes]
+            rows += _of_jail(run, jail)
     return sorted(rows, key=lambda row: int(row["pid"]))
+
+
+def _of_vm(run: Run, vmm: Vmm) -> dict[str, str]:
+    """Return bhyve's process: as the captured one, without the memory of its guest."""
+    row = _row(vmm.pid, 1, 0, f"bhyve: {vmm.name} (bhyve)")
+    age = accounting.age(run.state, vmm.started)
+    seconds = accounting.of_vm(run, vmm).cpu
+    return row | {
+        "nlwp": "11", "rss": "19532", "vsz": "304128", "etimes": str(age), "time": _time(seconds),
+    }  # fmt: skip
+
+
+def _of_jail(run: Run, jail: Jail) -> list[dict[str, str]]:
+    """Return the processes of a jail: the first has used the CPU time of all."""
+    count = len(jail.processes)
+    usage = {
+        "rss": str(accounting.memory(run, jail) // max(1, count) // 1024),
+        "vsz": str(accounting.PROCESS_VIRTUAL // 1024),
+        "etimes": str(accounting.age(run.state, jail.started)),
+    }
+    rows = [_row(one.pid, 1, jail.jid, one.args) | usage for one in jail.processes]
+    if rows:
+        rows[0]["time"] = _time(accounting.of_jail(run, jail).cpu)
+    return rows
+
+
+def _time(seconds: float) -> str:
+    """Return CPU time as ps(1) prints it (printtime in print.c)."""
+    hundredths = round(seconds * 100)
+    return f"{hundredths // 6000}:{hundredths // 100 % 60:02}.{hundredths % 100:02}"
 
 
 def _row(pid: int, parent: int, jid: int, args: str) -> dict[str, str]:
     return {
         "pid": str(pid), "ppid": str(parent), "jid": str(jid), "user": "root",
         "args": args, "command": args, "sid": str(pid), "uid": "0", "etimes": "0",
+        "nlwp": "1", "rss": "972", "vsz": "11700", "time": "0:00.26",
     }  # fmt: skip

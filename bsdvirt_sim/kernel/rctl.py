@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run
+from bsdvirt_sim.kernel import accounting
 from bsdvirt_sim.kernel.processes import alive
 from bsdvirt_sim.state import Rule
 from bsdvirt_sim.zfs.properties import BadValue, size
@@ -29,9 +30,9 @@ def rctl(run: Run, words: list[str]) -> int:
         act = _add if flags == "-a" else _remove
         return sum(act(run, rule) for rule in rest)
     run.reads()
-    if flags in ("-u", "-hu") and len(rest) == 1:
+    if flags in ("-u", "-hu") and rest:
         _enabled(run)
-        return _usage(run, rest[0], "h" in flags)
+        return sum(_usage(run, subject, "h" in flags) for subject in rest)
     if flags in ("", "-h") and len(rest) <= 1 and (rest or not flags):
         _enabled(run)
         for rule in _matching(run, rest[0] if rest else ""):
@@ -125,9 +126,8 @@ def _usage(run: Run, text: str, human: bool) -> int:
     values = dict.fromkeys(_RESOURCES, 0)
     if parts[0] == "process":
         if not alive(int(parts[1])):
-            raise run.fail(
-                f"rctl: failed to show resource consumption for '{text}': No such process"
-            )
+            run.warn(f"rctl: failed to show resource consumption for '{text}': No such process")
+            return 1
         # Those of the captured bhyve; the guest's memory is not included.
         values |= {
             "cputime": 58, "datasize": 2252800, "memoryuse": 19922944, "maxproc": 1,
@@ -141,10 +141,14 @@ def _usage(run: Run, text: str, human: bool) -> int:
     if jail is not None:
         # The two daemons of the captured jail, each with half of its usage.
         count = len(jail.processes)
+        seconds = int(accounting.of_jail(run, jail).cpu)
         values |= {
-            "datasize": 14336 * count, "memoryuse": 2598912 * count, "maxproc": count,
-            "openfiles": 20 * count, "vmemoryuse": 13193216 * count, "nthr": count,
-            "cputime": count, "wallclock": max(0, run.now() - jail.started),
+            "datasize": 14336 * count, "memoryuse": accounting.memory(run, jail),
+            "maxproc": count, "openfiles": 20 * count,
+            "vmemoryuse": accounting.PROCESS_VIRTUAL * count, "nthr": count,
+            "cputime": seconds if count else 0,
+            # The sum over the processes.
+            "wallclock": accounting.age(run.state, jail.started) * count,
         }  # fmt: skip
     for name in _RESOURCES:
         run.print(f"{name}={humanize(values[name]) if human else values[name]}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.kernel import sysctl13, sysctl15, topology
+from bsdvirt_sim.kernel import accounting, sysctl13, sysctl15, topology
 from bsdvirt_sim.state import Module
 
 _WRITABLE = (
@@ -19,6 +19,8 @@ LOADABLE = (
     "pf", "tmpfs",
 )  # fmt: skip
 """Modules that can be loaded, or that the kernel contains."""
+KSTAT = "kstat.zfs."
+"""What begins the counters of datasets: those of one that is not mounted are unknown."""
 KERNELS: Mapping[str, ModuleType] = {"13.2": sysctl13, "15.1": sysctl15}
 
 
@@ -43,6 +45,7 @@ def values(run: Run) -> dict[str, str]:
             "vm.ndomains": str(len(machine.domains) or 1),
             "kern.sched.topology_spec": topology.spec(machine.top, run.release.cpu_words),
         }
+        | accounting.sysctls(run, known)
         | state.sysctls
     )
 
@@ -63,6 +66,8 @@ def sysctl(run: Run, words: list[str]) -> int:
     if not names or any(name.startswith("-") or "=" in name for name in names):
         raise run.unknown()
     known = values(run)
+    if any(name.startswith(KSTAT) for name in names):
+        known |= accounting.kstats(run)
     status = 0
     for name in names:
         found = (
@@ -73,7 +78,7 @@ def sysctl(run: Run, words: list[str]) -> int:
         if found:
             for leaf, value in found.items():
                 run.print(value if bare else f"{leaf}: {value}")
-        elif name in KERNELS[run.state.version].ABSENT:
+        elif name in KERNELS[run.state.version].ABSENT or name.startswith(KSTAT):
             run.warn(f"sysctl: unknown oid '{name}'")
             status = 1
         else:

@@ -56,9 +56,9 @@ def stack(run: Run, jail: int) -> list[Interface]:
 
 def show(run: Run, face: Interface, family: str = "") -> None:
     """Print one interface; with a family, its addresses only (status() in ifconfig.c)."""
-    flags = _flags(run, face)
-    names = ",".join(name for bit, name in _NAMES if flags & bit)
-    run.print(f"{face.name}: flags={flags:x}<{names}> metric 0 mtu {face.mtu}")
+    shown = flags(run, face)
+    names = ",".join(name for bit, name in _NAMES if shown & bit)
+    run.print(f"{face.name}: flags={shown:x}<{names}> metric 0 mtu {face.mtu}")
     if face.descr:
         run.print(f"\tdescription: {face.descr}")
     if (options := _options(run, face)) is not None:
@@ -111,7 +111,7 @@ def _options(run: Run, face: Interface) -> str | None:
     return _NETLINK_OPTIONS.get(face.kind)
 
 
-def _flags(run: Run, face: Interface) -> int:
+def flags(run: Run, face: Interface) -> int:
     flags = _MULTICAST | (_UP if face.up else 0)
     if run.release.netlink:
         flags |= _LOWER_UP if _is_operational(face) else 0

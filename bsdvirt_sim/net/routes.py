@@ -6,6 +6,7 @@ import ipaddress
 import json
 
 from bsdvirt_sim.context import Run
+from bsdvirt_sim.net import traffic
 from bsdvirt_sim.state import Interface
 
 _ROUTE = """   route to: 0.0.0.0
@@ -71,7 +72,14 @@ def route(run: Run, words: list[str]) -> int:
 
 
 def netstat(run: Run, words: list[str]) -> int:
-    """Run `netstat -rn --libxo json -f inet` (captures/02-ifconfig), without host routes."""
+    """Run `netstat -rn --libxo json -f inet` (captures/02-ifconfig), without host routes, or
+    `netstat -ibn --libxo json`."""
+    match words:
+        case ["-ibn", "--libxo", "json"]:
+            return traffic.interfaces(run)
+        case ["-ibn", "--libxo", "json", "-I", name]:
+            run.only_wide("one interface")
+            return traffic.interfaces(run, name)
     if words != ["-rn", "--libxo", "json", "-f", "inet"]:
         raise run.unknown()
     run.reads()

@@ -269,7 +269,7 @@ class View:
                 return "yes" if dataset.mounted else "no"
             case "creation":
                 return str(dataset.created)
-            case "guid":
+            case "guid" | "objsetid":
                 return str(dataset.guid)
             case "createtxg":
                 return str(dataset.txg)

@@ -7,14 +7,14 @@ import sys
 import time
 
 from bsdvirt.cli.common import add_headless, add_json, chosen, open_session
-from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.output import print_rows, say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.cli.verbs.stop import seconds
-from bsdvirt.ops.show.usage import usage
-from bsdvirt.rows.guest import UsageRow
+from bsdvirt.ops.show.usage import HINT, Watch, usage_rows
 
 COLUMNS = ("name", "cpu", "memory", "processes", "threads", "files", "read", "write")
+ONCE_SECONDS = 1.0
 CLEAR = "\x1b[H\x1b[J"
 
 
@@ -37,19 +37,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=False, shows=True)
     names = chosen(session, options.guests, every=False) if options.guests else None
+    watch = Watch(session, names)
     if options.once or options.json or options.headless or not sys.stdout.isatty():
-        _show(usage(session, names), options)
+        time.sleep(ONCE_SECONDS)
+        _show(watch, options)
         return 0
     try:
         while True:
-            rows = usage(session, names)
-            raw_write(sys.stdout, CLEAR)
-            _show(rows, options)
-            sys.stdout.flush()
             time.sleep(options.delay)
+            raw_write(sys.stdout, CLEAR)
+            _show(watch, options)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 0
 
 
-def _show(rows: list[UsageRow], options: Options) -> None:
-    print_rows(rows, COLUMNS, options)
+def _show(watch: Watch, options: Options) -> None:
+    made = watch.figures()
+    print_rows(usage_rows(made), COLUMNS, options)
+    if not made.host.racct and not options.json and not options.headless:
+        say(HINT)

@@ -1,0 +1,1 @@
+"""What the host and its guests use, as the tools of the base system show it."""

@@ -1,0 +1,48 @@
+"""The traffic of the host's interfaces: `netstat -ibn --libxo json` (captures/02-ifconfig)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
+LINK = "<Link#"
+"""The row of an interface itself begins its `network` with it; other rows are of its addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What an interface received and sent, as the host sees it."""
+
+    bytes_in: int
+    bytes_out: int
+    packets_in: int
+    packets_out: int
+
+
+def read_traffic(host: Host) -> dict[str, Traffic]:
+    """Return the traffic by interface; empty if netstat(1) fails."""
+    shown = host.run((tools.NETSTAT, "-ibn", "--libxo", "json"), changes=False)
+    return parse_traffic(shown.stdout) if shown.status == 0 else {}
+
+
+def parse_traffic(text: str) -> dict[str, Traffic]:
+    """Return the traffic by interface. A jail may have renamed an interface that came back from
+    it: libxo does not escape tabs, and of two with one name the first counts."""
+    try:
+        rows = json.loads(text, strict=False)["statistics"]["interface"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    found: dict[str, Traffic] = {}
+    for row in rows:
+        if str(row.get("network", "")).startswith(LINK) and row.get("name") not in found:
+            found[row["name"]] = _traffic(row)
+    return found
+
+
+def _traffic(row: dict[str, Any]) -> Traffic:
+    keys = ("received-bytes", "sent-bytes", "received-packets", "sent-packets")
+    return Traffic(*(int(row.get(key, 0)) for key in keys))

@@ -1,0 +1,72 @@
+"""What the processes of jails and of virtual machines use: one ps(1) for all (captures/04, 07)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+
+COLUMNS = ("jid", "pid", "nlwp", "rss", "vsz", "etimes", "time")
+"""Numbers only: no name that a process may choose for itself is among them."""
+KIB = 1024
+
+
+@dataclass(slots=True)
+class Used:
+    """What some processes use together."""
+
+    processes: int = 0
+    threads: int = 0
+    memory: int = 0
+    """Bytes of resident memory; what processes share counts for each."""
+    virtual: int = 0
+    seconds: float = 0.0
+    """CPU time, with that of children that they waited for."""
+    uptime: int = 0
+    """Seconds since the oldest started."""
+
+    def add(self, threads: int, memory: int, virtual: int, seconds: float, age: int) -> None:
+        self.processes += 1
+        self.threads += threads
+        self.memory += memory
+        self.virtual += virtual
+        self.seconds += seconds
+        self.uptime = max(self.uptime, age)
+
+
+def read_processes(host: Host, jids: Mapping[str, str], pids: Mapping[str, str]) -> dict[str, Used]:
+    """Return what guests use, by name. `jids` and `pids` are the numbers of jails, and of processes
+    of the host, as text, with the guest that each belongs to."""
+    argv = (tools.PS, "-axS", "-o", ",".join(COLUMNS))
+    return parse_processes(host.run(argv, changes=False).stdout, jids, pids)
+
+
+def parse_processes(text: str, jids: Mapping[str, str], pids: Mapping[str, str]) -> dict[str, Used]:
+    """Return what guests use, by name; a guest without a visible process is not among them."""
+    found: dict[str, Used] = {}
+    # A number is never empty and has no blank: seven words are a process.
+    words = text.split()
+    step = len(COLUMNS)
+    for at in range(step, len(words) - step + 1, step):
+        jid = words[at]
+        name = jids.get(jid) if jid != "0" else pids.get(words[at + 1])
+        if name is None:
+            continue
+        used = found.get(name)
+        if used is None:
+            used = found[name] = Used()
+        try:
+            _, _, threads, rss, vsz, age, time = words[at : at + step]
+            used.add(int(threads), int(rss) * KIB, int(vsz) * KIB, cpu_seconds(time), int(age))
+        except ValueError:
+            # A process that ended meanwhile has `-` for some numbers.
+            continue
+    return found
+
+
+def cpu_seconds(text: str) -> float:
+    """Return the seconds of ps(1)'s `time`, such as 61:07.25."""
+    minutes, _, seconds = text.partition(":")
+    return int(minutes) * 60 + float(seconds)
