@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -14,14 +13,18 @@ from tmux import Tmux, command, terminal
 from uitest import PATIENCE, cli, made
 
 
-def pid_of_ui(sim: Path) -> int:
-    """Return the process of the UI on a host."""
-    wanted = f"--sim\0{sim}\0tui\0".encode()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if path.read_bytes().endswith(wanted):
-                return int(path.parent.name)
-    raise AssertionError("the UI does not run")
+def with_pid(sim: Path) -> tuple[str, Path]:
+    """Return the shell's command that runs the UI, and the file to which it writes its process."""
+    path = sim.parent / "pid"
+    return f"sh -c 'echo $$ > {path}; exec {command(sim, 'tui')}'", path
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def tty(tmux: Tmux) -> str:
@@ -57,9 +60,10 @@ def test_a_signal_ends_the_ui_and_leaves_the_terminal_sane(
     sim = made(tmp_path)
     with terminal(tmp_path) as tmux:
         before = tty(tmux)
-        tmux.line(f"{command(sim, 'tui')}; echo status $?")
+        line, pid = with_pid(sim)
+        tmux.line(f"{line}; echo status $?")
         tmux.sees("web", "running")
-        os.kill(pid_of_ui(sim), number)
+        os.kill(int(pid.read_text()), number)
         tmux.sees(f"status {128 + number}")
         assert "Traceback" not in tmux.screen
         assert tty(tmux) == before
@@ -68,12 +72,12 @@ def test_a_signal_ends_the_ui_and_leaves_the_terminal_sane(
 def test_the_ui_ends_with_its_terminal(tmp_path: Path) -> None:
     sim = made(tmp_path)
     with terminal(tmp_path) as tmux:
-        tmux.line(command(sim, "tui"))
+        line, pid = with_pid(sim)
+        tmux.line(line)
         tmux.sees("web", "running")
-        pid = pid_of_ui(sim)
         tmux.run("kill-pane", "-t", "ui")
         end = time.monotonic() + PATIENCE
-        while Path(f"/proc/{pid}").exists():
+        while is_there(int(pid.read_text())):
             assert time.monotonic() < end, "it goes on without a terminal"
             time.sleep(0.05)
 
