@@ -32,6 +32,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.kind import Kind
 from bsdvirt.guest.view import (
     Change,
+    Cpus,
     Parts,
     Room,
     Start,
@@ -119,6 +120,22 @@ class VmKind(Kind[Vm]):
 
     def memory_beside(self, host: Host, name: str) -> int:
         return resident_memory(host, name) or 0
+
+    # ---- CPUs ----
+
+    def cpus_now(
+        self, host: Host, guests: Sequence[Guest], jails: Mapping[str, JailFact]
+    ) -> Mapping[str, Cpus]:
+        facts = ((guest.name, read_vm(host.fs, guest.name)) for guest in guests)
+        pids = {
+            name: fact.said.pid
+            for name, fact in facts
+            if fact is not None and fact.runs and fact.said is not None and fact.said.pid
+        }
+        return running.cpus_now(host, pids)
+
+    def cpus_wanted(self, spec: Vm) -> Cpus:
+        return running.cpus_wanted(spec)
 
     # ---- claims ----
 

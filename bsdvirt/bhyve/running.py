@@ -1,5 +1,5 @@
-"""What a running virtual machine takes when it reboots, and what it lacks of what its start made.
-Pure."""
+"""What a running virtual machine takes when it reboots, what it lacks of what its start made, and
+where it may run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.cpu.limits import cpuset_drift, limit_drift
+from bsdvirt.facts.cpus.affinity import Threads, read_threads
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.rctl import process_subject
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.view import Cpus
+from bsdvirt.host.base import Host
 from bsdvirt.layout import bhyve_conf, run_file
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import FileExists, Not, Step, Undo, WriteFile
@@ -63,3 +66,25 @@ def drift(
     if kernel.racct:
         yield from limit_drift(process_subject(pid), vm.limits, facts.rules)
     yield from cpuset_drift(("-p", str(pid)), vm.cpuset, mask, kernel)
+
+
+def cpus_now(host: Host, pids: Mapping[str, int]) -> dict[str, Cpus]:
+    """Return where the threads of these guests' bhyve may run. bhyve pins a virtual CPU by giving
+    its thread CPUs that differ from those of the process."""
+    threads = read_threads(host, pids.values())
+    return {name: _cpus(threads[pid]) for name, pid in pids.items() if pid in threads}
+
+
+def _cpus(threads: Threads) -> Cpus:
+    own = tuple(sorted(threads.cpus))
+    pins = {vcpu: cpus for vcpu, cpus in sorted(threads.vcpus.items()) if cpus != own}
+    every = threads.cpus.union(*pins.values())
+    return Cpus(tuple(sorted(every)), len(threads.vcpus), pins)
+
+
+def cpus_wanted(vm: Vm) -> Cpus:
+    """Return where the guest may run from its next start on."""
+    pins: dict[int, tuple[int, ...]] = {}
+    for pin in vm.pins:
+        pins[pin.vcpu] = tuple(sorted({*pins.get(pin.vcpu, ()), *pin.cpus.cpus}))
+    return Cpus(vm.cpuset.cpus if vm.cpuset else None, vm.cpus, pins)

@@ -29,6 +29,7 @@ VERBS = {
     "mount": "list a jail's mounts, or add one",
     "unmount": "remove a mount from a jail",
     "stats": "show resource usage of running guests",
+    "cpu": "show the host's CPUs and the guests on each: map",
     "edit": "edit a guest's file",
     "tag": "list, add or remove a guest's tags",
     "disk": "manage a virtual machine's disks: ls, add, rm, resize",
@@ -64,6 +65,7 @@ WITH_ACTIONS = (
     "nic",
     "cdrom",
     "uefi",
+    "cpu",
     "pool",
     "network",
     "boot",
@@ -76,6 +78,7 @@ OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
 
 SYNONYMS = {
     "cmd": "exec",
+    "cpus": "cpu",
     "delete": "destroy",
     "down": "stop",
     "enter": "console",
@@ -102,6 +105,7 @@ _BOOT = "bsdvirt set NAME boot.auto=yes; bsdvirt boot plan shows the order"
 _PROPERTIES = "bsdvirt get NAME, bsdvirt set NAME PROPERTY=VALUE or bsdvirt edit NAME"
 _FETCH = "bsdvirt release fetch for jails, bsdvirt image fetch for virtual machines"
 _NETWORKS = "bsdvirt network ls"
+_CPUS = "bsdvirt cpu map; bsdvirt set NAME cpuset=0-3"
 _FORCE = "bsdvirt stop --force NAME"
 
 HINTS = {
@@ -114,6 +118,7 @@ HINTS = {
     "chroot": "bsdvirt exec NAME -- COMMAND or bsdvirt console NAME",
     "clone": _SNAPSHOTS,
     "config": _PROPERTIES,
+    "cpuset": _CPUS,
     "datastore": "bsdvirt pool ls",
     "disable": _BOOT,
     "enable": _BOOT,
@@ -130,6 +135,8 @@ HINTS = {
     "migrate": _SENDING,
     "nat": "bsdvirt network set NETWORK nat=yes; bsdvirt expose NAME tcp:8080:80",
     "new": "bsdvirt create jail NAME or bsdvirt create vm NAME",
+    "numa": _CPUS,
+    "pin": _CPUS,
     "port": "bsdvirt expose NAME tcp:8080:80",
     "poweroff": _FORCE,
     "rdr": "bsdvirt expose NAME tcp:8080:80",

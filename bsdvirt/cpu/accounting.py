@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bsdvirt.rows.usage import (
@@ -73,15 +74,22 @@ def _host(before: HostSample, after: HostSample, seconds: float) -> HostFigures:
 
 
 def _by_cpu(before: HostSample, after: HostSample) -> list[float | None]:
-    if len(before.busy_by_cpu) != len(after.busy_by_cpu):
-        return [None] * len(after.busy_by_cpu)
+    return busy_by_cpu(
+        list(zip(before.busy_by_cpu, before.ticks_by_cpu, strict=False)),
+        list(zip(after.busy_by_cpu, after.ticks_by_cpu, strict=False)),
+    )
+
+
+def busy_by_cpu(
+    before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]
+) -> list[float | None]:
+    """Return how busy each CPU was, from its busy ticks and all its ticks at two moments."""
+    if len(before) != len(after):
+        return [None] * len(after)
     return [
-        _percent(*counters)
-        for counters in zip(
-            before.busy_by_cpu, after.busy_by_cpu, before.ticks_by_cpu, after.ticks_by_cpu,
-            strict=False,
-        )
-    ]  # fmt: skip
+        _percent(busy_then, busy, ticks_then, ticks)
+        for (busy_then, ticks_then), (busy, ticks) in zip(before, after, strict=True)
+    ]
 
 
 def _percent(

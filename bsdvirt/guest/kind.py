@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bsdvirt.facts.jls import JailFact
     from bsdvirt.guest.claims import RandomBytes
     from bsdvirt.guest.inventory import Foreign, Guest
-    from bsdvirt.guest.view import Change, Parts, Room, Starter, StopRequest, Usage, View
+    from bsdvirt.guest.view import Change, Cpus, Parts, Room, Starter, StopRequest, Usage, View
     from bsdvirt.host.base import Host
     from bsdvirt.host.fs import Fs
     from bsdvirt.plan.drift import Drift
@@ -116,6 +116,17 @@ class Kind(Protocol[SpecT]):
     def memory_beside(self, host: Host, name: str) -> int:
         """Return the bytes of that memory; 0 where they are not known."""
         return 0
+
+    # ---- CPUs ----
+
+    def cpus_now(
+        self, host: Host, guests: Sequence[Guest], jails: Mapping[str, JailFact]
+    ) -> Mapping[str, Cpus]:
+        """Return where those that run may run, as the kernel holds it: one command at most,
+        whatever their number."""
+
+    def cpus_wanted(self, spec: SpecT) -> Cpus:
+        """Return where the guest may run from its next start on."""
 
     # ---- claims ----
 

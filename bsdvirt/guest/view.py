@@ -110,6 +110,18 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Cpus:
+    """The CPUs of the host that a guest may run on."""
+
+    cpus: tuple[int, ...] | None = None
+    """None for all."""
+    virtual: int | None = None
+    """Number of virtual CPUs; None of a guest without any."""
+    pins: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    """The CPUs of each virtual CPU that is pinned."""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Which jail or process of the host a running guest is."""
 

@@ -17,6 +17,7 @@ from bsdvirt.guest.inventory import Foreign, Guest, running_jail
 from bsdvirt.guest.kind import Kind
 from bsdvirt.guest.view import (
     Change,
+    Cpus,
     Parts,
     Room,
     Start,
@@ -114,6 +115,20 @@ class JailKind(Kind[Jail]):
 
     def room(self, fs: Fs, name: str) -> Room:
         return Room()
+
+    # ---- CPUs ----
+
+    def cpus_now(
+        self, host: Host, guests: Sequence[Guest], jails: Mapping[str, JailFact]
+    ) -> Mapping[str, Cpus]:
+        from bsdvirt.facts.cpus.affinity import read_jail_cpus
+
+        running = ((g.name, jail) for g in guests if (jail := running_jail(g, jails)))
+        masks = ((name, read_jail_cpus(host, jail.jid, jail.name)) for name, jail in running)
+        return {name: Cpus(mask) for name, mask in masks if mask is not None}
+
+    def cpus_wanted(self, spec: Jail) -> Cpus:
+        return Cpus(spec.cpuset.cpus if spec.cpuset else None)
 
     # ---- claims ----
 

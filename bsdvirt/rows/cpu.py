@@ -52,7 +52,7 @@ class CpuRow(Row, frozen=True, kw_only=True):
     core: Annotated[int, col("Number of its core.")]
     thread: Annotated[int, col("Position among the threads of its core, from 0.")]
     busy: Annotated[float | None, col("How busy it is; null without two samples.", unit=PERCENT)]
-    guests: Annotated[list[str], col("Running guests that may run on it.")]
+    guests: Annotated[list[str], col("Running guests that may run on it, and not on all CPUs.")]
     stopped: Annotated[list[str], col("Guests that do not run, and whose file names this CPU.")]
     pins: Annotated[list[CpuPins], col("Virtual CPUs that are pinned to it.")]
 
@@ -80,7 +80,9 @@ class CpuGuest(Row, frozen=True, kw_only=True):
     vcpus: Annotated[int | None, col("Number of virtual CPUs of a virtual machine.")]
     pins: Annotated[list[VcpuPin], col("Virtual CPUs that are pinned.")]
     exclusive: Annotated[bool, col("Whether no other running guest may run on its CPUs.")]
-    shared_with: Annotated[list[str], col("Running guests that may run on some of its CPUs.")]
+    shared_with: Annotated[
+        list[str], col("Other running guests that may run on some of its CPUs, and not on all.")
+    ]
     error: Annotated[str | None, col("Why its CPUs are unknown.")] = None
 
 

@@ -11,7 +11,7 @@ import msgspec
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.rows import guest, host, jail, library, vm
+from bsdvirt.rows import cpu, guest, host, jail, library, vm
 from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
@@ -41,6 +41,7 @@ OUTPUTS = {
     "expose": Output((host.ExposeRow,)),
     "nic ls": Output((guest.NicRow,)),
     "disk ls": Output((vm.DiskRow,)),
+    "cpu map": Output((cpu.CpuMap,), many=False),
     "release ls": Output((library.ReleaseRow,)),
     "image ls": Output((library.ImageRow,)),
     "image info": Output((library.ImageRow,), many=False),

@@ -1,0 +1,42 @@
+"""Maps of simulated machines, with guests and loads that are always the same."""
+
+from __future__ import annotations
+
+from bsdvirt.cpu.shares import Placed, cpu_map
+from bsdvirt.cpu.topology import topology
+from bsdvirt.facts.cpus.topology import TopologyFacts, parse_packages, parse_spec
+from bsdvirt.rows.cpu import CpuMap
+from bsdvirt_sim.kernel.topology import boot_messages, machine_of, spec
+
+
+def facts_of(name: str, count: int = 2) -> TopologyFacts:
+    """Return what the kernel of a machine says; of the captured one without a name."""
+    machine = machine_of(name, count)
+    return TopologyFacts(
+        count=len(machine.top.cpus),
+        last=machine.highest,
+        threads=machine.threads,
+        model=machine.model,
+        hypervisor=None if machine.guest_of == "none" else machine.guest_of,
+        packages=parse_packages(boot_messages(machine)),
+        top=parse_spec(spec(machine.top, 16)),
+        domains=machine.domains,
+    )
+
+
+def shown(name: str, count: int = 2, *, loads: bool = True) -> CpuMap:
+    """Return the map of a machine: an empty one, with a guest pinned, with some that share CPUs."""
+    host = topology(facts_of(name, count))
+    cpus = host.cpus
+    last = cpus[-1]
+    half = cpus[: max(1, len(cpus) // 2)]
+    guests = [
+        Placed("cache", "jail", "running", True, (last,), str(last)),
+        Placed("db", "vm", "running", True, half, None, 2, {0: (half[0],), 1: (half[-1],)}),
+        Placed("mail", "jail", "running", True),
+        Placed("old", "jail", "stopped", False, (0,), "0"),
+        Placed("proxy", "jail", "running", True),
+        Placed("web", "jail", "running", True, cpus[:2], None),
+    ]
+    busy = [float((cpu * 37) % 101) for cpu in range(last + 1)] if loads else []
+    return cpu_map(host, guests, busy)
