@@ -29,6 +29,7 @@ from bsdvirt.tui.main import MainScreen
 from bsdvirt.tui.opens import OPENERS
 from bsdvirt.tui.screens.command import CommandScreen, Start
 from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.terminal import Runner, StepAside
 from bsdvirt.tui.views.registry import make_views
 from bsdvirt.tui.widgets.glyphs import glyphs
 from bsdvirt.tui.widgets.styles import palette_of
@@ -59,6 +60,7 @@ class BsdvirtApp(App[int]):
         for key in self.keymap.keys:
             self.bind(key, f"press('{key}')", show=False)
         self.main = MainScreen(make_views())
+        self.terminal: Runner = StepAside(self)
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -136,7 +138,8 @@ class BsdvirtApp(App[int]):
                 OPENERS[name](self, subjects)
             case OnTerminal(words, waits):
                 for host, of_host in _by_host(subjects, each=False):
-                    self.run_on_terminal(host, words(of_host), waits=waits)
+                    lead = action.do.lead(of_host[0]) if of_host else ""
+                    self.run_on_terminal(host, words(of_host), lead=lead, waits=waits)
             case Asks(start, wants, offer, each):
                 starts = [(host, start(some)) for host, some in _by_host(subjects, each=each)]
                 self.type_command(starts, wants=wants, offer=offer(subjects))
@@ -171,13 +174,11 @@ class BsdvirtApp(App[int]):
         text = (err or out).decode(errors="replace").strip()
         self.say(text.splitlines()[-1] if text else "done", problem=bool(child.returncode))
 
-    def run_on_terminal(self, host: str, words: Sequence[str], *, waits: bool = False) -> int:
+    def run_on_terminal(
+        self, host: str, words: Sequence[str], *, lead: str = "", waits: bool = False
+    ) -> None:
         argv = self._readers[host].source.argv(words, terminal=True)
-        with self.suspend():
-            try:
-                return subprocess.call(argv)
-            except OSError:
-                return 127
+        self.run_worker(self.terminal(argv, lead=lead, waits=waits), exit_on_error=False)
 
     def say(self, text: str, *, problem: bool = False) -> None:
         self.notify(text, severity="error" if problem else "information", timeout=5, markup=False)

@@ -14,6 +14,7 @@ from bsdvirt.tui.actions.keys import Keymap
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Source
 from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.terminal import Runner
 from bsdvirt.tui.widgets.glyphs import Glyphs
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ class Desk(Protocol):
     keymap: Keymap
     palette: Mapping[str, Style]
     glyphs: Glyphs
+    terminal: Runner
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -73,8 +75,12 @@ class Desk(Protocol):
     def toggle_plan(self) -> None:
         """Show the plan of the next action first, or no longer."""
 
-    def run_on_terminal(self, host: str, words: Sequence[str], *, waits: bool = False) -> int:
-        """Step aside, run `bsdvirt WORDS` on the terminal, come back; return its exit status."""
+    def run_on_terminal(
+        self, host: str, words: Sequence[str], *, lead: str = "", waits: bool = False
+    ) -> None:
+        """Step aside, print `lead`, run `bsdvirt WORDS` on the terminal, and come back when it has
+        ended; `waits`, after the enter key. See terminal.py, and await desk.terminal for the exit
+        status of a command."""
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show a short message for a moment."""

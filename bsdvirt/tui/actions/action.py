@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bsdvirt.rows.base import Row
 
@@ -47,6 +47,14 @@ class OnTerminal:
     words: Words
     waits: bool = False
     """Whether to wait for a key before the UI returns: for output that is to be read."""
+    leave: Mapping[str, str] = field(default_factory=dict)
+    """How the command is left, by the kind of its subject."""
+
+    def lead(self, subject: Subject) -> str:
+        """Return the line that is printed before the command runs."""
+        place = f"{subject.name} on {subject.host}" if subject.host else subject.name
+        leave = self.leave.get(subject.kind)
+        return f"{place}: {leave} to return to the UI" if leave else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,12 @@ POWER: tuple[Action, ...] = (
            help="Restore the UEFI variables that were set aside."),
 )  # fmt: skip
 
+LEAVE = {"jail": "exit", "vm": "~. at the beginning of a line, or ctrl-],"}
+"""How a console is left (supervise/client.py), by kind."""
+
 INSIDE: tuple[Action, ...] = (
-    Action("console", "Console", OnTerminal(names("console")), verb="console", key="c", on=GUESTS,
-           states=UP, changes=True, group="inside",
+    Action("console", "Console", OnTerminal(names("console"), leave=LEAVE), verb="console",
+           key="c", on=GUESTS, states=UP, changes=True, group="inside",
            help="A login shell in a jail, or a virtual machine's console."),
     Action("logs", "Console log", OnTerminal(names("logs", after=["--follow"])), verb="logs",
            key="l", on=GUESTS, group="inside", help="Follow what the guest prints; ^c returns."),
