@@ -17,10 +17,14 @@ from typing import Any, Protocol
 
 from textual.app import App
 
+from bsdvirt.tui.ends import end_by_signals
+
 NOT_RUN = 127
 """Exit status of a command that cannot be run, as in sh(1)."""
 SOON = 3.0
 """Seconds: a command that fails this soon has printed why, and that is to be read."""
+OF_KEYS = (signal.SIGINT, signal.SIGQUIT)
+"""The signals that a terminal sends at a key, and that a command expects to be its own."""
 RESET = (
     "\x1b7\x1b[r\x1b8"  # scrolling region, with the cursor where it is
     "\x0f\x1b(B\x1b[0m\x1b[4l\x1b[?7h"  # character sets, colours, insert mode, wrapping
@@ -51,7 +55,10 @@ class StepAside:
         # driver's queue is not emptied then, and blocks when it is full.
         async with self._one:
             with self._app.batch_update(), self._app.suspend():
-                return await _run(argv, lead, waits)
+                try:
+                    return await _run(argv, lead, waits)
+                finally:
+                    end_by_signals(self._app.exit)
 
 
 async def _run(argv: Sequence[str], lead: str, waits: bool) -> int:
@@ -76,12 +83,11 @@ async def _run(argv: Sequence[str], lead: str, waits: bool) -> int:
 def _terminal_kept() -> Iterator[None]:
     """Give the terminal back as it was, after every end. Its signals are the command's: a handler
     that does nothing is not inherited."""
-    mine = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGQUIT)}
+    asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+    mine = {number: signal.signal(number, lambda *_: None) for number in OF_KEYS}
     settings = None
     with contextlib.suppress(termios.error):
         settings = termios.tcgetattr(0)
-    for number in mine:
-        signal.signal(number, lambda *_: None)
     try:
         yield
     finally:

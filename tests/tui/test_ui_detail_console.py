@@ -6,60 +6,55 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-from terminal import HAS_TMUX, Terminal
+from test_ui_terminal import tty
+from tmux import Tmux, command, terminal
 from uitest import Ui, cli, drive, made
-
-pytestmark = pytest.mark.skipif(not HAS_TMUX, reason="no tmux")
 
 
 def test_a_console_says_how_it_is_left_and_the_ui_comes_back(tmp_path: Path) -> None:
     sim = made(tmp_path)
-    with Terminal(tmp_path) as terminal:
-        before = terminal.settings
-        terminal.tui(sim)
-        terminal.sees("web", "running")
-        terminal.keys("End")
-        terminal.keys("Up")
-        terminal.keys("c")
-        terminal.sees("web: exit to return to the UI", "root@web:~ #")
-        terminal.type("hostname")
-        terminal.keys("Enter")
-        terminal.until(lambda screen: "\nweb\n" in screen, "no answer")
+    with terminal(tmp_path) as tmux:
+        before = tty(tmux)
+        _open_console_of_web(tmux, sim)
+        tmux.line("hostname")
+        tmux.sees("\nweb\n")
         # The signal is the shell's; the UI stays.
-        terminal.keys("C-c")
-        _sees_the_ui(terminal)
-        terminal.keys("q")
-        terminal.misses("stopped")
-        assert terminal.settings == before
+        tmux.keys("C-c")
+        _sees_the_ui(tmux)
+        tmux.keys("q")
+        tmux.sees("ready$")
+        assert tty(tmux) == before
 
 
 def test_the_ui_comes_back_when_the_guest_is_stopped_meanwhile(tmp_path: Path) -> None:
     sim = made(tmp_path)
-    with Terminal(tmp_path) as terminal:
-        before = terminal.settings
-        terminal.tui(sim)
-        terminal.sees("web", "running")
-        terminal.keys("End")
-        terminal.keys("Up")
-        terminal.keys("c")
-        terminal.sees("root@web:~ #")
+    with terminal(tmp_path) as tmux:
+        before = tty(tmux)
+        _open_console_of_web(tmux, sim)
         cli(sim, "stop", "web")
-        terminal.type("true")
-        terminal.keys("Enter")
-        _sees_the_ui(terminal)
-        terminal.misses("jail running")
-        terminal.keys("q")
-        terminal.misses("stopped")
-        assert terminal.settings == before
+        tmux.line("true")
+        _sees_the_ui(tmux)
+        tmux.sees("0 of 4")
+        tmux.keys("q")
+        tmux.sees("ready$")
+        assert tty(tmux) == before
 
 
-def _sees_the_ui(terminal: Terminal) -> None:
+def _open_console_of_web(tmux: Tmux, sim: Path) -> None:
+    tmux.line(command(sim, "tui"))
+    tmux.sees("web", "running")
+    tmux.keys("End")
+    tmux.keys("Up")
+    tmux.keys("c")
+    tmux.sees("web: exit to return to the UI", "root@web:~ #")
+
+
+def _sees_the_ui(tmux: Tmux) -> None:
     """Wait for the UI; a command that failed at once wants its message read first."""
-    terminal.until(lambda screen: "press enter" in screen or "stopped" in screen, "no UI")
-    if "press enter" in terminal.screen:
-        terminal.keys("Enter")
-    terminal.sees("db ", "stopped")
+    while "db " not in tmux.screen:
+        if "press enter" in tmux.screen:
+            tmux.keys("Enter")
+    tmux.sees("db ", "stopped")
 
 
 class Recorded:
@@ -80,9 +75,7 @@ def test_c_opens_the_console_of_a_running_guest_only(tmp_path: Path) -> None:
     async def flow(ui: Ui) -> None:
         ui.app.terminal = ran
         await ui.sees("web", "db")
-        await ui.press("c")
-        await ui.sees("Console: db is stopped")
-        await ui.press("end", "up", "c")
+        await ui.press("c", "end", "up", "c")
         await ui.until(lambda: ran.ran, "no console")
 
     drive(sim, flow)
