@@ -53,12 +53,18 @@ class StepAside:
     async def __call__(self, argv: Sequence[str], *, lead: str, waits: bool) -> int:
         # Nothing may be raised in suspend(): it would not resume. And nothing may be drawn: the
         # driver's queue is not emptied then, and blocks when it is full.
+        failed: Exception | None = None
+        status = NOT_RUN
         async with self._one:
             with self._app.batch_update(), self._app.suspend():
                 try:
-                    return await _run(argv, lead, waits)
-                finally:
-                    end_by_signals(self._app.exit)
+                    status = await _run(argv, lead, waits)
+                except Exception as error:
+                    failed = error
+            end_by_signals(self._app.exit)
+        if failed is not None:
+            raise failed
+        return status
 
 
 async def _run(argv: Sequence[str], lead: str, waits: bool) -> int:
