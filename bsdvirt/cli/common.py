@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bsdvirt.cli.main import one_line
+from bsdvirt.cli.main import tell
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError, UsageError
+from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.select import needs_state, select
 from bsdvirt.guest.state import read_states
@@ -22,7 +22,7 @@ from bsdvirt.rows.guest import OutcomeRow
 from bsdvirt.session.session import Session
 
 if TYPE_CHECKING:
-    from bsdvirt.plan.events import Event
+    from bsdvirt.plan.events import Event, Sink
     from bsdvirt.session.batch import Outcome
     from bsdvirt.session.prepared import Request
 
@@ -35,6 +35,7 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-n", "--dry-run", action="store_true", help="print the commands, and change nothing"
     )
+    parser.set_defaults(plans=True)
 
 
 def add_change(parser: argparse.ArgumentParser) -> None:
@@ -91,21 +92,23 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     and log. `shows`: read facts for display only."""
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
-    if not changes or options.dry_run:
+    if (not changes or options.dry_run) and options.asking is None:
         # `bsdvirt ls | head` ends like other tools; a change continues without its reader.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     session = Session(host, interrupt, preview=options.dry_run, shows=shows)
     if options.dry_run:
-        session.sink = _show
+        session.sink = plan_sink(options)
     if shows:
         session.sink = lambda event: _log(session, event)
+    if options.asking is not None:
+        options.asking.opened(session, changes=changes)
     if changes and not options.dry_run:
-        from bsdvirt.cli.progress import Log, Terminal
+        from bsdvirt.cli.progress import Log
 
         session.need_root()
         session.prepare()
         interrupt.install()
-        terminal = Terminal(verbose=options.verbose, quiet=options.quiet)
+        terminal = _terminal(options)
         log = Log(host.fs)
 
         def sink(event: Event) -> None:
@@ -116,18 +119,42 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     return session
 
 
+def _terminal(options: Globals) -> Sink:
+    """Return what shows events while the work runs."""
+    if options.events:
+        from bsdvirt.cli.events.feed import open_feed
+
+        return open_feed()
+    from bsdvirt.cli.progress import Terminal
+
+    return Terminal(verbose=options.verbose, quiet=options.quiet)
+
+
 def _log(session: Session, event: Event) -> None:
     from bsdvirt.cli.progress import Log
 
     Log(session.host.fs)(event)
 
 
-def _show(event: Event) -> None:
+def plan_sink(options: Globals) -> Sink:
+    """Return what shows the plans of a preview."""
     from bsdvirt.plan.events import Planned
     from bsdvirt.plan.render import plan_as_shell
 
-    if isinstance(event, Planned):
-        print(plan_as_shell(event.plan), end="")
+    if options.events:
+        from bsdvirt.cli.events.feed import open_feed
+
+        show: Sink = open_feed()
+    else:
+        show = lambda event: print(plan_as_shell(event.plan), end="")  # type: ignore[attr-defined]  # noqa: E731
+
+    def sink(event: Event) -> None:
+        if isinstance(event, Planned):
+            show(event)
+            if options.asking is not None:
+                options.asking.planned(event.plan)
+
+    return sink
 
 
 def chosen(
@@ -178,12 +205,14 @@ def apply_to_selected(
 def report(outcomes: Sequence[Outcome], options: Globals) -> int:
     """Print the outcomes and return the exit code: that of the error of a single guest, or
     EXIT_FAILED for several guests."""
-    if options.json:
+    if options.json and not (options.asking and options.dry_run):
         print_json(plain([_row(outcome) for outcome in outcomes]))
     for outcome in outcomes:
         if outcome.error is not None:
-            if not options.json:
-                print(f"bsdvirt: {_named(outcome.name, outcome.error)}", file=sys.stderr)
+            if options.asking is not None and options.dry_run:
+                options.asking.refused(outcome.name, outcome.error)
+            elif options.events or not options.json:
+                tell(outcome.error, outcome.error.exit_code, outcome.name)
         elif not (options.quiet or options.json or options.dry_run):
             print(f"{outcome.name}: {outcome.message}")
             for note in outcome.notes:
@@ -211,16 +240,19 @@ def say_done(options: Globals, name: str, word: str) -> None:
         print(f"{name}: {word}")
 
 
-def _named(name: str, error: BsdvirtError) -> str:
-    """Return the error in one line, with the name of the guest."""
-    line = one_line(error)
-    return line if name in error.message.replace(":", " ").split() else f"{name}: {line}"
+def must_confirm(options: Globals, *, yes: bool) -> bool:
+    """Whether to list what will be lost, for `confirm`."""
+    if options.asking is not None:
+        return options.dry_run
+    return not (yes or options.dry_run)
 
 
-def confirm(question: str, *, yes: bool, what: Sequence[str]) -> None:
-    """List what will be destroyed, and ask for confirmation. Raises UsageError without a
-    terminal, or if the answer is not yes."""
-    if yes:
+def confirm(options: Globals, question: str, what: Sequence[str]) -> None:
+    """List what will be lost, and ask for confirmation; --ask asks later. Raises UsageError
+    without a terminal, or if the answer is not yes."""
+    if options.asking is not None:
+        mark = "" if options.events else "# "
+        print("\n".join(f"{mark}{line}" for line in what))
         return
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(

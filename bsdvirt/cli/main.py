@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bsdvirt import __version__
 from bsdvirt.cli.words import OF_COMMANDS, OWN_WORDS, VERBS, split_command, verb_of
-from bsdvirt.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, BadValueError, BsdvirtError, UsageError
+from bsdvirt.errors import EXIT_OK, EXIT_USAGE, BadValueError, BsdvirtError, HostError, UsageError
 from bsdvirt.host.sanitize import shown
 
 EXEC_FAILED = 125
@@ -23,6 +23,7 @@ def run(words: Sequence[str]) -> int:
     verb = ""
     try:
         before, verb, after = split(words)
+        _open_events(before, verb, after)
         if verb in OWN_WORDS:
             before, verb, after = _spelled_out(before, verb, after)
         _refuse_undecodable(before, verb, after)
@@ -33,36 +34,48 @@ def run(words: Sequence[str]) -> int:
 
         options = parse(before, verb, after)
         debug = options.debug
-        return module_of(verb, after).run(options)
+        module = module_of(verb, after)
+        if options.ask:
+            from bsdvirt.cli.asking import run_asked
+
+            return run_asked(module, options)
+        return module.run(options)
     except BsdvirtError as error:
-        if debug:
-            raise
-        _tell(error)
-        return EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
+        return _ended(error, verb, debug=debug)
     except BadValueError as error:
-        if debug:
-            raise
-        _tell(UsageError(str(error), error.hint))
-        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_USAGE
+        return _ended(UsageError(str(error), error.hint), verb, debug=debug)
     except KeyboardInterrupt:
-        print("bsdvirt: interrupted", file=sys.stderr)
-        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
+        return _ended(BsdvirtError("interrupted"), verb, debug=False)
     except PermissionError as error:
-        if debug:
-            raise
-        print(f"bsdvirt: {error.filename}: permission denied (run as root)", file=sys.stderr)
-        return EXEC_FAILED if verb in OF_COMMANDS else 5
+        denied = HostError(f"{error.filename}: permission denied", "run as root")
+        return _ended(denied, verb, debug=debug)
     except OSError as error:
-        if debug:
-            raise
-        print(f"bsdvirt: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
-        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
+        what = f"{error.filename or 'system'}: {error.strerror}"
+        return _ended(BsdvirtError(what), verb, debug=debug)
     except Exception as error:
-        if debug:
-            raise
         what = " ".join(f"{type(error).__name__}: {error}".split())[:MOST_SHOWN]
-        print(f"bsdvirt: {FAULT}: {what} (--debug shows where; please report it)", file=sys.stderr)
-        return EXEC_FAILED if verb in OF_COMMANDS else EXIT_FAILED
+        fault = BsdvirtError(f"{FAULT}: {what}", "--debug shows where; please report it")
+        return _ended(fault, verb, debug=debug)
+
+
+def _ended(error: BsdvirtError, verb: str, *, debug: bool) -> int:
+    """Report the error that is being handled, and return the exit code."""
+    if debug:
+        raise
+    code = EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
+    tell(error, code)
+    return code
+
+
+def _open_events(before: Sequence[str], verb: str, after: Sequence[str]) -> None:
+    """Have standard error carry events from here on, if the user asks for that."""
+    if verb in OF_COMMANDS:
+        after, _ = split_command(after)
+    words = [*before, *after]
+    if "--events" in words or any(word.startswith("--events=") for word in words):
+        from bsdvirt.cli.events.feed import open_feed
+
+        open_feed()
 
 
 def _refuse_undecodable(before: Sequence[str], verb: str, after: Sequence[str]) -> None:
@@ -79,7 +92,7 @@ def split(words: Sequence[str]) -> tuple[list[str], str, list[str]]:
     """Split into the options before the verb, the verb, and the rest."""
     index = 0
     while index < len(words) and words[index].startswith("-"):
-        index += 2 if words[index] == "--sim" else 1
+        index += 2 if words[index] in ("--sim", "--events") else 1
     if index >= len(words):
         return list(words), "", []
     return list(words[:index]), verb_of(words[index]), list(words[index + 1 :])
@@ -112,15 +125,22 @@ def _no_verb(before: Sequence[str]) -> int:
 
 def usage() -> str:
     """Return the usage: all verbs, one per line."""
-    lines = ["usage: bsdvirt [--sim DIR] [-v | -q] [--debug] VERB …", "", "verbs:"]
+    options = "[--sim DIR] [-v | -q] [--ask] [--events json] [--debug]"
+    lines = [f"usage: bsdvirt {options} VERB …", "", "verbs:"]
     width = max(map(len, VERBS))
     lines += [f"  {name:<{width}}  {text}" for name, text in VERBS.items()]
     lines += ["", "See bsdvirt VERB --help, and bsdvirt(8)."]
     return "\n".join(lines)
 
 
-def _tell(error: BsdvirtError) -> None:
-    print(f"bsdvirt: {one_line(error)}", file=sys.stderr)
+def tell(error: BsdvirtError, code: int, subject: str = "") -> None:
+    """Print an error, or send it as an event."""
+    if (send := getattr(sys.stderr, "send_error", None)) is not None:
+        send(error, code, subject)
+        return
+    line = one_line(error)
+    named = not subject or subject in error.message.replace(":", " ").split()
+    print(f"bsdvirt: {line}" if named else f"bsdvirt: {subject}: {line}", file=sys.stderr)
 
 
 def one_line(error: BsdvirtError) -> str:

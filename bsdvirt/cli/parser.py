@@ -7,14 +7,32 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from bsdvirt import __version__
 from bsdvirt.cli.words import OF_COMMANDS, VERBS, WITH_ACTIONS, hint_for, split_command
-from bsdvirt.errors import UsageError
+from bsdvirt.errors import BsdvirtError, UsageError
+
+if TYPE_CHECKING:
+    from bsdvirt.plan.step import Plan
 
 SIM_VARIABLE = "BSDVIRT_SIM"
 DEFAULT_COLUMNS = 80
+JSON = "json"
+"""The format of --events."""
+
+
+class Asking(Protocol):
+    """What --ask shows before it asks: see asking.py."""
+
+    def opened(self, session: Any, *, changes: bool) -> None:
+        """The verb opened its session."""
+
+    def planned(self, plan: Plan) -> None:
+        """Show a plan."""
+
+    def refused(self, name: str, error: BsdvirtError) -> None:
+        """Show that nothing will be done to an object."""
 
 
 class Globals(argparse.Namespace):
@@ -29,6 +47,12 @@ class Globals(argparse.Namespace):
     dry_run: bool = False
     json: bool = False
     headless: bool = False
+    plans: bool
+    """Set for verbs and actions with --dry-run."""
+    ask: bool = False
+    events: str | None = None
+    asking: Asking | None = None
+    """With --ask: what is shown. The verb is run twice, first with `dry_run`."""
 
 
 class VerbModule(Protocol):
@@ -56,6 +80,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog.removeprefix('bsdvirt ')}: {message}", f"{self.prog} --help")
+
+
+def _events(word: str) -> str:
+    """Raises ArgumentTypeError for a format that there is not."""
+    if word != JSON:
+        raise argparse.ArgumentTypeError(f"{word}: not {JSON}, which is the only format")
+    return word
 
 
 def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
@@ -102,11 +133,16 @@ def global_parser(*, help: bool) -> Parser:
     for words, text in (
         (("-v", "--verbose"), "show each step"),
         (("-q", "--quiet"), "show errors only"),
+        (("--ask",), "show what would be done, ask, and do it"),
         (("--debug",), "show where an error comes from"),
     ):
         group.add_argument(
             *words, action="store_true", default=False if help else absent, help=text
         )
+    group.add_argument(
+        "--events", metavar=JSON, type=_events, default=absent,
+        help="print events as JSON on standard error, one a line, for programs",
+    )  # fmt: skip
     if help:
         parser.add_argument("--version", action="version", version=f"bsdvirt {__version__}")
     return parser

@@ -48,6 +48,9 @@ class PlainWriter(io.TextIOWrapper):
                 raise
             self.drop()
 
+    def finish(self) -> None:
+        """Called at the end of the command."""
+
     def drop(self) -> None:
         """Write to nowhere from here on."""
         null = os.open(os.devnull, os.O_WRONLY)
@@ -97,5 +100,7 @@ def close_streams(status: int) -> int:
             sys.stdout.drop()
         with contextlib.suppress(OSError):
             print(f"bsdvirt: standard output: {error.strerror}", file=sys.stderr)
-        return status or 1
+        status = status or 1
+    if isinstance(sys.stderr, PlainWriter):
+        sys.stderr.finish()
     return status

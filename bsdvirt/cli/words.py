@@ -183,5 +183,5 @@ def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:
         return list(words[:index]), list(words[index + 1 :])
     index = 0
     while index < len(words) and words[index].startswith("-"):
-        index += 2 if words[index] in ("-u", "--user", "--sim") else 1
+        index += 2 if words[index] in ("-u", "--user", "--sim", "--events") else 1
     return list(words[: index + 1]), list(words[index + 1 :])

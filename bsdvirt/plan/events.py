@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from bsdvirt.plan.step import Action, Plan
+from bsdvirt.errors import BsdvirtError, CommandError
+from bsdvirt.plan.step import Action, Kind, Plan
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class Planned(Event, frozen=True):
 
 class Started(Event, frozen=True):
     steps: int
+    kind: Kind = "guest"
 
 
 class StepStarted(Event, frozen=True):
@@ -73,7 +75,30 @@ class Logged(Event, frozen=True):
 
 
 class Failed(Event, frozen=True):
+    """An operation failed. `argv`, `status` and `stderr` are those of the command that failed, if
+    one did."""
+
     message: str
+    hint: str = ""
+    argv: tuple[str, ...] = ()
+    status: int | None = None
+    stderr: str = ""
+
+
+class Refused(Event, frozen=True):
+    """An operation that was not begun, and why."""
+
+    message: str
+    hint: str = ""
+
+
+class Recovered(Event, frozen=True):
+    """An operation that was cut short is undone or finished; `error` if that failed."""
+
+    kind: Kind
+    seconds: float
+    error: str = ""
+    hint: str = ""
 
 
 class Undone(Event, frozen=True):
@@ -86,6 +111,17 @@ class Undone(Event, frozen=True):
 class Finished(Event, frozen=True):
     seconds: float
     ok: bool
+
+
+def failed(op: str, verb: str, subject: str, error: BaseException) -> Failed:
+    """Return the event of an error."""
+    if not isinstance(error, BsdvirtError):
+        return Failed(op, verb, subject, repr(error))
+    if isinstance(error, CommandError):
+        status = None if error.timed_out else error.status
+        command = (error.argv, status, error.stderr)
+        return Failed(op, verb, subject, error.message, error.hint, *command)
+    return Failed(op, verb, subject, error.message, error.hint)
 
 
 Sink = Callable[[Event], None]

@@ -121,7 +121,8 @@ class _Run:
 
     def carry_out(self) -> None:
         began = time.monotonic()
-        self.emit(events.Started(*self.about, len(self.plan.steps) + len(self.plan.finish)))
+        steps = len(self.plan.steps) + len(self.plan.finish)
+        self.emit(events.Started(*self.about, steps, self.plan.kind))
         try:
             with self._undoing():
                 for index, step in enumerate(self.plan.steps):
@@ -145,12 +146,11 @@ class _Run:
         try:
             yield
         except CommitUnknownError as error:
-            self.emit(events.Failed(*self.about, error.message))
+            self.emit(events.failed(*self.about, error))
             self.journal.leave()
             raise
         except BaseException as error:
-            message = error.message if isinstance(error, BsdvirtError) else repr(error)
-            self.emit(events.Failed(*self.about, message))
+            self.emit(events.failed(*self.about, error))
             with self.interrupt.shielded():
                 failures = self._undo()
             if failures and isinstance(error, BsdvirtError):
@@ -182,6 +182,7 @@ class _Run:
             self.journal.leave()
             if isinstance(error, BsdvirtError):
                 error.hint = error.hint or "bsdvirt doctor --repair, which continues it"
+            self.emit(events.failed(*self.about, error))
             raise
         self.journal.close()
 

@@ -147,6 +147,8 @@ class Prepared:
         try:
             error = next((failed[name] for name in task.needs if failed and name in failed), None)
             if error := task.error or error:
+                why = events.Refused("", "", task.name, error.message, error.hint)
+                self.session.sink(why)
                 return Outcome(task.name, error=error)
             return self._carried_out(task)
         finally:
@@ -250,10 +252,16 @@ def refused(outcomes: Iterable[Outcome]) -> list[Task]:
 
 
 def carry_out(session: Session, request: Request) -> list[Outcome]:
-    """Prepare and run; in a preview, report the plans. Return the outcomes."""
+    """Prepare and run; in a preview, report the plans. Return the outcomes.
+
+    Raises ChangedError if the user has confirmed other plans (see Session.shown)."""
+    if not session.preview and session.shown is not None:
+        shown, session.shown = session.shown, None
+        return confirm(session, request, shown)
     with request.prepare(session) as prepared:
         if not session.preview:
             return prepared.run()
+        session.previewed.append(prepared)
         for plan in prepared.plans:
             session.planned(plan)
         return prepared.outcomes

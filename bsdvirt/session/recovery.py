@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 
 from bsdvirt.errors import BsdvirtError, HostError, NotFoundError, StepError
@@ -122,6 +123,7 @@ def _run_recovery(session: Reading, entry: journal.Entry) -> None:
     session.sink(
         events.Warned(*about, f"recovering {plan.verb} {plan.subject}, which was interrupted")
     )
+    began = time.monotonic()
     try:
         with session.interrupt.shielded():
             run(
@@ -131,9 +133,12 @@ def _run_recovery(session: Reading, entry: journal.Entry) -> None:
             )
     except StepError as error:
         error.hint = f"correct that and run bsdvirt doctor --repair; or {aside_hint(entry.path)}"
+        took = time.monotonic() - began
+        session.sink(events.Recovered(*about, plan.kind, took, error.message, error.hint))
         raise
     finally:
         session.forget_pools()
+    session.sink(events.Recovered(*about, plan.kind, time.monotonic() - began))
 
 
 def supersede(session: Reading, kind: Kind, name: str) -> None:

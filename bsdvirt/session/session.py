@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.private import keep_private
@@ -32,6 +32,11 @@ class Session(Locking):
     """For guests that are not created yet: directories with the contents of their future roots."""
     boot_from: str = ""
     """The drive or disk to boot from, this start only."""
+    previewed: list[Any] = field(default_factory=list)
+    """What was prepared in a preview, as prepared.py has it."""
+    shown: Any = None
+    """What the user has confirmed, as prepared.py has it: nothing else is run for the next
+    request."""
 
     def need_root(self) -> None:
         """Raises HostError where the caller may not change the host."""

@@ -9,6 +9,7 @@ from bsdvirt.cli.common import (
     add_change,
     apply,
     confirm,
+    must_confirm,
     open_session,
 )
 from bsdvirt.cli.output import info_lines
@@ -38,12 +39,12 @@ def run(options: Options) -> int:
     session = open_session(options, changes=True)
     found = session.inventory()
     names = _names(options, found)
-    if not options.yes and not options.dry_run:
+    if must_confirm(options, yes=options.yes):
         lines: list[str] = []
         for name in names:
             shown = foreign.detail(session, foreign.candidate(found, name))
             lines += [f"{name}: {shown.why}", *info_lines(shown.asks or {"asks": "nothing"})]
-        confirm(f"Adopt {', '.join(names)} with these claims?", yes=False, what=lines)
+        confirm(options, f"Adopt {', '.join(names)} with these claims?", lines)
     return apply(options, Adopt(tuple(names), options.keep), session)
 
 

@@ -11,6 +11,7 @@ from bsdvirt.cli.common import (
     apply,
     chosen,
     confirm,
+    must_confirm,
     open_session,
 )
 from bsdvirt.guest.destroy import what_goes
@@ -32,12 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all, foreign=True)
-    if names and not options.yes and not options.dry_run:
+    if names and must_confirm(options, yes=options.yes):
         found = session.inventory()
         lines: list[str] = []
         for name in names:
             guest = found.foreign[name].as_guest() if name in found.foreign else found.guest(name)
             lines += what_goes(guest, session.zfs.snapshots(guest.dataset))
             lines += dangling(session, found, name, names)
-        confirm(f"Destroy {', '.join(names)} for good?", yes=False, what=lines)
+        confirm(options, f"Destroy {', '.join(names)} for good?", lines)
     return apply(options, Destroy(tuple(names), options.force), session)

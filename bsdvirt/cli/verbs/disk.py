@@ -11,6 +11,7 @@ from bsdvirt.cli.common import (
     add_listing,
     apply,
     confirm,
+    must_confirm,
     open_session,
 )
 from bsdvirt.cli.flags import add_properties, add_property, given
@@ -70,9 +71,9 @@ def run(options: Options) -> int:
     if options.action == "add":
         change = devices.add_disk(options.guest, options.disk, given(options, Disk))
     elif options.action == "rm":
-        if options.destroy and not options.dry_run:
+        if options.destroy and must_confirm(options, yes=options.yes):
             zvol = session.inventory().home(options.guest).disk(options.guest, options.disk)
-            confirm(f"Destroy {options.disk} for good?", yes=options.yes, what=[zvol])
+            confirm(options, f"Destroy {options.disk} for good?", [zvol])
         change = devices.remove_disk(options.guest, options.disk, destroy=options.destroy)
     else:
         size = parsed(Space, options.size, "such as 40G")

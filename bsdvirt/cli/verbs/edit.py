@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bsdvirt.cli.asking import carry_out_asked
 from bsdvirt.cli.common import GuestOptions, add_dry_run, add_guest, open_session, report
 from bsdvirt.cli.main import one_line
 from bsdvirt.cli.output import ask, say
@@ -20,6 +21,9 @@ from bsdvirt.ops.change import rewrite
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import load_guest
+
+ASKS = True
+"""With --ask, it asks itself: the editor is run once."""
 
 
 class Options(GuestOptions):
@@ -80,7 +84,7 @@ def _apply(session: Session, options: Options, path: str, before: str, after: st
         for line in diff:
             sys.stdout.write(line if line.endswith("\n") else line + "\n")
         sys.stdout.flush()
-    if not options.yes and not options.dry_run:
+    if not (options.yes or options.ask or options.dry_run):
         if not _can_ask():
             raise UsageError(
                 "there is no terminal to confirm on, and --yes is not given", "add --yes"
@@ -88,7 +92,11 @@ def _apply(session: Session, options: Options, path: str, before: str, after: st
         if not _asked("Apply? [y/N] ", default=False):
             print("nothing was changed")
             return 0
-    (outcome,) = carry_out(session, rewrite(options.guest, before, after))
+    request = rewrite(options.guest, before, after)
+    if options.ask and not options.dry_run:
+        (outcome,) = carry_out_asked(options, session, request)
+    else:
+        (outcome,) = carry_out(session, request)
     if outcome.error is not None and not isinstance(outcome.error, ConflictError):
         raise outcome.error
     return report([outcome], options)

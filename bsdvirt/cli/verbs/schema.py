@@ -11,7 +11,7 @@ import msgspec
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.rows import cpu, guest, host, jail, library, vm
+from bsdvirt.rows import cpu, events, guest, host, jail, library, vm
 from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
@@ -31,6 +31,7 @@ CHANGES = (
     "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "start", "stop",
     "uefi reset", "uefi restore", "unmount",
 )  # fmt: skip
+EVENT = "event"
 OUTPUTS = {
     "ls": Output((guest.GuestRow,)),
     "info": Output((jail.JailInfo, vm.VmInfo, guest.ForeignInfo), many=False),
@@ -54,9 +55,11 @@ OUTPUTS = {
     "boot status": Output((guest.BootRow,)),
     "doctor": Output((host.Finding,)),
     "properties": Output((PropertyInfo,)),
+    EVENT: Output(events.EVENTS, many=False),
     **dict.fromkeys(CHANGES, Output((guest.OutcomeRow,))),
 }
-"""The type of each verb's output with --json. `get` prints the contents of the guest's file."""
+"""The type of each verb's output with --json, and of a line of --events json. `get` prints the
+contents of the guest's file."""
 
 
 class Options(Globals):
@@ -68,7 +71,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="*", metavar="FILE | VERB",
         help="a file (jail, vm, network, host, pool, image, size; default: jail), or a verb for"
-        " its JSON output, such as ls or network ls",
+        " its JSON output, such as ls or network ls, or event for a line of --events json",
     )  # fmt: skip
     parser.add_argument("-l", "--list", action="store_true", help="list these files and verbs")
 
@@ -83,7 +86,7 @@ def run(options: Options) -> int:
     if which in files:
         print_json(json_schema(which))  # type: ignore[arg-type]
     elif which in OUTPUTS:
-        title = f"bsdvirt {which} --json"
+        title = "a line of --events json" if which == EVENT else f"bsdvirt {which} --json"
         print_json({"$schema": DIALECT, **output_schema(title, OUTPUTS[which])})
     else:
         hint = did_you_mean(which, (*files, *OUTPUTS)) or "bsdvirt schema --list"
