@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from bsdvirt.cli.main import tell
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.told import tell
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.select import needs_state, select

@@ -63,6 +63,8 @@ def _ended(error: BsdvirtError, verb: str, *, debug: bool) -> int:
     if debug:
         raise
     code = EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
+    from bsdvirt.cli.told import tell
+
     tell(error, code)
     return code
 
@@ -131,23 +133,3 @@ def usage() -> str:
     lines += [f"  {name:<{width}}  {text}" for name, text in VERBS.items()]
     lines += ["", "See bsdvirt VERB --help, and bsdvirt(8)."]
     return "\n".join(lines)
-
-
-def tell(error: BsdvirtError, code: int, subject: str = "") -> None:
-    """Print an error, or send it as an event."""
-    if (send := getattr(sys.stderr, "send_error", None)) is not None:
-        send(error, code, subject)
-        return
-    line = one_line(error)
-    named = not subject or subject in error.message.replace(":", " ").split()
-    print(f"bsdvirt: {line}" if named else f"bsdvirt: {subject}: {line}", file=sys.stderr)
-
-
-def one_line(error: BsdvirtError) -> str:
-    """Return the error and its hint in one line."""
-    return " ".join(map(_short, str(error).split()))
-
-
-def _short(word: str) -> str:
-    most = MOST_SHOWN * 4
-    return word if len(word) <= most else f"{word[:MOST_SHOWN]}…({len(word)} characters)"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bsdvirt.cli.asking import carry_out_asked
 from bsdvirt.cli.common import GuestOptions, add_dry_run, add_guest, open_session, report
-from bsdvirt.cli.main import one_line
 from bsdvirt.cli.output import ask, say
+from bsdvirt.cli.told import one_line
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import guest_text
 from bsdvirt.host.read import READ_LIMIT, read_regular
