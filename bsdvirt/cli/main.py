@@ -36,7 +36,7 @@ def run(words: Sequence[str]) -> int:
         debug = options.debug
         module = module_of(verb, after)
         if options.ask:
-            from bsdvirt.cli.asking import run_asked
+            from bsdvirt.cli.events.asking import run_asked
 
             return run_asked(module, options)
         return module.run(options)

@@ -23,7 +23,7 @@ JSON = "json"
 
 
 class Asking(Protocol):
-    """What --ask shows before it asks: see asking.py."""
+    """What --ask shows before it asks: see events/asking.py."""
 
     def opened(self, session: Any, *, changes: bool) -> None:
         """The verb opened its session."""

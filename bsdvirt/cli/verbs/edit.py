@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bsdvirt.cli.asking import carry_out_asked
 from bsdvirt.cli.common import GuestOptions, add_dry_run, add_guest, open_session, report
+from bsdvirt.cli.events.asking import carry_out_asked
 from bsdvirt.cli.output import ask, say
 from bsdvirt.cli.told import one_line
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
