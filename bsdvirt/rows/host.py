@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -55,6 +55,7 @@ class NetworkRow(Row, frozen=True, kw_only=True):
     members: Annotated[list[str] | None, col("Members of the bridge.")] = None
     guests: Annotated[list[str] | None, col("Guests with an interface on it.")] = None
     description: Annotated[str | None, col("Description.")] = None
+    config: Annotated[dict[str, Any] | None, col("Properties in its file.")] = None
     error: Annotated[str | None, col("What is wrong with its file.")] = None
     why: Annotated[str | None, col("Why it is not up, or only in part.")] = None
     ports: Annotated[

@@ -55,6 +55,9 @@ class Names(StrEnum):
     IMAGE = "image"
     MEDIUM = "medium"
     TAG = "tag"
+    POOL = "pool"
+    PROFILE = "profile"
+    """of an image to fetch"""
     INTERFACE = "interface"
     """of the host"""
 

@@ -339,6 +339,7 @@ def describe(
         members=list(present.members) if present else [],
         guests=users(found, name),
         description=network.description,
+        config=plain(network),
         error="",
         why=why,
         ports=ports.ports(name, network, present.members if present else (), found),

@@ -1,1 +1,1 @@
-"""Forms for guests and other objects, made from the declarations of spec/."""
+"""The wizard and the forms, made from the declarations of properties. `open.py` opens them."""

@@ -1,0 +1,80 @@
+"""What a form offers for a field: the names of what there is on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
+from bsdvirt.library import image_fetch, images, media, releases
+from bsdvirt.ops import pools
+from bsdvirt.ops.network import networks
+from bsdvirt.ops.show.guests import entries
+from bsdvirt.rows.guest import GuestRow
+from bsdvirt.rows.host import NetworkRow, PoolRow
+from bsdvirt.rows.library import ImageRow, MediumRow, ProfileRow, ReleaseRow
+from bsdvirt.spec.base import Names
+from bsdvirt.tui.desk import Desk
+from bsdvirt.tui.feed.source import Query
+
+GUESTS = Query(("ls",), list[GuestRow], lambda session: entries(session)[0])
+NETWORKS = Query(("network", "ls"), list[NetworkRow], networks.rows)
+RELEASES = Query(("release", "ls"), list[ReleaseRow], releases.entries)
+IMAGES = Query(("image", "ls"), list[ImageRow], images.entries)
+MEDIA = Query(("media", "ls"), list[MediumRow], media.entries)
+POOLS = Query(("pool", "ls"), list[PoolRow], pools.entries)
+PROFILES = Query(("image", "profiles"), list[ProfileRow], image_fetch.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is asked of the host, and the names in the rows."""
+
+    query: Query[Any]
+    names: Callable[[Any], Iterable[str]]
+
+
+def _names(rows: Any) -> list[str]:
+    return [row.name for row in rows]
+
+
+def _tags(rows: list[GuestRow]) -> Iterable[str]:
+    return sorted({tag for row in rows for tag in row.tags})
+
+
+def _interfaces(rows: list[NetworkRow]) -> Iterable[str]:
+    return sorted({row.uplink for row in rows if row.uplink})
+
+
+OFFERS: dict[Names, Offer] = {
+    Names.GUEST: Offer(GUESTS, _names),
+    Names.NETWORK: Offer(NETWORKS, _names),
+    Names.RELEASE: Offer(RELEASES, _names),
+    Names.IMAGE: Offer(IMAGES, _names),
+    Names.MEDIUM: Offer(MEDIA, _names),
+    Names.TAG: Offer(GUESTS, _tags),
+    Names.POOL: Offer(POOLS, _names),
+    Names.PROFILE: Offer(PROFILES, _names),
+    Names.INTERFACE: Offer(NETWORKS, _interfaces),
+}
+
+
+async def offered(desk: Desk, host: str, names: Names) -> list[str]:
+    """Return the names of what there is on a host; none if it cannot be read."""
+    offer = OFFERS[names]
+    try:
+        return list(offer.names(await desk.ask(host, offer.query)))
+    except BsdvirtError:
+        return []
+
+
+async def network_data(desk: Desk, host: str, name: str) -> dict[str, Any]:
+    """Return the properties of a network, as plain data. Raises BsdvirtError."""
+    rows = await desk.ask(host, NETWORKS)
+    row = next((one for one in rows if one.name == name), None)
+    if row is None:
+        raise NotFoundError(f"no network {name}", "bsdvirt network ls")
+    if row.config is None:
+        raise ConflictError(f"network {name}: {row.error}", "correct its file")
+    return row.config

@@ -1,0 +1,51 @@
+"""Opening forms, by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from bsdvirt.errors import BsdvirtError
+from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.desk import Desk
+from bsdvirt.tui.forms.form import Form
+
+_opening: set[asyncio.Task[None]] = set()
+"""Tasks are kept until they end."""
+
+
+def open_form(desk: Desk, name: str, subject: Subject) -> None:
+    """Open the form of a command: `name` is its words, such as `network create` or `disk add`. Of
+    the subject, a new object takes the host only."""
+    _open(desk, _form(desk, name, subject))
+
+
+async def _form(desk: Desk, name: str, subject: Subject) -> Form:
+    """Return the form of a command. Raises BsdvirtError."""
+    from bsdvirt.tui.forms import networks, objects, offers
+
+    match name:
+        case "network create":
+            return networks.create_network(subject.host)
+        case "network set":
+            data = await offers.network_data(desk, subject.host, subject.name)
+            return networks.set_network(subject.host, subject.name, data)
+        case _:
+            return objects.open_object(subject.host, name, subject.name)
+
+
+def _open(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
+    """Show a form as soon as what it shows has been read."""
+    task = asyncio.create_task(_show(desk, form))
+    _opening.add(task)
+    task.add_done_callback(_opening.discard)
+
+
+async def _show(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
+    from bsdvirt.tui.forms.screen import FormScreen
+
+    try:
+        desk.push_screen(FormScreen(await form))
+    except BsdvirtError as error:
+        desk.say(str(error), problem=True)
