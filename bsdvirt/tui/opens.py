@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
+from bsdvirt.tui.forms.open import FORMS, open_form
 
 Opener = Callable[[Desk, Sequence[Subject]], None]
 
@@ -38,7 +39,18 @@ def _plan(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.toggle_plan()
 
 
+def _form(name: str) -> Opener:
+    """Return what opens the form of a command."""
+
+    def opener(desk: Desk, subjects: Sequence[Subject]) -> None:
+        host = next(iter(desk.sources), "")
+        open_form(desk, name, subjects[0] if subjects else Subject(host, "", ""))
+
+    return opener
+
+
 OPENERS: dict[str, Opener] = {
+    **{f"form {name}": _form(name) for name in FORMS},
     "filter": _filter,
     "refresh": _refresh,
     "quit": _quit,

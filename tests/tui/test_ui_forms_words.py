@@ -18,6 +18,7 @@ from bsdvirt.tui.forms.field import Control
 from bsdvirt.tui.forms.networks import create_network
 from bsdvirt.tui.forms.objects import OBJECTS, open_object
 from bsdvirt.tui.forms.offers import OFFERS
+from bsdvirt.tui.forms.open import FORMS
 from bsdvirt.tui.forms.sections import sections_of, value_at
 
 TYPED = {
@@ -56,6 +57,10 @@ def test_a_form_becomes_words_that_the_command_line_takes(name: str) -> None:
     words = form.order(form.draft).words
     assert " ".join(words) == WORDS.get(name, " ".join(words))
     parse((), words[0], words[1:])
+
+
+def test_every_form_can_be_opened() -> None:
+    assert set(FORMS) == OBJECTS.keys() | {"network create", "network set"}
 
 
 def test_a_value_is_refused_in_the_words_of_the_command_line() -> None:

@@ -98,7 +98,7 @@ CARE: tuple[Action, ...] = (
            group="guest", help="Show the guest's file."),
     Action("tag", "Tag", Asks(names("tag"), "TAG …", each=True), verb="tag", key="t", on=GUESTS,
            many=True, changes=True, group="guest", help="Add tags to the guests; -r removes."),
-    Action("rename", "Rename", Asks(names("rename"), "NEW", offer=first_name), verb="rename",
+    Action("rename", "Rename", Opens("form rename"), verb="rename",
            key="R", on=GUESTS, states=DOWN, changes=True, group="guest",
            help="Rename a stopped guest."),
     Action("adopt", "Adopt", OnTerminal(names("adopt"), waits=True), verb="adopt", key="a",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bsdvirt.tui.actions.action import Action, Asks, Command, OnTerminal, Words
+from bsdvirt.tui.actions.action import Action, Asks, Command, OnTerminal, Opens, Words
 from bsdvirt.tui.actions.words import names, only
 
 NETWORKS = frozenset({"networks"})
@@ -11,15 +11,15 @@ STORAGE = frozenset({"storage"})
 UNCONFIRMED = frozenset({"unconfirmed"})
 
 
-def _new(id: str, label: str, words: tuple[str, ...], wants: str, help: str, *, key: str = "",
-         places: frozenset[str], offer: str = "") -> Action:  # fmt: skip
+def _new(id: str, label: str, words: str, help: str, *, key: str = "",
+         places: frozenset[str]) -> Action:  # fmt: skip
     return Action(
-        id, label, Asks(only(*words), wants, offer=lambda subjects: offer), verb=words[0], key=key,
-        places=places, changes=True, group="new", help=help,
+        id, label, Opens(f"form {words}"), verb=words.split()[0], key=key, places=places,
+        changes=True, group="new", help=help,
     )  # fmt: skip
 
 
-def _on(kind: str, id: str, label: str, do: Command | OnTerminal | Asks, verb: str, help: str, *,
+def _on(kind: str, id: str, label: str, do: Command | OnTerminal | Opens, verb: str, help: str, *,
         key: str = "", states: frozenset[str] = frozenset(), loses: bool = False,
         changes: bool = True) -> Action:  # fmt: skip
     return Action(
@@ -33,12 +33,12 @@ def _shown(words: Words) -> OnTerminal:
 
 
 OF_NETWORKS: tuple[Action, ...] = (
-    _new("create-network", "Create a network", ("network", "create"), "NET --address ADDRESS/BITS",
+    _new("create-network", "Create a network", "network create",
          "Create a network: a bridge, its addresses, NAT.", key="n", places=NETWORKS),
     _on("network", "network", "Show", _shown(names("network", "info")), "network",
         "Show the network in full.", key="enter", changes=False),
-    _on("network", "set-network", "Change", Asks(names("network", "set"), "PROPERTY=VALUE …"),
-        "network", "Change properties of a network.", key="e"),
+    _on("network", "set-network", "Change", Opens("form network set"), "network",
+        "Change properties of a network.", key="e"),
     _on("network", "confirm-network", "Confirm", Command(names("network", "confirm")), "network",
         "Make the move of an address permanent.", key="c", states=UNCONFIRMED),
     _on("network", "revert-network", "Revert", Command(names("network", "revert")), "network",
@@ -48,15 +48,15 @@ OF_NETWORKS: tuple[Action, ...] = (
 )  # fmt: skip
 
 OF_LIBRARY: tuple[Action, ...] = (
-    _new("fetch-release", "Fetch a release", ("release", "fetch"), "VERSION",
+    _new("fetch-release", "Fetch a release", "release fetch",
          "Download a release for jails.", key="f", places=LIBRARY),
-    _new("add-release", "Add a release", ("release", "add"), "DIR",
+    _new("add-release", "Add a release", "release add",
          "Add a release from a directory with base.txz and MANIFEST.", places=LIBRARY),
-    _new("fetch-image", "Fetch an image", ("image", "fetch"), "PROFILE",
+    _new("fetch-image", "Fetch an image", "image fetch",
          "Download a disk image for virtual machines.", key="F", places=LIBRARY),
-    _new("import-image", "Import an image", ("image", "import"), "FILE --name NAME",
+    _new("import-image", "Import an image", "image import",
          "Import a disk image from a file of this host.", key="I", places=LIBRARY),
-    _new("add-medium", "Add a medium", ("media", "add"), "FILE or https://HOST/FILE",
+    _new("add-medium", "Add a medium", "media add",
          "Copy or download an ISO file for CD drives.", key="a", places=LIBRARY),
     Action("profiles", "Profiles of images", OnTerminal(only("image", "profiles"), waits=True),
            verb="image", places=LIBRARY, group="new", help="List the images that can be fetched."),
@@ -71,7 +71,7 @@ OF_LIBRARY: tuple[Action, ...] = (
 )  # fmt: skip
 
 OF_STORAGE: tuple[Action, ...] = (
-    _new("add-pool", "Add a pool", ("pool", "add"), "DATASET",
+    _new("add-pool", "Add a pool", "pool add",
          "Add a pool for guests: create its dataset, or use an existing one.", key="n",
          places=STORAGE),
     _on("pool", "remove-pool", "Remove", Command(names("pool", "rm")), "pool",

@@ -42,7 +42,7 @@ def create_network(host: str) -> Form:
     take = FormField(
         TAKE, "take address",
         "Move the uplink's address to the new bridge. It is moved back unless it is confirmed"
-        " within a minute (bsdvirt network confirm).",
+        " within a minute (bsdvirt network confirm NET).",
         "yes | no", control=Control.CHOICE, choices=(NO, YES), default=NO, check=lambda text: "",
     )  # fmt: skip
     first, *others = map(_of_new, _fields({}))

@@ -7,24 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
-from bsdvirt.library import image_fetch, images, media, releases
-from bsdvirt.ops import pools
-from bsdvirt.ops.network import networks
-from bsdvirt.ops.show.guests import entries
 from bsdvirt.rows.guest import GuestRow
-from bsdvirt.rows.host import NetworkRow, PoolRow
-from bsdvirt.rows.library import ImageRow, MediumRow, ProfileRow, ReleaseRow
+from bsdvirt.rows.host import NetworkRow
 from bsdvirt.spec.base import Names
 from bsdvirt.tui.desk import Desk
+from bsdvirt.tui.feed.queries.guests import GUESTS
+from bsdvirt.tui.feed.queries.library import IMAGES, MEDIA, PROFILES, RELEASES
+from bsdvirt.tui.feed.queries.networks import NETWORKS
+from bsdvirt.tui.feed.queries.pools import POOLS
 from bsdvirt.tui.feed.source import Query
-
-GUESTS = Query(("ls",), list[GuestRow], lambda session: entries(session)[0])
-NETWORKS = Query(("network", "ls"), list[NetworkRow], networks.rows)
-RELEASES = Query(("release", "ls"), list[ReleaseRow], releases.entries)
-IMAGES = Query(("image", "ls"), list[ImageRow], images.entries)
-MEDIA = Query(("media", "ls"), list[MediumRow], media.entries)
-POOLS = Query(("pool", "ls"), list[PoolRow], pools.entries)
-PROFILES = Query(("image", "profiles"), list[ProfileRow], image_fetch.entries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,12 @@ from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
 from bsdvirt.tui.forms.form import Form
 
+FORMS = (
+    "network create", "network set", "release fetch", "release add", "image fetch", "image import",
+    "media add", "pool add", "disk add", "disk resize", "nic add", "insert", "mount", "expose",
+    "rename", "tag",
+)  # fmt: skip
+"""The names of forms, in the words of their command; their declarations are not imported yet."""
 _opening: set[asyncio.Task[None]] = set()
 """Tasks are kept until they end."""
 
