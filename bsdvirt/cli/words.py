@@ -43,7 +43,7 @@ VERBS = {
     "release": "manage releases for jails: fetch, add, ls, rm",
     "image": "manage disk images: fetch, import, ls, info, rm, profiles",
     "media": "manage ISO files for CD drives: add, ls, rm",
-    "pool": "manage pools for guests: add, ls, rm",
+    "pool": "manage pools for guests: add, ls, usage, rm",
     "network": "manage networks: ls, info, create, set, destroy",
     "boot": "manage start and shutdown: plan, start, stop, status, network",
     "tui": "open the terminal UI",

@@ -1,4 +1,4 @@
-"""zfs list, zfs get, zpool list."""
+"""zfs list, zfs get, zpool list, zpool status."""
 
 from __future__ import annotations
 
@@ -117,8 +117,10 @@ _POOL = ("name", "size", "alloc", "free", "frag", "cap", "health")
 
 
 def zpool(run: Run, words: list[str]) -> int:
-    """Run `zpool list -Hp -o ...`."""
+    """Run `zpool list -Hp -o ...` or `zpool status`."""
     run.reads()
+    if words == ["status"]:
+        return _status(run)
     if words[:1] != ["list"]:
         raise run.unknown()
     flags, rest = options(run, words[1:], "Hp", "o")
@@ -147,3 +149,23 @@ def zpool(run: Run, words: list[str]) -> int:
         }
         run.print("\t".join(values[prop] for prop in props))
     return status
+
+
+def _status(run: Run) -> int:
+    for number, name in enumerate(sorted(run.state.pools)):
+        if number:
+            run.print("")
+        run.print(_STATUS.format(name=name, named=name.ljust(10)))
+    return 0
+
+
+_STATUS = """\
+  pool: {name}
+ state: ONLINE
+config:
+
+\tNAME        STATE     READ WRITE CKSUM
+\t{named}  ONLINE       0     0     0
+\t  vtbd1     ONLINE       0     0     0
+
+errors: No known data errors"""

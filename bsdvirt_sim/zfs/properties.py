@@ -263,6 +263,14 @@ class View:
                 return str(self.space.own[name])
             case "usedbysnapshots" | "usedsnap":
                 return "0"
+            case "usedbyrefreservation":
+                reserved = int(dataset.props.get("refreservation", "0"))
+                return str(max(0, reserved - self.space.own[name]))
+            case "usedbychildren":
+                reserved = int(dataset.props.get("refreservation", "0"))
+                return str(self.space.used[name] - max(self.space.own[name], reserved))
+            case "compressratio":
+                return "1.00"
             case "origin":
                 return dataset.origin or "-"
             case "mounted":

@@ -11,7 +11,7 @@ import msgspec
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.rows import cpu, events, guest, host, jail, library, vm
+from bsdvirt.rows import cpu, events, guest, host, jail, library, storage, vm
 from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
@@ -49,6 +49,7 @@ OUTPUTS = {
     "image profiles": Output((library.ProfileRow,)),
     "media ls": Output((library.MediumRow,)),
     "pool ls": Output((host.PoolRow,)),
+    "pool usage": Output((storage.StorageRow,), many=False),
     "network ls": Output((host.NetworkRow,)),
     "network info": Output((host.NetworkRow,), many=False),
     "boot plan": Output((guest.BootPlan,), many=False),
