@@ -21,6 +21,7 @@ from bsdvirt.tui.actions.action import (
     why_not,
 )
 from bsdvirt.tui.actions.keys import Keymap
+from bsdvirt.tui.actions.language import Language, Typed
 from bsdvirt.tui.ends import end_by_signals
 from bsdvirt.tui.feed.feed import Feed
 from bsdvirt.tui.feed.model import Store
@@ -43,9 +44,11 @@ class BsdvirtApp(App[int]):
     TITLE = "bsdvirt"
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, sources: Sequence[Source], settings: Settings) -> None:
+    def __init__(self, sources: Sequence[Source], settings: Settings, language: Language) -> None:
         super().__init__()
         self.settings = settings
+        self.language = language
+        self.history: list[str] = []
         self.glyphs = glyphs()
         self.palette: Mapping[str, Style] = palette_of(settings.theme or "dark")
         self.store = Store([source.name for source in sources])
@@ -115,6 +118,11 @@ class BsdvirtApp(App[int]):
         return self.selected() if action.many else self.main.current()
 
     @property
+    def host(self) -> str:
+        chosen = self.main.current()
+        return chosen[0].host if chosen else next(iter(self._readers))
+
+    @property
     def place(self) -> str:
         return self.main.place
 
@@ -137,23 +145,34 @@ class BsdvirtApp(App[int]):
             case Opens(name):
                 OPENERS[name](self, subjects)
             case OnTerminal(words, waits):
-                for host, of_host in _by_host(subjects, each=False):
+                for host, of_host in _by_host(subjects, self.host):
                     lead = action.do.lead(of_host[0]) if of_host else ""
                     self.run_on_terminal(host, words(of_host), lead=lead, waits=waits)
             case Asks(start, wants, offer, each):
-                starts = [(host, start(some)) for host, some in _by_host(subjects, each=each)]
+                of = _by_host(subjects, self.host, each=each)
+                starts = [(host, start(some)) for host, some in of]
                 self.type_command(starts, wants=wants, offer=offer(subjects))
             case Command(words, each):
                 asks = self.plans
-                for host, of_host in _by_host(subjects, each=each):
+                for host, of_host in _by_host(subjects, self.host, each=each):
                     self.run_words(host, words(of_host), label=action.label, asks=asks)
-        if action.changes and self._plan_next:
+        if isinstance(action.do, Command) and self._plan_next:
             self.toggle_plan()
 
     def type_command(
         self, starts: Sequence[Start] = (), *, wants: str = "", offer: str = ""
     ) -> None:
-        self.push_screen(CommandScreen(starts, wants, offer))
+        self.push_screen(CommandScreen(starts or [(self.host, ())], wants, offer))
+
+    def run_typed(self, lines: Sequence[tuple[str, Typed]]) -> None:
+        asks = self.plans
+        for host, line in lines:
+            if line.plans:
+                self.run_words(host, line.words, label=line.verb, asks=asks or line.confirms)
+            else:
+                self.run_on_terminal(host, line.words, waits=not line.takes_over)
+        if asks and self._plan_next and any(line.plans for _, line in lines):
+            self.toggle_plan()
 
     def run_words(
         self, host: str, words: Sequence[str], *, label: str = "", asks: bool = False
@@ -190,18 +209,20 @@ class BsdvirtApp(App[int]):
         self.main.edit_filter()
 
 
-def _by_host(subjects: Sequence[Subject], *, each: bool) -> Iterator[tuple[str, Sequence[Subject]]]:
-    """Yield the subjects of each host, or `each` by itself. Without subjects, this machine."""
-    if each:
-        yield from ((one.host, [one]) for one in subjects)
-        return
-    for host in dict.fromkeys(one.host for one in subjects):
-        yield host, [one for one in subjects if one.host == host]
+def _by_host(
+    subjects: Sequence[Subject], host: str, *, each: bool = False
+) -> Iterator[tuple[str, Sequence[Subject]]]:
+    """Yield the subjects of each host, or `each` by itself. Without subjects, only the host."""
     if not subjects:
-        yield "", ()
+        yield host, ()
+    elif each:
+        yield from ((one.host, [one]) for one in subjects)
+    else:
+        for name in dict.fromkeys(one.host for one in subjects):
+            yield name, [one for one in subjects if one.host == name]
 
 
-def run(sources: Sequence[Source], settings: Settings) -> int:
+def run(sources: Sequence[Source], settings: Settings, language: Language) -> int:
     """Run the UI on this terminal, and return the exit status."""
-    app: App[Any] = BsdvirtApp(sources, settings)
+    app: App[Any] = BsdvirtApp(sources, settings, language)
     return app.run() or 0

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from bsdvirt.tui.actions.action import Action, Subject
 from bsdvirt.tui.actions.keys import Keymap
+from bsdvirt.tui.actions.language import Language, Typed
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Source
 from bsdvirt.tui.settings import Settings
@@ -26,6 +27,9 @@ class Desk(Protocol):
     settings: Settings
     store: Store
     keymap: Keymap
+    language: Language
+    history: list[str]
+    """Command lines that were typed."""
     palette: Mapping[str, Style]
     glyphs: Glyphs
     terminal: Runner
@@ -60,6 +64,13 @@ class Desk(Protocol):
         """Let a command line be typed, and run it: in the background if it changes something, else
         on the terminal. `starts`: hosts, and the words that the line has there already; what is
         typed is run for each. `wants` says what is to be typed, `offer` is there to be edited."""
+
+    def run_typed(self, lines: Sequence[tuple[str, Typed]]) -> None:
+        """Run command lines, each on its host: in the background, or on the terminal."""
+
+    @property
+    def host(self) -> str:
+        """Return the host of what is under the cursor."""
 
     def subjects_for(self, action: Action) -> list[Subject]:
         """Return what an action would act on now."""

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from bsdvirt.cli.language import CommandLine
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.tui.app import BsdvirtApp
 from bsdvirt.tui.feed.local import LocalSource
@@ -103,8 +104,9 @@ def drive(
 
     async def run() -> None:
         settings_ = settings or Settings(interval=0.1)
-        app = BsdvirtApp([LocalSource(str(sim), read_only=read_only), *others], settings_)
-        async with app.run_test(size=size) as pilot:
+        sources = [LocalSource(str(sim), read_only=read_only), *others]
+        app = BsdvirtApp(sources, settings_, CommandLine())
+        async with app.run_test(size=size, notifications=True) as pilot:
             await flow(Ui(app, pilot, sim))
 
     with pytest.MonkeyPatch.context() as patch:

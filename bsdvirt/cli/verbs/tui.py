@@ -36,9 +36,10 @@ def run(options: Options) -> int:
         if (error.name or "").split(".")[0] != "textual":
             raise
         raise HostError("tui: textual is not installed", "pkg install py311-textual") from None
+    from bsdvirt.cli.language import CommandLine
     from bsdvirt.tui.settings import Settings
 
-    return run_ui(_sources(options), Settings())
+    return run_ui(_sources(options), Settings(), CommandLine())
 
 
 def _sources(options: Options) -> list[Source]:

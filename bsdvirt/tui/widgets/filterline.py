@@ -35,7 +35,7 @@ class FilterLine(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("", markup=False)
-        yield Input()
+        yield Input(compact=True)
 
     def use(self, view: View[Any]) -> None:
         """Show the title and the filter of a view."""
