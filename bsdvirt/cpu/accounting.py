@@ -27,6 +27,8 @@ SAME = (
 SAME_OF_HOST = (
     "uptime", "load", "cpus", "memory", "memory_used", "arc", "swap", "swap_used", "racct", "pools",
 )  # fmt: skip
+DIGITS = 2
+"""Of rates and percentages, behind the point."""
 SLACK = 2
 """rctl(8) shows CPU time in whole seconds, and the kernel adds to it once a second."""
 
@@ -59,7 +61,7 @@ def rate(before: float | None, after: float | None, seconds: float) -> float | N
     """Return the growth of a counter a second; None if it is not known, or began again."""
     if before is None or after is None or after < before or seconds <= 0:
         return None
-    return (after - before) / seconds
+    return round((after - before) / seconds, DIGITS)
 
 
 def _host(before: HostSample, after: HostSample, seconds: float) -> HostFigures:
@@ -100,7 +102,7 @@ def _percent(
         return None
     if busy < busy_before or ticks <= ticks_before:
         return None
-    return min(100.0, 100.0 * (busy - busy_before) / (ticks - ticks_before))
+    return round(min(100.0, 100.0 * (busy - busy_before) / (ticks - ticks_before)), DIGITS)
 
 
 def _guest(
@@ -116,8 +118,8 @@ def _guest(
     }
     return GuestFigures(
         cpu=cpu,
-        cpu_of_set=cpu / after.cpus if cpu is not None and after.cpus else None,
-        cpu_of_host=cpu / host_cpus if cpu is not None and host_cpus else None,
+        cpu_of_set=_share(cpu, after.cpus),
+        cpu_of_host=_share(cpu, host_cpus),
         nics=_nics(before.nics, after.nics, seconds),
         **rates,
         **same,
@@ -141,13 +143,21 @@ def _cpu(before: GuestSample, after: GuestSample, seconds: float) -> float | Non
     fine = _growth(before.cpu_seconds, after.cpu_seconds)
     coarse = _growth(before.cputime, after.cputime)
     if coarse is None:
-        return None if fine is None or fine < 0 else 100.0 * fine / seconds
+        return None if fine is None or fine < 0 else _of_one_cpu(fine, seconds)
     if coarse < 0:
         return None
     if fine is None:
-        return 100.0 * coarse / seconds
+        return _of_one_cpu(coarse, seconds)
     used = min(max(fine, coarse - SLACK, 0.0), coarse + SLACK)
-    return 100.0 * used / seconds
+    return _of_one_cpu(used, seconds)
+
+
+def _of_one_cpu(used: float, seconds: float) -> float:
+    return round(100.0 * used / seconds, DIGITS)
+
+
+def _share(cpu: float | None, cpus: int | None) -> float | None:
+    return round(cpu / cpus, DIGITS) if cpu is not None and cpus else None
 
 
 def _growth(before: float | None, after: float | None) -> float | None:

@@ -25,7 +25,6 @@ USAGE: dict[tuple[str, ...], str] = {
     ("create", "jail", "t9", "exec.prestart=true"): "hooks.starting",
     ("set", "t1", "boot.auto"): "set boot.auto to what",
     ("snapshot", "t1"): "zfs snapshot",
-    ("top",): "bsdvirt stats",
     ("strat", "t1"): "did you mean start",
     ("create", "vm", "t9", "--memory", "1"): "memory",
     ("create", "vm", "t9", "--cpus", "3", "sockets=2"): "sockets",

@@ -114,8 +114,8 @@ def _host(session: Session, moment: float, shown: Mapping[str, str], racct: bool
     boot = booted(shown.get("kern.boottime", ""))
     swap = read_swap(session.host)
     return HostSample(
-        time=moment,
-        uptime=None if boot is None else max(0.0, time.time() - boot),
+        time=round(moment, 3),
+        uptime=None if boot is None else max(0.0, round(time.time() - boot, 1)),
         load=load(shown.get("vm.loadavg", "")),
         cpus=number(shown, "hw.ncpu") or 1,
         busy=together[0][0] if together else None,
