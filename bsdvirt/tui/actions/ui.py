@@ -11,7 +11,7 @@ def _ui(id: str, label: str, key: str, help: str, *, verb: str = "", group: str 
 
 VIEWS: tuple[Action, ...] = (
     _ui("view-guests", "Guests", "1", "All guests of all hosts.", verb="ls", group="view"),
-    _ui("view-cpus", "CPUs", "2", "Which guest may run on which CPU.", group="view"),
+    _ui("view-cpus", "CPUs", "2", "Which guest may run on which CPU.", verb="cpu", group="view"),
     _ui("view-networks", "Networks", "3", "Bridges, addresses, ports.", group="view"),
     _ui("view-storage", "Storage", "4", "Pools, datasets and zvols.", group="view"),
     _ui("view-library", "Library", "5", "Releases, images and media.", group="view"),

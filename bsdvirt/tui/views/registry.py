@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from bsdvirt.tui.views.base import View
+from bsdvirt.tui.views.cpus import CpusView
 from bsdvirt.tui.views.guests import GuestsView
 from bsdvirt.tui.views.networks import NetworksView
 
 
 def make_views() -> list[View[Any]]:
     """Return all views."""
-    return [GuestsView(), NetworksView()]
+    return [GuestsView(), CpusView(), NetworksView()]

@@ -18,6 +18,13 @@ DARK = {
     "warning": "#e5c07b",
     "bad": "bold #e8747c",
     "accent": "#6cb2eb",
+    "guest0": "#7fc7e8",
+    "guest1": "#d39be0",
+    "guest2": "#b5d17a",
+    "guest3": "#e8b06c",
+    "guest4": "#9aa8f0",
+    "guest5": "#e89ab0",
+    "pinned": "bold",
 }
 LIGHT = {
     "text": "#1d232b on #fafafa",
@@ -31,6 +38,13 @@ LIGHT = {
     "warning": "#8a5800",
     "bad": "bold #a81e2a",
     "accent": "#1f5fa0",
+    "guest0": "#0b6a8a",
+    "guest1": "#7d2f96",
+    "guest2": "#4a6a10",
+    "guest3": "#8a4a00",
+    "guest4": "#3a3fb0",
+    "guest5": "#a02050",
+    "pinned": "bold",
 }
 SIXTEEN = {
     "text": "default on default",
@@ -44,6 +58,13 @@ SIXTEEN = {
     "warning": "yellow",
     "bad": "bold red",
     "accent": "cyan",
+    "guest0": "cyan",
+    "guest1": "magenta",
+    "guest2": "blue",
+    "guest3": "bright_cyan",
+    "guest4": "bright_magenta",
+    "guest5": "bright_blue",
+    "pinned": "bold",
 }
 NONE = {
     "text": "default on default",
@@ -57,6 +78,13 @@ NONE = {
     "warning": "",
     "bad": "bold",
     "accent": "bold",
+    "guest0": "",
+    "guest1": "",
+    "guest2": "",
+    "guest3": "",
+    "guest4": "",
+    "guest5": "",
+    "pinned": "bold",
 }
 THEMES: Mapping[str, Mapping[str, str]] = {
     "dark": DARK, "light": LIGHT, "16": SIXTEEN, "none": NONE,

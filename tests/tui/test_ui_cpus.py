@@ -1,0 +1,128 @@
+"""The view of CPUs: the map, who uses a CPU, the guests with their sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+from uitest import SMALL, WIDE, Ui, cli, drive, made
+
+from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.tui.views.cpus import CpusView
+from bsdvirt_sim import SimHost
+
+SIZES = pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "160x48"])
+
+
+def ryzen(tmp_path: Path) -> Path:
+    """Return a host with 16 CPUs: web runs on four of them, db on all, win has pins."""
+    sim = made(tmp_path)
+    SimHost(str(sim), Interrupt()).settings.set_machine("ryzen")
+    cli(sim, "set", "web", "cpuset=0-3")
+    cli(sim, "start", "db")
+    cli(sim, "set", "old", "cpuset=8")
+    return sim
+
+
+@SIZES
+def test_who_uses_a_cpu_is_seen_at_once(tmp_path: Path, size: tuple[int, int]) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees("AMD Ryzen 7 3700X", "L3", "a web", "CPU 0: core 0; guests web")
+        assert "on all CPUs db" in ui.screen
+        assert "0-3" in ui.line("a web")
+        assert "all" in ui.line(" db ")
+
+    drive(sim, flow, size=size)
+
+
+@SIZES
+def test_the_cursor_of_the_map_says_who_uses_a_cpu(tmp_path: Path, size: tuple[int, int]) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees("guests web")
+        await ui.press("shift+tab", "right", "right", "right", "right")
+        await ui.sees("CPU 4: core 2; no guest of its own")
+        await ui.press("home")
+        await ui.sees("CPU 0:")
+        await ui.press("down")
+        await ui.sees("CPU 4:" if size == SMALL else "CPU 1:")
+        await ui.press("end")
+        await ui.sees("CPU 15: core 7")
+        view_of(ui).map.move_to(8)
+        await ui.sees("CPU 8: core 4", "not running old")
+        await ui.press("tab")
+        assert view_of(ui).table.has_focus
+
+    drive(sim, flow, size=size)
+
+
+def test_a_click_on_a_cpu_says_who_uses_it(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees("guests web")
+        row = next(y for y, line in enumerate(ui.lines) if " 9 " in line or " 9▁" in line)
+        column = ui.lines[row].index(" 9") + 1
+        await ui.pilot.click(None, offset=(column, row))
+        await ui.sees("CPU 9: core 4")
+
+    drive(sim, flow, size=WIDE)
+
+
+def test_the_filter_finds_the_guests_of_a_cpu(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees(" web", " old ", " win ")
+        await ui.press("slash")
+        await ui.type("cpu:3")
+        await ui.press("enter")
+        await ui.until(lambda: "old" not in shown(ui))
+        assert shown(ui) == ["db", "web", "win"]
+
+    drive(sim, flow)
+
+
+def view_of(ui: Ui) -> CpusView:
+    return cast(CpusView, ui.app.main.views["cpus"])
+
+
+def shown(ui: Ui) -> list[str]:
+    return [row.subject.name for row in view_of(ui).table.visible_rows]
+
+
+def test_changes_outside_are_seen(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees("0-3")
+        cli(sim, "set", "web", "cpuset=12-13")
+        await ui.sees("12-13")
+        await ui.until(lambda: "guests web" not in ui.screen)
+        cli(sim, "destroy", "--yes", "old")
+        await ui.misses(" old ")
+
+    drive(sim, flow)
+
+
+def test_actions_act_on_the_guest_under_the_cursor(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees(" old ")
+        await ui.press("down")
+        assert [one.name for one in ui.app.selected()] == ["old"]
+        await ui.press("s")
+        await ui.until(lambda: "running" in ui.line(" old "), "old does not run")
+
+    drive(sim, flow)
