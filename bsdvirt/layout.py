@@ -27,6 +27,8 @@ RUN_FILES = (CONF_DIRECTORY, FAILED_DIRECTORY, PF_DIRECTORY)
 VM_DIRECTORY = f"{RUN_DIRECTORY}/vms"
 LOG_DIRECTORY = "/var/log/bsdvirt"
 EVENT_LOG = f"{LOG_DIRECTORY}/events.log"
+OPERATION_LOG = f"{LOG_DIRECTORY}/operations.log"
+"""A line of JSON for each operation: see rows/events.py."""
 
 GROUP = "bsdvirt"
 """Interface group of bsdvirt's interfaces."""

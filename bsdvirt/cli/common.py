@@ -103,17 +103,18 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     if options.asking is not None:
         options.asking.opened(session, changes=changes)
     if changes and not options.dry_run:
-        from bsdvirt.cli.progress import Log
+        from bsdvirt.cli.events.logs import EventLog, OperationLog
 
         session.need_root()
         session.prepare()
         interrupt.install()
         terminal = _terminal(options)
-        log = Log(host.fs)
+        log, operations = EventLog(host.fs), OperationLog(host.fs, options.line)
 
         def sink(event: Event) -> None:
             terminal(event)
             log(event)
+            operations(event)
 
         session.sink = sink
     return session
@@ -131,9 +132,9 @@ def _terminal(options: Globals) -> Sink:
 
 
 def _log(session: Session, event: Event) -> None:
-    from bsdvirt.cli.progress import Log
+    from bsdvirt.cli.events.logs import EventLog
 
-    Log(session.host.fs)(event)
+    EventLog(session.host.fs)(event)
 
 
 def plan_sink(options: Globals) -> Sink:

@@ -47,6 +47,8 @@ class Globals(argparse.Namespace):
     dry_run: bool = False
     json: bool = False
     headless: bool = False
+    line: Sequence[str] = ()
+    """The whole command line."""
     plans: bool
     """Set for verbs and actions with --dry-run."""
     ask: bool = False

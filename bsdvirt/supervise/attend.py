@@ -16,6 +16,8 @@ from bsdvirt.supervise.files import POLL, Failed, Json, stamp, try_lock, write_f
 from bsdvirt.supervise.policy import Restarts
 
 WORDS_BYTES = 4096
+MESSAGE = 2048
+"""Characters of a message in the log of operations."""
 
 
 class Supervisor:
@@ -80,14 +82,16 @@ class Supervisor:
     def note(self, text: str) -> None:
         """Write a line into the supervisor's own log, where it has one."""
 
-    def record(self, text: str) -> None:
-        """Write a line into the log of events of all guests."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        line = f"{stamp()} {self.kind} {self.name} {' '.join(text.split())}\n"
-        with contextlib.suppress(OSError):
-            fd = os.open(self.job["events"], flags, 0o640)
-            os.write(fd, line.encode())
-            os.close(fd)
+    def record(self, text: str, *, ok: bool = True) -> None:
+        """Write a line into the logs of events and of operations of all guests."""
+        text = " ".join(text.split())
+        now, events = stamp(), self.job["events"]
+        operation = {
+            "time": now, "verb": self.kind, "subject": self.name, "kind": "guest", "ok": ok,
+            "user": "supervisor", "message": text[:MESSAGE],
+        }  # fmt: skip
+        append(events, f"{now} {self.kind} {self.name} {text}")
+        append(f"{os.path.dirname(events)}/operations.log", json.dumps(operation))
 
     def tell_ready(self, text: str) -> None:
         """Tell who started us, once: "ok", or why not."""
@@ -101,6 +105,15 @@ class Supervisor:
     def awaited(self) -> bool:
         """Whether who started us still waits for a word."""
         return self.ready is not None and self.ready >= 0
+
+
+def append(path: str, line: str) -> None:
+    """Append a line to a log; one that cannot be written does no harm."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    with contextlib.suppress(OSError):
+        fd = os.open(path, flags, 0o640)
+        os.write(fd, f"{line}\n".encode(errors="replace"))
+        os.close(fd)
 
 
 def take_lock(path: str, attended: Callable[[], bool], patience: float) -> int | None:

@@ -291,7 +291,7 @@ def _serve(path: str, job: Json, ready: int) -> None:
     try:
         command.run()
     except Exception as error:
-        command.record(f"its supervisor failed: {error!r}")
+        command.record(f"its supervisor failed: {error!r}", ok=False)
         raise
 
 

@@ -82,9 +82,9 @@ class Runs(Supervisor):
         """Write a line into supervisor.log."""
         self.notes.write(f"{stamp()} {text}\n".encode())
 
-    def record(self, text: str) -> None:
+    def record(self, text: str, *, ok: bool = True) -> None:
         self.note(text)
-        super().record(text)
+        super().record(text, ok=ok)
 
     # ---- a run ----
 
@@ -179,7 +179,7 @@ class Runs(Supervisor):
         off = self._is_off() if status == 1 << 8 and not gone else None
         what, follows = judge(status, uptime, self._said(), off=off, gone=gone)
         self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
-        self.record(f"{uptime:.1f}s {what}")
+        self.record(f"{uptime:.1f}s {what}", ok=follows not in (CRASH, FAILURE))
         if self.stopping:
             self.leave()
         elif self.again:
@@ -261,7 +261,7 @@ class Runs(Supervisor):
     def fail(self, reason: str) -> None:
         """End the guest, for a reason that must be known."""
         self.failure = " ".join(reason.split())[:REASON]
-        self.record(f"failed: {self.failure}")
+        self.record(f"failed: {self.failure}", ok=False)
         self.leave()
         self.signal(signal.SIGKILL)
         if self.pid is not None:

@@ -57,6 +57,7 @@ OUTPUTS = {
     "boot plan": Output((guest.BootPlan,), many=False),
     "boot status": Output((guest.BootRow,)),
     "doctor": Output((host.Finding,)),
+    "events": Output((events.Operation,)),
     "properties": Output((PropertyInfo,)),
     EVENT: Output(events.EVENTS, many=False),
     **dict.fromkeys(CHANGES, Output((guest.OutcomeRow,))),

@@ -15,7 +15,7 @@ VIEWS: tuple[Action, ...] = (
     _ui("view-networks", "Networks", "3", "Bridges, addresses, ports.", group="view"),
     _ui("view-storage", "Storage", "4", "Pools, datasets and zvols.", group="view"),
     _ui("view-library", "Library", "5", "Releases, images and media.", group="view"),
-    _ui("view-tasks", "Tasks", "6", "Tasks and events.", group="view"),
+    _ui("view-tasks", "Tasks", "6", "Tasks and events.", verb="events", group="view"),
 )
 OF_UI: tuple[Action, ...] = (
     _ui("filter", "Filter", "slash", "Show only what matches.", group="view"),

@@ -249,7 +249,8 @@ def test_the_newsyslog_entry() -> None:
     lines = (ROOT / "newsyslog/bsdvirt.conf").read_text().splitlines()
     entries = [line.split() for line in lines if not line.startswith("#")]
     assert [entry[0] for entry in entries] == [
-        "/var/log/bsdvirt/events.log", "/var/log/bsdvirt/*/console.log",
+        "/var/log/bsdvirt/events.log", "/var/log/bsdvirt/operations.log",
+        "/var/log/bsdvirt/*/console.log",
     ]  # fmt: skip
     for path, owner, mode, count, size, when, flags in entries:
         assert owner == "root:wheel"
@@ -259,3 +260,4 @@ def test_the_newsyslog_entry() -> None:
         assert when == "*"
         assert "N" in flags, "without it syslogd is signalled"
         assert ("G" in flags) == ("*" in path)
+        assert ("B" in flags) == path.endswith("operations.log")
