@@ -103,7 +103,7 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     if options.asking is not None:
         options.asking.opened(session, changes=changes)
     if changes and not options.dry_run:
-        from bsdvirt.cli.events.logs import EventLog, OperationLog
+        from bsdvirt.cli.progress import EventLog, OperationLog
 
         session.need_root()
         session.prepare()
@@ -132,7 +132,7 @@ def _terminal(options: Globals) -> Sink:
 
 
 def _log(session: Session, event: Event) -> None:
-    from bsdvirt.cli.events.logs import EventLog
+    from bsdvirt.cli.progress import EventLog
 
     EventLog(session.host.fs)(event)
 

@@ -11,6 +11,9 @@ _CONTROL = re.compile(
 )
 _LINE_CONTROL = re.compile(rf"[\t\n]|{_CONTROL.pattern}")
 
+MOST_TEXT = 4096
+"""Characters of a message, or of the end of a command's standard error."""
+
 
 def shown(text: str) -> str:
     r"""Return text with every control character except tab and line feed as an escape, such as
@@ -21,6 +24,18 @@ def shown(text: str) -> str:
 def shown_line(text: str) -> str:
     """Return text as one line and one field: tabs and line feeds are escaped too."""
     return _LINE_CONTROL.sub(_escape, text)
+
+
+def bounded(text: str, most: int = MOST_TEXT) -> str:
+    """Return `shown` of that many characters, and how many there were."""
+    if len(text) <= most:
+        return shown(text)
+    return f"{shown(text[:most])}… ({len(text)} characters)"
+
+
+def tail(text: str, most: int = MOST_TEXT) -> str:
+    """Return `shown` of the end of a text."""
+    return shown(text[-most:].strip())
 
 
 def has_controls(text: str) -> bool:

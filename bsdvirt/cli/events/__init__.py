@@ -1,1 +1,1 @@
-"""Events for programs, and the logs of operations."""
+"""Events for programs, and --ask."""

@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from bsdvirt.host.sanitize import shown
+from bsdvirt.host.sanitize import MOST_TEXT, bounded, shown, tail
 from bsdvirt.plan import events
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import shell
 from bsdvirt.plan.step import Action, Command, Copy, Pipeline, Plan, Step
 from bsdvirt.rows import events as rows
 
-MOST_TEXT = 4096
-"""Characters of a message, or of the end of a command's standard error."""
 MOST_SHELL = 65536
 """Characters of an action: a file that is written is shown in full."""
 MOST_WORDS = 256
-
-
-def bounded(text: str, most: int = MOST_TEXT) -> str:
-    """Return a harmless text of that many characters, and how many there were."""
-    if len(text) <= most:
-        return shown(text)
-    return f"{shown(text[:most])}… ({len(text)} characters)"
-
-
-def tail(text: str, most: int = MOST_TEXT) -> str:
-    """Return the end of a text, harmless."""
-    return shown(text[-most:].strip())
 
 
 def words(argv: tuple[str, ...] | list[str]) -> list[str]:

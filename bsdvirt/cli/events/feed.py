@@ -17,9 +17,10 @@ import time
 
 import msgspec
 
-from bsdvirt.cli.events.convert import MOST_TEXT, bounded, row_of
+from bsdvirt.cli.events.convert import row_of
 from bsdvirt.cli.streams import PlainWriter
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.host.sanitize import MOST_TEXT, bounded
 from bsdvirt.plan.events import Event
 from bsdvirt.rows import events as rows
 
