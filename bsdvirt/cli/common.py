@@ -109,7 +109,7 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
         session.prepare()
         interrupt.install()
         terminal = _terminal(options)
-        log, operations = EventLog(host.fs), OperationLog(host.fs, options.line)
+        log, operations = EventLog(host.fs), OperationLog(host.fs, options.of_verb, options.line)
 
         def sink(event: Event) -> None:
             terminal(event)

@@ -33,7 +33,7 @@ def run(words: Sequence[str]) -> int:
         from bsdvirt.cli.parser import module_of, parse
 
         options = parse(before, verb, after)
-        options.line = words
+        options.line, options.of_verb = words, verb
         debug = options.debug
         module = module_of(verb, after)
         if options.ask:

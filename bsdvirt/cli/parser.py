@@ -49,6 +49,8 @@ class Globals(argparse.Namespace):
     headless: bool = False
     line: Sequence[str] = ()
     """The whole command line."""
+    of_verb: str = ""
+    """The verb."""
     plans: bool
     """Set for verbs and actions with --dry-run."""
     ask: bool = False

@@ -109,8 +109,10 @@ class OperationLog:
     """Appends to operations.log: an operation as JSON on one line, with who began it, and what
     failed. Safe for several threads."""
 
-    def __init__(self, fs: Fs, line: Sequence[str]) -> None:
+    def __init__(self, fs: Fs, verb: str, line: Sequence[str]) -> None:
         self._fs = fs
+        self._verb = verb
+        """For what was refused before it was an operation."""
         self._kinds: dict[str, str] = {}
         self._failed: dict[str, events.Failed] = {}
         self._undone: dict[str, list[events.Undone]] = {}
@@ -151,7 +153,7 @@ class OperationLog:
         return Operation(
             time=now(),
             op=event.op,
-            verb=event.verb or self._command_verb,
+            verb=event.verb or self._verb,
             subject=bounded(event.subject, MOST_WORD),
             kind=kind,
             ok=ok,
@@ -173,13 +175,6 @@ class OperationLog:
                 if one.error
             ],
         )
-
-    @property
-    def _command_verb(self) -> str:
-        """Return the verb of the command line, for what was refused before it was an operation."""
-        from bsdvirt.cli.main import split
-
-        return split(self._command)[1]
 
 
 def command_line(words: Sequence[str]) -> list[str]:
