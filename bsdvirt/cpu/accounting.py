@@ -25,7 +25,8 @@ SAME = (
 )  # fmt: skip
 """What is shown of a guest as it is in the later sample."""
 SAME_OF_HOST = (
-    "uptime", "load", "cpus", "memory", "memory_used", "arc", "swap", "swap_used", "racct", "pools",
+    "name", "release", "uptime", "load", "cpus", "memory", "memory_used", "arc", "swap",
+    "swap_used", "racct", "pools",
 )  # fmt: skip
 DIGITS = 2
 """Of rates and percentages, behind the point."""

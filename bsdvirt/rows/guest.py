@@ -44,6 +44,10 @@ class Guest(Row, frozen=True, kw_only=True):
 class GuestRow(Guest, frozen=True, kw_only=True):
     """A guest, as `ls` lists it."""
 
+    networks: Annotated[list[str], col("Networks that it is connected to.")]
+    boot_order: Annotated[
+        int | None, col("Position of its start at boot; null if it does not start then.")
+    ]
     root: Annotated[str, old_name("pool")]
 
 

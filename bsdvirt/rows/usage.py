@@ -30,6 +30,8 @@ class HostSample(Row, frozen=True, kw_only=True):
     """The host at one moment."""
 
     time: Annotated[float, col("Time of the sample, on the host's monotonic clock.", unit=SECONDS)]
+    name: Annotated[str | None, col("Host name.")] = None
+    release: Annotated[str | None, col("Release of the kernel.")] = None
     uptime: Annotated[float | None, col("Time since it was booted.", unit=SECONDS)] = None
     load: Annotated[list[float] | None, col("Load averages over 1, 5 and 15 minutes.")] = None
     cpus: Annotated[int, col("Number of CPUs.")]
@@ -103,6 +105,8 @@ class Sample(Row, frozen=True, kw_only=True):
 class HostFigures(Row, frozen=True, kw_only=True):
     """What the host uses."""
 
+    name: Annotated[str | None, col("Host name.")] = None
+    release: Annotated[str | None, col("Release of the kernel.")] = None
     uptime: Annotated[float | None, col("Time since it was booted.", unit=SECONDS)] = None
     load: Annotated[list[float] | None, col("Load averages over 1, 5 and 15 minutes.")] = None
     cpus: Annotated[int, col("Number of CPUs.")]

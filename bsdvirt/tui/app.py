@@ -205,6 +205,9 @@ class BsdvirtApp(App[int]):
     def show_view(self, id: str) -> None:
         self.main.show_view(id)
 
+    def on_table(self, what: str) -> None:
+        self.main.on_table(what)
+
     def edit_filter(self) -> None:
         self.main.edit_filter()
 

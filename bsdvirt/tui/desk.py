@@ -99,6 +99,9 @@ class Desk(Protocol):
     def show_view(self, id: str) -> None:
         """Show one of the views of the main screen."""
 
+    def on_table(self, what: str) -> None:
+        """Mark rows, sort, or go back; the words are ids of actions."""
+
     def edit_filter(self) -> None:
         """Let the user type the filter of the view."""
 

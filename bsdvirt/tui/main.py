@@ -1,41 +1,54 @@
-"""The main screen: the host line, one of the views, the footer."""
+"""The main screen: the lines of the hosts, one of the views, the footer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
+from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher
 
-from bsdvirt.errors import BsdvirtError
 from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.actions.keys import shown_key
+from bsdvirt.tui.actions.table import BY_ID
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.views.base import View
-from bsdvirt.tui.widgets.filterline import FilterLine
+from bsdvirt.tui.views.filters import completed
+from bsdvirt.tui.widgets.filterline import Entry, FilterLine
 from bsdvirt.tui.widgets.footer import ActionFooter
+from bsdvirt.tui.widgets.hostline import HostLines
 from bsdvirt.tui.widgets.table import LiveTable
 
 
 class MainScreen(Screen[None]):
-    """One view at a time, under the line of the hosts."""
+    """One view at a time, under the lines of the hosts."""
 
-    DEFAULT_CSS = """
-    MainScreen { layout: vertical; }
-    #hosts { height: auto; }
-    """
+    DEFAULT_CSS = "MainScreen { layout: vertical; }"
 
     def __init__(self, views: Sequence[View[Any]]) -> None:
         super().__init__()
         self.views: Mapping[str, View[Any]] = {view.name_: view for view in views}
         self._shown = views[0].name_
+        self._footer: Hashable = None
+        """What the footer was made for."""
+        self._table: Mapping[str, Callable[[], object]] = {
+            "mark": lambda: self.view.table.toggle_mark(),
+            "mark-all": lambda: self.view.table.mark_all(),
+            "mark-pattern": lambda: self._edit_marks(mark=True),
+            "unmark-pattern": lambda: self._edit_marks(mark=False),
+            "sort-next": lambda: self.view.table.sort_next(1),
+            "sort-previous": lambda: self.view.table.sort_next(-1),
+            "sort-reverse": lambda: self.view.table.sort_by(self.view.table.sorted_by[0].id),
+            "back": self._back,
+        }
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="hosts", markup=False)
+        yield HostLines()
         yield FilterLine()
         with Vertical(id="body"), ContentSwitcher(initial=self._shown, id="views"):
             yield from self.views.values()
@@ -44,6 +57,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         self.view.table.focus()
         self.view.on_shown()
+        self.refresh_from(desk_of(self).store)
 
     @property
     def view(self) -> View[Any]:
@@ -63,21 +77,60 @@ class MainScreen(Screen[None]):
         self.view.table.focus()
         self.view.on_shown()
         self.refresh_from(desk_of(self).store)
-        self.query_one(FilterLine).use(self.view)
+
+    # ---- what is shown ----
 
     def refresh_from(self, store: Store) -> None:
         """Show what was read."""
-        self.query_one("#hosts", Static).update(_hosts(store))
+        desk = desk_of(self)
+        read_only = {name: desk.read_only(name) for name in store.hosts}
+        keys = desk.keymap.keys_of(BY_ID["doctor"])
+        key = shown_key(keys[0]) if keys else ""
+        self.query_one(HostLines).update(store, read_only, key)
         self.view.refresh_from(store)
+        self._show_state()
         self.update_footer()
 
     def update_footer(self) -> None:
-        self.query_one(ActionFooter).update_for(self.place, self.view.selected())
+        desk = desk_of(self)
+        selected, current = self.view.selected(), self.view.current()
+        of = (
+            self.place,
+            desk.plans,
+            len(selected) > 1,
+            frozenset((one.host, one.kind, one.state) for one in (*selected, *current)),
+            tuple((one.kind, one.state) for one in current),
+        )
+        if of != self._footer:
+            self._footer = of
+            self.query_one(ActionFooter).update_for(self.place, selected)
 
     @on(LiveTable.Moved)
     @on(LiveTable.MarksChanged)
     def _selection_changed(self) -> None:
+        self._show_state()
         self.update_footer()
+
+    @on(LiveTable.Sorted)
+    def _show_state(self) -> None:
+        self.query_one(FilterLine).show(self._state())
+
+    def _state(self) -> Text:
+        """Return what the line of the filter says of the table."""
+        view, palette = self.view, desk_of(self).palette
+        table = view.table
+        seen, total = len(table.visible_rows), table.total
+        line = Text(f" {view.title} ", palette["heading"], no_wrap=True)
+        line.append(f" {seen} of {total}" if seen != total else f" {total}", palette["dim"])
+        for text in view.filters:
+            line.append(f"  /{text}", palette["accent"])
+        if marks := len(table.marks):
+            line.append(f"  {marks} marked", palette["mark"])
+            if unseen := table.marked_unseen:
+                line.append(f", {unseen} of them not shown here", palette["mark"])
+        return line.append(" ")
+
+    # ---- what is chosen ----
 
     @on(LiveTable.Chosen)
     def _row_chosen(self) -> None:
@@ -86,32 +139,44 @@ class MainScreen(Screen[None]):
         if (action := desk.keymap.action("enter", self.place, current)) is not None:
             desk.perform(action, current)
 
-    def edit_filter(self) -> None:
-        self.query_one(FilterLine).edit(self.view)
-
-    @on(FilterLine.Changed)
-    def _filter_changed(self, event: FilterLine.Changed) -> None:
-        try:
-            self.view.table.where(self.view.matcher(event.text))
-        except BsdvirtError as error:
-            self.query_one(FilterLine).refuse(str(error))
-
-    @on(FilterLine.Ended)
-    def _filter_ended(self) -> None:
-        self.view.table.focus()
-
     def selected(self) -> list[Subject]:
         return self.view.selected()
 
     def current(self) -> list[Subject]:
         return self.view.current()
 
+    # ---- filters, marks, sort ----
 
-def _hosts(store: Store) -> str:
-    """Return a line for each host."""
-    lines = []
-    for host in store.hosts.values():
-        running = sum(1 for guest in host.guests.values() if guest.row.state == "running")
-        text = f" {host.name or 'this host'}: {running} of {len(host.guests)} guests running"
-        lines.append(f" {host.name or 'this host'}: {host.problem}" if host.problem else text)
-    return "\n".join(lines)
+    def on_table(self, what: str) -> None:
+        """Do something to the table of the view; the words are ids of actions."""
+        self._table[what]()
+
+    def edit_filter(self) -> None:
+        """Let a filter be typed: it is kept with enter, and forgotten with escape."""
+        view = self.view
+        self._edit(Entry(" /", view.filter_by, view.keep_filter, view.offers, completed))
+
+    def _edit_marks(self, *, mark: bool) -> None:
+        view = self.view
+
+        def entered(text: str) -> None:
+            if (test := view.pattern(text)) is not None:
+                view.table.mark_where(test, mark=mark)
+
+        prompt = " mark: " if mark else " unmark: "
+        self._edit(Entry(prompt, view.pattern, entered, view.offers, completed))
+
+    def _edit(self, entry: Entry) -> None:
+        def entered(text: str) -> None:
+            entry.entered(text)
+            self.view.table.focus()
+            self.call_later(self._show_state)
+
+        shown = Entry(entry.prompt, entry.typed, entered, entry.offers, entry.complete)
+        self.query_one(FilterLine).edit(shown, self._state())
+
+    def _back(self) -> None:
+        """Drop the last filter; where there is none, the marks."""
+        if not self.view.drop_filter():
+            self.view.table.unmark_all()
+        self._show_state()

@@ -49,10 +49,29 @@ def _form(name: str) -> Opener:
     return opener
 
 
+def _table(what: str) -> Opener:
+    return lambda desk, subjects: desk.on_table(what)
+
+
+def _findings(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.screens.findings import FindingsScreen
+
+    desk.push_screen(FindingsScreen())
+
+
 OPENERS: dict[str, Opener] = {
     **{f"form {name}": _form(name) for name in FORMS},
     "filter": _filter,
     "refresh": _refresh,
+    "mark": _table("mark"),
+    "mark-all": _table("mark-all"),
+    "mark-pattern": _table("mark-pattern"),
+    "unmark-pattern": _table("unmark-pattern"),
+    "sort-next": _table("sort-next"),
+    "sort-previous": _table("sort-previous"),
+    "sort-reverse": _table("sort-reverse"),
+    "back": _table("back"),
+    "findings": _findings,
     "quit": _quit,
     "command": _command,
     "plan": _plan,

@@ -35,6 +35,7 @@ def values(run: Run) -> dict[str, str]:
         | {
             "hw.ncpu": str(state.cpus),
             "kern.osrelease": state.release,
+            "kern.hostname": "fbsd",
             "kern.osreldate": str(state.osreldate),
             "kern.racct.enable": str(int(state.racct)),
             "kern.boottime": f"{{ sec = {state.boot}, usec = 0 }} {when}",

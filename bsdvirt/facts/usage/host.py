@@ -11,8 +11,8 @@ from bsdvirt.spec.digits import natural
 
 HOST_SYSCTLS = (
     "hw.ncpu", "hw.physmem", "hw.pagesize", "kern.boottime", "kern.cp_time", "kern.cp_times",
-    "kern.racct.enable", "vm.loadavg", "vm.stats.vm.v_free_count",
-    "vm.stats.vm.v_inactive_count", "kstat.zfs.misc.arcstats.size",
+    "kern.hostname", "kern.osrelease", "kern.racct.enable", "vm.loadavg",
+    "vm.stats.vm.v_free_count", "vm.stats.vm.v_inactive_count", "kstat.zfs.misc.arcstats.size",
 )  # fmt: skip
 STATES = 5
 """Of a CPU, in ticks: user, nice, system, interrupt, idle."""

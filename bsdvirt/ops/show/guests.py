@@ -34,7 +34,13 @@ def jid_of(guest: Guest, jails: Mapping[str, JailFact]) -> int | None:
 
 
 def _row(fs: Fs, guest: Guest, state: str, jid: int | None) -> GuestRow:
-    return GuestRow(**common(fs, guest, state, jid), root=guest.layout.dataset)
+    identity = guest.identity
+    return GuestRow(
+        **common(fs, guest, state, jid),
+        networks=list(dict.fromkeys(nic.network for nic in identity.nics)),
+        boot_order=identity.boot.order if identity.boot.auto else None,
+        root=guest.layout.dataset,
+    )
 
 
 def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
@@ -57,7 +63,9 @@ def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
 
 
 def _foreign_row(foreign: Foreign) -> GuestRow:
-    return GuestRow(**foreign_common(foreign), root=foreign.layout.dataset)
+    return GuestRow(
+        **foreign_common(foreign), networks=[], boot_order=None, root=foreign.layout.dataset
+    )
 
 
 def foreign_common(foreign: Foreign) -> dict[str, Any]:

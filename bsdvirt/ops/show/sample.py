@@ -115,6 +115,8 @@ def _host(session: Session, moment: float, shown: Mapping[str, str], racct: bool
     swap = read_swap(session.host)
     return HostSample(
         time=round(moment, 3),
+        name=shown.get("kern.hostname"),
+        release=shown.get("kern.osrelease"),
         uptime=None if boot is None else max(0.0, round(time.time() - boot, 1)),
         load=load(shown.get("vm.loadavg", "")),
         cpus=number(shown, "hw.ncpu") or 1,

@@ -79,13 +79,14 @@ OF_STORAGE: tuple[Action, ...] = (
 )  # fmt: skip
 
 
-def _host(id: str, label: str, do: Command | OnTerminal | Asks, verb: str, help: str, *,
-          key: str = "", changes: bool = False) -> Action:  # fmt: skip
+def _host(id: str, label: str, do: Command | OnTerminal | Asks | Opens, verb: str,
+          help: str, *, key: str = "", changes: bool = False) -> Action:  # fmt: skip
     return Action(id, label, do, verb=verb, key=key, changes=changes, group="host", help=help)
 
 
 OF_HOST: tuple[Action, ...] = (
-    _host("doctor", "Check the host", _shown(only("doctor")), "doctor", "Find problems.", key="W"),
+    _host("doctor", "Findings", Opens("findings"), "doctor",
+          "Show the problems that doctor found, and repair them.", key="W"),
     _host("repair", "Repair the host", Command(only("doctor", "--repair")), "doctor",
           "Repair what bsdvirt manages.", changes=True),
     _host("boot-plan", "Boot plan", _shown(only("boot", "plan")), "boot",

@@ -19,6 +19,26 @@ VIEWS: tuple[Action, ...] = (
 )
 OF_UI: tuple[Action, ...] = (
     _ui("filter", "Filter", "slash", "Show only what matches.", group="view"),
+    _ui("back", "Back", "escape", "Drop the last filter; then the marks.", group="view"),
+    _ui("mark", "Mark", "space", "Mark the row, or unmark it.", group="view"),
+    _ui("mark-all", "Mark all", "asterisk", "Mark all rows shown, or unmark them.", group="view"),
+    _ui(
+        "mark-pattern",
+        "Mark by pattern",
+        "plus",
+        "Mark by a pattern of names, or KEY:VALUE.",
+        group="view",
+    ),
+    _ui("unmark-pattern", "Unmark by pattern", "minus", "Unmark by a pattern.", group="view"),
+    _ui("sort-next", "Sort by next", "greater_than_sign", "Sort by the next column.", group="view"),
+    _ui(
+        "sort-previous",
+        "Sort by previous",
+        "less_than_sign",
+        "Sort by the column before.",
+        group="view",
+    ),
+    _ui("sort-reverse", "Reverse", "o", "Sort the other way round.", group="view"),
     _ui("refresh", "Refresh", "ctrl+r", "Read the hosts now.", group="view"),
     _ui("plan", "Plan first", "p", "Show the plan of the next action before it runs."),
     _ui("command", "Command", "colon", "Type any verb of the command line."),

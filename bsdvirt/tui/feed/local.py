@@ -9,11 +9,15 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.open import open_host
 from bsdvirt.layout import HOST_FILE
 from bsdvirt.ops.show.guests import entries
+from bsdvirt.ops.show.kept import Kept
+from bsdvirt.ops.show.sample import read_sample
+from bsdvirt.rows.usage import Sample
 from bsdvirt.session.session import Session
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.tui.feed.model import Tick
@@ -32,6 +36,7 @@ class LocalSource:
         self._sim = sim
         self._asked = read_only
         self._host = open_host(sim, Interrupt())
+        self._kept = Kept()
         self._hostfile: tuple[tuple[int, ...], HostFile] | None = None
         """The host file, and which version of it was read."""
 
@@ -50,12 +55,21 @@ class LocalSource:
     def tick(self) -> Tick:
         at = time.monotonic()
         try:
-            guests, found = entries(self._kept_session())
+            session = self._kept_session()
+            guests, found = entries(session)
         except Exception as error:
             return Tick(self.name, at, problem=str(as_told(error)))
-        return Tick(
-            self.name, at, tuple(guests), notes=tuple(str(one.message) for one in found.absent)
-        )
+        notes = [one.message for one in found.absent]
+        sample = self._sample(session, found, notes)
+        return Tick(self.name, at, tuple(guests), notes=tuple(notes), sample=sample)
+
+    def _sample(self, session: Session, found: Inventory, notes: list[str]) -> Sample | None:
+        """Return what is used. A failure is noted: guests are shown without it."""
+        try:
+            return read_sample(session, found, self._kept)
+        except Exception as error:
+            notes.append(f"usage: {as_told(error)}")
+            return None
 
     def ask(self, query: Query[T], *words: str) -> T:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bsdvirt.cpu.accounting import figures
+from bsdvirt.ops.show.sample import figures
 from bsdvirt.rows.guest import GuestRow
 from bsdvirt.rows.host import Finding
 from bsdvirt.rows.usage import GuestFigures, HostFigures, Sample
@@ -129,6 +129,13 @@ class Store:
         """Yield the guests of all hosts."""
         for host in self.hosts.values():
             yield from host.guests.values()
+
+    def by_key(self) -> dict[tuple[str, str], GuestState]:
+        """Return the guests of all hosts, by key."""
+        every: dict[tuple[str, str], GuestState] = {}
+        for host in self.hosts.values():
+            every |= host.guests
+        return every
 
     @property
     def several(self) -> bool:

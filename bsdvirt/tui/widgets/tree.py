@@ -35,6 +35,8 @@ class TreeTable(LiveTable[N]):
         Binding("right", "open", show=False),
         Binding("left", "close", show=False),
     ]
+    calm = 0.0
+    """A row belongs where its parent is: all are sorted each time."""
 
     def __init__(
         self, columns: Sequence[Column[N]], *, sort: str = "", empty: str = "nothing here"
