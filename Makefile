@@ -2,6 +2,7 @@
 #   make demo   a jail from nothing, on a simulated host in .demo/
 #   make test   the tests
 #   make matrix every verb failing, killed and without power at every step; make test takes some
+#   make completions    the table of completions/, from the parsers of the verbs
 #   make package-check  the source distribution, the wheel and the port's list of files
 #   make fuzz   what make test takes a little of, for FUZZ_SECONDS of each kind
 #   make lint   types and style
@@ -34,6 +35,9 @@ test: $(VENV)/ready
 matrix: $(VENV)/ready
 	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py
 
+completions: $(VENV)/ready
+	$(BIN)/python -m bsdvirt.cli.completion completions/complete
+
 package-check: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/package
 
@@ -54,4 +58,4 @@ $(VENV)/check: $(VENV)/ready
 clean:
 	rm -rf $(VENV) $(DEMO) build dist bsdvirt.egg-info
 
-.PHONY: all demo test matrix package-check fuzz check lint clean
+.PHONY: all demo test matrix completions package-check fuzz check lint clean

@@ -141,7 +141,12 @@ def expected() -> set[str]:
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
     }  # fmt: skip
-    return {"bin/bsdvirt", *python, *data, *manuals, *etc}
+    completions = {
+        "share/bsdvirt/complete", "share/bash-completion/completions/bsdvirt",
+        "share/zsh/site-functions/_bsdvirt", "share/fish/vendor_completions.d/bsdvirt.fish",
+        "share/examples/bsdvirt/bsdvirt.tcsh",
+    }  # fmt: skip
+    return {"bin/bsdvirt", *python, *data, *manuals, *etc, *completions}
 
 
 def test_each_file_is_accounted_for(installed: Installed) -> None:
@@ -170,7 +175,12 @@ def test_no_file_names_where_it_was_built(installed: Installed) -> None:
 
 
 def test_what_is_run_can_be_run(installed: Installed) -> None:
-    for name in ("bin/bsdvirt", "etc/rc.d/bsdvirt", "etc/rc.d/bsdvirt_network"):
+    for name in (
+        "bin/bsdvirt",
+        "etc/rc.d/bsdvirt",
+        "etc/rc.d/bsdvirt_network",
+        "share/bsdvirt/complete",
+    ):
         assert (installed.root / name).stat().st_mode & stat.S_IXOTH, name
     assert not (installed.root / "etc/devd/bsdvirt.conf").stat().st_mode & stat.S_IXUSR
 
@@ -250,13 +260,22 @@ def test_each_name_under_the_prefix_is_replaced() -> None:
     named = set()
     for path in expected_sources():
         text = path.read_text(encoding="utf-8")
-        if re.search(r"/usr/local/(etc/|bin/bsdvirt)", text):
+        if re.search(r"/usr/local/(etc/|bin/bsdvirt|share/(bsdvirt|examples/bsdvirt)/)", text):
             named.add(str(path.relative_to(ROOT)))
     assert named == listed
 
 
 def expected_sources() -> Iterator[Path]:
-    for folder in ("bsdvirt", "man", "rc.conf.d", "rc.d", "templates", "devd", "newsyslog"):
+    for folder in (
+        "bsdvirt",
+        "completions",
+        "man",
+        "rc.conf.d",
+        "rc.d",
+        "templates",
+        "devd",
+        "newsyslog",
+    ):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.suffix not in (".pyc", ".typed"):
                 yield path
