@@ -36,7 +36,7 @@ matrix: $(VENV)/ready
 	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py
 
 completions: $(VENV)/ready
-	$(BIN)/python -m bsdvirt.cli.completion completions/complete
+	$(BIN)/python completions/completion_table.py completions/complete
 
 package-check: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/package

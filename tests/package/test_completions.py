@@ -7,11 +7,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import completion_table
 import pytest
 from tmux import Tmux, terminal
 from uitest import cli, made
 
-from bsdvirt.cli import completion
 from bsdvirt.cli.words import VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_table_is_that_of_the_parsers() -> None:
     script = (COMPLETIONS / "complete").read_text(encoding="utf-8")
-    assert completion.rewritten(script) == script, "make completions"
+    assert completion_table.rewritten(script) == script, "make completions"
 
 
 def test_every_verb_is_completed(sim: Path) -> None:

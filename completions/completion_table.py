@@ -1,5 +1,5 @@
 """The table of completions/complete, from the parsers of the verbs and the declarations of
-properties: `python3 -m bsdvirt.cli.completion completions/complete` writes it anew."""
+properties: `make completions` writes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bsdvirt.cli.parser import Parser, global_parser, module_of
 from bsdvirt.cli.words import VERBS
 from bsdvirt.spec.schema import PropertyInfo, Which, properties
 
-BEGIN = "# The table, from the parsers and properties: python3 -m bsdvirt.cli.completion FILE\n"
+BEGIN = "# The table, from the parsers and properties: make completions\n"
 END = "# The end of the table\n"
 
 KINDS = {
