@@ -240,9 +240,9 @@ def _refuse_used(session: Session, found: Inventory, layout: Layout) -> None:
             raise ConflictError(f"an operation {busy}: {path}", "bsdvirt doctor --repair")
 
 
-def entries(session: Session) -> list[PoolRow]:
+def entries(session: Session, found: Inventory | None = None) -> list[PoolRow]:
     """Return a row for each pool, the host file's own first; then the broken ones."""
-    found = session.inventory()
+    found = found or session.inventory()
     absent = {one.name: one for one in found.absent}
     rows = []
     for layout in session.pools.layouts:

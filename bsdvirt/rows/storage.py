@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from bsdvirt.rows.base import BYTES, PERCENT, Row, col
+from bsdvirt.rows.host import PoolRow
 
 
 class ZpoolRow(Row, frozen=True, kw_only=True):
@@ -78,5 +79,6 @@ class OwnerRow(Row, frozen=True, kw_only=True):
 class StorageRow(Row, frozen=True, kw_only=True):
     """What takes the space of the pools, as `pool usage` prints it."""
 
-    pools: Annotated[list[ZpoolRow], col("Zpools with guests on them.")]
+    zpools: Annotated[list[ZpoolRow], col("Zpools with guests on them.")]
+    pools: Annotated[list[PoolRow], col("Pools that guests are created on, as `pool ls` has them.")]
     owners: Annotated[list[OwnerRow], col("What takes their space, the most first.")]

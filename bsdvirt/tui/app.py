@@ -94,6 +94,8 @@ class BsdvirtApp(App[int]):
     def refresh_now(self) -> None:
         for feed in self._feeds:
             feed.refresh()
+        for view in self.main.views.values():
+            view.reload()
 
     def read_only(self, host: str) -> str:
         return self._readers[host].source.read_only

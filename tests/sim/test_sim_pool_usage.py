@@ -42,7 +42,7 @@ def test_each_dataset_has_an_owner(tmp_path: Path) -> None:
         "zroot/bsdvirt/guests/web", "zroot/bsdvirt/guests/web/root",
     ]  # fmt: skip
     # Nothing is counted twice, and nothing is left out.
-    (pool,) = found["pools"]
+    (pool,) = found["zpools"]
     whole = next(one for one in owners["other", "zroot"]["datasets"] if one["name"] == "zroot")
     assert sum(one["used"] for one in found["owners"]) == whole["used"]
     assert pool["guests"] + pool["library"] + pool["other"] == whole["used"]

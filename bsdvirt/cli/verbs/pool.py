@@ -88,7 +88,7 @@ def _print_usage(session: Session, options: Options) -> None:
         print_info(found, options)
         return
     if not options.headless:
-        print_rows(found.pools, POOLS, options)
+        print_rows(found.zpools, POOLS, options)
         print()
     if options.datasets:
         print_rows(_datasets(found.owners), DATASETS, options)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import Layout
+from bsdvirt.ops.pools import entries
 from bsdvirt.rows.storage import DatasetRow, OwnerRow, StorageRow, ZpoolRow
 from bsdvirt.session.session import Session
 from bsdvirt.zfs.space import PoolSpace, PoolStatus, Space, read_pools, read_space, read_status
@@ -41,12 +42,12 @@ def storage(session: Session) -> StorageRow:
     )
     known = {pool.name: pool for pool in read_pools(session.host)}
     told = read_status(session.host)
-    pools = [
+    zpools = [
         _pool(known[name], told.get(name, PoolStatus()), found.layouts, owners)
         for name in names
         if name in known
     ]
-    return StorageRow(pools=pools, owners=owners)
+    return StorageRow(zpools=zpools, pools=entries(session, found), owners=owners)
 
 
 def zpool_of(dataset: str) -> str:

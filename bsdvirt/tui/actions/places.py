@@ -9,8 +9,8 @@ from bsdvirt.tui.actions.action import Action
 KINDS: Mapping[str, frozenset[str]] = {
     "guests": frozenset({"jail", "vm", "foreign"}),
     "cpus": frozenset({"jail", "vm"}),
-    "networks": frozenset({"network"}),
-    "storage": frozenset({"pool", "jail", "vm"}),
+    "networks": frozenset({"network", "forward", "jail", "vm", "foreign"}),
+    "storage": frozenset({"pool", "jail", "vm", "foreign", "disk", "dataset", "release", "image"}),
     "library": frozenset({"release", "image", "media"}),
     "tasks": frozenset({"task"}),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -114,14 +114,15 @@ class AskingView(View[Entry]):
         self.table.show({row.key: row for row in rows})
         if not self._seen and rows:
             self._seen = True
-            self._open(rows)
+            if isinstance(self.table, TreeTable):
+                self.table.open(*self.to_open(rows))
         self._show_note()
         self._show_problems()
 
-    def _open(self, rows: Sequence[Entry]) -> None:
-        """Open all rows at first, if they fit the screen."""
-        if isinstance(self.table, TreeTable) and len(rows) < self.table.size.height:
-            self.table.open(*{row.parent for row in rows if row.parent is not None})
+    def to_open(self, rows: list[Entry]) -> set[Key]:
+        """Return the rows that are open at first: all, if that fits the screen."""
+        fits = len(rows) < self.table.size.height
+        return {row.parent for row in rows if row.parent is not None} if fits else set()
 
     @on(LiveTable.Moved)
     def _show_note(self) -> None:

@@ -45,6 +45,9 @@ class View(Vertical, Generic[R]):
     def on_shown(self) -> None:
         """Called when the view becomes visible."""
 
+    def reload(self, host: str | None = None) -> None:
+        """Called when a host (None: any) is to be read now: something was changed there."""
+
     def refresh_from(self, store: Store) -> None:
         """Called after each tick while the view is visible."""
         raise NotImplementedError
