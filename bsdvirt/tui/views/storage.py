@@ -151,7 +151,7 @@ def _subject(store: Store, host: str, owner: OwnerRow) -> Subject:
 
 
 def _dataset(host: str, owner: Key, subject: Subject, dataset: DatasetRow, size: int) -> Entry:
-    if subject.kind == "vm" and dataset.kind == "volume":
+    if subject.kind in GUESTS and dataset.kind == "volume":
         name = dataset.name.rpartition("/")[2]
         subject = Subject(host, "disk", f"{subject.name}:{name}", subject.state, dataset)
     return Entry(
