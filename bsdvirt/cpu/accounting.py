@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from bsdvirt.rows.usage import (
@@ -28,6 +29,9 @@ SAME_OF_HOST = (
     "name", "release", "uptime", "load", "cpus", "memory", "memory_used", "arc", "swap",
     "swap_used", "racct", "pools",
 )  # fmt: skip
+_same = attrgetter(*SAME)
+_counters = attrgetter(*RATES)
+_traffic = attrgetter(*NIC_RATES)
 DIGITS = 2
 """Of rates and percentages, behind the point."""
 SLACK = 2
@@ -109,14 +113,12 @@ def _percent(
 def _guest(
     before: GuestSample | None, after: GuestSample, seconds: float, host_cpus: int
 ) -> GuestFigures:
-    same: dict[str, Any] = {name: getattr(after, name) for name in SAME}
+    same: dict[str, Any] = dict(zip(SAME, _same(after), strict=True))
     if before is None or _restarted(before, after):
         nics = [NicFigures(nic=nic.nic, interface=nic.interface) for nic in after.nics]
         return GuestFigures(nics=nics, **same)
     cpu = _cpu(before, after, seconds)
-    rates: dict[str, Any] = {
-        name: rate(getattr(before, name), getattr(after, name), seconds) for name in RATES
-    }
+    rates: dict[str, Any] = _rates(RATES, _counters(before), _counters(after), seconds)
     return GuestFigures(
         cpu=cpu,
         cpu_of_set=_share(cpu, after.cpus),
@@ -171,7 +173,18 @@ def _nics(before: list[NicSample], after: list[NicSample], seconds: float) -> li
 
 
 def _nic(before: NicSample | None, after: NicSample, seconds: float) -> NicFigures:
-    rates = {
-        name: rate(getattr(before, name, None), getattr(after, name), seconds) for name in NIC_RATES
-    }
+    if before is None:
+        return NicFigures(nic=after.nic, interface=after.interface)
+    rates: dict[str, Any] = _rates(NIC_RATES, _traffic(before), _traffic(after), seconds)
     return NicFigures(nic=after.nic, interface=after.interface, **rates)
+
+
+def _rates(
+    names: Sequence[str],
+    before: Sequence[float | None],
+    after: Sequence[float | None],
+    seconds: float,
+) -> dict[str, float | None]:
+    return {
+        name: rate(was, now, seconds) for name, was, now in zip(names, before, after, strict=True)
+    }

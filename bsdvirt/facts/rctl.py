@@ -17,6 +17,8 @@ _RULE = re.compile(
 
 FIRST = "cputime"
 """The resource that rctl(8) shows first of each subject."""
+COUNTED = (FIRST, "memoryuse", "maxproc", "openfiles", "vmemoryuse", "swapuse", "nthr")
+_COUNTED = re.compile(rf"^({'|'.join(COUNTED)})=(\d{{1,19}})$", re.ASCII | re.MULTILINE)
 
 
 def jail_subject(name: str) -> str:
@@ -72,13 +74,12 @@ def read_usages(host: Host, jails: Sequence[str]) -> dict[str, dict[str, int]]:
 
 
 def parse_usages(text: str) -> list[dict[str, int]]:
-    """Return the usage of each subject of `rctl -u SUBJECT …`, in order."""
+    """Return the resources in COUNTED of each subject of `rctl -u SUBJECT …`, in order."""
     groups: list[dict[str, int]] = []
-    for line in text.split("\n"):
-        name, _, value = line.partition("=")
+    for name, value in _COUNTED.findall(text):
         if name == FIRST:
             groups.append({})
-        if groups and value.isascii() and value.isdigit():
+        if groups:
             groups[-1][name] = int(value)
     return groups
 

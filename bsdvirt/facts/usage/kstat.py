@@ -8,47 +8,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.spec.digits import natural
 
-LEAVES = ("nread", "nwritten", "reads", "writes")
 DEPTH = 2
 """Of datasets beneath guests/: those of guests, their roots, disks and other data."""
 _POOL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 """sysctl(8) takes `.`, `:` and `=` in a pool's name for its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Objset:
-    """The objset of a dataset."""
-
-    pool: str
-    number: int
-
-    @property
-    def node(self) -> str:
-        return f"kstat.zfs.{self.pool}.dataset.objset-{self.number:#x}"
+Objset = tuple[str, str, str, str]
+"""A dataset, by the sysctls with its counters: bytes read and written, reads and writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Io:
+def objset(pool: str, number: int) -> Objset:
+    """Return the objset of that number in a pool."""
+    node = f"kstat.zfs.{pool}.dataset.objset-{number:#x}"
+    return (f"{node}.nread", f"{node}.nwritten", f"{node}.reads", f"{node}.writes")
+
+
+class Io(NamedTuple):
     """Bytes and operations since the dataset was mounted, or its device was made."""
 
     read: int
     written: int
     reads: int
     writes: int
-
-    def __add__(self, other: Io) -> Io:
-        return Io(
-            self.read + other.read,
-            self.written + other.written,
-            self.reads + other.reads,
-            self.writes + other.writes,
-        )
 
 
 def read_objsets(host: Host, parents: Iterable[str]) -> dict[str, Objset]:
@@ -65,21 +53,15 @@ def parse_objsets(text: str) -> dict[str, Objset]:
     for line in text.split("\n"):
         name, _, number = line.partition("\t")
         pool = name.partition("/")[0]
-        objset = natural(number)
-        if objset is not None and _POOL.fullmatch(pool):
-            found[name] = Objset(pool, objset)
+        known = natural(number)
+        if known is not None and _POOL.fullmatch(pool):
+            found[name] = objset(pool, known)
     return found
-
-
-def leaves(objsets: Iterable[Objset]) -> list[str]:
-    """Return the sysctls with the counters of these."""
-    return [f"{objset.node}.{leaf}" for objset in objsets for leaf in LEAVES]
 
 
 def io_of(objset: Objset, shown: Mapping[str, str]) -> Io | None:
     """Return the counters of a dataset among sysctls; None if it is not mounted."""
-    node = objset.node
     try:
-        return Io(*(int(shown[f"{node}.{leaf}"]) for leaf in LEAVES))
+        return Io(*(int(shown[leaf]) for leaf in objset))
     except (KeyError, ValueError):
         return None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -13,8 +12,7 @@ LINK = "<Link#"
 """The row of an interface itself begins its `network` with it; other rows are of its addresses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(NamedTuple):
     """What an interface received and sent, as the host sees it."""
 
     bytes_in: int
@@ -44,5 +42,9 @@ def parse_traffic(text: str) -> dict[str, Traffic]:
 
 
 def _traffic(row: dict[str, Any]) -> Traffic:
-    keys = ("received-bytes", "sent-bytes", "received-packets", "sent-packets")
-    return Traffic(*(int(row.get(key, 0)) for key in keys))
+    return Traffic(
+        int(row.get("received-bytes", 0)),
+        int(row.get("sent-bytes", 0)),
+        int(row.get("received-packets", 0)),
+        int(row.get("sent-packets", 0)),
+    )

@@ -27,14 +27,6 @@ class Used:
     uptime: int = 0
     """Seconds since the oldest started."""
 
-    def add(self, threads: int, memory: int, virtual: int, seconds: float, age: int) -> None:
-        self.processes += 1
-        self.threads += threads
-        self.memory += memory
-        self.virtual += virtual
-        self.seconds += seconds
-        self.uptime = max(self.uptime, age)
-
 
 def read_processes(host: Host, jids: Mapping[str, str], pids: Mapping[str, str]) -> dict[str, Used]:
     """Return what guests use, by name. `jids` and `pids` are the numbers of jails, and of processes
@@ -47,22 +39,26 @@ def parse_processes(text: str, jids: Mapping[str, str], pids: Mapping[str, str])
     """Return what guests use, by name; a guest without a visible process is not among them."""
     found: dict[str, Used] = {}
     # A number is never empty and has no blank: seven words are a process.
-    words = text.split()
-    step = len(COLUMNS)
-    for at in range(step, len(words) - step + 1, step):
-        jid = words[at]
-        name = jids.get(jid) if jid != "0" else pids.get(words[at + 1])
+    words = text.split()[len(COLUMNS) :]
+    columns = (words[at :: len(COLUMNS)] for at in range(len(COLUMNS)))
+    for jid, pid, threads, rss, vsz, age, time in zip(*columns, strict=False):
+        name = jids.get(jid) if jid != "0" else pids.get(pid)
         if name is None:
             continue
         used = found.get(name)
         if used is None:
             used = found[name] = Used()
         try:
-            _, _, threads, rss, vsz, age, time = words[at : at + step]
-            used.add(int(threads), int(rss) * KIB, int(vsz) * KIB, cpu_seconds(time), int(age))
+            numbers = int(threads), int(rss), int(vsz), int(age), cpu_seconds(time)
         except ValueError:
             # A process that ended meanwhile has `-` for some numbers.
             continue
+        used.processes += 1
+        used.threads += numbers[0]
+        used.memory += numbers[1] * KIB
+        used.virtual += numbers[2] * KIB
+        used.uptime = max(used.uptime, numbers[3])
+        used.seconds += numbers[4]
     return found
 
 

@@ -131,10 +131,8 @@ def _run(one: Running) -> tuple[int | None, int | None]:
 
 def _read_cpus(fs: Fs, guest: Guest, own: _Own) -> None:
     """Read how many CPUs the guest's file gives it, where the file is new or was changed."""
-    path = guest.layout.guest_file(guest.name)
     try:
-        seen = fs.path(path).lstat()
-        of_file = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        of_file = fs.version(guest.layout.guest_file(guest.name))
         if own.of_file == of_file:
             return
         own.cpus = None

@@ -23,7 +23,7 @@ from bsdvirt.facts.usage.host import (
     read_sysctls,
     ticks,
 )
-from bsdvirt.facts.usage.kstat import Io, io_of, leaves
+from bsdvirt.facts.usage.kstat import Io, io_of
 from bsdvirt.facts.usage.netstat import Traffic, read_traffic
 from bsdvirt.facts.usage.processes import Used, read_processes
 from bsdvirt.guest.inventory import Inventory
@@ -48,9 +48,9 @@ def read_sample(
     jails = read_jails(host)
     running = _running(session, found, jails, names)
     kept.update(session, running)
-    objsets = [one for name in running for one in kept.objsets(name)]
+    counters = [leaf for name in running for objset in kept.objsets(name) for leaf in objset]
     moment = kept.clock()
-    shown = read_sysctls(host, [*HOST_SYSCTLS, *leaves(objsets)])
+    shown = read_sysctls(host, [*HOST_SYSCTLS, *counters])
     used = read_processes(host, *_owners(running, jails))
     traffic = read_traffic(host)
     racct = shown.get("kern.racct.enable") == "1"
@@ -232,8 +232,6 @@ class _Reader:
         ]
 
     def _io(self, name: str) -> Io | None:
-        total: Io | None = None
-        for objset in self._kept.objsets(name):
-            if (io := io_of(objset, self._shown)) is not None:
-                total = io if total is None else total + io
-        return total
+        found = [io_of(objset, self._shown) for objset in self._kept.objsets(name)]
+        known = [io for io in found if io is not None]
+        return Io(*map(sum, zip(*known, strict=True))) if known else None

@@ -16,7 +16,7 @@ from bsdvirt.facts.usage.host import (
     read_sysctls,
     ticks,
 )
-from bsdvirt.facts.usage.kstat import Io, Objset, io_of, leaves, parse_objsets
+from bsdvirt.facts.usage.kstat import Io, io_of, objset, parse_objsets
 from bsdvirt.facts.usage.netstat import Traffic, parse_traffic
 from bsdvirt.facts.usage.processes import cpu_seconds, parse_processes
 from bsdvirt.host.base import Host, Result
@@ -96,20 +96,20 @@ def test_datasets_are_found_by_number() -> None:
         "tank/bv/guests/web/x = 1\t77\ntank/bv/odd\t-\n"
     )
     found = parse_objsets(text)
-    assert found["tank/bv/guests/web/root"] == Objset("tank", 1234)
-    assert found["tank/bv/guests/web/x = 1"] == Objset("tank", 77)
+    assert found["tank/bv/guests/web/root"] == objset("tank", 1234)
+    assert found["tank/bv/guests/web/x = 1"] == objset("tank", 77)
     # sysctl(8) would take the rest of such a name for something else.
     assert "my.pool/bv" not in found
     assert "tank/bv/odd" not in found
 
 
 def test_counters_of_a_dataset() -> None:
-    root = Objset("tank", 1234)
+    root = objset("tank", 1234)
     node = "kstat.zfs.tank.dataset.objset-0x4d2"
-    assert leaves([root]) == [f"{node}.{leaf}" for leaf in ("nread", "nwritten", "reads", "writes")]
-    shown = dict(zip(leaves([root]), ("100", "200", "3", "4"), strict=True))
+    assert root == tuple(f"{node}.{leaf}" for leaf in ("nread", "nwritten", "reads", "writes"))
+    shown = dict(zip(root, ("100", "200", "3", "4"), strict=True))
     assert io_of(root, shown) == Io(100, 200, 3, 4)
-    assert io_of(Objset("tank", 1235), shown) is None
+    assert io_of(objset("tank", 1235), shown) is None
 
 
 @on_each_release
@@ -167,7 +167,7 @@ class Listening:
 
 def test_many_counters_are_asked_for_in_commands_that_can_be_run() -> None:
     host = Listening()
-    names = leaves(Objset("tank", number) for number in range(5000))
+    names = [leaf for number in range(5000) for leaf in objset("tank", number)]
     assert set(read_sysctls(cast(Host, host), names)) == set(names)
     assert 1 < len(host.ran) < 10
     assert all(sum(len(word) + 9 for word in argv) < 300_000 for argv in host.ran)
