@@ -29,11 +29,13 @@ from bsdvirt.tui.feed.source import Query, Reader, Source
 from bsdvirt.tui.main import MainScreen
 from bsdvirt.tui.opens import OPENERS
 from bsdvirt.tui.screens.command import CommandScreen, Start
+from bsdvirt.tui.screens.menu import MenuScreen
 from bsdvirt.tui.settings import Settings
 from bsdvirt.tui.terminal import Runner, StepAside
 from bsdvirt.tui.views.registry import make_views
 from bsdvirt.tui.widgets.glyphs import glyphs
 from bsdvirt.tui.widgets.styles import palette_of
+from bsdvirt.tui.widgets.table import LiveTable
 
 T = TypeVar("T")
 
@@ -209,6 +211,20 @@ class BsdvirtApp(App[int]):
 
     def on_table(self, what: str) -> None:
         self.main.on_table(what)
+
+    def go_to(self, host: str, id: str) -> None:
+        self.main.show_view("guests")
+        if not self.main.view.table.go_to((host, id)):
+            self.say("it is not shown: the filter leaves it out, or it is gone", problem=True)
+
+    def on_live_table_menu(self, event: LiveTable.Menu) -> None:
+        self.open_menu(event.x, event.y)
+
+    def open_menu(self, x: int | None = None, y: int = 0) -> None:
+        if x is None:
+            row = self.main.view.table.line_region()
+            x, y = (row.x + 4, row.y + 1) if row else (0, 0)
+        self.push_screen(MenuScreen(x, y))
 
     def edit_filter(self) -> None:
         self.main.edit_filter()

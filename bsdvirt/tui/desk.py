@@ -102,6 +102,12 @@ class Desk(Protocol):
     def on_table(self, what: str) -> None:
         """Mark rows, sort, or go back; the words are ids of actions."""
 
+    def go_to(self, host: str, id: str) -> None:
+        """Show the guests, with the cursor on one of them: by its key (feed/model.py)."""
+
+    def open_menu(self, x: int | None = None, y: int = 0) -> None:
+        """Show the menu of what is selected, there, or beside the row under the cursor."""
+
     def edit_filter(self) -> None:
         """Let the user type the filter of the view."""
 

@@ -39,6 +39,22 @@ def _plan(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.toggle_plan()
 
 
+def _help(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.screens.help import HelpScreen
+
+    desk.push_screen(HelpScreen())
+
+
+def _palette(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.screens.palette import PaletteScreen
+
+    desk.push_screen(PaletteScreen())
+
+
+def _menu(desk: Desk, subjects: Sequence[Subject]) -> None:
+    desk.open_menu()
+
+
 def _form(name: str) -> Opener:
     """Return what opens the form of a command."""
 
@@ -75,8 +91,9 @@ OPENERS: dict[str, Opener] = {
     "quit": _quit,
     "command": _command,
     "plan": _plan,
-    "help": _soon("help"),
-    "palette": _soon("the palette"),
+    "help": _help,
+    "palette": _palette,
+    "menu": _menu,
     "settings": _soon("the settings screen"),
     "detail": _soon("detail"),
     "create": _soon("the wizard"),

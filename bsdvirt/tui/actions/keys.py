@@ -12,7 +12,7 @@ NAMES = {
     "slash": "/", "question_mark": "?", "colon": ":", "space": "space", "enter": "enter",
     "escape": "esc", "left_square_bracket": "[", "right_square_bracket": "]", "minus": "-",
     "exclamation_mark": "!", "asterisk": "*", "plus": "+", "equals_sign": "=",
-    "less_than_sign": "<", "greater_than_sign": ">",
+    "less_than_sign": "<", "greater_than_sign": ">", "full_stop": ".",
 }  # fmt: skip
 
 

@@ -16,6 +16,16 @@ KINDS: Mapping[str, frozenset[str]] = {
 }
 """The kinds of subjects, by view."""
 
+TITLES: Mapping[str, tuple[str, str]] = {
+    "guests": ("Guests", "All jails and virtual machines."),
+    "cpus": ("CPUs", "Who may run on which CPU."),
+    "networks": ("Networks", "Bridges with their members, addresses, NAT and forwarded ports."),
+    "storage": ("Storage", "Pools, and what guests take of them."),
+    "library": ("Library", "Releases for jails; images and media for virtual machines."),
+    "tasks": ("Tasks", "What was done, how long it took, what failed."),
+}
+"""What help calls the views, and says of them."""
+
 
 def belongs(action: Action, place: str) -> bool:
     """Return whether an action can apply in a view at all: to one of the kinds that it shows."""

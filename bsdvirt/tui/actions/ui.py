@@ -43,6 +43,7 @@ OF_UI: tuple[Action, ...] = (
     _ui("plan", "Plan first", "p", "Show the plan of the next action before it runs."),
     _ui("command", "Command", "colon", "Type any verb of the command line."),
     _ui("palette", "Palette", "ctrl+p", "Find actions, guests and views by their names."),
+    _ui("menu", "Menu", "full_stop", "The actions of what is selected."),
     _ui("help", "Help", "question_mark", "Keys and actions of this place."),
     _ui("settings", "Settings", "", "Theme, interval, plans."),
     _ui("quit", "Quit", "q", "Leave the UI."),
