@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bsdvirt.errors import UsageError
 from bsdvirt.facts.host import read_kernel, read_platform
@@ -29,6 +30,8 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.rows.library import ReleaseRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
+from bsdvirt.spec.digits import natural
+from bsdvirt.zfs.values import read_values
 
 MEMBER_SECONDS = 600.0
 
@@ -118,8 +121,10 @@ def entries(session: Session, found: Inventory | None = None) -> list[ReleaseRow
     """Return a row for each release, with the guests created from it and the pools it is on."""
     found = found or session.inventory()
     guests = found.guests.values()
+    known = copies(found, "release")
+    created = _created(session, [every[0].dataset.name for every in known.values()])
     rows = []
-    for name, every in copies(found, "release").items():
+    for name, every in known.items():
         pools = [copy.pool.dataset for copy in every]
         rows.append(
             ReleaseRow(
@@ -127,8 +132,20 @@ def entries(session: Session, found: Inventory | None = None) -> list[ReleaseRow
                 used=sum(copy.dataset.used for copy in every),
                 guests=sorted(guest.name for guest in guests if guest.identity.release == name),
                 complete=all(copy.complete for copy in every),
+                created=created.get(every[0].dataset.name),
                 pools=pools,
                 roots=pools,
             )
         )
     return rows
+
+
+def _created(session: Session, datasets: Sequence[str]) -> dict[str, str]:
+    """Return when datasets were created."""
+    values = read_values(session.host, datasets, ("creation",))
+    seconds = {name: natural(held["creation"].value) for name, held in values.items() if held}
+    return {
+        name: datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for name, number in seconds.items()
+        if number is not None
+    }

@@ -14,8 +14,17 @@ class ReleaseRow(Row, frozen=True, kw_only=True):
     used: Annotated[int, col("Disk space used on all pools.", unit=BYTES)]
     guests: Annotated[list[str], col("Jails that were created from it.")]
     complete: Annotated[bool, col("Whether it was added completely.")]
+    created: Annotated[str | None, col("Time it was added, UTC, as 2026-11-21T10:30:00Z.")]
     pools: Annotated[list[str], col("Datasets of the pools that have it.")]
     roots: Annotated[list[str], old_name("pools")]
+
+
+class AvailableRow(Row, frozen=True, kw_only=True):
+    """A release that can be fetched, as `release available` lists it."""
+
+    name: Annotated[str, col("Name of the release.")]
+    why: Annotated[str, col("How this host knows of it.")]
+    present: Annotated[bool, col("Whether it was added already.")]
 
 
 class ImageRow(Row, frozen=True, kw_only=True):

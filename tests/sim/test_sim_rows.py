@@ -98,7 +98,8 @@ def test_reading_verbs_print_what_their_schema_says(world: tuple[Bsdvirt, HostVi
     driver, _ = world
     for verb, words in {
         "ls": (), "stats": (), "ps": ("t1",), "mount": ("t1",), "tag": ("t2",), "nic ls": ("t1",),
-        "disk ls": ("v1",), "release ls": (), "image ls": (), "image info": ("gold",),
+        "disk ls": ("v1",), "release ls": (), "release available": (),
+        "image ls": (), "image info": ("gold",),
         "image profiles": (), "media ls": (), "pool ls": (), "pool usage": (),
         "network ls": (), "cpu map": (),
         "network info": ("private",), "boot plan": (), "boot status": (), "expose": (),

@@ -11,6 +11,8 @@ from bsdvirt.library import releases
 from bsdvirt.library.mirrors import parse_sets
 
 COLUMNS = ("name", "used", "guests")
+AVAILABLE = ("name", "present", "why")
+READS = ("ls", "available")
 
 
 class Options(Globals):
@@ -22,7 +24,9 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="fetch | add | ls | rm")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="fetch | add | ls | available | rm"
+    )
     fetch = actions.add_parser("fetch", help="download a release from a mirror or the archive")
     fetch.add_argument(
         "version", nargs="?", metavar="VERSION", help="such as 14.3-RELEASE; default: the host's"
@@ -39,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     _add_sets(add)
     add_dry_run(add)
     add_listing(actions.add_parser("ls", help="list releases"))
+    add_listing(actions.add_parser("available", help="list releases that can be fetched"))
     remove = actions.add_parser("rm", help="remove a release that no jail uses")
     remove.add_argument("name", metavar="R")
     add_dry_run(remove)
@@ -52,7 +57,7 @@ def _add_sets(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=options.action != "ls")
+    session = open_session(options, changes=options.action not in READS)
     match options.action:
         case "fetch":
             from bsdvirt.library import release_fetch
@@ -67,6 +72,10 @@ def run(options: Options) -> int:
         case "rm":
             releases.remove(session, str(options.name))
             say_done(options, str(options.name), "removed")
+        case "available":
+            from bsdvirt.library import available
+
+            print_rows(available.entries(session), AVAILABLE, options)
         case _:
             rows = releases.entries(session)
             print_rows(rows, COLUMNS, options)

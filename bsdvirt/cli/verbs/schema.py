@@ -46,6 +46,7 @@ OUTPUTS = {
     "disk ls": Output((vm.DiskRow,)),
     "cpu map": Output((cpu.CpuMap,), many=False),
     "release ls": Output((library.ReleaseRow,)),
+    "release available": Output((library.AvailableRow,)),
     "image ls": Output((library.ImageRow,)),
     "image info": Output((library.ImageRow,), many=False),
     "image profiles": Output((library.ProfileRow,)),

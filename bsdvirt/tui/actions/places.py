@@ -11,7 +11,9 @@ KINDS: Mapping[str, frozenset[str]] = {
     "cpus": frozenset({"jail", "vm"}),
     "networks": frozenset({"network", "forward", "jail", "vm", "foreign"}),
     "storage": frozenset({"pool", "jail", "vm", "foreign", "disk", "dataset", "release", "image"}),
-    "library": frozenset({"release", "image", "media"}),
+    "library": frozenset(
+        {"release", "image", "media", "profile", "available", "jail", "vm", "foreign"}
+    ),
     "tasks": frozenset({"task"}),
 }
 """The kinds of subjects, by view."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.views.base import View
-from bsdvirt.tui.views.entries import Entry, matcher
+from bsdvirt.tui.views.entries import Entry
 from bsdvirt.tui.widgets.table import Key, LiveTable
 from bsdvirt.tui.widgets.tree import TreeTable
 
@@ -147,9 +146,6 @@ class AskingView(View[Entry]):
 
     def subject(self, row: Entry) -> Subject:
         return row.subject
-
-    def matcher(self, text: str) -> Callable[[Entry], bool] | None:
-        return matcher(text)
 
 
 def key_of(host: str, *words: str) -> Key:

@@ -18,9 +18,9 @@ from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.queries.cpus import CPUS
-from bsdvirt.tui.views import entries
 from bsdvirt.tui.views.asking import AskingView, key_of
-from bsdvirt.tui.views.entries import HOST, Entry, column
+from bsdvirt.tui.views.entries import HOST, Entry, column, guest
+from bsdvirt.tui.views.entries import style_of as state_style
 from bsdvirt.tui.widgets.cpumap import CpuMapView
 from bsdvirt.tui.widgets.table import LiveTable
 
@@ -151,7 +151,7 @@ class CpusView(AskingView):
         """`cpu:3` are the guests that may run on CPU 3."""
         words = text.split()
         on_cpus = [word[4:] for word in words if word.startswith("cpu:")]
-        rest = entries.matcher(" ".join(word for word in words if not word.startswith("cpu:")))
+        rest = super().matcher(" ".join(word for word in words if not word.startswith("cpu:")))
         if not on_cpus:
             return rest
 
@@ -184,12 +184,12 @@ def rows(store: Store, host: str, shown: CpuMap) -> Iterator[Entry]:
                 "why": one.error or "",
             },
             values={"count": one.count, "cpus": one.cpus, "on": frozenset(map(str, one.cpus))},
-            styles={"mark": colour, "name": colour, "state": entries.style_of(one.state)},
+            styles={"mark": colour, "name": colour, "state": state_style(one.state)},
         )
 
 
 def _subject(store: Store, host: str, one: CpuGuest) -> Subject:
-    known = entries.guest(store, host, one.name)
+    known = guest(store, host, one.name)
     return known if known.kind != "guest" else Subject(host, one.kind, one.name, one.state)
 
 

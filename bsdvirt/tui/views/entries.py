@@ -1,13 +1,12 @@
-"""Rows of the views that are made of several kinds of things: a text for each column, what
-actions act on, and how the filter finds it."""
+"""Rows of the views that are made of several kinds of things: a text for each column, and what
+actions act on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bsdvirt.errors import UsageError
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.feed.model import Store
@@ -74,30 +73,3 @@ def guest(store: Store, host: str, name: str) -> Subject:
         if one.row.name == name:
             return Subject(host, one.row.kind or "foreign", name, one.row.state, one.row)
     return Subject(host, "guest", name)
-
-
-def matcher(text: str) -> Callable[[Entry], bool] | None:
-    """Return the test for a filter: words that must all be in a row; `!` before a word that must
-    not, `COLUMN:WORD` for one column. Raises UsageError for a column that does not exist."""
-    tests = [_test(word) for word in text.lower().split()]
-    return (lambda entry: all(test(entry) for test in tests)) if tests else None
-
-
-def _test(word: str) -> Callable[[Entry], bool]:
-    negative = word.startswith("!")
-    word = word.removeprefix("!")
-    id, colon, rest = word.partition(":")
-    if colon and not id.isidentifier():
-        raise UsageError(f"{word}: no such column", "write text, or COLUMN:TEXT")
-
-    def test(entry: Entry) -> bool:
-        named = colon and (id in entry.cells or id == "host")
-        texts = (
-            [entry.host if id == "host" else entry.cells[id]]
-            if named
-            else [entry.subject.name, entry.host, *entry.cells.values()]
-        )
-        found = any((rest if named else word) in one.lower() for one in texts)
-        return found != negative
-
-    return test

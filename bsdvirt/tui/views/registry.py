@@ -7,10 +7,11 @@ from typing import Any
 from bsdvirt.tui.views.base import View
 from bsdvirt.tui.views.cpus import CpusView
 from bsdvirt.tui.views.guests import GuestsView
+from bsdvirt.tui.views.library import LibraryView
 from bsdvirt.tui.views.networks import NetworksView
 from bsdvirt.tui.views.storage import StorageView
 
 
 def make_views() -> list[View[Any]]:
     """Return all views."""
-    return [GuestsView(), CpusView(), NetworksView(), StorageView()]
+    return [GuestsView(), CpusView(), NetworksView(), StorageView(), LibraryView()]

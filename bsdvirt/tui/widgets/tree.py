@@ -57,6 +57,11 @@ class TreeTable(LiveTable[N]):
             return f"{indent}  "
         return f"{indent}{glyphs.opened if self._is_open(row.key) else glyphs.closed} "
 
+    @property
+    def total(self) -> int:
+        """Return the number of rows; without a filter, of those that are not closed away."""
+        return len(self._order) if self._wanted is None else len(self._rows)
+
     def _is_open(self, key: Key) -> bool:
         return key in self._opened or self._wanted is not None
 
