@@ -55,6 +55,12 @@ def _menu(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.open_menu()
 
 
+def _cpuset(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.screens.cpus import open_cpuset
+
+    open_cpuset(desk, subjects)
+
+
 def _form(name: str) -> Opener:
     """Return what opens the form of a command."""
 
@@ -98,6 +104,7 @@ OPENERS: dict[str, Opener] = {
     "detail": _soon("detail"),
     "create": _soon("the wizard"),
     "form": _soon("the form"),
+    "cpuset": _cpuset,
     "view-guests": _view("guests"),
     "view-cpus": _view("cpus"),
     "view-networks": _view("networks"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import cast
 
@@ -126,3 +127,66 @@ def test_actions_act_on_the_guest_under_the_cursor(tmp_path: Path) -> None:
         await ui.until(lambda: "running" in ui.line(" old "), "old does not run")
 
     drive(sim, flow)
+
+
+def cpuset(sim: Path, name: str) -> object:
+    """Return the property of a guest."""
+    (found,) = [one for one in json.loads(cli(sim, "cpu", "map", "--json"))["guests"]
+                if one["name"] == name]  # fmt: skip
+    return found["cpuset"]
+
+
+@SIZES
+def test_cpus_of_a_guest_are_chosen_on_the_map(tmp_path: Path, size: tuple[int, int]) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees(" db ", "guests web")
+        await ui.press("number_sign")
+        await ui.sees("db: all CPUs (16)", "its core")
+        await ui.press("right", "right", "right", "space")
+        await ui.sees("db: 3 (1); also there: web")
+        await ui.press("right", "c")
+        await ui.sees("db: 3-5 (3)")
+        await ui.press("end", "b")
+        await ui.sees("db: 3-5,8-15 (11)")
+        await ui.press("enter")
+        await ui.until(lambda: cpuset(sim, "db") == "3-5,8-15")
+        await ui.sees("3-5,8-15")
+
+    drive(sim, flow, size=size)
+
+
+def test_a_choice_can_be_left_and_all_cpus_clear_the_property(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees(" web", "guests web")
+        await ui.press("end", "up", "number_sign")
+        await ui.sees("web: 0-3 (4)")
+        await ui.press("c", "escape")
+        await ui.misses("its core")
+        assert cpuset(sim, "web") == "0-3"
+        await ui.press("number_sign")
+        await ui.sees("web: 0-3 (4)")
+        await ui.press("a")
+        await ui.sees("web: all CPUs (16)")
+        await ui.press("enter")
+        await ui.until(lambda: cpuset(sim, "web") is None)
+
+    drive(sim, flow)
+
+
+def test_a_read_only_ui_chooses_nothing(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees(" web")
+        await ui.press("number_sign")
+        await ui.sees("read-only")
+        assert "its core" not in ui.screen
+
+    drive(sim, flow, read_only=True)

@@ -9,6 +9,7 @@ from bsdvirt.tui.actions.places import belongs
 from bsdvirt.tui.actions.table import ACTIONS
 
 NAMES = {
+    "number_sign": "#",
     "slash": "/", "question_mark": "?", "colon": ":", "space": "space", "enter": "enter",
     "escape": "esc", "left_square_bracket": "[", "right_square_bracket": "]", "minus": "-",
     "exclamation_mark": "!", "asterisk": "*", "plus": "+", "equals_sign": "=",
