@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bsdvirt.cli.common import add_change, open_session, report
-from bsdvirt.cli.flags import add_property
+from bsdvirt.cli.flags import add_property, with_secrets
 from bsdvirt.cli.output import say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
@@ -73,6 +73,7 @@ def wanted(options: CreateOptions, kind: str) -> Wanted:
         )
     session = open_session(options, changes=True)
     assignments = split_assignments(word for word in options.words if "=" in word)
+    assignments = with_secrets(options, assignments)
     auto = options.autostart or session.hostfile.defaults.autostart
     boot = set_boot(Boot(auto=auto), assignments)
     pool = session.pool(options.pool) if options.pool is not None else None

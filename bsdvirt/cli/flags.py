@@ -4,16 +4,24 @@ unit and help are those of its property."""
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec.inspect as mi
 
+from bsdvirt.cli.parser import Globals
+from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.fields import Field, field_at, fields_of, item_of, plain, struct_of
 from bsdvirt.spec.types import CpuList, Size
 
 METAVARS: dict[type, str] = {Size: "SIZE", CpuList: "LIST"}
+STANDARD_INPUT = "-"
+"""The value of a secret that is read from standard input."""
+MOST_CHARACTERS = 1000
+Assignment = tuple[str, str]
 UNITS = {"s": "SECONDS"}
 
 
@@ -105,3 +113,53 @@ def _help(field: Field, notes: list[str]) -> str:
     if notes:
         text += f" ({', '.join(notes)})"
     return text.replace("%", "%%")
+
+
+# ---- PROPERTY=VALUE ----
+
+
+def with_secrets(options: Globals, assignments: list[Assignment]) -> list[Assignment]:
+    """Return assignments to guests with the secrets that are given as `-`: each is a line of
+    standard input, in their order, or is typed at the terminal, which does not show it. Raises
+    UsageError."""
+    known = options.secrets
+    for path, text in assignments:
+        if text == STANDARD_INPUT and path not in known and _is_secret(path):
+            known[path] = _read(path)
+    return [
+        (path, known.get(path, text) if text == STANDARD_INPUT else text)
+        for path, text in assignments
+    ]
+
+
+def _is_secret(path: str) -> bool:
+    # Imported where it is used: most commands have no secret.
+    from bsdvirt.spec.jail import Jail
+    from bsdvirt.spec.vm import Vm
+
+    fields = [field_at(cls, path.split(".")) for cls in (Jail, Vm)]
+    name = path.rpartition(".")[2]
+    return any(field is not None and field.name == name and field.secret for field in fields)
+
+
+def _line() -> str:
+    """Return a line of standard input, and read no more than that: an answer may follow."""
+    line = b""
+    while len(line) < MOST_CHARACTERS and (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode(errors="replace")
+
+
+def _read(path: str) -> str:
+    if sys.stdin.isatty():
+        import getpass
+
+        try:
+            text = getpass.getpass(f"{path}: ")
+        except EOFError:
+            text = ""
+    else:
+        text = _line()
+    if not text:
+        raise UsageError(f"{path}: nothing was typed", "write it on a line of standard input")
+    return text

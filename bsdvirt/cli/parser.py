@@ -58,6 +58,11 @@ class Globals(argparse.Namespace):
     asking: Asking | None = None
     """With --ask: what is shown. The verb is run twice, first with `dry_run`."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.secrets: dict[str, str] = {}
+        """Secrets that were read from standard input, by property: each is read once."""
+
 
 class VerbModule(Protocol):
     """The interface of a module of bsdvirt.cli.verbs."""

@@ -141,7 +141,6 @@ class CloudInit(Spec, frozen=True, kw_only=True):
             "`ssh_keys`; it begins with #cloud-config or #!. For FreeBSD's nuageinit, a "
             "script is wrapped in a #cloud-config, and missing parts (`users`, the "
             "network) are appended to a #cloud-config.",
-            secret=True,
             max_length=MOST_USER_DATA,
         ),
     ] = ""

@@ -22,6 +22,7 @@ from bsdvirt.tui.actions.action import (
 )
 from bsdvirt.tui.actions.keys import Keymap
 from bsdvirt.tui.actions.language import Language, Typed
+from bsdvirt.tui.desk import Ended
 from bsdvirt.tui.ends import end_by_signals
 from bsdvirt.tui.feed.feed import Feed
 from bsdvirt.tui.feed.model import Store
@@ -78,7 +79,7 @@ class BsdvirtApp(App[int]):
         self._reading = [asyncio.create_task(feed.run()) for feed in self._feeds]
 
     def _show_news(self) -> None:
-        if self.main.is_mounted:
+        if self.main.is_mounted and not getattr(self.screen, "covers", False):
             self.main.refresh_from(self.store)
 
     async def on_unmount(self) -> None:
@@ -179,23 +180,33 @@ class BsdvirtApp(App[int]):
             self.toggle_plan()
 
     def run_words(
-        self, host: str, words: Sequence[str], *, label: str = "", asks: bool = False
+        self,
+        host: str,
+        words: Sequence[str],
+        *,
+        label: str = "",
+        asks: bool = False,
+        secrets: Sequence[str] = (),
+        ended: Ended | None = None,
     ) -> None:
         # The list of tasks (tasks/) takes this over.
         argv = self._readers[host].source.argv(words)
-        asyncio.create_task(self._run(argv))
+        asyncio.create_task(self._run(argv, secrets, ended))
 
-    async def _run(self, argv: Sequence[str]) -> None:
+    async def _run(self, argv: Sequence[str], secrets: Sequence[str], ended: Ended | None) -> None:
         child = await asyncio.create_subprocess_exec(
             *argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        out, err = await child.communicate()
+        out, err = await child.communicate("".join(f"{one}\n" for one in secrets).encode())
         text = (err or out).decode(errors="replace").strip()
-        self.say(text.splitlines()[-1] if text else "done", problem=bool(child.returncode))
+        said = text.splitlines()[-1] if text else "done"
+        self.say(said, problem=bool(child.returncode))
+        if ended is not None:
+            ended(said if child.returncode else "")
 
     def run_on_terminal(
         self, host: str, words: Sequence[str], *, lead: str = "", waits: bool = False

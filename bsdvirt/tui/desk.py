@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
 from rich.style import Style
@@ -19,6 +19,8 @@ from bsdvirt.tui.terminal import Runner
 from bsdvirt.tui.widgets.glyphs import Glyphs
 
 T = TypeVar("T")
+Ended = Callable[[str], None]
+"""Called at the end of a task with its error; "" if it went well."""
 
 
 class Desk(Protocol):
@@ -54,9 +56,18 @@ class Desk(Protocol):
         """Do an action to the subjects: None for what is selected."""
 
     def run_words(
-        self, host: str, words: Sequence[str], *, label: str = "", asks: bool = False
+        self,
+        host: str,
+        words: Sequence[str],
+        *,
+        label: str = "",
+        asks: bool = False,
+        secrets: Sequence[str] = (),
+        ended: Ended | None = None,
     ) -> None:
-        """Run `bsdvirt WORDS` in the background; `asks`: show its plan first."""
+        """Run `bsdvirt WORDS` in the background; `asks`: show its plan first. `secrets` are lines
+        that it reads from standard input first, see cli/flags.py: they are shown and kept
+        nowhere. `ended` is called at its end."""
 
     def type_command(
         self, starts: Sequence[tuple[str, Sequence[str]]] = (), *, wants: str = "", offer: str = ""

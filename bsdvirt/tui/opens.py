@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
-from bsdvirt.tui.forms.open import FORMS, open_form
+from bsdvirt.tui.forms.open import FORMS, open_form, open_guest_form
 
 Opener = Callable[[Desk, Sequence[Subject]], None]
 
@@ -65,8 +65,7 @@ def _form(name: str) -> Opener:
     """Return what opens the form of a command."""
 
     def opener(desk: Desk, subjects: Sequence[Subject]) -> None:
-        host = next(iter(desk.sources), "")
-        open_form(desk, name, subjects[0] if subjects else Subject(host, "", ""))
+        open_form(desk, name, subjects[0] if subjects else Subject(desk.host, "", ""))
 
     return opener
 
@@ -103,8 +102,8 @@ OPENERS: dict[str, Opener] = {
     "settings": _soon("the settings screen"),
     "detail": _soon("detail"),
     "create": _soon("the wizard"),
-    "form": _soon("the form"),
     "cpuset": _cpuset,
+    "form": lambda desk, subjects: open_guest_form(desk, subjects[0]),
     "view-guests": _view("guests"),
     "view-cpus": _view("cpus"),
     "view-networks": _view("networks"),

@@ -10,6 +10,7 @@ from bsdvirt.cli.common import (
     chosen,
     open_session,
 )
+from bsdvirt.cli.flags import with_secrets
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.change import assign
@@ -22,7 +23,8 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("words", nargs="+", metavar="GUEST | PROPERTY=VALUE")
+    parser.add_argument("words", nargs="+", metavar="GUEST | PROPERTY=VALUE",
+                        help="a password as PROPERTY=- is read from standard input")  # fmt: skip
     parser.add_argument("--all", action="store_true", help="all guests")
     add_change(parser)
 
@@ -31,6 +33,7 @@ def run(options: Options) -> int:
     assignments = split_assignments(word for word in options.words if "=" in word)
     if not assignments:
         raise _no_value(options.words)
+    assignments = with_secrets(options, assignments)
     session = open_session(options, changes=True)
     names = chosen(session, [w for w in options.words if "=" not in w], every=options.all)
     return apply(options, assign(names, assignments), session)

@@ -65,11 +65,17 @@ class FormField:
         """When a change takes hold, in words."""
         return WHEN[self.live] if self.live is not None else ""
 
+    @property
+    def verbatim(self) -> bool:
+        """Whether all that is typed counts, line feeds included."""
+        return self.secret or (self.of is not None and _is_text(self.of.type))
+
     def normal(self, text: str) -> str:
         """Return a text in the one form in which texts are compared: "" for the default."""
-        lines = [text] if self.secret else [line.strip() for line in text.splitlines()]
-        joined = "\n".join(line for line in lines if line)
-        return "" if joined == self.default and not self.required else joined
+        if not self.verbatim:
+            lines = (line.strip() for line in text.splitlines())
+            text = "\n".join(line for line in lines if line)
+        return "" if text == self.default and not self.required else text
 
 
 def property_field(
@@ -118,10 +124,12 @@ def _choices(field: Field) -> tuple[str, ...]:
 def _many(field: Field) -> bool:
     """Whether its value takes several lines."""
     kind = field.type
-    if isinstance(kind, mi.StrType):
-        # Text that may have line feeds: any other has a pattern.
-        return kind.pattern is None and (kind.max_length or 0) > 1000
-    return isinstance(kind, mi.ListType) or is_mapping(kind)
+    return isinstance(kind, mi.ListType) or is_mapping(kind) or _is_text(kind)
+
+
+def _is_text(kind: mi.Type) -> bool:
+    """Whether it is text that may have line feeds: any other has a pattern."""
+    return isinstance(kind, mi.StrType) and kind.pattern is None and (kind.max_length or 0) > 1000
 
 
 def is_mapping(kind: mi.Type) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
+from bsdvirt.tui.desk import Desk
 from bsdvirt.tui.forms.draft import Draft
 from bsdvirt.tui.forms.sections import Section
 
@@ -15,6 +16,8 @@ class Order:
 
     words: tuple[str, ...]
     secrets: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Texts that are not to be shown, should the plan have them."""
 
 
 @dataclass(slots=True)
@@ -32,7 +35,10 @@ class Form:
     """What to say where nothing would be done."""
     anew: Callable[[Draft], Sequence[Section]] | None = None
     """Returns the sections for what is typed, where they depend on that."""
-    steers: frozenset[str] = field(default_factory=frozenset)
-    """The fields that the sections depend on."""
+    steers: Callable[[str], bool] = lambda path: False
+    """Whether the sections depend on a field."""
+    stale: Callable[[Desk, Draft], Awaitable[tuple[str, Form | None]]] | None = None
+    """Reads again what the form shows. Returns what to say, and the form with what was typed, if
+    another has changed it meanwhile."""
     needs_change: bool = True
     """Whether there is something to do only if a field has changed."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
 from bsdvirt.tui.forms.form import Form
@@ -41,6 +41,35 @@ async def _form(desk: Desk, name: str, subject: Subject) -> Form:
             return objects.open_object(subject.host, name, subject.name)
 
 
+def open_guest_form(desk: Desk, subject: Subject) -> None:
+    """Open the form of a guest's properties."""
+    _open(desk, _guest(desk, subject))
+
+
+def open_property_form(desk: Desk, subject: Subject, property: str) -> None:
+    """Open the form of one property of a guest, such as cpuset."""
+    _open(desk, _guest(desk, subject, property))
+
+
+async def _guest(desk: Desk, subject: Subject, property: str = "") -> Form:
+    """Return the form of a guest. Raises BsdvirtError."""
+    from bsdvirt.tui.forms import guest
+
+    try:
+        of = await guest.read(desk, subject.host, subject.name, subject.kind)
+    except UsageError as error:
+        raise BrokenFileError(subject, error) from error
+    return guest.property_form(of, property) if property else guest.guest_form(of)
+
+
+class BrokenFileError(BsdvirtError):
+    """A guest's file has an error."""
+
+    def __init__(self, subject: Subject, why: BsdvirtError) -> None:
+        super().__init__(why.message, why.hint)
+        self.subject = subject
+
+
 def _open(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
     """Show a form as soon as what it shows has been read."""
     task = asyncio.create_task(_show(desk, form))
@@ -49,9 +78,12 @@ def _open(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
 
 
 async def _show(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
+    from bsdvirt.tui.forms.broken import BrokenScreen
     from bsdvirt.tui.forms.screen import FormScreen
 
     try:
         desk.push_screen(FormScreen(await form))
+    except BrokenFileError as error:
+        desk.push_screen(BrokenScreen(error.subject, str(error)))
     except BsdvirtError as error:
         desk.say(str(error), problem=True)

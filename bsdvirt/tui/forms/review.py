@@ -26,6 +26,8 @@ READING = "reading what it would do …"
 class ReviewScreen(ModalScreen[bool]):
     """Shows a command and its plan; enter runs it."""
 
+    covers: ClassVar = True
+    """Nothing of the screen beneath is seen: it need not be drawn."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,ctrl+s,f2", "run", show=False, priority=True),
         Binding("escape", "back", show=False),
@@ -75,15 +77,18 @@ class ReviewScreen(ModalScreen[bool]):
             out, err, status = "", str(error.strerror), 1
         if status:
             text.append(f"{shown(err.strip())}\n\n", styles["bad"])
-        for line in out[:MOST_SHOWN].splitlines():
+        for line in self._without_secrets(out[:MOST_SHOWN]).splitlines():
             text.append(f"{shown(line)}\n", styles["dim" if line.startswith("#") else "text"])
         if not text.plain:
             text.append(f"{shown(err.strip()) or 'nothing is to be done'}\n", styles["dim"])
         self.query_one("#plan", Static).update(text)
 
+    def _without_secrets(self, text: str) -> str:
+        for secret in self.order.hidden:
+            text = text.replace(secret, "********")
+        return text
+
     def action_run(self) -> None:
-        desk = desk_of(self)
-        desk.run_words(self.form.host, self.order.words, label=self.form.label or self.form.title)
         self.dismiss(True)
 
     def action_back(self) -> None:
@@ -100,5 +105,6 @@ async def _output(argv: list[str], lines: tuple[str, ...]) -> tuple[str, str, in
         out, err = await child.communicate("".join(f"{line}\n" for line in lines).encode())
     except asyncio.CancelledError:
         child.kill()
+        await child.wait()
         raise
     return out.decode(errors="replace"), err.decode(errors="replace"), child.returncode or 0

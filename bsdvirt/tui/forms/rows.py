@@ -57,7 +57,7 @@ class FieldRow(Horizontal):
         styles = desk_of(self).palette
         mark = "*" if changed else " "
         label = Text(f"{mark}{self.label}", styles["mark" if changed else "text"], no_wrap=True)
-        if self.field.required and not changed:
+        if self.field.required and not changed and not self.field.fixed:
             label.append(" needed", styles["dim"])
         self._label.update(label)
         note = ", ".join(word for word in (self.field.unit, self.field.when) if word)

@@ -5,27 +5,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events, on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.forms.controls import LineControl
 from bsdvirt.tui.forms.field import FormField
-from bsdvirt.tui.forms.form import Form
+from bsdvirt.tui.forms.form import Form, Order
 from bsdvirt.tui.forms.offers import offered
 from bsdvirt.tui.forms.review import ReviewScreen
 from bsdvirt.tui.forms.rows import FieldList, FieldRow
 
 MOST_FOUND = 20
 """How many fields a search shows."""
+PAUSE = 0.1
+"""Seconds without a key, after which a search begins."""
 HINTS = (
     ("^s", "review"), ("^f", "find"), ("pgup/pgdn", "section"), ("^n", "offer"), ("esc", "leave"),
 )  # fmt: skip
@@ -34,6 +38,8 @@ HINTS = (
 class FormScreen(ModalScreen[None]):
     """A form. What is typed is checked at once; nothing is changed before the review."""
 
+    covers: ClassVar = True
+    """Nothing of the screen beneath is seen: it need not be drawn."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f2,ctrl+enter", "review", show=False, priority=True),
         Binding("ctrl+f", "find", show=False, priority=True),
@@ -48,11 +54,13 @@ class FormScreen(ModalScreen[None]):
     FormScreen.single #sections { display: none; }
     FormScreen #find { display: none; }
     FormScreen.finding #find { display: block; }
+    FormScreen #said { height: auto; max-height: 3; padding: 0 1; display: none; }
     FormScreen #about { height: 3; padding: 0 1; }
     """
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, said: str = "") -> None:
         super().__init__()
+        self._said = said
         self.form = form
         self.draft = form.draft
         self._at = 0
@@ -70,6 +78,7 @@ class FormScreen(ModalScreen[None]):
             with Vertical():
                 yield Input(placeholder="find a property", id="find", compact=True)
                 yield FieldList(id="fields")
+        yield Static("", id="said", markup=False)
         yield Static("", id="about", markup=False)
         yield Static("", id="hints", markup=False)
 
@@ -79,6 +88,7 @@ class FormScreen(ModalScreen[None]):
         self._hints()
         self._list_sections()
         await self._show_section(0)
+        self.say(self._said)
 
     @property
     def fields(self) -> FieldList:
@@ -174,19 +184,25 @@ class FormScreen(ModalScreen[None]):
         self.query_one("#about", Static).update(text)
 
     def say(self, text: str) -> None:
-        """Show what is wrong with the form as a whole."""
-        self.query_one("#about", Static).update(Text(text, desk_of(self).palette["bad"]))
+        """Show what is wrong with the form as a whole, until something is typed."""
+        said = self.query_one("#said", Static)
+        said.update(Text(text, desk_of(self).palette["bad"]))
+        said.display = bool(text)
 
     # ---- what is typed ----
 
     @on(FieldRow.Changed)
     async def _changed(self, event: FieldRow.Changed) -> None:
         event.stop()
-        self._leaving = False
         path = event.field.path
+        if event.text == self.draft.value(path):
+            # A control that has just been made.
+            return
+        self._leaving = False
+        self.say("")
         self._touched.add(path)
         self.draft.set(path, event.text)
-        if self.form.anew is not None and path in self.form.steers:
+        if self.form.anew is not None and self.form.steers(path):
             self.draft.sections = list(self.form.anew(self.draft))
             self._at = min(self._at, len(self.draft.sections) - 1)
             self.set_class(len(self.draft.sections) == 1, "single")
@@ -227,17 +243,28 @@ class FormScreen(ModalScreen[None]):
         self.query_one("#find", Input).focus()
 
     @on(Input.Changed, "#find")
-    async def _find(self, event: Input.Changed) -> None:
+    def _find(self, event: Input.Changed) -> None:
         event.stop()
-        words = event.value.lower().split()
-        found = [field for field in self.draft.fields() if _matches(field, words)]
-        async with self._showing:
-            await self.fields.show(found[:MOST_FOUND], self.draft, whole=True)
+        self.run_worker(self._find_soon(), group="find", exclusive=True, exit_on_error=False)
+
+    async def _find_soon(self) -> None:
+        # What is typed fast is looked for once.
+        await asyncio.sleep(PAUSE)
+        await self._show_found()
+
+    async def _show_found(self) -> None:
+        words = self.query_one("#find", Input).value.lower().split()
+        fields = [field for field in self.draft.fields() if _matches(field, words)][:MOST_FOUND]
+        if fields != [row.field for row in self.fields.rows]:
+            async with self._showing:
+                await self.fields.show(fields, self.draft, whole=True)
         self._check()
 
     @on(Input.Submitted, "#find")
-    def _found(self, event: Input.Submitted) -> None:
+    async def _found(self, event: Input.Submitted) -> None:
         event.stop()
+        self.workers.cancel_group(self, "find")
+        await self._show_found()
         self.fields.go_to()
 
     # ---- the end ----
@@ -252,16 +279,37 @@ class FormScreen(ModalScreen[None]):
             self.say("What is typed is not saved: esc again drops it, ^s goes on.")
 
     def action_review(self) -> None:
+        # Not in the handler of the key: the host may take long to answer.
+        self.run_worker(self._review(), group="review", exclusive=True, exit_on_error=False)
+
+    async def _review(self) -> None:
         self._tried = True
+        self.say("")
         self._check()
         if self._problems:
-            self.run_worker(self._go_to_problem(), exit_on_error=False)
-            return
-        if self.form.needs_change and not self.draft.changes():
+            await self._go_to_problem()
+        elif self.form.needs_change and not self.draft.changes():
             self.say(self.form.nothing)
-            return
-        order = self.form.order(self.draft)
-        self.app.push_screen(ReviewScreen(self.form, order), self._reviewed)
+        elif not await self._changed_by_others():
+            order = self.form.order(self.draft)
+            run = partial(self._reviewed, order)
+            self.app.push_screen(ReviewScreen(self.form, order), run)
+
+    async def _changed_by_others(self) -> bool:
+        """Read again what the form shows; return whether another has changed it."""
+        if self.form.stale is None:
+            return False
+        try:
+            said, form = await self.form.stale(desk_of(self), self.draft)
+        except BsdvirtError as error:
+            self.say(str(error))
+            return True
+        if form is None:
+            return False
+        self.form, self.draft = form, form.draft
+        await self._show_section(min(self._at, len(self.draft.sections) - 1))
+        self.say(said)
+        return True
 
     async def _go_to_problem(self) -> None:
         """Show the first problem at its field."""
@@ -274,14 +322,26 @@ class FormScreen(ModalScreen[None]):
                 return
         self.say(self._problems[path])
 
-    def _reviewed(self, done: bool | None) -> None:
-        if done:
-            self.dismiss()
+    def _reviewed(self, order: Order, done: bool | None) -> None:
+        if not done:
+            return
+        form, app = self.form, self.app
+        desk_of(self).run_words(
+            form.host, order.words, label=form.label or form.title, secrets=order.secrets,
+            ended=lambda error: _come_back(app, form, error),
+        )  # fmt: skip
+        self.dismiss()
 
     def on_key(self, event: events.Key) -> None:
         if event.key == "down" and self.query_one("#find", Input).has_focus:
             event.stop()
             self.fields.go_to()
+
+
+def _come_back(app: App[object], form: Form, error: str) -> None:
+    """Show a form again whose command has failed, unless another is open meanwhile."""
+    if error and not isinstance(app.screen, ModalScreen):
+        app.push_screen(FormScreen(form, error))
 
 
 def _matches(field: FormField, words: Sequence[str]) -> bool:

@@ -28,6 +28,8 @@ class Section:
     help: str = ""
     element: str = ""
     """The path of the element of a list that they are of."""
+    new: bool = False
+    """Whether that element is to be added."""
 
 
 def sections_of(root: Root, *, fixed: tuple[Live, ...] = ()) -> list[Section]:
