@@ -58,6 +58,13 @@ class Replay:
         self.spent += time.process_time() - began
         return result
 
+    def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
+        """Return what is a system call on a real host."""
+        began = time.process_time()
+        found = self._host.jail_cpus(jid)
+        self.spent += time.process_time() - began
+        return found
+
 
 def populated(directory: Path, count: int) -> SimHost:
     """Return a simulated host with that many running jails: one that bsdvirt made, and copies."""

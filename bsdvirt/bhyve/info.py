@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from bsdvirt.bhyve.cloud import guest as seed
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.holds import read_keys
 from bsdvirt.facts.rctl import parse_usage, process_subject
+from bsdvirt.facts.usage.bhyve import resident_memory
 from bsdvirt.facts.vms import VmEnd, VmFact, read_last, read_vm
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.view import Room, View
+from bsdvirt.guest.view import View
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_log, console_device, console_socket, supervisor_log
 from bsdvirt.rows.guest import Route
 from bsdvirt.rows.vm import Installer, InstallerNic, StopInfo
-from bsdvirt.spec.digits import natural
-from bsdvirt.spec.units import Size
 from bsdvirt.spec.vm import Vm
-
-_RESIDENT = re.compile(r"^Resident memory\s+(\d+)$", re.MULTILINE)
 
 
 def vm_fields(view: View, guest: Guest, vm: Vm | None) -> dict[str, Any]:
@@ -91,20 +87,3 @@ def _running(host: Host, fact: VmFact, pid: int) -> dict[str, Any]:
         "usage": parse_usage(usage.stdout) if usage.status == 0 else {},
         "resident_memory": resident_memory(host, fact.name),
     }
-
-
-def resident_memory(host: Host, name: str) -> int | None:
-    """Return the bytes of host memory that the guest's memory takes now (captures/05)."""
-    argv = (tools.BHYVECTL, f"--vm={name}", "--get-stats")
-    resident = _RESIDENT.search(host.run(argv, changes=False).stdout)
-    return int(resident[1]) if resident else None
-
-
-def read_room(fs: Fs, name: str) -> Room:
-    """Return the CPUs and the memory of the present run."""
-    try:
-        keys = read_keys(fs, name)
-        memory: int | None = Size.parse(keys.get("memory.size"))
-    except (OSError, ValueError):
-        return Room()
-    return Room(natural(keys.get("cpus", "1")), memory)

@@ -16,7 +16,7 @@ from bsdvirt.bhyve.devices.base import RunSettings, VmStartFacts
 from bsdvirt.bhyve.devices.disk import Disks, disk_path
 from bsdvirt.bhyve.devices.framebuffer import new_password, vnc_address
 from bsdvirt.bhyve.holds import read_taken, written_paths
-from bsdvirt.bhyve.info import read_room, resident_memory, vm_fields
+from bsdvirt.bhyve.info import vm_fields
 from bsdvirt.bhyve.start import plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import plan_stop, stop_step
 from bsdvirt.bhyve.supervise import supervisor_argv
@@ -34,12 +34,10 @@ from bsdvirt.guest.view import (
     Change,
     Cpus,
     Parts,
-    Room,
     Start,
     Starter,
     StopRequest,
     Surroundings,
-    Usage,
     View,
 )
 from bsdvirt.host import tools
@@ -69,7 +67,6 @@ class VmKind(Kind[Vm]):
     noun = "virtual machine"
     modules = ("vmm", "nmdm", "if_bridge", "if_tuntap")
     has_drives = True
-    has_memory_beside = True
     repeats_notes = False
     left = "is stopped, and has left a vmm device, taps or files"
     unwatched = (
@@ -108,18 +105,6 @@ class VmKind(Kind[Vm]):
 
     def nic_fields(self, guest: Guest, claim: Claim, number: int) -> dict[str, Any]:
         return {"tap": tap(guest.identity.id, number), "slot": claim.slot}
-
-    def usage(self, fs: Fs, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
-        fact = read_vm(fs, guest.name)
-        if fact is None or not fact.runs or fact.said is None or fact.said.pid is None:
-            return None
-        return Usage(pid=fact.said.pid)
-
-    def room(self, fs: Fs, name: str) -> Room:
-        return read_room(fs, name)
-
-    def memory_beside(self, host: Host, name: str) -> int:
-        return resident_memory(host, name) or 0
 
     # ---- CPUs ----
 

@@ -56,6 +56,17 @@ def add_listing(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
+def seconds(text: str) -> float:
+    """Return a positive number of seconds. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text}: not a number of seconds")
+    return value
+
+
 class GuestOptions(Globals):
     """The options of a verb for one guest."""
 

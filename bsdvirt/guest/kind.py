@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bsdvirt.facts.jls import JailFact
     from bsdvirt.guest.claims import RandomBytes
     from bsdvirt.guest.inventory import Foreign, Guest
-    from bsdvirt.guest.view import Change, Cpus, Parts, Room, Starter, StopRequest, Usage, View
+    from bsdvirt.guest.view import Change, Cpus, Parts, Starter, StopRequest, View
     from bsdvirt.host.base import Host
     from bsdvirt.host.fs import Fs
     from bsdvirt.plan.drift import Drift
@@ -102,20 +102,6 @@ class Kind(Protocol[SpecT]):
     def nic_fields(self, guest: Guest, claim: Claim, number: int) -> dict[str, Any]:
         """Return the fields of an interface in `info` that only this kind has."""
         return {}
-
-    def usage(self, fs: Fs, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
-        """Return which jail or process a running guest is; None where it does not run."""
-
-    def room(self, fs: Fs, name: str) -> Room:
-        """Return what a running guest may use at most, besides its cpuset and its limits."""
-
-    @property
-    def has_memory_beside(self) -> bool:
-        """Whether its guests have memory that their processes do not show."""
-
-    def memory_beside(self, host: Host, name: str) -> int:
-        """Return the bytes of that memory; 0 where they are not known."""
-        return 0
 
     # ---- CPUs ----
 

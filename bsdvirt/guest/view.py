@@ -119,19 +119,3 @@ class Cpus:
     """Number of virtual CPUs; None of a guest without any."""
     pins: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     """The CPUs of each virtual CPU that is pinned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Which jail or process of the host a running guest is."""
-
-    jid: int | None = None
-    pid: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What a running guest may use at most; None for no limit."""
-
-    cpus: int | None = None
-    memory: int | None = None

@@ -19,12 +19,10 @@ from bsdvirt.guest.view import (
     Change,
     Cpus,
     Parts,
-    Room,
     Start,
     Starter,
     StopRequest,
     Surroundings,
-    Usage,
     View,
 )
 from bsdvirt.host import tools
@@ -73,7 +71,6 @@ class JailKind(Kind[Jail]):
     noun = "jail"
     modules = ("if_bridge", "if_epair")
     has_drives = False
-    has_memory_beside = False
     repeats_notes = True
     left = "is stopped, and has left interfaces, mounts, limits or files"
     unwatched = (
@@ -108,13 +105,6 @@ class JailKind(Kind[Jail]):
 
     def info(self, view: View, guest: Guest, spec: Jail | None, fields: dict[str, Any]) -> JailInfo:
         return read_info(view.host, guest, spec, fields)
-
-    def usage(self, fs: Fs, guest: Guest, jails: Mapping[str, JailFact]) -> Usage | None:
-        jail = running_jail(guest, jails)
-        return Usage(jid=jail.jid) if jail else None
-
-    def room(self, fs: Fs, name: str) -> Room:
-        return Room()
 
     # ---- CPUs ----
 

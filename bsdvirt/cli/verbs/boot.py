@@ -6,10 +6,17 @@ import argparse
 import contextlib
 from typing import TYPE_CHECKING
 
-from bsdvirt.cli.common import add_change, add_dry_run, add_json, add_listing, open_session, report
+from bsdvirt.cli.common import (
+    add_change,
+    add_dry_run,
+    add_json,
+    add_listing,
+    open_session,
+    report,
+    seconds,
+)
 from bsdvirt.cli.output import print_json, print_rows, say
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.verbs.stop import seconds
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError
 from bsdvirt.rows.base import plain
 

@@ -9,6 +9,7 @@ from bsdvirt.cli.common import (
     add_change,
     add_selectors,
     apply_to_selected,
+    seconds,
 )
 from bsdvirt.ops.power.stop import StopGuests
 
@@ -16,17 +17,6 @@ from bsdvirt.ops.power.stop import StopGuests
 class Options(Selection):
     force: bool
     timeout: float | None
-
-
-def seconds(text: str) -> float:
-    """Return a positive number of seconds. Raises ArgumentTypeError."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text}: not a number of seconds")
-    return value
 
 
 def add_stop_options(parser: argparse.ArgumentParser) -> None:

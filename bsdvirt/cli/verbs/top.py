@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 
-from bsdvirt.cli.common import add_guests, add_json, chosen, open_session
+from bsdvirt.cli.common import add_guests, add_json, chosen, open_session, seconds
 from bsdvirt.cli.live.table import BY_FIELD, FIRST, Order
 from bsdvirt.cli.live.watch import Ticks, interactive, print_batches, print_json_lines, show
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.verbs.stop import seconds
 
 
 class Options(Globals):

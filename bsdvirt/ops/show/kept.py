@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.usage.bhyve import Room, read_room, resident_memory
 from bsdvirt.facts.usage.kstat import Objset, read_objsets
 from bsdvirt.guest.inventory import Guest, load_guest_file, raw_has
-from bsdvirt.guest.view import Room, Usage
+from bsdvirt.guest.usage import Running
 from bsdvirt.host.fs import Fs
-from bsdvirt.kinds import kind_of
 from bsdvirt.session.session import Session
 
 AGE = 60
@@ -20,14 +20,6 @@ AT_ONCE = 4
 """Guests whose memory is read again in one sample, by a command each."""
 MOST_OBJSETS = 32
 """Datasets of one guest that are counted: a jail makes as many as it likes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A guest that runs, and where its usage is read."""
-
-    guest: Guest
-    usage: Usage
 
 
 @dataclass(slots=True)
@@ -58,22 +50,26 @@ class Kept:
         new = {
             name: one
             for name, one in running.items()
-            if name not in self._own or self._own[name].run != _run(one)
+            if name not in self._own or self._own[name].run != one.run
         }
         own = {name: self._own[name] for name in running if name not in new}
-        own |= {name: _Own(_run(one)) for name, one in new.items()}
+        own |= {name: _Own(one.run) for name, one in new.items()}
         self._own = own
         self._age += 1
         if new or self._age >= AGE:
             self._age = 0
             self._read_objsets(session, running)
-        for name, one in new.items():
-            own[name].room = kind_of(one.guest).room(session.host.fs, name)
+        host = session.host
         for name, one in running.items():
-            _read_cpus(session.host.fs, one.guest, own[name])
-        for name in (*new, *self._turns(running, new)):
-            guest = running[name].guest
-            own[name].memory = kind_of(guest).memory_beside(session.host, name)
+            if one.jid is not None:
+                cpus = host.jail_cpus(one.jid)
+                own[name].cpus = None if cpus is None else len(cpus)
+            else:
+                _read_cpus(host.fs, one.guest, own[name])
+        for name in (*(name for name in new if new[name].pid), *self._turns(running, new)):
+            if name in new:
+                own[name].room = read_room(host.fs, name)
+            own[name].memory = resident_memory(host, name) or 0
 
     def names(self) -> list[str]:
         """Return the guests that something is kept of."""
@@ -95,11 +91,7 @@ class Kept:
 
     def _turns(self, running: Mapping[str, Running], new: Mapping[str, Running]) -> list[str]:
         """Return the guests whose turn it is to have their memory read again."""
-        names = [
-            name
-            for name, one in running.items()
-            if name not in new and kind_of(one.guest).has_memory_beside
-        ]
+        names = [name for name, one in running.items() if one.pid and name not in new]
         if not names:
             return []
         first = self._turn % len(names)
@@ -123,10 +115,6 @@ class Kept:
             own = below.get(guest.dataset, [])[:MOST_OBJSETS]
             root = listed.get(guest.identity.root_dataset)
             self._own[guest.name].objsets = (*own, *([root] if root else []))
-
-
-def _run(one: Running) -> tuple[int | None, int | None]:
-    return one.usage.jid, one.usage.pid
 
 
 def _read_cpus(fs: Fs, guest: Guest, own: _Own) -> None:

@@ -27,8 +27,8 @@ from bsdvirt.facts.usage.kstat import Io, io_of
 from bsdvirt.facts.usage.netstat import Traffic, read_traffic
 from bsdvirt.facts.usage.processes import Used, read_processes
 from bsdvirt.guest.inventory import Inventory
-from bsdvirt.kinds import kind_of
-from bsdvirt.ops.show.kept import Kept, Running
+from bsdvirt.guest.usage import Running, running_guests
+from bsdvirt.ops.show.kept import Kept
 from bsdvirt.rows.usage import GuestSample, HostSample, NicSample, PoolSample, Sample
 from bsdvirt.session.session import Session
 
@@ -46,7 +46,10 @@ def read_sample(
     kept = kept or Kept()
     host = session.host
     jails = read_jails(host)
-    running = _running(session, found, jails, names)
+    guests = found.guests
+    if names is not None:
+        guests = {name: guests[name] for name in names if name in guests}
+    running = running_guests(host.fs, guests, jails)
     kept.update(session, running)
     counters = [leaf for name in running for objset in kept.objsets(name) for leaf in objset]
     moment = kept.clock()
@@ -54,7 +57,7 @@ def read_sample(
     used = read_processes(host, *_owners(running, jails))
     traffic = read_traffic(host)
     racct = shown.get("kern.racct.enable") == "1"
-    named = [name for name, one in running.items() if one.usage.jid is not None]
+    named = [name for name, one in running.items() if one.jid is not None]
     counted = read_usages(host, named) if racct else {}
     limits = _memory_limits(read_rules(host)) if racct and named else {}
     reader = _Reader(session, kept, shown, used, traffic, counted, limits)
@@ -64,38 +67,17 @@ def read_sample(
     )
 
 
-def _running(
-    session: Session,
-    found: Inventory,
-    jails: Mapping[str, JailFact],
-    names: Collection[str] | None,
-) -> dict[str, Running]:
-    """Return the guests that run, as far as the caller may know."""
-    running: dict[str, Running] = {}
-    for name, guest in found.guests.items():
-        if names is not None and name not in names:
-            continue
-        try:
-            usage = kind_of(guest).usage(session.host.fs, guest, jails)
-        except OSError:
-            # An ordinary user may not read /var/run/bsdvirt.
-            continue
-        if usage is not None:
-            running[name] = Running(guest, usage)
-    return running
-
-
 def _owners(
     running: Mapping[str, Running], jails: Mapping[str, JailFact]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the guests of jails, with the jails in them, and of bhyve processes, by number."""
-    inside = {name for name, one in running.items() if one.usage.jid is not None}
+    inside = {name for name, one in running.items() if one.jid is not None}
     jids = {
         str(jail.jid): base
         for jail in jails.values()
         if not jail.dying and (base := jail.name.partition(".")[0]) in inside
     }
-    pids = {str(one.usage.pid): name for name, one in running.items() if one.usage.pid is not None}
+    pids = {str(one.pid): name for name, one in running.items() if one.pid is not None}
     return jids, pids
 
 
@@ -175,17 +157,17 @@ class _Reader:
 
     def guest(self, one: Running) -> GuestSample:
         name = one.guest.name
-        used = self._used.get(name) or (self._none if one.usage.jid is not None else None)
+        used = self._used.get(name) or (self._none if one.jid is not None else None)
         counted = self._counted.get(name, {})
         nics = self._nics(one)
         io = self._io(name)
         room = self._kept.room(name)
-        limit = self._limits.get(jail_subject(name)) if one.usage.jid is not None else None
+        limit = self._limits.get(jail_subject(name)) if one.jid is not None else None
         return GuestSample(
             name=name,
             kind=one.guest.identity.kind,
-            jid=one.usage.jid,
-            pid=one.usage.pid,
+            jid=one.jid,
+            pid=one.pid,
             uptime=used.uptime if used and used.processes else None,
             cpus=min(self._host_cpus, room.cpus or self._host_cpus),
             cpu_seconds=round(used.seconds, 2) if used else None,
@@ -215,9 +197,6 @@ class _Reader:
 
     def _nics(self, one: Running) -> list[NicSample]:
         """Return the traffic of its interfaces: what the host's side sends, the guest receives."""
-        identity = one.guest.identity
-        kind = kind_of(one.guest)
-        ports = ((nic, kind.port(identity.id, nic)) for nic in range(len(identity.nics)))
         return [
             NicSample(
                 nic=nic,
@@ -227,7 +206,7 @@ class _Reader:
                 packets_in=seen.packets_out,
                 packets_out=seen.packets_in,
             )
-            for nic, port in ports
+            for nic, port in enumerate(one.ports)
             if (seen := self._traffic.get(port)) is not None
         ]
 

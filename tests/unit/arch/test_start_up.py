@@ -50,6 +50,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counted]:
         "start": counted(*sim, "start", "web"),
         "ls": counted(*sim, "ls"),
         "exec": counted(*sim, "exec", "web", "--", "true"),
+        "stats": counted(*sim, "stats", "--counters", "--json"),
         "stop": counted(*sim, "stop", "web"),
     }
     assert {name: one.status for name, one in found.items()} == dict.fromkeys(found, 0)
@@ -75,6 +76,13 @@ def test_listing_imports_no_planner_and_no_guests_file(commands: dict[str, Count
     assert not ls.has("bsdvirt.facts.ifconfig", "bsdvirt.facts.mount", "bsdvirt.facts.rctl")
 
 
+def test_a_sample_imports_no_planner_and_no_kind(commands: dict[str, Counted]) -> None:
+    stats = commands["stats"]
+    assert stats.has("bsdvirt.cpu") == {"bsdvirt.cpu", "bsdvirt.cpu.accounting"}
+    assert not stats.has(*(room for room in PLANNERS if room != "bsdvirt.cpu"), *LIBRARIES)
+    assert not stats.has("bsdvirt.jail", "bsdvirt.spec.jail", "bsdvirt.spec.vm")
+
+
 def test_entering_a_jail_imports_no_planner(commands: dict[str, Counted]) -> None:
     assert not commands["exec"].has(*PLANNERS, *LIBRARIES)
 
@@ -93,7 +101,8 @@ def test_jinja2_is_imported_for_a_start_only(command: str, commands: dict[str, C
 
 
 @pytest.mark.parametrize(
-    ("command", "most"), [("ls", 74), ("exec", 86), ("stop", 154), ("start", 164), ("create", 201)]
+    ("command", "most"),
+    [("ls", 74), ("stats", 88), ("exec", 86), ("stop", 154), ("start", 164), ("create", 201)],
 )
 def test_a_command_imports_few_modules(
     command: str, most: int, commands: dict[str, Counted]
@@ -103,7 +112,8 @@ def test_a_command_imports_few_modules(
 
 
 @pytest.mark.parametrize(
-    ("command", "most"), [("ls", 2), ("exec", 4), ("stop", 12), ("start", 20), ("create", 12)]
+    ("command", "most"),
+    [("ls", 2), ("stats", 10), ("exec", 4), ("stop", 12), ("start", 20), ("create", 12)],
 )
 def test_a_command_runs_few_commands(command: str, most: int, commands: dict[str, Counted]) -> None:
     """Each is a process on a real host. These numbers only get lower."""
