@@ -11,7 +11,7 @@ from bsdvirt.cli.words import OF_COMMANDS, OWN_WORDS, VERBS, split_command, verb
 from bsdvirt.errors import BadValueError, BsdvirtError, UsageError
 from bsdvirt.tui.actions.language import Next, Typed
 
-TAKE_OVER = ("console", "run", "stats", "edit")
+TAKE_OVER = ("console", "run", "stats", "top", "edit")
 HELP = ("-h", "--help")
 LISTS: dict[str, Callable[[Globals], bool]] = {
     "doctor": lambda o: not (getattr(o, "repair", 0) or getattr(o, "set_aside", 0)),
@@ -57,7 +57,7 @@ class CommandLine:
     def _typed(self, verb: str, after: Sequence[str], options: Globals) -> Typed:
         words = (verb, *after)
         if verb in TAKE_OVER or verb in OF_COMMANDS:
-            reads = verb == "stats" or options.dry_run
+            reads = verb in ("stats", "top") or options.dry_run
             return Typed(words, verb, not reads, takes_over=verb not in OF_COMMANDS)
         leaf = _leaf(verb, after)[0]
         plans = "--dry-run" in leaf._option_string_actions and not options.dry_run

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from rich.style import Style
 from textual.app import App
+from textual.filter import LineFilter
 
 from bsdvirt.tui.actions.action import (
     Action,
@@ -29,16 +32,36 @@ from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Reader, Source
 from bsdvirt.tui.main import MainScreen
 from bsdvirt.tui.opens import OPENERS
-from bsdvirt.tui.screens.command import CommandScreen, Start
+from bsdvirt.tui.screens.command import CommandScreen
+from bsdvirt.tui.screens.command import Start as LineStart
 from bsdvirt.tui.screens.menu import MenuScreen
-from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.settings import Settings, SettingsFile
 from bsdvirt.tui.terminal import Runner, StepAside
+from bsdvirt.tui.views.base import View
 from bsdvirt.tui.views.registry import make_views
 from bsdvirt.tui.widgets.glyphs import glyphs
 from bsdvirt.tui.widgets.styles import palette_of
 from bsdvirt.tui.widgets.table import LiveTable
+from bsdvirt.tui.widgets.terminal import AsciiOnly, NoColours, SixteenColours, theme_for
+from bsdvirt.tui.widgets.themes import PREFIX, THEMES
 
 T = TypeVar("T")
+FILTERS: Mapping[str, type[LineFilter]] = {"16": SixteenColours, "none": NoColours}
+"""By theme: what leaves out the colours that it has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the UI is opened with, besides its hosts and settings."""
+
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Keys that were changed, by action."""
+    file: SettingsFile | None = None
+    """Where settings are kept; None keeps none."""
+    problems: Sequence[str] = ()
+    """What is wrong with the user's files."""
+    theme: str = ""
+    """The theme for this time."""
 
 
 class BsdvirtApp(App[int]):
@@ -47,13 +70,23 @@ class BsdvirtApp(App[int]):
     TITLE = "bsdvirt"
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, sources: Sequence[Source], settings: Settings, language: Language) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        settings: Settings,
+        language: Language,
+        start: Start | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
+        self.start = start = start or Start()
         self.language = language
         self.history: list[str] = []
         self.glyphs = glyphs()
-        self.palette: Mapping[str, Style] = palette_of(settings.theme or "dark")
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self._filters_of_theme: list[LineFilter] = []
+        self.use_theme(start.theme or settings.theme or theme_for(os.environ))
         self.store = Store([source.name for source in sources])
         self._readers = {source.name: Reader(source) for source in sources}
         self._feeds = [
@@ -62,21 +95,64 @@ class BsdvirtApp(App[int]):
         ]
         self._reading: list[asyncio.Task[None]] = []
         self._plan_next = False
-        self.keymap = Keymap()
+        self.keymap = Keymap(start.keys)
         for key in self.keymap.keys:
             self.bind(key, f"press('{key}')", show=False)
-        self.main = MainScreen(make_views())
+        views = make_views()
+        self._arrange(views)
+        self.main = MainScreen(views)
         self.terminal: Runner = StepAside(self)
 
     @property
     def sources(self) -> Mapping[str, Source]:
         return {name: reader.source for name, reader in self._readers.items()}
 
+    def _arrange(self, views: Sequence[View[Any]]) -> None:
+        """Show the columns of the settings, sorted as they say."""
+        for view in views:
+            table = view.table
+            wanted = self.settings.columns.get(view.name_, ())
+            if columns := [one for id in wanted for one in table.columns if one.id == id]:
+                table.columns = columns
+            sort = self.settings.sort.get(view.name_, "")
+            column = sort.removeprefix("-")
+            if any(one.id == column for one in table.columns):
+                table.sort_by(column, reverse=sort.startswith("-"))
+
+    def use_theme(self, name: str) -> None:
+        """Draw everything in a theme: dark, light, 16 or none."""
+        filters: list[LineFilter] = []
+        if name in FILTERS:
+            filters.append(FILTERS[name]())
+        if not self.glyphs.utf8:
+            filters.append(AsciiOnly())
+        self._filters_of_theme = filters
+        self.palette: Mapping[str, Style] = palette_of(name)
+        self.theme = f"{PREFIX}{name}"
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return self._filters_of_theme
+
+    def save_settings(self, settings: Settings) -> None:
+        self.settings = settings
+        if self.start.file is not None and (why := self.start.file.save(settings)):
+            self.say(why, problem=True)
+
     def on_mount(self) -> None:
         if not self.is_headless:
             end_by_signals(self.exit)
         self.push_screen(self.main)
+        self.call_after_refresh(self._say_at_start)
         self._reading = [asyncio.create_task(feed.run()) for feed in self._feeds]
+
+    def _say_at_start(self) -> None:
+        """Say what is wrong with the user's files, and where nothing can be changed."""
+        for problem in self.start.problems:
+            self.notify(problem, severity="warning", timeout=15, markup=False)
+        for name in self._readers:
+            if why := self.read_only(name):
+                what = f"{name}: " if self.store.several else ""
+                self.notify(f"{what}read-only: {why}", timeout=8, markup=False)
 
     def _show_news(self) -> None:
         if self.main.is_mounted and not getattr(self.screen, "covers", False):
@@ -165,7 +241,7 @@ class BsdvirtApp(App[int]):
             self.toggle_plan()
 
     def type_command(
-        self, starts: Sequence[Start] = (), *, wants: str = "", offer: str = ""
+        self, starts: Sequence[LineStart] = (), *, wants: str = "", offer: str = ""
     ) -> None:
         self.push_screen(CommandScreen(starts or [(self.host, ())], wants, offer))
 
@@ -254,7 +330,9 @@ def _by_host(
             yield name, [one for one in subjects if one.host == name]
 
 
-def run(sources: Sequence[Source], settings: Settings, language: Language) -> int:
+def run(
+    sources: Sequence[Source], settings: Settings, language: Language, start: Start | None = None
+) -> int:
     """Run the UI on this terminal, and return the exit status."""
-    app: App[Any] = BsdvirtApp(sources, settings, language)
+    app: App[Any] = BsdvirtApp(sources, settings, language, start)
     return app.run() or 0

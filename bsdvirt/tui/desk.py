@@ -104,6 +104,12 @@ class Desk(Protocol):
         ended; `waits`, after the enter key. See terminal.py, and await desk.terminal for the exit
         status of a command."""
 
+    def use_theme(self, name: str) -> None:
+        """Draw everything in a theme: dark, light, 16 or none."""
+
+    def save_settings(self, settings: Settings) -> None:
+        """Use these settings, and keep them."""
+
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show a short message for a moment."""
 

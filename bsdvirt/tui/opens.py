@@ -51,6 +51,12 @@ def _palette(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.push_screen(PaletteScreen())
 
 
+def _settings(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.screens.settings import SettingsScreen
+
+    desk.push_screen(SettingsScreen())
+
+
 def _menu(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.open_menu()
 
@@ -99,7 +105,7 @@ OPENERS: dict[str, Opener] = {
     "help": _help,
     "palette": _palette,
     "menu": _menu,
-    "settings": _soon("the settings screen"),
+    "settings": _settings,
     "detail": _soon("detail"),
     "create": _soon("the wizard"),
     "cpuset": _cpuset,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from textual.pilot import Pilot
 
 from bsdvirt.cli.language import CommandLine
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.tui.app import BsdvirtApp
+from bsdvirt.tui.app import BsdvirtApp, Start
 from bsdvirt.tui.feed.local import LocalSource
 from bsdvirt.tui.feed.source import Source
-from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.settings import Settings, SettingsFile
 from bsdvirt_sim import SimHost
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -97,6 +97,9 @@ def drive(
     size: tuple[int, int] = SMALL,
     settings: Settings | None = None,
     read_only: bool = False,
+    file: SettingsFile | None = None,
+    keys: Mapping[str, Sequence[str]] | None = None,
+    problems: Sequence[str] = (),
     others: Sequence[Source] = (),
 ) -> None:
     """Run a flow against the UI on the simulated host in `sim` and on others; end the virtual
@@ -105,7 +108,8 @@ def drive(
     async def run() -> None:
         settings_ = settings or Settings(interval=0.1)
         sources = [LocalSource(str(sim), read_only=read_only), *others]
-        app = BsdvirtApp(sources, settings_, CommandLine())
+        start = Start(keys or {}, file, problems)
+        app = BsdvirtApp(sources, settings_, CommandLine(), start)
         async with app.run_test(size=size, notifications=True) as pilot:
             await flow(Ui(app, pilot, sim))
 

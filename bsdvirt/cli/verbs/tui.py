@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, get_args
 
 from bsdvirt.cli.output import say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import HostError, UsageError
+from bsdvirt.tui.settings import Theme
 
 if TYPE_CHECKING:
     from bsdvirt.tui.feed.source import Source
+
+THEMES = [name for name in get_args(Theme) if name]
 
 
 class Options(Globals):
     read_only: bool
     hosts: list[str]
+    theme: str | None
+    print_keys: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +33,48 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--host", dest="hosts", action="append", default=[], metavar="HOST",
         help="show this host too, by its bsdvirt, over ssh(1): root@server (can be repeated)",
     )  # fmt: skip
+    parser.add_argument("--theme", choices=THEMES, help="colours (default: those of the terminal)")
+    parser.add_argument(
+        "--print-keys", action="store_true", help="print a keys.yaml with all keys, and exit"
+    )
 
 
 def run(options: Options) -> int:
+    if options.print_keys:
+        return _print_keys()
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("tui: there is no terminal", "bsdvirt ls; bsdvirt stats")
-    try:
+    with _textual_needed():
+        from bsdvirt.tui.app import Start
         from bsdvirt.tui.app import run as run_ui
+        from bsdvirt.tui.keysfile import paths, read_keys
+    from bsdvirt.cli.language import CommandLine
+    from bsdvirt.tui.settings import SettingsFile, config_directory
+
+    file = SettingsFile(config_directory(os.environ) / "tui.yaml")
+    settings = file.load()
+    keys = read_keys(paths(os.environ))
+    problems = [one for one in (file.problem, *keys.problems) if one]
+    start = Start(keys.keys, file, problems, options.theme or "")
+    return run_ui(_sources(options), settings, CommandLine(), start)
+
+
+def _print_keys() -> int:
+    with _textual_needed():
+        from bsdvirt.tui.keysfile import sample
+    print(sample(), end="")
+    return 0
+
+
+@contextlib.contextmanager
+def _textual_needed() -> Iterator[None]:
+    """Raises HostError where textual is not installed."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "textual":
             raise
         raise HostError("tui: textual is not installed", "pkg install py311-textual") from None
-    from bsdvirt.cli.language import CommandLine
-    from bsdvirt.tui.settings import Settings
-
-    return run_ui(_sources(options), Settings(), CommandLine())
 
 
 def _sources(options: Options) -> list[Source]:

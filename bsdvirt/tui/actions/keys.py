@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import string
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from bsdvirt.tui.actions.action import Action, Subject
 from bsdvirt.tui.actions.places import belongs
 from bsdvirt.tui.actions.table import ACTIONS
 
-NAMES = {
-    "number_sign": "#",
-    "slash": "/", "question_mark": "?", "colon": ":", "space": "space", "enter": "enter",
-    "escape": "esc", "left_square_bracket": "[", "right_square_bracket": "]", "minus": "-",
-    "exclamation_mark": "!", "asterisk": "*", "plus": "+", "equals_sign": "=",
-    "less_than_sign": "<", "greater_than_sign": ">", "full_stop": ".",
-}  # fmt: skip
+OWN_NAMES = {
+    "-": "minus",
+    "+": "plus",
+    "/": "slash",
+    "\\": "backslash",
+    "@": "at",
+    "_": "underscore",
+}
+"""Characters that Textual does not call by their names in Unicode."""
+
+
+def _name(char: str) -> str:
+    name = unicodedata.name(char).lower().replace(" ", "_").replace("-", "_")
+    return OWN_NAMES.get(char, name)
+
+
+NAMES = {char: _name(char) for char in string.punctuation} | {"esc": "escape", " ": "space"}
+"""Names of keys as Textual has them, by what is printed on a keyboard."""
+SHOWN = {name: char for char, name in NAMES.items() if char != " "}
+MODIFIERS = ("ctrl+", "alt+", "shift+")
 
 
 def shown_key(key: str) -> str:
     """Return a key as it is printed on a keyboard."""
-    first = key.split(",")[0]
-    if first.startswith("ctrl+"):
-        return f"^{first.removeprefix('ctrl+')}"
-    return NAMES.get(first, first)
+    if key.startswith("ctrl+"):
+        return f"^{shown_key(key.removeprefix('ctrl+'))}"
+    return SHOWN.get(key, key)
+
+
+def full_key(word: str) -> str:
+    """Return a key as Textual calls it, for one as people write it."""
+    if len(word) > 1 and word.startswith("^"):
+        return f"ctrl+{word[1:].lower()}"
+    return NAMES.get(word, word.lower() if word.lower().startswith(MODIFIERS) else word)
 
 
 class Keymap:

@@ -101,6 +101,8 @@ OF_HOST: tuple[Action, ...] = (
           "Bring up all networks, and connect running guests to them.", changes=True),
     _host("stats", "Resource usage", OnTerminal(only("stats")), "stats",
           "Resource usage of running guests; ^c returns."),
+    _host("top", "Top", OnTerminal(only("top")), "top",
+          "Watch the resource usage of running guests; q returns."),
     _host("init", "Set up this host",
           Asks(only("init"), "--pool POOL", offer=lambda subjects: "--pool zroot"), "init",
            "Set up the host: datasets, host file, a private network.", changes=True),

@@ -45,7 +45,7 @@ OF_UI: tuple[Action, ...] = (
     _ui("palette", "Palette", "ctrl+p", "Find actions, guests and views by their names."),
     _ui("menu", "Menu", "full_stop", "The actions of what is selected."),
     _ui("help", "Help", "question_mark", "Keys and actions of this place."),
-    _ui("settings", "Settings", "", "Theme, interval, plans."),
+    _ui("settings", "Settings", "comma", "Theme, interval, plans."),
     _ui("quit", "Quit", "q", "Leave the UI."),
 )
 

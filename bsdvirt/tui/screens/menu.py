@@ -17,6 +17,7 @@ from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.widgets.choices import Choice, Choices
 
 WIDEST = 70
+FRAME = 2
 
 
 class MenuScreen(ModalScreen[None]):
@@ -27,7 +28,7 @@ class MenuScreen(ModalScreen[None]):
     ]
     DEFAULT_CSS = """
     MenuScreen { background: transparent; }
-    MenuScreen Choices { position: absolute; height: auto; }
+    MenuScreen Choices { position: absolute; height: auto; border: solid $border; }
     """
 
     def __init__(self, x: int, y: int) -> None:
@@ -43,7 +44,7 @@ class MenuScreen(ModalScreen[None]):
         choices.show(lines)
         room = self.app.size
         width = min(WIDEST, room.width)
-        height = min(len(lines), room.height)
+        height = min(len(lines) + FRAME, room.height)
         choices.styles.width = width
         choices.styles.height = height
         x = max(0, min(self._at.x, room.width - width))

@@ -31,6 +31,7 @@ class PaletteScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     PaletteScreen { background: transparent; align: center top; }
     PaletteScreen > Vertical { width: 90%; max-width: 110; height: 90%; margin-top: 1; }
+    PaletteScreen > Vertical { border: solid $border; }
     PaletteScreen Horizontal { height: 1; }
     PaletteScreen Static { width: auto; }
     PaletteScreen Input { padding: 0; width: 1fr; }

@@ -77,6 +77,17 @@ class Choices(ScrollView, can_focus=True):
         """Return the width of labels and keys."""
         return self._labels + self._keys + 2 * GAP
 
+    @property
+    def cursor(self) -> int:
+        """Return the line of the cursor."""
+        return self._cursor
+
+    def move_to(self, line: int) -> None:
+        """Move the cursor to a line, where that can be chosen."""
+        if 0 <= line < len(self._choices) and self._choices[line].act:
+            self._cursor = line
+            self.refresh()
+
     def action_move(self, by: int) -> None:
         places = [i for i, one in enumerate(self._choices) if one.act]
         if not places:

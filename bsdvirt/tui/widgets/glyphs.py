@@ -21,10 +21,12 @@ class Glyphs:
     closed: str
     """Before a row that can be opened."""
     opened: str
+    utf8: bool
+    """Whether the locale can show more than ASCII."""
 
 
-UTF8 = Glyphs(" ▁▂▃▄▅▆▇█", "▲", "▼", "●", "…", "•", "▸", "▾")
-ASCII = Glyphs(" .:-=+*#@", "^", "v", "*", "~", "*", "+", "-")
+UTF8 = Glyphs(" ▁▂▃▄▅▆▇█", "▲", "▼", "●", "…", "•", "▸", "▾", True)
+ASCII = Glyphs(" .:-=+*#@", "^", "v", "*", "~", "*", "+", "-", False)
 
 
 def glyphs() -> Glyphs:
