@@ -326,7 +326,8 @@ class VmKind(Kind[Vm]):
             return []
         of = ("-p", str(pid))
         shown = host.run((tools.CPUSET, "-g", *of), changes=False).check().stdout
-        facts = LiveFacts(read_kernel(host), read_rules(host), parse_mask(shown))
+        pins = running.pinned(host, pid)
+        facts = LiveFacts(read_kernel(host), read_rules(host), parse_mask(shown), pins)
         return live_steps(guest.name, process_subject(pid), of, before, after, facts)
 
     def reread_steps(self, host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
@@ -351,12 +352,13 @@ class VmKind(Kind[Vm]):
     def drift(
         self, view: View, guest: Guest, spec: Vm | None, facts: HostFacts, kernel: Kernel
     ) -> Iterator[Drift]:
-        pid, mask = _pid(view.fs, guest.name), None
+        pid, mask, pins = _pid(view.fs, guest.name), None, {}
         if spec and spec.cpuset and pid:
             shown = view.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False)
             # It may have ended meanwhile.
             mask = parse_mask(shown.stdout) if shown.status == 0 else None
-        return running.drift(guest, spec, view.networks, facts, kernel, pid, mask)
+            pins = running.pinned(view.host, pid) if mask not in (None, spec.cpuset) else {}
+        return running.drift(guest, spec, view.networks, facts, kernel, pid, mask, pins)
 
 
 def _pid(fs: Fs, name: str) -> int | None:

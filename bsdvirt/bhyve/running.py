@@ -56,16 +56,17 @@ def drift(
     kernel: Kernel,
     pid: int | None,
     mask: CpuList | None = None,
+    pins: Mapping[int, CpuList] | None = None,
 ) -> Iterator[Drift]:
     """Yield what the guest lacks. `vm` is its file, where it can be read; `pid` is bhyve's,
-    None between two runs of it; `mask` are its CPUs."""
+    None between two runs of it; `mask` are its CPUs, `pins` those of threads that are pinned."""
     for device in DEVICES:
         yield from device.drift(guest, vm, networks, facts)
     if vm is None or pid is None:
         return
     if kernel.racct:
         yield from limit_drift(process_subject(pid), vm.limits, facts.rules)
-    yield from cpuset_drift(("-p", str(pid)), vm.cpuset, mask, kernel)
+    yield from cpuset_drift(("-p", str(pid)), vm.cpuset, mask, kernel, pins or {})
 
 
 def cpus_now(host: Host, pids: Mapping[str, int]) -> dict[str, Cpus]:
@@ -75,9 +76,14 @@ def cpus_now(host: Host, pids: Mapping[str, int]) -> dict[str, Cpus]:
     return {name: _cpus(threads[pid]) for name, pid in pids.items() if pid in threads}
 
 
+def pinned(host: Host, pid: int) -> dict[int, CpuList]:
+    """Return the CPUs of each thread of bhyve that is a pinned virtual CPU."""
+    threads = read_threads(host, [pid]).get(pid, Threads())
+    return {threads.tids[vcpu]: CpuList.of(cpus) for vcpu, cpus in threads.pinned.items()}
+
+
 def _cpus(threads: Threads) -> Cpus:
-    own = tuple(sorted(threads.cpus))
-    pins = {vcpu: cpus for vcpu, cpus in sorted(threads.vcpus.items()) if cpus != own}
+    pins = threads.pinned
     every = threads.cpus.union(*pins.values())
     return Cpus(tuple(sorted(every)), len(threads.vcpus), pins)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import Kernel
@@ -16,6 +16,8 @@ from bsdvirt.spec.fields import becoming
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.limits import Limits
 from bsdvirt.spec.types import CpuList
+
+NO_PINS: Mapping[int, CpuList] = {}
 
 
 def limit_rules(subject: str, limits: Limits) -> list[str]:
@@ -102,12 +104,16 @@ def limit_drift(subject: str, limits: Limits, rules: Sequence[Rule]) -> Iterator
 
 
 def cpuset_drift(
-    of: Sequence[str], wanted: CpuList | None, mask: CpuList | None, kernel: Kernel
+    of: Sequence[str],
+    wanted: CpuList | None,
+    mask: CpuList | None,
+    kernel: Kernel,
+    pins: Mapping[int, CpuList] = NO_PINS,
 ) -> Iterator[Drift]:
-    """Yield the repair of a cpuset that differs from the property."""
+    """Yield the repair of a cpuset that differs from the property; `pins` as in cpuset_changes."""
     if wanted is None or mask is None:
         return
-    if steps := tuple(cpuset_changes(of, wanted, mask, kernel)):
+    if steps := tuple(cpuset_changes(of, wanted, mask, kernel, pins)):
         yield Drift(
             f"it runs on the CPUs {mask}, and is to run on {wanted}", steps,
             f"gave it the CPUs {wanted} again",
@@ -115,10 +121,15 @@ def cpuset_drift(
 
 
 def cpuset_changes(
-    of: Sequence[str], after: CpuList | None, mask: CpuList, kernel: Kernel
+    of: Sequence[str],
+    after: CpuList | None,
+    mask: CpuList,
+    kernel: Kernel,
+    pins: Mapping[int, CpuList] = NO_PINS,
 ) -> Iterator[Step]:
-    """Yield the step that sets the CPUs; `of` are cpuset(1)'s words for what runs, such as
-    -j web."""
+    """Yield the steps that set the CPUs; `of` are cpuset(1)'s words for what runs, such as -j web.
+    The kernel gives them to every thread of a process: those in `pins` are pinned again
+    (cpuset_setproc() in kern_cpuset.c)."""
     wanted = after or CpuList.of(list(range(kernel.cpus)))
     if wanted == mask:
         return
@@ -126,11 +137,13 @@ def cpuset_changes(
     def argv(cpus: CpuList) -> tuple[str, ...]:
         return (tools.CPUSET, "-l", str(cpus), *of)
 
+    again = [Command((tools.CPUSET, "-l", str(cpus), "-t", str(tid))) for tid, cpus in pins.items()]
     yield Step(
         Command(argv(wanted)),
         "its CPUs now" if after else "all CPUs now",
-        undo=(Undo(Command(argv(mask))),),
+        undo=(Undo(Command(argv(mask))), *map(Undo, again)),
     )
+    yield from (Step(one, "a virtual CPU, pinned as before") for one in again)
 
 
 # ---- a running guest ----
@@ -143,6 +156,8 @@ class LiveFacts:
     kernel: Kernel
     rules: Sequence[Rule]
     mask: CpuList
+    pins: Mapping[int, CpuList] = field(default_factory=dict)
+    """The CPUs of threads that are pinned, by their numbers."""
 
 
 def touches_kernel(before: GuestSpec, after: GuestSpec) -> bool:
@@ -166,5 +181,5 @@ def live_steps(
     changed = limit_changes(name, subject, before.limits, after.limits, facts.kernel, facts.rules)
     steps = list(changed)
     if before.cpuset != after.cpuset:
-        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel)
+        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel, facts.pins)
     return steps

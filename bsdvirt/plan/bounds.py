@@ -142,7 +142,7 @@ class Bounds:
         return len(paths) == 1 and self._root(paths[0])
 
     def _cpuset(self, plan: Plan, words: list[str]) -> bool:
-        return len(words) == 4 and words[0] == "-l" and words[2] in ("-j", "-p")
+        return len(words) == 4 and words[0] == "-l" and words[2] in ("-j", "-p", "-t")
 
     def _pfctl(self, plan: Plan, words: list[str]) -> bool:
         return all(not word.startswith("/") or self._ours(word) for word in words)

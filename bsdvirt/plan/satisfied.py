@@ -150,17 +150,19 @@ def _rctl(host: Host, words: Words) -> bool:
 
 
 def _cpuset(host: Host, words: Words) -> bool:
-    """-l CPUS -j JAIL, or -p PID."""
+    """-l CPUS -j JAIL, -p PID, or -t TID."""
     match words:
         case ["-l", _, "-j", name]:
             return _jail(host, [name])
         case ["-l", _, "-p", pid]:
             return _has_ended(host, pid)
+        case ["-l", _, "-t", tid]:
+            return _has_ended(host, tid, "-t")
     return False
 
 
-def _has_ended(host: Host, pid: str) -> bool:
-    shown = host.run((tools.CPUSET, "-g", "-p", pid), changes=False)
+def _has_ended(host: Host, number: str, which: str = "-p") -> bool:
+    shown = host.run((tools.CPUSET, "-g", which, number), changes=False)
     return shown.status != 0 and "No such process" in shown.stderr
 
 

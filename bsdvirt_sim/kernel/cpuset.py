@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.kernel.processes import alive
+from bsdvirt_sim.kernel.processes import alive, vcpu_of
 from bsdvirt_sim.kernel.topology import machine_of
+from bsdvirt_sim.state import Vmm
 
 _MOST_DOMAINS = 8
 """MAXMEMDOM of an amd64 kernel."""
@@ -47,9 +48,26 @@ def cpuset(run: Run, words: list[str]) -> int:
                 if vmm.pid == int(pid):
                     # It binds every thread of the process (cpuset_setproc() in kern_cpuset.c).
                     vmm.pins = {}
+        case ["-g", "-t", tid] if tid.isdigit():
+            run.reads()
+            vmm, vcpu = _thread(run, tid, "getaffinity")
+            every = run.state.masks.get(vmm.pid, list(range(run.state.cpus)))
+            _show(run, f"tid {tid}", vmm.pins.get(vcpu, every))
+        case ["-l", text, "-t", tid] if tid.isdigit():
+            run.changes()
+            mask = mask_of(run, text)
+            vmm, vcpu = _thread(run, tid, "setaffinity")
+            vmm.pins[vcpu] = mask
         case _:
             raise run.unknown()
     return 0
+
+
+def _thread(run: Run, tid: str, call: str) -> tuple[Vmm, int]:
+    found = vcpu_of(run.state, int(tid))
+    if found is None:
+        raise run.fail(f"cpuset: {call}: No such process")
+    return found
 
 
 def mask_of(run: Run, text: str) -> list[int]:

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bsdvirt_sim.state import Host
+from bsdvirt_sim.state import Host, Vmm
 
 ROOT = "BSDVIRT_ROOT"
 TOOLS = (
@@ -63,6 +63,27 @@ def alive(pid: int) -> bool:
     except OSError:
         # Without /proc, a process that can be signalled exists.
         return os.path.exists("/proc/self/stat") is False
+
+
+OWN_THREADS = ("mevent", "blk-3:0-0", "vtnet-4:0 tx")
+"""Threads of a simulated bhyve before those of its virtual CPUs."""
+_FIRST_TID = 100000
+_MOST_THREADS = 64
+
+
+def tid_of(pid: int, number: int) -> int:
+    """Return the number of a thread of bhyve."""
+    return _FIRST_TID + pid * _MOST_THREADS + number
+
+
+def vcpu_of(state: Host, tid: int) -> tuple[Vmm, int] | None:
+    """Return the virtual CPU that is a thread; None if there is no such thread."""
+    pid, number = divmod(tid - _FIRST_TID, _MOST_THREADS)
+    for vmm in state.vmms.values():
+        vcpu = number - len(OWN_THREADS)
+        if vmm.pid == pid and 0 <= vcpu < vmm.cpus:
+            return vmm, vcpu
+    return None
 
 
 def reap(state: Host) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.kernel.processes import alive
+from bsdvirt_sim.kernel.processes import OWN_THREADS, alive, tid_of
 from bsdvirt_sim.state import Vmm
-
-_FIRST_TID = 100000
 
 
 def procstat(run: Run, words: list[str]) -> int:
@@ -33,10 +31,10 @@ def procstat(run: Run, words: list[str]) -> int:
 def _show(run: Run, vmm: Vmm) -> None:
     every = list(range(run.state.cpus))
     mask = run.state.masks.get(vmm.pid, every)
-    threads = [("mevent", mask), ("blk-3:0-0", mask), ("vtnet-4:0 tx", mask)]
+    threads = [(name, mask) for name in OWN_THREADS]
     threads += [(f"vcpu {n}", vmm.pins.get(n, mask)) for n in range(vmm.cpus)]
     for number, (name, cpus) in enumerate(threads):
-        tid = _FIRST_TID + number
+        tid = tid_of(vmm.pid, number)
         run.print(f"{vmm.pid:5} {tid:6} {'bhyve':<19} {name:<19} {-1:3} {1:4} {_spans(cpus)}")
 
 

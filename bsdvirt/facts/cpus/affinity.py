@@ -20,8 +20,8 @@ from bsdvirt.spec.types import CpuList
 
 Cpus = tuple[int, ...]
 _THREAD = re.compile(
-    r" *(?P<pid>\d{1,10}) +\d{1,10} (?P<command>.{19,}?) (?P<name>.{19,}?) +(?:-?\d{1,4}|-)"
-    r" +-?\d{1,10} (?P<mask>[0-9,-]+)",
+    r" *(?P<pid>\d{1,10}) +(?P<tid>\d{1,10}) (?P<command>.{19,}?) (?P<name>.{19,}?)"
+    r" +(?:-?\d{1,4}|-) +-?\d{1,10} (?P<mask>[0-9,-]+)",
     re.ASCII,
 )
 _VCPU = re.compile(r"vcpu (\d{1,4})", re.ASCII)
@@ -35,6 +35,14 @@ class Threads:
     """Those of its threads, except for virtual CPUs."""
     vcpus: dict[int, Cpus] = field(default_factory=dict)
     """Those of each virtual CPU."""
+    tids: dict[int, int] = field(default_factory=dict)
+    """The thread of each virtual CPU."""
+
+    @property
+    def pinned(self) -> dict[int, Cpus]:
+        """The CPUs of each virtual CPU that has others than the process."""
+        own = tuple(sorted(self.cpus))
+        return {vcpu: cpus for vcpu, cpus in sorted(self.vcpus.items()) if cpus != own}
 
 
 def read_jail_cpus(host: Host, jid: int, name: str) -> Cpus | None:
@@ -79,6 +87,7 @@ def parse_threads(text: str) -> dict[int, Threads]:
         threads = found.setdefault(int(match["pid"]), Threads())
         if vcpu := _VCPU.fullmatch(match["name"].rstrip()):
             threads.vcpus[int(vcpu[1])] = cpus
+            threads.tids[int(vcpu[1])] = int(match["tid"])
         else:
             threads.cpus.update(cpus)
     return found

@@ -15,7 +15,7 @@ SHOWN = said("05-bhyve.txt", 'procstat -S $(pgrep -f "^bhyve: vm1")')
 
 
 def test_the_threads_of_a_captured_bhyve() -> None:
-    assert parse_threads(SHOWN) == {3092: Threads({0, 1}, {0: (1,)})}
+    assert parse_threads(SHOWN) == {3092: Threads({0, 1}, {0: (1,)}, {0: 100360})}
 
 
 def test_lines_that_do_not_parse_are_skipped() -> None:
@@ -23,7 +23,7 @@ def test_lines_that_do_not_parse_are_skipped() -> None:
     more = ["", "PID", line.replace(" 1 1", " 1 9999"), line.replace(" 1 1", " 1 5-2"), line[:40]]
     assert parse_threads("\n".join(more)) == {}
     wide = "12345678 100257 bhyve               vcpu 12               3    1 0-3,8"
-    assert parse_threads(wide) == {12345678: Threads(set(), {12: (0, 1, 2, 3, 8)})}
+    assert parse_threads(wide) == {12345678: Threads(set(), {12: (0, 1, 2, 3, 8)}, {12: 100257})}
 
 
 def test_a_process_that_ended_does_not_hide_those_after_it(tmp_path: object) -> None:
