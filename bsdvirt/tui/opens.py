@@ -35,6 +35,12 @@ def _command(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.type_command()
 
 
+def _object(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.screens.object import ObjectScreen
+
+    desk.push_screen(ObjectScreen(subjects[0], desk.place))
+
+
 def _plan(desk: Desk, subjects: Sequence[Subject]) -> None:
     desk.toggle_plan()
 
@@ -106,6 +112,7 @@ OPENERS: dict[str, Opener] = {
     "palette": _palette,
     "menu": _menu,
     "settings": _settings,
+    "object": _object,
     "detail": _soon("detail"),
     "create": _soon("the wizard"),
     "cpuset": _cpuset,

@@ -31,6 +31,7 @@ TYPED = {
     "remove-nic": "0", "mount": "/usr/src", "unmount": "src", "expose": "tcp:8080:80",
     "set-network": "nat=no", "create-network": "lan", "import-image": "x.raw --name x",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
+    "grow-disk": "2G",
 }  # fmt: skip
 """What a user types, for the actions that ask."""
 

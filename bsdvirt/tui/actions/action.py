@@ -24,7 +24,14 @@ class Subject:
     row: Row | None = None
 
 
-NOUNS = {"vm": "virtual machine", "foreign": "foreign guest", "media": "medium"}
+NOUNS = {
+    "vm": "virtual machine",
+    "forward": "forwarded port",
+    "profile": "profile of an image",
+    "available": "release that is not here",
+    "foreign": "foreign guest",
+    "media": "medium",
+}
 """What subjects are called, where that is not their kind."""
 
 Words = Callable[[Sequence[Subject]], list[str]]
@@ -96,6 +103,8 @@ class Action:
     """The views that it belongs to; none if it belongs wherever its subjects are."""
     states: frozenset[str] = frozenset()
     """The states in which it can be done; none for all."""
+    refuses: Callable[[Subject], str] | None = None
+    """Returns why it cannot be done to a subject as it is now; "" if it can."""
     many: bool = False
     """Whether it can be done to several subjects at once."""
     loses: bool = False
@@ -126,6 +135,10 @@ def why_not(action: Action, subjects: Sequence[Subject], read_only: str = "") ->
         # Of several, those that it fits are acted on.
         if len(unfit) == len(subjects):
             return f"{unfit[0].name} is {unfit[0].state}"
+    if action.refuses is not None:
+        whys = [action.refuses(one) for one in subjects]
+        if all(whys):
+            return whys[0]
     return ""
 
 

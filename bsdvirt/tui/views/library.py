@@ -58,7 +58,7 @@ class LibraryView(AskingView):
         super().__init__()
 
     def make_table(self) -> TreeTable[Entry]:
-        return TreeTable(COLUMNS, sort="name", empty="nothing here yet: f fetches a release")
+        return TreeTable(COLUMNS, sort="name", empty="nothing yet: v fetches a release")
 
     async def ask(self, host: str) -> list[Entry]:
         desk = desk_of(self)

@@ -132,7 +132,7 @@ def _forward(host: str, row: ExposeRow, parent: Key | None) -> Entry:
     source = f" from {row.source}" if row.source else ""
     return Entry(
         key_of(host, "forward", row.guest, row.expose),
-        Subject(host, "forward", row.guest, row.state, row),
+        Subject(host, "forward", f"{row.guest} {row.expose}", row.state, row),
         {
             "name": f"{row.expose} {row.guest}",
             "state": row.state,
