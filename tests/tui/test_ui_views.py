@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from test_ui_hosts import two
 from uitest import REPOSITORY, SMALL, WIDE, Ui, cli, drive, made
 
 IFCONFIG, ZFS = "/sbin/ifconfig", "/sbin/zfs"
@@ -99,7 +100,7 @@ def test_who_fills_the_pool(tmp_path: Path, size: tuple[int, int]) -> None:
         assert "zroot" in first
         assert "win" in second
         assert "1G" in second
-        assert "release" in ui.line("15.1-RELEASE")
+        assert "release" in ui.line("  15.1-RELEASE ")
         await ui.press("down", "right")
         await ui.sees("disk0")
         assert "zvol" in ui.line("disk0")
@@ -136,3 +137,20 @@ def test_what_is_changed_elsewhere_is_seen_at_once_when_asked_for(tmp_path: Path
         await ui.sees("zroot/bsdvirt/backup")
 
     drive(sim, flow)
+
+
+def test_all_hosts_are_in_one_view(tmp_path: Path) -> None:
+    here, _, source = two(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("3")
+        await ui.sees(" mail ", " web ", "this host")
+        assert " b " in ui.line(" mail ")
+        await ui.press("4")
+        await ui.until(lambda: sum("ONLINE" in line for line in ui.lines) == 2, "one pool")
+        (tmp_path / "b.down").touch()
+        await ui.press("ctrl+r")
+        await ui.sees("b: ")
+        assert sum("ONLINE" in line for line in ui.lines) == 2
+
+    drive(here, flow, size=WIDE, others=[source])

@@ -37,6 +37,8 @@ class Answer:
     """When to ask again: seconds, as of time.monotonic."""
     again: bool = False
     """Something changed while it was asked."""
+    opened: bool = False
+    """Whether its rows were opened at first."""
     asking: asyncio.Task[None] | None = None
 
 
@@ -53,7 +55,7 @@ class AskingView(View[Entry]):
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer] = {}
-        self._seen = False
+        self._told: dict[str, str] = {}
         super().__init__()
 
     def make_table(self) -> LiveTable[Entry]:
@@ -111,16 +113,17 @@ class AskingView(View[Entry]):
         """Show what all hosts have answered."""
         rows = [row for answer in self._answers.values() for row in answer.rows]
         self.table.show({row.key: row for row in rows})
-        if not self._seen and rows:
-            self._seen = True
-            if isinstance(self.table, TreeTable):
-                self.table.open(*self.to_open(rows))
+        if isinstance(self.table, TreeTable):
+            for answer in self._answers.values():
+                if answer.rows and not answer.opened:
+                    answer.opened = True
+                    fits = len(rows) < self.table.size.height
+                    self.table.open(*self.to_open(answer.rows, fits=fits))
         self._show_note()
         self._show_problems()
 
-    def to_open(self, rows: list[Entry]) -> set[Key]:
-        """Return the rows that are open at first: all, if that fits the screen."""
-        fits = len(rows) < self.table.size.height
+    def to_open(self, rows: list[Entry], *, fits: bool) -> set[Key]:
+        """Return the rows of a host that are open at first: all, if they fit the screen."""
         return {row.parent for row in rows if row.parent is not None} if fits else set()
 
     @on(LiveTable.Moved)
@@ -139,6 +142,9 @@ class AskingView(View[Entry]):
         self._say(".problems", "\n".join(shown_line(line) for line in told))
 
     def _say(self, where: str, text: str) -> None:
+        if self._told.get(where) == text:
+            return
+        self._told[where] = text
         line = self.query_one(where, Static)
         line.set_class(bool(text), "any")
         style = "bad" if where == ".problems" else "dim"

@@ -15,6 +15,7 @@ from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.queries.library import AVAILABLE, IMAGES, MEDIA, PROFILES, RELEASES
 from bsdvirt.tui.views.asking import AskingView, key_of
 from bsdvirt.tui.views.entries import HOST, Entry, column, guest, style_of
+from bsdvirt.tui.widgets.table import Key
 from bsdvirt.tui.widgets.tree import TreeTable
 
 COLUMNS = (
@@ -80,7 +81,7 @@ class LibraryView(AskingView):
             *_available(host, offers, releases, images),
         ]
 
-    def to_open(self, rows: list[Entry]) -> set[tuple[str, str]]:
+    def to_open(self, rows: list[Entry], *, fits: bool) -> set[Key]:
         return set()
 
 

@@ -55,7 +55,7 @@ class StorageView(AskingView):
         desk = desk_of(self)
         return list(entries(desk.store, host, await desk.ask(host, STORAGE)))
 
-    def to_open(self, rows: list[Entry]) -> set[Key]:
+    def to_open(self, rows: list[Entry], *, fits: bool) -> set[Key]:
         return {row.key for row in rows if row.parent is None}
 
 
