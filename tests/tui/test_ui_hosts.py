@@ -41,6 +41,16 @@ def test_guests_of_other_hosts_are_shown_and_acted_on_there(tmp_path: Path) -> N
     assert not (tmp_path / "b.overlapped").exists()
 
 
+def test_what_guests_of_other_hosts_use_is_read_there(tmp_path: Path) -> None:
+    _, there, source = two(tmp_path)
+    cli(there, "start", "mail")
+    tick = source.tick()
+    assert tick.notes == ()
+    assert tick.sample is not None
+    (mail,) = tick.sample.guests
+    assert (mail.name, mail.processes) == ("mail", 2)
+
+
 def test_a_host_that_does_not_answer_is_shown_so_and_hinders_nothing(tmp_path: Path) -> None:
     here, _, source = two(tmp_path)
     down = tmp_path / "b.down"

@@ -24,7 +24,7 @@ import msgspec
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, UsageError
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.tui.feed.model import Tick
-from bsdvirt.tui.feed.queries.guests import GUESTS
+from bsdvirt.tui.feed.queries.guests import GUESTS, SAMPLE
 from bsdvirt.tui.feed.source import Query
 
 T = TypeVar("T")
@@ -90,7 +90,11 @@ class SshSource:
             guests = self.ask(GUESTS)
         except BsdvirtError as error:
             return Tick(self.name, at, problem=_short(error))
-        return Tick(self.name, at, tuple(guests))
+        try:
+            return Tick(self.name, at, tuple(guests), sample=self.ask(SAMPLE))
+        except BsdvirtError as error:
+            # Guests are shown without what they use.
+            return Tick(self.name, at, tuple(guests), notes=(f"usage: {_short(error)}",))
 
     def ask(self, query: Query[T], *words: str) -> T:
         text = self._run([*query.words, *words, "--json"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bsdvirt.ops.show.guests import entries
+from bsdvirt.ops.show.sample import read_sample
 from bsdvirt.rows.guest import GuestRow
+from bsdvirt.rows.usage import Sample
 from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.source import Query
 
@@ -13,3 +15,4 @@ def _guests(session: Session) -> list[GuestRow]:
 
 
 GUESTS = Query(("ls",), list[GuestRow], _guests)
+SAMPLE = Query(("stats", "--counters"), Sample, read_sample)
