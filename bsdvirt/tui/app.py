@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -36,6 +35,7 @@ from bsdvirt.tui.screens.command import CommandScreen
 from bsdvirt.tui.screens.command import Start as LineStart
 from bsdvirt.tui.screens.menu import MenuScreen
 from bsdvirt.tui.settings import Settings, SettingsFile
+from bsdvirt.tui.tasks.room import new_tasks
 from bsdvirt.tui.terminal import Runner, StepAside
 from bsdvirt.tui.views.base import View
 from bsdvirt.tui.views.registry import make_views
@@ -102,6 +102,7 @@ class BsdvirtApp(App[int]):
         self._arrange(views)
         self.main = MainScreen(views)
         self.terminal: Runner = StepAside(self)
+        self.tasks = new_tasks(self)
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -236,7 +237,10 @@ class BsdvirtApp(App[int]):
             case Command(words, each):
                 asks = self.plans
                 for host, of_host in _by_host(subjects, self.host, each=each):
-                    self.run_words(host, words(of_host), label=action.label, asks=asks)
+                    self.run_words(
+                        host, words(of_host), label=action.label, asks=asks, loses=action.loses,
+                        names=[one.name for one in of_host],
+                    )  # fmt: skip
         if isinstance(action.do, Command) and self._plan_next:
             self.toggle_plan()
 
@@ -249,7 +253,7 @@ class BsdvirtApp(App[int]):
         asks = self.plans
         for host, line in lines:
             if line.plans:
-                self.run_words(host, line.words, label=line.verb, asks=asks or line.confirms)
+                self.run_words(host, line.words, label=line.verb, asks=asks, loses=line.confirms)
             else:
                 self.run_on_terminal(host, line.words, waits=not line.takes_over)
         if asks and self._plan_next and any(line.plans for _, line in lines):
@@ -262,27 +266,15 @@ class BsdvirtApp(App[int]):
         *,
         label: str = "",
         asks: bool = False,
+        loses: bool = False,
+        names: Sequence[str] = (),
         secrets: Sequence[str] = (),
         ended: Ended | None = None,
     ) -> None:
-        # The list of tasks (tasks/) takes this over.
-        argv = self._readers[host].source.argv(words)
-        asyncio.create_task(self._run(argv, secrets, ended))
-
-    async def _run(self, argv: Sequence[str], secrets: Sequence[str], ended: Ended | None) -> None:
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        out, err = await child.communicate("".join(f"{one}\n" for one in secrets).encode())
-        text = (err or out).decode(errors="replace").strip()
-        said = text.splitlines()[-1] if text else "done"
-        self.say(said, problem=bool(child.returncode))
-        if ended is not None:
-            ended(said if child.returncode else "")
+        self.tasks.run(
+            host, words, label=label, asks=asks, loses=loses, names=names, secrets=secrets,
+            ended=ended,
+        )  # fmt: skip
 
     def run_on_terminal(
         self, host: str, words: Sequence[str], *, lead: str = "", waits: bool = False

@@ -15,6 +15,7 @@ from bsdvirt.tui.actions.language import Language, Typed
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Source
 from bsdvirt.tui.settings import Settings
+from bsdvirt.tui.tasks.book import Tasks
 from bsdvirt.tui.terminal import Runner
 from bsdvirt.tui.widgets.glyphs import Glyphs
 
@@ -35,6 +36,7 @@ class Desk(Protocol):
     palette: Mapping[str, Style]
     glyphs: Glyphs
     terminal: Runner
+    tasks: Tasks
 
     @property
     def sources(self) -> Mapping[str, Source]:
@@ -62,12 +64,15 @@ class Desk(Protocol):
         *,
         label: str = "",
         asks: bool = False,
+        loses: bool = False,
+        names: Sequence[str] = (),
         secrets: Sequence[str] = (),
         ended: Ended | None = None,
     ) -> None:
-        """Run `bsdvirt WORDS` in the background; `asks`: show its plan first. `secrets` are lines
-        that it reads from standard input first, see cli/flags.py: they are shown and kept
-        nowhere. `ended` is called at its end."""
+        """Run `bsdvirt WORDS` in the background, as a task (tasks/). `asks`: show its plan first;
+        `loses`: list what is lost, and have a name typed; `names`: the objects that it changes.
+        `secrets` are lines that it reads from standard input first, see cli/flags.py: they are
+        shown and kept nowhere. `ended` is called at its end, with the error or ""."""
 
     def type_command(
         self, starts: Sequence[tuple[str, Sequence[str]]] = (), *, wants: str = "", offer: str = ""

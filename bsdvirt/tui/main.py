@@ -17,6 +17,7 @@ from bsdvirt.tui.actions.keys import shown_key
 from bsdvirt.tui.actions.table import BY_ID
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
+from bsdvirt.tui.tasks.line import TaskLine
 from bsdvirt.tui.views.base import View
 from bsdvirt.tui.views.filters import completed
 from bsdvirt.tui.widgets.filterline import Entry, FilterLine
@@ -52,6 +53,7 @@ class MainScreen(Screen[None]):
         yield FilterLine()
         with Vertical(id="body"), ContentSwitcher(initial=self._shown, id="views"):
             yield from self.views.values()
+        yield TaskLine()
         yield ActionFooter()
 
     def on_mount(self) -> None:

@@ -20,7 +20,24 @@ def _refresh(desk: Desk, subjects: Sequence[Subject]) -> None:
 
 
 def _quit(desk: Desk, subjects: Sequence[Subject]) -> None:
-    desk.exit(0)
+    if not desk.tasks.active():
+        desk.exit(0)
+        return
+    from bsdvirt.tui.tasks.leave import LeaveScreen
+
+    desk.push_screen(LeaveScreen())
+
+
+def _task(desk: Desk, subjects: Sequence[Subject]) -> None:
+    from bsdvirt.tui.tasks.room import open_row
+
+    open_row(desk, subjects[0])
+
+
+def _cancel_task(desk: Desk, subjects: Sequence[Subject]) -> None:
+    for subject in subjects:
+        if (task := desk.tasks.get(int(subject.name))) is not None:
+            desk.tasks.cancel(task)
 
 
 def _soon(what: str) -> Opener:
@@ -106,6 +123,8 @@ OPENERS: dict[str, Opener] = {
     "back": _table("back"),
     "findings": _findings,
     "quit": _quit,
+    "task": _task,
+    "cancel-task": _cancel_task,
     "command": _command,
     "plan": _plan,
     "help": _help,

@@ -11,11 +11,13 @@ No lock is held while the user is asked.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
-import select
+import queue
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 QUESTION = "Run this? [y/N] "
 CHANGED = "the host has changed since this was shown; the new plan:"
+CANCEL = b"cancel"
 MOST_ANSWER = 1000
 WAIT_SECONDS = 0.5
 
@@ -192,17 +195,36 @@ def _answer(options: Globals, *, changed: bool) -> bool:
         return ask(QUESTION).lower() in ("y", "yes")
 
 
+@functools.cache
+def _answers() -> queue.SimpleQueue[bytes]:
+    """Return the lines of standard input, as they come; empty at its end. A line `cancel` is not
+    among them: it is as SIGINT, for a program on another host, from where no signal comes."""
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def read() -> None:
+        # Signals are for the main thread: another one that gets them does not wake it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        begun = b""
+        while data := os.read(0, MOST_ANSWER):
+            *whole, begun = (begun + data).split(b"\n")
+            for line in whole:
+                if line.strip() == CANCEL:
+                    os.kill(os.getpid(), signal.SIGINT)
+                else:
+                    lines.put(line.strip())
+            begun = begun[:MOST_ANSWER]
+        lines.put(begun.strip())
+
+    threading.Thread(target=read, name="answers", daemon=True).start()
+    return lines
+
+
 def _line() -> bytes:
-    """Return a line of standard input, and read no more than that. A signal that arrives just
-    before the wait does not interrupt it: so it is a short one, again and again."""
-    line = b""
-    while len(line) < MOST_ANSWER:
-        if select.select([0], [], [], WAIT_SECONDS)[0]:
-            byte = os.read(0, 1)
-            if byte in (b"", b"\n"):
-                break
-            line += byte
-    return line.strip()
+    """Return a line of standard input. A signal that arrives just before the wait does not
+    interrupt it: so it is a short one, again and again."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return _answers().get(timeout=WAIT_SECONDS)
 
 
 @contextlib.contextmanager

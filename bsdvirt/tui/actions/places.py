@@ -14,7 +14,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "library": frozenset(
         {"release", "image", "media", "profile", "available", "jail", "vm", "foreign"}
     ),
-    "tasks": frozenset({"task"}),
+    "tasks": frozenset({"task", "operation"}),
 }
 """The kinds of subjects, by view."""
 

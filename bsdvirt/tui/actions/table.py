@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bsdvirt.tui.actions import devices, guests, objects, ui
+from bsdvirt.tui.actions import devices, guests, objects, tasks, ui
 from bsdvirt.tui.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
-    *guests.ACTIONS, *devices.ACTIONS, *objects.ACTIONS, *ui.ACTIONS,
+    *guests.ACTIONS, *devices.ACTIONS, *objects.ACTIONS, *tasks.ACTIONS,
+    *ui.ACTIONS,
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}

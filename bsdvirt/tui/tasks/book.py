@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bsdvirt.rows import events as rows
@@ -35,6 +35,9 @@ class Shows(Protocol):
 
     def tasks_changed(self, ended: Task | None) -> None:
         """Called when tasks are to be drawn again; `ended` has just ended."""
+
+    def task_begun(self, task: Task) -> None:
+        """Called when a task was given."""
 
     def task_waits(self, task: Task) -> None:
         """Called when a task waits to be confirmed."""
@@ -75,17 +78,20 @@ class Tasks:
         asks: bool = False,
         loses: bool = False,
         secrets: Sequence[str] = (),
+        ended: Callable[[str], None] | None = None,
     ) -> Task:
-        """Begin a task. `secrets` are lines for its standard input."""
+        """Begin a task. `secrets` are lines for its standard input, which are kept nowhere;
+        `ended` is called at its end, with the error or ""."""
         self._count += 1
         task = Task(
             self._count, host, tuple(words), label, tuple(names), asks=asks or loses, loses=loses
         )
         self._tasks[task.number] = task
         self._forget()
-        job = asyncio.get_running_loop().create_task(self._run(task, secrets))
+        job = asyncio.get_running_loop().create_task(self._run(task, secrets, ended))
         self._running.add(job)
         job.add_done_callback(self._running.discard)
+        self._shows.task_begun(task)
         self._changed()
         return task
 
@@ -124,7 +130,9 @@ class Tasks:
         while self._running:
             await asyncio.wait(set(self._running))
 
-    async def _run(self, task: Task, secrets: Sequence[str]) -> None:
+    async def _run(
+        self, task: Task, secrets: Sequence[str], ended: Callable[[str], None] | None
+    ) -> None:
         async with self._turns.setdefault(task.host, asyncio.Semaphore(AT_ONCE)):
             if not task.active:
                 return
@@ -142,6 +150,8 @@ class Tasks:
                 del self._children[task.number]
         task.end(status)
         self._end(task)
+        if ended is not None:
+            ended("" if task.state is State.DONE else task.result or task.state.value)
 
     def _take(self, task: Task, event: rows.Report) -> None:
         task.take(event)

@@ -37,21 +37,22 @@ class Choice(Static, can_focus=True):
         self.word = word
 
     def on_mount(self) -> None:
-        self._draw()
+        self._draw(focused=self.has_focus)
 
     def on_focus(self) -> None:
-        self._draw()
+        self._draw(focused=True)
 
     def on_blur(self) -> None:
-        self._draw()
+        self._draw(focused=False)
 
     def set_word(self, word: str) -> None:
+        """Have it say something else."""
         self.word = word
-        self._draw()
+        self._draw(focused=self.has_focus)
 
-    def _draw(self) -> None:
-        style = "cursor" if self.has_focus else "heading"
-        left, right = ("[", "]") if self.has_focus else (" ", " ")
+    def _draw(self, *, focused: bool) -> None:
+        style = "cursor" if focused else "heading"
+        left, right = ("[", "]") if focused else (" ", " ")
         self.update(Text(f"{left} {self.word} {right}", desk_of(self).palette[style]))
 
     def action_choose(self) -> None:

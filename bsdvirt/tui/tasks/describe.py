@@ -52,7 +52,9 @@ def task_lines(task: Task) -> list[Line]:
     if task.doing and task.doing != task.state.value:
         lines += paragraph(task.doing, "text")
     for error in task.errors:
-        subject = f"{error.subject}: " if error.subject and error.subject not in error.message else ""
+        subject = (
+            f"{error.subject}: " if error.subject and error.subject not in error.message else ""
+        )
         lines += [("", "text"), *paragraph(f"{subject}{error.message}", "bad")]
         lines += paragraph(error.hint, "warning", before="do: ")
     for failed in task.failures:
@@ -62,7 +64,7 @@ def task_lines(task: Task) -> list[Line]:
     if task.said:
         lines += [("", "text"), ("messages", "heading")]
         lines += [(in_units(line), "text") for line in task.said]
-    if task.output.strip() and not task.output.lstrip().startswith("["):
+    if task.output.strip():
         lines += [("", "text"), ("output", "heading"), *paragraph(task.output, "text")]
     if task.steps:
         lines += [("", "text"), ("commands that were run", "heading")]

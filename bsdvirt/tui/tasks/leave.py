@@ -58,7 +58,9 @@ class LeaveScreen(ModalScreen[None]):
         if self._leaving and not active:
             desk.exit(0)
             return
-        title = f" {len(active)} under way" + (": leaving when they have ended" if self._leaving else "")
+        title = f" {len(active)} under way" + (
+            ": leaving when they have ended" if self._leaving else ""
+        )
         self.query_one("#title", Static).update(Text(title, desk.palette["heading"]))
         lines: list[Line] = [
             (f"{task.title}: {task.state.value}, {duration(task.seconds)}  {task.doing}",

@@ -37,7 +37,9 @@ class TaskLine(Static):
         if len(active) > 1:
             line.append(f"{len(active)} tasks  ", styles["heading"])
         line.append(f"{shown_line(shown.title)} ", styles["text"])
-        line.append(f"{shown.state.value} {duration(shown.seconds)}  ", styles[STATE_STYLES[shown.state]])
+        line.append(
+            f"{shown.state.value} {duration(shown.seconds)}  ", styles[STATE_STYLES[shown.state]]
+        )
         if shown.share is not None and shown.state is State.RUNNING:
             full = round(shown.share * BAR)
             line.append(desk.glyphs.bars[-1] * full, styles["accent"])

@@ -7,9 +7,18 @@ from typing import Any
 
 from textual.app import App
 
+from bsdvirt.rows.events import Operation
+from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.desk import Desk
 from bsdvirt.tui.tasks.book import Shows, Tasks
 from bsdvirt.tui.tasks.line import TaskLine
-from bsdvirt.tui.tasks.screens import DetailScreen, LossScreen, PlanScreen, TaskScreen
+from bsdvirt.tui.tasks.screens import (
+    DetailScreen,
+    LossScreen,
+    OperationScreen,
+    PlanScreen,
+    TaskScreen,
+)
 from bsdvirt.tui.tasks.task import State, Task
 
 
@@ -56,7 +65,16 @@ class Room(Shows):
         ]
 
 
-def open_task(desk: Any, task: Task) -> None:
+def open_row(desk: Desk, subject: Subject) -> None:
+    """Show a row of the view of tasks: a task, or an operation of the log."""
+    if subject.kind == "task":
+        if (task := desk.tasks.get(int(subject.name))) is not None:
+            open_task(desk, task)
+    elif isinstance(subject.row, Operation):
+        desk.push_screen(OperationScreen(subject.row, subject.host))
+
+
+def open_task(desk: Desk, task: Task) -> None:
     """Show a task: its plan while it waits, else all that is known of it."""
     if task.state is State.WAITING:
         desk.push_screen(LossScreen(task) if task.loses else PlanScreen(task))

@@ -111,7 +111,7 @@ class LossScreen(TaskScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", show=False),
-        Binding("f2", "toggle", show=False),
+        Binding("f2", "other", show=False),
     ]
     DEFAULT_CSS = (
         CSS.format("LossScreen")
@@ -196,7 +196,7 @@ class LossScreen(TaskScreen):
         self.dismiss()
         desk_of(self).tasks.confirm(self.of)
 
-    def action_toggle(self) -> None:
+    def action_other(self) -> None:
         self._commands = not self._commands
         self.task_changed()
 

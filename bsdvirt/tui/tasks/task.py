@@ -9,11 +9,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
 from bsdvirt.host.sanitize import bounded
 from bsdvirt.rows import events as rows
-from bsdvirt.rows.guest import OutcomeRow
 
 MOST_SAID = 400
 """Messages that are kept of a task."""
@@ -202,17 +199,11 @@ class Task:
         if self.state is State.FAILED:
             return self.said[-1] if self.said else f"exit status {self.status}"
         messages = self._messages()
-        return messages[0] if len(messages) == 1 else f"{len(messages)} done" if messages else ""
+        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+        return f"{messages[0]}{more}" if messages else ""
 
     def _messages(self) -> list[str]:
-        with_json = self.output.lstrip().startswith("[")
-        if with_json:
-            try:
-                found = msgspec.json.decode(self.output, type=list[OutcomeRow])
-            except (msgspec.MsgspecError, UnicodeError):
-                return []
-            return [one.message for one in found]
-        return [bounded(line) for line in self.output.splitlines() if line.strip()][:1]
+        return [bounded(line) for line in self.output.splitlines() if line.strip()]
 
     @property
     def share(self) -> float | None:

@@ -52,8 +52,7 @@ class TasksView(AskingView):
         rows = {(entry := _of_task(task)).key: entry for task in tasks}
         for answer in self._answers.values():
             for row in answer.rows:
-                operation = row.values["row"]
-                if not operation.op or operation.op not in ours:
+                if row.subject.name not in ours:
                     rows[row.key] = row
         self.table.show(rows)
         self._show_problems()
@@ -64,12 +63,6 @@ class TasksView(AskingView):
             self.reload(ended.host)
         elif self.display and self.is_mounted:
             self.show_rows()
-
-    def opened(self, subject: Subject) -> Operation | None:
-        """Return the operation of the log that a row stands for."""
-        row = self.table.cursor
-        found = row.values.get("row") if row is not None and row.subject == subject else None
-        return found if isinstance(found, Operation) else None
 
 
 def _of_task(task: Task) -> Entry:
@@ -103,9 +96,9 @@ def _of_log(host: str, number: int, row: Operation) -> Entry:
     name = row.op or f"{row.time} {number}"
     return Entry(
         key=key_of(host, "operation", f"{name} {row.subject}"),
-        subject=Subject(host, "operation", name, cells["state"]),
+        subject=Subject(host, "operation", name, cells["state"], row),
         cells=cells,
-        values={"time": row.time, "took": row.seconds, "row": row},
+        values={"time": row.time, "took": row.seconds},
         styles={"state": "good" if row.ok else "bad", "user": "dim"},
     )
 
@@ -119,5 +112,3 @@ def _shown_time(text: str) -> str:
         return text
     today = datetime.now().astimezone().date() == then.date()
     return then.strftime("%H:%M:%S" if today else "%d %b %H:%M")
-
-
