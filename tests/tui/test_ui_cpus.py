@@ -10,6 +10,8 @@ import pytest
 from uitest import SMALL, WIDE, Ui, cli, drive, made
 
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.forms.open import open_property_form
 from bsdvirt.tui.views.cpus import CpusView
 from bsdvirt_sim import SimHost
 
@@ -190,3 +192,46 @@ def test_a_read_only_ui_chooses_nothing(tmp_path: Path) -> None:
         assert "its core" not in ui.screen
 
     drive(sim, flow, read_only=True)
+
+
+def test_fields_of_a_form_choose_cpus_on_the_map(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+    cli(sim, "set", "win", "cpus=2")
+
+    async def flow(ui: Ui) -> None:
+        win = Subject("", "vm", "win", "stopped")
+        open_property_form(ui.app, win, "cpuset")
+        await ui.sees("^o: choose on the map")
+        await ui.press("ctrl+o")
+        await ui.sees("cpuset: all CPUs (16)")
+        await ui.press("right", "right", "c", "enter")
+        await ui.sees("2-3")
+        await ui.press("ctrl+s")
+        await ui.sees("bsdvirt set win cpuset=2-3")
+        await ui.press("enter")
+        await ui.until(lambda: cpuset(sim, "win") == "2-3")
+        open_property_form(ui.app, win, "pins")
+        await ui.sees("^o: choose on the map")
+        await ui.press("ctrl+o")
+        await ui.sees("virtual CPU 0: all CPUs")
+        await ui.press("right", "right", "space", "enter")
+        await ui.sees("0:2")
+        await ui.press("ctrl+s")
+        await ui.sees("bsdvirt set win pins=0:2")
+        await ui.press("enter")
+        await ui.until(lambda: "0:2" in cli(sim, "get", "win"))
+
+    drive(sim, flow, size=WIDE)
+
+
+def test_other_fields_choose_no_cpus(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        open_property_form(ui.app, Subject("", "jail", "web", "running"), "hostname")
+        await ui.sees("hostname", "review")
+        assert "^o" not in ui.screen
+        await ui.press("ctrl+o")
+        assert "its core" not in ui.screen
+
+    drive(sim, flow)

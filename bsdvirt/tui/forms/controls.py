@@ -63,6 +63,11 @@ class LineControl(Input):
         self.offers = list(values)
         self.suggester = SuggestFromList(self.offers)
 
+    def put(self, text: str) -> None:
+        """Put another text in place of what is typed."""
+        self.value = text
+        self.cursor_position = len(text)
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(Edited(event.value))
@@ -92,6 +97,10 @@ class LinesControl(TextArea):
 
     def _fit(self) -> None:
         self.styles.height = min(MOST_LINES, max(1, len(self.text.splitlines()) + 1))
+
+    def put(self, text: str) -> None:
+        """Put another text in place of what is typed."""
+        self.text = text
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

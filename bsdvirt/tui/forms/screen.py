@@ -19,12 +19,13 @@ from textual.widgets.option_list import Option
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.tui.desk import desk_of
-from bsdvirt.tui.forms.controls import LineControl
+from bsdvirt.tui.forms.controls import LineControl, LinesControl
 from bsdvirt.tui.forms.field import FormField
 from bsdvirt.tui.forms.form import Form, Order
 from bsdvirt.tui.forms.offers import offered
 from bsdvirt.tui.forms.review import ReviewScreen
 from bsdvirt.tui.forms.rows import FieldList, FieldRow
+from bsdvirt.tui.screens.cpus import choose_in_field, takes_cpus
 
 MOST_FOUND = 20
 """How many fields a search shows."""
@@ -43,6 +44,7 @@ class FormScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,f2,ctrl+enter", "review", show=False, priority=True),
         Binding("ctrl+f", "find", show=False, priority=True),
+        Binding("ctrl+o", "choose", show=False, priority=True),
         Binding("pagedown", "section(1)", show=False, priority=True),
         Binding("pageup", "section(-1)", show=False, priority=True),
         Binding("escape", "leave", show=False),
@@ -178,6 +180,8 @@ class FormScreen(ModalScreen[None]):
             text.append(f" ({'; '.join(note for note in notes if note)})", styles["dim"])
         if isinstance(row.control, LineControl) and row.control.offers:
             text.append(f"\n^n: {' '.join(row.control.offers)}", styles["dim"])
+        if takes_cpus(field) and not field.fixed:
+            text.append("\n^o: choose on the map of the CPUs", styles["dim"])
         self.query_one("#about", Static).update(text)
 
     def _about(self, text: str) -> None:
@@ -235,6 +239,19 @@ class FormScreen(ModalScreen[None]):
 
     async def action_section(self, by: int) -> None:
         await self._show_section((self._at + by) % len(self.draft.sections))
+
+    def action_choose(self) -> None:
+        """Let CPUs be chosen on the map, for a field of CPUs."""
+        row = self.fields.current
+        if row is None or row.field.fixed or not takes_cpus(row.field):
+            return
+        control = row.control
+        desk, host, field = desk_of(self), self.form.host, row.field
+        if isinstance(control, LineControl):
+            choose_in_field(desk, host, field, control.value, 0, control.put)
+        elif isinstance(control, LinesControl):
+            line = control.cursor_location[0]
+            choose_in_field(desk, host, field, control.text, line, control.put)
 
     # ---- search ----
 

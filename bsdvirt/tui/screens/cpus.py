@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
+import msgspec.inspect as mi
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -17,10 +18,12 @@ from textual.widgets import Static
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.rows.cpu import CpuGroup, CpuMap
 from bsdvirt.spec.base import BadValueError
-from bsdvirt.spec.types import CpuList
+from bsdvirt.spec.fields import Field, bare, item_of
+from bsdvirt.spec.types import CpuList, CpuPin
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk, desk_of
 from bsdvirt.tui.feed.queries.cpus import CPUS
+from bsdvirt.tui.forms.field import FormField
 from bsdvirt.tui.widgets.cpumap import CpuMapView
 
 HINTS = (
@@ -192,3 +195,35 @@ def open_cpuset(desk: Desk, subjects: Sequence[Subject]) -> None:
         desk.run_words(guest.host, words, label="CPUs", asks=plans)
 
     choose_cpus(desk, guest.host, guest.name, value, take, guest.name)
+
+
+# ---- fields of forms ----
+
+
+def takes_cpus(field: FormField) -> bool:
+    """Return whether the values of a field are CPUs: a list of them, or pins."""
+    return field.of is not None and _type(field.of) in (CpuList, CpuPin)
+
+
+def _type(field: Field) -> object:
+    kind = bare(item_of(field.type) or field.type)
+    return kind.cls if isinstance(kind, mi.CustomType) else None
+
+
+def choose_in_field(
+    desk: Desk, host: str, field: FormField, text: str, line: int, take: Take
+) -> None:
+    """Let CPUs be chosen for a field with this text, of pins for that line; `take` is given its new
+    text."""
+    if field.of is None or _type(field.of) is CpuList:
+        choose_cpus(desk, host, field.label, lambda shown: text, take)
+        return
+    lines = [one for one in text.splitlines() if one.strip()]
+    vcpu, _, cpus = lines[line].partition(":") if line < len(lines) else (str(len(lines)), "", "")
+
+    def take_pin(chosen: str) -> None:
+        # Pinned to all CPUs is not pinned.
+        pin = [f"{vcpu}:{chosen}"] if chosen else []
+        take("\n".join([*lines[:line], *pin, *lines[line + 1 :]]))
+
+    choose_cpus(desk, host, f"virtual CPU {vcpu}", lambda shown: cpus, take_pin)
