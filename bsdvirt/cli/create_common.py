@@ -18,13 +18,14 @@ from bsdvirt.errors import UsageError
 from bsdvirt.guest.order import IDENTITY_PREFIX, set_boot
 from bsdvirt.layout import Layout
 from bsdvirt.ops.create.guests import Create, Order
+from bsdvirt.ops.tags import checked_tags
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.paths import split_assignments
-from bsdvirt.spec.types import GuestName
+from bsdvirt.spec.types import GuestName, TagName
 
 KINDS = ("jail", "vm")
 
@@ -42,6 +43,7 @@ class CreateOptions(Globals):
     hostname: str | None
     cpuset: str | None
     autostart: bool
+    tags: list[str]
     start: bool
 
 
@@ -62,6 +64,7 @@ class Wanted:
     pool: Layout | None
     settings: list[tuple[str, str]]
     """The properties, without those of the guest's identity."""
+    tags: tuple[TagName, ...]
 
 
 def wanted(options: CreateOptions, kind: str) -> Wanted:
@@ -71,6 +74,7 @@ def wanted(options: CreateOptions, kind: str) -> Wanted:
         raise UsageError(
             "--address goes with one name only", "omit it: the network's pool assigns addresses"
         )
+    tags = checked_tags(options.tags)
     session = open_session(options, changes=True)
     assignments = split_assignments(word for word in options.words if "=" in word)
     assignments = with_secrets(options, assignments)
@@ -78,7 +82,7 @@ def wanted(options: CreateOptions, kind: str) -> Wanted:
     boot = set_boot(Boot(auto=auto), assignments)
     pool = session.pool(options.pool) if options.pool is not None else None
     settings = [a for a in assignments if not a[0].startswith(IDENTITY_PREFIX)]
-    return Wanted(session, names, boot, pool, settings)
+    return Wanted(session, names, boot, pool, settings, tuple(tags))
 
 
 def provided(options: CreateOptions, what: str, source: str) -> bool:
@@ -92,7 +96,9 @@ def create(
     options: CreateOptions, new: Wanted, order: Order, *, coming: bool, screen: bool = False
 ) -> int:
     """Create the guests, and print how to go on."""
-    request = Create(new.names, order, new.boot, new.pool, start=options.start, coming=coming)
+    request = Create(
+        new.names, order, new.boot, new.pool, start=options.start, coming=coming, tags=new.tags
+    )
     outcomes = carry_out(new.session, request)
     status = report(outcomes, options)
     ready = [outcome.name for outcome in outcomes if outcome.ok]
@@ -133,6 +139,10 @@ def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) ->
     add_property(parser, kind, "hostname")
     add_property(parser, kind, "cpuset")
     add_property(parser, Boot, "auto", "--autostart")
+    parser.add_argument(
+        "--tag", dest="tags", action="append", default=[], metavar="TAG",
+        help="tag to select it by; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--start", action="store_true", help="also start it")
     add_change(parser)
 

@@ -129,6 +129,11 @@ def find(session: Session, found: Inventory, name: str, at: Layout | None = None
     return Found(Base(name, dataset.name, dataset.volsize), _image(name, value))
 
 
+def exists(session: Session, name: str) -> bool:
+    """Return whether there is an image of that name, on any pool."""
+    return name in copies(session.inventory(), "image")
+
+
 def entries(session: Session, found: Inventory | None = None) -> list[ImageRow]:
     """Return a row for each image, with the guests whose disks are clones of it."""
     found = found or session.inventory()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,6 +18,14 @@ from bsdvirt.spec.types import TagName
 MOST_TAGS = 32
 
 
+def checked_tags(words: Sequence[str]) -> list[TagName]:
+    """Return words as tags, each once. Raises UsageError."""
+    tags = {parsed(TagName, word, "such as web or team-a", of="tag") for word in words}
+    if len(tags) > MOST_TAGS:
+        raise UsageError(f"{len(tags)} tags", f"a guest has at most {MOST_TAGS}")
+    return sorted(tags)
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """Give a guest tags, or remove them (all, where none is named)."""
@@ -29,7 +37,7 @@ class Tag:
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Raises UsageError for a word that is no tag, NotFoundError, ConflictError."""
-        tags = [parsed(TagName, word, "such as web or team-a", of="tag") for word in self.tags]
+        tags = checked_tags(self.tags)
         with session.locked("guest", self.name, "tag"):
             guest = session.inventory().guest(self.name)
             wanted = self._wanted(guest.identity.tags, tags)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
-from bsdvirt.tui.forms.open import FORMS, open_form, open_guest_form
+from bsdvirt.tui.forms.open import FORMS, open_form, open_guest_form, open_wizard
 
 Opener = Callable[[Desk, Sequence[Subject]], None]
 
@@ -133,7 +133,7 @@ OPENERS: dict[str, Opener] = {
     "settings": _settings,
     "object": _object,
     "detail": _soon("detail"),
-    "create": _soon("the wizard"),
+    "create": lambda desk, subjects: open_wizard(desk, desk.host),
     "cpuset": _cpuset,
     "form": lambda desk, subjects: open_guest_form(desk, subjects[0]),
     "view-guests": _view("guests"),

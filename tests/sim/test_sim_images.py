@@ -125,6 +125,24 @@ def test_a_profile_is_fetched_and_imported(world: World) -> None:
     assert not world.view.leftovers()
 
 
+def test_a_virtual_machine_fetches_the_image_that_it_lacks(world: World) -> None:
+    words = ("create", "vm", "one", "--image", "freebsd-14.3", "--tag", "web", "--tag", "prod")
+    world.fails(3, *words, says="bsdvirt image fetch freebsd-14.3")
+    shown = world.ok(*words, "--fetch", "--dry-run")
+    assert f"{world.mirror.url}/{PLACE}/{FILE}" in shown.stdout
+    assert "then one, from the image freebsd-14.3" in shown.stderr
+    assert not world.view.leftovers()
+    world.ok(*words, "--fetch")
+    assert world.driver.json("image", "info", "freebsd-14.3")["guests"] == ["one"]
+    (guest,) = world.driver.json("ls")
+    assert guest["tags"] == ["prod", "web"]
+    # It is there now: nothing is downloaded.
+    world.mirror.faults[FILE] = ["cut:1"] * 9
+    world.ok("create", "vm", "two", "--image", "freebsd-14.3", "--fetch")
+    world.fails(2, "create", "vm", "three", "--fetch", says="--fetch goes with --image")
+    world.fails(2, "create", "jail", "three", "--tag", "No", says="tag: 'No' is not a tag")
+
+
 def test_what_was_cut_is_gone_on_with(world: World) -> None:
     world.mirror.faults[FILE] = ["cut:100000"]
     said = world.ok("image", "fetch", "freebsd-14.3").stderr

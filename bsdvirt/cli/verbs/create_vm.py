@@ -18,7 +18,8 @@ from bsdvirt.cli.create_common import (
     wanted,
 )
 from bsdvirt.cli.flags import add_property
-from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.cli.output import say
+from bsdvirt.errors import EXIT_OK, NotFoundError, UsageError
 from bsdvirt.host.read import READ_LIMIT, read_regular
 from bsdvirt.library import images, media, profiles
 from bsdvirt.library.files import absolute
@@ -42,6 +43,7 @@ class Options(CreateOptions):
     bus: str | None
     loader: str | None
     image: str | None
+    fetch: bool
     iso: list[str] | None
     vnc: bool | None
     ssh_key: list[str] | None
@@ -67,6 +69,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_property(parser, Vm, "disks.bus", note=of_disk)
     add_property(parser, Vm, "loader")
     parser.add_argument("--image", metavar="NAME", help="create the disk from an image")
+    parser.add_argument(
+        "--fetch", action="store_true",
+        help="download the image by the profile of its name if it is missing",
+    )  # fmt: skip
     parser.add_argument("--thick", action="store_true", help="copy the image instead of cloning it")
     add_pool(parser)
     parser.add_argument(
@@ -90,6 +96,10 @@ def run(options: Options) -> int:
     new = wanted(options, "vm")
     session = new.session
     system = profiles.system(session.host.fs, options.os) if options.os is not None else None
+    if _fetched(session, options):
+        # The rest cannot be shown before the image is there: its size decides.
+        say(f"then {', '.join(new.names)}, from the image {options.image}")
+        return EXIT_OK
     vm = _vm(session, options, system, new.settings)
     coming = False
     if vm.image and not options.thick:
@@ -98,6 +108,21 @@ def run(options: Options) -> int:
     notes = profiles.system_notes(session, system, vm) if system else ()
     order = VmOrder(vm, options.thick, notes)
     return create(options, new, order, coming=coming, screen=vm.vnc.enabled)
+
+
+def _fetched(session: Session, options: Options) -> bool:
+    """Download the image if it is missing, with --fetch. Return whether that was only shown. Raises
+    UsageError without --image."""
+    if not options.fetch:
+        return False
+    if options.image is None:
+        raise UsageError("--fetch goes with --image", "omit it")
+    if images.exists(session, options.image):
+        return False
+    from bsdvirt.library import image_fetch
+
+    image_fetch.fetch(session, options.image)
+    return options.dry_run
 
 
 def _vm(

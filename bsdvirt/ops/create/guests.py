@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from msgspec import structs
+
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.claims import claim_nics, free_id
@@ -30,6 +32,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import TagName
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Create:
     """Start them once all are created. One whose start would be refused is not created."""
     coming: bool = False
     """The release or image that they are made of exists, or is about to be added."""
+    tags: tuple[TagName, ...] = ()
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -173,7 +177,7 @@ class Create:
             session, name, spec, self.boot, found, known, networks, release=release
         )
         macs.notes(session, name, spec)
-        return identity
+        return structs.replace(identity, tags=list(self.tags))
 
     def _starts(
         self,

@@ -11,6 +11,15 @@ from bsdvirt.tui.forms.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
+class Also:
+    """Another way to run a command: its key, and the words that it has in addition."""
+
+    key: str
+    label: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A command line, and the secrets that it reads from standard input, a line each."""
 
@@ -18,6 +27,7 @@ class Order:
     secrets: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     """Texts that are not to be shown, should the plan have them."""
+    also: Also | None = None
 
 
 @dataclass(slots=True)
@@ -31,6 +41,10 @@ class Form:
     """Returns the command for what is typed."""
     label: str = ""
     """What the task is called."""
+    verb: str = "run it"
+    """What the review's key does."""
+    file: bool = False
+    """Whether the review begins with the file that the command writes."""
     nothing: str = "nothing has changed"
     """What to say where nothing would be done."""
     anew: Callable[[Draft], Sequence[Section]] | None = None

@@ -84,7 +84,7 @@ class ObjectForm:
         return [*words, *options]
 
 
-def _word(
+def word_of(
     path: str, help: str, kind: type[Value] | None = None, *, option: str = "", glue: str = "",
     required: bool = True, names: Names | None = None, many: bool = False,
 ) -> Input:  # fmt: skip
@@ -104,7 +104,7 @@ def _flag(path: str, help: str, option: str) -> Input:
     return Input(field, option)
 
 
-def _property(struct: type[Spec], name: str, *, at: str = "") -> FormField:
+def property_of(struct: type[Spec], name: str, *, at: str = "") -> FormField:
     """Return the field of a property of a new object, checked by its type."""
 
     def check(text: str) -> str:
@@ -116,74 +116,77 @@ def _property(struct: type[Spec], name: str, *, at: str = "") -> FormField:
     return replace(field, live=None, check=check)
 
 
-def _of(struct: type[Spec], name: str, option: str = "") -> Input:
+def option_of(struct: type[Spec], name: str, option: str = "") -> Input:
     """Return the option that sets a property: `--` and its name."""
     return Input(
-        replace(_property(struct, name), required=False), option or f"--{name.replace('_', '-')}"
+        replace(property_of(struct, name), required=False), option or f"--{name.replace('_', '-')}"
     )
 
 
 def _options(struct: type[Spec], *without: str) -> tuple[Input, ...]:
     """Return an option for each property of a device that is one value, as cli/flags.py has it."""
     return tuple(
-        _of(struct, name)
+        option_of(struct, name)
         for name, field in fields_of(struct).items()
         if name not in without and not (item_of(field.type) or struct_of(field.type))
     )
 
 
-_SETS = _word("with", "Further sets, such as base-dbg,lib32,src.", option="--with", required=False)
+_SETS = word_of(
+    "with", "Further sets, such as base-dbg,lib32,src.", option="--with", required=False
+)
 
 OBJECTS: dict[str, ObjectForm] = {
     "release fetch": ObjectForm(
         "Fetch a release", ("release", "fetch"),
-        (Input(replace(_property(Jail, "release"), label="version",
+        (Input(replace(property_of(Jail, "release"), label="version",
                        help="Release to download, such as 14.3-RELEASE; by default the host's.",
                        required=False, names=None)), _SETS),
     ),
     "release add": ObjectForm(
         "Add a release", ("release", "add"),
-        (_word("source", "Directory with base.txz and MANIFEST, or its https URL."),
-         _word("name", "Its name, if base.txz does not state it.", option="--name",
+        (word_of("source", "Directory with base.txz and MANIFEST, or its https URL."),
+         word_of("name", "Its name, if base.txz does not state it.", option="--name",
                required=False), _SETS),
     ),
     "image fetch": ObjectForm(
         "Fetch an image", ("image", "fetch"),
-        (_word("profile", "Profile of the image.", names=Names.PROFILE),
-         _word("name", "Name of the image; by default that of the profile.", ImageName,
+        (word_of("profile", "Profile of the image.", names=Names.PROFILE),
+         word_of("name", "Name of the image; by default that of the profile.", ImageName,
                option="--name", required=False)),
     ),
     "image import": ObjectForm(
         "Import an image", ("image", "import"),
-        (_word("file", "Raw file of the host, also compressed; qcow2, vmdk and vhd by qemu-img."),
-         _word("name", "Name of the image.", ImageName, option="--name"),
-         _of(ImageProfile, "loader"), _of(ImageProfile, "system"), _of(ImageProfile, "user"),
+        (word_of("file", "Raw file of the host, also compressed; qcow2, vmdk and vhd by qemu-img."),
+         word_of("name", "Name of the image.", ImageName, option="--name"),
+         option_of(ImageProfile, "loader"), option_of(ImageProfile, "system"),
+         option_of(ImageProfile, "user"),
          _flag("cloud-init", "Whether cloud-init runs in it.", "--cloud-init")),
     ),
     "media add": ObjectForm(
         "Add a medium", ("media", "add"),
-        (_word("source", "ISO file of the host, or its https URL."),
-         _word("name", "Name of the medium; by default that of the file.", MediaName,
+        (word_of("source", "ISO file of the host, or its https URL."),
+         word_of("name", "Name of the medium; by default that of the file.", MediaName,
                option="--name", required=False),
-         _word("checksum", "SHA-256 or SHA-512 that the file must have.", Checksum,
+         word_of("checksum", "SHA-256 or SHA-512 that the file must have.", Checksum,
                option="--checksum", required=False)),
     ),
     "pool add": ObjectForm(
         "Add a pool", ("pool", "add"),
-        (Input(_property(PoolFile, "dataset")),
-         _word("name", "Name of the pool; by default that of the zpool.", PoolName,
+        (Input(property_of(PoolFile, "dataset")),
+         word_of("name", "Name of the pool; by default that of the zpool.", PoolName,
                option="--name", required=False),
-         _of(PoolFile, "mountpoint")),
+         option_of(PoolFile, "mountpoint")),
     ),
     "disk add": ObjectForm(
         "Add a disk", ("disk", "add", SUBJECT),
-        (_word("disk", "Name of the disk and of its zvol, such as data.", DeviceName),
+        (word_of("disk", "Name of the disk and of its zvol, such as data.", DeviceName),
          *_options(Disk, "name")), struct=Disk,
     ),
     "disk resize": ObjectForm(
         "Grow a disk", ("disk", "resize", SUBJECT),
-        (_word("disk", "Name of the disk.", DeviceName),
-         Input(replace(_property(Disk, "size"), help="New size.", required=True))),
+        (word_of("disk", "Name of the disk.", DeviceName),
+         Input(replace(property_of(Disk, "size"), help="New size.", required=True))),
     ),
     "nic add": ObjectForm(
         "Add an interface", ("nic", "add", SUBJECT),
@@ -191,32 +194,32 @@ OBJECTS: dict[str, ObjectForm] = {
     ),
     "insert": ObjectForm(
         "Insert a medium", ("cdrom", "insert", SUBJECT),
-        (_word("medium", "Name of a medium, or an ISO file of the host.", names=Names.MEDIUM),
-         Input(replace(_property(Cdrom, "name"), label="drive", default="cd0", required=False),
+        (word_of("medium", "Name of a medium, or an ISO file of the host.", names=Names.MEDIUM),
+         Input(replace(property_of(Cdrom, "name"), label="drive", default="cd0", required=False),
                "--drive")),
     ),
     "mount": ObjectForm(
         "Mount a directory", ("mount", SUBJECT),
-        (Input(replace(_property(Mount, "source"), required=True, help="Directory of the host.")),
-         Input(_property(Mount, "target"), glue=":"),
+        (Input(replace(property_of(Mount, "source"), required=True, help="Directory of the host.")),
+         Input(property_of(Mount, "target"), glue=":"),
          _flag("readonly", "Mount it read-only.", "--ro"),
-         _word("name", "Name of the mount.", GuestName, option="--name", required=False)),
+         word_of("name", "Name of the mount.", GuestName, option="--name", required=False)),
     ),
     "expose": ObjectForm(
         "Forward ports", ("expose", SUBJECT),
-        (_word("ports", "Ports, one a line, as PROTOCOL:PORT:GUESTPORT, such as tcp:8080:80.",
+        (word_of("ports", "Ports, one a line, as PROTOCOL:PORT:GUESTPORT, such as tcp:8080:80.",
                many=True),
-         _word("on", "Address of the host; by default that of the default route.", IpAddress,
+         word_of("on", "Address of the host; by default that of the default route.", IpAddress,
                option="--on", required=False),
-         _word("from", "Network or address that may connect; by default any.", option="--from",
+         word_of("from", "Network or address that may connect; by default any.", option="--from",
                required=False)),
     ),
     "rename": ObjectForm(
-        "Rename", ("rename", SUBJECT), (_word("name", "New name.", GuestName),),
+        "Rename", ("rename", SUBJECT), (word_of("name", "New name.", GuestName),),
     ),
     "tag": ObjectForm(
         "Tag", ("tag", SUBJECT),
-        (_word("tags", "Tags, one a line.", TagName, many=True, names=Names.TAG),),
+        (word_of("tags", "Tags, one a line.", TagName, many=True, names=Names.TAG),),
     ),
 }  # fmt: skip
 """By name, which is the verb's words."""

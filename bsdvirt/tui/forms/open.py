@@ -41,6 +41,17 @@ async def _form(desk: Desk, name: str, subject: Subject) -> Form:
             return objects.open_object(subject.host, name, subject.name)
 
 
+def open_wizard(desk: Desk, host: str) -> None:
+    """Open the wizard that creates a guest on a host."""
+    _open(desk, _wizard(desk, host))
+
+
+async def _wizard(desk: Desk, host: str) -> Form:
+    from bsdvirt.tui.forms import known, wizard
+
+    return wizard.wizard(await known.known(desk, host))
+
+
 def open_guest_form(desk: Desk, subject: Subject) -> None:
     """Open the form of a guest's properties."""
     _open(desk, _guest(desk, subject))
@@ -78,8 +89,8 @@ def _open(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
 
 
 async def _show(desk: Desk, form: Coroutine[Any, Any, Form]) -> None:
-    from bsdvirt.tui.forms.broken import BrokenScreen
-    from bsdvirt.tui.forms.screen import FormScreen
+    from bsdvirt.tui.forms.screens.broken import BrokenScreen
+    from bsdvirt.tui.forms.screens.form import FormScreen
 
     try:
         desk.push_screen(FormScreen(await form))

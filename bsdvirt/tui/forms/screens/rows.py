@@ -12,9 +12,9 @@ from textual.message import Message
 from textual.widgets import Static
 
 from bsdvirt.tui.desk import desk_of
-from bsdvirt.tui.forms.controls import Edited, LineControl, Onward, control_of
 from bsdvirt.tui.forms.draft import Draft
 from bsdvirt.tui.forms.field import FormField
+from bsdvirt.tui.forms.screens.controls import Edited, LineControl, Onward, control_of
 
 
 class FieldRow(Horizontal):
@@ -103,6 +103,16 @@ class FieldList(VerticalScroll, can_focus=False):
         ]
         await self.mount(*rows)
         self.scroll_home(animate=False)
+
+    def take(self, fields: Sequence[FormField]) -> bool:
+        """Take these declarations of the fields that are shown; return whether they are the same
+        fields."""
+        rows = self.rows
+        if [row.field.path for row in rows] != [field.path for field in fields]:
+            return False
+        for row, field in zip(rows, fields, strict=True):
+            row.field = field
+        return True
 
     def mark(self, draft: Draft, problems: Mapping[str, str]) -> None:
         """Show what has changed, and what is wrong."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 import subprocess
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -23,7 +26,7 @@ MOST_SHOWN = 64 * 1024
 READING = "reading what it would do …"
 
 
-class ReviewScreen(ModalScreen[bool]):
+class ReviewScreen(ModalScreen[Order | None]):
     """Shows a command and its plan; enter runs it."""
 
     covers: ClassVar = True
@@ -48,7 +51,9 @@ class ReviewScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         styles = desk_of(self).palette
         keys = Text(" ", no_wrap=True)
-        for key, word in (("enter", "run it"), ("esc", "back")):
+        also = self.order.also
+        others = ((also.key, also.label),) if also is not None else ()
+        for key, word in (("enter", self.form.verb), *others, ("esc", "back")):
             keys.append(key, styles["accent"])
             keys.append(f" {word}  ", styles["text"])
         yield Static(Text(f" {self.form.title}: review", styles["heading"]), id="what")
@@ -77,7 +82,10 @@ class ReviewScreen(ModalScreen[bool]):
             out, err, status = "", str(error.strerror), 1
         if status:
             text.append(f"{shown(err.strip())}\n\n", styles["bad"])
-        for line in self._without_secrets(out[:MOST_SHOWN]).splitlines():
+        out = self._without_secrets(out[:MOST_SHOWN])
+        if (made := _file_of(out)) and self.form.file:
+            text.append(f"{shown(made)}\n", styles["accent"])
+        for line in out.splitlines():
             text.append(f"{shown(line)}\n", styles["dim" if line.startswith("#") else "text"])
         if not text.plain:
             text.append(f"{shown(err.strip()) or 'nothing is to be done'}\n", styles["dim"])
@@ -89,10 +97,22 @@ class ReviewScreen(ModalScreen[bool]):
         return text
 
     def action_run(self) -> None:
-        self.dismiss(True)
+        self.dismiss(self.order)
+
+    def on_key(self, event: events.Key) -> None:
+        also = self.order.also
+        if also is not None and event.key == also.key:
+            event.stop()
+            self.dismiss(replace(self.order, words=(*self.order.words, *also.words)))
 
     def action_back(self) -> None:
-        self.dismiss(False)
+        self.dismiss(None)
+
+
+def _file_of(plan: str) -> str:
+    """Return the text of the guest's file that a plan writes; "" if it writes none."""
+    match = re.search(r"> \S*/guest\.yaml <<'EOF'\n(.*?)^EOF$", plan, re.DOTALL | re.MULTILINE)
+    return match[1] if match is not None else ""
 
 
 async def _output(argv: list[str], lines: tuple[str, ...]) -> tuple[str, str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -19,12 +18,12 @@ from textual.widgets.option_list import Option
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.tui.desk import desk_of
-from bsdvirt.tui.forms.controls import LineControl, LinesControl
 from bsdvirt.tui.forms.field import FormField
 from bsdvirt.tui.forms.form import Form, Order
 from bsdvirt.tui.forms.offers import offered
-from bsdvirt.tui.forms.review import ReviewScreen
-from bsdvirt.tui.forms.rows import FieldList, FieldRow
+from bsdvirt.tui.forms.screens.controls import LineControl, LinesControl
+from bsdvirt.tui.forms.screens.review import ReviewScreen
+from bsdvirt.tui.forms.screens.rows import FieldList, FieldRow
 from bsdvirt.tui.screens.cpus import choose_in_field, takes_cpus
 
 MOST_FOUND = 20
@@ -177,7 +176,8 @@ class FormScreen(ModalScreen[None]):
         else:
             text.append(field.help, styles["text"])
             notes = [field.type, f"default {field.default}" if field.default else ""]
-            text.append(f" ({'; '.join(note for note in notes if note)})", styles["dim"])
+            if any(notes):
+                text.append(f" ({'; '.join(note for note in notes if note)})", styles["dim"])
         if isinstance(row.control, LineControl) and row.control.offers:
             text.append(f"\n^n: {' '.join(row.control.offers)}", styles["dim"])
         if takes_cpus(field) and not field.fixed:
@@ -211,7 +211,7 @@ class FormScreen(ModalScreen[None]):
             self._at = min(self._at, len(self.draft.sections) - 1)
             self.set_class(len(self.draft.sections) == 1, "single")
             here = self.draft.sections[self._at]
-            if [row.field for row in self.fields.rows] != list(here.fields):
+            if not self.fields.take(here.fields):
                 await self._show_section(self._at)
                 self.fields.go_to(path)
         self._check()
@@ -309,8 +309,7 @@ class FormScreen(ModalScreen[None]):
             self.say(self.form.nothing)
         elif not await self._changed_by_others():
             order = self.form.order(self.draft)
-            run = partial(self._reviewed, order)
-            self.app.push_screen(ReviewScreen(self.form, order), run)
+            self.app.push_screen(ReviewScreen(self.form, order), self._reviewed)
 
     async def _changed_by_others(self) -> bool:
         """Read again what the form shows; return whether another has changed it."""
@@ -339,8 +338,8 @@ class FormScreen(ModalScreen[None]):
                 return
         self.say(self._problems[path])
 
-    def _reviewed(self, order: Order, done: bool | None) -> None:
-        if not done:
+    def _reviewed(self, order: Order | None) -> None:
+        if order is None:
             return
         form, app = self.form, self.app
         desk_of(self).run_words(

@@ -93,6 +93,7 @@ class LinesControl(TextArea):
         super().__init__(text, compact=True, read_only=field.fixed, soft_wrap=False)
         self.field = field
         self.show_cursor = not field.fixed
+        self.move_cursor(self.document.end)
         self._fit()
 
     def _fit(self) -> None:

@@ -1,0 +1,1 @@
+"""The screens of forms, and the controls on them."""
