@@ -91,7 +91,8 @@ def _said(state: HostState) -> Iterator[tuple[str, str]]:
 
 def _finding(finding: Finding) -> Iterator[tuple[str, str]]:
     yield "problem " if finding.problem else "notice  ", "bad" if finding.problem else "warning"
-    yield f"{shown_line(finding.subject)}: {shown_line(finding.message)}\n", ""
+    message = finding.message.removeprefix(f"{finding.subject}: ")
+    yield f"{shown_line(finding.subject)}: {shown_line(message)}\n", ""
     yield f"        {shown_line(finding.remedy)}\n", "dim"
     if finding.repair:
         yield f"        r repairs: {shown_line(finding.repair)}\n", "accent"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from textual import events
 from textual.geometry import Region, Size
@@ -41,6 +41,8 @@ class Grid(ScrollView, Generic[R], can_focus=True):
         self._fitted: list[tuple[Column[R], int]] = []
         self._drawn: dict[int, tuple[Line, Strip]] = {}
         """By line of the widget: what is on the screen."""
+        self._next: dict[int, Line] = {}
+        """By line: what is to be drawn, where that is known already."""
         self.marks: set[Key] = set()
 
     # ---- columns ----
@@ -112,17 +114,31 @@ class Grid(ScrollView, Generic[R], can_focus=True):
         if not self.is_mounted or not self.size:
             return
         regions = []
-        for y in range(self.size.height):
-            line = self._compose_line(y)
+        lines = {y: self._compose_line(y) for y in range(self.size.height)}
+        for y, line in lines.items():
             known = self._drawn.get(y)
             if known is None or known[0] != line:
                 left, right = changed(known[0] if known else None, line, self.size.width)
                 regions.append(Region(left, y, right - left, 1))
         if regions:
             self.refresh(*regions)
+        self._next = lines
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Draw again: what was known of the lines may be old, as after scrolling."""
+        self._next = {}
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def render_line(self, y: int) -> Strip:
-        line = self._compose_line(y)
+        line = self._next.pop(y, None)
+        if line is None:
+            line = self._compose_line(y)
         known = self._drawn.get(y)
         if known is not None and known[0] == line and known[1].cell_length == self.size.width:
             return known[1]
@@ -145,7 +161,8 @@ class Grid(ScrollView, Generic[R], can_focus=True):
         for column, width in self._fitted:
             title = column.title
             if column is self._sort:
-                title += glyphs.down if self._reverse else glyphs.up
+                # The arrow is seen where the title is cut.
+                title = title[: width - 1] + (glyphs.down if self._reverse else glyphs.up)
             cells.append(Cell(title, width, "heading", right=column.right, gap=GAP))
         return (*cells, Cell("", self.size.width, "heading"))
 
