@@ -31,14 +31,11 @@ from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Reader, Source
 from bsdvirt.tui.main import MainScreen
 from bsdvirt.tui.opens import OPENERS
-from bsdvirt.tui.screens.command import CommandScreen
-from bsdvirt.tui.screens.command import Start as LineStart
-from bsdvirt.tui.screens.menu import MenuScreen
 from bsdvirt.tui.settings import Settings, SettingsFile
 from bsdvirt.tui.tasks.room import new_tasks
 from bsdvirt.tui.terminal import Runner, StepAside
 from bsdvirt.tui.views.base import View
-from bsdvirt.tui.views.registry import make_views
+from bsdvirt.tui.views.registry import VIEWS
 from bsdvirt.tui.widgets.glyphs import glyphs
 from bsdvirt.tui.widgets.styles import palette_of
 from bsdvirt.tui.widgets.table import LiveTable
@@ -98,9 +95,7 @@ class BsdvirtApp(App[int]):
         self.keymap = Keymap(start.keys)
         for key in self.keymap.keys:
             self.bind(key, f"press('{key}')", show=False)
-        views = make_views()
-        self._arrange(views)
-        self.main = MainScreen(views)
+        self.main = MainScreen(VIEWS, self._arrange)
         self.terminal: Runner = StepAside(self)
         self.tasks = new_tasks(self)
 
@@ -108,17 +103,16 @@ class BsdvirtApp(App[int]):
     def sources(self) -> Mapping[str, Source]:
         return {name: reader.source for name, reader in self._readers.items()}
 
-    def _arrange(self, views: Sequence[View[Any]]) -> None:
-        """Show the columns of the settings, sorted as they say."""
-        for view in views:
-            table = view.table
-            wanted = self.settings.columns.get(view.name_, ())
-            if columns := [one for id in wanted for one in table.columns if one.id == id]:
-                table.columns = columns
-            sort = self.settings.sort.get(view.name_, "")
-            column = sort.removeprefix("-")
-            if any(one.id == column for one in table.columns):
-                table.sort_by(column, reverse=sort.startswith("-"))
+    def _arrange(self, view: View[Any]) -> None:
+        """Show the columns of the settings in a view, sorted as they say."""
+        table = view.table
+        wanted = self.settings.columns.get(view.name_, ())
+        if columns := [one for id in wanted for one in table.columns if one.id == id]:
+            table.columns = columns
+        sort = self.settings.sort.get(view.name_, "")
+        column = sort.removeprefix("-")
+        if any(one.id == column for one in table.columns):
+            table.sort_by(column, reverse=sort.startswith("-"))
 
     def use_theme(self, name: str) -> None:
         """Draw everything in a theme: dark, light, 16 or none."""
@@ -245,8 +239,10 @@ class BsdvirtApp(App[int]):
             self.toggle_plan()
 
     def type_command(
-        self, starts: Sequence[LineStart] = (), *, wants: str = "", offer: str = ""
+        self, starts: Sequence[tuple[str, Sequence[str]]] = (), *, wants: str = "", offer: str = ""
     ) -> None:
+        from bsdvirt.tui.screens.command import CommandScreen
+
         self.push_screen(CommandScreen(starts or [(self.host, ())], wants, offer))
 
     def run_typed(self, lines: Sequence[tuple[str, Typed]]) -> None:
@@ -300,6 +296,8 @@ class BsdvirtApp(App[int]):
         self.open_menu(event.x, event.y)
 
     def open_menu(self, x: int | None = None, y: int = 0) -> None:
+        from bsdvirt.tui.screens.menu import MenuScreen
+
         if x is None:
             row = self.main.view.table.line_region()
             x, y = (row.x + 4, row.y + 1) if row else (0, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -31,10 +31,19 @@ class MainScreen(Screen[None]):
 
     DEFAULT_CSS = "MainScreen { layout: vertical; }"
 
-    def __init__(self, views: Sequence[View[Any]]) -> None:
+    def __init__(
+        self,
+        makers: Mapping[str, Callable[[], View[Any]]],
+        arrange: Callable[[View[Any]], None],
+    ) -> None:
+        """`makers` make the views; `arrange` is called with each when it is made."""
         super().__init__()
-        self.views: Mapping[str, View[Any]] = {view.name_: view for view in views}
-        self._shown = views[0].name_
+        self._makers = makers
+        self._arrange_view = arrange
+        self._shown = next(iter(makers))
+        self.views: dict[str, View[Any]] = {}
+        """The views that were shown so far, by id."""
+        self._make(self._shown)
         self._footer: Hashable = None
         """What the footer was made for."""
         self._table: Mapping[str, Callable[[], object]] = {
@@ -52,7 +61,7 @@ class MainScreen(Screen[None]):
         yield HostLines()
         yield FilterLine()
         with Vertical(id="body"), ContentSwitcher(initial=self._shown, id="views"):
-            yield from self.views.values()
+            yield self.view
         yield TaskLine()
         yield ActionFooter()
 
@@ -72,18 +81,39 @@ class MainScreen(Screen[None]):
         return self._shown
 
     def show_view(self, id: str) -> None:
-        if id not in self.views:
-            return
-        self._shown = id
-        self.query_one("#views", ContentSwitcher).current = id
-        self.view.table.focus()
-        self.view.on_shown()
-        self.refresh_from(desk_of(self).store)
+        if id in self.views:
+            self._shown = id
+            self._enter(id)
+        elif id in self._makers:
+            self._make(id)
+            self._shown = id
+            self.run_worker(self._open(id))
+
+    def _make(self, id: str) -> None:
+        view = self._makers[id]()
+        self._arrange_view(view)
+        self.views[id] = view
+
+    async def _open(self, id: str) -> None:
+        """Show a view for the first time."""
+        view = self.views[id]
+        view.display = False
+        await self.query_one("#views", ContentSwitcher).mount(view)
+        self._enter(id)
+
+    def _enter(self, id: str) -> None:
+        if id == self._shown and self.view.is_mounted:
+            self.query_one("#views", ContentSwitcher).current = id
+            self.view.table.focus()
+            self.view.on_shown()
+            self.refresh_from(desk_of(self).store)
 
     # ---- what is shown ----
 
     def refresh_from(self, store: Store) -> None:
         """Show what was read."""
+        if not self.view.is_mounted:
+            return
         desk = desk_of(self)
         read_only = {name: desk.read_only(name) for name in store.hosts}
         keys = desk.keymap.keys_of(BY_ID["doctor"])

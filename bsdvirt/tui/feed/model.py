@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bsdvirt.ops.show.sample import figures
+from bsdvirt.cpu.accounting import figures
 from bsdvirt.rows.guest import GuestRow
 from bsdvirt.rows.host import Finding
 from bsdvirt.rows.usage import GuestFigures, HostFigures, Sample

@@ -9,13 +9,15 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
 
 from bsdvirt.errors import HostError
-from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.model import Tick
+
+if TYPE_CHECKING:
+    from bsdvirt.session.session import Session
 
 T = TypeVar("T")
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
-from bsdvirt.tui.forms.form import Form
+
+if TYPE_CHECKING:
+    from bsdvirt.tui.forms.form import Form
 
 FORMS = (
     "network create", "network set", "release fetch", "release add", "image fetch", "image import",

@@ -155,7 +155,7 @@ class GuestsView(View[GuestState]):
         return FIELDS
 
     def refresh_from(self, store: Store) -> None:
-        if store.several:
+        if store.several and self.table.columns == COLUMNS:
             self.table.columns = (HOST, *COLUMNS)
         guests = store.by_key()
         now = time.monotonic()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bsdvirt.rows.host import Finding
-from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.source import Query
+
+if TYPE_CHECKING:
+    from bsdvirt.session.session import Session
 
 
 def _findings(session: Session) -> list[Finding]:

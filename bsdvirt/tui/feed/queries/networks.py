@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from bsdvirt.ops import expose
-from bsdvirt.ops.network import takeover
+from typing import TYPE_CHECKING
+
 from bsdvirt.rows.host import ExposeRow, NetworkRow
-from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.source import Query
+
+if TYPE_CHECKING:
+    from bsdvirt.session.session import Session
+
+
+def _networks(session: Session) -> list[NetworkRow]:
+    from bsdvirt.ops.network import takeover
+
+    return takeover.rows(session)
 
 
 def _exposed(session: Session) -> list[ExposeRow]:
+    from bsdvirt.ops import expose
+
     return expose.rows(session)
 
 
-NETWORKS = Query(("network", "ls"), list[NetworkRow], takeover.rows)
+NETWORKS = Query(("network", "ls"), list[NetworkRow], _networks)
 EXPOSED = Query(("expose",), list[ExposeRow], _exposed)
