@@ -52,7 +52,11 @@ class Feed:
         """Read once, and wait until the next reading is due: counted from the start of this one."""
         self._hurry.clear()
         began = time.monotonic()
+        problem = self._state.problem
         self._state.take(await self._reader.tick())
+        if problem and not self._state.problem:
+            # It answers again.
+            self._examine.set()
         self._changed()
         took = time.monotonic() - began
         rest = max(self._interval - took, self._interval * REST)
@@ -67,9 +71,9 @@ class Feed:
                 await asyncio.wait_for(self._examine.wait(), EXAMINED_EVERY)
 
     async def _run_examination(self) -> None:
-        if self._state.tick is None:
+        while self._state.tick is None:
             # Guests are shown first.
-            await self._first_tick()
+            await asyncio.sleep(self._interval)
         try:
             findings = await self._reader.ask(FINDINGS)
             self._state.findings = tuple(findings)
@@ -78,7 +82,3 @@ class Feed:
             self._state.findings = None
             self._state.unexamined = error.message
         self._changed()
-
-    async def _first_tick(self) -> None:
-        while self._state.tick is None:
-            await asyncio.sleep(self._interval)

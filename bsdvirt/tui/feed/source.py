@@ -31,6 +31,8 @@ class Query(Generic[T]):
     words: tuple[str, ...]
     rows: type[T]
     local: Callable[..., T]
+    fails: bool = False
+    """Whether the verb exits with 1 where it found something; it prints its rows all the same."""
     apart: bool = False
     """Whether it takes long: where the host can answer several questions at once, a command of its
     own answers this one, so that ticks go on."""

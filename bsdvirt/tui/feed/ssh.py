@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -39,6 +39,8 @@ MOST_ERROR = 4096
 NO_CONNECTION = 255
 """The exit status of ssh(1) if an error occurred in ssh itself."""
 NOT_FOUND = 127
+FOUND = 1
+"""The exit status of a verb that found something, and prints it."""
 _HOST = re.compile(
     r"(?:[A-Za-z0-9_.][A-Za-z0-9_.+-]{0,63}@)?[A-Za-z0-9_.:\[\]%][A-Za-z0-9_.:\[\]%-]{0,252}"
 )
@@ -97,7 +99,8 @@ class SshSource:
             return Tick(self.name, at, tuple(guests), notes=(f"usage: {_short(error)}",))
 
     def ask(self, query: Query[T], *words: str) -> T:
-        text = self._run([*query.words, *words, "--json"])
+        words = (*query.words, *words, "--json")
+        text = self._run(words, (0, FOUND) if query.fails else (0,))
         try:
             return msgspec.json.decode(text, type=query.rows)
         except msgspec.MsgspecError as error:
@@ -128,8 +131,9 @@ class SshSource:
             )
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _run(self, words: Sequence[str]) -> bytes:
-        """Return the standard output of bsdvirt there. Raises BsdvirtError."""
+    def _run(self, words: Sequence[str], good: Collection[int]) -> bytes:
+        """Return the standard output of bsdvirt there. Raises BsdvirtError for an exit status that
+        is not among the `good`."""
         argv = self.argv(words)
         status, out, err = run_bounded(argv, READ_SECONDS)
         if status == NO_CONNECTION:
@@ -140,7 +144,7 @@ class SshSource:
             raise HostError(
                 f"{self.name} has not answered for {READ_SECONDS:.0f} s", f"ssh {self.name}"
             )
-        if status != 0:
+        if status not in good:
             raise CommandError(("bsdvirt", *words), status, err)
         return out
 

@@ -18,4 +18,4 @@ def _findings(session: Session) -> list[Finding]:
     return examine(session)
 
 
-FINDINGS = Query(("doctor",), list[Finding], _findings, apart=True)
+FINDINGS = Query(("doctor",), list[Finding], _findings, fails=True, apart=True)

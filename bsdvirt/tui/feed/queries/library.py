@@ -29,10 +29,10 @@ def _media(session: Session) -> list[MediumRow]:
     return media.entries(session)
 
 
-def _available(session: Session, *words: str) -> list[AvailableRow]:
+def _available(session: Session) -> list[AvailableRow]:
     from bsdvirt.library import available
 
-    return available.entries(session, *words)
+    return available.entries(session)
 
 
 def _profiles(session: Session) -> list[ProfileRow]:
