@@ -47,6 +47,20 @@ def test_a_network_in_use_says_so_before_it_is_destroyed(tmp_path: Path) -> None
     assert _network(sim, "private") == "up"
 
 
+def test_a_moved_address_is_confirmed(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+    cli(sim, "network", "create", "lan", "--uplink", "vtnet0", "--take-address", "--within", "600")
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("3")
+        await ui.sees("unconfirmed", "bsdvirt network confirm lan")
+        await ui.press("c")
+        await ui.until(lambda: " up " in ui.line(" lan "), "it is not confirmed")
+
+    drive(sim, flow)
+    assert _network(sim, "lan") == "up"
+
+
 def test_a_forwarded_port_is_ended(tmp_path: Path) -> None:
     sim = made(tmp_path, "expose", "web", "tcp:8080:80")
 

@@ -31,8 +31,10 @@ class ObjectScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "dismiss", show=False)]
     DEFAULT_CSS = """
     ObjectScreen { align: center middle; }
-    ObjectScreen > Vertical { width: 90%; height: 90%; border: round $primary; padding: 0 1; }
-    ObjectScreen VerticalScroll { height: 1fr; }
+    ObjectScreen > Vertical {
+        width: 90%; height: auto; max-height: 90%; border: round $primary; padding: 0 1;
+    }
+    ObjectScreen VerticalScroll { height: auto; max-height: 65vh; }
     ObjectScreen Static { height: auto; }
     """
 

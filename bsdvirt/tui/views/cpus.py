@@ -19,7 +19,7 @@ from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.queries.cpus import CPUS
 from bsdvirt.tui.views.asking import AskingView, key_of
-from bsdvirt.tui.views.entries import HOST, Entry, column, guest
+from bsdvirt.tui.views.entries import HOST, Entry, column, guests_of
 from bsdvirt.tui.views.entries import style_of as state_style
 from bsdvirt.tui.widgets.cpumap import CpuMapView
 from bsdvirt.tui.widgets.table import LiveTable
@@ -166,12 +166,13 @@ def rows(store: Store, host: str, shown: CpuMap) -> Iterator[Entry]:
     """Yield the guests of a host, as rows of the table."""
     of = letters(shown)
     named = list(of)
+    find = guests_of(store, host)
     for one in shown.guests:
         letter = of.get(one.name, "")
         colour = style_of(named, one.name)
         yield Entry(
             key_of(host, one.name),
-            _subject(store, host, one),
+            _subject(find(one.name), one),
             {
                 "mark": letter,
                 "name": one.name,
@@ -188,9 +189,10 @@ def rows(store: Store, host: str, shown: CpuMap) -> Iterator[Entry]:
         )
 
 
-def _subject(store: Store, host: str, one: CpuGuest) -> Subject:
-    known = guest(store, host, one.name)
-    return known if known.kind != "guest" else Subject(host, one.kind, one.name, one.state)
+def _subject(known: Subject, one: CpuGuest) -> Subject:
+    if known.kind != "guest":
+        return known
+    return Subject(known.host, one.kind, one.name, one.state)
 
 
 def _shares(one: CpuGuest) -> str:

@@ -3,7 +3,7 @@ actions act on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,10 +66,11 @@ def style_of(state: str) -> str:
     return "dim" if state in QUIET else "warning"
 
 
-def guest(store: Store, host: str, name: str) -> Subject:
-    """Return a guest as it is now, for actions on it."""
-    seen = store.hosts[host].guests.values() if host in store.hosts else ()
-    for one in seen:
-        if one.row.name == name:
-            return Subject(host, one.row.kind or "foreign", name, one.row.state, one.row)
-    return Subject(host, "guest", name)
+def guests_of(store: Store, host: str) -> Callable[[str], Subject]:
+    """Return what returns a guest of a host by name, as it is now, for actions on it."""
+    state = store.hosts.get(host)
+    rows = [one.row for one in state.guests.values()] if state is not None else []
+    known = {
+        row.name: Subject(host, row.kind or "foreign", row.name, row.state, row) for row in rows
+    }
+    return lambda name: known.get(name) or Subject(host, "guest", name)

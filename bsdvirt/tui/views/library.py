@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,10 +11,9 @@ from bsdvirt.rows.library import AvailableRow, ImageRow, MediumRow, ProfileRow, 
 from bsdvirt.rows.sizes import human_size
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
-from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.queries.library import AVAILABLE, IMAGES, MEDIA, PROFILES, RELEASES
 from bsdvirt.tui.views.asking import AskingView, key_of
-from bsdvirt.tui.views.entries import HOST, Entry, column, guest, style_of
+from bsdvirt.tui.views.entries import HOST, Entry, column, guests_of, style_of
 from bsdvirt.tui.widgets.table import Key
 from bsdvirt.tui.widgets.tree import TreeTable
 
@@ -76,8 +75,9 @@ class LibraryView(AskingView):
             *(_image(host, row) for row in images),
             *(_medium(host, row) for row in media),
         ]
+        find = guests_of(desk.store, host)
         return [
-            *(entry for row, users in rows for entry in (row, *_users(desk.store, row, users))),
+            *(entry for row, users in rows for entry in (row, *_users(find, row, users))),
             *_available(host, offers, releases, images),
         ]
 
@@ -144,9 +144,9 @@ def _entry(
     )  # fmt: skip
 
 
-def _users(store: Store, entry: Entry, names: Sequence[str]) -> Iterator[Entry]:
+def _users(find: Callable[[str], Subject], entry: Entry, names: Sequence[str]) -> Iterator[Entry]:
     for name in names:
-        subject = guest(store, entry.host, name)
+        subject = find(name)
         yield Entry(
             key_of(entry.host, *entry.key[1].split("\t"), name),
             subject,

@@ -3,7 +3,7 @@ guests on them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bsdvirt.rows.host import AddressUse, ExposeRow, NetworkPort, NetworkRow
 from bsdvirt.tui.actions.action import Subject
@@ -11,7 +11,7 @@ from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.queries.networks import EXPOSED, NETWORKS
 from bsdvirt.tui.views.asking import AskingView, key_of
-from bsdvirt.tui.views.entries import HOST, Entry, column, guest, style_of
+from bsdvirt.tui.views.entries import HOST, Entry, column, guests_of, style_of
 from bsdvirt.tui.widgets.table import Key
 from bsdvirt.tui.widgets.tree import TreeTable
 
@@ -53,13 +53,14 @@ def entries(
 ) -> Iterator[Entry]:
     """Yield the rows of a host."""
     of_guest: dict[str, Key] = {}
+    find = guests_of(store, host)
     for network in networks:
         top = _network(host, network)
         yield top
         for pool in network.use or ():
             yield _addresses(top, pool)
         for port in network.ports or ():
-            yield _port(store, top, port)
+            yield _port(find, top, port)
             if port.guest is not None:
                 of_guest.setdefault(port.guest, top.key)
     for forward in forwards:
@@ -106,12 +107,12 @@ def _addresses(top: Entry, use: AddressUse) -> Entry:
     )
 
 
-def _port(store: Store, top: Entry, port: NetworkPort) -> Entry:
+def _port(find: Callable[[str], Subject], top: Entry, port: NetworkPort) -> Entry:
     if port.guest is None:
         subject, name = top.subject, "uplink" if port.uplink else "other member"
         state = ""
     else:
-        subject = guest(store, top.host, port.guest)
+        subject = find(port.guest)
         name, state = port.guest + (f" nic {port.nic}" if port.nic else ""), subject.state
     return Entry(
         key_of(top.host, top.subject.name, "port", port.interface),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bsdvirt.rows.host import PoolRow
 from bsdvirt.rows.sizes import human_size
@@ -12,7 +12,7 @@ from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.queries.pools import STORAGE
 from bsdvirt.tui.views.asking import AskingView, key_of
-from bsdvirt.tui.views.entries import HOST, Entry, column, guest, style_of
+from bsdvirt.tui.views.entries import HOST, Entry, column, guests_of, style_of
 from bsdvirt.tui.widgets.table import Key
 from bsdvirt.tui.widgets.tree import TreeTable
 
@@ -65,6 +65,7 @@ def entries(store: Store, host: str, found: StorageRow) -> Iterator[Entry]:
     for pool in found.pools:
         of_zpool.setdefault((pool.dataset or "").split("/")[0], []).append(pool)
     tops: dict[str, Entry] = {}
+    find = guests_of(store, host)
     for zpool in found.zpools:
         tops[zpool.name] = top = _zpool(host, zpool, of_zpool.pop(zpool.name, []))
         yield top
@@ -72,7 +73,7 @@ def entries(store: Store, host: str, found: StorageRow) -> Iterator[Entry]:
         yield from (_absent(host, pool) for pool in pools)
     sizes = {zpool.name: zpool.size for zpool in found.zpools}
     for owner in found.owners:
-        yield from _owner(store, tops.get(owner.zpool), host, owner, sizes.get(owner.zpool, 0))
+        yield from _owner(find, tops.get(owner.zpool), host, owner, sizes.get(owner.zpool, 0))
 
 
 def _zpool(host: str, zpool: ZpoolRow, pools: list[PoolRow]) -> Entry:
@@ -117,10 +118,10 @@ def _absent(host: str, pool: PoolRow) -> Entry:
 
 
 def _owner(
-    store: Store, top: Entry | None, host: str, owner: OwnerRow, size: int
+    find: Callable[[str], Subject], top: Entry | None, host: str, owner: OwnerRow, size: int
 ) -> Iterator[Entry]:
     key = key_of(host, owner.zpool, owner.kind, owner.name)
-    subject = _subject(store, host, owner)
+    subject = _subject(find, host, owner)
     clones = {one.origin for one in owner.datasets if one.origin}
     style = "dim" if owner.kind in DIM else "warning" if owner.kind in ODD else ""
     yield Entry(
@@ -142,9 +143,9 @@ def _owner(
             yield _dataset(host, key, subject, dataset, size)
 
 
-def _subject(store: Store, host: str, owner: OwnerRow) -> Subject:
+def _subject(find: Callable[[str], Subject], host: str, owner: OwnerRow) -> Subject:
     if owner.kind in GUESTS or owner.kind == "foreign":
-        return guest(store, host, owner.name)
+        return find(owner.name)
     if owner.kind in ("release", "image"):
         return Subject(host, owner.kind, owner.name, row=owner)
     return Subject(host, "dataset", owner.name, owner.kind, owner)
