@@ -72,6 +72,11 @@ class Screen:
             text = text[: begun.start()]
         return shown(_SEQUENCE.sub("", text).replace("\r\n", "\n"))
 
+    @property
+    def held(self) -> str:
+        """The incomplete sequence."""
+        return self._held
+
     def close(self) -> str:
         """Return the remaining text."""
         rest, self._held = self._held, ""

@@ -189,9 +189,7 @@ class BsdvirtApp(App[int]):
 
     def subjects_for(self, action: Action) -> list[Subject]:
         """Return what an action would act on: where it takes one only, that under the cursor."""
-        if not action.on:
-            return []
-        return self.selected() if action.many else self.main.current()
+        return self.main.subjects_for(action) if action.on else []
 
     @property
     def host(self) -> str:
@@ -302,6 +300,14 @@ class BsdvirtApp(App[int]):
             row = self.main.view.table.line_region()
             x, y = (row.x + 4, row.y + 1) if row else (0, 0)
         self.push_screen(MenuScreen(x, y))
+
+    def open_detail(
+        self, subjects: Sequence[Subject], tab: str = "", *, watch: bool = False
+    ) -> None:
+        self.main.open_detail(subjects, tab, watch)
+
+    def on_detail(self, what: str) -> None:
+        self.main.on_detail(what)
 
     def edit_filter(self) -> None:
         self.main.edit_filter()

@@ -130,6 +130,15 @@ class Desk(Protocol):
     def open_menu(self, x: int | None = None, y: int = 0) -> None:
         """Show the menu of what is selected, there, or beside the row under the cursor."""
 
+    def open_detail(
+        self, subjects: Sequence[Subject], tab: str = "", *, watch: bool = False
+    ) -> None:
+        """Show a guest in full, at a tab. `watch`: where there is room for the table too, it keeps
+        the keys, and the guest is shown wherever its cursor goes."""
+
+    def on_detail(self, what: str) -> None:
+        """Do something to the detail of a guest; the words are ids of actions."""
+
     def edit_filter(self) -> None:
         """Let the user type the filter of the view."""
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
-from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.actions.action import Action, Subject
 from bsdvirt.tui.actions.keys import shown_key
 from bsdvirt.tui.actions.table import BY_ID
 from bsdvirt.tui.desk import desk_of
+from bsdvirt.tui.detail.pane import DetailPane
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.tasks.line import TaskLine
 from bsdvirt.tui.views.base import View
@@ -29,7 +30,10 @@ from bsdvirt.tui.widgets.table import LiveTable
 class MainScreen(Screen[None]):
     """One view at a time, under the lines of the hosts."""
 
-    DEFAULT_CSS = "MainScreen { layout: vertical; }"
+    DEFAULT_CSS = """
+    MainScreen { layout: vertical; }
+    #views { width: 2fr; }
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class MainScreen(Screen[None]):
         self.views: dict[str, View[Any]] = {}
         """The views that were shown so far, by id."""
         self._make(self._shown)
+        self.detail = DetailPane()
         self._footer: Hashable = None
         """What the footer was made for."""
         self._table: Mapping[str, Callable[[], object]] = {
@@ -60,8 +65,10 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield HostLines()
         yield FilterLine()
-        with Vertical(id="body"), ContentSwitcher(initial=self._shown, id="views"):
-            yield self.view
+        with Horizontal(id="body"):
+            with ContentSwitcher(initial=self._shown, id="views"):
+                yield self.view
+            yield self.detail
         yield TaskLine()
         yield ActionFooter()
 
@@ -77,8 +84,8 @@ class MainScreen(Screen[None]):
 
     @property
     def place(self) -> str:
-        """Return the id of the view that is visible."""
-        return self._shown
+        """Return the id of the view that is visible, or "detail" where that has the keys."""
+        return "detail" if self.detail.has_keys else self._shown
 
     def show_view(self, id: str) -> None:
         if id in self.views:
@@ -103,6 +110,7 @@ class MainScreen(Screen[None]):
 
     def _enter(self, id: str) -> None:
         if id == self._shown and self.view.is_mounted:
+            self.detail.close()
             self.query_one("#views", ContentSwitcher).current = id
             self.view.table.focus()
             self.view.on_shown()
@@ -120,12 +128,13 @@ class MainScreen(Screen[None]):
         key = shown_key(keys[0]) if keys else ""
         self.query_one(HostLines).update(store, read_only, key)
         self.view.refresh_from(store)
+        self.detail.refresh_from(store)
         self._show_state()
         self.update_footer()
 
     def update_footer(self) -> None:
         desk = desk_of(self)
-        selected, current = self.view.selected(), self.view.current()
+        selected, current = self.selected(), self.current()
         of = (
             self.place,
             desk.plans,
@@ -140,6 +149,7 @@ class MainScreen(Screen[None]):
     @on(LiveTable.Moved)
     @on(LiveTable.MarksChanged)
     def _selection_changed(self) -> None:
+        self.detail.follow(self.view.current())
         self._show_state()
         self.update_footer()
 
@@ -167,26 +177,79 @@ class MainScreen(Screen[None]):
     @on(LiveTable.Chosen)
     def _row_chosen(self) -> None:
         desk = desk_of(self)
-        current = self.view.current()
+        current = self.current()
         if (action := desk.keymap.action("enter", self.place, current)) is not None:
             desk.perform(action, current)
 
     def selected(self) -> list[Subject]:
-        return self.view.selected()
+        return self.detail.selected() if self.detail.has_keys else self.view.selected()
 
     def current(self) -> list[Subject]:
-        return self.view.current()
+        return self.detail.selected() if self.detail.has_keys else self.view.current()
+
+    def subjects_for(self, action: Action) -> list[Subject]:
+        """Return what an action would act on: where it takes one only, that under the cursor."""
+        if self.detail.has_keys:
+            return self.detail.subjects_for(action)
+        return self.view.selected() if action.many else self.view.current()
+
+    # ---- the detail of a guest ----
+
+    def open_detail(self, subjects: Sequence[Subject], tab: str, watch: bool) -> None:
+        """Show a guest in full, at a tab."""
+        if subjects:
+            self.detail.open(subjects[0], tab, watch=watch)
+            self.update_footer()
+
+    def on_detail(self, what: str) -> None:
+        """Do something to the detail; the words are ids of actions."""
+        detail = self.detail
+        match what:
+            case "tab-next" | "tab-previous" if detail.opened:
+                detail.action_tab(1 if what == "tab-next" else -1)
+            case "pin" if detail.opened:
+                detail.toggle_pin()
+            case "add-part":
+                if action := BY_ID.get(detail.add()):
+                    desk_of(self).perform(action)
+
+    def _leave_detail(self) -> bool:
+        """Go back from the detail to the table; return whether it was open."""
+        detail = self.detail
+        if not detail.opened:
+            return False
+        if detail.narrow or not detail.has_keys:
+            detail.close()
+        self.view.table.focus()
+        self.update_footer()
+        return True
 
     # ---- filters, marks, sort ----
 
     def on_table(self, what: str) -> None:
         """Do something to the table of the view; the words are ids of actions."""
-        self._table[what]()
+        if what == "back" or not self.detail.has_keys:
+            self._table[what]()
+        else:
+            self.detail.on_table(what)
 
     def edit_filter(self) -> None:
         """Let a filter be typed: it is kept with enter, and forgotten with escape."""
+        if self.detail.has_keys:
+            self._search()
+            return
         view = self.view
         self._edit(Entry(" /", view.filter_by, view.keep_filter, view.offers, completed))
+
+    def _search(self) -> None:
+        """Let a text be typed that is searched in the tab of the detail."""
+        detail = self.detail
+
+        def entered(text: str) -> None:
+            detail.tab.search(text)
+            detail.take_keys()
+
+        self.query_one(FilterLine).edit(Entry(" /", detail.tab.search, entered), self._state())
 
     def _edit_marks(self, *, mark: bool) -> None:
         view = self.view
@@ -208,7 +271,9 @@ class MainScreen(Screen[None]):
         self.query_one(FilterLine).edit(shown, self._state())
 
     def _back(self) -> None:
-        """Drop the last filter; where there is none, the marks."""
+        """Leave the detail; where it is not open, drop the last filter; then the marks."""
+        if self._leave_detail():
+            return
         if not self.view.drop_filter():
             self.view.table.unmark_all()
         self._show_state()

@@ -30,6 +30,7 @@ TYPED = {
     "remove-disk": "disk0", "destroy-disk": "disk0", "eject": "cd0", "add-nic": "--network lan",
     "remove-nic": "0", "mount": "/usr/src", "unmount": "src", "expose": "tcp:8080:80",
     "set-network": "nat=no", "create-network": "lan", "import-image": "x.raw --name x",
+    "part-set": "notes=x", "part-grow": "2G", "part-insert": "x.iso",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
     "grow-disk": "2G",
 }  # fmt: skip
@@ -62,7 +63,7 @@ def test_what_opens_is_known() -> None:
 
 def _subjects(action: Action) -> list[Subject]:
     kind = min(action.on) if action.on else ""
-    return [Subject("", kind, "g")] if kind else []
+    return [Subject("", kind, "0" if kind == "nic" else "g")] if kind else []
 
 
 def _words(action: Action) -> list[str]:
@@ -108,7 +109,7 @@ def test_what_loses_data_asks_on_the_command_line_or_removes_an_object() -> None
             assert asks or removes, action.id
         elif asks:
             # adopt and edit show what they do; a disk or pool that is removed is kept.
-            assert action.id in ("adopt", "edit", "remove-disk"), action.id
+            assert action.id in ("adopt", "edit", "remove-disk", "part-remove-disk"), action.id
 
 
 def test_many_are_for_verbs_that_take_several_guests() -> None:

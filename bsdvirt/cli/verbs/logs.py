@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bsdvirt.cli.common import GuestOptions, add_guest, open_session
+from bsdvirt.cli.common import GuestOptions, add_guest, add_json, open_session
 from bsdvirt.cli.follow import follow, print_once
+from bsdvirt.cli.output import print_json
 from bsdvirt.cli.streams import raw_write
 from bsdvirt.errors import UsageError
 from bsdvirt.host.sanitize import Screen
 from bsdvirt.layout import console_log, failed_file
+from bsdvirt.ops.show.log import log_part
+from bsdvirt.rows.base import plain
 from bsdvirt.session.session import Session
 from bsdvirt.spec.digits import natural
 
@@ -21,6 +24,8 @@ class Options(GuestOptions):
     lines: int | None
     follow: bool
     raw: bool
+    after: str
+    before: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +39,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--raw", action="store_true", help="keep colours and other terminal sequences"
     )
+    places = parser.add_mutually_exclusive_group()
+    places.add_argument(
+        "--after", default="", metavar="PLACE",
+        help="with --json: print what follows its `end`; -f in steps",
+    )  # fmt: skip
+    places.add_argument(
+        "--before", default="", metavar="PLACE", help="with --json: print what precedes its `begin`"
+    )
+    add_json(parser)
 
 
 def _lines(text: str) -> int:
@@ -44,7 +58,14 @@ def _lines(text: str) -> int:
 
 
 def run(options: Options) -> int:
+    _check(options)
     session = open_session(options, changes=False)
+    if options.json:
+        print_json(plain(log_part(
+            session, options.guest, lines=options.lines, after=options.after,
+            before=options.before,
+        )))  # fmt: skip
+        return 0
     path = _path(session, options.guest)
     if not options.follow:
         return print_log(session, options.guest, options.lines, raw=options.raw)
@@ -53,6 +74,22 @@ def run(options: Options) -> int:
     except KeyboardInterrupt:
         return 0
     return 0
+
+
+def _check(options: Options) -> None:
+    """Raises UsageError for options that do not go together."""
+    place = options.after or options.before
+    if place and not options.json:
+        raise UsageError(
+            "logs: --after and --before need --json", "to follow a log: bsdvirt logs -f NAME"
+        )
+    if options.json and (options.follow or options.raw):
+        raise UsageError(
+            "logs: --json prints a part of a log, as text",
+            "to follow it: bsdvirt logs --json --after PLACE GUEST, again and again",
+        )
+    if place and options.lines is not None:
+        raise UsageError("logs: -l is of the end of the log", "leave it out")
 
 
 def print_log(session: Session, name: str, lines: int | None = None, *, raw: bool = False) -> int:

@@ -11,7 +11,7 @@ import msgspec
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.rows import cpu, events, guest, host, jail, library, storage, usage, vm
+from bsdvirt.rows import cpu, events, guest, host, jail, library, log, storage, usage, vm
 from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
@@ -38,6 +38,7 @@ OUTPUTS = {
     "stats": Output((guest.UsageRow,)),
     "stats counters": Output((usage.Sample,), many=False),
     "top": Output((usage.Figures,), many=False),
+    "logs": Output((log.LogPart,), many=False),
     "ps": Output((jail.ProcessRow,)),
     "mount": Output((jail.MountRow,)),
     "tag": Output((str,)),

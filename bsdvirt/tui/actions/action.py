@@ -22,6 +22,8 @@ class Subject:
     name: str
     state: str = ""
     row: Row | None = None
+    of: str = ""
+    """The guest that a part in the detail, such as a disk, belongs to."""
 
 
 NOUNS = {
@@ -31,6 +33,8 @@ NOUNS = {
     "available": "release that is not here",
     "foreign": "foreign guest",
     "media": "medium",
+    "nic": "network interface",
+    "drive": "CD drive",
 }
 """What subjects are called, where that is not their kind."""
 

@@ -15,6 +15,22 @@ KINDS: Mapping[str, frozenset[str]] = {
         {"release", "image", "media", "profile", "available", "jail", "vm", "foreign"}
     ),
     "tasks": frozenset({"task", "operation"}),
+    "detail": frozenset(
+        {
+            "jail",
+            "vm",
+            "foreign",
+            "property",
+            "disk",
+            "drive",
+            "device",
+            "nic",
+            "forward",
+            "mount",
+            "dataset",
+            "process",
+        }
+    ),
 }
 """The kinds of subjects, by view."""
 
@@ -25,6 +41,7 @@ TITLES: Mapping[str, tuple[str, str]] = {
     "storage": ("Storage", "Pools, and what guests take of them."),
     "library": ("Library", "Releases for jails; images and media for virtual machines."),
     "tasks": ("Tasks", "What was done, how long it took, what failed."),
+    "detail": ("Detail", "A guest in full, and its parts."),
 }
 """What help calls the views, and says of them."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bsdvirt.tui.actions import devices, guests, objects, tasks, ui
+from bsdvirt.tui.actions import devices, guests, objects, parts, tasks, ui
 from bsdvirt.tui.actions.action import Action
 
 ACTIONS: tuple[Action, ...] = (
-    *guests.ACTIONS, *devices.ACTIONS, *objects.ACTIONS, *tasks.ACTIONS,
+    *guests.ACTIONS, *devices.ACTIONS, *objects.ACTIONS, *parts.ACTIONS, *tasks.ACTIONS,
     *ui.ACTIONS,
 )  # fmt: skip
 

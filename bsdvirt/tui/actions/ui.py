@@ -19,7 +19,13 @@ VIEWS: tuple[Action, ...] = (
 )
 OF_UI: tuple[Action, ...] = (
     _ui("filter", "Filter", "slash", "Show only what matches.", group="view"),
-    _ui("back", "Back", "escape", "Drop the last filter; then the marks.", group="view"),
+    _ui(
+        "back",
+        "Back",
+        "escape",
+        "Leave the detail; drop the last filter; then the marks.",
+        group="view",
+    ),
     _ui("mark", "Mark", "space", "Mark the row, or unmark it.", group="view"),
     _ui("mark-all", "Mark all", "asterisk", "Mark all rows shown, or unmark them.", group="view"),
     _ui(

@@ -270,8 +270,8 @@ def test_basenames_of_tests_are_unique() -> None:
 
 
 DEVICES_ARE_NAMED_IN = (
-    "spec/", "rows/vm.py", "bhyve/devices/", "cli/", "tui/actions/", "tui/forms/",
-    "ops/devices.py",
+    "spec/", "rows/vm.py", "bhyve/devices/", "cli/", "tui/actions/", "tui/detail/",
+    "tui/forms/", "ops/devices.py",
     # Hints: `bsdvirt cdrom insert`.
     "ops/create/vm.py", "library/plans/media.py",
 )  # fmt: skip

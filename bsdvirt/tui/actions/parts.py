@@ -1,0 +1,87 @@
+"""Actions of the detail: its tabs, and the parts of a guest under the cursor there: a disk, a
+drive, an interface, a mount, a forwarded port, a property."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bsdvirt.tui.actions.action import GUESTS, Action, Asks, Command, Opens, Subject, Words
+
+WITH_DETAIL = frozenset({"guests", "cpus", "detail"})
+"""Where the detail can be open."""
+
+
+def _part(*before: str, after: Sequence[str] = ()) -> Words:
+    """Return the words BEFORE GUEST PART AFTER."""
+
+    def words(subjects: Sequence[Subject]) -> list[str]:
+        return [*before, *(word for one in subjects for word in (one.of, one.name)), *after]
+
+    return words
+
+
+def _on(id: str, label: str, kind: str, do: Command | Asks | Opens, help: str, *, verb: str,
+        key: str, states: frozenset[str] = frozenset(), loses: bool = False) -> Action:  # fmt: skip
+    return Action(
+        id, label, do, verb=verb, key=key, on=frozenset({kind}), states=states, loses=loses,
+        places=frozenset({"detail"}), changes=True, group="detail", help=help,
+    )  # fmt: skip
+
+
+def _ui(id: str, label: str, key: str, help: str, *, of_detail: bool = False) -> Action:
+    places = frozenset({"detail"}) if of_detail else WITH_DETAIL
+    return Action(id, label, Opens(id), key=key, places=places, group="detail", help=help)
+
+
+def _drive(subjects: Sequence[Subject]) -> list[str]:
+    return ["cdrom", "insert", *(word for s in subjects for word in (s.of, "--drive", s.name))]
+
+
+def _property(subjects: Sequence[Subject]) -> str:
+    return f"{subjects[0].name}=" if subjects else ""
+
+
+def _guest(subjects: Sequence[Subject]) -> list[str]:
+    return ["set", *(one.of for one in subjects)]
+
+
+OF_PARTS: tuple[Action, ...] = (
+    _on("part-set", "Set", "property", Asks(_guest, "PROPERTY=VALUE", offer=_property),
+        "Set the property under the cursor.", verb="set", key="enter"),
+    _on("part-grow", "Grow", "disk", Asks(_part("disk", "resize"), "SIZE"),
+        "Grow the disk under the cursor.", verb="disk", key="z"),
+    _on("part-remove-disk", "Remove", "disk", Command(_part("disk", "rm")),
+        "Remove the disk under the cursor; its zvol is kept.", verb="disk", key="d"),
+    _on("part-destroy-disk", "Destroy", "disk",
+        Command(_part("disk", "rm", "--destroy", "--yes")),
+        "Remove the disk under the cursor, and destroy its zvol with all data.", verb="disk",
+        key="D", loses=True),
+    _on("part-insert", "Insert", "drive", Asks(_drive, "MEDIUM"),
+        "Insert a medium into the drive under the cursor.", verb="cdrom", key="i"),
+    _on("part-eject", "Eject", "drive", Command(_part("cdrom", "eject")),
+        "Eject the medium in the drive under the cursor.", verb="cdrom", key="d",
+        states=frozenset({"full"})),
+    _on("part-remove-nic", "Remove", "nic", Command(_part("nic", "rm")),
+        "Remove the interface under the cursor.", verb="nic", key="d"),
+    _on("part-hide", "End", "forward", Command(_part("expose", "--remove")),
+        "End the forwarding under the cursor.", verb="expose", key="d"),
+    _on("part-unmount", "Remove", "mount", Command(_part("unmount")),
+        "Remove the mount under the cursor from the jail.", verb="unmount", key="d"),
+)  # fmt: skip
+OF_DETAIL: tuple[Action, ...] = (
+    Action(
+        "watch",
+        "Watch console",
+        Opens("watch"),
+        key="L",
+        on=GUESTS,
+        group="detail",
+        help="Follow the guest's console beside the table, wherever the cursor goes.",
+    ),
+    _ui("add-part", "Add", "A", "Add a disk, an interface or a mount, by the tab.", of_detail=True),
+    _ui("tab-previous", "Tab before", "left_square_bracket", "Show the tab before."),
+    _ui("tab-next", "Next tab", "right_square_bracket", "Show the next tab."),
+    _ui("pin", "Pin", "v", "Keep the detail on this guest, or follow the cursor again."),
+)
+
+ACTIONS = (*OF_PARTS, *OF_DETAIL)

@@ -1,0 +1,59 @@
+"""What the detail of a guest asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bsdvirt.ops import expose
+from bsdvirt.ops.show.log import log_part
+from bsdvirt.rows.guest import ForeignInfo
+from bsdvirt.rows.host import ExposeRow
+from bsdvirt.rows.jail import JailInfo, MountRow, ProcessRow
+from bsdvirt.rows.log import LogPart
+from bsdvirt.rows.vm import VmInfo
+from bsdvirt.session.session import Session
+from bsdvirt.tui.feed.source import Query
+
+Info = JailInfo | VmInfo | ForeignInfo
+
+
+def _info(session: Session, name: str) -> Any:
+    from bsdvirt.ops.show.detail import detail
+
+    return detail(session, name)
+
+
+def _mounts(session: Session, name: str) -> list[MountRow]:
+    from bsdvirt.ops import mounts
+
+    return mounts.listed(session, name)
+
+
+def _processes(session: Session, name: str) -> list[ProcessRow]:
+    from bsdvirt.ops import enter
+
+    return enter.processes(session, name)
+
+
+INFO: dict[str, Query[Any]] = {
+    "jail": Query(("info",), JailInfo, _info),
+    "vm": Query(("info",), VmInfo, _info),
+    "foreign": Query(("info",), ForeignInfo, _info),
+}
+"""By kind of the subject: the rows differ."""
+MOUNTS = Query(("mount",), list[MountRow], _mounts)
+FORWARDS = Query(("expose",), list[ExposeRow], expose.rows)
+PROCESSES = Query(("ps",), list[ProcessRow], _processes)
+
+
+def _log(session: Session, name: str, *options: str) -> LogPart:
+    given = dict(option.split("=", 1) for option in options)
+    lines = given.get("--lines")
+    return log_part(
+        session, name, lines=int(lines) if lines else None, after=given.get("--after", ""),
+        before=given.get("--before", ""),
+    )  # fmt: skip
+
+
+LOG = Query(("logs",), LogPart, _log)
+"""Its options are written --OPTION=VALUE."""
