@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from uitest import SMALL, WIDE, Ui, cli, drive, made
+from fakessh import fake_ssh
+from uitest import SMALL, WIDE, Ui, bare, cli, drive, made
 
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.feed.ssh import SshSource
 from bsdvirt.tui.forms.open import open_property_form
 from bsdvirt.tui.views.cpus import CpusView
 from bsdvirt_sim import SimHost
@@ -235,3 +237,40 @@ def test_other_fields_choose_no_cpus(tmp_path: Path) -> None:
         assert "its core" not in ui.screen
 
     drive(sim, flow)
+
+
+def test_the_map_is_that_of_the_host_of_the_guest_under_the_cursor(tmp_path: Path) -> None:
+    sim = ryzen(tmp_path)
+    (tmp_path / "there").mkdir()
+    bare(tmp_path / "there")
+    there = (tmp_path / "there" / "sim").rename(tmp_path / "b")
+    SimHost(str(there), Interrupt()).settings.set_machine("epyc")
+    cli(there, "create", "jail", "mail", "cpuset=100")
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees("AMD Ryzen", " mail ", " web ")
+        view = view_of(ui)
+        view.table.go_to(("b", "mail"))
+        await ui.sees("b: AMD EPYC 7713", "128 CPUs")
+        await ui.press("number_sign")
+        await ui.sees("mail: 100 (1)")
+        await ui.press("right", "space", "enter")
+        await ui.until(lambda: cpuset(there, "mail") == "100-101")
+
+    drive(sim, flow, size=WIDE, others=[SshSource("b", ssh=fake_ssh(tmp_path))])
+
+
+@SIZES
+def test_256_cpus_can_be_scrolled(tmp_path: Path, size: tuple[int, int]) -> None:
+    sim = made(tmp_path)
+    SimHost(str(sim), Interrupt()).settings.set_machine("large")
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("2")
+        await ui.sees("256 CPUs", " web ")
+        await ui.press("shift+tab", "end")
+        await ui.sees("CPU 255: core 127, domain 1, package 1")
+        assert any("240" in line for line in ui.lines)
+
+    drive(sim, flow, size=size)

@@ -83,10 +83,18 @@ def read_topology(host: Host) -> TopologyFacts:
         threads=natural(values.get("kern.smp.threads_per_core", "")) or 1,
         model=values.get("hw.model", ""),
         hypervisor=None if guest in ("none", "") else guest,
-        packages=parse_packages(host.fs.read_or(MESSAGES)),
+        packages=parse_packages(_messages(host)),
         top=parse_spec(values.get(SPEC, "")),
         domains=tuple(_domain(host, number) for number in range(domains)) if domains > 1 else (),
     )
+
+
+def _messages(host: Host) -> str:
+    """Return the boot messages; rc(8) lets root alone read them."""
+    try:
+        return host.fs.read_or(MESSAGES)
+    except (OSError, ValueError):
+        return ""
 
 
 def _values(shown: str) -> dict[str, str]:

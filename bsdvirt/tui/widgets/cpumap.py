@@ -20,7 +20,6 @@ from bsdvirt.cpu.cells import ASCII, UTF8
 from bsdvirt.cpu.map import HEIGHT, draw
 from bsdvirt.rows.cpu import CpuMap
 from bsdvirt.tui.desk import desk_of
-from bsdvirt.tui.widgets import glyphs
 
 STYLES = {
     "frame": "dim", "title": "heading", "dim": "dim", "unknown": "dim", "idle": "dim",
@@ -94,7 +93,7 @@ class CpuMapView(ScrollView, can_focus=True):
     def _draw(self) -> None:
         if self._shown is None or self.size.width < 1:
             return
-        chars = UTF8 if desk_of(self).glyphs is glyphs.UTF8 else ASCII
+        chars = ASCII if desk_of(self).glyphs.bars.isascii() else UTF8
         self._lines = draw(self._shown, self.size.width, height=self._height, glyphs=chars)
         self.virtual_size = Size(self.size.width, len(self._lines))
         self.refresh()

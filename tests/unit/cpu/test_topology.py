@@ -123,6 +123,9 @@ def test_packages_that_share_a_domain(tmp_path: Path) -> None:
     host = SimHost(tmp_path / "two-epycs")
     host.fs.unlink(MESSAGES)
     assert topology(read_topology(host)).packages == ()
+    # What cannot be read is as if it were not there: another user than root may not.
+    host.fs.mkdir(MESSAGES)
+    assert topology(read_topology(host)).packages == ()
 
 
 def test_256_cpus(tmp_path: Path) -> None:
