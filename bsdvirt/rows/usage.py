@@ -181,3 +181,16 @@ class Figures(Row, frozen=True, kw_only=True):
     seconds: Annotated[float, col("Time between the two samples.", unit=SECONDS)]
     host: Annotated[HostFigures, col("The host.")]
     guests: Annotated[list[GuestFigures], col("The running guests, by name.")]
+
+
+class LimitRow(Row, frozen=True, kw_only=True):
+    """A limit that is in force for a running guest, as `limits` lists it."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    kind: Annotated[str, col("Kind: jail or vm.")]
+    resource: Annotated[str, col("Resource, as rctl(8) names it.")]
+    action: Annotated[str, col("What rctl(8) does at the limit, such as deny.")]
+    limit: Annotated[int, col("The limit, in `unit`.")]
+    used: Annotated[int | None, col("What is used now, in `unit`.")]
+    percent: Annotated[float | None, col("What is used, in percent of the limit.", unit=PERCENT)]
+    unit: Annotated[str, col("Unit of both: bytes, bytes/s, percent, s; empty for a number.")]

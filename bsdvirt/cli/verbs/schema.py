@@ -39,6 +39,7 @@ OUTPUTS = {
     "stats counters": Output((usage.Sample,), many=False),
     "top": Output((usage.Figures,), many=False),
     "logs": Output((log.LogPart,), many=False),
+    "limits": Output((usage.LimitRow,)),
     "ps": Output((jail.ProcessRow,)),
     "mount": Output((jail.MountRow,)),
     "tag": Output((str,)),

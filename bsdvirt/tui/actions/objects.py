@@ -166,6 +166,8 @@ OF_HOST: tuple[Action, ...] = (
           "Resource usage of running guests; ^c returns."),
     _host("top", "Top", OnTerminal(only("top")), "top",
           "Watch the resource usage of running guests; q returns."),
+    _host("limits", "Limits", _shown(only("limits")), "limits",
+          "Show the limits of running guests, and how near they are."),
     _host("init", "Set up this host",
           Asks(only("init"), "--pool POOL", offer=lambda subjects: "--pool zroot"), "init",
            "Set up the host: datasets, host file, a private network.", changes=True),

@@ -1,0 +1,79 @@
+"""The rows of `limits`: the rules of rctl(8) that are in force for guests, and what is used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from bsdvirt.errors import HostError
+from bsdvirt.facts.jls import read_jails
+from bsdvirt.facts.rctl import (
+    Rule,
+    jail_subject,
+    parse_rules,
+    parse_usage,
+    process_subject,
+)
+from bsdvirt.guest.usage import Running, running_guests
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.rows.base import BYTES, PERCENT, RATE, SECONDS
+from bsdvirt.rows.usage import LimitRow
+from bsdvirt.session.session import Session
+
+UNITS = {
+    "cputime": SECONDS, "wallclock": SECONDS, "pcpu": PERCENT, "readbps": RATE, "writebps": RATE,
+    **dict.fromkeys(
+        ("datasize", "stacksize", "coredumpsize", "memoryuse", "memorylocked", "vmemoryuse",
+         "swapuse", "msgqsize", "shmsize"),
+        BYTES,
+    ),
+}  # fmt: skip
+"""Of resources of rctl(8); the others are counted."""
+
+
+def limits(session: Session, names: Collection[str] | None = None) -> list[LimitRow]:
+    """Return the limits that are in force for running guests, or for those of these; the nearest
+    to its limit first. Raises HostError without resource accounting."""
+    host = session.host
+    rules = _rules(host)
+    found = session.inventory(shallow=True)
+    guests = {name: guest for name, guest in found.guests.items() if names is None or name in names}
+    running = running_guests(host.fs, guests, read_jails(host))
+    rows = [row for name, one in running.items() for row in _of(host, name, one, rules)]
+    return sorted(rows, key=lambda row: (-(row.percent or 0), row.name, row.resource, row.action))
+
+
+def _rules(host: Host) -> list[Rule]:
+    shown = host.run((tools.RCTL,), changes=False)
+    if shown.status != 0:
+        if "disabled" in shown.stderr or "not present" in shown.stderr:
+            raise HostError(
+                "limits need resource accounting, which is off",
+                "put kern.racct.enable=1 in /boot/loader.conf and reboot",
+            )
+        shown.check(hint="run it as root")
+    return parse_rules(shown.stdout)
+
+
+def _of(host: Host, name: str, one: Running, rules: Iterable[Rule]) -> list[LimitRow]:
+    subject = jail_subject(name) if one.pid is None else process_subject(one.pid)
+    own = [rule for rule in rules if rule.subject == subject]
+    if not own:
+        return []
+    # What no longer runs has no usage, and is no failure of this verb.
+    used = parse_usage(host.run((tools.RCTL, "-u", subject), changes=False).stdout)
+    return [_row(name, one, rule, used) for rule in own]
+
+
+def _row(name: str, one: Running, rule: Rule, used: Mapping[str, int]) -> LimitRow:
+    now = used.get(rule.resource)
+    return LimitRow(
+        name=name,
+        kind=one.guest.identity.kind,
+        resource=rule.resource,
+        action=rule.action,
+        limit=rule.amount,
+        used=now,
+        percent=None if now is None or not rule.amount else round(100 * now / rule.amount, 1),
+        unit=UNITS.get(rule.resource, ""),
+    )
