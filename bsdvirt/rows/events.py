@@ -43,7 +43,7 @@ class OfOperation(Report, frozen=True, kw_only=True):
 class Planned(OfOperation, frozen=True, kw_only=True, tag="planned"):
     """A plan that is shown, and not run yet."""
 
-    kind: Annotated[str, col("Kind of the object: guest, network, release, image, …")]
+    kind: Annotated[str, col("Kind of the object, such as guest or network.")]
     steps: Annotated[list[PlannedStep], col("Steps, which are undone if one fails.")]
     finish: Annotated[list[PlannedStep], col("Steps after which nothing is undone.")]
     reason: Annotated[str, col("Why there is nothing to do.")]
@@ -53,7 +53,7 @@ class Planned(OfOperation, frozen=True, kw_only=True, tag="planned"):
 class Started(OfOperation, frozen=True, kw_only=True, tag="started"):
     """An operation begins."""
 
-    kind: Annotated[str, col("Kind of the object: guest, network, release, image, …")]
+    kind: Annotated[str, col("Kind of the object, such as guest or network.")]
     steps: Annotated[int, col("Number of its steps.")]
 
 
