@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
 from rich.style import Style
 from textual.app import App
 from textual.filter import LineFilter
@@ -95,7 +96,8 @@ class BsdvirtApp(App[int]):
         self.keymap = Keymap(start.keys)
         for key in self.keymap.keys:
             self.bind(key, f"press('{key}')", show=False)
-        self.main = MainScreen(VIEWS, self._arrange)
+        self._sorted: dict[str, tuple[Any, bool]] = {}
+        self.main = MainScreen(VIEWS, self._arrange, settings.view)
         self.terminal: Runner = StepAside(self)
         self.tasks = new_tasks(self)
 
@@ -113,6 +115,18 @@ class BsdvirtApp(App[int]):
         column = sort.removeprefix("-")
         if any(one.id == column for one in table.columns):
             table.sort_by(column, reverse=sort.startswith("-"))
+        self._sorted[view.name_] = table.sorted_by
+
+    def _keep_view(self) -> None:
+        """Keep which view was shown last, and how the views were sorted."""
+        sort = dict(self.settings.sort)
+        for name, view in self.main.views.items():
+            column, reverse = view.table.sorted_by
+            if (column, reverse) != self._sorted[name]:
+                sort[name] = f"{'-' if reverse else ''}{column.id}"
+        settings = msgspec.structs.replace(self.settings, view=self.main.place, sort=sort)
+        if self.start.file is not None and settings != self.settings:
+            self.start.file.save(settings)
 
     def use_theme(self, name: str) -> None:
         """Draw everything in a theme: dark, light, 16 or none."""
@@ -130,6 +144,8 @@ class BsdvirtApp(App[int]):
 
     def save_settings(self, settings: Settings) -> None:
         self.settings = settings
+        for feed in self._feeds:
+            feed.interval = settings.interval
         if self.start.file is not None and (why := self.start.file.save(settings)):
             self.say(why, problem=True)
 
@@ -154,6 +170,7 @@ class BsdvirtApp(App[int]):
             self.main.refresh_from(self.store)
 
     async def on_unmount(self) -> None:
+        self._keep_view()
         for task in self._reading:
             task.cancel()
         await asyncio.gather(*self._reading, return_exceptions=True)

@@ -39,12 +39,14 @@ class MainScreen(Screen[None]):
         self,
         makers: Mapping[str, Callable[[], View[Any]]],
         arrange: Callable[[View[Any]], None],
+        first: str = "",
     ) -> None:
-        """`makers` make the views; `arrange` is called with each when it is made."""
+        """`makers` make the views; `arrange` is called with each when it is made. `first` is shown
+        first, where there is such a view."""
         super().__init__()
         self._makers = makers
         self._arrange_view = arrange
-        self._shown = next(iter(makers))
+        self._shown = first if first in makers else next(iter(makers))
         self.views: dict[str, View[Any]] = {}
         """The views that were shown so far, by id."""
         self._make(self._shown)

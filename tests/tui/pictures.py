@@ -156,7 +156,7 @@ def take(sim: Path, flow: Flow, size: tuple[int, int]) -> str:
 
         def ended() -> None:
             for feed in app._feeds:
-                feed._interval = 86400.0
+                feed.interval = 86400.0
 
         source.ended = ended
         async with app.run_test(size=size) as pilot:

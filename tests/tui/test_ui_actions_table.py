@@ -63,7 +63,8 @@ def test_what_opens_is_known() -> None:
 
 def _subjects(action: Action) -> list[Subject]:
     kind = min(action.on) if action.on else ""
-    return [Subject("", kind, "0" if kind == "nic" else "g")] if kind else []
+    names = {"nic": "0", "forward": "g tcp:8080:80", "disk": "g:disk0"}
+    return [Subject("", kind, names.get(kind, "g"))] if kind else []
 
 
 def _words(action: Action) -> list[str]:

@@ -13,8 +13,10 @@ from bsdvirt.tui.desk import Desk
 
 GROUPS = {
     "power": "Power", "inside": "Inside the guest", "guest": "Guest", "devices": "Devices",
-    "new": "New", "network": "Network", "release": "Release", "image": "Image",
-    "media": "Medium", "pool": "Pool", "task": "Task", "host": "Host", "view": "View", "UI": "UI",
+    "new": "New", "network": "Network", "forward": "Forwarded port",
+    "available": "To be fetched", "profile": "To be fetched", "release": "Release",
+    "image": "Image", "media": "Medium", "pool": "Pool", "task": "Task",
+    "host": "Host", "view": "View", "UI": "UI",
 }  # fmt: skip
 """Headings of the groups, in their order."""
 

@@ -28,7 +28,7 @@ class Feed:
     ) -> None:
         self._reader = reader
         self._state: HostState = store.hosts[reader.source.name]
-        self._interval = interval
+        self.interval = interval
         self._changed = changed
         self._hurry = asyncio.Event()
         self._examine = asyncio.Event()
@@ -59,7 +59,7 @@ class Feed:
             self._examine.set()
         self._changed()
         took = time.monotonic() - began
-        rest = max(self._interval - took, self._interval * REST)
+        rest = max(self.interval - took, self.interval * REST)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), rest)
 
