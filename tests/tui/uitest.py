@@ -125,7 +125,11 @@ def as_a_new_user(patch: pytest.MonkeyPatch, home: Path) -> None:
     """Have the settings of a new user, on a terminal with colours and UTF-8."""
     for name in ("XDG_CONFIG_HOME", "NO_COLOR", "TERM_PROGRAM", "COLORTERM"):
         patch.delenv(name, raising=False)
-    for name, value in (("HOME", str(home)), ("LC_ALL", "C.UTF-8"), ("TERM", "xterm-256color")):
+    for name, value in (
+        ("HOME", str(home)), ("LC_ALL", "C.UTF-8"), ("TERM", "xterm-256color"),
+        # As if the tests had been started in this locale.
+        ("PYTHONUTF8", "1"),
+    ):  # fmt: skip
         patch.setenv(name, value)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import locale
+import os
+import sys
 from dataclasses import dataclass
 
 
@@ -31,6 +33,9 @@ ASCII = Glyphs(" .:-=+*#@", "^", "v", "*", "~", "*", "+", "-", False)
 
 def glyphs() -> Glyphs:
     """Return the characters that the locale can show."""
+    if sys.flags.utf8_mode and os.environ.get("PYTHONUTF8") != "1":
+        # Python found the C locale, and has set LC_CTYPE to a UTF-8 one since.
+        return ASCII
     try:
         name = codecs.lookup(locale.nl_langinfo(locale.CODESET)).name
     except LookupError:

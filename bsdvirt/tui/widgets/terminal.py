@@ -16,31 +16,33 @@ from textual.filter import LineFilter
 
 FEW = 8
 MANY = 256
+BY_NAME: tuple[tuple[tuple[str, ...], int], ...] = (
+    (("256color", "direct", "kitty", "alacritty", "ghostty"), MANY),
+    (("-mono", "vt100", "vt220", "dumb"), 0),
+    (("xterm", "screen", "tmux", "rxvt", "cons25", "teken", "linux", "16color"), FEW),
+)
+"""Colours of terminals by what their names contain; the first that fits counts."""
 LIGHT_BACKGROUNDS = ("7", "15")
 """The last number of COLORFGBG, on terminals that set it."""
 
 
 def colours(environ: Mapping[str, str]) -> int:
-    """Return how many colours the terminal has, by its entry in terminfo; by its name, where there
-    is none."""
+    """Return how many colours the terminal has: by its name, or by its entry in terminfo."""
     term = environ.get("TERM", "")
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return 1 << 24
+    for words, number in BY_NAME:
+        if any(word in term for word in words):
+            return number
     try:
         import curses
 
-        curses.setupterm(term or "dumb", os.open(os.devnull, os.O_WRONLY))
+        with open(os.devnull, "wb") as nothing:
+            curses.setupterm(term or "dumb", nothing.fileno())
         return max(0, curses.tigetnum("colors"))
     except Exception:
         # No module curses, or no such entry.
-        return _by_name(term)
-
-
-def _by_name(term: str) -> int:
-    if "256color" in term or "direct" in term:
-        return MANY
-    coloured = ("xterm", "screen", "tmux", "rxvt", "cons25", "linux", "teken", "color")
-    return FEW if any(word in term for word in coloured) else 0
+        return 0
 
 
 def theme_for(environ: Mapping[str, str]) -> str:
@@ -133,7 +135,10 @@ def _is_bright(color: Color) -> bool:
 def _attributes(style: Style, *, reverse: bool) -> Style:
     """Return the attributes that all terminals have."""
     return Style(
-        bold=style.bold, underline=style.underline, reverse=reverse or None, meta=style.meta
+        bold=style.bold,
+        underline=style.underline,
+        reverse=reverse or None,
+        meta=style.meta or None,
     )
 
 
