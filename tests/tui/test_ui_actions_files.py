@@ -36,7 +36,7 @@ def test_keys_are_changed_by_action(tmp_path: Path) -> None:
         ("strat: s\n", "keys.yaml:1: no action strat (did you mean"),
         ("\nstart: boom\n", "keys.yaml:2: start: boom: no such key"),
         ("start: x\n", "keys.yaml:1: start: x is the key of stop"),
-        ("start: Q\nstop: Q\n", "keys.yaml:2: stop: Q is the key of start"),
+        ("start: f9\nstop: f9\n", "keys.yaml:2: stop: f9 is the key of start"),
         ("start: j\n", "keys.yaml:1: start: j: it moves the cursor"),
         ("start: {a: b}\n", "keys.yaml:1: start: not a key"),
         ("- start\n", "keys.yaml: not a list of ACTION: KEY"),

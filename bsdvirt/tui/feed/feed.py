@@ -73,7 +73,7 @@ class Feed:
     async def _run_examination(self) -> None:
         while self._state.tick is None:
             # Guests are shown first.
-            await asyncio.sleep(self._interval)
+            await asyncio.sleep(self.interval)
         try:
             findings = await self._reader.ask(FINDINGS)
             self._state.findings = tuple(findings)
