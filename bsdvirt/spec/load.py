@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ from bsdvirt.spec.fields import (
     words_of,
 )
 from bsdvirt.spec.hostfile import HostFile, PoolFile
-from bsdvirt.spec.identity import MAX_BYTES, Identity
+from bsdvirt.spec.identity import MAX_BYTES, MAX_ID, Identity
 from bsdvirt.spec.identitycheck import VERSION, check_identity
 
 if TYPE_CHECKING:
@@ -109,8 +110,10 @@ def _plain_lines(text: str) -> dict[str, Any] | None:
     return found or None
 
 
+@lru_cache(MAX_ID)
 def identity_from_json(text: str | bytes, source: str = "") -> Identity:
-    """Return the identity in a value of bsdvirt:guest. Raise UsageError, naming `source`."""
+    """Return the identity in a value of bsdvirt:guest. Raise UsageError, naming `source`. One who
+    reads all guests each second reads the same values again."""
     data = parse_json(text, source, MAX_BYTES)
     if isinstance(data, dict) and data.get("v", VERSION) != VERSION:
         known = f"written by a newer version of bsdvirt: version {shown(data['v'])}"

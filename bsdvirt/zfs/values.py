@@ -9,7 +9,6 @@ has it, nobody could know it, and what stands between two of its rows is one pro
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -87,6 +86,15 @@ def _take(values: dict[str, Value], name: str, prop: str, row: str) -> None:
 
 def _between(text: str, mark: str) -> Iterator[tuple[str, int, str]]:
     """Split at the rows of the mark: its dataset, its number, and the text up to the next one."""
-    parts = re.split(rf"(?:^|(?<=\n))([^\t\n]+)\t{mark}-(\d+)\t-\t-(?:\n|\Z)", text)
-    for name, number, rest in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        yield name, int(number), rest.removesuffix("\n")
+    first, *parts = text.split(f"\t{mark}-")
+    name = first.rpartition("\n")[2]
+    for place, part in enumerate(parts, 1):
+        number, _, rest = part.partition("\t-\t-")
+        rest = rest.removeprefix("\n")
+        if place == len(parts):
+            yield name, int(number), rest.removesuffix("\n")
+        else:
+            # The last line begins the next row of the mark.
+            between, _, following = rest.rpartition("\n")
+            yield name, int(number), between
+            name = following

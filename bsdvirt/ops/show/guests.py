@@ -16,6 +16,12 @@ from bsdvirt.session.session import Session
 
 def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
     """Return a row for each guest: one zfs list, one jls, no guest's file."""
+    rows, found, _ = listing(session)
+    return rows, found
+
+
+def listing(session: Session) -> tuple[list[GuestRow], Inventory, Mapping[str, JailFact]]:
+    """Return the same, with the jails that the kernel has."""
     found = session.inventory(shallow=True)
     jails = read_jails(session.host)
     states = read_states(session.host.fs, found, jails)
@@ -24,7 +30,7 @@ def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
         for name, guest in found.guests.items()
     ]
     rows += [_foreign_row(one) for one in found.foreign.values()]
-    return sorted(rows, key=lambda row: row.name), found
+    return sorted(rows, key=lambda row: row.name), found, jails
 
 
 def jid_of(guest: Guest, jails: Mapping[str, JailFact]) -> int | None:

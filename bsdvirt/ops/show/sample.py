@@ -38,14 +38,16 @@ def read_sample(
     found: Inventory | None = None,
     kept: Kept | None = None,
     names: Collection[str] | None = None,
+    jails: Mapping[str, JailFact] | None = None,
 ) -> Sample:
     """Return a sample of all running guests, or of those among these. `found` is an inventory that
-    is at hand; a shallow one is enough."""
+    is at hand, of which a shallow one is enough, and `jails` are the kernel's jails."""
     if found is None:
         found = session.inventory(shallow=True)
     kept = kept or Kept()
     host = session.host
-    jails = read_jails(host)
+    if jails is None:
+        jails = read_jails(host)
     guests = found.guests
     if names is not None:
         guests = {name: guests[name] for name in names if name in guests}

@@ -6,13 +6,11 @@ from __future__ import annotations
 import time
 
 from bsdvirt.errors import as_told
-from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host.base import Host
 from bsdvirt.layout import HOST_FILE
-from bsdvirt.ops.show.guests import entries
+from bsdvirt.ops.show.guests import listing
 from bsdvirt.ops.show.kept import Kept
 from bsdvirt.ops.show.sample import read_sample
-from bsdvirt.rows.usage import Sample
 from bsdvirt.session.session import Session
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.tui.feed.model import Tick
@@ -36,20 +34,17 @@ class Reading:
         at = time.monotonic()
         try:
             session = self._kept_session()
-            guests, found = entries(session)
+            guests, found, jails = listing(session)
         except Exception as error:
             return Tick(name, at, problem=str(as_told(error)))
         notes = [one.message for one in found.absent]
-        sample = self._sample(session, found, notes)
-        return Tick(name, at, tuple(guests), notes=tuple(notes), sample=sample)
-
-    def _sample(self, session: Session, found: Inventory, notes: list[str]) -> Sample | None:
-        """Return what is used. A failure is noted: guests are shown without it."""
         try:
-            return read_sample(session, found, self._kept)
+            sample = read_sample(session, found, self._kept, jails=jails)
         except Exception as error:
+            # Guests are shown without what they use.
             notes.append(f"usage: {as_told(error)}")
-            return None
+            sample = None
+        return Tick(name, at, tuple(guests), notes=tuple(notes), sample=sample)
 
     def _kept_session(self) -> Session:
         """Return a session that reads the host file only if it was changed."""
