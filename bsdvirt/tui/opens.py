@@ -90,6 +90,11 @@ def _cpuset(desk: Desk, subjects: Sequence[Subject]) -> None:
     open_cpuset(desk, subjects)
 
 
+def _create(desk: Desk, subjects: Sequence[Subject]) -> None:
+    subject = subjects[0] if subjects else None
+    open_wizard(desk, subject.host if subject else desk.host, subject)
+
+
 def _form(name: str) -> Opener:
     """Return what opens the form of a command."""
 
@@ -139,7 +144,7 @@ OPENERS: dict[str, Opener] = {
     "tab-next": lambda desk, subjects: desk.on_detail("tab-next"),
     "pin": lambda desk, subjects: desk.on_detail("pin"),
     "add-part": lambda desk, subjects: desk.on_detail("add-part"),
-    "create": lambda desk, subjects: open_wizard(desk, desk.host),
+    "create": _create,
     "cpuset": _cpuset,
     "form": lambda desk, subjects: open_guest_form(desk, subjects[0]),
     "view-guests": _view("guests"),

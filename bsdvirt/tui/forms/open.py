@@ -43,15 +43,16 @@ async def _form(desk: Desk, name: str, subject: Subject) -> Form:
             return objects.open_object(subject.host, name, subject.name)
 
 
-def open_wizard(desk: Desk, host: str) -> None:
-    """Open the wizard that creates a guest on a host."""
-    _open(desk, _wizard(desk, host))
+def open_wizard(desk: Desk, host: str, subject: Subject | None = None) -> None:
+    """Open the wizard that creates a guest on a host, from a release, an image or a medium."""
+    _open(desk, _wizard(desk, host, subject))
 
 
-async def _wizard(desk: Desk, host: str) -> Form:
+async def _wizard(desk: Desk, host: str, subject: Subject | None) -> Form:
     from bsdvirt.tui.forms import known, wizard
 
-    return wizard.wizard(await known.known(desk, host))
+    found = await known.known(desk, host)
+    return wizard.wizard(found, subject.kind, subject.name) if subject else wizard.wizard(found)
 
 
 def open_guest_form(desk: Desk, subject: Subject) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -33,9 +33,20 @@ IMAGE, ISO, EMPTY = "image", "iso", "empty"
 DISKS = "disks"
 
 
-def wizard(known: Known) -> Form:
-    """Return the form that creates a guest."""
+FROM: Mapping[str, Mapping[str, str]] = {
+    "release": {"kind": JAIL, "release": "{}"},
+    "image": {"kind": VM, "source": IMAGE, "image": "{}"},
+    "profile": {"kind": VM, "source": IMAGE, "image": "{}"},
+    "media": {"kind": VM, "source": ISO, "iso": "{}"},
+}
+"""What is filled in for a guest that is created from something: its name stands for {}."""
+
+
+def wizard(known: Known, kind: str = "", name: str = "") -> Form:
+    """Return the form that creates a guest; from a release, an image, its profile or a medium, if
+    one is named."""
     given = {"kind": JAIL, "source": IMAGE, "ssh keys": "\n".join(known.keys[:1])}
+    given |= {path: name if text == "{}" else text for path, text in FROM.get(kind, {}).items()}
     sections = partial(_sections, known)
     draft = Draft([], given)
     draft.sections = sections(draft)
