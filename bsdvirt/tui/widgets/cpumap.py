@@ -40,7 +40,7 @@ class CpuMapView(ScrollView, can_focus=True):
         Binding("home,g", "go(0)", show=False),
         Binding("end,G", "go(-1)", show=False),
     ]
-    DEFAULT_CSS = "CpuMapView { height: 1fr; scrollbar-size-horizontal: 0; }"
+    DEFAULT_CSS = "CpuMapView { height: 1fr; scrollbar-size: 0 1; }"
 
     class Moved(Message):
         """Another CPU is under the cursor."""
@@ -94,8 +94,13 @@ class CpuMapView(ScrollView, can_focus=True):
         if self._shown is None or self.size.width < 1:
             return
         chars = ASCII if desk_of(self).glyphs.bars.isascii() else UTF8
-        self._lines = draw(self._shown, self.size.width, height=self._height, glyphs=chars)
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        width = self.size.width
+        self._lines = draw(self._shown, width, height=self._height, glyphs=chars)
+        if len(self._lines) > self.size.height:
+            # The scroll bar takes its columns from the drawing.
+            width -= self.styles.scrollbar_size_vertical
+            self._lines = draw(self._shown, width, height=self._height, glyphs=chars)
+        self.virtual_size = Size(width, len(self._lines))
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
