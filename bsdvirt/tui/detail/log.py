@@ -64,7 +64,7 @@ class LogTab(TextTab):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines = LogLines()
+        self.lines = LogLines(empty="reading …")
         self._guest: Subject | None = None
         self._forget()
 

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from dataclasses import field as field_
+from typing import Any, cast
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from bsdvirt.host.sanitize import shown, shown_line
+from bsdvirt.rows.events import Operation
 from bsdvirt.rows.guest import ForeignInfo, GuestInfo
 from bsdvirt.rows.jail import JailInfo
 from bsdvirt.rows.sizes import human_size
+from bsdvirt.rows.usage import GuestFigures
 from bsdvirt.rows.vm import VmInfo
+from bsdvirt.spec.schema import Which
 from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.desk import desk_of
+from bsdvirt.tui.detail.events import failure, last_failed, pending
 from bsdvirt.tui.detail.lines import Line
 from bsdvirt.tui.detail.tab import TextTab
+from bsdvirt.tui.feed.model import GuestState
+from bsdvirt.tui.feed.queries.detail import EVENTS, LOG
 
+LAST_LINES = 12
+"""Lines of the console log that are shown with a failure."""
 LABEL = 14
 """Cells of the labels."""
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -25,15 +37,56 @@ class SummaryTab(TextTab):
     name_ = "summary"
     title = "Summary"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: Shown | None = None
+        self._state: GuestState | None = None
+
+    def clear(self) -> None:
+        super().clear()
+        self._shown = self._state = None
+
     async def load(self, guest: Subject) -> None:
-        self.lines.show(summary(await self.info(guest)))
+        desk = desk_of(self)
+        info = await self.info(guest)
+        told = Shown(info)
+        if not isinstance(info, ForeignInfo):
+            told.events = await desk.ask(guest.host, EVENTS, guest.name)
+            if info.failure is not UNSET:
+                part = await desk.ask(guest.host, LOG, guest.name, f"--lines={LAST_LINES}")
+                told.console = part.text.splitlines()
+        self._shown = told
+        self._draw()
+
+    def refresh_from(self, guest: GuestState | None) -> None:
+        self._state = guest
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is not None:
+            figures = self._state.figures if self._state else None
+            self.lines.show(summary(self._shown, figures))
 
 
-def summary(info: GuestInfo | ForeignInfo) -> list[Line]:
+@dataclass(slots=True)
+class Shown:
+    """What was read of a guest."""
+
+    info: GuestInfo | ForeignInfo
+    events: list[Operation] = field_(default_factory=list)
+    console: Sequence[str] = ()
+    """The end of its console log, where its last start failed."""
+
+
+def summary(told: Shown, figures: GuestFigures | None = None) -> list[Line]:
     """Return the lines of a guest."""
+    info = told.info
     if isinstance(info, ForeignInfo):
         return [*_foreign(info)]
-    return [*_failure(info), *_common(info), *_of_kind(info), *_rest(info)]
+    return [
+        *_failure(info, told), *_common(info), *_used(figures), *_of_kind(info),
+        *_later(info, told), *_rest(info),
+    ]  # fmt: skip
 
 
 def field(label: str, value: object, style: str = "") -> Line:
@@ -46,28 +99,49 @@ def heading(text: str) -> Line:
     return ((f" {text}", "heading"),)
 
 
-def _failure(info: GuestInfo) -> Iterator[Line]:
-    """Yield why the last start failed, or how the guest ended."""
-    if info.failure is not UNSET:
-        yield ((" The last start failed:", "bad"),)
-        yield from (((f"   {line}", "bad"),) for line in shown(info.failure).splitlines())
-        yield ()
+def _failure(info: GuestInfo, told: Shown) -> Iterator[Line]:
+    """Yield why the last start failed: the error, the command, the end of the console."""
+    if info.failure is UNSET:
+        return
+    yield ((" The last start failed:", "bad"),)
+    why = shown(info.failure)
+    yield from (((f"   {line}", "bad"),) for line in why.splitlines())
+    if (failed := last_failed(told.events)) is not None:
+        # Its message is what has just been said.
+        yield from failure(replace(failed, message="" if failed.message in why else failed.message))
+    if told.console:
+        yield ((" The end of its console log:", "dim"),)
+        yield from (((f"   {line.expandtabs(8)}", ""),) for line in told.console)
+    yield ()
 
 
 def _common(info: GuestInfo) -> Iterator[Line]:
     yield field("state", info.state, _style(info.state))
-    usage = _usage(info)
-    if uptime := usage.get("wallclock"):
-        yield field("up for", period(uptime))
     yield field("addresses", ", ".join(info.addresses))
     for nic in info.nics:
         own = [one for one in (nic.address, nic.address6, *nic.aliases) if one]
         yield field(f"on {nic.network}", ", ".join([*own, nic.mac]))
-    if "memoryuse" in usage:
-        yield field(
-            "uses", f"{usage.get('pcpu', 0)} % CPU, {human_size(usage['memoryuse'])} memory"
-        )
     yield field("disk used", human_size(info.used))
+
+
+def _used(figures: GuestFigures | None) -> Iterator[Line]:
+    """Yield what a running guest uses now."""
+    if figures is None:
+        return
+    if figures.uptime is not None:
+        yield field("up for", period(figures.uptime))
+    if figures.cpu is not None:
+        yield field("CPU", f"{figures.cpu:.0f} % of one")
+    if figures.memory is not None:
+        most = f" of {human_size(figures.memory_limit)}" if figures.memory_limit else ""
+        yield field("memory", human_size(figures.memory) + most)
+
+
+def _later(info: GuestInfo, told: Shown) -> Iterator[Line]:
+    """Yield what was changed since a guest's start and takes hold at its next."""
+    if info.state in ("running", "paused") and info.kind is not None:
+        for command in pending(told.events, cast(Which, info.kind)):
+            yield field("at next start", command, "warning")
 
 
 def _of_kind(info: GuestInfo) -> Iterator[Line]:
@@ -79,7 +153,8 @@ def _of_kind(info: GuestInfo) -> Iterator[Line]:
 
 def _vm(info: VmInfo) -> Iterator[Line]:
     if info.cpus is not UNSET and info.memory is not UNSET:
-        yield field("size", f"{info.cpus} CPUs, {human_size(info.memory)} memory, {info.loader}")
+        cpus = f"{info.cpus} CPU{'' if info.cpus == 1 else 's'}"
+        yield field("size", f"{cpus}, {human_size(info.memory)} memory, {info.loader}")
     if info.vnc is not UNSET and info.vnc is not None:
         yield field("VNC", f"{info.vnc.address}:{info.vnc.port}  password {info.vnc.password}")
     if info.pid is not None:
@@ -153,11 +228,6 @@ def _mapping(value: Any, indent: int = 0) -> Iterator[Line]:
             yield from _mapping(item, indent + 1)
         else:
             yield ((label, "dim"), (shown_line(str(item)), ""))
-
-
-def _usage(info: GuestInfo) -> dict[str, int]:
-    used = getattr(info, "usage", UNSET)
-    return {} if used is UNSET else used
 
 
 def _style(state: str) -> str:

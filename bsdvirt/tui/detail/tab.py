@@ -77,7 +77,7 @@ class TextTab(Tab):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines = TextLines()
+        self.lines = TextLines(empty="reading …")
 
     def compose(self) -> ComposeResult:
         yield self.lines

@@ -6,6 +6,7 @@ from typing import Any
 
 from bsdvirt.ops import expose
 from bsdvirt.ops.show.log import log_part
+from bsdvirt.rows.events import Operation
 from bsdvirt.rows.guest import ForeignInfo
 from bsdvirt.rows.host import ExposeRow
 from bsdvirt.rows.jail import JailInfo, MountRow, ProcessRow
@@ -14,6 +15,8 @@ from bsdvirt.rows.vm import VmInfo
 from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.source import Query
 
+EVENTS_KEPT = 200
+"""Operations on a guest that are read."""
 Info = JailInfo | VmInfo | ForeignInfo
 
 
@@ -57,3 +60,12 @@ def _log(session: Session, name: str, *options: str) -> LogPart:
 
 LOG = Query(("logs",), LogPart, _log)
 """Its options are written --OPTION=VALUE."""
+
+
+def _events(session: Session, name: str) -> list[Operation]:
+    from bsdvirt.ops.show.events import chosen, operations
+
+    return operations(session, chosen([name]), EVENTS_KEPT)
+
+
+EVENTS = Query(("events", "--lines", str(EVENTS_KEPT)), list[Operation], _events)
