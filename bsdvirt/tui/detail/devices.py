@@ -24,7 +24,7 @@ class DevicesTab(TableTab):
     nothing = "no disks and no drives"
     adds = "add-disk"
     columns = (
-        column("device", "DEVICE", 6),
+        column("device", "DEVICE", 7),
         column("name", "NAME", 8, grows=1),
         column("bus", "BUS", 6, rank=4),
         column("slot", "SLOT", 4, rank=5),
