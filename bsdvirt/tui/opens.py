@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import Desk
-from bsdvirt.tui.forms.open import FORMS, open_form, open_guest_form, open_wizard
+from bsdvirt.tui.forms.open import (
+    FORMS,
+    open_form,
+    open_guest_form,
+    open_property_form,
+    open_wizard,
+)
 
 Opener = Callable[[Desk, Sequence[Subject]], None]
 
@@ -95,6 +101,20 @@ def _create(desk: Desk, subjects: Sequence[Subject]) -> None:
     open_wizard(desk, subject.host if subject else desk.host, subject)
 
 
+def _property(desk: Desk, subjects: Sequence[Subject]) -> None:
+    """Open the form of the property under the cursor; that of a list's element that has a name
+    is typed."""
+    from bsdvirt.tui.detail.config import has_form
+
+    part = subjects[0]
+    guest = Subject(part.host, getattr(part.row, "kind", None) or "", part.of)
+    if has_form(guest.kind, part.name):
+        open_property_form(desk, guest, part.name)
+    else:
+        starts = [(part.host, ["set", part.of])]
+        desk.type_command(starts, wants="PROPERTY=VALUE", offer=f"{part.name}=")
+
+
 def _form(name: str) -> Opener:
     """Return what opens the form of a command."""
 
@@ -142,6 +162,7 @@ OPENERS: dict[str, Opener] = {
     "watch": lambda desk, subjects: desk.open_detail(subjects, "log", watch=True),
     "tab-previous": lambda desk, subjects: desk.on_detail("tab-previous"),
     "tab-next": lambda desk, subjects: desk.on_detail("tab-next"),
+    "property": _property,
     "pin": lambda desk, subjects: desk.on_detail("pin"),
     "add-part": lambda desk, subjects: desk.on_detail("add-part"),
     "create": _create,

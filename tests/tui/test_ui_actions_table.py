@@ -30,7 +30,7 @@ TYPED = {
     "remove-disk": "disk0", "destroy-disk": "disk0", "eject": "cd0", "add-nic": "--network lan",
     "remove-nic": "0", "mount": "/usr/src", "unmount": "src", "expose": "tcp:8080:80",
     "set-network": "nat=no", "create-network": "lan", "import-image": "x.raw --name x",
-    "part-set": "notes=x", "part-grow": "2G", "part-insert": "x.iso",
+    "part-grow": "2G", "part-insert": "x.iso",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
     "grow-disk": "2G",
 }  # fmt: skip

@@ -97,6 +97,25 @@ def test_disks_are_listed_and_removed(tmp_path: Path, size: tuple[int, int]) -> 
     assert "data" not in cli(sim, "disk", "ls", "win")
 
 
+def test_enter_on_a_property_opens_its_form(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.sees("web")
+        await ui.press("end", "up", "enter")
+        await ui.sees("jail ID")
+        await tab(ui, "Config")
+        await ui.sees("hostname")
+        await ui.press("slash")
+        await ui.type("hostname")
+        await ui.press("enter")
+        await ui.misses("nics.0.address")
+        await ui.press("enter")
+        await ui.sees("web: hostname", "next start", "review")
+
+    drive(sim, flow)
+
+
 def test_mounts_interfaces_and_processes_of_a_jail(tmp_path: Path) -> None:
     sim = made(tmp_path, "expose", "web", "tcp:8080:80")
 

@@ -37,16 +37,8 @@ def _drive(subjects: Sequence[Subject]) -> list[str]:
     return ["cdrom", "insert", *(word for s in subjects for word in (s.of, "--drive", s.name))]
 
 
-def _property(subjects: Sequence[Subject]) -> str:
-    return f"{subjects[0].name}=" if subjects else ""
-
-
-def _guest(subjects: Sequence[Subject]) -> list[str]:
-    return ["set", *(one.of for one in subjects)]
-
-
 OF_PARTS: tuple[Action, ...] = (
-    _on("part-set", "Set", "property", Asks(_guest, "PROPERTY=VALUE", offer=_property),
+    _on("part-set", "Set", "property", Opens("property"),
         "Set the property under the cursor.", verb="set", key="enter"),
     _on("part-grow", "Grow", "disk", Asks(_part("disk", "resize"), "SIZE"),
         "Grow the disk under the cursor.", verb="disk", key="z"),

@@ -14,7 +14,9 @@ from textual.widgets import Static
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.rows.base import plain
 from bsdvirt.spec.base import Live
-from bsdvirt.spec.schema import PropertyInfo, Which, properties
+from bsdvirt.spec.fields import field_at
+from bsdvirt.spec.identity import Boot
+from bsdvirt.spec.schema import ROOTS, PropertyInfo, Which, properties
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.detail.tab import TableTab
@@ -61,6 +63,15 @@ class ConfigTab(TableTab):
         type_, default = row.values.get("type", ""), row.values.get("default")
         text.append(f" {type_}; default: {_text(default)}", styles["dim"])
         return text
+
+
+def has_form(kind: str, path: str) -> bool:
+    """Return whether the forms have a field for a property of a guest."""
+    root, name = (Boot, path.removeprefix("boot.")) if path.startswith("boot.") else (
+        ROOTS[cast(Which, kind)], path
+    )  # fmt: skip
+    field = field_at(root, name.split("."))
+    return field is not None and field.name == name.rpartition(".")[2]
 
 
 def rows(guest: Subject, config: Mapping[str, Any]) -> list[Entry]:

@@ -111,8 +111,9 @@ class SshSource:
             ) from error
 
     def argv(self, words: Sequence[str], *, terminal: bool = False) -> list[str]:
-        # BatchMode: in the background there is nobody to ask.
-        how = ["-t"] if terminal else ["-T", "-o", "BatchMode=yes"]
+        # BatchMode: in the background there is nobody to ask. -e none: ~. leaves the console of a
+        # guest, not ssh.
+        how = ["-t", "-e", "none"] if terminal else ["-T", "-o", "BatchMode=yes"]
         return [
             *self._connection,
             "-o",
