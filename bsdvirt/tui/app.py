@@ -26,7 +26,7 @@ from bsdvirt.tui.actions.action import (
 from bsdvirt.tui.actions.keys import Keymap
 from bsdvirt.tui.actions.language import Language, Typed
 from bsdvirt.tui.desk import Ended
-from bsdvirt.tui.ends import end_by_signals
+from bsdvirt.tui.ends import end_by_signals, survive_terminal
 from bsdvirt.tui.feed.feed import Feed
 from bsdvirt.tui.feed.model import Store
 from bsdvirt.tui.feed.source import Query, Reader, Source
@@ -348,4 +348,5 @@ def run(
 ) -> int:
     """Run the UI on this terminal, and return the exit status."""
     app: App[Any] = BsdvirtApp(sources, settings, language, start)
+    survive_terminal()
     return app.run() or 0
