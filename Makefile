@@ -2,6 +2,7 @@
 #   make demo   a jail from nothing, on a simulated host in .demo/
 #   make test   the tests
 #   make matrix every verb failing, killed and without power at every step; make test takes some
+#   make pictures       the pictures of the UI, in tests/tui/pictures
 #   make completions    the table of completions/, from the parsers of the verbs
 #   make package-check  the source distribution, the wheel and the port's list of files
 #   make fuzz   what make test takes a little of, for FUZZ_SECONDS of each kind
@@ -35,6 +36,9 @@ test: $(VENV)/ready
 matrix: $(VENV)/ready
 	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py
 
+pictures: $(VENV)/ready
+	PYTHONPATH=.:tests/tui $(BIN)/python tests/tui/pictures.py
+
 completions: $(VENV)/ready
 	$(BIN)/python completions/completion_table.py completions/complete
 
@@ -58,4 +62,4 @@ $(VENV)/check: $(VENV)/ready
 clean:
 	rm -rf $(VENV) $(DEMO) build dist bsdvirt.egg-info
 
-.PHONY: all demo test matrix completions package-check fuzz check lint clean
+.PHONY: all demo test matrix pictures completions package-check fuzz check lint clean

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +20,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 from rich.console import Console
-from uitest import REPOSITORY, Ui, as_a_new_user, cli, end_vms
+from uitest import Ui, as_a_new_user, cli, end_vms
 
 from bsdvirt.cli.language import CommandLine
 from bsdvirt.host.interrupt import Interrupt
@@ -28,12 +30,12 @@ from bsdvirt.tui.feed.model import Tick
 from bsdvirt.tui.feed.source import Query
 from bsdvirt.tui.settings import Settings
 from bsdvirt_sim import SimHost
+from bsdvirt_sim.settings import Settings as SimSettings
 
 T = TypeVar("T")
 Flow = Callable[[Ui], Awaitable[None]]
 PLACE = Path(__file__).parent / "pictures"
-README_PLACE = REPOSITORY / "docs" / "pictures"
-READINGS = 40
+READINGS = 14
 STEP = 5.0
 """Seconds between readings."""
 
@@ -57,6 +59,8 @@ class Still:
     def tick(self) -> Tick:
         host = self._source.host
         assert isinstance(host, SimHost)
+        for place, name in enumerate(MOVING):
+            load(host.settings, name, 0.7 + 0.3 * math.sin(self.read * 0.8 + place))
         host.settings.pass_time(STEP)
         tick = self._source.tick()
         self.read += 1
@@ -100,17 +104,33 @@ def made_world(place: Path) -> Path:
     cli(sim, "tag", "db", "prod")
     cli(sim, "start", "web1", "web2", "web3", "mail", "dns", "build", "db", "fw")
     settings = SimHost(str(sim), Interrupt()).settings
-    for name, cpu, memory in LOADS:
-        settings.set_load(name, cpu=cpu, memory=memory)
+    for name in LOADS:
+        load(settings, name, 1.0)
+    # So that uptimes are the same, however long the guests took to start.
+    settings.pass_time(3.5 * 86400)
     return sim
 
 
-LOADS = (
-    ("", 12, 0), ("web1", 64, 812 << 20), ("web2", 41, 640 << 20), ("web3", 12, 511 << 20),
-    ("mail", 7, 1203 << 20), ("dns", 2, 48 << 20), ("build", 391, 5900 << 20),
-    ("db", 188, 0), ("fw", 23, 0),
-)  # fmt: skip
-"""What the guests use: percent of a CPU, bytes of memory."""
+def load(settings: SimSettings, name: str, share: float) -> None:
+    """Let a guest use that share of what LOADS says."""
+    cpu, memory, received, sent, read, written = LOADS[name]
+    settings.set_load(
+        name, cpu=cpu * share, memory=memory << 20, received=received * share * 1e3,
+        sent=sent * share * 1e3, read=read * share * 1e3, written=written * share * 1e3,
+    )  # fmt: skip
+
+
+LOADS: dict[str, tuple[float, int, float, float, float, float]] = {
+    "": (12, 0, 0, 0, 0, 0),
+    "web1": (64, 812, 910, 14200, 120, 40), "web2": (41, 640, 640, 9100, 80, 30),
+    "web3": (12, 511, 210, 2300, 20, 11), "mail": (7, 1203, 34, 61, 190, 420),
+    "dns": (2, 48, 12, 15, 0, 1), "build": (391, 5900, 2, 4, 8200, 31000),
+    "db": (188, 0, 4100, 7300, 24000, 16000), "fw": (23, 0, 21000, 20500, 0, 3),
+}  # fmt: skip
+"""What the guests use at most: percent of a CPU, MiB of memory, kB a second received, sent, read
+and written."""
+MOVING = ("web1", "build", "db")
+"""Those whose load changes from reading to reading."""
 
 
 def svg(app: BsdvirtApp) -> str:
@@ -124,27 +144,41 @@ def svg(app: BsdvirtApp) -> str:
     return console.export_svg(title="bsdvirt", unique_id="bsdvirt")
 
 
-async def _overview(ui: Ui) -> None:
+def _flow(*keys: str, sees: Sequence[str]) -> Flow:
+    """Return a flow: press keys, and wait until these words are seen."""
+
+    async def flow(ui: Ui) -> None:
+        await ui.sees("web1", "fw")
+        await ui.press(*keys)
+        await ui.sees(*sees)
+
+    return flow
+
+
+async def _marked(ui: Ui) -> None:
     await ui.sees("web1", "fw")
+    await ui.press("slash")
+    await ui.type("tag:prod")
+    await ui.press("enter", "asterisk")
+    await ui.misses(" dns ")
 
 
-async def _cpus(ui: Ui) -> None:
-    await ui.press("2")
-    await ui.sees("package 0", "web1")
-
-
-async def _networks(ui: Ui) -> None:
-    await ui.press("3")
-    await ui.sees("private", "lan")
-
-
+BIG = (132, 32)
 PICTURES: dict[str, tuple[Flow, tuple[int, int]]] = {
-    "overview": (_overview, (132, 30)),
-    "overview-80": (_overview, (80, 24)),
-    "cpus": (_cpus, (132, 40)),
-    "networks": (_networks, (132, 30)),
+    "overview": (_flow(sees=["build"]), BIG),
+    "overview-80": (_flow(sees=["build"]), (80, 24)),
+    "filter": (_marked, (80, 24)),
+    "detail": (_flow("down", "enter", sees=["Summary"]), BIG),
+    "cpus": (_flow("2", sees=["package 0"]), (132, 40)),
+    "networks": (_flow("3", sees=["private", "lan"]), BIG),
+    "storage": (_flow("4", sees=["zroot", "tank"]), BIG),
+    "library": (_flow("5", sees=["15.1-RELEASE", "debian-13"]), BIG),
+    "plan": (_flow("down", "p", "x", sees=["steps"]), BIG),
+    "wizard": (_flow("n", sees=["Create a guest"]), BIG),
+    "help": (_flow("question_mark", sees=["closes help"]), (80, 24)),
+    "palette": (_flow("ctrl+p", sees=["Console"]), (80, 24)),
 }
-"""By name: how it is come by, and the size of its screen."""
+"""By name: how one gets there, and the size of the screen."""
 
 
 def take(sim: Path, flow: Flow, size: tuple[int, int]) -> str:
@@ -169,21 +203,26 @@ def take(sim: Path, flow: Flow, size: tuple[int, int]) -> str:
     return asyncio.run(run())
 
 
-def main() -> None:
-    """Write the pictures: all, or those named."""
-    names = sys.argv[1:] or list(PICTURES)
+@contextmanager
+def world() -> Iterator[Path]:
+    """Make the host of the pictures, and end its virtual machines."""
     with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
         as_a_new_user(patch, Path(place))
         patch.setenv("BSDVIRT_SIM_MACHINE", "epyc")
         sim = made_world(Path(place))
         try:
-            PLACE.mkdir(exist_ok=True)
-            for name in names:
-                text = take(sim, *PICTURES[name])
-                (PLACE / f"{name}.svg").write_text(text, encoding="utf-8")
-                print(PLACE / f"{name}.svg")
+            yield sim
         finally:
             end_vms(sim)
+
+
+def main() -> None:
+    """Write the pictures: all, or those named."""
+    PLACE.mkdir(exist_ok=True)
+    with world() as sim:
+        for name in sys.argv[1:] or list(PICTURES):
+            (PLACE / f"{name}.svg").write_text(take(sim, *PICTURES[name]), encoding="utf-8")
+            print(PLACE / f"{name}.svg")
 
 
 if __name__ == "__main__":
