@@ -124,7 +124,7 @@ class BsdvirtApp(App[int]):
             column, reverse = view.table.sorted_by
             if (column, reverse) != self._sorted[name]:
                 sort[name] = f"{'-' if reverse else ''}{column.id}"
-        settings = msgspec.structs.replace(self.settings, view=self.main.place, sort=sort)
+        settings = msgspec.structs.replace(self.settings, view=self.main.view.name_, sort=sort)
         if self.start.file is not None and settings != self.settings:
             self.start.file.save(settings)
 
