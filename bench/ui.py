@@ -2,9 +2,11 @@
 
     python3 bench/ui.py [--guests 500] [--ticks 100]      CPU time of a tick
     python3 bench/ui.py --soak [--ticks 3600]             memory before and after
+    python3 bench/ui.py --read DIR                        CPU time of reading a simulated host
     python3 bench/ui.py --paint                           first paint, in imports of textual.app
 
-Hosts are invented (bench/ui_source.py): the cost of reading one is not the UI's. Prints JSON.
+Hosts are invented (bench/ui_source.py), but for --read: there the time that the simulated host
+takes to answer commands is taken out. Prints JSON.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
@@ -67,6 +70,36 @@ async def _ticks(guests: int, warm: int, ticks: int) -> dict[str, float]:
         return {"seconds": spent / ticks, "grown": _resident() - before}
 
 
+def _read(sim: str, ticks: int) -> dict[str, float]:
+    """Return the CPU seconds of a reading, without those of the simulated host's commands."""
+    from bsdvirt.tui.feed.local import LocalSource
+
+    source = LocalSource(sim, read_only=True)
+    host: Any = source.host
+    real = host.run
+    commands, answering = 0, 0.0
+
+    def run(*words: Any, **options: Any) -> Any:
+        nonlocal commands, answering
+        began = time.process_time()
+        try:
+            return real(*words, **options)
+        finally:
+            answering += time.process_time() - began
+            commands += 1
+
+    host.run = run
+    guests = len(source.tick().guests)
+    commands, answering, began = 0, 0.0, time.process_time()
+    for _ in range(ticks):
+        source.tick()
+    spent = time.process_time() - began - answering
+    return {
+        "seconds": spent / ticks, "percent": 100 * spent / ticks, "guests": guests,
+        "commands": commands / ticks, "host": answering / ticks,
+    }  # fmt: skip
+
+
 def _resident() -> int:
     """Return the bytes of resident memory now; where the kernel does not tell, the most so far."""
     try:
@@ -113,10 +146,14 @@ def main() -> None:
     parser.add_argument("--guests", type=int, default=500)
     parser.add_argument("--ticks", type=int)
     parser.add_argument("--soak", action="store_true")
+    parser.add_argument("--read", metavar="DIR")
     parser.add_argument("--paint", action="store_true")
     options = parser.parse_args()
     if options.paint:
         print(json.dumps(_paint()))
+        return
+    if options.read:
+        print(json.dumps(_read(options.read, options.ticks or 20)))
         return
     ticks = options.ticks or (3600 if options.soak else 100)
     warm = SETTLED if options.soak else 10

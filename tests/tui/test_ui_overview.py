@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from uitest import SMALL, WIDE, Ui, cli, drive, made, rows
 
+from bsdvirt.tui.feed.local import LocalSource
+
 SIZES = pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "160x48"])
 EVERY = ["web", "db", "old", "win"]
 
@@ -36,6 +38,26 @@ def test_guests_are_listed_with_what_they_use_and_can_be_started(
         await ui.until(lambda: "running" in ui.line(" db "), "db does not run")
 
     drive(sim, flow, size=size)
+
+
+def test_a_reading_runs_as_many_commands_whatever_the_number_of_guests(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+    source = LocalSource(str(sim), read_only=True)
+    ran: list[str] = []
+    run = source.host.run
+    source.host.run = lambda argv, **options: ran.append(argv[0]) or run(argv, **options)  # type: ignore[method-assign, func-returns-value]
+
+    def count() -> int:
+        # What is new of a guest is read once, with the first reading.
+        source.tick()
+        ran.clear()
+        assert source.tick().sample is not None
+        return len(ran)
+
+    before = count()
+    cli(sim, "start", "db", "old")
+    assert count() == before
+    assert before <= 12
 
 
 def test_guests_made_elsewhere_appear_and_those_gone_vanish(tmp_path: Path) -> None:
