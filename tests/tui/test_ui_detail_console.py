@@ -21,8 +21,11 @@ def test_a_console_says_how_it_is_left_and_the_ui_comes_back(tmp_path: Path) -> 
         # The signal is the shell's; the UI stays.
         tmux.keys("C-c")
         _sees_the_ui(tmux)
+        tmux.keys("Enter")
+        tmux.sees("Summary", "jail ID")
         tmux.keys("q")
         tmux.sees("ready$")
+        assert "fault" not in tmux.screen
         assert tty(tmux) == before
 
 

@@ -79,8 +79,10 @@ class DetailPane(Vertical):
     @property
     def has_keys(self) -> bool:
         """Return whether actions act on what it shows."""
+        if not self.opened or not self.is_attached:
+            return False
         focused = self.screen.focused
-        return self.opened and focused is not None and self in focused.ancestors
+        return focused is not None and self in focused.ancestors
 
     def open(self, guest: Subject, tab: str = "", *, watch: bool = False) -> None:
         """Show a guest. Where it was open already, or at a tab, it gets the keys; `watch`: only
