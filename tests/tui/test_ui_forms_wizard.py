@@ -10,6 +10,8 @@ from uitest import SMALL, WIDE, Ui, cli, drive, made
 from bsdvirt.cli.parser import parse
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.rows.host import NetworkRow
+from bsdvirt.spec.sizes import VmSize
+from bsdvirt.spec.types import Memory, Space
 from bsdvirt.tui.forms.form import Form
 from bsdvirt.tui.forms.known import Known, next_free, own_keys
 from bsdvirt.tui.forms.wizard import wizard
@@ -73,6 +75,13 @@ def test_virtual_machines() -> None:
     assert words(vm | {"image": "deb", "user": "me"}, keys) == (
         f"create vm v cloud.ssh_keys=[{KEY}] --user me --image deb"
     )
+
+
+def test_the_size_profile_gives_the_defaults() -> None:
+    sizes = {"small": VmSize(cpus=1, memory=Memory(2 << 30), disk=Space(20 << 30))}
+    form = typed({"kind": "vm", "name": "v", "source": "empty"}, Known(sizes=sizes))
+    size = next(one for one in form.draft.sections if one.title == "size")
+    assert [field.default for field in size.fields[:3]] == ["1", "2G", "20G"]
 
 
 def test_what_is_wrong_is_said_at_its_field() -> None:

@@ -32,7 +32,7 @@ class Known:
     profiles: Sequence[str] = ()
     plain_images: Collection[str] = ()
     """Images and profiles without cloud-init."""
-    sizes: Sequence[str] = ()
+    sizes: Mapping[str, VmSize] = field(default_factory=dict)
     free: Mapping[str, str] = field(default_factory=dict)
     """The next free address of each network that has some."""
     keys: Sequence[str] = ()
@@ -58,7 +58,7 @@ async def known(desk: Desk, host: str) -> Known:
         profiles=[row.name for row in profiles if row.url is not None],
         plain_images=plain
         | {row.name for row in profiles if not row.cloud_init and row.name not in named},
-        sizes=list(load_named(VmSize, template_text("sizes.yaml"))),
+        sizes=load_named(VmSize, template_text("sizes.yaml")),
         free={row.name: one for row in networks if (one := next_free(row, used))},
         keys=own_keys(Path.home() / ".ssh"),
     )

@@ -29,6 +29,8 @@ from bsdvirt.tui.forms.values import checked, printable
 
 JAIL, VM = "jail", "vm"
 KINDS = (JAIL, VM)
+SMALL = "small"
+"""The size profile by default."""
 IMAGE, ISO, EMPTY = "image", "iso", "empty"
 DISKS = "disks"
 
@@ -58,7 +60,7 @@ def wizard(known: Known, kind: str = "", name: str = "") -> Form:
 
 
 def _steers(path: str) -> bool:
-    return path in ("kind", "source", "image", "network") or path.endswith(
+    return path in ("kind", "source", "image", "size", "network") or path.endswith(
         (f".{NEW}", f".{REMOVED}")
     )
 
@@ -76,7 +78,7 @@ def _jail_steps(known: Known, draft: Draft) -> list[Section]:
 
 
 def _vm_steps(known: Known, draft: Draft) -> list[Section]:
-    steps = [_vm(known, draft), _vm_size(), *_disks(draft), _network(known, draft)]
+    steps = [_vm(known, draft), _vm_size(known, draft), *_disks(draft), _network(known, draft)]
     return [*steps, *_login(known, draft), _boot()]
 
 
@@ -162,13 +164,20 @@ def _vm(known: Known, draft: Draft) -> Section:
     source = {IMAGE: (image,), ISO: (ISO_FILE, SYSTEM)}.get(draft.value("source"), ())
     size = word_of("size", "Size profile: its CPUs, memory and disk.", SizeName, option="--size",
                    required=False)  # fmt: skip
-    size = replace(size, field=replace(size.field, offers=tuple(known.sizes)))
+    size = replace(size, field=replace(size.field, default=SMALL, offers=tuple(known.sizes)))
     fields = _fields(KIND, _name(known), SOURCE, *source, size)
     return Section("guest", fields, "What is to be created.")
 
 
-def _vm_size() -> Section:
-    return Section("size", _fields(CPUS, MEMORY, DISK, BUS, LOADER, CPUSET, THICK, POOL))
+def _vm_size(known: Known, draft: Draft) -> Section:
+    """Return the step of the size, with what the size profile has as defaults."""
+    size = known.sizes.get(draft.value("size").strip() or SMALL)
+    has = {"cpus": size.cpus, "memory": size.memory, "disk": size.disk} if size else {}
+    fields = _fields(CPUS, MEMORY, DISK, BUS, LOADER, CPUSET, THICK, POOL)
+    return Section(
+        "size",
+        tuple(replace(one, default=str(has.get(one.path, one.default))) for one in fields),
+    )
 
 
 def _jail_size() -> Section:

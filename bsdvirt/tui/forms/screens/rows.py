@@ -25,7 +25,6 @@ class FieldRow(Horizontal):
     FieldRow .label { width: 20; height: 1; }
     FieldRow .note { width: 2fr; min-width: 24; height: 1; padding-left: 1; }
     FieldRow LineControl, FieldRow ChoiceControl, FieldRow LinesControl { width: 3fr; }
-    FieldList.whole FieldRow .label { width: 30; }
     """
 
     class Changed(Message):
@@ -51,13 +50,13 @@ class FieldRow(Horizontal):
         yield self.control
         yield self._note
 
-    def show(self, *, changed: bool, wrong: str) -> None:
-        """Show whether it has changed, and what is wrong with it."""
+    def show(self, *, changed: bool, wrong: str, empty: bool) -> None:
+        """Show whether it has changed, what is wrong with it, and whether it is to be filled in."""
         self.changed, self.wrong = changed, wrong
         styles = desk_of(self).palette
         mark = "*" if changed else " "
         label = Text(f"{mark}{self.label}", styles["mark" if changed else "text"], no_wrap=True)
-        if self.field.required and not changed and not self.field.fixed:
+        if self.field.required and empty:
             label.append(" needed", styles["dim"])
         self._label.update(label)
         note = ", ".join(word for word in (self.field.unit, self.field.when) if word)
@@ -87,7 +86,11 @@ class FieldList(VerticalScroll, can_focus=False):
             self.by = by
             self.done = done
 
-    DEFAULT_CSS = "FieldList { height: 1fr; }"
+    DEFAULT_CSS = """
+    FieldList { height: 1fr; }
+    FieldList.whole FieldRow .label { width: 32; }
+    FieldList.whole FieldRow .note { min-width: 12; width: 1fr; }
+    """
 
     @property
     def rows(self) -> Sequence[FieldRow]:
@@ -118,7 +121,11 @@ class FieldList(VerticalScroll, can_focus=False):
         """Show what has changed, and what is wrong."""
         for row in self.rows:
             path = row.field.path
-            row.show(changed=draft.changed(row.field), wrong=problems.get(path, ""))
+            row.show(
+                changed=draft.changed(row.field),
+                wrong=problems.get(path, ""),
+                empty=not draft.value(path),
+            )
 
     def offer(self, path: str, values: Sequence[str]) -> None:
         """Offer values for a field."""
