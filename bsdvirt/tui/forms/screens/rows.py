@@ -88,8 +88,8 @@ class FieldList(VerticalScroll, can_focus=False):
 
     DEFAULT_CSS = """
     FieldList { height: 1fr; }
-    FieldList.whole FieldRow .label { width: 32; }
-    FieldList.whole FieldRow .note { min-width: 12; width: 1fr; }
+    FieldList.whole FieldRow .label { width: 28; }
+    FieldList.whole FieldRow .note { min-width: 18; width: 1fr; }
     """
 
     @property
