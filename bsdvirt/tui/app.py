@@ -166,7 +166,7 @@ class BsdvirtApp(App[int]):
                 self.notify(f"{what}read-only: {why}", timeout=8, markup=False)
 
     def _show_news(self) -> None:
-        if self.main.is_mounted and not getattr(self.screen, "covers", False):
+        if self.main.ready and not getattr(self.screen, "covers", False):
             self.main.refresh_from(self.store)
 
     async def on_unmount(self) -> None:
@@ -192,7 +192,7 @@ class BsdvirtApp(App[int]):
         return self._readers[host].source.read_only
 
     def why_not(self, action: Action, subjects: Sequence[Subject]) -> str:
-        hosts = {one.host for one in subjects} or set(self._readers)
+        hosts = dict.fromkeys(one.host for one in subjects) or [self.host]
         locked = [self.read_only(host) for host in hosts]
         return why_not(action, subjects, locked[0] if all(locked) else "")
 
@@ -231,6 +231,8 @@ class BsdvirtApp(App[int]):
         if why := self.why_not(action, subjects):
             self.say(f"{action.label}: {why}", problem=True)
             return
+        if action.changes:
+            subjects = [one for one in subjects if not self.read_only(one.host)]
         subjects = fitting(action, subjects) if action.on else subjects
         match action.do:
             case Opens(name):

@@ -51,6 +51,8 @@ class MainScreen(Screen[None]):
         """The views that were shown so far, by id."""
         self._make(self._shown)
         self.detail = DetailPane()
+        self.ready = False
+        """Whether its widgets are there."""
         self._footer: Hashable = None
         """What the footer was made for."""
         self._table: Mapping[str, Callable[[], object]] = {
@@ -75,6 +77,7 @@ class MainScreen(Screen[None]):
         yield ActionFooter()
 
     def on_mount(self) -> None:
+        self.ready = True
         self.view.table.focus()
         self.view.on_shown()
         self.refresh_from(desk_of(self).store)

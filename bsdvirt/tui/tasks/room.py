@@ -53,7 +53,7 @@ class Room(Shows):
             if hasattr(screen, "task_changed") and screen.is_mounted:
                 screen.task_changed()
         main = self._app.main
-        if main.is_mounted:
+        if main.ready:
             for line in main.query(TaskLine):
                 line.draw()
             if (view := main.views.get("tasks")) is not None:
