@@ -86,3 +86,22 @@ def test_the_menu_of_a_row(tmp_path: Path, size: tuple[int, int]) -> None:
         await ui.misses("Power")
 
     drive(sim, flow, size=size)
+
+
+@SIZES
+def test_the_footer_has_what_matters_and_how_to_find_the_rest(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    sim = made(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.sees("web", "s Start", "? Help")
+        # The cursor is on db, which is stopped.
+        assert "c Console" not in ui.lines[-1] or size == WIDE
+        await ui.press("down", "down")
+        await ui.until(lambda: "x Stop" in ui.lines[-1] and "c Console" in ui.lines[-1])
+        await ui.press("p")
+        await ui.until(lambda: "plan first" in ui.lines[-1])
+        assert "? Help" in ui.lines[-1]
+
+    drive(sim, flow, size=size)
