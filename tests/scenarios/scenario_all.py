@@ -11,6 +11,7 @@ import scenario_datasets
 import scenario_dhcp
 import scenario_down
 import scenario_drift
+import scenario_events
 import scenario_hooks
 import scenario_hostile
 import scenario_hosts_own
@@ -54,7 +55,7 @@ MODULES = (
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,
-    scenario_cpus,
+    scenario_cpus, scenario_events,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -39,6 +39,11 @@ class TaskScreen(ModalScreen[None]):
         """Called when tasks have changed."""
         raise NotImplementedError
 
+    def _close(self) -> None:
+        """Close, unless another screen is over this one."""
+        if self.is_current:
+            self.dismiss()
+
     def _say(self, where: str, text: str, style: str) -> None:
         line = Text(f" {shown_line(text)}", desk_of(self).palette[style], no_wrap=True)
         self.query_one(where, Static).update(line)
@@ -84,7 +89,7 @@ class PlanScreen(TaskScreen):
             self.query_one("#cancel", Choice).set_word("Close")
             self.query_one("#run", Choice).display = False
         elif not task.active or task.state is State.RUNNING:
-            self.dismiss()
+            self._close()
 
     _ready = False
 
@@ -163,7 +168,7 @@ class LossScreen(TaskScreen):
             self.query_one("#cancel", Choice).set_word("Close")
             self.query_one("#run", Choice).display = False
         elif not task.active or task.state is State.RUNNING:
-            self.dismiss()
+            self._close()
 
     def on_key(self, event: events.Key) -> None:
         """What is typed goes to the line, wherever the focus is."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 
+import msgspec
 import pytest
 from vmdriver import Viewer, Vm
 
+from bsdvirt.rows.events import Operation
 from bsdvirt.supervise.ends import judge
 
 pytest_plugins = ["vmdriver"]
@@ -20,6 +22,10 @@ def test_power_off_inside_ends_it_and_leaves_nothing(vm: Vm) -> None:
     assert vm.reason() == ""
     assert not vm.host.fs.exists("/var/run/bsdvirt/vms/web1/run.json")
     assert "power off" in vm.host.fs.read_text("/var/log/bsdvirt/events.log")
+    last = vm.host.fs.read_text("/var/log/bsdvirt/operations.log").splitlines()[-1]
+    row = msgspec.json.decode(last, type=Operation)
+    assert (row.user, row.subject, row.ok) == ("supervisor", "web1", True)
+    assert "power off" in row.message
     assert "all buffers synced; powering off" in vm.log()
 
 
