@@ -58,6 +58,7 @@ def test_prometheus_gets_counters(world: tuple[Bsdvirt, HostView]) -> None:
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     assert values['bsdvirt_guest_memory_bytes{name="calm",kind="jail"}'] == str(9 << 20)
     assert values['bsdvirt_pool_healthy{pool="zroot"}'] == "1"
+    assert "# HELP bsdvirt_pool_healthy Whether its health is ONLINE." in lines
     labels = 'name="busy",kind="jail",nic="0",interface="bv1n0a"'
     assert float(values[f"bsdvirt_guest_received_bytes_total{{{labels}}}"]) >= 0
     for line in lines:

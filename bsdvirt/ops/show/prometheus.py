@@ -18,6 +18,8 @@ class Metric:
 
     field: str
     name: str
+    help: str = ""
+    """Where the field's own does not fit."""
 
     @property
     def type(self) -> str:
@@ -63,7 +65,7 @@ NIC = (
     Metric("packets_out", "guest_sent_packets_total"),
 )
 CPU = Metric("cpu_seconds", "guest_cpu_seconds_total")
-HEALTHY = Metric("health", "pool_healthy")
+HEALTHY = Metric("health", "pool_healthy", "Whether its health is ONLINE.")
 LOAD = Metric("load", "host_load")
 
 Labels = dict[str, str]
@@ -116,7 +118,7 @@ def _metric(cls: type[Row], metric: Metric, values: list[tuple[Labels, Any]]) ->
     if not known:
         return
     name = f"bsdvirt_{metric.name}"
-    yield f"# HELP {name} {declared(cls)[metric.field].description}"
+    yield f"# HELP {name} {metric.help or declared(cls)[metric.field].description}"
     yield f"# TYPE {name} {metric.type}"
     for labels, value in known:
         inner = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
