@@ -11,6 +11,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from bsdvirt.tui.actions.action import Subject
+from bsdvirt.tui.actions.keys import shown_key
+from bsdvirt.tui.actions.table import BY_ID
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.views.entries import style_of
 
@@ -79,4 +81,15 @@ def heading(guest: Subject | None, pinned: bool, problem: str, bar: Static) -> T
         line.append("  pinned", styles["mark"])
     if problem:
         line.append(f"  {problem}", styles["warning"])
+    hint = _hint(bar)
+    if (gap := bar.size.width - line.cell_len - len(hint) - 1) > 1:
+        line.append(" " * gap + hint, styles["dim"])
     return line
+
+
+def _hint(bar: Static) -> str:
+    """Return the keys of the tabs and of the way back."""
+    keymap = desk_of(bar).keymap
+    keys = [keymap.keys_of(BY_ID[id]) for id in ("tab-previous", "tab-next", "back")]
+    before, after, back = (shown_key(one[0]) if one else "" for one in keys)
+    return f"{before} {after} tabs  {back} back"
