@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from test_ui_views import IFCONFIG, tool
-from uitest import Ui, cli, drive, made
+from uitest import WIDE, Ui, cli, drive, made
 
 
 def _network(sim: Path, name: str) -> str:
@@ -114,3 +114,18 @@ def test_an_image_that_can_be_fetched_says_what_it_is(tmp_path: Path) -> None:
         await ui.sees("profile of an image debian-12", "https://", "Fetch")
 
     drive(sim, flow)
+
+
+def test_a_guest_is_opened_from_its_network(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+
+    async def flow(ui: Ui) -> None:
+        await ui.press("3")
+        await ui.sees("10.77.0.3/24")
+        await ui.press("down", "down", "enter")
+        await ui.sees("Summary", "zroot/bsdvirt/guests/db")
+        # The detail stays with its guest where the cursor is on no other.
+        await ui.press("up")
+        await ui.sees("zroot/bsdvirt/guests/db")
+
+    drive(sim, flow, size=WIDE)

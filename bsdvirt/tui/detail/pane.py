@@ -17,6 +17,7 @@ from textual.widgets import Static
 from bsdvirt.errors import as_told
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.tui.actions.action import Action, Subject
+from bsdvirt.tui.actions.words import ALL
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.detail.bar import TabBar, heading
 from bsdvirt.tui.feed.model import GuestState, Store, key_of
@@ -125,6 +126,8 @@ class DetailPane(Vertical):
         if not self.opened or self.pinned or self.narrow or len(current) != 1:
             return
         guest = current[0]
+        if guest.kind not in ALL:
+            return
         if self._settling is not None:
             self._settling.stop()
         self._settling = self.set_timer(SETTLED, lambda: self._show(guest))
