@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host, Result
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """The value of a property, as -p prints it, and its source, such as `local`."""
 
     value: str
@@ -68,9 +67,11 @@ def ask(
     found: dict[str, dict[str, Value]] = {}
     for name, number, text in _between(result.stdout, mark):
         values = found.setdefault(name, {})
-        for prop in typed if number == 0 else ():
-            row, _, text = text.partition("\n")
-            _take(values, name, prop, row)
+        if number == 0:
+            rows = text.split("\n", len(typed))
+            for prop, row in zip(typed, rows, strict=False):
+                _take(values, name, prop, row)
+            text = rows[-1] if len(rows) > len(typed) else ""
         if number < len(properties):
             _take(values, name, properties[number], text)
     return found, result
@@ -78,8 +79,9 @@ def ask(
 
 def _take(values: dict[str, Value], name: str, prop: str, row: str) -> None:
     """Parse the row of one property; others are skipped."""
-    if row.startswith(f"{name}\t{prop}\t"):
-        value, tab, source = row.removeprefix(f"{name}\t{prop}\t").rpartition("\t")
+    begin = f"{name}\t{prop}\t"
+    if row.startswith(begin):
+        value, tab, source = row[len(begin) :].rpartition("\t")
         if tab:
             values[prop] = Value(value, source)
 
