@@ -111,6 +111,7 @@ class HelpScreen(ModalScreen[None]):
         self._pairs(text, "Moving around", MOVING)
         self._pairs(text, "Filter", FILTER)
         self._pairs(text, "Mouse", MOUSE)
+        text.append("\n Keys can be changed: bsdvirt tui --print-keys.\n", styles["dim"])
         return text
 
     def _actions(self, text: Text, heading: str, actions: Sequence[Here]) -> None:
