@@ -81,17 +81,24 @@ class LineControl(Input):
 
     def action_next_offer(self) -> None:
         if self.offers:
-            here = self.offers.index(self.value) if self.value in self.offers else -1
-            self.value = self.offers[(here + 1) % len(self.offers)]
-            self.cursor_position = len(self.value)
+            self.put(next_of(self.offers, self.value))
+
+
+def next_of(offers: Sequence[str], text: str) -> str:
+    """Return the offer after a text: the first one, if the text is none of them."""
+    here = offers.index(text) if text in offers else -1
+    return offers[(here + 1) % len(offers)]
 
 
 class LinesControl(TextArea):
     """Lines of text."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+n", "next_offer", show=False)]
+
     def __init__(self, field: FormField, text: str) -> None:
         super().__init__(text, compact=True, read_only=field.fixed, soft_wrap=False)
         self.field = field
+        self.offers: list[str] = list(field.offers)
         self.show_cursor = not field.fixed
         self.move_cursor(self.document.end)
         self._fit()
@@ -102,6 +109,16 @@ class LinesControl(TextArea):
     def put(self, text: str) -> None:
         """Put another text in place of what is typed."""
         self.text = text
+
+    def offer(self, values: Sequence[str]) -> None:
+        """Offer values: ctrl+n goes through them, on the line with the cursor."""
+        self.offers = list(values)
+
+    def action_next_offer(self) -> None:
+        row, _ = self.cursor_location
+        line = self.text.split("\n")[row]
+        if self.offers and not self.field.fixed:
+            self.replace(next_of(self.offers, line.strip()), (row, 0), (row, len(line)))
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()

@@ -178,7 +178,7 @@ class FormScreen(ModalScreen[None]):
             notes = [field.type, f"default {field.default}" if field.default else ""]
             if any(notes):
                 text.append(f" ({'; '.join(note for note in notes if note)})", styles["dim"])
-        if isinstance(row.control, LineControl) and row.control.offers:
+        if isinstance(row.control, LineControl | LinesControl) and row.control.offers:
             text.append(f"\n^n: {' '.join(row.control.offers)}", styles["dim"])
         if takes_cpus(field) and not field.fixed:
             text.append("\n^o: choose on the map of the CPUs", styles["dim"])

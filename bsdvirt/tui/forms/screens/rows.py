@@ -14,7 +14,7 @@ from textual.widgets import Static
 from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.forms.draft import Draft
 from bsdvirt.tui.forms.field import FormField
-from bsdvirt.tui.forms.screens.controls import Edited, LineControl, Onward, control_of
+from bsdvirt.tui.forms.screens.controls import Edited, LineControl, LinesControl, Onward, control_of
 
 
 class FieldRow(Horizontal):
@@ -130,7 +130,7 @@ class FieldList(VerticalScroll, can_focus=False):
     def offer(self, path: str, values: Sequence[str]) -> None:
         """Offer values for a field."""
         for row in self.rows:
-            if row.field.path == path and isinstance(row.control, LineControl):
+            if row.field.path == path and isinstance(row.control, LineControl | LinesControl):
                 row.control.offer(values)
 
     def go_to(self, path: str = "", *, last: bool = False) -> bool:
