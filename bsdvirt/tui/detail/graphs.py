@@ -98,7 +98,8 @@ def _lines(
     now = graph.text(values[-1]) if values and not math.isnan(values[-1]) else "-"
     top = scale(values, graph.least)
     most = f"most {graph.text(max(known))}, top {graph.text(top)}" if known else "nothing is known"
-    span = f", last {period(len(values) * seconds)}" if values else ""
+    covered = len(values) * seconds
+    span = f", last {period(covered)}" if covered >= 1 else ""
     yield ((f" {graph.title:<13}", "heading"), (f" {now:<10}", ""), (f"{most}{span}", "dim"))
     for row in rows(columns(values, width), height, top, bars):
         yield ((f" {row}", "accent"),)
