@@ -138,7 +138,7 @@ def test_destroy_of_several_wants_their_number(tmp_path: Path) -> None:
             await at(ui, name)
             await ui.press("space")
         await ui.press("D")
-        await ui.sees("Type the number of objects, 2:", "guests/old", "guests/db")
+        await ui.sees("Type the number of guests, 2:", "guests/old", "guests/db")
         await ui.press("enter")
         await ui.misses("lost for good")
         assert {"db", "old"} <= states(sim).keys()

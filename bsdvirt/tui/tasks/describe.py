@@ -51,7 +51,9 @@ def task_lines(task: Task) -> list[Line]:
     ]
     if task.doing and task.doing != task.state.value:
         lines += paragraph(task.doing, "text")
-    for error in task.errors:
+    # That it was not confirmed is no error to read about.
+    errors = task.errors if task.operations or task.state is not State.CANCELLED else []
+    for error in errors:
         subject = (
             f"{error.subject}: " if error.subject and error.subject not in error.message else ""
         )

@@ -132,10 +132,22 @@ class LossScreen(TaskScreen):
         self._commands = False
 
     @property
+    def _names(self) -> tuple[str, ...]:
+        return self.of.names or tuple(dict.fromkeys(one.subject for one in self.of.plans))
+
+    @property
     def wanted(self) -> str:
         """Return what has to be typed."""
-        names = self.of.names or tuple(dict.fromkeys(one.subject for one in self.of.plans))
+        names = self._names
         return names[0] if len(names) == 1 else str(len(names))
+
+    @property
+    def _what(self) -> str:
+        """Return what that is."""
+        if len(self._names) == 1:
+            return "the name"
+        kinds = {one.kind for one in self.of.plans}
+        return "the number of guests" if kinds == {"guest"} else "how many they are"
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
@@ -157,8 +169,7 @@ class LossScreen(TaskScreen):
         task, lines = self.of, self.query_one(Lines)
         if task.state is State.WAITING:
             lines.show(describe.plan(task) if self._commands else describe.losses(task))
-            what = "the name" if not self.wanted.isdigit() else "the number of objects"
-            self._say("#wants", f"Type {what}, {self.wanted}:", "warning")
+            self._say("#wants", f"Type {self._what}, {self.wanted}:", "warning")
             changed = "the host has changed: look again; " if task.changed else ""
             other = "what is lost" if self._commands else "the commands"
             self._say("#note", f"{changed}F2 shows {other}, esc cancels", "dim")

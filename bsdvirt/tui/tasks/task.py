@@ -191,7 +191,7 @@ class Task:
     def result(self) -> str:
         """Return how it has ended, in one line."""
         if self.state is State.CANCELLED:
-            return "cancelled; what was done is undone" if self.operations else "cancelled"
+            return "what was done is undone" if self.operations else ""
         if self.errors:
             first = self.errors[0]
             more = f" (and {len(self.errors) - 1} more)" if len(self.errors) > 1 else ""
