@@ -97,9 +97,8 @@ def test_a_queued_task_is_cancelled_without_being_run() -> None:
     async def flow() -> None:
         tasks = [shown.tasks.run("", ["start"]) for _ in range(book.AT_ONCE + 1)]
         await asyncio.sleep(0.1)
-        assert tasks[-1].state is State.QUEUED
+        assert {one.state for one in tasks[-1:]} == {State.QUEUED}
         shown.tasks.cancel(tasks[-1])
-        assert tasks[-1].state is State.CANCELLED
         await shown.tasks.wait()
         assert {one.state for one in tasks[:-1]} == {State.DONE}
         assert tasks[-1].state is State.CANCELLED
