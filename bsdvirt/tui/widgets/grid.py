@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Generic, Self, TypeVar
 
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -41,6 +42,8 @@ class Grid(ScrollView, Generic[R], can_focus=True):
         self._fitted: list[tuple[Column[R], int]] = []
         self._drawn: dict[int, tuple[Line, Strip]] = {}
         """By line of the widget: what is on the screen."""
+        self._palette: Mapping[str, Style] = {}
+        """The styles that the strips were drawn in."""
         self._next: dict[int, Line] = {}
         """By line: what is to be drawn, where that is known already."""
         self.marks: set[Key] = set()
@@ -103,11 +106,6 @@ class Grid(ScrollView, Generic[R], can_focus=True):
         if (index := self._index()) is not None:
             self._scroll_into_view(index)
 
-    def notify_style_update(self) -> None:
-        """Draw all again: the theme may be another."""
-        self._drawn.clear()
-        super().notify_style_update()
-
     def _draw_changes(self) -> None:
         """Have the cells drawn that are not what the screen shows: a line to a terminal over ssh,
         or a serial one, is not sent for nothing."""
@@ -136,13 +134,17 @@ class Grid(ScrollView, Generic[R], can_focus=True):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def render_line(self, y: int) -> Strip:
+        palette = desk_of(self).palette
+        if palette is not self._palette:
+            self._palette = palette
+            self._drawn.clear()
         line = self._next.pop(y, None)
         if line is None:
             line = self._compose_line(y)
         known = self._drawn.get(y)
         if known is not None and known[0] == line and known[1].cell_length == self.size.width:
             return known[1]
-        drawn = strip(line, self.size.width, desk_of(self).palette)
+        drawn = strip(line, self.size.width, palette)
         self._drawn[y] = line, drawn
         return drawn
 
