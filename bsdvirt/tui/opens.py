@@ -46,10 +46,6 @@ def _cancel_task(desk: Desk, subjects: Sequence[Subject]) -> None:
             desk.tasks.cancel(task)
 
 
-def _soon(what: str) -> Opener:
-    return lambda desk, subjects: desk.say(f"{what} is not built yet", problem=True)
-
-
 def _view(id: str) -> Opener:
     return lambda desk, subjects: desk.show_view(id)
 

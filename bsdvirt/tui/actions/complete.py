@@ -79,7 +79,7 @@ class Completer:
                 names = sorted(one.row.name for one in host.guests.values()) if host else []
                 return [name for name in names if name not in words]
             case "property":
-                return _properties(words)
+                return _properties(words, self._kinds(words))
         if kind not in self._known:
             try:
                 rows = await self._desk.ask(self._host, QUERIES[kind])
@@ -88,15 +88,20 @@ class Completer:
             self._known[kind] = [row.name for row in rows]
         return self._known[kind]
 
+    def _kinds(self, words: Sequence[str]) -> set[str]:
+        """Return the kinds of files whose properties follow these words."""
+        if words[0] == "network":
+            return {"network"}
+        if words[0] == "create":
+            return {"vm" if "vm" in words[1:2] else "jail"}
+        host = self._desk.store.hosts.get(self._host)
+        guests = host.guests.values() if host else ()
+        named = {one.row.kind for one in guests if one.row.name in words and one.row.kind}
+        return named or {"jail", "vm"}
 
-def _properties(words: Sequence[str]) -> list[str]:
+
+def _properties(words: Sequence[str], kinds: set[str]) -> list[str]:
     """Return the properties that can be set or printed, for a verb."""
-    if words[0] == "network":
-        kinds = {"network"}
-    elif words[0] == "create":
-        kinds = {"vm" if "vm" in words[1:2] else "jail"}
-    else:
-        kinds = {"jail", "vm"}
     sign = "" if words[0] == "get" else "="
-    found = {info.name for info in properties() if kinds & set(info.kinds)}
+    found = {info.name for info in properties() if kinds <= set(info.kinds)}
     return sorted(f"{name}{sign}" for name in found)
