@@ -66,8 +66,7 @@ def test_help_is_of_the_place_and_says_why_not(tmp_path: Path, size: tuple[int, 
     drive(sim, flow, size=size)
 
 
-@SIZES
-def test_the_menu_of_a_row(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_menu_of_a_row(tmp_path: Path) -> None:
     sim = made(tmp_path)
 
     async def flow(ui: Ui) -> None:
@@ -85,7 +84,7 @@ def test_the_menu_of_a_row(tmp_path: Path, size: tuple[int, int]) -> None:
         await ui.press("escape")
         await ui.misses("Power")
 
-    drive(sim, flow, size=size)
+    drive(sim, flow)
 
 
 @SIZES
