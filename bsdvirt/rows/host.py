@@ -65,6 +65,18 @@ class NetworkRow(Row, frozen=True, kw_only=True):
     use: Annotated[list[AddressUse] | None, col("How much of each of its pools is in use.")] = None
 
 
+class InterfaceRow(Row, frozen=True, kw_only=True):
+    """A network interface of the host, as `network interfaces` lists it."""
+
+    name: Annotated[str, col("Name of the interface.")]
+    up: Annotated[bool, col("Whether it is up.")]
+    bridge: Annotated[bool, col("Whether it is a bridge.")]
+    addresses: Annotated[list[str], col("Addresses with prefix lengths.")]
+    mtu: Annotated[int, col("MTU.", unit=BYTES)]
+    networks: Annotated[list[str], col("Networks that it is the uplink or the bridge of.")]
+    description: Annotated[str, col("Description.")]
+
+
 class ExposeRow(Row, frozen=True, kw_only=True):
     """A port forward, as `expose` lists it."""
 

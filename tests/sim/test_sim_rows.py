@@ -101,7 +101,7 @@ def test_reading_verbs_print_what_their_schema_says(world: tuple[Bsdvirt, HostVi
         "disk ls": ("v1",), "release ls": (), "release available": (),
         "image ls": (), "image info": ("gold",),
         "image profiles": (), "media ls": (), "pool ls": (), "pool usage": (),
-        "network ls": (), "cpu map": (),
+        "network ls": (), "network interfaces": (), "cpu map": (),
         "network info": ("private",), "boot plan": (), "boot status": (), "expose": (),
         "doctor": (), "properties": (),
     }.items():  # fmt: skip

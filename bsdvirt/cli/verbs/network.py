@@ -17,7 +17,7 @@ from bsdvirt.cli.flags import add_properties, add_property, given
 from bsdvirt.cli.output import print_info, print_rows
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.ops.network import networks, takeover
+from bsdvirt.ops.network import interfaces, networks, takeover
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
 from bsdvirt.spec.digits import natural
@@ -26,6 +26,8 @@ from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
 COLUMNS = ("name", "state", "bridge", "uplink", "vlan", "nat", "addresses", "pools", "guests")
+INTERFACES = ("name", "up", "bridge", "addresses", "networks", "description")
+READS = ("ls", "info", "interfaces")
 SINGULAR = {"addresses": "--address", "subnets": "--subnet", "pools": "--pool"}
 """Options with one value of a list each."""
 
@@ -43,12 +45,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
         dest="action",
         required=True,
-        metavar="ls | info | create | confirm | revert | set | destroy",
+        metavar="ls | info | interfaces | create | confirm | revert | set | destroy",
     )
     add_listing(actions.add_parser("ls", help="list networks"))
     info = actions.add_parser("info", help="show a network")
     info.add_argument("name", metavar="NET")
     add_json(info)
+    add_listing(
+        actions.add_parser("interfaces", help="list the host's interfaces that networks can use")
+    )
     create = actions.add_parser("create", help="create a network")
     create.add_argument("name", metavar="NET")
     create.add_argument(
@@ -84,7 +89,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=options.action not in ("ls", "info"))
+    session = open_session(options, changes=options.action not in READS)
     match options.action:
         case "create":
             return _create(session, options)
@@ -100,6 +105,8 @@ def run(options: Options) -> int:
             return apply_one(options, takeover.Revert(options.name), session)
         case "destroy":
             return apply_one(options, networks.DestroyNetwork(options.name), session)
+        case "interfaces":
+            print_rows(interfaces.rows(session), INTERFACES, options)
         case "info":
             shown = [row for row in networks.rows(session) if row.name == options.name]
             if not shown:

@@ -56,6 +56,7 @@ OUTPUTS = {
     "pool ls": Output((host.PoolRow,)),
     "pool usage": Output((storage.StorageRow,), many=False),
     "network ls": Output((host.NetworkRow,)),
+    "network interfaces": Output((host.InterfaceRow,)),
     "network info": Output((host.NetworkRow,), many=False),
     "boot plan": Output((guest.BootPlan,), many=False),
     "boot status": Output((guest.BootRow,)),

@@ -8,12 +8,11 @@ from typing import Any
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
 from bsdvirt.rows.guest import GuestRow
-from bsdvirt.rows.host import NetworkRow
 from bsdvirt.spec.base import Names
 from bsdvirt.tui.desk import Desk
 from bsdvirt.tui.feed.queries.guests import GUESTS
 from bsdvirt.tui.feed.queries.library import IMAGES, MEDIA, PROFILES, RELEASES
-from bsdvirt.tui.feed.queries.networks import NETWORKS
+from bsdvirt.tui.feed.queries.networks import INTERFACES, NETWORKS
 from bsdvirt.tui.feed.queries.pools import POOLS
 from bsdvirt.tui.feed.source import Query
 
@@ -34,10 +33,6 @@ def _tags(rows: list[GuestRow]) -> Iterable[str]:
     return sorted({tag for row in rows for tag in row.tags})
 
 
-def _interfaces(rows: list[NetworkRow]) -> Iterable[str]:
-    return sorted({row.uplink for row in rows if row.uplink})
-
-
 OFFERS: dict[Names, Offer] = {
     Names.GUEST: Offer(GUESTS, _names),
     Names.NETWORK: Offer(NETWORKS, _names),
@@ -47,7 +42,7 @@ OFFERS: dict[Names, Offer] = {
     Names.TAG: Offer(GUESTS, _tags),
     Names.POOL: Offer(POOLS, _names),
     Names.PROFILE: Offer(PROFILES, _names),
-    Names.INTERFACE: Offer(NETWORKS, _interfaces),
+    Names.INTERFACE: Offer(INTERFACES, _names),
 }
 
 
