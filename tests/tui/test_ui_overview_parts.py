@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import math
+import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
@@ -19,6 +20,7 @@ from bsdvirt.tui.feed.model import HostState, Store, Tick
 from bsdvirt.tui.views.cells import duration, percent, share, size
 from bsdvirt.tui.views.filters import Fields, completed, offers, parse
 from bsdvirt.tui.views.guests import COLUMNS, FIELDS
+from bsdvirt.tui.views.registry import VIEWS
 from bsdvirt.tui.widgets.columns import fit
 from bsdvirt.tui.widgets.hostline import pieces
 from bsdvirt.tui.widgets.line import Cell, changed
@@ -248,3 +250,25 @@ def test_memory_does_not_grow_with_ticks() -> None:
         assert run(320) - settled < 50_000
     finally:
         tracemalloc.stop()
+
+
+def test_the_first_screen_waits_for_no_more_than_it_shows() -> None:
+    """bench/ui.py --paint measures it. What reads the host is imported by the thread that reads;
+    other views, forms and screens when they are opened."""
+    script = (
+        "import sys, bsdvirt.tui.app, bsdvirt.tui.feed.local\n"
+        "print('\\n'.join(name for name in sys.modules if name.startswith('bsdvirt.')))"
+    )
+    shown = subprocess.run(
+        (sys.executable, "-c", script), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(shown.stdout.split())
+    rooms = ("ops", "library", "session", "guest", "jail", "bhyve", "zfs", "spec", "tui.screens")
+    assert not {name for name in loaded if name.startswith(tuple(f"bsdvirt.{r}" for r in rooms))}
+    views = {name for name in loaded if name.startswith("bsdvirt.tui.views.")}
+    assert not {f"bsdvirt.tui.views.{id}" for id in VIEWS if id != "guests"} & views
+
+
+def test_every_view_is_made_under_its_own_id() -> None:
+    for id, make in VIEWS.items():
+        assert make().name_ == id
