@@ -169,7 +169,7 @@ PICTURES: dict[str, tuple[Flow, tuple[int, int]]] = {
     "overview": (_flow(sees=["build"]), BIG),
     "overview-80": (_flow(sees=["build"]), (80, 24)),
     "filter": (_marked, (80, 24)),
-    "detail": (_flow("down", "enter", "left_square_bracket", sees=["Summary", "memory"]), BIG),
+    "detail": (_flow("enter", *("left_square_bracket",) * 2, sees=["CPU, of one"]), BIG),
     "cpus": (_flow("2", sees=["package 0"]), (132, 40)),
     "networks": (_flow("3", sees=["private", "lan"]), BIG),
     "storage": (_flow("4", sees=["zroot", "tank"]), BIG),
