@@ -17,6 +17,7 @@ from bsdvirt.cli.words import OF_COMMANDS, VERBS
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.tui.actions.action import Action, Asks, Command, OnTerminal, Subject, why_not
+from bsdvirt.tui.actions.here import GROUPS
 from bsdvirt.tui.actions.places import KINDS, clash
 from bsdvirt.tui.actions.table import ACTIONS, BY_ID, NOT_HERE
 from bsdvirt.tui.opens import OPENERS
@@ -45,7 +46,7 @@ def test_ids_are_unique_and_every_action_has_a_sentence() -> None:
     assert len(BY_ID) == len(ACTIONS)
     for action in ACTIONS:
         assert action.help.endswith("."), action.id
-        assert action.group, action.id
+        assert action.group in GROUPS, action.id
 
 
 def test_a_key_has_one_meaning_in_each_place() -> None:

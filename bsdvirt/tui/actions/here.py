@@ -12,11 +12,10 @@ from bsdvirt.tui.actions.table import ACTIONS
 from bsdvirt.tui.desk import Desk
 
 GROUPS = {
-    "power": "Power", "inside": "Inside the guest", "guest": "Guest", "devices": "Devices",
-    "new": "New", "network": "Network", "forward": "Forwarded port",
-    "available": "To be fetched", "profile": "To be fetched", "release": "Release",
-    "image": "Image", "media": "Medium", "pool": "Pool", "task": "Task",
-    "host": "Host", "view": "View", "UI": "UI",
+    "power": "Power", "inside": "Inside the guest", "guest": "Guest", "detail": "Detail",
+    "devices": "Devices", "new": "New", "network": "Network", "release": "Release",
+    "image": "Image", "media": "Medium", "pool": "Pool", "task": "Task", "host": "Host",
+    "view": "View", "UI": "UI",
 }  # fmt: skip
 """Headings of the groups, in their order."""
 
