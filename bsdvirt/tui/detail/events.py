@@ -22,6 +22,7 @@ STARTS = frozenset({"start", "restart", "run", "boot start"})
 class EventsTab(TextTab):
     name_ = "events"
     title = "Events"
+    interval = 10.0
     kinds = frozenset({"jail", "vm"})
 
     async def load(self, guest: Subject) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as field_
@@ -26,6 +27,8 @@ from bsdvirt.tui.detail.tab import TextTab
 from bsdvirt.tui.feed.model import GuestState
 from bsdvirt.tui.feed.queries.detail import EVENTS, LOG
 
+EVENTS_SECONDS = 30.0
+"""Seconds between two readings of the log of operations, which is long."""
 LAST_LINES = 12
 """Lines of the console log that are shown with a failure."""
 LABEL = 14
@@ -49,9 +52,14 @@ class SummaryTab(TextTab):
     async def load(self, guest: Subject) -> None:
         desk = desk_of(self)
         info = await self.info(guest)
-        told = Shown(info)
+        told, before = Shown(info), self._shown
         if not isinstance(info, ForeignInfo):
-            told.events = await desk.ask(guest.host, EVENTS, guest.name)
+            now = time.monotonic()
+            if before and before.info.state == info.state and now < before.at + EVENTS_SECONDS:
+                told.events, told.at = before.events, before.at
+            else:
+                told.events = await desk.ask(guest.host, EVENTS, guest.name)
+                told.at = now
             if info.failure is not UNSET:
                 part = await desk.ask(guest.host, LOG, guest.name, f"--lines={LAST_LINES}")
                 told.console = part.text.splitlines()
@@ -74,6 +82,8 @@ class Shown:
 
     info: GuestInfo | ForeignInfo
     events: list[Operation] = field_(default_factory=list)
+    at: float = 0.0
+    """When they were read: seconds, as of time.monotonic."""
     console: Sequence[str] = ()
     """The end of its console log, where its last start failed."""
 
