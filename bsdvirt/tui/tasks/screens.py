@@ -156,7 +156,7 @@ class LossScreen(TaskScreen):
         yield Static("", id="note", classes="line", markup=False)
         with Horizontal():
             yield Static("", id="wants", markup=False)
-            yield Input("", compact=True)
+            yield Input("", compact=True, select_on_focus=False)
         yield Choices(("cancel", "Cancel"), ("run", self.of.label or "Run"))
 
     def on_mount(self) -> None:
