@@ -42,14 +42,15 @@ and so the same whatever the guests have used before."""
 
 
 class Still:
-    """A source whose host's clock is moved by STEP with each reading; after READINGS, `ended` is
-    called."""
+    """A source that gives READINGS readings that were made before, and then the last one again;
+    after READINGS, `ended` is called."""
 
     name = ""
     several = True
 
-    def __init__(self, sim: Path) -> None:
+    def __init__(self, sim: Path, ticks: Sequence[Tick]) -> None:
         self._source = LocalSource(str(sim), read_only=False)
+        self._ticks = ticks
         self.ended: Callable[[], None] = lambda: None
         self.read = 0
 
@@ -58,21 +59,10 @@ class Still:
         return self._source.read_only
 
     def tick(self) -> Tick:
-        host = self._source.host
-        assert isinstance(host, SimHost)
-        for place, name in enumerate(MOVING):
-            load(host.settings, name, round(0.7 + 0.3 * math.sin(self.read * 0.8 + place), 1))
-        host.settings.pass_time(STEP)
-        tick = self._source.tick()
         self.read += 1
-        if self.read == READINGS:
+        if self.read == len(self._ticks):
             self.ended()
-        at = STEP * self.read
-        assert tick.sample is not None, tick
-        sample = msgspec.structs.replace(
-            tick.sample, host=msgspec.structs.replace(tick.sample.host, time=at)
-        )
-        return replace(tick, sample=sample)
+        return self._ticks[min(self.read, len(self._ticks)) - 1]
 
     def ask(self, query: Query[T], *words: str) -> T:
         return self._source.ask(query, *words)
@@ -82,6 +72,23 @@ class Still:
 
     def close(self) -> None:
         self._source.close()
+
+
+def readings(sim: Path) -> list[Tick]:
+    """Read the host READINGS times, its clock moved by STEP before each."""
+    source = LocalSource(str(sim), read_only=False)
+    host = source.host
+    assert isinstance(host, SimHost)
+    ticks = []
+    for number in range(READINGS):
+        for place, name in enumerate(MOVING):
+            load(host.settings, name, round(0.7 + 0.3 * math.sin(number * 0.8 + place), 1))
+        host.settings.pass_time(STEP)
+        tick = source.tick()
+        assert tick.sample is not None, tick
+        at = msgspec.structs.replace(tick.sample.host, time=STEP * number)
+        ticks.append(replace(tick, sample=msgspec.structs.replace(tick.sample, host=at)))
+    return ticks
 
 
 def made_world(place: Path) -> Path:
@@ -173,7 +180,7 @@ PICTURES: dict[str, tuple[Flow, tuple[int, int]]] = {
     "cpus": (_flow("2", sees=["package 0"]), (132, 40)),
     "networks": (_flow("3", sees=["private", "lan"]), BIG),
     "storage": (_flow("4", sees=["zroot", "tank"]), BIG),
-    "plan": (_flow("down", "p", "x", sees=["steps"]), BIG),
+    "plan": (_flow("p", "x", sees=["steps"]), BIG),
     "wizard": (_flow("n", sees=["Create a guest"]), BIG),
     "help": (_flow("question_mark", sees=["closes help"]), (80, 24)),
     "palette": (_flow("ctrl+p", sees=["Console"]), (80, 24)),
@@ -181,11 +188,11 @@ PICTURES: dict[str, tuple[Flow, tuple[int, int]]] = {
 """By name: how one gets there, and the size of the screen."""
 
 
-def take(sim: Path, flow: Flow, size: tuple[int, int]) -> str:
-    """Return a picture of the UI after a flow, from the figures of READINGS readings."""
+def take(sim: Path, ticks: Sequence[Tick], flow: Flow, size: tuple[int, int]) -> str:
+    """Return a picture of the UI after a flow, from the figures of these readings."""
 
     async def run() -> str:
-        source = Still(sim)
+        source = Still(sim, ticks)
         app = BsdvirtApp([source], Settings(interval=0.01), CommandLine())
 
         def ended() -> None:
@@ -197,7 +204,7 @@ def take(sim: Path, flow: Flow, size: tuple[int, int]) -> str:
             ui = Ui(app, pilot, sim)
             await ui.until(lambda: source.read >= READINGS)
             await flow(ui)
-            await pilot.pause(0.5)
+            await pilot.pause(0.2)
             return svg(app)
 
     return asyncio.run(run())
@@ -220,8 +227,9 @@ def main() -> None:
     """Write the pictures: all, or those named."""
     PLACE.mkdir(exist_ok=True)
     with world() as sim:
+        ticks = readings(sim)
         for name in sys.argv[1:] or list(PICTURES):
-            (PLACE / f"{name}.svg").write_text(take(sim, *PICTURES[name]), encoding="utf-8")
+            (PLACE / f"{name}.svg").write_text(take(sim, ticks, *PICTURES[name]), encoding="utf-8")
             print(PLACE / f"{name}.svg")
 
 

@@ -33,7 +33,7 @@ def test_guests_are_listed_with_what_they_use_and_can_be_started(
         wide = all(title in heading for title in ("NET IN", "OUT", "WRITE", "READ", "BOOT"))
         assert wide == (size == WIDE)
         if size == WIDE:
-            assert re.search(r" 7 +\d+s", ui.line(" web ")), "no order of boot, or no uptime"
+            assert re.search(r" 7 +\d+[smh]", ui.line(" web ")), "no order of boot, or no uptime"
         await ui.press("s")
         await ui.until(lambda: "running" in ui.line(" db "), "db does not run")
 

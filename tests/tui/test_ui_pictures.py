@@ -6,7 +6,7 @@ import difflib
 from importlib.metadata import version
 
 import pytest
-from pictures import PICTURES, PLACE, take, world
+from pictures import PICTURES, PLACE, readings, take, world
 
 DRAWN_BY = "8"
 """The major version of textual by which the pictures are drawn; others draw borders and scroll bars
@@ -17,8 +17,9 @@ a little differently."""
 def test_screens_look_as_they_did() -> None:
     different = []
     with world() as sim:
+        ticks = readings(sim)
         for name, (flow, size) in PICTURES.items():
             before = (PLACE / f"{name}.svg").read_text(encoding="utf-8").splitlines()
-            now = take(sim, flow, size).splitlines()
+            now = take(sim, ticks, flow, size).splitlines()
             different += list(difflib.unified_diff(before, now, name, f"{name}, now", n=0))[:20]
     assert not different, "look at the new ones: make pictures"

@@ -79,7 +79,7 @@ def test_always_shows_the_plan_of_every_change(tmp_path: Path) -> None:
         await ui.press("n")
         await ui.misses("the plan")
 
-    drive(sim, flow, settings=Settings(interval=0.1, plans="always"))
+    drive(sim, flow, settings=Settings(interval=0.4, plans="always"))
     assert states(sim)["web"] == "running"
 
 

@@ -67,7 +67,7 @@ class Ui:
         end = time.monotonic() + PATIENCE
         while not test():
             assert time.monotonic() < end, f"{what or 'not seen'}; the screen:\n{self.screen}"
-            await self.pilot.pause(0.02)
+            await self.pilot.pause(0.05)
 
     async def sees(self, *words: str) -> None:
         """Wait until all these words are on the screen."""
@@ -106,7 +106,7 @@ def drive(
     machines of the former."""
 
     async def run() -> None:
-        settings_ = settings or Settings(interval=0.1)
+        settings_ = settings or Settings(interval=0.4)
         sources = [LocalSource(str(sim), read_only=read_only), *others]
         start = Start(keys or {}, file, problems)
         app = BsdvirtApp(sources, settings_, CommandLine(), start)
