@@ -34,7 +34,7 @@ test: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto
 
 matrix: $(VENV)/ready
-	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py
+	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py tests/tui
 
 pictures: $(VENV)/ready
 	PYTHONPATH=.:tests/tui $(BIN)/python tests/tui/pictures.py
