@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 from bsdvirt.spec.base import Live
 from bsdvirt.spec.schema import PropertyInfo, Which, properties
@@ -14,6 +15,8 @@ TITLES: dict[Which, str] = {
     "pool": "ANOTHER POOL",
     "image": "AN IMAGE PROFILE", "size": "A SIZE",
 }  # fmt: skip
+COLUMNS = 72
+"""Of a line of text: escapes make some of it longer."""
 _LIVE = {
     Live.NOW: "Takes effect at once.",
     Live.START: "Takes effect at the next start.",
@@ -62,13 +65,18 @@ def _sentences(text: str) -> list[str]:
 
 
 def _lines(words: str) -> list[str]:
-    """Return each sentence on a line of its own, as mdoc(7) wants it."""
-    plain = (_plain(line) for line in re.split(r"(?<=\.) (?=[A-Z])", words) if line)
+    """Return each sentence on lines of its own, none too long, as mdoc(7) wants it."""
+    plain = [
+        _plain(line)
+        for sentence in re.split(r"(?<=\.) (?=[A-Z])", words)
+        for line in textwrap.wrap(sentence, COLUMNS, break_long_words=False, break_on_hyphens=False)
+    ]
     return ["\\&" + line if line.startswith((".", "'")) else line for line in plain]
 
 
 def _plain(words: str) -> str:
-    return words.replace("\\", "\\e").replace("|", "\\*(Ba")
+    # The name of the system would be a macro.
+    return words.replace("\\", "\\e").replace("|", "\\*(Ba").replace("FreeBSD", "Free\\&BSD")
 
 
 def rewritten(page: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,10 @@ from bsdvirt.cli.words import VERBS
 from bsdvirt.spec import manual
 
 MAN = Path(__file__).resolve().parents[3] / "man"
+NEEDED = "BSDVIRT_NEEDS_MANDOC"
+"""Set by the gate, where its absence is a failure."""
+OF_THE_HOST = ("referenced manual not found", "outdated mandoc.db")
+"""What mandoc(1) says of the host's other pages."""
 
 
 def test_the_property_sections_are_those_of_the_declarations() -> None:
@@ -24,9 +29,13 @@ def test_every_verb_is_in_the_manual(verb: str) -> None:
     assert f".It Cm {verb}" in (MAN / "bsdvirt.8").read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="no mandoc(1) here")
 @pytest.mark.parametrize("page", ["bsdvirt.8", "bsdvirt.yaml.5"])
-def test_mandoc_finds_no_error(page: str) -> None:
-    argv = ["mandoc", "-Tlint", "-Wwarning", str(MAN / page)]
+def test_mandoc_has_nothing_to_say(page: str) -> None:
+    """Neither an error nor a matter of style; which other pages are there is the host's affair."""
+    if shutil.which("mandoc") is None:
+        assert not os.environ.get(NEEDED), "mandoc is not installed"
+        pytest.skip("mandoc is not installed")
+    argv = ["mandoc", "-Tlint", str(MAN / page)]
     found = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout
+    said = found.stdout.splitlines()
+    assert not [line for line in said if not any(words in line for words in OF_THE_HOST)]
