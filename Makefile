@@ -3,6 +3,7 @@
 #   make test   the tests
 #   make matrix every verb failing, killed and without power at every step; make test takes some
 #   make pictures       the pictures of the UI, in tests/tui/pictures
+#   make test-oldest    tests with the oldest packages that are allowed; OLDEST_TESTS=tests for all
 #   make completions    the table of completions/, from the parsers of the verbs
 #   make package-check  the source distribution, the wheel and the port's list of files
 #   make fuzz   what make test takes a little of, for FUZZ_SECONDS of each kind
@@ -13,6 +14,8 @@ VENV = .venv
 BIN = $(VENV)/bin
 DEMO = .demo
 FUZZ_SECONDS = 600
+OLDEST = .venv-oldest
+OLDEST_TESTS = tests/unit/spec tests/unit/golden tests/unit/library tests/unit/cli tests/tui/test_ui_overview.py tests/tui/test_ui_actions_find.py
 RUN = $(BIN)/bsdvirt --sim $(DEMO)
 
 all: test
@@ -39,6 +42,14 @@ matrix: $(VENV)/ready
 pictures: $(VENV)/ready
 	PYTHONPATH=.:tests/tui $(BIN)/python tests/tui/pictures.py
 
+$(OLDEST)/ready: setup.cfg tests/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/oldest.txt --editable '.[test]'
+	touch $(OLDEST)/ready
+
+test-oldest: $(OLDEST)/ready
+	$(OLDEST)/bin/python -m pytest -q -n auto $(OLDEST_TESTS)
+
 completions: $(VENV)/ready
 	$(BIN)/python completions/completion_table.py completions/complete
 
@@ -60,6 +71,6 @@ $(VENV)/check: $(VENV)/ready
 	touch $(VENV)/check
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist bsdvirt.egg-info
+	rm -rf $(VENV) $(OLDEST) $(DEMO) build dist bsdvirt.egg-info
 
-.PHONY: all demo test matrix pictures completions package-check fuzz check lint clean
+.PHONY: all demo test matrix test-oldest pictures completions package-check fuzz check lint clean

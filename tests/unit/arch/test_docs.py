@@ -30,6 +30,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_the_oldest_packages_that_are_tested_are_the_bounds() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    lines = (ROOT / "tests" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    bounds = parser["options"]["install_requires"].split()
+    assert [line for line in lines if "==" in line] == [one.replace(">=", "==") for one in bounds]
+
+
 def test_each_dependency_is_explained_with_its_bound() -> None:
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg", encoding="utf-8")
