@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host, Result
 
 
-class Value(NamedTuple):
+class Value(msgspec.Struct, frozen=True):
     """The value of a property, as -p prints it, and its source, such as `local`."""
 
     value: str

@@ -37,7 +37,9 @@ class Terminal:
 
     def __init__(self, sim: Path, environment: Mapping[str, str], words: Sequence[str] = ()):
         argv = [sys.executable, "-m", "bsdvirt", "--sim", str(sim), "tui", *words]
-        clean = {key: text for key, text in os.environ.items() if not key.startswith("LC_")}
+        clean = {
+            key: text for key, text in os.environ.items() if not key.startswith(("LC_", "PYTHON"))
+        }
         for name in ("COLORTERM", "NO_COLOR", "COLORFGBG", "XDG_CONFIG_HOME"):
             clean.pop(name, None)
         self.pid, self.fd = pty.fork()
