@@ -117,7 +117,8 @@ class AskingView(View[Entry]):
             for answer in self._answers.values():
                 if answer.rows and not answer.opened:
                     answer.opened = True
-                    fits = len(rows) < self.table.size.height
+                    # The answer can come before the table was laid out.
+                    fits = len(rows) < (self.table.size.height or self.app.size.height)
                     self.table.open(*self.to_open(answer.rows, fits=fits))
         self._show_note()
         self._show_problems()
