@@ -32,6 +32,8 @@ demo: $(VENV)/ready
 	printf 'hostname\nifconfig\nexit\n' | $(RUN) console web
 	$(RUN) ls
 	$(RUN) info web
+	@echo
+	@echo "$(RUN) tui    opens the terminal UI on this host"
 
 test: $(VENV)/ready
 	$(BIN)/python -m pytest -q -n auto
