@@ -38,6 +38,7 @@ VERBS = {
     "nic": "manage a guest's network interfaces: ls, add, rm",
     "cdrom": "manage a virtual machine's CD drives: insert, eject",
     "uefi": "manage a virtual machine's UEFI variables: reset, restore",
+    "snapshot": "manage snapshots of guests: create, ls, rm",
     "expose": "forward ports of the host to a guest",
     "rename": "rename a stopped guest",
     "logs": "print or follow a guest's console log",
@@ -69,6 +70,7 @@ WITH_ACTIONS = (
     "cdrom",
     "uefi",
     "cpu",
+    "snapshot",
     "pool",
     "network",
     "boot",
@@ -97,12 +99,14 @@ SYNONYMS = {
     "root": "pool",
     "shell": "console",
     "show": "info",
+    "snap": "snapshot",
+    "snapshots": "snapshot",
     "umount": "unmount",
     "up": "start",
 }
 """Synonyms of verbs, with the same arguments."""
 
-_SNAPSHOTS = "zfs snapshot -r DATASET; `bsdvirt info NAME` names a guest's dataset"
+_SNAPSHOTS = "bsdvirt snapshot create NAME"
 _SENDING = "zfs send -R; `bsdvirt info NAME` names a guest's dataset"
 _KINDS = "the verb comes first: bsdvirt create vm NAME, bsdvirt create jail NAME, bsdvirt ls"
 _BOOT = "bsdvirt set NAME boot.auto=yes; bsdvirt boot plan shows the order"
@@ -146,7 +150,6 @@ HINTS = {
     "reboot": "bsdvirt restart NAME; bsdvirt reset NAME resets a virtual machine",
     "rollback": "zfs rollback, of a stopped guest; `bsdvirt info NAME` names its dataset",
     "shutdown": "bsdvirt stop NAME",
-    "snapshot": _SNAPSHOTS,
     "status": "bsdvirt ls; bsdvirt boot status",
     "switch": _NETWORKS,
     "template": "bsdvirt image profiles; bsdvirt release ls",

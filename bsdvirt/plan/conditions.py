@@ -23,6 +23,7 @@ from bsdvirt.plan.step import (
     Mounted,
     MountedBeneath,
     Not,
+    SnapshotIs,
 )
 from bsdvirt.zfs.cli import CliZfs
 
@@ -36,6 +37,10 @@ def holds(host: Host, look: Look | None) -> bool:
             return True
         case Not(look=inner):
             return not holds(host, inner)
+        case DatasetOwned(dataset=dataset, op=op) if "@" in dataset:
+            return _value(host, OP_PROPERTY, dataset, "-s", "local") == op
+        case SnapshotIs(snapshot=snapshot, guid=guid):
+            return _value(host, "guid", snapshot) == str(guid)
         case DatasetOwned(dataset=dataset, op=op):
             return CliZfs(host).local(dataset, OP_PROPERTY) == op
         case DatasetExists(dataset=dataset):
@@ -67,3 +72,10 @@ def holds(host: Host, look: Look | None) -> bool:
             return host.fs.exists(path)
         case Locked(paths=paths):
             return any(host.fs.is_locked(path) for path in paths)
+
+
+def _value(host: Host, name: str, snapshot: str, *options: str) -> str:
+    """Return a property of a snapshot; "" also if the snapshot does not exist."""
+    argv = (tools.ZFS, "get", "-Hp", "-o", "value", *options, name, snapshot)
+    result = host.run(argv, changes=False)
+    return result.stdout.removesuffix("\n") if result.status == 0 else ""

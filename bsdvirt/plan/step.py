@@ -157,7 +157,7 @@ Action = (
 
 
 class DatasetOwned(Struct, frozen=True, tag="dataset-owned"):
-    """The local bsdvirt:op of the dataset is this operation's."""
+    """The local bsdvirt:op of the dataset, or of a snapshot, is this operation's."""
 
     dataset: str
     op: str
@@ -165,6 +165,13 @@ class DatasetOwned(Struct, frozen=True, tag="dataset-owned"):
 
 class DatasetExists(Struct, frozen=True, tag="dataset"):
     dataset: str
+
+
+class SnapshotIs(Struct, frozen=True, tag="snapshot"):
+    """The snapshot, such as tank/a@b, exists and is the one with that guid."""
+
+    snapshot: str
+    guid: int
 
 
 class DatasetMounted(Struct, frozen=True, tag="dataset-mounted"):
@@ -236,6 +243,7 @@ class Not(Struct, frozen=True, tag="not"):
 Look = (
     DatasetOwned
     | DatasetExists
+    | SnapshotIs
     | DatasetMounted
     | InterfaceExists
     | InterfaceMtu

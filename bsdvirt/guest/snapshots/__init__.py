@@ -1,0 +1,1 @@
+"""Snapshots of guests: what they consist of, and the plans that take and remove them. Pure."""

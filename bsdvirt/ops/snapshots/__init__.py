@@ -1,0 +1,1 @@
+"""Snapshots of guests of either kind."""
