@@ -19,8 +19,8 @@ class SnapshotRow(Row, frozen=True, kw_only=True):
     why: Annotated[
         str,
         col(
-            "Why bsdvirt took it: manual, periodic, or before a clone, rollback, upgrade, send or"
-            " export."
+            "Reason, where it is of bsdvirt: manual, periodic, or before a clone, rollback,"
+            " upgrade, send or export."
         ),
     ]
     running: Annotated[bool | None, col("Whether the guest was running; null if unknown.")]

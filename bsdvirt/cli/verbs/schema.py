@@ -11,7 +11,7 @@ import msgspec
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.rows import cpu, events, guest, host, jail, library, log, storage, usage, vm
+from bsdvirt.rows import cpu, events, guest, host, jail, library, log, snapshot, storage, usage, vm
 from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
@@ -28,8 +28,8 @@ class Output:
 CHANGES = (
     "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
     "disk add", "disk resize", "disk rm", "network confirm", "network revert", "network set",
-    "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "start", "stop",
-    "uefi reset", "uefi restore", "unmount",
+    "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "snapshot create",
+    "snapshot rm", "start", "stop", "uefi reset", "uefi restore", "unmount",
 )  # fmt: skip
 EVENT = "event"
 OUTPUTS = {
@@ -43,6 +43,7 @@ OUTPUTS = {
     "ps": Output((jail.ProcessRow,)),
     "mount": Output((jail.MountRow,)),
     "tag": Output((str,)),
+    "snapshot ls": Output((snapshot.SnapshotRow,)),
     "expose": Output((host.ExposeRow,)),
     "nic ls": Output((guest.NicRow,)),
     "disk ls": Output((vm.DiskRow,)),

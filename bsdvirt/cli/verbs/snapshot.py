@@ -44,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("ls", help="list snapshots")
     add_guests(listing)
     add_listing(listing)
-    remove = actions.add_parser("rm", help="remove snapshots that bsdvirt took")
+    remove = actions.add_parser("rm", help="remove snapshots, but not those of other tools")
     remove.add_argument("words", nargs="+", metavar="GUEST@NAME")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     add_change(remove)

@@ -119,7 +119,7 @@ def test_a_synonym_means_a_verb(verb: str) -> None:
     ("typed", "meant"),
     [
         ("remve", "destroy"), ("strat", "start"), ("sotp", "stop"),
-        ("snapshots", "zfs snapshot"), ("poweroff", "stop --force"), ("destory", "destroy"),
+        ("snapshost", "snapshot"), ("poweroff", "stop --force"), ("destory", "destroy"),
     ],
 )  # fmt: skip
 def test_what_a_wrong_word_is_answered(typed: str, meant: str) -> None:
