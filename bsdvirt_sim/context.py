@@ -12,6 +12,7 @@ from typing import IO, Protocol
 
 from bsdvirt.host.fs import Fs
 from bsdvirt_sim.releases import RELEASES, Release
+from bsdvirt_sim.snapdir import HostFiles
 from bsdvirt_sim.state import Dataset, Host, Interface, Jail, Snapshot
 
 
@@ -66,7 +67,9 @@ class Run:
         self.argv = tuple(argv)
         self.state = state
         self.directory = directory
-        self.fs = Fs(directory / "root")
+        self.fs: Fs = HostFiles(
+            directory, lambda: ((d.mounted, d.guid) for d in state.datasets.values() if d.mounted)
+        )
         self.out: list[str] = []
         self.err: list[str] = []
         self.declared = changes

@@ -18,7 +18,8 @@ from urllib.parse import quote
 import msgspec
 
 from bsdvirt.host.fs import Fs
-from bsdvirt_sim.state import Host
+from bsdvirt_sim.snapdir import HostFiles
+from bsdvirt_sim.state import Host, mounted
 
 PLACES = ("/etc", "/usr/local/etc", "/var/log")
 """The directories outside the pools that are recorded; bsdvirt writes to no others."""
@@ -36,11 +37,11 @@ class Name(msgspec.Struct):
 _NAMES = msgspec.json.Decoder(dict[str, Name])
 
 
-class SimFs(Fs):
+class SimFs(HostFiles):
     """The host's files, with syncs recorded."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory / "root")
+        super().__init__(directory, lambda: mounted(directory))
         self._record = SyncRecord(directory)
 
     def synced(self, path: str) -> None:

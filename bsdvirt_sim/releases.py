@@ -40,6 +40,8 @@ class Release:
     """Properties whose default is another than ZFS 2.1's."""
     zfs_set_failed: int
     """The status of a zfs set(8) that fails."""
+    zfs_names_holders: bool
+    """Whether zfs destroy(8) of a held snapshot says so."""
     one_row_of_indices: bool
     """Interfaces of all network stacks share one sequence of indices."""
     rc_order: tuple[str, ...]
@@ -75,6 +77,7 @@ RELEASES: Mapping[str, Release] = {
         names_by_jid=False,
         zfs_defaults={},
         zfs_set_failed=1,
+        zfs_names_holders=False,
         one_row_of_indices=False,
         rc_order=_RC_13,
         rc_repeats_routes=False,
@@ -95,6 +98,7 @@ RELEASES: Mapping[str, Release] = {
         names_by_jid=True,
         zfs_defaults={"compression": "on", "relatime": "on", "volblocksize": "16384"},
         zfs_set_failed=255,
+        zfs_names_holders=True,
         one_row_of_indices=True,
         rc_order=(_RC_13[3], _RC_13[2], _RC_13[1], _RC_13[0]),
         rc_repeats_routes=True,

@@ -110,13 +110,13 @@ class Settings:
     def fill_pool(self, name: str, free: int = 0) -> None:
         """Fill a pool with other data up to `free` bytes available; a negative number removes
         it."""
-        from bsdvirt_sim.zfs.properties import Space
+        from bsdvirt_sim.zfs.space import Space
 
         with self._host.change() as state:
             pool = state.pools[name]
             pool.filled = 0
             if free >= 0:
-                left = pool.size - pool.size // 32 - Space(state).allocated(name)
+                left = pool.size - pool.size // 32 - Space(self._run(state)).allocated(name)
                 pool.filled = max(0, left - free)
 
     def set_readonly(self, name: str, readonly: bool) -> None:

@@ -29,7 +29,7 @@ class Pool(Struct):
 
 
 class Snapshot(Struct):
-    """A snapshot; its files are in the hidden store, under its guid."""
+    """A snapshot; its files are in the hidden store: see snapdir.py and volumes.py."""
 
     name: str
     guid: int
@@ -38,6 +38,22 @@ class Snapshot(Struct):
     refer: int
     props: dict[str, str] = {}
     volsize: int = 0
+    received: dict[str, str] = {}
+    """As in Dataset."""
+    holds: dict[str, int] = {}
+    """The tags of `zfs hold`, and when each was given."""
+    deferred: bool = False
+    """Whether it is destroyed with its last hold or clone."""
+
+
+class Bookmark(Struct):
+    """A bookmark of a snapshot."""
+
+    name: str
+    guid: int
+    created: int
+    txg: int
+    refer: int
 
 
 class Dataset(Struct):
@@ -53,6 +69,7 @@ class Dataset(Struct):
     origin: str = ""
     mounted: str = ""
     snaps: list[Snapshot] = []
+    bookmarks: list[Bookmark] = []
     jail: int = 0
     key: bool = False
     """Whether its own key is loaded."""
@@ -260,6 +277,26 @@ class Host(Struct):
     clock: float = 0.0
     """The time that usage is counted by, if it stands still."""
     pf: Pf = msgspec.field(default_factory=Pf)
+
+
+class _Where(msgspec.Struct):
+    """What of a dataset its files need."""
+
+    guid: int
+    mounted: str = ""
+
+
+class _Datasets(msgspec.Struct):
+    datasets: dict[str, _Where] = {}
+
+
+_WHERE = msgspec.json.Decoder(_Datasets)
+
+
+def mounted(directory: Path) -> list[tuple[str, int]]:
+    """Return where file systems are mounted, and the number of each, without a lock."""
+    found = _WHERE.decode((directory / "state.json").read_bytes()).datasets
+    return [(dataset.mounted, dataset.guid) for dataset in found.values() if dataset.mounted]
 
 
 _DECODER = msgspec.json.Decoder(Host)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from functools import partial
 
 from bsdvirt_sim.context import Exit, Run, options
-from bsdvirt_sim.state import Dataset
+from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs import volumes
-from bsdvirt_sim.zfs.datasets import check_name, open_dataset, properties
+from bsdvirt_sim.zfs.datasets import (
+    check_name,
+    family,
+    open_dataset,
+    open_snapshot,
+    pool_of,
+    properties,
+)
 from bsdvirt_sim.zfs.mount import followers, remount, unmount_one
 from bsdvirt_sim.zfs.properties import SIZES, View
 
@@ -20,21 +27,34 @@ _INHERITED = (
 
 
 def set_verb(run: Run, words: list[str]) -> int:
-    """Run `zfs set`."""
+    """Run `zfs set`, of each dataset or snapshot in turn."""
     run.changes()
-    try:
-        status = _set(run, words)
-    except Exit as end:
-        status = end.status
-    return run.release.zfs_set_failed if status == 1 else status
-
-
-def _set(run: Run, words: list[str]) -> int:
     pairs = [word for word in words if "=" in word]
     names = words[len(pairs) :]
-    if not pairs or len(names) != 1 or any("=" in name for name in names) or "@" in names[0]:
+    if not pairs or not names or any("=" in name for name in names):
         raise run.unknown()
-    name = names[0]
+    failed = False
+    for name in names:
+        try:
+            failed |= bool((_set_snapshot if "@" in name else _set)(run, name, pairs))
+        except Exit:
+            failed = True
+    return run.release.zfs_set_failed if failed else 0
+
+
+def _set_snapshot(run: Run, name: str, pairs: list[str]) -> int:
+    snap = open_snapshot(run, name)
+    action = f"cannot set property for '{name}'"
+    if any(":" not in pair.partition("=")[0] for pair in pairs):
+        raise run.fail(f"{action}: this property can not be modified for snapshots")
+    props = properties(run, pairs, False, action)
+    if run.state.pools[pool_of(name)].readonly:
+        raise run.fail(f"{action}: pool is read-only")
+    snap.props.update(props)
+    return 0
+
+
+def _set(run: Run, name: str, pairs: list[str]) -> int:
     dataset = open_dataset(run, name)
     action = f"cannot set property for '{name}'"
     props = properties(run, pairs, dataset.kind == "volume", action)
@@ -99,19 +119,16 @@ def inherit_verb(run: Run, words: list[str]) -> int:
     status = 0
     for name in names:
         try:
-            open_dataset(run, name)
+            holders = _holders(run, name, prop, "r" in flags)
         except Exit as end:
             status = end.status
             continue
-        if run.state.pools[name.split("/")[0]].readonly:
+        if run.state.pools[pool_of(name)].readonly:
             run.warn(f"cannot inherit {prop} for '{name}': pool is read-only")
             status = 1
             continue
-        family = [name]
-        if "r" in flags:
-            family += [other for other in run.state.datasets if other.startswith(name + "/")]
-        for member in family:
-            drop = partial(_drop, run.state.datasets[member], prop, "S" in flags)
+        for member, holder in holders:
+            drop = partial(_drop, holder, prop, "S" in flags)
             if prop == "mountpoint":
                 status |= remount(run, member, drop)
             else:
@@ -119,7 +136,25 @@ def inherit_verb(run: Run, words: list[str]) -> int:
     return status
 
 
-def _drop(dataset: Dataset, prop: str, back: bool) -> None:
+def _holders(
+    run: Run, name: str, prop: str, recursive: bool
+) -> list[tuple[str, Dataset | Snapshot]]:
+    """Return what of a name loses a property. Only user properties are those of snapshots."""
+    if "@" in name:
+        if ":" not in prop:
+            raise run.unknown("a native property of a snapshot")
+        return [(name, open_snapshot(run, name))]
+    open_dataset(run, name)
+    found: list[tuple[str, Dataset | Snapshot]] = []
+    for member in family(run, name) if recursive else [name]:
+        dataset = run.state.datasets[member]
+        found.append((member, dataset))
+        if recursive and ":" in prop:
+            found += [(f"{member}@{snap.name}", snap) for snap in dataset.snaps]
+    return found
+
+
+def _drop(dataset: Dataset | Snapshot, prop: str, back: bool) -> None:
     """Inherit a property again, or (`back`) return to the received value."""
     dataset.props.pop(prop, None)
     if back and prop in dataset.received:

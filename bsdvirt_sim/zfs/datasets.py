@@ -4,14 +4,41 @@ from __future__ import annotations
 
 import random
 
-from bsdvirt_sim.context import Run
-from bsdvirt_sim.state import Dataset
-from bsdvirt_sim.zfs.properties import BadValue, check
+from bsdvirt_sim.context import Exit, Run
+from bsdvirt_sim.state import Dataset, Snapshot
+from bsdvirt_sim.zfs.properties import BadValue, View, check, find_snapshot
 
 _VALID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ")
 
 EMPTY = 24576
 """Bytes that an empty filesystem uses."""
+
+
+_USAGE_TAIL = (
+    "\nFor the property list, run: zfs set|get\n"
+    "\nFor the delegated permission list, run: zfs allow|unallow"
+)
+
+
+def usage(run: Run, synopsis: str) -> Exit:
+    """End the command with its usage text."""
+    return run.fail(f"usage:\n{synopsis}\n{_USAGE_TAIL}{run.release.zfs_usage_tail}", 2)
+
+
+def pool_state(run: Run, name: str) -> tuple[bool, bool]:
+    """Whether the dataset's pool is read-only, and whether it is full."""
+    pool = run.state.pools[pool_of(name)]
+    if pool.readonly:
+        return True, False
+    parent = name.split("@")[0]
+    while parent not in run.state.datasets:
+        parent = parent.rpartition("/")[0]
+    return False, View(run).space.available(parent) == 0
+
+
+def family(run: Run, name: str) -> list[str]:
+    """Return a dataset and all beneath it, parents first."""
+    return [name, *sorted(other for other in run.state.datasets if other.startswith(name + "/"))]
 
 
 def open_dataset(run: Run, name: str) -> Dataset:
@@ -20,6 +47,19 @@ def open_dataset(run: Run, name: str) -> Dataset:
     if dataset is None:
         raise run.fail(f"cannot open '{name}': dataset does not exist")
     return dataset
+
+
+def open_snapshot(run: Run, name: str) -> Snapshot:
+    """Open a snapshot as zfs_open(): one that does not exist ends the command."""
+    snap = find_snapshot(run.state, name)
+    if snap is None:
+        raise run.fail(f"cannot open '{name}': dataset does not exist")
+    return snap
+
+
+def pool_of(name: str) -> str:
+    """Return the pool of a dataset, snapshot or bookmark."""
+    return name.split("/")[0].split("@")[0].split("#")[0]
 
 
 def guid() -> int:

@@ -1,158 +1,281 @@
-"""zfs destroy: its order, its refusals, and what it leaves."""
+"""zfs destroy: its order, its refusals, and what it leaves (zfs_main.c, dsl_destroy.c)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+from bsdvirt_sim import snapdir
 from bsdvirt_sim.context import Run, options
+from bsdvirt_sim.state import Snapshot
 from bsdvirt_sim.zfs import trees, volumes
+from bsdvirt_sim.zfs.datasets import family, pool_of
 from bsdvirt_sim.zfs.mount import unmount_one
-from bsdvirt_sim.zfs.properties import View, find_snapshot
+from bsdvirt_sim.zfs.properties import View, find_bookmark, find_snapshot
 
 
 def destroy(run: Run, words: list[str]) -> int:
-    """Run `zfs destroy`; with -nvp only print."""
-    flags, rest = options(run, words, "rfnvp")
-    if len(rest) != 1 or "#" in rest[0]:
+    """Run `zfs destroy`; with -n only print."""
+    flags, rest = options(run, words, "rRfdnvp")
+    if len(rest) != 1:
         raise run.unknown()
-    dry = "n" in flags
-    if dry:
+    if "n" in flags:
         run.reads()
-        if not {"v", "p", "r"} <= flags.keys():
-            raise run.unknown()
     else:
         run.changes()
-        if flags.keys() & {"v", "p"}:
-            raise run.unknown()
-    name = rest[0]
+    if flags.keys() & {"n", "v"} and "p" not in flags:
+        raise run.unknown("sizes for people are not simulated")
+    if "@" in rest[0]:
+        return _Snapshots(run, flags).run_for(rest[0])
+    if "#" in rest[0]:
+        return _bookmark(run, rest[0], flags)
+    if "d" in flags:
+        raise run.unknown("-d is for snapshots")
+    return _Datasets(run, flags).run_for(rest[0])
+
+
+def dependents(run: Run, name: str, *, clones: bool = True) -> Iterator[str]:
+    """Yield what depends on a dataset or snapshot, in the order of destruction: what is beneath
+    it, and (`clones`) the clones of its snapshots with all of theirs."""
     if "@" in name:
-        if dry:
-            raise run.unknown()
-        return _snapshots(run, name, "r" in flags)
+        for clone in View(run).clones(name) if clones else ():
+            yield from dependents(run, clone)
+            yield clone
+        return
+    depth = name.count("/") + 1
+    beneath = [n for n in family(run, name)[1:] if n.count("/") == depth]
+    for child in beneath:
+        yield from dependents(run, child, clones=clones)
+        yield child
     dataset = run.dataset(name)
-    if dataset is None:
-        raise run.fail(f"cannot open '{name}': dataset does not exist")
-    recursive = "r" in flags
-    if "/" not in name:
-        raise run.unknown("bsdvirt never destroys a pool's root")
-    if not _allowed(run, name, dataset.kind, recursive):
-        return 1
-    if dry:
-        for victim in dependents(run, name):
-            run.print(f"destroy\t{victim}")
-        run.print(f"destroy\t{name}")
-        return 0
-    status = 0
-    for victim in [*(dependents(run, name) if recursive else []), name]:
-        if not _one(run, victim, "f" in flags):
-            # A recursive destroy continues after what it cannot destroy.
-            status = 1
-    return status
+    for snap in list(dataset.snaps) if dataset else ():
+        yield from dependents(run, f"{name}@{snap.name}", clones=clones)
+        yield f"{name}@{snap.name}"
 
 
-def dependents(run: Run, name: str) -> list[str]:
-    """Return the descendants of a dataset, in the order of their destruction."""
-    datasets = run.state.datasets
-    prefix = name + "/"
-    children: dict[str, list[str]] = {}
-    for other in sorted(n for n in datasets if n.startswith(prefix)):
-        children.setdefault(other.rpartition("/")[0], []).append(other)
+class _Datasets:
+    """A destruction of a dataset."""
 
-    found: list[str] = []
+    def __init__(self, run: Run, flags: dict[str, list[str]]) -> None:
+        self.run = run
+        self.flags = flags
+        self.recursive = bool(flags.keys() & {"r", "R"})
+        self.batch: list[str] = []
+        self.failed = False
 
-    def walk(parent: str) -> None:
-        for child in children.get(parent, []):
-            walk(child)
-            found.append(child)
-        found.extend(f"{parent}@{snap.name}" for snap in datasets[parent].snaps)
+    def run_for(self, name: str) -> int:
+        run = self.run
+        dataset = run.dataset(name)
+        if dataset is None:
+            raise run.fail(f"cannot open '{name}': dataset does not exist")
+        if "/" not in name:
+            raise run.unknown("bsdvirt never destroys a pool's root")
+        if "R" not in self.flags and not self._allowed(name, dataset.kind):
+            return 1
+        victims = dict.fromkeys([*dependents(run, name, clones="R" in self.flags), name])
+        if any(not self._one(victim) for victim in victims):
+            return 1
+        return 0 if destroy_snapshots(run, self.batch, False) and not self.failed else 1
 
-    walk(name)
-    return found
+    def _allowed(self, name: str, kind: str) -> bool:
+        run = self.run
+        inside = (f"{name}/", f"{name}@")
+        beneath = [n for n in dict.fromkeys(dependents(run, name)) if n.startswith(inside)]
+        others = [n for n in dict.fromkeys(dependents(run, name)) if not n.startswith(inside)]
+        if not self.recursive and beneath:
+            _refuse(run, f"cannot destroy '{name}': {kind} has children", "-r", beneath)
+            return False
+        if self.recursive and others:
+            _refuse(run, f"cannot destroy '{name}': {kind} has dependent clones", "-R", others)
+            return False
+        return True
 
-
-def _allowed(run: Run, name: str, kind: str, recursive: bool) -> bool:
-    beneath = dependents(run, name)
-    if not recursive:
-        if not beneath:
+    def _one(self, name: str) -> bool:
+        """Destroy one, or add it to the batch of snapshots; return whether to go on."""
+        if "p" in self.flags:
+            self.run.print(f"destroy\t{name}")
+        if "n" in self.flags:
             return True
-        run.warn(f"cannot destroy '{name}': {kind} has children")
-        run.warn("use '-r' to destroy the following datasets:")
-        for other in beneath:
-            run.warn(other)
-        return False
-    view = View(run)
-    clones = [
-        clone
-        for snapshot in beneath
-        if "@" in snapshot
-        for clone in view.clones(snapshot)
-        if not (clone == name or clone.startswith(name + "/"))
-    ]
-    if clones:
-        run.warn(f"cannot destroy '{name}': {kind} has dependent clones")
-        run.warn("use '-R' to destroy the following datasets:")
-        for clone in clones:
-            run.warn(clone)
-    return not clones
+        if "@" in name:
+            self.batch.append(name)
+            return True
+        batch, self.batch = self.batch, []
+        if destroy_snapshots(self.run, batch, False) and self._dataset(name):
+            return True
+        # A recursive destroy continues after what it cannot destroy.
+        self.failed = True
+        return self.recursive
+
+    def _dataset(self, name: str) -> bool:
+        run = self.run
+        dataset = run.state.datasets[name]
+        if dataset.mounted and not unmount_one(run, name, "f" in self.flags):
+            return False
+        why = ""
+        if run.state.pools[name.split("/")[0]].readonly:
+            why = "pool is read-only"
+        elif dataset.snaps:
+            why = "dataset is busy"
+        elif len(family(run, name)) > 1:
+            why = "dataset already exists"
+        if why:
+            run.warn(f"cannot destroy '{name}': {why}")
+            return False
+        remove_dataset(run, name)
+        return True
 
 
-def _one(run: Run, name: str, force: bool) -> bool:
-    if "@" in name:
-        return _drop_snapshot(run, name)
-    state = run.state
-    dataset = state.datasets[name]
-    beneath = name + "/"
-    if dataset.mounted and not unmount_one(run, name, force):
-        return False
-    if state.pools[name.split("/")[0]].readonly:
-        run.warn(f"cannot destroy '{name}': pool is read-only")
-        return False
-    if dataset.snaps or any(other.startswith(beneath) for other in state.datasets):
-        # A descendant could not be destroyed, and its error is printed; no capture shows the
-        # kernel's answer to this one in another state than unmounted or busy.
-        raise run.unknown("destroying a parent whose child remains is not simulated")
+def _refuse(run: Run, why: str, flag: str, names: list[str]) -> None:
+    run.warn(why)
+    run.warn(f"use '{flag}' to destroy the following datasets:")
+    for name in names:
+        run.warn(name)
+
+
+def remove_dataset(run: Run, name: str) -> None:
+    """Remove a dataset that is not mounted, with its data and its mountpoint."""
+    dataset = run.state.datasets[name]
     mountpoint, source = View(run).mountpoint(name)
-    del state.datasets[name]
-    trees.remove(trees.store(run, dataset.guid))
     if dataset.kind == "volume":
         volumes.vanish(run, name)
+    del run.state.datasets[name]
+    trees.remove(trees.store(run, dataset.guid))
+    trees.remove(snapdir.place(run.directory, dataset.guid))
     if dataset.kind == "filesystem" and source != "local" and mountpoint.startswith("/"):
         trees.drop_mountpoint(run, mountpoint)
-    return True
+    finish_deferred(run)
 
 
-def _drop_snapshot(run: Run, name: str) -> bool:
-    parent, _, short = name.partition("@")
-    dataset = run.state.datasets[parent]
-    snapshot = find_snapshot(run.state, name)
-    assert snapshot is not None
-    if run.state.pools[parent.split("/")[0]].readonly:
+def _bookmark(run: Run, name: str, flags: dict[str, list[str]]) -> int:
+    if flags:
+        raise run.unknown("a flag for a bookmark")
+    mark = find_bookmark(run.state, name)
+    if mark is None:
+        raise run.fail(f"bookmark '{name}' does not exist.")
+    if run.state.pools[pool_of(name)].readonly:
+        raise run.fail("cannot destroy bookmark: pool is read-only")
+    run.state.datasets[name.partition("#")[0]].bookmarks.remove(mark)
+    return 0
+
+
+class _Snapshots:
+    """A destruction of snapshots by their names after the @: one, a list, ranges."""
+
+    def __init__(self, run: Run, flags: dict[str, list[str]]) -> None:
+        self.run = run
+        self.flags = flags
+        self.found: list[str] = []
+        self.reclaimed = 0
+        self.failed = False
+
+    def run_for(self, name: str) -> int:
+        run = self.run
+        parent, _, spec = name.partition("@")
+        if run.dataset(parent) is None:
+            raise run.fail(f"cannot open '{parent}': dataset does not exist")
+        for member in family(run, parent) if self.flags.keys() & {"r", "R"} else [parent]:
+            self._gather(member, spec)
+        if self.failed:
+            return 1
+        if not self.found:
+            raise run.fail("could not find any snapshots to destroy; check snapshot names.")
+        if "p" in self.flags:
+            run.print(f"reclaim\t{self.reclaimed}")
+        if "n" in self.flags:
+            return 0
+        if "R" in self.flags and not self._clones():
+            return 1
+        return 0 if destroy_snapshots(run, self.found, "d" in self.flags) else 1
+
+    def _gather(self, name: str, spec: str) -> None:
+        dataset = self.run.state.datasets[name]
+        chosen: list[Snapshot] = []
+        for part in spec.split(","):
+            chosen += [snap for snap in _of_part(dataset.snaps, part) if snap not in chosen]
+        for snap in chosen:
+            self._check(f"{name}@{snap.name}")
+            self.found.append(f"{name}@{snap.name}")
+        if "p" not in self.flags:
+            return
+        chain: list[Snapshot] = []
+        for snap in dataset.snaps:
+            if snap in chosen:
+                self.run.print(f"destroy\t{name}@{snap.name}")
+                chain.append(snap)
+            if chain and (snap not in chosen or snap is dataset.snaps[-1]):
+                self.reclaimed += View(self.run).space.of_range(name, chain)
+                chain = []
+
+    def _check(self, name: str) -> None:
+        if self.flags.keys() & {"R", "d"}:
+            return
+        clones = list(dict.fromkeys(dependents(self.run, name)))
+        if clones:
+            why = f"cannot destroy '{name}': snapshot has dependent clones"
+            _refuse(self.run, why, "-R", clones)
+            self.failed = True
+
+    def _clones(self) -> bool:
+        """Destroy the clones of all that were found, with what depends on them."""
+        inner = _Datasets(self.run, {"R": [""]} | {k: v for k, v in self.flags.items() if k == "f"})
+        for name in self.found:
+            for victim in dict.fromkeys(dependents(self.run, name)):
+                inner._one(victim)
+        return destroy_snapshots(self.run, inner.batch, False) and not inner.failed
+
+
+def _of_part(snaps: list[Snapshot], part: str) -> list[Snapshot]:
+    """Return the snapshots that a name, or a range A%B, stands for."""
+    first, percent, last = part.partition("%")
+    names = [snap.name for snap in snaps]
+    if not percent:
+        return [snap for snap in snaps if snap.name == part]
+    if (last and last not in names) or (first and first not in names):
+        return []
+    start = names.index(first) if first else 0
+    end = names.index(last) if last else len(names) - 1
+    return snaps[start : end + 1]
+
+
+def destroy_snapshots(run: Run, names: list[str], defer: bool) -> bool:
+    """Destroy all of these snapshots, or none of them."""
+    found = {name: snap for name in names if (snap := find_snapshot(run.state, name))}
+    if not found:
+        return True
+    if run.state.pools[pool_of(names[0])].readonly:
         run.warn("cannot destroy snapshots: pool is read-only")
         return False
-    dataset.snaps = [snap for snap in dataset.snaps if snap.name != short]
-    trees.remove(trees.store(run, snapshot.guid))
-    volumes.drop(run, snapshot.guid)
+    clones = View(run).clones
+    why: dict[str, str] = {}
+    for name, snap in found.items() if not defer else ():
+        if snap.holds:
+            busy = "it's being held. Run 'zfs holds -r {}' to see holders."
+            why[name] = (busy if run.release.zfs_names_holders else "dataset is busy").format(name)
+        elif clones(name):
+            why[name] = "snapshot is cloned"
+    for name, reason in why.items():
+        run.warn(f"cannot destroy snapshot {name}: {reason}")
+    if why:
+        return False
+    for name, snap in found.items():
+        if snap.holds or clones(name):
+            snap.deferred = True
+        else:
+            _drop(run, name, snap)
     return True
 
 
-def _snapshots(run: Run, name: str, recursive: bool) -> int:
-    parent, _, short = name.partition("@")
-    if any(character in short for character in "%,"):
-        raise run.unknown("ranges of snapshots are not simulated")
-    if run.dataset(parent) is None:
-        raise run.fail(f"cannot open '{parent}': dataset does not exist")
-    names = [parent]
-    if recursive:
-        names += sorted(other for other in run.state.datasets if other.startswith(parent + "/"))
-    victims = [f"{n}@{short}" for n in names if find_snapshot(run.state, f"{n}@{short}")]
-    if not victims:
-        raise run.fail("could not find any snapshots to destroy; check snapshot names.")
-    view = View(run)
-    for victim in victims:
-        clones = view.clones(victim)
-        if clones:
-            run.warn(f"cannot destroy '{victim}': snapshot has dependent clones")
-            run.warn("use '-R' to destroy the following datasets:")
-            for clone in clones:
-                run.warn(clone)
-            return 1
-    done = [_drop_snapshot(run, victim) for victim in victims]
-    return 0 if all(done) else 1
+def finish_deferred(run: Run) -> None:
+    """Destroy the snapshots whose destruction waited for a hold or a clone that is gone."""
+    clones: Callable[[str], list[str]] = View(run).clones
+    for parent, dataset in list(run.state.datasets.items()):
+        for snap in list(dataset.snaps):
+            name = f"{parent}@{snap.name}"
+            if snap.deferred and not snap.holds and not clones(name):
+                _drop(run, name, snap)
+
+
+def _drop(run: Run, name: str, snap: Snapshot) -> None:
+    dataset = run.state.datasets[name.partition("@")[0]]
+    trees.remove(trees.kept(run, dataset, snap))
+    volumes.drop(run, snap.guid)
+    dataset.snaps.remove(snap)

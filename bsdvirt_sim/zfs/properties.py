@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.state import Dataset, Host, Snapshot
+from bsdvirt_sim.state import Bookmark, Dataset, Host, Snapshot
 from bsdvirt_sim.zfs import keys
+from bsdvirt_sim.zfs.space import Space
 
 _ON_OFF = "on | off"
 SIZES = {
@@ -68,7 +69,7 @@ _FILESYSTEM_ONLY = {
 _NOT_OF_SNAPSHOTS = {
     "atime", "avail", "available", "canmount", "compression", "encryptionroot", "jailed",
     "keystatus", "mounted", "mountpoint", "origin", "quota", "readonly",
-    "reservation", "usedbysnapshots",
+    "receive_resume_token", "reservation", "usedbysnapshots",
 }  # fmt: skip
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPEZ]?)B?", re.IGNORECASE)
 USER_LIMIT = 8192
@@ -122,48 +123,6 @@ def size(text: str) -> int:
     return int(float(match[1]) * scale) if "." in match[1] else int(match[1]) * scale
 
 
-class Space:
-    """Space used by datasets: one pass over all, for any number of questions."""
-
-    def __init__(self, state: Host) -> None:
-        self.state = state
-        self.own: dict[str, int] = {}
-        self.used: dict[str, int] = {}
-        snapshots = {
-            f"{name}@{snap.name}": snap
-            for name, dataset in state.datasets.items()
-            for snap in dataset.snaps
-        }
-        for name, dataset in state.datasets.items():
-            origin = snapshots.get(dataset.origin)
-            # A clone shares what its origin holds.
-            self.own[name] = max(0, dataset.refer - (origin.refer if origin else 0))
-        for name in sorted(state.datasets, reverse=True):
-            dataset = state.datasets[name]
-            reserved = int(dataset.props.get("refreservation", "0"))
-            self.used[name] = self.used.get(name, 0) + max(self.own[name], reserved)
-            parent = name.rpartition("/")[0]
-            if parent:
-                claim = max(self.used[name], int(dataset.props.get("reservation", "0")))
-                self.used[parent] = self.used.get(parent, 0) + claim
-
-    def allocated(self, pool: str) -> int:
-        kept = self.state.pools[pool]
-        return min(kept.size, kept.filled + self.used[pool])
-
-    def available(self, name: str) -> int:
-        """Return the space left: that of the pool without its slop, within each quota."""
-        pool = name.split("/")[0]
-        size_ = self.state.pools[pool].size
-        left = size_ - size_ // 32 - self.allocated(pool)
-        while name:
-            quota = int(self.state.datasets[name].props.get("quota", "0"))
-            if quota:
-                left = min(left, quota - self.used[name])
-            name = name.rpartition("/")[0]
-        return max(0, left)
-
-
 class View:
     """Values of properties, for one command."""
 
@@ -176,7 +135,7 @@ class View:
     @property
     def space(self) -> Space:
         if self._space is None:
-            self._space = Space(self.state)
+            self._space = Space(self.run)
         return self._space
 
     def clones(self, snapshot: str) -> list[str]:
@@ -210,13 +169,14 @@ class View:
     def _own(self, name: str, prop: str) -> str:
         """Return the source of a dataset's own value."""
         dataset = self.state.datasets[name]
-        known = dataset.props.get(prop)
-        return "received" if known is not None and dataset.received.get(prop) == known else "local"
+        return _source(dataset.props, dataset.received, prop)
 
     def get(self, name: str, prop: str) -> tuple[str, str]:
         """Return value and source of a property of a dataset or snapshot, as `-p` shows them."""
         if "@" in name:
             return self._of_snapshot(name, prop)
+        if "#" in name:
+            return self._of_bookmark(name, prop)
         dataset = self.state.datasets[name]
         volume = dataset.kind == "volume"
         if ":" in prop:
@@ -262,13 +222,19 @@ class View:
             case "usedbydataset":
                 return str(self.space.own[name])
             case "usedbysnapshots" | "usedsnap":
-                return "0"
+                return str(self.space.snapshots[name])
             case "usedbyrefreservation":
-                reserved = int(dataset.props.get("refreservation", "0"))
-                return str(max(0, reserved - self.space.own[name]))
+                return str(self.space.reserved[name])
             case "usedbychildren":
-                reserved = int(dataset.props.get("refreservation", "0"))
-                return str(self.space.used[name] - max(self.space.own[name], reserved))
+                space = self.space
+                mine = space.own[name] + space.snapshots[name] + space.reserved[name]
+                return str(space.used[name] - mine)
+            case "written":
+                return str(self.space.written(name))
+            case "logicalused":
+                return str(self.space.used[name])
+            case "logicalreferenced":
+                return str(dataset.refer)
             case "compressratio":
                 return "1.00"
             case "origin":
@@ -285,7 +251,7 @@ class View:
                 return keys.status(self.state, name)
             case "encryptionroot":
                 return keys.key_root(self.state, name) or "-"
-            case "clones" | "userrefs":
+            case "clones" | "userrefs" | "defer_destroy":
                 return "-"
         return None
 
@@ -295,17 +261,22 @@ class View:
         assert snapshot is not None
         if ":" in prop:
             own = snapshot.props.get(prop)
-            return (own, "local") if own is not None else self._from_parent(parent, prop)
+            if own is not None:
+                return own, _source(snapshot.props, snapshot.received, prop)
+            return self._from_parent(parent, prop)
+        if prop == "used":
+            return str(self.space.of_range(parent, [snapshot])), "-"
         values = {
             "name": name,
             "type": "snapshot",
-            "used": "0",
             "refer": str(snapshot.refer),
             "referenced": str(snapshot.refer),
+            "logicalreferenced": str(snapshot.refer),
             "creation": str(snapshot.created),
             "guid": str(snapshot.guid),
             "createtxg": str(snapshot.txg),
-            "userrefs": "0",
+            "userrefs": str(len(snapshot.holds)),
+            "defer_destroy": "on" if snapshot.deferred else "off",
             "clones": ",".join(self.clones(name)) or "-",
             "volsize": str(snapshot.volsize) if snapshot.volsize else "-",
         }
@@ -315,9 +286,34 @@ class View:
             return "-", "-"
         raise self.run.unknown(f"property {prop} of a snapshot is not simulated")
 
+    def _of_bookmark(self, name: str, prop: str) -> tuple[str, str]:
+        bookmark = find_bookmark(self.state, name)
+        assert bookmark is not None
+        values = {
+            "name": name,
+            "type": "bookmark",
+            "refer": str(bookmark.refer),
+            "referenced": str(bookmark.refer),
+            "creation": str(bookmark.created),
+            "guid": str(bookmark.guid),
+            "createtxg": str(bookmark.txg),
+        }
+        return values.get(prop, "-"), "-"
+
     def _from_parent(self, parent: str, prop: str) -> tuple[str, str]:
         value, source = self.inherited(parent, prop, "-")
-        return value, f"inherited from {parent}" if source == "local" else source
+        return value, f"inherited from {parent}" if source in ("local", "received") else source
+
+    def received(self, name: str, prop: str) -> str:
+        """Return the value that came with `zfs receive`."""
+        held = find_snapshot(self.state, name) if "@" in name else self.state.datasets.get(name)
+        return held.received.get(prop, "-") if held is not None else "-"
+
+
+def _source(props: dict[str, str], received: dict[str, str], prop: str) -> str:
+    """Return the source of an own value."""
+    known = props.get(prop)
+    return "received" if known is not None and received.get(prop) == known else "local"
 
 
 def find_snapshot(state: Host, name: str) -> Snapshot | None:
@@ -327,3 +323,12 @@ def find_snapshot(state: Host, name: str) -> Snapshot | None:
     if dataset is None:
         return None
     return next((snap for snap in dataset.snaps if snap.name == short), None)
+
+
+def find_bookmark(state: Host, name: str) -> Bookmark | None:
+    """Find a bookmark by its full name."""
+    parent, _, short = name.partition("#")
+    dataset = state.datasets.get(parent)
+    if dataset is None:
+        return None
+    return next((mark for mark in dataset.bookmarks if mark.name == short), None)

@@ -118,9 +118,9 @@ def _take(run: Run, name: str, stream: Stream, pairs: list[str]) -> None:
         )
     )
     if kind == "filesystem":
-        place = trees.store(run, source.guid)
+        place = trees.kept(run, stream.dataset, source)
         trees.copy(place, trees.store(run, dataset.guid))
-        trees.copy(place, trees.store(run, dataset.snaps[0].guid))
+        trees.copy(place, trees.kept(run, dataset, dataset.snaps[0]))
     else:
         volumes.restore(run, name, source.guid)
         volumes.keep(run, name, dataset.snaps[0].guid)

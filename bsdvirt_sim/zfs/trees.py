@@ -7,8 +7,9 @@ import os
 import shutil
 from pathlib import Path
 
+from bsdvirt_sim import snapdir
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.state import Dataset, Mount
+from bsdvirt_sim.state import Dataset, Mount, Snapshot
 
 
 def lower(run: Run, path: str) -> str:
@@ -60,7 +61,7 @@ def copy(source: Path, target: Path, skip: frozenset[str] = frozenset()) -> None
                 os.symlink(os.readlink(entry.path), there)
             elif entry.is_dir(follow_symlinks=False):
                 if entry.path in skip:
-                    there.mkdir()
+                    there.mkdir(exist_ok=True)
                 else:
                     copy(Path(entry.path), there, skip)
             elif entry.is_file(follow_symlinks=False):
@@ -71,11 +72,14 @@ def _copy_file(source: str, target: Path) -> None:
     # Copied, not linked: users edit files of the demo's jails in place.
     with open(source, "rb") as stream:
         data = stream.read()
-        mode = os.fstat(stream.fileno()).st_mode & 0o7777
+        status = os.fstat(stream.fileno())
+    mode = status.st_mode & 0o7777
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         os.write(descriptor, data)
         os.fchmod(descriptor, mode)
+        # The same time says that it is the same file: see space.py.
+        os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
     finally:
         os.close(descriptor)
 
@@ -86,15 +90,28 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def snapshot(run: Run, dataset: Dataset, guid: int) -> None:
-    """Store the dataset's current files under the snapshot's guid."""
-    place = run.path(dataset.mounted) if dataset.mounted else store(run, dataset.guid)
-    skip = frozenset(
+def kept(run: Run, dataset: Dataset, snapshot: Snapshot) -> Path:
+    """Return the directory with the files of a snapshot."""
+    return snapdir.place(run.directory, dataset.guid) / "snapshot" / snapshot.name
+
+
+def live(run: Run, dataset: Dataset) -> Path:
+    """Return the directory with a dataset's current files."""
+    return run.path(dataset.mounted) if dataset.mounted else store(run, dataset.guid)
+
+
+def within(run: Run, dataset: Dataset) -> frozenset[str]:
+    """Return the directories (of this machine) in a dataset where another is mounted."""
+    return frozenset(
         str(run.path(mount.path))
         for mount in run.state.mounts
         if dataset.mounted and mount.path.startswith(dataset.mounted.rstrip("/") + "/")
     )
-    copy(place, store(run, guid), skip)
+
+
+def snapshot(run: Run, dataset: Dataset, snap: Snapshot) -> None:
+    """Keep the dataset's current files as those of a snapshot."""
+    copy(live(run, dataset), kept(run, dataset, snap), within(run, dataset))
 
 
 def mount(run: Run, name: str, dataset: Dataset, path: str) -> None:
@@ -113,6 +130,7 @@ def mount(run: Run, name: str, dataset: Dataset, path: str) -> None:
     else:
         target.mkdir()
     dataset.mounted = path
+    (snapdir.place(run.directory, dataset.guid) / "snapshot").mkdir(parents=True, exist_ok=True)
     run.state.mounts.append(Mount(name, path, "zfs", "rw,nfsv4acls"))
 
 

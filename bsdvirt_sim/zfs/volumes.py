@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.zfs import trees
-from bsdvirt_sim.zfs.properties import View
 
 DEVICES = "/dev/zvol"
 CHUNK = 1 << 20
@@ -21,6 +21,12 @@ CHUNK = 1 << 20
 def place(run: Run, name: str) -> Path:
     """Return the file of a volume's data."""
     return run.path(f"{DEVICES}/{name}")
+
+
+def data(run: Run, name: str) -> Path:
+    """Return the file of a volume's data, also where it has no device."""
+    hidden = trees.store(run, f"hidden-{run.state.datasets[name].guid}")
+    return hidden if hidden.exists() else place(run, name)
 
 
 def appear(run: Run, name: str) -> None:
@@ -45,9 +51,17 @@ def set_mode(run: Run, name: str, mode: str) -> None:
 def lose(run: Run, name: str, props: dict[str, str]) -> None:
     """Do what 13.2 does at times where a mode is set that is not the inherited one: it creates
     the device in that mode, removes it, and fails to create it again."""
-    parent = View(run).get(name.rpartition("/")[0], "volmode")[0]
+    parent = _volmode(run, name.rpartition("/")[0])
     if run.state.late_devices and props.get("volmode", parent) != parent:
         set_mode(run, name, "none")
+
+
+def _volmode(run: Run, name: str) -> str:
+    while name:
+        if mode := run.state.datasets[name].props.get("volmode"):
+            return mode
+        name = name.rpartition("/")[0]
+    return "default"
 
 
 def restore(run: Run, name: str, guid: int) -> None:
@@ -58,7 +72,7 @@ def restore(run: Run, name: str, guid: int) -> None:
 
 def keep(run: Run, name: str, guid: int) -> None:
     """Store the volume's current data under a snapshot's guid."""
-    copy(place(run, name), trees.store(run, guid))
+    copy(data(run, name), trees.store(run, guid))
 
 
 def vanish(run: Run, name: str) -> None:
@@ -94,21 +108,30 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file's data, holes as holes."""
     with source.open("rb") as reader, target.open("wb") as writer:
         end = os.fstat(reader.fileno()).st_size
-        at = 0
-        while at < end:
-            try:
-                at = os.lseek(reader.fileno(), at, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno != errno.ENXIO:
-                    raise
-                break
-            hole = os.lseek(reader.fileno(), at, os.SEEK_HOLE)
+        for at, length in extents(reader.fileno()):
             reader.seek(at)
             writer.seek(at)
-            while at < hole and (chunk := reader.read(min(CHUNK, hole - at))):
+            left = length
+            while left and (chunk := reader.read(min(CHUNK, left))):
                 writer.write(chunk)
-                at += len(chunk)
+                left -= len(chunk)
         writer.truncate(end)
+
+
+def extents(descriptor: int) -> Iterator[tuple[int, int]]:
+    """Yield where a file has data, and how long each part is."""
+    end = os.fstat(descriptor).st_size
+    at = 0
+    while at < end:
+        try:
+            at = os.lseek(descriptor, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return
+        hole = os.lseek(descriptor, at, os.SEEK_HOLE)
+        yield at, hole - at
+        at = hole
 
 
 def _tidy(directory: Path, top: Path) -> None:

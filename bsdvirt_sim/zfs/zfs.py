@@ -1,19 +1,22 @@
-"""zfs(8): its verbs, and create, snapshot, clone, mount, rename."""
+"""zfs(8): its verbs, and create, clone, mount, jail."""
 
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run, Tool, options
-from bsdvirt_sim.state import Snapshot
-from bsdvirt_sim.zfs import change, destroy, keys, listing, send, trees, volumes
-from bsdvirt_sim.zfs.datasets import EMPTY, add, check_name, guid, open_dataset, properties
+from bsdvirt_sim.zfs import change, destroy, keys, listing, send, snapshot, trees, volumes
+from bsdvirt_sim.zfs.datasets import (
+    EMPTY,
+    add,
+    check_name,
+    open_dataset,
+    pool_state,
+    properties,
+    usage,
+)
 from bsdvirt_sim.zfs.mount import mount_all, share_mount, unmount_verb
 from bsdvirt_sim.zfs.properties import BadValue, View, find_snapshot, size
 
 VOLUME_EMPTY = 12288
-USAGE_TAIL = (
-    "\nFor the property list, run: zfs set|get\n"
-    "\nFor the delegated permission list, run: zfs allow|unallow"
-)
 
 
 def zfs(run: Run, words: list[str]) -> int:
@@ -21,17 +24,6 @@ def zfs(run: Run, words: list[str]) -> int:
     if not words or words[0] not in _VERBS:
         raise run.unknown()
     return _VERBS[words[0]](run, words[1:])
-
-
-def _pool(run: Run, name: str) -> tuple[bool, bool]:
-    """Whether the dataset's pool is read-only, and whether it is full."""
-    pool = run.state.pools[name.split("/")[0].split("@")[0]]
-    if pool.readonly:
-        return True, False
-    parent = name.split("@")[0]
-    while parent not in run.state.datasets:
-        parent = parent.rpartition("/")[0]
-    return False, View(run).space.available(parent) == 0
 
 
 def _check_parents(run: Run, name: str, action: str) -> None:
@@ -99,7 +91,7 @@ def _create_ancestors(run: Run, name: str) -> None:
 
 
 def _room(run: Run, name: str, action: str) -> None:
-    readonly, full = _pool(run, name)
+    readonly, full = pool_state(run, name)
     if readonly:
         raise run.fail(f"{action}: pool is read-only")
     if full:
@@ -112,8 +104,8 @@ def _clone(run: Run, words: list[str]) -> int:
     if len(rest) != 2 or "@" not in rest[0]:
         raise run.unknown()
     source, name = rest
-    snapshot = find_snapshot(run.state, source)
-    if snapshot is None:
+    snap = find_snapshot(run.state, source)
+    if snap is None:
         raise run.fail(f"cannot open '{source}': dataset does not exist")
     action = f"cannot create '{name}'"
     check_name(run, name, action)
@@ -126,71 +118,19 @@ def _clone(run: Run, words: list[str]) -> int:
         raise run.fail(f"{action}: source and target pools differ")
     _room(run, name, action)
     if kind == "volume":
-        props["volsize"] = str(snapshot.volsize)
+        props["volsize"] = str(snap.volsize)
         props["volblocksize"] = View(run).get(source.split("@")[0], "volblocksize")[0]
-    dataset = add(run, name, props, kind, snapshot.refer)
+    dataset = add(run, name, props, kind, snap.refer)
     dataset.origin = source
     if kind == "filesystem":
-        trees.copy(trees.store(run, snapshot.guid), trees.store(run, dataset.guid))
+        trees.copy(
+            trees.kept(run, run.state.datasets[source.split("@")[0]], snap),
+            trees.store(run, dataset.guid),
+        )
     else:
-        volumes.restore(run, name, snapshot.guid)
+        volumes.restore(run, name, snap.guid)
         volumes.lose(run, name, props)
     return share_mount(run, name, explicit=False)
-
-
-def _snapshot(run: Run, words: list[str]) -> int:
-    run.changes()
-    flags, rest = options(run, words, "r", "o")
-    if len(rest) != 1 or "@" not in rest[0]:
-        raise run.unknown()
-    parent, _, short = rest[0].partition("@")
-    if run.dataset(parent) is None:
-        run.warn(f"cannot open '{parent}': dataset does not exist")
-        usage = "\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
-        raise run.fail(f"usage:\n{usage}\n{USAGE_TAIL}{run.release.zfs_usage_tail}", 2)
-    check_name(run, rest[0], f"cannot create snapshot '{rest[0]}'")
-    props = properties(run, flags.get("o", []), False, "cannot create snapshots ")
-    if any(":" not in prop for prop in props):
-        raise run.unknown("a native property of a snapshot is not simulated")
-    readonly, full = _pool(run, parent)
-    if readonly or full:
-        raise run.fail(
-            f"cannot create snapshots : {'pool is read-only' if readonly else 'out of space'}"
-        )
-    names = [parent]
-    if "r" in flags:
-        names += sorted(name for name in run.state.datasets if name.startswith(parent + "/"))
-    taken = [name for name in names if find_snapshot(run.state, f"{name}@{short}")]
-    if taken:
-        for name in taken:
-            run.warn(f"cannot create snapshot '{name}@{short}': dataset already exists")
-        if "r" in flags:
-            run.warn("no snapshots were created")
-        return 1
-    txg = run.serial()
-    for name in names:
-        take_snapshot(run, name, short, txg, props)
-    return 0
-
-
-def take_snapshot(run: Run, name: str, short: str, txg: int, props: dict[str, str]) -> Snapshot:
-    """Add a snapshot of the dataset."""
-    dataset = run.state.datasets[name]
-    snapshot = Snapshot(
-        short,
-        guid(),
-        run.now(),
-        txg,
-        dataset.refer,
-        dict(props),
-        int(dataset.props.get("volsize", "0")),
-    )
-    if dataset.kind == "filesystem":
-        trees.snapshot(run, dataset, snapshot.guid)
-    else:
-        volumes.keep(run, name, snapshot.guid)
-    dataset.snaps.append(snapshot)
-    return snapshot
 
 
 def _mount(run: Run, words: list[str]) -> int:
@@ -220,8 +160,7 @@ def _delegate(run: Run, words: list[str], verb: str) -> int:
     jail = run.jail(words[0])
     if jail is None:
         run.warn("invalid jail id or name")
-        shown = f"\t{verb} <jailid|jailname> <filesystem>"
-        raise run.fail(f"usage:\n{shown}\n{USAGE_TAIL}{run.release.zfs_usage_tail}", 2)
+        raise usage(run, f"\t{verb} <jailid|jailname> <filesystem>")
     dataset = open_dataset(run, words[1])
     if verb == "jail" and dataset.jail == jail.jid:
         raise run.unknown("what jail says for what the jail has already was never shown")
@@ -237,7 +176,8 @@ _VERBS: dict[str, Tool] = {
     "destroy": destroy.destroy,
     "create": _create,
     "clone": _clone,
-    "snapshot": _snapshot,
+    "snapshot": snapshot.snapshot,
+    "bookmark": snapshot.bookmark,
     "set": change.set_verb,
     "inherit": change.inherit_verb,
     "rename": change.rename_verb,

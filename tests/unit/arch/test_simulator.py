@@ -14,7 +14,7 @@ IDS = [str(path.relative_to(ROOT)) for path in MODULES]
 MAY = ("bsdvirt.errors", "bsdvirt.host")
 """What of the product it may import."""
 ORDER = (
-    "releases", "state", "context", "libxo", "commands", "zfs", "kernel", "tools", "net",
+    "releases", "state", "snapdir", "context", "libxo", "commands", "zfs", "kernel", "tools", "net",
     "jail bhyve", "initial", "durability", "settings", "host", "", "tool",
 )  # fmt: skip
 """Its rooms, and the modules beside them: each imports itself and earlier ones."""

@@ -115,6 +115,7 @@ def _volume(host: SimHost, shell: Shell) -> None:
             state.datasets["tank/bv/rel"].refer = 58535424
         return
     shell.line("zfs create -s -V 2G tank/g1")
+    shell.line("zfs bookmark tank/bv/rel@base tank/bv/rel#b")
     with host.change() as state:
         # Files enough that a snapshot's size shows.
         rel = state.datasets["tank/bv/rel"]
