@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import cast
 
@@ -73,9 +74,9 @@ def test_a_click_on_a_cpu_says_who_uses_it(tmp_path: Path) -> None:
     async def flow(ui: Ui) -> None:
         await ui.press("2")
         await ui.sees("guests web")
-        row = next(y for y, line in enumerate(ui.lines) if " 9 " in line or " 9▁" in line)
-        column = ui.lines[row].index(" 9") + 1
-        await ui.pilot.click(None, offset=(column, row))
+        cells = (re.search(r"│ +9 [▁-█ ]", line) for line in ui.lines)
+        row, cell = next((y, cell) for y, cell in enumerate(cells) if cell)
+        await ui.pilot.click(None, offset=(cell.end() - 3, row))
         await ui.sees("CPU 9: core 4")
 
     drive(sim, flow, size=WIDE)

@@ -181,8 +181,9 @@ def test_rows_are_sorted_by_any_column(tmp_path: Path, size: tuple[int, int]) ->
     sim = made(tmp_path)
 
     async def flow(ui: Ui) -> None:
-        await ui.sees("NAME▲")
+        await ui.until(lambda: rows(ui, EVERY) == ["db", "old", "web", "win"])
         await ui.press("end")
+        await ui.until(lambda: [one.name for one in ui.app.selected()] == ["win"])
         # kind, then state
         await ui.press("greater_than_sign", "greater_than_sign")
         await ui.sees("STATE▲")
