@@ -122,6 +122,10 @@ class Run:
         self.warn(text)
         return Exit(status)
 
+    def fail_silently(self) -> Exit:
+        """End the command, whose errors were printed."""
+        return Exit(1)
+
     # ---- time ----
 
     def sleep(self, seconds: float) -> None:

@@ -1,12 +1,13 @@
-"""zfs set, inherit, rename, promote."""
+"""zfs set, inherit, rename."""
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from bsdvirt_sim.context import Exit, Run, options
 from bsdvirt_sim.state import Dataset, Snapshot
-from bsdvirt_sim.zfs import volumes
+from bsdvirt_sim.zfs import trees, volumes
 from bsdvirt_sim.zfs.datasets import (
     check_name,
     family,
@@ -16,7 +17,7 @@ from bsdvirt_sim.zfs.datasets import (
     properties,
 )
 from bsdvirt_sim.zfs.mount import followers, remount, unmount_one
-from bsdvirt_sim.zfs.properties import SIZES, View
+from bsdvirt_sim.zfs.properties import SIZES, View, find_snapshot
 
 _CLEARED = ("quota", "refquota", "reservation", "refreservation")
 _RECEIVABLE = ("canmount", "jailed", "mountpoint", "volmode")
@@ -164,8 +165,11 @@ def _drop(dataset: Dataset | Snapshot, prop: str, back: bool) -> None:
 def rename_verb(run: Run, words: list[str]) -> int:
     """Run `zfs rename`."""
     run.changes()
-    if len(words) != 2 or "@" in words[0] or words[0].startswith("-"):
+    flags, words = options(run, words, "r")
+    if len(words) != 2 or ("r" in flags and "@" not in words[0]):
         raise run.unknown()
+    if "@" in words[0]:
+        return _rename_snapshot(run, *words, recursive="r" in flags)
     old, new = words
     open_dataset(run, old)
     action = f"cannot rename to '{new}'"
@@ -196,31 +200,28 @@ def rename_verb(run: Run, words: list[str]) -> int:
     return remount(run, old, move, new)
 
 
-def promote_verb(run: Run, words: list[str]) -> int:
-    """Run `zfs promote`."""
-    run.changes()
-    if len(words) != 1 or words[0].startswith("-"):
-        raise run.unknown()
-    name = words[0]
-    dataset = open_dataset(run, name)
-    if not dataset.origin:
-        raise run.fail(f"cannot promote '{name}': not a cloned filesystem")
-    if run.state.pools[name.split("/")[0]].readonly:
-        raise run.fail(f"cannot promote '{name}': pool is read-only")
-    origin, _, short = dataset.origin.partition("@")
-    parent = run.state.datasets[origin]
-    cut = next(i for i, snap in enumerate(parent.snaps) if snap.name == short) + 1
-    moved = parent.snaps[:cut]
-    clash = {snap.name for snap in moved} & {snap.name for snap in dataset.snaps}
-    if clash:
-        raise run.unknown("promote with snapshots of one name is not simulated")
-    dataset.snaps = moved + dataset.snaps
-    parent.snaps = parent.snaps[cut:]
-    names = {f"{origin}@{snap.name}" for snap in moved}
-    mine = dataset.origin
-    dataset.origin = parent.origin
-    parent.origin = mine
-    for other in run.state.datasets.values():
-        if other.origin in names:
-            other.origin = f"{name}@{other.origin.split('@')[1]}"
+def _rename_snapshot(run: Run, old: str, new: str, *, recursive: bool) -> int:
+    open_snapshot(run, old)
+    parent, _, short = old.partition("@")
+    above, at, name = new.rpartition("@")
+    action = f"cannot rename to '{new}'"
+    if at and above and above != parent:
+        raise run.fail(f"{action}: snapshots must be part of same dataset")
+    check_name(run, f"{parent}@{name}", action)
+    if run.state.pools[pool_of(old)].readonly:
+        raise run.fail(f"cannot rename '{old}': pool is read-only")
+    members = family(run, parent) if recursive else [parent]
+    found = {m: snap for m in members if (snap := find_snapshot(run.state, f"{m}@{short}"))}
+    if any(find_snapshot(run.state, f"{member}@{name}") for member in found):
+        child = "a child dataset already has a snapshot with the new name"
+        raise run.fail(f"cannot rename '{old}': {child if recursive else 'dataset already exists'}")
+    for member, snap in found.items():
+        dataset = run.state.datasets[member]
+        place = trees.kept(run, dataset, snap)
+        snap.name = name
+        if dataset.kind == "filesystem":
+            os.rename(place, trees.kept(run, dataset, snap))
+    names = {f"{member}@{short}": f"{member}@{name}" for member in found}
+    for dataset in run.state.datasets.values():
+        dataset.origin = names.get(dataset.origin, dataset.origin)
     return 0

@@ -140,6 +140,7 @@ def remove_dataset(run: Run, name: str) -> None:
     del run.state.datasets[name]
     trees.remove(trees.store(run, dataset.guid))
     trees.remove(snapdir.place(run.directory, dataset.guid))
+    trees.store(run, f"objects-{dataset.guid}").unlink(missing_ok=True)
     if dataset.kind == "filesystem" and source != "local" and mountpoint.startswith("/"):
         trees.drop_mountpoint(run, mountpoint)
     finish_deferred(run)
@@ -260,7 +261,7 @@ def destroy_snapshots(run: Run, names: list[str], defer: bool) -> bool:
         if snap.holds or clones(name):
             snap.deferred = True
         else:
-            _drop(run, name, snap)
+            drop_snapshot(run, name, snap)
     return True
 
 
@@ -271,11 +272,13 @@ def finish_deferred(run: Run) -> None:
         for snap in list(dataset.snaps):
             name = f"{parent}@{snap.name}"
             if snap.deferred and not snap.holds and not clones(name):
-                _drop(run, name, snap)
+                drop_snapshot(run, name, snap)
 
 
-def _drop(run: Run, name: str, snap: Snapshot) -> None:
+def drop_snapshot(run: Run, name: str, snap: Snapshot) -> None:
+    """Remove a snapshot with its data."""
     dataset = run.state.datasets[name.partition("@")[0]]
     trees.remove(trees.kept(run, dataset, snap))
     volumes.drop(run, snap.guid)
+    trees.store(run, f"objects-{snap.guid}").unlink(missing_ok=True)
     dataset.snaps.remove(snap)

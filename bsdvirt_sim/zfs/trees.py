@@ -114,6 +114,25 @@ def snapshot(run: Run, dataset: Dataset, snap: Snapshot) -> None:
     copy(live(run, dataset), kept(run, dataset, snap), within(run, dataset))
 
 
+def restore(run: Run, dataset: Dataset, snap: Snapshot) -> None:
+    """Make the files of a snapshot the dataset's, in place. Directories where another file system
+    is mounted stay."""
+    place, skip = live(run, dataset), within(run, dataset)
+    _clear(place, skip)
+    copy(kept(run, dataset, snap), place, skip)
+
+
+def _clear(place: Path, skip: frozenset[str]) -> None:
+    for entry in list(os.scandir(place)) if place.is_dir() else ():
+        if not entry.is_dir(follow_symlinks=False):
+            os.unlink(entry.path)
+        elif any(path == entry.path or path.startswith(f"{entry.path}/") for path in skip):
+            if entry.path not in skip:
+                _clear(Path(entry.path), skip)
+        else:
+            remove(Path(entry.path))
+
+
 def mount(run: Run, name: str, dataset: Dataset, path: str) -> None:
     """Put a dataset's files in place, and add a line to the mount table."""
     target = run.path(path)

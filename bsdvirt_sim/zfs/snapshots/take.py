@@ -7,6 +7,7 @@ from bsdvirt_sim.state import Bookmark, Snapshot
 from bsdvirt_sim.zfs import trees, volumes
 from bsdvirt_sim.zfs.datasets import check_name, family, guid, pool_state, properties, usage
 from bsdvirt_sim.zfs.properties import View, find_bookmark, find_snapshot
+from bsdvirt_sim.zfs.snapshots import objects
 
 _ACTION = "cannot create snapshots "
 _SYNOPSIS = "\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
@@ -87,6 +88,7 @@ def take_snapshot(run: Run, name: str, short: str, txg: int, props: dict[str, st
     )
     if dataset.kind == "filesystem":
         trees.snapshot(run, dataset, snap)
+        objects.keep(run, dataset, snap)
     else:
         volumes.keep(run, name, snap.guid)
     dataset.snaps.append(snap)

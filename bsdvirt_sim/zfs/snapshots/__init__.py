@@ -1,0 +1,1 @@
+"""Snapshots: taking them, going back to them, holds, and what changed since."""
