@@ -18,6 +18,12 @@ from bsdvirt_sim.zfs.datasets import EMPTY
 POOL_SIZE = 20937965568
 
 _RC_CONF = 'hostname="fbsd"\nifconfig_vtnet0="DHCP"\nzfs_enable="YES"\n'
+_UPDATE_CONF = """\
+KeyPrint 800651ef4b4c71c27e60786d7b487188970f4b4169cc055784e21eb71d410cc5
+ServerName update.FreeBSD.org
+Components src world kernel
+UpdateIfUnmodified /etc/ /var/ /root/ /.cshrc /.profile
+"""
 _DIRECTORIES = (
     "bin",
     "boot",
@@ -119,6 +125,8 @@ def make(directory: Path, release: Release) -> Host:
     for name in _DIRECTORIES:
         (root / name).mkdir(parents=True, exist_ok=True)
     (root / "etc/rc.conf").write_text(_RC_CONF)
+    (root / "etc/freebsd-update.conf").write_text(_UPDATE_CONF)
+    (root / "usr/sbin/freebsd-update").write_text("#!/bin/sh\n")
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
     make_release(root / "usr/freebsd-dist", release.dist)
     write_scripts(root)

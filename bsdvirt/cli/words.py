@@ -44,7 +44,7 @@ VERBS = {
     "logs": "print or follow a guest's console log",
     "events": "list what was done, by whom, and what failed",
     "destroy": "destroy guests with all their data",
-    "release": "manage releases for jails: fetch, add, ls, available, rm",
+    "release": "manage releases for jails: fetch, add, update, ls, available, rm",
     "image": "manage disk images: fetch, import, ls, info, rm, profiles",
     "media": "manage ISO files for CD drives: add, ls, rm",
     "pool": "manage pools for guests: add, ls, usage, rm",

@@ -33,14 +33,15 @@ def plan_create(
     *,
     thick: bool = False,
     size: int = 0,
+    snapshot: str = "",
     origin: Origin = FROM_RELEASE,
     hooks: tuple[Step, ...] = (),
 ) -> Plan:
     """A jail: its dataset with its identity, its root, its file.
 
     `origin` is where the root comes from. Of a release, it is a clone, or with `thick` a
-    full copy; `size` is then the bytes to copy, for the progress bar. `hooks` are run once
-    all is there.
+    full copy of `snapshot`, by default @base; `size` is then the bytes to copy, for the progress
+    bar. `hooks` are run once all is there.
     """
     guest, root = layout.guest(name), layout.jail_root(name)
     mark = mark_of(op)
@@ -60,7 +61,7 @@ def plan_create(
     if origin.kind != "release":
         roots = root_steps(origin, layout, name, words, destroy_ours(root, op))
     else:
-        base = f"{layout.release(jail.release)}@base"
+        base = snapshot or f"{layout.release(jail.release)}@base"
         roots = (
             _copied_root(base, root, words, op, size)
             if thick
@@ -104,7 +105,7 @@ def _copied_root(
         size=size,
     )
     freed = Step(
-        Command((tools.ZFS, "destroy", f"{root}@base")),
+        Command((tools.ZFS, "destroy", f"{root}@{base.partition('@')[2]}")),
         "the snapshot that came with the copy",
         durable=True,
     )

@@ -76,7 +76,7 @@ def provide(
     """Add a release for a jail to a pool (default: the first) that lacks it: from another pool,
     from the files that bsdinstall(8) left on this host, or, with `fetch`, from a mirror. Return
     where it came from; empty if nothing was added."""
-    found = session.inventory()
+    found = session.inventory(shallow=True)
     target = pool or found.layout
     there = copies(found, "release").get(wanted, [])
     if any(copy.pool == target and copy.complete for copy in there):

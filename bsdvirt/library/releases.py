@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.errors import UsageError
+from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.facts.host import read_kernel, read_platform
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
+from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout
 from bsdvirt.library import mirrors
 from bsdvirt.library.entries import (
@@ -24,13 +26,14 @@ from bsdvirt.library.entries import (
 )
 from bsdvirt.library.files import checksum
 from bsdvirt.library.plans import releases as plans
-from bsdvirt.library.plans.entries import plan_copy
+from bsdvirt.library.plans.entries import BASE, plan_copy
 from bsdvirt.library.private_copy import held
-from bsdvirt.plan.step import Plan
+from bsdvirt.plan.step import Command, Plan, Step
 from bsdvirt.rows.library import ReleaseRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.digits import natural
+from bsdvirt.zfs.cli import check_listed
 from bsdvirt.zfs.values import read_values
 
 MEMBER_SECONDS = 600.0
@@ -101,8 +104,13 @@ def copy_to(session: Session, name: str, target: Layout) -> str:
 
     def plan(session: Session, found: Inventory, source: Layout, op: str) -> Plan:
         dataset = source.release(name)
-        size = stream_size(session, f"{dataset}@base")
-        return plan_copy("release", name, dataset, target, op, size)
+        level = newest(session.host, dataset)
+        version = version_of(session.host.fs, source, name, level)
+        return plan_copy(
+            "release", name, dataset, target, op, stream_size(session, level.snapshot),
+            received=_version_step(target.release(name), level, version),
+            snapshot=level.name,
+        )  # fmt: skip
 
     return carry_out_one(session, CopyTo("release", name, target, plan)).message
 
@@ -122,17 +130,28 @@ def entries(session: Session, found: Inventory | None = None) -> list[ReleaseRow
     found = found or session.inventory()
     guests = found.guests.values()
     known = copies(found, "release")
-    created = _created(session, [every[0].dataset.name for every in known.values()])
+    datasets = [every[0].dataset.name for every in known.values()]
+    created = _created(session, datasets)
+    levels = read_levels(session.host, datasets)
+    # Few commands need it.
+    from bsdvirt.library.update.known import read_known
+
+    looked = read_known(session.host, datasets)
     rows = []
     for name, every in known.items():
+        first = every[0]
         pools = [copy.pool.dataset for copy in every]
+        last = levels[first.dataset.name][-1:]
         rows.append(
             ReleaseRow(
                 name=name,
                 used=sum(copy.dataset.used for copy in every),
                 guests=sorted(guest.name for guest in guests if guest.identity.release == name),
                 complete=all(copy.complete for copy in every),
-                created=created.get(every[0].dataset.name),
+                created=created.get(first.dataset.name),
+                version=version_of(session.host.fs, first.pool, name, last[0]) if last else "",
+                snapshots=[level.name for level in levels[first.dataset.name]],
+                looked=looked[first.dataset.name].looked if first.dataset.name in looked else None,
                 pools=pools,
                 roots=pools,
             )
@@ -149,3 +168,88 @@ def _created(session: Session, datasets: Sequence[str]) -> dict[str, str]:
         for name, number in seconds.items()
         if number is not None
     }
+
+
+# ---- patch levels ----
+
+
+VERSION_FILE = "bin/freebsd-version"
+VERSION_LIMIT = 1 << 16
+"""Bytes that are read of it: it is a script of 4 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A patch level of a release: a snapshot of its dataset that jails are clones of. The first is
+    @base, as the release was added; each update adds one, such as @p3."""
+
+    dataset: str
+    name: str
+    txg: int
+    version: str = ""
+    """Such as 14.3-RELEASE-p2; empty if only the files in it tell."""
+
+    @property
+    def snapshot(self) -> str:
+        return f"{self.dataset}@{self.name}"
+
+
+def read_levels(host: Host, datasets: Sequence[str]) -> dict[str, list[Level]]:
+    """Return the patch levels of these datasets of releases, the oldest first, by one command.
+    Snapshots of other tools are not among them.
+
+    Raises NotFoundError, CommandError.
+    """
+    levels: dict[str, list[Level]] = {dataset: [] for dataset in datasets}
+    if not levels:
+        return levels
+    columns = f"name,createtxg,{plans.VERSION_PROPERTY}"
+    argv = (tools.ZFS, "list", "-Hp", "-d", "1", "-t", "snapshot", "-o", columns, *levels)
+    result = host.run(argv, changes=False)
+    check_listed(argv, result, list(levels))
+    for row in result.stdout.split("\n"):
+        full, _, rest = row.partition("\t")
+        txg, _, version = rest.partition("\t")
+        dataset, _, name = full.partition("@")
+        version = "" if version == "-" else version
+        if dataset in levels and txg.isdigit() and (version or name == BASE):
+            levels[dataset].append(Level(dataset, name, int(txg), version))
+    return {one: sorted(held, key=lambda level: level.txg) for one, held in levels.items()}
+
+
+def newest(host: Host, dataset: str) -> Level:
+    """Return the patch level that new jails are clones of. Raises NotFoundError."""
+    levels = read_levels(host, (dataset,))[dataset]
+    if not levels:
+        raise NotFoundError(
+            f"{dataset} has no snapshot @{BASE}", f"zfs snapshot {dataset}@{BASE} takes one"
+        )
+    return levels[-1]
+
+
+def version_in(fs: Fs, root: str) -> str | None:
+    """Return the version of the userland in a root, with its patch level. The root may be a
+    guest's: nothing in it is run, and no link in it is followed."""
+    try:
+        text = fs.read_beneath(root, VERSION_FILE, VERSION_LIMIT)
+    except HostError:
+        return None
+    return plans.full_version(text) if text else None
+
+
+def version_of(fs: Fs, pool: Layout, name: str, level: Level) -> str:
+    """Return the version of a patch level, from its files if nothing else tells; empty if
+    unknown."""
+    if level.version:
+        return level.version
+    directory = pool.release_directory(name)
+    return version_in(fs, f"{directory}/.zfs/snapshot/{level.name}") or ""
+
+
+def _version_step(dataset: str, level: Level, version: str) -> tuple[Step, ...]:
+    """Note the version of a snapshot that was copied to another pool; @base needs none."""
+    if not version or level.name == BASE:
+        return ()
+    setting = f"{plans.VERSION_PROPERTY}={version}"
+    command = Command((tools.ZFS, "set", setting, f"{dataset}@{level.name}"))
+    return (Step(command, "its version", durable=True),)

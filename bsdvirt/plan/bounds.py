@@ -120,7 +120,7 @@ class Bounds:
     def _zfs(self, plan: Plan, words: list[str]) -> bool:
         verb, *rest = words or [""]
         names = [w for w in rest if not w.startswith("-") and "=" not in w and "/" in w]
-        if verb not in _LIVE | {"destroy", "rename", "umount", "unmount"} or not names:
+        if verb not in _LIVE | {"destroy", "rename", "rollback", "umount", "unmount"} or not names:
             return False
         own = (self.dataset, *(self.others if self.first else ()))
         if all(any(name.startswith(f"{one}/") for one in own) for name in names):

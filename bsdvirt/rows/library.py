@@ -17,6 +17,13 @@ class ReleaseRow(Row, frozen=True, kw_only=True):
     created: Annotated[str | None, col("Time it was added, UTC, as 2026-11-21T10:30:00Z.")]
     pools: Annotated[list[str], col("Datasets of the pools that have it.")]
     roots: Annotated[list[str], old_name("pools")]
+    version: Annotated[str, col("Version of its newest snapshot, which new jails get.")] = ""
+    snapshots: Annotated[
+        list[str], col("Snapshots of its dataset that jails are clones of; the newest is last.")
+    ] = []
+    looked: Annotated[
+        str | None, col("Time updates were last looked for, UTC, as 2026-11-21T10:30:00Z.")
+    ] = None
 
 
 class AvailableRow(Row, frozen=True, kw_only=True):

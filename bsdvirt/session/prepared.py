@@ -42,6 +42,9 @@ class Part:
     again: Callable[[], Plan] | None = None
     """Plans it again when its turn has come, for a part that depends on the result of an earlier
     one. If that is another plan than the one shown, a warning says so."""
+    depends: bool = False
+    """Only `again` knows the plan: the one that was shown has a stand-in for what is not known
+    before an earlier part was run."""
     minor: bool = False
     """Its warnings do not count for the message of the task."""
     later: bool = False
@@ -184,7 +187,7 @@ def run_part(session: Session, part: Part) -> list[str]:
         return []
     plan = part.plan if part.again is None else part.again()
     about = (plan.op, plan.verb, plan.subject)
-    if plan is not part.plan and _bare(plan) != _bare(part.plan):
+    if plan is not part.plan and not part.depends and _bare(plan) != _bare(part.plan):
         text = "the host has changed since the plan was made: a new plan is run"
         session.sink(events.Warned(*about, text))
     try:

@@ -1,4 +1,4 @@
-"""env(1) before a hook in a jail. A hook of the host is a real process: see
+"""env(1) before a hook in a jail, or freebsd-update(8). A hook of the host is a real process: see
 kernel/hostprocess.py."""
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ def env(run: Run, words: list[str]) -> int:
     """Run env(1): assignments and a command, with or without -i."""
     run.known = True
     command = split_environment(words[1:] if words[:1] == ["-i"] else words)[1]
+    if command[:1] == [tools.FREEBSD_UPDATE]:
+        from bsdvirt_sim.tools.freebsdupdate import freebsd_update
+
+        return freebsd_update(run, command[1:])
     if command[:1] != [tools.JEXEC]:
         raise run.unknown()
     return jexec(run, command[1:])

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from bsdvirt.cli.common import add_dry_run, add_listing, open_session, say_done
+from bsdvirt.cli.common import (
+    add_dry_run,
+    add_json,
+    add_listing,
+    open_session,
+    report,
+    say_done,
+)
 from bsdvirt.cli.output import print_rows
 from bsdvirt.cli.parser import Globals
 from bsdvirt.library import releases
 from bsdvirt.library.mirrors import parse_sets
 
-COLUMNS = ("name", "used", "guests")
+COLUMNS = ("name", "used", "guests", "version")
 AVAILABLE = ("name", "present", "why")
 READS = ("ls", "available")
 
@@ -21,11 +28,12 @@ class Options(Globals):
     version: str | None
     sets: list[str]
     name: str | None
+    releases: list[str]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="fetch | add | ls | available | rm"
+        dest="action", required=True, metavar="fetch | add | update | ls | available | rm"
     )
     fetch = actions.add_parser("fetch", help="download a release from a mirror or the archive")
     fetch.add_argument(
@@ -42,6 +50,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_sets(add)
     add_dry_run(add)
+    update = actions.add_parser("update", help="update releases, for new jails")
+    update.add_argument("releases", nargs="*", metavar="R", help="default: all releases")
+    add_dry_run(update)
+    add_json(update)
     add_listing(actions.add_parser("ls", help="list releases"))
     add_listing(actions.add_parser("available", help="list releases that can be fetched"))
     remove = actions.add_parser("rm", help="remove a release that no jail uses")
@@ -69,6 +81,10 @@ def run(options: Options) -> int:
 
             name = release_add.add(session, options.source, options.name, parse_sets(options.sets))
             say_done(options, name, "added")
+        case "update":
+            from bsdvirt.library.update.release import update
+
+            return report(update(session, options.releases), options)
         case "rm":
             releases.remove(session, str(options.name))
             say_done(options, str(options.name), "removed")

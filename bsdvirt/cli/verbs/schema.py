@@ -29,7 +29,7 @@ CHANGES = (
     "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
     "disk add", "disk resize", "disk rm", "network confirm", "network revert", "network set",
     "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "snapshot create",
-    "snapshot rm", "start", "stop", "uefi reset", "uefi restore", "unmount",
+    "release update", "snapshot rm", "start", "stop", "uefi reset", "uefi restore", "unmount",
 )  # fmt: skip
 EVENT = "event"
 OUTPUTS = {

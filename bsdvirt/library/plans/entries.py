@@ -1,6 +1,7 @@
 """Plans that releases and images share: sealed as a base of clones, copied, removed. Pure.
 
-Both are datasets with a snapshot @base, in each pool where a guest is cloned from one.
+Both are datasets with a snapshot @base, in each pool where a guest is cloned from one. A release
+has one more for each update: its patch levels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from bsdvirt.plan.marks import clear_mark, destroy_marked, destroy_ours, mark_go
 from bsdvirt.plan.step import Command, Pipeline, Plan, Step
 
 Kind = Literal["release", "image"]
+BASE = "base"
+"""Snapshot of a release or an image as it was added."""
 COPY_SECONDS = 24 * 3600.0
 DESTROY_SECONDS = 3600.0
 
@@ -33,7 +36,7 @@ def read_only(dataset: str) -> Step:
 
 def sealed(dataset: str, why: str) -> tuple[Step, Step]:
     """Return the steps that make a dataset the base of clones."""
-    snapshot = Command((tools.ZFS, "snapshot", f"{dataset}@base"))
+    snapshot = Command((tools.ZFS, "snapshot", f"{dataset}@{BASE}"))
     return read_only(dataset), Step(snapshot, why, durable=True)
 
 
@@ -46,13 +49,15 @@ def plan_copy(
     size: int,
     options: Sequence[str] = (),
     received: Sequence[Step] = (),
+    snapshot: str = BASE,
 ) -> Plan:
     """Copy the dataset `source` to another pool: clones cannot cross pools. `size` is the
-    estimate of zfs(8), `options` are for zfs receive, `received` the steps after it."""
+    estimate of zfs(8), `options` are for zfs receive, `received` the steps after it. Of a release,
+    `snapshot` is its newest patch level."""
     dataset = dataset_of(kind, name, target)
     copy = Step(
         Pipeline(
-            (tools.ZFS, "send", "-vP", f"{source}@base"),
+            (tools.ZFS, "send", "-vP", f"{source}@{snapshot}"),
             (tools.ZFS, "receive", *mark_of(op), *options, dataset),
             timeout=COPY_SECONDS,
         ),

@@ -16,10 +16,12 @@ from bsdvirt.spec.digits import natural
 
 DIST_DIRECTORY = "/usr/freebsd-dist"
 """Where bsdinstall(8) leaves the distribution files."""
+VERSION_PROPERTY = "bsdvirt:release"
+"""Property of a snapshot of a release: the version of the userland in it."""
 EXTRACT_SECONDS = 3 * 3600.0
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _VERSION = re.compile(r"^(\d{1,4})\.(\d{1,4})", re.ASCII)
-_USERLAND = re.compile(r'^USERLAND_VERSION="?([A-Za-z0-9._-]+)"?', re.MULTILINE)
+_USERLAND = re.compile(r'^USERLAND_VERSION="?([A-Za-z0-9._-]{1,64})"?', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,22 @@ def parse_manifest(text: str, source: str) -> dict[str, ManifestEntry]:
     return entries
 
 
+def full_version(script: str) -> str | None:
+    """Return the version that /bin/freebsd-version names, such as 14.3-RELEASE-p2."""
+    match = _USERLAND.search(script)
+    return match[1] if match else None
+
+
 def userland_version(script: str) -> str | None:
     """Return the release that /bin/freebsd-version names, without its patch level."""
-    match = _USERLAND.search(script)
-    return re.sub(r"-p\d+$", "", match[1]) if match else None
+    version = full_version(script)
+    return host_release(version) if version else None
+
+
+def patch_level(version: str) -> int:
+    """Return 4 for 13.2-RELEASE-p4, 0 for 13.2-RELEASE."""
+    match = re.search(r"-p(\d{1,5})$", version)
+    return int(match[1]) if match else 0
 
 
 def version_key(release: str) -> tuple[int, int] | None:

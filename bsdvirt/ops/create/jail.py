@@ -22,6 +22,7 @@ from bsdvirt.jail.stack import check_host, shared_claims, without_address
 from bsdvirt.jail.start import check_kernel, resolver_of
 from bsdvirt.library.entries import stream_size
 from bsdvirt.library.plans.releases import refuse_newer
+from bsdvirt.library.releases import newest
 from bsdvirt.ops.create.guests import Around, made
 from bsdvirt.ops.network import macs
 from bsdvirt.ops.power import hooks
@@ -50,7 +51,7 @@ class JailOrder:
         del name, boot
         self._check(around)
         session, home = around.session, around.home
-        snapshot = f"{home.release(self.spec.release)}@base"
+        snapshot = self._snapshot(around)
         root = home.release_directory(self.spec.release) if self.releases else None
         resolv = read_resolver(session.host)[0]
         return JailMaker(
@@ -58,11 +59,20 @@ class JailOrder:
             around,
             root,
             read_own(session.host.fs, root, self.spec) if root else None,
+            snapshot,
             stream_size(session, snapshot) if self.thick else 0,
             read_jails(session.host) if self.origin.adopted else {},
             resolv,
             read_answering(session.host, resolv),
         )
+
+    def _snapshot(self, around: Around) -> str:
+        """Return the snapshot of the release that roots are made of; empty if there is none yet."""
+        dataset = around.home.release(self.spec.release)
+        there = {one.name for one in around.found.releases(around.home)}
+        if not self.releases or dataset not in there:
+            return ""
+        return newest(around.session.host, dataset).snapshot
 
     def _check(self, around: Around) -> None:
         jail, host = self.spec, around.session.host
@@ -91,6 +101,8 @@ class JailMaker:
     """The root of the release that theirs are copies of, if any."""
     own: settings.OwnFacts | None
     """The settings in that root."""
+    snapshot: str
+    """The snapshot of the release that the roots are made of; empty for its first."""
     size: int
     """Bytes that a full copy moves."""
     jails: Mapping[str, JailFact]
@@ -121,7 +133,8 @@ class JailMaker:
         created = hooks.steps(self.around.session, "created", jail.hooks.created, guest)
         return plan_create(
             guest.name, jail, guest.identity, guest.layout, op,
-            thick=order.thick, size=self.size, origin=order.origin, hooks=(*first, *created),
+            thick=order.thick, size=self.size, snapshot=self.snapshot,
+            origin=order.origin, hooks=(*first, *created),
         )  # fmt: skip
 
     def contents(self) -> str | None:

@@ -118,6 +118,8 @@ OF_LIBRARY: tuple[Action, ...] = (
            on=frozenset({"release", "image", "profile", "media"}), places=LIBRARY,
            changes=True, group="guest",
            help="Create a jail from the release, or a virtual machine from the image or medium."),
+    _on("release", "update-release", "Update", Command(names("release", "update")), "release",
+        "Update the release, for new jails.", key="u"),
     _on("release", "remove-release", "Remove", Command(names("release", "rm")), "release",
         "Remove a release that no jail uses.", key="D", loses=True,
         refuses=_in_use),

@@ -10,7 +10,7 @@ from bsdvirt.bhyve import volumes
 from bsdvirt.bhyve.cloud import seed
 from bsdvirt.layout import Layout
 from bsdvirt.library.formats import Form
-from bsdvirt.library.plans import entries, images, media, releases
+from bsdvirt.library.plans import entries, images, levels, media, releases
 from bsdvirt.library.plans.images import Source
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.cloud import CloudInit
@@ -56,6 +56,14 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 def _add_release(given: Given) -> Plan:
     archives = [releases.Archive(**archive) for archive in given.words["archives"]]
     return releases.plan_add(given.name, archives, LAYOUT, OP)
+
+
+def _update_release(given: Given) -> Plan:
+    version = str(given.words["version"])
+    updater = levels.Updater(LAYOUT.release_directory(given.name), "/bsdvirt/media/dist/u", version)
+    snapshot = levels.level_name(given.words["newest"], given.words["taken"])
+    steps = levels.freebsd_update_steps(updater)
+    return levels.plan_update(given.name, LAYOUT, given.words["newest"], snapshot, "{}", steps, OP)
 
 
 def _remove_release(given: Given) -> Plan:
@@ -112,4 +120,5 @@ PLANNERS = {
     "library/remove-image": _remove_image,
     "library/remove-media": _remove_media,
     "library/remove-release": _remove_release,
+    "library/update-release": _update_release,
 }

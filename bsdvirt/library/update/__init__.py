@@ -1,0 +1,1 @@
+"""Updates of releases: their patch levels, freebsd-update(8)."""

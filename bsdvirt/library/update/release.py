@@ -1,0 +1,140 @@
+"""Update releases: each copy on a pool gets a new snapshot, for new jails."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.library.entries import HINTS, Copy, copies, copies_of
+from bsdvirt.library.plans import levels as plans
+from bsdvirt.library.releases import version_in
+from bsdvirt.library.update import freebsd_update
+from bsdvirt.library.update.freebsd_update import Found
+from bsdvirt.library.update.known import Known
+from bsdvirt.plan.step import Plan
+from bsdvirt.session.batch import Outcome
+from bsdvirt.session.prepared import Part, Prepared, Task, carry_out
+from bsdvirt.session.session import Session
+from bsdvirt.zfs.snapshots import read_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Update a release on all pools that have it. Jails stay as they are."""
+
+    name: str
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Download the updates, and plan their installation; a preview downloads nothing.
+
+        Raises NotFoundError, ConflictError for an incomplete release, UsageError for one without
+        updates, FetchError.
+        """
+        name = self.name
+        with session.locked("release", name, f"release update {name}"):
+            found = session.inventory()
+            session.need_mounted(found)
+            there = copies_of(found, "release", name)
+            if not all(copy.complete for copy in there):
+                raise ConflictError(f"release {name} is incomplete", "bsdvirt doctor --repair")
+            conf = freebsd_update.host_configuration(session)
+            yield Prepared(session, [_task(session, name, there, conf)])
+
+
+def _task(session: Session, name: str, there: list[Copy], conf: str) -> Task:
+    work = f"{session.layout.fetched}/update-{name}"
+    updates = [
+        _CopyUpdate(session, name, copy, _updater(session, name, copy, work)) for copy in there
+    ]
+    parts = [part for one in updates for part in one.parts(conf)]
+
+    def remove_downloads() -> None:
+        session.host.fs.rmtree(work)
+
+    def words(_: list[str]) -> str:
+        return _message([one.found for one in updates if one.found])
+
+    return Task(name, tuple(parts), words=words, after=remove_downloads)
+
+
+def _updater(session: Session, name: str, copy: Copy, work: str) -> plans.Updater:
+    directory = copy.pool.release_directory(name)
+    version = version_in(session.host.fs, directory)
+    if version is None or "-RELEASE" not in version:
+        raise UsageError(
+            f"{name}: freebsd-update(8) has updates for a -RELEASE only, not for"
+            f" {version or 'an unknown version'}",
+            "add a newer build under another name: bsdvirt release add --name NAME DIR",
+        )
+    return plans.Updater(directory, work, version)
+
+
+@dataclass(slots=True)
+class _CopyUpdate:
+    """The update of one copy of a release."""
+
+    session: Session
+    name: str
+    copy: Copy
+    updater: plans.Updater
+    found: Found | None = None
+    """Once updates were downloaded."""
+
+    def parts(self, conf: str) -> tuple[Part, Part]:
+        """Return the download and the installation, whose patch level only the download tells."""
+        release = self.updater.version.partition("-p")[0]
+        shown = self._plan(Found(f"{release}-{plans.UNKNOWN}", 0, True))
+        op = self.session.new_op()
+        return (
+            Part(plans.plan_fetch(self.name, self.updater, conf, op)),
+            Part(shown, home=self.copy.pool, again=self._downloaded, depends=True),
+        )
+
+    def _downloaded(self) -> Plan:
+        self.found = freebsd_update.found(self.session, self.name, self.updater)
+        return self._plan(self.found)
+
+    def _plan(self, found: Found) -> Plan:
+        session, name, pool = self.session, self.name, self.copy.pool
+        op = session.new_op()
+        known = Known(found.version, session.draws.time(name), found.ends).text()
+        if not found.ready:
+            return plans.plan_known(name, pool, known, op)
+        dataset = self.copy.dataset.name
+        taken = [one.name for one in read_parts(session.host, (dataset,)) if one.dataset == dataset]
+        snapshot = plans.level_name(found.version, taken)
+        steps = plans.freebsd_update_steps(self.updater)
+        return plans.plan_update(name, pool, found.version, snapshot, known, steps, op)
+
+
+def _message(found: Sequence[Found]) -> str:
+    if not found:
+        return ""
+    last = found[-1]
+    if any(one.ready for one in found):
+        text = f"updated to {last.version}, for new jails"
+    else:
+        text = f"up to date: {last.version}"
+    if last.ends < time.time():
+        day = datetime.fromtimestamp(last.ends, UTC).strftime("%Y-%m-%d")
+        text += f"; not supported any more since {day}"
+    return text
+
+
+def update(session: Session, names: Sequence[str]) -> list[Outcome]:
+    """Update these releases, or all, one after the other. An error of one stops no other."""
+    names = list(dict.fromkeys(names)) or list(copies(session.inventory(), "release"))
+    if not names:
+        raise NotFoundError("no releases", HINTS["release"])
+    outcomes = []
+    for name in names:
+        try:
+            outcomes += carry_out(session, Update(name))
+        except BsdvirtError as error:
+            outcomes.append(Outcome(name, error=error))
+    return outcomes

@@ -1,0 +1,45 @@
+"""Updates of releases: new jails get them, those that exist do not change."""
+
+from __future__ import annotations
+
+from scenario_driver import Bsdvirt
+from scenario_hosts import scenario
+from scenario_view import HostView
+
+from bsdvirt_sim.tools.freebsdupdate import Published, publish
+
+KEEP = "resolver.mode=keep"
+
+
+@scenario(sim_only=True, each_release=True)
+def a_release_is_updated_for_new_jails(driver: Bsdvirt, view: HostView) -> None:
+    assert driver.sim is not None
+    (before,) = driver.json("release", "ls")
+    name, patched = before["name"], f"{before['name']}-p3"
+    assert before["version"] == name
+    assert before["snapshots"] == ["base"]
+    driver.ok("create", "jail", "t1", KEEP, "--start")
+    shown = driver.ok("release", "update", "-n").stdout
+    assert f"--currently-running {name} fetch" in shown
+    assert "@pN" in shown
+    assert driver.json("release", "ls")[0]["snapshots"] == ["base"]
+
+    # freebsd-update(8) ends with status 1 for a release that is not supported any more.
+    publish(driver.sim, name, Published(3, 1688083200, {"usr/bin/id": "fixed\n"}))
+    updated = driver.ok("release", "update")
+    assert f"{name}: updated to {patched}" in updated.stdout
+    assert "not supported any more since 2023-06-30" in updated.stdout
+    (after,) = driver.json("release", "ls")
+    assert (after["version"], after["snapshots"]) == (patched, ["base", "p3"])
+    assert "up to date" in driver.ok("release", "update", name).stdout
+    assert driver.json("release", "ls")[0]["snapshots"] == ["base", "p3"]
+
+    driver.ok("create", "jail", "t2", KEEP)
+    driver.ok("create", "jail", "t3", KEEP, "--thick")
+    files = {one: view.fs.read_text(f"{view.jail_root(one)}/usr/bin/id") for one in ("t1", "t2")}
+    assert files["t2"] == "fixed\n" == view.fs.read_text(f"{view.jail_root('t3')}/usr/bin/id")
+    assert files["t1"] != files["t2"]
+    driver.fails(4, "release", "rm", name, says="t1")
+    driver.ok("destroy", "t1", "t2", "t3", "--yes", "--force")
+    driver.ok("release", "rm", name)
+    driver.ok("release", "add", "/usr/freebsd-dist")
