@@ -43,3 +43,23 @@ def a_release_is_updated_for_new_jails(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("destroy", "t1", "t2", "t3", "--yes", "--force")
     driver.ok("release", "rm", name)
     driver.ok("release", "add", "/usr/freebsd-dist")
+
+
+@scenario(sim_only=True)
+def an_update_that_fails_leaves_the_release(driver: Bsdvirt, view: HostView) -> None:
+    assert driver.sim is not None
+    (before,) = driver.json("release", "ls")
+    name = before["name"]
+    directory = f"{view.mountpoint}/releases/{name}"
+    was = view.fs.read_text(f"{directory}/bin/freebsd-version")
+    publish(driver.sim, name, Published(4, broken=True))
+    driver.fails(1, "release", "update", name, says="No space left on device")
+    assert view.fs.read_text(f"{directory}/bin/freebsd-version") == was
+    assert driver.json("release", "ls")[0]["snapshots"] == ["base"]
+    driver.fails(3, "release", "update", "9.9-RELEASE", says="no release")
+    conf = view.fs.path("/etc/freebsd-update.conf")
+    text = conf.read_text()
+    conf.write_text("ServerName update.FreeBSD.org\n")
+    driver.fails(5, "release", "update", says="KeyPrint")
+    conf.write_text(text)
+    view.fs.rmtree(f"{view.mountpoint}/media/dist")

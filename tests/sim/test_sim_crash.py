@@ -159,6 +159,7 @@ CASES = (
         "release add", ("release", "add", "/usr/freebsd-dist"),
         (("release", "rm", RELEASE),), done=(4, "already exists"),
     ),
+    Case("release update", ("release", "update"), done=(0, "")),
     Case("release rm", ("release", "rm", RELEASE), done=(3, "no release")),
     Case("network create", NET, done=(4, "already exists")),
     Case("network destroy", ("network", "destroy", "lan"), (NET,), done=(3, "no network lan")),
@@ -259,8 +260,11 @@ def state_of(directory: Path, origin: Path) -> Facts:
     old = set(_PASSING.findall(json.dumps(sim_view(origin).everything())))
     facts = without_numbers(sim_view(directory).everything())
     facts["files"].pop("/var/run/bsdvirt/failed/web", None)
-    for name in facts["files"]:
-        if name.endswith(".main") or "/seed" in name:
+    for name in list(facts["files"]):
+        if "/media/dist" in name:
+            # Downloads are kept until they are installed.
+            del facts["files"][name]
+        elif name.endswith(".main") or "/seed" in name:
             # A process and times; a guest's MAC address and UUID.
             facts["files"][name] = "there"
     text = _PASSING.sub(lambda m: m[0] if m[0] in old else "NEW", json.dumps(facts))
