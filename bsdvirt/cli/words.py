@@ -45,6 +45,7 @@ VERBS = {
     "events": "list what was done, by whom, and what failed",
     "destroy": "destroy guests with all their data",
     "release": "manage releases for jails: fetch, add, update, ls, available, rm",
+    "outdated": "list releases, jails and images that are outdated",
     "image": "manage disk images: fetch, import, ls, info, rm, profiles",
     "media": "manage ISO files for CD drives: add, ls, rm",
     "pool": "manage pools for guests: add, ls, usage, rm",

@@ -34,6 +34,17 @@ class AvailableRow(Row, frozen=True, kw_only=True):
     present: Annotated[bool, col("Whether it was added already.")]
 
 
+class OutdatedRow(Row, frozen=True, kw_only=True):
+    """A release, jail or image that is outdated, as `outdated` lists it."""
+
+    kind: Annotated[str, col("Kind of object: release, jail or image.")]
+    name: Annotated[str, col("Name of the object.")]
+    version: Annotated[str, col("Version that it has; of an image, the day it was fetched.")]
+    newest: Annotated[str | None, col("Newest version that this host knows of.")]
+    why: Annotated[str, col("Why it is outdated.")]
+    command: Annotated[str, col("Command that brings it up to date.")]
+
+
 class ImageRow(Row, frozen=True, kw_only=True):
     """A disk image, as `image ls` and `image info` print it."""
 

@@ -40,6 +40,15 @@ def a_release_is_updated_for_new_jails(driver: Bsdvirt, view: HostView) -> None:
     assert files["t2"] == "fixed\n" == view.fs.read_text(f"{view.jail_root('t3')}/usr/bin/id")
     assert files["t1"] != files["t2"]
     driver.fails(4, "release", "rm", name, says="t1")
+    behind = driver.json("outdated")
+    assert [(one["kind"], one["name"], one["version"], one["newest"]) for one in behind] == [
+        ("release", name, patched, None),
+        ("jail", "t1", name, patched),
+        *(
+            ("jail", one, version, None)
+            for one, version in (("t1", name), ("t2", patched), ("t3", patched))
+        ),
+    ]
     driver.ok("destroy", "t1", "t2", "t3", "--yes", "--force")
     driver.ok("release", "rm", name)
     driver.ok("release", "add", "/usr/freebsd-dist")

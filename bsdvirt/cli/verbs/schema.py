@@ -50,6 +50,7 @@ OUTPUTS = {
     "cpu map": Output((cpu.CpuMap,), many=False),
     "release ls": Output((library.ReleaseRow,)),
     "release available": Output((library.AvailableRow,)),
+    "outdated": Output((library.OutdatedRow,)),
     "image ls": Output((library.ImageRow,)),
     "image info": Output((library.ImageRow,), many=False),
     "image profiles": Output((library.ProfileRow,)),

@@ -117,7 +117,7 @@ def _message(found: Sequence[Found]) -> str:
         return ""
     last = found[-1]
     if any(one.ready for one in found):
-        text = f"updated to {last.version}, for new jails"
+        text = f"updated to {last.version}, for new jails; bsdvirt outdated lists those behind"
     else:
         text = f"up to date: {last.version}"
     if last.ends < time.time():

@@ -171,6 +171,8 @@ OF_HOST: tuple[Action, ...] = (
           "Watch the resource usage of running guests; q returns."),
     _host("limits", "Limits", _shown(only("limits")), "limits",
           "Show the limits of running guests, and how near they are."),
+    _host("outdated", "Outdated", _shown(only("outdated")), "outdated",
+          "List releases, jails and images that are outdated."),
     _host("init", "Set up this host",
           Asks(only("init"), "--pool POOL", offer=lambda subjects: "--pool zroot"), "init",
            "Set up the host: datasets, host file, a private network.", changes=True),

@@ -1,0 +1,1 @@
+"""What is outdated, and upgrades of jails."""
