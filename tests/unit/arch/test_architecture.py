@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
+from each import each
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "bsdvirt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 OPENS_SIMULATOR = "host/open.py"
 MOST_LINES = 400
 MOST_FILES = 16
@@ -93,7 +92,7 @@ def _ours(path: Path) -> set[str]:
     return found - {_name(path), ""}
 
 
-@pytest.mark.parametrize("name", sorted(set(BY_NAME) - {"", "__main__"}))
+@each(sorted(set(BY_NAME) - {"", "__main__"}))
 def test_imports_point_one_way(name: str) -> None:
     room = name.split(".")[0]
     assert room in RANK, f"give {room} its place in ROOMS"
@@ -152,9 +151,7 @@ def _folder(name: str) -> list[Path]:
     return [path for path in (PACKAGE / name).glob("*.py") if path.name != "__init__.py"]
 
 
-@pytest.mark.parametrize(
-    "name", sorted({str(path.parent.relative_to(PACKAGE)) for path in MODULES})
-)
+@each(sorted({str(path.parent.relative_to(PACKAGE)) for path in MODULES}))
 def test_a_folder_can_be_overlooked(name: str) -> None:
     name = name.removeprefix(".")
     most = FOLDER_DEBTS.get(name, CROWDED.get(name, MOST_FILES))
@@ -168,7 +165,7 @@ PLANNERS = [
 ]
 
 
-@pytest.mark.parametrize("name", [name for name in PLANNERS if name not in EFFECT_DEBTS])
+@each([name for name in PLANNERS if name not in EFFECT_DEBTS])
 def test_a_planner_has_no_effects(name: str) -> None:
     assert not _effects(PACKAGE / name)
 
@@ -183,13 +180,13 @@ def _effects(path: Path) -> set[str]:
     return modules | calls & {"open", "exec", "eval", "print", "input", "__import__"}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_the_product_knows_nothing_of_the_simulated_host(path: Path) -> None:
     imports = {name.split(".")[0] for name in _imports(path)}
     assert "bsdvirt_sim" not in imports or str(path.relative_to(PACKAGE)) == OPENS_SIMULATOR
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_the_product_does_not_ask_whether_its_host_is_simulated(path: Path) -> None:
     asked = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Attribute)]
     assert "simulated" not in {node.attr for node in asked}
@@ -208,19 +205,19 @@ def _tells_kinds_apart(path: Path) -> Iterator[str]:
                 yield ast.unparse(node)
 
 
-@pytest.mark.parametrize("name", sorted(set(BY_NAME) - {""}))
+@each(sorted(set(BY_NAME) - {""}))
 def test_kinds_are_told_apart_in_their_own_rooms(name: str) -> None:
     """Everywhere else a guest's kind is asked: kinds.py, guest/kind.py."""
     if name.split(".")[0] not in KIND_ROOMS and name != "guest.kind":
         assert not [*_tells_kinds_apart(BY_NAME[name])]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_a_module_can_be_read_at_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_a_module_says_what_it_is_for(path: Path) -> None:
     text = path.read_text(encoding="utf-8").strip()
     assert not text or ast.get_docstring(_tree(path))
@@ -245,7 +242,7 @@ def test_creating_loads_what_downloads_only_when_it_downloads() -> None:
     }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_what_is_slow_is_imported_where_it_is_used(path: Path) -> None:
     slow = {module.split(".")[0] for module in _imports(path, at_top=True)} & {
         "jinja2", "textual", "yaml", "libzfs", "rich", "urllib3"
@@ -254,7 +251,7 @@ def test_what_is_slow_is_imported_where_it_is_used(path: Path) -> None:
     assert slow <= allowed
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if _part(path) == "cli"])
+@each([path for path in MODULES if _part(path) == "cli"])
 def test_choices_of_an_option_are_those_of_its_property(path: Path) -> None:
     """They stand in the property's declaration (cli/flags.py), not in the command line."""
     calls = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.keyword)]
@@ -277,7 +274,7 @@ DEVICES_ARE_NAMED_IN = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_planners_know_no_device_by_its_name(path: Path) -> None:
     """They ask the registry, bhyve/devices/__init__.py; a CD drive stands for all devices."""
     if not str(path.relative_to(PACKAGE)).startswith(DEVICES_ARE_NAMED_IN):
@@ -308,14 +305,14 @@ def _is_session(node: ast.expr) -> bool:
     return name == "session"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_plans_are_run_in_one_place(path: Path) -> None:
     """So what is run was shown, or could have been."""
     runs = [node for node in _attributes(path) if node.attr == "run" and _is_session(node.value)]
     assert not runs or str(path.relative_to(PACKAGE)) in RUNS_PLANS
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_a_dry_run_is_the_command_lines_word(path: Path) -> None:
     """Elsewhere a request is prepared, and not run."""
     name = str(path.relative_to(PACKAGE))

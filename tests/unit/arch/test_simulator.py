@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
+from each import each
 from test_architecture import MOST_FILES, MOST_LINES, ROOT, _circles, _imports, _tree
 
 PACKAGE = ROOT / "bsdvirt_sim"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-IDS = [str(path.relative_to(ROOT)) for path in MODULES]
 MAY = ("bsdvirt.errors", "bsdvirt.host")
 """What of the product it may import."""
 ORDER = (
@@ -36,13 +35,13 @@ def imported(path: Path) -> set[str]:
     return (found & BY_NAME.keys()) - {name_of(path), ""}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_the_simulated_host_imports_little_of_the_product(path: Path) -> None:
     ours = {name for name in _imports(path) if name.split(".")[0] == "bsdvirt"}
     assert not {name for name in ours if not name.startswith(MAY)}
 
 
-@pytest.mark.parametrize("name", sorted(BY_NAME))
+@each(sorted(BY_NAME))
 def test_its_imports_point_one_way(name: str) -> None:
     room = name.split(".")[0]
     for other in imported(BY_NAME[name]):
@@ -54,12 +53,12 @@ def test_its_files_import_in_no_circle() -> None:
     assert not _circles({name: imported(path) for name, path in BY_NAME.items()})
 
 
-@pytest.mark.parametrize("path", MODULES, ids=IDS)
+@each(MODULES)
 def test_its_modules_are_short_and_say_what_they_are_for(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
     assert ast.get_docstring(_tree(path))
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=str)
+@each(sorted({path.parent for path in MODULES}))
 def test_its_folders_are_small(folder: Path) -> None:
     assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MOST_FILES
