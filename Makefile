@@ -36,10 +36,10 @@ demo: $(VENV)/ready
 	@echo "$(RUN) tui    opens the terminal UI on this host"
 
 test: $(VENV)/ready
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 matrix: $(VENV)/ready
-	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py tests/tui
+	BSDVIRT_MATRIX=all $(BIN)/python -m pytest -q -n auto --dist worksteal tests/sim/test_sim_crash.py tests/sim/test_sim_vm_crash.py tests/sim/test_sim_power.py tests/tui
 
 pictures: $(VENV)/ready
 	PYTHONPATH=.:tests/tui $(BIN)/python tests/tui/pictures.py

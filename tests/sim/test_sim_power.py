@@ -22,7 +22,7 @@ from test_sim_crash import CASES, MOST_STEPS, Case, Known, known, place, state_o
 
 from bsdvirt_sim import SimHost
 
-EVERY = 14
+EVERY = 22
 """Of so many steps the gate takes one."""
 
 __all__ = ["place"]
