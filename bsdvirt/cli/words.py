@@ -38,7 +38,7 @@ VERBS = {
     "nic": "manage a guest's network interfaces: ls, add, rm",
     "cdrom": "manage a virtual machine's CD drives: insert, eject",
     "uefi": "manage a virtual machine's UEFI variables: reset, restore",
-    "snapshot": "manage snapshots of guests: create, ls, rm",
+    "snapshot": "manage snapshots of guests: create, ls, rm, hold, release",
     "expose": "forward ports of the host to a guest",
     "rename": "rename a stopped guest",
     "logs": "print or follow a guest's console log",

@@ -38,6 +38,10 @@ _LIVE = frozenset({"set", "inherit", "mount"})
 """What is done with datasets delegated to a guest."""
 
 
+_OWN = frozenset({"destroy", "hold", "release", "rename", "rollback", "umount", "unmount"})
+"""What is done with datasets of bsdvirt only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Where the plans of a pool may act."""
@@ -120,7 +124,7 @@ class Bounds:
     def _zfs(self, plan: Plan, words: list[str]) -> bool:
         verb, *rest = words or [""]
         names = [w for w in rest if not w.startswith("-") and "=" not in w and "/" in w]
-        if verb not in _LIVE | {"destroy", "rename", "rollback", "umount", "unmount"} or not names:
+        if verb not in _LIVE | _OWN or not names:
             return False
         own = (self.dataset, *(self.others if self.first else ()))
         if all(any(name.startswith(f"{one}/") for one in own) for name in names):

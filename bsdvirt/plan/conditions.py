@@ -23,6 +23,7 @@ from bsdvirt.plan.step import (
     Mounted,
     MountedBeneath,
     Not,
+    SnapshotHeld,
     SnapshotIs,
 )
 from bsdvirt.zfs.cli import CliZfs
@@ -41,6 +42,11 @@ def holds(host: Host, look: Look | None) -> bool:
             return _value(host, OP_PROPERTY, dataset, "-s", "local") == op
         case SnapshotIs(snapshot=snapshot, guid=guid):
             return _value(host, "guid", snapshot) == str(guid)
+        case SnapshotHeld(snapshot=snapshot, tagged=tag):
+            # Imported here: the plans of a stop hold nothing.
+            from bsdvirt.zfs.reclaim import read_holds_of
+
+            return tag in read_holds_of(host, snapshot)
         case DatasetOwned(dataset=dataset, op=op):
             return CliZfs(host).local(dataset, OP_PROPERTY) == op
         case DatasetExists(dataset=dataset):

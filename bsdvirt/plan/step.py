@@ -174,6 +174,13 @@ class SnapshotIs(Struct, frozen=True, tag="snapshot"):
     guid: int
 
 
+class SnapshotHeld(Struct, frozen=True, tag="held"):
+    """The snapshot has a hold with that tag."""
+
+    snapshot: str
+    tagged: str
+
+
 class DatasetMounted(Struct, frozen=True, tag="dataset-mounted"):
     """The dataset is mounted, at any path."""
 
@@ -244,6 +251,7 @@ Look = (
     DatasetOwned
     | DatasetExists
     | SnapshotIs
+    | SnapshotHeld
     | DatasetMounted
     | InterfaceExists
     | InterfaceMtu

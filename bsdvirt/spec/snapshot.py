@@ -18,6 +18,11 @@ MAX_BYTES = 2048
 MAX_NOTE = 200
 """Characters of a note."""
 
+OWN_TAG = "bsdvirt"
+"""The tag of a hold that is given none."""
+REPLICA_TAGS = "bsdvirt:"
+"""Begins the tags of the holds that are set by bsdvirt itself, such as for a replica."""
+
 Why = Literal["manual", "periodic", "clone", "rollback", "upgrade", "send", "export"]
 
 
@@ -25,6 +30,15 @@ class SnapshotName(Patterned):
     """The name of a snapshot, after the @."""
 
     words = "the name of a snapshot"
+    pattern = "[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}"
+    longest = 64
+    rule = "it is a letter or a digit, then up to 63 of letters, digits, _, ., : and -"
+
+
+class HoldTag(Patterned):
+    """The tag of a hold of a snapshot."""
+
+    words = "the tag of a hold"
     pattern = "[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}"
     longest = 64
     rule = "it is a letter or a digit, then up to 63 of letters, digits, _, ., : and -"

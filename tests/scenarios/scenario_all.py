@@ -31,6 +31,7 @@ import scenario_refusals
 import scenario_roots
 import scenario_seeds
 import scenario_setup
+import scenario_snapshots
 import scenario_stack
 import scenario_systems
 import scenario_trouble
@@ -57,7 +58,7 @@ MODULES = (
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,
-    scenario_cpus, scenario_events,
+    scenario_cpus, scenario_events, scenario_snapshots,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

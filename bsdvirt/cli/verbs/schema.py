@@ -29,7 +29,8 @@ CHANGES = (
     "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
     "disk add", "disk resize", "disk rm", "network confirm", "network revert", "network set",
     "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "snapshot create",
-    "release update", "snapshot rm", "start", "stop", "uefi reset", "uefi restore", "unmount",
+    "release update", "snapshot hold", "snapshot release", "snapshot rm", "start", "stop",
+    "uefi reset", "uefi restore", "unmount",
 )  # fmt: skip
 EVENT = "event"
 OUTPUTS = {
@@ -43,7 +44,7 @@ OUTPUTS = {
     "ps": Output((jail.ProcessRow,)),
     "mount": Output((jail.MountRow,)),
     "tag": Output((str,)),
-    "snapshot ls": Output((snapshot.SnapshotRow,)),
+    "snapshot ls": Output((snapshot.SnapshotRow, snapshot.SnapshotNode)),
     "expose": Output((host.ExposeRow,)),
     "nic ls": Output((guest.NicRow,)),
     "disk ls": Output((vm.DiskRow,)),

@@ -3,49 +3,60 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import cast
 
 from bsdvirt.cli.common import (
     add_change,
-    add_guests,
-    add_listing,
     apply,
     chosen,
     confirm,
     must_confirm,
     open_session,
 )
-from bsdvirt.cli.output import print_rows
+from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.snapshots import listing
 from bsdvirt.errors import UsageError
-from bsdvirt.guest.snapshots.sets import named
-from bsdvirt.ops.snapshots.read import read_one, read_snapshots, row
-from bsdvirt.ops.snapshots.remove import Remove, target
+from bsdvirt.ops.snapshots.hold import Hold
+from bsdvirt.ops.snapshots.remove import Remove, to_remove
 from bsdvirt.ops.snapshots.take import Take
+from bsdvirt.ops.snapshots.targets import target, targets
+from bsdvirt.rows.base import plain
+from bsdvirt.rows.snapshot import RemovalRow
 from bsdvirt.session.session import Session
+from bsdvirt.spec.snapshot import OWN_TAG
 
-COLUMNS = ("guest", "name", "created", "used", "by", "why", "holds", "clones", "note")
 READS = ("ls",)
 
 
 class Options(Globals):
     action: str
     words: list[str]
-    guests: list[str]
     note: str
+    tag: str
     yes: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="create | ls | rm")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="create | ls | rm | hold | release"
+    )
     create = actions.add_parser("create", help="take a snapshot of guests, running or not")
     create.add_argument("words", nargs="+", metavar="GUEST[@NAME]")
     create.add_argument("--note", default="", metavar="TEXT", help="a line to remember it by")
     add_change(create)
-    listing = actions.add_parser("ls", help="list snapshots")
-    add_guests(listing)
-    add_listing(listing)
+    listing.arguments(actions.add_parser("ls", help="list snapshots"))
+    for word, help in (
+        ("hold", "hold snapshots, so that nothing can destroy them"),
+        ("release", "release snapshots that are held"),
+    ):
+        holding = actions.add_parser(word, help=help)
+        holding.add_argument("words", nargs="+", metavar="GUEST@NAME")
+        holding.add_argument("--tag", default=OWN_TAG, help="of the hold, instead of bsdvirt")
+        add_change(holding)
     remove = actions.add_parser("rm", help="remove snapshots, but not those of other tools")
-    remove.add_argument("words", nargs="+", metavar="GUEST@NAME")
+    remove.add_argument("words", nargs="+", metavar="GUEST@NAME", help="names or patterns")
     remove.add_argument("--yes", action="store_true", help="do not ask")
     add_change(remove)
 
@@ -57,13 +68,11 @@ def run(options: Options) -> int:
             return _create(session, options)
         case "rm":
             return _remove(session, options)
+        case "hold" | "release" as action:
+            wanted = tuple(target(word) for word in options.words)
+            return apply(options, Hold(wanted, options.tag, action == "release"), session)
         case _:
-            names = chosen(session, options.guests, every=not options.guests)
-            found = session.inventory()
-            every = read_snapshots(session, [found.guest(name) for name in names])
-            rows = [row(one) for name in names for one in every[name]]
-            print_rows(rows, COLUMNS, options)
-    return 0
+            return listing.run(session, cast(listing.Options, options))
 
 
 def _create(session: Session, options: Options) -> int:
@@ -76,11 +85,23 @@ def _create(session: Session, options: Options) -> int:
 
 
 def _remove(session: Session, options: Options) -> int:
-    targets = tuple(target(word) for word in options.words)
-    if must_confirm(options, yes=options.yes):
-        found, lines = session.inventory(), []
-        for guest, name in targets:
-            one = named(read_one(session, found.guest(guest)), guest, name)
-            lines += [f"{part.full} ({part.used} bytes)" for part in one.parts]
-        confirm(options, f"Remove {', '.join(options.words)} for good?", lines)
-    return apply(options, Remove(targets), session)
+    wanted = targets(session, options.words)
+    asks = must_confirm(options, yes=options.yes)
+    shows = options.dry_run and options.json and options.asking is None
+    if asks or shows:
+        going = to_remove(session, wanted)
+        if shows:
+            print_json(plain(going))
+            return 0
+        confirm(options, f"Remove {', '.join(options.words)} for good?", _lost(going))
+    return apply(options, Remove(wanted), session)
+
+
+def _lost(going: Sequence[RemovalRow]) -> list[str]:
+    """Return what is lost by the removal of snapshots, in words."""
+    lines = []
+    for row in going:
+        lines += row.parts
+        size = "an unknown number of" if row.frees is None else row.frees
+        lines.append(f"{row.guest}: {len(row.snapshots)} of its snapshots, frees {size} bytes")
+    return lines

@@ -48,8 +48,9 @@ def plan_take(
     return Plan("snapshot", guest.name, "guest", steps, op=op)
 
 
-def refuse_removal(snapshot: Snapshot) -> None:
-    """Raise ConflictError for a snapshot that cannot be removed, or is not ours to remove."""
+def refuse_removal(snapshot: Snapshot, holders: str = "") -> None:
+    """Raise ConflictError for a snapshot that cannot be removed, or is not ours to remove.
+    `holders` says who holds it."""
     target = f"{snapshot.guest}@{snapshot.name}"
     if not snapshot.ours:
         raise ConflictError(
@@ -62,15 +63,20 @@ def refuse_removal(snapshot: Snapshot) -> None:
             "destroy them first, or zfs promote them",
         )
     if snapshot.holds:
-        raise ConflictError(f"{target} is held", f"zfs holds -r {snapshot.full} shows by whom")
+        by = f" by {holders}" if holders else ""
+        raise ConflictError(
+            f"{target} is held{by}",
+            f"bsdvirt snapshot release {target}; --tag names a tag other than bsdvirt",
+        )
 
 
 def remove_steps(snapshot: Snapshot) -> tuple[Step, ...]:
     """Destroy the parts of a snapshot, for a plan's finish: the guest's own dataset comes last, so
-    that it is known as ours until all is gone."""
+    that it is known as ours until all is gone. A part that a jail holds or clones meanwhile goes
+    when that ends (-d): it cannot keep the operation from being finished."""
     return tuple(
         Step(
-            Command((tools.ZFS, "destroy", part.full), timeout=SECONDS),
+            Command((tools.ZFS, "destroy", "-d", part.full), timeout=SECONDS),
             f"destroy {part.full}",
             unless=Not(SnapshotIs(part.full, part.guid)),
             durable=True,
@@ -81,8 +87,15 @@ def remove_steps(snapshot: Snapshot) -> tuple[Step, ...]:
 
 def plan_remove(snapshot: Snapshot, op: str) -> Plan:
     """Remove a snapshot. Raises ConflictError as refuse_removal does."""
-    refuse_removal(snapshot)
+    return plan_remove_all([snapshot], op)
+
+
+def plan_remove_all(snapshots: Sequence[Snapshot], op: str, notes: Sequence[str] = ()) -> Plan:
+    """Remove snapshots of one guest, all or none. Raises ConflictError as refuse_removal does."""
+    for one in snapshots:
+        refuse_removal(one)
+    steps = tuple(step for one in snapshots for step in remove_steps(one))
     return Plan(
-        "remove snapshot", snapshot.guest, "guest", finish=remove_steps(snapshot), op=op,
+        "remove snapshot", snapshots[0].guest, "guest", finish=steps, op=op, notes=tuple(notes),
         must_journal=False,
     )  # fmt: skip

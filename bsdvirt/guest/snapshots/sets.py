@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Guest
@@ -67,6 +68,11 @@ class Snapshot:
     @property
     def holds(self) -> int:
         return max(part.holds for part in self.parts)
+
+    @property
+    def held(self) -> tuple[Part, ...]:
+        """The parts that are held."""
+        return tuple(part for part in self.parts if part.holds)
 
     @property
     def clones(self) -> tuple[str, ...]:
@@ -138,6 +144,35 @@ def named(snapshots: Sequence[Snapshot], guest: str, name: str) -> Snapshot:
     raise NotFoundError(
         f"no snapshot {guest}@{name}; available: {known}", f"bsdvirt snapshot ls {guest}"
     )
+
+
+def is_pattern(word: str) -> bool:
+    """Whether a word is a pattern of names, as fnmatch(3) has them, and no name."""
+    return any(character in word for character in "*?[")
+
+
+def picked(snapshots: Sequence[Snapshot], guest: str, words: Iterable[str]) -> list[Snapshot]:
+    """Return the snapshots that names and patterns stand for, the oldest first. A pattern stands
+    for those that bsdvirt took.
+
+    Raises as `named` does, and NotFoundError for a pattern that fits none.
+    """
+    found: list[Snapshot] = []
+    for word in words:
+        fitting = matching(snapshots, word) if is_pattern(word) else [named(snapshots, guest, word)]
+        if not fitting:
+            raise NotFoundError(
+                f"{guest}@{word} matches no snapshot taken by bsdvirt",
+                f"bsdvirt snapshot ls {guest}",
+            )
+        found += fitting
+    keys = {(one.txg, one.name) for one in found}
+    return [one for one in snapshots if (one.txg, one.name) in keys]
+
+
+def matching(snapshots: Iterable[Snapshot], pattern: str) -> list[Snapshot]:
+    """Return the snapshots that bsdvirt took whose name fits a pattern."""
+    return [one for one in snapshots if one.ours and fnmatchcase(one.name, pattern)]
 
 
 def refuse_taken(snapshots: Sequence[Snapshot], guest: str, name: str) -> None:

@@ -15,6 +15,7 @@ from bsdvirt.ops.doctor import (
     pf,
     pools,
     running,
+    snapshots,
 )
 from bsdvirt.ops.doctor.seen import look
 from bsdvirt.rows.host import Finding
@@ -43,6 +44,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: orphans.findings(session, seen),
         lambda: orphans.foreign(seen.found),
         lambda: orphans.strays(seen.found),
+        lambda: snapshots.findings(session, seen),
         lambda: logs.findings(session, seen.found),
     )
     return [finding for check in checks for finding in _made(check)]

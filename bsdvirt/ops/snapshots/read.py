@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+
+from msgspec import UNSET, UnsetType
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.sets import Snapshot, snapshots_of
@@ -11,6 +13,7 @@ from bsdvirt.plan.conditions import OP_PROPERTY
 from bsdvirt.rows.snapshot import SnapshotRow
 from bsdvirt.session.reading import Reading
 from bsdvirt.spec.snapshot import PROPERTY
+from bsdvirt.zfs.reclaim import read_reclaim
 from bsdvirt.zfs.snapshots import read_parts, read_values_of
 
 
@@ -31,7 +34,27 @@ def read_one(session: Reading, guest: Guest) -> list[Snapshot]:
     return read_snapshots(session, [guest])[guest.name]
 
 
-def row(snapshot: Snapshot) -> SnapshotRow:
+def reclaim(session: Reading, chosen: Sequence[Snapshot], every: Sequence[Snapshot]) -> int | None:
+    """Return the bytes that the removal of some of a guest's snapshots frees together, `every` of
+    which are given; None if they cannot be removed. One command, or, where a dataset has another
+    snapshot of such a name, one for each dataset."""
+    if not chosen:
+        return 0
+    names = [one.name for one in chosen]
+    same = set(names)
+    others = sum(one.name in same for one in every) - len(chosen)
+    if not others and all(one.main is not None for one in chosen):
+        return read_reclaim(session.host, chosen[0].dataset, names, recursive=True)
+    by_dataset: dict[str, list[str]] = {}
+    for part in (part for one in chosen for part in one.parts):
+        by_dataset.setdefault(part.dataset, []).append(part.name)
+    sizes = [read_reclaim(session.host, name, short) for name, short in by_dataset.items()]
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def row(
+    snapshot: Snapshot, tags: Sequence[str] = (), frees: int | None | UnsetType = UNSET
+) -> SnapshotRow:
     """Return the row of a snapshot."""
     stamp = snapshot.stamp
     return SnapshotRow(
@@ -45,7 +68,9 @@ def row(snapshot: Snapshot) -> SnapshotRow:
         running=stamp.running if stamp else None,
         note=stamp.note if stamp else "",
         whole=snapshot.main is not None and not snapshot.missing,
+        frees=frees,
         holds=snapshot.holds,
+        tags=list(tags),
         clones=list(snapshot.clones),
         datasets=[part.dataset for part in snapshot.parts],
         missing=list(snapshot.missing),

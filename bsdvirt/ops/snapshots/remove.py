@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bsdvirt.errors import UsageError
-from bsdvirt.guest.snapshots.plan import plan_remove
-from bsdvirt.guest.snapshots.sets import named
-from bsdvirt.ops.snapshots.read import read_snapshots
+from bsdvirt.guest.snapshots.plan import plan_remove_all, refuse_removal
+from bsdvirt.guest.snapshots.sets import Snapshot, picked
+from bsdvirt.ops.snapshots.held import holders, tags_of
+from bsdvirt.ops.snapshots.read import read_snapshots, reclaim, row
+from bsdvirt.ops.snapshots.targets import Target
+from bsdvirt.rows.sizes import human_size
+from bsdvirt.rows.snapshot import RemovalRow
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
-
-Target = tuple[str, str]
-"""A guest and the name of one of its snapshots."""
-
-
-def target(word: str) -> Target:
-    """Split GUEST@SNAPSHOT. Raises UsageError."""
-    guest, at, name = word.partition("@")
-    if not (guest and at and name):
-        raise UsageError(f"{word}: not GUEST@SNAPSHOT", "such as web@before-upgrade")
-    return guest, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +23,7 @@ class Remove:
     """Remove snapshots that bsdvirt took."""
 
     targets: tuple[Target, ...]
+    """Guests, and names or patterns of their snapshots."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -43,14 +36,51 @@ class Remove:
             def one(name: str) -> Task:
                 guest = found.guest(name)
                 session.need_mounted(found, guest.layout)
-                wanted = sorted({short for of, short in self.targets if of == name})
-                snapshots = [named(every[name], name, short) for short in wanted]
-                parts = tuple(Part(plan_remove(one, session.new_op())) for one in snapshots)
-                return Task(
-                    name, parts, f"removed {_words(wanted)}", release=lambda: held.release(name)
-                )
+                words = [short for of, short in self.targets if of == name]
+                chosen = picked(every[name], name, words)
+                return removal(session, chosen, every[name], lambda: held.release(name))
 
             yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
+
+
+def to_remove(session: Session, targets: Iterable[Target]) -> list[RemovalRow]:
+    """Return what a removal would destroy, and free. Raises as the removal does for a snapshot
+    that does not exist."""
+    words: dict[str, list[str]] = {}
+    for guest, name in targets:
+        words.setdefault(guest, []).append(name)
+    found = session.inventory()
+    every = read_snapshots(session, [found.guest(name) for name in words])
+    going = []
+    for guest, names in words.items():
+        chosen = picked(every[guest], guest, names)
+        tags = tags_of(session, chosen)
+        going.append(
+            RemovalRow(
+                guest=guest,
+                frees=reclaim(session, chosen, every[guest]),
+                snapshots=[row(one, tags.get(one.full, ())) for one in chosen],
+                parts=[part.full for one in chosen for part in one.parts],
+            )
+        )
+    return going
+
+
+def removal(
+    session: Session,
+    chosen: Sequence[Snapshot],
+    every: Sequence[Snapshot],
+    release: Callable[[], None],
+) -> Task:
+    """Return the task that removes snapshots of a guest, `every` of which are given. Raises
+    ConflictError for one that is in use, or is not ours."""
+    for snapshot in chosen:
+        refuse_removal(snapshot, holders(session, snapshot) if snapshot.holds else "")
+    size = reclaim(session, chosen, every)
+    notes = () if size is None else (f"frees {human_size(size)} ({size} bytes)",)
+    plan = plan_remove_all(chosen, session.new_op(), notes)
+    guest, names = chosen[0].guest, [one.name for one in chosen]
+    return Task(guest, (Part(plan),), f"removed {_words(names)}", notes, release=release)
 
 
 def _words(names: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""The actions of the verb snapshot that print more than outcomes."""
