@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.facts.jls import JailFact
@@ -14,6 +14,9 @@ from bsdvirt.guest.kind import NOUNS, Kind
 from bsdvirt.host.fs import Fs
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Jail
+
+if TYPE_CHECKING:
+    from bsdvirt.guest.snapshots.clone import Cloner
 
 T = TypeVar("T")
 
@@ -56,6 +59,19 @@ def kind_of(guest: Guest) -> Kind[Any]:
 def kind_of_spec(spec: GuestSpec) -> Kind[Any]:
     """Return the kind that a guest's file is of."""
     return KINDS["jail" if isinstance(spec, Jail) else "vm"]
+
+
+def cloner_of(kind: Kind[Any]) -> Cloner[Any]:
+    """Return what plans copies of the guests of a kind."""
+    match kind.name:
+        case "jail":
+            from bsdvirt.jail.copies.clone import JailCloner
+
+            return JailCloner()
+        case "vm":
+            from bsdvirt.bhyve.copies.clone import VmCloner
+
+            return VmCloner()
 
 
 def is_running(guest: Guest, jails: Mapping[str, JailFact], fs: Fs) -> bool:

@@ -39,6 +39,7 @@ VERBS = {
     "cdrom": "manage a virtual machine's CD drives: insert, eject",
     "uefi": "manage a virtual machine's UEFI variables: reset, restore",
     "snapshot": "manage snapshots of guests: create, ls, rm, hold, release",
+    "clone": "make guests of another one, or of its snapshot",
     "expose": "forward ports of the host to a guest",
     "rename": "rename a stopped guest",
     "logs": "print or follow a guest's console log",
@@ -107,7 +108,6 @@ SYNONYMS = {
 }
 """Synonyms of verbs, with the same arguments."""
 
-_SNAPSHOTS = "bsdvirt snapshot create NAME"
 _SENDING = "zfs send -R; `bsdvirt info NAME` names a guest's dataset"
 _KINDS = "the verb comes first: bsdvirt create vm NAME, bsdvirt create jail NAME, bsdvirt ls"
 _BOOT = "bsdvirt set NAME boot.auto=yes; bsdvirt boot plan shows the order"
@@ -125,7 +125,6 @@ HINTS = {
     "bootstrap": _FETCH,
     "bridge": _NETWORKS,
     "chroot": "bsdvirt exec NAME -- COMMAND or bsdvirt console NAME",
-    "clone": _SNAPSHOTS,
     "config": _PROPERTIES,
     "cpuset": _CPUS,
     "datastore": "bsdvirt pool ls",

@@ -45,11 +45,12 @@ def for_start(fs: Fs, guest: Guest, plan: Plan) -> Plan:
 
 def for_new(fs: Fs, name: str, plan: Plan) -> Plan:
     """Return the plan of a new guest, or of a new name, that first moves logs of another guest
-    aside: behind its first step, which creates the guest."""
+    aside: behind the step that creates the guest."""
     if owner(fs, name) is None:
         return plan
-    first, *rest = plan.steps
-    return msgspec.structs.replace(plan, steps=(first, move_aside(fs, name), *rest))
+    at = plan.claims + 1
+    steps = (*plan.steps[:at], move_aside(fs, name), *plan.steps[at:])
+    return msgspec.structs.replace(plan, steps=steps)
 
 
 def for_end(fs: Fs, guest: Guest, plan: Plan) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -80,6 +81,18 @@ class Beneath:
         except (OSError, HostError):
             return False
         return stat.S_ISREG(found.st_mode)
+
+    def names_beneath(self, root: str, relative: str, most: int) -> list[str]:
+        """Return the names in a directory beneath `root`, sorted, `most` of them at most; none if
+        there is no such directory. Symbolic links are not followed."""
+        try:
+            with (
+                self.directory_beneath(root, plain_parts(relative)) as directory,
+                os.scandir(directory) as entries,
+            ):
+                return sorted(entry.name for entry in itertools.islice(entries, most))
+        except (OSError, HostError):
+            return []
 
     def leads_to_file(self, root: str, path: str) -> bool:
         """Whether a path leads to a regular file as the guest sees it: symbolic links are followed

@@ -33,16 +33,16 @@ class Executor:
     interrupt: Interrupt = field(default_factory=Interrupt)
     faults: Faults = field(default_factory=lambda: Faults(""))
 
-    def run(self, plan: Plan, after_first: Callable[[], None] | None = None) -> list[str]:
-        """Run a plan, and return warnings about steps that failed and were replaced. `after_first`
-        is called after its first step.
+    def run(self, plan: Plan, claimed: Callable[[], None] | None = None) -> list[str]:
+        """Run a plan, and return warnings about steps that failed and were replaced. `claimed`
+        is called after the step that Plan.claims names.
 
         Raises the first error, after undoing the steps before it. If an undo fails too, the error
         says so, and the journal stays for `doctor --repair`.
         """
         if plan.empty:
             return []
-        run = _Run(self, plan, after_first)
+        run = _Run(self, plan, claimed)
         run.carry_out()
         return run.warnings
 
@@ -65,10 +65,8 @@ class _NoJournal:
 class _Run:
     """The run of one plan."""
 
-    def __init__(
-        self, executor: Executor, plan: Plan, after_first: Callable[[], None] | None
-    ) -> None:
-        self.after_first = after_first
+    def __init__(self, executor: Executor, plan: Plan, claimed: Callable[[], None] | None) -> None:
+        self.claimed = claimed
         self.warnings: list[str] = []
         self.host = executor.host
         self.plan = plan
@@ -128,8 +126,8 @@ class _Run:
                 for index, step in enumerate(self.plan.steps):
                     self.interrupt.check()
                     self._step(index, step)
-                    if index == 0 and self.after_first:
-                        self.after_first()
+                    if index == self.plan.claims and self.claimed:
+                        self.claimed()
                 number = self.faults.before()
                 self._write(lambda journal: journal.commit())
                 self.faults.after(number)

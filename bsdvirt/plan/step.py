@@ -325,6 +325,9 @@ class Plan(Struct, frozen=True):
     """Further objects of that kind that the plan changes: the caller holds their locks too, and the
     journal has their names."""
 
+    claims: int = 0
+    """The number of the step after which the claims of a new guest are in its dataset."""
+
     @property
     def empty(self) -> bool:
         return not self.steps and not self.finish

@@ -51,16 +51,19 @@ def hold(
     *,
     destroying: bool = False,
     ending: Collection[str] = (),
+    shared: Collection[str] = (),
 ) -> Iterator[Held]:
     """Lock guests in the order of their names, as Session.lock does; those whose command is
-    `ending` are waited for."""
+    `ending` are waited for, and those in `shared` are only kept from being changed."""
     held = Held()
     try:
         for name in sorted(names):
             try:
                 wait = ENDING_SECONDS if name in ending else None
+                if name in shared:
+                    session.settle("guest", name, verb)
                 held.locks[name] = session.lock(
-                    "guest", name, verb, destroying=destroying, wait=wait
+                    "guest", name, verb, shared=name in shared, destroying=destroying, wait=wait
                 )
             except Exception as error:
                 held.refused.append(Outcome(name, error=as_told(error)))

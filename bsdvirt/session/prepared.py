@@ -37,8 +37,8 @@ class Part:
     """The pool that its journal is kept on; the default is the guest's own, or the first."""
     optional: bool = False
     """A failure is reported as a warning, and the next part is run."""
-    after_first: Callable[[], None] | None = None
-    """Called once its first step is done."""
+    claimed: Callable[[], None] | None = None
+    """Called once its claims are written: after its first step, or as Plan.claims says."""
     again: Callable[[], Plan] | None = None
     """Plans it again when its turn has come, for a part that depends on the result of an earlier
     one. If that is another plan than the one shown, a warning says so."""
@@ -191,9 +191,7 @@ def run_part(session: Session, part: Part) -> list[str]:
         text = "the host has changed since the plan was made: a new plan is run"
         session.sink(events.Warned(*about, text))
     try:
-        return session.run(
-            plan, journalled=part.journalled, claimed=part.after_first, home=part.home
-        )
+        return session.run(plan, journalled=part.journalled, claimed=part.claimed, home=part.home)
     except BsdvirtError as error:
         if not part.optional:
             raise

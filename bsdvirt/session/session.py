@@ -67,7 +67,7 @@ class Session(Locking):
         home: Layout | None = None,
     ) -> list[str]:
         """Run a plan, and return what went another way than it should; for prepared.py only.
-        `claimed` is called once its first step is done. Its journal is kept in `home`: the
+        `claimed` is called once its claims are written. Its journal is kept in `home`: the
         guest's own pool, or the first, where none is named."""
         if home is None:
             home = self.homes.get(plan.subject) if plan.kind == "guest" else None
@@ -78,7 +78,7 @@ class Session(Locking):
             text = f"{error.message}; continuing without a journal"
             self.sink(events.Warned(plan.op, plan.verb, plan.subject, text))
             state = None
-        return self._executor(state).run(plan, after_first=claimed)
+        return self._executor(state).run(plan, claimed=claimed)
 
     def _not_mounted(self, state: str) -> HostError | None:
         if self.unready is None:

@@ -36,13 +36,16 @@ TYPED = {
     "expose": {"ports": "tcp:8080:80\nudp:53", "on": "10.0.0.1"},
     "rename": {"name": "other"},
     "tag": {"tags": "prod\nweb"},
-}
+    "clone": {"snapshot": "base", "names": "a\nb", "properties": "quota=1G", "full": "yes",
+              "keep-keys": "no"},
+}  # fmt: skip
 WORDS = {
     "disk add": "disk add web data --size 10G --bus nvme --readonly",
     "nic add": "nic add web --network lan --address 10.0.0.9/24 --no-private --mtu 1400",
     "mount": "mount web /srv:/data --ro --name srv",
     "expose": "expose web tcp:8080:80 udp:53 --on 10.0.0.1",
     "tag": "tag web prod web",
+    "clone": "clone web@base a b quota=1G --full",
     "release fetch": "release fetch 14.3-RELEASE --with lib32,src",
 }
 

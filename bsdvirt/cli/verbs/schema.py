@@ -26,6 +26,7 @@ class Output:
 
 
 CHANGES = (
+    "clone",
     "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
     "disk add", "disk resize", "disk rm", "network confirm", "network revert", "network set",
     "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "snapshot create",

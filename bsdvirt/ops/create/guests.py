@@ -108,16 +108,21 @@ class Create:
         )  # fmt: skip
         with hold(session, self.names, "create") as held, contextlib.ExitStack() as stack:
             stack.enter_context(using)
-            claims = Claiming(session, held.names())
-            stack.callback(claims.end)
+            yield self.planned(session, held, stack)
 
-            def then(created: list[Outcome]) -> list[Outcome]:
-                # What they were made of, and their networks, are others' to use again.
-                stack.close()
-                return _started(session, held, created)
+    def planned(self, session: Session, held: Held, stack: contextlib.ExitStack) -> Prepared:
+        """Plan the creations. The locks of the guests are held; `stack` has those of what they are
+        made of."""
+        claims = Claiming(session, [name for name in self.names if name in held.locks])
+        stack.callback(claims.end)
 
-            tasks = [*refused(held.refused), *self._tasks(session, held, claims)]
-            yield Prepared(session, tasks, then=then if self.start else None)
+        def then(created: list[Outcome]) -> list[Outcome]:
+            # What they were made of, and their networks, are others' to use again.
+            stack.close()
+            return _started(session, held, created)
+
+        tasks = [*refused(held.refused), *self._tasks(session, held, claims)]
+        return Prepared(session, tasks, then=then if self.start else None)
 
     def _tasks(self, session: Session, held: Held, claims: Claiming) -> list[Task]:
         found, networks = session.inventory(), session.networks()
@@ -206,7 +211,7 @@ class Create:
         name = guest.name
         settled = partial(claims.settled, name)
         plan = logs.for_new(session.host.fs, name, maker.plan(guest, session.new_op()))
-        first = Part(plan, home=guest.layout, after_first=settled)
+        first = Part(plan, home=guest.layout, claimed=settled)
         message, notes = maker.words(guest)
 
         def release() -> None:

@@ -107,6 +107,8 @@ CARE: tuple[Action, ...] = (
     Action("snapshot", "Snapshot", Command(names("snapshot", "create")), verb="snapshot", key="S",
            on=GUESTS, many=True, changes=True, group="guest",
            help="Take a snapshot of the guests, running or not."),
+    Action("clone", "Clone", Opens("form clone"), verb="clone", key="K", on=GUESTS, changes=True,
+           group="guest", help="Make another guest of this one, or of a snapshot of it."),
     Action("adopt", "Adopt", OnTerminal(names("adopt"), waits=True), verb="adopt", key="a",
            on=FOREIGN, many=True, changes=True, group="guest",
            help="Adopt guests of another host; what they ask of this one is shown first."),

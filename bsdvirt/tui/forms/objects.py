@@ -12,6 +12,7 @@ from bsdvirt.spec.hostfile import PoolFile
 from bsdvirt.spec.images import Checksum, ImageProfile
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import Mount
+from bsdvirt.spec.snapshot import SnapshotName
 from bsdvirt.spec.types import (
     DeviceName,
     GuestName,
@@ -45,6 +46,8 @@ class Input:
     """The option that takes it; "" for a word without one."""
     glue: str = ""
     """What joins it to the word before."""
+    only: bool = False
+    """The option has no opposite: it is given or not."""
 
     def words(self, text: str) -> list[str]:
         """Return the words for a text that was typed."""
@@ -53,6 +56,8 @@ class Input:
             return [
                 word for line in lines for word in ((self.option, line) if self.option else (line,))
             ]
+        if self.only:
+            return [self.option] if text == YES else []
         if self.option and set(self.field.choices) <= {"", YES, NO} and self.field.choices:
             return [self.option if text == YES else f"--no-{self.option.removeprefix('--')}"]
         return [self.option, text] if self.option else [text]
@@ -102,6 +107,12 @@ def _flag(path: str, help: str, option: str) -> Input:
         check=printable,
     )  # fmt: skip
     return Input(field, option)
+
+
+def _choice(path: str, help: str, option: str) -> Input:
+    """Return an option that is given or not."""
+    flag = _flag(path, help, option)
+    return replace(flag, only=True)
 
 
 def property_of(struct: type[Spec], name: str, *, at: str = "") -> FormField:
@@ -216,6 +227,19 @@ OBJECTS: dict[str, ObjectForm] = {
     ),
     "rename": ObjectForm(
         "Rename", ("rename", SUBJECT), (word_of("name", "New name.", GuestName),),
+    ),
+    "clone": ObjectForm(
+        "Clone", ("clone", SUBJECT),
+        (word_of("snapshot", "Snapshot to clone; by default one is taken.", SnapshotName, glue="@",
+                 required=False),
+         word_of("names", "Names of the clones, one a line.", GuestName, many=True),
+         word_of("properties", "Properties that differ, one a line, such as memory=2G.",
+                 many=True, required=False),
+         _choice("full", "Copies that do not depend on it.", "--full"),
+         word_of("pool", "Pool to make them on, as full copies; by default its own.", PoolName,
+                 option="--pool", required=False),
+         _choice("keep-keys", "Keep host keys and machine ids in a jail's root.", "--keep-keys"),
+         _choice("start", "Also start them.", "--start")),
     ),
     "tag": ObjectForm(
         "Tag", ("tag", SUBJECT),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMS = (
     "network create", "network set", "release fetch", "release add", "image fetch", "image import",
     "media add", "pool add", "disk add", "disk resize", "nic add", "insert", "mount", "expose",
-    "rename", "tag",
+    "rename", "tag", "clone",
 )  # fmt: skip
 """The names of forms, in the words of their command; their declarations are not imported yet."""
 _opening: set[asyncio.Task[None]] = set()

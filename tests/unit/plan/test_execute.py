@@ -401,9 +401,7 @@ def test_progress_in_bytes_from_zfs_send(host: FakeHost) -> None:
 
 def test_what_waits_for_the_first_step_is_called_then(host: FakeHost) -> None:
     at: list[list[str]] = []
-    Executor(host, STATE).run(
-        plan(step("a"), step("b")), after_first=lambda: at.append(host.ran[:])
-    )
+    Executor(host, STATE).run(plan(step("a"), step("b")), claimed=lambda: at.append(host.ran[:]))
     assert at == [["do a"]]
 
 

@@ -1,0 +1,1 @@
+"""Copies of jails: what is their own in a copied root."""

@@ -1,0 +1,1 @@
+"""Make guests of the snapshots of others."""

@@ -1,0 +1,122 @@
+"""Clone guests of either kind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from msgspec import structs
+
+from bsdvirt.errors import BsdvirtError, UsageError
+from bsdvirt.guest.order import IDENTITY_PREFIX, Assignments, set_boot
+from bsdvirt.guest.snapshots.plan import plan_remove, plan_take
+from bsdvirt.layout import Layout
+from bsdvirt.ops.clone.order import CloneOrder, file_of_copy
+from bsdvirt.ops.clone.source import Source, read_source
+from bsdvirt.ops.create.guests import Create
+from bsdvirt.ops.snapshots.read import read_one
+from bsdvirt.plan import events
+from bsdvirt.session.batch import Held, Outcome, hold
+from bsdvirt.session.prepared import Part, Prepared, Task, run_part
+from bsdvirt.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Make guests of a snapshot of another, each with an identity of its own. The source may run,
+    and others may clone it meanwhile."""
+
+    source: str
+    names: tuple[str, ...]
+    snapshot: str = ""
+    """A snapshot of it; by default one is taken."""
+    assignments: Assignments = ()
+    """Properties of the clones that differ from the source's."""
+    full: bool = False
+    """Copies that do not depend on the source."""
+    pool: Layout | None = None
+    """The pool to make them on; by default that of the source. On another they are full copies."""
+    start: bool = False
+    keep_keys: bool = False
+    """Keep in a jail's root what two guests should not share, such as host keys."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises NotFoundError for a source or a snapshot that does not exist, UsageError for a
+        clone with the source's name, and as read_source and file_of_copy do."""
+        if self.source in self.names:
+            raise UsageError(
+                f"{self.source} cannot be a clone of itself", "give the clone another name"
+            )
+        every = {self.source, *self.names}
+        with (
+            hold(session, every, "clone", shared=(self.source,)) as held,
+            contextlib.ExitStack() as stack,
+        ):
+            _need_source(held, self.source)
+            stack.callback(held.release, self.source)
+            found = session.inventory()
+            source = read_source(session, found, self.source, self.snapshot, min(self.names))
+            yield self._prepared(session, held, stack, source)
+
+    def _prepared(
+        self, session: Session, held: Held, stack: contextlib.ExitStack, source: Source
+    ) -> Prepared:
+        guest = source.guest
+        ours = [one for one in self.assignments if not one[0].startswith(IDENTITY_PREFIX)]
+        spec, notes = file_of_copy(guest, source.spec, ours, session.networks())
+        networks = [str(nic.network) for nic in spec.nics]
+        stack.enter_context(session.using("clone", networks=networks, pool=self.pool))
+        home = self.pool or guest.layout
+        elsewhere = home.dataset != guest.layout.dataset
+        # For several, one snapshot is taken first. A journal is of one pool.
+        taking = source.stamp is not None and len(self.names) == 1 and not elsewhere
+        order = CloneOrder(
+            source, spec, self.full or elsewhere, self.keep_keys, taking=taking, notes=notes
+        )
+        boot = set_boot(structs.replace(guest.identity.boot, auto=False), self.assignments)
+        tags = tuple(guest.identity.tags)
+        create = Create(self.names, order, boot, home, start=self.start, tags=tags)
+        prepared = create.planned(session, held, stack)
+        if taking or source.stamp is None:
+            return prepared
+        return _after_snapshot(session, source, prepared, keep=not order.full)
+
+
+def _need_source(held: Held, name: str) -> None:
+    """Raise the error of a source whose lock could not be taken."""
+    for outcome in held.refused:
+        if outcome.name == name and outcome.error is not None:
+            raise outcome.error
+
+
+def _after_snapshot(
+    session: Session, source: Source, prepared: Prepared, *, keep: bool
+) -> Prepared:
+    """Take the snapshot before all clones. It is removed again if none of them became a clone of
+    it, or if they are full copies."""
+    if source.stamp is None or all(task.error for task in prepared.tasks):
+        return prepared
+    guest = source.guest
+    plan = plan_take(guest, source.snapshot, source.stamp, session.new_op())
+    first = Task(f"snapshot of {guest.name}", (Part(plan, home=guest.layout),))
+    tasks = [replace(task, needs=(*task.needs, first.name)) for task in prepared.tasks]
+
+    def then(made: list[Outcome]) -> list[Outcome]:
+        if not keep or not any(outcome.ok for outcome in made):
+            _remove(session, source)
+        return made if prepared.then is None else prepared.then(made)
+
+    return replace(prepared, tasks=tasks, first=[first, *prepared.first], then=then)
+
+
+def _remove(session: Session, source: Source) -> None:
+    """Remove the snapshot that was taken for clones, if it is there and nothing depends on it."""
+    guest = source.guest
+    try:
+        for one in read_one(session, guest):
+            if one.name == source.snapshot and one.ours:
+                run_part(session, Part(plan_remove(one, session.new_op()), home=guest.layout))
+    except BsdvirtError as error:
+        session.sink(events.Warned("", "clone", guest.name, error.message))
