@@ -29,7 +29,7 @@ each other."""
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms.split()}
 KIND_ROOMS = ("jail", "bhyve", "kinds")
 """Where jails and virtual machines are told apart."""
-PURE = ("net", "cpu", "guest", "jail", "bhyve", "library/plans")
+PURE = ("net", "cpu", "guest", "jail", "bhyve", "library/plans", "library/foreign")
 """Where planners live: no module there has effects of its own."""
 
 # What still breaks a rule. These lists only get shorter.
