@@ -15,6 +15,7 @@ from bsdvirt.plan.step import (
     Command,
     Copy,
     MakeDirectory,
+    MergeRoot,
     Pipeline,
     Plan,
     PutBack,
@@ -64,6 +65,8 @@ def shell(action: Action) -> str:
         case Copy(outer=outer, root=root, inner=inner):
             ends = (outer, root + inner) if action.inward else (root + inner, outer)
             return _join(("cp", "-Rp" if action.recursive else "-p", *ends))
+        case MergeRoot(mine=mine, base=base, root=root):
+            return f"# merge the changes of {mine} to {base} into {root}"
         case Await(path=path):
             return f"until test -e {_quote(path)}; do sleep 0.1; done"
         case AwaitAddresses(interface=interface, addresses=addresses):

@@ -120,6 +120,20 @@ class Copy(Struct, frozen=True, tag="copy"):
     recursive: bool = False
 
 
+class MergeRoot(Struct, frozen=True, tag="merge-root"):
+    """Merge what a guest changed in its root `mine`, which was made from `base`, into `root`, a new
+    copy of a newer release. What tar(1) copies afterwards is listed in the directory `work`.
+    `choice` is whose version is kept in a conflict. The decisions must have that digest: those that
+    were planned."""
+
+    base: str
+    mine: str
+    root: str
+    work: str
+    choice: Literal["", "ours", "theirs"]
+    digest: str
+
+
 class Await(Struct, frozen=True, tag="await"):
     """Wait until a file exists, for at most that many seconds: the device of a volume appears
     shortly after zfs(8) has ended."""
@@ -148,6 +162,7 @@ Action = (
     | UnmountBeneath
     | Rename
     | Copy
+    | MergeRoot
     | Await
     | AwaitAddresses
 )
