@@ -82,6 +82,7 @@ class SimHost:
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        stdin: bytes = b"",
     ) -> Result:
         """Run a command. Raises UnknownCommand for one that bsdvirt should not run."""
         if changes:
@@ -93,7 +94,7 @@ class SimHost:
         if is_real(argv):
             return run_real(
                 self.directory, argv, self.interrupt,
-                changes=changes, timeout=timeout, on_line=on_line,
+                changes=changes, timeout=timeout, on_line=on_line, stdin=stdin,
             )  # fmt: skip
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
@@ -111,6 +112,7 @@ class SimHost:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        limit: int = 0,
     ) -> Result:
         """Run `left | right`: zfs send into zfs receive, or a decompressor into dd."""
         self.interrupt.check()

@@ -49,8 +49,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _own(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
-            case Pipeline(left=left, right=right, timeout=timeout):
-                host.pipe(left, right, timeout=timeout, on_line=on_line).check()
+            case Pipeline(left=left, right=right, timeout=timeout, limit=limit):
+                host.pipe(left, right, timeout=timeout, on_line=on_line, limit=limit).check()
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):

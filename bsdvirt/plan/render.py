@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from bsdvirt.facts.dad import shown_by, wait_lines
+from bsdvirt.host import tools
 from bsdvirt.host.sanitize import has_controls
 from bsdvirt.plan.step import (
     Action,
@@ -36,8 +37,9 @@ def shell(action: Action) -> str:
             return f"{_join(argv)} >> {_quote(log)} 2>&1"
         case Command(argv=argv):
             return _join(argv)
-        case Pipeline(left=left, right=right):
-            return f"{_join(left)} | {_join(right)}"
+        case Pipeline(left=left, right=right, limit=limit):
+            stages = [left, tools.pump(limit) if limit else (), right]
+            return " | ".join(_join(stage) for stage in stages if stage)
         case WriteFile():
             return _here_document(action)
         case PutBack(path=path, beneath=root, was=was):

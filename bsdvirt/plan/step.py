@@ -36,11 +36,13 @@ class Command(Struct, frozen=True, tag="command"):
 
 
 class Pipeline(Struct, frozen=True, tag="pipeline"):
-    """Run `left | right`; both must succeed. `timeout` is in seconds."""
+    """Run `left | right`; both must succeed. Without `left`, standard input is passed to `right`.
+    `timeout` is in seconds. `limit` is in bytes a second; 0 is none."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
     timeout: float = 3600.0
+    limit: int = 0
 
 
 class WriteFile(Struct, frozen=True, tag="write"):
