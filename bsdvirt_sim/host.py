@@ -122,7 +122,11 @@ class SimHost:
             sent = self._end(sender)
             receiver = self._run(right, state, True, timeout)
             receiver.piped_into = True
-            receiver.stream, receiver.data = sender.stream, sender.data
+            receiver.data = sender.data
+            if state.cut >= 0 and sender.data is not None and left[0] == tools.ZFS:
+                # The connection is lost, and the sender is killed.
+                sender.data.truncate(state.cut)
+                sent = Result(sent.argv, -9, sent.stdout, sent.stderr)
             receiver.tree = sender.tree
             received = self._end(receiver)
             self._settle(right, state, True)
