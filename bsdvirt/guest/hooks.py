@@ -12,7 +12,7 @@ from bsdvirt.host.base import Host
 from bsdvirt.layout import HOOK_DIRECTORY, console_log
 from bsdvirt.plan.events import Sink, Warned
 from bsdvirt.plan.step import Command, Step
-from bsdvirt.spec.hooks import Event, EventHooks, lines_of
+from bsdvirt.spec.hooks import INNER_FIRST, Event, EventHooks, lines_of
 
 LEAST_SECONDS = 1.0
 
@@ -81,7 +81,7 @@ def hook_steps(
         step(f"`{line}` in the guest", *inside, tools.SH, "-c", line, tools.SH, guest.name)
         for line in lines_of(hooks)
     ]
-    return (*in_guest, *on_host) if event == "stopping" else (*on_host, *in_guest)
+    return (*in_guest, *on_host) if event in INNER_FIRST else (*on_host, *in_guest)
 
 
 def _variables(event: Event, guest: Guest) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from bsdvirt.plan.step import (
     Command,
     Copy,
     MakeDirectory,
-    MergeRoot,
     Pipeline,
     PutBack,
     RemoveDirectory,
@@ -49,8 +48,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _own(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
-            case Pipeline(left=left, right=right, timeout=timeout, limit=limit):
-                host.pipe(left, right, timeout=timeout, on_line=on_line, limit=limit).check()
+            case Pipeline(left=left, right=right, timeout=timeout):
+                host.pipe(left, right, timeout=timeout, on_line=on_line).check()
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
@@ -77,8 +76,6 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.rename(path, to)
             case Copy():
                 _copy(host, action)
-            case MergeRoot():
-                _merge_root(host, action)
             case Await(path=path, seconds=seconds):
                 _await(host, path, seconds)
             case AwaitAddresses(interface=interface, addresses=addresses):
@@ -167,14 +164,6 @@ def _copy(host: Host, action: Copy) -> None:
         copy_out(root, action.inner, outer, recursive=action.recursive, check=check)
 
 
-def _merge_root(host: Host, action: MergeRoot) -> None:
-    from bsdvirt.host.merge.apply import apply
-
-    paths = (action.base, action.mine, action.root, action.work)
-    base, mine, root, work = (host.fs.path(path) for path in paths)
-    apply(base, mine, root, work, action.choice, action.digest, host.interrupt.check)
-
-
 def act_patiently(
     host: Host, action: Action, seconds: float, on_line: LineSink | None = None
 ) -> None:
@@ -210,6 +199,7 @@ def take_back(
             failure = (
                 error if isinstance(error, StepError) else StepError(error.message, error.hint)
             )
-            failures.append(failure)
+            if not undo.tolerant:
+                failures.append(failure)
             tell(undo.do, failure.message)
     return failures

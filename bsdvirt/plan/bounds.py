@@ -3,11 +3,13 @@ interfaces and jails on this host, whatever it contains. Pure."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bsdvirt.host import tools
+from bsdvirt.layout import HOOK_DIRECTORY
 from bsdvirt.plan.step import (
     Action,
     Await,
@@ -34,6 +36,7 @@ _INTERFACE_VARIABLE = re.compile(
     r"cloned_interfaces|ipv6_defaultrouter|(ifconfig|create_args)_[A-Za-z0-9_]+"
 )
 _PLAIN = re.compile(r"[A-Za-z0-9 ./:%_=,+-]*")
+_VARIABLE = re.compile(rf"PATH={re.escape(tools.SEARCH_PATH)}|BSDVIRT_[A-Z]+=.*")
 _LIVE = frozenset({"set", "inherit", "mount"})
 """What is done with datasets delegated to a guest."""
 
@@ -133,6 +136,17 @@ class Bounds:
             return True
         return plan.kind == "guest" and verb in _LIVE
 
+    def _env(self, plan: Plan, words: list[str]) -> bool:
+        """A hook, on the host or in the guest of the plan (guest/hooks.py)."""
+        command = list(itertools.dropwhile(_VARIABLE.fullmatch, words))
+        match command:
+            case [path, subject] if subject == plan.subject:
+                place, _, name = path.rpartition("/")
+                return place == HOOK_DIRECTORY and bool(_NAME.fullmatch(name))
+            case [tools.JEXEC, *_, jail, tools.SH, "-c", _, tools.SH, subject]:
+                return plan.kind == "guest" and jail == subject == plan.subject
+        return False
+
     def _jail(self, plan: Plan, words: list[str]) -> bool:
         match words:
             case ["-R", name]:
@@ -179,6 +193,7 @@ class Bounds:
 
 _TOOLS: dict[str, Callable[[Bounds, Plan, list[str]], bool]] = {
     tools.ZFS: Bounds._zfs,
+    tools.ENV: Bounds._env,
     tools.JAIL: Bounds._jail,
     tools.UMOUNT: Bounds._umount,
     tools.CPUSET: Bounds._cpuset,

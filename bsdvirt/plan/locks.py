@@ -36,7 +36,6 @@ Kind = Literal[
     "host",
     "allocation",
     "keeper",
-    "send",
     "start",
 ]
 

@@ -6,7 +6,7 @@ file may come from another host.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -15,8 +15,12 @@ from bsdvirt.spec.types import Patterned
 
 Line = Annotated[str, msgspec.Meta(pattern=COMMAND)]
 Policy = Literal["fail", "warn"]
-Event = Literal["created", "starting", "started", "stopping", "stopped"]
-EVENTS: tuple[Event, ...] = ("created", "starting", "started", "stopping", "stopped")
+Event = Literal[
+    "created", "starting", "started", "stopping", "stopped", "snapshotting", "snapshotted"
+]
+EVENTS: tuple[Event, ...] = get_args(Event)
+INNER_FIRST: tuple[Event, ...] = ("stopping", "snapshotting")
+"""The events at which hooks in the guest come before those on the host."""
 
 
 class HookName(Patterned):
@@ -71,6 +75,11 @@ class Hooks(Spec, frozen=True, kw_only=True):
     started: Annotated[EventHooks, prop("After its start.")] = EventHooks()
     stopping: Annotated[EventHooks, prop("Before its stop.")] = EventHooks()
     stopped: Annotated[EventHooks, prop("After its stop.")] = EventHooks()
+    snapshotting: Annotated[EventHooks, prop("Before a snapshot of it is taken.")] = EventHooks()
+    snapshotted: Annotated[
+        EventHooks,
+        prop("After a snapshot of it was taken, or failed after the hooks of `snapshotting` ran."),
+    ] = EventHooks()
 
     def at(self, event: Event) -> EventHooks:
         found: EventHooks = getattr(self, event)
@@ -78,10 +87,20 @@ class Hooks(Spec, frozen=True, kw_only=True):
 
 
 class JailHooks(Hooks, frozen=True, kw_only=True):
-    """The hooks of a jail; two events have hooks in the jail."""
+    """The hooks of a jail; some events have hooks in the jail, if it runs."""
 
     started: Annotated[InnerHooks, prop("After its start commands have ended.")] = InnerHooks()
     stopping: Annotated[InnerHooks, prop("Before its stop commands.")] = InnerHooks()
+    snapshotting: Annotated[InnerHooks, prop("Before a snapshot of it is taken.")] = InnerHooks()
+    snapshotted: Annotated[
+        InnerHooks,
+        prop("After a snapshot of it was taken, or failed after the hooks of `snapshotting` ran."),
+    ] = InnerHooks()
+
+
+def outer_only(hooks: EventHooks) -> EventHooks:
+    """Return the hooks on the host: those of a guest that does not run."""
+    return msgspec.structs.replace(hooks, guest=[]) if isinstance(hooks, InnerHooks) else hooks
 
 
 def lines_of(hooks: EventHooks) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from bsdvirt_sim.context import Exit, Run, options
@@ -216,8 +217,10 @@ def _rename_snapshot(run: Run, old: str, new: str, *, recursive: bool) -> int:
         raise run.fail(f"cannot rename '{old}': {child if recursive else 'dataset already exists'}")
     for member, snap in found.items():
         dataset = run.state.datasets[member]
+        place = trees.kept(run, dataset, snap)
         snap.name = name
-        trees.move_kept(run, dataset, short, dataset, snap)
+        if dataset.kind == "filesystem":
+            os.rename(place, trees.kept(run, dataset, snap))
     names = {f"{member}@{short}": f"{member}@{name}" for member in found}
     for dataset in run.state.datasets.values():
         dataset.origin = names.get(dataset.origin, dataset.origin)

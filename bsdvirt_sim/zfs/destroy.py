@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from bsdvirt_sim import snapdir
 from bsdvirt_sim.context import Run, options
 from bsdvirt_sim.state import Snapshot
 from bsdvirt_sim.zfs import trees, volumes
@@ -137,7 +138,9 @@ def remove_dataset(run: Run, name: str) -> None:
     if dataset.kind == "volume":
         volumes.vanish(run, name)
     del run.state.datasets[name]
-    trees.drop_all(run, dataset)
+    trees.remove(trees.store(run, dataset.guid))
+    trees.remove(snapdir.place(run.directory, dataset.guid))
+    trees.store(run, f"objects-{dataset.guid}").unlink(missing_ok=True)
     if dataset.kind == "filesystem" and source != "local" and mountpoint.startswith("/"):
         trees.drop_mountpoint(run, mountpoint)
     finish_deferred(run)
@@ -151,9 +154,7 @@ def _bookmark(run: Run, name: str, flags: dict[str, list[str]]) -> int:
         raise run.fail(f"bookmark '{name}' does not exist.")
     if run.state.pools[pool_of(name)].readonly:
         raise run.fail("cannot destroy bookmark: pool is read-only")
-    dataset = run.state.datasets[name.partition("#")[0]]
-    dataset.bookmarks.remove(mark)
-    trees.table(run, dataset, f"#{mark.name}").unlink(missing_ok=True)
+    run.state.datasets[name.partition("#")[0]].bookmarks.remove(mark)
     return 0
 
 
@@ -277,5 +278,7 @@ def finish_deferred(run: Run) -> None:
 def drop_snapshot(run: Run, name: str, snap: Snapshot) -> None:
     """Remove a snapshot with its data."""
     dataset = run.state.datasets[name.partition("@")[0]]
-    trees.drop_kept(run, dataset, snap)
+    trees.remove(trees.kept(run, dataset, snap))
+    volumes.drop(run, snap.guid)
+    trees.store(run, f"objects-{snap.guid}").unlink(missing_ok=True)
     dataset.snaps.remove(snap)

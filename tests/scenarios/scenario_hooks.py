@@ -12,6 +12,8 @@ from scenario_hosts import scenario
 from scenario_view import ETC, HostView, assert_same, nothing_of
 
 EVENTS = ("created", "starting", "started", "stopping", "stopped")
+"""Of a guest's life."""
+SNAPSHOTS = ("snapshotting", "snapshotted")
 
 
 @contextlib.contextmanager
@@ -165,3 +167,57 @@ def what_others_may_write_is_not_run(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("stop", "t1")
     driver.ok("set", "t1", "hooks.starting.policy=fail")
     assert_same(before, view.everything())
+
+
+def _frozen(driver: Bsdvirt, view: HostView, *more: str) -> None:
+    """Make a jail with hooks around its snapshots, on the host and in it."""
+    (view.scratch / "hooks").write_text("")
+    hooks = [f"hooks.{event}.host=note" for event in SNAPSHOTS]
+    inside = [f"hooks.{event}.guest=echo {event} within" for event in SNAPSHOTS]
+    driver.ok("create", "jail", "t1", *hooks, *inside, *more)
+
+
+@scenario(each_release=True)
+def hooks_run_around_a_snapshot(driver: Bsdvirt, view: HostView) -> None:
+    with hook(view, "note", note(view)):
+        _frozen(driver, view)
+        driver.ok("snapshot", "create", "t1@stopped")
+        assert [line.split()[0] for line in noted(view)] == list(SNAPSHOTS)
+        assert "within" not in log(driver, "t1")
+        driver.ok("start", "t1")
+        dry = driver.ok("snapshot", "create", "t1@a", "-n").stdout
+        steps = [dry.index(word) for word in (
+            "echo snapshotting within", "EVENT=snapshotting", "zfs snapshot -r",
+            "note t1 >>", "echo snapshotted within",
+        )]  # fmt: skip
+        assert steps[:3] == sorted(steps[:3])
+        assert steps[2] < dry.index("EVENT=snapshotted") < steps[4]
+        driver.ok("snapshot", "create", "t1@a")
+        said = [line for line in log(driver, "t1").splitlines() if line.endswith("within")]
+        assert said == ["snapshotting within", "snapshotted within"]
+
+
+@scenario()
+def what_a_hook_began_before_a_snapshot_is_ended(driver: Bsdvirt, view: HostView) -> None:
+    def ran() -> list[str]:
+        words = [line.split()[0] for line in noted(view)]
+        (view.scratch / "hooks").write_text("")
+        return words
+
+    with hook(view, "note", note(view)), hook(view, "bad", "exit 9"):
+        _frozen(driver, view, "hooks.snapshotting.policy=fail")
+        driver.ok("set", "t1", "hooks.snapshotting.host=[note, bad]")
+        driver.fails(
+            1, "snapshot", "create", "t1@a", says="hook bad at snapshotting: exit status 9"
+        )
+        assert driver.json("snapshot", "ls", "t1") == []
+        assert ran() == list(SNAPSHOTS)
+        driver.ok("set", "t1", "hooks.snapshotting.host=note")
+        driver.ok("set", "t1", "hooks.snapshotted.host=[note, bad]",
+                  "hooks.snapshotted.policy=fail")  # fmt: skip
+        result = driver("snapshot", "create", "t1@b")
+        assert result.status == 1
+        assert "t1: hook bad at snapshotted: exit status 9" in result.stderr
+        assert driver.json("snapshot", "ls", "t1") == []
+        assert ran() == ["snapshotting", "snapshotted", "snapshotted"]
+        assert not view.journals()

@@ -154,6 +154,17 @@ CASES = (
         (("create", "jail", "web", "hooks.stopping.guest=true", "hooks.stopping.policy=fail"),
          ("start", "web")),
     ),
+    Case(
+        "snapshot create", ("snapshot", "create", "web@a"),
+        (("create", "jail", "web", "hooks.snapshotting.guest=true",
+          "hooks.snapshotted.guest=true", "hooks.snapshotting.policy=fail"), ("start", "web")),
+        done=(4, "already exists"),
+    ),
+    Case("snapshot hold", ("snapshot", "hold", "web@a"),
+         (("create", "jail", "web"), ("snapshot", "create", "web@a"))),
+    Case("snapshot rm", ("snapshot", "rm", "web@*", "--yes"),
+         (("create", "jail", "web"), ("snapshot", "create", "web@a"),
+          ("snapshot", "create", "web@b")), done=(3, "matches no snapshot")),
     Case("set boot", ("set", "web", "boot.auto=yes"), (("create", "jail", "web"),)),
     Case(
         "release add", ("release", "add", "/usr/freebsd-dist"),

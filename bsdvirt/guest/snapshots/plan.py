@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.sets import Snapshot
@@ -44,8 +46,21 @@ def plan_take(
     after: Sequence[Step] = (),
 ) -> Plan:
     """Take a snapshot of a guest, between its hooks."""
-    steps = (*before, take_step(guest, name, stamp, op), *after)
+    steps = between(before, [take_step(guest, name, stamp, op)], after)
     return Plan("snapshot", guest.name, "guest", steps, op=op)
+
+
+def between(
+    before: Sequence[Step], steps: Sequence[Step], after: Sequence[Step]
+) -> tuple[Step, ...]:
+    """Return steps between those of the hooks of snapshotting and snapshotted. The latter end what
+    the former began, such as a lock of a database: once one of these was begun, they run also if
+    the operation fails or is cut short."""
+    if not before:
+        return (*steps, *after)
+    ends = tuple(Undo(step.do, tolerant=True) for step in after)
+    first = msgspec.structs.replace(before[0], undo=ends)
+    return (first, *before[1:], *steps, *after)
 
 
 def refuse_removal(snapshot: Snapshot, holders: str = "") -> None:

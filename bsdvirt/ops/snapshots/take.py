@@ -12,6 +12,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.plan import plan_take
 from bsdvirt.guest.snapshots.sets import Snapshot, free_name, refuse_taken
 from bsdvirt.kinds import is_running
+from bsdvirt.ops.snapshots.hooks import snapshot_hooks
 from bsdvirt.ops.snapshots.read import read_snapshots
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
@@ -43,27 +44,29 @@ class Take:
             found = session.inventory()
             guests = [found.guests[name] for name in held.names() if name in found.guests]
             jails = read_jails(session.host)
-            before = read_snapshots(session, guests)
+            every = read_snapshots(session, guests)
 
             def one(name: str) -> Task:
                 guest = found.guest(name)
                 session.need_mounted(found, guest.layout)
                 running = is_running(guest, jails, session.host.fs)
-                task = self._task(session, guest, before[name], running)
+                task = self._task(session, guest, every[name], running)
                 return replace(task, release=lambda: held.release(name))
 
             yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
 
-    def _task(self, session: Session, guest: Guest, before: list[Snapshot], running: bool) -> Task:
+    def _task(self, session: Session, guest: Guest, known: list[Snapshot], running: bool) -> Task:
         time = session.draws.time(guest.name)
         if self.snapshot:
-            refuse_taken(before, guest.name, self.snapshot)
-        name = self.snapshot or free_name(before, name_of(time))
+            refuse_taken(known, guest.name, self.snapshot)
+        name = self.snapshot or free_name(known, name_of(time))
         stamp = Stamp(
             time=time, why=self.why, uuid=guest.identity.uuid, running=running, note=self.note
         )
-        plan = plan_take(guest, name, stamp, session.new_op())
         notes: tuple[str, ...] = (RUNNING,) if running else ()
+        before, after, unread = snapshot_hooks(session, guest, running=running)
+        notes += unread
+        plan = plan_take(guest, name, stamp, session.new_op(), before=before, after=after)
         if guest.identity.root is not None:
             notes += (f"its root {guest.identity.root} is yours, and not in it",)
         # As each time that they are planned is another.

@@ -261,7 +261,6 @@ class WithProcesses(FakeHost):
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
-        stdin: bytes = b"",
     ) -> Result:
         if argv[0] != tools.PS:
             return super().run(argv, changes=changes, timeout=timeout, on_line=on_line)

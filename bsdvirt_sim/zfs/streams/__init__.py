@@ -1,1 +1,0 @@
-"""zfs send and zfs receive: streams of snapshots as bytes."""
