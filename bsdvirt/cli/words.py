@@ -53,7 +53,9 @@ VERBS = {
     "network": "manage networks: ls, info, create, set, destroy",
     "boot": "manage start and shutdown: plan, start, stop, status, network",
     "tui": "open the terminal UI",
+    "uninit": "remove from this host what init made",
     "doctor": "find problems, and repair them",
+    "report": "gather what a bug report needs, addresses and secrets masked",
     "properties": "list all properties",
     "schema": "print the JSON Schema of a file, or of a verb's output",
 }

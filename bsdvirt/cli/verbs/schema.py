@@ -11,7 +11,20 @@ import msgspec
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
-from bsdvirt.rows import cpu, events, guest, host, jail, library, log, snapshot, storage, usage, vm
+from bsdvirt.rows import (
+    cpu,
+    events,
+    guest,
+    host,
+    jail,
+    library,
+    log,
+    report,
+    snapshot,
+    storage,
+    usage,
+    vm,
+)
 from bsdvirt.rows.base import Row
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
@@ -26,13 +39,40 @@ class Output:
 
 
 CHANGES = (
+    "adopt",
+    "boot start",
+    "boot stop",
+    "cdrom eject",
+    "cdrom insert",
     "clone",
-    "adopt", "boot start", "boot stop", "cdrom eject", "cdrom insert", "create", "destroy",
-    "disk add", "disk resize", "disk rm", "network confirm", "network revert", "network set",
-    "nic add", "nic rm", "pause", "rename", "reset", "restart", "resume", "set", "snapshot create",
-    "release update", "snapshot hold", "snapshot release", "snapshot rm", "start", "stop",
-    "uefi reset", "uefi restore", "unmount",
-)  # fmt: skip
+    "create",
+    "destroy",
+    "disk add",
+    "disk resize",
+    "disk rm",
+    "network confirm",
+    "network revert",
+    "network set",
+    "nic add",
+    "nic rm",
+    "pause",
+    "release update",
+    "rename",
+    "reset",
+    "restart",
+    "resume",
+    "set",
+    "snapshot create",
+    "snapshot hold",
+    "snapshot release",
+    "snapshot rm",
+    "start",
+    "stop",
+    "uefi reset",
+    "uefi restore",
+    "uninit",
+    "unmount",
+)
 EVENT = "event"
 OUTPUTS = {
     "ls": Output((guest.GuestRow,)),
@@ -66,6 +106,7 @@ OUTPUTS = {
     "boot status": Output((guest.BootRow,)),
     "doctor": Output((host.Finding,)),
     "events": Output((events.Operation,)),
+    "report": Output((report.Section,)),
     "properties": Output((PropertyInfo,)),
     EVENT: Output(events.EVENTS, many=False),
     **dict.fromkeys(CHANGES, Output((guest.OutcomeRow,))),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
@@ -193,18 +193,21 @@ class DestroyNetwork:
         name = self.name
         with session.locked("network", name, f"network destroy {name}", destroying=True):
             try:
-                task = _destroy(session, name)
+                task = destroy_task(session, name)
             except NotFoundError:
                 session.supersede("network", name)
                 raise
             yield Prepared(session, [task])
 
 
-def _destroy(session: Session, name: str) -> Task:
+def destroy_task(session: Session, name: str, *, going: Collection[str] = ()) -> Task:
+    """Plan the destruction of a network; its lock is held. The guests in `going` are destroyed
+    before."""
     networks = session.networks()
     error = networks.broken.get(name)
-    interfaces = read_interfaces(session.host)
-    using = users(session.inventory(), name)
+    found = session.inventory()
+    interfaces = _without(read_interfaces(session.host), found, going)
+    using = [guest for guest in users(found, name) if guest not in going]
     rules = network_rules(name)
     flushed = (
         [*unload_steps(rules, f"network {name} translated")]
@@ -223,6 +226,21 @@ def _destroy(session: Session, name: str) -> Task:
     # What was cut short of it is moot once it is destroyed.
     done = lambda: session.supersede("network", name)  # noqa: E731
     return Task(name, (Part(plan),), "destroyed", notes, after=done)
+
+
+def _without(interfaces: Interfaces, found: Inventory, going: Collection[str]) -> Interfaces:
+    """Return the interfaces as they are once these guests are gone."""
+    gone = {
+        interface
+        for name, guest in found.guests.items()
+        if name in going
+        for interface in kind_of(guest).host_interfaces(guest.identity.id)
+    }
+    return {
+        name: replace(face, members=tuple(m for m in face.members if m not in gone))
+        for name, face in interfaces.items()
+        if name not in gone
+    }
 
 
 def numbering(session: Session) -> Any:

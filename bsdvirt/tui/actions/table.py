@@ -11,5 +11,9 @@ ACTIONS: tuple[Action, ...] = (
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}
-NOT_HERE = {"tui": "this is it"}
+NOT_HERE = {
+    "tui": "this is it",
+    "uninit": "it ends the use of this host: run it in a shell",
+    "report": "it is for a file, which a shell gives a name",
+}
 """Verbs that are no action, each with the reason."""
