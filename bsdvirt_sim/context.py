@@ -6,14 +6,13 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
 
 from bsdvirt.host.fs import Fs
 from bsdvirt_sim.releases import RELEASES, Release
 from bsdvirt_sim.snapdir import HostFiles
-from bsdvirt_sim.state import Dataset, Host, Interface, Jail, Snapshot
+from bsdvirt_sim.state import Dataset, Host, Interface, Jail
 
 
 class UnknownCommand(AssertionError):  # noqa: N818
@@ -40,15 +39,6 @@ class Exit(Exception):  # noqa: N818
 
 class TimedOut(Exception):  # noqa: N818
     """The command took longer than its timeout."""
-
-
-@dataclass
-class Stream:
-    """What `zfs send` passes to `zfs receive`: a snapshot and its dataset."""
-
-    dataset: Dataset
-    snapshot: Snapshot
-    props: dict[str, str] = field(default_factory=dict)
 
 
 class Run:
@@ -80,9 +70,8 @@ class Run:
         self.status = 0
         self.piped = False
         self.piped_into = False
-        self.stream: Stream | None = None
         self.data: IO[bytes] | None = None
-        """The output of a decompressor, for the command behind it in the pipe."""
+        """The output of a decompressor or `zfs send`, for the command behind it in the pipe."""
         self.tree = ""
         """The directory that tar(1) packs into a pipe."""
 

@@ -82,6 +82,7 @@ class SimHost:
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        stdin: bytes = b"",
     ) -> Result:
         """Run a command. Raises UnknownCommand for one that bsdvirt should not run."""
         if changes:
@@ -93,7 +94,7 @@ class SimHost:
         if is_real(argv):
             return run_real(
                 self.directory, argv, self.interrupt,
-                changes=changes, timeout=timeout, on_line=on_line,
+                changes=changes, timeout=timeout, on_line=on_line, stdin=stdin,
             )  # fmt: skip
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
@@ -111,6 +112,7 @@ class SimHost:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        limit: int = 0,
     ) -> Result:
         """Run `left | right`: zfs send into zfs receive, or a decompressor into dd."""
         self.interrupt.check()
@@ -120,7 +122,11 @@ class SimHost:
             sent = self._end(sender)
             receiver = self._run(right, state, True, timeout)
             receiver.piped_into = True
-            receiver.stream, receiver.data = sender.stream, sender.data
+            receiver.data = sender.data
+            if state.cut >= 0 and sender.data is not None and left[0] == tools.ZFS:
+                # The connection is lost, and the sender is killed.
+                sender.data.truncate(state.cut)
+                sent = Result(sent.argv, -9, sent.stdout, sent.stderr)
             receiver.tree = sender.tree
             received = self._end(receiver)
             self._settle(right, state, True)

@@ -124,6 +124,12 @@ class Settings:
         with self._host.change() as state:
             state.pools[name].readonly = readonly
 
+    def cut_streams(self, after: int = -1) -> None:
+        """Cut the streams of zfs send(8) in pipes after that many bytes, until called again
+        without a number."""
+        with self._host.change() as state:
+            state.cut = after
+
     def set_late_devices(self, late: bool) -> None:
         """Set whether a volume with a local volmode stays without a device."""
         with self._host.change() as state:

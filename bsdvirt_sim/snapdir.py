@@ -64,15 +64,14 @@ def _is_within(path: str) -> bool:
 
 def _refusing(name: str) -> Callable[..., Any]:
     """Return the method of Fs, refused in a snapshot."""
-    method = getattr(Fs, name)
     paths = 2 if name in ("link", "rename") or name.endswith("_beneath") else 1
 
-    @functools.wraps(method)
+    @functools.wraps(getattr(Fs, name))
     def refuse(self: HostFiles, *words: Any, **more: Any) -> Any:
         for path in words[:paths]:
             if _is_within(f"/{path}"):
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
-        return method(self, *words, **more)
+        return getattr(Fs, name)(self, *words, **more)
 
     return refuse
 

@@ -56,6 +56,21 @@ class Bookmark(Struct):
     refer: int
 
 
+class Partial(Struct):
+    """A snapshot that `zfs receive -s` has received in part; its data is in the store.
+
+    `records`: how many parts of the stream it has. `fresh`: whether the dataset is only for it.
+    """
+
+    toname: str
+    toguid: int
+    fromguid: int
+    records: int
+    moved: int
+    fresh: bool
+    features: list[str] = []
+
+
 class Dataset(Struct):
     """A filesystem or volume. `props`: its local properties, as `zfs get -p` shows them.
     `mounted`: where, or empty."""
@@ -76,6 +91,12 @@ class Dataset(Struct):
     received: dict[str, str] = {}
     """Properties received with `zfs receive`; one that is in effect is in `props` with the same
     value."""
+    partial: Partial | None = None
+
+
+def is_inconsistent(dataset: Dataset) -> bool:
+    """Whether its first snapshot was received in part only."""
+    return dataset.partial is not None and dataset.partial.fresh
 
 
 class Mount(Struct):
@@ -253,6 +274,8 @@ class Host(Struct):
     rulesets: dict[str, list[str]] = {}
     sysctls: dict[str, str] = {}
     modules: list[Module] = []
+    cut: int = -1
+    """The bytes after which streams in pipes are cut; negative where they are not."""
     late_devices: bool = False
     """Whether a volume with a local volmode stays without a device."""
     linger: list[str] = []

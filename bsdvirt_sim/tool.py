@@ -5,9 +5,15 @@ Arguments that name a file below DIR/root name it as the host does.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import signal
 import sys
+import tempfile
+import threading
 from collections.abc import Sequence
+from typing import IO
 
 from bsdvirt.host import tools
 from bsdvirt_sim.context import Exit, Run, UnknownCommand
@@ -17,6 +23,11 @@ from bsdvirt_sim.kernel.cpuset import mask_of
 
 def main(words: Sequence[str]) -> int:
     """Run the tool and return its exit status."""
+    return run_with(words, sys.stdin.buffer, sys.stdout.buffer)
+
+
+def run_with(words: Sequence[str], stdin: IO[bytes], stdout: IO[bytes]) -> int:
+    """Run the tool with other streams of bytes than this process's."""
     host = SimHost(words[0])
     root = str(host.directory.resolve() / "root")
     argv = [word.removeprefix(root) if word.startswith(root) else word for word in words[1:]]
@@ -32,21 +43,62 @@ def main(words: Sequence[str]) -> int:
             from bsdvirt_sim.jail.main import run_main
 
             return run_main(host, argv[1:])
-        return _plain(host, argv)
+        return _plain(host, argv, stdin, stdout)
     except UnknownCommand as error:
         print(error, file=sys.stderr)
         return 70
 
 
-def _plain(host: SimHost, argv: Sequence[str]) -> int:
+def _plain(host: SimHost, argv: Sequence[str], stdin: IO[bytes], stdout: IO[bytes]) -> int:
+    """Run a tool with its standard input read before, and its output written after: what is at
+    the other end of a pipe may need the simulated host, too."""
     from bsdvirt_sim.commands import run_tool
 
-    with host.change() as state:
-        run = Run(argv, state, host.directory, changes=None, limit=60.0)
-        status = run_tool(run)
-    sys.stdout.write("".join(run.out))
-    sys.stderr.write("".join(run.err))
+    with tempfile.TemporaryFile(dir=host.directory) as data:
+        reads = argv[0] in READERS and READERS[argv[0]] in argv[1:2]
+        if reads:
+            _spool(stdin, data)
+        with host.change() as state:
+            run = Run(argv, state, host.directory, changes=None, limit=60.0)
+            run.piped = True
+            run.data = data if reads else None
+            status = run_tool(run)
+        sys.stderr.write("".join(run.err))
+        sys.stderr.flush()
+        stdout.write("".join(run.out).encode())
+        if run.data is not None and not reads:
+            with contextlib.closing(run.data), contextlib.suppress(BrokenPipeError):
+                shutil.copyfileobj(run.data, stdout)
+        with contextlib.suppress(BrokenPipeError):
+            stdout.flush()
     return status
+
+
+READERS = {tools.ZFS: "receive"}
+"""Tools that read their standard input, and the verb that does."""
+
+
+class _Ended(Exception):  # noqa: N818
+    """A signal ends the process: what it has read is all there is."""
+
+
+def _spool(stdin: IO[bytes], data: IO[bytes]) -> None:
+    def end(_signal: int, _frame: object) -> None:
+        raise _Ended
+
+    main = threading.current_thread() is threading.main_thread()
+    known = {name: signal.signal(name, end) for name in _SIGNALS} if main else {}
+    try:
+        shutil.copyfileobj(stdin, data)
+    except _Ended:
+        pass
+    finally:
+        for name, handler in known.items():
+            signal.signal(name, handler)
+    data.seek(0)
+
+
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
 def _with_mask(host: SimHost, argv: Sequence[str], root: str) -> int:

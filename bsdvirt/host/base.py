@@ -68,10 +68,11 @@ class Host(Protocol):
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        stdin: bytes = b"",
     ) -> Result:
-        """Run a command to its end. A failure is not raised: a missing tool is status 127, an
-        expired timeout is `timed_out`. Raises Interrupted if a signal asks this process to end
-        meanwhile."""
+        """Run a command to its end, with `stdin` as its standard input. A failure is not raised: a
+        missing tool is status 127, an expired timeout is `timed_out`. Raises Interrupted if a
+        signal asks this process to end meanwhile."""
 
     def pipe(
         self,
@@ -80,9 +81,11 @@ class Host(Protocol):
         *,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        limit: int = 0,
     ) -> Result:
-        """Run `left | right`; the status is a failure if either fails. `on_line` is called with the
-        lines of both standard errors."""
+        """Run `left | right`; the status is a failure if either fails. Without `left`, `right`
+        reads our own standard input. With `limit`, at most that many bytes a second pass. `on_line`
+        is called with the lines of both standard errors."""
 
     def attach(self, argv: Sequence[str]) -> int:
         """Run a command on the caller's terminal and return its exit status (128 + n for signal

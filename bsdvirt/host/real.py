@@ -8,6 +8,7 @@ import re
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, NoReturn
@@ -57,13 +58,15 @@ class RealHost:
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        stdin: bytes = b"",
     ) -> Result:
         if changes:
             self.interrupt.check()
         else:
             timeout = min(timeout, self.interrupt.patience)
         try:
-            process = _spawn(argv, stdout=subprocess.PIPE)
+            with _as_input(stdin) as given:
+                process = _spawn(argv, stdin=given, stdout=subprocess.PIPE)
         except OSError as error:
             return Result(tuple(argv), 127, "", f"{argv[0]}: {error.strerror}\n")
         outputs = {"stdout": process.stdout, "stderr": process.stderr}
@@ -84,22 +87,25 @@ class RealHost:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        limit: int = 0,
     ) -> Result:
         self.interrupt.check()
-        words = (*left, "|", *right)
+        stages = [stage for stage in (left, tools.pump(limit) if limit else (), right) if stage]
+        words = (*left, "|", *right) if left else tuple(right)
         started: list[subprocess.Popen[bytes]] = []
         try:
-            sender = _spawn(left, stdout=subprocess.PIPE)
-            started.append(sender)
-            receiver = _spawn(right, stdin=sender.stdout, stdout=subprocess.DEVNULL)
-            started.append(receiver)
-            assert sender.stdout is not None
-            sender.stdout.close()
-            sender.stdout = None
-            # Both at once: neither may wait for us to read what it says.
-            outputs = {"left": sender.stderr, "right": receiver.stderr}
+            for stage in stages:
+                source = started[-1].stdout if started else None if left else sys.stdin.buffer
+                last = len(started) == len(stages) - 1
+                out = subprocess.DEVNULL if last else subprocess.PIPE
+                started.append(_spawn(stage, stdin=source, stdout=out))
+                if len(started) > 1:
+                    # The reader alone has it: the writer ends when the reader does.
+                    _close_output(started[-2])
+            # All at once: none may wait for us to read what it says.
+            outputs = {str(number): process.stderr for number, process in enumerate(started)}
             reader = _Reader(outputs, on_line, KEPT_BYTES, whole=False)
-            timed_out = self._wait((sender, receiver), left, timeout, reader)
+            timed_out = self._wait(tuple(started), stages[0], timeout, reader)
         except OSError as error:
             return Result(words, 127, "", f"{error.filename}: {error.strerror}\n")
         finally:
@@ -110,8 +116,9 @@ class RealHost:
                 for stream in (process.stdout, process.stderr):
                     if stream is not None:
                         stream.close()
-        status = _status(receiver) or _status(sender)
-        return Result(words, status, "", reader.text("right") + reader.text("left"), timed_out)
+        backwards = list(reversed(range(len(started))))
+        status = next((s for n in backwards if (s := _status(started[n]))), 0)
+        return Result(words, status, "", "".join(reader.text(str(n)) for n in backwards), timed_out)
 
     def attach(self, argv: Sequence[str]) -> int:
         with _signals_left_to_the_child():
@@ -315,6 +322,26 @@ def _spawn(
         cwd="/",
         start_new_session=True,
     )
+
+
+@contextlib.contextmanager
+def _as_input(data: bytes) -> Iterator[IO[bytes] | None]:
+    """Yield a file with the data, to be read from its beginning; None without data."""
+    if not data:
+        yield None
+        return
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
+
+
+def _close_output(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -49,6 +49,7 @@ SERVICE = "/usr/sbin/service"
 SH = "/bin/sh"
 SLEEP = "/bin/sleep"
 SOCKSTAT = "/usr/bin/sockstat"
+SSH = "/usr/bin/ssh"
 SWAPINFO = "/usr/sbin/swapinfo"
 SYSCTL = "/sbin/sysctl"
 SYSRC = "/usr/sbin/sysrc"
@@ -65,3 +66,8 @@ SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 SUPERVISE = (PYTHON, "-I", "-S", f"{__file__.rpartition('/host/')[0]}/supervise/__main__.py")
 """Begins the command line of a guest's supervisor, and of a client of it. Isolated from the
 environment and from site-packages: the smallest process that Python can be."""
+
+
+def pump(limit: int) -> tuple[str, ...]:
+    """Return the command that copies at most `limit` bytes a second."""
+    return (PYTHON, "-I", "-S", f"{__file__.rpartition('/host/')[0]}/supervise/pump.py", str(limit))

@@ -19,6 +19,7 @@ from bsdvirt.plan.step import (
     Command,
     Copy,
     MakeDirectory,
+    MergeRoot,
     Pipeline,
     PutBack,
     RemoveDirectory,
@@ -48,8 +49,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _own(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
-            case Pipeline(left=left, right=right, timeout=timeout):
-                host.pipe(left, right, timeout=timeout, on_line=on_line).check()
+            case Pipeline(left=left, right=right, timeout=timeout, limit=limit):
+                host.pipe(left, right, timeout=timeout, on_line=on_line, limit=limit).check()
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
@@ -76,6 +77,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 host.fs.rename(path, to)
             case Copy():
                 _copy(host, action)
+            case MergeRoot():
+                _merge_root(host, action)
             case Await(path=path, seconds=seconds):
                 _await(host, path, seconds)
             case AwaitAddresses(interface=interface, addresses=addresses):
@@ -162,6 +165,14 @@ def _copy(host: Host, action: Copy) -> None:
         copy_in(outer, root, action.inner, recursive=action.recursive, check=check)
     else:
         copy_out(root, action.inner, outer, recursive=action.recursive, check=check)
+
+
+def _merge_root(host: Host, action: MergeRoot) -> None:
+    from bsdvirt.host.merge.apply import apply
+
+    paths = (action.base, action.mine, action.root, action.work)
+    base, mine, root, work = (host.fs.path(path) for path in paths)
+    apply(base, mine, root, work, action.choice, action.digest, host.interrupt.check)
 
 
 def act_patiently(

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from bsdvirt.facts.dad import shown_by, wait_lines
+from bsdvirt.host import tools
 from bsdvirt.host.sanitize import has_controls
 from bsdvirt.plan.step import (
     Action,
@@ -15,6 +16,7 @@ from bsdvirt.plan.step import (
     Command,
     Copy,
     MakeDirectory,
+    MergeRoot,
     Pipeline,
     Plan,
     PutBack,
@@ -35,8 +37,9 @@ def shell(action: Action) -> str:
             return f"{_join(argv)} >> {_quote(log)} 2>&1"
         case Command(argv=argv):
             return _join(argv)
-        case Pipeline(left=left, right=right):
-            return f"{_join(left)} | {_join(right)}"
+        case Pipeline(left=left, right=right, limit=limit):
+            stages = [left, tools.pump(limit) if limit else (), right]
+            return " | ".join(_join(stage) for stage in stages if stage)
         case WriteFile():
             return _here_document(action)
         case PutBack(path=path, beneath=root, was=was):
@@ -64,6 +67,8 @@ def shell(action: Action) -> str:
         case Copy(outer=outer, root=root, inner=inner):
             ends = (outer, root + inner) if action.inward else (root + inner, outer)
             return _join(("cp", "-Rp" if action.recursive else "-p", *ends))
+        case MergeRoot(mine=mine, base=base, root=root):
+            return f"# merge the changes of {mine} to {base} into {root}"
         case Await(path=path):
             return f"until test -e {_quote(path)}; do sleep 0.1; done"
         case AwaitAddresses(interface=interface, addresses=addresses):

@@ -36,11 +36,13 @@ class Command(Struct, frozen=True, tag="command"):
 
 
 class Pipeline(Struct, frozen=True, tag="pipeline"):
-    """Run `left | right`; both must succeed. `timeout` is in seconds."""
+    """Run `left | right`; both must succeed. Without `left`, standard input is passed to `right`.
+    `timeout` is in seconds. `limit` is in bytes a second; 0 is none."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
     timeout: float = 3600.0
+    limit: int = 0
 
 
 class WriteFile(Struct, frozen=True, tag="write"):
@@ -120,6 +122,20 @@ class Copy(Struct, frozen=True, tag="copy"):
     recursive: bool = False
 
 
+class MergeRoot(Struct, frozen=True, tag="merge-root"):
+    """Merge what a guest changed in its root `mine`, which was made from `base`, into `root`, a new
+    copy of a newer release. What tar(1) copies afterwards is listed in the directory `work`.
+    `choice` is whose version is kept in a conflict. The decisions must have that digest: those that
+    were planned."""
+
+    base: str
+    mine: str
+    root: str
+    work: str
+    choice: Literal["", "ours", "theirs"]
+    digest: str
+
+
 class Await(Struct, frozen=True, tag="await"):
     """Wait until a file exists, for at most that many seconds: the device of a volume appears
     shortly after zfs(8) has ended."""
@@ -148,6 +164,7 @@ Action = (
     | UnmountBeneath
     | Rename
     | Copy
+    | MergeRoot
     | Await
     | AwaitAddresses
 )

@@ -33,6 +33,8 @@ class Dataset:
     """It is encrypted, and its key is not loaded."""
     encryption_root: str | None = None
     """Dataset whose key it is encrypted with."""
+    replica: str | None = None
+    """Local value of bsdvirt:replica; not read beneath guests/<name>."""
     received: str | None = None
     """Value of bsdvirt:guest received by `zfs receive`: written by another host."""
 

@@ -26,7 +26,7 @@ COLUMNS = (
     "encryptionroot",
 )
 """Properties that only the kernel sets: no text from a guest is among them."""
-TEXTS = ("bsdvirt:guest", "bsdvirt:op", "mountpoint")
+TEXTS = ("bsdvirt:guest", "bsdvirt:op", "bsdvirt:replica", "mountpoint")
 """Properties with arbitrary text. They are read to a depth of DEPTH only: beneath guests/<name> a
 jail may set them, and they are never used."""
 DEPTH = 2
@@ -170,11 +170,13 @@ def _with_texts(
     none = Value("-", "-")
     guest = values.get("bsdvirt:guest", none)
     op = values.get("bsdvirt:op", none)
+    replica = values.get("bsdvirt:replica", none)
     return dataclasses.replace(
         dataset,
         guest=guest.value if guest.local else None,
         received=guest.value if guest.source == "received" else None,
         op=op.value if op.local else None,
+        replica=replica.value if replica.local else None,
         mountpoint=word(values.get("mountpoint", none).value),
     )
 

@@ -126,6 +126,7 @@ def _dataset(entry: Mapping[str, Any], shallow: bool) -> Dataset:
         volsize=number(raw("volsize")),
         guest=user("bsdvirt:guest", "LOCAL"),
         op=user("bsdvirt:op", "LOCAL"),
+        replica=user("bsdvirt:replica", "LOCAL"),
         jailed=raw("jailed") == "on",
         locked=raw("keystatus") == "unavailable",
         encryption_root=word(raw("encryptionroot")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 from bsdvirt_sim.context import Exit, Run, options
@@ -217,10 +216,8 @@ def _rename_snapshot(run: Run, old: str, new: str, *, recursive: bool) -> int:
         raise run.fail(f"cannot rename '{old}': {child if recursive else 'dataset already exists'}")
     for member, snap in found.items():
         dataset = run.state.datasets[member]
-        place = trees.kept(run, dataset, snap)
         snap.name = name
-        if dataset.kind == "filesystem":
-            os.rename(place, trees.kept(run, dataset, snap))
+        trees.move_kept(run, dataset, short, dataset, snap)
     names = {f"{member}@{short}": f"{member}@{name}" for member in found}
     for dataset in run.state.datasets.values():
         dataset.origin = names.get(dataset.origin, dataset.origin)

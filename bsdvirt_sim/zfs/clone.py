@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
 from bsdvirt_sim.context import Run, options
-from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs import trees, volumes
 from bsdvirt_sim.zfs.create import check_parents, create_ancestors, room
 from bsdvirt_sim.zfs.datasets import add, check_name, open_dataset, open_snapshot, properties
@@ -43,7 +40,7 @@ def clone(run: Run, words: list[str]) -> int:
     if parent.kind == "filesystem":
         trees.copy(trees.kept(run, parent, snap), trees.store(run, dataset.guid))
     else:
-        volumes.restore(run, name, snap.guid)
+        volumes.restore(run, name, trees.kept(run, parent, snap))
         volumes.lose(run, name, props)
     return share_mount(run, name, explicit=False)
 
@@ -73,9 +70,13 @@ def promote(run: Run, words: list[str]) -> int:
                 why = f"conflicting snapshot '{one.name}' from parent '{dataset.origin}'"
                 raise run.fail(f"cannot promote '{name}': {why}")
     for snap in moved:
-        _move(run, old, dataset, snap)
+        trees.move_kept(run, old, snap.name, dataset, snap)
     dataset.snaps = moved + dataset.snaps
     old.snaps = old.snaps[cut:]
+    for mark in marks:
+        source, target = (trees.table(run, one, f"#{mark.name}") for one in (old, dataset))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
     dataset.bookmarks = marks + dataset.bookmarks
     old.bookmarks = [mark for mark in old.bookmarks if mark not in marks]
     names = {f"{parent}@{snap.name}" for snap in moved}
@@ -84,11 +85,3 @@ def promote(run: Run, words: list[str]) -> int:
         if other.origin in names:
             other.origin = f"{name}@{other.origin.split('@')[1]}"
     return 0
-
-
-def _move(run: Run, old: Dataset, new: Dataset, snap: Snapshot) -> None:
-    """Move the files of a snapshot to another dataset; a volume's do not depend on it."""
-    if old.kind == "filesystem":
-        target = trees.kept(run, new, snap)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(trees.kept(run, old, snap), target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bsdvirt_sim import snapdir
 from bsdvirt_sim.context import Run, options
 from bsdvirt_sim.state import Snapshot
 from bsdvirt_sim.zfs import trees, volumes
@@ -138,9 +137,7 @@ def remove_dataset(run: Run, name: str) -> None:
     if dataset.kind == "volume":
         volumes.vanish(run, name)
     del run.state.datasets[name]
-    trees.remove(trees.store(run, dataset.guid))
-    trees.remove(snapdir.place(run.directory, dataset.guid))
-    trees.store(run, f"objects-{dataset.guid}").unlink(missing_ok=True)
+    trees.drop_all(run, dataset)
     if dataset.kind == "filesystem" and source != "local" and mountpoint.startswith("/"):
         trees.drop_mountpoint(run, mountpoint)
     finish_deferred(run)
@@ -154,7 +151,9 @@ def _bookmark(run: Run, name: str, flags: dict[str, list[str]]) -> int:
         raise run.fail(f"bookmark '{name}' does not exist.")
     if run.state.pools[pool_of(name)].readonly:
         raise run.fail("cannot destroy bookmark: pool is read-only")
-    run.state.datasets[name.partition("#")[0]].bookmarks.remove(mark)
+    dataset = run.state.datasets[name.partition("#")[0]]
+    dataset.bookmarks.remove(mark)
+    trees.table(run, dataset, f"#{mark.name}").unlink(missing_ok=True)
     return 0
 
 
@@ -278,7 +277,5 @@ def finish_deferred(run: Run) -> None:
 def drop_snapshot(run: Run, name: str, snap: Snapshot) -> None:
     """Remove a snapshot with its data."""
     dataset = run.state.datasets[name.partition("@")[0]]
-    trees.remove(trees.kept(run, dataset, snap))
-    volumes.drop(run, snap.guid)
-    trees.store(run, f"objects-{snap.guid}").unlink(missing_ok=True)
+    trees.drop_kept(run, dataset, snap)
     dataset.snaps.remove(snap)

@@ -9,6 +9,7 @@ from bsdvirt_sim.context import Run
 from bsdvirt_sim.state import Bookmark, Dataset, Host, Snapshot
 from bsdvirt_sim.zfs import keys
 from bsdvirt_sim.zfs.space import Space
+from bsdvirt_sim.zfs.token import token_of
 
 _ON_OFF = "on | off"
 SIZES = {
@@ -51,7 +52,7 @@ _DEFAULTS = {
     "quota": "0", "refquota": "0", "reservation": "0", "refreservation": "0",
     "recordsize": "131072", "volblocksize": "8192", "encryption": "off",
 }  # fmt: skip
-_NOT_INHERITED = {
+NOT_INHERITED = {
     "canmount",
     "quota",
     "refquota",
@@ -75,6 +76,15 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGTPEZ]?)B?", re.IGNORECASE)
 USER_LIMIT = 8192
 
 
+def applies(name: str, volume: bool) -> bool:
+    """Whether a property is one of volumes, or of file systems."""
+    if ":" in name:
+        return True
+    return not (
+        (name in _VOLUME_ONLY - {"volmode"} and not volume) or (name in _FILESYSTEM_ONLY and volume)
+    )
+
+
 class BadValue(Exception):  # noqa: N818
     """libzfs refuses the property, with this message."""
 
@@ -85,7 +95,7 @@ def check(run: Run, name: str, value: str, volume: bool) -> str:
         if len(value) >= USER_LIMIT:
             raise BadValue("property value too long")
         return value
-    if (name in _VOLUME_ONLY - {"volmode"} and not volume) or (name in _FILESYSTEM_ONLY and volume):
+    if not applies(name, volume):
         raise BadValue(f"'{name}' does not apply to datasets of this type")
     if name in SIZES:
         number = size(value)
@@ -192,7 +202,7 @@ class View:
             return plain, "-"
         if prop in _DEFAULTS or prop == "volsize":
             default = self.run.release.zfs_defaults.get(prop, _DEFAULTS.get(prop, ""))
-            if prop in _NOT_INHERITED:
+            if prop in NOT_INHERITED:
                 own = dataset.props.get(prop)
                 given = own is not None and (prop, own) != ("volblocksize", default)
                 return (own or "", self._own(name, prop)) if given else (default, "default")
@@ -247,6 +257,8 @@ class View:
                 return str(dataset.guid)
             case "createtxg":
                 return str(dataset.txg)
+            case "receive_resume_token":
+                return token_of(dataset.partial) if dataset.partial else "-"
             case "keystatus":
                 return keys.status(self.state, name)
             case "encryptionroot":

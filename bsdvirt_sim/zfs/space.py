@@ -20,7 +20,7 @@ from bsdvirt_sim.zfs import trees, volumes
 Held = dict[tuple[object, ...], int]
 """Pieces of data, and the bytes of each."""
 _SECTOR = 512
-_BLOCK = 1 << 17
+BLOCK = 1 << 17
 
 
 class Space:
@@ -94,14 +94,10 @@ class Space:
         """Return what a snapshot holds, or the dataset itself."""
         if dataset.kind == "volume":
             if snap is not None:
-                path = trees.store(self.run, snap.guid)
+                path = trees.kept(self.run, dataset, snap)
             else:
                 path = volumes.data(self.run, name)
-            try:
-                status = path.stat()
-            except OSError:
-                return {}
-            return _extents(str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+            return dict(pieces(path).items()) if path.exists() else {}
         if snap is not None:
             return _snapshot(str(trees.kept(self.run, dataset, snap)), snap.guid)
         return _files(trees.live(self.run, dataset), trees.within(self.run, dataset))
@@ -158,14 +154,20 @@ def _files(top: Path, skip: frozenset[str]) -> Held:
     return found
 
 
+def pieces(path: Path) -> dict[tuple[int, int], int]:
+    """Return the parts of a volume's data that are not holes, by where they begin and a sum of
+    what they hold, and how long each is."""
+    status = path.stat()
+    return _pieces(str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+
+
 @functools.lru_cache(maxsize=256)
-def _extents(path: str, _inode: int, _size: int, _changed: int) -> Held:
-    """Return the parts of a volume that are not holes."""
-    found: Held = {}
+def _pieces(path: str, _inode: int, _size: int, _changed: int) -> dict[tuple[int, int], int]:
+    found: dict[tuple[int, int], int] = {}
     with open(path, "rb") as stream:
         for at, length in volumes.extents(stream.fileno()):
-            for start in range(at - at % _BLOCK, at + length, _BLOCK):
+            for start in range(at - at % BLOCK, at + length, BLOCK):
                 stream.seek(start)
-                chunk = stream.read(_BLOCK)
+                chunk = stream.read(BLOCK)
                 found[start, zlib.crc32(chunk)] = len(chunk)
     return found

@@ -91,8 +91,42 @@ def remove(path: Path) -> None:
 
 
 def kept(run: Run, dataset: Dataset, snapshot: Snapshot) -> Path:
-    """Return the directory with the files of a snapshot."""
+    """Return the directory with the files of a snapshot, or the file with a volume's data."""
     return snapdir.place(run.directory, dataset.guid) / "snapshot" / snapshot.name
+
+
+def table(run: Run, dataset: Dataset, name: str) -> Path:
+    """Return the file that lists what a snapshot (NAME) or a bookmark (#NAME) holds."""
+    return store(run, f"tables-{dataset.guid}") / name
+
+
+def move_kept(run: Run, old: Dataset, name: str, new: Dataset, snap: Snapshot) -> None:
+    """Move the data of a snapshot that was called `name` to its dataset and name of now."""
+    for source, target in (
+        (snapdir.place(run.directory, old.guid) / "snapshot" / name, kept(run, new, snap)),
+        (table(run, old, name), table(run, new, snap.name)),
+    ):
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(source, target)
+
+
+def drop_kept(run: Run, dataset: Dataset, snap: Snapshot) -> None:
+    """Remove the data of a snapshot."""
+    place = kept(run, dataset, snap)
+    if place.is_dir():
+        remove(place)
+    else:
+        place.unlink(missing_ok=True)
+    table(run, dataset, snap.name).unlink(missing_ok=True)
+
+
+def drop_all(run: Run, dataset: Dataset) -> None:
+    """Remove everything in the store of a dataset."""
+    remove(store(run, dataset.guid))
+    remove(snapdir.place(run.directory, dataset.guid))
+    remove(store(run, f"tables-{dataset.guid}"))
+    store(run, f"received-{dataset.guid}").unlink(missing_ok=True)
 
 
 def live(run: Run, dataset: Dataset) -> Path:

@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.zfs import trees
@@ -64,15 +65,16 @@ def _volmode(run: Run, name: str) -> str:
     return "default"
 
 
-def restore(run: Run, name: str, guid: int) -> None:
+def restore(run: Run, name: str, source: Path) -> None:
     """Create a volume with the data of a snapshot."""
     appear(run, name)
-    copy(trees.store(run, guid), place(run, name))
+    copy(source, place(run, name))
 
 
-def keep(run: Run, name: str, guid: int) -> None:
-    """Store the volume's current data under a snapshot's guid."""
-    copy(data(run, name), trees.store(run, guid))
+def keep(run: Run, name: str, target: Path) -> None:
+    """Store the volume's current data as that of a snapshot."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    copy(data(run, name), target)
 
 
 def vanish(run: Run, name: str) -> None:
@@ -80,13 +82,6 @@ def vanish(run: Run, name: str) -> None:
     path, top = place(run, name), run.path(DEVICES)
     path.unlink(missing_ok=True)
     _tidy(path.parent, top)
-
-
-def drop(run: Run, guid: int) -> None:
-    """Remove a snapshot's data."""
-    path = trees.store(run, guid)
-    if path.is_file():
-        path.unlink()
 
 
 def move(run: Run, old: str, new: str) -> None:
@@ -132,6 +127,17 @@ def extents(descriptor: int) -> Iterator[tuple[int, int]]:
         hole = os.lseek(descriptor, at, os.SEEK_HOLE)
         yield at, hole - at
         at = hole
+
+
+def punch(stream: IO[bytes], at: int, length: int) -> None:
+    """Make a hole in a file."""
+    end = os.fstat(stream.fileno()).st_size
+    if at + length >= end:
+        stream.truncate(at)
+        stream.truncate(end)
+        return
+    stream.seek(at)
+    stream.write(bytes(length))
 
 
 def _tidy(directory: Path, top: Path) -> None:

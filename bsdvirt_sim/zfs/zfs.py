@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run, Tool, options
-from bsdvirt_sim.zfs import change, clone, create, destroy, keys, listing, send
+from bsdvirt_sim.zfs import change, clone, create, destroy, keys, listing
 from bsdvirt_sim.zfs.datasets import open_dataset, usage
 from bsdvirt_sim.zfs.mount import mount_all, share_mount, unmount_verb
 from bsdvirt_sim.zfs.snapshots import diff, holds, rollback, take
+from bsdvirt_sim.zfs.streams import receive, send
 
 
 def zfs(run: Run, words: list[str]) -> int:
@@ -55,7 +56,7 @@ _VERBS: dict[str, Tool] = {
     "list": listing.list_verb,
     "get": listing.get_verb,
     "send": send.send,
-    "receive": send.receive,
+    "receive": receive.receive,
     "destroy": destroy.destroy,
     "create": create.create,
     "clone": clone.clone,

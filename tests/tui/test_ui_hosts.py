@@ -10,8 +10,9 @@ from fakessh import fake_ssh
 from uitest import WIDE, Ui, bare, cli, drive, made
 
 from bsdvirt.errors import UsageError
+from bsdvirt.host.ssh import checked_host, remote_command
 from bsdvirt.tui.feed import ssh
-from bsdvirt.tui.feed.ssh import SshSource, checked_host, remote_command
+from bsdvirt.tui.feed.ssh import SshSource
 
 
 def two(tmp_path: Path) -> tuple[Path, Path, SshSource]:

@@ -48,6 +48,7 @@ class FakeHost:
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        stdin: bytes = b"",
     ) -> Result:
         words = shlex.join(argv)
         if argv[0] in self.missing:
@@ -71,6 +72,7 @@ class FakeHost:
         *,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        limit: int = 0,
     ) -> Result:
         return self.run((*left, "|", *right), changes=True, timeout=timeout, on_line=on_line)
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -21,37 +19,29 @@ from typing import TypeVar
 
 import msgspec
 
-from bsdvirt.errors import BsdvirtError, CommandError, HostError, UsageError
+from bsdvirt.errors import BsdvirtError, CommandError, HostError
+from bsdvirt.host import tools
 from bsdvirt.host.sanitize import shown_line
+from bsdvirt.host.ssh import (
+    CONNECT_SECONDS,
+    NO_CONNECTION,
+    NOT_FOUND,
+    checked_host,
+    connection,
+    last_line,
+    remote_command,
+)
 from bsdvirt.tui.feed.model import Tick
 from bsdvirt.tui.feed.queries.guests import GUESTS, SAMPLE
 from bsdvirt.tui.feed.source import Query
 
 T = TypeVar("T")
 
-SSH = "/usr/bin/ssh"
-CONNECT_SECONDS = 5
-SILENT_SECONDS = 10
-"""A connection on which nothing is heard for so long is given up."""
 READ_SECONDS = 60.0
 MOST_BYTES = 64 * 1024 * 1024
 MOST_ERROR = 4096
-NO_CONNECTION = 255
-"""The exit status of ssh(1) if an error occurred in ssh itself."""
-NOT_FOUND = 127
 FOUND = 1
 """The exit status of a verb that found something, and prints it."""
-_HOST = re.compile(
-    r"(?:[A-Za-z0-9_.][A-Za-z0-9_.+-]{0,63}@)?[A-Za-z0-9_.:\[\]%][A-Za-z0-9_.:\[\]%-]{0,252}"
-)
-
-
-def checked_host(word: str) -> str:
-    """Return the name of a host as ssh(1) takes it. Raises UsageError for what is none: a word that
-    begins with a dash is an option to ssh."""
-    if not _HOST.fullmatch(word):
-        raise UsageError(f"--host {shown_line(word)}: not a host", "such as --host root@server")
-    return word
 
 
 class SshSource:
@@ -59,18 +49,13 @@ class SshSource:
 
     several = False
 
-    def __init__(self, name: str, *, read_only: bool = False, ssh: str = SSH) -> None:
+    def __init__(self, name: str, *, read_only: bool = False, ssh: str = tools.SSH) -> None:
         self.name = checked_host(name)
         self._asked = read_only
         self._ssh = ssh
         # Private, and short: a socket's path has at most 103 bytes.
         self._directory = tempfile.mkdtemp(prefix="bsdvirt-")
-        options = (
-            f"ControlPath={self._directory}/s", "ControlPersist=yes",
-            f"ConnectTimeout={CONNECT_SECONDS}",
-            f"ServerAliveInterval={SILENT_SECONDS // 2}", "ServerAliveCountMax=2",
-        )  # fmt: skip
-        self._connection = [ssh, *(word for option in options for word in ("-o", option))]
+        self._connection = connection(ssh, f"{self._directory}/s", "yes")
 
     @property
     def read_only(self) -> str:
@@ -138,7 +123,7 @@ class SshSource:
         argv = self.argv(words)
         status, out, err = run_bounded(argv, READ_SECONDS)
         if status == NO_CONNECTION:
-            raise HostError(f"{self.name} does not answer: {_last_line(err)}", f"ssh {self.name}")
+            raise HostError(f"{self.name} does not answer: {last_line(err)}", f"ssh {self.name}")
         if status == NOT_FOUND:
             raise HostError(f"{self.name}: bsdvirt(8) was not found there", "pkg install bsdvirt")
         if status is None:
@@ -148,15 +133,6 @@ class SshSource:
         if status not in good:
             raise CommandError(("bsdvirt", *words), status, err)
         return out
-
-
-def remote_command(words: Sequence[str]) -> str:
-    """Return the line for the login shell of the other host, which may be sh(1) or csh(1). Raises
-    UsageError for a line feed, which csh cannot quote."""
-    if any("\n" in word for word in words):
-        raise UsageError("a word of several lines cannot be sent to another host", "use one line")
-    # csh replaces ! even within quotes; shlex puts each ! in quotes.
-    return shlex.join(["bsdvirt", *words]).replace("!", "'\\!'")
 
 
 def run_bounded(argv: Sequence[str], seconds: float) -> tuple[int | None, bytes, str]:
@@ -188,11 +164,6 @@ def run_bounded(argv: Sequence[str], seconds: float) -> tuple[int | None, bytes,
         timer.cancel()
         errors.seek(max(0, errors.seek(0, os.SEEK_END) - MOST_ERROR))
         return (None if late.is_set() else status), out, errors.read().decode(errors="replace")
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return shown_line(lines[-1]) if lines else "the connection failed"
 
 
 def _short(error: BsdvirtError) -> str:

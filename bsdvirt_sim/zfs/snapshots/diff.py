@@ -9,7 +9,7 @@ from bsdvirt_sim.context import Run, options
 from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs.datasets import open_dataset
 from bsdvirt_sim.zfs.properties import find_snapshot
-from bsdvirt_sim.zfs.snapshots.objects import Object, Objects, of_dataset, of_snapshot
+from bsdvirt_sim.zfs.snapshots.objects import Object, Objects, listed, of_dataset
 
 _TYPES = {
     stat.S_IFBLK: "B",
@@ -50,11 +50,11 @@ def diff(run: Run, words: list[str]) -> int:
         after = _snapshot(run, f"{name}@{last}")
         if after.txg <= before.txg:
             raise run.fail("Unable to obtain diffs: \n   Not an earlier snapshot from the same fs")
-        now = of_snapshot(run, after)
+        now = listed(run, dataset, after.name)
     else:
         now = of_dataset(run, dataset)
     printer = _Printer(run, flags, dataset)
-    for line in printer.lines(of_snapshot(run, before), now):
+    for line in printer.lines(listed(run, dataset, before.name), now):
         run.print(line)
     return 0
 

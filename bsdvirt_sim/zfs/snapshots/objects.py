@@ -17,7 +17,7 @@ import msgspec
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs import trees
-from bsdvirt_sim.zfs.properties import find_snapshot
+from bsdvirt_sim.zfs.space import pieces
 
 FIRST = 34
 """The number of a file system's root."""
@@ -31,6 +31,10 @@ class Object(msgspec.Struct, frozen=True):
     changed: int
     names: int = 0
 
+    @property
+    def is_directory(self) -> bool:
+        return stat.S_ISDIR(self.mode)
+
 
 class _Known(msgspec.Struct):
     """The number of an inode. `changed` is the time of the original of a copy that was last
@@ -43,14 +47,24 @@ class _Known(msgspec.Struct):
 
 Objects = dict[str, Object]
 """Files by their paths in the file system, which begin with a slash."""
+Pieces = dict[int, int]
+"""Parts of a volume: where they begin, and a sum of what they hold."""
+Known = dict[int, _Known]
 _OBJECTS = msgspec.json.Decoder(Objects)
-_KNOWN = msgspec.json.Decoder(dict[int, _Known])
+_PIECES = msgspec.json.Decoder(Pieces)
+_KNOWN = msgspec.json.Decoder(Known)
+_HEAD = "@"
 
 
-def of_snapshot(run: Run, snap: Snapshot) -> Objects:
-    """Return the files of a snapshot."""
-    place = _place(run, snap.guid)
+def listed(run: Run, dataset: Dataset, name: str) -> Objects:
+    """Return the files of a snapshot (NAME) or bookmark (#NAME)."""
+    place = trees.table(run, dataset, name)
     return _OBJECTS.decode(place.read_bytes()) if place.exists() else {}
+
+
+def pieces_listed(run: Run, dataset: Dataset, name: str) -> Pieces:
+    """Return the parts of a volume's snapshot or bookmark: where, and a sum."""
+    return _PIECES.decode(trees.table(run, dataset, name).read_bytes())
 
 
 def of_dataset(run: Run, dataset: Dataset) -> Objects:
@@ -88,36 +102,47 @@ def of_dataset(run: Run, dataset: Dataset) -> Objects:
 def keep(run: Run, dataset: Dataset, snap: Snapshot) -> None:
     """Keep the current files as those of a snapshot that is taken."""
     found = of_dataset(run, dataset)
-    _place(run, snap.guid).write_bytes(msgspec.json.encode(found))
+    write(run, dataset, snap.name, found)
     _remember(run, dataset, found)
+
+
+def keep_volume(run: Run, dataset: Dataset, snap: Snapshot) -> None:
+    """Keep the parts of a volume that a snapshot holds."""
+    write(run, dataset, snap.name, dict(pieces(trees.kept(run, dataset, snap)).keys()))
+
+
+def write(run: Run, dataset: Dataset, name: str, found: Objects | Pieces | Known) -> None:
+    """Keep a list."""
+    place = trees.table(run, dataset, name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(msgspec.json.encode(found))
 
 
 def restored(run: Run, dataset: Dataset, snap: Snapshot) -> None:
     """Record that the current files are copies of those of a snapshot."""
-    _remember(run, dataset, of_snapshot(run, snap))
+    _remember(run, dataset, listed(run, dataset, snap.name))
 
 
 def _remember(run: Run, dataset: Dataset, found: Objects) -> None:
-    known: dict[int, _Known] = {}
+    known: Known = {}
     for path, status, _ in _walk(trees.live(run, dataset), trees.within(run, dataset)):
         if one := found.get(path):
             known[status.st_ino] = _Known(one.number, status.st_ctime_ns, one.changed)
-    _place(run, dataset.guid).write_bytes(msgspec.json.encode(known))
+    write(run, dataset, _HEAD, known)
 
 
-def _known(run: Run, dataset: Dataset) -> dict[int, _Known]:
-    place = _place(run, dataset.guid)
+def _known(run: Run, dataset: Dataset) -> Known:
+    place = trees.table(run, dataset, _HEAD)
     return _KNOWN.decode(place.read_bytes()) if place.exists() else {}
 
 
 def _before(run: Run, dataset: Dataset) -> Objects:
     """Return the files of the latest snapshot, or of the origin."""
-    latest = dataset.snaps[-1] if dataset.snaps else find_snapshot(run.state, dataset.origin)
-    return of_snapshot(run, latest) if latest else {}
-
-
-def _place(run: Run, guid: int) -> Path:
-    return trees.store(run, f"objects-{guid}")
+    if dataset.snaps:
+        return listed(run, dataset, dataset.snaps[-1].name)
+    parent, _, short = dataset.origin.partition("@")
+    origin = run.state.datasets.get(parent)
+    return listed(run, origin, short) if origin else {}
 
 
 def _walk(top: Path, skip: frozenset[str]) -> list[tuple[str, os.stat_result, int]]:

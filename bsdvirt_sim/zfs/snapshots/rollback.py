@@ -109,7 +109,7 @@ def restore(run: Run, name: str, dataset: Dataset, snap: Snapshot) -> None:
     """Make the data of a snapshot the dataset's again, in place where it is mounted."""
     if dataset.kind == "volume":
         dataset.props["volsize"] = str(snap.volsize)
-        volumes.copy(trees.store(run, snap.guid), volumes.data(run, name))
+        volumes.copy(trees.kept(run, dataset, snap), volumes.data(run, name))
     else:
         trees.restore(run, dataset, snap)
         objects.restored(run, dataset, snap)

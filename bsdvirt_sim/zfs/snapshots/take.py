@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run, options
-from bsdvirt_sim.state import Bookmark, Snapshot
+from bsdvirt_sim.state import Bookmark, Snapshot, is_inconsistent
 from bsdvirt_sim.zfs import trees, volumes
 from bsdvirt_sim.zfs.datasets import check_name, family, guid, pool_state, properties, usage
 from bsdvirt_sim.zfs.properties import View, find_bookmark, find_snapshot
@@ -26,6 +26,8 @@ def snapshot(run: Run, words: list[str]) -> int:
             run.warn(f"cannot open '{parent}': dataset does not exist")
             raise usage(run, _SYNOPSIS)
         for member in family(run, parent) if "r" in flags else [parent]:
+            if "r" in flags and is_inconsistent(run.state.datasets[member]):
+                continue
             if f"{member}@{short}" not in names:
                 names.append(f"{member}@{short}")
     why = _refusals(run, names, flags.get("o", []))
@@ -59,6 +61,8 @@ def _refusals(run: Run, names: list[str], pairs: list[str]) -> list[str]:
     for name in names:
         if find_snapshot(run.state, name):
             why[name] = "dataset already exists"
+        elif is_inconsistent(run.state.datasets[name.split("@")[0]]):
+            why[name] = "dataset is busy"
         elif _needs(run, name.split("@")[0]):
             why[name] = "out of space"
     return [f"cannot create snapshot '{name}': {reason}" for name, reason in why.items()]
@@ -90,7 +94,8 @@ def take_snapshot(run: Run, name: str, short: str, txg: int, props: dict[str, st
         trees.snapshot(run, dataset, snap)
         objects.keep(run, dataset, snap)
     else:
-        volumes.keep(run, name, snap.guid)
+        volumes.keep(run, name, trees.kept(run, dataset, snap))
+        objects.keep_volume(run, dataset, snap)
     dataset.snaps.append(snap)
     return snap
 
@@ -120,7 +125,9 @@ def bookmark(run: Run, words: list[str]) -> int:
     readonly, full = pool_state(run, parent)
     if readonly or full:
         raise run.fail(f"{action}: {'pool is read-only' if readonly else 'out of space'}")
-    run.state.datasets[parent].bookmarks.append(
-        Bookmark(name.partition("#")[2], of.guid, of.created, of.txg, of.refer)
-    )
+    dataset = run.state.datasets[parent]
+    made = Bookmark(name.partition("#")[2], of.guid, of.created, of.txg, of.refer)
+    dataset.bookmarks.append(made)
+    table = trees.table(run, dataset, of.name if mark == "@" else f"#{of.name}")
+    trees.table(run, dataset, f"#{made.name}").write_bytes(table.read_bytes())
     return 0

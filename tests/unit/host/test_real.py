@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -160,6 +162,33 @@ def test_pipe_moves_all_and_tells_the_lines_of_the_sender(host: RealHost, tmp_pa
     assert target.stat().st_size == 500000
     assert seen == ["sent 1"]
     assert "|" in result.argv
+
+
+def test_a_limited_pipe_moves_all(host: RealHost, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    moved = host.pipe(
+        ("/bin/sh", "-c", "echo told >&2; head -c 300000 /dev/zero"),
+        ("/usr/bin/env", "tee", str(out)), limit=1 << 30,
+    )  # fmt: skip
+    assert (moved.status, moved.stderr) == (0, "told\n")
+    assert out.read_bytes() == bytes(300000)
+    lost = host.pipe(("/bin/sh", "-c", "exit 3"), ("/usr/bin/env", "cat"), limit=1 << 30)
+    assert lost.status == 3
+
+
+def test_a_pipe_without_a_sender_reads_standard_input(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    argv = ("/usr/bin/env", "tee", str(out))
+    program = f"from bsdvirt.host.real import RealHost; RealHost().pipe((), {argv!r}).check()"
+    subprocess.run((sys.executable, "-c", program), input=b"from outside", check=True)
+    assert out.read_bytes() == b"from outside"
+
+
+def test_a_command_reads_what_it_is_given(host: RealHost) -> None:
+    given = b"x" * 200_000
+    counted = host.run(("/usr/bin/env", "wc", "-c"), changes=False, stdin=given)
+    assert int(counted.stdout) == len(given)
+    assert host.run(("/usr/bin/env", "wc", "-c"), changes=False).stdout.strip() == "0"
 
 
 def test_pipe_fails_where_the_sender_does(host: RealHost) -> None:

@@ -261,6 +261,7 @@ class WithProcesses(FakeHost):
         changes: bool,
         timeout: float = DEFAULT_TIMEOUT,
         on_line: LineSink | None = None,
+        stdin: bytes = b"",
     ) -> Result:
         if argv[0] != tools.PS:
             return super().run(argv, changes=changes, timeout=timeout, on_line=on_line)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from fakehost import FakeHost
 
+from bsdvirt.host import tools
 from bsdvirt.plan.act import act
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import (
@@ -147,3 +148,15 @@ def test_a_line_feed_in_a_comment_runs_nothing(tmp_path: Path) -> None:
     text = plan_as_shell(Plan("add release", "x", steps=(step,)))
     subprocess.run(("/bin/sh", "-e"), input=text, text=True, check=True, timeout=10)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_limited_pipeline_has_a_pump(tmp_path: Path) -> None:
+    pipe = Pipeline(("/bin/echo", "one"), ("/bin/sh", "-c", f"cat > {tmp_path}/out"), limit=1 << 20)
+    text = plan_as_shell(_plan(pipe))
+    assert " | ".join(("/bin/echo one", " ".join(tools.pump(1 << 20)), "/bin/sh -c")) in text
+    _paste(text, tmp_path)
+    assert (tmp_path / "out").read_text() == "one\n"
+
+
+def test_a_pipeline_without_a_left_side_reads_standard_input() -> None:
+    assert "\n/bin/cat -u\n" in plan_as_shell(_plan(Pipeline((), ("/bin/cat", "-u"))))

@@ -1,0 +1,1 @@
+"""zfs send and zfs receive: streams of snapshots as bytes."""
