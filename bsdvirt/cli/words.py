@@ -40,6 +40,7 @@ VERBS = {
     "uefi": "manage a virtual machine's UEFI variables: reset, restore",
     "snapshot": "manage snapshots of guests: create, ls, rm, hold, release",
     "clone": "make guests of another one, or of its snapshot",
+    "promote": "make a clone independent of the guest that it was made of",
     "expose": "forward ports of the host to a guest",
     "rename": "rename a stopped guest",
     "logs": "print or follow a guest's console log",

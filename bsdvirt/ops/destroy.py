@@ -20,6 +20,7 @@ from bsdvirt.guest.inventory import (
     need_unlocked,
     raw_has,
 )
+from bsdvirt.guest.snapshots.promote import clones_of
 from bsdvirt.host import tools
 from bsdvirt.jail.mounted import refuse_neighbours
 from bsdvirt.jail.mounts import refuse_lent
@@ -63,7 +64,7 @@ class Destroy:
     ) -> Task:
         force = self.force
         if name in found.foreign:
-            return _foreign_task(session, found.foreign[name], facts, force)
+            return _foreign_task(session, found, found.foreign[name], facts, force)
         if name not in found.guests:
             return Task(name, message="destroyed: an earlier destroy, cut short, is finished")
         guest = found.guest(name)
@@ -72,7 +73,7 @@ class Destroy:
         stays = (*kind_of(guest).kept_notes(guest, spec), *unread)
         if is_running(guest, facts.jails, session.host.fs) and not force:
             raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
-        _refuse_clones(session, guest)
+        _refuse_clones(session, found, guest)
         refuse_lent(guest, going, facts.mounts)
         stays += dangling(session, found, name, going)
         refuse_neighbours(guest, facts.jails.values())
@@ -96,20 +97,27 @@ def dangling(
     return tuple(one.words for one in every if one.network or one.holder not in with_it)
 
 
-def _foreign_task(session: Session, foreign: Foreign, facts: HostFacts, force: bool) -> Task:
+def _foreign_task(
+    session: Session, found: Inventory, foreign: Foreign, facts: HostFacts, force: bool
+) -> Task:
     """Plan the destruction of a guest from another host: it has datasets only."""
     name, guest = foreign.name, foreign.as_guest()
     jail = facts.jails.get(name)
     if jail is not None and not jail.dying and jail.path == guest.root:
         raise ConflictError(f"a jail {name} runs in it", f"jail -r {name}")
-    _refuse_clones(session, guest)
+    _refuse_clones(session, found, guest)
     refuse_neighbours(guest, facts.jails.values())
     plan = plan_destroy(guest, session.new_op(), force=force)
     return Task(name, (Part(plan, home=foreign.layout),), "destroyed")
 
 
-def _refuse_clones(session: Session, guest: Guest) -> None:
+def _refuse_clones(session: Session, found: Inventory, guest: Guest) -> None:
     """Raises ConflictError if ZFS would refuse to destroy it, before anything is done."""
+    if clones := clones_of(guest, {**found.guests, guest.name: guest}):
+        raise ConflictError(
+            f"{guest.name} has clones: {', '.join(clones)}",
+            f"bsdvirt promote {clones[-1]}; or destroy them first",
+        )
     argv = (tools.ZFS, "destroy", "-nvpr", guest.dataset)
     tried = session.host.run(argv, changes=False)
     if tried.status != 0:

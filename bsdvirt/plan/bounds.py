@@ -41,7 +41,9 @@ _LIVE = frozenset({"set", "inherit", "mount"})
 """What is done with datasets delegated to a guest."""
 
 
-_OWN = frozenset({"destroy", "hold", "release", "rename", "rollback", "umount", "unmount"})
+_OWN = frozenset(
+    {"destroy", "hold", "promote", "release", "rename", "rollback", "umount", "unmount"}
+)
 """What is done with datasets of bsdvirt only."""
 
 

@@ -23,6 +23,7 @@ from bsdvirt.plan.step import (
     Mounted,
     MountedBeneath,
     Not,
+    OriginIs,
     SnapshotHeld,
     SnapshotIs,
 )
@@ -47,6 +48,8 @@ def holds(host: Host, look: Look | None) -> bool:
             from bsdvirt.zfs.reclaim import read_holds_of
 
             return tag in read_holds_of(host, snapshot)
+        case OriginIs(dataset=dataset, snapshot=snapshot):
+            return _value(host, "origin", dataset) == snapshot
         case DatasetOwned(dataset=dataset, op=op):
             return CliZfs(host).local(dataset, OP_PROPERTY) == op
         case DatasetExists(dataset=dataset):
@@ -80,8 +83,8 @@ def holds(host: Host, look: Look | None) -> bool:
             return any(host.fs.is_locked(path) for path in paths)
 
 
-def _value(host: Host, name: str, snapshot: str, *options: str) -> str:
-    """Return a property of a snapshot; "" also if the snapshot does not exist."""
-    argv = (tools.ZFS, "get", "-Hp", "-o", "value", *options, name, snapshot)
+def _value(host: Host, name: str, dataset: str, *options: str) -> str:
+    """Return a property of a dataset or snapshot; "" also if that does not exist."""
+    argv = (tools.ZFS, "get", "-Hp", "-o", "value", *options, name, dataset)
     result = host.run(argv, changes=False)
     return result.stdout.removesuffix("\n") if result.status == 0 else ""

@@ -198,6 +198,13 @@ class SnapshotHeld(Struct, frozen=True, tag="held"):
     tagged: str
 
 
+class OriginIs(Struct, frozen=True, tag="origin"):
+    """The dataset is a clone of that snapshot."""
+
+    dataset: str
+    snapshot: str
+
+
 class DatasetMounted(Struct, frozen=True, tag="dataset-mounted"):
     """The dataset is mounted, at any path."""
 
@@ -268,6 +275,7 @@ Look = (
     DatasetOwned
     | DatasetExists
     | SnapshotIs
+    | OriginIs
     | SnapshotHeld
     | DatasetMounted
     | InterfaceExists

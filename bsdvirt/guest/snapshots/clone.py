@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.snapshots.plan import SECONDS
 from bsdvirt.guest.snapshots.sets import Snapshot
 from bsdvirt.host import tools
 from bsdvirt.host.fs import Fs
@@ -211,25 +212,21 @@ def plan_clone(
     )
     steps = (*taken, *made, *data.steps, described, *settings, *last)
     finish = tuple(clear_mark(dataset, op) for dataset in (*reversed(data.made), new.dataset))
-    if origin.full:
-        finish += _released(origin, op)
+    if origin.take is not None:
+        finish += (let_go_step(origin.guest, origin.snapshot, op),)
     return Plan("clone", new.name, "guest", steps, finish, op=op, claims=len(taken))
 
 
-def _released(origin: Origin, op: str) -> tuple[Step, ...]:
-    """Remove the snapshot that was taken for full copies: nothing depends on it."""
-    if origin.take is None:
-        return ()
-    names = [f"{one.dataset}@{origin.snapshot}" for one in reversed(origin.contents)]
-    return tuple(
-        Step(
-            Command((tools.ZFS, "destroy", name)),
-            f"destroy {name}, which was copied",
-            unless=Not(DatasetOwned(name, op)),
-            durable=True,
-            tolerant=True,
-        )
-        for name in names
+def let_go_step(source: Guest, snapshot: str, op: str) -> Step:
+    """Have a snapshot that was taken for clones go with the last of them; at once, where these are
+    full copies (-d in zfs-destroy(8))."""
+    full = f"{source.dataset}@{snapshot}"
+    return Step(
+        Command((tools.ZFS, "destroy", "-d", "-r", full), timeout=SECONDS),
+        f"{full} goes with the last clone of it",
+        unless=Not(DatasetOwned(full, op)),
+        durable=True,
+        tolerant=True,
     )
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from bsdvirt.errors import BsdvirtError, UsageError
+from bsdvirt.errors import UsageError
 from bsdvirt.guest.order import IDENTITY_PREFIX, Assignments, set_boot
-from bsdvirt.guest.snapshots.plan import plan_remove, plan_take
+from bsdvirt.guest.snapshots.clone import let_go_step
+from bsdvirt.guest.snapshots.plan import plan_take
 from bsdvirt.layout import Layout
 from bsdvirt.ops.clone.order import CloneOrder, file_of_copy
 from bsdvirt.ops.clone.source import Source, read_source
 from bsdvirt.ops.create.guests import Create
-from bsdvirt.ops.snapshots.read import read_one
-from bsdvirt.plan import events
+from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, run_part
 from bsdvirt.session.session import Session
@@ -81,7 +81,7 @@ class Clone:
         prepared = create.planned(session, held, stack)
         if taking or source.stamp is None:
             return prepared
-        return _after_snapshot(session, source, prepared, keep=not order.full)
+        return _after_snapshot(session, source, prepared)
 
 
 def _need_source(held: Held, name: str) -> None:
@@ -91,32 +91,24 @@ def _need_source(held: Held, name: str) -> None:
             raise outcome.error
 
 
-def _after_snapshot(
-    session: Session, source: Source, prepared: Prepared, *, keep: bool
-) -> Prepared:
-    """Take the snapshot before all clones. It is removed again if none of them became a clone of
-    it, or if they are full copies."""
+def _after_snapshot(session: Session, source: Source, prepared: Prepared) -> Prepared:
+    """Take the snapshot before all clones; it goes with the last of them, or, if none became a
+    clone of it, at once."""
     if source.stamp is None or all(task.error for task in prepared.tasks):
         return prepared
-    guest = source.guest
-    plan = plan_take(guest, source.snapshot, source.stamp, session.new_op())
-    first = Task(f"snapshot of {guest.name}", (Part(plan, home=guest.layout),))
+    guest, op = source.guest, session.new_op()
+    taken = plan_take(guest, source.snapshot, source.stamp, op)
+    first = Task(f"snapshot of {guest.name}", (Part(taken, home=guest.layout),))
+    last = Plan(
+        "snapshot", guest.name, finish=(let_go_step(guest, source.snapshot, op),), op=op,
+        must_journal=False,
+    )  # fmt: skip
     tasks = [replace(task, needs=(*task.needs, first.name)) for task in prepared.tasks]
+    shown = Part(last, home=guest.layout, optional=True)
+    tasks[-1] = replace(tasks[-1], parts=(*tasks[-1].parts, replace(shown, later=True)))
 
     def then(made: list[Outcome]) -> list[Outcome]:
-        if not keep or not any(outcome.ok for outcome in made):
-            _remove(session, source)
+        run_part(session, shown)
         return made if prepared.then is None else prepared.then(made)
 
     return replace(prepared, tasks=tasks, first=[first, *prepared.first], then=then)
-
-
-def _remove(session: Session, source: Source) -> None:
-    """Remove the snapshot that was taken for clones, if it is there and nothing depends on it."""
-    guest = source.guest
-    try:
-        for one in read_one(session, guest):
-            if one.name == source.snapshot and one.ours:
-                run_part(session, Part(plan_remove(one, session.new_op()), home=guest.layout))
-    except BsdvirtError as error:
-        session.sink(events.Warned("", "clone", guest.name, error.message))
