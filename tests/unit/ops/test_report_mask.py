@@ -32,5 +32,5 @@ def test_words_are_masked(text: str, masked: str) -> None:
 
 def test_secrets_are_found_wherever_they_are_declared() -> None:
     vnc = "{enabled: true, auth: own, password: hunter22}"
-    text = f"kind: vm\nvnc: {vnc}\ncloud: {{password: {HASH}}}\n"
+    text = f"kind: vm\nmemory: 1G\nvnc: {vnc}\ncloud: {{password: {HASH}}}\n"
     assert secrets_of(load_guest(text, "x")) == {"hunter22", HASH}
