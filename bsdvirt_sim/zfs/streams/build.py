@@ -13,7 +13,7 @@ from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs import trees, volumes
 from bsdvirt_sim.zfs.snapshots import objects
 from bsdvirt_sim.zfs.snapshots.rollback import restore
-from bsdvirt_sim.zfs.streams.format import Begin, File, Meta, Reader, Record, Type
+from bsdvirt_sim.zfs.streams.format import File, Meta, More, Reader, Record, Type
 
 
 def build(
@@ -22,14 +22,17 @@ def build(
     """Add the snapshot that a whole stream has, and make its data the dataset's. `base`: what an
     incremental stream begins at."""
     reader = Reader(stream)
-    first, second = reader.first(), reader.next()
-    assert first is not None
-    begin: Begin = first.read(Begin)
-    meta: Meta = second.read(Meta)
+    begin = reader.first()
+    assert begin is not None
+    reader.more(More | None)
+    meta: Meta = reader.next().read(Meta)
     short = begin.toname.partition("@")[2]
     snap = Snapshot(
-        short, begin.toguid, begin.created, run.serial(), begin.refer, volsize=begin.volsize
+        short, begin.toguid, begin.created, run.serial(), meta.refer, volsize=meta.volsize
     )
+    if dataset.kind == "volume":
+        dataset.props["volsize"] = str(meta.volsize)
+        dataset.props.setdefault("volblocksize", meta.volblocksize)
     place = trees.kept(run, dataset, snap)
     place.parent.mkdir(parents=True, exist_ok=True)
     if dataset.kind == "volume":

@@ -1,7 +1,10 @@
 """The format of simulated streams: records, each with a sum of all before it.
 
-A stream of one snapshot is BEGIN, META, data, END. A package (`zfs send -R`, -I or -p) is PACKAGE,
-streams of snapshots, LAST. It is not ZFS's own format, and no other program reads it.
+Their first record, and the order and length of all, are those of ZFS (dmu_replay_record in
+sys/zfs_ioctl.h), so that programs can see what a stream is of; what the records hold is not.
+
+A stream of one snapshot is BEGIN, META, data, END. A package (`zfs send -R`, -I or -p) is BEGIN
+with its list of datasets, END, streams of snapshots, END.
 """
 
 from __future__ import annotations
@@ -16,23 +19,32 @@ import msgspec
 
 from bsdvirt_sim.zfs.snapshots.objects import Objects
 
-MAGIC = b"BVsim\x00z1"
-_HEAD = struct.Struct("<8sIII")
+MAGIC = 0x2F5BACBAC
+LENGTH = 312
+"""Bytes of a record without its payload."""
 CHUNK = 1 << 17
 _LONGEST = 1 << 30
+_HEAD = struct.Struct("<II")
+_BEGIN = struct.Struct("<QQQIIQQ256s")
+_SUM = struct.Struct("<Q")
+_SUM_AT = 280
+_HEADER_SUM_AT = 8
+_SUBSTREAM, _PACKAGE = 1, 2
+_KINDS = {"filesystem": 2, "volume": 3}
+_RESUMING, _RAW = 1 << 20, 1 << 24
+_FEATURES = {"largeblockok": 1 << 19, "embedok": 1 << 16, "compressok": 1 << 22, "rawok": _RAW}
+_CLONE, _FREERECORDS, _SPILL = 1, 4, 8
 
 
 class Type(IntEnum):
     """What a record is."""
 
-    BEGIN = 1
-    META = 2
-    FILE = 3
-    DATA = 4
-    REMOVE = 5
-    END = 6
-    PACKAGE = 7
-    LAST = 8
+    BEGIN = 0
+    FILE = 1
+    REMOVE = 2
+    DATA = 3
+    META = 4
+    END = 5
 
 
 class Begin(msgspec.Struct):
@@ -43,22 +55,69 @@ class Begin(msgspec.Struct):
     toname: str
     toguid: int
     created: int
-    refer: int
     fromguid: int = 0
     clone: bool = False
-    volsize: int = 0
-    volblocksize: str = ""
-    resume: int = -1
     features: list[str] = []
+    is_resuming: bool = False
+    is_package: bool = False
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether an encrypted dataset is sent as it is stored."""
+        return "rawok" in self.features
+
+    def pack(self) -> bytes:
+        """Return what the record holds."""
+        flags = sum(_FEATURES[feature] for feature in self.features)
+        flags |= _RESUMING if self.is_resuming else 0
+        version = (_PACKAGE if self.is_package else _SUBSTREAM) | flags << 2
+        return _BEGIN.pack(
+            MAGIC,
+            version,
+            self.created,
+            _KINDS.get(self.kind, 0),
+            0 if self.is_package else _FREERECORDS | _SPILL | (_CLONE if self.clone else 0),
+            self.toguid,
+            self.fromguid,
+            self.toname.encode(),
+        )
+
+    @classmethod
+    def unpack(cls, head: bytes) -> Begin | None:
+        """Return what a record says; None for one with another magic number."""
+        magic, version, created, kind, flags, toguid, fromguid, toname = _BEGIN.unpack_from(
+            head, _HEAD.size
+        )
+        if magic != MAGIC:
+            return None
+        return cls(
+            next((name for name, number in _KINDS.items() if number == kind), ""),
+            toname.partition(b"\0")[0].decode("utf-8", "replace"),
+            toguid,
+            created,
+            fromguid,
+            bool(flags & _CLONE),
+            [name for name, bit in _FEATURES.items() if version >> 2 & bit],
+            bool(version >> 2 & _RESUMING),
+            version & 3 == _PACKAGE,
+        )
+
+
+class More(msgspec.Struct):
+    """What BEGIN holds besides, where a stream is raw or the rest of one."""
+
+    resume: int = -1
     encryption: dict[str, str] = {}
-    """Properties of an encrypted dataset that is sent as it is stored."""
 
 
 class Meta(msgspec.Struct):
-    """All files of the snapshot, or the length of a volume's data."""
+    """The snapshot as a whole: all its files, or the length of a volume's data."""
 
+    refer: int
     objects: Objects = {}
     length: int = 0
+    volsize: int = 0
+    volblocksize: str = ""
 
 
 class File(msgspec.Struct):
@@ -90,7 +149,7 @@ class Member(msgspec.Struct):
 
 
 class Package(msgspec.Struct):
-    """The header of a package."""
+    """The list of a package."""
 
     toname: str
     members: list[Member]
@@ -128,25 +187,31 @@ class Writer:
         self._stream = stream
         self._sum = sum_
 
+    def begin(self, begin: Begin, more: More | Package | None = None) -> None:
+        """Write the record that begins a stream or package."""
+        payload = msgspec.json.encode(more) if more is not None else b""
+        head = _HEAD.pack(Type.BEGIN, len(payload)) + begin.pack()
+        self._sum = zlib.crc32(payload, zlib.crc32(head))
+        self._stream.write(head + payload)
+
+    def end(self, *, last: bool = False) -> None:
+        """Write the record at the end of a stream, of a package's list, or (`last`) a package."""
+        sum_ = b"" if last else _SUM.pack(self._sum)
+        head = _HEAD.pack(Type.END, 0) + sum_
+        self._stream.write(head.ljust(LENGTH, b"\0"))
+
     def put(self, type_: Type, header: Any, data: bytes = b"") -> None:
         packed = msgspec.json.encode(header)
         if type_ is Type.DATA:
             packed = len(packed).to_bytes(4, "little") + packed + data
         self.copy(Record(type_, packed))
 
-    @staticmethod
-    def length(record: Record) -> int:
-        """Return how long a record is in a stream."""
-        return _HEAD.size + len(record.payload)
-
     def copy(self, record: Record) -> None:
         """Write a record as it was read."""
-        type_, packed = record.type, record.payload
-        if type_ in (Type.BEGIN, Type.PACKAGE, Type.LAST):
-            self._sum = 0
-        self._sum = zlib.crc32(packed, zlib.crc32(bytes([type_]), self._sum))
-        self._stream.write(_HEAD.pack(MAGIC, type_, len(packed), self._sum))
-        self._stream.write(packed)
+        head = _HEAD.pack(record.type, len(record.payload)).ljust(_SUM_AT, b"\0")
+        self._sum = zlib.crc32(record.payload, zlib.crc32(head, self._sum))
+        self._stream.write(head + _SUM.pack(self._sum).ljust(LENGTH - _SUM_AT, b"\0"))
+        self._stream.write(record.payload)
 
 
 class Reader:
@@ -154,39 +219,66 @@ class Reader:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._left = 0
+        self.started = False
+        """Whether what the first record holds besides was read."""
         self.sum = 0
         self.moved = 0
-        self.type = 0
-        """The type of the latest record, also of one that is not whole."""
 
-    def first(self) -> Record | None:
-        """Read the record that begins a stream; None where its magic number is wrong. Raises
-        Truncated where there is none."""
-        self.sum = 0
-        head = self._exactly(_HEAD.size)
-        if not head.startswith(MAGIC):
+    def first(self) -> Begin | None:
+        """Read the record that begins a stream, without what it holds besides; None at the end of
+        a package. Raises Truncated, and Damaged where it begins none."""
+        head = self._exactly(LENGTH)
+        type_, self._left = _HEAD.unpack_from(head)
+        self.started = False
+        self.sum = zlib.crc32(head)
+        if type_ == Type.END:
             return None
-        return self._rest(head)
+        begin = Begin.unpack(head)
+        if begin is None or type_ != Type.BEGIN:
+            raise Damaged
+        return begin
+
+    def more(self, shape: Any) -> Any:
+        """Read what the first record holds besides. Raises Truncated and Damaged."""
+        if self._left > _LONGEST:
+            raise Damaged
+        payload = self._exactly(self._left)
+        self.started = True
+        self.sum = zlib.crc32(payload, self.sum)
+        try:
+            return msgspec.json.decode(payload or b"null", type=shape)
+        except msgspec.DecodeError:
+            raise Damaged from None
+
+    def end(self) -> None:
+        """Read the end of a package's list. Raises Truncated and Damaged."""
+        head = self._exactly(LENGTH)
+        (expected,) = _SUM.unpack_from(head, _HEADER_SUM_AT)
+        if _HEAD.unpack_from(head)[0] != Type.END or expected != self.sum:
+            raise Damaged
 
     def next(self) -> Record:
         """Read a record. Raises Truncated and Damaged."""
-        return self._rest(self._exactly(_HEAD.size))
+        head = self._exactly(LENGTH)
+        type_, length = _HEAD.unpack_from(head)
+        if type_ == Type.END:
+            (expected,) = _SUM.unpack_from(head, _HEADER_SUM_AT)
+            if expected != self.sum or length:
+                raise Damaged
+            return Record(Type.END, b"")
+        if type_ not in Type.__members__.values() or length > _LONGEST:
+            raise Damaged
+        payload = self._exactly(length)
+        self.sum = zlib.crc32(payload, zlib.crc32(head[:_SUM_AT], self.sum))
+        if self.sum != _SUM.unpack_from(head, _SUM_AT)[0]:
+            raise Damaged
+        return Record(Type(type_), payload)
 
     def until_end(self) -> Iterator[Record]:
         """Read the records up to END, which is not among them."""
         while (record := self.next()).type is not Type.END:
             yield record
-
-    def _rest(self, head: bytes) -> Record:
-        magic, type_, length, expected = _HEAD.unpack(head)
-        if magic != MAGIC or type_ not in Type.__members__.values() or length > _LONGEST:
-            raise Damaged
-        self.type = type_
-        payload = self._exactly(length)
-        self.sum = zlib.crc32(payload, zlib.crc32(bytes([type_]), self.sum))
-        if self.sum != expected:
-            raise Damaged
-        return Record(Type(type_), payload)
 
     def _exactly(self, length: int) -> bytes:
         found = bytearray()

@@ -16,7 +16,7 @@ from bsdvirt_sim.zfs.properties import View, find_snapshot
 from bsdvirt_sim.zfs.snapshots import objects
 from bsdvirt_sim.zfs.space import pieces
 from bsdvirt_sim.zfs.streams.build import build
-from bsdvirt_sim.zfs.streams.format import Begin, Damaged, Reader, Record, Truncated, Type, Writer
+from bsdvirt_sim.zfs.streams.format import Begin, Damaged, Meta, More, Reader, Truncated, Writer
 
 
 class Refused(Exception):  # noqa: N818
@@ -42,6 +42,7 @@ class Request:
     """A snapshot to receive into a file system."""
 
     begin: Begin
+    more: More
     name: str
     origin: str
     force: bool
@@ -55,9 +56,15 @@ class Request:
 
 def receive(run: Run, request: Request, reader: Reader) -> None:
     """Receive a snapshot. Raises Refused."""
+    try:
+        request.more = reader.more(More | None) or More()
+    except Truncated:
+        raise Refused("TRUNCATED") from None
+    except Damaged:
+        raise Refused("ECKSUM") from None
     if run.state.pools[pool_of(request.name)].readonly:
         raise Refused("EROFS")
-    if request.begin.resume >= 0:
+    if request.begin.is_resuming:
         dataset = _check_resume(run, request)
         base = _base_of(run, dataset, request)
     else:
@@ -95,7 +102,7 @@ def _place(run: Run, dataset: Dataset) -> Path:
 def _check(run: Run, request: Request) -> tuple[Dataset, Snapshot] | None:
     """Check a stream from its beginning, and return what it begins at."""
     dataset = run.dataset(request.name)
-    raw = bool(request.begin.encryption)
+    raw = request.begin.is_raw
     nearest = request.name if dataset is not None else request.name.rpartition("/")[0]
     if not raw and keys.locked(run.state, nearest):
         raise Refused("EACCES")
@@ -144,7 +151,7 @@ def _check_resume(run: Run, request: Request) -> Dataset:
     if (
         partial is None
         or partial.toguid != request.begin.toguid
-        or partial.records != request.begin.resume
+        or partial.records != request.more.resume
     ):
         raise Refused("EINVAL")
     return dataset
@@ -188,11 +195,9 @@ def _drop_later(
 
 def _create(run: Run, request: Request) -> Dataset:
     begin = request.begin
-    props = dict(begin.encryption)
+    props = dict(request.more.encryption)
     if begin.kind == "volume":
-        props["volsize"] = str(begin.volsize)
-        if begin.volblocksize:
-            props["volblocksize"] = begin.volblocksize
+        props["volsize"] = "0"
     dataset = add(run, request.name, props, begin.kind, 0)
     dataset.origin = request.origin
     dataset.partial = Partial(begin.toname, begin.toguid, begin.fromguid, 0, 0, True)
@@ -203,7 +208,7 @@ def _spool(run: Run, request: Request, dataset: Dataset, reader: Reader) -> Path
     """Store the records of the stream behind those that are there already. Raises Refused, with
     what was received in the dataset's state."""
     place, begin = _place(run, dataset), request.begin
-    if begin.resume < 0:
+    if not begin.is_resuming:
         old = dataset.partial
         place.unlink(missing_ok=True)
         dataset.partial = Partial(
@@ -213,38 +218,31 @@ def _spool(run: Run, request: Request, dataset: Dataset, reader: Reader) -> Path
     partial = dataset.partial
     assert partial is not None
     room = View(run).space.available(request.name) - partial.moved
-    if partial.fresh and not begin.fromguid and begin.refer > room and begin.resume < 0:
-        room = min(room, begin.refer // 2)
     with place.open("ab") as stream:
         writer = Writer(stream, _sum_of(place))
         try:
-            meta = reader.next()
-            if begin.resume < 0:
-                writer.put(Type.BEGIN, begin)
-                writer.copy(meta)
+            first = reader.next()
+            meta: Meta = first.read(Meta)
+            if not begin.is_resuming:
+                writer.begin(begin, request.more if begin.is_raw else None)
+                writer.copy(first)
                 partial.records = 0
-            while (record := reader.next()).type is not Type.END:
+            # What is counted of a dataset can be more than its files.
+            too_large = partial.fresh and not begin.fromguid and meta.refer > room
+            for record in reader.until_end():
                 if partial.moved + len(record.payload) > room:
                     raise Refused("ENOSPC")
                 writer.copy(record)
                 partial.records += 1
                 partial.moved += len(record.payload)
-            writer.copy(record)
+            if too_large:
+                raise Refused("ENOSPC")
+            writer.end()
         except Truncated:
             raise Refused("TRUNCATED") from None
         except Damaged:
             raise Refused("ECKSUM") from None
-    if partial.fresh and begin.refer > room and not begin.fromguid:
-        _cut_end(place, stream_end=record)
-        raise Refused("ENOSPC")
     return place
-
-
-def _cut_end(place: Path, stream_end: Record) -> None:
-    """Remove the record END, so that the state can be resumed."""
-    with place.open("r+b") as stream:
-        stream.seek(0, 2)
-        stream.truncate(stream.tell() - Writer.length(stream_end))
 
 
 def _sum_of(place: Path) -> int:
@@ -253,6 +251,7 @@ def _sum_of(place: Path) -> int:
         reader = Reader(stream)
         try:
             reader.first()
+            reader.more(More | None)
             while True:
                 reader.next()
         except Truncated:

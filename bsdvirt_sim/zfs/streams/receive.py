@@ -15,7 +15,7 @@ from bsdvirt_sim.zfs.mount import followers, share_mount, unmount_one
 from bsdvirt_sim.zfs.numbers import nice_bytes
 from bsdvirt_sim.zfs.properties import find_snapshot
 from bsdvirt_sim.zfs.streams import kernel, overrides
-from bsdvirt_sim.zfs.streams.format import Begin, Damaged, Package, Reader, Record, Truncated, Type
+from bsdvirt_sim.zfs.streams.format import Begin, Damaged, More, Package, Reader, Truncated
 from bsdvirt_sim.zfs.streams.kernel import Refused, Request
 from bsdvirt_sim.zfs.streams.replication import follow, receive_props
 from bsdvirt_sim.zfs.token import token_of
@@ -79,13 +79,13 @@ class _Given:
     @property
     def is_new(self) -> bool:
         """Whether it makes a new dataset, and is not the rest of a stream."""
-        return (not self.begin.fromguid or self.begin.clone) and self.begin.resume < 0
+        return (not self.begin.fromguid or self.begin.clone) and not self.begin.is_resuming
 
     @property
     def action(self) -> str:
         if self.is_new:
             return _NEW
-        kind = "resume" if self.begin.resume >= 0 else "incremental"
+        kind = "resume" if self.begin.is_resuming else "incremental"
         return f"cannot receive {kind} stream"
 
 
@@ -107,46 +107,53 @@ class _Receiving:
 
     def all(self) -> int:
         """Receive everything, and return the status."""
-        record = self._first()
-        if record.type is Type.BEGIN:
-            begin: Begin = record.read(Begin)
+        begin = self._first()
+        if begin is None:
+            raise self.run.unknown("what receive says of an end alone was never shown")
+        if not begin.is_package:
             self._one(_Given(begin, begin.toname.partition("@")[0], self.target, None))
             return 0
-        package: Package = record.read(Package)
+        package = self._list(begin)
         following = package.fromsnap is not None and package.recursive and "n" not in self.flags
         if following:
             follow(self.run, self.target, package, "F" in self.flags)
-        while (record := self._first()).type is not Type.LAST:
-            begin = record.read(Begin)
+        while (begin := self._first()) is not None:
             self._one(_Given(begin, package.toname.partition("@")[0], self.target, package))
         if following and not follow(self.run, self.target, package, "F" in self.flags):
             return 1
         return 0
 
-    def _first(self) -> Record:
-        """Read the beginning of a stream."""
+    def _first(self) -> Begin | None:
+        """Read the beginning of a stream; None at the end of a package."""
         try:
-            record = self.reader.first()
+            begin = self.reader.first()
+        except Truncated:
+            raise self.run.fail(f"{_PLAIN}: failed to read from stream") from None
+        except Damaged:
+            raise self.run.fail(f"{_PLAIN}: invalid stream (bad magic number)") from None
+        if begin is not None and "@" not in begin.toname:
+            raise self.run.fail(f"{_PLAIN}: invalid stream (bad snapshot name)")
+        return begin
+
+    def _list(self, begin: Begin) -> Package:
+        """Read the list of a package."""
+        try:
+            package: Package = self.reader.more(Package | None) or Package(begin.toname, [])
+            self.reader.end()
         except Truncated:
             self.run.warn(f"{_PLAIN}: failed to read from stream")
-            if self.reader.type == Type.PACKAGE:
-                self.run.warn(f"{_PLAIN}: invalid backup stream")
-            raise self.run.fail_silently() from None
+            raise self.run.fail(f"{_PLAIN}: invalid backup stream") from None
         except Damaged:
-            header = self.reader.type == Type.PACKAGE
-            why = "incorrect header checksum" if header else "checksum mismatch"
-            raise self.run.fail(f"{_PLAIN if header else _NEW}: {why}") from None
-        if record is None:
-            raise self.run.fail(f"{_PLAIN}: invalid stream (bad magic number)")
-        return record
+            raise self.run.fail(f"{_PLAIN}: incorrect header checksum") from None
+        return package
 
     def _one(self, given: _Given) -> None:
         """Receive one snapshot (zfs_receive_one)."""
         run, begin, name = self.run, given.begin, given.name
         began = time.monotonic()
-        origin = self._origin(given) if begin.clone and begin.resume < 0 else ""
+        origin = self._origin(given) if begin.clone and not begin.is_resuming else ""
         dataset = run.dataset(name)
-        fresh = dataset is None or (begin.resume >= 0 and is_inconsistent(dataset))
+        fresh = dataset is None or (begin.is_resuming and is_inconsistent(dataset))
         if dataset is None:
             self._check_parent(given)
         else:
@@ -163,7 +170,7 @@ class _Receiving:
             self._skip()
             return
         moved = self.reader.moved
-        request = Request(begin, name, origin, "F" in self.flags, "s" in self.flags, props)
+        request = Request(begin, More(), name, origin, "F" in self.flags, "s" in self.flags, props)
         try:
             kernel.receive(run, request, self.reader)
         except Refused as error:
@@ -222,18 +229,18 @@ class _Receiving:
                 why = f"destination has snapshots (eg. {first})\nmust destroy them to overwrite it"
             elif dataset.origin:
                 why = f"destination '{name}' is a clone\nmust destroy it to overwrite it"
-            elif begin.encryption or "encryption" in dataset.props:
+            elif begin.is_raw or "encryption" in dataset.props:
                 why = (
                     "zfs receive -F cannot be used to destroy an encrypted filesystem or"
                     " overwrite an unencrypted one with an encrypted one"
                 )
             if why:
                 raise run.fail(f"{_NEW}: {why}")
-        elif begin.encryption and "encryption" not in dataset.props:
+        elif begin.is_raw and "encryption" not in dataset.props:
             why = "cannot perform raw receive on top of existing unencrypted dataset"
             raise run.fail(f"{given.action}: {why}")
         if (
-            begin.resume >= 0
+            begin.is_resuming
             and (not begin.fromguid or begin.clone)
             and not is_inconsistent(dataset)
             and not force
@@ -258,6 +265,8 @@ class _Receiving:
 
     def _skip(self) -> None:
         try:
+            if not self.reader.started:
+                self.reader.more(More | None)
             for _ in self.reader.until_end():
                 pass
         except (Truncated, Damaged):

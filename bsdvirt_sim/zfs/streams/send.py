@@ -12,7 +12,7 @@ from bsdvirt_sim.zfs import keys
 from bsdvirt_sim.zfs.datasets import open_snapshot
 from bsdvirt_sim.zfs.numbers import nice_bytes
 from bsdvirt_sim.zfs.properties import find_snapshot
-from bsdvirt_sim.zfs.streams.format import Package, Type, Writer
+from bsdvirt_sim.zfs.streams.format import Begin, Package, Writer
 from bsdvirt_sim.zfs.streams.package import Missing, chain, members
 from bsdvirt_sim.zfs.streams.resume import resumed
 from bsdvirt_sim.zfs.streams.source import From, Source, from_named
@@ -175,14 +175,20 @@ class _Sending:
         writer = Writer(stream)
         try:
             if package is not None:
-                writer.put(Type.PACKAGE, package)
+                head = Begin("", package.toname, 0, 0, is_package=True)
+                writer.begin(head, package if self._lists(package) else None)
+                writer.end()
             for source, size in zip(sources, sizes, strict=True):
                 self._write(source, size, writer)
             if package is not None:
-                writer.put(Type.LAST, {})
+                writer.end(last=True)
         finally:
             stream.seek(0)
         return 0
+
+    def _lists(self, package: Package) -> bool:
+        """Whether a package begins with a list of datasets: not with -I alone."""
+        return bool(package.members)
 
     def _many(self) -> bool:
         return bool(self.flags.keys() & {"R", "I"})

@@ -15,7 +15,7 @@ from bsdvirt_sim.zfs import keys, trees
 from bsdvirt_sim.zfs.properties import View, find_bookmark, find_snapshot
 from bsdvirt_sim.zfs.snapshots import objects
 from bsdvirt_sim.zfs.snapshots.objects import Objects, Pieces
-from bsdvirt_sim.zfs.streams.format import CHUNK, Begin, Data, File, Meta, Type, Writer
+from bsdvirt_sim.zfs.streams.format import CHUNK, Begin, Data, File, Meta, More, Type, Writer
 
 OVERHEAD = 624
 """Bytes of the smallest stream."""
@@ -63,23 +63,38 @@ class Source:
         self.resume = resume
 
     def begin(self) -> Begin:
-        root = keys.key_root(self.run.state, self.parent)
-        volume = self.dataset.kind == "volume"
-        raw = bool(root) and "w" in self.flags
-        props = self.run.state.datasets[root].props if raw else {}
+        raw = self._is_raw()
+        wanted = (FEATURES[flag] for flag in FEATURES if flag in self.flags)
         return Begin(
             self.dataset.kind,
             self.name,
             self.snap.guid,
             self.snap.created,
-            self.snap.refer,
             self.begins.guid if self.begins else 0,
             self.begins is not None and self.begins.dataset is not self.dataset,
-            self.snap.volsize,
-            View(self.run).get(self.parent, "volblocksize")[0] if volume else "",
-            self.resume,
-            [feature for flag, feature in FEATURES.items() if flag in self.flags],
-            {p: v for p, v in props.items() if p in ("encryption", "keyformat", "keylocation")},
+            [feature for feature in wanted if raw or feature != "rawok"],
+            self.resume >= 0,
+        )
+
+    def _is_raw(self) -> bool:
+        return "w" in self.flags and bool(keys.key_root(self.run.state, self.parent))
+
+    def _more(self) -> More | None:
+        """Return what the first record holds besides."""
+        if not self._is_raw():
+            return More(self.resume) if self.resume >= 0 else None
+        root = keys.key_root(self.run.state, self.parent)
+        props = self.run.state.datasets[root].props
+        return More(self.resume, {p: props[p] for p in ENCRYPTION if p in props})
+
+    def _meta(self) -> Meta:
+        if self.dataset.kind == "filesystem":
+            return Meta(self.snap.refer, objects.listed(self.run, self.dataset, self.snap.name))
+        return Meta(
+            self.snap.refer,
+            length=self._place().stat().st_size,
+            volsize=self.snap.volsize,
+            volblocksize=View(self.run).get(self.parent, "volblocksize")[0],
         )
 
     def size(self) -> int:
@@ -95,16 +110,12 @@ class Source:
 
     def write(self, writer: Writer) -> None:
         """Write the stream."""
-        writer.put(Type.BEGIN, self.begin())
-        if self.dataset.kind == "volume":
-            meta = Meta(length=self._place().stat().st_size)
-        else:
-            meta = Meta(objects.listed(self.run, self.dataset, self.snap.name))
-        writer.put(Type.META, meta)
+        writer.begin(self.begin(), self._more())
+        writer.put(Type.META, self._meta())
         for number, (type_, header, data) in enumerate(self._parts()):
             if number >= self.resume:
                 writer.put(type_, header, data)
-        writer.put(Type.END, {})
+        writer.end()
 
     def _place(self) -> Path:
         return trees.kept(self.run, self.dataset, self.snap)
@@ -159,6 +170,7 @@ class Source:
                     yield Type.DATA, Data(at), stream.read(CHUNK)
 
 
+ENCRYPTION = ("encryption", "keyformat", "keylocation")
 FEATURES = {"L": "largeblockok", "e": "embedok", "c": "compressok", "w": "rawok"}
 """Flags of zfs send, by their names in a resume token."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,11 @@ def test_streams_in_files_and_between_processes(
     directory = str(host.directory)
     assert run_with([directory, tools.ZFS, "send", f"{web}@a"], io.BytesIO(), stream) == 0
     data = bytearray(stream.getvalue())
+    # The first record is that of ZFS: a stream of one file system, in full.
+    magic, version = struct.unpack_from("<8xQQ", data)
+    objset, guid, since = struct.unpack_from("<I4xQQ", data, 32)
+    assert (magic, version & 3, objset, since) == (0x2F5BACBAC, 1, 2, 0)
+    assert see(*GET, "value", "guid", f"{web}@a").stdout == f"{guid}\n"
     data[len(data) // 2] ^= 1
     words = [directory, tools.ZFS, "receive", "zroot/copy"]
     assert run_with(words, io.BytesIO(bytes(data)), io.BytesIO()) == 1
