@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.guest.inventory import Guest, load_guest_file
+from bsdvirt.guest.inventory import Guest, text_at
 from bsdvirt.guest.kind import NOUNS, Kind
 from bsdvirt.host.fs import Fs
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.load import load_guest
 
 if TYPE_CHECKING:
     from bsdvirt.guest.snapshots.clone import Cloner
@@ -85,10 +86,15 @@ def load_spec(fs: Fs, guest: Guest) -> GuestSpec:
     Raises UsageError for what is wrong in it, and where it was edited into one of the other kind;
     HostError where it does not exist.
     """
-    spec = load_guest_file(fs, guest.layout, guest.name)
+    return load_spec_at(fs, guest, guest.layout.guest_file(guest.name))
+
+
+def load_spec_at(fs: Fs, guest: Guest, path: str) -> GuestSpec:
+    """Return what another file for the guest says, such as that in a snapshot. Raises as load_spec
+    does."""
+    spec = load_guest(text_at(fs, guest.layout, guest.name, path), path)
     kind = guest.identity.kind
     if kind_of_spec(spec) is not KINDS[kind]:
-        path = guest.layout.guest_file(guest.name)
         raise UsageError(
             f"{path}: kind: {guest.name} is a {kind}, and stays one", f"write kind: {kind} there"
         )

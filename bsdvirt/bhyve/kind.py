@@ -152,6 +152,10 @@ class VmKind(Kind[Vm]):
     def disks_in_use(self, fs: Fs, name: str) -> tuple[str, ...]:
         return tuple(read_taken(fs, [name]).of(Disks.uses))
 
+    def own_datasets(self, guest: Guest, spec: Vm) -> dict[str, int | None]:
+        own = [disk for disk in spec.disks if disk.path is None]
+        return {guest.layout.disk(guest.name, disk.name): int(disk.size or 0) for disk in own}
+
     # ---- start ----
 
     def run_directories(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -236,7 +236,11 @@ def guest_text(fs: Fs, layout: Layout, name: str) -> str:
 
     Raises HostError where it does not exist, or is no file of text.
     """
-    path = layout.guest_file(name)
+    return text_at(fs, layout, name, layout.guest_file(name))
+
+
+def text_at(fs: Fs, layout: Layout, name: str, path: str) -> str:
+    """What stands in a file of a guest's dataset, now or in a snapshot. Raises as guest_text."""
     try:
         return fs.read_text(path, follow=False)
     except FileNotFoundError as error:

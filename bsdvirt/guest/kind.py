@@ -157,6 +157,10 @@ class Kind(Protocol[SpecT]):
         """Return the datasets whose volumes are the guest's while it runs."""
         return ()
 
+    def own_datasets(self, guest: Guest, spec: SpecT) -> Mapping[str, int | None]:
+        """Return the datasets of the guest that its file names, besides guests/<name>, and the
+        sizes of those that are volumes."""
+
     def untrusted_root(self, guest: Guest) -> str:
         """Return the directory in which the guest may make links; empty where there is none."""
         return ""

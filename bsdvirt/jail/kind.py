@@ -34,6 +34,7 @@ from bsdvirt.jail.datasets import (
     StorageFacts,
     change_steps,
     check_storage,
+    dataset_of,
     how_to_drop,
     kept_notes,
     needs_values,
@@ -145,6 +146,11 @@ class JailKind(Kind[Jail]):
     def datasets_given(self, guest: Guest, spec: Jail | None) -> tuple[str, ...]:
         elsewhere = (str(one.dataset) for one in (spec.datasets if spec else ()) if one.dataset)
         return (guest.dataset, *elsewhere)
+
+    def own_datasets(self, guest: Guest, spec: Jail) -> dict[str, int | None]:
+        root = () if guest.identity.root else (guest.layout.jail_root(guest.name),)
+        given = (dataset_of(guest, entry) for entry in spec.datasets if entry.dataset is None)
+        return dict.fromkeys((*root, *given))
 
     def untrusted_root(self, guest: Guest) -> str:
         return guest.root

@@ -128,6 +128,9 @@ class Bounds:
 
     def _zfs(self, plan: Plan, words: list[str]) -> bool:
         verb, *rest = words or [""]
+        if verb == "rollback" and rest[:-1] != ["-r"]:
+            # Never with -R, which destroys clones wherever they are.
+            return False
         names = [w for w in rest if not w.startswith("-") and "=" not in w and "/" in w]
         if verb not in _LIVE | _OWN or not names:
             return False

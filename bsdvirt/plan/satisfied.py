@@ -110,6 +110,9 @@ def _face(host: Host, name: str) -> Interface | None:
 
 def _zfs(host: Host, words: Words) -> bool:
     verb, *rest = words
+    if verb == "rollback":
+        # Without its snapshot it cannot be performed, and must not pass for done.
+        return False
     names = [word for word in rest if not word.startswith("-")]
     dataset = names[0] if verb == "rename" else names[-1]
     argv = (tools.ZFS, "list", "-Hp", "-o", "name", dataset)

@@ -241,6 +241,9 @@ class View:
                 return str(space.used[name] - mine)
             case "written":
                 return str(self.space.written(name))
+            case str() if prop.startswith("written@"):
+                snap = find_snapshot(self.state, f"{name}@{prop.partition('@')[2]}")
+                return "-" if snap is None else str(self.space.written(name, snap))
             case "logicalused":
                 return str(self.space.used[name])
             case "logicalreferenced":

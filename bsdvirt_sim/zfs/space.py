@@ -54,12 +54,12 @@ class Space:
                 claim = max(self.used[name], int(dataset.props.get("reservation", "0")))
                 self.used[parent] = self.used.get(parent, 0) + claim
 
-    def written(self, name: str) -> int:
-        """Return the bytes written since the latest snapshot."""
+    def written(self, name: str, since: Snapshot | None = None) -> int:
+        """Return the bytes written since a snapshot, by default the latest."""
         dataset = self.state.datasets[name]
         if not dataset.snaps:
             return self.own[name]
-        old = self._held(name, dataset, dataset.snaps[-1])
+        old = self._held(name, dataset, since or dataset.snaps[-1])
         return _sum(_less(self._held(name, dataset, None), old))
 
     def of_range(self, name: str, snaps: Sequence[Snapshot]) -> int:

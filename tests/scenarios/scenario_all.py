@@ -28,6 +28,7 @@ import scenario_pools
 import scenario_reading
 import scenario_references
 import scenario_refusals
+import scenario_rollback
 import scenario_roots
 import scenario_seeds
 import scenario_setup
@@ -54,7 +55,7 @@ MODULES = (
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
     scenario_passing, scenario_systems,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_update,
+    scenario_update, scenario_rollback,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,

@@ -61,6 +61,10 @@ MEDIUM = ("media", "add", FILE, "--name", "a.iso")
 VM = ("create", "vm", "web", "--image", "gold", "--loader", "bhyveload", "--memory", "64M",
       "--disk", "64M", "cloud.user=web", "expose=tcp:8080:80")  # fmt: skip
 
+SNAPSHOTS = (("snapshot", "create", "web@a"), ("set", "web", "description=later"),
+             ("snapshot", "create", "web@b"))  # fmt: skip
+BACK = ("rollback", "web@a", "--yes")
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -207,6 +211,10 @@ CASES = (
          done=(3, "no guest web"), again=False),
     Case("release rm of two pools", ("release", "rm", RELEASE),
          (POOL, ELSEWHERE, ("destroy", "web", "--yes")), done=(3, "no release"), again=False),
+    Case("rollback restart", (*BACK, "--restart"), (DATA, *SNAPSHOTS, ("start", "web")),
+         ((("stop", "web"),), ((*BACK, "--stop"),))),
+    Case("rollback vm", BACK, (IMAGE, VM, SNAPSHOTS[0],
+                               ("disk", "add", "web", "more", "--size", "8M"), SNAPSHOTS[2])),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

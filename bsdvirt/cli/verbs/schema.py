@@ -62,6 +62,7 @@ CHANGES = (
     "reset",
     "restart",
     "resume",
+    "rollback",
     "set",
     "snapshot create",
     "snapshot hold",

@@ -145,6 +145,16 @@ def _as_made(parts: Parts) -> Parts:
     }
 
 
+def hook_notes(session: Session, spec: GuestSpec) -> list[str]:
+    """Return what is wrong with the guest's hooks on this host."""
+    return [
+        f"hooks.{event}.host: {hook}: {why}"
+        for event in EVENTS
+        for hook in spec.hooks.at(event).host
+        if (why := hook_problem(session.host, hook))
+    ]
+
+
 def next_start_notes(
     session: Session,
     found: Inventory,
@@ -153,12 +163,7 @@ def next_start_notes(
     networks: Networks,
 ) -> tuple[str, ...]:
     """Return what the next start of a guest that is changed so would refuse, or report."""
-    notes = [
-        f"hooks.{event}.host: {hook}: {why}"
-        for event in EVENTS
-        for hook in spec.hooks.at(event).host
-        if (why := hook_problem(session.host, hook))
-    ]
+    notes = hook_notes(session, spec)
     parts = _as_made({guest.name: (guest, spec)})
     try:
         (task,) = plan_starts(_trial(session, guest.name), found, parts, networks)

@@ -95,6 +95,7 @@ TO_DO: list[Words] = [
     ifconfig("vlan16385", "create", "vlan", "20", "vlandev", "vtnet0", "name", "bvvl1"),
     zfs("destroy", "-r", "zroot/d"),
     zfs("set", "atime=off", "zroot/d"),
+    zfs("rollback", "-r", "zroot/d@gone"),
     ("/sbin/umount", "/zroot/d"),
     ("/usr/bin/rctl", "-r", "jail:web"),
     ("/usr/bin/rctl", "-a", "jail:web:maxproc:deny=8"),

@@ -1,0 +1,201 @@
+"""The plan that rolls a guest back to a snapshot, and what is lost by it. Pure.
+
+`zfs rollback -r` takes one dataset back: it destroys the later snapshots and bookmarks of that
+dataset, and refuses where one of the snapshots has a clone. Nothing of it can be undone, so all
+that could refuse it is looked for before, and the datasets are rolled back after the commit. The
+mark on the guest's own dataset says whether that is still to be done: an operation that has ended
+must never roll back again what was written since. Properties, bsdvirt:guest among them, belong to
+the dataset and not to its data: they stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bsdvirt.errors import ConflictError, HostError
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.snapshots.sets import Snapshot
+from bsdvirt.host import tools
+from bsdvirt.plan.marks import clear_mark, mark
+from bsdvirt.plan.step import Command, DatasetOwned, Not, Plan, Step
+from bsdvirt.rows.sizes import human_size
+from bsdvirt.spec.types import Size
+from bsdvirt.zfs.since import Bookmark, Since
+from bsdvirt.zfs.snapshots import Part
+
+VERB = "roll back"
+SECONDS = 3600.0
+BUSY_SECONDS = 15.0
+KEEPING = (
+    "the present state is lost too: a snapshot of it would be later, and go with the others;"
+    " to keep it, copy the guest first"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What a rollback of a guest takes away, and what it leaves as it is."""
+
+    target: Snapshot
+    later: tuple[Snapshot, ...] = ()
+    """The later snapshots, each with the parts of it that go."""
+    bookmarks: tuple[Bookmark, ...] = ()
+    since: Mapping[str, Since] = field(default_factory=dict)
+    """By dataset, what it has had since the snapshot."""
+    added: tuple[str, ...] = ()
+    """Datasets made since, which stay."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the full names of all snapshots and bookmarks that go."""
+        parts = (part.full for one in self.later for part in one.parts)
+        return frozenset((*parts, *(bookmark.full for bookmark in self.bookmarks)))
+
+    def lines(self) -> list[str]:
+        """Return what goes, for a user to confirm."""
+        lines = [_later(one) for one in self.later]
+        lines += [f"bookmark {bookmark.full}" for bookmark in self.bookmarks]
+        lines += [
+            f"what was written since to {name}: {_amount(since.written)}"
+            for name, since in sorted(self.since.items())
+            if since.written
+        ]
+        return [*lines, *self.kept(), KEEPING]
+
+    def kept(self) -> list[str]:
+        """Return what stays although it came later."""
+        return [f"{name} was made since: it stays as it is" for name in self.added]
+
+
+def _later(snapshot: Snapshot) -> str:
+    of = ", ".join(part.dataset for part in snapshot.parts)
+    stamp = snapshot.stamp
+    by = "of another tool" if stamp is None else stamp.note or stamp.why
+    return f"later snapshot {snapshot.name} ({by}, {_amount(snapshot.used)}) of {of}"
+
+
+def _amount(size: int) -> str:
+    return f"{human_size(size)} ({size} bytes)"
+
+
+def lost_by(
+    target: Snapshot,
+    snapshots: Sequence[Snapshot],
+    bookmarks: Sequence[Bookmark],
+    since: Mapping[str, Since],
+) -> Lost:
+    """Return what a rollback to one of a guest's snapshots takes away."""
+    back = {part.dataset for part in target.parts}
+    later = (_only(one, back) for one in snapshots if one.txg > target.txg)
+    marks = (mark for mark in bookmarks if mark.dataset in back and mark.txg > target.txg)
+    return Lost(
+        target, tuple(one for one in later if one.parts), tuple(marks), since, target.missing
+    )
+
+
+def _only(snapshot: Snapshot, datasets: set[str]) -> Snapshot:
+    """Return the snapshot with its parts of these datasets."""
+    parts = tuple(part for part in snapshot.parts if part.dataset in datasets)
+    return replace(snapshot, parts=parts)
+
+
+def refuse_loss(lost: Lost, held: Mapping[str, str]) -> None:
+    """Raise ConflictError and HostError for what ZFS would refuse once it is too late. `held` says
+    who holds a snapshot, by its name."""
+    target = f"{lost.target.guest}@{lost.target.name}"
+    for one in lost.later:
+        if one.clones:
+            raise ConflictError(
+                f"{target}: the later snapshot {one.name} has clones: {', '.join(one.clones)}",
+                "they would be destroyed: zfs promote them, or destroy them yourself first",
+            )
+    for one in lost.later:
+        if one.holds:
+            by = held.get(one.name, "")
+            raise ConflictError(
+                f"{target}: the later snapshot {one.name} is held" + (f" by {by}" if by else ""),
+                f"zfs holds -r {one.full} shows the tags, zfs release -r TAG {one.full} removes"
+                " one",
+            )
+    for part in lost.target.parts:
+        if since := lost.since.get(part.dataset):
+            _refuse_space(part, since)
+
+
+def _refuse_space(part: Part, since: Since) -> None:
+    """Raise HostError for a dataset that has no room for what the snapshot refers to
+    (dsl_dataset_rollback_check in dsl_dataset.c)."""
+    if since.refquota and part.referenced > since.refquota:
+        raise HostError(
+            f"{part.full} refers to {human_size(part.referenced)}, more than the refquota of"
+            f" {part.dataset} ({human_size(since.refquota)})",
+            f"zfs set refquota=none {part.dataset}",
+        )
+    # For a moment the whole reservation has to be free.
+    needed = min(since.refreservation, since.written)
+    free = since.available - max(0, since.refreservation - since.written)
+    if needed > max(0, free):
+        raise HostError(
+            f"{part.dataset} has a refreservation, and its rollback needs"
+            f" {human_size(needed)} of free space for a moment",
+            "free that much, or zfs set refreservation=none and set it again afterwards",
+        )
+
+
+def refuse_incomplete(target: Snapshot, wanted: Mapping[str, int | None]) -> None:
+    """Raise ConflictError where the snapshot lacks a dataset that its own file names: it was
+    destroyed, or made again, since."""
+    gone = [name for name in wanted if target.part_of(name) is None]
+    if gone:
+        raise ConflictError(
+            f"{target.guest}@{target.name}: its configuration names {', '.join(gone)}, of which"
+            " there is no such snapshot: destroyed since, or not in it",
+            "roll back to another one",
+        )
+
+
+def unfit_disks(target: Snapshot, wanted: Mapping[str, int | None]) -> Iterator[str]:
+    """Yield what to say of volumes of another size than the file in the snapshot says."""
+    for name, size in wanted.items():
+        part = target.part_of(name)
+        if part is not None and size is not None and part.volsize not in (None, size):
+            yield (
+                f"{name} comes back with {Size(part.volsize)}, and its configuration says"
+                f" {Size(size)}"
+            )
+
+
+def refuse_unconfirmed(target: Snapshot, agreed: frozenset[str], now: Lost) -> None:
+    """Raise ConflictError for snapshots and bookmarks that the user has not seen."""
+    if more := sorted(now.names - agreed):
+        raise ConflictError(
+            f"{target.guest}@{target.name}: taken meanwhile, and would be lost: {', '.join(more)}",
+            "try again",
+        )
+
+
+def plan_rollback(guest: Guest, target: Snapshot, op: str, notes: Sequence[str] = ()) -> Plan:
+    """Roll all datasets of a snapshot back; the guest's own, with its file, comes last."""
+    return Plan(
+        VERB,
+        guest.name,
+        "guest",
+        (mark(guest.dataset, op, f"mark {guest.dataset} as being rolled back"),),
+        (
+            *(_back(guest, part, op) for part in reversed(target.parts)),
+            clear_mark(guest.dataset, op),
+        ),
+        op=op,
+        notes=tuple(notes),
+    )
+
+
+def _back(guest: Guest, part: Part, op: str) -> Step:
+    return Step(
+        Command((tools.ZFS, "rollback", "-r", part.full), timeout=SECONDS),
+        f"roll {part.dataset} back, with its later snapshots and bookmarks",
+        unless=Not(DatasetOwned(guest.dataset, op)),
+        durable=True,
+        retry=BUSY_SECONDS,
+    )
