@@ -18,6 +18,9 @@ KIND jail; FILE says what the main command of the jail is:
     stop        SIGKILL
 It ends 0, or 1 with one line on standard error. FILE names the state file, and the lock that
 is held while there is a supervisor.
+
+KIND archive: parts of export and import, see archive/__init__.py. It ends 0, or 1 with one line on
+standard error.
 """
 
 import os
@@ -25,7 +28,8 @@ import sys
 import types
 
 VM_MODES = ("start", "foreground", "stop", "reset", "pause", "resume", "nmi", "console")
-MODES = {"vm": VM_MODES, "jail": ("start", "stop")}
+ARCHIVE_MODES = ("begin", "add", "end", "publish", "discard", "show", "stream")
+MODES = {"vm": VM_MODES, "jail": ("start", "stop"), "archive": ARCHIVE_MODES}
 
 
 def main(words: list[str]) -> int:
@@ -37,10 +41,14 @@ def main(words: list[str]) -> int:
     package = types.ModuleType("bsdvirt")
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules["bsdvirt"] = package
+    kind, mode, path, *options = words
+    if kind == "archive":
+        from bsdvirt.supervise.archive import work
+
+        return work.main(mode, [path, *options])
     from bsdvirt.supervise import client, command
     from bsdvirt.supervise.files import Failed, here
 
-    kind, mode, path, *options = words
     timeout = float(options[options.index("--timeout") + 1]) if "--timeout" in options else None
     try:
         if kind == "vm":

@@ -1,0 +1,220 @@
+"""Write an archive. Each call appends, and leaves a file that the next one continues."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+
+from bsdvirt.supervise.archive import chain, tar
+from bsdvirt.supervise.files import Failed, Json, here
+
+MEMBER = 16 << 20
+"""Bytes of each member of a stream but the last."""
+MOST_CONFIG = 1 << 20
+PARTIAL = ".part"
+"""What the name of an archive ends with until it is complete."""
+
+
+def job_of(path: str) -> Json:
+    """Return what is to be written."""
+    with open(path, "rb") as stream:
+        job: Json = json.load(stream)
+    return job
+
+
+def begin(job: Json) -> None:
+    """Create the archive, with its manifest."""
+    manifest = dict(job["manifest"])
+    manifest["config"] = _config(here(job["config"]))
+    manifest["member"] = MEMBER
+    part = here(job["part"])
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    if _is_pipe(part):
+        flags = os.O_WRONLY | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(part, flags, 0o600)
+    except FileExistsError:
+        raise Failed(
+            f"{job['part']} exists: another command writes it, or was cut short"
+        ) from None
+    with open(descriptor, "wb") as out:
+        _control(out, job, "manifest.json", manifest)
+
+
+def add(job: Json, name: str) -> None:
+    """Append standard input as a stream."""
+    digest, length = hashlib.sha256(), 0
+
+    def read() -> Iterator[bytes]:
+        nonlocal length
+        while piece := os.read(0, chain.CHUNK):
+            digest.update(piece)
+            length += len(piece)
+            yield piece
+
+    with _appending(job) as out:
+        for number, member in enumerate(_members(chain.through(chain.packers(job), read()))):
+            _write(out, f"streams/{name}/{number:08d}", member)
+        if not length:
+            raise Failed(f"stream {name} is empty")
+        record = {"length": length, "sha256": digest.hexdigest()}
+        _control(out, job, f"checksums/{name}.json", record)
+
+
+def end(job: Json) -> None:
+    """Append the end of the archive, and sync it to disk."""
+    with _appending(job) as out:
+        streams = [one["id"] for one in job["manifest"]["streams"]]
+        _control(out, job, "end.json", {"streams": streams})
+        out.write(tar.END)
+        out.flush()
+        with contextlib.suppress(OSError):
+            # A pipe cannot be synced.
+            os.fsync(out.fileno())
+
+
+def publish(job: Json) -> None:
+    """Give the complete archive its name."""
+    part, path = here(job["part"]), here(job["file"])
+    if job["force"]:
+        os.rename(part, path)
+    else:
+        try:
+            os.link(part, path, follow_symlinks=False)
+        except FileExistsError:
+            raise Failed(f"{job['file']} exists") from None
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK):
+                raise
+            # A file system without hard links.
+            if os.path.lexists(path):
+                raise Failed(f"{job['file']} exists") from None
+            os.rename(part, path)
+        else:
+            os.unlink(part)
+    directory = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def discard(path: str) -> None:
+    """Remove an archive that was not completed. The path may come from a journal: nothing else is
+    removed."""
+    real = here(path)
+    try:
+        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    try:
+        status, head = os.fstat(descriptor), os.read(descriptor, tar.BLOCK)
+    finally:
+        os.close(descriptor)
+    begun = not head or head.startswith(b"manifest.json")
+    if not (path.endswith(PARTIAL) and stat.S_ISREG(status.st_mode) and begun):
+        raise Failed(f"{path} is not an archive that was cut short")
+    os.unlink(real)
+
+
+def _config(path: str) -> str:
+    """Return a guest's file, from a snapshot."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with open(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Failed(f"{path} is not a regular file")
+        data = stream.read(MOST_CONFIG + 1)
+    if len(data) > MOST_CONFIG:
+        raise Failed(f"{path} is larger than {MOST_CONFIG} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Failed(f"{path} is not UTF-8 text") from None
+
+
+def _is_pipe(path: str) -> bool:
+    """Whether the archive goes to standard output, through a pipe of bsdvirt's."""
+    try:
+        return stat.S_ISFIFO(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+class _Out:
+    """The archive, open at its end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._stream = open(descriptor, "wb", buffering=0)  # noqa: SIM115
+        self.fileno = self._stream.fileno
+        self.close = self._stream.close
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._stream.write(left) or 0 :]
+
+    def flush(self) -> None:
+        return
+
+
+@contextlib.contextmanager
+def _appending(job: Json) -> Iterator[_Out]:
+    """Open the archive at its end: the file that `begin` has created, and no other."""
+    descriptor = os.open(here(job["part"]), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+    out = _Out(descriptor)
+    try:
+        status = os.fstat(descriptor)
+        ours = status.st_uid == os.geteuid() and status.st_nlink == 1
+        if not ours or not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
+            raise Failed(f"{job['part']} was replaced by another user")
+        yield out
+    finally:
+        out.close()
+
+
+def _members(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the content of members: all full, but the last."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        while len(held) >= MEMBER:
+            yield bytes(held[:MEMBER])
+            del held[:MEMBER]
+    if held:
+        yield bytes(held)
+
+
+def _control(out: object, job: Json, name: str, value: Json) -> None:
+    text = json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
+    sealed = b"".join(chain.through(chain.sealers(job), iter([text])))
+    _write(out, name + chain.SUFFIXES[job["encrypt"]], sealed)
+
+
+def _write(out: object, name: str, data: bytes) -> None:
+    write = out.write  # type: ignore[attr-defined]
+    write(tar.header(name, len(data)))
+    write(data)
+    write(tar.padding(len(data)))
+
+
+def main(mode: str, words: list[str]) -> int:
+    """Do one part of the writing."""
+    if mode == "discard":
+        discard(words[0])
+        return 0
+    job = job_of(here(words[0]))
+    try:
+        if mode == "add":
+            add(job, words[1])
+        else:
+            {"begin": begin, "end": end, "publish": publish}[mode](job)
+    except OSError as error:
+        print(f"{job['part']}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
