@@ -33,6 +33,9 @@ OPERATION_LOG = f"{LOG_DIRECTORY}/operations.log"
 GROUP = "bsdvirt"
 """Interface group of bsdvirt's interfaces."""
 
+UEFI_VARIABLES = "uefi-vars.fd"
+"""The file with a guest's firmware variables, in its directory."""
+
 CHILDREN = ("state", "releases", "images", "media", "guests")
 """The datasets beneath a pool's dataset."""
 
@@ -97,7 +100,7 @@ class Layout:
 
     def uefi_vars(self, name: str) -> str:
         """Return the path of the guest's firmware variables."""
-        return f"{self.guest_directory(name)}/uefi-vars.fd"
+        return f"{self.guest_directory(name)}/{UEFI_VARIABLES}"
 
     def seed(self, name: str) -> str:
         """Return the path of the guest's seed for cloud-init."""
@@ -117,6 +120,11 @@ class Layout:
 
     def release_directory(self, name: str) -> str:
         return f"{self.mountpoint}/releases/{name}"
+
+
+def archive_job(name: str) -> str:
+    """What is to be written into an archive of a guest, while it is exported."""
+    return f"{RUN_DIRECTORY}/archive.{name}.json"
 
 
 def pool_file(name: str) -> str:

@@ -20,6 +20,7 @@ from bsdvirt_sim.kernel import processes
 from bsdvirt_sim.kernel.hostprocess import (
     attach_real,
     become_real,
+    filter_real,
     is_real,
     is_supervisor,
     run_real,
@@ -93,7 +94,7 @@ class SimHost:
             timeout = 0.0
         if is_real(argv):
             return run_real(
-                self.directory, argv, self.interrupt,
+                self.directory, self._seen(argv), self.interrupt,
                 changes=changes, timeout=timeout, on_line=on_line, stdin=stdin,
             )  # fmt: skip
         with self._held(save=changes) as state:
@@ -114,7 +115,8 @@ class SimHost:
         on_line: LineSink | None = None,
         limit: int = 0,
     ) -> Result:
-        """Run `left | right`: zfs send into zfs receive, or a decompressor into dd."""
+        """Run `left | right`: zfs send into zfs receive, or a decompressor into dd; on either side,
+        the program that packs archives."""
         self.interrupt.check()
         with self._held(save=True) as state:
             sender = self._run(left, state, True, timeout)
@@ -215,6 +217,8 @@ class SimHost:
 
     def _end(self, run: Run) -> Result:
         timed_out = False
+        if is_supervisor(run.argv):
+            return filter_real(run, self.interrupt)
         try:
             status = run_tool(run)
         except TimedOut:
@@ -223,6 +227,16 @@ class SimHost:
         if not run.known:
             raise run.unknown("it did not say whether it changes anything")
         return Result(run.argv, status, "".join(run.out), "".join(run.err), timed_out)
+
+    def _seen(self, argv: Sequence[str]) -> list[str]:
+        """Return a command for a real process, which finds a snapshot's files in the store."""
+        root = self.directory.resolve() / "root"
+        return [
+            f"/{os.path.relpath(self.fs.path(word).resolve(), root)}"
+            if word.startswith("/") and "/.zfs/" in word
+            else word
+            for word in argv
+        ]
 
     def _is_urgent(self, argv: Sequence[str]) -> bool:
         """Whether the caller no longer waits for the command's end."""

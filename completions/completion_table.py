@@ -23,7 +23,7 @@ KINDS = {
     "GUEST | PROPERTY=VALUE": "guests,assignments", "NAME | PROPERTY=VALUE": "assignments",
     "FILE | VERB": "verbs", "FILE": "files", "PATH": "files", "DIR": "files", "FROM": "files",
     "TO": "files", "DIR|TAR": "files", "SOURCE[:TARGET]": "files",
-    "DIR | file://DIR | https://DIR": "files",
+    "DIR | file://DIR | https://DIR": "files", "FILE | -": "files", "GUEST[@SNAPSHOT]": "guests",
     "FILE | https://HOST/FILE": "files", "jail | vm": "=jail,vm",
 }  # fmt: skip
 """What completes an argument, by its metavar: see completions/complete."""
@@ -40,6 +40,7 @@ OF_VERBS = {
     ("network create", "PROPERTY=VALUE"): "assignments.network",
     ("network set", "PROPERTY=VALUE"): "assignments.network",
     ("release add", "R"): "none",
+    ("import", "NAME | PROPERTY=VALUE"): "assignments",
     ("create", "NAME | PROPERTY=VALUE"): "assignments.jail",
     ("create vm", "NAME | PROPERTY=VALUE"): "assignments.vm",
 }  # fmt: skip

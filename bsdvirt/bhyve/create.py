@@ -4,18 +4,22 @@ Pure."""
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from bsdvirt.bhyve.devices import DEVICES
-from bsdvirt.bhyve.volumes import IN_DEV_MODE, Base
+from bsdvirt.bhyve.volumes import IN_DEV_MODE, PROPERTIES, Base
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.view import Change
 from bsdvirt.host import tools
-from bsdvirt.layout import Layout
+from bsdvirt.layout import UEFI_VARIABLES, Layout
 from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, Plan, Step, WriteFile
 from bsdvirt.spec.identity import PROPERTY, Identity
 from bsdvirt.spec.load import dump, identity_to_json
 from bsdvirt.spec.vm import Vm
+
+if TYPE_CHECKING:
+    from bsdvirt.guest.archive.parts import Parts
 
 
 def plan_create(
@@ -58,6 +62,16 @@ def plan_create(
     )
     finish = tuple(clear_mark(dataset, op) for dataset in (*volumes, guest))
     return Plan("create", name, "guest", (*steps, *seed, described), finish, op=op)
+
+
+def archived_parts(vm: Vm) -> Parts:
+    """Return a virtual machine's own disks, and its firmware's variables. What cloud-init reads is
+    made again at its start."""
+    from bsdvirt.guest.archive.parts import Parts, Place
+
+    own = [str(disk.name) for disk in vm.disks if disk.path is None]
+    places = {name: Place("volume", PROPERTIES) for name in own}
+    return Parts(places, IN_DEV_MODE, (UEFI_VARIABLES,))
 
 
 def change_volumes(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from bsdvirt.bhyve import claims, clean, config, doctor, running
 from bsdvirt.bhyve.check import check_host, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
-from bsdvirt.bhyve.create import change_volumes
+from bsdvirt.bhyve.create import archived_parts, change_volumes
 from bsdvirt.bhyve.devices.base import RunSettings, VmStartFacts
 from bsdvirt.bhyve.devices.disk import Disks, disk_path
 from bsdvirt.bhyve.devices.framebuffer import new_password, vnc_address
@@ -60,6 +60,10 @@ DEFAULT_STOP_SECONDS = 60
 """Where the guest's file cannot be read."""
 
 
+if TYPE_CHECKING:
+    from bsdvirt.guest.archive.parts import Parts as Archived
+
+
 class VmKind(Kind[Vm]):
     """A virtual machine: bhyve(8), its volumes, its taps."""
 
@@ -97,6 +101,9 @@ class VmKind(Kind[Vm]):
 
     def media(self, spec: Vm) -> Iterable[str]:
         return spec.media()
+
+    def archived(self, spec: Vm) -> Archived:
+        return archived_parts(spec)
 
     # ---- rows ----
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from bsdvirt import __version__
-from bsdvirt.cli.words import OF_COMMANDS, VERBS, WITH_ACTIONS, hint_for, split_command
+from bsdvirt.cli.words import MODULES, OF_COMMANDS, VERBS, WITH_ACTIONS, hint_for, split_command
 from bsdvirt.errors import BsdvirtError, UsageError
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ def module_of(verb: str, words: Sequence[str]) -> VerbModule:
     if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
         # The options depend on the kind.
         verb = "create_vm"
+    verb = MODULES.get(verb, verb)
     return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{verb}"))
 
 

@@ -42,6 +42,8 @@ VERBS = {
     "rollback": "roll a guest back to a snapshot",
     "clone": "make guests of another one, or of its snapshot",
     "promote": "make a clone independent of the guest that it was made of",
+    "export": "write a guest to an archive",
+    "import": "create a guest from an archive",
     "expose": "forward ports of the host to a guest",
     "rename": "rename a stopped guest",
     "logs": "print or follow a guest's console log",
@@ -61,7 +63,10 @@ VERBS = {
     "properties": "list all properties",
     "schema": "print the JSON Schema of a file, or of a verb's output",
 }
-"""By verb: a line of help. Its module in bsdvirt.cli.verbs has the same name."""
+"""By verb: a line of help. Its module in bsdvirt.cli.verbs has the same name, or is in MODULES."""
+
+MODULES = {"import": "import_"}
+"""By verb: its module, where Python has another use for the name."""
 
 OWN_WORDS = ("help", "version")
 """Verbs of the command line itself: `help VERB` is `VERB --help`."""
@@ -124,7 +129,7 @@ _FORCE = "bsdvirt stop --force NAME"
 HINTS = {
     "add": "bsdvirt create jail NAME or bsdvirt create vm NAME",
     "autostart": _BOOT,
-    "backup": _SENDING,
+    "backup": "bsdvirt export NAME FILE",
     "bhyve": _KINDS,
     "bootstrap": _FETCH,
     "bridge": _NETWORKS,
@@ -134,11 +139,8 @@ HINTS = {
     "datastore": "bsdvirt pool ls",
     "disable": _BOOT,
     "enable": _BOOT,
-    "export": _SENDING,
     "fetch": _FETCH,
     "halt": _FORCE,
-    "import": "bsdvirt image import --name NAME FILE for a disk; for a jail's root,"
-    " bsdvirt create jail NAME --root-from TAR",
     "install": "bsdvirt create vm NAME --iso FILE --start; bsdvirt pkg NAME install PACKAGE",
     "iso": "bsdvirt media ls; bsdvirt media add FILE",
     "jail": _KINDS,
@@ -151,6 +153,7 @@ HINTS = {
     "port": "bsdvirt expose NAME tcp:8080:80",
     "poweroff": _FORCE,
     "rdr": "bsdvirt expose NAME tcp:8080:80",
+    "restore": "bsdvirt import FILE",
     "reboot": "bsdvirt restart NAME; bsdvirt reset NAME resets a virtual machine",
     "shutdown": "bsdvirt stop NAME",
     "status": "bsdvirt ls; bsdvirt boot status",

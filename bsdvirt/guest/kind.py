@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 if TYPE_CHECKING:
     from bsdvirt.facts.host import HostFacts, Kernel
     from bsdvirt.facts.jls import JailFact
+    from bsdvirt.guest.archive.parts import Parts as Archived
     from bsdvirt.guest.claims import RandomBytes
     from bsdvirt.guest.inventory import Foreign, Guest
     from bsdvirt.guest.view import Change, Cpus, Parts, Starter, StopRequest, View
@@ -93,6 +94,9 @@ class Kind(Protocol[SpecT]):
     def check_adopted(self, foreign: Foreign, spec: SpecT) -> None:
         """Raise HostError for a guest from elsewhere that lacks a part."""
         return
+
+    def archived(self, spec: SpecT) -> Archived:
+        """Return what an archive of the guest contains, and how it is created again."""
 
     # ---- rows ----
 

@@ -66,6 +66,8 @@ SEARCH_PATH = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 SUPERVISE = (PYTHON, "-I", "-S", f"{__file__.rpartition('/host/')[0]}/supervise/__main__.py")
 """Begins the command line of a guest's supervisor, and of a client of it. Isolated from the
 environment and from site-packages: the smallest process that Python can be."""
+ARCHIVE = (*SUPERVISE, "archive")
+"""Begins the command line of the program that packs and unpacks archives of guests."""
 
 
 def pump(limit: int) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.facts.mount import Mount
@@ -26,6 +27,9 @@ from bsdvirt.spec.mounts import within
 from bsdvirt.spec.params import Scalar
 from bsdvirt.spec.storage import SETTINGS, Delegated, settings
 from bsdvirt.zfs.values import Value, Values
+
+if TYPE_CHECKING:
+    from bsdvirt.guest.archive.parts import Parts
 
 PROPERTIES = (
     "type", "jailed", "mountpoint", "keystatus", "encryptionroot", *SETTINGS,
@@ -285,6 +289,24 @@ def _check_given(
                 " given is the jail's alone",
                 f"zfs umount {mount.source}, or stop the jail that has it",
             )
+
+
+# ---- archives ----
+
+
+def archived_parts(jail: Jail) -> Parts:
+    """Return a jail's root, and the datasets that it is given beneath its own."""
+    from bsdvirt.guest.archive.parts import Parts, Place
+
+    places = {"root": Place("filesystem", setting_words(jail), mounted=True)}
+    for entry in jail.datasets:
+        if entry.dataset is None:
+            own = ("-o", f"mountpoint={entry.mountpoint}", "-o", "jailed=on")
+            # The host looks for no partitions in a volume that a jail has made.
+            places[str(entry.name)] = Place(
+                "filesystem", (*own, *setting_words(entry)), nested=("-o", "volmode=dev")
+            )
+    return Parts(places)
 
 
 # ---- jail.conf ----

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
 from bsdvirt.errors import ConflictError, HostError, UsageError
@@ -32,6 +32,7 @@ from bsdvirt.jail import clean, doctor, stack
 from bsdvirt.jail.command import reread_steps, watch_again
 from bsdvirt.jail.datasets import (
     StorageFacts,
+    archived_parts,
     change_steps,
     check_storage,
     dataset_of,
@@ -63,6 +64,10 @@ from bsdvirt.spec.jail import Jail
 DEFAULT_STOP_SECONDS = 60.0
 """Where the guest's file cannot be read."""
 LEAST_SECONDS = 0.2
+
+
+if TYPE_CHECKING:
+    from bsdvirt.guest.archive.parts import Parts as Archived
 
 
 class JailKind(Kind[Jail]):
@@ -101,6 +106,9 @@ class JailKind(Kind[Jail]):
                 f"{foreign.name} has no dataset {root}: its root was a directory elsewhere",
                 f"bsdvirt destroy {foreign.name}; bsdvirt create jail makes a guest of a directory",
             )
+
+    def archived(self, spec: Jail) -> Archived:
+        return archived_parts(spec)
 
     # ---- rows ----
 

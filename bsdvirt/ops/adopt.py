@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -16,7 +15,7 @@ from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS, kind_of_spec
 from bsdvirt.ops.create.guests import new_identity
-from bsdvirt.ops.foreign import PLACES, asks, candidate, file_of
+from bsdvirt.ops.foreign import PLACES, asks, brief, candidate, file_of
 from bsdvirt.ops.power.claims import fits
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.session.batch import hold
@@ -76,7 +75,7 @@ def _adopt(
     plan = plan_adopt(session, foreign, identity)
     given = [text for claim in identity.nics for text in claim.addresses()]
     where = f", {', '.join(given)}" if given else ""
-    notes = [f"it asks for {key}: {_brief(value)}" for key, value in asks(spec).items()]
+    notes = [f"it asks for {key}: {brief(value)}" for key, value in asks(spec).items()]
     notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
     part = Part(plan, home=foreign.layout)
     task = Task(name, (part,), f"adopted, id {identity.id}{where}", tuple(notes))
@@ -124,11 +123,6 @@ def _claims(identity: Identity) -> set[str]:
         *(f"address {text.split('/')[0]}" for claim in nics for text in claim.addresses()),
         *(f"address {text.split('/')[0]}" for text in identity.shares()),
     }
-
-
-def _brief(value: Any) -> str:
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _checked(session: Session, foreign: Foreign) -> GuestSpec:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
@@ -78,6 +79,12 @@ def asks(spec: GuestSpec) -> dict[str, Any]:
         # One without a path is a volume of the guest's own.
         told["disks"] = [disk for disk in told["disks"] if "path" in disk]
     return {key: told[key] for key in ASKS if told.get(key)}
+
+
+def brief(value: Any) -> str:
+    """Return a property's value, shortened for a message."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _places(session: Session, names: Sequence[str]) -> dict[str, dict[str, str]]:

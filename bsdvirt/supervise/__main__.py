@@ -28,7 +28,9 @@ import sys
 import types
 
 VM_MODES = ("start", "foreground", "stop", "reset", "pause", "resume", "nmi", "console")
-ARCHIVE_MODES = ("begin", "add", "end", "publish", "discard", "show", "stream")
+ARCHIVE_MODES = (
+    "begin", "add", "end", "publish", "discard", "show", "stream", "extract",
+)  # fmt: skip
 MODES = {"vm": VM_MODES, "jail": ("start", "stop"), "archive": ARCHIVE_MODES}
 
 

@@ -4,6 +4,8 @@ stand-in for ssh(1)."""
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -11,7 +13,7 @@ from typing import NoReturn
 from bsdvirt.host import tools
 from bsdvirt.host.base import LineSink, Result
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt_sim.context import split_environment
+from bsdvirt_sim.context import Run, split_environment
 from bsdvirt_sim.kernel.processes import ROOT
 
 LOOK = "BSDVIRT_LOG_LOOK"
@@ -49,6 +51,26 @@ def run_real(
     real = _beneath(directory, argv)
     done = host.run(real, changes=changes, timeout=timeout, on_line=on_line, stdin=stdin)
     return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)
+
+
+def filter_real(run: Run, interrupt: Interrupt) -> Result:
+    """Run one side of a pipe: what comes from the other side is its input, and what it prints is
+    for the other side."""
+    run.changes()
+    interrupt.check()
+    source, run.data = run.data, None
+    if run.piped:
+        run.data = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
+    if source is not None:
+        source.seek(0)
+    done = subprocess.run(
+        _beneath(run.directory, run.argv), check=False, stderr=subprocess.PIPE,
+        stdin=source or subprocess.DEVNULL, stdout=run.data or subprocess.DEVNULL,
+    )  # fmt: skip
+    if run.data is not None:
+        run.data.seek(0)
+    interrupt.check()
+    return Result(run.argv, done.returncode, "", done.stderr.decode("utf-8", "replace"))
 
 
 def attach_real(directory: Path, argv: Sequence[str]) -> int:

@@ -33,7 +33,7 @@ TYPED = {
     "set-network": "nat=no", "create-network": "lan", "import-image": "x.raw --name x",
     "part-grow": "2G", "part-insert": "x.iso",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
-    "grow-disk": "2G",
+    "grow-disk": "2G", "export": "/backup/g.bsdvirt", "import": "/backup/g.bsdvirt h",
 }  # fmt: skip
 """What a user types, for the actions that ask."""
 
@@ -110,8 +110,9 @@ def test_what_loses_data_asks_on_the_command_line_or_removes_an_object() -> None
         if action.loses:
             assert asks or removes, action.id
         elif asks:
-            # adopt and edit show what they do; a disk or pool that is removed is kept.
-            assert action.id in ("adopt", "edit", "remove-disk", "part-remove-disk"), action.id
+            # adopt, edit and import show what they do; a disk or pool that is removed is kept.
+            shows = ("adopt", "edit", "import", "remove-disk", "part-remove-disk")
+            assert action.id in shows, action.id
 
 
 def test_many_are_for_verbs_that_take_several_guests() -> None:

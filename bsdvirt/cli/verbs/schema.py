@@ -12,6 +12,7 @@ from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.rows import (
+    archive,
     cpu,
     events,
     guest,
@@ -50,6 +51,8 @@ CHANGES = (
     "disk add",
     "disk resize",
     "disk rm",
+    "export",
+    "import",
     "network confirm",
     "network revert",
     "network set",
@@ -95,6 +98,7 @@ OUTPUTS = {
     "release ls": Output((library.ReleaseRow,)),
     "release available": Output((library.AvailableRow,)),
     "outdated": Output((library.OutdatedRow,)),
+    "import list": Output((archive.ArchiveRow,), many=False),
     "image ls": Output((library.ImageRow,)),
     "image info": Output((library.ImageRow,), many=False),
     "image profiles": Output((library.ProfileRow,)),

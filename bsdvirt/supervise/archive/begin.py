@@ -21,14 +21,17 @@ _RAW = 1 << 24
 """DMU_BACKUP_FEATURE_RAW: sent as it is encrypted on disk."""
 
 
-def check(record: bytes, kind: str, guid: int, *, raw: bool) -> None:
-    """Raise Failed if a stream is not that of one snapshot, in full and without properties: what
-    zfs receive makes of it is then one dataset, of that kind."""
+def guid_of(record: bytes, kind: str, *, raw: bool) -> int:
+    """Return the guid of the snapshot in a stream.
+
+    Raises Failed if it is not that of one snapshot, in full and without properties, of a dataset of
+    that kind: zfs receive makes exactly one dataset of it.
+    """
     if len(record) < SIZE:
         raise Failed("it is not a stream of zfs(8)")
     for order in "<>":
         values = struct.unpack_from(order + _FIELDS, record)
-        record_type, payload, magic, version, _, objset, _, to, since = values
+        record_type, payload, magic, version, _, objset, _, guid, since = values
         if magic == _MAGIC and record_type == _BEGIN:
             break
     else:
@@ -36,5 +39,6 @@ def check(record: bytes, kind: str, guid: int, *, raw: bool) -> None:
     is_raw = bool(version >> 2 & _RAW)
     if version & 3 != _SUBSTREAM or since or is_raw != raw or (payload and not raw):
         raise Failed("it is not the stream of one snapshot in full")
-    if _KINDS.get(objset) != kind or to != guid:
-        raise Failed(f"it is the stream of another dataset than the {kind} in the manifest")
+    if _KINDS.get(objset) != kind:
+        raise Failed(f"it is not the stream of a {kind}")
+    return int(guid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,8 +18,13 @@ OPENSSL = "/usr/bin/openssl"
 ZSTD = "/usr/bin/zstd"
 SUFFIXES = {"none": "", "age": ".age", "openssl": ".enc"}
 """What the names of members end with that are encrypted so, besides the streams."""
-_CIPHER = ("enc", "-aes-256-cbc", "-pbkdf2", "-iter", "600000", "-md", "sha256")
+CIPHER = ("enc", "-aes-256-cbc", "-pbkdf2", "-iter", "600000", "-md", "sha256")
 Argv = list[str]
+
+
+def control(value: Json) -> bytes:
+    """Return the content of a member that describes others."""
+    return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
 
 
 def packers(job: Json) -> list[Argv]:
@@ -32,7 +38,7 @@ def sealers(job: Json) -> list[Argv]:
     if tool == "age":
         return [[AGE, "-R", here(to)] if to.startswith("/") else [AGE, "-r", to]]
     if tool == "openssl":
-        return [[OPENSSL, *_CIPHER, "-salt", "-pass", f"file:{here(to)}"]]
+        return [[OPENSSL, *CIPHER, "-salt", "-pass", f"file:{here(to)}"]]
     return []
 
 
@@ -48,7 +54,7 @@ def openers(encrypt: str, key: str) -> list[Argv]:
     if encrypt == "age":
         return [[AGE, "-d", "-i", key]]
     if encrypt == "openssl":
-        return [[OPENSSL, *_CIPHER, "-d", "-pass", f"file:{key}"]]
+        return [[OPENSSL, *CIPHER, "-d", "-pass", f"file:{key}"]]
     return []
 
 
@@ -117,13 +123,13 @@ def _check(child: subprocess.Popen[bytes]) -> None:
     assert child.stderr is not None
     printed = child.stderr.read(PRINTED).decode("utf-8", "replace").strip().splitlines()
     if child.wait() != 0:
-        name = os.path.basename(str(child.args[0]))  # type: ignore[index]
+        name = str(child.args[0]).rpartition("/")[2]  # type: ignore[index]
         raise Failed(f"{name}: {printed[-1] if printed else f'exit status {child.returncode}'}")
 
 
 def _found(argv: Argv) -> Argv:
     """Return the command with the path of its program; on a simulated host, of this machine's."""
-    path = (shutil.which(os.path.basename(argv[0])) if ROOT else argv[0]) or argv[0]
+    path = (shutil.which(argv[0].rpartition("/")[2]) if ROOT else argv[0]) or argv[0]
     if not os.path.exists(path):
         raise Failed(f"{argv[0]} is not installed")
     return [path, *argv[1:]]

@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Iterator
 
+from bsdvirt.supervise.archive import begin as begin_record
 from bsdvirt.supervise.archive import chain, tar
 from bsdvirt.supervise.files import Failed, Json, here
 
@@ -28,11 +29,8 @@ def job_of(path: str) -> Json:
     return job
 
 
-def begin(job: Json) -> None:
-    """Create the archive, with its manifest."""
-    manifest = dict(job["manifest"])
-    manifest["config"] = _config(here(job["config"]))
-    manifest["member"] = MEMBER
+def begin(job: Json, config: str) -> None:
+    """Create the archive, with its manifest. `config` is the guest's file."""
     part = here(job["part"])
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     if _is_pipe(part):
@@ -40,21 +38,24 @@ def begin(job: Json) -> None:
     try:
         descriptor = os.open(part, flags, 0o600)
     except FileExistsError:
-        raise Failed(
-            f"{job['part']} exists: another command writes it, or was cut short"
-        ) from None
+        raise Failed(f"{job['part']} exists: another command writes it, or was cut short") from None
     with open(descriptor, "wb") as out:
-        _control(out, job, "manifest.json", manifest)
+        _control(out, job, "manifest.json", _manifest(job, config))
 
 
-def add(job: Json, name: str) -> None:
-    """Append standard input as a stream."""
-    digest, length = hashlib.sha256(), 0
+def add(job: Json, name: str, path: str = "") -> None:
+    """Append standard input, or a file, as a stream."""
+    entry = next(one for one in job["manifest"]["streams"] if one["id"] == name)
+    source = 0
+    if path:
+        source = os.open(here(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    digest, head, length = hashlib.sha256(), bytearray(), 0
 
     def read() -> Iterator[bytes]:
         nonlocal length
-        while piece := os.read(0, chain.CHUNK):
+        while piece := os.read(source, chain.CHUNK):
             digest.update(piece)
+            head.extend(piece[: max(0, begin_record.SIZE - len(head))])
             length += len(piece)
             yield piece
 
@@ -63,15 +64,18 @@ def add(job: Json, name: str) -> None:
             _write(out, f"streams/{name}/{number:08d}", member)
         if not length:
             raise Failed(f"stream {name} is empty")
-        record = {"length": length, "sha256": digest.hexdigest()}
+        record = {"length": length, "sha256": digest.hexdigest(), "guid": 0}
+        if entry["form"] == "zfs":
+            record["guid"] = begin_record.guid_of(bytes(head), entry["kind"], raw=entry["raw"])
         _control(out, job, f"checksums/{name}.json", record)
 
 
-def end(job: Json) -> None:
+def end(job: Json, config: str) -> None:
     """Append the end of the archive, and sync it to disk."""
     with _appending(job) as out:
         streams = [one["id"] for one in job["manifest"]["streams"]]
-        _control(out, job, "end.json", {"streams": streams})
+        digest = hashlib.sha256(chain.control(_manifest(job, config))).hexdigest()
+        _control(out, job, "end.json", {"streams": streams, "manifest": digest})
         out.write(tar.END)
         out.flush()
         with contextlib.suppress(OSError):
@@ -121,6 +125,11 @@ def discard(path: str) -> None:
     if not (path.endswith(PARTIAL) and stat.S_ISREG(status.st_mode) and begun):
         raise Failed(f"{path} is not an archive that was cut short")
     os.unlink(real)
+
+
+def _manifest(job: Json, config: str) -> Json:
+    """Return the manifest: the same each time, as the guest's file comes from a snapshot."""
+    return {**job["manifest"], "config": _config(here(config)), "member": MEMBER}
 
 
 def _config(path: str) -> str:
@@ -191,8 +200,7 @@ def _members(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _control(out: object, job: Json, name: str, value: Json) -> None:
-    text = json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
-    sealed = b"".join(chain.through(chain.sealers(job), iter([text])))
+    sealed = b"".join(chain.through(chain.sealers(job), iter([chain.control(value)])))
     _write(out, name + chain.SUFFIXES[job["encrypt"]], sealed)
 
 
@@ -210,11 +218,16 @@ def main(mode: str, words: list[str]) -> int:
         return 0
     job = job_of(here(words[0]))
     try:
-        if mode == "add":
-            add(job, words[1])
-        else:
-            {"begin": begin, "end": end, "publish": publish}[mode](job)
+        match mode:
+            case "begin":
+                begin(job, words[1])
+            case "add":
+                add(job, *words[1:])
+            case "end":
+                end(job, words[1])
+            case _:
+                publish(job)
     except OSError as error:
-        print(f"{job['part']}: {error.strerror}", file=sys.stderr)
+        print(f"{error.filename or job['part']}: {error.strerror}", file=sys.stderr)
         return 1
     return 0

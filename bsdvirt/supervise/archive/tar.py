@@ -58,6 +58,9 @@ class Reader:
 
         Raises Failed for anything that is not a member of an archive.
         """
+        fill = padding(self.size)
+        if self._read(self._next - len(fill), len(fill)) != fill:
+            raise Failed(f"it is damaged, after {self.name}")
         block = self._read(self._next, BLOCK)
         if block == _ZERO:
             if self._next + len(END) != self._size or self._read(self._next, len(END)) != END:

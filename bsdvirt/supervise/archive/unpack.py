@@ -57,7 +57,7 @@ class Archive:
         if not isinstance(found, int):
             raise Failed("its manifest has no format")
         if found != FORMAT:
-            raise Failed(f"its format is {found}, and this bsdvirt reads {FORMAT}: upgrade bsdvirt")
+            raise Failed(f"its format is {found}, and only {FORMAT} is known here: upgrade bsdvirt")
         streams = manifest.get("streams")
         if not isinstance(streams, list) or not 0 < len(streams) <= MOST_STREAMS:
             raise Failed(f"its manifest does not list 1 to {MOST_STREAMS} streams")
@@ -77,7 +77,8 @@ class Archive:
     def _stream(self, name: str) -> None:
         """Note where the members of a stream are. All but the last are full: a stream of many
         small members is not bsdvirt's."""
-        full, places, short = self.manifest["member"], [], False
+        full, short = self.manifest["member"], False
+        places: list[tuple[int, int]] = []
         checksum = f"checksums/{name}.json" + chain.SUFFIXES[self.encrypt]
         while True:
             self._need(checksum if places else f"streams/{name}/")
@@ -96,14 +97,19 @@ class Archive:
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise Failed(f"the checksum of {name} is not valid")
         self._members[name] = places
-        self.checksums[name] = {"length": length, "sha256": digest}
+        guid = record.get("guid")
+        if not isinstance(guid, int) or not 0 <= guid < 1 << 64:
+            raise Failed(f"the guid of {name} is not valid")
+        self.checksums[name] = {"length": length, "sha256": digest, "guid": guid}
 
     def _expect(self, name: str) -> None:
         self._need(name)
         if self._reader.name != name + chain.SUFFIXES[self.encrypt]:
             raise Failed(f"{self._reader.name} is not where it belongs")
-        if self._control().get("streams") != [one["id"] for one in self.manifest["streams"]]:
-            raise Failed("its end does not match its manifest")
+        digest = hashlib.sha256(chain.control(self.manifest)).hexdigest()
+        wanted = {"streams": [one["id"] for one in self.manifest["streams"]], "manifest": digest}
+        if self._control() != wanted:
+            raise Failed("its manifest is damaged")
 
     def _need(self, what: str) -> None:
         if not self._reader.next():
@@ -120,8 +126,8 @@ class Archive:
             value = json.loads(data)
         except (ValueError, RecursionError):
             value = None
-        if not isinstance(value, dict):
-            raise Failed(f"{self._reader.name} cannot be read")
+        if not isinstance(value, dict) or chain.control(value) != data:
+            raise Failed(f"{self._reader.name} is damaged")
         return value
 
     def write(self, name: str, out: int) -> None:
@@ -140,7 +146,7 @@ class Archive:
                 raise Failed(f"stream {name} is longer than it says")
             held += piece
             if not checked and len(held) >= begin.SIZE:
-                _check_begin(held, entry)
+                self._check_begin(held, entry)
                 checked = True
             if checked and len(held) > 2 * HELD_BACK:
                 _write(out, held[:-HELD_BACK])
@@ -148,8 +154,14 @@ class Archive:
         if length != record["length"] or digest.hexdigest() != record["sha256"]:
             raise Failed(f"stream {name} is damaged: its checksum is wrong")
         if not checked:
-            _check_begin(held, entry)
+            self._check_begin(held, entry)
         _write(out, held)
+
+    def _check_begin(self, held: bytearray, entry: Json) -> None:
+        raw, kind = entry.get("raw") is True, entry["kind"]
+        guid = begin.guid_of(bytes(held[: begin.SIZE]), kind, raw=raw)
+        if guid != self.checksums[entry["id"]]["guid"]:
+            raise Failed(f"stream {entry['id']} is of another dataset")
 
     def _content(self, name: str) -> Iterator[bytes]:
         for start, size in self._members[name]:
@@ -170,14 +182,6 @@ def _check_entry(entry: object) -> None:
         raise Failed("its manifest has a stream with an invalid name")
     if entry.get("kind") not in _KINDS or entry.get("form") not in _FORMS:
         raise Failed(f"its manifest has an unknown kind of stream, {name}")
-    guid = entry.get("guid")
-    if not isinstance(guid, int) or not 0 <= guid < 1 << 64:
-        raise Failed(f"its manifest has an invalid guid for {name}")
-
-
-def _check_begin(held: bytearray, entry: Json) -> None:
-    raw = entry.get("raw") is True
-    begin.check(bytes(held[: begin.SIZE]), entry["kind"], entry["guid"], raw=raw)
 
 
 def _write(out: int, data: bytes | bytearray) -> None:
@@ -186,21 +190,35 @@ def _write(out: int, data: bytes | bytearray) -> None:
         left = left[os.write(out, left) :]
 
 
-def main(mode: str, words: list[str]) -> int:
-    """Show an archive, or print one of its streams."""
-    path, *rest = words
+def extract(archive: Archive, name: str, path: str) -> None:
+    """Write a stream to a new file, which only root may read."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(here(path), flags, 0o600)
     try:
-        if mode == "show":
-            archive = Archive(here(path), here(rest[0]) if rest else "")
+        archive.write(name, descriptor)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def main(mode: str, words: list[str]) -> int:
+    """Show an archive, print one of its streams, or write it to a file."""
+    path, *rest = words
+    number = {"show": 0, "stream": 1, "extract": 2}[mode]
+    given, key = rest[:number], here("".join(rest[number:]))
+    try:
+        archive = Archive(here(path), key)
+        if mode == "stream":
+            archive.write(given[0], 1)
+        elif mode == "extract":
+            extract(archive, given[0], given[1])
+        else:
             shown = {
                 "encrypt": archive.encrypt,
                 "manifest": archive.manifest,
                 "checksums": archive.checksums,
             }
             json.dump(shown, sys.stdout)
-            return 0
-        name, *key = rest
-        Archive(here(path), here(key[0]) if key else "").write(name, 1)
     except BrokenPipeError:
         # Whoever reads it has failed, and says why.
         return 1

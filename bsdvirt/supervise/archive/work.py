@@ -8,14 +8,16 @@ import sys
 from bsdvirt.supervise.archive import pack, unpack
 from bsdvirt.supervise.files import Failed
 
-READS = ("show", "stream")
+READS = ("show", "stream", "extract")
 
 
 def main(mode: str, words: list[str]) -> int:
     """Do it, and return the exit status."""
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        return (unpack if mode in READS else pack).main(mode, words)
+        if mode in READS:
+            return unpack.main(mode, words)
+        return pack.main(mode, words)
     except (Failed, IndexError, KeyError, TypeError, ValueError) as error:
         print(error, file=sys.stderr)
     except OSError as error:

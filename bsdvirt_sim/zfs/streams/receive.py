@@ -32,7 +32,7 @@ def receive(run: Run, words: list[str]) -> int:
     """Run `zfs receive` of a stream from the pipe."""
     run.changes()
     flags, rest = options(run, words, "uvsFAn", "ox")
-    if len(rest) != 1 or "@" in rest[0]:
+    if len(rest) != 1 or ("@" in rest[0] and "A" in flags):
         raise run.unknown()
     if "A" in flags:
         return _abort(run, rest[0])
@@ -111,8 +111,14 @@ class _Receiving:
         if begin is None:
             raise self.run.unknown("what receive says of an end alone was never shown")
         if not begin.is_package:
-            self._one(_Given(begin, begin.toname.partition("@")[0], self.target, None))
+            sendfs = begin.toname.partition("@")[0]
+            self.target, at, snapshot = self.target.partition("@")
+            if at:
+                begin.toname = f"{sendfs}@{snapshot}"
+            self._one(_Given(begin, sendfs, self.target, None))
             return 0
+        if "@" in self.target:
+            raise self.run.unknown("a package received as a snapshot was never shown")
         package = self._list(begin)
         following = package.fromsnap is not None and package.recursive and "n" not in self.flags
         if following:

@@ -1,0 +1,94 @@
+"""bsdvirt import"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+
+from bsdvirt.cli.common import add_change, apply_one, confirm, must_confirm, open_session
+from bsdvirt.cli.flags import with_secrets
+from bsdvirt.cli.output import info_lines, print_info
+from bsdvirt.cli.parser import Globals
+from bsdvirt.errors import UsageError
+from bsdvirt.library.files import absolute
+from bsdvirt.ops.archive.import_ import Import
+from bsdvirt.ops.archive.read import read, row
+from bsdvirt.ops.archive.standard import standard_input
+from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
+from bsdvirt.spec.paths import split_assignments
+from bsdvirt.spec.types import GuestName
+
+STANDARD = "-"
+
+
+class Options(Globals):
+    file: str
+    words: list[str]
+    list: bool
+    pool: str | None
+    key: str | None
+    yes: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE | -", help="the archive, or - for standard input")
+    parser.add_argument(
+        "words", nargs="*", metavar="NAME | PROPERTY=VALUE",
+        help="the guest's name here, and properties to set in its file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--list", action="store_true", help="show what is in the archive, and import nothing"
+    )
+    parser.add_argument("--pool", metavar="NAME | DATASET", help="pool to create it on")
+    parser.add_argument(
+        "--key", metavar="FILE", help="identity of age(1), or passphrase of openssl(1)"
+    )
+    parser.add_argument(
+        "--yes", action="store_true", help="agree to what the guest asks of this host"
+    )
+    add_change(parser)
+
+
+def run(options: Options) -> int:
+    name, assignments = _sorted(options)
+    key = absolute(options.key) if options.key else ""
+    session = open_session(options, changes=not options.list)
+    with _source(session, options.file) as path:
+        if options.list:
+            print_info(row(path, read(session, path, path, key)), options)
+            return 0
+        changes = tuple(with_secrets(options, assignments))
+        pool = session.pool(options.pool) if options.pool is not None else None
+        if must_confirm(options, yes=options.yes):
+            _agree(options, session, path, key, changes)
+        return apply_one(options, Import(path, name, pool, changes, key), session)
+
+
+def _sorted(options: Options) -> tuple[str, list[tuple[str, str]]]:
+    """Return the name and the assignments. Raises UsageError."""
+    names = [word for word in options.words if "=" not in word]
+    if len(names) > 1:
+        raise UsageError(f"{names[1]}: one archive is one guest", "bsdvirt import FILE NAME")
+    name = str(parsed(GuestName, names[0], "such as web or db-1")) if names else ""
+    return name, split_assignments(word for word in options.words if "=" in word)
+
+
+@contextlib.contextmanager
+def _source(session: Session, file: str) -> Iterator[str]:
+    if file == STANDARD:
+        with standard_input(session) as path:
+            yield path
+    else:
+        yield absolute(file)
+
+
+def _agree(
+    options: Options, session: Session, path: str, key: str, changes: tuple[tuple[str, str], ...]
+) -> None:
+    """Show what the guest asks of this host, and have the user agree to it. Raises UsageError."""
+    incoming = read(session, path, path, key, changes)
+    if incoming.asks:
+        lines = list(info_lines(incoming.asks))
+        confirm(options, "Import it with these claims on this host?", lines)

@@ -1,0 +1,1 @@
+"""Export guests to archives, and import them."""

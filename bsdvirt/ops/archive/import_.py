@@ -1,0 +1,124 @@
+"""Import guests from archives."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from bsdvirt.errors import HostError
+from bsdvirt.facts.host import read_kernel
+from bsdvirt.guest.archive.receive import plan_import
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import Layout
+from bsdvirt.library.plans.releases import refuse_newer
+from bsdvirt.library.private_copy import held
+from bsdvirt.library.progress import amount
+from bsdvirt.ops.archive.read import Incoming, need_networks, read
+from bsdvirt.ops.create.guests import Around, Create, made
+from bsdvirt.ops.foreign import brief
+from bsdvirt.ops.network import macs
+from bsdvirt.plan.step import Plan
+from bsdvirt.session.prepared import Prepared
+from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.identity import Boot, Identity
+
+VERB = "import"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Create a guest from an archive, with an identity of its own. It does not start at boot."""
+
+    file: str
+    """Its absolute path."""
+    name: str = ""
+    """The guest's name here; by default that in the archive."""
+    pool: Layout | None = None
+    changes: tuple[tuple[str, str], ...] = ()
+    """Properties to set in its file."""
+    key: str = ""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Check the archive, or a private copy where other users could change it, and plan."""
+        subject = self.name or "archive"
+        with held(session, self.file, VERB, subject) as file:
+            incoming = read(session, file, self.file, self.key, self.changes)
+            name = self.name or incoming.shown.manifest.name
+            need_networks(session, incoming.spec)
+            tags = tuple(incoming.shown.manifest.tags)
+            create = Create((name,), ArchiveOrder(incoming), Boot(), self.pool, tags=tags)
+            with create.prepare(session) as prepared:
+                yield prepared
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOrder:
+    """A guest from an archive, as what it is made of."""
+
+    incoming: Incoming
+    releases: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> GuestSpec:
+        return self.incoming.spec
+
+    def read(self, name: str, boot: Boot, around: Around) -> ArchiveMaker:
+        """Raises HostError for a guest that is larger than the pool's free space, or whose release
+        is newer than this host."""
+        need_space(around, sum(one.checksum.length for one in self.incoming.packed.streams))
+        if release := self.incoming.shown.manifest.release:
+            refuse_newer(release, read_kernel(around.session.host).release)
+        return ArchiveMaker(self.incoming, around)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMaker:
+    """Plans the creation of a guest from an archive."""
+
+    incoming: Incoming
+    around: Around
+
+    def claim(self, guest: Guest, known: Sequence[Guest]) -> Identity:
+        """Return the identity, with the release that the guest was made of."""
+        del known
+        return structs.replace(guest.identity, release=self.incoming.shown.manifest.release)
+
+    def plan(self, guest: Guest, op: str) -> Plan:
+        """Plan it from the archive."""
+        incoming = self.incoming
+        return plan_import(guest, incoming.packed, incoming.parts, incoming.config, op)
+
+    def contents(self) -> str | None:
+        """Return None: its root is in the archive."""
+        return None
+
+    def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
+        """Note what it asks of this host, and that it does not start at boot."""
+        incoming, name = self.incoming, guest.name
+        notes = [f"it asks for {key}: {brief(value)}" for key, value in incoming.asks.items()]
+        notes += macs.notes(self.around.session, name, incoming.spec)
+        if any(one.entry.raw for one in incoming.packed.streams):
+            notes.append(
+                "its datasets are encrypted with the key of the host that it came from:"
+                f" zfs load-key -r {guest.dataset}, then zfs mount -a"
+            )
+        notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
+        message = made("", guest.identity).removeprefix("created")
+        return f"imported{message}", tuple(notes)
+
+
+def need_space(around: Around, size: int) -> None:
+    """Raise HostError for more bytes than the pool has free."""
+    room = around.found.top(around.home).available
+    if size > room:
+        raise HostError(
+            f"the guest has {amount(size)}, and only {amount(room)} are free in"
+            f" {around.home.dataset}",
+            "free space, or choose another pool with --pool",
+        )
