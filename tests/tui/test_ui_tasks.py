@@ -214,7 +214,7 @@ def slow_hook(sim: Path, name: str) -> Path:
 
 
 @SIZES
-@pytest.mark.parametrize("choice", ["stay", "wait", "leave", "undo"])
+@pytest.mark.parametrize("choice", ["stay", "wait", "leave", "undo", "none"])
 def test_leaving_with_a_task_under_way_asks(
     tmp_path: Path, size: tuple[int, int], choice: str
 ) -> None:
@@ -228,9 +228,10 @@ def test_leaving_with_a_task_under_way_asks(
         await ui.until(held.exists, "the hook runs")
         await ui.press("q")
         await ui.sees("1 under way", "Start db", "[ Stay ]", "Leave them", "Undo them")
-        for _ in range(["stay", "wait", "leave", "undo"].index(choice)):
-            await ui.press("right")
-        await ui.press("enter")
+        if choice != "none":
+            for _ in range(["stay", "wait", "leave", "undo"].index(choice)):
+                await ui.press("right")
+            await ui.press("enter")
         (task,) = ui.app.tasks.all()
         if choice == "stay":
             await ui.misses("under way")
@@ -238,6 +239,10 @@ def test_leaving_with_a_task_under_way_asks(
             await ui.until(lambda: not task.active, "it is cancelled")
         elif choice == "wait":
             await ui.sees("leaving when they have ended")
+            ui.app.tasks.cancel(task)
+            await ui.until(lambda: not ui.app.is_running, "the UI ends")
+        elif choice == "none":
+            # It ends while it is asked about: there is nothing left to ask.
             ui.app.tasks.cancel(task)
             await ui.until(lambda: not ui.app.is_running, "the UI ends")
         elif choice == "undo":

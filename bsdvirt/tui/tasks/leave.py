@@ -15,7 +15,7 @@ from bsdvirt.tui.desk import desk_of
 from bsdvirt.tui.tasks.choices import Choice, Choices
 from bsdvirt.tui.tasks.describe import STATE_STYLES, duration
 from bsdvirt.tui.tasks.lines import Line, Lines
-from bsdvirt.tui.tasks.task import State
+from bsdvirt.tui.tasks.task import State, Task
 
 ABOUT = {
     "stay": "stay in the UI",
@@ -37,6 +37,8 @@ class LeaveScreen(ModalScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._leaving = False
+        self._seen: dict[int, Task] = {}
+        """The tasks that were under way since this was opened."""
 
     def compose(self) -> ComposeResult:
         yield Static("", id="title", classes="line", markup=False)
@@ -52,11 +54,17 @@ class LeaveScreen(ModalScreen[None]):
         self.set_interval(1.0, self.task_changed)
 
     def task_changed(self) -> None:
-        """Show the tasks; leave when there is none any more, if that is wanted."""
+        """Show the tasks. Leave when there is none any more; if one has failed meanwhile, only if
+        that was chosen."""
         desk = desk_of(self)
         active = desk.tasks.active()
-        if self._leaving and not active:
-            desk.exit(0)
+        self._seen |= {task.number: task for task in active}
+        if not active:
+            failed = any(task.state is State.FAILED for task in self._seen.values())
+            if self._leaving or not failed:
+                desk.exit(0)
+            elif self.is_current:
+                self.dismiss()
             return
         title = f" {len(active)} under way" + (
             ": leaving when they have ended" if self._leaving else ""
