@@ -71,9 +71,7 @@ class Run:
         self.piped = False
         self.piped_into = False
         self.data: IO[bytes] | None = None
-        """The output of a decompressor or `zfs send`, for the command behind it in the pipe."""
-        self.tree = ""
-        """The directory that tar(1) packs into a pipe."""
+        """What passes through a pipe: the output of this command, or its input."""
 
     # ---- whether the command reads or changes ----
 
@@ -100,6 +98,12 @@ class Run:
             raise self.unknown(why)
 
     # ---- output ----
+
+    def passes(self) -> IO[bytes]:
+        """Return where the output goes that passes through a pipe."""
+        if self.data is None:
+            raise self.unknown("its output goes into a pipe")
+        return self.data
 
     def print(self, text: str = "") -> None:
         self.out.append(text + "\n")

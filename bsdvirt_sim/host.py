@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
@@ -20,7 +20,6 @@ from bsdvirt_sim.kernel import processes
 from bsdvirt_sim.kernel.hostprocess import (
     attach_real,
     become_real,
-    filter_real,
     is_real,
     is_supervisor,
     run_real,
@@ -94,7 +93,7 @@ class SimHost:
             timeout = 0.0
         if is_real(argv):
             return run_real(
-                self.directory, self._seen(argv), self.interrupt,
+                self.directory, self.seen(argv), self.interrupt,
                 changes=changes, timeout=timeout, on_line=on_line, stdin=stdin,
             )  # fmt: skip
         with self._held(save=changes) as state:
@@ -115,32 +114,35 @@ class SimHost:
         on_line: LineSink | None = None,
         limit: int = 0,
     ) -> Result:
-        """Run `left | right`: zfs send into zfs receive, or a decompressor into dd; on either side,
-        the program that packs archives."""
+        """Run `left | right`: see pipes.py."""
+        from bsdvirt_sim.pipes import Pipe
+
         self.interrupt.check()
+        return Pipe(self, left, right, timeout, on_line, limit).run()
+
+    def run_piped(
+        self,
+        argv: Sequence[str],
+        output: IO[bytes] | None,
+        data: IO[bytes] | None,
+        timeout: float,
+        on_line: LineSink | None,
+    ) -> Result:
+        """Run one simulated command of a pipe: the first, which writes to `output`, or the second,
+        which reads `data`."""
         with self._held(save=True) as state:
-            sender = self._run(left, state, True, timeout)
-            sender.piped = True
-            sent = self._end(sender)
-            receiver = self._run(right, state, True, timeout)
-            receiver.piped_into = True
-            receiver.data = sender.data
-            if state.cut >= 0 and sender.data is not None and left[0] == tools.ZFS:
-                # The connection is lost, and the sender is killed.
-                sender.data.truncate(state.cut)
-                sent = Result(sent.argv, -9, sent.stdout, sent.stderr)
-            receiver.tree = sender.tree
-            received = self._end(receiver)
-            self._settle(right, state, True)
-        self._tell(sender, sent, on_line)
-        self._tell(receiver, received, on_line)
-        return Result(
-            (*left, "|", *right),
-            received.status or sent.status,
-            "",
-            received.stderr + sent.stderr,
-            sent.timed_out or received.timed_out,
-        )
+            run = self._run(argv, state, True, timeout)
+            run.piped, run.piped_into = output is not None, data is not None
+            run.data = data if output is None else output
+            result = self._end(run)
+            self._settle(argv, state, True)
+        self._tell(run, result, on_line)
+        return result
+
+    def cut_streams_after(self) -> int:
+        """Return where streams in pipes are cut; negative where they are not."""
+        with self._held() as state:
+            return state.cut
 
     def attach(self, argv: Sequence[str]) -> int:
         """Run a command in a jail, or a guest's supervisor, on the caller's terminal."""
@@ -217,8 +219,6 @@ class SimHost:
 
     def _end(self, run: Run) -> Result:
         timed_out = False
-        if is_supervisor(run.argv):
-            return filter_real(run, self.interrupt)
         try:
             status = run_tool(run)
         except TimedOut:
@@ -228,7 +228,7 @@ class SimHost:
             raise run.unknown("it did not say whether it changes anything")
         return Result(run.argv, status, "".join(run.out), "".join(run.err), timed_out)
 
-    def _seen(self, argv: Sequence[str]) -> list[str]:
+    def seen(self, argv: Sequence[str]) -> list[str]:
         """Return a command for a real process, which finds a snapshot's files in the store."""
         root = self.directory.resolve() / "root"
         return [

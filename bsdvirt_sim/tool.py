@@ -60,15 +60,16 @@ def _plain(host: SimHost, argv: Sequence[str], stdin: IO[bytes], stdout: IO[byte
             _spool(stdin, data)
         with host.change() as state:
             run = Run(argv, state, host.directory, changes=None, limit=60.0)
-            run.piped = True
-            run.data = data if reads else None
+            run.piped, run.piped_into = not reads, reads
+            run.data = data
             status = run_tool(run)
         sys.stderr.write("".join(run.err))
         sys.stderr.flush()
         stdout.write("".join(run.out).encode())
-        if run.data is not None and not reads:
-            with contextlib.closing(run.data), contextlib.suppress(BrokenPipeError):
-                shutil.copyfileobj(run.data, stdout)
+        if not reads:
+            data.seek(0)
+            with contextlib.suppress(BrokenPipeError):
+                shutil.copyfileobj(data, stdout)
         with contextlib.suppress(BrokenPipeError):
             stdout.flush()
     return status

@@ -4,8 +4,6 @@ stand-in for ssh(1)."""
 from __future__ import annotations
 
 import os
-import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +11,7 @@ from typing import NoReturn
 from bsdvirt.host import tools
 from bsdvirt.host.base import LineSink, Result
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt_sim.context import Run, split_environment
+from bsdvirt_sim.context import split_environment
 from bsdvirt_sim.kernel.processes import ROOT
 
 LOOK = "BSDVIRT_LOG_LOOK"
@@ -27,7 +25,7 @@ def is_supervisor(argv: Sequence[str]) -> bool:
 
 def is_real(argv: Sequence[str]) -> bool:
     """Whether the command is a real process."""
-    return (
+    return bool(argv) and (
         is_supervisor(argv)
         or argv[0] == tools.SSH
         or (argv[0] == tools.ENV and split_environment(list(argv[1:]))[1][0].startswith(HOOKS))
@@ -53,24 +51,21 @@ def run_real(
     return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)
 
 
-def filter_real(run: Run, interrupt: Interrupt) -> Result:
-    """Run one side of a pipe: what comes from the other side is its input, and what it prints is
-    for the other side."""
-    run.changes()
-    interrupt.check()
-    source, run.data = run.data, None
-    if run.piped:
-        run.data = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
-    if source is not None:
-        source.seek(0)
-    done = subprocess.run(
-        _beneath(run.directory, run.argv), check=False, stderr=subprocess.PIPE,
-        stdin=source or subprocess.DEVNULL, stdout=run.data or subprocess.DEVNULL,
-    )  # fmt: skip
-    if run.data is not None:
-        run.data.seek(0)
-    interrupt.check()
-    return Result(run.argv, done.returncode, "", done.stderr.decode("utf-8", "replace"))
+def pipe_real(
+    directory: Path,
+    left: Sequence[str],
+    right: Sequence[str],
+    interrupt: Interrupt,
+    *,
+    timeout: float,
+    on_line: LineSink | None,
+    limit: int,
+) -> Result:
+    """Run `left | right`, of which each is a real command of the host, or one of this machine."""
+    from bsdvirt.host.real import RealHost
+
+    real = [_beneath(directory, argv) if is_real(argv) else argv for argv in (left, right)]
+    return RealHost(interrupt).pipe(*real, timeout=timeout, on_line=on_line, limit=limit)
 
 
 def attach_real(directory: Path, argv: Sequence[str]) -> int:

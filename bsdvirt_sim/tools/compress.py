@@ -64,12 +64,9 @@ def zstd(run: Run, words: list[str]) -> int:
     if len(words) != 2 or words[0] != "-dc" or not run.piped or tool is None:
         raise run.unknown("there is no zstd here" if tool is None else "")
     path = run.path(words[1])
-    output = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
     done = subprocess.run(
-        [tool, "-dc", str(path)], stdout=output, stderr=subprocess.PIPE, check=False
+        [tool, "-dc", str(path)], stdout=run.passes(), stderr=subprocess.PIPE, check=False
     )
-    output.seek(0)
-    run.data = output
     if done.returncode:
         raise run.fail(f"{words[1]} : Read error (39) : premature end ")
     return 0
@@ -81,17 +78,13 @@ def _unpack(run: Run, tool: str, words: list[str]) -> int:
     options = {"xz": [["-dc"], ["-dc", "-M", "1GiB"]]}.get(tool, [["-dc"]])
     if words[:-1] not in options or not run.piped:
         raise run.unknown()
-    output = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
     try:
-        _decompress(_need(run, tool, words[-1]), tool, output)
+        _decompress(_need(run, tool, words[-1]), tool, run.passes())
     except EOFError:
         text, status = _SHORT[tool]
         raise run.fail(text.format(words[-1]), status) from None
     except (OSError, lzma.LZMAError) as error:
         raise run.unknown(f"what {tool} says of damage was never shown: {error}") from None
-    finally:
-        output.seek(0)
-        run.data = output
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import IO
@@ -23,7 +24,7 @@ def dd(run: Run, words: list[str]) -> int:
     if (
         len(named) != len(words)
         or not named.keys() <= known
-        or "of" not in named
+        or ("of" in named) == run.piped
         or named.get("bs") != "1m"
         or named.get("conv", "sparse") != "sparse"
         or named.get("status") != "progress"
@@ -31,7 +32,9 @@ def dd(run: Run, words: list[str]) -> int:
     ):
         raise run.unknown()
     source = _source(run, named)
-    copying = _Copying(run, named["of"])
+    volume = run.dataset(named.get("if", "").removeprefix(f"{volumes.DEVICES}/"))
+    size = int(volume.props.get("volsize", "0")) if volume is not None else 0
+    copying = _Copying(run, named.get("of", ""), size)
     try:
         copying.all_of(source)
     finally:
@@ -54,7 +57,7 @@ def _source(run: Run, named: dict[str, str]) -> IO[bytes]:
 class _Copying:
     """One copy: its target, the space there, and the bytes copied."""
 
-    def __init__(self, run: Run, target: str) -> None:
+    def __init__(self, run: Run, target: str, size: int) -> None:
         self.run = run
         self.target = target
         self.began = time.monotonic()
@@ -65,7 +68,10 @@ class _Copying:
         self.dataset: Dataset | None = None
         self.room: int | None = None
         self.end: int | None = None
+        self.size = size
         if target == "/dev/null":
+            return
+        if not target:
             return
         name = target.removeprefix(f"{volumes.DEVICES}/")
         if name != target:
@@ -89,20 +95,39 @@ class _Copying:
     def all_of(self, source: IO[bytes]) -> None:
         mode = "r+b" if self.dataset is not None else "wb"
         writer = self.path.open(mode) if self.path is not None else None
+        passed = self.run.passes() if not self.target else None
         try:
             while chunk := source.read(BLOCK):
                 if writer is not None:
                     self._put(writer, chunk)
+                if passed is not None:
+                    self._pass(passed, chunk)
                 self.moved += len(chunk)
                 if len(chunk) == BLOCK:
                     self.full += 1
                 else:
                     self.part += 1
+            if passed is not None:
+                self._pad(passed)
             if writer is not None and self.dataset is None:
                 writer.truncate(self.moved)
         finally:
             if writer is not None:
                 writer.close()
+
+    def _pass(self, passed: IO[bytes], chunk: bytes) -> None:
+        """Pass a part on, zeros as a hole."""
+        if chunk == _ZERO[: len(chunk)]:
+            passed.seek(len(chunk), os.SEEK_CUR)
+        else:
+            passed.write(chunk)
+
+    def _pad(self, passed: IO[bytes]) -> None:
+        """Pass on the zeros that a volume has behind its data."""
+        size = max(self.moved, self.size)
+        self.moved, self.full, self.part = size, size // BLOCK, int(size % BLOCK > 0)
+        passed.flush()
+        os.truncate(passed.fileno(), size)
 
     def _put(self, writer: IO[bytes], chunk: bytes) -> None:
         if self.end is not None and self.moved + len(chunk) > self.end:

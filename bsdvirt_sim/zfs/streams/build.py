@@ -17,7 +17,11 @@ from bsdvirt_sim.zfs.streams.format import File, Meta, More, Reader, Record, Typ
 
 
 def build(
-    run: Run, name: str, dataset: Dataset, stream: IO[bytes], base: tuple[Dataset, Snapshot] | None
+    run: Run,
+    snapshot: str,
+    dataset: Dataset,
+    stream: IO[bytes],
+    base: tuple[Dataset, Snapshot] | None,
 ) -> Snapshot:
     """Add the snapshot that a whole stream has, and make its data the dataset's. `base`: what an
     incremental stream begins at."""
@@ -26,7 +30,7 @@ def build(
     assert begin is not None
     reader.more(More | None)
     meta: Meta = reader.next().read(Meta)
-    short = begin.toname.partition("@")[2]
+    name, _, short = snapshot.partition("@")
     snap = Snapshot(
         short, begin.toguid, begin.created, run.serial(), meta.refer, volsize=meta.volsize
     )

@@ -43,15 +43,19 @@ class Request:
 
     begin: Begin
     more: More
-    name: str
+    snapshot: str
     origin: str
     force: bool
     resumable: bool
     props: Props
 
     @property
+    def name(self) -> str:
+        return self.snapshot.partition("@")[0]
+
+    @property
     def short(self) -> str:
-        return self.begin.toname.partition("@")[2]
+        return self.snapshot.partition("@")[2]
 
 
 def receive(run: Run, request: Request, reader: Reader) -> None:
@@ -81,7 +85,7 @@ def receive(run: Run, request: Request, reader: Reader) -> None:
         raise
     dataset.partial = None
     with spool.open("rb") as stream:
-        build(run, request.name, dataset, stream, base)
+        build(run, request.snapshot, dataset, stream, base)
     spool.unlink()
     _set(run, request, dataset)
 

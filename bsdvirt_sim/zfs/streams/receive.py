@@ -70,11 +70,14 @@ class _Given:
     @property
     def name(self) -> str:
         """The dataset that it is received into."""
+        if "@" in self.target:
+            return self.target.partition("@")[0]
         return self.target + self.begin.toname.partition("@")[0][len(self.sendfs) :]
 
     @property
     def snapshot(self) -> str:
-        return f"{self.name}@{self.begin.toname.partition('@')[2]}"
+        named = self.target if "@" in self.target else self.begin.toname
+        return f"{self.name}@{named.partition('@')[2]}"
 
     @property
     def is_new(self) -> bool:
@@ -111,15 +114,12 @@ class _Receiving:
         if begin is None:
             raise self.run.unknown("what receive says of an end alone was never shown")
         if not begin.is_package:
-            sendfs = begin.toname.partition("@")[0]
-            self.target, at, snapshot = self.target.partition("@")
-            if at:
-                begin.toname = f"{sendfs}@{snapshot}"
-            self._one(_Given(begin, sendfs, self.target, None))
+            self._one(_Given(begin, begin.toname.partition("@")[0], self.target, None))
             return 0
-        if "@" in self.target:
-            raise self.run.unknown("a package received as a snapshot was never shown")
         package = self._list(begin)
+        if package.recursive and "@" in self.target:
+            why = "cannot specify snapshot name for multi-snapshot stream"
+            raise self.run.fail(f"{_PLAIN}: {why}")
         following = package.fromsnap is not None and package.recursive and "n" not in self.flags
         if following:
             follow(self.run, self.target, package, "F" in self.flags)
@@ -176,7 +176,9 @@ class _Receiving:
             self._skip()
             return
         moved = self.reader.moved
-        request = Request(begin, More(), name, origin, "F" in self.flags, "s" in self.flags, props)
+        request = Request(
+            begin, More(), given.snapshot, origin, "F" in self.flags, "s" in self.flags, props
+        )
         try:
             kernel.receive(run, request, self.reader)
         except Refused as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 
@@ -170,20 +169,15 @@ class _Sending:
             )
         if self.dry:
             return 0
-        stream = tempfile.TemporaryFile(dir=self.run.directory)  # noqa: SIM115
-        self.run.data = stream
-        writer = Writer(stream)
-        try:
-            if package is not None:
-                head = Begin("", package.toname, 0, 0, is_package=True)
-                writer.begin(head, package if self._lists(package) else None)
-                writer.end()
-            for source, size in zip(sources, sizes, strict=True):
-                self._write(source, size, writer)
-            if package is not None:
-                writer.end(last=True)
-        finally:
-            stream.seek(0)
+        writer = Writer(self.run.passes())
+        if package is not None:
+            head = Begin("", package.toname, 0, 0, is_package=True)
+            writer.begin(head, package if self._lists(package) else None)
+            writer.end()
+        for source, size in zip(sources, sizes, strict=True):
+            self._write(source, size, writer)
+        if package is not None:
+            writer.end(last=True)
         return 0
 
     def _lists(self, package: Package) -> bool:

@@ -14,7 +14,7 @@ MAY = ("bsdvirt.errors", "bsdvirt.host")
 """What of the product it may import."""
 ORDER = (
     "releases", "state", "snapdir", "context", "libxo", "commands", "zfs", "kernel", "tools", "net",
-    "jail bhyve", "initial", "durability", "settings", "host", "", "tool",
+    "jail bhyve", "initial", "durability", "settings", "pipes", "host", "", "tool",
 )  # fmt: skip
 """Its rooms, and the modules beside them: each imports itself and earlier ones."""
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in (rooms.split() or [""])}

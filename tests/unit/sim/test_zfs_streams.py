@@ -267,3 +267,42 @@ def test_estimates(host: SimHost, do: Do, see: Do, web: str, of: Release) -> Non
     assert for_people == (
         f"full send of {web}@b estimated size is 24.6K\ntotal estimated size is 24.6K\n"
     )
+
+
+HOOKS = "/usr/local/etc/bsdvirt/hooks"
+
+
+def hook(host: SimHost, name: str, text: str) -> tuple[str, ...]:
+    """A command that is a real process."""
+    host.fs.mkdir(HOOKS)
+    host.fs.write(f"{HOOKS}/{name}", f"#!/bin/sh\n{text}\n", 0o755)
+    return (tools.ENV, f"{HOOKS}/{name}")
+
+
+def test_pipes_of_simulated_and_real_commands(
+    host: SimHost, do: Do, see: Do, web: str, tmp_path: Path
+) -> None:
+    kept = hook(host, "keep", f"cat >{tmp_path}/kept")
+    given = hook(host, "give", f"cat {tmp_path}/kept")
+    assert host.pipe((tools.ZFS, "send", f"{web}@a"), kept).status == 0
+    assert host.pipe(given, (tools.ZFS, "receive", "-u", "zroot/copy@there")).status == 0
+    assert see(*LIST, "name", "zroot/copy").stdout == "zroot/copy@there\n"
+    host.settings.cut_streams(1000)
+    assert host.pipe(given, (tools.ZFS, "receive", "-u", "zroot/other")).status == 1
+    host.settings.cut_streams()
+    failed = host.pipe((tools.ZFS, "send", f"{web}@a"), hook(host, "fail", "exit 3"))
+    assert failed.status == 3
+    packed = (tools.TAR, "-cf", "-", "--numeric-owner", "-C", "/tank/web/.zfs/snapshot/a", ".")
+    do(tools.ZFS, "create", "zroot/root")
+    assert host.pipe(packed, kept).status == 0
+    assert host.pipe(given, (tools.TAR, "-xpf", "-", "-C", "/zroot/root")).status == 0
+    assert host.fs.read_text("/zroot/root/etc/rc") == "old" * 1000
+    for name in ("tank/small", "zroot/small"):
+        do(tools.ZFS, "create", "-s", "-V", "4M", name)
+    host.fs.path("/dev/zvol/tank/small").write_bytes(b"old" * 1000)
+    read = (tools.DD, "if=/dev/zvol/tank/small", "bs=1m", "status=progress")
+    assert "4+0 records out" in host.pipe(read, kept).stderr
+    assert (tmp_path / "kept").stat().st_size == 4 << 20
+    write = (tools.DD, "of=/dev/zvol/zroot/small", "bs=1m", "conv=sparse", "status=progress")
+    assert host.pipe(given, write).status == 0
+    assert disk(host, "zroot/small").rstrip(b"\0") == b"old" * 1000
