@@ -89,11 +89,13 @@ class Pipe:
             return self.host.run_piped(self.right, None, data, self.timeout, self.on_line)
 
     def _real(self, left: Sequence[str], right: Sequence[str]) -> Result:
-        words = [self.host.seen(argv) if is_real(argv) else argv for argv in (left, right)]
         return pipe_real(
-            self.host.directory, *words, self.host.interrupt,
+            self.host.directory, self._seen(left), self._seen(right), self.host.interrupt,
             timeout=self.timeout, on_line=self.on_line, limit=self.limit,
         )  # fmt: skip
+
+    def _seen(self, argv: Sequence[str]) -> Sequence[str]:
+        return self.host.seen(argv) if is_real(argv) else argv
 
     def _cut(self, sent: Result, data: Path) -> Result:
         """Cut a stream where a test wants it: the connection is lost, and the sender is killed."""
