@@ -36,6 +36,7 @@ Kind = Literal[
     "host",
     "allocation",
     "keeper",
+    "periodic",
     "send",
     "start",
 ]

@@ -55,6 +55,19 @@ class RemovalRow(Row, frozen=True, kw_only=True):
     parts: Annotated[list[str], col("Snapshots of datasets that are destroyed.")]
 
 
+class CalendarRow(Row, frozen=True, kw_only=True):
+    """What a removal by schedule does with a snapshot."""
+
+    guest: Annotated[str, col("Name of the guest.")]
+    name: Annotated[str, col("Name of the snapshot.")]
+    created: Annotated[str, col("When it was taken, in UTC.")]
+    kept: Annotated[bool, col("Whether it stays.")]
+    slots: Annotated[
+        list[str], col("Hours, days, weeks, months and years that it is kept as the last one of.")
+    ]
+    why: Annotated[str, col("Why it stays in any case, such as held; empty if it need not.")]
+
+
 class SnapshotNode(Row, frozen=True, kw_only=True):
     """A guest, one of its snapshots, or a dataset that is a clone of one, with all that comes from
     it."""

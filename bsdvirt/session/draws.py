@@ -4,6 +4,7 @@ again with the same ones."""
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -25,6 +26,10 @@ class Draws:
         """Return the time at which an object is made, in UTC."""
         make = lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()  # noqa: E731
         return self._next(f"time {name}", make).decode()
+
+    def now(self) -> int:
+        """Return the present time, in seconds since 1970."""
+        return int(self._next("now", lambda: str(int(time.time())).encode()).decode())
 
     def again(self) -> Draws:
         """Return draws that begin with the same ones."""

@@ -12,7 +12,7 @@ from bsdvirt.spec.hooks import Hooks
 from bsdvirt.spec.limits import Limits
 from bsdvirt.spec.nic import Nic, refuse_twice
 from bsdvirt.spec.restart import Restart
-from bsdvirt.spec.types import CpuList, HostName
+from bsdvirt.spec.types import CpuList, Every, HostName, Keep
 
 MOST_NICS = 8
 
@@ -31,6 +31,27 @@ class Stop(Spec, frozen=True, kw_only=True):
             live=Live.NOW,
         ),
     ] = 60
+
+
+class Snapshots(Spec, frozen=True, kw_only=True):
+    """Which snapshots of a guest are taken and removed by `bsdvirt snapshot periodic`."""
+
+    every: Annotated[
+        Every | None,
+        prop(
+            "How often a snapshot is taken: minutes, hours, days or weeks, such as 15m, 1h, 1d or"
+            " 1w; by default never.",
+            live=Live.NOW,
+        ),
+    ] = None
+    keep: Annotated[
+        Keep | None,
+        prop(
+            "Of how many hours, days, weeks, months and years (UTC) the last of these snapshots is"
+            " kept, such as 24h,7d,4w,12m; by default all are kept.",
+            live=Live.NOW,
+        ),
+    ] = None
 
 
 class GuestSpec(Spec, frozen=True, kw_only=True):
@@ -66,6 +87,9 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
     restart: Annotated[
         Restart, prop("Whether the guest is restarted when it ends by itself.", live=Live.NOW)
     ] = Restart()
+    snapshots: Annotated[
+        Snapshots, prop("Snapshots that are taken and removed by a schedule.", live=Live.NOW)
+    ] = Snapshots()
     hooks: Annotated[
         Hooks, prop("Commands to run when the state of the guest changes.", live=Live.NOW)
     ] = Hooks()

@@ -23,6 +23,8 @@ from bsdvirt.spec.addresses import ListenAddress as ListenAddress
 from bsdvirt.spec.addresses import Subnet as Subnet
 from bsdvirt.spec.base import BadValueError, shown, text_of
 from bsdvirt.spec.params import JailParams as JailParams
+from bsdvirt.spec.units import Every as Every
+from bsdvirt.spec.units import Keep as Keep
 from bsdvirt.spec.units import Memory as Memory
 from bsdvirt.spec.units import Rate as Rate
 from bsdvirt.spec.units import Size as Size

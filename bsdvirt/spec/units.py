@@ -1,4 +1,4 @@
-"""Sizes: bytes of memory and of disks, and bytes per second."""
+"""Sizes: bytes of memory and of disks, and bytes per second. Periods of time."""
 
 from __future__ import annotations
 
@@ -90,3 +90,67 @@ class Rate(Space):
     """Bytes per second."""
 
     small: ClassVar[int] = 1 << 10
+
+
+PERIODS = {"h": "hour", "d": "day", "w": "week", "m": "month", "y": "year"}
+"""The periods of which snapshots are kept."""
+MOST_KEPT = 10000
+PERIOD_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+LEAST_PERIOD = 60
+MOST_PERIOD = 366 * 86400
+
+
+class Keep(str):
+    """How many hours, days, weeks, months and years a snapshot is kept of, as `24h,7d,4w,12m`."""
+
+    words: ClassVar[str] = "what to keep, such as 24h,7d,4w,12m"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        counts: dict[str, int] = {}
+        for part in text.replace(" ", "").split(","):
+            match = re.fullmatch(r"(\d{1,5})([hdwmy])", part, re.ASCII)
+            if match is None:
+                raise BadValueError(f"{shown(text)} is not {cls.words}")
+            count, unit = int(match[1]), match[2]
+            if not 0 < count <= MOST_KEPT:
+                raise BadValueError(f"{shown(part)}: a number is 1..{MOST_KEPT}")
+            if unit in counts:
+                raise BadValueError(f"{shown(text)} has {PERIODS[unit]}s twice")
+            counts[unit] = count
+        return cls(",".join(f"{counts[unit]}{unit}" for unit in PERIODS if unit in counts))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of each period, by its unit."""
+        return {part[-1]: int(part[:-1]) for part in self.split(",")}
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^[0-9]{1,5}[hdwmy](, *[0-9]{1,5}[hdwmy])*$"}
+
+
+class Every(str):
+    """A period: minutes, hours, days or weeks, as `15m`, `1h`, `1d`, `1w`."""
+
+    words: ClassVar[str] = "a period, such as 15m, 1h, 1d or 1w"
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = text_of(value, cls.words)
+        match = re.fullmatch(r"0*([1-9]\d{0,5})([mhdw])", text, re.ASCII)
+        if match is None:
+            raise BadValueError(f"{shown(text)} is not {cls.words}")
+        every = cls(match[1] + match[2])
+        if not LEAST_PERIOD <= every.seconds <= MOST_PERIOD:
+            raise BadValueError(f"{shown(text)}: a period is 1 minute to 366 days")
+        return every
+
+    @property
+    def seconds(self) -> int:
+        return int(self[:-1]) * PERIOD_SECONDS[self[-1]]
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^[0-9]{1,6}[mhdw]$"}

@@ -136,7 +136,7 @@ def expected() -> set[str]:
         f"etc/{to}/{path.relative_to(ROOT / folder)}"
         for folder, to in (
             ("rc.d", "rc.d"), ("newsyslog", "newsyslog.conf.d"), ("devd", "devd"),
-            ("rc.conf.d", "rc.conf.d"),
+            ("rc.conf.d", "rc.conf.d"), ("cron.d", "cron.d"),
         )
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
@@ -275,6 +275,7 @@ def expected_sources() -> Iterator[Path]:
         "templates",
         "devd",
         "newsyslog",
+        "cron.d",
     ):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.suffix not in (".pyc", ".typed"):

@@ -90,3 +90,44 @@ def what_is_left_of_a_snapshot_is_found(driver: Bsdvirt, view: HostView) -> None
     driver.ok("snapshot", "rm", "t1@a", "--yes")
     assert not [one for one in driver.json("doctor") if one["subject"] == "t1"]
     assert list(listed(driver, "t1")) == ["b"]
+
+
+@scenario(each_release=True)
+def what_is_due_is_taken_and_what_is_not_kept_goes(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", "t2", "t3")
+    assert driver.ok("snapshot", "periodic").stdout == ""
+    driver.ok("set", "t1", "t2", "snapshots.every=1d", "snapshots.keep=1d")
+    whole = view.guest_text("t2")
+    view.fs.write(view.guest_file("t2"), f"{whole}nosuch: 7\n", 0o644)
+    # One with a file that cannot be read stops no other.
+    said = driver("snapshot", "periodic")
+    assert said.status in (1, 2)
+    assert "t2: " in said.stderr
+    (first,) = listed(driver, "t1").values()
+    assert first["why"] == "periodic"
+    assert not listed(driver, "t2")
+    view.fs.write(view.guest_file("t2"), whole, 0o644)
+    driver.ok("set", "t1", "t2", "snapshots.every=")
+    quiet = driver.ok("snapshot", "periodic")
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    assert list(listed(driver, "t1")) == [first["name"]]
+    driver.ok("snapshot", "create", "t1@mine")
+    assert "no snapshot is removed" in driver.ok("snapshot", "prune", "t1", "--yes").stdout
+    # It is the last one, whatever is wished; then another one is.
+    (row,) = driver.json("snapshot", "prune", "t1", "-n")
+    assert row["kept"]
+    assert [slot.split()[0] for slot in row["slots"]] == ["day"]
+    rows = driver.json("snapshot", "prune", "--keep", "1y", "--all-ours", "-n", "t1")
+    assert [(one["name"], one["kept"]) for one in rows] == [(first["name"], False), ("mine", True)]
+    driver.ok("snapshot", "hold", f"t1@{first['name']}", "--tag", "bsdvirt:replica")
+    driver.ok("snapshot", "prune", "--keep", "1y", "--all-ours", "t1", "--yes")
+    assert sorted(listed(driver, "t1")) == sorted([first["name"], "mine"])
+    driver.ok("snapshot", "release", f"t1@{first['name']}", "--tag", "bsdvirt:replica")
+    assert (
+        f"{first['name']}: removed"
+        in driver.ok("snapshot", "prune", "--keep", "1y", "--all-ours", "-n", "t1").stdout
+    )
+    driver.ok("snapshot", "prune", "--keep", "1y", "--all-ours", "t1", "--yes")
+    assert list(listed(driver, "t1")) == ["mine"]
+    driver.fails(2, "snapshot", "prune", "t3", says="has no snapshots.keep")
+    driver.fails(2, "snapshot", "prune", "t1", "--keep", "7", says="such as 24h,7d")

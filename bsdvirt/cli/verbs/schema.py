@@ -69,6 +69,8 @@ CHANGES = (
     "set",
     "snapshot create",
     "snapshot hold",
+    "snapshot periodic",
+    "snapshot prune",
     "snapshot release",
     "snapshot rm",
     "start",

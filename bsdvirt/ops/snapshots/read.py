@@ -52,6 +52,11 @@ def reclaim(session: Reading, chosen: Sequence[Snapshot], every: Sequence[Snapsh
     return None if None in sizes else sum(size or 0 for size in sizes)
 
 
+def created(snapshot: Snapshot) -> str:
+    """Return when a snapshot was taken, in UTC."""
+    return datetime.fromtimestamp(snapshot.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def row(
     snapshot: Snapshot, tags: Sequence[str] = (), frees: int | None | UnsetType = UNSET
 ) -> SnapshotRow:
@@ -60,7 +65,7 @@ def row(
     return SnapshotRow(
         guest=snapshot.guest,
         name=snapshot.name,
-        created=datetime.fromtimestamp(snapshot.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created=created(snapshot),
         used=snapshot.used,
         referenced=snapshot.referenced,
         by="bsdvirt" if stamp else "other",

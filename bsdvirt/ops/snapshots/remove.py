@@ -70,7 +70,7 @@ def removal(
     session: Session,
     chosen: Sequence[Snapshot],
     every: Sequence[Snapshot],
-    release: Callable[[], None],
+    release: Callable[[], None] | None = None,
 ) -> Task:
     """Return the task that removes snapshots of a guest, `every` of which are given. Raises
     ConflictError for one that is in use, or is not ours."""

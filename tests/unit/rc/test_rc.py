@@ -100,6 +100,25 @@ def test_the_networks_follow_the_service(service: Service) -> None:
     assert service("bsdvirt_network", "faststart")[:2] == (0, [])
 
 
+def test_what_is_due_is_done_where_that_is_on(service: Service) -> None:
+    """Where it is off, or the host is not set up, cron(8) has nothing to mail."""
+    assert service("bsdvirt", "periodic")[:2] == (0, [])
+    service.conf.write_text('bsdvirt_periodic_enable="YES"\n')
+    assert service("bsdvirt", "periodic")[:2] == (0, ["bsdvirt snapshot periodic"])
+    assert service("bsdvirt", "periodic", FAKE="1")[0] == 1
+    service.hostfile.unlink()
+    assert service("bsdvirt", "periodic") == (0, [], "")
+
+
+def test_the_crontab_entry() -> None:
+    lines = (ROOT / "cron.d/bsdvirt").read_text().splitlines()
+    (entry,) = [line for line in lines if line[:1] == "*"]
+    *when, user, command = entry.split("\t")
+    assert (when, user) == (["*/5", "*", "*", "*", "*"], "root")
+    assert command == "/usr/local/etc/rc.d/bsdvirt periodic"
+    assert "PATH=/sbin:/bin:/usr/sbin:/usr/bin" in lines
+
+
 def test_a_host_that_was_never_set_up(service: Service) -> None:
     service.hostfile.unlink()
     assert service("bsdvirt", "faststop")[:2] == (0, [])
