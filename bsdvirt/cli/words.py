@@ -158,7 +158,8 @@ HINTS = {
     "shutdown": "bsdvirt stop NAME",
     "status": "bsdvirt ls; bsdvirt boot status",
     "switch": _NETWORKS,
-    "template": "bsdvirt image profiles; bsdvirt release ls",
+    "template": "bsdvirt set NAME template=yes, then bsdvirt clone NAME NEW; for virtual machines"
+    " also bsdvirt image profiles",
     "update": "bsdvirt release fetch gets a newer release; bsdvirt pkg NAME upgrade",
     "upgrade": "bsdvirt release fetch gets a newer release; bsdvirt pkg NAME upgrade",
     "vm": _KINDS,

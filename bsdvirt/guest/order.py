@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.rows.guest import BootPlan, MissingGuest, PlannedStart
@@ -44,6 +46,19 @@ class Order:
     them."""
     missing: tuple[tuple[str, str], ...] = ()
     """Pairs of a guest and a guest in its boot.after that does not exist."""
+
+
+def boots_of(found: Inventory) -> dict[str, Boot]:
+    """Return how each guest starts at boot. A template does not, and is not waited for."""
+    templates = {name for name, guest in found.guests.items() if guest.identity.template}
+    boots = {}
+    for name, guest in found.guests.items():
+        boot = guest.identity.boot
+        if templates & {name, *boot.after}:
+            after = [other for other in boot.after if other not in templates]
+            boot = replace(boot, auto=boot.auto and name not in templates, after=after)
+        boots[name] = boot
+    return boots
 
 
 def start_order(boots: Boots, named: Iterable[str] = ()) -> Order:

@@ -32,8 +32,9 @@ class States:
 
     def of(self, name: str) -> str:
         """running, stopped, failed (its last start did), busy (an operation is under
-        way), interrupted (one was cut short), or locked (its key is not loaded); of a
-        virtual machine also paused, starting, stopping or restarting."""
+        way), interrupted (one was cut short), locked (its key is not loaded), or template
+        (it is never started); of a virtual machine also paused, starting, stopping or
+        restarting."""
         if name in self.journals:
             return "busy" if is_held(self.fs, "guest", name) else "interrupted"
         guest = self.guests.get(name)
@@ -46,6 +47,8 @@ class States:
             return "locked"
         if vm is not None and vm.left:
             return "failed"
+        if guest is not None and guest.identity.template:
+            return "template"
         return "failed" if name in self.failed else "stopped"
 
 

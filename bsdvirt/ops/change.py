@@ -170,6 +170,8 @@ def _look(session: Session, found: Inventory, guest: Guest, wish: Wish, live: bo
     text = guest_text(session.host.fs, guest.layout, guest.name)
     to_be = wish(guest, text, spec)
     _refuse_fixed(guest.name, spec, to_be.new)
+    if live and to_be.new.template and not spec.template:
+        raise ConflictError(f"{guest.name} is running", f"bsdvirt stop {guest.name}")
     kind.check_change(session.host, guest, spec, to_be.new)
     kind.check_ready(guest.name, to_be.new, to_be.boot)
     return _Case(guest, to_be, live, fits(guest.identity, to_be.new, session.networks()))

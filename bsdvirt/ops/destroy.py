@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ from bsdvirt.guest.inventory import (
     need_unlocked,
     raw_has,
 )
-from bsdvirt.guest.snapshots.promote import clones_of
+from bsdvirt.guest.snapshots.promote import clones_by_source, owners_of
 from bsdvirt.host import tools
 from bsdvirt.jail.mounted import refuse_neighbours
 from bsdvirt.jail.mounts import refuse_lent
@@ -32,6 +33,8 @@ from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
+
+WAIT_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +51,31 @@ class Destroy:
         with hold(session, self.names, "destroy", destroying=True, ending=ended) as held:
             found = session.inventory()
             facts = read_host(session.host, *RUN_FILES)
+            going = Going(session, found, held.names())
 
             def one(name: str) -> Task:
-                task = self._task(session, found, facts, name, held.names())
+                task = self._task(session, found, facts, name, going)
 
                 def done() -> None:
                     session.supersede("guest", name)
+                    going.gone.add(name)
 
-                return replace(task, after=done, release=lambda: held.release(name))
+                def release() -> None:
+                    held.release(name)
+                    going.ended[name].set()
 
-            yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
+                task = replace(task, after=done, release=release, before=lambda: going.wait(name))
+                going.planned.add(name)
+                return task
+
+            yield Prepared(session, [*refused(held.refused), *plan_each(going.names, one)])
 
     def _task(
-        self, session: Session, found: Inventory, facts: HostFacts, name: str, going: Sequence[str]
+        self, session: Session, found: Inventory, facts: HostFacts, name: str, going: Going
     ) -> Task:
         force = self.force
         if name in found.foreign:
-            return _foreign_task(session, found, found.foreign[name], facts, force)
+            return _foreign_task(session, found.foreign[name], facts, force, going)
         if name not in found.guests:
             return Task(name, message="destroyed: an earlier destroy, cut short, is finished")
         guest = found.guest(name)
@@ -73,9 +84,9 @@ class Destroy:
         stays = (*kind_of(guest).kept_notes(guest, spec), *unread)
         if is_running(guest, facts.jails, session.host.fs) and not force:
             raise ConflictError(f"{name} is running", f"bsdvirt stop {name}, or --force")
-        _refuse_clones(session, found, guest)
-        refuse_lent(guest, going, facts.mounts)
-        stays += dangling(session, found, name, going)
+        _refuse_clones(session, guest, going)
+        refuse_lent(guest, going.names, facts.mounts)
+        stays += dangling(session, found, name, going.names)
         refuse_neighbours(guest, facts.jails.values())
         mine = kind_of(guest).own_mounts(guest, spec, facts)
         refuse_hosts(guest, mine, facts, force=force)
@@ -85,6 +96,45 @@ class Destroy:
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays))
         return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
+
+
+class Going:
+    """The guests that are destroyed by one command: clones before what they were made of."""
+
+    def __init__(self, session: Session, found: Inventory, names: Sequence[str]) -> None:
+        self._session = session
+        self._datasets = [found.home(name).guest(name) for name in names]
+        every = [*found.guests.values(), *(one.as_guest() for one in found.foreign.values())]
+        self._clones = clones_by_source(every, owners_of(every))
+        self.names = sorted(names, key=lambda name: (self._depth(name), name))
+        self.planned: set[str] = set()
+        """Those that nothing speaks against."""
+        self.gone: set[str] = set()
+        self.ended = {name: threading.Event() for name in names}
+
+    def _depth(self, name: str) -> int:
+        """Return the length of the longest chain of clones, and of their clones."""
+        return max((1 + self._depth(one) for one in self.clones(name)), default=0)
+
+    def clones(self, name: str) -> Sequence[str]:
+        """Return the guests that depend on a guest."""
+        return self._clones.get(name, ())
+
+    def all_go(self, lines: Sequence[str]) -> bool:
+        """Whether what zfs(8) refuses for are only datasets of these guests."""
+        others = lines[1:]
+        return bool(others) and all(
+            any(f"{line}/".startswith((f"{top}/", f"{top}@")) for top in self._datasets)
+            for line in others
+        )
+
+    def wait(self, name: str) -> None:
+        """Wait until the clones of a guest are destroyed. Raises ConflictError if one is not."""
+        for clone in self.clones(name):
+            while not self.ended[clone].wait(WAIT_SECONDS):
+                self._session.interrupt.check()
+            if clone not in self.gone:
+                raise ConflictError(f"{name} has a clone: {clone}", f"bsdvirt promote {clone}")
 
 
 def dangling(
@@ -98,30 +148,31 @@ def dangling(
 
 
 def _foreign_task(
-    session: Session, found: Inventory, foreign: Foreign, facts: HostFacts, force: bool
+    session: Session, foreign: Foreign, facts: HostFacts, force: bool, going: Going
 ) -> Task:
     """Plan the destruction of a guest from another host: it has datasets only."""
     name, guest = foreign.name, foreign.as_guest()
     jail = facts.jails.get(name)
     if jail is not None and not jail.dying and jail.path == guest.root:
         raise ConflictError(f"a jail {name} runs in it", f"jail -r {name}")
-    _refuse_clones(session, found, guest)
+    _refuse_clones(session, guest, going)
     refuse_neighbours(guest, facts.jails.values())
     plan = plan_destroy(guest, session.new_op(), force=force)
     return Task(name, (Part(plan, home=foreign.layout),), "destroyed")
 
 
-def _refuse_clones(session: Session, found: Inventory, guest: Guest) -> None:
-    """Raises ConflictError if ZFS would refuse to destroy it, before anything is done."""
-    if clones := clones_of(guest, {**found.guests, guest.name: guest}):
+def _refuse_clones(session: Session, guest: Guest, going: Going) -> None:
+    """Raises ConflictError if ZFS would refuse to destroy it, before anything is done. Clones that
+    are destroyed with it go first."""
+    if clones := [name for name in going.clones(guest.name) if name not in going.planned]:
         raise ConflictError(
             f"{guest.name} has clones: {', '.join(clones)}",
             f"bsdvirt promote {clones[-1]}; or destroy them first",
         )
     argv = (tools.ZFS, "destroy", "-nvpr", guest.dataset)
     tried = session.host.run(argv, changes=False)
-    if tried.status != 0:
-        lines = [line for line in tried.stderr.splitlines() if not line.startswith("use '-R'")]
+    lines = [line for line in tried.stderr.splitlines() if not line.startswith("use '-R'")]
+    if tried.status != 0 and not going.all_go(lines):
         raise ConflictError(
             f"{guest.name} cannot be destroyed: {'; '.join(lines)}",
             "destroy the clones first, or zfs promote them",

@@ -28,7 +28,9 @@ class Guest(Row, frozen=True, kw_only=True):
 
     name: Annotated[str, col("Name of the guest.")]
     kind: Annotated[str | None, col("Either jail or vm; null if a foreign guest's is unknown.")]
-    state: Annotated[str, col("State, such as running, stopped, failed, paused or foreign.")]
+    state: Annotated[
+        str, col("State, such as running, stopped, failed, paused, template or foreign.")
+    ]
     id: Annotated[int | None, col("Number of the guest on this host, from 1 up.")]
     jid: Annotated[int | None, col("Jail ID of a running jail.")]
     addresses: Annotated[

@@ -62,6 +62,9 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
         str, prop("Description.", live=Live.NOW, max_length=200, pattern=LINE)
     ] = ""
     protected: Annotated[bool, prop("Refuse to destroy the guest.", live=Live.NOW)] = False
+    template: Annotated[
+        bool, prop("Make only clones of the guest: it is never started itself.", live=Live.NOW)
+    ] = False
     nics: Annotated[Sequence[Nic], prop("Network interfaces.", max_length=MOST_NICS)] = []
     expose: Annotated[
         list[Expose],

@@ -135,9 +135,16 @@ class Identity(Spec, frozen=True, kw_only=True):
     """The dataset mounted there, if the jail was created on a dataset."""
     tags: list[TagName] = []
     """Tags to select it by."""
+    template: bool = False
+    """As its file says, for listings, which read no file."""
     host: str = ""
     """The id of the host that it belongs to; on another host it is foreign."""
     v: int = 1
+
+    @property
+    def autostart(self) -> bool:
+        """Whether it starts at boot: a template never does."""
+        return self.boot.auto and not self.template
 
     def shares(self) -> list[str]:
         """Return the addresses of the host's stack that it has or will have, with prefix

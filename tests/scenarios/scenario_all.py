@@ -6,6 +6,7 @@ import scenario_boot
 import scenario_bounds
 import scenario_breaking
 import scenario_change
+import scenario_clone
 import scenario_cpus
 import scenario_datasets
 import scenario_dhcp
@@ -59,7 +60,7 @@ MODULES = (
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,
-    scenario_cpus, scenario_events, scenario_snapshots,
+    scenario_cpus, scenario_events, scenario_snapshots, scenario_clone,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -27,29 +27,40 @@ class Turn:
     """The guest that the origin belongs to."""
 
 
-def owner_of(dataset: str, guests: Iterable[Guest]) -> Guest | None:
-    """Return the guest that has a dataset."""
-    return next((g for g in guests if f"{dataset}/".startswith(f"{g.dataset}/")), None)
+Owners = Mapping[str, str]
+"""The guest of each dataset guests/<name>."""
 
 
-def turns_of(guest: Guest, guests: Mapping[str, Guest]) -> list[Turn]:
+def owners_of(guests: Iterable[Guest]) -> Owners:
+    """Return whose datasets these are."""
+    return {guest.dataset: guest.name for guest in guests}
+
+
+def owner_of(dataset: str, owners: Owners) -> str:
+    """Return the guest that has a dataset; empty for none."""
+    while dataset and dataset not in owners:
+        dataset = dataset.rpartition("/")[0]
+    return owners.get(dataset, "")
+
+
+def turns_of(guest: Guest, owners: Owners) -> list[Turn]:
     """Return the datasets of a guest that are clones of another guest's."""
     found = []
     for dataset in guest.datasets:
         origin, _, snapshot = (dataset.origin or "").partition("@")
-        source = owner_of(origin, guests.values()) if origin else None
-        if source is not None and source.name != guest.name:
-            found.append(Turn(dataset.name, origin, snapshot, source.name))
+        source = owner_of(origin, owners)
+        if source not in ("", guest.name):
+            found.append(Turn(dataset.name, origin, snapshot, source))
     return found
 
 
-def clones_of(guest: Guest, guests: Mapping[str, Guest]) -> list[str]:
-    """Return the guests that depend on a guest, sorted."""
-    return sorted(
-        other.name
-        for other in guests.values()
-        if any(turn.source == guest.name for turn in turns_of(other, guests))
-    )
+def clones_by_source(guests: Iterable[Guest], owners: Owners) -> dict[str, list[str]]:
+    """Return the guests that depend on each guest, sorted; without those on which none does."""
+    found: dict[str, list[str]] = {}
+    for guest in sorted(guests, key=lambda guest: guest.name):
+        for source in {turn.source for turn in turns_of(guest, owners)}:
+            found.setdefault(source, []).append(guest.name)
+    return found
 
 
 def moved(turn: Turn, parts: Sequence[Part]) -> list[Part]:

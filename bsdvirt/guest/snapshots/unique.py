@@ -15,6 +15,8 @@ from bsdvirt.spec.types import Ipv4OrDhcp, Ipv6OrSlaac
 
 SpecT = TypeVar("SpecT", bound=GuestSpec)
 NicT = TypeVar("NicT", bound=Nic)
+OF_ONE = ("protected", "template")
+"""What is set for one guest, and not for its copies."""
 POOLED = {4: Ipv4OrDhcp("pool"), 6: Ipv6OrSlaac("pool")}
 
 
@@ -39,8 +41,7 @@ def without_unique(
     if after.hostname and after.hostname == before.hostname:
         changes["hostname"] = None
         notes.append(f"hostname: {after.hostname} stays {source}'s; it is named after itself")
-    if after.protected and before.protected:
-        changes["protected"] = False
+    changes |= {name: False for name in OF_ONE if getattr(before, name)}
     return msgspec.structs.replace(after, **changes), tuple(notes)
 
 

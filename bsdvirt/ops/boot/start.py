@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, as_told
 from bsdvirt.guest.inventory import Inventory
-from bsdvirt.guest.order import Entry, Order, start_order, troubles
+from bsdvirt.guest.order import Entry, Order, boots_of, start_order, troubles
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS
 from bsdvirt.ops.boot.flow import Flow, Job, Outcomes
@@ -31,7 +31,7 @@ def order_now(session: Session, names: Iterable[str] = ()) -> tuple[Inventory, O
     """The guests and their order. Raises NotFoundError for a name that does not exist."""
     found = session.inventory()
     named = [found.guest(name).name for name in names]
-    return found, start_order({n: g.identity.boot for n, g in found.guests.items()}, named)
+    return found, start_order(boots_of(found), named)
 
 
 def start(session: Session, names: Sequence[str] = ()) -> list[Outcome]:

@@ -70,14 +70,18 @@ class Clone:
         stack.enter_context(session.using("clone", networks=networks, pool=self.pool))
         home = self.pool or guest.layout
         elsewhere = home.dataset != guest.layout.dataset
-        # For several, one snapshot is taken first. A journal is of one pool.
-        taking = source.stamp is not None and len(self.names) == 1 and not elsewhere
+        # For several, one snapshot is taken first.
+        taking = source.stamp is not None and len(self.names) == 1
         order = CloneOrder(
             source, spec, self.full or elsewhere, self.keep_keys, taking=taking, notes=notes
         )
         boot = set_boot(structs.replace(guest.identity.boot, auto=False), self.assignments)
         tags = tuple(guest.identity.tags)
-        create = Create(self.names, order, boot, home, start=self.start, tags=tags)
+        create = Create(
+            self.names, order, boot, home, start=self.start, tags=tags,
+            # What the journal of the first pool says may change the others too.
+            journal=session.layout if elsewhere else None,
+        )  # fmt: skip
         prepared = create.planned(session, held, stack)
         if taking or source.stamp is None:
             return prepared

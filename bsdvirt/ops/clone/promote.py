@@ -11,6 +11,7 @@ from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.snapshots.promote import (
     Turn,
     moved,
+    owners_of,
     plan_promote,
     refuse_same_names,
     turns_of,
@@ -40,7 +41,7 @@ class Promote:
     def _task(self, session: Session, known: set[str]) -> Task:
         found = session.inventory()
         guest = found.guest(self.name)
-        turns = turns_of(guest, found.guests)
+        turns = turns_of(guest, owners_of(found.guests.values()))
         sources = sorted({turn.source for turn in turns})
         if not set(sources) <= known:
             raise ConflictError(f"another command changed what {self.name} depends on", "try again")
@@ -65,5 +66,7 @@ def _sources(found: Inventory, name: str) -> set[str]:
     """Return the guests that a guest depends on, as far as it is known before the locks are
     taken."""
     guest = found.guests.get(name)
-    turns: list[Turn] = turns_of(guest, found.guests) if guest is not None else []
+    turns: list[Turn] = (
+        turns_of(guest, owners_of(found.guests.values())) if guest is not None else []
+    )
     return {turn.source for turn in turns}

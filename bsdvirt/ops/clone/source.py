@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import HostError
@@ -19,6 +20,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.load import load_guest
 from bsdvirt.spec.snapshot import Stamp
+from bsdvirt.zfs.values import read_values
 
 FILE = "guest.yaml"
 
@@ -57,6 +59,8 @@ def read_source(session: Session, found: Inventory, name: str, snapshot: str, fi
     if snapshot:
         return _existing(session, guest, named(every, name, snapshot))
     directory = guest.layout.guest_directory(name)
+    if guest.identity.template and (newest := _unchanged(session, guest, every)) is not None:
+        return _existing(session, guest, newest)
     running = is_running(guest, read_jails(session.host), session.host.fs)
     stamp = Stamp(
         time=session.draws.time(name), why="clone", uuid=guest.identity.uuid, running=running
@@ -65,6 +69,17 @@ def read_source(session: Session, found: Inventory, name: str, snapshot: str, fi
         guest, _spec(session, guest, directory), free_name(every, f"clone-{first}"),
         contents_now(guest), directory, stamp, (RUNNING,) if running else (),
     )  # fmt: skip
+
+
+def _unchanged(session: Session, guest: Guest, every: Sequence[Snapshot]) -> Snapshot | None:
+    """Return the newest snapshot of a guest, if it is of the whole guest, and nothing was written
+    since; None otherwise."""
+    newest = every[-1] if every else None
+    if newest is None or newest.main is None or newest.missing:
+        return None
+    written = read_values(session.host, [one.name for one in guest.datasets], ["written"])
+    changed = any(values["written"].value != "0" for values in written.values())
+    return None if changed or len(written) < len(guest.datasets) else newest
 
 
 def _existing(session: Session, guest: Guest, snapshot: Snapshot) -> Source:

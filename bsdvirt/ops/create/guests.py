@@ -97,6 +97,8 @@ class Create:
     coming: bool = False
     """The release or image that they are made of exists, or is about to be added."""
     tags: tuple[TagName, ...] = ()
+    journal: Layout | None = None
+    """The pool that the journals are kept on; None is that of the guests."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -211,7 +213,7 @@ class Create:
         name = guest.name
         settled = partial(claims.settled, name)
         plan = logs.for_new(session.host.fs, name, maker.plan(guest, session.new_op()))
-        first = Part(plan, home=guest.layout, claimed=settled)
+        first = Part(plan, home=self.journal or guest.layout, claimed=settled)
         message, notes = maker.words(guest)
 
         def release() -> None:
@@ -225,14 +227,16 @@ class Create:
 
 def _started(session: Session, held: Held, created: list[Outcome]) -> list[Outcome]:
     """Start the guests that were created; return the outcomes of both."""
-    made = {outcome.name: outcome.message for outcome in created if outcome.ok}
+    made = {outcome.name: outcome for outcome in created if outcome.ok}
     outcomes = [outcome for outcome in created if not outcome.ok]
     for begun in start_held(session, held, list(made)) if made else ():
         if begun.error is not None:
             # It is created all the same.
             hint = begun.error.hint or f"bsdvirt logs {begun.name}"
             begun.error.hint = f"{begun.name} is created; {hint}"
-        outcomes.append(replace(begun, message=f"{made[begun.name]}; {begun.message}"))
+        first = made[begun.name]
+        notes = tuple(dict.fromkeys((*first.notes, *begun.notes)))
+        outcomes.append(replace(begun, message=f"{first.message}; {begun.message}", notes=notes))
     return sorted(outcomes, key=lambda outcome: outcome.name)
 
 
@@ -298,6 +302,7 @@ def new_identity(
         release=release,
         nics=claim_nics(name, spec, (), known, networks, random),
         boot=boot,
+        template=spec.template,
         host=session.host_id,
     )
     return kind.claim(name, identity, spec, known, random)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
+
 from bsdvirt.guest.change import plan_claim
 from bsdvirt.guest.claims import RandomBytes, carried, claim_nics, claims_fit, with_nics
 from bsdvirt.guest.inventory import Guest, Inventory
@@ -16,9 +18,11 @@ from bsdvirt.spec.identity import Identity
 
 
 def fits(identity: Identity, spec: GuestSpec, networks: Networks) -> bool:
-    """Return whether the claims are those that the guest's file asks for, and none waits for the
-    next start."""
+    """Return whether the identity is as the guest's file asks for, and no claim waits for the next
+    start."""
     if identity.next is not None or not claims_fit(spec, identity.nics, networks):
+        return False
+    if identity.template != spec.template:
         return False
     return kind_of_spec(spec).claims_fit(identity, spec)
 
@@ -53,6 +57,7 @@ def fitting_identity(
     else:
         claims = claim_nics(guest.name, spec, held, others, networks, random_bytes)
         identity = with_nics(identity, claims, live=live)
+    identity = msgspec.structs.replace(identity, template=spec.template)
     kind = kind_of_spec(spec)
     return kind.claim(guest.name, identity, spec, others, random_bytes, live=live)
 

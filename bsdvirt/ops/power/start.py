@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.errors import BsdvirtError, ConflictError, as_told
 from bsdvirt.facts.host import read_host
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest import forwards, logs
@@ -188,6 +188,11 @@ def planner(
         kind = kind_of(guest)
         kind.refuse_options(name, boot_from=session.boot_from, foreground=foreground)
         idle = name in session.stopped or not kind.is_running(guest, facts.jails, fs)
+        if idle and spec.template:
+            raise ConflictError(
+                f"{name} is a template: only clones of it are started",
+                f"bsdvirt clone {name} NEW --start; or bsdvirt set {name} template=no",
+            )
 
         def start() -> Start:
             around = Surroundings(idle=False)

@@ -45,7 +45,7 @@ def detail(session: Session, name: str) -> Info | ForeignInfo:
         "home": guest.layout.dataset,
         "root_dataset": identity.root_dataset or None,
         "origin": next((d.origin for d in guest.datasets if d.origin), None),
-        "nics": _nics(session, guest, stopped=state in ("stopped", "failed")),
+        "nics": _nics(session, guest, stopped=state in ("stopped", "failed", "template")),
         "boot": boot_of(_boot(identity.boot)),
         "log": console_log(name),
         "config": {"error": wrong} if spec is None else plain(spec),

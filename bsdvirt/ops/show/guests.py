@@ -44,7 +44,7 @@ def _row(fs: Fs, guest: Guest, state: str, jid: int | None) -> GuestRow:
     return GuestRow(
         **common(fs, guest, state, jid),
         networks=list(dict.fromkeys(nic.network for nic in identity.nics)),
-        boot_order=identity.boot.order if identity.boot.auto else None,
+        boot_order=identity.boot.order if identity.autostart else None,
         root=guest.layout.dataset,
     )
 
@@ -60,7 +60,7 @@ def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
         "id": identity.id,
         "jid": jid,
         "addresses": [*identity.addresses(), *got],
-        "autostart": identity.boot.auto,
+        "autostart": identity.autostart,
         "tags": list(identity.tags),
         "release": identity.release,
         "used": guest.used,

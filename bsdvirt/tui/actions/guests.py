@@ -102,7 +102,7 @@ CARE: tuple[Action, ...] = (
     Action("tag", "Tag", Asks(names("tag"), "TAG …", each=True), verb="tag", key="t", on=GUESTS,
            many=True, changes=True, group="guest", help="Add tags to the guests; -r removes."),
     Action("rename", "Rename", Opens("form rename"), verb="rename",
-           key="R", on=GUESTS, states=DOWN, changes=True, group="guest",
+           key="R", on=GUESTS, states=DOWN | {"template"}, changes=True, group="guest",
            help="Rename a stopped guest."),
     Action("snapshot", "Snapshot", Command(names("snapshot", "create")), verb="snapshot", key="S",
            on=GUESTS, many=True, changes=True, group="guest",

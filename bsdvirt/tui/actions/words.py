@@ -14,7 +14,7 @@ FOREIGN = frozenset({"foreign"})
 
 UP = frozenset({"running", "paused", "starting", "stopping", "restarting"})
 DOWN = frozenset({"stopped", "failed", "interrupted"})
-OFF = DOWN | {"locked", "foreign"}
+OFF = DOWN | {"locked", "foreign", "template"}
 """States in which a guest can be destroyed without force."""
 RUNNING = frozenset({"running"})
 PAUSED = frozenset({"paused"})

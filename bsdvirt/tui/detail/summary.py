@@ -241,7 +241,8 @@ def _mapping(value: Any, indent: int = 0) -> Iterator[Line]:
 
 
 def _style(state: str) -> str:
-    return {"running": "good", "failed": "bad", "stopped": "dim"}.get(state, "warning")
+    styles = {"running": "good", "failed": "bad", "stopped": "dim", "template": "dim"}
+    return styles.get(state, "warning")
 
 
 def period(seconds: float) -> str:

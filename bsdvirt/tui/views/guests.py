@@ -30,6 +30,7 @@ STATE_STYLES = {
     "running": "good", "paused": "warning", "failed": "bad", "crashed": "bad", "foreign": "warning",
     "interrupted": "bad", "locked": "warning", "busy": "accent", "starting": "accent",
     "stopping": "accent", "restarting": "accent", "stopped": "dim",
+    "template": "dim",
 }  # fmt: skip
 
 
