@@ -79,6 +79,14 @@ class Layout:
         """Return the dataset of a jail's root."""
         return f"{self.guest(name)}/root"
 
+    def old_root(self, name: str) -> str:
+        """Return the dataset of the root that a jail had before its last upgrade."""
+        return f"{self.guest(name)}/root.old"
+
+    def next_root(self, name: str) -> str:
+        """Return the dataset of a root that is being made, until it is complete."""
+        return f"{self.guest(name)}/root.new"
+
     def jail_root_directory(self, name: str) -> str:
         return f"{self.guest_directory(name)}/root"
 

@@ -12,6 +12,7 @@ _MODULE = "bsdvirt_sim."
 _TOOLS: dict[str, tuple[str, str]] = {
     tools.BHYVE: ("bhyve.vmm", "bhyve"),
     tools.BHYVECTL: ("bhyve.vmm", "bhyvectl"),
+    tools.CAP_MKDB: ("tools.databases", "cap_mkdb"),
     tools.CHMOD: ("tools.system", "chmod"),
     tools.CP: ("net.ldd", "cp"),
     tools.CPUSET: ("kernel.cpuset", "cpuset"),
@@ -35,6 +36,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.DHCLIENT: ("net.dhclient", "dhclient"),
     tools.NETSTAT: ("net.routes", "netstat"),
     tools.PKILL: ("net.dhclient", "pkill"),
+    tools.SERVICES_MKDB: ("tools.databases", "services_mkdb"),
     tools.SERVICE: ("net.service", "service"),
     tools.RCTL: ("kernel.rctl", "rctl"),
     tools.ROUTE: ("net.routes", "route"),
@@ -50,6 +52,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.GZIP: ("tools.compress", "gzip_"),
     tools.MAKEFS: ("tools.makefs", "makefs"),
     tools.MV: ("tools.system", "mv"),
+    tools.PWD_MKDB: ("tools.databases", "pwd_mkdb"),
     tools.QEMU_IMG: ("tools.compress", "qemu_img"),
     tools.XZ: ("tools.compress", "xz"),
     tools.ZSTD: ("tools.compress", "zstd"),

@@ -50,6 +50,7 @@ VERBS = {
     "events": "list what was done, by whom, and what failed",
     "destroy": "destroy guests with all their data",
     "release": "manage releases for jails: fetch, add, update, ls, available, rm",
+    "upgrade": "upgrade a jail to a newer release or patch level, and back",
     "outdated": "list releases, jails and images that are outdated",
     "image": "manage disk images: fetch, import, ls, info, rm, profiles",
     "media": "manage ISO files for CD drives: add, ls, rm",
@@ -160,8 +161,8 @@ HINTS = {
     "switch": _NETWORKS,
     "template": "bsdvirt set NAME template=yes, then bsdvirt clone NAME NEW; for virtual machines"
     " also bsdvirt image profiles",
-    "update": "bsdvirt release fetch gets a newer release; bsdvirt pkg NAME upgrade",
-    "upgrade": "bsdvirt release fetch gets a newer release; bsdvirt pkg NAME upgrade",
+    "update": "bsdvirt release update for releases, then bsdvirt upgrade NAME for a jail;"
+    " bsdvirt pkg NAME upgrade for its packages",
     "vm": _KINDS,
     "vnc": "bsdvirt info NAME shows the address and the password",
 }

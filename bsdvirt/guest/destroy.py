@@ -76,7 +76,8 @@ def refuse_hosts(
     if guest.identity.root is not None:
         return
     own = {dataset.name for dataset in guest.datasets}
-    made = {guest.dataset, guest.layout.jail_root(guest.name)}
+    layout, name = guest.layout, guest.name
+    made = {guest.dataset, layout.jail_root(name), layout.old_root(name)}
     directory = guest.layout.guest_directory(guest.name)
     for mount in facts.mounts:
         if not within(mount.path, directory) or (mount.source, mount.path) in mine:

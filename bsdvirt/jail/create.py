@@ -63,9 +63,9 @@ def plan_create(
     else:
         base = snapshot or f"{layout.release(jail.release)}@base"
         roots = (
-            _copied_root(base, root, words, op, size)
+            copied_root(base, root, words, op, size)
             if thick
-            else (_cloned_root(base, root, words, op),)
+            else (cloned_root(base, root, words, op),)
         )
     new = Guest(name, layout, identity)
     data = creation_steps(new, jail.datasets, {}, op)
@@ -81,7 +81,8 @@ def _logs(directory: str) -> Step:
     return Step(MakeDirectory(directory, 0o700), "its logs", unless=FileExists(directory))
 
 
-def _cloned_root(base: str, root: str, words: tuple[str, ...], op: str) -> Step:
+def cloned_root(base: str, root: str, words: tuple[str, ...], op: str) -> Step:
+    """Make a root that is a clone of the snapshot `base`."""
     return Step(
         Command((tools.ZFS, "clone", *words, base, root)),
         "its root, a clone of the release",
@@ -90,9 +91,10 @@ def _cloned_root(base: str, root: str, words: tuple[str, ...], op: str) -> Step:
     )
 
 
-def _copied_root(
+def copied_root(
     base: str, root: str, words: tuple[str, ...], op: str, size: int
 ) -> tuple[Step, Step]:
+    """Make a root that is a full copy of the snapshot `base`."""
     copied = Step(
         Pipeline(
             (tools.ZFS, "send", "-vP", base),

@@ -122,6 +122,10 @@ class Copy(Struct, frozen=True, tag="copy"):
     recursive: bool = False
 
 
+Resolution = Literal["ours", "theirs"]
+"""Whose version is kept in a conflict: the guest's, or the release's."""
+
+
 class MergeRoot(Struct, frozen=True, tag="merge-root"):
     """Merge what a guest changed in its root `mine`, which was made from `base`, into `root`, a new
     copy of a newer release. What tar(1) copies afterwards is listed in the directory `work`.
@@ -132,7 +136,7 @@ class MergeRoot(Struct, frozen=True, tag="merge-root"):
     mine: str
     root: str
     work: str
-    choice: Literal["", "ours", "theirs"]
+    choice: Resolution | Literal[""]
     digest: str
 
 

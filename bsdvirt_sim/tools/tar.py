@@ -27,6 +27,9 @@ def tar(run: Run, words: list[str]) -> int:
         ] if run.piped:  # fmt: skip
             run.changes()
             return _pack(run, directory, verbose="v" in flags)
+        case ["-cf", "-", "--numeric-owner", "-C", directory, "--null", "-T", file] if run.piped:
+            run.changes()
+            return _pack(run, directory, verbose=False, paths=_listed(run, directory, file))
         case ["-xpvf" | "-xpf" as flags, file, "-C", directory, *rest]:
             run.changes()
             strip = 0
@@ -54,6 +57,23 @@ def tar(run: Run, words: list[str]) -> int:
                 run.print(name)
             return 0
     raise run.unknown()
+
+
+def _listed(run: Run, directory: str, file: str) -> list[Path]:
+    """Return what the names in a list stand for, with all beneath it; each name has a NUL after it.
+    One that does not exist is an error, as in bsdtar."""
+    top = run.path(directory)
+    names = [os.fsdecode(name) for name in run.path(file).read_bytes().split(b"\0") if name]
+    found: list[Path] = []
+    for name in names:
+        path = top / name
+        if not os.path.lexists(path):
+            run.warn(f"tar: {name}: Cannot stat: No such file or directory")
+            raise _delayed(run)
+        found.append(path)
+        if not path.is_symlink():
+            found += sorted(path.rglob("*"))
+    return found
 
 
 def _delayed(run: Run) -> Exception:
@@ -132,13 +152,13 @@ def holder(run: Run, path: str) -> tuple[str, Dataset] | None:
     return max(found, key=lambda pair: len(pair[1].mounted), default=None)
 
 
-def _pack(run: Run, directory: str, *, verbose: bool) -> int:
-    """Pack a directory into the pipe."""
+def _pack(run: Run, directory: str, *, verbose: bool, paths: Sequence[Path] | None = None) -> int:
+    """Pack a directory, or these paths in it, into the pipe."""
     top = run.path(directory)
     if not top.is_dir():
         raise run.fail(f"tar: could not chdir to '{directory}'")
     with tarfile.open(fileobj=run.passes(), mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for path in [top, *sorted(top.rglob("*"))]:
+        for path in [top, *sorted(top.rglob("*"))] if paths is None else paths:
             name = f"./{path.relative_to(top)}" if path != top else "."
             if stat.S_ISSOCK(path.lstat().st_mode):
                 run.warn(f"tar: {name}: pax format cannot archive sockets")

@@ -58,6 +58,9 @@ ROOMY = ("create", "vm", "web", "--image", "gold", "--pool", "tank", "--loader",
 IMAGE = ("image", "import", FILE, "--name", "gold")
 MEDIUM = ("media", "add", FILE, "--name", "a.iso")
 
+UPDATED = (("create", "jail", "web"), ("release", "update"))
+"""A jail that is behind its release."""
+
 VM = ("create", "vm", "web", "--image", "gold", "--loader", "bhyveload", "--memory", "64M",
       "--disk", "64M", "cloud.user=web", "expose=tcp:8080:80")  # fmt: skip
 
@@ -183,6 +186,12 @@ CASES = (
         (("release", "rm", RELEASE),), done=(4, "already exists"),
     ),
     Case("release update", ("release", "update"), done=(0, "")),
+    Case("upgrade", ("upgrade", "web"), UPDATED, done=(0, "")),
+    Case("upgrade thick", ("upgrade", "web"),
+         (("create", "jail", "web", "--thick"), ("release", "update")), done=(0, "")),
+    Case("upgrade back", ("upgrade", "web", "--back"), (*UPDATED, ("upgrade", "web")), again=False),
+    Case("upgrade drop", ("upgrade", "web", "--drop", "--yes"), (*UPDATED, ("upgrade", "web")),
+         done=(3, "no root is kept")),
     Case("release rm", ("release", "rm", RELEASE), done=(3, "no release")),
     Case("network create", NET, done=(4, "already exists")),
     Case("network destroy", ("network", "destroy", "lan"), (NET,), done=(3, "no network lan")),

@@ -110,8 +110,12 @@ def test_what_loses_data_asks_on_the_command_line_or_removes_an_object() -> None
         if action.loses:
             assert asks or removes, action.id
         elif asks:
-            # adopt, edit and import show what they do; a disk or pool that is removed is kept.
-            shows = ("adopt", "edit", "import", "remove-disk", "part-remove-disk")
+            # adopt, edit and import show what they do; a disk or pool that is removed is kept, and
+            # so is the old root of an upgrade.
+            shows = (
+                "adopt", "edit", "import", "remove-disk", "part-remove-disk", "upgrade",
+                "upgrade-back",
+            )  # fmt: skip
             assert action.id in shows, action.id
 
 

@@ -79,6 +79,7 @@ CHANGES = (
     "uefi restore",
     "uninit",
     "unmount",
+    "upgrade",
 )
 EVENT = "event"
 OUTPUTS = {

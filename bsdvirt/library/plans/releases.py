@@ -73,6 +73,14 @@ def version_key(release: str) -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def newer(version: str, than: str) -> bool:
+    """Return whether one version is newer than another; not if either is of another form."""
+    first, second = (
+        (*key, patch_level(one)) if (key := version_key(one)) else None for one in (version, than)
+    )
+    return first is not None and second is not None and first > second
+
+
 def host_release(kernel: str) -> str:
     """Return a kernel's release without its patch level."""
     return re.sub(r"-p\d+$", "", kernel)

@@ -10,17 +10,27 @@ from dataclasses import dataclass, replace
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_host
+from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.guest.view import Parts
 from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.net.files import Networks
-from bsdvirt.ops.power.start import begin, plan_starts
-from bsdvirt.ops.power.stop import stop_task
+from bsdvirt.ops.power.start import StartGuests, begin, plan_starts
+from bsdvirt.ops.power.stop import StopGuests, stop_task
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
-from bsdvirt.session.prepared import Prepared, Task, plan_each, refused, run_part
+from bsdvirt.session.prepared import (
+    Prepared,
+    Request,
+    Task,
+    carry_out_one,
+    plan_each,
+    preview,
+    refused,
+    run_part,
+)
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS
@@ -174,3 +184,25 @@ def next_start_notes(
     if kind_of(guest).repeats_notes:
         notes += [note for part in task.parts for note in part.plan.notes]
     return tuple(dict.fromkeys(notes))
+
+
+def around(session: Session, name: str, request: Request) -> Outcome:
+    """Carry out the request while the guest is stopped. A guest that is not running is not started;
+    one for which the request would be refused keeps running. Raises the error of any of them; the
+    guest is started also if the request fails."""
+    guest = session.inventory().guest(name)
+    if not is_running(guest, read_jails(session.host), session.host.fs):
+        return carry_out_one(session, request)
+    as_stopped = replace(session, stopped=frozenset([name]))
+    for task in preview(as_stopped, request).tasks:
+        if task.error is not None:
+            raise task.error
+    carry_out_one(session, StopGuests((name,)))
+    try:
+        # In a preview it still runs.
+        outcome = carry_out_one(as_stopped if session.preview else session, request)
+    except BsdvirtError:
+        carry_out_one(session, StartGuests((name,)))
+        raise
+    carry_out_one(replace(session, stopped=as_stopped.stopped), StartGuests((name,)))
+    return outcome

@@ -11,7 +11,7 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.library import images, releases
 from bsdvirt.library.entries import Copy, copies
-from bsdvirt.library.plans.releases import host_release, patch_level, version_key
+from bsdvirt.library.plans.releases import host_release, newer, patch_level, version_key
 from bsdvirt.library.update.known import Known, read_known
 from bsdvirt.rows.library import ImageRow, OutdatedRow
 from bsdvirt.session.session import Session
@@ -31,12 +31,6 @@ def rows(session: Session, days: int = DAYS) -> list[OutdatedRow]:
         *_jails(session, found, known, now),
         *_images(images.entries(session, found), now - days * DAY),
     ]
-
-
-def newer(version: str, than: str) -> bool:
-    """Return whether one version is newer than another; not if either is of another form."""
-    first, second = _key(version), _key(than)
-    return first is not None and second is not None and first > second
 
 
 def _key(version: str) -> tuple[int, int, int] | None:
@@ -145,7 +139,7 @@ def _jails(
 
 
 def _jail(session: Session, guest: Guest, release: Release, now: float) -> Iterator[OutdatedRow]:
-    command = f"bsdvirt info {guest.name}"
+    command = f"bsdvirt upgrade {guest.name}"
     version = releases.version_in(session.host.fs, guest.root)
     if version is None:
         yield OutdatedRow(

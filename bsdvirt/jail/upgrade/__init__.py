@@ -1,0 +1,1 @@
+"""Upgrades of jails: a new root from a newer release, and back."""
