@@ -58,6 +58,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.ZSTD: ("tools.compress", "zstd"),
     tools.ZFS: ("zfs.zfs", "zfs"),
     tools.ZPOOL: ("zfs.listing", "zpool"),
+    "/usr/bin/tail": ("tools.system", "tail"),
     "/usr/bin/uname": ("tools.system", "uname"),
     "/usr/bin/true": ("tools.system", "true"),
     "/usr/bin/false": ("tools.system", "false"),

@@ -1,8 +1,9 @@
-"""Small tools: uname, freebsd-version, chmod, install, mv, devfs."""
+"""Small tools: uname, freebsd-version, tail, chmod, install, mv, devfs."""
 
 from __future__ import annotations
 
 import os
+import shutil
 
 from bsdvirt_sim.context import Run
 
@@ -38,6 +39,21 @@ def false(run: Run, words: list[str]) -> int:
     """Run false(1)."""
     run.reads()
     return 1
+
+
+def tail(run: Run, words: list[str]) -> int:
+    """Run `tail -c +N FILE` into a pipe: everything from byte N on."""
+    run.changes()
+    match words:
+        case ["-c", start, file] if start.startswith("+") and start[1:].isdigit():
+            try:
+                with run.path(file).open("rb") as stream:
+                    stream.seek(max(0, int(start[1:]) - 1))
+                    shutil.copyfileobj(stream, run.passes())
+            except OSError as error:
+                raise run.fail(f"tail: {file}: {error.strerror}") from None
+            return 0
+    raise run.unknown()
 
 
 def chmod(run: Run, words: list[str]) -> int:

@@ -7,15 +7,18 @@ import lzma
 import os
 import stat
 import tarfile
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from bsdvirt.host import tools
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.state import Dataset
 from bsdvirt_sim.zfs.properties import View
 
+_FIRST_STREAM = f"{tools.XZ} -dc -M 1GiB --single-stream"
 _STRIP = "--strip-components"
 
 
@@ -30,6 +33,11 @@ def tar(run: Run, words: list[str]) -> int:
         case ["-cf", "-", "--numeric-owner", "-C", directory, "--null", "-T", file] if run.piped:
             run.changes()
             return _pack(run, directory, verbose=False, paths=_listed(run, directory, file))
+        case ["--use-compress-program", program, *rest] if rest[:2] == ["-xpf", "-"]:
+            if program != _FIRST_STREAM or run.data is None:
+                raise run.unknown()
+            run.data = _first_stream(run, run.data)
+            return tar(run, rest)
         case ["-xpvf" | "-xpf" as flags, file, "-C", directory, *rest]:
             run.changes()
             strip = 0
@@ -74,6 +82,18 @@ def _listed(run: Run, directory: str, file: str) -> list[Path]:
         if not path.is_symlink():
             found += sorted(path.rglob("*"))
     return found
+
+
+def _first_stream(run: Run, packed: IO[bytes]) -> IO[bytes]:
+    """Unpack the first stream of xz(1): something else may follow it."""
+    unpacked = tempfile.TemporaryFile(dir=run.directory)  # noqa: SIM115
+    unpacker = lzma.LZMADecompressor()
+    while not unpacker.eof and (chunk := packed.read(1 << 20)):
+        try:
+            unpacked.write(unpacker.decompress(chunk))
+        except lzma.LZMAError:
+            raise run.unknown("what xz says of damage was never shown") from None
+    return unpacked
 
 
 def _delayed(run: Run) -> Exception:

@@ -281,6 +281,8 @@ class View:
             return self._from_parent(parent, prop)
         if prop == "used":
             return str(self.space.of_range(parent, [snapshot])), "-"
+        if prop == "written":
+            return str(self.space.written_before(parent, snapshot)), "-"
         values = {
             "name": name,
             "type": "snapshot",

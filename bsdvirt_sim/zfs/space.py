@@ -62,6 +62,12 @@ class Space:
         old = self._held(name, dataset, since or dataset.snaps[-1])
         return _sum(_less(self._held(name, dataset, None), old))
 
+    def written_before(self, name: str, snap: Snapshot) -> int:
+        """Return the bytes written between a snapshot and the one before it."""
+        dataset = self.state.datasets[name]
+        index = dataset.snaps.index(snap)
+        return _sum(_less(self._held(name, dataset, snap), self._before(name, index)))
+
     def of_range(self, name: str, snaps: Sequence[Snapshot]) -> int:
         """Return the bytes that the destruction of consecutive snapshots frees."""
         dataset = self.state.datasets[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 
 from bsdvirt.host import tools
@@ -81,3 +82,18 @@ def test_a_part_without_what_is_above_it(host: SimHost, do: Do, see: Do) -> None
     assert missing.stderr == (
         "tar: none: Not found in archive\ntar: Error exit delayed from previous errors.\n"
     )
+
+
+def test_an_archive_within_a_file(host: SimHost, do: Do) -> None:
+    """As AppJail has them: a header, an archive packed by xz(1), and something behind it."""
+    do(tools.ZFS, "create", "tank/r")
+    plain = host.fs.path(archive(host, ("file", "etc/rc", "rc"))).read_bytes()
+    whole = b"header" + lzma.compress(plain) + lzma.compress(b"more") + b"end"
+    host.fs.path("/tmp/whole").write_bytes(whole)
+    unpack = ("--use-compress-program", f"{tools.XZ} -dc -M 1GiB --single-stream")
+    result = host.pipe(
+        ("/usr/bin/tail", "-c", "+7", "/tmp/whole"),
+        (tools.TAR, *unpack, "-xpf", "-", "-C", "/tank/r"),
+    )
+    assert result.status == 0
+    assert host.fs.read_text("/tank/r/etc/rc") == "rc"

@@ -306,3 +306,32 @@ def test_pipes_of_simulated_and_real_commands(
     write = (tools.DD, "of=/dev/zvol/zroot/small", "bs=1m", "conv=sparse", "status=progress")
     assert host.pipe(given, write).status == 0
     assert disk(host, "zroot/small").rstrip(b"\0") == b"old" * 1000
+
+
+def test_encrypted_datasets_are_sent_as_they_are_stored(host: SimHost, do: Do, see: Do) -> None:
+    key = ("-o", "encryption=on", "-o", "keyformat=raw", "-o", "keylocation=file:///root/key")
+    do(tools.ZFS, "create", *key, "tank/safe")
+    host.fs.write("/tank/safe/file", "secret")
+    do(tools.ZFS, "snapshot", "tank/safe@a")
+    refused = pipe(host, "-p tank/safe@a", "zroot/copy", 1).stderr.splitlines()
+    assert refused[1:] == [
+        "cannot send tank/safe@a: encrypted dataset tank/safe may not be sent with properties"
+        " without the raw flag",
+        "warning: cannot send 'tank/safe@a': backup failed",
+    ]
+    pipe(host, "-w tank/safe@a", "zroot/copy")
+    props = "value", "keystatus,encryptionroot,mounted"
+    assert see(*GET, *props, "zroot/copy").stdout == "unavailable\nzroot/copy\nno\n"
+    do(tools.ZFS, "load-key", "zroot/copy")
+    do(tools.ZFS, "mount", "zroot/copy")
+    assert host.fs.read_text("/zroot/copy/file") == "secret"
+    do(tools.ZFS, "snapshot", "tank/safe@b")
+    pipe(host, "-w -i @a tank/safe@b", "zroot/copy")
+    pipe(host, "tank/safe@a", "zroot/plain")
+    assert see(*GET, "value", "encryptionroot", "zroot/plain").stdout == "-\n"
+    for name in ("tank/safe", "zroot/copy"):
+        do(tools.ZFS, "umount", name)
+        do(tools.ZFS, "unload-key", name)
+    locked = pipe(host, "tank/safe@b", "zroot/other", 1).stderr.splitlines()
+    assert locked[-1] == "warning: cannot send 'tank/safe@b': dataset key must be loaded"
+    pipe(host, "-w tank/safe@b", "-u zroot/other")
