@@ -45,6 +45,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.SWAPINFO: ("kernel.accounting", "swapinfo"),
     tools.SYSCTL: ("kernel.sysctl", "sysctl"),
     tools.SYSRC: ("tools.sysrc", "sysrc"),
+    tools.TAIL: ("tools.tar", "tail"),
     tools.TAR: ("tools.tar", "tar"),
     tools.UMOUNT: ("kernel.mount", "umount"),
     tools.BZIP2: ("tools.compress", "bzip2"),

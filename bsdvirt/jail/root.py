@@ -25,6 +25,8 @@ from bsdvirt.spec.types import AbsolutePath
 
 FILL_SECONDS = 6 * 3600.0
 POINT_MODE = 0o755
+FIRST_STREAM = f"{tools.XZ} -dc -M 1GiB --single-stream"
+"""For bsdtar(1), which runs it: xz(1), without what follows the compressed data."""
 SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root", "/sbin")
 """Directories of the host's own; /usr and /var hold files of ours, and so are refused too."""
 
@@ -40,6 +42,14 @@ class Origin:
     """The dataset to use, mounted at `path`."""
     files: int = 0
     """How many a copy has, for the progress bar."""
+    inside: str = ""
+    """The directory in the archive that is the root; empty is all of it."""
+    strip: int = 0
+    """How many leading parts of the archive's names to remove."""
+    offset: int = 0
+    """Where in a file the archive begins, and ends somewhere before the file's end."""
+    packed: str = ""
+    """The compression of such an archive, which tar(1) would else read beyond its end."""
 
     @property
     def adopted(self) -> bool:
@@ -75,12 +85,9 @@ def root_steps(
         undo=(undo,),
         durable=True,
     )
-    extract = (tools.TAR, "-xpvf", origin.path, "-C", place)
     match origin.kind:
         case "archive":
-            filled = Step(
-                Command(extract, timeout=FILL_SECONDS), f"extract {origin.path}", durable=True
-            )
+            filled = Step(_extract(origin, place), f"extract {origin.path}", durable=True)
         case "copy":
             filled = Step(
                 Pipeline(
@@ -95,6 +102,22 @@ def root_steps(
         case _:
             return (made,)
     return made, filled
+
+
+def _extract(origin: Origin, place: str) -> Command | Pipeline:
+    """Extract an archive, or a part of it. tar(1) refuses names with .. and links on the way, and
+    takes absolute names for relative ones."""
+    strip = ("--strip-components", str(origin.strip)) if origin.strip else ()
+    inside = (origin.inside,) if origin.inside else ()
+    if not origin.offset:
+        argv = (tools.TAR, "-xpvf", origin.path, "-C", place, *strip, *inside)
+        return Command(argv, timeout=FILL_SECONDS)
+    unpack = ("--use-compress-program", FIRST_STREAM) if origin.packed else ()
+    return Pipeline(
+        (tools.TAIL, "-c", f"+{origin.offset + 1}", origin.path),
+        (tools.TAR, *unpack, "-xpf", "-", "-C", place, *strip, *inside),
+        timeout=FILL_SECONDS,
+    )
 
 
 # ---- a root of the user's ----

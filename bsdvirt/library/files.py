@@ -79,6 +79,11 @@ def file_size(session: Session, path: str) -> tuple[bytes, int]:
     return head, size
 
 
+def beginning(head: bytes) -> bytes:
+    """Return the first bytes of a file's content, uncompressed if its compression is known."""
+    return _inner(head) or b"" if formats.compression(head) else head
+
+
 def _inner(head: bytes) -> bytes | None:
     """Return the first bytes of a compressed file's content; None if unknown."""
     import bz2

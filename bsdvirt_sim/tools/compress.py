@@ -142,7 +142,14 @@ def qemu_img(run: Run, words: list[str]) -> int:
             "convert", "-p", "-n", "--target-is-zero", "-f", format, "-O", "raw", file, target
         ] if target.startswith(f"{volumes.DEVICES}/"):  # fmt: skip
             run.changes()
-            done = _convert(run, tool, format, file, target)
+            done = _convert(run, tool, ("-f", format), str(run.path(file)), target)
+        case [
+            "convert", "-p", "-n", "--target-is-zero", "--image-opts", "-O", "raw", options, target
+        ] if target.startswith(f"{volumes.DEVICES}/"):  # fmt: skip
+            run.changes()
+            named, mark, file = options.partition(",file.file.filename=")
+            source = f"{named}{mark}{run.path(file.replace(',,', ','))}"
+            done = _convert(run, tool, ("--image-opts",), source, target)
         case _:
             raise run.unknown()
     if done.returncode:
@@ -152,7 +159,7 @@ def qemu_img(run: Run, words: list[str]) -> int:
 
 
 def _convert(
-    run: Run, tool: str, format: str, file: str, target: str
+    run: Run, tool: str, options: tuple[str, ...], source: str, target: str
 ) -> subprocess.CompletedProcess[str]:
     name = target.removeprefix(f"{volumes.DEVICES}/")
     dataset = run.state.datasets.get(name)
@@ -161,8 +168,8 @@ def _convert(
     path = volumes.place(run, name)
     with path.open("r+b") as stream:
         stream.truncate(int(dataset.props["volsize"]))
-    words = ("convert", "-p", "-n", "--target-is-zero", "-f", format, "-O", "raw")
-    done = _run_tool(tool, *words, run.path(file), path)
+    words = ("convert", "-p", "-n", "--target-is-zero", *options, "-O", "raw")
+    done = _run_tool(tool, *words, source, path)
     run.out.append(done.stdout)
     dataset.refer += path.stat().st_blocks * 512
     return done

@@ -48,6 +48,13 @@ def _source(run: Run, named: dict[str, str]) -> IO[bytes]:
         if run.data is None:
             raise run.unknown("nothing came through the pipe")
         return run.data
+    volume = named["if"].removeprefix(f"{volumes.DEVICES}/")
+    if volume != named["if"] and volume in run.state.datasets:
+        size = int(run.state.datasets[volume].props["volsize"])
+        path = volumes.place(run, volume)
+        with path.open("r+b") as stream:
+            stream.truncate(size)
+        return path.open("rb")
     path = run.path(named["if"])
     if not path.is_file():
         raise run.fail(f"dd: {named['if']}: No such file or directory")

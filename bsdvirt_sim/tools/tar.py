@@ -1,10 +1,13 @@
-"""tar(1): pack, extract, list and print members (contrib/libarchive)."""
+"""tar(1): pack, extract, list and print members (contrib/libarchive); tail(1), which passes a part
+of a file to it."""
 
 from __future__ import annotations
 
 import fnmatch
+import io
 import lzma
 import os
+import shutil
 import stat
 import tarfile
 import tempfile
@@ -47,6 +50,19 @@ def tar(run: Run, words: list[str]) -> int:
                 raise run.unknown("nothing came through the pipe")
             members = _members(run, file)
             return _Extracting(run, directory, "v" in flags, strip).all(members, rest)
+        case ["--use-compress-program", "/usr/bin/xz -dc -M 1GiB --single-stream", *rest] if (
+            run.data is not None
+        ):
+            run.data.seek(0)
+            run.data = io.BytesIO(lzma.LZMADecompressor().decompress(run.data.read()))
+            return tar(run, rest)
+        case ["-xOqf", file, pattern] if run.piped:
+            run.changes()
+            for info, _, archive in _chosen(run, file, [pattern]):
+                stream = archive.extractfile(info) if info.isreg() else None
+                if stream is not None:
+                    shutil.copyfileobj(stream, run.passes())
+            return 0
         case ["-xOqf", file, *patterns] if patterns:
             run.reads()
             for info, _, archive in _chosen(run, file, patterns):
@@ -310,3 +326,15 @@ class _Extracting:
         if self.room is not None and self.holder is not None:
             self.room -= size
             self.holder[1].refer += size
+
+
+def tail(run: Run, words: list[str]) -> int:
+    """Run tail(1): pass the rest of a file on, from a byte on."""
+    match words:
+        case ["-c", start, file] if run.piped and start.startswith("+"):
+            run.changes()
+            with run.path(file).open("rb") as stream:
+                stream.seek(int(start[1:]) - 1)
+                shutil.copyfileobj(stream, run.passes())
+            return 0
+    raise run.unknown()

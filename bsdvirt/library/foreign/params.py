@@ -123,7 +123,7 @@ def _hook(draft: Draft, key: str, values: Sequence[str]) -> None:
 
 def _wiring(command: str) -> bool:
     """Return whether a command makes a jail's interfaces, which bsdvirt does by itself."""
-    return bool(re.match(r"(jib|jng) |ifconfig |epair\d*=|/sbin/ifconfig ", command))
+    return bool(re.match(r"(jib|jng|appjail) |ifconfig |epair\d*=|/sbin/ifconfig ", command))
 
 
 def _commands(draft: Draft, params: Params) -> None:
@@ -215,7 +215,7 @@ def _vnet(draft: Draft, params: Params) -> None:
     ]
     nics: list[dict[str, Any]] = []
     for name in names[:8]:
-        if made or re.match(r"(epair\d+b|e\d+b_|ng\d+_|jng)", name):
+        if made or re.match(r"(epair\d+b|e\d+b_|[es]b_|ng\d+_|jng)", name):
             wire = wires[len(nics)] if len(nics) < len(wires) else ""
             nics.append(nic(draft, wire, mac=macs[len(nics)] if len(nics) < len(macs) else ""))
         elif re.fullmatch(InterfaceName.pattern, name, re.ASCII) and len(name) <= 15:

@@ -22,25 +22,62 @@ BUSY_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """A part of a file: a disk in an appliance."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A file, its format, and the size of the disk in it."""
 
     path: str
     form: Form
     size: int
+    within: Within | None = None
+    """Where in the file, if the disk is not the whole of it."""
 
 
 def filled(source: Source, target: str, *options: str) -> Command | Pipeline:
     """Return the command that writes a file's content to a device or another file."""
+    if source.within is not None:
+        return _converted(("--image-opts", _options(source, source.within)), target)
     write = (tools.DD, f"of={target}", "bs=1m", *options, "status=progress")
     if source.form.packed:
         read = (*UNPACKERS[source.form.packed], source.path)
         return Pipeline(read, write, timeout=COPY_SECONDS)
     if source.form.format == RAW:
         return Command((tools.DD, f"if={source.path}", *write[1:]), timeout=COPY_SECONDS)
-    # The volume is new: blocks of zeros need not be written.
-    words = ("convert", "-p", "-n", "--target-is-zero", "-f", source.form.format, "-O", RAW)
-    return Command((*LIMITED, tools.QEMU_IMG, *words, source.path, target), timeout=COPY_SECONDS)
+    return _converted(("-f", source.form.format, source.path), target)
+
+
+def _converted(source: tuple[str, ...], target: str) -> Command:
+    """Convert a disk. The volume is new: blocks of zeros need not be written."""
+    *options, path = source
+    words = ("convert", "-p", "-n", "--target-is-zero", *options, "-O", RAW, path, target)
+    return Command((*LIMITED, tools.QEMU_IMG, *words), timeout=COPY_SECONDS)
+
+
+def _options(source: Source, within: Within) -> str:
+    """Return a part of a file as qemu-img's --image-opts take it; a comma in a value is two."""
+    path = source.path.replace(",", ",,")
+    return (
+        f"driver={source.form.format},file.driver=raw,file.offset={within.offset},"
+        f"file.size={within.size},file.file.driver=file,file.file.filename={path}"
+    )
+
+
+def fill(dataset: str, source: Source) -> Step:
+    """Copy a disk to a new volume."""
+    return Step(
+        filled(source, zvol(dataset), "conv=sparse"),
+        f"copy the disk of {source.path}",
+        durable=True,
+        retry=BUSY_SECONDS,
+        size=source.size,
+    )
 
 
 def plan_import(name: str, source: Source, image: Image, layout: Layout, op: str) -> Plan:

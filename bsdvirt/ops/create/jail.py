@@ -39,6 +39,8 @@ class JailOrder:
     thick: bool = False
     origin: Origin = FROM_RELEASE
     images: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Notes on each."""
 
     @property
     def releases(self) -> tuple[str, ...]:
@@ -144,7 +146,7 @@ class JailMaker:
     def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
         """Note what the jail lacks, unless it is started: the start says it."""
         jail, networks, start = self.order.spec, self.around.networks, self.around.start
-        lines = macs.notes(self.around.session, guest.name, jail)
+        lines = self.order.notes + macs.notes(self.around.session, guest.name, jail)
         lines += without_address(guest.name, jail, guest.identity, networks)
         lines += settings.notes(jail, self.own) if self.own is not None and not start else ()
         why, remedy = resolver_of(guest, jail, networks, self.resolv, self.answering)[1:]

@@ -22,6 +22,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.kinds import KINDS
 from bsdvirt.library import images
 from bsdvirt.library.entries import stream_size
+from bsdvirt.library.plans.images import Source, fill
 from bsdvirt.ops.create.guests import Around, made
 from bsdvirt.ops.network import macs
 from bsdvirt.ops.power import hooks
@@ -42,6 +43,8 @@ class VmOrder:
     notes: tuple[str, ...] = ()
     """Notes on each."""
     releases: tuple[str, ...] = ()
+    fills: tuple[tuple[str, Source], ...] = ()
+    """By disk: the file or device that its content is copied from."""
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -92,7 +95,9 @@ class VmMaker:
             seed=cloud.make(seed, guest.layout, guest.name) if seed else (),
         )  # fmt: skip
         created = hooks.steps(self.around.session, "created", vm.hooks.created, guest)
-        return msgspec.structs.replace(plan, steps=(*plan.steps, *created))
+        *made, described = plan.steps
+        filled = [fill(guest.layout.disk(guest.name, disk), one) for disk, one in self.order.fills]
+        return msgspec.structs.replace(plan, steps=(*made, *filled, described, *created))
 
     def _seed(self, guest: Guest) -> Seed | None:
         networks = self.around.networks
@@ -109,19 +114,19 @@ class VmMaker:
         lines = self.order.notes + (seeds.lacks(guest.name, seed) if seed else ())
         lines += macs.notes(session, guest.name, vm)
         lines += passed_notes(session, self.around.found, guest.name, vm)
-        lines += _unbootable(session, guest, vm)
+        lines += _unbootable(session, guest, vm, filled=bool(self.order.fills))
         return made(f"from {vm.image}" if vm.image else "", guest.identity), lines
 
 
-def _unbootable(session: Session, guest: Guest, vm: Vm) -> tuple[str, ...]:
+def _unbootable(session: Session, guest: Guest, vm: Vm, *, filled: bool) -> tuple[str, ...]:
     """Note what its start would lack: firmware, or anything to boot from."""
     found = []
     try:
         firmware(guest.name, vm, read_paths(session.host.fs, wanted_paths(guest, vm)))
     except HostError as error:
         found.append(f"it cannot start yet: {error}")
-    filled = [one for one in boot_sources(guest, vm) if one.path and not one.own]
-    if not (vm.image or filled):
+    others = [one for one in boot_sources(guest, vm) if one.path and not one.own]
+    if not (vm.image or filled or others):
         found.append(
             f"there is nothing to boot on its disks: bsdvirt cdrom insert {guest.name} MEDIUM"
         )

@@ -1,0 +1,44 @@
+"""A guest of another tool, and what its root or its disks are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bsdvirt.errors import UsageError
+from bsdvirt.jail.root import Origin
+from bsdvirt.library.foreign.found import Found, shown, usable
+from bsdvirt.library.plans.images import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found, and where its data are."""
+
+    found: Found
+    origin: Origin | None = None
+    """Of a jail: what its root is made from."""
+    fills: tuple[tuple[str, Source], ...] = ()
+    """Of a virtual machine: by disk, what it is filled with."""
+
+    def name(self, given: str) -> str:
+        """Return the guest's name here. Raise UsageError if its name there is none of ours."""
+        made = given or usable(self.found.name)
+        if not made:
+            raise UsageError(
+                f"{shown(self.found.name) or 'it'} is no name of a guest here",
+                "give one after the file: bsdvirt import FILE NAME",
+            )
+        return made
+
+
+def unreadable(path: str, stream: str, tool: str) -> UsageError:
+    """Return the error for a ZFS stream, whose configuration can be read only once it is
+    received."""
+    way = {
+        "bastille": "bastille export --txz NAME there makes an archive that can be imported",
+        "iocage": "receive its streams below a dataset of yours, and import that directory",
+    }.get(tool, "zfs receive it into a dataset of yours")
+    return UsageError(
+        f"{path} is {stream}",
+        f"{way}; or zfs receive -u it, mount it, and bsdvirt import DIR NAME",
+    )
