@@ -14,7 +14,6 @@ from bsdvirt.library.foreign.found import Draft, Found, Part, shown, usable
 from bsdvirt.library.plans.images import Source, Within
 from bsdvirt.ops.migrate.seen import Seen, unreadable
 from bsdvirt.session.session import Session
-from bsdvirt.spec.jail import NO_RELEASE
 from bsdvirt.spec.types import Size
 from bsdvirt.spec.vm import FIRST_DISK, MIB
 
@@ -23,6 +22,11 @@ CHUNK = 1 << 20
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}", re.ASCII)
 """A directory in an archive that can be named in a pattern of tar(1) as it is."""
 FREEBSD, LINUX = "bin/freebsd-version", "etc/os-release"
+TOPS = frozenset({
+    ".", "COPYRIGHT", "bin", "boot", "conf", "dev", "etc", "init", "jail", "lib", "libexec",
+    "media", "mnt", "net", "proc", "rescue", "root", "sbin", "sys", "tmp", "usr", "var",
+})  # fmt: skip
+"""What a root, or an archive of AppJail's, begins with: no jail of Bastille's."""
 ZIP = b"PK\x03\x04"
 TABLE = b"\x55\xaa"
 
@@ -42,17 +46,17 @@ def look(session: Session, file: str, path: str) -> Seen:
         return _cbsd(session, file, path, size)
     if members.is_tar(head) and head[:100].split(b"\0")[0].lower().endswith(b".ovf"):
         return _appliance(session, file, path, size)
-    if _is_disk(head, content):
+    if _is_disk(path, content):
         return _disk(session, file, path)
-    return _tar(session, file, path)
+    return _tar(session, file, path, formats.compression(head))
 
 
-def _is_disk(head: bytes, content: bytes) -> bool:
-    """Return whether it is a disk image: of another format, or one with a partition table."""
-    try:
-        known = formats.form("", content, b"", None)
-    except UsageError:
+def _is_disk(path: str, content: bytes) -> bool:
+    """Return whether it is a disk image: of another format, or one with a partition table. Raises
+    UsageError for an ISO file, which tar(1) would read."""
+    if members.is_tar(content):
         return False
+    known = formats.form(path, content, b"", None)
     return known.format != formats.RAW or content[510:512] == TABLE
 
 
@@ -142,46 +146,47 @@ def _cbsd(session: Session, file: str, path: str, size: int) -> Seen:
     return Seen(found, Origin("archive", file, strip=1, offset=data.offset, packed=data.packed))
 
 
-def _tar(session: Session, file: str, path: str) -> Seen:
-    first = _names(session, file, ("*",))
+def _tar(session: Session, file: str, path: str, packed: str) -> Seen:
+    """An archive for tar(1). What is likely is asked first: a miss reads all of it."""
+    first = "".join(_names(session, file, ("*",))[:1])
+    if not first and packed == "zst" and re.search(r"\.(raw|img)\.zst$", path):
+        # Its content is not known before it is unpacked.
+        return _disk(session, file, path)
     if not first:
         raise UsageError(
             f"{path} is neither an archive nor a disk image that is known",
             "archives of tar(1), of Bastille, AppJail and CBSD, appliances (ova) and disks are",
         )
-    top = first[0].removeprefix("./").split("/")[0]
-    if iocage.STREAM.fullmatch(first[0]):
+    if iocage.STREAM.fullmatch(first):
         raise unreadable(path, "a tar archive of ZFS streams, as iocage makes them", iocage.TOOL)
-    dot = "./" if first[0].startswith("./") else ""
-    theirs = [f"{top}/{one}" for one in bastille.FILES] if PLAIN.fullmatch(top) else []
-    wanted = (*theirs, *appjail.FILES, FREEBSD, LINUX)
-    there = {name.removeprefix("./") for name in _names(session, file, wanted)}
-    if f"{top}/{bastille.CONFIG}" in there:
-        texts = {
-            one: _member(session, file, f"{top}/{one}")
-            for one in bastille.FILES
-            if f"{top}/{one}" in there
-        }
+    top = first.removeprefix("./").split("/")[0]
+    if (
+        PLAIN.fullmatch(top)
+        and top not in TOPS
+        and _names(session, file, (f"{top}/{bastille.CONFIG}",))
+    ):
+        texts = _texts(session, file, f"{top}/", bastille.FILES)
         found = bastille.read(texts, path, top)
         return Seen(found, Origin("archive", file, inside=f"{top}/{bastille.ROOT}", strip=2))
-    if appjail.CONFIG in there or appjail.TEMPLATE in there:
-        texts = {one: _member(session, file, one) for one in appjail.FILES if one in there}
+    if _names(session, file, (FREEBSD,)):
+        return _root(file, path)
+    texts = _texts(session, file, "", (*appjail.FILES, LINUX))
+    if appjail.CONFIG in texts or appjail.TEMPLATE in texts:
         found = appjail.read(texts, path, stem(path))
-        strip = 2 if dot else 1
-        return Seen(found, Origin("archive", file, inside=f"{dot}{appjail.ROOT}", strip=strip))
-    return _root(file, path, there)
+        dot = "./" if first.startswith("./") else ""
+        inside = f"{dot}{appjail.ROOT}"
+        return Seen(found, Origin("archive", file, inside=inside, strip=2 if dot else 1))
+    if LINUX in texts:
+        return _root(file, path, "linux")
+    raise UsageError(
+        f"{path} is not the root of a FreeBSD or Linux system, nor an archive of a known tool",
+        "bsdvirt create jail NAME --root-from FILE takes any archive",
+    )
 
 
-def _root(file: str, path: str, there: set[str]) -> Seen:
+def _root(file: str, path: str, userland: str = "freebsd") -> Seen:
     """A plain archive of a jail's root."""
-    if not there & {FREEBSD, LINUX}:
-        raise UsageError(
-            f"{path} is not the root of a FreeBSD or Linux system, nor an archive of a known tool",
-            "bsdvirt create jail NAME --root-from FILE takes any archive",
-        )
-    draft = Draft(settings={"nics": [{}]}, wires=[""])
-    if FREEBSD not in there:
-        draft.settings["userland"] = "linux"
+    draft = Draft(settings={"nics": [{}], "userland": userland}, wires=[""])
     return Seen(draft.found("tar", stem(path), "jail"), Origin("archive", file))
 
 
@@ -200,6 +205,13 @@ def _names(session: Session, file: str, patterns: Sequence[str]) -> list[str]:
     return [line for line in result.stdout.splitlines() if line.isprintable()]
 
 
+def _texts(session: Session, file: str, top: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the texts of the members that are there, by their names below `top`."""
+    there = _names(session, file, [f"{top}{name}" for name in names])
+    plain = {name.removeprefix("./") for name in there}
+    return {name: _member(session, file, f"{top}{name}") for name in names if top + name in plain}
+
+
 def _member(session: Session, file: str, name: str) -> str:
     """Return the text of one member. The host keeps no more of it than of any output."""
     argv = (tools.TAR, "-xOqf", file, name)
@@ -207,8 +219,3 @@ def _member(session: Session, file: str, name: str) -> str:
     if result.status != 0 or result.timed_out:
         raise NotFoundError(f"{file}: {name} cannot be read", "the archive may be damaged")
     return result.stdout
-
-
-def jail_settings(found: Found) -> dict[str, object]:
-    """Return the settings of a jail with what only an import knows."""
-    return {**found.settings, "release": NO_RELEASE}

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from bsdvirt.ops.migrate.request import TOOLS
+from bsdvirt.spec.base import Spec
+from bsdvirt.spec.fields import field_at
+from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.vm import Vm
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -45,3 +53,45 @@ def test_each_dependency_is_explained_with_its_bound() -> None:
     rows = dict(re.findall(r"^\| ([\w-]+) \| ([\d.]+) \|", text, re.MULTILINE))
     wanted = dict(line.split(">=") for line in parser["options"]["install_requires"].split())
     assert {name.lower(): bound for name, bound in rows.items()} == wanted
+
+
+COMING = sorted((ROOT / "docs").glob("from-*.md"))
+KINDS: tuple[type[Spec], ...] = (Jail, Vm, Identity)
+NAMES = ("data", "disk0")
+PROPERTY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*")
+
+
+def properties_of(page: Path) -> Iterator[str]:
+    """Yield the properties of ours in the right column of a page's tables of configuration."""
+    inside = False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            inside = line in ("## Configuration", "## Parameters")
+        cells = re.split(r"(?<!\\)\|", line)
+        if inside and len(cells) == 4:
+            for code in re.findall(r"`([^`]+)`", cells[2]):
+                word = code.split(":")[0]
+                if PROPERTY.fullmatch(word) and not word.startswith(("pci.", "params.allow.")):
+                    yield word
+
+
+@pytest.mark.parametrize("page", COMING, ids=lambda page: page.name)
+def test_pages_for_others_name_properties_that_exist(page: Path) -> None:
+    named = [*properties_of(page)]
+    assert len(named) > 10
+    assert not [word for word in named if not any(exists(kind, word) for kind in KINDS)]
+
+
+def exists(kind: type[Spec], path: str) -> bool:
+    """Return whether a property exists; elements of lists have numbers, or names as these."""
+    parts = [part for part in path.split(".") if not part.isdigit() and part not in NAMES]
+    found = field_at(kind, parts)
+    return found is not None and (found.name == parts[-1] or parts[0] == "params")
+
+
+def test_each_tool_has_a_page_that_the_readme_names() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for tool in TOOLS:
+        page = f"docs/from-{tool.replace('.', '-')}.md"
+        assert (ROOT / page).is_file()
+        assert page in readme

@@ -25,6 +25,7 @@ _AFTER = (
     "or and once where for of again shows? says? names prints gets resets first as if lists"
     " replaces tells is there takes gives goes moves to that"
 )
+CODE = re.compile(r"`([^`]+)`")
 END = re.compile(rf"(?:, |: |\. |\.$| (?:{'|'.join(_AFTER.split())})(?: |$))")
 """What follows a command in a sentence."""
 _PROSE = (
@@ -78,6 +79,12 @@ def documented() -> list[tuple[str, str]]:
             for part in re.split(r"; |\s+#", line.strip()):
                 if part.startswith("bsdvirt "):
                     every.append((f"README.md:{number}", part.removeprefix("bsdvirt ").strip()))
+    for page in sorted((ROOT / "docs").glob("from-*.md")):
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            told = [one for one in CODE.findall(line) if one.startswith("bsdvirt ")]
+            if line.startswith("    bsdvirt "):
+                told = re.split(r"\s+#", line.strip())[:1]
+            every += [(f"{page.name}:{number}", one.removeprefix("bsdvirt ")) for one in told]
     return every
 
 
