@@ -23,7 +23,8 @@ KINDS = {
     "GUEST | PROPERTY=VALUE": "guests,assignments", "NAME | PROPERTY=VALUE": "assignments",
     "FILE | VERB": "verbs", "FILE": "files", "PATH": "files", "DIR": "files", "FROM": "files",
     "TO": "files", "DIR|TAR": "files", "SOURCE[:TARGET]": "files",
-    "DIR | file://DIR | https://DIR": "files", "FILE | -": "files", "GUEST[@SNAPSHOT]": "guests",
+    "DIR | file://DIR | https://DIR": "files", "FILE | -": "files", "FILE | DIR | -": "files",
+    "GUEST[@SNAPSHOT]": "guests",
     "FILE | https://HOST/FILE": "files", "jail | vm": "=jail,vm",
 }  # fmt: skip
 """What completes an argument, by its metavar: see completions/complete."""

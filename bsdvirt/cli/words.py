@@ -43,7 +43,7 @@ VERBS = {
     "clone": "make guests of another one, or of its snapshot",
     "promote": "make a clone independent of the guest that it was made of",
     "export": "write a guest to an archive",
-    "import": "create a guest from an archive",
+    "import": "create a guest from an archive, a disk, or a guest of another tool",
     "expose": "forward ports of the host to a guest",
     "rename": "rename a stopped guest",
     "logs": "print or follow a guest's console log",

@@ -20,6 +20,7 @@ import scenario_images
 import scenario_life
 import scenario_main
 import scenario_many
+import scenario_migrate
 import scenario_mounts
 import scenario_network
 import scenario_own
@@ -61,7 +62,7 @@ MODULES = (
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,
-    scenario_cpus, scenario_events, scenario_snapshots, scenario_clone,
+    scenario_cpus, scenario_events, scenario_snapshots, scenario_clone, scenario_migrate,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -13,19 +13,22 @@ from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.archive.import_ import Import
-from bsdvirt.ops.archive.read import read, row
+from bsdvirt.ops.archive.read import is_archive, read, row
 from bsdvirt.ops.archive.standard import standard_input
+from bsdvirt.ops.migrate.request import TOOLS, Migrate
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
 from bsdvirt.spec.paths import split_assignments
 from bsdvirt.spec.types import GuestName
 
 STANDARD = "-"
+CLAIMS = "Import it with these claims on this host?"
 
 
 class Options(Globals):
     file: str
     words: list[str]
+    tool: str | None
     list: bool
     pool: str | None
     key: str | None
@@ -33,10 +36,18 @@ class Options(Globals):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE | -", help="the archive, or - for standard input")
+    parser.add_argument(
+        "file", metavar="FILE | DIR | -",
+        help="an archive, an appliance or a disk; a guest's directory of another tool; - for"
+        " standard input; with --from, the guest's name there",
+    )  # fmt: skip
     parser.add_argument(
         "words", nargs="*", metavar="NAME | PROPERTY=VALUE",
         help="the guest's name here, and properties to set in its file",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", dest="tool", metavar="TOOL", choices=TOOLS,
+        help=f"a guest of another tool on this host, which must be stopped: {', '.join(TOOLS)}",
     )  # fmt: skip
     parser.add_argument(
         "--list", action="store_true", help="show what is in the archive, and import nothing"
@@ -55,15 +66,34 @@ def run(options: Options) -> int:
     name, assignments = _sorted(options)
     key = absolute(options.key) if options.key else ""
     session = open_session(options, changes=not options.list)
+    changes = tuple(with_secrets(options, assignments))
+    pool = session.pool(options.pool) if options.pool is not None else None
+    if options.tool:
+        return _foreign(options, session, Migrate(options.file, options.tool, name, pool, changes))
     with _source(session, options.file) as path:
+        if not key and not is_archive(session, path):
+            return _foreign(options, session, Migrate(path, "", name, pool, changes))
         if options.list:
             print_info(row(path, read(session, path, path, key)), options)
             return 0
-        changes = tuple(with_secrets(options, assignments))
-        pool = session.pool(options.pool) if options.pool is not None else None
         if must_confirm(options, yes=options.yes):
             _agree(options, session, path, key, changes)
         return apply_one(options, Import(path, name, pool, changes, key), session)
+
+
+def _foreign(options: Options, session: Session, request: Migrate) -> int:
+    """Import what another tool left. Raises UsageError for options that are bsdvirt's own."""
+    if options.list or options.key:
+        raise UsageError(
+            f"{'--list' if options.list else '--key'} is for archives of bsdvirt",
+            "-n shows the configuration that the guest would have",
+        )
+    if must_confirm(options, yes=options.yes):
+        with request.coming(session) as coming:
+            claims = coming.asks
+        if claims:
+            confirm(options, CLAIMS, list(info_lines(claims)))
+    return apply_one(options, request, session)
 
 
 def _sorted(options: Options) -> tuple[str, list[tuple[str, str]]]:
@@ -91,4 +121,4 @@ def _agree(
     incoming = read(session, path, path, key, changes)
     if incoming.asks:
         lines = list(info_lines(incoming.asks))
-        confirm(options, "Import it with these claims on this host?", lines)
+        confirm(options, CLAIMS, lines)
