@@ -248,8 +248,8 @@ class _Extracting:
     def _inner(self, name: str) -> str:
         """Return a name without what is stripped of it, and a leading slash."""
         if self.strip:
-            parts = [part for part in name.split("/") if part not in ("", ".")]
-            name = "/".join(parts[self.strip :])
+            # A leading ./ is a part (strip_components in tar/util.c).
+            name = "/".join(name.split("/")[self.strip :]).lstrip("/")
             if not name:
                 return ""
         if name.startswith("/"):
