@@ -16,13 +16,23 @@ from bsdvirt.zfs.base import Dataset
 
 BUSY_SECONDS = 15.0
 DESTROY_SECONDS = 3600.0
+MOST_LISTED = 100
+"""Snapshots that are listed: a jail may have taken any number of them."""
 
 
-def plan_destroy(guest: Guest, op: str, *, force: bool = False, last: Sequence[Step] = ()) -> Plan:
+def plan_destroy(
+    guest: Guest,
+    op: str,
+    *,
+    force: bool = False,
+    first: Sequence[Step] = (),
+    last: Sequence[Step] = (),
+) -> Plan:
     """Unmount, mark, commit; then the datasets go, and the logs.
 
     Unmounting comes first: it fails while a process has its working directory there, and nothing
-    is lost. `force` unmounts in spite of that. `last` are run at the end.
+    is lost. `force` unmounts in spite of that. `first` are run before that,
+    `last` at the end.
     """
     # What a jail had mounted was unmounted with the jail: see jail/clean.py.
     mounted = [d for d in guest.datasets if d.mounted and not d.jailed]
@@ -41,7 +51,7 @@ def plan_destroy(guest: Guest, op: str, *, force: bool = False, last: Sequence[S
         "destroy",
         guest.name,
         "guest",
-        (mark_going(guest.dataset, op), *unmounts),
+        (mark_going(guest.dataset, op), *first, *unmounts),
         finish,
         op=op,
         must_journal=False,
@@ -60,11 +70,16 @@ def _unmount(dataset: Dataset, force: bool) -> Step:
 
 
 def what_goes(guest: Guest, snapshots: list[str]) -> list[str]:
-    """What a user is to see before: each dataset and snapshot, and the logs."""
+    """Return what a user is to see before: each dataset and snapshot, the logs, and the bytes that
+    become free."""
     lines = [f"{d.name} ({d.used} bytes)" for d in guest.datasets]
+    if len(snapshots) > MOST_LISTED:
+        more = f"and {len(snapshots) - MOST_LISTED} more snapshots"
+        snapshots = [*snapshots[:MOST_LISTED], more]
     if guest.identity.root:
         lines.append(f"not its root {guest.root}, which is yours")
-    return [*lines, *snapshots, guest_log_directory(guest.name)]
+    freed = f"{guest.name}: frees {guest.used} bytes"
+    return [*lines, *snapshots, guest_log_directory(guest.name), freed]
 
 
 def refuse_hosts(

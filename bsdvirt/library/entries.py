@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
@@ -15,6 +17,7 @@ from bsdvirt.layout import Layout
 from bsdvirt.library.plans import entries as plans
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, together
+from bsdvirt.rows.sizes import human_size
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
@@ -129,7 +132,9 @@ class Remove:
             except NotFoundError:
                 supersede()
                 raise
-            yield Prepared(session, [Task(name, (Part(plan),), "removed", after=supersede)])
+            yield Prepared(
+                session, [Task(name, (Part(plan),), "removed", plan.notes, after=supersede)]
+            )
 
 
 def removal(kind: plans.Kind) -> Callable[[Session, Inventory, str], Plan]:
@@ -137,12 +142,15 @@ def removal(kind: plans.Kind) -> Callable[[Session, Inventory, str], Plan]:
 
     def plan(session: Session, found: Inventory, name: str) -> Plan:
         op = session.new_op()
-        return together(
+        there = copies_of(found, kind, name)
+        plan = together(
             [
                 plans.plan_remove(kind, name, _clones(session, copy.dataset), copy.pool, op)
-                for copy in copies_of(found, kind, name)
+                for copy in there
             ]
         )
+        freed = sum(copy.dataset.used for copy in there)
+        return msgspec.structs.replace(plan, notes=(f"frees {human_size(freed)} ({freed} bytes)",))
 
     return plan
 

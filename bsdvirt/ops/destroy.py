@@ -21,6 +21,7 @@ from bsdvirt.guest.inventory import (
     need_unlocked,
     raw_has,
 )
+from bsdvirt.guest.snapshots.hold import release_step
 from bsdvirt.guest.snapshots.promote import clones_by_source, owners_of
 from bsdvirt.host import tools
 from bsdvirt.jail.mounted import refuse_neighbours
@@ -29,10 +30,18 @@ from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.power.stop import end_for_destroy, stop_task
+from bsdvirt.plan.step import Step
+from bsdvirt.rows.sizes import human_size
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.zfs.reclaim import read_holds_of
+from bsdvirt.zfs.snapshots import Part as SnapshotPart
+from bsdvirt.zfs.snapshots import read_parts
+
+MOST_NAMED = 5
+"""Snapshots that are named in a message."""
 
 WAIT_SECONDS = 0.2
 
@@ -92,9 +101,11 @@ class Destroy:
         refuse_hosts(guest, mine, facts, force=force)
         stop = stop_task(session, found, facts, guest, force=force)
         last = kind_of(guest).last_steps(guest)
-        plan = plan_destroy(guest, session.new_op(), force=force, last=last)
+        held = released(session, guest, force=force)
+        plan = plan_destroy(guest, session.new_op(), force=force, first=held, last=last)
+        freed = f"frees {human_size(guest.used)} ({guest.used} bytes)"
         plan = logs.for_end(session.host.fs, guest, plan)
-        plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays))
+        plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
         return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
 
 
@@ -157,8 +168,27 @@ def _foreign_task(
         raise ConflictError(f"a jail {name} runs in it", f"jail -r {name}")
     _refuse_clones(session, guest, going)
     refuse_neighbours(guest, facts.jails.values())
-    plan = plan_destroy(guest, session.new_op(), force=force)
+    held = released(session, guest, force=force)
+    plan = plan_destroy(guest, session.new_op(), force=force, first=held)
     return Task(name, (Part(plan, home=foreign.layout),), "destroyed")
+
+
+def released(session: Session, guest: Guest, *, force: bool) -> tuple[Step, ...]:
+    """Return the steps that release the snapshots of a guest that are held, with `force`: nothing
+    else can destroy them. Raises ConflictError without it, before anything is done."""
+    held = [part for part in read_parts(session.host, [guest.dataset]) if part.holds]
+    if held and not force:
+        named = ", ".join(part.full for part in held[:MOST_NAMED])
+        more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
+        raise ConflictError(
+            f"{guest.name} has snapshots that are held: {named}{more}",
+            f"bsdvirt snapshot ls --held {guest.name}; or --force, which releases them",
+        )
+    by_tag: dict[str, list[SnapshotPart]] = {}
+    for part in held:
+        for tag in read_holds_of(session.host, part.full):
+            by_tag.setdefault(tag, []).append(part)
+    return tuple(release_step(tag, parts) for tag, parts in by_tag.items())
 
 
 def _refuse_clones(session: Session, guest: Guest, going: Going) -> None:

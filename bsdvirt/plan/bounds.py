@@ -132,6 +132,9 @@ class Bounds:
             # Never with -R, which destroys clones wherever they are.
             return False
         names = [w for w in rest if not w.startswith("-") and "=" not in w and "/" in w]
+        if verb in ("hold", "release"):
+            # Behind the tag, which may hold anything.
+            names = rest[2:] if rest[:1] == ["--"] else rest[1:]
         if verb not in _LIVE | _OWN or not names:
             return False
         own = (self.dataset, *(self.others if self.first else ()))

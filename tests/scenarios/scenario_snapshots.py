@@ -7,7 +7,7 @@ from typing import Any
 from scenario_datasets import DATA
 from scenario_driver import Bsdvirt
 from scenario_hosts import scenario
-from scenario_view import HostView
+from scenario_view import HostView, assert_same
 
 ZFS = "/sbin/zfs"
 
@@ -131,3 +131,17 @@ def what_is_due_is_taken_and_what_is_not_kept_goes(driver: Bsdvirt, view: HostVi
     assert list(listed(driver, "t1")) == ["mine"]
     driver.fails(2, "snapshot", "prune", "t3", says="has no snapshots.keep")
     driver.fails(2, "snapshot", "prune", "t1", "--keep", "7", says="such as 24h,7d")
+
+
+@scenario()
+def a_guest_with_snapshots_that_are_held_is_not_destroyed(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", DATA)
+    own = f"{view.root}/guests/t1"
+    take(driver, "t1@a", "t1@b")
+    driver.ok("snapshot", "hold", "t1@a")
+    view.do(ZFS, "hold", "a/tag of mine", f"{own}/data@b")
+    before = view.everything()
+    driver.fails(4, "destroy", "t1", "--yes", says="snapshots that are held")
+    assert_same(before, view.everything())
+    driver.ok("destroy", "t1", "--yes", "--force")
+    assert not [name for name in view.datasets() if name.startswith(own)]

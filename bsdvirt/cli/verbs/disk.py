@@ -19,6 +19,7 @@ from bsdvirt.cli.output import print_rows
 from bsdvirt.ops import devices
 from bsdvirt.ops.show.detail import detail
 from bsdvirt.rows.vm import VmInfo
+from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
 from bsdvirt.spec.types import Space
 from bsdvirt.spec.vm import Disk
@@ -61,6 +62,14 @@ def _named(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("disk", metavar="DISK")
 
 
+def _lost(session: Session, options: Options) -> list[str]:
+    """Return the disk's volume with the bytes that become free, and its snapshots."""
+    found = session.inventory()
+    zvol = found.home(options.guest).disk(options.guest, options.disk)
+    lines = [f"{d.name} (frees {d.used} bytes)" for d in found.datasets if d.name == zvol]
+    return [*lines, *session.zfs.snapshots(zvol)] if lines else [zvol]
+
+
 def run(options: Options) -> int:
     session = open_session(options, changes=options.action != "ls")
     if options.action == "ls":
@@ -72,8 +81,7 @@ def run(options: Options) -> int:
         change = devices.add_disk(options.guest, options.disk, given(options, Disk))
     elif options.action == "rm":
         if options.destroy and must_confirm(options, yes=options.yes):
-            zvol = session.inventory().home(options.guest).disk(options.guest, options.disk)
-            confirm(options, f"Destroy {options.disk} for good?", [zvol])
+            confirm(options, f"Destroy {options.disk} for good?", _lost(session, options))
         change = devices.remove_disk(options.guest, options.disk, destroy=options.destroy)
     else:
         size = parsed(Space, options.size, "such as 40G")

@@ -48,7 +48,9 @@ def _step(
 
 
 def _argv(verb: str, tag: str, parts: Iterable[Part]) -> tuple[str, ...]:
-    return (tools.ZFS, verb, tag, *(part.full for part in parts))
+    # A jail can give a tag that passes for an option.
+    end = ("--",) if tag.startswith("-") else ()
+    return (tools.ZFS, verb, *end, tag, *(part.full for part in parts))
 
 
 def _nothing(verb: str, snapshot: Snapshot, why: str, op: str) -> Plan:
