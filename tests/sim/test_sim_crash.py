@@ -68,6 +68,9 @@ SNAPSHOTS = (("snapshot", "create", "web@a"), ("set", "web", "description=later"
              ("snapshot", "create", "web@b"))  # fmt: skip
 BACK = ("rollback", "web@a", "--yes")
 
+ARCHIVE = "/scratch/web.bsdvirt"
+EXPORT = ("export", "web", ARCHIVE)
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -232,6 +235,12 @@ CASES = (
          ((("stop", "web"),), ((*BACK, "--stop"),))),
     Case("rollback vm", BACK, (IMAGE, VM, SNAPSHOTS[0],
                                ("disk", "add", "web", "more", "--size", "8M"), SNAPSHOTS[2])),
+    Case("export", EXPORT, (DATA,), done=(4, "exists")),
+    Case("export vm", ("export", "web", ARCHIVE, "--portable"), (IMAGE, VM), done=(4, "exists")),
+    Case("import", ("import", ARCHIVE, "www", "--yes"), (DATA, EXPORT),
+         done=(4, "already exists")),
+    Case("import vm", ("import", ARCHIVE, "www", "--yes", "expose="), (IMAGE, VM, EXPORT),
+         done=(4, "already exists")),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 
