@@ -235,11 +235,8 @@ CASES = (
          ((("stop", "web"),), ((*BACK, "--stop"),))),
     Case("rollback vm", BACK, (IMAGE, VM, SNAPSHOTS[0],
                                ("disk", "add", "web", "more", "--size", "8M"), SNAPSHOTS[2])),
-    Case("export", EXPORT, (DATA,), done=(4, "exists")),
     Case("export vm", ("export", "web", ARCHIVE, "--portable"), (IMAGE, VM), done=(4, "exists")),
     Case("import", ("import", ARCHIVE, "www", "--yes"), (DATA, EXPORT),
-         done=(4, "already exists")),
-    Case("import vm", ("import", ARCHIVE, "www", "--yes", "expose="), (IMAGE, VM, EXPORT),
          done=(4, "already exists")),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip

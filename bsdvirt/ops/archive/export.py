@@ -49,8 +49,8 @@ class Export:
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Raises NotFoundError, ConflictError and UsageError for a file that cannot be written."""
-        check_target(session, self.target)
         with hold(session, [self.name], "export") as held:
+            check_target(session, self.target)
             tasks = plan_each(held.names(), lambda name: self._task(session, name))
             yield Prepared(session, [*refused(held.refused), *tasks])
 
