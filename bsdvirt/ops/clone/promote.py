@@ -32,6 +32,8 @@ class Promote:
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Take the locks of the clone and of what it depends on. Raises NotFoundError,
         ConflictError."""
+        # An operation that was cut short may have turned some of it round.
+        session.settle("guest", self.name, "promote")
         known = {self.name, *_sources(session.inventory(), self.name)}
         with hold(session, known, "promote") as held:
             if held.refused and held.refused[0].error is not None:
