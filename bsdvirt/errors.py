@@ -5,6 +5,7 @@ An error says what happened, with the path or name, and what to do next.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 
@@ -75,6 +76,10 @@ class StepError(BsdvirtError):
     """A step of a plan failed; the steps before were undone, or are named."""
 
 
+_PROGRESS = r"\d\d:\d\d:\d\d\s+\d+\s+\S+@|(full|incremental)\s+\S+@|size\s+\d+$"
+"""A line of `zfs send -vP`, which says nothing about a failure."""
+
+
 class CommandError(StepError):
     """A command of the base system failed, with the end of its output."""
 
@@ -87,8 +92,9 @@ class CommandError(StepError):
         timed_out: bool = False,
         hint: str = "",
     ) -> None:
-        said = [line.strip() for line in stderr.splitlines() if line.strip()]
-        tail = " / ".join(said[-STDERR_TAIL_LINES:])
+        every = [line.strip() for line in stderr.splitlines() if line.strip()]
+        said = [line for line in every if not re.match(_PROGRESS, line)]
+        tail = " / ".join((said or every)[-STDERR_TAIL_LINES:])
         how = "timed out" if timed_out else f"exit status {status}"
         super().__init__(f"{shlex.join(argv)}: {how}" + (f": {tail}" if tail else ""), hint)
         self.argv = tuple(argv)

@@ -197,3 +197,18 @@ def a_virtual_machine_is_another_instance(driver: Bsdvirt, view: HostView) -> No
     assert first == second
     driver.ok("destroy", "t2", "--yes")
     finish(driver, "t1")
+
+
+@scenario()
+def a_full_pool_leaves_nothing_of_a_clone(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1")
+    guests = f"{view.root}/guests"
+    room = int(prop(view, guests, "used")) + (40 << 10 if view.simulated else 10 << 20)
+    view.do("/sbin/zfs", "set", f"quota={room}", guests)
+    before = view.everything()
+    driver.fails(1, "clone", "t1", "t2", "--full", says="space")
+    assert_same(before, view.everything())
+    assert driver("clone", "t1", "t2", "t3", "--full").status == 1
+    assert_same(before, view.everything())
+    view.do("/sbin/zfs", "set", "quota=none", guests)
+    driver.ok("clone", "t1", "t2", "--full")
