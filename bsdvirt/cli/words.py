@@ -38,7 +38,7 @@ VERBS = {
     "nic": "manage a guest's network interfaces: ls, add, rm",
     "cdrom": "manage a virtual machine's CD drives: insert, eject",
     "uefi": "manage a virtual machine's UEFI variables: reset, restore",
-    "snapshot": "manage snapshots of guests: create, ls, rm, hold, release, prune",
+    "snapshot": "manage snapshots of guests: create, ls, diff, rm, hold, prune",
     "rollback": "roll a guest back to a snapshot",
     "clone": "make guests of another one, or of its snapshot",
     "promote": "make a clone independent of the guest that it was made of",

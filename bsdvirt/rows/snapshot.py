@@ -68,6 +68,21 @@ class CalendarRow(Row, frozen=True, kw_only=True):
     why: Annotated[str, col("Why it stays in any case, such as held; empty if it need not.")]
 
 
+class DiffRow(Row, frozen=True, kw_only=True):
+    """A change of a file since a snapshot."""
+
+    dataset: Annotated[str, col("Dataset that it is in.")]
+    change: Annotated[str, col("added, removed, modified or renamed.")]
+    kind: Annotated[
+        str,
+        col("file, directory, link, pipe, socket, block device, character device, or other."),
+    ]
+    path: Annotated[str, col("Its path on the host.")]
+    to: Annotated[str, col("Its new path, if it was renamed.")]
+    links: Annotated[int | None, col("By how much the number of its links changed, if it did.")]
+    changed: Annotated[str, col("When its inode was changed last, in UTC.")]
+
+
 class SnapshotNode(Row, frozen=True, kw_only=True):
     """A guest, one of its snapshots, or a dataset that is a clone of one, with all that comes from
     it."""

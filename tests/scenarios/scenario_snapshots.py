@@ -145,3 +145,29 @@ def a_guest_with_snapshots_that_are_held_is_not_destroyed(driver: Bsdvirt, view:
     assert_same(before, view.everything())
     driver.ok("destroy", "t1", "--yes", "--force")
     assert not [name for name in view.datasets() if name.startswith(own)]
+
+
+@scenario(each_release=True)
+def what_changed_since_a_snapshot_is_listed(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "t1", DATA)
+    root = view.fs.path(view.jail_root("t1"))
+    (root / "etc" / "gone").write_text("x")
+    take(driver, "t1@a")
+    (root / "etc" / "gone").unlink()
+    (root / "etc" / "new \x1b[31m\nfile").write_text("x")
+    take(driver, "t1@b")
+    (root / "etc" / "later").write_text("x")
+    place = view.jail_root("t1")
+    new = f"{place}/etc/new \x1b[31m\nfile"
+    rows = {row["path"]: row for row in driver.json("snapshot", "diff", "t1@a", "b")}
+    assert rows[f"{place}/etc/gone"]["change"] == "removed"
+    assert (rows[new]["change"], rows[new]["kind"]) == ("added", "file")
+    assert f"{place}/etc/later" not in rows
+    said = driver.ok("snapshot", "diff", "t1@a")
+    assert "\x1b" not in said.stdout
+    assert f"{place}/etc/later" in said.stdout
+    # It is mounted by the jail only.
+    assert f"{view.root}/guests/t1/data cannot be compared" in said.stderr
+    driver.fails(2, "snapshot", "diff", "t1@b", "a", says="not later")
+    driver.fails(3, "snapshot", "diff", "t1@a", "c", says="no snapshot t1@c")
+    driver.fails(2, "snapshot", "diff", "t1@a", "t2@b", says="another guest")

@@ -93,6 +93,7 @@ OUTPUTS = {
     "ps": Output((jail.ProcessRow,)),
     "mount": Output((jail.MountRow,)),
     "tag": Output((str,)),
+    "snapshot diff": Output((snapshot.DiffRow,)),
     "snapshot ls": Output((snapshot.SnapshotRow, snapshot.SnapshotNode)),
     "expose": Output((host.ExposeRow,)),
     "nic ls": Output((guest.NicRow,)),

@@ -12,7 +12,7 @@ from bsdvirt.cli.common import (
     open_session,
 )
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.snapshots import listing, removal
+from bsdvirt.cli.snapshots import differences, listing, removal
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.snapshots.hold import Hold
 from bsdvirt.ops.snapshots.take import Take
@@ -20,7 +20,7 @@ from bsdvirt.ops.snapshots.targets import target
 from bsdvirt.session.session import Session
 from bsdvirt.spec.snapshot import OWN_TAG
 
-READS = ("ls",)
+READS = ("diff", "ls")
 
 
 class Options(Globals):
@@ -32,12 +32,17 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="create | ls | rm | hold | release | prune | periodic"
+        dest="action",
+        required=True,
+        metavar="create | ls | diff | rm | hold | release | prune | periodic",
     )
     create = actions.add_parser("create", help="take a snapshot of guests, running or not")
     create.add_argument("words", nargs="+", metavar="GUEST[@NAME]")
     create.add_argument("--note", default="", metavar="TEXT", help="a line to remember it by")
     add_change(create)
+    differences.arguments(
+        actions.add_parser("diff", help="list the files that changed since a snapshot")
+    )
     listing.arguments(actions.add_parser("ls", help="list snapshots"))
     for word, help in (
         ("hold", "hold snapshots, so that nothing can destroy them"),
@@ -72,6 +77,8 @@ def run(options: Options) -> int:
         case "hold" | "release" as action:
             wanted = tuple(target(word) for word in options.words)
             return apply(options, Hold(wanted, options.tag, action == "release"), session)
+        case "diff":
+            return differences.run(session, cast(differences.Options, options))
         case _:
             return listing.run(session, cast(listing.Options, options))
 
