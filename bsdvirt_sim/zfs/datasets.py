@@ -7,12 +7,9 @@ import random
 from bsdvirt_sim.context import Exit, Run
 from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs.properties import BadValue, View, check, find_snapshot
+from bsdvirt_sim.zfs.space import EMPTY as EMPTY
 
 _VALID = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: ")
-
-EMPTY = 24576
-"""Bytes that an empty filesystem uses."""
-
 
 _USAGE_TAIL = (
     "\nFor the property list, run: zfs set|get\n"

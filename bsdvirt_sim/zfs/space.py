@@ -19,6 +19,8 @@ from bsdvirt_sim.zfs import trees, volumes
 
 Held = dict[tuple[object, ...], int]
 """Pieces of data, and the bytes of each."""
+EMPTY = 24576
+"""Bytes that an empty filesystem uses."""
 _SECTOR = 512
 BLOCK = 1 << 17
 

@@ -17,7 +17,7 @@ import msgspec
 from bsdvirt_sim.context import Run
 from bsdvirt_sim.state import Dataset, Snapshot
 from bsdvirt_sim.zfs import trees
-from bsdvirt_sim.zfs.space import pieces
+from bsdvirt_sim.zfs.space import EMPTY, pieces
 
 FIRST = 34
 """The number of a file system's root."""
@@ -100,10 +100,11 @@ def of_dataset(run: Run, dataset: Dataset) -> Objects:
 
 
 def keep(run: Run, dataset: Dataset, snap: Snapshot) -> None:
-    """Keep the current files as those of a snapshot that is taken."""
+    """Keep the current files as those of a snapshot that is taken, and count their bytes."""
     found = of_dataset(run, dataset)
     write(run, dataset, snap.name, found)
-    _remember(run, dataset, found)
+    size = EMPTY + _remember(run, dataset, found)
+    snap.refer = max(snap.refer, size)
 
 
 def keep_volume(run: Run, dataset: Dataset, snap: Snapshot) -> None:
@@ -123,12 +124,16 @@ def restored(run: Run, dataset: Dataset, snap: Snapshot) -> None:
     _remember(run, dataset, listed(run, dataset, snap.name))
 
 
-def _remember(run: Run, dataset: Dataset, found: Objects) -> None:
+def _remember(run: Run, dataset: Dataset, found: Objects) -> int:
+    """Keep the numbers of the current files, and return the bytes of all."""
     known: Known = {}
+    size = 0
     for path, status, _ in _walk(trees.live(run, dataset), trees.within(run, dataset)):
         if one := found.get(path):
             known[status.st_ino] = _Known(one.number, status.st_ctime_ns, one.changed)
+        size += status.st_size if stat.S_ISREG(status.st_mode) else 0
     write(run, dataset, _HEAD, known)
+    return size
 
 
 def _known(run: Run, dataset: Dataset) -> Known:

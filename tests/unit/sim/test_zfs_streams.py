@@ -265,7 +265,7 @@ def test_estimates(host: SimHost, do: Do, see: Do, web: str, of: Release) -> Non
     assert lines == f"incremental\t{web}@a\t{web}@b\t624\nsize\t624\n"
     for_people = see(tools.ZFS, "send", "-nv", f"{web}@b").stdout
     assert for_people == (
-        f"full send of {web}@b estimated size is 24.6K\ntotal estimated size is 24.6K\n"
+        f"full send of {web}@b estimated size is 27.5K\ntotal estimated size is 27.5K\n"
     )
 
 
