@@ -93,6 +93,9 @@ class JailCloner(Cloner[Jail]):
                 absent.append(entry)
                 notes.append(f"datasets.{name} is not in {origin.words}, and is new and empty")
         below = [one for top in tuple(used) for one in _below(origin, top)]
+        if below:
+            names = ", ".join(one.dataset for one in below)
+            notes.append(f"{names}: properties that these have of their own are not copied")
         for content in below:
             name = content.dataset.removeprefix(f"{origin.guest.dataset}/")
             target = f"{new.dataset}/{name}"

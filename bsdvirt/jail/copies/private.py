@@ -29,6 +29,7 @@ _FREEBSD = (
     ("var/db/dbus", "machine-id"),
     ("var/lib/dbus", "machine-id"),
     ("var/db", "dhclient.leases*"),
+    ("var/db", "dhcp6c_duid"),
     ("var/db/dhcpcd", "*.lease*"),
     ("var/db/dhcpcd", "duid"),
     ("var/db/dhcpcd", "secret"),
@@ -41,6 +42,7 @@ _LINUX = (
     ("var/lib/dhcpcd", "duid"),
     ("var/lib/dhcpcd", "secret"),
     ("var/lib/NetworkManager", "*.lease"),
+    ("var/lib/NetworkManager", "secret_key"),
     ("var/lib/systemd", "random-seed"),
 )
 _HOSTNAME = re.compile(r"""^\s*hostname=(["']?)(?P<name>[^"'#\s;]*)\1\s*(#.*)?$""", re.MULTILINE)

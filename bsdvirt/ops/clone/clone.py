@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from msgspec import structs
@@ -83,6 +84,8 @@ class Clone:
             journal=session.layout if elsewhere else None,
         )  # fmt: skip
         prepared = create.planned(session, held, stack)
+        if order.full:
+            prepared = _let_go(prepared, lambda: held.release(self.source))
         if taking or source.stamp is None:
             return prepared
         return _after_snapshot(session, source, prepared)
@@ -93,6 +96,34 @@ def _need_source(held: Held, name: str) -> None:
     for outcome in held.refused:
         if outcome.name == name and outcome.error is not None:
             raise outcome.error
+
+
+def _let_go(prepared: Prepared, release: Callable[[], None]) -> Prepared:
+    """Release the source once each clone has begun to be copied, or is refused: the copies may take
+    hours, and meanwhile the source can be started and stopped."""
+    left = {task.name for task in prepared.tasks if task.parts}
+    guard = threading.Lock()
+
+    def begun(name: str, before: Callable[[], None] | None) -> Callable[[], None]:
+        def call() -> None:
+            if before is not None:
+                before()
+            with guard:
+                last = left == {name}
+                left.discard(name)
+            if last:
+                release()
+
+        return call
+
+    def one(task: Task) -> Task:
+        if not task.parts:
+            return task
+        first, *rest = task.parts
+        first = replace(first, claimed=begun(task.name, first.claimed))
+        return replace(task, parts=(first, *rest), release=begun(task.name, task.release))
+
+    return replace(prepared, tasks=[one(task) for task in prepared.tasks])
 
 
 def _after_snapshot(session: Session, source: Source, prepared: Prepared) -> Prepared:

@@ -92,6 +92,8 @@ def test_a_clone_is_made_of_each_dataset_that_its_file_names() -> None:
     }
     assert data.notes == (
         "datasets.more is not in web@a, and is new and empty",
+        "z/b/guests/web/root/var, z/b/guests/web/data/x y: properties that these have of their own"
+        " are not copied",
         "z/b/guests/web/stray is not in its file, and not in the clone",
     )
     plan = plan_clone(NEW, spec, origin, "OP", data)
