@@ -126,6 +126,13 @@ class Layout:
         """Directory of downloads."""
         return f"{self.media}/dist"
 
+    def incoming(self, name: str) -> str:
+        """Return the dataset that streams of other tools are received into."""
+        return f"{self.dataset}/incoming-{name}"
+
+    def incoming_directory(self, name: str) -> str:
+        return f"{self.mountpoint}/incoming-{name}"
+
     def release_directory(self, name: str) -> str:
         return f"{self.mountpoint}/releases/{name}"
 

@@ -16,7 +16,17 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.jail.mounts import Place
 from bsdvirt.layout import HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
-from bsdvirt.plan.step import Command, MakeDirectory, Pipeline, RemoveDirectory, Step, Undo
+from bsdvirt.plan.marks import mark
+from bsdvirt.plan.step import (
+    Command,
+    DatasetMounted,
+    DatasetOwned,
+    MakeDirectory,
+    Pipeline,
+    RemoveDirectory,
+    Step,
+    Undo,
+)
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.mounts import within
@@ -35,11 +45,13 @@ SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root
 class Origin:
     """Where the root of a new jail comes from."""
 
-    kind: Literal["release", "empty", "archive", "copy", "directory", "dataset"] = "release"
+    kind: Literal["release", "empty", "archive", "copy", "received", "directory", "dataset"] = (
+        "release"
+    )
     path: str = ""
     """The archive, the directory to copy, or the one to use."""
     dataset: str = ""
-    """The dataset to use, mounted at `path`."""
+    """The dataset to use, mounted at `path`; of a received one, the dataset to take."""
     files: int = 0
     """How many a copy has, for the progress bar."""
     inside: str = ""
@@ -63,6 +75,7 @@ class Origin:
             "empty": "with an empty root",
             "archive": f"from {self.path}",
             "copy": f"from a copy of {self.path}",
+            "received": f"from {self.path}",
             "directory": f"on {self.path}",
             "dataset": f"on {self.dataset}",
         }.get(self.kind, "")
@@ -79,6 +92,8 @@ def root_steps(
     if origin.adopted:
         return ()
     dataset, place = layout.jail_root(name), layout.jail_root_directory(name)
+    if origin.kind == "received":
+        return _taken(origin.dataset, dataset, words)
     made = Step(
         Command((tools.ZFS, "create", *words, dataset)),
         "its root, a dataset of its own",
@@ -102,6 +117,32 @@ def root_steps(
         case _:
             return (made,)
     return made, filled
+
+
+def _taken(received: str, dataset: str, words: tuple[str, ...]) -> tuple[Step, ...]:
+    """Take a dataset that was received, with its snapshots, for the root. `words` are those of
+    `zfs create`: the operation's mark first, and properties."""
+    op = words[1].partition("=")[2]
+    renamed = Step(
+        Command((tools.ZFS, "rename", received, dataset)),
+        "its root, the dataset that was received",
+        undo=(Undo(Command((tools.ZFS, "rename", dataset, received)), DatasetOwned(dataset, op)),),
+        durable=True,
+    )
+    more = [words[i + 1] for i in range(2, len(words), 2)]
+    settled = Step(Command((tools.ZFS, "set", *more, dataset)), "its properties", durable=True)
+    mounted = Step(
+        Command((tools.ZFS, "mount", dataset)),
+        f"mount {dataset}",
+        undo=(Undo(Command((tools.ZFS, "umount", dataset)), DatasetMounted(dataset)),),
+        unless=DatasetMounted(dataset),
+    )
+    return (
+        mark(received, op, "it is this operation's"),
+        renamed,
+        *((settled,) if more else ()),
+        mounted,
+    )
 
 
 def _extract(origin: Origin, place: str) -> Command | Pipeline:

@@ -16,6 +16,8 @@ from bsdvirt.ops.archive.import_ import Import
 from bsdvirt.ops.archive.read import is_archive, read, row
 from bsdvirt.ops.archive.standard import standard_input
 from bsdvirt.ops.migrate.request import TOOLS, Migrate
+from bsdvirt.ops.migrate.streams import Discard, Feeds, Receive, Settle, find, named
+from bsdvirt.session.prepared import carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
 from bsdvirt.spec.paths import split_assignments
@@ -88,12 +90,34 @@ def _foreign(options: Options, session: Session, request: Migrate) -> int:
             f"{'--list' if options.list else '--key'} is for archives of bsdvirt",
             "-n shows the configuration that the guest would have",
         )
+    if not request.tool and (feeds := _streams(session, request.source)) is not None:
+        return _received(options, session, request, named(feeds, request.name))
     if must_confirm(options, yes=options.yes):
         with request.coming(session) as coming:
             claims = coming.asks
         if claims:
             confirm(options, CLAIMS, list(info_lines(claims)))
     return apply_one(options, request, session)
+
+
+def _streams(session: Session, path: str) -> Feeds | None:
+    return None if session.host.fs.is_dir(path) else find(session, path, path)
+
+
+def _received(options: Options, session: Session, request: Migrate, name: str) -> int:
+    """Receive ZFS streams, and create the guest once its configuration can be read. What was
+    received is destroyed if that fails or is refused."""
+    receive = Receive(request.source, name, request.pool)
+    if options.dry_run:
+        return apply_one(options, receive, session)
+    carry_out_one(session, receive)
+    settle = Settle(request.source, name, request.pool, request.changes)
+    try:
+        if must_confirm(options, yes=options.yes) and (claims := settle.coming(session).asks):
+            confirm(options, CLAIMS, list(info_lines(claims)))
+        return apply_one(options, settle, session)
+    finally:
+        carry_out_one(session, Discard(name, request.pool))
 
 
 def _sorted(options: Options) -> tuple[str, list[tuple[str, str]]]:

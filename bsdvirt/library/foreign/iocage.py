@@ -27,7 +27,9 @@ TOOL = "iocage"
 CONFIG = "config.json"
 ROOT = "root"
 FILES = (CONFIG, "fstab")
-STREAM = re.compile(r"(?:.*/)?([A-Za-z0-9._-]+)_\d{4}-\d\d-\d\d(_root)?", re.ASCII)
+STREAM = re.compile(
+    r"(?:[A-Za-z0-9._/-]*/)?([A-Za-z0-9._-]+)_\d{4}-\d\d-\d\d(_[A-Za-z0-9._-]+)?", re.ASCII
+)
 """The names of the streams in an export."""
 OFF = frozenset({"none", "off", "", "0"})
 NO_PARAM = frozenset({"allow_tun", "allow_dying"})

@@ -12,7 +12,7 @@ from bsdvirt.library import files, formats, headers
 from bsdvirt.library.foreign import appjail, bastille, cbsd, iocage, members, ova, streams
 from bsdvirt.library.foreign.found import Draft, Found, Part, shown, usable
 from bsdvirt.library.plans.images import Source, Within
-from bsdvirt.ops.migrate.seen import Seen, unreadable
+from bsdvirt.ops.migrate.seen import Seen
 from bsdvirt.session.session import Session
 from bsdvirt.spec.types import Size
 from bsdvirt.spec.vm import FIRST_DISK, MIB
@@ -38,10 +38,8 @@ def look(session: Session, file: str, path: str) -> Seen:
     """
     head, size = files.file_size(session, file)
     content = files.beginning(head)
-    if (stream := streams.header(content)) is not None:
-        raise unreadable(path, stream.words, stream.made_by)
-    if head.startswith(ZIP):
-        raise unreadable(path, "a zip archive, as iocage makes them of ZFS streams", "iocage")
+    if streams.header(content) is not None or head.startswith(ZIP):
+        raise UsageError(f"{path} is no archive of a jail", "zfs receive it, and look at it")
     if head.startswith(cbsd.BEGIN):
         return _cbsd(session, file, path, size)
     if members.is_tar(head) and head[:100].split(b"\0")[0].lower().endswith(b".ovf"):
@@ -157,8 +155,6 @@ def _tar(session: Session, file: str, path: str, packed: str) -> Seen:
             f"{path} is neither an archive nor a disk image that is known",
             "archives of tar(1), of Bastille, AppJail and CBSD, appliances (ova) and disks are",
         )
-    if iocage.STREAM.fullmatch(first):
-        raise unreadable(path, "a tar archive of ZFS streams, as iocage makes them", iocage.TOOL)
     top = first.removeprefix("./").split("/")[0]
     if (
         PLAIN.fullmatch(top)
@@ -196,9 +192,11 @@ def stem(path: str) -> str:
     return usable(re.sub(r"_\d{4}-\d\d-\d\d(-\d+)?$", "", name))
 
 
-def _names(session: Session, file: str, patterns: Sequence[str]) -> list[str]:
-    """Return the first member for each pattern of tar(1) that has one."""
-    argv = (tools.TAR, "-tqf", file, *patterns)
+def _names(
+    session: Session, file: str, patterns: Sequence[str], *, every: bool = False
+) -> list[str]:
+    """Return the first member for each pattern of tar(1) that has one, or every member."""
+    argv = (tools.TAR, "-tf", file) if every else (tools.TAR, "-tqf", file, *patterns)
     result = session.host.run(argv, changes=False, timeout=LOOK_SECONDS)
     if result.timed_out:
         raise UsageError(f"{file} takes too long to be read", "extract it, and import that")
@@ -219,3 +217,32 @@ def _member(session: Session, file: str, name: str) -> str:
     if result.status != 0 or result.timed_out:
         raise NotFoundError(f"{file}: {name} cannot be read", "the archive may be damaged")
     return result.stdout
+
+
+# ---- exports of iocage's ----
+
+
+def stream_members(session: Session, file: str) -> list[str]:
+    """Return the members of an archive of ZFS streams; none if it is another archive. Only if the
+    first is one, all are listed."""
+    first = _names(session, file, ("*",))[:1]
+    if not first or not iocage.STREAM.fullmatch(first[0]):
+        return []
+    return [one for one in _names(session, file, (), every=True) if iocage.STREAM.fullmatch(one)]
+
+
+def is_readable(session: Session, file: str) -> bool:
+    """Return whether tar(1) reads a file."""
+    return bool(_names(session, file, ("*",)))
+
+
+def child_of(member: str) -> str:
+    """Return the dataset below the jail's that a stream is of; empty for the jail's own."""
+    match = iocage.STREAM.fullmatch(member)
+    return (match[2] or "").lstrip("_") if match else ""
+
+
+def jail_of(member: str) -> str:
+    """Return the name of the jail that a stream is of."""
+    match = iocage.STREAM.fullmatch(member)
+    return match[1] if match else ""

@@ -41,16 +41,16 @@ def look(session: Session, directory: str) -> Seen:
         return session.host.fs.is_file_beneath(directory, file)
 
     if has(bastille.CONFIG) and _is_directory(session, f"{directory}/{bastille.ROOT}"):
-        found = bastille.read(_texts(session, directory, bastille.FILES), directory, name)
+        found = bastille.read(texts(session, directory, bastille.FILES), directory, name)
         return _jail(session, Seen(found), f"{directory}/{bastille.ROOT}")
     if has(iocage.CONFIG) and _is_directory(session, f"{directory}/{iocage.ROOT}"):
-        found = iocage.read(_texts(session, directory, iocage.FILES), directory, name)
+        found = iocage.read(texts(session, directory, iocage.FILES), directory, name)
         return _jail(session, Seen(found), f"{directory}/{iocage.ROOT}")
     if has(appjail.CONFIG) and _is_directory(session, f"{directory}/{appjail.ROOT}"):
-        found = appjail.read(_texts(session, directory, appjail.FILES), directory, name)
+        found = appjail.read(texts(session, directory, appjail.FILES), directory, name)
         return _jail(session, Seen(found), f"{directory}/{appjail.ROOT}")
     if has(f"{name}.conf"):
-        text = _texts(session, directory, (f"{name}.conf",))[f"{name}.conf"]
+        text = texts(session, directory, (f"{name}.conf",))[f"{name}.conf"]
         if vmbhyve.looks_like(text):
             return _machine(session, directory, name, text)
     raise UsageError(
@@ -63,7 +63,7 @@ def _is_directory(session: Session, path: str) -> bool:
     return session.host.fs.kind(path) == "directory"
 
 
-def _texts(session: Session, directory: str, names: tuple[str, ...]) -> dict[str, str]:
+def texts(session: Session, directory: str, names: tuple[str, ...]) -> dict[str, str]:
     """Return the files that are there. Links in the directory are not followed."""
     found = {name: session.host.fs.read_beneath(directory, name, LIMIT) for name in names}
     return {name: text for name, text in found.items() if text is not None}
@@ -145,7 +145,7 @@ def _jail_conf(session: Session, name: str) -> Seen:
         )
     table = "".join(found.get("mount.fstab", [])[-1:])
     mounted = fs.read_text(table, LIMIT) if table.startswith("/") and fs.is_file(table) else ""
-    inner = _texts(session, place, (RC_CONF,)).get(RC_CONF, "")
+    inner = texts(session, place, (RC_CONF,)).get(RC_CONF, "")
     return _jail(session, Seen(jails.read(name, found, mounted, inner)), place)
 
 

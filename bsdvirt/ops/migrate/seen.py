@@ -29,16 +29,3 @@ class Seen:
                 "give one after the file: bsdvirt import FILE NAME",
             )
         return made
-
-
-def unreadable(path: str, stream: str, tool: str) -> UsageError:
-    """Return the error for a ZFS stream, whose configuration can be read only once it is
-    received."""
-    way = {
-        "bastille": "bastille export --txz NAME there makes an archive that can be imported",
-        "iocage": "receive its streams below a dataset of yours, and import that directory",
-    }.get(tool, "zfs receive it into a dataset of yours")
-    return UsageError(
-        f"{path} is {stream}",
-        f"{way}; or zfs receive -u it, mount it, and bsdvirt import DIR NAME",
-    )
