@@ -75,11 +75,18 @@ def _remove(root: Path, path: str) -> None:
             os.unlink(name, dir_fd=directory)
 
 
-def _unlock(path: Path) -> None:
-    """Clear the flags of a file, such as schg, with which it cannot be removed."""
-    clear: Callable[[Path, int], None] | None = getattr(os, "lchflags", None)
-    if clear is not None and getattr(path.lstat(), "st_flags", 0) != 0:
-        clear(path, 0)
+def _unlock(path: Path) -> int:
+    """Clear the flags of a file, such as schg, with which it cannot be changed; return them."""
+    flags: int = getattr(path.lstat(), "st_flags", 0)
+    if flags:
+        _set_flags(path, 0)
+    return flags
+
+
+def _set_flags(path: Path, flags: int) -> None:
+    change: Callable[[Path, int], None] | None = getattr(os, "lchflags", None)
+    if change is not None:
+        change(path, flags)
 
 
 def _replace(root: Path, path: str, content: bytes) -> None:
@@ -102,8 +109,11 @@ def _set_rights(mine: Path, root: Path, path: str) -> None:
         there = os.stat(name, dir_fd=target, follow_symlinks=False)
         if stat.S_ISLNK(there.st_mode):
             return
+        flags = _unlock(root / path)
         os.chown(name, wanted.st_uid, wanted.st_gid, dir_fd=target)
         os.chmod(name, stat.S_IMODE(wanted.st_mode), dir_fd=target)
+        if flags:
+            _set_flags(root / path, flags)
 
 
 def _write(directory: Path, name: str, content: bytes, mode: int) -> None:
