@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from bsdvirt.errors import UsageError
@@ -13,6 +14,9 @@ from bsdvirt.library.plans.releases import ManifestEntry, host_release, version_
 MANIFESTS = "/usr/local/share/freebsd/MANIFESTS"
 """The MANIFESTs installed by the package freebsd-release-manifests."""
 BASE = "base"
+Origin = Literal["sets", "pkgbase"]
+"""What a release is fetched as: distribution sets, or packages of the base system."""
+SETS: Origin = "sets"
 _RELEASE = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?-(RELEASE|RC\d{1,2}|BETA\d{1,2})")
 _SNAPSHOT = re.compile(r"\d{1,3}\.\d{1,3}-(ALPHA\d{0,2}|CURRENT|STABLE|PRERELEASE)")
 _BARE = re.compile(r"\d{1,3}\.\d{1,3}(\.\d{1,3})?")

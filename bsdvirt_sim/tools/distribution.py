@@ -101,6 +101,17 @@ def _files(version: str) -> dict[str, tuple[str, int]]:
     return files
 
 
+def fill(top: Path, version: str) -> None:
+    """Write the files of a release to a directory, over those that are there."""
+    for name in _DIRECTORIES:
+        (top / name).mkdir(parents=True, exist_ok=True)
+        (top / name).chmod(_MODES.get(name, 0o755))
+    for name, (text, mode) in _files(version).items():
+        (top / name).unlink(missing_ok=True)
+        (top / name).write_text(text)
+        (top / name).chmod(mode)
+
+
 def make_release(directory: str | Path, version: str = "13.2-RELEASE") -> Path:
     """Write base.txz and MANIFEST to a directory, with the same bytes each time."""
     place = Path(directory)

@@ -38,6 +38,11 @@ def publish(directory: Path, release: str, published: Published) -> None:
     (directory / "updates.json").write_text(json.dumps(every))
 
 
+def published(directory: Path, release: str) -> Published:
+    """Return what the server has for a release."""
+    return Published(**_read(directory).get(release, {}))  # type: ignore[arg-type]
+
+
 def _read(directory: Path) -> dict[str, dict[str, object]]:
     file = directory / "updates.json"
     found: dict[str, dict[str, object]] = json.loads(file.read_text()) if file.exists() else {}
@@ -71,7 +76,7 @@ class _Job:
         if found is None:
             raise run.unknown("its configuration")
         self.server = found[1]
-        self.published = Published(**_read(run.directory).get(self.release, {}))  # type: ignore[arg-type]
+        self.published = published(run.directory, self.release)
         self.link = self.work / f"{hashlib.sha256(base.encode()).hexdigest()}-install"
         if not (self.root / "usr/src/COPYRIGHT").exists():
             run.print("src component not installed, skipped")

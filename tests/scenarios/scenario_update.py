@@ -50,8 +50,7 @@ def a_release_is_updated_for_new_jails(driver: Bsdvirt, view: HostView) -> None:
         ),
     ]
     driver.ok("destroy", "t1", "t2", "t3", "--yes", "--force")
-    driver.ok("release", "rm", name)
-    driver.ok("release", "add", "/usr/freebsd-dist")
+    _renew(driver, name)
 
 
 @scenario(sim_only=True)
@@ -72,3 +71,47 @@ def an_update_that_fails_leaves_the_release(driver: Bsdvirt, view: HostView) -> 
     driver.fails(5, "release", "update", says="KeyPrint")
     conf.write_text(text)
     view.fs.rmtree(f"{view.mountpoint}/media/dist")
+
+
+@scenario(sim_only=True)
+def a_release_of_packages(driver: Bsdvirt, view: HostView) -> None:
+    assert driver.sim is not None
+    (release,) = driver.json("release", "ls")
+    name = release["name"]
+    driver.ok("release", "rm", name)
+    driver.fails(2, "release", "fetch", "14.3", "--from", "pkgbase", says="15.0 on")
+    driver.fails(5, "release", "fetch", "--from", "pkgbase", says="/usr/local/sbin/pkg")
+    pkg = view.fs.path("/usr/local/sbin/pkg")
+    pkg.parent.mkdir(parents=True)
+    pkg.write_text("")
+    driver.fails(5, "release", "fetch", "--from", "pkgbase", says="keys")
+    keys = view.fs.path("/usr/share/keys/pkgbase-15/trusted")
+    keys.mkdir(parents=True)
+    (keys / "awskms-15").write_text("function: sha256\n")
+    publish(driver.sim, name, Published(0))
+    fetched = driver.ok("release", "fetch", "--from", "pkgbase", "--with", "lib32")
+    assert f"{name}: added" in fetched.stdout
+    assert driver.json("release", "ls")[0]["version"] == name
+    driver.ok("create", "jail", "t1", KEEP, "--start")
+    assert "up to date" in driver.ok("release", "update").stdout
+    publish(driver.sim, name, Published(2, files={"usr/bin/id": "fixed\n"}))
+    assert f"updated to {name}-p2" in driver.ok("release", "update").stdout
+    assert driver.json("release", "ls")[0]["snapshots"] == ["base", "p2"]
+    root = view.fs.path(f"{view.mountpoint}/releases/{name}")
+    assert not list((root / "var/cache/pkg").iterdir())
+    assert not (root / "var/db/pkg/repos").exists()
+    driver.ok("upgrade", "t1", "--restart")
+    assert view.fs.read_text(f"{view.jail_root('t1')}/usr/bin/id") == "fixed\n"
+    publish(driver.sim, name, Published(3, broken=True))
+    driver.fails(1, "release", "update", says="No space left on device")
+    assert "-p2" in view.fs.read_text(f"{view.mountpoint}/releases/{name}/bin/freebsd-version")
+    driver.ok("destroy", "t1", "--yes", "--force")
+    for place in ("/usr/local/sbin", "/usr/share/keys", f"{view.mountpoint}/media/dist"):
+        view.fs.rmtree(place)
+    _renew(driver, name)
+
+
+def _renew(driver: Bsdvirt, name: str) -> None:
+    """Put the release as it was added in the place of the updated one."""
+    driver.ok("release", "rm", name)
+    driver.ok("release", "add", "/usr/freebsd-dist")

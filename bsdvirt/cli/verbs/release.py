@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import get_args
 
 from bsdvirt.cli.common import (
     add_dry_run,
@@ -15,7 +16,8 @@ from bsdvirt.cli.common import (
 from bsdvirt.cli.output import print_rows
 from bsdvirt.cli.parser import Globals
 from bsdvirt.library import releases
-from bsdvirt.library.mirrors import parse_sets
+from bsdvirt.library.mirrors import SETS, Origin, parse_sets
+from bsdvirt.session.session import Session
 
 COLUMNS = ("name", "used", "guests", "version")
 AVAILABLE = ("name", "present", "why")
@@ -29,6 +31,7 @@ class Options(Globals):
     sets: list[str]
     name: str | None
     releases: list[str]
+    origin: Origin
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +42,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "version", nargs="?", metavar="VERSION", help="such as 14.3-RELEASE; default: the host's"
     )
+    fetch.add_argument(
+        "--from", dest="origin", choices=get_args(Origin), default=SETS,
+        help="distribution sets, or packages of the base system (15.0 and newer)",
+    )  # fmt: skip
     _add_sets(fetch)
     add_dry_run(fetch)
     add = actions.add_parser(
@@ -74,6 +81,8 @@ def run(options: Options) -> int:
         case "fetch":
             from bsdvirt.library import release_fetch
 
+            if options.origin != SETS:
+                return _fetch_packages(session, options)
             name = release_fetch.fetch(session, options.version, parse_sets(options.sets))
             say_done(options, name, "added")
         case "add":
@@ -95,4 +104,14 @@ def run(options: Options) -> int:
         case _:
             rows = releases.entries(session)
             print_rows(rows, COLUMNS, options)
+    return 0
+
+
+def _fetch_packages(session: Session, options: Options) -> int:
+    from bsdvirt.library.update import pkgbase
+    from bsdvirt.session.prepared import carry_out_one
+
+    name = pkgbase.release_name(session, options.version)
+    carry_out_one(session, pkgbase.FetchPackages(name, parse_sets(options.sets)))
+    say_done(options, name, "added")
     return 0

@@ -12,7 +12,11 @@ from bsdvirt.library.plans.levels import (
     NOTHING_LEFT,
     Updater,
     configuration,
+    freebsd_update_steps,
+    plan_fetch,
 )
+from bsdvirt.library.update.found import Found
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.session import Session
 
 HOST_CONFIGURATION = "/etc/freebsd-update.conf"
@@ -26,18 +30,6 @@ _TAG = re.compile(
 (fetch_tag)."""
 SHOWN = 3
 """Lines of output in an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What the server has for a release."""
-
-    version: str
-    """The newest version."""
-    ends: int
-    """End of support, in seconds since 1970."""
-    ready: bool
-    """Whether updates were downloaded, and can be installed."""
 
 
 def host_configuration(session: Session) -> str:
@@ -62,7 +54,32 @@ def host_configuration(session: Session) -> str:
         ) from None
 
 
-def found(session: Session, name: str, updater: Updater) -> Found:
+@dataclass(frozen=True, slots=True)
+class UpdateSource:
+    """Updates by freebsd-update(8)."""
+
+    updater: Updater
+    conf: str
+
+    @property
+    def version(self) -> str:
+        """The version that the release has."""
+        return self.updater.version
+
+    def fetch(self, name: str, op: str) -> Plan:
+        """Plan the download."""
+        return plan_fetch(name, self.updater, self.conf, op)
+
+    def found(self, session: Session, name: str) -> Found:
+        """Return what was downloaded. Raises FetchError if that failed."""
+        return _found(session, name, self.updater)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps that install the updates."""
+        return freebsd_update_steps(self.updater)
+
+
+def _found(session: Session, name: str, updater: Updater) -> Found:
     """Return what was downloaded. Raises FetchError if that failed."""
     fs = session.host.fs
     first, *said = fs.read_or(updater.log).splitlines() or [""]

@@ -11,10 +11,14 @@ from datetime import UTC, datetime
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.library.entries import HINTS, Copy, copies, copies_of
 from bsdvirt.library.plans import levels as plans
+from bsdvirt.library.plans.pkgbase import DATABASE
+from bsdvirt.library.plans.releases import host_release
 from bsdvirt.library.releases import version_in
 from bsdvirt.library.update import freebsd_update
-from bsdvirt.library.update.freebsd_update import Found
+from bsdvirt.library.update.found import Found, Source
+from bsdvirt.library.update.freebsd_update import UpdateSource
 from bsdvirt.library.update.known import Known
+from bsdvirt.library.update.pkgbase import PackageSource, packages_of
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.prepared import Part, Prepared, Task, carry_out
@@ -42,16 +46,15 @@ class Update:
             there = copies_of(found, "release", name)
             if not all(copy.complete for copy in there):
                 raise ConflictError(f"release {name} is incomplete", "bsdvirt doctor --repair")
-            conf = freebsd_update.host_configuration(session)
-            yield Prepared(session, [_task(session, name, there, conf)])
+            yield Prepared(session, [_task(session, name, there)])
 
 
-def _task(session: Session, name: str, there: list[Copy], conf: str) -> Task:
+def _task(session: Session, name: str, there: list[Copy]) -> Task:
     work = f"{session.layout.fetched}/update-{name}"
     updates = [
-        _CopyUpdate(session, name, copy, _updater(session, name, copy, work)) for copy in there
+        _CopyUpdate(session, name, copy, _source(session, name, copy, work)) for copy in there
     ]
-    parts = [part for one in updates for part in one.parts(conf)]
+    parts = [part for one in updates for part in one.parts()]
 
     def remove_downloads() -> None:
         session.host.fs.rmtree(work)
@@ -62,16 +65,20 @@ def _task(session: Session, name: str, there: list[Copy], conf: str) -> Task:
     return Task(name, tuple(parts), words=words, after=remove_downloads)
 
 
-def _updater(session: Session, name: str, copy: Copy, work: str) -> plans.Updater:
+def _source(session: Session, name: str, copy: Copy, work: str) -> Source:
     directory = copy.pool.release_directory(name)
     version = version_in(session.host.fs, directory)
     if version is None or "-RELEASE" not in version:
         raise UsageError(
-            f"{name}: freebsd-update(8) has updates for a -RELEASE only, not for"
+            f"{name}: there are updates for a -RELEASE only, not for"
             f" {version or 'an unknown version'}",
             "add a newer build under another name: bsdvirt release add --name NAME DIR",
         )
-    return plans.Updater(directory, work, version)
+    if session.host.fs.is_file(f"{directory}/{DATABASE}"):
+        packages = packages_of(session, host_release(version), directory, work)
+        return PackageSource(packages, version)
+    conf = freebsd_update.host_configuration(session)
+    return UpdateSource(plans.Updater(directory, work, version), conf)
 
 
 @dataclass(slots=True)
@@ -81,22 +88,22 @@ class _CopyUpdate:
     session: Session
     name: str
     copy: Copy
-    updater: plans.Updater
+    source: Source
     found: Found | None = None
     """Once updates were downloaded."""
 
-    def parts(self, conf: str) -> tuple[Part, Part]:
+    def parts(self) -> tuple[Part, Part]:
         """Return the download and the installation, whose patch level only the download tells."""
-        release = self.updater.version.partition("-p")[0]
+        release = self.source.version.partition("-p")[0]
         shown = self._plan(Found(f"{release}-{plans.UNKNOWN}", 0, True))
         op = self.session.new_op()
         return (
-            Part(plans.plan_fetch(self.name, self.updater, conf, op)),
+            Part(self.source.fetch(self.name, op)),
             Part(shown, home=self.copy.pool, again=self._downloaded, depends=True),
         )
 
     def _downloaded(self) -> Plan:
-        self.found = freebsd_update.found(self.session, self.name, self.updater)
+        self.found = self.source.found(self.session, self.name)
         return self._plan(self.found)
 
     def _plan(self, found: Found) -> Plan:
@@ -108,7 +115,7 @@ class _CopyUpdate:
         dataset = self.copy.dataset.name
         taken = [one.name for one in read_parts(session.host, (dataset,)) if one.dataset == dataset]
         snapshot = plans.level_name(found.version, taken)
-        steps = plans.freebsd_update_steps(self.updater)
+        steps = self.source.steps()
         return plans.plan_update(name, pool, found.version, snapshot, known, steps, op)
 
 
@@ -120,7 +127,7 @@ def _message(found: Sequence[Found]) -> str:
         text = f"updated to {last.version}, for new jails; bsdvirt outdated lists those behind"
     else:
         text = f"up to date: {last.version}"
-    if last.ends < time.time():
+    if 0 < last.ends < time.time():
         day = datetime.fromtimestamp(last.ends, UTC).strftime("%Y-%m-%d")
         text += f"; not supported any more since {day}"
     return text

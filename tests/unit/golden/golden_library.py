@@ -10,7 +10,7 @@ from bsdvirt.bhyve import volumes
 from bsdvirt.bhyve.cloud import seed
 from bsdvirt.layout import Layout
 from bsdvirt.library.formats import Form
-from bsdvirt.library.plans import entries, images, levels, media, releases
+from bsdvirt.library.plans import entries, images, levels, media, pkgbase, releases
 from bsdvirt.library.plans.images import Source
 from bsdvirt.plan.step import Plan
 from bsdvirt.spec.cloud import CloudInit
@@ -66,6 +66,18 @@ def _update_release(given: Given) -> Plan:
     return levels.plan_update(given.name, LAYOUT, given.words["newest"], snapshot, "{}", steps, OP)
 
 
+PACKAGES = pkgbase.Packages(
+    "15.1-RELEASE", "amd64", "/bsdvirt/releases/15.1-RELEASE", "/bsdvirt/media/dist/p"
+)
+
+
+def _packages(given: Given) -> Plan:
+    if "newest" not in given.words:
+        return pkgbase.plan_add(given.name, LAYOUT, PACKAGES, given.words["sets"], OP)
+    steps = pkgbase.update_steps(PACKAGES)
+    return levels.plan_update(given.name, LAYOUT, given.words["newest"], "p2", "{}", steps, OP)
+
+
 def _remove_release(given: Given) -> Plan:
     return entries.plan_remove("release", given.name, pool=LAYOUT, op=OP, **given.words)
 
@@ -119,6 +131,7 @@ PLANNERS = {
     "library/place-media": _place_media,
     "library/remove-image": _remove_image,
     "library/remove-media": _remove_media,
+    "library/packages": _packages,
     "library/remove-release": _remove_release,
     "library/update-release": _update_release,
 }
