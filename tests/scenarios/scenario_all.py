@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import scenario_archives
 import scenario_boot
 import scenario_bounds
 import scenario_breaking
@@ -58,7 +59,7 @@ MODULES = (
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
     scenario_passing, scenario_systems,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
-    scenario_update, scenario_upgrade, scenario_rollback,
+    scenario_update, scenario_upgrade, scenario_rollback, scenario_archives,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,

@@ -26,6 +26,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
+from bsdvirt.spec.fields import plain
 
 SECONDS = 7 * 24 * 3600.0
 DEVICE_SECONDS = 30.0
@@ -112,7 +113,7 @@ def _described(job: str, manifest: Manifest, target: Target, op: str) -> Step:
             "compress": target.compress,
             "encrypt": target.encrypt,
             "to": target.to,
-            "manifest": manifest,
+            "manifest": plain(manifest, defaults=True),
         }
     ).decode()
     return Step(WriteFile(job, text, 0o600), "what is to be written", undo=(Undo(RemoveFile(job)),))

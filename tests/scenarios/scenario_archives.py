@@ -1,0 +1,190 @@
+"""Archives of guests: what was there comes back, and a file that is wrong leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from scenario_driver import Bsdvirt
+from scenario_hosts import scenario
+from scenario_rollback import MIB, write_disk
+from scenario_view import HostView, assert_same
+
+DATA = "datasets=[{name: data, mountpoint: /data, quota: 1G}]"
+
+
+def tree(top: Path) -> dict[str, str]:
+    """What is beneath a directory: types, modes, targets, contents, and what is one file."""
+    found: dict[str, str] = {}
+    firsts: dict[int, str] = {}
+    for path in sorted(top.rglob("*")):
+        status, name = path.lstat(), str(path.relative_to(top))
+        what = f"{status.st_mode:o} {status.st_uid}:{status.st_gid}"
+        if path.is_symlink():
+            what = f"link {os.readlink(path)}"
+        elif path.is_file():
+            first = firsts.setdefault(status.st_ino, name)
+            what += f" {hashlib.sha256(path.read_bytes()).hexdigest()} {first}"
+        found[name] = what
+    return found
+
+
+def archive(view: HostView, name: str = "web") -> tuple[str, Path]:
+    """The path of an archive on the host, and for us."""
+    return f"{view.host_scratch}/{name}.bsdvirt", view.scratch / f"{name}.bsdvirt"
+
+
+def left(view: HostView) -> list[str]:
+    """The archives that are there, complete or not."""
+    return sorted(path.name for path in view.scratch.glob("*.bsdvirt*"))
+
+
+def same_disk(view: HostView, one: str, other: str) -> bool:
+    """Whether their disks have the same content; on the simulated host, without zeros at the
+    end."""
+    devices = [view.fs.path(f"/dev/zvol/{view.root}/guests/{name}/disk0") for name in (one, other)]
+    contents = [device.open("rb").read(8 * MIB).rstrip(b"\0") for device in devices]
+    return contents[0] == contents[1]
+
+
+@scenario()
+def a_running_jail_comes_back_from_its_archive(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "web", DATA, "description=one", "--tag", "front", "--start")
+    root = view.fs.path(view.jail_root("web"))
+    (root / "etc/kept").write_text("old\n")
+    if not view.simulated:
+        os.link(root / "etc/kept", root / "etc/again")
+    (root / "etc/link").symlink_to("/no/where")
+    (root / "data/dump").write_bytes(os.urandom(3 * MIB))
+    before = view.everything()
+    path, real = archive(view)
+    assert "while it runs" in driver.ok("export", "web", path).stderr
+    assert_same(before, view.everything())
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert left(view) == [real.name]
+    driver.fails(4, "export", "web", path, says="exists")
+    (root / "etc/kept").write_text("new\n")
+    driver.ok("export", "web", path, "--force", "--compress", "none")
+    shown = driver.json("import", "--list", path)
+    assert [(one["part"], one["kind"]) for one in shown["streams"]] == [
+        ("data", "filesystem"), ("root", "filesystem"),
+    ]  # fmt: skip
+    assert shown["config"]["description"] == "one"
+    driver.fails(4, "import", path, "--yes", says="guest web already exists")
+    # A dataset that a jail is given is something that it asks of the host.
+    driver.fails(2, "import", path, "two", says="--yes")
+    driver.ok("import", path, "two", "--yes", "description=two")
+    driver.ok("stop", "web")
+    had, has = (view.fs.path(view.jail_root(name)) for name in ("web", "two"))
+    one, other = tree(had), tree(has)
+    assert one == other, sorted({*one.items()} ^ {*other.items()})
+    driver.ok("start", "two")
+    dump = view.fs.path(f"{view.jail_root('two')}/data/dump")
+    assert dump.stat().st_size == 3 * MIB
+    first, second = driver.json("info", "web"), driver.json("info", "two")
+    assert (second["config"]["description"], second["tags"]) == ("two", ["front"])
+    assert not second["boot"]["auto"]
+    for key in ("id", "uuid"):
+        assert first[key] != second[key]
+    assert driver.json("doctor") == []
+
+
+@scenario()
+def a_virtual_machine_comes_back_from_its_archive(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "vm", "v1", "--disk", "8M", "--memory", "64M", "vnc.auth=own",
+              "vnc.password=secret12")  # fmt: skip
+    write_disk(view, "v1", os.urandom(4096))
+    view.fs.path(f"{view.mountpoint}/guests/v1/uefi-vars.fd").write_bytes(b"variables")
+    path, real = archive(view, "v1")
+    driver.ok("snapshot", "create", "v1@a")
+    driver.ok("export", "v1@a", path, "--compress", "none")
+    assert b"secret12" in real.read_bytes()
+    driver.ok("import", path, "v2", "--yes")
+    portable, _ = archive(view, "portable")
+    driver.ok("export", "v1", portable, "--portable")
+    driver.ok("import", portable, "v3", "--yes")
+    for name in ("v2", "v3"):
+        assert same_disk(view, "v1", name)
+        variables = view.fs.path(f"{view.mountpoint}/guests/{name}/uefi-vars.fd")
+        assert variables.read_bytes() == b"variables"
+    serials = {driver.json("info", name)["disks"][0]["serial"] for name in ("v1", "v2", "v3")}
+    assert len(serials) == 3
+    assert [one["name"] for one in driver.json("snapshot", "ls")] == ["a"]
+
+
+@scenario()
+def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "web")
+    view.fs.path(f"{view.jail_root('web')}/etc/kept").write_text("old\n")
+    path, real = archive(view)
+    exporting = driver.argv("export", "web", "-", "--portable", "--compress", "none")
+    importing = driver.argv("import", "-", "two", "--yes")
+    environment = driver.environment({})
+    with real.open("wb") as out:
+        subprocess.run(exporting, stdout=out, check=True, env=environment, timeout=600)
+    with real.open("rb") as source:
+        subprocess.run(importing, stdin=source, check=True, env=environment, timeout=600,
+                       capture_output=True)  # fmt: skip
+    assert tree(view.fs.path(view.jail_root("web"))) == tree(view.fs.path(view.jail_root("two")))
+    assert driver.json("import", "--list", path)["streams"][0]["form"] == "tar"
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def flipped(data: bytes) -> bytes:
+    at = len(data) - 20_000
+    return data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :]
+
+
+def newer(data: bytes) -> bytes:
+    return data.replace(b'"format": 1', b'"format": 2', 1)
+
+
+@scenario()
+def a_wrong_archive_leaves_nothing(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "web")
+    view.fs.path(f"{view.jail_root('web')}/etc/kept").write_bytes(os.urandom(MIB))
+    path, real = archive(view)
+    driver.ok("export", "web", path, "--compress", "none")
+    good, before = real.read_bytes(), view.everything()
+    wrong: tuple[tuple[Callable[[bytes], bytes], str], ...] = (
+        (cut, "it is truncated"), (flipped, "its checksum is wrong"),
+        (newer, "its format is 2"), (lambda data: data + b"more", "after its end"),
+        (lambda _: b"", "neither an archive"), (lambda _: os.urandom(5000), "neither an archive"),
+    )  # fmt: skip
+    for change, why in wrong:
+        real.write_bytes(change(good))
+        result = driver("import", path, "two", "--yes")
+        assert result.status != 0, result
+        assert why in result.stderr, result
+        assert_same(before, view.everything(), result)
+    real.write_bytes(good)
+    driver.fails(3, "import", path, "two", "--yes", "nics.0.network=lan", says="no network lan")
+    driver.fails(2, "import", path, "two", "--yes", "memory=x", says="no such property")
+    assert_same(before, view.everything())
+    driver.ok("import", path, "two", "--yes")
+
+
+@scenario(sim_only=True)
+def a_full_pool_or_a_failed_step_leaves_nothing(driver: Bsdvirt, view: HostView) -> None:
+    from bsdvirt_sim import SimHost
+
+    driver.ok("create", "jail", "web", DATA)
+    path, _ = archive(view)
+    with driver.faulty("fail:6"):
+        driver.fails(1, "export", "web", path)
+    assert left(view) == []
+    driver.ok("export", "web", path)
+    assert isinstance(view.host, SimHost)
+    before = view.everything()
+    size = sum(one["length"] for one in driver.json("import", "--list", path)["streams"])
+    for free, status in ((4096, 5), (size + 4096, 1)):
+        view.host.settings.fill_pool("zroot", free)
+        driver.fails(status, "import", path, "two", "--yes")
+        view.host.settings.fill_pool("zroot", -1)
+        assert_same(before, view.everything())
