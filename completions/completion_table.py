@@ -24,7 +24,7 @@ KINDS = {
     "FILE | VERB": "verbs", "FILE": "files", "PATH": "files", "DIR": "files", "FROM": "files",
     "TO": "files", "DIR|TAR": "files", "SOURCE[:TARGET]": "files",
     "DIR | file://DIR | https://DIR": "files", "FILE | -": "files", "FILE | DIR | -": "files",
-    "GUEST[@SNAPSHOT]": "guests",
+    "GUEST[@SNAPSHOT]": "guests", "NEW | PROPERTY=VALUE": "assignments",
     "FILE | https://HOST/FILE": "files", "jail | vm": "=jail,vm",
 }  # fmt: skip
 """What completes an argument, by its metavar: see completions/complete."""

@@ -21,7 +21,8 @@ LISTS: dict[str, Callable[[Globals], bool]] = {
 }
 """Whether a verb that lists or changes, by its words, lists only."""
 KINDS = {
-    "GUEST": "guest", "OLD": "guest", "FROM": "guest", "TO": "guest", "NET": "network",
+    "GUEST": "guest", "GUEST[@SNAPSHOT]": "guest", "GUEST[@NAME]": "guest", "OLD": "guest",
+    "FROM": "guest", "TO": "guest", "NET": "network",
     "R": "release", "MEDIUM": "media", "PROFILE": "profile", "DATASET": "pool",
     "PROPERTY=VALUE": "property", "PROPERTY": "property", "VERSION": "release",
     "--network": "network", "--release": "release", "--image": "image", "--iso": "media",
