@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -91,10 +92,15 @@ class SimHost:
             timeout = min(timeout, self.interrupt.patience)
         if self.interrupt.hastens(argv):
             timeout = 0.0
+        if argv[0] == tools.SSH:
+            with tempfile.TemporaryFile(dir=self.directory) as data:
+                data.write(stdin)
+                data.seek(0)
+                return self.run_ssh(argv, data)
         if is_real(argv):
             return run_real(
                 self.directory, self.seen(argv), self.interrupt,
-                changes=changes, timeout=timeout, on_line=on_line, stdin=stdin,
+                changes=changes, timeout=timeout, on_line=on_line,
             )  # fmt: skip
         with self._held(save=changes) as state:
             run = self._run(argv, state, changes, timeout)
@@ -138,6 +144,14 @@ class SimHost:
             self._settle(argv, state, True)
         self._tell(run, result, on_line)
         return result
+
+    def run_ssh(self, argv: Sequence[str], data: IO[bytes]) -> Result:
+        """Run bsdvirt on another simulated host, which may ask this one something meanwhile."""
+        from bsdvirt_sim.net.ssh import run_ssh
+
+        with self._held() as state:
+            peers = dict(state.peers)
+        return run_ssh(peers, argv, data)
 
     def cut_streams_after(self) -> int:
         """Return where streams in pipes are cut; negative where they are not."""

@@ -34,6 +34,8 @@ class Host(Protocol):
 
     def seen(self, argv: Sequence[str]) -> list[str]: ...
 
+    def run_ssh(self, argv: Sequence[str], data: IO[bytes]) -> Result: ...
+
     def cut_streams_after(self) -> int: ...
 
 
@@ -67,7 +69,9 @@ class Pipe:
                 data.flush()
             sent = self._cut(sent, Path(data.name))
             data.seek(0)
-            if real:
+            if self.right[0] == tools.SSH:
+                received = self.host.run_ssh(self.right, data)
+            elif real:
                 received = self._real((_CAT, data.name), self.right)
             else:
                 received = self.host.run_piped(self.right, None, data, self.timeout, self.on_line)
@@ -100,7 +104,7 @@ class Pipe:
     def _cut(self, sent: Result, data: Path) -> Result:
         """Cut a stream where a test wants it: the connection is lost, and the sender is killed."""
         after = self.host.cut_streams_after()
-        if after < 0 or tools.ZFS not in (self.left[0], self.right[0]):
+        if not 0 <= after < data.stat().st_size or tools.ZFS not in (self.left[0], self.right[0]):
             return sent
-        os.truncate(data, min(after, data.stat().st_size))
+        os.truncate(data, after)
         return Result(sent.argv, -9, sent.stdout, sent.stderr)

@@ -130,6 +130,12 @@ class Settings:
         with self._host.change() as state:
             state.cut = after
 
+    def set_peer(self, name: str, directory: str = "") -> None:
+        """Let ssh(1) reach the simulated host in a directory by that name; "" is a host that is
+        down."""
+        with self._host.change() as state:
+            state.peers[name] = directory
+
     def set_late_devices(self, late: bool) -> None:
         """Set whether a volume with a local volmode stays without a device."""
         with self._host.change() as state:

@@ -276,6 +276,8 @@ class Host(Struct):
     modules: list[Module] = []
     cut: int = -1
     """The bytes after which streams in pipes are cut; negative where they are not."""
+    peers: dict[str, str] = {}
+    """Directories of other simulated hosts, by the names that ssh(1) knows; "" if one is down."""
     late_devices: bool = False
     """Whether a volume with a local volmode stays without a device."""
     linger: list[str] = []

@@ -17,6 +17,7 @@ from bsdvirt.kinds import KINDS, kind_of_spec
 from bsdvirt.ops.create.guests import new_identity
 from bsdvirt.ops.foreign import PLACES, asks, brief, candidate, file_of
 from bsdvirt.ops.power.claims import fits
+from bsdvirt.ops.send.adopted import NOTHING, Arrived, arrived
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
@@ -35,6 +36,8 @@ class Adopt:
     names: tuple[str, ...]
     keep: bool = False
     """Keep its identity, for a guest that was moved and not copied."""
+    promoted: bool = False
+    """It is a standby, which takes the place of the guest that it is of."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -46,7 +49,7 @@ class Adopt:
             made: list[Guest] = []
 
             def plan(name: str) -> Task:
-                task, guest = _adopt(session, found, name, made, self.keep)
+                task, guest = _adopt(session, found, name, made, self)
                 made.append(guest)
                 return task
 
@@ -55,11 +58,12 @@ class Adopt:
 
 
 def _adopt(
-    session: Session, found: Inventory, name: str, made: Sequence[Guest], keep: bool
+    session: Session, found: Inventory, name: str, made: Sequence[Guest], how: Adopt
 ) -> tuple[Task, Guest]:
     """Plan one adoption; `made` are the guests planned before."""
     foreign = candidate(found, name)
     session.need_mounted(found, foreign.layout)
+    arrival = arrived(session, foreign, promoted=how.promoted)
     spec = _checked(session, foreign)
     # Its own dataset is no other's, and has no claims yet.
     others = dataclasses.replace(
@@ -68,11 +72,11 @@ def _adopt(
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
     )
     known = [*found.guests.values(), *made]
-    if keep:
+    if how.keep:
         identity = _kept(session, foreign, spec, known)
     else:
         identity = _new(session, name, spec, others, known)
-    plan = plan_adopt(session, foreign, identity)
+    plan = plan_adopt(session, foreign, identity, arrival)
     given = [text for claim in identity.nics for text in claim.addresses()]
     where = f", {', '.join(given)}" if given else ""
     notes = [f"it asks for {key}: {brief(value)}" for key, value in asks(spec).items()]
@@ -136,7 +140,9 @@ def _checked(session: Session, foreign: Foreign) -> GuestSpec:
     return spec
 
 
-def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
+def plan_adopt(
+    session: Session, foreign: Foreign, identity: Identity, arrival: Arrived = NOTHING
+) -> Plan:
     """Reset the properties of its datasets that this host decides, then write its identity."""
     dataset = foreign.dataset
     every = [one.name for one in foreign.datasets]
@@ -158,6 +164,7 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
     there = {one.name for one in foreign.datasets if one.mounted}
     moved = {step.do.argv[-1] for step in steps if isinstance(step.do, Command)}
     steps += [_mount(name) for name in _own(foreign) if name not in there or name in moved]
+    steps += arrival.steps
     steps.append(
         Step(
             Command((tools.ZFS, "set", value, dataset)),
@@ -166,7 +173,8 @@ def plan_adopt(session: Session, foreign: Foreign, identity: Identity) -> Plan:
             durable=True,
         )
     )
-    return Plan("adopt", foreign.name, "guest", tuple(steps), op=session.new_op())
+    op = session.new_op()
+    return Plan("adopt", foreign.name, "guest", tuple(steps), arrival.finish, op=op)
 
 
 def _hosts(held: Mapping[str, Value], own: bool) -> tuple[str, ...]:

@@ -1,5 +1,4 @@
-"""Commands that the simulated host runs as real processes: supervisors of guests, hooks, and a
-stand-in for ssh(1)."""
+"""Commands that the simulated host runs as real processes: supervisors of guests, and hooks."""
 
 from __future__ import annotations
 
@@ -27,7 +26,6 @@ def is_real(argv: Sequence[str]) -> bool:
     """Whether the command is a real process."""
     return bool(argv) and (
         is_supervisor(argv)
-        or argv[0] == tools.SSH
         or (argv[0] == tools.ENV and split_environment(list(argv[1:]))[1][0].startswith(HOOKS))
     )
 
@@ -40,14 +38,13 @@ def run_real(
     changes: bool,
     timeout: float,
     on_line: LineSink | None,
-    stdin: bytes = b"",
 ) -> Result:
     """Run it on the files of the simulated host; its result has the original arguments."""
     from bsdvirt.host.real import RealHost
 
     host = RealHost(interrupt)
     real = _beneath(directory, argv)
-    done = host.run(real, changes=changes, timeout=timeout, on_line=on_line, stdin=stdin)
+    done = host.run(real, changes=changes, timeout=timeout, on_line=on_line)
     return Result(tuple(argv), done.status, done.stdout, done.stderr, done.timed_out)
 
 
@@ -86,9 +83,6 @@ def _beneath(directory: Path, argv: Sequence[str]) -> list[str]:
     """Return the command that does the same beneath the simulated host's root."""
     root = directory.resolve() / "root"
     simulated = f"BSDVIRT_SIM={directory.resolve()}"
-    if argv[0] == tools.SSH:
-        # A test's stand-in; there is no other host by itself.
-        return [f"{root}{argv[0]}", *argv[1:]]
     if is_supervisor(argv):
         # For tests: how often it checks its log.
         look = f"{LOOK}={os.environ.get(LOOK, '60')}"

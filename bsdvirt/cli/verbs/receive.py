@@ -1,0 +1,114 @@
+"""bsdvirt receive: the other side of bsdvirt send. It is run by ssh(1), not by people."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable
+
+from bsdvirt.cli.common import add_dry_run, open_session
+from bsdvirt.cli.parser import Globals
+from bsdvirt.errors import EXIT_OK, UsageError, as_told
+from bsdvirt.ops.send.offer import PromotedHereError, answer_offer
+from bsdvirt.ops.send.receive import Complete, Drop, Stream
+from bsdvirt.ops.send.yielding import answer_yield
+from bsdvirt.session.prepared import Request, carry_out_one
+from bsdvirt.session.session import Session
+from bsdvirt.spec.base import Spec
+from bsdvirt.spec.send import MOST_BYTES, Offer, Refusal, Yield, message_from_json, message_to_json
+
+MOST_WORDS = 8
+ORIGINAL = "SSH_ORIGINAL_COMMAND"
+"""What the client asked for, where sshd(8) runs a forced command."""
+
+
+class Options(Globals):
+    action: str | None
+    words: list[str]
+    from_ssh: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", metavar="ACTION", help="offer, stream, …")
+    parser.add_argument("words", nargs="*", metavar="WORD")
+    parser.add_argument(
+        "--from-ssh", action="store_true",
+        help="as a forced command in authorized_keys: do what the client asked for, if that is to"
+        " receive a guest",
+    )  # fmt: skip
+    add_dry_run(parser)
+
+
+def run(options: Options) -> int:
+    if options.from_ssh:
+        options.action, *options.words = _asked(os.environ.get(ORIGINAL, ""))
+    session = open_session(options, changes=True)
+    match options.action, options.words:
+        case "offer", []:
+            return _answered(lambda: _offer(session))
+        case "yield", []:
+            return _answered(lambda: _yield(session))
+        case "stream", [run_id, number, snapshot]:
+            return _done(session, Stream(run_id, _number(number), snapshot))
+        case "drop", [run_id, number]:
+            return _done(session, Drop(run_id, _number(number)))
+        case "complete", [run_id]:
+            return _done(session, Complete(run_id))
+    raise UsageError("receive is run by bsdvirt send on another host", "bsdvirt send --help")
+
+
+def _asked(line: str) -> list[str]:
+    """Return the action and the words that an ssh client asked for. Raises UsageError for anything
+    but `bsdvirt receive`."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        words = []
+    options = any(word.startswith("-") for word in words)
+    if words[:2] != ["bsdvirt", "receive"] or not 3 <= len(words) <= MOST_WORDS or options:
+        raise UsageError("this key may only receive guests", "bsdvirt send, on the other host")
+    return words[2:]
+
+
+def _number(word: str) -> int:
+    if not (word.isascii() and word.isdigit() and len(word) < 5):
+        raise UsageError(f"{word[:20]!r} is not a number", "bsdvirt send --help")
+    return int(word)
+
+
+def _done(session: Session, request: Request) -> int:
+    carry_out_one(session, request)
+    return EXIT_OK
+
+
+def _answered(act: Callable[[], Spec]) -> int:
+    """Print the answer as JSON, or why not."""
+    try:
+        answer, status = act(), EXIT_OK
+    except Exception as raised:
+        error = as_told(raised)
+        promoted = isinstance(raised, PromotedHereError)
+        answer = Refusal(
+            error=error.message, hint=error.hint, code=error.exit_code, promoted=promoted
+        )
+        status = error.exit_code
+    print(message_to_json(answer).decode())
+    return status
+
+
+def _message() -> bytes:
+    return sys.stdin.buffer.read(MOST_BYTES + 1)
+
+
+def _offer(session: Session) -> Spec:
+    offer = message_from_json(Offer, _message(), "the offer")
+    with session.locked("guest", str(offer.name), "receive"):
+        return answer_offer(session, offer, session.new_op)
+
+
+def _yield(session: Session) -> Spec:
+    asked = message_from_json(Yield, _message(), "the request")
+    with session.locked("guest", str(asked.guest), "promote"):
+        return answer_yield(session, asked)

@@ -1,0 +1,1 @@
+"""Send guests to other hosts, and receive them."""

@@ -1,0 +1,274 @@
+"""Send a guest to another host, where it is received by `bsdvirt receive`.
+
+A run asks the other host what it has, takes a snapshot, sends one stream for each dataset, and has
+the other host note that all is there. Whatever is cut short, the other host keeps what it had in
+full, and the next run goes on with what it has in part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from bsdvirt.errors import BsdvirtError, ConflictError
+from bsdvirt.facts.jls import read_jails
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.replica import replica_of
+from bsdvirt.guest.send.choose import Choice, Goal, choose
+from bsdvirt.guest.send.plan import complete_step, plan_note, plan_snapshot, plan_streams
+from bsdvirt.guest.snapshots.sets import Snapshot, free_name
+from bsdvirt.kinds import is_running
+from bsdvirt.ops.send.remote import PromotedError, Remote
+from bsdvirt.ops.send.source import (
+    Sources,
+    held_with,
+    needed,
+    offer_of,
+    own_id,
+    read_sources,
+    tag_for,
+)
+from bsdvirt.ops.snapshots.take import RUNNING, name_of
+from bsdvirt.plan.step import Plan
+from bsdvirt.rows.sizes import human_size
+from bsdvirt.session.batch import hold
+from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused, run_part
+from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
+from bsdvirt.spec.replica import ABSENT, MOST_PEERS, HostId, HostWord, Interval, Peer, Replica
+from bsdvirt.spec.send import Answer
+from bsdvirt.spec.snapshot import SnapshotName, Stamp
+from bsdvirt.spec.types import GuestName
+from bsdvirt.zfs.sending import read_resumed
+
+BUSY_SECONDS = 60.0
+"""How long to wait for another command on the guest, at the end of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send one guest, running or not. It is foreign on the other host until it is adopted there."""
+
+    guest: str
+    host: str
+    name: str = ""
+    """Its name there; the same by default."""
+    pool: str = ""
+    limit: int = 0
+    """Bytes a second; 0 is no limit."""
+    standby: bool = False
+    """Keep it up to date there from now on."""
+    every: str = ""
+    """How often, by the periodic job."""
+
+    @contextlib.contextmanager
+    def prepare(self, session: Session) -> Iterator[Prepared]:
+        """Raises UsageError for a host, a name or an interval that cannot be one."""
+        self._check()
+        with (
+            session.locked("send", self.guest, f"send to {self.host}"),
+            hold(session, [self.guest], "send") as held,
+        ):
+
+            def one(name: str) -> Task:
+                run = Run(session, self, lambda: held.release(name))
+                return run.task()
+
+            yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
+
+    def _check(self) -> None:
+        parsed(HostWord, self.host, "as ssh(1) takes it", of="host")
+        if self.name:
+            parsed(GuestName, self.name, "such as web", of="--name")
+        if self.every:
+            parsed(Interval, self.every, "such as 15m", of="--every")
+
+
+class Run:
+    """One run, planned once the other host has answered."""
+
+    def __init__(self, session: Session, wanted: Send, release: Callable[[], None]) -> None:
+        self.session = session
+        self.wanted = wanted
+        self.remote = Remote(session, wanted.host)
+        self.there = wanted.name or wanted.guest
+        self.release = release
+
+    def task(self) -> Task:
+        """Ask the other host, and plan. The guest's lock is held until its snapshot is taken."""
+        session, wanted = self.session, self.wanted
+        inventory = session.inventory()
+        guest = inventory.guest(wanted.guest)
+        session.need_mounted(inventory, guest.layout)
+        self.guest = guest
+        self.replica = replica_of(guest) or Replica(role="source")
+        self._refuse()
+        self.time = session.draws.time(guest.name)
+        found = read_sources(session, guest)
+        self.snapshot = free_name(found.snapshots, name_of(self.time))
+        answer = self._offer(found)
+        self.peer = self._peer(answer.host)
+        self.tag = tag_for(guest.identity.uuid, answer.host, self.there)
+        before = held_with(session, found, self.tag)
+        goal = Goal(wanted.host, self.there)
+        choice = choose(
+            found.every,
+            answer,
+            self.snapshot,
+            goal,
+            lambda token: read_resumed(session.host, token),
+        )
+        running = is_running(guest, read_jails(session.host), session.host.fs)
+        stale = needed(before, choice.bases)
+        parts = (
+            Part(self._take(running, stale)),
+            Part(
+                self._streams(answer, choice), journalled=False, again=self._let_go(answer, choice)
+            ),
+            Part(self._note(guest, before), again=lambda: self._note_again(before)),
+        )
+        message = f"sent to {wanted.host}" + (f" as {self.there}" if wanted.name else "")
+        return Task(
+            guest.name, parts, message, tuple(self._notes(choice, running)),
+            explain=self._failed, varying=(self.snapshot, self.time, str(answer.run)),
+            release=lambda: self.release(),
+        )  # fmt: skip
+
+    def _refuse(self) -> None:
+        guest, replica = self.guest, self.replica
+        if replica.role in ABSENT:
+            host = replica.to[0].host if replica.to else "another host"
+            raise ConflictError(
+                f"{guest.name} is {replica.role}: {host} has it now", f"bsdvirt info {guest.name}"
+            )
+        if guest.identity.root is not None:
+            raise ConflictError(
+                f"{guest.name}: its root {guest.identity.root} is a directory of yours, which is"
+                " not sent with it",
+                "copy it by other means, such as rsync(1)",
+            )
+        if len(replica.to) >= MOST_PEERS and all(
+            one.host != self.wanted.host for one in replica.to
+        ):
+            raise ConflictError(
+                f"{guest.name} is sent to {MOST_PEERS} hosts already",
+                f"bsdvirt info {guest.name}",
+            )
+
+    def _offer(self, found: Sources) -> Answer:
+        wanted, session = self.wanted, self.session
+        offer = offer_of(
+            session, found, self.there, self.snapshot, self.time,
+            standby=wanted.standby, pool=wanted.pool,
+        )  # fmt: skip
+        try:
+            answer = self.remote.ask("offer", offer, Answer)
+        except PromotedError as error:
+            self._superseded(error)
+            raise
+        if answer.host == own_id(session):
+            raise ConflictError(
+                f"{wanted.host} has the same kern.hostuuid as this host, or is this host",
+                "service hostid onestart makes a new one where a host was cloned, after"
+                " rm /etc/hostid; see rc.d/hostid",
+            )
+        return answer
+
+    def _superseded(self, error: PromotedError) -> None:
+        """Write down that the other host has the guest now: it must not start here again."""
+        guest = self.guest
+        if self.session.preview:
+            return
+        had = [one for one in self.replica.to if one.host == self.wanted.host]
+        replica = msgspec.structs.replace(self.replica, role="superseded", to=had[:1])
+        run_part(self.session, Part(plan_note(guest, replica, self.session.new_op())))
+        error.hint = (
+            f"{guest.name} does not start here any more; if it runs, stop it: it runs on both hosts"
+        )
+
+    def _peer(self, host: HostId) -> Peer:
+        wanted = self.wanted
+        had = next(
+            (one for one in self.replica.to if one.id == host and one.name == self.there), None
+        )
+        fresh = Peer(host=HostWord(wanted.host), id=host, name=GuestName(self.there))
+        peer = msgspec.structs.replace(had or fresh, host=HostWord(wanted.host), tried=self.time)
+        if not wanted.standby:
+            return peer
+        every = Interval(wanted.every) if wanted.every else peer.every
+        return msgspec.structs.replace(
+            peer, standby=True, every=every, limit=wanted.limit or peer.limit,
+            pool=wanted.pool or peer.pool,
+        )  # fmt: skip
+
+    # ---- plans ----
+
+    def _take(self, running: bool, stale: Sequence[Snapshot]) -> Plan:
+        stamp = Stamp(
+            time=self.time, why="send", uuid=self.guest.identity.uuid, running=running,
+            note=f"to {self.wanted.host}"[:200],
+        )  # fmt: skip
+        op = self.session.new_op()
+        return plan_snapshot(self.guest, self.snapshot, stamp, self.tag, op, stale)
+
+    def _streams(self, answer: Answer, choice: Choice) -> Plan:
+        limit = self.wanted.limit or (self.peer.limit if self.peer.standby else 0)
+        plan = plan_streams(self.guest, choice, str(answer.run), self.remote.argv, limit)
+        last = complete_step(
+            self.remote.argv(("receive", "complete", str(answer.run))), self.wanted.host
+        )
+        return msgspec.structs.replace(plan, steps=(*plan.steps, last))
+
+    def _let_go(self, answer: Answer, choice: Choice) -> Callable[[], Plan]:
+        plan = self._streams(answer, choice)
+
+        def again() -> Plan:
+            self.release()
+            return plan
+
+        return again
+
+    def _note(self, guest: Guest, before: Sequence[Snapshot], error: str = "") -> Plan:
+        """Plan to write down how the run has ended."""
+        replica = replica_of(guest) or Replica(role="source")
+        peer = self.peer
+        if error:
+            had = next((one for one in replica.to if one.id == peer.id), peer)
+            peer = msgspec.structs.replace(had, tried=self.time, error=error[:200])
+        else:
+            peer = msgspec.structs.replace(
+                peer, snapshot=SnapshotName(self.snapshot), time=self.time, error=""
+            )
+        others = [one for one in replica.to if (one.id, one.name) != (peer.id, peer.name)]
+        replica = msgspec.structs.replace(replica, to=[*others, peer])
+        stale = () if error else before
+        return plan_note(guest, replica, self.session.new_op(), stale=stale, tag=self.tag)
+
+    def _note_again(self, before: Sequence[Snapshot], error: str = "") -> Plan:
+        """The same, with the guest's lock again."""
+        session = self.session
+        lock = session.lock("guest", self.guest.name, "send", wait=BUSY_SECONDS)
+        self.release = lock.release if lock else lambda: None
+        return self._note(session.inventory().guest(self.guest.name), before, error)
+
+    def _failed(self, error: BsdvirtError) -> BsdvirtError:
+        """Write down that the run failed, and say how to go on."""
+        session = self.session
+        with contextlib.suppress(BsdvirtError):
+            self.release()
+            if self.wanted.standby or self.peer.standby:
+                run_part(session, Part(self._note_again((), error.message)))
+                self.release()
+        error.hint = error.hint or "the same command goes on where this one ended"
+        return error
+
+    def _notes(self, choice: Choice, running: bool) -> Iterator[str]:
+        if running:
+            yield RUNNING
+        if choice.size:
+            yield f"about {human_size(choice.size)} are sent in full"
+        for path in choice.gone:
+            yield f"{self.there}/{path} stays on {self.wanted.host}: the guest has it no more"
