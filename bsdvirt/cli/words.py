@@ -123,7 +123,7 @@ SYNONYMS = {
 }
 """Synonyms of verbs, with the same arguments."""
 
-_SENDING = "zfs send -R; `bsdvirt info NAME` names a guest's dataset"
+_SENDING = "bsdvirt send NAME HOST; for a standby, bsdvirt send NAME HOST --replicate"
 _KINDS = "the verb comes first: bsdvirt create vm NAME, bsdvirt create jail NAME, bsdvirt ls"
 _BOOT = "bsdvirt set NAME boot.auto=yes; bsdvirt boot plan shows the order"
 _PROPERTIES = "bsdvirt get NAME, bsdvirt set NAME PROPERTY=VALUE or bsdvirt edit NAME"
@@ -145,6 +145,7 @@ HINTS = {
     "datastore": "bsdvirt pool ls",
     "disable": _BOOT,
     "enable": _BOOT,
+    "failover": "bsdvirt standby promote NAME",
     "fetch": _FETCH,
     "halt": _FORCE,
     "install": "bsdvirt create vm NAME --iso FILE --start; bsdvirt pkg NAME install PACKAGE",
@@ -158,6 +159,7 @@ HINTS = {
     "pin": _CPUS,
     "port": "bsdvirt expose NAME tcp:8080:80",
     "poweroff": _FORCE,
+    "replicate": _SENDING,
     "rdr": "bsdvirt expose NAME tcp:8080:80",
     "restore": "bsdvirt import FILE",
     "reboot": "bsdvirt restart NAME; bsdvirt reset NAME resets a virtual machine",

@@ -32,6 +32,7 @@ from bsdvirt.ops import references
 from bsdvirt.ops.power.stop import end_for_destroy, stop_task
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.sizes import human_size
+from bsdvirt.ops.send.source import sent_holds
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
@@ -104,6 +105,8 @@ class Destroy:
         held = released(session, guest, force=force)
         plan = plan_destroy(guest, session.new_op(), force=force, first=held, last=last)
         freed = f"frees {human_size(guest.used)} ({guest.used} bytes)"
+        held = sent_holds(session.host, guest)
+        plan = plan_destroy(guest, session.new_op(), force=force, last=last, held=held)
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
         return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
@@ -170,6 +173,8 @@ def _foreign_task(
     refuse_neighbours(guest, facts.jails.values())
     held = released(session, guest, force=force)
     plan = plan_destroy(guest, session.new_op(), force=force, first=held)
+    held = sent_holds(session.host, guest)
+    plan = plan_destroy(guest, session.new_op(), force=force, held=held)
     return Task(name, (Part(plan, home=foreign.layout),), "destroyed")
 
 

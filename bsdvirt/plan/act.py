@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
 from bsdvirt.facts.dad import PAUSE, ROUNDS, awaited
@@ -33,6 +35,7 @@ from bsdvirt.plan.step import (
 from bsdvirt.plan.sync import is_persistent, sync_written
 from bsdvirt.spec.mounts import within
 
+_PROGRESS = re.compile(r"\d\d:\d\d:\d\d\s+\d+\s|(full|incremental|size)\t")
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
 RETRY_PAUSE = 0.25
 AWAIT_PAUSE = 0.05
@@ -50,7 +53,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
             case Pipeline(left=left, right=right, timeout=timeout, limit=limit):
-                host.pipe(left, right, timeout=timeout, on_line=on_line, limit=limit).check()
+                piped = host.pipe(left, right, timeout=timeout, on_line=on_line, limit=limit)
+                replace(piped, stderr=_without_progress(piped.stderr)).check()
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
@@ -88,6 +92,12 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:
         raise StepError(error.message, error.hint) from error
+
+
+def _without_progress(text: str) -> str:
+    """Return what the two ends of a pipe said, without what zfs send -vP prints each second: the
+    end of it is shown."""
+    return "".join(line for line in text.splitlines(True) if not _PROGRESS.match(line))
 
 
 def _await(host: Host, path: str, seconds: float) -> None:

@@ -170,7 +170,7 @@ def message_from_json(cls: type[Message], text: str | bytes, source: str) -> Mes
     data = parse_json(text, source, MOST_BYTES)
     version = data.get("v", VERSION) if isinstance(data, dict) else VERSION
     if version != VERSION:
-        raise UsageError(f"{source}: a newer version of bsdvirt", "upgrade bsdvirt on this host")
+        raise UsageError(f"{source}: a newer version of bsdvirt", "install that version here, too")
     message = decode(cls, data, source)
     try:
         _check(message)

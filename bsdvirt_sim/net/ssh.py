@@ -61,6 +61,8 @@ def _become(words: Sequence[str], streams: Sequence[IO[bytes]]) -> NoReturn:
     """Be bsdvirt there, to the end of this process."""
     status: object = 1
     try:
+        # The former object may close the descriptor.
+        sys.stdin = open(os.dup(0), encoding="utf-8")  # noqa: SIM115
         for descriptor, stream in enumerate(streams):
             os.dup2(stream.fileno(), descriptor)
         os.environ.pop(FAULT, None)

@@ -56,7 +56,7 @@ def run(options: Options) -> int:
             return _done(session, Drop(run_id, _number(number)))
         case "complete", [run_id]:
             return _done(session, Complete(run_id))
-    raise UsageError("receive is run by bsdvirt send on another host", "bsdvirt send --help")
+    raise UsageError("receive is run by send, of another host", "bsdvirt send --help")
 
 
 def _asked(line: str) -> list[str]:
@@ -68,7 +68,7 @@ def _asked(line: str) -> list[str]:
         words = []
     options = any(word.startswith("-") for word in words)
     if words[:2] != ["bsdvirt", "receive"] or not 3 <= len(words) <= MOST_WORDS or options:
-        raise UsageError("this key may only receive guests", "bsdvirt send, on the other host")
+        raise UsageError("this key may only receive guests", "see bsdvirt(8), send")
     return words[2:]
 
 
@@ -104,8 +104,7 @@ def _message() -> bytes:
 
 def _offer(session: Session) -> Spec:
     offer = message_from_json(Offer, _message(), "the offer")
-    with session.locked("guest", str(offer.name), "receive"):
-        return answer_offer(session, offer, session.new_op)
+    return answer_offer(session, offer, session.new_op)
 
 
 def _yield(session: Session) -> Spec:

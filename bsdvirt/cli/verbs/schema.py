@@ -67,6 +67,8 @@ CHANGES = (
     "resume",
     "rollback",
     "set",
+    "send",
+    "standby promote",
     "snapshot create",
     "snapshot hold",
     "snapshot periodic",

@@ -84,7 +84,8 @@ def adopt_steps(
 
 def finish_steps(foreign: Foreign, origin: Origin, tag: str) -> tuple[Step, ...]:
     """Remove the snapshot that it was received as, for a plan's finish."""
-    return remove_received(f"{foreign.dataset}@{origin.snapshot}", tag)
+    full = f"{foreign.dataset}@{origin.snapshot}"
+    return remove_received(full, origin.guids.get("", 0), tag)
 
 
 def _writable(dataset: str) -> Step:

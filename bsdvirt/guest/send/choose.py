@@ -151,6 +151,9 @@ def choose(
             transfers.append(
                 Transfer(source, number, short, token=str(have.token), size=resumed.size)
             )
+            # The rest of it begins with what was there before it.
+            before = {known.guid for known in have.snapshots[-1:]}
+            bases += [part.full for part in source.parts if part.guid in before]
             bases.append(resumed.snapshot)
             base: str | None = resumed.snapshot
         else:

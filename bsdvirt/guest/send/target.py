@@ -14,17 +14,18 @@ from bsdvirt.guest.snapshots.plan import SECONDS
 from bsdvirt.host import tools
 from bsdvirt.plan.step import (
     Command,
-    DatasetExists,
     DatasetMounted,
     Not,
     Pipeline,
     Plan,
+    SnapshotIs,
     Step,
     Undo,
 )
 from bsdvirt.spec.identity import PROPERTY as IDENTITY
 from bsdvirt.spec.replica import PROPERTY, Replica, replica_to_json
 from bsdvirt.spec.send import Offer, Sent
+from bsdvirt.zfs.snapshots import Part
 
 RECEIVE_SECONDS = 30 * 24 * 3600.0
 PLACES = ("mountpoint", "canmount", "sharenfs", "sharesmb")
@@ -89,9 +90,11 @@ def plan_complete(
     tag: str,
     op: str,
     *,
-    old: Sequence[str] = (),
+    old: Sequence[Part] = (),
+    left: Sequence[Part] = (),
 ) -> Plan:
-    """All of a snapshot is there: note that, and remove the one of the run before."""
+    """All of a snapshot is there: note that, and remove those of earlier runs: `old` of all
+    datasets, and what is `left` of runs that were cut short."""
     place = foreign.dataset
     full = f"{place}@{replica.origin.snapshot}" if replica.origin else place
     was = foreign.datasets[0]
@@ -109,21 +112,25 @@ def plan_complete(
         unless=DatasetMounted(place),
         tolerant=True,
     )
-    finish = tuple(step for one in old for step in remove_received(one, tag))
+    finish = (
+        *(step for one in old for step in remove_received(one.full, one.guid, tag)),
+        *(_destroy(one.full, one.guid, "-d") for one in left),
+    )
     steps = (hold_step(full, tag), note, mount)
     return Plan("receive", foreign.name, "guest", steps, finish, op=op)
 
 
-def remove_received(full: str, tag: str) -> tuple[Step, ...]:
+def remove_received(full: str, guid: int, tag: str) -> tuple[Step, ...]:
     """Remove a snapshot that was received of all of a guest's datasets, for a plan's finish."""
-    return (
-        release_step(full, tag),
-        Step(
-            Command((tools.ZFS, "destroy", "-r", "-d", full), timeout=SECONDS),
-            f"destroy {full}, which the new one replaces",
-            unless=Not(DatasetExists(full)),
-            durable=True,
-        ),
+    return release_step(full, tag), _destroy(full, guid, "-r", "-d")
+
+
+def _destroy(full: str, guid: int, *options: str) -> Step:
+    return Step(
+        Command((tools.ZFS, "destroy", *options, full), timeout=SECONDS),
+        f"destroy {full}",
+        unless=Not(SnapshotIs(full, guid)),
+        durable=True,
     )
 
 

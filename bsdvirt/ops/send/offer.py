@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, NotFoundError
@@ -63,36 +63,46 @@ class Accepted:
 
 
 def answer_offer(session: Session, offer: Offer, run: Callable[[], str]) -> Answer:
-    """Return the answer. The guest's lock is held. A guest that this host gave away becomes the
-    standby of the one that has it now.
+    """Return the answer. A guest that this host gave away becomes the standby of the one that has
+    it now.
 
     Raises ConflictError, PromotedHereError, HostError.
     """
     identity = _identity(session, offer)
-    found = session.inventory()
-    layout = _layout(session, found, offer)
-    session.need_mounted(found, layout)
-    guest = _taken(found, offer, identity)
-    accepted = Accepted(run(), offer, layout)
-    if isinstance(guest, Guest):
-        run_part(session, Part(plan_return(guest, offer, standby_of(offer), session.new_op())))
-    if not offer.look:
-        _write(session, accepted)
-    received = read_received(session.host, accepted.place)
-    parts = read_parts(session.host, [accepted.place]) if received else []
-    top = found.top(layout)
+    with session.locked("guest", str(offer.name), "receive"):
+        found = session.inventory()
+        layout = _layout(session, found, offer)
+        session.need_mounted(found, layout)
+        guest = _taken(found, offer, identity)
+        accepted = Accepted(run(), offer, layout)
+        received = read_received(session.host, accepted.place)
+        parts = read_parts(session.host, [accepted.place]) if received else []
+        if isinstance(guest, Guest):
+            replica = standby_of(offer, _newest(accepted.place, parts))
+            run_part(session, Part(plan_return(guest, offer, replica, session.new_op())))
+        if not offer.look:
+            _write(session, accepted)
     return Answer(
         host=own_id(session),
         run=RunId.parse(accepted.run),
-        available=top.available,
+        available=found.top(layout).available,
         datasets=[_have(accepted.place, name, one, parts) for name, one in received.items()],
     )
 
 
-def standby_of(offer: Offer) -> Replica:
-    """Return what is written down of a guest that is received."""
+def _newest(place: str, parts: Sequence[SnapshotPart]) -> dict[str, int]:
+    """Return the guid of the newest snapshot of each dataset, by its path."""
+    return {part.dataset[len(place) + 1 :]: part.guid for part in parts}
+
+
+def standby_of(offer: Offer, guids: Mapping[str, int] | None = None) -> Replica:
+    """Return what is written down of a guest that is received. `guids` are of the snapshots that
+    the datasets have before."""
     identity = identity_from_json(offer.identity)
-    origin = Origin(id=offer.host, host=offer.label, name=offer.guest, uuid=identity.uuid)
+    origin = Origin(
+        id=offer.host, host=offer.label, name=offer.guest, uuid=identity.uuid,
+        guids=dict(guids or {}),
+    )  # fmt: skip
     return Replica(role="standby" if offer.standby else "copy", origin=origin)
 
 
@@ -105,7 +115,7 @@ def _identity(session: Session, offer: Offer) -> Identity:
             "give one of them another: hostuuid in rc.conf(5), see /etc/rc.d/hostid",
         )
     if identity.host != offer.host or identity.kind != offer.kind:
-        raise ConflictError("the offer contradicts itself", "upgrade bsdvirt on both hosts")
+        raise ConflictError("the offer contradicts itself", "use one version on both hosts")
     return identity
 
 
@@ -132,7 +142,8 @@ def _taken(found: Inventory, offer: Offer, identity: Identity) -> Guest | Foreig
         origin = replica.origin if replica else None
         if origin is not None and (origin.id, origin.uuid) == (offer.host, identity.uuid):
             raise PromotedHereError(
-                f"{name} was promoted here, and is this host's guest now", "bsdvirt info, there"
+                f"{name} was promoted here, and is this host's guest now",
+                f"on {offer.label}, bsdvirt destroy {offer.guest} drops the old one",
             )
         if replica is None or replica.role not in ABSENT or guest.identity.uuid != identity.uuid:
             raise ConflictError(
@@ -148,7 +159,7 @@ def _taken(found: Inventory, offer: Offer, identity: Identity) -> Guest | Foreig
     return guest
 
 
-def _have(place: str, name: str, one: Received, parts: list[SnapshotPart]) -> Have:
+def _have(place: str, name: str, one: Received, parts: Sequence[SnapshotPart]) -> Have:
     newest = [part for part in parts if part.dataset == name][-1024:]
     return Have(
         path=Path.parse(name[len(place) + 1 :]),
@@ -189,7 +200,7 @@ def accepted_run(session: Session, run: str) -> Accepted:
         if named == run:
             offer = message_from_json(Offer, rest, f"{DIRECTORY}/{entry}")
             return Accepted(run, offer, session.pool(dataset))
-    raise NotFoundError(f"no run {run[:40]!r} was offered", "bsdvirt send offers it, and begins")
+    raise NotFoundError(f"no run {run[:40]!r} was offered", "the sender begins again")
 
 
 def forget_run(session: Session, accepted: Accepted) -> None:

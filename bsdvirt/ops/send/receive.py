@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Foreign
+from bsdvirt.guest.replica import replica_of
 from bsdvirt.guest.send.target import (
     first_properties,
     plan_complete,
@@ -24,6 +25,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.load import identity_from_json
 from bsdvirt.zfs.reclaim import read_holds
 from bsdvirt.zfs.sending import read_received
+from bsdvirt.zfs.snapshots import Part as SnapshotPart
 from bsdvirt.zfs.snapshots import read_parts
 
 
@@ -86,13 +88,15 @@ class Complete:
             offer = accepted.offer
             foreign = _foreign(session, accepted)
             parts = read_parts(session.host, [accepted.place])
-            guids = {}
+            guids, former = {}, _former(foreign)
+            left: list[SnapshotPart] = []
             for sent in offer.datasets:
                 dataset = f"{accepted.place}/{sent.path}" if sent.path else accepted.place
-                newest = next((part for part in reversed(parts) if part.dataset == dataset), None)
-                if newest is None or newest.name != offer.snapshot:
+                own = [part for part in parts if part.dataset == dataset]
+                if not own or own[-1].name != offer.snapshot:
                     raise ConflictError(f"{dataset}@{offer.snapshot} has not been received")
-                guids[str(sent.path)] = newest.guid
+                guids[str(sent.path)] = own[-1].guid
+                left += _since(own[:-1], former.get(str(sent.path)))
             uuid = identity_from_json(offer.identity).uuid
             tag = tag_for(uuid, own_id(session), str(offer.name))
             replica = standby_of(offer)
@@ -100,23 +104,35 @@ class Complete:
             origin = msgspec.structs.replace(
                 replica.origin, snapshot=offer.snapshot, time=offer.time, guids=guids
             )
-            mains = [p.full for p in parts if p.dataset == accepted.place and p.holds]
-            tags = read_holds(session.host, mains)
-            full = f"{accepted.place}@{offer.snapshot}"
-            old = [name for name in mains if tag in tags.get(name, ()) and name != full]
+            mains = [p for p in parts if p.dataset == accepted.place and p.holds]
+            tags = read_holds(session.host, [part.full for part in mains])
+            held = [part for part in mains if tag in tags.get(part.full, ())]
+            old = [part for part in held if part.name != offer.snapshot]
             replica = msgspec.structs.replace(replica, origin=origin)
-            plan = plan_complete(foreign, offer, replica, tag, session.new_op(), old=old)
+            plan = plan_complete(foreign, offer, replica, tag, session.new_op(), old=old, left=left)
             prepared = _one(session, accepted, plan)
             yield prepared
             if not session.preview:
                 forget_run(session, accepted)
 
 
+def _former(foreign: Foreign) -> Mapping[str, int]:
+    """Return the guids of what was there in full before this run, by path."""
+    replica = replica_of(foreign)
+    return replica.origin.guids if replica and replica.origin else {}
+
+
+def _since(parts: Sequence[SnapshotPart], guid: int | None) -> Sequence[SnapshotPart]:
+    """Return what came after a snapshot: of runs that were cut short."""
+    places = [number for number, part in enumerate(parts) if part.guid == guid]
+    return parts[places[-1] + 1 :] if places else () if guid else parts
+
+
 def _foreign(session: Session, accepted: Accepted) -> Foreign:
     found = session.inventory()
     name = str(accepted.offer.name)
     if name not in found.foreign:
-        raise ConflictError(f"{name} is not a guest that is received", "bsdvirt send begins again")
+        raise ConflictError(f"{name} is not a guest that is received", "the sender begins again")
     return found.foreign[name]
 
 

@@ -77,7 +77,7 @@ class Remote:
             refusal = message_from_json(Refusal, text, f"the answer of {self.host}")
         except BsdvirtError:
             return HostError(
-                f"{self.host}: bsdvirt failed there: {last_line(errors)}",
+                f"{self.host}: the receiving bsdvirt: {last_line(errors)}",
                 "install the same version on both hosts",
             )
         kind = PromotedError if refusal.promoted else ConflictError
