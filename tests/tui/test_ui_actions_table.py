@@ -34,6 +34,7 @@ TYPED = {
     "part-grow": "2G", "part-insert": "x.iso",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
     "grow-disk": "2G", "export": "/backup/g.bsdvirt", "import": "/backup/g.bsdvirt h",
+    "grow-disk": "2G", "send": "backup1",
 }  # fmt: skip
 """What a user types, for the actions that ask."""
 

@@ -15,5 +15,6 @@ NOT_HERE = {
     "tui": "this is it",
     "uninit": "it ends the use of this host: run it in a shell",
     "report": "it is for a file, which a shell gives a name",
+    "receive": "send runs it on the other host",
 }
 """Verbs that are no action, each with the reason."""
