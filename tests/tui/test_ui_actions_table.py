@@ -34,7 +34,7 @@ TYPED = {
     "part-grow": "2G", "part-insert": "x.iso",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
     "grow-disk": "2G", "export": "/backup/g.bsdvirt", "import": "/backup/g.bsdvirt h",
-    "grow-disk": "2G", "send": "backup1",
+    "send": "backup1",
 }  # fmt: skip
 """What a user types, for the actions that ask."""
 
@@ -114,8 +114,8 @@ def test_what_loses_data_asks_on_the_command_line_or_removes_an_object() -> None
             # adopt, edit and import show what they do; a disk or pool that is removed is kept, and
             # so is the old root of an upgrade.
             shows = (
-                "adopt", "edit", "import", "remove-disk", "part-remove-disk", "upgrade",
-                "upgrade-back",
+                "adopt", "edit", "import", "promote-standby", "remove-disk", "part-remove-disk",
+                "upgrade", "upgrade-back",
             )  # fmt: skip
             assert action.id in shows, action.id
 
