@@ -44,7 +44,6 @@ VERBS = {
     "promote": "make a clone independent of the guest that it was made of",
     "export": "write a guest to an archive",
     "import": "create a guest from an archive, a disk, or a guest of another tool",
-    "import": "create a guest from an archive",
     "send": "send a guest to another host, once or again and again",
     "standby": "manage standbys of guests of other hosts: promote",
     "receive": "receive a guest from another host: run by send",

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.send.plan import release_step
 from bsdvirt.host import tools
 from bsdvirt.layout import guest_log_directory
 from bsdvirt.plan.marks import destroy_marked, mark_going
@@ -28,22 +27,17 @@ def plan_destroy(
     force: bool = False,
     first: Sequence[Step] = (),
     last: Sequence[Step] = (),
-    last: Sequence[Step] = (),
-    held: Sequence[tuple[str, str]] = (),
 ) -> Plan:
     """Unmount, mark, commit; then the datasets go, and the logs.
 
     Unmounting comes first: it fails while a process has its working directory there, and nothing
     is lost. `force` unmounts in spite of that. `first` are run before that,
     `last` at the end.
-    is lost. `force` unmounts in spite of that. `held` are snapshots that sending holds, with the
-    tags. `last` are run at the end.
     """
     # What a jail had mounted was unmounted with the jail: see jail/clean.py.
     mounted = [d for d in guest.datasets if d.mounted and not d.jailed]
     unmounts = [_unmount(dataset, force) for dataset in reversed(mounted)]
     finish = (
-        *(release_step(full, tag) for full, tag in held),
         destroy_marked(
             guest.dataset,
             op,

@@ -30,9 +30,9 @@ from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.power.stop import end_for_destroy, stop_task
+from bsdvirt.ops.send.source import TAG
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.sizes import human_size
-from bsdvirt.ops.send.source import sent_holds
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
@@ -105,8 +105,6 @@ class Destroy:
         held = released(session, guest, force=force)
         plan = plan_destroy(guest, session.new_op(), force=force, first=held, last=last)
         freed = f"frees {human_size(guest.used)} ({guest.used} bytes)"
-        held = sent_holds(session.host, guest)
-        plan = plan_destroy(guest, session.new_op(), force=force, last=last, held=held)
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
         return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
@@ -173,26 +171,26 @@ def _foreign_task(
     refuse_neighbours(guest, facts.jails.values())
     held = released(session, guest, force=force)
     plan = plan_destroy(guest, session.new_op(), force=force, first=held)
-    held = sent_holds(session.host, guest)
-    plan = plan_destroy(guest, session.new_op(), force=force, held=held)
     return Task(name, (Part(plan, home=foreign.layout),), "destroyed")
 
 
 def released(session: Session, guest: Guest, *, force: bool) -> tuple[Step, ...]:
-    """Return the steps that release the snapshots of a guest that are held, with `force`: nothing
-    else can destroy them. Raises ConflictError without it, before anything is done."""
-    held = [part for part in read_parts(session.host, [guest.dataset]) if part.holds]
+    """Return the steps that release the snapshots of a guest that are held: nothing else can
+    destroy them. Raises ConflictError, before anything is done, for those that something else than
+    sending holds, but with `force`."""
+    by_tag: dict[str, list[SnapshotPart]] = {}
+    for part in read_parts(session.host, [guest.dataset]):
+        for tag in read_holds_of(session.host, part.full) if part.holds else ():
+            by_tag.setdefault(tag, []).append(part)
+    others = [part for tag, parts in by_tag.items() if not tag.startswith(TAG) for part in parts]
+    held = sorted({part.full for part in others})
     if held and not force:
-        named = ", ".join(part.full for part in held[:MOST_NAMED])
+        named = ", ".join(held[:MOST_NAMED])
         more = f" and {len(held) - MOST_NAMED} more" if len(held) > MOST_NAMED else ""
         raise ConflictError(
             f"{guest.name} has snapshots that are held: {named}{more}",
             f"bsdvirt snapshot ls --held {guest.name}; or --force, which releases them",
         )
-    by_tag: dict[str, list[SnapshotPart]] = {}
-    for part in held:
-        for tag in read_holds_of(session.host, part.full):
-            by_tag.setdefault(tag, []).append(part)
     return tuple(release_step(tag, parts) for tag, parts in by_tag.items())
 
 

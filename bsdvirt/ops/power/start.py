@@ -12,7 +12,7 @@ from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.duplicates import duplicates
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
-from bsdvirt.guest.replica import refuse_absent
+from bsdvirt.guest.send.replica import refuse_absent
 from bsdvirt.guest.view import Parts, Start, Surroundings
 from bsdvirt.kinds import by_kind, is_running, kind_of, load_spec
 from bsdvirt.layout import FAILED_DIRECTORY, RUN_FILES, failed_file

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Foreign
-from bsdvirt.guest.replica import replica_of
 from bsdvirt.guest.send.adopted import (
     Unfinished,
     adopt_steps,
@@ -14,6 +13,7 @@ from bsdvirt.guest.send.adopted import (
     refuse_adoption,
     unfinished,
 )
+from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.ops.send.source import own_id, tag_for
 from bsdvirt.plan.step import Step
 from bsdvirt.session.session import Session

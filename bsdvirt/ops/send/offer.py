@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory, refuse_stray
-from bsdvirt.guest.replica import replica_of
+from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.guest.send.target import plan_return
 from bsdvirt.layout import RUN_DIRECTORY, Layout
 from bsdvirt.ops.send.source import own_id

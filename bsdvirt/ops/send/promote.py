@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.guest.inventory import Foreign, Inventory
-from bsdvirt.guest.replica import replica_of
 from bsdvirt.guest.send.adopted import refuse_adoption
+from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.guest.send.target import plan_settle
 from bsdvirt.ops.adopt import Adopt
 from bsdvirt.ops.send.adopted import read_unfinished

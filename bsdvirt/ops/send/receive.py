@@ -10,7 +10,7 @@ import msgspec
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Foreign
-from bsdvirt.guest.replica import replica_of
+from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.guest.send.target import (
     first_properties,
     plan_complete,

@@ -16,9 +16,9 @@ import msgspec
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.replica import replica_of
 from bsdvirt.guest.send.choose import Choice, Goal, choose
 from bsdvirt.guest.send.plan import complete_step, plan_note, plan_snapshot, plan_streams
+from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.guest.snapshots.sets import Snapshot, free_name
 from bsdvirt.kinds import is_running
 from bsdvirt.ops.send.remote import PromotedError, Remote

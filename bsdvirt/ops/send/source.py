@@ -13,7 +13,6 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.send.choose import Source, sources
 from bsdvirt.guest.snapshots.sets import Snapshot, snapshots_of
 from bsdvirt.host import tools
-from bsdvirt.host.base import Host
 from bsdvirt.plan.conditions import OP_PROPERTY
 from bsdvirt.session.session import Session
 from bsdvirt.spec.load import identity_to_json
@@ -56,14 +55,6 @@ def held_with(session: Session, found: Sources, tag: str) -> list[Snapshot]:
     """Return the snapshots that earlier runs hold with a tag."""
     mains = [one.full for one in found.snapshots if one.main and one.main.holds]
     return found.held(read_holds(session.host, mains), tag)
-
-
-def sent_holds(host: Host, guest: Guest) -> list[tuple[str, str]]:
-    """Return the snapshots of a guest that sending holds, with the tags of the holds."""
-    parts = read_parts(host, [guest.dataset])
-    mains = [one.full for one in parts if one.dataset == guest.dataset and one.holds]
-    tags = read_holds(host, mains)
-    return [(full, tag) for full, every in tags.items() for tag in every if tag.startswith(TAG)]
 
 
 def tag_for(uuid_text: str, host: str, name: str) -> str:

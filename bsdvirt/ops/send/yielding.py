@@ -6,8 +6,8 @@ import msgspec
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.jls import read_jails
-from bsdvirt.guest.replica import replica_of
 from bsdvirt.guest.send.plan import plan_note
+from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.kinds import is_running
 from bsdvirt.session.prepared import Part, run_part
 from bsdvirt.session.session import Session

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 OPENS_SIMULATOR = "host/open.py"
 MOST_LINES = 400
 MOST_FILES = 16
-CROWDED = {"": 5, "spec": 40, "cli/verbs": 60}
+CROWDED = {"": 5, "spec": 40, "cli/verbs": 64}
 """Folders with another bound than MOST_FILES, without __init__.py."""
 
 ROOMS = (
