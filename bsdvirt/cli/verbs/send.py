@@ -41,6 +41,6 @@ def run(options: Options) -> int:
     limit = int(parsed(Size, options.limit, "such as 50M", of="--limit")) if options.limit else 0
     request = Send(
         options.guest, options.host, options.name, options.pool, limit,
-        options.replicate, options.every,
+        options.replicate, options.every, options.dry_run,
     )  # fmt: skip
     return apply_one(options, request)

@@ -37,5 +37,7 @@ def run(options: Options) -> int:
         _, origin = standby(session.inventory(), options.guest)
         lines = [f"{origin.name} of {origin.host}, as of {origin.time}"]
         confirm(options, f"Promote the standby {options.guest}?", lines)
-    outcome = promote(session, options.guest, source=options.source, force=options.force)
+    outcome = promote(
+        session, options.guest, source=options.source, force=options.force, look=options.dry_run
+    )
     return report([outcome], options)

@@ -12,7 +12,6 @@ from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.duplicates import duplicates
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
-from bsdvirt.guest.send.replica import refuse_absent
 from bsdvirt.guest.view import Parts, Start, Surroundings
 from bsdvirt.kinds import by_kind, is_running, kind_of, load_spec
 from bsdvirt.layout import FAILED_DIRECTORY, RUN_FILES, failed_file
@@ -120,7 +119,10 @@ class _Loading:
         doubled = duplicates(self.found)
         if name in doubled and not _runs(session, guest):
             raise doubled[name].error()
-        if not _runs(session, guest):
+        if guest.datasets[0].replica and not _runs(session, guest):
+            # Imported here: few guests are on several hosts.
+            from bsdvirt.guest.send.replica import refuse_absent
+
             refuse_absent(guest)
         need_unlocked(guest)
         spec = load_spec(session.host.fs, guest)

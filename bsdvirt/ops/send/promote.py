@@ -46,6 +46,8 @@ class Fence:
     """The other host as ssh(1) takes it; by default, the name that it gave itself."""
     force: bool = False
     """Go on if it does not."""
+    look: bool = False
+    """The other host is only asked."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -66,7 +68,7 @@ class Fence:
             plan = plan_settle(
                 foreign, str(origin.snapshot), left.partial, left.later, session.new_op()
             )
-        if session.preview:
+        if self.look:
             self._ask(session, name, origin)
         return Task(name, (Part(plan),), before=lambda: self._ask(session, name, origin))
 
@@ -76,7 +78,7 @@ class Fence:
         host = self.source or origin.host
         asked = Yield(
             host=own_id(session), label=label(session), guest=origin.name,
-            name=GuestName.parse(name), uuid=origin.uuid, look=session.preview,
+            name=GuestName.parse(name), uuid=origin.uuid, look=self.look,
         )  # fmt: skip
         try:
             Remote(session, host).ask("yield", asked, Done)
@@ -92,13 +94,15 @@ class Fence:
             ) from None
 
 
-def promote(session: Session, name: str, *, source: str, force: bool) -> Outcome:
+def promote(
+    session: Session, name: str, *, source: str = "", force: bool = False, look: bool = False
+) -> Outcome:
     """Promote a standby; return the outcome. It keeps its identity and claims where they are free
     here."""
-    fenced = carry_out_one(session, Fence(name, source, force))
+    fenced = carry_out_one(session, Fence(name, source, force, look))
     found = session.inventory()
     foreign, origin = standby(found, name)
-    if session.preview and read_unfinished(session, foreign, origin):
+    if look and read_unfinished(session, foreign, origin):
         return fenced
     try:
         done = carry_out_one(session, Adopt((name,), keep=True, promoted=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -110,10 +110,8 @@ class Complete:
             old = [part for part in held if part.name != offer.snapshot]
             replica = msgspec.structs.replace(replica, origin=origin)
             plan = plan_complete(foreign, offer, replica, tag, session.new_op(), old=old, left=left)
-            prepared = _one(session, accepted, plan)
-            yield prepared
-            if not session.preview:
-                forget_run(session, accepted)
+            done = lambda: forget_run(session, accepted)  # noqa: E731
+            yield _one(session, accepted, plan, after=done)
 
 
 def _former(foreign: Foreign) -> Mapping[str, int]:
@@ -146,7 +144,15 @@ def _locked(session: Session, run: str) -> Iterator[Accepted]:
         yield accepted_run(session, run)
 
 
-def _one(session: Session, accepted: Accepted, plan: Plan, *, journalled: bool = True) -> Prepared:
+def _one(
+    session: Session,
+    accepted: Accepted,
+    plan: Plan,
+    *,
+    journalled: bool = True,
+    after: Callable[[], None] | None = None,
+) -> Prepared:
     name = str(accepted.offer.name)
     part = Part(plan, journalled=journalled, home=accepted.layout)
-    return Prepared(session, [Task(name, (part,), plan.reason or "received")])
+    task = Task(name, (part,), plan.reason or "received", after=after)
+    return Prepared(session, [task])

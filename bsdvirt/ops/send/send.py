@@ -63,6 +63,8 @@ class Send:
     """Keep it up to date there from now on."""
     every: str = ""
     """How often, by the periodic job."""
+    look: bool = False
+    """It is only planned: the other host is asked, and writes nothing down."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -162,7 +164,7 @@ class Run:
         wanted, session = self.wanted, self.session
         offer = offer_of(
             session, found, self.there, self.snapshot, self.time,
-            standby=wanted.standby, pool=wanted.pool,
+            standby=wanted.standby, pool=wanted.pool, look=wanted.look,
         )  # fmt: skip
         try:
             answer = self.remote.ask("offer", offer, Answer)
@@ -180,7 +182,7 @@ class Run:
     def _superseded(self, error: PromotedError) -> None:
         """Write down that the other host has the guest now: it must not start here again."""
         guest = self.guest
-        if self.session.preview:
+        if self.wanted.look:
             return
         had = [one for one in self.replica.to if one.host == self.wanted.host]
         replica = msgspec.structs.replace(self.replica, role="superseded", to=had[:1])

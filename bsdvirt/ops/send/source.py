@@ -85,6 +85,7 @@ def offer_of(
     *,
     standby: bool,
     pool: str,
+    look: bool,
 ) -> Offer:
     """Return the offer of a guest."""
     guest = found.guest
@@ -99,7 +100,7 @@ def offer_of(
         time=time,
         standby=standby,
         pool=pool,
-        look=session.preview,
+        look=look,
         datasets=[source.sent() for source in found.every],
     )
 
