@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+
 from bsdvirt_sim.context import Run, Tool, options
-from bsdvirt_sim.zfs import change, clone, create, destroy, keys, listing
 from bsdvirt_sim.zfs.datasets import open_dataset, usage
 from bsdvirt_sim.zfs.mount import mount_all, share_mount, unmount_verb
-from bsdvirt_sim.zfs.snapshots import diff, holds, rollback, take
-from bsdvirt_sim.zfs.streams import receive, send
+
+_MODULE = "bsdvirt_sim.zfs."
 
 
 def zfs(run: Run, words: list[str]) -> int:
-    """Run zfs(8)."""
-    if not words or words[0] not in _VERBS:
+    """Run zfs(8). Imports only the module that the verb needs."""
+    verb = words[0] if words else ""
+    if verb in _HERE:
+        return _HERE[verb](run, words[1:])
+    if verb not in _VERBS:
         raise run.unknown()
-    return _VERBS[words[0]](run, words[1:])
+    module, name = _VERBS[verb]
+    tool: Tool = getattr(importlib.import_module(_MODULE + module), name)
+    return tool(run, words[1:])
 
 
 def _mount(run: Run, words: list[str]) -> int:
@@ -52,27 +58,29 @@ def _delegate(run: Run, words: list[str], verb: str) -> int:
     return 0
 
 
-_VERBS: dict[str, Tool] = {
-    "list": listing.list_verb,
-    "get": listing.get_verb,
-    "send": send.send,
-    "receive": receive.receive,
-    "destroy": destroy.destroy,
-    "create": create.create,
-    "clone": clone.clone,
-    "snapshot": take.snapshot,
-    "rollback": rollback.rollback,
-    "diff": diff.diff,
-    "hold": holds.hold,
-    "holds": holds.holds,
-    "release": holds.release,
-    "bookmark": take.bookmark,
-    "set": change.set_verb,
-    "inherit": change.inherit_verb,
-    "rename": change.rename_verb,
-    "promote": clone.promote,
-    "load-key": keys.load,
-    "unload-key": keys.unload,
+_VERBS: dict[str, tuple[str, str]] = {
+    "list": ("listing", "list_verb"),
+    "get": ("listing", "get_verb"),
+    "send": ("streams.send", "send"),
+    "receive": ("streams.receive", "receive"),
+    "destroy": ("destroy", "destroy"),
+    "create": ("create", "create"),
+    "clone": ("clone", "clone"),
+    "snapshot": ("snapshots.take", "snapshot"),
+    "rollback": ("snapshots.rollback", "rollback"),
+    "diff": ("snapshots.diff", "diff"),
+    "hold": ("snapshots.holds", "hold"),
+    "holds": ("snapshots.holds", "holds"),
+    "release": ("snapshots.holds", "release"),
+    "bookmark": ("snapshots.take", "bookmark"),
+    "set": ("change", "set_verb"),
+    "inherit": ("change", "inherit_verb"),
+    "rename": ("change", "rename_verb"),
+    "promote": ("clone", "promote"),
+    "load-key": ("keys", "load"),
+    "unload-key": ("keys", "unload"),
+}
+_HERE: dict[str, Tool] = {
     "mount": _mount,
     "umount": _umount,
     "unmount": _umount,
