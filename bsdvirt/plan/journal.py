@@ -247,7 +247,9 @@ def read(fs: Fs, path: str) -> Entry | None:
             f"{path}: not a journal that this bsdvirt can read: {error}",
             f"run the version that wrote it, or bsdvirt doctor --set-aside {path}",
         ) from error
-    if path.rpartition("/")[2] not in file_names(entry.plan):
+    name = path.rpartition("/")[2]
+    own = name.removesuffix(ASIDE) + SUFFIX if name.endswith(ASIDE) else name
+    if own not in file_names(entry.plan):
         raise HostError(
             f"{path}: it contains the journal of another object",
             f"bsdvirt doctor --set-aside {path}",

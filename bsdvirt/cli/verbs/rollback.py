@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
 from bsdvirt.cli.common import (
     add_change,
@@ -12,8 +13,14 @@ from bsdvirt.cli.common import (
     open_session,
 )
 from bsdvirt.cli.parser import Globals
+from bsdvirt.errors import UsageError
+from bsdvirt.ops.clone.clone import Clone
 from bsdvirt.ops.snapshots.rollback import Rollback, read_lost
 from bsdvirt.ops.snapshots.targets import target
+from bsdvirt.session.prepared import preview
+from bsdvirt.session.session import Session
+from bsdvirt.spec.base import parsed
+from bsdvirt.spec.types import GuestName
 
 
 class Options(Globals):
@@ -22,6 +29,7 @@ class Options(Globals):
     restart: bool
     force: bool
     yes: bool
+    to_new: str | None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,19 +42,43 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="even if its configuration then was not valid"
     )
+    parser.add_argument(
+        "--to-new", metavar="NAME", help="make another guest of the snapshot, and lose nothing"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask")
     add_change(parser)
 
 
 def run(options: Options) -> int:
-    session = open_session(options, changes=True)
     guest, name = target(options.snapshot)
-    agreed = None
+    if options.to_new is not None:
+        return _to_new(options, guest, name, options.to_new)
+    session = open_session(options, changes=True)
+    request = Rollback(guest, name, stop=options.stop, restart=options.restart, force=options.force)
     if must_confirm(options, yes=options.yes):
+        if options.asking is None:
+            _refuse_early(session, request)
         lost = read_lost(session, session.inventory().guest(guest), name)
         confirm(options, f"Roll {guest} back to {name}? All of this is lost.", lost.lines())
-        agreed = lost.names
-    request = Rollback(
-        guest, name, stop=options.stop, restart=options.restart, force=options.force, agreed=agreed
-    )
+        request = replace(request, agreed=lost.names)
     return apply_one(options, request, session)
+
+
+def _refuse_early(session: Session, request: Rollback) -> None:
+    """Raise what refuses the rollback before the user is asked; what an operation that was cut
+    short has left is not known before it is recovered."""
+    if request.name in session.pending("guest"):
+        return
+    for outcome in preview(session, request).outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def _to_new(options: Options, guest: str, name: str, new: str) -> int:
+    if options.stop or options.restart or options.force:
+        raise UsageError(
+            "--to-new leaves the guest as it is: --stop, --restart and --force do not go with it",
+            f"bsdvirt rollback {guest}@{name} --to-new {new}",
+        )
+    parsed(GuestName, new, "such as web2")
+    return apply_one(options, Clone(guest, (new,), name))

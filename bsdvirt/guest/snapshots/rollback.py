@@ -10,7 +10,7 @@ the dataset and not to its data: they stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bsdvirt.errors import ConflictError, HostError
@@ -27,10 +27,9 @@ from bsdvirt.zfs.snapshots import Part
 VERB = "roll back"
 SECONDS = 3600.0
 BUSY_SECONDS = 15.0
-KEEPING = (
-    "the present state is lost too: a snapshot of it would be later, and go with the others;"
-    " to keep it, copy the guest first"
-)
+MOST_NAMED = 10
+MOST_SHOWN = 100
+"""Snapshots that are listed one by one: a jail can take any number of its own datasets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +53,33 @@ class Lost:
 
     def lines(self) -> list[str]:
         """Return what goes, for a user to confirm."""
-        lines = [_later(one) for one in self.later]
-        lines += [f"bookmark {bookmark.full}" for bookmark in self.bookmarks]
+        lines = _bounded([_later(one) for one in self.later])
+        lines += _bounded([f"bookmark {bookmark.full}" for bookmark in self.bookmarks])
         lines += [
             f"what was written since to {name}: {_amount(since.written)}"
             for name, since in sorted(self.since.items())
             if since.written
         ]
-        return [*lines, *self.kept(), KEEPING]
+        copy = f"bsdvirt clone --full {self.target.guest} NEW"
+        return [
+            *lines,
+            *self.kept(),
+            "the present state: no snapshot of it could be kept, which would be a later one",
+            f"to keep a copy of it first: {copy}",
+        ]
 
     def kept(self) -> list[str]:
         """Return what stays although it came later."""
-        return [f"{name} was made since: it stays as it is" for name in self.added]
+        return _bounded([f"{name} was made since: it stays as it is" for name in self.added])
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    more = len(lines) - MOST_SHOWN
+    return [*lines[:MOST_SHOWN], f"and {more} more"] if more > 0 else lines
 
 
 def _later(snapshot: Snapshot) -> str:
-    of = ", ".join(part.dataset for part in snapshot.parts)
+    of = _names([part.dataset for part in snapshot.parts])
     stamp = snapshot.stamp
     by = "of another tool" if stamp is None else stamp.note or stamp.why
     return f"later snapshot {snapshot.name} ({by}, {_amount(snapshot.used)}) of {of}"
@@ -102,13 +112,16 @@ def _only(snapshot: Snapshot, datasets: set[str]) -> Snapshot:
 
 def refuse_loss(lost: Lost, held: Mapping[str, str]) -> None:
     """Raise ConflictError and HostError for what ZFS would refuse once it is too late. `held` says
-    who holds a snapshot, by its name."""
+    who holds a snapshot, by its name. To promote a clone of a later snapshot would not help: the
+    earlier ones, the target among them, become the clone's."""
     target = f"{lost.target.guest}@{lost.target.name}"
     for one in lost.later:
         if one.clones:
             raise ConflictError(
-                f"{target}: the later snapshot {one.name} has clones: {', '.join(one.clones)}",
-                "they would be destroyed: zfs promote them, or destroy them yourself first",
+                f"{target}: the later snapshot {one.name} has clones, which would be lost:"
+                f" {_names(one.clones)}",
+                "destroy them yourself first; to make a guest of the snapshot instead: bsdvirt"
+                f" rollback {target} --to-new NAME",
             )
     for one in lost.later:
         if one.holds:
@@ -121,6 +134,11 @@ def refuse_loss(lost: Lost, held: Mapping[str, str]) -> None:
     for part in lost.target.parts:
         if since := lost.since.get(part.dataset):
             _refuse_space(part, since)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _refuse_space(part: Part, since: Since) -> None:
@@ -148,10 +166,12 @@ def refuse_incomplete(target: Snapshot, wanted: Mapping[str, int | None]) -> Non
     destroyed, or made again, since."""
     gone = [name for name in wanted if target.part_of(name) is None]
     if gone:
+        name = f"{target.guest}@{target.name}"
         raise ConflictError(
-            f"{target.guest}@{target.name}: its configuration names {', '.join(gone)}, of which"
-            " there is no such snapshot: destroyed since, or not in it",
-            "roll back to another one",
+            f"{name} lacks {_names(gone)}, which its configuration names: destroyed since, or not"
+            " in the snapshot",
+            f"choose another; to make a guest of what is in it: bsdvirt rollback {name} --to-new"
+            " NAME",
         )
 
 
@@ -170,7 +190,7 @@ def refuse_unconfirmed(target: Snapshot, agreed: frozenset[str], now: Lost) -> N
     """Raise ConflictError for snapshots and bookmarks that the user has not seen."""
     if more := sorted(now.names - agreed):
         raise ConflictError(
-            f"{target.guest}@{target.name}: taken meanwhile, and would be lost: {', '.join(more)}",
+            f"{target.guest}@{target.name}: taken meanwhile, and would be lost: {_names(more)}",
             "try again",
         )
 
@@ -199,3 +219,20 @@ def _back(guest: Guest, part: Part, op: str) -> Step:
         durable=True,
         retry=BUSY_SECONDS,
     )
+
+
+def not_rolled_back(plan: Plan, done: Collection[int]) -> list[str]:
+    """Return the datasets that a rollback which was cut short has left as they were. `done` are the
+    numbers of its steps that are recorded as done, those of `finish` after the others."""
+    every = enumerate(plan.finish, len(plan.steps))
+    return [
+        step.do.argv[-1].partition("@")[0]
+        for number, step in every
+        if isinstance(step.do, Command) and "rollback" in step.do.argv and number not in done
+    ]
+
+
+def target_of(plan: Plan) -> str:
+    """Return the name of the snapshot that a plan rolls back to."""
+    steps = [step.do for step in plan.finish if isinstance(step.do, Command)]
+    return next((do.argv[-1].partition("@")[2] for do in steps if "rollback" in do.argv), "")

@@ -14,6 +14,7 @@ from bsdvirt.ops.doctor import (
     orphans,
     pf,
     pools,
+    rollbacks,
     running,
     snapshots,
 )
@@ -45,6 +46,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: orphans.foreign(seen.found),
         lambda: orphans.strays(seen.found),
         lambda: snapshots.findings(session, seen),
+        lambda: rollbacks.findings(session, seen.found),
         lambda: logs.findings(session, seen.found),
     )
     return [finding for check in checks for finding in _made(check)]

@@ -34,7 +34,6 @@ from bsdvirt.ops.snapshots.read import read_one
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import Held, Outcome, hold
-from bsdvirt.session.draws import Draws
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.reading import Reading
 from bsdvirt.session.session import Session
@@ -109,8 +108,8 @@ class Rollback:
     def _lost(self, session: Session, guest: Guest) -> Lost:
         """Return what is lost. Raises for what cannot be rolled back."""
         lost = read_lost(session, guest, self.snapshot)
-        held = {one.name: holders(session, one) for one in lost.later if one.holds}
-        refuse_loss(lost, held)
+        held = next((one for one in lost.later if one.holds), None)
+        refuse_loss(lost, {held.name: holders(session, held)} if held is not None else {})
         if self.agreed is not None:
             refuse_unconfirmed(lost.target, self.agreed, lost)
         return lost
@@ -150,13 +149,14 @@ class Rollback:
         wanted = kind_of(guest).own_datasets(guest, spec)
         refuse_incomplete(target, wanted)
         notes = (*unfit_disks(target, wanted), *_root_note(guest))
+        root = guest.layout.jail_root(guest.name)
+        contents = snapshot_directory(guest.root, target.name)
         trial = replace(
             session,
             preview=True,
             sink=events.ignore,
-            draws=Draws(),
             stopped=frozenset([guest.name]),
-            stand_ins={guest.name: snapshot_directory(guest.root, target.name)},
+            stand_ins={guest.name: contents} if target.part_of(root) else {},
         )
         try:
             more, starts = _next_start(trial, found, guest, spec, wanted=self.restart)
@@ -243,7 +243,9 @@ def _started(session: Session, held: Held, outcomes: list[Outcome]) -> list[Outc
     if outcome.name in session.pending("guest"):
         # It is to be finished first.
         return outcomes
-    (begun,) = start_held(session, held, [outcome.name])
+    # What is random in the start is what the plan has shown.
+    starting = replace(session, draws=session.draws.again())
+    (begun,) = start_held(starting, held, [outcome.name])
     if outcome.error is not None:
         if begun.ok:
             more = f"{outcome.name} is as it was, and {begun.message}"

@@ -45,6 +45,13 @@ def test_later_snapshots_of_what_is_rolled_back_go_and_no_others() -> None:
     assert f"{DATA} was made since: it stays as it is" in text
 
 
+def test_a_jail_that_took_thousands_does_not_fill_the_list() -> None:
+    one = lost(*(part(ROOT, f"s{number}", 10 + number) for number in range(5000)))
+    assert len(one.names) == 5000
+    assert len(one.lines()) < 150
+    assert "and 4900 more" in one.lines()
+
+
 def test_a_bookmark_goes_if_its_snapshot_was_later() -> None:
     marks = (
         Bookmark(f"{ROOT}#older", 3), Bookmark(f"{ROOT}#same", 7), Bookmark(f"{ROOT}#later", 8),
@@ -100,7 +107,7 @@ def test_what_has_no_room_is_refused_before_anything_is_lost(
 
 def test_a_dataset_that_the_file_names_and_the_snapshot_lacks_refuses() -> None:
     refuse_incomplete(lost().target, {ROOT: None})
-    with pytest.raises(ConflictError, match=f"names {DATA}"):
+    with pytest.raises(ConflictError, match=f"lacks {DATA}, which"):
         refuse_incomplete(lost().target, {ROOT: None, DATA: None})
 
 
