@@ -129,13 +129,20 @@ def a_configuration_that_cannot_come_back_is_refused(driver: Bsdvirt, view: Host
     for text, name in (("kind: vm\n", "kind"), ("nics: 7\n", "nics"), ("a: [\n", "syntax")):
         put(view, view.guest_file("t1"), text)
         driver.ok("snapshot", "create", f"t1@{name}")
+    file = view.fs.path(view.guest_file("t1"))
+    file.unlink()
+    file.symlink_to("/etc/master.passwd")
+    driver.ok("snapshot", "create", "t1@link")
+    file.unlink()
+    put(view, view.guest_file("t1"), "#" * (8 << 20))
+    driver.ok("snapshot", "create", "t1@large")
     put(view, view.guest_file("t1"), good.replace("private", "nowhere")
         + "hooks: {starting: {host: [gone]}}\n")  # fmt: skip
     driver.ok("snapshot", "create", "t1@hook")
     put(view, view.guest_file("t1"), good)
     driver.ok("snapshot", "create", "t1@late")
     before = view.everything()
-    for name in ("kind", "nics", "syntax"):
+    for name in ("kind", "nics", "syntax", "link", "large"):
         driver.fails(4, "rollback", f"t1@{name}", "--yes", says="guest.yaml")
     driver.fails(4, "rollback", "t1@hook", "--yes", "--restart", says="nowhere")
     assert_same(before, view.everything())

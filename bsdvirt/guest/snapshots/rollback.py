@@ -17,6 +17,7 @@ from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.sets import Snapshot
 from bsdvirt.host import tools
+from bsdvirt.host.sanitize import shown_line
 from bsdvirt.plan.marks import clear_mark, mark
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Plan, Step
 from bsdvirt.rows.sizes import human_size
@@ -68,6 +69,12 @@ class Lost:
             f"to keep a copy of it first: {copy}",
         ]
 
+    def amounts(self) -> tuple[str, ...]:
+        """Return the sizes in these lines, which are others each time for a running guest."""
+        sizes = (one.used for one in self.later)
+        written = (since.written for since in self.since.values())
+        return tuple(map(_amount, (*sizes, *written)))
+
     def kept(self) -> list[str]:
         """Return what stays although it came later."""
         return _bounded([f"{name} was made since: it stays as it is" for name in self.added])
@@ -81,7 +88,7 @@ def _bounded(lines: list[str]) -> list[str]:
 def _later(snapshot: Snapshot) -> str:
     of = _names([part.dataset for part in snapshot.parts])
     stamp = snapshot.stamp
-    by = "of another tool" if stamp is None else stamp.note or stamp.why
+    by = "of another tool" if stamp is None else shown_line(stamp.note or stamp.why)
     return f"later snapshot {snapshot.name} ({by}, {_amount(snapshot.used)}) of {of}"
 
 

@@ -85,15 +85,13 @@ class Rollback:
         lost = self._lost(session, guest)
         _refuse_shared(session, found, lost.target)
         notes, starts = self._configuration(session, found, guest, lost.target)
-        # How much was written since is another number each time.
-        varying = tuple(f"({since.written} bytes)" for since in lost.since.values())
         plan = plan_rollback(guest, lost.target, session.new_op(), [*lost.lines(), *notes])
         message = f"rolled back to {lost.target.name}"
         notes = (*lost.kept(), *notes)
         if self.restart:
             again.append(guest.name)
         if not running:
-            return Task(guest.name, (Part(plan), *starts), message, notes, varying=varying)
+            return Task(guest.name, (Part(plan), *starts), message, notes, varying=lost.amounts())
         stop = stop_task(session, found, facts, guest)
         back = Part(plan, again=lambda: self._again(session, plan, lost))
         return replace(
@@ -102,7 +100,7 @@ class Rollback:
             message=f"stopped, and {message}",
             words=None,
             notes=notes,
-            varying=varying,
+            varying=lost.amounts(),
         )
 
     def _lost(self, session: Session, guest: Guest) -> Lost:
@@ -145,6 +143,7 @@ class Rollback:
                     f" {error.message}",
                     f"--force ignores that; to correct it then: bsdvirt edit {guest.name}",
                 ) from None
+            refuse_incomplete(target, dict.fromkeys(target.missing))
             return (f"its configuration cannot be read: {error.message}",), ()
         wanted = kind_of(guest).own_datasets(guest, spec)
         refuse_incomplete(target, wanted)
