@@ -338,6 +338,10 @@ OVF = """<Envelope xmlns:r="r" xmlns="http://schemas.dmtf.org/ovf/envelope/1">
 # ---- ZFS streams ----
 
 
+FAILING = (2, 4, 7, 9)
+"""Steps: of receiving and its end, and of the guest that is made of it. All up to 12 were tried."""
+
+
 def sent(view: HostView, snapshot: str, name: str, *options: str) -> str:
     """Write a ZFS stream to a file, and return its path."""
     path = f"{view.host_scratch}/{name}"
@@ -383,6 +387,21 @@ def streams_of_bastille_and_iocage_become_jails_that_run(driver: Bsdvirt, view: 
     driver.ok(VERB, written(view, "web_2026-01-02.tar.xz", made.getvalue()), "--yes")
     runs(driver, view, "web")
     before = view.everything()
+    for step in FAILING:
+        # Of receiving, and of the guest that is made of it.
+        with driver.faulty(f"fail:{step}"):
+            assert driver(VERB, raw, "--yes").status != 0, step
+        if driver.json("ls"):
+            # Past the commit, it is complete.
+            runs(driver, view, "web")
+        assert_same(before, view.everything(), step)
+    with driver.faulty("kill-after:4"):
+        driver(VERB, raw, "--yes")
+    assert "zfs destroy -r" in driver("doctor").stdout
+    again = driver(VERB, raw, "--yes")
+    assert (again.status, "exists already" in again.stderr) == (4, True), again
+    view.do("/sbin/zfs", "destroy", "-r", f"{view.root}/incoming-web")
+    assert_same(before, view.everything())
     cut = written(view, "cut", data[: len(data) // 2])
     driver.fails(1, VERB, cut, "web", "--yes")
     (view.scratch / "cut").unlink()

@@ -238,6 +238,8 @@ CASES = (
     Case("export vm", ("export", "web", ARCHIVE, "--portable"), (IMAGE, VM), done=(4, "exists")),
     Case("import", ("import", ARCHIVE, "www", "--yes"), (DATA, EXPORT),
          done=(4, "already exists")),
+    Case("import root", ("import", "/usr/freebsd-dist/base.txz", "web", "--yes"),
+         done=(4, "already exists")),
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from bsdvirt.cli.common import add_change, apply_one, confirm, must_confirm, ope
 from bsdvirt.cli.flags import with_secrets
 from bsdvirt.cli.output import info_lines, print_info
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import UsageError
+from bsdvirt.errors import StepError, UsageError
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.archive.import_ import Import
 from bsdvirt.ops.archive.read import is_archive, read, row
@@ -110,14 +110,20 @@ def _received(options: Options, session: Session, request: Migrate, name: str) -
     receive = Receive(request.source, name, request.pool)
     if options.dry_run:
         return apply_one(options, receive, session)
-    carry_out_one(session, receive)
+    discard = Discard(name, request.pool)
+    try:
+        carry_out_one(session, receive)
+    except StepError:
+        # Past its commit, a failed step leaves what was received.
+        carry_out_one(session, discard)
+        raise
     settle = Settle(request.source, name, request.pool, request.changes)
     try:
         if must_confirm(options, yes=options.yes) and (claims := settle.coming(session).asks):
             confirm(options, CLAIMS, list(info_lines(claims)))
         return apply_one(options, settle, session)
     finally:
-        carry_out_one(session, Discard(name, request.pool))
+        carry_out_one(session, discard)
 
 
 def _sorted(options: Options) -> tuple[str, list[tuple[str, str]]]:

@@ -53,12 +53,26 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             name, f"is not mounted at {place}", f"zfs mount {name}, or bsdvirt doctor --repair",
             repair="mount it",
         )  # fmt: skip
+    for name in _received(seen.found):
+        yield Finding(
+            name, "was received for an import; unless that is under way, it is left over",
+            f"zfs destroy -r {name}", problem=False,
+        )  # fmt: skip
     for name in _roomless(session, seen.found):
         yield Finding(
             name, "has no space reserved: on a full pool no journal can be written",
             f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
             problem=False, repair="reserve it",
         )  # fmt: skip
+
+
+def _received(found: Inventory) -> list[str]:
+    """What streams of other tools were received into, and a kill left (ops/migrate/streams.py)."""
+    tops = tuple(layout.incoming("") for layout in found.layouts)
+    names = (dataset.name for dataset in found.datasets)
+    return [
+        name for name in names if name.startswith(tops) and "/" not in name.split("/incoming-")[1]
+    ]
 
 
 def _roomless(session: Session, found: Inventory) -> list[str]:
