@@ -24,7 +24,9 @@ KINDS = {
     "FILE | VERB": "verbs", "FILE": "files", "PATH": "files", "DIR": "files", "FROM": "files",
     "TO": "files", "DIR|TAR": "files", "SOURCE[:TARGET]": "files",
     "DIR | file://DIR | https://DIR": "files", "FILE | -": "files", "FILE | DIR | -": "files",
-    "GUEST[@SNAPSHOT]": "guests", "NEW | PROPERTY=VALUE": "assignments",
+    "GUEST[@SNAPSHOT]": "guests,snapshots", "GUEST[@NAME]": "guests",
+    "GUEST@SNAPSHOT": "snapshots", "GUEST@NAME": "snapshots",
+    "NEW | PROPERTY=VALUE": "assignments",
     "FILE | https://HOST/FILE": "files", "jail | vm": "=jail,vm",
 }  # fmt: skip
 """What completes an argument, by its metavar: see completions/complete."""

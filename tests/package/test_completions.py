@@ -78,6 +78,19 @@ def test_what_can_follow(sim: Path, typed: list[str], found: list[str]) -> None:
     assert words(sim, *typed) == found
 
 
+def test_snapshots_follow_their_guest(sim: Path) -> None:
+    place = sim / "root/bsdvirt/guests/web/.zfs/snapshot"
+    for name in ("before", "auto-1", "odd name"):
+        (place / name).mkdir(parents=True)
+    try:
+        assert words(sim, "rollback", "w") == ["web@", "win@"]
+        assert words(sim, "snapshot", "rm", "web@") == ["web@auto-1", "web@before"]
+        assert words(sim, "clone", "web@b") == ["web@before"]
+        assert words(sim, "snapshot", "hold", "../web@") == []
+    finally:
+        shutil.rmtree(place.parent)
+
+
 def test_start_and_stop_take_guests_by_their_state(sim: Path, tmp_path: Path) -> None:
     """With jls(8) as it prints: a jail of somebody else is none of the guests."""
     jls = tmp_path / "jls"

@@ -44,9 +44,8 @@ def difference(session: Reading, name: str, first: str, second: str = "") -> Dif
     found = Difference()
     for part in before.parts:
         _compare(session, part, after, found)
-    missing = after.missing if after is not None else ()
-    new = [d for d in (*before.missing, *missing) if after is None or after.part_of(d)]
-    found.notes += [f"{shown_line(d)} is not in {name}@{first}" for d in dict.fromkeys(new)]
+    new = [one for one in before.missing if after is None or after.part_of(one)]
+    found.notes += [f"{shown_line(one)} is not in {name}@{first}" for one in new]
     return found
 
 
