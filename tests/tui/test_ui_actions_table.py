@@ -31,7 +31,7 @@ TYPED = {
     "remove-disk": "disk0", "destroy-disk": "disk0", "eject": "cd0", "add-nic": "--network lan",
     "remove-nic": "0", "mount": "/usr/src", "unmount": "src", "expose": "tcp:8080:80",
     "set-network": "nat=no", "create-network": "lan", "import-image": "x.raw --name x",
-    "part-grow": "2G", "part-insert": "x.iso",
+    "part-grow": "2G", "part-insert": "x.iso", "part-clone": "h",
     "add-medium": "x.iso", "fetch-image": "debian-13", "add-release": "/x", "add-pool": "tank/b",
     "grow-disk": "2G", "export": "/backup/g.bsdvirt", "import": "/backup/g.bsdvirt h",
     "send": "backup1",
@@ -65,7 +65,7 @@ def test_what_opens_is_known() -> None:
 
 def _subjects(action: Action) -> list[Subject]:
     kind = min(action.on) if action.on else ""
-    names = {"nic": "0", "forward": "g tcp:8080:80", "disk": "g:disk0"}
+    names = {"nic": "0", "forward": "g tcp:8080:80", "disk": "g:disk0", "snapshot": "a"}
     return [Subject("", kind, names.get(kind, "g"))] if kind else []
 
 

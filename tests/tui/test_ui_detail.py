@@ -145,3 +145,21 @@ def test_a_property_of_a_hostile_file_is_shown_harmless(tmp_path: Path) -> None:
         assert "\u202e" not in ui.screen
 
     drive(sim, flow)
+
+
+def test_snapshots_are_listed_held_and_removed(tmp_path: Path) -> None:
+    sim = made(tmp_path)
+    cli(sim, "snapshot", "create", "db@first", "--note", "before")
+
+    async def flow(ui: Ui) -> None:
+        await ui.sees("web")
+        await ui.press("enter")
+        await tab(ui, "Snapshots")
+        await ui.sees("HELD BY", "first", "manual")
+        ui.app.main.detail.take_keys()
+        await ui.press("h")
+        await ui.until(lambda: "bsdvirt" in ui.line("first"), "it is not held")
+        await ui.press("d")
+        await ui.until(lambda: "bsdvirt" not in ui.line("first"), "it is still held")
+
+    drive(sim, flow, size=WIDE)

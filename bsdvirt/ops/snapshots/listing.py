@@ -106,3 +106,13 @@ def rows(
         row(one, tags.get(one.full, ()), reclaim(session, [one], every[one.guest]))
         for one in listed
     ]
+
+
+def listed_of(session: Reading, name: str) -> list[SnapshotRow]:
+    """Return the rows of one guest's snapshots, as they are listed. Raises what `listing` has as
+    an error."""
+    guest = session.inventory().guest(name)
+    found = listing(session, [guest], Filter())
+    for error in found.errors.values():
+        raise error
+    return rows(session, found.snapshots[name], found.every, sizes=False)

@@ -27,6 +27,7 @@ KINDS: Mapping[str, frozenset[str]] = {
             "nic",
             "forward",
             "mount",
+            "snapshot",
             "dataset",
             "process",
         }

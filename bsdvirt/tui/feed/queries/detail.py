@@ -11,6 +11,7 @@ from bsdvirt.rows.guest import ForeignInfo
 from bsdvirt.rows.host import ExposeRow
 from bsdvirt.rows.jail import JailInfo, MountRow, ProcessRow
 from bsdvirt.rows.log import LogPart
+from bsdvirt.rows.snapshot import SnapshotRow
 from bsdvirt.rows.vm import VmInfo
 from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.source import Query
@@ -32,6 +33,12 @@ def _mounts(session: Session, name: str) -> list[MountRow]:
     return mounts.listed(session, name)
 
 
+def _snapshots(session: Session, name: str) -> list[SnapshotRow]:
+    from bsdvirt.ops.snapshots.listing import listed_of
+
+    return listed_of(session, name)
+
+
 def _processes(session: Session, name: str) -> list[ProcessRow]:
     from bsdvirt.ops import enter
 
@@ -46,6 +53,7 @@ INFO: dict[str, Query[Any]] = {
 """By kind of the subject: the rows differ."""
 MOUNTS = Query(("mount",), list[MountRow], _mounts)
 FORWARDS = Query(("expose",), list[ExposeRow], expose.rows)
+SNAPSHOTS = Query(("snapshot", "ls"), list[SnapshotRow], _snapshots)
 PROCESSES = Query(("ps",), list[ProcessRow], _processes)
 
 
