@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bsdvirt.errors import HostError, NotFoundError, UsageError
+from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.facts.host import read_kernel, read_platform
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
@@ -90,12 +90,14 @@ def check_trusted(
 
 def version(session: Session, archive: str) -> str:
     """Return the release that a base.txz says it is. Raises UsageError if it does not."""
+    from bsdvirt.facts.userland import parse_version
+
     argv = (tools.TAR, "-xOqf", archive, "*bin/freebsd-version")
     shown = session.host.run(argv, changes=False, timeout=MEMBER_SECONDS)
-    version = plans.userland_version(shown.stdout) if shown.status == 0 else None
+    version = parse_version(shown.stdout) if shown.status == 0 else None
     if version is None:
         raise UsageError(f"{archive} does not say which release it is", "use --name 14.3-RELEASE")
-    return version
+    return plans.host_release(version)
 
 
 def copy_to(session: Session, name: str, target: Layout) -> str:
@@ -173,11 +175,6 @@ def _created(session: Session, datasets: Sequence[str]) -> dict[str, str]:
 # ---- patch levels ----
 
 
-VERSION_FILE = "bin/freebsd-version"
-VERSION_LIMIT = 1 << 16
-"""Bytes that are read of it: it is a script of 4 KB."""
-
-
 @dataclass(frozen=True, slots=True)
 class Level:
     """A patch level of a release: a snapshot of its dataset that jails are clones of. The first is
@@ -227,21 +224,14 @@ def newest(host: Host, dataset: str) -> Level:
     return levels[-1]
 
 
-def version_in(fs: Fs, root: str) -> str | None:
-    """Return the version of the userland in a root, with its patch level. The root may be a
-    guest's: nothing in it is run, and no link in it is followed."""
-    try:
-        text = fs.read_beneath(root, VERSION_FILE, VERSION_LIMIT)
-    except HostError:
-        return None
-    return plans.full_version(text) if text else None
-
-
 def version_of(fs: Fs, pool: Layout, name: str, level: Level) -> str:
     """Return the version of a patch level, from its files if nothing else tells; empty if
     unknown."""
     if level.version:
         return level.version
+    # Creating a jail needs none of it.
+    from bsdvirt.facts.userland import version_in
+
     directory = pool.release_directory(name)
     return version_in(fs, f"{directory}/.zfs/snapshot/{level.name}") or ""
 

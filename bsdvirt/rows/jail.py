@@ -47,6 +47,12 @@ class JailInfo(GuestInfo, frozen=True, kw_only=True):
     """A jail, as `info` prints it."""
 
     root: Annotated[str, col("Root directory of the jail.")]
+    version: Annotated[
+        str | None, col("Version of the userland in its root; null if it does not tell.")
+    ] = None
+    old_root: Annotated[
+        str | None, col("Dataset of the root from before its last upgrade, if it is kept.")
+    ] = None
     storage: Annotated[Storage, col("ZFS properties of the root's dataset.")]
     datasets: Annotated[list[JailDataset], col("Datasets delegated to the jail.")]
     main: Annotated[MainCommand | UnsetType, col("Main command, if the jail runs one.")] = UNSET

@@ -67,8 +67,9 @@ def a_jail_is_upgraded_and_returns(driver: Bsdvirt, view: HostView) -> None:
     upgraded = driver.ok("upgrade", "t1", "--restart")
     assert f"upgraded from {name}-p1 to {name}-p2" in upgraded.stdout
     assert "merged: /etc/master.passwd, /etc/sample.conf" in upgraded.stderr
-    (row,) = driver.json("ls")
-    assert row["state"] == "running"
+    shown = driver.json("info", "t1")
+    assert (shown["state"], shown["version"]) == ("running", f"{name}-p2")
+    assert shown["old_root"].endswith("/guests/t1/root.old")
     root = view.fs.path(view.jail_root("t1"))
     assert (root / "usr/bin/id").read_text() == "new\n"
     assert (root / "usr/local/bin/nginx").read_text() == "nginx"

@@ -22,10 +22,21 @@ from bsdvirt.spec.load import parse_json
 
 def read_info(host: Host, guest: Guest, jail: Jail | None, fields: dict[str, Any]) -> JailInfo:
     """Return the row of a jail; `fields` are those that every guest has."""
+    # Other verbs import this module too.
+    from bsdvirt.facts.userland import version_in
+
     if fields["jid"] is not None:
         fields |= _running(host, guest.name)
     storage = shown_storage(host, guest, jail)
-    return JailInfo(**fields, root=guest.root, main=_main(host.fs, guest.name), **storage)
+    kept = guest.layout.old_root(guest.name)
+    return JailInfo(
+        **fields,
+        root=guest.root,
+        version=version_in(host.fs, guest.root),
+        old_root=kept if any(d.name == kept for d in guest.datasets) else None,
+        main=_main(host.fs, guest.name),
+        **storage,
+    )
 
 
 def _main(fs: Fs, name: str) -> MainCommand | UnsetType:

@@ -21,7 +21,6 @@ VERSION_PROPERTY = "bsdvirt:release"
 EXTRACT_SECONDS = 3 * 3600.0
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _VERSION = re.compile(r"^(\d{1,4})\.(\d{1,4})", re.ASCII)
-_USERLAND = re.compile(r'^USERLAND_VERSION="?([A-Za-z0-9._-]{1,64})"?', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,6 @@ def parse_manifest(text: str, source: str) -> dict[str, ManifestEntry]:
             raise UsageError(f"{source}: not a MANIFEST of a FreeBSD release: {line[:60]!r}")
         entries[words[0]] = ManifestEntry(words[0], words[1], files)
     return entries
-
-
-def full_version(script: str) -> str | None:
-    """Return the version that /bin/freebsd-version names, such as 14.3-RELEASE-p2."""
-    match = _USERLAND.search(script)
-    return match[1] if match else None
-
-
-def userland_version(script: str) -> str | None:
-    """Return the release that /bin/freebsd-version names, without its patch level."""
-    version = full_version(script)
-    return host_release(version) if version else None
 
 
 def patch_level(version: str) -> int:

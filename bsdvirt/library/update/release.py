@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.facts.userland import version_in
 from bsdvirt.library.entries import HINTS, Copy, copies, copies_of
 from bsdvirt.library.plans import levels as plans
 from bsdvirt.library.plans.pkgbase import DATABASE
 from bsdvirt.library.plans.releases import host_release
-from bsdvirt.library.releases import version_in
 from bsdvirt.library.update import freebsd_update
 from bsdvirt.library.update.found import Found, Source
 from bsdvirt.library.update.freebsd_update import UpdateSource

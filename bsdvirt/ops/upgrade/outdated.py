@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from bsdvirt.facts.userland import version_in
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.library import images, releases
@@ -140,7 +141,7 @@ def _jails(
 
 def _jail(session: Session, guest: Guest, release: Release, now: float) -> Iterator[OutdatedRow]:
     command = f"bsdvirt upgrade {guest.name}"
-    version = releases.version_in(session.host.fs, guest.root)
+    version = version_in(session.host.fs, guest.root)
     if version is None:
         yield OutdatedRow(
             kind="jail", name=guest.name, version="", newest=release.version,

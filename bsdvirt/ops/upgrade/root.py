@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from bsdvirt.errors import ConflictError, HostError, NotFoundError
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.mount import beneath, read_mounts
+from bsdvirt.facts.userland import version_in
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host.merge.trees import UNITS, Decisions, compare
 from bsdvirt.jail.datasets import setting_words
@@ -51,10 +52,15 @@ def look(
     newest = releases.newest(session.host, layout.release(release))
     version = releases.version_of(fs, layout, release, newest)
     root = layout.jail_root_directory(name)
-    before = releases.version_in(fs, root) or ""
+    before = version_in(fs, root) or ""
     base, thick = _base(session, found, guest, before)
     if base.snapshot == newest.snapshot:
         return Upgraded(before, version or release)
+    if newer(before, version):
+        raise ConflictError(
+            f"{name} has {before}, which is newer than {version}",
+            f"bsdvirt release update {release}, or --release with a newer one",
+        )
     if name not in session.stopped:
         _refuse_mounts(session, root)
     size = stream_size(session, newest.snapshot) if thick else 0

@@ -177,8 +177,10 @@ def _vm(info: VmInfo) -> Iterator[Line]:
 
 
 def _jail(info: JailInfo) -> Iterator[Line]:
-    yield field("release", info.release)
+    yield field("release", info.version or info.release)
     yield field("root", info.root)
+    if info.old_root:
+        yield field("old root", f"{info.old_root} is kept from before the last upgrade")
     if info.jid is not None:
         yield field("jail ID", info.jid)
     if info.cpus is not UNSET:
