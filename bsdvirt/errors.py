@@ -80,6 +80,13 @@ _PROGRESS = r"\d\d:\d\d:\d\d\s+\d+\s+\S+@|(full|incremental)\s+\S+@|size\s+\d+$"
 """A line of `zfs send -vP`, which says nothing about a failure."""
 
 
+def end_of(stderr: str) -> str:
+    """Return the last lines of standard error, without those that tell of progress."""
+    every = [line.strip() for line in stderr.splitlines() if line.strip()]
+    said = [line for line in every if not re.match(_PROGRESS, line)]
+    return " / ".join((said or every)[-STDERR_TAIL_LINES:])
+
+
 class CommandError(StepError):
     """A command of the base system failed, with the end of its output."""
 
@@ -92,9 +99,7 @@ class CommandError(StepError):
         timed_out: bool = False,
         hint: str = "",
     ) -> None:
-        every = [line.strip() for line in stderr.splitlines() if line.strip()]
-        said = [line for line in every if not re.match(_PROGRESS, line)]
-        tail = " / ".join((said or every)[-STDERR_TAIL_LINES:])
+        tail = end_of(stderr)
         how = "timed out" if timed_out else f"exit status {status}"
         super().__init__(f"{shlex.join(argv)}: {how}" + (f": {tail}" if tail else ""), hint)
         self.argv = tuple(argv)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError
+from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError, end_of
 from bsdvirt.facts.dad import PAUSE, ROUNDS, awaited
 from bsdvirt.facts.mount import beneath, read_mounts
 from bsdvirt.host import restore, tools
@@ -52,9 +52,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
                 _own(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
                 host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
-            case Pipeline(left=left, right=right, timeout=timeout, limit=limit):
-                piped = host.pipe(left, right, timeout=timeout, on_line=on_line, limit=limit)
-                replace(piped, stderr=_without_progress(piped.stderr)).check()
+            case Pipeline():
+                _pipe(host, action, on_line)
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:
                 host.fs.write_beneath(root, path, content, mode)
             case WriteFile(path=path, content=content, mode=mode):
@@ -153,6 +152,18 @@ def _titled(host: Host, command: Command) -> None:
         last = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
         where = f"what it printed is in {command.log}" if command.log else ""
         raise StepError(": ".join([command.title, how, *last]), where)
+
+
+def _pipe(host: Host, pipe: Pipeline, on_line: LineSink | None) -> None:
+    """Run two commands. Where one is a part of bsdvirt, what they print is the error message."""
+    piped = host.pipe(
+        pipe.left, pipe.right, timeout=pipe.timeout, on_line=on_line, limit=pipe.limit
+    )
+    result = replace(piped, stderr=_without_progress(piped.stderr))
+    own = tools.ARCHIVE in (side[: len(tools.ARCHIVE)] for side in (pipe.left, pipe.right))
+    if own and result.status and not result.timed_out and (said := end_of(result.stderr)):
+        raise StepError(said)
+    result.check()
 
 
 def _own(host: Host, command: Command) -> None:

@@ -130,6 +130,12 @@ def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
                        capture_output=True)  # fmt: skip
     assert tree(view.fs.path(view.jail_root("web"))) == tree(view.fs.path(view.jail_root("two")))
     assert driver.json("import", "--list", path)["streams"][0]["form"] == "tar"
+    (view.scratch / "link.bsdvirt").symlink_to(real.name)
+    driver.ok("import", f"{view.host_scratch}/link.bsdvirt", "three", "--foreign")
+    assert driver.json("info", "three")["state"] == "foreign"
+    driver.fails(4, "start", "three", says="bsdvirt adopt three")
+    driver.ok("adopt", "three", "--yes")
+    driver.ok("start", "three")
 
 
 def cut(data: bytes) -> bytes:

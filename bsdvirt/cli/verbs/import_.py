@@ -34,6 +34,7 @@ class Options(Globals):
     list: bool
     pool: str | None
     key: str | None
+    foreign: bool
     yes: bool
 
 
@@ -59,6 +60,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--key", metavar="FILE", help="identity of age(1), or passphrase of openssl(1)"
     )
     parser.add_argument(
+        "--foreign", action="store_true",
+        help="leave it foreign: it claims nothing here until it is adopted",
+    )  # fmt: skip
+    parser.add_argument(
         "--yes", action="store_true", help="agree to what the guest asks of this host"
     )
     add_change(parser)
@@ -78,16 +83,17 @@ def run(options: Options) -> int:
         if options.list:
             print_info(row(path, read(session, path, path, key)), options)
             return 0
-        if must_confirm(options, yes=options.yes):
+        if must_confirm(options, yes=options.yes or options.foreign):
             _agree(options, session, path, key, changes)
-        return apply_one(options, Import(path, name, pool, changes, key), session)
+        return apply_one(options, Import(path, name, pool, changes, key, options.foreign), session)
 
 
 def _foreign(options: Options, session: Session, request: Migrate) -> int:
     """Import what another tool left. Raises UsageError for options that are bsdvirt's own."""
-    if options.list or options.key:
+    own = {"--list": options.list, "--key": options.key, "--foreign": options.foreign}
+    if given := [option for option, value in own.items() if value]:
         raise UsageError(
-            f"{'--list' if options.list else '--key'} is for archives of bsdvirt",
+            f"{given[0]} is for archives of bsdvirt",
             "-n shows the configuration that the guest would have",
         )
     if not request.tool and (feeds := _streams(session, request.source)) is not None:

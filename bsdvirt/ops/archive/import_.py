@@ -27,6 +27,8 @@ from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
 
 VERB = "import"
+NO_HOST = "00000000-0000-0000-0000-000000000000"
+"""The host of a foreign guest that was written to its archive here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Import:
     changes: tuple[tuple[str, str], ...] = ()
     """Properties to set in its file."""
     key: str = ""
+    foreign: bool = False
+    """Leave it foreign: it claims nothing of this host, and is to be adopted later."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -49,9 +53,11 @@ class Import:
         with held(session, self.file, VERB, subject) as file:
             incoming = read(session, file, self.file, self.key, self.changes)
             name = self.name or incoming.shown.manifest.name
-            need_networks(session, incoming.spec)
+            if not self.foreign:
+                need_networks(session, incoming.spec)
             tags = tuple(incoming.shown.manifest.tags)
-            create = Create((name,), ArchiveOrder(incoming), Boot(), self.pool, tags=tags)
+            order = ArchiveOrder(incoming, self.foreign)
+            create = Create((name,), order, Boot(), self.pool, tags=tags)
             with create.prepare(session) as prepared:
                 yield prepared
 
@@ -61,12 +67,15 @@ class ArchiveOrder:
     """A guest from an archive, as what it is made of."""
 
     incoming: Incoming
+    foreign: bool = False
     releases: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
 
     @property
     def spec(self) -> GuestSpec:
-        return self.incoming.spec
+        """What it claims of this host: a foreign guest has no networks and no ports here."""
+        spec = self.incoming.spec
+        return structs.replace(spec, nics=[], expose=[]) if self.foreign else spec
 
     def read(self, name: str, boot: Boot, around: Around) -> ArchiveMaker:
         """Raises HostError for a guest that is larger than the pool's free space, or whose release
@@ -74,7 +83,7 @@ class ArchiveOrder:
         need_space(around, sum(one.checksum.length for one in self.incoming.packed.streams))
         if release := self.incoming.shown.manifest.release:
             refuse_newer(release, read_kernel(around.session.host).release)
-        return ArchiveMaker(self.incoming, around)
+        return ArchiveMaker(self.incoming, around, self.foreign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +92,15 @@ class ArchiveMaker:
 
     incoming: Incoming
     around: Around
+    foreign: bool = False
 
     def claim(self, guest: Guest, known: Sequence[Guest]) -> Identity:
         """Return the identity, with the release that the guest was made of."""
         del known
-        return structs.replace(guest.identity, release=self.incoming.shown.manifest.release)
+        manifest, host = self.incoming.shown.manifest, guest.identity.host
+        if self.foreign:
+            host = manifest.host if manifest.host not in ("", host) else NO_HOST
+        return structs.replace(guest.identity, release=manifest.release, host=host)
 
     def plan(self, guest: Guest, op: str) -> Plan:
         """Plan it from the archive."""
@@ -101,6 +114,8 @@ class ArchiveMaker:
     def words(self, guest: Guest) -> tuple[str, tuple[str, ...]]:
         """Note what it asks of this host, and that it does not start at boot."""
         incoming, name = self.incoming, guest.name
+        if self.foreign:
+            return "imported, as a foreign guest", (f"to use it here: bsdvirt adopt {name}",)
         notes = [f"it asks for {key}: {brief(value)}" for key, value in incoming.asks.items()]
         notes += macs.notes(self.around.session, name, incoming.spec)
         if any(one.entry.raw for one in incoming.packed.streams):

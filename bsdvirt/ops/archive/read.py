@@ -77,7 +77,9 @@ def read(
 
 def read_shown(session: Session, file: str, path: str, key: str = "") -> Shown:
     """Check an archive's structure, and return its manifest and checksums."""
-    os.close(open_file(session.host.fs, file).descriptor)
+    opened = open_file(session.host.fs, file)
+    os.close(opened.descriptor)
+    file = opened.path
     argv = (*tools.ARCHIVE, "show", file, *((key,) if key else ()))
     result = session.host.run(argv, changes=False, timeout=SECONDS)
     if result.status != 0 or result.timed_out:
