@@ -140,6 +140,11 @@ def _taken(received: str, dataset: str, words: tuple[str, ...]) -> tuple[Step, .
     return (
         mark(received, op, "it is this operation's"),
         renamed,
+        Step(
+            Command((tools.ZFS, "inherit", "setuid", dataset)),
+            "set-uid, which had no effect where it was received",
+            durable=True,
+        ),
         *((settled,) if more else ()),
         mounted,
     )

@@ -22,7 +22,7 @@ _CLEARED = ("quota", "refquota", "reservation", "refreservation")
 _RECEIVABLE = ("canmount", "jailed", "mountpoint", "volmode")
 _INHERITED = (
     "volmode", "sharenfs", "sharesmb", "atime", "compression", "jailed", "mountpoint", "readonly",
-    "recordsize",
+    "recordsize", "setuid",
 )  # fmt: skip
 
 

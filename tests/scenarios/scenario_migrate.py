@@ -374,6 +374,11 @@ def streams_of_bastille_and_iocage_become_jails_that_run(driver: Bsdvirt, view: 
     before = view.everything()
     driver.fails(2, VERB, raw, "nics.0.address=nonsense", "--yes")
     assert_same(before, view.everything())
+    alone = sent(view, f"{top}/web/root@{stamp}", "alone")
+    driver.ok(VERB, alone, "web", "hostname=web", "--yes")
+    value = ("/sbin/zfs", "get", "-Hp", "-o", "value", "setuid", f"{view.root}/guests/web/root")
+    assert view.run(*value).stdout == "on\n"
+    runs(driver, view, "web")
     config = {"host_hostuuid": "web", "release": "14.2-RELEASE", "vnet": 1, "host_hostname": "web"}
     view.fs.write("/peer/web/config.json", json.dumps(config))
     view.fs.path("/peer/web/jail.conf").unlink()

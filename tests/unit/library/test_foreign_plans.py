@@ -72,6 +72,7 @@ def test_a_received_dataset_becomes_the_root() -> None:
     assert root(origin, "-o", "quota=1G") == [
         "/sbin/zfs set bsdvirt:op=abc tank/bsdvirt/incoming-web/root",
         "/sbin/zfs rename tank/bsdvirt/incoming-web/root tank/bsdvirt/guests/web/root",
+        "/sbin/zfs inherit setuid tank/bsdvirt/guests/web/root",
         "/sbin/zfs set quota=1G tank/bsdvirt/guests/web/root",
         "/sbin/zfs mount tank/bsdvirt/guests/web/root",
     ]
