@@ -18,8 +18,8 @@ from urllib.parse import quote
 import msgspec
 
 from bsdvirt.host.fs import Fs
-from bsdvirt_sim.snapdir import HostFiles
-from bsdvirt_sim.state import Host, mounted
+from bsdvirt_sim.snapdir import HostFiles, is_read_only, mounted
+from bsdvirt_sim.state import Host
 
 PLACES = ("/etc", "/usr/local/etc", "/var/log")
 """The directories outside the pools that are recorded; bsdvirt writes to no others."""
@@ -43,6 +43,9 @@ class SimFs(HostFiles):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory, lambda: mounted(directory))
         self._record = SyncRecord(directory)
+
+    def is_read_only(self, path: str) -> bool:
+        return is_read_only(self._directory, path)
 
     def synced(self, path: str) -> None:
         if self._record.active:

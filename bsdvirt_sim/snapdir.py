@@ -1,4 +1,4 @@
-"""The snapshots of a mounted file system, as files: the directory .zfs in it.
+"""The files of datasets: which cannot be written, and those of snapshots, in the directory .zfs.
 
 It is in no listing of its parent, and read-only. Its files are in the hidden store, where the
 directory of a dataset's snapshots is named after the dataset.
@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from bsdvirt.host.fs import Fs
+from bsdvirt_sim.state import Mount
 
 NAME = ".zfs"
 _STEP = f"/{NAME}"
@@ -29,6 +32,43 @@ Mounted = Callable[[], Iterable[tuple[str, int]]]
 def place(directory: Path, guid: int) -> Path:
     """Return where the directory .zfs of a dataset is kept."""
     return directory / "store" / f"zfs-{guid}"
+
+
+class _Where(msgspec.Struct):
+    """What of a dataset its files need."""
+
+    guid: int
+    mounted: str = ""
+    props: dict[str, str] = {}
+
+
+class _Datasets(msgspec.Struct):
+    datasets: dict[str, _Where] = {}
+    mounts: list[Mount] = []
+
+
+_WHERE = msgspec.json.Decoder(_Datasets)
+
+
+def mounted(directory: Path) -> list[tuple[str, int]]:
+    """Return where file systems are mounted, and the number of each, without a lock."""
+    found = _WHERE.decode((directory / "state.json").read_bytes()).datasets
+    return [(dataset.mounted, dataset.guid) for dataset in found.values() if dataset.mounted]
+
+
+def is_read_only(directory: Path, path: str) -> bool:
+    """Whether the file system that holds a path is a dataset that is read-only."""
+    found = _WHERE.decode((directory / "state.json").read_bytes())
+    holders = [m for m in found.mounts if f"{path}/".startswith(m.path.rstrip("/") + "/")]
+    holder = max(holders, key=lambda mount: len(mount.path), default=None)
+    if holder is None or holder.kind != "zfs":
+        return False
+    name = holder.special
+    while name:
+        if (value := found.datasets[name].props.get("readonly")) is not None:
+            return value == "on"
+        name = name.rpartition("/")[0]
+    return False
 
 
 class HostFiles(Fs):
@@ -51,6 +91,10 @@ class HostFiles(Fs):
                 return place(self._directory, guid).joinpath(*parts[cut + 1 :])
         return plain
 
+    def is_read_only(self, path: str) -> bool:
+        """Whether a file system cannot be written."""
+        return False
+
     def version(self, path: str) -> tuple[int, int, int]:
         if not _is_within(path):
             return super().version(path)
@@ -63,13 +107,14 @@ def _is_within(path: str) -> bool:
 
 
 def _refusing(name: str) -> Callable[..., Any]:
-    """Return the method of Fs, refused in a snapshot."""
-    paths = 2 if name in ("link", "rename") or name.endswith("_beneath") else 1
+    """Return the method of Fs, refused in a snapshot and where files cannot be written."""
+    beneath = name.endswith("_beneath")
+    paths = 2 if name in ("link", "rename") else 1
 
     @functools.wraps(getattr(Fs, name))
     def refuse(self: HostFiles, *words: Any, **more: Any) -> Any:
-        for path in words[:paths]:
-            if _is_within(f"/{path}"):
+        for path in ["/".join(words[:2])] if beneath else words[:paths]:
+            if _is_within(path) or self.is_read_only(path):
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
         return getattr(Fs, name)(self, *words, **more)
 

@@ -304,26 +304,6 @@ class Host(Struct):
     pf: Pf = msgspec.field(default_factory=Pf)
 
 
-class _Where(msgspec.Struct):
-    """What of a dataset its files need."""
-
-    guid: int
-    mounted: str = ""
-
-
-class _Datasets(msgspec.Struct):
-    datasets: dict[str, _Where] = {}
-
-
-_WHERE = msgspec.json.Decoder(_Datasets)
-
-
-def mounted(directory: Path) -> list[tuple[str, int]]:
-    """Return where file systems are mounted, and the number of each, without a lock."""
-    found = _WHERE.decode((directory / "state.json").read_bytes()).datasets
-    return [(dataset.mounted, dataset.guid) for dataset in found.values() if dataset.mounted]
-
-
 _DECODER = msgspec.json.Decoder(Host)
 _ENCODER = msgspec.json.Encoder()
 _HEAD = 32

@@ -186,3 +186,13 @@ def test_bookmarks(do: Do, see: Do, guest: str) -> None:
     assert do(tools.ZFS, "destroy", f"{guest}#m", ok=1).stderr == (
         f"bookmark '{guest}#m' does not exist.\n"
     )
+
+
+def test_a_dataset_that_is_read_only_is_not_written(host: SimHost, do: Do, guest: str) -> None:
+    do(tools.ZFS, "set", "readonly=on", guest)
+    do(tools.ZFS, "create", "-o", "readonly=off", f"{guest}/data")
+    with pytest.raises(OSError, match="Read-only file system"):
+        host.fs.write(f"/{guest}/root/x", "")
+    with pytest.raises(OSError, match="Read-only file system"):
+        host.fs.write_beneath(f"/{guest}/root", "x", "")
+    host.fs.write(f"/{guest}/data/x", "")
