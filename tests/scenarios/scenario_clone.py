@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from scenario_datasets import DATA, prop
@@ -121,12 +120,9 @@ def ten_clones_at_once_each_undone_on_its_own(driver: Bsdvirt, view: HostView) -
     (snapshot,) = driver.json("snapshot", "ls", "t1")
     assert len(snapshot["clones"]) == 2 * len(names)
 
-    def one(name: str) -> int:
-        return Bsdvirt(driver.sim)("clone", "t1", name).status
-
-    # Commands of their own do not wait for each other.
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(one, ["d0", "d1", "d2"])) == [0, 0, 0]
+    # Several commands do not refuse each other.
+    ended = driver.all_at_once(*(("clone", "t1", name) for name in ("d0", "d1", "d2")))
+    assert [result.status for result in ended] == [0, 0, 0], ended
     driver.ok("destroy", *names, "d0", "d1", "--yes")
     (snapshot,) = driver.json("snapshot", "ls", "t1")
     # Clones go before what they were made of.
@@ -182,8 +178,7 @@ def a_virtual_machine_is_another_instance(driver: Bsdvirt, view: HostView) -> No
     driver.ok("create", "vm", "t1", "--image", "gold", "--loader", "bhyveload", "--memory", "256M",
               "--disk", "512M", "cloud.user=me", "vnc.port=5999")  # fmt: skip
     driver.ok("disk", "add", "t1", "data", "--size", "8M")
-    write(view, "/bsdvirt/guests/t1/uefi-vars.fd" if view.simulated
-          else f"{view.mountpoint}/guests/t1/uefi-vars.fd", "variables")  # fmt: skip
+    write(view, f"{view.mountpoint}/guests/t1/uefi-vars.fd", "variables")
     driver.ok("clone", "t1", "t2", "disks.data.size=16M")
     one, two = driver.json("info", "t1"), driver.json("info", "t2")
     assert not claims(one) & claims(two)
