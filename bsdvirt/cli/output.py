@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UnsetType
+
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.rows.base import BYTES, PERCENT, RATE, Row, is_old, items, plain, unit_of, units_of
 from bsdvirt.rows.sizes import human_size
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 def cell(value: Any) -> str:
     """Return a value as text that is safe on a terminal."""
     match value:
-        case None | "" | [] | {}:
+        case None | "" | [] | {} | UnsetType():
             return "-"
         case bool():
             return "yes" if value else "no"

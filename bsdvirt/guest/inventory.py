@@ -4,6 +4,7 @@ for the reading of a guest's own file."""
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ from bsdvirt.zfs.base import Dataset
 
 if TYPE_CHECKING:
     from bsdvirt.spec.guest import GuestSpec
+
+
+_STAYS = re.compile(r'\{"role":"source"[,}]')
+"""How the bsdvirt:replica begins of a guest that is this host's: it is written so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,12 @@ class Guest:
     def locked(self) -> str:
         """The dataset whose key is to be loaded before the guest can start; "" for none."""
         return next((d.encryption_root or d.name for d in self.datasets if d.locked), "")
+
+    @property
+    def given(self) -> bool:
+        """Whether another host has it now: spec/replica.py. What cannot be read may say so."""
+        text = self.datasets[0].replica if self.datasets else None
+        return bool(text) and not _STAYS.match(text or "")
 
     @property
     def used(self) -> int:

@@ -49,8 +49,11 @@ class Order:
 
 
 def boots_of(found: Inventory) -> dict[str, Boot]:
-    """Return how each guest starts at boot. A template does not, and is not waited for."""
-    templates = {name for name, guest in found.guests.items() if guest.identity.template}
+    """Return how each guest starts at boot. A template, or a guest that another host has now, does
+    not, and is not waited for."""
+    templates = {
+        name for name, guest in found.guests.items() if guest.identity.template or guest.given
+    }
     boots = {}
     for name, guest in found.guests.items():
         boot = guest.identity.boot

@@ -38,6 +38,8 @@ class Adopt:
     """Keep its identity, for a guest that was moved and not copied."""
     promoted: bool = False
     """It is a standby, which takes the place of the guest that it is of."""
+    moved: bool = False
+    """What started at boot there starts at boot here."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -73,14 +75,15 @@ def _adopt(
     )
     known = [*found.guests.values(), *made]
     if how.keep:
-        identity = _kept(session, foreign, spec, known)
+        identity = _kept(session, foreign, spec, known, boots=how.moved)
     else:
         identity = _new(session, name, spec, others, known)
     plan = plan_adopt(session, foreign, identity, arrival)
     given = [text for claim in identity.nics for text in claim.addresses()]
     where = f", {', '.join(given)}" if given else ""
     notes = [f"it asks for {key}: {brief(value)}" for key, value in asks(spec).items()]
-    notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
+    if not identity.boot.auto:
+        notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
     part = Part(plan, home=foreign.layout)
     task = Task(name, (part,), f"adopted, id {identity.id}{where}", tuple(notes))
     return task, Guest(name, foreign.layout, identity, foreign.datasets)
@@ -94,7 +97,9 @@ def _new(
     return new_identity(session, name, spec, Boot(), others, known, networks, release=release)
 
 
-def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest]) -> Identity:
+def _kept(
+    session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[Guest], *, boots: bool
+) -> Identity:
     """Return its identity on the other host, for this one.
 
     Raises ConflictError if a guest of this host has any of its claims, or they do not fit its file.
@@ -108,7 +113,7 @@ def _kept(session: Session, foreign: Foreign, spec: GuestSpec, known: Sequence[G
         if shared := _claims(was) & _claims(theirs):
             raise ConflictError(f"{name}: {other.name} has its {sorted(shared)[0]}", hint)
     identity = msgspec.structs.replace(
-        was, host=session.host_id, boot=Boot(), root=None, root_dataset="",
+        was, host=session.host_id, boot=was.boot if boots else Boot(), root=None, root_dataset="",
         nics=was.nics if was.next is None else was.next, next=None,
         shared=was.shared if was.next_shared is None else was.next_shared, next_shared=None,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bsdvirt.errors import ConflictError, as_told
+from bsdvirt.ops.send.due import send_due
 from bsdvirt.ops.snapshots.due import prune_kept, take_due
 from bsdvirt.plan.locks import Lock
 from bsdvirt.session.batch import Outcome
@@ -25,7 +26,9 @@ def run_periodic(session: Session) -> list[Outcome]:
     except ConflictError:
         return []
     with lock:
-        return [outcome for job in JOBS for outcome in _done(session, job)]
+        outcomes = [outcome for job in JOBS for outcome in _done(session, job)]
+    # It may take hours, and keeps no snapshot from being taken meanwhile.
+    return outcomes + _done(session, send_due)
 
 
 def _done(session: Session, job: Job) -> list[Outcome]:

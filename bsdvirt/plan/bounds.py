@@ -42,7 +42,7 @@ _LIVE = frozenset({"set", "inherit", "mount"})
 
 
 _OWN = frozenset(
-    {"destroy", "hold", "promote", "release", "rename", "rollback", "umount", "unmount"}
+    {"destroy", "hold", "promote", "receive", "release", "rename", "rollback", "umount", "unmount"}
 )
 """What is done with datasets of bsdvirt only."""
 
@@ -134,7 +134,10 @@ class Bounds:
         names = [w for w in rest if not w.startswith("-") and "=" not in w and "/" in w]
         if verb in ("hold", "release"):
             # Behind the tag, which may hold anything.
-            names = rest[2:] if rest[:1] == ["--"] else rest[1:]
+            names = rest[2:] if rest[:1] in (["--"], ["-r"]) else rest[1:]
+        if verb == "receive" and rest[:1] != ["-A"]:
+            # Only to give up what was received in part.
+            return False
         if verb not in _LIVE | _OWN or not names:
             return False
         own = (self.dataset, *(self.others if self.first else ()))

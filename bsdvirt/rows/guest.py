@@ -23,6 +23,16 @@ Usage = Annotated[
 ]
 
 
+class Replica(Row, frozen=True, kw_only=True):
+    """Another host that has a guest, too."""
+
+    host: Annotated[str, col("The host, as ssh takes it, or of a source the name it has itself.")]
+    name: Annotated[str, col("Name of the guest there.")]
+    time: Annotated[str, col("When the last snapshot was taken that is there in full; or empty.")]
+    every: Annotated[str, col("How often it is sent there; empty if not by itself.")]
+    error: Annotated[str, col("Why the last run failed; empty if it did not.")]
+
+
 class Guest(Row, frozen=True, kw_only=True):
     """What `ls` and `info` both print of a guest."""
 
@@ -41,6 +51,17 @@ class Guest(Row, frozen=True, kw_only=True):
     release: Annotated[str, col("Release that a jail was created from.")]
     used: Annotated[int, col("Disk space used, snapshots included.", unit=BYTES)]
     pool: Annotated[str, col("Dataset of the pool that the guest is on.")]
+    role: Annotated[
+        str | UnsetType,
+        col(
+            "Role of a guest that is on several hosts: source, standby, copy, moved or superseded;"
+            " unreadable if its property bsdvirt:replica is."
+        ),
+    ] = UNSET
+    replicas: Annotated[
+        list[Replica] | UnsetType,
+        col("Where it is sent to, or where a standby or copy comes from."),
+    ] = UNSET
 
 
 class GuestRow(Guest, frozen=True, kw_only=True):

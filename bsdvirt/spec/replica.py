@@ -106,6 +106,8 @@ class Replica(Spec, frozen=True, kw_only=True):
     to: list[Peer] = []
     """Where it is sent to; of a guest that was moved or superseded, the host that has it."""
     origin: Origin | None = None
+    sealed: list[str] = []
+    """The paths of the datasets that were made read-only when it was moved."""
     v: int = VERSION
 
 

@@ -147,6 +147,23 @@ class Yield(Spec, frozen=True, kw_only=True):
     v: int = VERSION
 
 
+class Hand(Spec, frozen=True, kw_only=True):
+    """A host has given a guest to the host that is asked, or wants it back."""
+
+    host: HostId
+    guest: GuestName
+    """The guest's name on the host that asks."""
+    name: GuestName
+    """Its name on the host that is asked."""
+    uuid: str
+    identity: str
+    """Its bsdvirt:guest on the host that asks."""
+    label: str
+    look: bool = False
+    """It only asks."""
+    v: int = VERSION
+
+
 class Done(Spec, frozen=True, kw_only=True):
     """It was done, or could be."""
 

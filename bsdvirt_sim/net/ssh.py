@@ -39,6 +39,9 @@ def run_ssh(peers: Mapping[str, str], argv: Sequence[str], stdin: IO[bytes]) -> 
     if words[:1] != ["bsdvirt"]:
         return Result(tuple(argv), SHELL_NOT_FOUND, "", f"sh: {words[0]}: not found\n")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        # What is buffered is not written by the child, too.
+        sys.stdout.flush()
+        sys.stderr.flush()
         child = os.fork()
         if child == 0:
             _become(["--sim", peers[host], *words[1:]], (stdin, out, err))

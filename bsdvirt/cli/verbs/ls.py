@@ -38,5 +38,6 @@ def run(options: Options) -> int:
         else:
             print("no guests yet: bsdvirt create jail NAME --start")
         return EXIT_OK
-    print_rows(rows, COLUMNS, options)
+    roles = ("role",) if any(row.role for row in rows) and not options.headless else ()
+    print_rows(rows, (*COLUMNS, *roles), options)
     return EXIT_OK

@@ -10,16 +10,29 @@ from collections.abc import Callable
 
 from bsdvirt.cli.common import add_dry_run, open_session
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import EXIT_OK, UsageError, as_told
+from bsdvirt.errors import EXIT_OK, ConflictError, UsageError, as_told
+from bsdvirt.ops.send.handed import adopt_given, answer_back
 from bsdvirt.ops.send.offer import PromotedHereError, answer_offer
 from bsdvirt.ops.send.receive import Complete, Drop, Stream
+from bsdvirt.ops.send.source import own_id
 from bsdvirt.ops.send.yielding import answer_yield
 from bsdvirt.session.prepared import Request, carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import Spec
-from bsdvirt.spec.send import MOST_BYTES, Offer, Refusal, Yield, message_from_json, message_to_json
+from bsdvirt.spec.load import identity_from_json
+from bsdvirt.spec.send import (
+    MOST_BYTES,
+    Hand,
+    Offer,
+    Refusal,
+    Yield,
+    message_from_json,
+    message_to_json,
+)
 
 MOST_WORDS = 8
+MOVES = ("adopt", "back", "yield")
+"""Actions that start, stop or give up a guest."""
 ORIGINAL = "SSH_ORIGINAL_COMMAND"
 """What the client asked for, where sshd(8) runs a forced command."""
 
@@ -28,6 +41,7 @@ class Options(Globals):
     action: str | None
     words: list[str]
     from_ssh: bool
+    allow_move: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,18 +52,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="as a forced command in authorized_keys: do what the client asked for, if that is to"
         " receive a guest",
     )  # fmt: skip
+    parser.add_argument(
+        "--allow-move", action="store_true",
+        help="with --from-ssh: also adopt and start a guest, and give one up",
+    )  # fmt: skip
     add_dry_run(parser)
 
 
 def run(options: Options) -> int:
     if options.from_ssh:
-        options.action, *options.words = _asked(os.environ.get(ORIGINAL, ""))
+        options.action, *options.words = _asked(
+            os.environ.get(ORIGINAL, ""), moves=options.allow_move
+        )
     session = open_session(options, changes=True)
     match options.action, options.words:
         case "offer", []:
             return _answered(lambda: _offer(session))
         case "yield", []:
             return _answered(lambda: _yield(session))
+        case "back", []:
+            return _answered(lambda: _back(session))
+        case "adopt", [name, uuid, "start" | "stay" as how]:
+            adopt_given(session, name, uuid, start=how == "start")
+            return EXIT_OK
         case "stream", [run_id, number, snapshot]:
             return _done(session, Stream(run_id, _number(number), snapshot))
         case "drop", [run_id, number]:
@@ -59,7 +84,7 @@ def run(options: Options) -> int:
     raise UsageError("receive is run by send, of another host", "bsdvirt send --help")
 
 
-def _asked(line: str) -> list[str]:
+def _asked(line: str, *, moves: bool) -> list[str]:
     """Return the action and the words that an ssh client asked for. Raises UsageError for anything
     but `bsdvirt receive`."""
     try:
@@ -69,6 +94,10 @@ def _asked(line: str) -> list[str]:
     options = any(word.startswith("-") for word in words)
     if words[:2] != ["bsdvirt", "receive"] or not 3 <= len(words) <= MOST_WORDS or options:
         raise UsageError("this key may only receive guests", "see bsdvirt(8), send")
+    if words[2] in MOVES and not moves:
+        raise UsageError(
+            "this key may only receive guests", "add --allow-move to its command in authorized_keys"
+        )
     return words[2:]
 
 
@@ -111,3 +140,12 @@ def _yield(session: Session) -> Spec:
     asked = message_from_json(Yield, _message(), "the request")
     with session.locked("guest", str(asked.guest), "promote"):
         return answer_yield(session, asked)
+
+
+def _back(session: Session) -> Spec:
+    asked = message_from_json(Hand, _message(), "the request")
+    identity = identity_from_json(asked.identity, "its identity")
+    if own_id(session) in (asked.host, identity.host) or identity.host != asked.host:
+        raise ConflictError("the request contradicts itself", "use one version on both hosts")
+    with session.locked("guest", str(asked.name), "give back"):
+        return answer_back(session, asked)

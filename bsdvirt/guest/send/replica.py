@@ -39,7 +39,9 @@ def refuse_absent(guest: Guest) -> None:
         return
     host = replica.to[0].host if replica.to else "another host"
     name = guest.name
-    what = "was moved there" if replica.role == "moved" else "its standby there was promoted"
+    moved = replica.role == "moved"
+    what = f"was moved to {host}" if moved else f"is superseded: {host} has promoted its standby"
+    back = f"bsdvirt send {name} {host} --back" + ("" if moved else " --force")
     raise ConflictError(
-        f"{name} is another host's now: {host}; {what}", f"bsdvirt destroy {name} drops it here"
+        f"{name} {what}", f"{back} takes it back; bsdvirt destroy {name} drops it here"
     )

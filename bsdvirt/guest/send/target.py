@@ -6,7 +6,7 @@ the identity of another host until it is adopted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bsdvirt.guest.inventory import Foreign, Guest
 from bsdvirt.guest.send.plan import hold_step, release_step
@@ -172,17 +172,3 @@ def plan_return(guest: Guest, offer: Offer, replica: Replica, op: str) -> Plan:
         durable=True,
     )
     return Plan("receive", guest.name, "guest", (step,), op=op)
-
-
-def seal_steps(guest: Guest, was: Mapping[str, bool]) -> tuple[Step, ...]:
-    """Make all datasets of a guest read-only. `was` says which are so already."""
-    return tuple(
-        Step(
-            Command((tools.ZFS, "set", "readonly=on", dataset.name)),
-            f"nothing is written to {dataset.name} any more",
-            undo=(Undo(Command((tools.ZFS, "inherit", "readonly", dataset.name))),),
-            durable=True,
-        )
-        for dataset in guest.datasets
-        if not was.get(dataset.name)
-    )

@@ -19,6 +19,7 @@ from bsdvirt.ops.doctor import (
     snapshots,
 )
 from bsdvirt.ops.doctor.seen import look
+from bsdvirt.ops.show import replicas
 from bsdvirt.rows.host import Finding
 from bsdvirt.session import recovery
 from bsdvirt.session.session import Session
@@ -47,6 +48,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: orphans.strays(seen.found),
         lambda: snapshots.findings(session, seen),
         lambda: rollbacks.findings(session, seen.found),
+        lambda: replicas.findings(seen.found),
         lambda: logs.findings(session, seen.found),
     )
     return [finding for check in checks for finding in _made(check)]

@@ -119,7 +119,7 @@ class _Loading:
         doubled = duplicates(self.found)
         if name in doubled and not _runs(session, guest):
             raise doubled[name].error()
-        if guest.datasets[0].replica and not _runs(session, guest):
+        if guest.given and not _runs(session, guest):
             # Imported here: few guests are on several hosts.
             from bsdvirt.guest.send.replica import refuse_absent
 

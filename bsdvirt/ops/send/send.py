@@ -8,7 +8,7 @@ full, and the next run goes on with what it has in part.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -16,10 +16,10 @@ import msgspec
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.send.choose import Choice, Goal, choose
+from bsdvirt.guest.send.choose import Goal, choose
 from bsdvirt.guest.send.plan import complete_step, plan_note, plan_snapshot, plan_streams
 from bsdvirt.guest.send.replica import replica_of
-from bsdvirt.guest.snapshots.sets import Snapshot, free_name
+from bsdvirt.guest.snapshots.sets import free_name
 from bsdvirt.kinds import is_running
 from bsdvirt.ops.send.remote import PromotedError, Remote
 from bsdvirt.ops.send.source import (
@@ -38,7 +38,16 @@ from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused, run_part
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import parsed
-from bsdvirt.spec.replica import ABSENT, MOST_PEERS, HostId, HostWord, Interval, Peer, Replica
+from bsdvirt.spec.replica import (
+    ABSENT,
+    MOST_PEERS,
+    MOST_WORDS,
+    HostId,
+    HostWord,
+    Interval,
+    Peer,
+    Replica,
+)
 from bsdvirt.spec.send import Answer
 from bsdvirt.spec.snapshot import SnapshotName, Stamp
 from bsdvirt.spec.types import GuestName
@@ -101,43 +110,61 @@ class Run:
 
     def task(self) -> Task:
         """Ask the other host, and plan. The guest's lock is held until its snapshot is taken."""
+        self.read()
+        self.ask()
+        running = self.running()
+        parts = (
+            Part(self.take(running)),
+            Part(self.streams(), journalled=False, again=self._let_go),
+            Part(self._note(self.guest), again=self._note_again),
+        )
+        message = f"sent to {self.wanted.host}"
+        if self.wanted.name:
+            message += f" as {self.there}"
+        return Task(
+            self.guest.name, parts, message, tuple(self.notes(running)),
+            explain=self._failed, varying=(self.snapshot, self.time, str(self.answer.run)),
+            release=lambda: self.release(),
+        )  # fmt: skip
+
+    def read(self) -> None:
+        """Read the guest."""
         session, wanted = self.session, self.wanted
         inventory = session.inventory()
         guest = inventory.guest(wanted.guest)
         session.need_mounted(inventory, guest.layout)
         self.guest = guest
         self.replica = replica_of(guest) or Replica(role="source")
-        self._refuse()
         self.time = session.draws.time(guest.name)
+
+    def ask(self) -> None:
+        """Ask the other host what it has, and choose what is sent."""
+        session, wanted, guest = self.session, self.wanted, self.guest
+        self._refuse()
+        had = [one for one in self.replica.to if (one.host, one.name) == (wanted.host, self.there)]
+        self.standby = wanted.standby or any(one.standby for one in had)
         found = read_sources(session, guest)
         self.snapshot = free_name(found.snapshots, name_of(self.time))
-        answer = self._offer(found)
-        self.peer = self._peer(answer.host)
-        self.tag = tag_for(guest.identity.uuid, answer.host, self.there)
-        before = held_with(session, found, self.tag)
-        goal = Goal(wanted.host, self.there)
-        choice = choose(
-            found.every,
-            answer,
-            self.snapshot,
-            goal,
-            lambda token: read_resumed(session.host, token),
-        )
-        running = is_running(guest, read_jails(session.host), session.host.fs)
-        stale = needed(before, choice.bases)
-        parts = (
-            Part(self._take(running, stale)),
-            Part(
-                self._streams(answer, choice), journalled=False, again=self._let_go(answer, choice)
-            ),
-            Part(self._note(guest, before), again=lambda: self._note_again(before)),
-        )
-        message = f"sent to {wanted.host}" + (f" as {self.there}" if wanted.name else "")
-        return Task(
-            guest.name, parts, message, tuple(self._notes(choice, running)),
-            explain=self._failed, varying=(self.snapshot, self.time, str(answer.run)),
-            release=lambda: self.release(),
-        )  # fmt: skip
+        try:
+            self.answer = self._offer(found)
+            self.choice = choose(
+                found.every, self.answer, self.snapshot, Goal(wanted.host, self.there),
+                lambda token: read_resumed(session.host, token),
+            )  # fmt: skip
+        except PromotedError:
+            raise
+        except BsdvirtError as error:
+            if had and self.standby and not wanted.look:
+                self.peer = had[0]
+                run_part(session, Part(self._note(guest, error.message)))
+            raise
+        self.peer = self._peer(self.answer.host)
+        self.tag = tag_for(guest.identity.uuid, self.answer.host, self.there)
+        self.before = held_with(session, found, self.tag)
+
+    def running(self) -> bool:
+        """Return whether the guest runs."""
+        return is_running(self.guest, read_jails(self.session.host), self.session.host.fs)
 
     def _refuse(self) -> None:
         guest, replica = self.guest, self.replica
@@ -164,7 +191,7 @@ class Run:
         wanted, session = self.wanted, self.session
         offer = offer_of(
             session, found, self.there, self.snapshot, self.time,
-            standby=wanted.standby, pool=wanted.pool, look=wanted.look,
+            standby=self.standby, pool=wanted.pool, look=wanted.look,
         )  # fmt: skip
         try:
             answer = self.remote.ask("offer", offer, Answer)
@@ -208,69 +235,71 @@ class Run:
 
     # ---- plans ----
 
-    def _take(self, running: bool, stale: Sequence[Snapshot]) -> Plan:
+    def take(self, running: bool) -> Plan:
+        """Plan the snapshot, and the removal of those of earlier runs that are not needed."""
         stamp = Stamp(
             time=self.time, why="send", uuid=self.guest.identity.uuid, running=running,
             note=f"to {self.wanted.host}"[:200],
         )  # fmt: skip
+        stale = needed(self.before, self.choice.bases)
         op = self.session.new_op()
         return plan_snapshot(self.guest, self.snapshot, stamp, self.tag, op, stale)
 
-    def _streams(self, answer: Answer, choice: Choice) -> Plan:
+    def streams(self) -> Plan:
+        """Plan the streams, and that the other host notes the end of them."""
         limit = self.wanted.limit or (self.peer.limit if self.peer.standby else 0)
-        plan = plan_streams(self.guest, choice, str(answer.run), self.remote.argv, limit)
-        last = complete_step(
-            self.remote.argv(("receive", "complete", str(answer.run))), self.wanted.host
-        )
+        run = str(self.answer.run)
+        plan = plan_streams(self.guest, self.choice, run, self.remote.argv, limit)
+        last = complete_step(self.remote.argv(("receive", "complete", run)), self.wanted.host)
         return msgspec.structs.replace(plan, steps=(*plan.steps, last))
 
-    def _let_go(self, answer: Answer, choice: Choice) -> Callable[[], Plan]:
-        plan = self._streams(answer, choice)
-
-        def again() -> Plan:
-            self.release()
-            return plan
-
-        return again
-
-    def _note(self, guest: Guest, before: Sequence[Snapshot], error: str = "") -> Plan:
-        """Plan to write down how the run has ended."""
-        replica = replica_of(guest) or Replica(role="source")
+    def sent_to(self, replica: Replica, error: str = "") -> Replica:
+        """Return what is written down of a guest, with how this run has ended."""
         peer = self.peer
         if error:
             had = next((one for one in replica.to if one.id == peer.id), peer)
-            peer = msgspec.structs.replace(had, tried=self.time, error=error[:200])
+            peer = msgspec.structs.replace(had, tried=self.time, error=error[:MOST_WORDS])
         else:
             peer = msgspec.structs.replace(
                 peer, snapshot=SnapshotName(self.snapshot), time=self.time, error=""
             )
         others = [one for one in replica.to if (one.id, one.name) != (peer.id, peer.name)]
-        replica = msgspec.structs.replace(replica, to=[*others, peer])
-        stale = () if error else before
-        return plan_note(guest, replica, self.session.new_op(), stale=stale, tag=self.tag)
+        return msgspec.structs.replace(replica, to=[*others, peer])
 
-    def _note_again(self, before: Sequence[Snapshot], error: str = "") -> Plan:
+    def _let_go(self) -> Plan:
+        self.release()
+        return self.streams()
+
+    def _note(self, guest: Guest, error: str = "") -> Plan:
+        """Plan to write down how the run has ended."""
+        replica = self.sent_to(replica_of(guest) or Replica(role="source"), error)
+        op = self.session.new_op()
+        if error:
+            return plan_note(guest, replica, op)
+        return plan_note(guest, replica, op, stale=self.before, tag=self.tag)
+
+    def _note_again(self, error: str = "") -> Plan:
         """The same, with the guest's lock again."""
         session = self.session
         lock = session.lock("guest", self.guest.name, "send", wait=BUSY_SECONDS)
         self.release = lock.release if lock else lambda: None
-        return self._note(session.inventory().guest(self.guest.name), before, error)
+        return self._note(session.inventory().guest(self.guest.name), error)
 
     def _failed(self, error: BsdvirtError) -> BsdvirtError:
         """Write down that the run failed, and say how to go on."""
-        session = self.session
         with contextlib.suppress(BsdvirtError):
             self.release()
-            if self.wanted.standby or self.peer.standby:
-                run_part(session, Part(self._note_again((), error.message)))
+            if self.standby:
+                run_part(self.session, Part(self._note_again(error.message)))
                 self.release()
         error.hint = error.hint or "the same command goes on where this one ended"
         return error
 
-    def _notes(self, choice: Choice, running: bool) -> Iterator[str]:
+    def notes(self, running: bool) -> Iterator[str]:
+        """Yield what a user is to know."""
         if running:
             yield RUNNING
-        if choice.size:
-            yield f"about {human_size(choice.size)} are sent in full"
-        for path in choice.gone:
+        if self.choice.size:
+            yield f"about {human_size(self.choice.size)} are sent in full"
+        for path in self.choice.gone:
             yield f"{self.there}/{path} stays on {self.wanted.host}: the guest has it no more"

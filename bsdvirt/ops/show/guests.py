@@ -65,6 +65,7 @@ def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
         "release": identity.release,
         "used": guest.used,
         "pool": guest.layout.dataset,
+        **_replication(guest),
     }
 
 
@@ -88,4 +89,15 @@ def foreign_common(foreign: Foreign) -> dict[str, Any]:
         "release": foreign.told.release if foreign.told else "",
         "used": foreign.datasets[0].used if foreign.datasets else 0,
         "pool": foreign.layout.dataset,
+        **_replication(foreign),
     }
+
+
+def _replication(guest: Guest | Foreign) -> dict[str, Any]:
+    """Return the fields of a guest that is on several hosts; none for the others."""
+    if not guest.datasets or not guest.datasets[0].replica:
+        return {}
+    # Imported here: few guests are on several hosts.
+    from bsdvirt.ops.show.replicas import fields
+
+    return fields(guest)
