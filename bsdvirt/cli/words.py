@@ -160,13 +160,15 @@ HINTS = {
     "poweroff": _FORCE,
     "replicate": _SENDING,
     "rdr": "bsdvirt expose NAME tcp:8080:80",
-    "restore": "bsdvirt import FILE",
+    "restore": "bsdvirt import FILE; bsdvirt rollback NAME@SNAPSHOT",
+    "revert": "bsdvirt rollback NAME@SNAPSHOT; bsdvirt network revert NETWORK",
     "reboot": "bsdvirt restart NAME; bsdvirt reset NAME resets a virtual machine",
     "shutdown": "bsdvirt stop NAME",
     "status": "bsdvirt ls; bsdvirt boot status",
     "switch": _NETWORKS,
     "template": "bsdvirt set NAME template=yes, then bsdvirt clone NAME NEW; for virtual machines"
     " also bsdvirt image profiles",
+    "undo": "bsdvirt snapshot ls NAME; bsdvirt rollback NAME@SNAPSHOT",
     "update": "bsdvirt release update for releases, then bsdvirt upgrade NAME for a jail;"
     " bsdvirt pkg NAME upgrade for its packages",
     "vm": _KINDS,

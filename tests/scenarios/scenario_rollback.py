@@ -26,7 +26,7 @@ def content(view: HostView, path: str) -> str | None:
 def disk_sum(view: HostView, guest: str) -> str:
     """Of the first MiB of its disk."""
     device = view.fs.path(f"/dev/zvol/{view.root}/guests/{guest}/disk0")
-    with open(device, "rb") as stream:
+    with open(device, "rb", buffering=0) as stream:
         return hashlib.sha256(stream.read(MIB)).hexdigest()
 
 

@@ -182,6 +182,18 @@ def refuse_incomplete(target: Snapshot, wanted: Mapping[str, int | None]) -> Non
         )
 
 
+def refuse_unknown(target: Snapshot) -> None:
+    """Raise ConflictError where a configuration that cannot be read might need a dataset that is
+    not in the snapshot."""
+    if target.missing:
+        name = f"{target.guest}@{target.name}"
+        raise ConflictError(
+            f"{name} lacks {_names(target.missing)}, and its configuration, which cannot be read,"
+            " may need that",
+            "choose another",
+        )
+
+
 def unfit_disks(target: Snapshot, wanted: Mapping[str, int | None]) -> Iterator[str]:
     """Yield what to say of volumes of another size than the file in the snapshot says."""
     for name, size in wanted.items():

@@ -17,6 +17,7 @@ from bsdvirt.guest.snapshots.rollback import (
     refuse_incomplete,
     refuse_loss,
     refuse_unconfirmed,
+    refuse_unknown,
     unfit_disks,
 )
 from bsdvirt.guest.snapshots.sets import Snapshot, named
@@ -143,7 +144,7 @@ class Rollback:
                     f" {error.message}",
                     f"--force ignores that; to correct it then: bsdvirt edit {guest.name}",
                 ) from None
-            refuse_incomplete(target, dict.fromkeys(target.missing))
+            refuse_unknown(target)
             return (f"its configuration cannot be read: {error.message}",), ()
         wanted = kind_of(guest).own_datasets(guest, spec)
         refuse_incomplete(target, wanted)
