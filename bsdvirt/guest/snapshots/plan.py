@@ -105,10 +105,13 @@ def plan_remove(snapshot: Snapshot, op: str) -> Plan:
     return plan_remove_all([snapshot], op)
 
 
-def plan_remove_all(snapshots: Sequence[Snapshot], op: str, notes: Sequence[str] = ()) -> Plan:
-    """Remove snapshots of one guest, all or none. Raises ConflictError as refuse_removal does."""
+def plan_remove_all(
+    snapshots: Sequence[Snapshot], op: str, notes: Sequence[str] = (), *, by_jail: bool = True
+) -> Plan:
+    """Remove snapshots of one guest, all or none. Raises ConflictError as refuse_removal does;
+    without `by_jail`, a jail's holds and clones of what it was given do not count."""
     for one in snapshots:
-        refuse_removal(one)
+        refuse_removal(one if by_jail else one.own)
     steps = tuple(step for one in snapshots for step in remove_steps(one))
     return Plan(
         "remove snapshot", snapshots[0].guest, "guest", finish=steps, op=op, notes=tuple(notes),

@@ -72,10 +72,11 @@ def calendar(taken: Sequence[Snapshot], keep: Keep, now: int) -> list[Kept]:
 
 
 def _fixed(one: Snapshot, last: Snapshot, now: int) -> str:
-    """Return why a snapshot is kept in any case."""
-    if one.holds:
+    """Return why a snapshot is kept in any case. A jail cannot have its host keep one: what it
+    holds or cloned of the datasets that it was given stays by itself."""
+    if one.own.holds:
         return "held"
-    if one.clones:
+    if one.own.clones:
         return "has clones"
     if one.created > now + FUTURE_SECONDS:
         return "its time is in the future"

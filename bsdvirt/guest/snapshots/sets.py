@@ -7,7 +7,7 @@ the datasets that it was given, under any name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
@@ -34,6 +34,8 @@ class Snapshot:
     """The operation that took it."""
     missing: tuple[str, ...] = ()
     """Datasets that the guest has now and that are not in it."""
+    given: frozenset[str] = frozenset()
+    """Datasets that were given to the jail, which can hold and clone their snapshots."""
 
     @property
     def ours(self) -> bool:
@@ -45,6 +47,12 @@ class Snapshot:
         """The snapshot of the guest's own dataset, with its file; None if it is not in it."""
         first = self.parts[0]
         return first if first.dataset == self.dataset else None
+
+    @property
+    def own(self) -> Snapshot:
+        """Return it without what was given to the jail."""
+        parts = tuple(part for part in self.parts if part.dataset not in self.given)
+        return replace(self, parts=parts) if parts else self
 
     @property
     def full(self) -> str:
@@ -112,7 +120,8 @@ def _snapshot(
     if parts[0].dataset == guest.dataset and (told := values.get(parts[0].full)):
         stamp = _stamp(told[0])
         op = told[1].value if told[1].local else ""
-    return Snapshot(guest.name, guest.dataset, name, txg, parts, stamp, op, missing)
+    given = frozenset(d.name for d in guest.datasets if d.jailed)
+    return Snapshot(guest.name, guest.dataset, name, txg, parts, stamp, op, missing, given)
 
 
 def _stamp(value: Value) -> Stamp | None:

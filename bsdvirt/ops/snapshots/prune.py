@@ -57,7 +57,7 @@ class Prune:
         rows = self.calendar(session, guest, every)
         going = [one.snapshot for one in rows if one.goes]
         if going:
-            task = removal(session, going, every)
+            task = removal(session, going, every, by_jail=False)
             return replace(task, message=f"removed {len(going)} of {len(rows)} snapshots")
         plan = Plan("prune", guest.name, reason=NOTHING, op=session.new_op())
         return Task(guest.name, (Part(plan),), NOTHING)

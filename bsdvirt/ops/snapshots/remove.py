@@ -71,14 +71,17 @@ def removal(
     chosen: Sequence[Snapshot],
     every: Sequence[Snapshot],
     release: Callable[[], None] | None = None,
+    *,
+    by_jail: bool = True,
 ) -> Task:
     """Return the task that removes snapshots of a guest, `every` of which are given. Raises
-    ConflictError for one that is in use, or is not ours."""
+    ConflictError for one that is in use, or is not ours; `by_jail` as in plan_remove_all."""
     for snapshot in chosen:
-        refuse_removal(snapshot, holders(session, snapshot) if snapshot.holds else "")
+        one = snapshot if by_jail else snapshot.own
+        refuse_removal(one, holders(session, one) if one.holds else "")
     size = reclaim(session, chosen, every)
     notes = () if size is None else (f"frees {human_size(size)} ({size} bytes)",)
-    plan = plan_remove_all(chosen, session.new_op(), notes)
+    plan = plan_remove_all(chosen, session.new_op(), notes, by_jail=by_jail)
     guest, names = chosen[0].guest, [one.name for one in chosen]
     return Task(guest, (Part(plan),), f"removed {_words(names)}", notes, release=release)
 

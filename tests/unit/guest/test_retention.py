@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bsdvirt.errors import BadValueError
+from bsdvirt.errors import BadValueError, ConflictError
+from bsdvirt.guest.snapshots.plan import plan_remove_all
 from bsdvirt.guest.snapshots.retention import Kept, calendar, candidates, is_due
 from bsdvirt.guest.snapshots.sets import Snapshot
 from bsdvirt.spec.snapshot import Stamp, Why
@@ -135,6 +136,20 @@ def test_what_is_held_or_has_clones_is_kept() -> None:
     last = taken(3, START + timedelta(minutes=2))
     every = calendar([first, cloned, last], Keep.parse("1h"), now_of([last]))
     assert [one.why for one in every] == ["held", "has clones", "the last one"]
+
+
+def test_a_jail_cannot_have_its_host_keep_a_snapshot() -> None:
+    data = Part("tank/g/web/data", "s1", 1, 9, int(START.timestamp()), 0, 0, holds=1)
+    first = taken(1, START)
+    first = replace(first, parts=(*first.parts, data), given=frozenset({data.dataset}))
+    last = taken(2, START + timedelta(minutes=1))
+    every = calendar([first, last], Keep.parse("1h"), now_of([last]))
+    assert [one.goes for one in every] == [True, False]
+    with pytest.raises(ConflictError, match="is held"):
+        plan_remove_all([first], "op")
+    plan = plan_remove_all([first], "op", by_jail=False)
+    # What it holds goes with its hold.
+    assert [step.do.argv[1:3] for step in plan.finish] == [("destroy", "-d")] * 2  # type: ignore[union-attr]
 
 
 def test_only_those_of_the_schedule_are_its_own() -> None:
