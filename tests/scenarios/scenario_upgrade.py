@@ -41,7 +41,7 @@ def _fill(root: Path) -> None:
     (root / "var/log/messages").write_text("booted\n")
 
 
-@scenario(sim_only=True, each_release=True)
+@scenario(sim_only=True)
 def a_jail_is_upgraded_and_returns(driver: Bsdvirt, view: HostView) -> None:
     (release,) = driver.json("release", "ls")
     name = release["name"]
@@ -95,7 +95,10 @@ def a_jail_is_upgraded_and_returns(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("upgrade", "t1", "--drop", "--yes")
     driver.fails(3, "upgrade", "t1", "--back", says="no root is kept")
     driver.ok("doctor")
-    driver.ok("destroy", "t1", "--yes")
+    driver.ok("create", "jail", "t2", KEEP, "--empty")
+    driver.fails(2, "upgrade", "t2", says="not from a release")
+    assert driver.json("outdated") == []
+    driver.ok("destroy", "t1", "t2", "--yes")
     _renew(driver, name)
 
 

@@ -186,11 +186,7 @@ CASES = (
     ),
     Case("release update", ("release", "update"), done=(0, "")),
     Case("upgrade", ("upgrade", "web"), UPDATED, done=(0, "")),
-    Case("upgrade thick", ("upgrade", "web"),
-         (("create", "jail", "web", "--thick"), ("release", "update")), done=(0, "")),
     Case("upgrade back", ("upgrade", "web", "--back"), (*UPDATED, ("upgrade", "web")), again=False),
-    Case("upgrade drop", ("upgrade", "web", "--drop", "--yes"), (*UPDATED, ("upgrade", "web")),
-         done=(3, "no root is kept")),
     Case("release rm", ("release", "rm", RELEASE), done=(3, "no release")),
     Case("network create", NET, done=(4, "already exists")),
     Case("network destroy", ("network", "destroy", "lan"), (NET,), done=(3, "no network lan")),
@@ -239,11 +235,20 @@ CASES = (
     Case("init", ("init", "--pool", "zroot"), bare=True, again=False),
 )  # fmt: skip
 
+RARE = (
+    Case("upgrade thick", ("upgrade", "web"),
+         (("create", "jail", "web", "--thick"), ("release", "update")), done=(0, "")),
+    Case("upgrade drop", ("upgrade", "web", "--drop", "--yes"), (*UPDATED, ("upgrade", "web")),
+         done=(3, "no root is kept")),
+)  # fmt: skip
+"""In the whole matrix only: nearly the same as others."""
+
 OLDER = ("start", "stop force", "network set mtu", "network create vlan", "set live",
          "create thick", "destroy force")  # fmt: skip
 """What runs on the other releases too: a sample, with all that depends on the release."""
 EVERY = (
     *CASES,
+    *(RARE if os.environ.get("BSDVIRT_MATRIX") == "all" else ()),
     *(
         replace(case, release=release)
         for release in RELEASES

@@ -29,7 +29,7 @@ from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import RELEASE
 from bsdvirt.spec.edit import edit_yaml
-from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.jail import NO_RELEASE, Jail
 from bsdvirt.zfs.base import Dataset
 
 WHY = "its system upgrades itself"
@@ -154,7 +154,7 @@ def _held(session: Session, name: str, verb: str) -> Iterator[tuple[Inventory, G
 def _spec(session: Session, guest: Guest) -> Jail:
     spec = load_spec(session.host.fs, guest)
     jail = as_spec(guest.name, spec, Jail, WHY, f"bsdvirt console {guest.name}")
-    if guest.identity.root is not None or not guest.identity.release:
+    if guest.identity.root is not None or guest.identity.release in ("", NO_RELEASE):
         raise UsageError(
             f"{guest.name}: its root is not from a release",
             f"upgrade it from inside: bsdvirt console {guest.name}",

@@ -16,6 +16,7 @@ from bsdvirt.library.plans.releases import host_release, newer, patch_level, ver
 from bsdvirt.library.update.known import Known, read_known
 from bsdvirt.rows.library import ImageRow, OutdatedRow
 from bsdvirt.session.session import Session
+from bsdvirt.spec.jail import NO_RELEASE
 
 DAY = 24 * 3600
 DAYS = 90
@@ -137,6 +138,13 @@ def _jails(
         release = known.get(guest.identity.release)
         if release is not None:
             yield from _jail(session, guest, release, now)
+        elif (name := guest.identity.release) not in ("", NO_RELEASE):
+            yield OutdatedRow(
+                kind="jail", name=guest.name,
+                version=version_in(session.host.fs, guest.root) or "", newest=None,
+                why=f"release {name} is not on this host: nothing is known of it",
+                command=f"bsdvirt release fetch {name}",
+            )  # fmt: skip
 
 
 def _jail(session: Session, guest: Guest, release: Release, now: float) -> Iterator[OutdatedRow]:

@@ -18,6 +18,7 @@ from bsdvirt.jail.enter import Holds, enter
 from bsdvirt.jail.linux import ForeignFacts
 from bsdvirt.jail.mounts import MountFacts
 from bsdvirt.jail.root import Origin, RootFacts, check_root, rooted
+from bsdvirt.jail.upgrade import plan as upgrade
 from bsdvirt.kinds import kind_of
 from bsdvirt.layout import Layout
 from bsdvirt.net import bridge
@@ -225,6 +226,22 @@ def _rename(given: Given) -> Plan:
     )
 
 
+def _upgrade(given: Given) -> Plan:
+    new = msgspec.convert(
+        {"release": "14.3-RELEASE", "snapshot": "tank/bsdvirt/releases/14.3-RELEASE@p2",
+         "base": "/bsdvirt/releases/13.2-RELEASE/.zfs/snapshot/base", "choice": "",
+         "digest": "d1", "carries": True, **given.words},
+        upgrade.NewRoot,
+    )  # fmt: skip
+    file = upgrade.Configuration("release: 13.2-RELEASE\n", "release: 14.3-RELEASE\n")
+    return upgrade.plan_upgrade(given.guest, new, file, OP)
+
+
+def _upgrade_back(given: Given) -> Plan:
+    file = upgrade.Configuration("release: 13.2-RELEASE\n", "release: 12.4-RELEASE\n")
+    return upgrade.plan_back(given.guest, "12.4-RELEASE", file, OP)
+
+
 def _network_create(given: Given) -> Plan:
     return bridge.plan_create(given.name, given.nets[given.name], given.facts.interfaces, OP)
 
@@ -248,6 +265,8 @@ PLANNERS = {
     "jail/live": _live,
     "jail/start": _start,
     "jail/stop": _stop,
+    "jail/upgrade": _upgrade,
+    "jail/upgrade-back": _upgrade_back,
     "net/create": _network_create,
     "net/destroy": _network_destroy,
     "net/up": _network_up,
