@@ -70,7 +70,7 @@ def archived_parts(vm: Vm) -> Parts:
     from bsdvirt.guest.archive.parts import Parts, Place
 
     own = [str(disk.name) for disk in vm.disks if disk.path is None]
-    places = {name: Place("volume", PROPERTIES) for name in own}
+    places = {name: Place("volume", PROPERTIES, disk=True) for name in own}
     return Parts(places, IN_DEV_MODE, (UEFI_VARIABLES,))
 
 

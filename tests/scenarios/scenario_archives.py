@@ -117,7 +117,7 @@ def a_virtual_machine_comes_back_from_its_archive(driver: Bsdvirt, view: HostVie
 
 @scenario()
 def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
-    driver.ok("create", "jail", "web")
+    driver.ok("create", "jail", "web", DATA)
     view.fs.path(f"{view.jail_root('web')}/etc/kept").write_text("old\n")
     path, real = archive(view)
     exporting = driver.argv("export", "web", "-", "--portable", "--compress", "none")
@@ -129,7 +129,8 @@ def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
         subprocess.run(importing, stdin=source, check=True, env=environment, timeout=600,
                        capture_output=True)  # fmt: skip
     assert tree(view.fs.path(view.jail_root("web"))) == tree(view.fs.path(view.jail_root("two")))
-    assert driver.json("import", "--list", path)["streams"][0]["form"] == "tar"
+    shown = driver.json("import", "--list", path)["streams"]
+    assert {one["part"]: one["form"] for one in shown} == {"root": "tar", "data": "zfs"}
     (view.scratch / "link.bsdvirt").symlink_to(real.name)
     driver.ok("import", f"{view.host_scratch}/link.bsdvirt", "three", "--foreign")
     assert driver.json("info", "three")["state"] == "foreign"

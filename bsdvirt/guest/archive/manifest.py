@@ -125,9 +125,9 @@ def _check(entry: Entry, source: str) -> None:
         raise UsageError(f"{source}: {entry.id} is not valid", "it is not from bsdvirt")
 
 
-def named(parts: Sequence[tuple[str, Kind]]) -> list[str]:
+def named(parts: Sequence[str]) -> list[str]:
     """Return the ids of streams, in that order: a number, and the end of the name for people."""
-    return [f"{number}-{_short(part)}" for number, (part, _) in enumerate(parts)]
+    return [f"{number}-{_short(part)}" for number, part in enumerate(parts)]
 
 
 def _short(part: str) -> str:

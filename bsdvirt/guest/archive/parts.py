@@ -16,6 +16,8 @@ class Place:
     """The options of zfs(8) that it is created with."""
     mounted: bool = False
     """The host mounts it."""
+    disk: bool = False
+    """It is a disk, whose device the host has."""
     nested: tuple[str, ...] | None = None
     """The options of the volumes beneath it, if others may be there."""
 

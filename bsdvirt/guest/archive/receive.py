@@ -167,7 +167,7 @@ def _usable(dataset: str, entry: Entry, place: Place) -> tuple[Step, ...]:
     here."""
     if entry.raw:
         return ()
-    if entry.kind == "volume" and "/" not in entry.part:
+    if place.disk:
         return (Step(Await(zvol(dataset), DEVICE_SECONDS), "wait for its device"),)
     if not place.mounted:
         return ()

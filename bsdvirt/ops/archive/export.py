@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bsdvirt import __version__
@@ -12,12 +12,14 @@ from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.archive.export import Source, Target, plan_export
 from bsdvirt.guest.archive.manifest import FORMAT, MOST_STREAMS, Entry, Form, Kind, Manifest, named
+from bsdvirt.guest.archive.parts import Place
 from bsdvirt.guest.inventory import Guest, need_unlocked
-from bsdvirt.guest.snapshots.plan import SECONDS, take_step
+from bsdvirt.guest.snapshots.plan import SECONDS, between, take_step
 from bsdvirt.guest.snapshots.sets import Snapshot, free_name
 from bsdvirt.guest.snapshots.sets import named as snapshot_named
 from bsdvirt.host import tools
 from bsdvirt.kinds import is_running, kind_of, kind_of_spec, load_spec
+from bsdvirt.ops.snapshots.hooks import snapshot_hooks
 from bsdvirt.ops.snapshots.read import read_one
 from bsdvirt.ops.snapshots.take import RUNNING, name_of
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Step
@@ -78,19 +80,21 @@ class Export:
         )  # fmt: skip
         before: tuple[Step, ...] = ()
         after: tuple[Step, ...] = ()
+        notes: tuple[str, ...] = (RUNNING,) if running else ()
         if old is None:
             stamp = Stamp(time=time, why="export", uuid=guest.identity.uuid, running=running)
-            before = (take_step(guest, snapshot, stamp, op),)
+            first, last, unread = snapshot_hooks(session, guest, running=running)
+            before = between(first, [take_step(guest, snapshot, stamp, op)], last)
             after = (_removed(f"{guest.dataset}@{snapshot}", op),)
+            notes += unread
         plan = plan_export(source, manifest, self.target, op, before=before, after=after)
-        notes = [RUNNING] if running else []
-        notes += [f"{part} is not in it: the guest's file does not name it" for part in left]
-        notes += _raw_notes(entries)
+        notes += tuple(f"{part} is not in it: the guest's file does not name it" for part in left)
+        notes += _notes(entries, portable=self.portable)
         if self.target.encrypt == "none":
-            notes.append(SECRETS)
+            notes += (SECRETS,)
         where = "standard output" if self.target.piped else self.target.file
         return Task(
-            name, (Part(plan),), f"exported to {where}", tuple(notes),
+            name, (Part(plan),), f"exported to {where}", notes,
             varying=() if old is not None else (snapshot, time),
         )  # fmt: skip
 
@@ -101,16 +105,16 @@ class Export:
         guest = source.guest
         parts = kind_of(guest).archived(_spec(session, source, old))
         prefix = f"{guest.dataset}/"
-        there: list[tuple[Dataset, str]] = []
+        there: list[tuple[Dataset, str, Place]] = []
         left: list[str] = []
         for dataset in guest.datasets[1:]:
             part = dataset.name.removeprefix(prefix)
-            absent = old is not None and old.part_of(dataset.name) is None
-            if absent or parts.place(part, dataset.kind) is None:
+            place = parts.place(part, dataset.kind)
+            if place is None or (old is not None and old.part_of(dataset.name) is None):
                 left.append(part)
             else:
-                there.append((dataset, part))
-        missing = [part for part in parts.places if part not in {one for _, one in there}]
+                there.append((dataset, part, place))
+        missing = [part for part in parts.places if part not in {one for _, one, _ in there}]
         if missing:
             raise ConflictError(
                 f"{guest.name}@{source.snapshot} has no {missing[0]}, which the guest's file names",
@@ -121,10 +125,10 @@ class Export:
             name for name in parts.files
             if session.host.fs.is_file(f"{directory}/{name}")
         ]  # fmt: skip
-        ids = named([*((part, "filesystem") for _, part in there), *((f, "file") for f in files)])
+        ids = named([*(part for _, part, _ in there), *files])
         entries = [
-            self._entry(guest, one, dataset, part)
-            for one, (dataset, part) in zip(ids, there, strict=False)
+            self._entry(one, dataset, part, place)
+            for one, (dataset, part, place) in zip(ids, there, strict=False)
         ]
         entries += [
             Entry(
@@ -140,11 +144,11 @@ class Export:
             )
         return entries, left
 
-    def _entry(self, guest: Guest, name: str, dataset: Dataset, part: str) -> Entry:
+    def _entry(self, name: str, dataset: Dataset, part: str, place: Place) -> Entry:
         kind: Kind = "volume" if dataset.kind == "volume" else "filesystem"
         form: Form = "zfs"
-        if self.portable:
-            form = "raw" if kind == "volume" else "tar"
+        if self.portable and (place.mounted or place.disk):
+            form = "raw" if place.disk else "tar"
         raw = bool(dataset.encryption_root) and form == "zfs" and not self.plain
         return Entry(
             id=name, kind=kind, form=form, part=part, size=dataset.referenced,
@@ -205,10 +209,14 @@ def _removed(full: str, op: str) -> Step:
     )
 
 
-def _raw_notes(entries: list[Entry]) -> list[str]:
-    if not any(entry.raw for entry in entries):
-        return []
-    return [
-        "encrypted datasets stay encrypted in it, each with its own key: keep that;"
-        " --plain decrypts them"
-    ]
+def _notes(entries: Sequence[Entry], *, portable: bool) -> tuple[str, ...]:
+    found = []
+    if any(entry.raw for entry in entries):
+        found.append(
+            "encrypted datasets stay encrypted in it, each with its own key: keep that;"
+            " --plain decrypts them"
+        )
+    streams = [entry.part for entry in entries if entry.form == "zfs"]
+    if portable and streams:
+        found.append(f"streams of zfs(8), as only the jail mounts them: {', '.join(streams)}")
+    return tuple(found)
