@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.state import Jail
+from bsdvirt_sim.state import Jail, is_inconsistent
 from bsdvirt_sim.zfs import keys, trees
 from bsdvirt_sim.zfs.properties import View
 
@@ -31,6 +31,11 @@ def share_mount(run: Run, name: str, *, explicit: bool) -> int:
         return 0
     elif keys.locked(run.state, name):
         why = "encryption key not loaded"
+    elif is_inconsistent(dataset):
+        why = (
+            'Contains partially-completed state from "zfs receive -s", which can be resumed with'
+            ' "zfs send -t"'
+        )
     elif dataset.mounted:
         why = "filesystem already mounted"
     if why:
