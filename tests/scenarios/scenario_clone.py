@@ -70,6 +70,14 @@ def a_clone_has_the_contents_and_its_own_identity(driver: Bsdvirt, view: HostVie
     assert origins(view, "t3") == {"-"}
     assert "t3@" not in "".join(view.datasets())
     write(view, f"{copy}/etc/machine-id", "another\n")
+    # A directory that is a link leads out of the root: what it names is not touched.
+    (view.scratch / "ssh_host_rsa_key").write_text("of the host\n")
+    local = view.fs.path(f"{copy}/usr/local/etc")
+    local.mkdir(parents=True, exist_ok=True)
+    (local / "ssh").symlink_to(view.scratch)
+    driver.ok("clone", "t2", "t5")
+    assert (view.scratch / "ssh_host_rsa_key").read_text() == "of the host\n"
+    driver.ok("destroy", "t5", "--yes")
     driver.ok("clone", "t2", "t4", "--keep-keys")
     assert view.fs.read_text(f"{view.jail_root('t4')}/etc/machine-id") == "another\n"
     # What was made for clones goes with the last of them.
