@@ -146,6 +146,7 @@ def a_promoted_clone_is_independent(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("snapshot", "create", "t2@old")
     driver.fails(4, "promote", "t2", says="which exists")
     driver.ok("snapshot", "rm", "t2@old", "--yes")
+    driver.fails(4, "snapshot", "rm", "t1@clone-t2", "--yes", says="bsdvirt promote t2")
     said = driver.fails(4, "destroy", "t1", "--yes", says="t1 has clones: t2")
     assert "bsdvirt promote t2" in said.stderr
     assert "t1 depends on it now" in driver.ok("promote", "t2").stdout

@@ -73,9 +73,12 @@ def refuse_removal(snapshot: Snapshot, holders: str = "") -> None:
             f"zfs destroy -nvr {snapshot.full} shows what would go, without -n it goes",
         )
     if snapshot.clones:
+        guests = cloned_guests(snapshot)
         raise ConflictError(
             f"{target} has clones: {', '.join(snapshot.clones)}",
-            "destroy them first, or zfs promote them",
+            f"bsdvirt promote {guests[0]}, or destroy the clones first"
+            if guests
+            else "destroy them first, or zfs promote them",
         )
     if snapshot.holds:
         by = f" by {holders}" if holders else ""
@@ -83,6 +86,13 @@ def refuse_removal(snapshot: Snapshot, holders: str = "") -> None:
             f"{target} is held{by}",
             f"bsdvirt snapshot release {target}; --tag names a tag other than bsdvirt",
         )
+
+
+def cloned_guests(snapshot: Snapshot) -> list[str]:
+    """Return the guests on the same pool that are clones of a snapshot, sorted."""
+    guests = snapshot.dataset.rpartition("/")[0] + "/"
+    names = {one.removeprefix(guests) for one in snapshot.clones if one.startswith(guests)}
+    return sorted({name.partition("/")[0] for name in names})
 
 
 def remove_steps(snapshot: Snapshot) -> tuple[Step, ...]:
