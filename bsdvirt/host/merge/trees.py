@@ -353,7 +353,8 @@ class _Comparison:
         """Keep the guest's, with the files that are made from it."""
         if len(self.decisions.carry) > MOST:
             raise HostError(
-                f"more than {MOST} files in directories of the base system, such as /{path}",
+                f"more than {MOST} files in directories of the base system, such as"
+                f" /{path.rpartition('/')[0]}",
                 "move them to a directory of their own",
             )
         mine = three.mine.look(path.rpartition("/")[2])

@@ -74,7 +74,7 @@ class Upgrade:
         file = _file(session, guest, spec, release)
         plan = plan_upgrade(guest, upgraded.root, file, session.new_op(), notes)
         message = f"upgraded from {upgraded.before or 'an unknown version'} to {upgraded.version}"
-        return Task(name, (Part(plan),), message, notes, varying=())
+        return Task(name, (Part(plan),), message, notes)
 
 
 @dataclass(frozen=True, slots=True)
