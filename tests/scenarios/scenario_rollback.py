@@ -187,6 +187,10 @@ def a_rollback_that_was_interrupted_is_finished(driver: Bsdvirt, view: HostView)
     assert f"{view.root}/guests/t1/root" not in line
     driver.ok("rollback", "t1@a", "--yes")
     assert "rollback to a" not in driver("doctor").stdout
+    # One that did not run is not started where it was not rolled back.
+    with driver.faulty("fail:1"):
+        driver.fails(1, "rollback", "t1@a", "--yes", "--restart", says="step 1 failed")
+    assert "t1" not in view.jails()
     for name in view.fs.listdir(f"{view.mountpoint}/state"):
         if name.endswith(".aside"):
             view.fs.unlink(f"{view.mountpoint}/state/{name}")

@@ -61,18 +61,20 @@ class Rollback:
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         with hold(session, [self.name], "rollback") as held:
-            again: list[str] = []
+            again: list[bool] = []
 
             def one(name: str) -> Task:
                 return self._task(session, session.inventory(), again)
 
             def then(outcomes: list[Outcome]) -> list[Outcome]:
-                return _started(session, held, outcomes) if again else outcomes
+                return _started(session, held, outcomes, ran=again[0]) if again else outcomes
 
             tasks = [*refused(held.refused), *plan_each(held.names(), one)]
             yield Prepared(session, tasks, then=then)
 
-    def _task(self, session: Session, found: Inventory, again: list[str]) -> Task:
+    def _task(self, session: Session, found: Inventory, again: list[bool]) -> Task:
+        """Plan it. A guest that is to be started afterwards is noted in `again`, with whether it
+        runs now."""
         guest, facts = found.guest(self.name), read_host(session.host, *RUN_FILES)
         running = is_running(guest, facts.jails, session.host.fs)
         if running and not (self.stop or self.restart):
@@ -90,7 +92,7 @@ class Rollback:
         message = f"rolled back to {lost.target.name}"
         notes = (*lost.kept(), *notes)
         if self.restart:
-            again.append(guest.name)
+            again.append(running)
         if not running:
             return Task(guest.name, (Part(plan), *starts), message, notes, varying=lost.amounts())
         stop = stop_task(session, found, facts, guest)
@@ -237,9 +239,11 @@ def snapshot_spec(session: Reading, guest: Guest, name: str) -> GuestSpec:
     return load_spec_at(session.host.fs, guest, f"{directory}/guest.yaml")
 
 
-def _started(session: Session, held: Held, outcomes: list[Outcome]) -> list[Outcome]:
-    """Start the guest again, also where it was stopped and then not rolled back."""
+def _started(session: Session, held: Held, outcomes: list[Outcome], *, ran: bool) -> list[Outcome]:
+    """Start the guest; one that `ran` also where it was stopped and then not rolled back."""
     (outcome,) = outcomes
+    if outcome.error is not None and not ran:
+        return outcomes
     if outcome.name in session.pending("guest"):
         # It is to be finished first.
         return outcomes
@@ -247,9 +251,9 @@ def _started(session: Session, held: Held, outcomes: list[Outcome]) -> list[Outc
     starting = replace(session, draws=session.draws.again())
     (begun,) = start_held(starting, held, [outcome.name])
     if outcome.error is not None:
-        if begun.ok:
-            more = f"{outcome.name} is as it was, and {begun.message}"
-            outcome.error.hint = "; ".join(filter(None, (outcome.error.hint, more)))
+        now = f"not started again: {begun.error.message}" if begun.error else begun.message
+        more = f"{outcome.name} is as it was, and {now}"
+        outcome.error.hint = "; ".join(filter(None, (outcome.error.hint, more)))
         return outcomes
     if begun.error is not None:
         hint = begun.error.hint or f"bsdvirt logs {begun.name}"
