@@ -65,7 +65,7 @@ def _adopt(
     """Plan one adoption; `made` are the guests planned before."""
     foreign = candidate(found, name)
     session.need_mounted(found, foreign.layout)
-    arrival = arrived(session, foreign, promoted=how.promoted)
+    arrival = arrived(session, foreign, promoted=how.promoted, keep=how.keep)
     spec = _checked(session, foreign)
     # Its own dataset is no other's, and has no claims yet.
     others = dataclasses.replace(

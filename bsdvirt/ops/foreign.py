@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.guest.inventory import Foreign, Inventory, load_guest_file
+from bsdvirt.guest.send.replica import replica_of, role_of
 from bsdvirt.ops.show.guests import foreign_common
 from bsdvirt.rows.guest import ForeignInfo
 from bsdvirt.session.session import Session
@@ -50,13 +51,29 @@ def detail(session: Session, foreign: Foreign) -> ForeignInfo:
         dataset=foreign.dataset,
         home=foreign.layout.dataset,
         root=foreign.layout.dataset,
-        why=foreign.why,
-        adopt=f"bsdvirt adopt {foreign.name}",
+        why=why_foreign(foreign),
+        adopt=f"bsdvirt {'standby promote' if is_standby(foreign) else 'adopt'} {foreign.name}",
         asks=wants,
         config=config,
         datasets=_places(session, [dataset.name for dataset in foreign.datasets]),
         was=UNSET if told is None else parse_json(identity_to_json(told)),
     )
+
+
+def is_standby(foreign: Foreign) -> bool:
+    """Whether it is kept up to date by another host."""
+    return role_of(foreign) == "standby"
+
+
+def why_foreign(foreign: Foreign) -> str:
+    """Return why a guest is foreign, with the host that sends it."""
+    try:
+        replica = replica_of(foreign)
+    except BsdvirtError:
+        return foreign.why
+    if replica is None or replica.origin is None or not is_standby(foreign):
+        return foreign.why
+    return f"it is the standby of {replica.origin.name} of {replica.origin.host}"
 
 
 def file_of(session: Session, foreign: Foreign) -> GuestSpec:

@@ -116,6 +116,10 @@ def test_the_periodic_job_sends_and_doctor_names_what_fails(hosts: tuple[Side, S
         value["to"][0] |= {"time": "2026-01-01T00:00:00Z", "tried": "2026-01-01T00:00:00Z"}
         a.zfs("set", f"bsdvirt:replica={json.dumps(value, separators=(',', ':'))}", WEB)
 
+    assert "it is the standby of web of a" in b.run.ok("info", "web").stdout
+    assert "standby promote web" in b.run.json("info", "web")["adopt"]
+    assert "web" not in b.run.ok("doctor").stdout
+
     let_pass()
     assert "is to be sent each 15m" in a.run("doctor").stdout
     before = b.snapshots(WEB)

@@ -134,7 +134,17 @@ def test_what_is_refused(hosts: Hosts) -> None:
     b.sim.settings.fill_pool("zroot", 4000)
     a.run.fails(4, "send", "web", "b", says="would be sent")
     b.sim.settings.fill_pool("zroot", -1)
+    a.sim.settings.fill_pool("zroot", 0)
+    assert "out of space" in a.run("send", "web", "b").stderr
+    a.sim.settings.fill_pool("zroot", -1)
+    assert not a.snapshots(WEB)
+    for number in range(50):
+        a.zfs("snapshot", "-r", f"{WEB}@auto-{number}")
     a.run.ok("send", "web", "b")
+    same(a, b)
+    assert len(b.snapshots(WEB)) == 1
+    for number in range(50):
+        a.zfs("destroy", "-r", f"{WEB}@auto-{number}")
     b.zfs("set", "readonly=off", f"{WEB}/root")
     b.zfs("mount", f"{WEB}/root")
     b.write("web/root/etc/motd", "written there\n")
@@ -203,7 +213,7 @@ def test_a_standby_is_promoted_when_its_host_agrees_or_is_gone(hosts: Hosts) -> 
     a.sim.settings.cut_streams()
     a.run.fails(4, "send", "web", "b", says="was promoted here")
     a.run.ok("stop", "web")
-    a.run.fails(4, "start", "web", says="another host's now")
+    a.run.fails(4, "start", "web", says="is superseded")
 
 
 def test_a_standby_takes_over_from_a_stopped_guest(hosts: Hosts) -> None:
@@ -214,5 +224,5 @@ def test_a_standby_takes_over_from_a_stopped_guest(hosts: Hosts) -> None:
     a.run.ok("stop", "web")
     b.run.ok("standby", "promote", "web", "--yes")
     b.run.ok("start", "web")
-    a.run.fails(4, "start", "web", says="another host's now")
+    a.run.fails(4, "start", "web", says="is superseded")
     a.run.fails(4, "send", "web", "b", says="superseded")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bsdvirt.guest.inventory import Guest
+from bsdvirt.guest.inventory import Foreign, Guest
 from bsdvirt.guest.send.choose import Choice, Transfer
 from bsdvirt.guest.snapshots.plan import SECONDS, remove_steps, take_step
 from bsdvirt.guest.snapshots.sets import Snapshot
@@ -114,7 +114,7 @@ def plan_note(
     )
 
 
-def note_step(guest: Guest, replica: Replica | None) -> Step:
+def note_step(guest: Guest | Foreign, replica: Replica | None) -> Step:
     """Set bsdvirt:replica, or remove it."""
     was = guest.datasets[0].replica
     return Step(

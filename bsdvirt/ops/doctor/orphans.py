@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from bsdvirt.facts.vmm import read_devices
 from bsdvirt.guest import orphans
 from bsdvirt.guest.inventory import Inventory
+from bsdvirt.guest.send.replica import role_of
 from bsdvirt.kinds import KINDS
 from bsdvirt.layout import bridge_name, vlan_name
 from bsdvirt.net import bridge
@@ -63,8 +64,10 @@ def _ids(found: Inventory) -> set[int]:
 
 
 def foreign(found: Inventory) -> Iterator[Finding]:
-    """Guests that came from elsewhere and were not adopted."""
+    """Guests that came from elsewhere and were not adopted, but for standbys."""
     for name, one in found.foreign.items():
+        if role_of(one) == "standby":
+            continue
         yield Finding(
             name, f"is foreign: {one.why}; it does not start, and holds no address or id",
             f"bsdvirt info {name} shows its claims; then bsdvirt adopt {name}, or"

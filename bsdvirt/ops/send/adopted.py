@@ -13,6 +13,7 @@ from bsdvirt.guest.send.adopted import (
     refuse_adoption,
     unfinished,
 )
+from bsdvirt.guest.send.plan import note_step
 from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.ops.send.source import own_id, tag_for
 from bsdvirt.plan.step import Step
@@ -37,14 +38,18 @@ class Arrived:
 NOTHING = Arrived()
 
 
-def arrived(session: Session, foreign: Foreign, *, promoted: bool) -> Arrived:
+def arrived(session: Session, foreign: Foreign, *, promoted: bool, keep: bool) -> Arrived:
     """Return the steps for a guest that was received; none for another foreign guest.
 
-    Raises ConflictError for a standby, unless it is `promoted`, and for one that is not whole.
+    Raises ConflictError for a standby, unless it is `promoted`, for one that is not whole, and for
+    one that was given to another host.
     """
     replica = replica_of(foreign)
     if replica is None:
         return NOTHING
+    if replica.role == "source":
+        # Its pool was moved here. With another identity, its replicas are not its own.
+        return NOTHING if keep else Arrived((note_step(foreign, None),))
     name, origin = foreign.name, refuse_adoption(foreign, replica)
     if replica.role == "standby" and not promoted:
         raise ConflictError(

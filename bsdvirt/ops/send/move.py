@@ -94,6 +94,12 @@ class _Moving(Run):
             explain=self._explain, varying=(self.snapshot, self.time, str(self.answer.run)),
         )  # fmt: skip
 
+    def notes(self, running: bool) -> Iterator[str]:
+        yield from super().notes(running)
+        if self.others:
+            many = f"{self.others} snapshots stay" if self.others > 1 else "a snapshot stays"
+            yield f"{many} here: {self.wanted.host} gets the guest as it is now"
+
     def _go_on(self) -> Task:
         """Have the other host adopt what it was given."""
         peer = next(iter(self.replica.to), None)

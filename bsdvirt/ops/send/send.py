@@ -161,6 +161,7 @@ class Run:
         self.peer = self._peer(self.answer.host)
         self.tag = tag_for(guest.identity.uuid, self.answer.host, self.there)
         self.before = held_with(session, found, self.tag)
+        self.others = sum(1 for one in found.snapshots if one.ours) - len(self.before)
 
     def running(self) -> bool:
         """Return whether the guest runs."""
