@@ -174,6 +174,7 @@ def hostile_files_change_nothing(driver: Bsdvirt, view: HostView) -> None:
         "noroot.tar": (_tar({"a": "b"}), 2),
         "badconf.tar": (_tar({"web/": "", "web/jail.conf": "web { path = "}), 2),
         "noname.tar": (_tar({"web/": "", "web/jail.conf": "* { vnet; }"}), 2),
+        "long.tar": (_tar({"web/": "", "web/jail.conf": LONG}), 2),
         "short.img": (b"___NCSTART_HEADER=1\njname=x\n", 2),
         "bomb.xz": (lzma.compress(bytes(4 << 20)), 2),
         "evil.ova": (_tar({"x.ovf": "<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>"}), 2),
@@ -187,6 +188,9 @@ def hostile_files_change_nothing(driver: Bsdvirt, view: HostView) -> None:
     for name in cases:
         (view.scratch / name).unlink()
     assert_same(before, view.everything())
+
+
+LONG = "web { vnet; " + "".join(f'exec.start += "{"x" * 15000}{n}"; ' for n in range(9)) + "}"
 
 
 def _tar(files: dict[str, str]) -> bytes:

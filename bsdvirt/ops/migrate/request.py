@@ -10,6 +10,7 @@ from typing import Any
 from bsdvirt.errors import UsageError
 from bsdvirt.jail.root import FROM_RELEASE
 from bsdvirt.layout import Layout
+from bsdvirt.library.foreign.found import shown
 from bsdvirt.library.private_copy import held
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.create.guests import Create, Order
@@ -23,7 +24,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot
 from bsdvirt.spec.jail import NO_RELEASE, Jail
-from bsdvirt.spec.load import decode
+from bsdvirt.spec.load import MAX_TEXT, SpecT, decode, dump
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import POOL
 from bsdvirt.spec.paths import set_paths
@@ -100,15 +101,25 @@ def coming(session: Session, seen: Seen, given: str, changes: Changes) -> Coming
     if found.auto:
         notes.append(f"it started at boot: bsdvirt set {name} boot.auto=yes")
     if found.after:
-        notes.append(f"it started after {', '.join(found.after)}: bsdvirt set {name} boot.after=…")
+        others = shown(", ".join(found.after))
+        notes.append(f"it started after {others}: bsdvirt set {name} boot.after=…")
     if seen.origin is None:
-        vm = set_paths(decode(Vm, settings, name), list(left.items()))
+        vm = _bounded(set_paths(decode(Vm, settings, name), list(left.items())), name)
         return Coming(name, vm, VmOrder(vm, notes=tuple(notes), fills=seen.fills), tuple(notes))
     jail = decode(Jail, {**settings, "release": NO_RELEASE}, name)
-    jail = set_paths(jail, list(left.items()))
+    jail = _bounded(set_paths(jail, list(left.items())), name)
     origin = seen.origin or FROM_RELEASE
     order = JailOrder(jail, origin=origin, notes=tuple(notes))
     return Coming(name, jail, order, tuple(notes))
+
+
+def _bounded(spec: SpecT, name: str) -> SpecT:
+    """Return a guest whose file can be read again. Raise UsageError for a longer one."""
+    if len(dump(spec)) > MAX_TEXT:
+        raise UsageError(
+            f"{name}: its configuration is longer than {MAX_TEXT >> 10} KiB", "shorten it there"
+        )
+    return spec
 
 
 def networked(
