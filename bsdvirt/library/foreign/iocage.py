@@ -21,7 +21,7 @@ from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.load import parse_json
 from bsdvirt.spec.params import PARAMS
 from bsdvirt.spec.storage import Compression
-from bsdvirt.spec.types import Ipv4Gateway, Ipv4OrDhcp, Ipv6Gateway, Ipv6OrSlaac, Space
+from bsdvirt.spec.types import HostAddress, Ipv4Gateway, Ipv4OrDhcp, Ipv6Gateway, Ipv6OrSlaac, Space
 
 TOOL = "iocage"
 CONFIG = "config.json"
@@ -135,11 +135,18 @@ def _addresses(draft: Draft, nic: dict[str, Any], config: Mapping[str, str], own
             if address.upper() == "DHCP" or address.lower() == "accept_rtadv":
                 nic[field] = "dhcp" if field == "address" else "slaac"
             elif field in nic:
-                nic.setdefault("aliases", []).append(address)
+                _alias(draft, nic, address)
             else:
                 _parsed(draft, nic, field, address, kind)
     if truth(config.get("dhcp", "0")):
         nic["address"] = "dhcp"
+
+
+def _alias(draft: Draft, nic: dict[str, Any], address: str) -> None:
+    try:
+        nic.setdefault("aliases", []).append(str(HostAddress.parse(address)))
+    except BadValueError as error:
+        draft.drop("address", address, str(error))
 
 
 def _parsed(draft: Draft, nic: dict[str, Any], key: str, text: str, kind: type) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from bsdvirt.errors import UsageError
 from bsdvirt.library.foreign import assignments, params, rctl
 from bsdvirt.library.foreign.found import Draft, Found, FoundDisk, shown, truth
-from bsdvirt.spec.base import BadValueError
+from bsdvirt.spec.base import SECTORS, BadValueError
 from bsdvirt.spec.limits import Limits
 from bsdvirt.spec.types import AbsolutePath, BhyveLine, ListenAddress, Memory
 from bsdvirt.spec.vm import FIRST_DISK, MIB, MOST_DISKS
@@ -157,7 +157,7 @@ def _options(draft: Draft, disk: dict[str, Any], text: str) -> None:
         key, _, value = option.partition("=")
         if key in ("direct", "nocache", "ro"):
             disk["readonly" if key == "ro" else key] = True
-        elif key == "sectorsize":
+        elif key == "sectorsize" and re.fullmatch(SECTORS, value):
             disk["sectorsize"] = value
         else:
             draft.drop("disk option", option)

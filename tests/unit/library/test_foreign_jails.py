@@ -357,7 +357,8 @@ def test_hostile_values_of_iocages_become_notes() -> None:
     data = {
         "release": "x", "host_hostuuid": "x", "host_hostname": "a b;c", "vnet": 1,
         "interfaces": ",".join(f"vnet{n}:bridge{n}" for n in range(1000)),
-        "ip4_addr": "vnet0|$(id)", "cpuset": "0-99999999", "memoryuse": "deny=" + "9" * 99,
+        "ip4_addr": "vnet0|10.0.0.1/24,vnet0|$(id)", "cpuset": "0-99999999",
+        "memoryuse": "deny=" + "9" * 99,
         "allow_mount": {"a": 1}, "nat_forwards": "tcp(99999)", "quota": "-1",
         "comment": "a\x1b[31m\nb", "exec_start": "a\nb",
     }  # fmt: skip
