@@ -207,10 +207,17 @@ def apply_to_selected(
     options: Selection,
     request: Callable[[tuple[str, ...]], Request],
     session: Session | None = None,
+    *,
+    starts: bool = False,
 ) -> int:
-    """Carry out the request for the selected guests."""
+    """Carry out the request for the selected guests. If it `starts` them, templates are left out
+    unless they are named."""
     session = session or open_session(options, changes=True)
     names = chosen(session, options.guests, every=options.all)
+    if starts and not set(names) <= set(options.guests):
+        guests = session.inventory(shallow=True).guests
+        templates = {name for name, guest in guests.items() if guest.identity.template}
+        names = [name for name in names if name not in templates - set(options.guests)]
     return apply(options, request(tuple(names)), session)
 
 

@@ -169,6 +169,7 @@ def a_template_is_cloned_and_not_started(driver: Bsdvirt, view: HostView) -> Non
     assert [row["state"] for row in driver.json("ls")] == ["template"]
     driver.fails(4, "start", "t1", says="bsdvirt clone t1 NEW --start")
     assert "t1" not in driver.ok("boot", "plan").stdout
+    driver.ok("start", "--all")
     driver.ok("clone", "t1", "t2", "t3")
     driver.ok("clone", "t1", "t4", "--start")
     assert driver.json("info", "t4")["state"] == "running"

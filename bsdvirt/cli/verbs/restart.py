@@ -10,5 +10,7 @@ from bsdvirt.ops.power.restart import RestartGuests
 
 def run(options: Options) -> int:
     return apply_to_selected(
-        options, lambda names: RestartGuests(names, options.force, options.timeout)
+        options,
+        lambda names: RestartGuests(names, options.force, options.timeout),
+        starts=True,
     )

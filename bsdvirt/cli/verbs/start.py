@@ -29,4 +29,4 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=True)
     session.boot_from = options.boot
-    return apply_to_selected(options, StartGuests, session)
+    return apply_to_selected(options, StartGuests, session, starts=True)
