@@ -29,7 +29,8 @@ import types
 
 VM_MODES = ("start", "foreground", "stop", "reset", "pause", "resume", "nmi", "console")
 ARCHIVE_MODES = (
-    "begin", "add", "end", "publish", "discard", "show", "stream", "extract",
+    "begin", "add", "end", "publish", "discard", "show", "check", "stream",
+    "extract",
 )  # fmt: skip
 MODES = {"vm": VM_MODES, "jail": ("start", "stop"), "archive": ARCHIVE_MODES}
 

@@ -169,8 +169,10 @@ def a_wrong_archive_leaves_nothing(driver: Bsdvirt, view: HostView) -> None:
         result = driver("import", path, "two", "--yes")
         assert result.status != 0, result
         assert why in result.stderr, result
+        assert driver("import", "--check", path).status != 0, result
         assert_same(before, view.everything(), result)
     real.write_bytes(good)
+    driver.ok("import", "--check", path)
     driver.fails(3, "import", path, "two", "--yes", "nics.0.network=lan", says="no network lan")
     driver.fails(2, "import", path, "two", "--yes", "memory=x", says="no such property")
     assert_same(before, view.everything())

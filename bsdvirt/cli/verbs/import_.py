@@ -13,7 +13,7 @@ from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import StepError, UsageError
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.archive.import_ import Import
-from bsdvirt.ops.archive.read import is_archive, read, row
+from bsdvirt.ops.archive.read import check, is_archive, read, row
 from bsdvirt.ops.archive.standard import standard_input
 from bsdvirt.ops.migrate.request import TOOLS, Migrate
 from bsdvirt.ops.migrate.streams import Discard, Feeds, Receive, Settle, find, named
@@ -32,6 +32,7 @@ class Options(Globals):
     words: list[str]
     tool: str | None
     list: bool
+    check: bool
     pool: str | None
     key: str | None
     foreign: bool
@@ -55,6 +56,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--list", action="store_true", help="show what is in the archive, and import nothing"
     )
+    parser.add_argument(
+        "--check", action="store_true", help="the same, and check that all of it can be unpacked"
+    )
     parser.add_argument("--pool", metavar="NAME | DATASET", help="pool to create it on")
     parser.add_argument(
         "--key", metavar="FILE", help="identity of age(1), or passphrase of openssl(1)"
@@ -72,7 +76,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     name, assignments = _sorted(options)
     key = absolute(options.key) if options.key else ""
-    session = open_session(options, changes=not options.list)
+    reads = options.list or options.check
+    session = open_session(options, changes=not reads)
     changes = tuple(with_secrets(options, assignments))
     pool = session.pool(options.pool) if options.pool is not None else None
     if options.tool:
@@ -80,8 +85,11 @@ def run(options: Options) -> int:
     with _source(session, options.file) as path:
         if not key and not is_archive(session, path):
             return _foreign(options, session, Migrate(path, "", name, pool, changes))
-        if options.list:
-            print_info(row(path, read(session, path, path, key)), options)
+        if reads:
+            incoming = read(session, path, path, key)
+            if options.check:
+                check(session, incoming, path)
+            print_info(row(path, incoming), options)
             return 0
         if must_confirm(options, yes=options.yes or options.foreign):
             _agree(options, session, path, key, changes)
@@ -90,7 +98,12 @@ def run(options: Options) -> int:
 
 def _foreign(options: Options, session: Session, request: Migrate) -> int:
     """Import what another tool left. Raises UsageError for options that are bsdvirt's own."""
-    own = {"--list": options.list, "--key": options.key, "--foreign": options.foreign}
+    own = {
+        "--list": options.list,
+        "--check": options.check,
+        "--key": options.key,
+        "--foreign": options.foreign,
+    }
     if given := [option for option, value in own.items() if value]:
         raise UsageError(
             f"{given[0]} is for archives of bsdvirt",

@@ -23,7 +23,7 @@ from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.load import dump, load_guest
 from bsdvirt.spec.paths import set_paths
 
-SECONDS = 3600.0
+SECONDS = 7 * 24 * 3600.0
 BEGINNING = b"manifest.json"
 """How an archive of bsdvirt begins."""
 
@@ -80,7 +80,17 @@ def read_shown(session: Session, file: str, path: str, key: str = "") -> Shown:
     opened = open_file(session.host.fs, file)
     os.close(opened.descriptor)
     file = opened.path
-    argv = (*tools.ARCHIVE, "show", file, *((key,) if key else ()))
+    return shown_from_json(_asked(session, "show", file, path, key), path)
+
+
+def check(session: Session, incoming: Incoming, path: str) -> None:
+    """Unpack all streams of an archive, to nowhere. Raises UsageError for a damaged one."""
+    _asked(session, "check", incoming.packed.file, path, incoming.packed.key)
+
+
+def _asked(session: Session, mode: str, file: str, path: str, key: str) -> str:
+    """Return what the archive's program prints. Raises UsageError for what it finds."""
+    argv = (*tools.ARCHIVE, mode, file, *((key,) if key else ()))
     result = session.host.run(argv, changes=False, timeout=SECONDS)
     if result.status != 0 or result.timed_out:
         said = (result.stderr.strip().splitlines() or ["it cannot be read"])[-1]
@@ -88,7 +98,7 @@ def read_shown(session: Session, file: str, path: str, key: str = "") -> Shown:
         if "its key is needed" in said:
             hint = "add --key FILE: the identity of age(1), or the passphrase of openssl(1)"
         raise UsageError(said.replace(file, path), hint)
-    return shown_from_json(result.stdout, path)
+    return result.stdout
 
 
 def missing_networks(spec: GuestSpec, networks: Networks) -> list[tuple[int, str]]:

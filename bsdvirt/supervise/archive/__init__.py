@@ -6,6 +6,7 @@
     archive publish JOB         give the complete archive its name
     archive discard PART        remove an archive that was not completed
     archive show FILE [KEY]     check its structure, and print its manifest and checksums
+    archive check FILE [KEY]    unpack every stream, and print nothing
     archive stream FILE ID [KEY]  print a stream; its last part only if the checksum is right
     archive extract FILE ID TO [KEY]  write a stream to a new file
 

@@ -201,10 +201,20 @@ def extract(archive: Archive, name: str, path: str) -> None:
         os.close(descriptor)
 
 
+def check(archive: Archive) -> None:
+    """Unpack every stream, to nowhere. Raises Failed for one that is damaged."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for entry in archive.manifest["streams"]:
+            archive.write(entry["id"], nowhere)
+    finally:
+        os.close(nowhere)
+
+
 def main(mode: str, words: list[str]) -> int:
-    """Show an archive, print one of its streams, or write it to a file."""
+    """Show an archive, check it, print one of its streams, or write it to a file."""
     path, *rest = words
-    number = {"show": 0, "stream": 1, "extract": 2}[mode]
+    number = {"show": 0, "check": 0, "stream": 1, "extract": 2}[mode]
     given, key = rest[:number], here("".join(rest[number:]))
     try:
         archive = Archive(here(path), key)
@@ -212,6 +222,8 @@ def main(mode: str, words: list[str]) -> int:
             archive.write(given[0], 1)
         elif mode == "extract":
             extract(archive, given[0], given[1])
+        elif mode == "check":
+            check(archive)
         else:
             shown = {
                 "encrypt": archive.encrypt,

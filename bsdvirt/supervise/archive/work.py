@@ -8,7 +8,7 @@ import sys
 from bsdvirt.supervise.archive import pack, unpack
 from bsdvirt.supervise.files import Failed
 
-READS = ("show", "stream", "extract")
+READS = ("show", "check", "stream", "extract")
 
 
 def main(mode: str, words: list[str]) -> int:
