@@ -80,6 +80,11 @@ def file_of(session: Session, foreign: Foreign) -> GuestSpec:
     """Read its file. Raises HostError if its dataset is not mounted where it belongs: a received
     mountpoint may be any other."""
     dataset = foreign.datasets[0]
+    if dataset.locked:
+        raise HostError(
+            f"{dataset.name} is encrypted, and its key is not loaded",
+            f"zfs load-key -r {dataset.name}, then zfs mount {dataset.name}",
+        )
     place = foreign.layout.guest_directory(foreign.name)
     if not dataset.mounted or dataset.mountpoint != place:
         raise HostError(

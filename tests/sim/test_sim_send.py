@@ -226,3 +226,38 @@ def test_a_standby_takes_over_from_a_stopped_guest(hosts: Hosts) -> None:
     b.run.ok("start", "web")
     a.run.fails(4, "start", "web", says="is superseded")
     a.run.fails(4, "send", "web", "b", says="superseded")
+
+
+def test_what_is_encrypted_is_sent_so(hosts: Hosts) -> None:
+    a, b = hosts
+    key = "0123456789abcdef" * 2
+    for side in hosts:
+        side.sim.fs.write("/root.key", key, 0o600)
+    a.zfs(
+        "create", "-o", "encryption=on", "-o", "keyformat=passphrase", "-o",
+        "keylocation=file:///root.key", "zroot/enc",
+    )  # fmt: skip
+    a.run.ok("pool", "add", "zroot/enc/b", "--name", "enc", "--mountpoint", "/enc")
+    a.run.ok("create", "jail", "sec", "--pool", "enc")
+    assert "zfs send -L -c -w " in a.run.ok("send", "sec", "b", "-n").stdout
+    a.run.ok("send", "sec", "b")
+    a.run.ok("send", "sec", "b")
+    assert b.zfs("get", "-Hp", "-o", "value", "keystatus", f"{GUESTS}/sec/root") == "unavailable\n"
+    b.run.fails(5, "adopt", "sec", "--yes", says="its key is not loaded")
+
+
+def test_the_old_guest_becomes_the_standby_of_the_new_one(hosts: Hosts) -> None:
+    a, b = hosts
+    a.run.ok("send", "web", "b", "--replicate")
+    b.run.fails(4, "send", "web", "a", says="is foreign")
+    b.run.ok("standby", "promote", "web", "--yes")
+    b.write("web/root/etc/motd", "on b\n")
+    b.run.ok("send", "web", "a", "--replicate")
+    assert a.row("web")["role"] == "standby"
+    same(b, a)
+    b.run.ok("start", "web")
+    b.run.ok("stop", "web")
+    a.run.ok("standby", "promote", "web", "--yes")
+    a.run.ok("start", "web")
+    assert a.run.ok("exec", "web", "--", "cat", "/etc/motd").stdout == "on b\n"
+    b.run.fails(4, "start", "web", says="is superseded")
