@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from scenario_hosts import sim_world
 
+from bsdvirt.errors import ConflictError
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.host import tools
@@ -18,6 +19,8 @@ from bsdvirt.ops.create.guests import Create
 from bsdvirt.ops.create.jail import JailOrder
 from bsdvirt.ops.network.networks import CreateNetwork, DestroyNetwork
 from bsdvirt.ops.rename import Rename
+from bsdvirt.ops.snapshots.rollback import Rollback, read_lost
+from bsdvirt.ops.snapshots.take import Take
 from bsdvirt.ops.tags import Tag
 from bsdvirt.plan.render import plan_as_shell
 from bsdvirt.session.prepared import ChangedError, Request, carry_out_one, confirm, preview
@@ -113,3 +116,19 @@ def test_a_guest_that_would_not_start_is_not_created(session: Session) -> None:
     (outcome,) = confirm(session, request, shown)
     assert outcome.error is not None and "99" in outcome.error.message
     assert "sad" not in session.inventory().guests
+
+
+def test_a_rollback_takes_no_snapshot_that_was_not_shown(session: Session) -> None:
+    carry_out_one(session, create("back"))
+    for name in ("a", "b"):
+        carry_out_one(session, Take(("back",), name))
+    request = Rollback("back", "a")
+    shown = preview(session, request)
+    late = f"{session.inventory().guest('back').dataset}/root@auto"
+    session.host.run((tools.ZFS, "snapshot", late), changes=True).check()
+    with pytest.raises(ChangedError):
+        confirm(session, request, shown)
+    seen = read_lost(session, session.inventory().guest("back"), "a").names
+    with pytest.raises(ConflictError, match="would be lost: .*/root@auto"):
+        carry_out_one(session, Rollback("back", "a", agreed=seen - {late}))
+    assert confirmed(session, request) == "rolled back to a"

@@ -56,22 +56,25 @@ def run(options: Options) -> int:
     session = open_session(options, changes=True)
     request = Rollback(guest, name, stop=options.stop, restart=options.restart, force=options.force)
     if must_confirm(options, yes=options.yes):
-        if options.asking is None:
-            _refuse_early(session, request)
+        # With --ask the plan has these notes.
+        notes = _notes(session, request) if options.asking is None else ()
         lost = read_lost(session, session.inventory().guest(guest), name)
-        confirm(options, f"Roll {guest} back to {name}? All of this is lost.", lost.lines())
+        lines = [*lost.lines(), *(f"note: {note}" for note in notes if note not in lost.kept())]
+        confirm(options, f"Roll {guest} back to {name}, and lose all of this?", lines)
         request = replace(request, agreed=lost.names)
     return apply_one(options, request, session)
 
 
-def _refuse_early(session: Session, request: Rollback) -> None:
-    """Raise what refuses the rollback before the user is asked; what an operation that was cut
-    short has left is not known before it is recovered."""
+def _notes(session: Session, request: Rollback) -> tuple[str, ...]:
+    """Return what is to be said of the configuration that comes back. Raises what refuses the
+    rollback, before the user is asked; what an operation that was cut short has left is not known
+    before it is recovered."""
     if request.name in session.pending("guest"):
-        return
-    for outcome in preview(session, request).outcomes:
-        if outcome.error is not None:
-            raise outcome.error
+        return ()
+    (outcome,) = preview(session, request).outcomes
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.notes
 
 
 def _to_new(options: Options, guest: str, name: str, new: str) -> int:
