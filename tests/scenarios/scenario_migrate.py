@@ -253,6 +253,7 @@ def jails_of_this_host_are_copied_and_not_changed(driver: Bsdvirt, view: HostVie
     assert driver.json("info", "web")["config"]["params"] == {"allow.raw_sockets": True}
     runs(driver, view, "web")
     driver.fails(3, VERB, "--from", "jail.conf", "db", "--yes", says="it has: web")
+    driver.fails(3, VERB, "--from", "bastille", "db", "--yes", says="does not exist")
     driver.ok(VERB, jail, "--yes")
     runs(driver, view, "app")
     driver.ok(VERB, cage, "--yes")

@@ -36,6 +36,8 @@ def look(session: Session, directory: str) -> Seen:
     """Return the guest that has a directory. Raises NotFoundError, UsageError for one that no
     known tool made, ConflictError for a guest that runs."""
     name = directory.rstrip("/").rpartition("/")[2]
+    if not _is_directory(session, directory):
+        raise NotFoundError(f"{directory} does not exist", "bsdvirt import DIRECTORY names another")
 
     def has(file: str) -> bool:
         return session.host.fs.is_file_beneath(directory, file)
