@@ -1,4 +1,4 @@
-"""Generate the property sections of bsdvirt.yaml(5), in mdoc, from the declarations."""
+"""Generate the property sections of the manual pages, in mdoc, from the declarations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ TITLES: dict[Which, str] = {
     "pool": "ANOTHER POOL",
     "image": "AN IMAGE PROFILE", "size": "A SIZE",
 }  # fmt: skip
+PAGES: dict[str, tuple[Which, ...]] = {
+    "bsdvirt-guest.5": ("jail", "vm"),
+    "bsdvirt-network.5": ("network",),
+    "bsdvirt.yaml.5": ("host", "pool", "image", "size"),
+}
+"""What each page has the properties of."""
 COLUMNS = 72
 """Of a line of text: escapes make some of it longer."""
 _LIVE = {
@@ -25,11 +31,11 @@ _LIVE = {
 }
 
 
-def sections() -> str:
-    """Return all property sections, between the marks."""
+def sections(page: str) -> str:
+    """Return the property sections of a page, between the marks."""
     lines = [BEGIN]
-    for which, title in TITLES.items():
-        lines += [f".Sh {title}", ".Bl -tag -width Ds"]
+    for which in PAGES[page]:
+        lines += [f".Sh {TITLES[which]}", ".Bl -tag -width Ds"]
         for info in properties(which):
             lines += _entry(info, which)
         lines.append(".El")
@@ -79,15 +85,16 @@ def _plain(words: str) -> str:
     return words.replace("\\", "\\e").replace("|", "\\*(Ba").replace("FreeBSD", "Free\\&BSD")
 
 
-def rewritten(page: str) -> str:
-    """Return the page with new property sections."""
-    head, _, rest = page.partition(BEGIN)
-    return head + sections() + rest.partition(END)[2]
+def rewritten(page: str, text: str) -> str:
+    """Return the text of a page with new property sections."""
+    head, _, rest = text.partition(BEGIN)
+    return head + sections(page) + rest.partition(END)[2]
 
 
 if __name__ == "__main__":
     import sys
     from pathlib import Path
 
-    path = Path(sys.argv[1])
-    path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path in map(Path, sys.argv[1:]):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(rewritten(path.name, text), encoding="utf-8")

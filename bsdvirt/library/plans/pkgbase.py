@@ -18,6 +18,8 @@ from bsdvirt.library.plans.releases import version_key
 from bsdvirt.plan.marks import clear_mark, destroy_ours, mark_of
 from bsdvirt.plan.step import Command, Copy, MakeDirectory, Plan, RemoveTree, Step, Undo, WriteFile
 
+REPOSITORIES = "/".join(("usr", "local", "etc", "pkg", "repos"))
+"""Where pkg(8) in a root looks for repositories: the prefix of the root's packages, not of ours."""
 REPOSITORY = "FreeBSD-base"
 FIRST = (15, 0)
 """The first release with sets of packages."""
@@ -165,10 +167,10 @@ def plan_add(name: str, layout: Layout, packages: Packages, sets: Sequence[str],
         Step(Command(fetch, timeout=SECONDS), "fetch the packages", durable=True),
         Step(Command(install, timeout=SECONDS), "install the packages", durable=True),
         *_clean(packages),
-        Step(MakeDirectory(f"{root}/usr/local/etc/pkg/repos", 0o755), "for its configuration"),
+        Step(MakeDirectory(f"{root}/{REPOSITORIES}", 0o755), "for its configuration"),
         Step(
             WriteFile(
-                f"{root}/usr/local/etc/pkg/repos/FreeBSD.conf",
+                f"{root}/{REPOSITORIES}/FreeBSD.conf",
                 f"{REPOSITORY}: {{ enabled: yes }}\n",
             ),
             "jails use the repository too",
