@@ -121,10 +121,7 @@ class Export:
                 f"bsdvirt snapshot ls {guest.name} shows what is in each",
             )
         directory = source.seen("") if old is not None else source.directory
-        files = [
-            name for name in parts.files
-            if session.host.fs.is_file(f"{directory}/{name}")
-        ]  # fmt: skip
+        files = [name for name in parts.files if session.host.fs.size(f"{directory}/{name}")]
         ids = named([*(part for _, part, _ in there), *files])
         entries = [
             self._entry(one, dataset, part, place)

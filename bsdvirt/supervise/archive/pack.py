@@ -39,8 +39,10 @@ def begin(job: Json, config: str) -> None:
         descriptor = os.open(part, flags, 0o600)
     except FileExistsError:
         raise Failed(f"{job['part']} exists: another command writes it, or was cut short") from None
-    with open(descriptor, "wb") as out:
-        _control(out, job, "manifest.json", _manifest(job, config))
+    try:
+        _Out(descriptor, job).control("manifest.json", _manifest(job, config))
+    finally:
+        os.close(descriptor)
 
 
 def add(job: Json, name: str, path: str = "") -> None:
@@ -61,13 +63,13 @@ def add(job: Json, name: str, path: str = "") -> None:
 
     with _appending(job) as out:
         for number, member in enumerate(_members(chain.through(chain.packers(job), read()))):
-            _write(out, f"streams/{name}/{number:08d}", member)
+            out.member(f"streams/{name}/{number:08d}", member)
         if not length:
             raise Failed(f"stream {name} is empty")
         record = {"length": length, "sha256": digest.hexdigest(), "guid": 0}
         if entry["form"] == "zfs":
             record["guid"] = begin_record.guid_of(bytes(head), entry["kind"], raw=entry["raw"])
-        _control(out, job, f"checksums/{name}.json", record)
+        out.control(f"checksums/{name}.json", record)
 
 
 def end(job: Json, config: str) -> None:
@@ -75,12 +77,11 @@ def end(job: Json, config: str) -> None:
     with _appending(job) as out:
         streams = [one["id"] for one in job["manifest"]["streams"]]
         digest = hashlib.sha256(chain.control(_manifest(job, config))).hexdigest()
-        _control(out, job, "end.json", {"streams": streams, "manifest": digest})
+        out.control("end.json", {"streams": streams, "manifest": digest})
         out.write(tar.END)
-        out.flush()
         with contextlib.suppress(OSError):
             # A pipe cannot be synced.
-            os.fsync(out.fileno())
+            os.fsync(out.descriptor)
 
 
 def publish(job: Json) -> None:
@@ -158,33 +159,39 @@ def _is_pipe(path: str) -> bool:
 class _Out:
     """The archive, open at its end."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._stream = open(descriptor, "wb", buffering=0)  # noqa: SIM115
-        self.fileno = self._stream.fileno
-        self.close = self._stream.close
+    def __init__(self, descriptor: int, job: Json) -> None:
+        self.descriptor = descriptor
+        self._job = job
 
     def write(self, data: bytes) -> None:
         left = memoryview(data)
         while left:
-            left = left[self._stream.write(left) or 0 :]
+            left = left[os.write(self.descriptor, left) :]
 
-    def flush(self) -> None:
-        return
+    def member(self, name: str, data: bytes) -> None:
+        """Append a member."""
+        self.write(tar.header(name, len(data)))
+        self.write(data)
+        self.write(tar.padding(len(data)))
+
+    def control(self, name: str, value: Json) -> None:
+        """Append a member that describes others."""
+        sealed = chain.through(chain.sealers(self._job), iter([chain.control(value)]))
+        self.member(name + chain.SUFFIXES[self._job["encrypt"]], b"".join(sealed))
 
 
 @contextlib.contextmanager
 def _appending(job: Json) -> Iterator[_Out]:
     """Open the archive at its end: the file that `begin` has created, and no other."""
     descriptor = os.open(here(job["part"]), os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
-    out = _Out(descriptor)
     try:
         status = os.fstat(descriptor)
         ours = status.st_uid == os.geteuid() and status.st_nlink == 1
         if not ours or not (stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)):
             raise Failed(f"{job['part']} was replaced by another user")
-        yield out
+        yield _Out(descriptor, job)
     finally:
-        out.close()
+        os.close(descriptor)
 
 
 def _members(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -197,18 +204,6 @@ def _members(pieces: Iterator[bytes]) -> Iterator[bytes]:
             del held[:MEMBER]
     if held:
         yield bytes(held)
-
-
-def _control(out: object, job: Json, name: str, value: Json) -> None:
-    sealed = b"".join(chain.through(chain.sealers(job), iter([chain.control(value)])))
-    _write(out, name + chain.SUFFIXES[job["encrypt"]], sealed)
-
-
-def _write(out: object, name: str, data: bytes) -> None:
-    write = out.write  # type: ignore[attr-defined]
-    write(tar.header(name, len(data)))
-    write(data)
-    write(tar.padding(len(data)))
 
 
 def main(mode: str, words: list[str]) -> int:
