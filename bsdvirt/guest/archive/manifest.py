@@ -17,7 +17,8 @@ FORMAT = 1
 MOST_BYTES = 24 << 20
 """Of what the archive's program prints: the manifest and the checksums."""
 MOST_STREAMS = 1024
-Part = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.: /-]{0,199}$(?!\n)")]
+Part = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.: /-]{1,255}$(?!\n)")]
+"""A name as zfs(8) takes them, which a jail may have given."""
 Text = Annotated[str, Meta(pattern=r"^[ -~]{0,200}$(?!\n)")]
 Bytes = Annotated[int, Meta(ge=0, lt=1 << 62)]
 
@@ -119,7 +120,7 @@ _FORMS: dict[Kind, tuple[Form, ...]] = {
 
 def _check(entry: Entry, source: str) -> None:
     parts = entry.part.split("/")
-    plain = all(part and part not in (".", "..") and part[0] not in "-. " for part in parts)
+    plain = all(part not in ("", ".", "..") for part in parts)
     fits = entry.form in _FORMS[entry.kind] and (entry.kind == "volume") == bool(entry.volsize)
     if not plain or not fits or (entry.kind == "file" and len(parts) > 1):
         raise UsageError(f"{source}: {entry.id} is not valid", "it is not from bsdvirt")
