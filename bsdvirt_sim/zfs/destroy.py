@@ -163,6 +163,7 @@ class _Snapshots:
     def __init__(self, run: Run, flags: dict[str, list[str]]) -> None:
         self.run = run
         self.flags = flags
+        self.view = View(run)
         self.found: list[str] = []
         self.reclaimed = 0
         self.failed = False
@@ -202,14 +203,14 @@ class _Snapshots:
                 self.run.print(f"destroy\t{name}@{snap.name}")
                 chain.append(snap)
             if chain and (snap not in chosen or snap is dataset.snaps[-1]):
-                self.reclaimed += View(self.run).space.of_range(name, chain)
+                self.reclaimed += self.view.space.of_range(name, chain)
                 chain = []
 
     def _check(self, name: str) -> None:
         if self.flags.keys() & {"R", "d"}:
             return
-        clones = list(dict.fromkeys(dependents(self.run, name)))
-        if clones:
+        if self.view.clones(name):
+            clones = list(dict.fromkeys(dependents(self.run, name)))
             why = f"cannot destroy '{name}': snapshot has dependent clones"
             _refuse(self.run, why, "-R", clones)
             self.failed = True

@@ -30,31 +30,53 @@ class Space:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.state = state = run.state
-        self.own: dict[str, int] = {}
-        self.used: dict[str, int] = {}
-        self.snapshots: dict[str, int] = {}
-        self.reserved: dict[str, int] = {}
-        snapshots = {
-            f"{name}@{snap.name}": snap
-            for name, dataset in state.datasets.items()
+        self.state = run.state
+
+    @functools.cached_property
+    def own(self) -> dict[str, int]:
+        """Return the data of each dataset itself: a clone shares what its origin holds."""
+        origins = {
+            f"{name}@{snap.name}": snap.refer
+            for name, dataset in self.state.datasets.items()
             for snap in dataset.snaps
         }
-        for name, dataset in state.datasets.items():
-            origin = snapshots.get(dataset.origin)
-            # A clone shares what its origin holds.
-            self.own[name] = max(0, dataset.refer - (origin.refer if origin else 0))
-        for name in sorted(state.datasets, reverse=True):
-            dataset = state.datasets[name]
-            wanted = int(dataset.props.get("refreservation", "0"))
-            self.reserved[name] = max(0, wanted - self.written(name)) if wanted else 0
-            self.snapshots[name] = self._by_snapshots(name)
+        return {
+            name: max(0, dataset.refer - origins.get(dataset.origin, 0))
+            for name, dataset in self.state.datasets.items()
+        }
+
+    @functools.cached_property
+    def snapshots(self) -> dict[str, int]:
+        """Return what only snapshots hold, of each dataset."""
+        return {
+            name: self.of_range(name, dataset.snaps) if dataset.snaps else 0
+            for name, dataset in self.state.datasets.items()
+        }
+
+    @functools.cached_property
+    def reserved(self) -> dict[str, int]:
+        """Return what is left of each refreservation."""
+        wanted = {
+            name: int(dataset.props.get("refreservation", "0"))
+            for name, dataset in self.state.datasets.items()
+        }
+        return {
+            name: max(0, size - self.written(name)) if size else 0 for name, size in wanted.items()
+        }
+
+    @functools.cached_property
+    def used(self) -> dict[str, int]:
+        """Return the use of each dataset, with all beneath it."""
+        found: dict[str, int] = {}
+        for name in sorted(self.state.datasets, reverse=True):
             mine = self.own[name] + self.snapshots[name] + self.reserved[name]
-            self.used[name] = self.used.get(name, 0) + mine
+            found[name] = found.get(name, 0) + mine
             parent = name.rpartition("/")[0]
             if parent:
-                claim = max(self.used[name], int(dataset.props.get("reservation", "0")))
-                self.used[parent] = self.used.get(parent, 0) + claim
+                dataset = self.state.datasets[name]
+                claim = max(found[name], int(dataset.props.get("reservation", "0")))
+                found[parent] = found.get(parent, 0) + claim
+        return found
 
     def written(self, name: str, since: Snapshot | None = None) -> int:
         """Return the bytes written since a snapshot, by default the latest."""
@@ -81,10 +103,6 @@ class Space:
         for snap in snaps:
             found |= self._held(name, dataset, snap)
         return _sum(_less(found, kept))
-
-    def _by_snapshots(self, name: str) -> int:
-        snaps = self.state.datasets[name].snaps
-        return self.of_range(name, snaps) if snaps else 0
 
     def _before(self, name: str, index: int) -> Held:
         """Return what the snapshot before one holds: of a clone's first, its origin."""

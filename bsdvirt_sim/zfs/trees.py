@@ -46,9 +46,12 @@ def store(run: Run, name: object) -> Path:
     return run.directory / "store" / str(name)
 
 
-def copy(source: Path, target: Path, skip: frozenset[str] = frozenset()) -> None:
+def copy(
+    source: Path, target: Path, skip: frozenset[str] = frozenset(), like: Path | None = None
+) -> None:
     """Copy a tree with its modes and links. `skip`: directories (by path) with another file
-    system mounted there, whose content is not copied."""
+    system mounted there, whose content is not copied. `like`: an older copy that never changes;
+    files that are the same there are linked."""
     if not source.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         return
@@ -63,9 +66,26 @@ def copy(source: Path, target: Path, skip: frozenset[str] = frozenset()) -> None
                 if entry.path in skip:
                     there.mkdir(exist_ok=True)
                 else:
-                    copy(Path(entry.path), there, skip)
-            elif entry.is_file(follow_symlinks=False):
+                    copy(Path(entry.path), there, skip, like and like / entry.name)
+            elif entry.is_file(follow_symlinks=False) and not (
+                like is not None and _link_same(entry, like / entry.name, there)
+            ):
                 _copy_file(entry.path, there)
+
+
+def _link_same(entry: os.DirEntry[str], old: Path, target: Path) -> bool:
+    """Link the older copy of a file that was not changed since."""
+    now = entry.stat(follow_symlinks=False)
+    try:
+        then = old.lstat()
+    except OSError:
+        return False
+    if (now.st_mode, now.st_size, now.st_mtime_ns) != (
+        then.st_mode, then.st_size, then.st_mtime_ns
+    ):  # fmt: skip
+        return False
+    os.link(old, target, follow_symlinks=False)
+    return True
 
 
 def _copy_file(source: str, target: Path) -> None:
@@ -145,7 +165,22 @@ def within(run: Run, dataset: Dataset) -> frozenset[str]:
 
 def snapshot(run: Run, dataset: Dataset, snap: Snapshot) -> None:
     """Keep the dataset's current files as those of a snapshot."""
-    copy(live(run, dataset), kept(run, dataset, snap), within(run, dataset))
+    # A command that was killed may have left some.
+    remove(kept(run, dataset, snap))
+    place = kept(run, dataset, snap)
+    copy(live(run, dataset), place, within(run, dataset), _latest(run, dataset))
+
+
+def _latest(run: Run, dataset: Dataset) -> Path | None:
+    """Return the files of the latest snapshot, or of the origin."""
+    if dataset.snaps:
+        return kept(run, dataset, dataset.snaps[-1])
+    parent, _, short = dataset.origin.partition("@")
+    origin = run.state.datasets.get(parent)
+    for snap in origin.snaps if origin else ():
+        if origin and snap.name == short:
+            return kept(run, origin, snap)
+    return None
 
 
 def restore(run: Run, dataset: Dataset, snap: Snapshot) -> None:

@@ -39,6 +39,7 @@ def build(
         dataset.props.setdefault("volblocksize", meta.volblocksize)
     place = trees.kept(run, dataset, snap)
     place.parent.mkdir(parents=True, exist_ok=True)
+    trees.drop_kept(run, dataset, snap)
     if dataset.kind == "volume":
         _volume(run, reader, place, base, meta.length)
         objects.keep_volume(run, dataset, snap)
