@@ -42,6 +42,12 @@ class Release:
     """The status of a zfs set(8) that fails."""
     zfs_names_holders: bool
     """Whether zfs destroy(8) of a held snapshot says so."""
+    zfs_holds_in_seconds: bool
+    """Whether zfs holds(8) has -p."""
+    zfs_receives_in_hundredths: bool
+    """Whether zfs receive -v(8) shows hundredths of a second."""
+    zfs_resumes_with_force: bool
+    """Whether the rest of a full stream over a dataset needs zfs receive -F(8)."""
     one_row_of_indices: bool
     """Interfaces of all network stacks share one sequence of indices."""
     rc_order: tuple[str, ...]
@@ -78,6 +84,9 @@ RELEASES: Mapping[str, Release] = {
         zfs_defaults={},
         zfs_set_failed=1,
         zfs_names_holders=False,
+        zfs_holds_in_seconds=False,
+        zfs_receives_in_hundredths=False,
+        zfs_resumes_with_force=False,
         one_row_of_indices=False,
         rc_order=_RC_13,
         rc_repeats_routes=False,
@@ -99,6 +108,9 @@ RELEASES: Mapping[str, Release] = {
         zfs_defaults={"compression": "on", "relatime": "on", "volblocksize": "16384"},
         zfs_set_failed=255,
         zfs_names_holders=True,
+        zfs_holds_in_seconds=True,
+        zfs_receives_in_hundredths=True,
+        zfs_resumes_with_force=True,
         one_row_of_indices=True,
         rc_order=(_RC_13[3], _RC_13[2], _RC_13[1], _RC_13[0]),
         rc_repeats_routes=True,

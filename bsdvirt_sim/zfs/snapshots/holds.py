@@ -86,7 +86,7 @@ def holds(run: Run, words: list[str]) -> int:
     """Run `zfs holds -H`."""
     run.reads()
     flags, rest = options(run, words, "rHp")
-    if not rest or "H" not in flags or ("p" in flags and not run.release.zfs_names_holders):
+    if not rest or "H" not in flags or ("p" in flags and not run.release.zfs_holds_in_seconds):
         raise run.unknown()
     status = 0
     found: dict[str, Snapshot] = {}

@@ -195,7 +195,7 @@ class _Receiving:
             self._report(self.reader.moved - moved, time.monotonic() - began)
 
     def _report(self, moved: int, seconds: float) -> None:
-        if self.run.release.zfs_names_holders:
+        if self.run.release.zfs_receives_in_hundredths:
             shown = max(seconds, 0.01)
             clock = f"{shown:.2f}"
         else:
@@ -252,7 +252,7 @@ class _Receiving:
             and (not begin.fromguid or begin.clone)
             and not is_inconsistent(dataset)
             and not force
-            and run.release.zfs_names_holders
+            and run.release.zfs_resumes_with_force
         ):
             raise run.fail(
                 f"{given.action}: Resuming recv on existing destination '{name}'\n"
