@@ -69,7 +69,7 @@ def test_a_guest_is_edited_in_a_form(tmp_path: Path, size: tuple[int, int]) -> N
     async def flow(ui: Ui) -> None:
         await cursor_on(ui, "web")
         await ui.press("e")
-        await ui.sees("Edit web", "limits", "boot", "release")
+        await ui.sees("Edit web", "limits", "hooks.snapshotting", "release")
         # Another command changes it meanwhile.
         cli(sim, "set", "web", "protected=yes")
         await ui.press("ctrl+f")

@@ -51,7 +51,7 @@ class FormScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     FormScreen { layout: vertical; background: $background; }
     FormScreen #title, FormScreen #hints { height: 1; }
-    FormScreen #sections { width: 18; height: 100%; border: none; padding: 0; }
+    FormScreen #sections { width: 21; height: 100%; border: none; padding: 0; }
     FormScreen.single #sections { display: none; }
     FormScreen #find { display: none; }
     FormScreen.finding #find { display: block; }
