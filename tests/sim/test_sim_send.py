@@ -261,3 +261,16 @@ def test_the_old_guest_becomes_the_standby_of_the_new_one(hosts: Hosts) -> None:
     a.run.ok("start", "web")
     assert a.run.ok("exec", "web", "--", "cat", "/etc/motd").stdout == "on b\n"
     b.run.fails(4, "start", "web", says="is superseded")
+
+
+@pytest.mark.parametrize("fault", ["kill-before:4", "kill-after:5", "fail:5"])
+def test_a_receiver_that_is_killed_goes_on(hosts: Hosts, fault: str) -> None:
+    a, b = hosts
+    a.run.ok("send", "web", "b")
+    a.write("web/root/etc/motd", "second\n")
+    cut = a.run("send", "web", "b", env={"BSDVIRT_FAULT_THERE": fault})
+    assert cut.status == 1, cut
+    a.run.ok("send", "web", "b")
+    same(a, b)
+    assert len(b.snapshots(WEB)) == 1
+    assert "problem" not in b.run.ok("doctor").stdout

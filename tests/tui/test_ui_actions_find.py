@@ -53,7 +53,7 @@ def test_help_is_of_the_place_and_says_why_not(tmp_path: Path, size: tuple[int, 
         await ui.press("question_mark")
         await ui.sees("The cursor is on db", "Power", "Start the guests", "not now: db is stopped")
         for _ in range(12):
-            if "Mouse" in ui.screen:
+            if "right click" in ui.screen:
                 break
             await ui.press("pagedown")
         await ui.sees("Mouse", "right click")
