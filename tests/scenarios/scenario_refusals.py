@@ -24,7 +24,7 @@ USAGE: dict[tuple[str, ...], str] = {
     ("create", "jail", "t9.example.org"): "hostname=t9.example.org",
     ("create", "jail", "t9", "exec.prestart=true"): "hooks.starting",
     ("set", "t1", "boot.auto"): "set boot.auto to what",
-    ("snapshot", "t1"): "zfs snapshot",
+    ("snapshot", "t1"): "invalid choice: 't1'",
     ("strat", "t1"): "did you mean start",
     ("create", "vm", "t9", "--memory", "1"): "memory",
     ("create", "vm", "t9", "--cpus", "3", "sockets=2"): "sockets",

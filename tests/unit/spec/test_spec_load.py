@@ -524,6 +524,8 @@ def test_every_pattern_is_said_in_words() -> None:
     silent = {
         f"{kind.__name__}.{name}"
         for kind in kinds
+        # Nobody writes the parts of an archive by hand.
+        if kind.__module__.startswith("bsdvirt.spec.")
         for name, field in fields_of(kind).items()
         if getattr(field.type, "pattern", None) and words_of(field.type) == "text"
     }
