@@ -144,7 +144,9 @@ class Run:
         had = [one for one in self.replica.to if (one.host, one.name) == (wanted.host, self.there)]
         self.standby = wanted.standby or any(one.standby for one in had)
         found = read_sources(session, guest)
-        self.snapshot = free_name(found.snapshots, name_of(self.time))
+        # The other host may still have one of the same second that is gone here.
+        suffix = session.draws.source(guest.name)(3).hex()
+        self.snapshot = free_name(found.snapshots, f"{name_of(self.time)}-{suffix}")
         try:
             self.answer = self._offer(found)
             self.choice = choose(
