@@ -80,10 +80,17 @@ _PROGRESS = r"\d\d:\d\d:\d\d\s+\d+\s+\S+@|(full|incremental)\s+\S+@|size\s+\d+$"
 """A line of `zfs send -vP`, which says nothing about a failure."""
 
 
+def without_progress(text: str) -> str:
+    """Return the lines that do not tell of progress."""
+    return "".join(line for line in text.splitlines(True) if not re.match(_PROGRESS, line.strip()))
+
+
 def end_of(stderr: str) -> str:
     """Return the last lines of standard error, without those that tell of progress."""
-    every = [line.strip() for line in stderr.splitlines() if line.strip()]
-    said = [line for line in every if not re.match(_PROGRESS, line)]
+    every, said = (
+        [line.strip() for line in text.splitlines() if line.strip()]
+        for text in (stderr, without_progress(stderr))
+    )
     return " / ".join((said or every)[-STDERR_TAIL_LINES:])
 
 

@@ -142,6 +142,11 @@ def archive_job(name: str) -> str:
     return f"{RUN_DIRECTORY}/archive.{name}.json"
 
 
+def snapshot_directory(directory: str, name: str) -> str:
+    """Return where the contents of a mounted dataset at the time of a snapshot are."""
+    return f"{directory}/.zfs/snapshot/{name}"
+
+
 def pool_file(name: str) -> str:
     """Return the path of a pool's file."""
     return f"{POOL_DIRECTORY}/{name}.yaml"

@@ -17,7 +17,7 @@ from bsdvirt.layout import Layout
 from bsdvirt.library.plans import entries as plans
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan, together
-from bsdvirt.rows.sizes import human_size
+from bsdvirt.rows.sizes import both_sizes
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.base import did_you_mean
@@ -150,7 +150,7 @@ def removal(kind: plans.Kind) -> Callable[[Session, Inventory, str], Plan]:
             ]
         )
         freed = sum(copy.dataset.used for copy in there)
-        return msgspec.structs.replace(plan, notes=(f"frees {human_size(freed)} ({freed} bytes)",))
+        return msgspec.structs.replace(plan, notes=(f"frees {both_sizes(freed)}",))
 
     return plan
 

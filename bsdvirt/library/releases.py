@@ -13,7 +13,7 @@ from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
-from bsdvirt.layout import Layout
+from bsdvirt.layout import Layout, snapshot_directory
 from bsdvirt.library import mirrors
 from bsdvirt.library.entries import (
     CopyTo,
@@ -233,7 +233,7 @@ def version_of(fs: Fs, pool: Layout, name: str, level: Level) -> str:
     from bsdvirt.facts.userland import version_in
 
     directory = pool.release_directory(name)
-    return version_in(fs, f"{directory}/.zfs/snapshot/{level.name}") or ""
+    return version_in(fs, snapshot_directory(directory, level.name)) or ""
 
 
 def _version_step(dataset: str, level: Level, version: str) -> tuple[Step, ...]:

@@ -32,7 +32,7 @@ from bsdvirt.ops import references
 from bsdvirt.ops.power.stop import end_for_destroy, stop_task
 from bsdvirt.ops.send.source import TAG
 from bsdvirt.plan.step import Step
-from bsdvirt.rows.sizes import human_size
+from bsdvirt.rows.sizes import both_sizes
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
@@ -104,7 +104,7 @@ class Destroy:
         last = kind_of(guest).last_steps(guest)
         held = released(session, guest, force=force)
         plan = plan_destroy(guest, session.new_op(), force=force, first=held, last=last)
-        freed = f"frees {human_size(guest.used)} ({guest.used} bytes)"
+        freed = f"frees {both_sizes(guest.used)}"
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
         return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)

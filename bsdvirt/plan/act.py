@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bsdvirt.errors import BsdvirtError, CommandError, HostError, StepError, end_of
+from bsdvirt.errors import (
+    BsdvirtError,
+    CommandError,
+    HostError,
+    StepError,
+    end_of,
+    without_progress,
+)
 from bsdvirt.facts.dad import PAUSE, ROUNDS, awaited
 from bsdvirt.facts.mount import beneath, read_mounts
 from bsdvirt.host import restore, tools
@@ -35,7 +41,6 @@ from bsdvirt.plan.step import (
 from bsdvirt.plan.sync import is_persistent, sync_written
 from bsdvirt.spec.mounts import within
 
-_PROGRESS = re.compile(r"\d\d:\d\d:\d\d\s+\d+\s|(full|incremental|size)\t")
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
 RETRY_PAUSE = 0.25
 AWAIT_PAUSE = 0.05
@@ -91,12 +96,6 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
         raise StepError(f"{error.filename or 'file'}: {error.strerror}") from error
     except HostError as error:
         raise StepError(error.message, error.hint) from error
-
-
-def _without_progress(text: str) -> str:
-    """Return what the two ends of a pipe said, without what zfs send -vP prints each second: the
-    end of it is shown."""
-    return "".join(line for line in text.splitlines(True) if not _PROGRESS.match(line))
 
 
 def _await(host: Host, path: str, seconds: float) -> None:
@@ -159,7 +158,8 @@ def _pipe(host: Host, pipe: Pipeline, on_line: LineSink | None) -> None:
     piped = host.pipe(
         pipe.left, pipe.right, timeout=pipe.timeout, on_line=on_line, limit=pipe.limit
     )
-    result = replace(piped, stderr=_without_progress(piped.stderr))
+    # zfs send -vP says each second how far it is.
+    result = replace(piped, stderr=without_progress(piped.stderr))
     own = tools.ARCHIVE in (side[: len(tools.ARCHIVE)] for side in (pipe.left, pipe.right))
     if own and result.status and not result.timed_out and (said := end_of(result.stderr)):
         raise StepError(said)

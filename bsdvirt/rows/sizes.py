@@ -11,3 +11,8 @@ def human_size(number: int) -> str:
             return f"{value:.0f}{unit}" if unit == "B" or value >= 100 else f"{value:.3g}{unit}"
         value /= 1024
     raise AssertionError("unreachable")
+
+
+def both_sizes(number: int) -> str:
+    """Return 1.5K (1536 bytes): for what is lost or freed."""
+    return f"{human_size(number)} ({number} bytes)"

@@ -11,7 +11,7 @@ import msgspec
 from bsdvirt.guest.archive.manifest import Entry, Manifest
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.layout import archive_job, zvol
+from bsdvirt.layout import archive_job, snapshot_directory, zvol
 from bsdvirt.plan.marks import BUSY_SECONDS, destroy_marked, mark_of
 from bsdvirt.plan.step import (
     Await,
@@ -71,7 +71,7 @@ class Source:
     def seen(self, path: str, of: str = "") -> str:
         """Return where a file is in the snapshot; `of` is the dataset beneath the guest's own."""
         place = f"{self.directory}/{of}" if of else self.directory
-        return f"{place}/.zfs/snapshot/{self.snapshot}" + (f"/{path}" if path else "")
+        return snapshot_directory(place, self.snapshot) + (f"/{path}" if path else "")
 
 
 def plan_export(

@@ -20,7 +20,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.plan.marks import clear_mark, mark
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Plan, Step
-from bsdvirt.rows.sizes import human_size
+from bsdvirt.rows.sizes import both_sizes, human_size
 from bsdvirt.spec.types import Size
 from bsdvirt.zfs.since import Bookmark, Since
 from bsdvirt.zfs.snapshots import Part
@@ -57,7 +57,7 @@ class Lost:
         lines = _bounded([_later(one) for one in self.later])
         lines += _bounded([f"bookmark {bookmark.full}" for bookmark in self.bookmarks])
         lines += [
-            f"what was written since to {name}: {_amount(since.written)}"
+            f"what was written since to {name}: {both_sizes(since.written)}"
             for name, since in sorted(self.since.items())
             if since.written
         ]
@@ -73,7 +73,7 @@ class Lost:
         """Return the sizes in these lines, which are others each time for a running guest."""
         sizes = (one.used for one in self.later)
         written = (since.written for since in self.since.values())
-        return tuple(map(_amount, (*sizes, *written)))
+        return tuple(map(both_sizes, (*sizes, *written)))
 
     def kept(self) -> list[str]:
         """Return what stays although it came later."""
@@ -89,11 +89,7 @@ def _later(snapshot: Snapshot) -> str:
     of = _names([part.dataset for part in snapshot.parts])
     stamp = snapshot.stamp
     by = "of another tool" if stamp is None else shown_line(stamp.note or stamp.why)
-    return f"later snapshot {snapshot.name} ({by}, {_amount(snapshot.used)}) of {of}"
-
-
-def _amount(size: int) -> str:
-    return f"{human_size(size)} ({size} bytes)"
+    return f"later snapshot {snapshot.name} ({by}, {both_sizes(snapshot.used)}) of {of}"
 
 
 def lost_by(

@@ -16,6 +16,7 @@ from bsdvirt.guest.change import BUSY_SECONDS, RENAME_SECONDS, claim_step
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.jail.create import cloned_root, copied_root
+from bsdvirt.layout import snapshot_directory
 from bsdvirt.plan.marks import clear_mark, destroy_marked, mark, mark_going, mark_of
 from bsdvirt.plan.step import (
     Command,
@@ -84,7 +85,7 @@ def plan_upgrade(
     kept, work = layout.old_root(name), f"{layout.guest_directory(name)}/upgrade"
     directory = f"{layout.guest_directory(name)}/{coming.rpartition('/')[2]}"
     seen = f"upgrade-{op}"
-    mine = f"{layout.jail_root_directory(name)}/.zfs/snapshot/{seen}"
+    mine = snapshot_directory(layout.jail_root_directory(name), seen)
     old_is = DatasetOwned(f"{kept}@{seen}", op)
     words = (*mark_of(op), *new.settings)
     made = (

@@ -13,6 +13,7 @@ from bsdvirt.guest.snapshots.clone import contents_now, contents_of
 from bsdvirt.guest.snapshots.plan import take_step
 from bsdvirt.guest.snapshots.sets import Snapshot, free_name, named
 from bsdvirt.kinds import cloner_of, is_running, kind_of, kind_of_spec
+from bsdvirt.layout import snapshot_directory
 from bsdvirt.ops.snapshots.read import read_one
 from bsdvirt.ops.snapshots.take import RUNNING
 from bsdvirt.plan.step import Step
@@ -83,7 +84,7 @@ def _unchanged(session: Session, guest: Guest, every: Sequence[Snapshot]) -> Sna
 
 
 def _existing(session: Session, guest: Guest, snapshot: Snapshot) -> Source:
-    directory = f"{guest.layout.guest_directory(guest.name)}/.zfs/snapshot/{snapshot.name}"
+    directory = snapshot_directory(guest.layout.guest_directory(guest.name), snapshot.name)
     running = snapshot.stamp is not None and snapshot.stamp.running
     return Source(
         guest, _spec(session, guest, directory), snapshot.name, contents_of(snapshot), directory,

@@ -11,7 +11,7 @@ from bsdvirt.guest.snapshots.sets import Snapshot, picked
 from bsdvirt.ops.snapshots.held import holders, tags_of
 from bsdvirt.ops.snapshots.read import read_snapshots, reclaim, row
 from bsdvirt.ops.snapshots.targets import Target
-from bsdvirt.rows.sizes import human_size
+from bsdvirt.rows.sizes import both_sizes
 from bsdvirt.rows.snapshot import RemovalRow
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
@@ -80,7 +80,7 @@ def removal(
         one = snapshot if by_jail else snapshot.own
         refuse_removal(one, holders(session, one) if one.holds else "")
     size = reclaim(session, chosen, every)
-    notes = () if size is None else (f"frees {human_size(size)} ({size} bytes)",)
+    notes = () if size is None else (f"frees {both_sizes(size)}",)
     plan = plan_remove_all(chosen, session.new_op(), notes, by_jail=by_jail)
     guest, names = chosen[0].guest, [one.name for one in chosen]
     return Task(guest, (Part(plan),), f"removed {_words(names)}", notes, release=release)

@@ -24,7 +24,7 @@ from bsdvirt.guest.snapshots.sets import Snapshot, named
 from bsdvirt.jail.mounted import refuse_neighbours
 from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.kinds import is_running, kind_of, load_spec_at
-from bsdvirt.layout import RUN_FILES
+from bsdvirt.layout import RUN_FILES, snapshot_directory
 from bsdvirt.ops.power.claims import fits, fitting_identity
 from bsdvirt.ops.power.exclusive import ZVOLS
 from bsdvirt.ops.power.restart import hook_notes, next_start_notes
@@ -225,11 +225,6 @@ def read_lost(session: Reading, guest: Guest, name: str) -> Lost:
     target = named(snapshots, guest.name, name)
     since = read_since(session.host, {part.dataset: name for part in target.parts})
     return lost_by(target, snapshots, read_bookmarks(session.host, guest.dataset), since)
-
-
-def snapshot_directory(directory: str, name: str) -> str:
-    """Return where the contents of a mounted dataset at the time of a snapshot are."""
-    return f"{directory}/.zfs/snapshot/{name}"
 
 
 def snapshot_spec(session: Reading, guest: Guest, name: str) -> GuestSpec:

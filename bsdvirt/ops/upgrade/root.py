@@ -12,6 +12,7 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host.merge.trees import UNITS, Decisions, compare
 from bsdvirt.jail.datasets import setting_words
 from bsdvirt.jail.upgrade.plan import Choice, NewRoot
+from bsdvirt.layout import snapshot_directory
 from bsdvirt.library import releases
 from bsdvirt.library.entries import copies_of, stream_size
 from bsdvirt.library.plans.releases import newer, refuse_newer, version_key
@@ -66,8 +67,8 @@ def look(
     size = stream_size(session, newest.snapshot) if thick else 0
     _need_space(guest, size)
     origin = base.dataset.rpartition("/")[2]
-    from_directory = f"{layout.release_directory(origin)}/.zfs/snapshot/{base.name}"
-    to_directory = f"{layout.release_directory(release)}/.zfs/snapshot/{newest.name}"
+    from_directory = snapshot_directory(layout.release_directory(origin), base.name)
+    to_directory = snapshot_directory(layout.release_directory(release), newest.name)
     try:
         decisions = compare(
             fs.path(from_directory), fs.path(root), fs.path(to_directory), choice,
