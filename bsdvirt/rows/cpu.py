@@ -92,3 +92,15 @@ class CpuMap(Row, frozen=True, kw_only=True):
     host: Annotated[CpuHost, col("The CPUs of the host, and how they are connected.")]
     cpus: Annotated[list[CpuRow], col("Each CPU, in ascending order.")]
     guests: Annotated[list[CpuGuest], col("Each guest, by name.")]
+
+
+class CpuChoice(Row, frozen=True, kw_only=True):
+    """What `cpu explain` prints."""
+
+    name: Annotated[str, col("Name of the guest.")]
+    placement: Annotated[str, col("Either shared, exclusive or auto.")]
+    count: Annotated[int, col("Number of CPUs that it wants.")]
+    cpus: Annotated[list[int], col("Numbers of the CPUs that are chosen; empty if it has none.")]
+    exclusive: Annotated[bool, col("Whether no other guest may use them.")]
+    why: Annotated[str, col("Why these CPUs are chosen.")]
+    error: Annotated[str | None, col("Why there are no CPUs for it.")] = None
