@@ -6,6 +6,7 @@
 #   make test-oldest    tests with the oldest packages that are allowed; OLDEST_TESTS=tests for all
 #   make completions    the table of completions/, from the parsers of the verbs
 #   make package-check  the source distribution, the wheel and the port's list of files
+#   make libzfs-check POOL=SCRATCH   zfs(8) and py-libzfs, on a real pool: datasets are created and destroyed in it
 #   make fuzz   what make test takes a little of, for FUZZ_SECONDS of each kind
 #   make lint   types and style
 
@@ -15,6 +16,8 @@ BIN = $(VENV)/bin
 DEMO = .demo
 FUZZ_SECONDS = 600
 OLDEST = .venv-oldest
+LIBZFS = .venv-libzfs
+POOL =
 OLDEST_TESTS = tests/unit/spec tests/unit/golden tests/unit/library tests/unit/cli tests/tui/test_ui_overview.py tests/tui/test_ui_actions_find.py
 RUN = $(BIN)/bsdvirt --sim $(DEMO)
 
@@ -58,6 +61,17 @@ completions: $(VENV)/ready
 package-check: $(VENV)/ready
 	$(BIN)/python -m pytest -q tests/package
 
+# libzfs is of the OS's packages.
+$(LIBZFS)/ready: setup.cfg
+	$(PYTHON) -m venv --system-site-packages $(LIBZFS)
+	$(LIBZFS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $(LIBZFS)/ready
+
+libzfs-check: $(LIBZFS)/ready
+	@test -n '$(POOL)' || { echo 'name a scratch pool: make libzfs-check POOL=scratch' >&2; exit 1; }
+	@$(LIBZFS)/bin/python -c 'import libzfs; print("libzfs:", libzfs.__file__)' || { echo 'install py-libzfs: pkg install py311-libzfs' >&2; exit 1; }
+	BSDVIRT_TEST_POOL='$(POOL)' $(LIBZFS)/bin/python -m pytest -v -rs tests/unit/zfs/test_contract.py
+
 fuzz: $(VENV)/ready
 	BSDVIRT_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -q -n auto tests/fuzz
 
@@ -73,6 +87,6 @@ $(VENV)/check: $(VENV)/ready
 	touch $(VENV)/check
 
 clean:
-	rm -rf $(VENV) $(OLDEST) $(DEMO) build dist bsdvirt.egg-info
+	rm -rf $(VENV) $(OLDEST) $(LIBZFS) $(DEMO) build dist bsdvirt.egg-info
 
-.PHONY: all demo test matrix test-oldest pictures completions package-check fuzz check lint clean
+.PHONY: all demo test matrix test-oldest pictures completions package-check libzfs-check fuzz check lint clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from bsdvirt_sim.context import Exit, Run
 from bsdvirt_sim.state import Dataset, Snapshot
@@ -64,10 +65,17 @@ def guid() -> int:
     return random.getrandbits(63) | 1
 
 
-def check_name(run: Run, name: str, action: str) -> None:
-    for character in name.replace("@", "/", 1).replace("/", ""):
+def invalid_character(name: str) -> str:
+    """Return what is wrong with a name's characters; "" if nothing is."""
+    for character in re.sub("[@#]", "/", name, count=1).replace("/", ""):
         if character not in _VALID:
-            raise run.fail(f"{action}: invalid character '{character}' in name")
+            return f"invalid character '{character}' in name"
+    return ""
+
+
+def check_name(run: Run, name: str, action: str) -> None:
+    if wrong := invalid_character(name):
+        raise run.fail(f"{action}: {wrong}")
     if "" in name.split("/") or name.endswith("@"):
         raise run.unknown("such a name is not simulated")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run, options
+from bsdvirt_sim.zfs.datasets import invalid_character
 from bsdvirt_sim.zfs.properties import View, find_bookmark, find_snapshot
 from bsdvirt_sim.zfs.space import Space
 
@@ -48,7 +49,9 @@ def _gather(
 
 
 def _refusal(run: Run, root: str, kinds: set[str], depth: int | None) -> str:
-    """Return why zfs_open() refuses a name."""
+    """Return why zfs_open() refuses a name: first zfs_validate_name() in libzfs_dataset.c."""
+    if wrong := invalid_character(root.replace("%", "")):
+        return wrong
     if "@" in root:
         if "snapshot" not in kinds:
             return "snapshot delimiter '@' is not expected here"

@@ -94,7 +94,8 @@ def check(run: Run, name: str, value: str, volume: bool) -> str:
     if ":" in name:
         if len(value) >= USER_LIMIT:
             raise BadValue("property value too long")
-        return value
+        # Bytes that are not UTF-8, as RealHost reads them; the state is JSON.
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if not applies(name, volume):
         raise BadValue(f"'{name}' does not apply to datasets of this type")
     if name in SIZES:

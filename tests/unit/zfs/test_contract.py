@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bsdvirt.errors import NotFoundError
+from bsdvirt.errors import CommandError, NotFoundError
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.real import RealHost
@@ -202,6 +202,22 @@ def test_a_propertys_own_value_is_not_an_inherited_one(bench: Bench) -> None:
     assert bench.zfs.local(f"{bench.root}/web/root", "bsdvirt:op") is None
     assert bench.zfs.local(bench.root, "bsdvirt:op") is None
     assert bench.zfs.local(f"{bench.root}/nosuch", "bsdvirt:op") is None
+
+
+def test_a_foreign_property_that_is_not_utf_8_hides_nothing(bench: Bench) -> None:
+    """The binding's callback raises on it, and drops the dataset and all beneath."""
+    bench.do("create", "-p", f"{bench.root}/web/root")
+    bench.do("create", f"{bench.root}/x")
+    bench.do("set", "org.example:note=\udcff\udcfe", f"{bench.root}/web")
+    assert bench.names() == ["", "/web", "/web/root", "/x"]
+    assert [d.name for d in bench.zfs.shallow(f"{bench.root}/web")] == [
+        f"{bench.root}/web", f"{bench.root}/web/root",
+    ]  # fmt: skip
+
+
+def test_a_bad_name_is_the_error_of_zfs(bench: Bench) -> None:
+    with pytest.raises(CommandError, match="invalid"):
+        bench.zfs.datasets(f"{bench.root}/a b|c")
 
 
 def test_one_that_is_not_mounted(bench: Bench) -> None:
