@@ -5,12 +5,16 @@ The same wishes, holders and policy give the same CPUs, in whatever order the ho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
+from bsdvirt.cpu.board import CPU, Board
+from bsdvirt.cpu.regions import Cost, Found, Pool, Region, cpus_of, mask_of
 from bsdvirt.cpu.topology import Cpus, Topology
 from bsdvirt.errors import ConflictError, UsageError
+from bsdvirt.spec.types import CpuList
 
 Mode = Literal["shared", "exclusive", "auto"]
 
@@ -49,7 +53,7 @@ class Policy:
     reserved: Cpus = ()
     """Of the host alone: never claimed."""
     spread: bool = True
-    """Take the emptiest cache group; otherwise the fullest in which there is room."""
+    """Take the emptiest cache and domain; otherwise the fullest in which there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,52 +62,43 @@ class Placement:
 
     cpus: Cpus
     exclusive: bool
-    why: str
-    """Why these, in a sentence."""
+    reasons: Callable[[], Iterable[str]] = field(repr=False, compare=False)
+
+    @property
+    def why(self) -> str:
+        """Return in a sentence what speaks for these CPUs, and what against them."""
+        return "; ".join(self.reasons())
 
 
-def mask_of(cpus: Iterable[int]) -> int:
-    """Return CPUs as bits."""
-    bits = 0
-    for cpu in cpus:
-        bits |= 1 << cpu
-    return bits
-
-
-def cpus_of(mask: int) -> Cpus:
-    """Return the CPUs of bits, in ascending order."""
-    return tuple(cpu for cpu in range(mask.bit_length()) if mask >> cpu & 1)
-
-
-def place(topology: Topology, wish: Wish, holders: Sequence[Holder], policy: Policy) -> Placement:
-    """Return the CPUs of a guest; `holders` are the other guests.
+def place(topology: Topology, wish: Wish, holders: Iterable[Holder], policy: Policy) -> Placement:
+    """Return the CPUs of a guest; `holders` are the guests with CPUs of their own.
 
     Raise UsageError if it wants more CPUs than are not reserved, and ConflictError, with the
     names of those in the way, if other guests hold them.
     """
     others = [one for one in holders if one.name != wish.name]
-    everything = mask_of(topology.cpus) & ~mask_of(policy.reserved)
-    if wish.count > everything.bit_count():
-        raise UsageError(
-            f"{wish.name}: it wants {wish.count} CPUs; the host has {everything.bit_count()}"
-            + (" that are not reserved" if policy.reserved else ""),
-            "set a lower number of CPUs",
-        )
-    alone = mask_of(cpu for one in others if one.exclusive for cpu in one.cpus)
-    held = mask_of(cpu for one in others for cpu in one.cpus)
-    free = everything & ~held
-    if _valid(wish, everything & ~alone, free):
-        exclusive = wish.mode == "exclusive" or (wish.mode == "auto" and wish.held_exclusive)
-        return Placement(tuple(sorted(wish.held or ())), exclusive, "it has claimed them before")
-    room = _room(free, everything & ~alone, policy)
-    if wish.mode != "shared" and wish.count <= room:
-        return Placement(cpus_of(free)[: wish.count], True, "no other guest has claimed them")
-    if wish.mode == "exclusive":
-        raise _refused(wish, room, others, everything)
-    shared = cpus_of(everything & ~alone)
-    if wish.count > len(shared):
-        raise _refused(wish, len(shared), [o for o in others if o.exclusive], everything)
-    return Placement(shared[: wish.count], False, "no other guest has them for itself")
+    return _placed(board_of(topology, others, policy), wish, others)
+
+
+def place_all(
+    topology: Topology, wishes: Iterable[Wish], holders: Iterable[Holder], policy: Policy
+) -> dict[str, Placement]:
+    """Return the CPUs of several guests: valid claims are kept, then those that are hardest to
+    place come first, in whatever order they are given. Raise as `place` does, for the first."""
+    wanted = {wish.name: wish for wish in wishes}
+    others = [one for one in holders if one.name not in wanted]
+    board = board_of(topology, others, policy)
+    placed: dict[str, Placement] = {}
+    for wish in sorted(wanted.values(), key=_urgency):
+        found = placed[wish.name] = _placed(board, wish, others)
+        board.add(mask_of(found.cpus), wish.count, exclusive=found.exclusive)
+        others.append(Holder(wish.name, found.cpus, found.exclusive, wish.count))
+    return placed
+
+
+def _urgency(wish: Wish) -> tuple[bool, int, int, str]:
+    modes: tuple[Mode, ...] = ("exclusive", "auto", "shared")
+    return (wish.held is None, modes.index(wish.mode), -wish.count, wish.name)
 
 
 def open_cpus(topology: Topology, holders: Iterable[Holder], policy: Policy) -> Cpus:
@@ -111,33 +106,157 @@ def open_cpus(topology: Topology, holders: Iterable[Holder], policy: Policy) -> 
     run on: all but the exclusive claims and what is reserved. Never empty: if all else is taken,
     the reserved ones."""
     every, reserved = mask_of(topology.cpus), mask_of(policy.reserved)
-    alone = mask_of(cpu for one in holders if one.exclusive for cpu in one.cpus)
-    return cpus_of(every & ~alone & ~reserved or every & ~alone or every & reserved or every)
+    shared = every & ~mask_of(cpu for one in holders if one.exclusive for cpu in one.cpus)
+    return cpus_of(shared & ~reserved or shared or every & reserved or every)
 
 
-def _room(free: int, shared: int, policy: Policy) -> int:
-    """Return how many CPUs may be taken for one guest alone: without reserved CPUs, one must
-    be left to all others, and to the host itself."""
-    last = not policy.reserved and free == shared
+def owners(cpus: Iterable[int], holders: Iterable[Holder]) -> list[str]:
+    """Return the guests that have some of these CPUs for themselves, by name: an exact cpuset
+    must not meet them."""
+    wanted = mask_of(cpus)
+    return sorted({one.name for one in holders if one.exclusive and mask_of(one.cpus) & wanted})
+
+
+def board_of(topology: Topology, holders: Iterable[Holder], policy: Policy) -> Board:
+    """Return the host's CPUs with the guests on them."""
+    board = Board(topology, mask_of(policy.reserved), spread=policy.spread)
+    for one in holders:
+        board.add(mask_of(one.cpus), one.weight or len(one.cpus), exclusive=one.exclusive)
+    return board
+
+
+# ---- one guest ----
+
+
+def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
+    usable = board.usable.bit_count()
+    if wish.count > usable:
+        reserved = " that are not reserved" if board.usable != board.every else ""
+        raise UsageError(
+            f"{wish.name}: it is to have {wish.count} CPUs, and the host has {usable}{reserved}",
+            "set a lower number of CPUs",
+        )
+    if kept := _kept(board, wish):
+        return kept
+    if wish.mode != "shared" and wish.count <= room(board):
+        return _chosen(board, wish, others, alone_pool(board, wish.count))
+    if wish.mode == "exclusive":
+        raise _refused(board, wish, others)
+    if wish.count > board.pools["shared"].bit_count():
+        raise _refused(board, wish, [one for one in others if one.exclusive])
+    return _chosen(board, wish, others, "shared")
+
+
+def room(board: Board) -> int:
+    """Return how many CPUs one guest may have for itself: unless some are reserved, one is left
+    to all others, and to the host."""
+    free, shared = board.pools["free"], board.pools["shared"]
+    last = board.usable == board.every and free == shared
     return free.bit_count() - (1 if last else 0)
 
 
-def _valid(wish: Wish, shared: int, free: int) -> bool:
-    """Return whether what it has claimed is still what it wants, and can be had."""
-    if wish.held is None or len(set(wish.held)) != wish.count:
-        return False
+def alone_pool(board: Board, count: int) -> Pool:
+    """Return what a guest that wants CPUs for itself takes them from: cores that no other guest
+    uses, unless it would be in more packages or domains then."""
+    clean, free = board.best(count, "clean"), board.best(count, "free")
+    if clean and free and clean.key[:2] <= free.key[:2]:
+        return "clean"
+    return "free"
+
+
+def _kept(board: Board, wish: Wish) -> Placement | None:
+    """Return what it has claimed, if that is still what it wants, and nobody is in the way."""
+    if wish.held is None or len(wish.held) != wish.count:
+        return None
     held = mask_of(wish.held)
-    if wish.mode == "exclusive" or (wish.mode == "auto" and wish.held_exclusive):
-        return not held & ~free and (wish.held_exclusive or wish.mode == "exclusive")
-    return not held & ~shared
+    exclusive = wish.mode == "exclusive" or (wish.mode == "auto" and wish.held_exclusive)
+    there = board.pools["free" if exclusive else "shared"]
+    if held & ~there or (exclusive and wish.count > room(board)):
+        return None
+    return Placement(cpus_of(held), exclusive, lambda: ["its claim is kept"])
 
 
-def _refused(wish: Wish, room: int, others: Iterable[Holder], everything: int) -> ConflictError:
-    names = sorted({one.name for one in others if mask_of(one.cpus) & everything})
-    what = "for itself" if wish.mode == "exclusive" else ""
-    return ConflictError(
-        f"{wish.name}: it wants {wish.count} CPUs {what}".rstrip()
-        + f", and {room} can be had"
-        + (f"; the others are held by {', '.join(names)}" if names else ""),
-        "set a lower number of CPUs, placement=shared or auto, or change a guest that holds them",
+def _chosen(board: Board, wish: Wish, others: Sequence[Holder], pool: Pool) -> Placement:
+    found = board.best(wish.count, pool)
+    if found is None:
+        raise _refused(board, wish, others)
+    if wish.held and (near := board.near(mask_of(wish.held), wish.count, pool)):
+        # A claim that grows or shrinks stays where it is, unless another place is better.
+        found = found if _better(found.cost, near.cost) else near
+    return Placement(cpus_of(found.mask), pool != "shared", reasons(board, found, others))
+
+
+def _better(new: Cost, old: Cost) -> bool:
+    """Return whether it pays to move."""
+    return new._replace(halves=0, clusters=0) < old._replace(halves=0, clusters=0)
+
+
+def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictError:
+    alone = wish.mode == "exclusive"
+    most = max(0, room(board)) if alone else board.pools["shared"].bit_count()
+    names = sorted({one.name for one in others if mask_of(one.cpus) & board.usable})
+    said = f"{wish.name}: it is to have {wish.count} CPUs{' for itself' if alone else ''}"
+    said += f", and {most or 'none'} can be had"
+    if names:
+        said += f"; others are held by {', '.join(names)}"
+    elif alone:
+        said += "; one is left to the host and to guests without CPUs of their own"
+    hint = "set a lower number of CPUs" + (", or placement=auto" if alone else "")
+    return ConflictError(said, f"{hint}; or change a guest that holds some" if names else hint)
+
+
+# ---- the reasons ----
+
+
+def reasons(board: Board, found: Found, others: Sequence[Holder]) -> Callable[[], Iterator[str]]:
+    """Return the reasons for a set of CPUs, to be put in words when they are asked for: of the
+    guests that there are now."""
+    return partial(_reasons, board, found, others, len(others))
+
+
+def _reasons(board: Board, found: Found, holders: Sequence[Holder], known: int) -> Iterator[str]:
+    cost, mask, others = found.cost, found.mask, holders[:known]
+    yield _where(board, mask)
+    beside = 0
+    for core in board.root.cores:
+        beside |= core & ~mask if core & mask else 0
+    there, neighbours = _on(mask, others), _on(beside, others)
+    if there:
+        yield f"shared with {', '.join(there)} ({cost.load / CPU:.2g} CPUs busy at most)"
+    else:
+        yield "no other guest is there"
+    if neighbours:
+        yield f"the other threads of its cores are used by {', '.join(neighbours)}"
+    elif beside & board.every & ~board.usable:
+        yield "other threads of its cores are reserved for the host"
+    elif cost.halves:
+        yield "one core is used in part" if cost.halves == 1 else f"{cost.halves} cores in part"
+    elif any(core & (core - 1) for core in board.root.cores):
+        yield "whole cores"
+
+
+def _on(mask: int, others: Iterable[Holder]) -> list[str]:
+    return sorted({one.name for one in others if mask_of(one.cpus) & mask})
+
+
+def _where(board: Board, mask: int) -> str:
+    """Return the smallest part of the host that holds a set, and what that set crosses there."""
+    region = smallest(board.root, mask)
+    crossed = [
+        f"{count} {level.name}"
+        for level in board.levels
+        if level.name != "kinds"
+        and (count := sum(1 for _, group in level.groups if group & mask)) > 1
+    ]
+    name = f"in {region.title}" + (
+        "" if region is board.root else f" (CPUs {CpuList.of(cpus_of(region.mask))})"
     )
+    return f"{name}, across {' and '.join(crossed)}" if crossed else name
+
+
+def smallest(region: Region, mask: int) -> Region:
+    """Return the smallest part of a region that holds a set."""
+    for child in region.children:
+        if not mask & ~child.mask:
+            return smallest(child, mask)
+    return region
