@@ -128,12 +128,15 @@ class Board:
         if not region.children:
             return self._within(region, self._pick(region.cores, there, count), pool)
         fitting = [
-            (found.key, self._preference(child), found.mask, found)
+            (found.key, found.mask, child)
             for child in region.children
             if (found := self.best(count, pool, child))
         ]
         if fitting:
-            return min(fitting)[-1]
+            least = min(key for key, _, _ in fitting)
+            alike = [(mask, child) for key, mask, child in fitting if key == least]
+            child = min(alike, key=lambda one: (self._preference(one[1]), one[0]))[1]
+            return self.best(count, pool, child)
         return self._across(count, pool, region)
 
     def _preference(self, region: Region) -> tuple[int, int]:
@@ -184,7 +187,15 @@ class Board:
         return chosen
 
     def _mean(self, mask: int) -> int:
-        return sum(self.load[cpu] for cpu in each(mask)) // mask.bit_count()
+        return self._loads(mask) // mask.bit_count()
+
+    def _loads(self, mask: int) -> int:
+        loads, total = self.load, 0
+        while mask:
+            low = mask & -mask
+            total += loads[low.bit_length() - 1]
+            mask ^= low
+        return total
 
     def _pick(self, cores: Sequence[int], there: int, count: int, kept: int = 0) -> int:
         """Return the least loaded CPUs; of those with the same load, whole cores first, and
@@ -201,8 +212,8 @@ class Board:
         units = []
         for core in cores:
             if mine := core & free:
-                beside = core & self.every & ~free & ~chosen
-                load = sum(self.load[cpu] for cpu in each(beside))
+                beside = core & ~free & ~chosen
+                load = self._loads(beside) if beside else 0
                 units.append((load, 0 if core & chosen else 1, -mine.bit_count(), mine))
         units.sort()
         for at, (load, _, size, mine) in enumerate(units):
@@ -231,12 +242,12 @@ class Board:
         return Found(cost.key(exclusive=pool != "shared"), mask, cost)
 
     def _shares(self, cores: Sequence[int], mask: int) -> tuple[int, int, int]:
-        load = sum(self.load[cpu] for cpu in each(mask))
+        load = self._loads(mask)
         siblings = halves = 0
         for core in cores:
             beside = core & ~mask
             if beside and core & mask:
-                siblings += sum(self.load[cpu] for cpu in each(beside))
+                siblings += self._loads(beside)
                 halves += 1 if beside & self.usable else 0
         return load, siblings, halves
 

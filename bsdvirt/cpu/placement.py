@@ -133,7 +133,7 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
     if wish.count > usable:
         reserved = " that are not reserved" if board.usable != board.every else ""
         raise UsageError(
-            f"{wish.name}: it is to have {wish.count} CPUs, and the host has {usable}{reserved}",
+            f"{wish.name}: it is to have {counted(wish.count)}, and the host has {usable}{reserved}",
             "set a lower number of CPUs",
         )
     if kept := _kept(board, wish):
@@ -195,7 +195,7 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
     alone = wish.mode == "exclusive"
     most = max(0, room(board)) if alone else board.pools["shared"].bit_count()
     names = sorted({one.name for one in others if mask_of(one.cpus) & board.usable})
-    said = f"{wish.name}: it is to have {wish.count} CPUs{' for itself' if alone else ''}"
+    said = f"{wish.name}: it is to have {counted(wish.count)}{' for itself' if alone else ''}"
     said += f", and {most or 'none'} can be had"
     if names:
         said += f"; others are held by {', '.join(names)}"
@@ -203,6 +203,11 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
         said += "; one is left to the host and to guests without CPUs of their own"
     hint = "set a lower number of CPUs" + (", or placement=auto" if alone else "")
     return ConflictError(said, f"{hint}; or change a guest that holds some" if names else hint)
+
+
+def counted(number: int) -> str:
+    """Return a number of CPUs in words."""
+    return f"{number} CPU" if number == 1 else f"{number} CPUs"
 
 
 # ---- the reasons ----
