@@ -133,7 +133,7 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
     if wish.count > usable:
         reserved = " that are not reserved" if board.usable != board.every else ""
         raise UsageError(
-            f"{wish.name}: it is to have {counted(wish.count)}, and the host has {usable}{reserved}",
+            f"{wish.name}: it is to have {counted(wish.count)}, the host has {usable}{reserved}",
             "set a lower number of CPUs",
         )
     if kept := _kept(board, wish):
