@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 VERBS = {
     "init": "set up this host: datasets, host file, a private network, rc.conf",
@@ -99,6 +99,7 @@ OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
 
 SYNONYMS = {
     "cmd": "exec",
+    "copy": "cp",
     "cpus": "cpu",
     "delete": "destroy",
     "down": "stop",
@@ -117,6 +118,7 @@ SYNONYMS = {
     "show": "info",
     "snap": "snapshot",
     "snapshots": "snapshot",
+    "ui": "tui",
     "umount": "unmount",
     "up": "start",
 }
@@ -127,54 +129,170 @@ _KINDS = "the verb comes first: bsdvirt create vm NAME, bsdvirt create jail NAME
 _BOOT = "bsdvirt set NAME boot.auto=yes; bsdvirt boot plan shows the order"
 _PROPERTIES = "bsdvirt get NAME, bsdvirt set NAME PROPERTY=VALUE or bsdvirt edit NAME"
 _FETCH = "bsdvirt release fetch for jails, bsdvirt image fetch for virtual machines"
+_UPDATE = (
+    "bsdvirt release update for releases, then bsdvirt upgrade NAME for a jail;"
+    " bsdvirt pkg NAME upgrade for its packages"
+)
 _NETWORKS = "bsdvirt network ls"
 _CPUS = "bsdvirt cpu map; bsdvirt set NAME cpuset=0-3"
 _FORCE = "bsdvirt stop --force NAME"
+_PAUSE = "bsdvirt pause NAME; bsdvirt resume NAME"
+_TEMPLATE = (
+    "bsdvirt set NAME template=yes, then bsdvirt clone NAME NEW; for virtual machines also"
+    " bsdvirt image profiles"
+)
+_LIMITS = "bsdvirt set NAME limits.memoryuse=1G; bsdvirt limits NAME"
+_PORTS = "bsdvirt expose NAME tcp:8080:80"
+_MOUNTS = "bsdvirt mount NAME SOURCE:TARGET"
+_DATA = "bsdvirt snapshot create NAME@SNAPSHOT, bsdvirt set NAME quota=20G, bsdvirt pool usage"
+_TUI = "bsdvirt tui, and n in it for a new guest"
+_NEW = "bsdvirt create jail NAME or bsdvirt create vm NAME"
+_FILES = "bsdvirt cp FILE NAME:PATH; bsdvirt cp NAME:PATH FILE"
+_MOVE = "bsdvirt rename OLD NEW; bsdvirt send NAME HOST --move"
+_DOCTOR = "bsdvirt doctor; bsdvirt doctor --repair"
+_PASS = "for a jail, bsdvirt create jail NAME interfaces=em1; for a virtual machine, its property config"
+_WATCH = "bsdvirt top NAME; bsdvirt ps NAME lists a jail's processes"
 
 HINTS = {
-    "add": "bsdvirt create jail NAME or bsdvirt create vm NAME",
+    "activate": "bsdvirt init --pool POOL",
+    "add": _NEW,
+    "apply": "bsdvirt set NAME PROPERTY=VALUE; bsdvirt restart NAME",
+    "attach": "bsdvirt disk add NAME DISK --size 20G; bsdvirt nic add NAME",
     "autostart": _BOOT,
     "backup": "bsdvirt export NAME FILE",
+    "base": "bsdvirt release ls",
+    "bases": "bsdvirt release ls",
     "bhyve": _KINDS,
     "bootstrap": _FETCH,
     "bridge": _NETWORKS,
+    "build": _TEMPLATE,
+    "check": _DOCTOR,
     "chroot": "bsdvirt exec NAME -- COMMAND or bsdvirt console NAME",
+    "cd": "bsdvirt cdrom insert NAME MEDIUM; bsdvirt media ls",
+    "clean": _DOCTOR,
     "config": _PROPERTIES,
+    "configure": _PROPERTIES,
+    "connect": "bsdvirt console NAME",
+    "constr": _TUI,
+    "constructtui": _TUI,
+    "convert": "bsdvirt clone --full NAME NEW; bsdvirt promote NAME",
     "cpuset": _CPUS,
     "datastore": "bsdvirt pool ls",
-    "disable": _BOOT,
+    "deactivate": "bsdvirt uninit",
+    "debug": "bsdvirt report NAME",
+    "depend": "bsdvirt set NAME boot.after=OTHER",
+    "descr": "bsdvirt set NAME description=TEXT",
+    "describe": "bsdvirt info NAME",
+    "detach": "bsdvirt disk rm NAME DISK; bsdvirt nic rm NAME 0",
+    "devfs": "bsdvirt set NAME devfs_ruleset=5",
+    "df": "bsdvirt pool usage; bsdvirt stats NAME",
+    "diff": "bsdvirt snapshot diff NAME@SNAPSHOT",
+    "disable": "bsdvirt set NAME boot.auto=no; bsdvirt boot plan shows the order",
+    "disks": "bsdvirt disk ls NAME",
+    "dsk": "bsdvirt disk ls NAME; bsdvirt disk add NAME DISK --size 20G",
+    "du": "bsdvirt pool usage",
     "enable": _BOOT,
+    "etcupdate": _UPDATE,
     "failover": "bsdvirt standby promote NAME",
     "fetch": _FETCH,
+    "fix": _DOCTOR,
+    "forward": _PORTS,
+    "freeze": _PAUSE,
+    "fstab": _MOUNTS,
+    "guest": "bsdvirt ls; bsdvirt info NAME",
+    "guests": "bsdvirt ls",
+    "gui": _TUI,
     "halt": _FORCE,
+    "healthcheck": "bsdvirt set NAME restart.policy=always, for a jail with run;"
+    " bsdvirt set NAME boot.ready=tcp:80",
+    "hold": "bsdvirt snapshot hold NAME@SNAPSHOT",
+    "host": "bsdvirt doctor; bsdvirt cpu map; bsdvirt pool usage",
+    "htop": _WATCH,
+    "img": "bsdvirt image ls; bsdvirt image import FILE --name IMAGE",
+    "initenv": "bsdvirt init --pool POOL",
+    "inspect": "bsdvirt info NAME --json",
     "install": "bsdvirt create vm NAME --iso FILE --start; bsdvirt pkg NAME install PACKAGE",
+    "interface": "bsdvirt nic ls NAME",
+    "ip": "bsdvirt ls; bsdvirt set NAME nics.0.address=10.77.0.9/24",
     "iso": "bsdvirt media ls; bsdvirt media add FILE",
     "jail": _KINDS,
+    "jails": _KINDS,
+    "jcp": _FILES,
     "kill": _FORCE,
+    "label": "bsdvirt tag NAME TAG",
+    "lock": "bsdvirt set NAME protected=yes",
+    "make": _NEW,
+    "makejail": _TEMPLATE,
+    "man": "bsdvirt help VERB",
+    "manual": "bsdvirt help VERB",
     "migrate": _SENDING,
-    "nat": "bsdvirt network set NETWORK nat=yes; bsdvirt expose NAME tcp:8080:80",
-    "new": "bsdvirt create jail NAME or bsdvirt create vm NAME",
+    "monitor": _WATCH,
+    "move": _MOVE,
+    "nat": f"bsdvirt network set NETWORK nat=yes; {_PORTS}",
+    "new": _NEW,
     "numa": _CPUS,
+    "oci": "bsdvirt create jail NAME --root-from FILE run=COMMAND",
+    "open": "bsdvirt console NAME",
+    "order": "bsdvirt boot plan",
+    "passthru": _PASS,
+    "pci": _PASS,
+    "pf": _PORTS,
     "pin": _CPUS,
-    "port": "bsdvirt expose NAME tcp:8080:80",
+    "plan": "-n after any verb shows what it would do; bsdvirt boot plan shows the boot order",
+    "plugin": "bsdvirt pkg NAME install PACKAGE",
+    "port": _PORTS,
     "poweroff": _FORCE,
+    "ppt": _PASS,
+    "provide": "bsdvirt boot plan",
+    "pull": _FETCH,
+    "quick": "bsdvirt create jail NAME --start",
+    "rcp": _FILES,
+    "rctl": _LIMITS,
+    "renice": f"{_LIMITS}; {_CPUS}",
+    "repair": _DOCTOR,
     "replicate": _SENDING,
-    "rdr": "bsdvirt expose NAME tcp:8080:80",
+    "repo": _FETCH,
+    "rdr": _PORTS,
     "restore": "bsdvirt import FILE; bsdvirt rollback NAME@SNAPSHOT",
     "revert": "bsdvirt rollback NAME@SNAPSHOT; bsdvirt network revert NETWORK",
     "reboot": "bsdvirt restart NAME; bsdvirt reset NAME resets a virtual machine",
-    "shutdown": "bsdvirt stop NAME",
+    "rstop": "bsdvirt stop NAME",
+    "save": "bsdvirt snapshot create NAME; bsdvirt export NAME FILE",
+    "scp": _FILES,
+    "secrets": "bsdvirt cp FILE NAME:PATH",
+    "serial": "bsdvirt console NAME",
+    "setup": "bsdvirt init --pool POOL",
+    "shutdown": "bsdvirt stop NAME; bsdvirt boot stop",
+    "snaplist": "bsdvirt snapshot ls NAME",
+    "snapremove": "bsdvirt snapshot rm NAME@SNAPSHOT",
+    "ssh": "bsdvirt console NAME; bsdvirt exec NAME -- COMMAND",
+    "startall": "bsdvirt boot start; bsdvirt start --all",
+    "startup": _BOOT,
     "status": "bsdvirt ls; bsdvirt boot status",
+    "stopall": "bsdvirt boot stop; bsdvirt stop --all",
+    "suspend": _PAUSE,
+    "suspendall": _PAUSE,
     "switch": _NETWORKS,
-    "template": "bsdvirt set NAME template=yes, then bsdvirt clone NAME NEW; for virtual machines"
-    " also bsdvirt image profiles",
+    "swmode": "bsdvirt clone --full NAME NEW",
+    "sync": _SENDING,
+    "template": _TEMPLATE,
     "undo": "bsdvirt snapshot ls NAME; bsdvirt rollback NAME@SNAPSHOT",
-    "update": "bsdvirt release update for releases, then bsdvirt upgrade NAME for a jail;"
-    " bsdvirt pkg NAME upgrade for its packages",
+    "unlock": "bsdvirt set NAME protected=no",
+    "unpause": "bsdvirt resume NAME",
+    "update": _UPDATE,
+    "usage": "bsdvirt stats; bsdvirt pool usage; for help bsdvirt help",
+    "verify": "bsdvirt release ls; bsdvirt doctor",
+    "vlan": "bsdvirt network create NETWORK --uplink em1 --vlan 20",
     "vm": _KINDS,
+    "vms": _KINDS,
     "vnc": "bsdvirt info NAME shows the address and the password",
+    "volume": _MOUNTS,
+    "zfs": _DATA,
 }
 """Hints for words that have no exact counterpart."""
+
+NEAR = 0.78
+"""How similar a word must be to be the one that was meant."""
 
 
 def verb_of(word: str) -> str:
@@ -184,16 +302,28 @@ def verb_of(word: str) -> str:
 
 def hint_for(word: str, verbs: Iterable[str]) -> str:
     """Return a hint for a word that is not a verb."""
+    known = sorted({*verbs, *SYNONYMS, *HINTS})
+    meant = next((one for one in _forms(word) if one in known), "") or _nearest(word, known)
+    if not meant:
+        return "bsdvirt help lists the verbs"
+    return HINTS.get(meant) or f"did you mean {verb_of(meant)}?"
+
+
+def _forms(word: str) -> Iterator[str]:
+    """Yield the words that a word can be a form of: CBSD has jstart, jrctl-tui, bhyve-dsk."""
+    plain = word.removesuffix("-tui").removeprefix("bhyve-").replace("-", "")
+    yield from (word, plain, plain.removesuffix("s"))
+    if plain[:1] in ("j", "b"):
+        yield plain[1:]
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    """Return the known word that was probably mistyped, or an empty one."""
     import difflib
 
-    if word in HINTS:
-        return HINTS[word]
-    near = difflib.get_close_matches(word, [*verbs, *SYNONYMS, *HINTS], 5)
-    if not near:
-        return "bsdvirt --help"
     # `strat` is more likely start, which has the same letters, than stats.
-    best = next((one for one in near if sorted(one) == sorted(word)), near[0])
-    return HINTS.get(best) or f"did you mean {verb_of(best)}?"
+    swapped = (one for one in known if sorted(one) == sorted(word))
+    return next(swapped, "") or next(iter(difflib.get_close_matches(word, known, 1, NEAR)), "")
 
 
 def split_command(words: Sequence[str]) -> tuple[list[str], list[str]]:

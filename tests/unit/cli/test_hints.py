@@ -124,12 +124,47 @@ def test_a_synonym_means_a_verb(verb: str) -> None:
     assert verb in VERBS
 
 
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("remve", "destroy"), ("strat", "start"), ("sotp", "stop"),
-        ("snapshost", "snapshot"), ("poweroff", "stop --force"), ("destory", "destroy"),
-    ],
-)  # fmt: skip
+TYPED = {
+    # Mistyped.
+    "remve": "destroy", "strat": "start", "sotp": "stop", "snapshost": "snapshot",
+    "destory": "destroy", "crate": "create", "cosole": "console", "stat": "stats",
+    # What people type first, and the words of CBSD, vm-bhyve, Bastille, AppJail and iocage.
+    "kill": "stop --force", "poweroff": "stop --force", "fetch": "release fetch",
+    "update": "release update", "config": "set NAME", "status": "boot status",
+    "jstart": "start", "bstop": "stop", "jcreate": "create", "jremove": "destroy",
+    "blogin": "console", "jconfig": "edit", "jconstruct-tui": "tui", "jrctl": "limits",
+    "jrctl-tui": "limits", "jorder": "boot plan", "bpause": "pause", "bhyve-dsk": "disk",
+    "initenv": "init", "repo": "release fetch", "bases": "release ls", "jscp": "cp",
+    "jupgrade": "upgrade", "jswmode": "clone --full", "bmigrate": "send", "images": "image",
+    "startall": "boot start", "stopall": "boot stop", "configure": "edit", "switch": "network ls",
+    "iso": "media", "img": "image", "passthru": "config", "datastore": "pool ls", "add": "create",
+    "suspend": "pause", "install": "--iso", "tags": "tag", "usage": "help",
+    "bootstrap": "release fetch", "setup": "init", "rcp": "cp", "jcp": "cp", "rdr": "expose",
+    "htop": "top", "monitor": "top", "zfs": "snapshot", "convert": "clone --full",
+    "template": "template=yes", "etcupdate": "upgrade", "verify": "doctor", "up": "start",
+    "quick": "create jail", "makejail": "clone", "oci": "--root-from", "label": "tag",
+    "volume": "mount", "startup": "boot.auto", "enable": "boot.auto=yes",
+    "disable": "boot.auto=no", "healthcheck": "restart.policy", "nat": "nat=yes",
+    "devfs": "devfs_ruleset", "activate": "init", "deactivate": "uninit", "chroot": "exec",
+    "clean": "doctor", "debug": "report", "df": "pool usage", "fstab": "mount",
+    "snaplist": "snapshot ls", "snapremove": "snapshot rm", "migrate": "send", "move": "rename",
+    # Nothing that we have: no guess.
+    "weather": "bsdvirt help", "push": "bsdvirt help", "sudo": "bsdvirt help",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "meant"), TYPED.items())
 def test_what_a_wrong_word_is_answered(typed: str, meant: str) -> None:
     assert meant in hint_for(typed, VERBS)
+
+
+SMALL = {
+    "rm": "destroy", "remove": "destroy", "delete": "destroy", "enter": "console",
+    "shell": "console", "login": "console", "up": "start", "down": "stop", "list": "ls",
+    "jls": "ls", "cmd": "exec", "top": "top",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("typed", "verb"), SMALL.items())
+def test_a_small_word_is_the_verb_that_is_meant(typed: str, verb: str) -> None:
+    assert split([typed, "web"]) == ([], verb, ["web"])
