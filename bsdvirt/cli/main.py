@@ -26,6 +26,8 @@ def run(words: Sequence[str]) -> int:
         _open_events(before, verb, after)
         if verb in OWN_WORDS:
             before, verb, after = _spelled_out(before, verb, after)
+            if verb and _shown_in_the_manual(verb, after):
+                return EXIT_OK
         _refuse_undecodable(before, verb, after)
         if not verb:
             return _no_verb(before)
@@ -107,9 +109,16 @@ def _spelled_out(
     """Return the words that `help VERB`, `help` and `version` are short for."""
     if verb == "version":
         return [*before, "--version"], "", []
-    if not after:
+    if not after or after[0] in OWN_WORDS:
         return [*before, "--help"], "", []
     return before, verb_of(after[0]), [*after[1:], "--help"]
+
+
+def _shown_in_the_manual(verb: str, after: Sequence[str]) -> bool:
+    """Show the manual's part on a verb, and return whether there is one."""
+    from bsdvirt.cli.manual.show import show_part
+
+    return show_part([verb, *after[:-1]])
 
 
 def _no_verb(before: Sequence[str]) -> int:
@@ -132,5 +141,5 @@ def usage() -> str:
     lines = [f"usage: bsdvirt {options} VERB …", "", "verbs:"]
     width = max(map(len, VERBS))
     lines += [f"  {name:<{width}}  {text}" for name, text in VERBS.items()]
-    lines += ["", "See bsdvirt VERB --help, and bsdvirt(8)."]
+    lines += ["", "See bsdvirt help VERB, bsdvirt VERB --help, and bsdvirt(8)."]
     return "\n".join(lines)

@@ -150,7 +150,7 @@ _NEW = "bsdvirt create jail NAME or bsdvirt create vm NAME"
 _FILES = "bsdvirt cp FILE NAME:PATH; bsdvirt cp NAME:PATH FILE"
 _MOVE = "bsdvirt rename OLD NEW; bsdvirt send NAME HOST --move"
 _DOCTOR = "bsdvirt doctor; bsdvirt doctor --repair"
-_PASS = "for a jail, bsdvirt create jail NAME interfaces=em1; for a virtual machine, its property config"
+_PASS = "for a jail, bsdvirt create jail NAME interfaces=em1; for a virtual machine, set its config"
 _WATCH = "bsdvirt top NAME; bsdvirt ps NAME lists a jail's processes"
 
 HINTS = {

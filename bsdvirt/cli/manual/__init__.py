@@ -1,0 +1,1 @@
+"""Show the part of the manual that `bsdvirt help VERB` asks for."""
