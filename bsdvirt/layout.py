@@ -39,6 +39,9 @@ UEFI_VARIABLES = "uefi-vars.fd"
 CHILDREN = ("state", "releases", "images", "media", "guests")
 """The datasets beneath a pool's dataset."""
 
+HISTORY = ".ring"
+"""The end of the names of files of history."""
+
 FIRST_UNIT = 16384
 """First unit of bsdvirt's interfaces; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
 
@@ -65,6 +68,15 @@ class Layout:
     def state(self) -> str:
         """Directory of the journal."""
         return f"{self.mountpoint}/state"
+
+    @property
+    def histories(self) -> str:
+        """Directory of what guests used in the past: one for all pools."""
+        return f"{self.first or self.mountpoint}/state/stats"
+
+    def history(self, uuid: str) -> str:
+        """Return the file of what a guest used in the past: it stays over a change of name."""
+        return f"{self.histories}/{uuid}{HISTORY}"
 
     def guest(self, name: str) -> str:
         return f"{self.dataset}/guests/{name}"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bsdvirt.cli.parser import Parser, global_parser, module_of
-from bsdvirt.cli.words import VERBS
+from bsdvirt.cli.words import BY_FIRST_WORD, VERBS
 from bsdvirt.spec.schema import PropertyInfo, Which, properties
 
 BEGIN = "# The table, from the parsers and properties: make completions\n"
@@ -78,7 +78,7 @@ def table() -> str:
 
 def _parsers() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     for verb in VERBS:
-        for words in ([], ["vm"]) if verb == "create" else ([],):
+        for words in ([], *([word] for of, word in BY_FIRST_WORD if of == verb)):
             parser = Parser(prog=verb, parents=[global_parser(help=False)])
             module_of(verb, words).arguments(parser)
             yield " ".join([verb, *words]), parser
@@ -97,8 +97,8 @@ def _entry(path: str, parser: argparse.ArgumentParser) -> Iterator[str]:
             options += _options(path, action)
         elif not action.option_strings:
             arguments.append(_kind(path, action) + ("*" if action.nargs in ("*", "+") else ""))
-    if path.startswith("create "):
-        # Its first argument is the kind, which chose this parser.
+    if tuple(path.split()) in BY_FIRST_WORD:
+        # Its first argument chose this parser.
         arguments = arguments[1:]
     yield f"\t'{path}')"
     if actions:

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from bsdvirt import __version__
-from bsdvirt.cli.words import MODULES, OF_COMMANDS, VERBS, WITH_ACTIONS, hint_for, split_command
+from bsdvirt.cli.words import (
+    BY_FIRST_WORD,
+    MODULES,
+    OF_COMMANDS,
+    VERBS,
+    WITH_ACTIONS,
+    hint_for,
+    split_command,
+)
 from bsdvirt.errors import BsdvirtError, UsageError
 
 if TYPE_CHECKING:
@@ -121,10 +129,9 @@ def parse(before: Sequence[str], verb: str, after: Sequence[str]) -> Globals:
 
 def module_of(verb: str, words: Sequence[str]) -> VerbModule:
     """Return the module of a verb; `words` follow it."""
-    if verb == "create" and next((word for word in words if word[:1] != "-"), "") == "vm":
-        # The options depend on the kind.
-        verb = "create_vm"
-    verb = MODULES.get(verb, verb)
+    # The options of some verbs depend on the first word.
+    first = next((word for word in words if word[:1] != "-"), "")
+    verb = BY_FIRST_WORD.get((verb, first)) or MODULES.get(verb, verb)
     return cast(VerbModule, importlib.import_module(f"bsdvirt.cli.verbs.{verb}"))
 
 

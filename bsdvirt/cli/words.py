@@ -72,6 +72,9 @@ VERBS = {
 MODULES = {"import": "import_"}
 """By verb: its module, where Python has another use for the name."""
 
+BY_FIRST_WORD = {("create", "vm"): "create_vm", ("stats", "record"): "stats_record"}
+"""By verb and first word: its module, where the options differ."""
+
 OWN_WORDS = ("help", "version")
 """Verbs of the command line itself: `help VERB` is `VERB --help`."""
 

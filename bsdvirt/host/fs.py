@@ -137,15 +137,25 @@ class Fs(Beneath):
         for directory in (*fresh, str(place.parent)) if sync else ():
             self.sync_dir(directory)
 
-    def write(self, path: str, content: str, mode: int = 0o644, *, sync: bool = False) -> None:
+    def write(
+        self,
+        path: str,
+        content: str,
+        mode: int = 0o644,
+        *,
+        sync: bool = False,
+        group: int | None = None,
+    ) -> None:
         """Write a file atomically, so that a reader sees the old or the new contents. `sync` makes
-        it survive a power loss."""
+        it survive a power loss; `group` is the number of its group."""
         real = self.path(path)
         temporary = real.with_name(f".{real.name}.{os.getpid()}.new")
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(temporary, flags, mode)
             with open(descriptor, "w", encoding="utf-8") as stream:
+                if group is not None:
+                    os.fchown(descriptor, -1, group)
                 os.fchmod(descriptor, mode)
                 stream.write(content)
                 stream.flush()

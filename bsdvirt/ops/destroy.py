@@ -31,7 +31,7 @@ from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
 from bsdvirt.ops.power.stop import end_for_destroy, stop_task
 from bsdvirt.ops.send.source import TAG
-from bsdvirt.plan.step import Step
+from bsdvirt.plan.step import RemoveFile, Step
 from bsdvirt.rows.sizes import both_sizes
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
@@ -101,13 +101,21 @@ class Destroy:
         mine = kind_of(guest).own_mounts(guest, spec, facts)
         refuse_hosts(guest, mine, facts, force=force)
         stop = stop_task(session, found, facts, guest, force=force)
-        last = kind_of(guest).last_steps(guest)
+        last = (*kind_of(guest).last_steps(guest), *_history(session, guest))
         held = released(session, guest, force=force)
         plan = plan_destroy(guest, session.new_op(), force=force, first=held, last=last)
         freed = f"frees {both_sizes(guest.used)}"
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
         return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
+
+
+def _history(session: Session, guest: Guest) -> tuple[Step, ...]:
+    """Remove what was recorded of it, if anything was."""
+    path = session.layout.history(guest.identity.uuid)
+    if not session.host.fs.exists(path):
+        return ()
+    return (Step(RemoveFile(path), "its history", durable=True),)
 
 
 class Going:

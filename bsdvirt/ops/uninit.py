@@ -37,6 +37,8 @@ from bsdvirt.plan.step import (
 from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 
+STATS_RCVAR = "bsdvirt_stats_enable"
+"""`stats record` ends by itself when the host file is gone."""
 DESTROY_SECONDS = 3600.0
 BUSY_SECONDS = 15.0
 
@@ -188,9 +190,10 @@ def _pf_steps(firewall: FirewallFacts) -> Iterator[Step]:
 
 
 def _rc_steps(session: Session) -> Iterator[Step]:
-    known = session.host.run((tools.SYSRC, "-n", RCVAR), changes=False)
-    if known.status == 0 and known.stdout.strip():
-        yield _forget(RCVAR)
+    for variable in (RCVAR, STATS_RCVAR):
+        known = session.host.run((tools.SYSRC, "-n", variable), changes=False)
+        if known.status == 0 and known.stdout.strip():
+            yield _forget(variable)
 
 
 def _forget(variable: str) -> Step:

@@ -39,6 +39,7 @@ Kind = Literal[
     "periodic",
     "send",
     "start",
+    "stats",
 ]
 
 

@@ -102,6 +102,23 @@ class Exposing(Spec, frozen=True, kw_only=True):
     ] = False
 
 
+class HostStats(Spec, frozen=True, kw_only=True):
+    """What `stats record` records."""
+
+    interval: Annotated[
+        int,
+        prop(
+            "Time between two samples of what the host and its guests use, where rc.conf(5) has "
+            "`bsdvirt_stats_enable=YES`. The last 720 are kept: those of two hours at 10 s; then "
+            "means and highest values of 5 minutes for two days, and of an hour for 60 days.",
+            live=Live.NOW,
+            unit="s",
+            ge=1,
+            le=60,
+        ),
+    ] = 10
+
+
 class HostFile(Spec, frozen=True, kw_only=True):
     """The host file."""
 
@@ -126,6 +143,7 @@ class HostFile(Spec, frozen=True, kw_only=True):
     fetch: Annotated[Fetch, prop("Mirrors for releases and images.", live=Live.NOW)] = Fetch()
     expose: Annotated[Exposing, prop("Filtering of exposed ports.", live=Live.NOW)] = Exposing()
     zfs: Annotated[ZfsChoice, prop("Access to ZFS.", live=Live.NOW)] = ZfsChoice()
+    stats: Annotated[HostStats, prop("History of resource usage.", live=Live.NOW)] = HostStats()
 
 
 class PoolFile(Spec, frozen=True, kw_only=True):

@@ -179,6 +179,7 @@ def test_what_is_run_can_be_run(installed: Installed) -> None:
         "bin/bsdvirt",
         "etc/rc.d/bsdvirt",
         "etc/rc.d/bsdvirt_network",
+        "etc/rc.d/bsdvirt_stats",
         "share/bsdvirt/complete",
     ):
         assert (installed.root / name).stat().st_mode & stat.S_IXOTH, name

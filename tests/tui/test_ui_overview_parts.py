@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bsdvirt.errors import UsageError
+from bsdvirt.ops.history.graph import sparkline
 from bsdvirt.rows.usage import HostFigures, HostSample, PoolSample, Sample
 from bsdvirt.tui.feed.history import Ring
 from bsdvirt.tui.feed.model import HostState, Store, Tick
@@ -24,7 +25,6 @@ from bsdvirt.tui.views.registry import VIEWS
 from bsdvirt.tui.widgets.columns import fit
 from bsdvirt.tui.widgets.hostline import pieces
 from bsdvirt.tui.widgets.line import Cell, changed
-from bsdvirt.tui.widgets.sparkline import sparkline
 
 ROOT = Path(__file__).resolve().parents[2]
 Row = dict[str, str]

@@ -30,10 +30,19 @@ class Options(Globals):
     counters: bool
     prometheus: bool
     delay: float
+    since: str | None
+    until: str | None
+    host: bool
+    csv: bool
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("guests", nargs="*", metavar="GUEST", help="default: all running guests")
+    parser.add_argument(
+        "guests",
+        nargs="*",
+        metavar="GUEST",
+        help="default: all running guests; `record` is the daemon",
+    )
     parser.add_argument("--once", action="store_true", help="print once, and exit")
     add_delay(parser)
     add_headless(parser, "tab-separated columns, once")
@@ -44,10 +53,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--prometheus", action="store_true", help="print counters in Prometheus's text format"
     )
+    parser.add_argument(
+        "--since", metavar="TIME", help="show what was recorded since, such as 6h, 2d or a date"
+    )
+    parser.add_argument("--until", metavar="TIME", help="end of it (default: now)")
+    parser.add_argument("--host", action="store_true", help="the past of the host itself")
+    parser.add_argument(
+        "--csv", action="store_true", help="print the past as comma-separated values"
+    )
     add_json(parser)
 
 
 def run(options: Options) -> int:
+    if _asks_for_the_past(options):
+        from bsdvirt.cli.live.past import Wanted, show_past
+
+        session = open_session(options, changes=False, shows=True)
+        return show_past(session, Wanted(**vars(options)))
     if (options.counters or options.prometheus) and options.headless:
         raise UsageError("-H prints rates, not counters", "bsdvirt stats --counters --json")
     if options.prometheus and options.json:
@@ -66,6 +88,28 @@ def run(options: Options) -> int:
     else:
         _print_once(session, names, options)
     return 0
+
+
+def _asks_for_the_past(options: Options) -> bool:
+    """Raises UsageError for options that exclude each other."""
+    of_past = {"--until": options.until, "--host": options.host, "--csv": options.csv}
+    if not options.since:
+        for word, given in of_past.items():
+            if given:
+                raise UsageError(f"{word} needs --since", "bsdvirt stats --since 6h")
+        return False
+    of_now = {
+        "--once": options.once, "--counters": options.counters,
+        "--prometheus": options.prometheus, "-H": options.headless,
+    }  # fmt: skip
+    for word, given in of_now.items():
+        if given:
+            raise UsageError(f"{word} is about now, not --since", "bsdvirt stats --since 6h --csv")
+    if options.csv and options.json:
+        raise UsageError("--csv is a format of its own", "omit --json")
+    if options.host and options.guests:
+        raise UsageError("--host is instead of guests", "bsdvirt stats --host --since 6h")
+    return True
 
 
 def _print_once(session: Session, names: Collection[str] | None, options: Options) -> None:

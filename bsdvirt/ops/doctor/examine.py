@@ -8,6 +8,7 @@ from bsdvirt.errors import as_told
 from bsdvirt.ops.doctor import (
     datasets,
     guests,
+    history,
     host,
     logs,
     networks,
@@ -50,6 +51,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: rollbacks.findings(session, seen.found),
         lambda: replicas.findings(seen.found),
         lambda: logs.findings(session, seen.found),
+        lambda: history.findings(session, seen.found),
     )
     return [finding for check in checks for finding in _made(check)]
 

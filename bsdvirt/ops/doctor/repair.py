@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.kinds import kind_of
-from bsdvirt.ops.doctor import datasets, guests, logs, networks, orphans, pf, pools, running
+from bsdvirt.ops.doctor import (
+    datasets,
+    guests,
+    history,
+    logs,
+    networks,
+    orphans,
+    pf,
+    pools,
+    running,
+)
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.step import Plan
 from bsdvirt.session.batch import hold
@@ -38,6 +48,7 @@ def repair(session: Session) -> list[str]:
                 errors.append(as_told(error))
         done += _orphans(session, seen.specs, errors)
         done += logs.repair(session, seen.found, errors)
+        done += history.repair(session, seen.found, errors)
         done += networks.repair(session, seen, errors)
         # The bridges are there now.
         done += running.mend(session, look(session, seen.specs), names, errors)

@@ -82,19 +82,23 @@ def chosen(words: Sequence[str], since: str = "", *, failed: bool = False) -> Te
 def moment(text: str) -> str:
     """Return the time that `2h` (ago) or a date and time in UTC means, as the log has it. Raises
     UsageError."""
+    return instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant(text: str) -> datetime:
+    """Return the same as a time in UTC. Raises UsageError."""
     if (ago := _AGO.fullmatch(text)) is not None:
         try:
             then = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         except OverflowError:
-            then = datetime.min
+            then = datetime.min.replace(tzinfo=UTC)
     else:
         try:
             then = datetime.fromisoformat(text)
         except ValueError:
             raise UsageError(f"{shown(text)}: not a time", _HINT) from None
-        if then.tzinfo is not None:
-            then = then.astimezone(UTC)
-    return then.strftime("%Y-%m-%dT%H:%M:%SZ")
+        then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
+    return then
 
 
 def _lines(data: bytes) -> list[bytes]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from textual import events
 
+from bsdvirt.ops.history.graph import columns, rows, scale
 from bsdvirt.rows.sizes import human_size
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
-from bsdvirt.tui.detail.graph import columns, rows, scale
 from bsdvirt.tui.detail.lines import Line
 from bsdvirt.tui.detail.summary import period
 from bsdvirt.tui.detail.tab import TextTab

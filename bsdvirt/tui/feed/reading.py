@@ -7,12 +7,11 @@ import time
 
 from bsdvirt.errors import as_told
 from bsdvirt.host.base import Host
-from bsdvirt.layout import HOST_FILE
 from bsdvirt.ops.show.guests import listing
 from bsdvirt.ops.show.kept import Kept
 from bsdvirt.ops.show.sample import read_sample
+from bsdvirt.session.again import Again
 from bsdvirt.session.session import Session
-from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.tui.feed.model import Tick
 
 
@@ -20,20 +19,18 @@ class Reading:
     """What is kept between the readings of a host."""
 
     def __init__(self, host: Host) -> None:
-        self._host = host
+        self._again = Again(host)
         self._kept = Kept()
-        self._hostfile: tuple[tuple[int, ...], HostFile] | None = None
-        """The host file, and which version of it was read."""
 
     def session(self) -> Session:
         """Return a session that keeps nothing."""
-        return Session(self._host, shows=True)
+        return self._again.fresh()
 
     def tick(self, name: str) -> Tick:
         """Read guests and figures; what fails is the Tick's problem."""
         at = time.monotonic()
         try:
-            session = self._kept_session()
+            session = self._again.session()
             guests, found, jails = listing(session)
         except Exception as error:
             return Tick(name, at, problem=str(as_told(error)))
@@ -45,17 +42,3 @@ class Reading:
             notes.append(f"usage: {as_told(error)}")
             sample = None
         return Tick(name, at, tuple(guests), notes=tuple(notes), sample=sample)
-
-    def _kept_session(self) -> Session:
-        """Return a session that reads the host file only if it was changed."""
-        session = self.session()
-        try:
-            stat = self._host.fs.path(HOST_FILE).stat()
-        except OSError:
-            return session
-        version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        if self._hostfile is not None and self._hostfile[0] == version:
-            session.use(self._hostfile[1])
-        else:
-            self._hostfile = version, session.hostfile
-        return session

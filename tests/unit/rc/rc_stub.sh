@@ -5,6 +5,15 @@ err() { shift; echo "$*" >&2; exit 1; }
 warn() { echo "WARNING: $*" >&2; }
 check_startmsgs() { [ -z "${rc_quiet}" ]; }
 
+wait_for_pids()
+{
+	for _pid; do
+		while kill -0 "${_pid}" 2>/dev/null; do
+			sleep 0.05
+		done
+	done
+}
+
 checkyesno()
 {
 	eval "_value=\$$1"

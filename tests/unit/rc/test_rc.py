@@ -4,14 +4,16 @@ says what it was asked; and where rcorder(8) puts them."""
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-SCRIPTS = ("bsdvirt", "bsdvirt_network")
+SCRIPTS = ("bsdvirt", "bsdvirt_network", "bsdvirt_stats")
 STUB = Path(__file__).with_name("rc_stub.sh")
 
 Rc = tuple[int, list[str], str]
@@ -30,14 +32,32 @@ class Service:
         cli.chmod(0o755)
         for script in SCRIPTS:
             text = (ROOT / "rc.d" / script).read_text()
-            for old, new in (
+            places: tuple[tuple[str, Path], ...] = (
                 ("/etc/rc.subr", STUB),
                 ("/usr/local/bin/bsdvirt", cli),
                 ("/usr/local/etc/bsdvirt/bsdvirt.yaml", self.hostfile),
-            ):
+            )
+            if script == "bsdvirt_stats":
+                places += (
+                    ("/usr/sbin/daemon", self._tool("daemon", 'echo "daemon $*"')),
+                    # As pgrep -L -F: nothing of a process that has ended.
+                    ("/bin/pgrep", self._tool("pgrep", 'kill -0 $(cat "$3") && cat "$3"')),
+                    ("/var/run/bsdvirt/locks/stats", self.pidfile),
+                )
+            for old, new in places:
                 assert str(old) in text
                 text = text.replace(str(old), str(new))
             (place / script).with_suffix(".sh").write_text(text)
+
+    @property
+    def pidfile(self) -> Path:
+        return self.place / "stats.pid"
+
+    def _tool(self, name: str, does: str) -> Path:
+        tool = self.place / name
+        tool.write_text(f"#!/bin/sh\n{does}\n")
+        tool.chmod(0o755)
+        return tool
 
     def __call__(self, script: str, *words: str, **env: str) -> Rc:
         done = subprocess.run(
@@ -108,6 +128,39 @@ def test_what_is_due_is_done_where_that_is_on(service: Service) -> None:
     assert service("bsdvirt", "periodic", FAKE="1")[0] == 1
     service.hostfile.unlink()
     assert service("bsdvirt", "periodic") == (0, [], "")
+
+
+def test_the_recorder_becomes_one_process(service: Service) -> None:
+    """daemon(8) with -f alone becomes the command."""
+    cli = service.place / "bsdvirt"
+    assert service("bsdvirt_stats", "faststart")[:2] == (0, [])
+    service.conf.write_text('bsdvirt_stats_enable="YES"\nbsdvirt_stats_flags="--x /f"\n')
+    started = f"daemon -f {cli} stats record --x /f"
+    assert service("bsdvirt_stats", "start")[:2] == (0, ["Starting bsdvirt_stats.", started])
+    assert service("bsdvirt_stats", "faststart")[1] == [started]
+    service.hostfile.unlink()
+    status, _, said = service("bsdvirt_stats", "start")
+    assert status == 1
+    assert "bsdvirt init" in said
+
+
+def test_the_recorder_is_found_by_its_lock(service: Service) -> None:
+    status, lines, _ = service("bsdvirt_stats", "status")
+    assert (status, lines) == (1, ["bsdvirt_stats is not running."])
+    assert service("bsdvirt_stats", "stop")[:2] == (1, ["bsdvirt_stats not running?"])
+    assert service("bsdvirt_stats", "poll")[:2] == (0, [])
+    with subprocess.Popen(("sleep", "60")) as process:
+        service.pidfile.write_text(f"{process.pid}\n")
+        running = f"bsdvirt_stats is running as pid {process.pid}."
+        assert service("bsdvirt_stats", "status")[:2] == (0, [running])
+        service.conf.write_text('bsdvirt_stats_enable="YES"\n')
+        status, lines, _ = service("bsdvirt_stats", "start")
+        assert (status, lines) == (1, [f"bsdvirt_stats already running? (pid={process.pid})."])
+        ended = threading.Thread(target=process.wait)
+        ended.start()
+        assert service("bsdvirt_stats", "stop")[:2] == (0, ["Stopping bsdvirt_stats."])
+        ended.join()
+        assert process.returncode == -signal.SIGTERM
 
 
 def test_the_crontab_entry() -> None:
@@ -214,6 +267,8 @@ def test_where_rcorder_puts_them() -> None:
     assert "bsdvirt" in before["securelevel"]
     assert header("bsdvirt")["KEYWORD"] == ["shutdown"]
     assert header("bsdvirt_network")["KEYWORD"] == ["nojailvnet"]
+    assert "bsdvirt_stats" in before["bsdvirt"], "what guests use at their start is recorded"
+    assert header("bsdvirt_stats")["KEYWORD"] == ["nojail", "shutdown"]
 
 
 DROPPED_IN = ("netif", "rctl")

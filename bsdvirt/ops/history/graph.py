@@ -1,4 +1,4 @@
-"""A graph of the last minutes in characters: blocks, or ASCII ones."""
+"""Graphs and sparklines in characters: blocks, or ASCII ones. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ def columns(values: Sequence[float], width: int) -> list[float]:
         known = [one for one in values[max(0, end - each) : end] if not math.isnan(one)]
         groups.append(max(known) if known else math.nan)
     return [math.nan] * (width - len(groups)) + groups[::-1]
+
+
+def averages(values: Sequence[float], width: int) -> list[float]:
+    """Return so many values, each the mean of those that it stands for: each value stands in one
+    place, or in several where there are few. Unknown ones are NaN."""
+    groups = []
+    for at in range(width):
+        begin = at * len(values) // width
+        end = max(begin + 1, (at + 1) * len(values) // width)
+        known = [one for one in values[begin:end] if not math.isnan(one)]
+        groups.append(sum(known) / len(known) if known else math.nan)
+    return groups
 
 
 def rows(values: Sequence[float], height: int, top: float, bars: str) -> list[str]:
@@ -42,3 +54,21 @@ def scale(values: Sequence[float], least: float) -> float:
     while top < most:
         top *= 2
     return top
+
+
+def sparkline(values: Sequence[float], width: int, top: float, bars: str) -> str:
+    """Return the values as bars, the last at the right; `bars` are from empty to full, and `top`
+    is full. What is unknown is blank."""
+    shown = values[-width:] if width > 0 else ()
+    most = len(bars) - 1
+    line = "".join(
+        " " if math.isnan(value) else bars[_height(value / top, most)] for value in shown
+    )
+    return line.rjust(width)
+
+
+def _height(share: float, most: int) -> int:
+    """Return the bar for a share of the whole: whatever is not nothing is seen."""
+    if share <= 0.005:
+        return 0
+    return max(1, min(most, round(share * most)))

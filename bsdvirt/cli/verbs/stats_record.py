@@ -1,0 +1,129 @@
+"""bsdvirt stats record"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import signal
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from bsdvirt.cli.common import open_session
+from bsdvirt.cli.parser import Globals
+from bsdvirt.errors import EXIT_OK, ConflictError, HostError, UsageError
+from bsdvirt.host.private import keep_private
+from bsdvirt.layout import RUN_DIRECTORY
+from bsdvirt.ops.history.record import VERB, Recorder, record
+from bsdvirt.plan.locks import LOCK_DIRECTORY, Lock
+from bsdvirt.rows.usage import Sample
+from bsdvirt.session.session import Session
+
+if TYPE_CHECKING:
+    from bsdvirt.ops.history.publish import Socket
+
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PID_FILE = f"{LOCK_DIRECTORY}/stats"
+"""The lock; rc.d/bsdvirt_stats reads the process from it."""
+
+
+class Options(Globals):
+    action: str
+    prometheus_file: str | None
+    prometheus_socket: str | None
+    prometheus_group: str | None
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=(VERB.split()[1:]), metavar="record")
+    parser.add_argument(
+        "--prometheus-file", metavar="FILE",
+        help="also write counters in Prometheus's text format, for node_exporter",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prometheus-socket", metavar="PATH",
+        help="also answer HTTP requests for them on this unix socket",
+    )  # fmt: skip
+    parser.add_argument(
+        "--prometheus-group", metavar="GROUP",
+        help="group that may read that file and connect to that socket (default: only root)",
+    )  # fmt: skip
+
+
+def run(options: Options) -> int:
+    session = open_session(options, changes=False, shows=True)
+    session.need_root()
+    group = _group(options)
+    _ = session.hostfile
+    for number in ENDS:
+        signal.signal(number, _end)
+    # A client that is gone must not end us.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    keep_private(session.host.fs, RUN_DIRECTORY)
+    lock = _lock(session)
+    publish: list[Callable[[Sample], None]] = []
+    if options.prometheus_file:
+        from bsdvirt.ops.history.publish import File
+
+        publish.append(File(session.host.fs, options.prometheus_file, group).publish)
+    served = _served(session, options, group)
+    if served is not None:
+        publish.append(served.publish)
+    recorder = Recorder(session.host, session.sink, publish)
+    # What is imported is never collected: the collector need not look at it each time.
+    gc.collect()
+    gc.freeze()
+    try:
+        record(recorder, session.host, session.sink, served.wait if served else time.sleep)
+    finally:
+        if served is not None:
+            served.close()
+        lock.release()
+    return EXIT_OK
+
+
+def _served(session: Session, options: Options, group: int | None) -> Socket | None:
+    if not options.prometheus_socket:
+        return None
+    from bsdvirt.ops.history.publish import Socket
+
+    return Socket(session.host.fs, options.prometheus_socket, group)
+
+
+def _group(options: Options) -> int | None:
+    """Return the number of the group. Raises UsageError."""
+    if not options.prometheus_group:
+        return None
+    if not (options.prometheus_file or options.prometheus_socket):
+        raise UsageError(
+            "--prometheus-group is for a file or a socket",
+            "bsdvirt stats record --prometheus-file FILE --prometheus-group GROUP",
+        )
+    import grp
+
+    try:
+        return grp.getgrnam(options.prometheus_group).gr_gid
+    except KeyError:
+        what = f"no group {options.prometheus_group}"
+        raise UsageError(what, "getent group lists all") from None
+
+
+def _lock(session: Session) -> Lock:
+    """Take the lock, and write our process into it. Raises ConflictError where another records."""
+    try:
+        lock = Lock(session.host.fs, "stats").acquire(VERB)
+    except ConflictError as error:
+        who = error.message.partition(": ")[2].strip() or "another process"
+        raise ConflictError(
+            f"{VERB} runs already: process {who}", "service bsdvirt_stats stop"
+        ) from None
+    except OSError as error:
+        raise HostError(f"{PID_FILE}: {error.strerror}", "check the file") from error
+    lock.say(f"{os.getpid()}\n")
+    return lock
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(EXIT_OK)
