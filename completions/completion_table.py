@@ -34,7 +34,8 @@ KINDS = {
 OF_VERBS = {
     ("start", "GUEST"): "stopped", ("stop", "GUEST"): "running", ("restart", "GUEST"): "running",
     ("pause", "GUEST"): "running", ("reset", "GUEST"): "running", ("exec", "GUEST"): "running",
-    ("ps", "GUEST"): "running", ("stats", "GUEST"): "running,record", ("service", "GUEST"): "running", ("rename", "OLD"): "stopped",
+    ("ps", "GUEST"): "running", ("service", "GUEST"): "running", ("rename", "OLD"): "stopped",
+    ("stats", "GUEST"): "running,record",
     ("image info", "NAME"): "images", ("image rm", "NAME"): "images",
     ("create vm", "NAME"): "images", ("media rm", "NAME"): "media",
     ("create vm", "FILE"): "media,files", ("create vm", "PROFILE"): "sizes",
