@@ -5,13 +5,14 @@ The best set of a region is known until a guest there changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bsdvirt.cpu.regions import (
     Cost,
     Found,
     Pool,
     Region,
+    Want,
     each,
     levels_of,
     mask_of,
@@ -96,75 +97,77 @@ class Board:
 
     # ---- the best set ----
 
-    def best(self, count: int, pool: Pool, region: Region | None = None) -> Found | None:
-        """Return the best set of that many CPUs in a region, or in the host; None if there are
-        too few."""
+    def best(self, want: Want, region: Region | None = None) -> Found | None:
+        """Return the best set in a region, or in the host; None if there are too few CPUs."""
         region = region or self.root
-        what = (count, pool)
-        if what not in region.known:
-            region.known[what] = self._best(count, pool, region)
-        return region.known[what]
+        if want not in region.known:
+            region.known[want] = self._best(want, region)
+        return region.known[want]
 
-    def near(self, held: int, count: int, pool: Pool) -> Found | None:
+    def near(self, held: int, want: Want) -> Found | None:
         """Return a set of which as much as possible is held already; None if nothing of that may
         be taken, or there is no room beside it."""
-        kept = held & self.pools[pool]
-        if kept.bit_count() >= count:
-            return self.found(self._pick(self.root.cores, kept, count), pool)
-        region, there = self.root, self.pools[pool]
+        region, there = self.root, self.pools[want.pool]
+        kept = held & there
+        if kept.bit_count() >= want.size:
+            return self.found(self._pick(region.cores, kept, want), want)
         while inner := [
             child for child in region.children
-            if not kept & ~child.mask and (child.mask & there).bit_count() >= count
+            if not kept & ~child.mask and (child.mask & there).bit_count() >= want.size
         ]:  # fmt: skip
             region = inner[0]
-        if not kept or (region.mask & there).bit_count() < count:
+        if not kept or (region.mask & there).bit_count() < want.size:
             return None
-        return self.found(self._pick(region.cores, region.mask & there, count, kept), pool)
+        return self.found(self._pick(region.cores, region.mask & there, want, kept), want)
 
-    def _best(self, count: int, pool: Pool, region: Region) -> Found | None:
-        there = self.pools[pool] & region.mask
-        if there.bit_count() < count:
+    def _best(self, want: Want, region: Region) -> Found | None:
+        there = self.pools[want.pool] & region.mask
+        if there.bit_count() < want.size:
             return None
         if not region.children:
-            return self._within(region, self._pick(region.cores, there, count), pool)
+            return self._within(region, self._pick(region.cores, there, want), want)
         fitting = [
             (found.key, found.mask, child)
             for child in region.children
-            if (found := self.best(count, pool, child))
+            if (found := self.best(want, child))
         ]
         if fitting:
             least = min(key for key, _, _ in fitting)
             alike = [(mask, child) for key, mask, child in fitting if key == least]
             child = min(alike, key=lambda one: (self._preference(one[1]), one[0]))[1]
-            return self.best(count, pool, child)
-        return self._across(count, pool, region)
+            return self.best(want, child)
+        return self._across(want, region)
 
     def _preference(self, region: Region) -> tuple[int, int]:
         """Return what the host's policy compares."""
         free = (self.pools["free"] & region.mask).bit_count()
         return (-free, region.load) if self.spread else (free, -region.load)
 
-    def _across(self, count: int, pool: Pool, region: Region) -> Found:
-        """Return the best set over as few children as can hold it: the least loaded CPUs of
-        these, or all CPUs of all but one, so that the rest is near each other."""
-        members = self._members(count, pool, region)
-        there = self.pools[pool]
-        cores = tuple(core for child in members for core in child.cores)
-        mask = there & mask_of(cpu for child in members for cpu in each(child.mask))
-        tries = [self.found(self._pick(cores, mask, count), pool)]
-        *whole, last = sorted(
-            members, key=lambda child: (-(child.mask & there).bit_count(), child.mask)
-        )
-        full = there & mask_of(cpu for child in whole for cpu in each(child.mask))
-        rest = self.best(count - full.bit_count(), pool, last)
-        if rest:
-            tries.append(self.found(full | rest.mask, pool))
-        return min(tries)
+    def _across(self, want: Want, region: Region) -> Found:
+        """Return the best set over as few children as can hold it."""
+        return min(self._spanning(want, self._members(want, region)))
 
-    def _members(self, count: int, pool: Pool, region: Region) -> list[Region]:
+    def _spanning(self, want: Want, members: Sequence[Region]) -> Iterator[Found]:
+        """Yield sets over all of these regions: the least loaded CPUs; all CPUs of all but one; and
+        such over the fewest of their own parts."""
+        there = self.pools[want.pool] & mask_of(
+            cpu for child in members for cpu in each(child.mask)
+        )
+        cores = tuple(core for child in members for core in child.cores)
+        yield self.found(self._pick(cores, there, want), want)
+        *whole, last = sorted(members, key=lambda one: (-(one.mask & there).bit_count(), one.mask))
+        full = there & mask_of(cpu for child in whole for cpu in each(child.mask))
+        left = want._replace(size=want.size - full.bit_count())
+        if rest := self.best(left, last):
+            yield self.found(full | rest.mask, want)
+        if any(child.children for child in members):
+            inner = tuple(part for child in members for part in child.children or (child,))
+            yield self._across(want, Region("", there, cores, inner))
+
+    def _members(self, want: Want, region: Region) -> list[Region]:
         """Return the fewest children that hold that many CPUs, the least loaded ones if there is
         a choice."""
-        there = self.pools[pool]
+        count, there = want.size, self.pools[want.pool]
         sizes = {child.mask: (child.mask & there).bit_count() for child in region.children}
         fewest, held = 0, 0
         for size in sorted(sizes.values(), reverse=True):
@@ -197,13 +200,15 @@ class Board:
             mask ^= low
         return total
 
-    def _pick(self, cores: Sequence[int], there: int, count: int, kept: int = 0) -> int:
+    def _pick(self, cores: Sequence[int], there: int, want: Want, kept: int = 0) -> int:
         """Return the least loaded CPUs; of those with the same load, whole cores first, and
         beside threads that are not in use. `kept` are in the set in any case."""
         self.tried += 1
-        chosen, left = kept, count - kept.bit_count()
+        chosen, left = kept, want.size - kept.bit_count()
         free = there & ~kept
         of = {cpu: self.load[cpu] for cpu in each(free)}
+        if want.whole:
+            of = {cpu: self._mean(self.core_of[cpu] & there) for cpu in of}
         most = sorted(of.values())[left - 1] if left else 0
         free = mask_of(cpu for cpu, load in of.items() if load == most)
         below = mask_of(cpu for cpu, load in of.items() if load < most)
@@ -222,24 +227,27 @@ class Board:
             if -size > left:
                 # A core that is split leaves half of it: one that is split already is better.
                 exact = (u for u in units[at + 1 :] if u[0] == load and -u[2] == left)
-                mine = next(exact, (0, 0, 0, _lowest(mine, left)))[3]
+                mine = next(exact, (0, 0, 0, self._idlest(mine, left)))[3]
             chosen |= mine
             left -= mine.bit_count()
         return chosen
 
+    def _idlest(self, mask: int, count: int) -> int:
+        return mask_of(sorted(each(mask), key=lambda cpu: (self.load[cpu], cpu))[:count])
+
     # ---- what a set costs ----
 
-    def _within(self, region: Region, mask: int, pool: Pool) -> Found:
+    def _within(self, region: Region, mask: int, want: Want) -> Found:
         """Return a set within one region that has no parts: it crosses nothing."""
         cost = Cost(0, 0, 0, 0, *self._shares(region.cores, mask))
-        return Found(cost.key(exclusive=pool != "shared"), mask, cost)
+        return Found(cost.key(want), mask, cost)
 
-    def found(self, mask: int, pool: Pool) -> Found:
+    def found(self, mask: int, want: Want) -> Found:
         """Return any set with its cost."""
         load, siblings, halves = self._shares(self.root.cores, mask)
         crossed = {level.name: max(0, parts(level, mask) - 1) for level in self.levels}
         cost = Cost(**crossed, load=load, siblings=siblings, halves=halves)
-        return Found(cost.key(exclusive=pool != "shared"), mask, cost)
+        return Found(cost.key(want), mask, cost)
 
     def _shares(self, cores: Sequence[int], mask: int) -> tuple[int, int, int]:
         load = self._loads(mask)
@@ -250,7 +258,3 @@ class Board:
                 siblings += self._loads(beside)
                 halves += 1 if beside & self.usable else 0
         return load, siblings, halves
-
-
-def _lowest(mask: int, count: int) -> int:
-    return mask_of(cpu for _, cpu in zip(range(count), each(mask), strict=False))

@@ -11,12 +11,13 @@ from functools import partial
 from typing import Literal
 
 from bsdvirt.cpu.board import CPU, Board
-from bsdvirt.cpu.regions import Cost, Found, Pool, Region, cpus_of, mask_of
+from bsdvirt.cpu.regions import Cost, Found, Pool, Region, Want, cpus_of, mask_of
 from bsdvirt.cpu.topology import Cpus, Topology
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.spec.types import CpuList
 
 Mode = Literal["shared", "exclusive", "auto"]
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
     if kept := _kept(board, wish):
         return kept
     if wish.mode != "shared" and wish.count <= room(board):
-        return _chosen(board, wish, others, alone_pool(board, wish.count))
+        return _chosen(board, wish, others, alone_pool(board, wish))
     if wish.mode == "exclusive":
         raise _refused(board, wish, others)
     if wish.count > board.pools["shared"].bit_count():
@@ -155,10 +156,15 @@ def room(board: Board) -> int:
     return free.bit_count() - (1 if last else 0)
 
 
-def alone_pool(board: Board, count: int) -> Pool:
+def want_of(wish: Wish, pool: Pool) -> Want:
+    """Return what the board is asked for."""
+    return Want(wish.count, pool, wish.threads > 1)
+
+
+def alone_pool(board: Board, wish: Wish) -> Pool:
     """Return what a guest that wants CPUs for itself takes them from: cores that no other guest
     uses, unless it would be in more packages or domains then."""
-    clean, free = board.best(count, "clean"), board.best(count, "free")
+    clean, free = board.best(want_of(wish, "clean")), board.best(want_of(wish, "free"))
     if clean and free and clean.key[:2] <= free.key[:2]:
         return "clean"
     return "free"
@@ -177,10 +183,11 @@ def _kept(board: Board, wish: Wish) -> Placement | None:
 
 
 def _chosen(board: Board, wish: Wish, others: Sequence[Holder], pool: Pool) -> Placement:
-    found = board.best(wish.count, pool)
+    want = want_of(wish, pool)
+    found = board.best(want)
     if found is None:
         raise _refused(board, wish, others)
-    if wish.held and (near := board.near(mask_of(wish.held), wish.count, pool)):
+    if wish.held and (near := board.near(mask_of(wish.held), want)):
         # A claim that grows or shrinks stays where it is, unless another place is better.
         found = found if _better(found.cost, near.cost) else near
     return Placement(cpus_of(found.mask), pool != "shared", reasons(board, found, others))
@@ -198,7 +205,7 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
     said = f"{wish.name}: it is to have {counted(wish.count)}{' for itself' if alone else ''}"
     said += f", and {most or 'none'} can be had"
     if names:
-        said += f"; others are held by {', '.join(names)}"
+        said += f"; others are held by {named(names)}"
     elif alone:
         said += "; one is left to the host and to guests without CPUs of their own"
     hint = "set a lower number of CPUs" + (", or placement=auto" if alone else "")
@@ -208,6 +215,12 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
 def counted(number: int) -> str:
     """Return a number of CPUs in words."""
     return f"{number} CPU" if number == 1 else f"{number} CPUs"
+
+
+def named(guests: Sequence[str]) -> str:
+    """Return the names of guests, of many the first ones."""
+    more = len(guests) - MOST_NAMED
+    return ", ".join(guests[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 # ---- the reasons ----
@@ -227,11 +240,11 @@ def _reasons(board: Board, found: Found, holders: Sequence[Holder], known: int) 
         beside |= core & ~mask if core & mask else 0
     there, neighbours = _on(mask, others), _on(beside, others)
     if there:
-        yield f"shared with {', '.join(there)} ({cost.load / CPU:.2g} CPUs busy at most)"
+        yield f"shared with {named(there)} ({cost.load / CPU:.2g} CPUs busy at most)"
     else:
         yield "no other guest is there"
     if neighbours:
-        yield f"the other threads of its cores are used by {', '.join(neighbours)}"
+        yield f"the other threads of its cores are used by {named(neighbours)}"
     elif beside & board.every & ~board.usable:
         yield "other threads of its cores are reserved for the host"
     elif cost.halves:

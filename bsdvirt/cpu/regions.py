@@ -16,6 +16,15 @@ Pool = Literal["shared", "free", "clean"]
 Key = tuple[int, ...]
 
 
+class Want(NamedTuple):
+    """What a guest asks of the host."""
+
+    size: int
+    pool: Pool
+    whole: bool = False
+    """Whether it knows of threads, so that half a core is worse than a shared one."""
+
+
 def mask_of(cpus: Iterable[int]) -> int:
     """Return CPUs as bits."""
     bits = 0
@@ -55,15 +64,17 @@ class Cost(NamedTuple):
     clusters: int = 0
     """As caches, for smaller ones that several cores share."""
 
-    def key(self, *, exclusive: bool) -> Key:
+    def key(self, want: Want) -> Key:
         """Return what is compared: the first difference decides. A guest that shares is to be near
         one cache first; one that wants CPUs for itself is to have whole cores first, as the other
         thread of a core would disturb it."""
         far, near = (self.packages, self.domains), (self.caches, self.kinds)
-        rest = (self.halves, self.clusters)
-        if exclusive:
-            return (*far, self.siblings, *near, self.load, *rest)
-        return (*far, *near, self.load, self.siblings, *rest)
+        loads = (self.load, self.siblings, self.halves)
+        if want.whole:
+            loads = (self.halves, self.load, self.siblings)
+        if want.pool != "shared":
+            return (*far, self.siblings, *near, *loads, self.clusters)
+        return (*far, *near, *loads, self.clusters)
 
 
 class Found(NamedTuple):
@@ -83,7 +94,7 @@ class Region:
     cores: tuple[int, ...]
     children: tuple[Region, ...] = ()
     load: int = 0
-    known: dict[tuple[int, Pool], Found | None] = field(default_factory=dict)
+    known: dict[Want, Found | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,15 @@ def levels_of(topology: Topology) -> list[Level]:
     ]  # fmt: skip
     groups = {"packages": packages, "domains": domains, "caches": outer, "kinds": kinds,
               "clusters": inner}  # fmt: skip
-    return [Level(name, tuple(group)) for name, group in groups.items()]
+    every = mask_of(topology.cpus)
+    return [Level(name, tuple(_whole(group, every))) for name, group in groups.items()]
+
+
+def _whole(groups: Sequence[tuple[str, int]], every: int) -> Iterator[tuple[str, int]]:
+    """Yield the groups, and the CPUs that are in none of them as one more."""
+    yield from groups
+    if rest := every & ~mask_of(cpu for _, group in groups for cpu in each(group)):
+        yield "other CPUs", rest
 
 
 def parts(level: Level, mask: int) -> int:
@@ -129,8 +148,6 @@ def region_of(title: str, mask: int, levels: Sequence[Level], cores: Iterable[in
         return Region(title, mask, own)
     level, *rest = levels
     parts = [(name, mask & group) for name, group in level.groups if mask & group]
-    if other := mask & ~mask_of(cpu for _, part in parts for cpu in each(part)):
-        parts.append(("other CPUs", other))
     if len(parts) < 2:
         return region_of(title, mask, rest, own)
     children = [region_of(name, part, rest, own) for name, part in parts]
