@@ -180,6 +180,14 @@ class Rule(Struct):
     resource: str
     action: str
     amount: int
+    per: str = ""
+    """Another kind of subject that the amount is accounted for."""
+
+    @property
+    def text(self) -> str:
+        """The rule as the kernel shows it (rctl_rule_to_sbuf in kern_rctl.c)."""
+        per = f"/{self.per}" if self.per else ""
+        return f"{self.subject}:{self.resource}:{self.action}={self.amount}{per}"
 
 
 class Module(Struct):

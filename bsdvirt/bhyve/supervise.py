@@ -61,7 +61,7 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         "force_reset": [*control, "--force-reset"],
         "nmi": [*control, "--inject-nmi"],
         "console": console_device(guest.identity.id, "B"),
-        "limits": [[tools.RCTL, "-a", rule] for rule in rules],
+        "limits": [[tools.RCTL, "-a", *rules]] if rules else [],
         "cleanup": [
             list(argv) for device in DEVICES for argv in device.cleanup(guest.identity.id, vm)
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
@@ -14,20 +14,77 @@ from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
 from bsdvirt.spec.becomes import RctlRule
 from bsdvirt.spec.fields import becoming
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.limits import Limits
+from bsdvirt.spec.limits import DENY, DEVCTL, LOG, RESOURCES, THROTTLE, LimitRule, Limits
 from bsdvirt.spec.types import CpuList
 
 NO_PINS: Mapping[int, CpuList] = {}
+COUNTED_LATE = ("maxproc", "nthr")
+"""The kernel reports these at the end of fork(2), and a denied fork(2) does not come that far
+(racct_proc_fork_done() in kern_racct.c): what can be seen is that the limit is reached."""
+SILENT = (LOG, DEVCTL)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A rule without its subject."""
+
+    resource: str
+    action: str
+    amount: int
+    per: str = ""
+    """What the amount is accounted for; empty if that is the subject."""
+
+    @property
+    def words(self) -> str:
+        """Such as maxproc:deny=50."""
+        return f"{self.resource}:{self.action}={self.amount}{f'/{self.per}' if self.per else ''}"
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """What the kernel tells two rules of one subject apart by, besides their amounts."""
+        return self.resource, self.action, self.per
+
+    @property
+    def watch(self) -> Wanted:
+        """The rule by which the kernel reports that this one is reached, to devd(8)."""
+        return Wanted(self.resource, DEVCTL, watched(self.resource, self.amount), self.per)
+
+
+def is_reported(resource: str, action: str) -> bool:
+    """Return whether it is reported when a rule is reached. It is not where a guest that is busy
+    runs into the limit all the time: the kernel reports ten events a second, of all guests
+    together (kern.racct.rctl.devctl_rate_limit), and others would be lost."""
+    slowed = RESOURCES[resource].throttle or (resource, action) == ("pcpu", DENY)
+    return action not in SILENT and not slowed
+
+
+def watched(resource: str, amount: int) -> int:
+    """Return the amount of the rule that reports that a limit is reached."""
+    return amount - 1 if resource in COUNTED_LATE else amount
+
+
+def wanted_rules(limits: Limits) -> list[Wanted]:
+    """Return the rules of limits, and those that report when one of them is reached."""
+    found = [Wanted(rule.name, rule.action, amount) for rule, amount in _given(limits)]
+    found += [
+        Wanted(rule.resource, rule.action, rule.amount, _per(rule, limits)) for rule in limits.rules
+    ]
+    watches = [rule.watch for rule in found if is_reported(rule.resource, rule.action)]
+    return list(dict.fromkeys([*found, *watches]))
+
+
+def _per(rule: LimitRule, limits: Limits) -> str:
+    return "" if rule.per == limits.subject else rule.per
 
 
 def limit_rules(subject: str, limits: Limits) -> list[str]:
     """Return the limits as rules of rctl(8) for a subject, such as jail:web or process:712."""
-    return [f"{subject}:{rule.words}={amount}" for rule, amount in _given(limits)]
+    return [f"{subject}:{rule.words}" for rule in wanted_rules(limits)]
 
 
 def need_racct(name: str, limits: Limits, kernel: Kernel) -> None:
     """Raise HostError if limits are set and resource accounting is disabled."""
-    if not kernel.racct and any(_given(limits)):
+    if not kernel.racct and wanted_rules(limits):
         raise HostError(
             f"{name}: limits need resource accounting, which is off",
             "put kern.racct.enable=1 in /boot/loader.conf and reboot, or remove the limits",
@@ -35,10 +92,17 @@ def need_racct(name: str, limits: Limits, kernel: Kernel) -> None:
 
 
 def _given(limits: Limits) -> Iterator[tuple[RctlRule, int]]:
-    """Yield the limits that are set."""
+    """Yield the limits that are set by properties of their own."""
     for rule, value in becoming(limits, RctlRule):
         if value is not None:
             yield rule, int(value)
+
+
+def _grouped(rules: Iterable[Wanted]) -> dict[tuple[str, str, str], list[Wanted]]:
+    groups: dict[tuple[str, str, str], list[Wanted]] = {}
+    for rule in rules:
+        groups.setdefault(rule.group, []).append(rule)
+    return groups
 
 
 def limit_changes(
@@ -46,61 +110,96 @@ def limit_changes(
 ) -> Iterator[Step]:
     """Yield the steps from one set of limits to the other; `rules` are those of the kernel now.
     Raise HostError if a limit is set and resource accounting is disabled."""
-    old = dict(_given(before))
-    new = dict(_given(after))
-    for rule, _ in becoming(after, RctlRule):
-        if new.get(rule) != old.get(rule):
+    old, new = _grouped(wanted_rules(before)), _grouped(wanted_rules(after))
+    for group in dict.fromkeys([*new, *old]):
+        if set(new.get(group, [])) != set(old.get(group, [])):
             need_racct(name, after, kernel)
-            yield from _limit_steps(subject, rule, new.get(rule), rules)
+            yield from _limit_steps(subject, group, new.get(group, []), rules)
 
 
 def _limit_steps(
-    who: str, limit: RctlRule, new: int | None, rules: Sequence[Rule]
+    who: str, group: tuple[str, str, str], new: Sequence[Wanted], rules: Sequence[Rule]
 ) -> Iterator[Step]:
-    """Add the new rule, then remove the old ones: at no moment is there none.
+    """Add the new rules, then remove the old ones: at no moment is there none.
 
     The kernel replaces a rule of deny by itself, and keeps every amount of the others
     (rctl_rule_add in kern_rctl.c).
     """
-    kind = limit.words
-    had = [r.amount for r in rules if r.subject == who and r.kind == kind and r.amount != new]
-    replaces = limit.action == "deny"
-    if new is not None:
-        rule = f"{kind}={new}"
-        undo = Undo(Command((tools.RCTL, "-r", f"{who}:{rule}")), LimitsExist(who, rule))
-        if had and replaces:
-            undo = Undo(Command((tools.RCTL, "-a", f"{who}:{kind}={had[0]}")))
+    resource, action, _ = group
+    amounts = {rule.amount for rule in new}
+    had = [r for r in rules if r.subject == who and _group(r) == group and r.amount not in amounts]
+    for one in new:
+        rule = f"{who}:{one.words}"
+        undo = Undo(Command((tools.RCTL, "-r", rule)), LimitsExist(who, one.words))
+        if had and action == DENY:
+            undo = Undo(Command((tools.RCTL, "-a", f"{who}:{had[0].words}")))
         yield Step(
-            Command((tools.RCTL, "-a", f"{who}:{rule}")),
-            f"limit {limit.name} now",
+            Command((tools.RCTL, "-a", rule)),
+            f"report that {resource} is reached" if action == DEVCTL else f"limit {resource} now",
             undo=(undo,),
-            unless=LimitsExist(who, rule),
+            unless=LimitsExist(who, one.words),
         )
-        if replaces:
-            return
-    for amount in had:
-        rule = f"{kind}={amount}"
+    if new and action == DENY:
+        return
+    for old in had:
         yield Step(
-            Command((tools.RCTL, "-r", f"{who}:{rule}")),
-            f"its limit of {limit.name} until now",
-            undo=(Undo(Command((tools.RCTL, "-a", f"{who}:{rule}"))),),
-            unless=Not(LimitsExist(who, rule)),
+            Command((tools.RCTL, "-r", _filter(old, rules))),
+            f"its limit of {resource} until now" if action != DEVCTL else "its report until now",
+            undo=(Undo(Command((tools.RCTL, "-a", f"{who}:{old.words}"))),),
+            unless=Not(LimitsExist(who, old.words)),
         )
+
+
+def _group(rule: Rule) -> tuple[str, str, str]:
+    return rule.resource, rule.action, rule.per
+
+
+def _filter(rule: Rule, rules: Sequence[Rule]) -> str:
+    """Return a filter that matches a rule only. One that names no `per` matches any."""
+    others = [
+        r for r in rules if (r.subject, r.kind, r.amount) == (rule.subject, rule.kind, rule.amount)
+    ]
+    per = "" if rule.per or len(others) < 2 else f"/{rule.subject.partition(':')[0]}"
+    return f"{rule.subject}:{rule.words}{per}"
 
 
 def limit_drift(subject: str, limits: Limits, rules: Sequence[Rule]) -> Iterator[Drift]:
-    """Yield the limits that the kernel does not enforce as set: restarting the service rctl
-    removes all rules."""
-    for limit, amount in _given(limits):
-        had = [r.amount for r in rules if r.subject == subject and r.kind == limit.words]
-        if had == [amount]:
-            continue
-        now = f"limited to {', '.join(map(str, had))} instead" if had else "not limited"
-        yield Drift(
-            f"its {limit.name} is {now}, and is to be at most {amount}",
-            tuple(_limit_steps(subject, limit, amount, rules)),
-            f"limited its {limit.name} to {amount} again",
-        )
+    """Yield the limits that the kernel does not enforce as set, or does not report: restarting the
+    service rctl removes all rules."""
+    wrong: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    groups = _grouped(wanted_rules(limits))
+    for group, new in groups.items():
+        if sorted(_amounts(subject, group, rules)) != sorted(rule.amount for rule in new):
+            wrong.setdefault((group[0], group[2]), []).append(group)
+    for each in wrong.values():
+        steps = [s for group in each for s in _limit_steps(subject, group, groups[group], rules)]
+        yield _drift(each[0], groups[each[0]], _amounts(subject, each[0], rules), tuple(steps))
+
+
+def _amounts(subject: str, group: tuple[str, str, str], rules: Sequence[Rule]) -> list[int]:
+    return [rule.amount for rule in rules if rule.subject == subject and _group(rule) == group]
+
+
+def _drift(
+    group: tuple[str, str, str], new: Sequence[Wanted], had: list[int], steps: tuple[Step, ...]
+) -> Drift:
+    resource, action, per = group
+    most = ", ".join(str(rule.amount) for rule in new)
+    if action == DEVCTL:
+        return Drift(
+            f"it is not reported when its {resource} reaches the limit", steps,
+            f"its {resource} is reported again when it reaches the limit",
+        )  # fmt: skip
+    if action not in (DENY, THROTTLE) or per:
+        return Drift(
+            f"its rule {new[0].words} of rctl(8) is not in force", steps,
+            f"set its rules of {resource} again",
+        )  # fmt: skip
+    now = f"limited to {', '.join(map(str, had))} instead" if had else "not limited"
+    return Drift(
+        f"its {resource} is {now}, and is to be at most {most}", steps,
+        f"limited its {resource} to {most} again",
+    )  # fmt: skip
 
 
 def cpuset_drift(

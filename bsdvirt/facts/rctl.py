@@ -10,7 +10,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 
 _RULE = re.compile(
-    r"(?P<who>[a-z]+:[^:\n]*):(?P<what>[a-z]+):(?P<action>[a-z0-9]+)=(?P<amount>\d+)(/[a-z]+)?",
+    r"(?P<who>[a-z]+:[^:\n]*):(?P<what>[a-z]+):(?P<action>[a-z0-9]+)=(?P<amount>\d+)(?:/(?P<per>[a-z]+))?",
     re.ASCII,
 )
 
@@ -40,17 +40,32 @@ class Rule:
     resource: str
     action: str
     amount: int
+    per: str = ""
+    """What the amount is accounted for; empty if that is the subject."""
 
     @property
     def kind(self) -> str:
         """Such as maxproc:deny."""
         return f"{self.resource}:{self.action}"
 
+    @property
+    def words(self) -> str:
+        """The rule without its subject, such as maxproc:deny=50."""
+        return f"{self.kind}={self.amount}{f'/{self.per}' if self.per else ''}"
+
 
 def parse_rules(text: str) -> list[Rule]:
     """Return the rules; other lines are skipped."""
     matches = (_RULE.fullmatch(line) for line in text.split("\n"))
-    return [Rule(m["who"], m["what"], m["action"], int(m["amount"])) for m in matches if m]
+    return [
+        Rule(m["who"], m["what"], m["action"], int(m["amount"]), _per(m["who"], m["per"]))
+        for m in matches
+        if m
+    ]
+
+
+def _per(who: str, per: str | None) -> str:
+    return per if per and not who.startswith(f"{per}:") else ""
 
 
 def parse_usage(text: str) -> dict[str, int]:

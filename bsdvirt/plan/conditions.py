@@ -74,7 +74,7 @@ def holds(host: Host, look: Look | None) -> bool:
             return bool(beneath(read_mounts(host), path, but, kinds))
         case LimitsExist(subject=subject, rule=wanted):
             return any(
-                rule.subject == subject and wanted in ("", rule.kind, f"{rule.kind}={rule.amount}")
+                rule.subject == subject and wanted in ("", rule.kind, rule.words)
                 for rule in read_rules(host)
             )
         case FileExists(path=path):

@@ -144,7 +144,7 @@ def _rctl(host: Host, words: Words) -> bool:
     who, pid, *_ = (*rules[0].split(":"), "", "")
     if who == "process" and _has_ended(host, pid):
         return True
-    have = {f"{rule.subject}:{rule.kind}={rule.amount}" for rule in read_rules(host)}
+    have = {f"{rule.subject}:{rule.words}" for rule in read_rules(host)}
     if option == "-a":
         return all(rule in have for rule in rules)
     return not any(

@@ -190,6 +190,7 @@ class LimitRow(Row, frozen=True, kw_only=True):
     kind: Annotated[str, col("Kind: jail or vm.")]
     resource: Annotated[str, col("Resource, as rctl(8) names it.")]
     action: Annotated[str, col("What rctl(8) does at the limit, such as deny.")]
+    per: Annotated[str, col("What it is accounted for: jail, process, user or loginclass.")]
     limit: Annotated[int, col("The limit, in `unit`.")]
     used: Annotated[int | None, col("What is used now, in `unit`.")]
     percent: Annotated[float | None, col("What is used, in percent of the limit.", unit=PERCENT)]

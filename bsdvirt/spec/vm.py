@@ -8,6 +8,7 @@ from bsdvirt.spec.base import BadValueError, Live, Names, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, made_by
 from bsdvirt.spec.config_keys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.guest import Stop
+from bsdvirt.spec.limits import refuse_below
 from bsdvirt.spec.restart import VmRestart
 from bsdvirt.spec.types import (
     AbsolutePath,
@@ -175,6 +176,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 hint="set firmware, too",
             )
         self._check_config()
+        refuse_below(self.limits, self.memory, wired=self.wired)
         for number, pin in enumerate(self.pins):
             if pin.vcpu >= self.cpus:
                 raise BadValueError(

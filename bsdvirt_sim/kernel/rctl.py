@@ -16,6 +16,18 @@ _RESOURCES = (
 )  # fmt: skip
 _SPEEDS = {"readbps", "writebps", "readiops", "writeiops"}
 _NO_DENY = {"cputime", "wallclock", *_SPEEDS}
+_SLOPPY = {
+    "pseudoterminals", "swapuse", "msgqqueued", "msgqsize", "nmsgq", "nsem", "nshm", "shmsize",
+}  # fmt: skip
+"""RACCT_SLOPPY in kern_racct.c."""
+_SIGNALS = (
+    "hup", "int", "quit", "ill", "trap", "abrt", "emt", "fpe", "kill", "bus", "segv", "sys", "pipe",
+    "alrm", "term", "urg", "stop", "tstp", "chld", "ttin", "ttou", "io", "xcpu", "xfsz", "vtalrm",
+    "prof", "winch", "info", "usr1", "usr2", "thr",
+)  # fmt: skip
+_ACTIONS = ("deny", "log", "devctl", "throttle", *(f"sig{name}" for name in _SIGNALS))
+"""actionnames in kern_rctl.c."""
+_SUBJECTS = ("", "process", "user", "loginclass", "jail")
 
 
 def rctl(run: Run, words: list[str]) -> int:
@@ -36,8 +48,9 @@ def rctl(run: Run, words: list[str]) -> int:
     if flags in ("", "-h") and len(rest) <= 1 and (rest or not flags):
         _enabled(run)
         for rule in _matching(run, rest[0] if rest else ""):
-            amount = humanize(rule.amount) if "h" in flags else str(rule.amount)
-            run.print(f"{rule.subject}:{rule.resource}:{rule.action}={amount}")
+            plain = rule.text
+            human = plain.replace(f"={rule.amount}", f"={humanize(rule.amount)}")
+            run.print(human if "h" in flags else plain)
         return 0
     raise run.unknown()
 
@@ -58,12 +71,22 @@ def _parts(run: Run, text: str) -> list[str]:
     return parts
 
 
+def _rule(run: Run, parts: list[str]) -> tuple[str, str, str, str]:
+    """Return the resource, action, amount and `per` of a rule or filter; the kernel cuts at `=` and
+    `/` (rctl_string_to_rule in kern_rctl.c)."""
+    if len(parts) > 4:
+        raise run.unknown()
+    resource = parts[2] if len(parts) > 2 else ""
+    action, _, rest = parts[3].partition("=") if len(parts) > 3 else ("", "", "")
+    amount, _, per = rest.partition("/")
+    return resource, action, amount, "" if per == parts[0] else per
+
+
 def _add(run: Run, text: str) -> int:
     parts = _parts(run, text)
-    action, sign, amount = parts[3].partition("=") if len(parts) == 4 else ("", "", "")
-    if not sign:
+    resource, action, amount, per = _rule(run, parts)
+    if not amount:
         raise run.unknown()
-    resource = parts[2]
     try:
         number = size(amount)
     except BadValue:
@@ -71,21 +94,19 @@ def _add(run: Run, text: str) -> int:
     error = ""
     if parts[0] == "process" and not alive(int(parts[1])):
         error = "No such process"
-    elif resource not in _RESOURCES or action not in ("deny", "throttle"):
+    elif resource not in _RESOURCES or action not in _ACTIONS or per not in _SUBJECTS:
         error = "Invalid argument"
-    elif (action == "deny" and resource in _NO_DENY) or (
-        action == "throttle" and resource not in _SPEEDS
-    ):
+    elif _unsupported(resource, action, per or parts[0]):
         error = "Operation not supported"
     if error:
         run.warn(f"rctl: failed to add rule '{text}': {error}")
         return 1
     # rctl_rule_add (kern_rctl.c): one amount of a deny rule, and no other rule twice.
-    rule = Rule(f"{parts[0]}:{parts[1]}", resource, action, number)
+    rule = Rule(f"{parts[0]}:{parts[1]}", resource, action, number, per)
     run.state.rules = [
         old
         for old in run.state.rules
-        if (old.subject, old.resource, old.action) != (rule.subject, resource, action)
+        if (old.subject, old.resource, old.action, old.per) != (rule.subject, resource, action, per)
         or (action != "deny" and old.amount != number)
     ]
     # The kernel shows the newest first.
@@ -93,20 +114,32 @@ def _add(run: Run, text: str) -> int:
     return 0
 
 
+def _unsupported(resource: str, action: str, per: str) -> bool:
+    """Whether the kernel refuses a combination (rctl_rule_add in kern_rctl.c)."""
+    if action == "deny" and resource in _NO_DENY:
+        return True
+    if action == "throttle" and resource not in _SPEEDS:
+        return True
+    return per == "process" and resource in _SLOPPY
+
+
 def _matching(run: Run, text: str) -> list[Rule]:
     if not text:
         return run.state.rules
     parts = _parts(run, text)
-    action, sign, amount = parts[3].partition("=") if len(parts) > 3 else ("", "", "")
-    if sign and not amount.isdigit():
+    resource, action, amount, _ = _rule(run, parts)
+    named = "/" in text
+    per = text.partition("/")[2]
+    if amount and not amount.isdigit():
         raise run.unknown(f"amount {amount}")
     return [
         rule
         for rule in run.state.rules
         if rule.subject == f"{parts[0]}:{parts[1]}"
-        and (len(parts) < 3 or not parts[2] or rule.resource == parts[2])
+        and (not resource or rule.resource == resource)
         and (not action or rule.action == action)
-        and (not sign or rule.amount == int(amount))
+        and (not amount or rule.amount == int(amount))
+        and (not named or (rule.per or parts[0]) == per)
     ]
 
 

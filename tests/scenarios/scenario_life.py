@@ -203,9 +203,11 @@ def limits_and_cpuset_are_in_force(driver: Bsdvirt, view: HostView) -> None:
     rules = [rule for rule in view.rules() if rule.startswith("jail:t1:")]
     assert rules == [
         "jail:t1:maxproc:deny=77",
+        "jail:t1:maxproc:devctl=76",
         "jail:t1:pcpu:deny=80",
         "jail:t1:readiops:throttle=500",
         f"jail:t1:vmemoryuse:deny={2 << 30}",
+        f"jail:t1:vmemoryuse:devctl={2 << 30}",
     ]
     shown = view.run("/usr/bin/cpuset", "-g", "-j", "t1").stdout.splitlines()[0]
     assert shown.endswith("mask: 0")

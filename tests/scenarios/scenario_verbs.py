@@ -32,11 +32,13 @@ def limits_and_cpus_change_at_once(driver: Bsdvirt, view: HostView) -> None:
     assert_same(before, view.everything())
     said = driver.ok("set", "t1", *words)
     assert NEXT not in said.stdout + said.stderr
-    rules = ["jail:t1:maxproc:deny=60", "jail:t1:readbps:throttle=1048576"]
+    rules = [
+        "jail:t1:maxproc:deny=60", "jail:t1:maxproc:devctl=59", "jail:t1:readbps:throttle=1048576",
+    ]  # fmt: skip
     assert view.rules() == rules
     assert cpus_of(view, "t1") == "0"
     driver.ok("set", "t1", "limits.readbps=2M")
-    assert view.rules() == [rules[0], "jail:t1:readbps:throttle=2097152"]
+    assert view.rules() == [*rules[:2], "jail:t1:readbps:throttle=2097152"]
     said = driver.ok("set", "t1", "cpuset=", "hostname=other.example.org", "limits.maxproc=70")
     assert f"hostname {NEXT}" in said.stdout + said.stderr
     assert "limits" not in said.stderr
@@ -185,7 +187,7 @@ def edit_goes_the_way_of_set(driver: Bsdvirt, view: HostView) -> None:
     said = driver("edit", "t1", "--yes", env=change)
     assert said.status == 0, said
     assert "+  maxproc: 60" in said.stdout
-    assert view.rules() == ["jail:t1:maxproc:deny=60"]
+    assert view.rules() == ["jail:t1:maxproc:deny=60", "jail:t1:maxproc:devctl=59"]
     assert view.guest_text("t1").endswith("# mine\n")
     driver.fails(3, "edit", "tnone", says="tnone")
     view.scratch.joinpath("editor.py").unlink()

@@ -32,7 +32,7 @@ def test_limits_of_what_runs_the_nearest_first(world: tuple[Bsdvirt, HostView]) 
         ("db", "memoryuse", 90.0), ("web", "memoryuse", 25.0), ("web", "maxproc", 4.0),
     ]  # fmt: skip
     assert rows[0] == {
-        "name": "db", "kind": "jail", "resource": "memoryuse", "action": "deny",
+        "name": "db", "kind": "jail", "resource": "memoryuse", "action": "deny", "per": "jail",
         "limit": 10 * MB, "used": 9 * MB, "percent": 90.0, "unit": "bytes",
     }  # fmt: skip
     assert driver.ok("limits", "web").lines[1].split() == [

@@ -17,6 +17,7 @@ from bsdvirt.layout import main_file
 from bsdvirt.plan.locks import is_held
 from bsdvirt.rows.jail import JailInfo, MainCommand
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.limits import DEVCTL
 from bsdvirt.spec.load import parse_json
 
 
@@ -64,7 +65,11 @@ def _running(host: Host, name: str) -> dict[str, Any]:
     """Return the fields that only a running jail has."""
     mask = host.run((tools.CPUSET, "-g", "-j", name), changes=False).stdout
     usage = host.run((tools.RCTL, "-u", jail_subject(name)), changes=False)
-    rules = [rule for rule in read_rules(host) if rule.subject == jail_subject(name)]
+    rules = [
+        rule
+        for rule in read_rules(host)
+        if rule.subject == jail_subject(name) and rule.action != DEVCTL
+    ]
     return {
         "cpus": mask.splitlines()[0].partition("mask: ")[2] if mask else "",
         "limits": {rule.kind: rule.amount for rule in rules},

@@ -16,8 +16,7 @@ from bsdvirt.library.foreign import fstab, params, rctl
 from bsdvirt.library.foreign.found import Draft, Found, Part, truth
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.expose import Expose
-from bsdvirt.spec.fields import fields_of
-from bsdvirt.spec.limits import JailLimits
+from bsdvirt.spec.limits import RESOURCES
 from bsdvirt.spec.load import parse_json
 from bsdvirt.spec.params import PARAMS
 from bsdvirt.spec.storage import Compression
@@ -166,7 +165,7 @@ def _rest(draft: Draft, config: Mapping[str, str]) -> None:
             draft.description(config[key])
     if config.get("cpuset", "off") not in OFF:
         draft.cpuset(config["cpuset"])
-    for resource in fields_of(JailLimits):
+    for resource in RESOURCES:
         if (value := config.get(resource, "off")) not in OFF:
             action, _, amount = value.partition("=")
             rctl.take(draft, resource, action, amount)

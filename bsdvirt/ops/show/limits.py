@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from bsdvirt.cpu.limits import is_reported, watched
 from bsdvirt.errors import HostError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.facts.rctl import (
@@ -16,19 +17,10 @@ from bsdvirt.facts.rctl import (
 from bsdvirt.guest.usage import Running, running_guests
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
-from bsdvirt.rows.base import BYTES, PERCENT, RATE, SECONDS
+from bsdvirt.rows.base import PERCENT
 from bsdvirt.rows.usage import LimitRow
 from bsdvirt.session.session import Session
-
-UNITS = {
-    "cputime": SECONDS, "wallclock": SECONDS, "pcpu": PERCENT, "readbps": RATE, "writebps": RATE,
-    **dict.fromkeys(
-        ("datasize", "stacksize", "coredumpsize", "memoryuse", "memorylocked", "vmemoryuse",
-         "swapuse", "msgqsize", "shmsize"),
-        BYTES,
-    ),
-}  # fmt: skip
-"""Of resources of rctl(8); the others are counted."""
+from bsdvirt.spec.limits import DEVCTL, RESOURCES
 
 
 def limits(session: Session, names: Collection[str] | None = None) -> list[LimitRow]:
@@ -57,7 +49,7 @@ def _rules(host: Host) -> list[Rule]:
 
 def _of(host: Host, name: str, one: Running, rules: Iterable[Rule]) -> list[LimitRow]:
     subject = jail_subject(name) if one.pid is None else process_subject(one.pid)
-    own = [rule for rule in rules if rule.subject == subject]
+    own = _shown([rule for rule in rules if rule.subject == subject])
     if not own:
         return []
     # What no longer runs has no usage, and is no failure of this verb.
@@ -65,15 +57,36 @@ def _of(host: Host, name: str, one: Running, rules: Iterable[Rule]) -> list[Limi
     return [_row(name, one, rule, used) for rule in own]
 
 
+def _shown(rules: Sequence[Rule]) -> list[Rule]:
+    """Return the rules without those that report when another one is reached."""
+    reports = {
+        (rule.resource, watched(rule.resource, rule.amount), rule.per)
+        for rule in rules
+        if rule.resource in RESOURCES and is_reported(rule.resource, rule.action)
+    }
+    return [
+        rule
+        for rule in rules
+        if rule.action != DEVCTL or (rule.resource, rule.amount, rule.per) not in reports
+    ]
+
+
 def _row(name: str, one: Running, rule: Rule, used: Mapping[str, int]) -> LimitRow:
-    now = used.get(rule.resource)
+    # What each process uses, or each user, rctl(8) does not print.
+    now = None if rule.per else used.get(rule.resource)
     return LimitRow(
         name=name,
         kind=one.guest.identity.kind,
         resource=rule.resource,
         action=rule.action,
+        per=rule.per or rule.subject.partition(":")[0],
         limit=rule.amount,
         used=now,
         percent=None if now is None or not rule.amount else round(100 * now / rule.amount, 1),
-        unit=UNITS.get(rule.resource, ""),
+        unit=_unit(rule.resource),
     )
+
+
+def _unit(resource: str) -> str:
+    unit = RESOURCES[resource].unit if resource in RESOURCES else ""
+    return {"%": PERCENT, "1/s": ""}.get(unit, unit)

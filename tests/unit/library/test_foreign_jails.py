@@ -186,10 +186,14 @@ def test_limits_are_those_of_rctl() -> None:
     rctl.take_rules(
         draft,
         "jail:web:memoryuse:deny=2G/jail\njail:web:maxproc:deny=100\njail:web:readbps:throttle=10M\n"
-        "jail:web:memoryuse:log=1G\njail:web:cputime:sigterm=1\nnonsense\n",
+        "jail:web:memoryuse:log=1g\njail:web:cputime:sigterm=1/process\nnonsense\n"
+        "jail:web:memoryuse:deny=3G\njail:web:writebps:deny=1M\njail:web:memoryuse:log=1G\n",
     )
-    assert draft.settings["limits"] == {"memoryuse": "2G", "maxproc": 100, "readbps": "10M"}
-    assert len(draft.notes) == 3
+    assert draft.settings["limits"] == {
+        "memoryuse": "2G", "maxproc": 100, "readbps": "10M",
+        "rules": ["memoryuse:log=1G", "cputime:sigterm=1/process"],
+    }  # fmt: skip
+    assert len(draft.notes) == 4
 
 
 def test_assignments_are_read_and_not_run() -> None:

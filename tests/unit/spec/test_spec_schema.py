@@ -156,6 +156,7 @@ TYPES: dict[str, Any] = {
     "array": list,
     "string": str,
     "integer": int,
+    "number": (int, float),
     "boolean": bool,
     "null": type(None),
 }
@@ -180,7 +181,7 @@ def check(schema: dict[str, Any], value: Any, at: str) -> None:
     if isinstance(value, str):
         assert re.search(schema.get("pattern", ""), value), at
         assert len(value) <= schema.get("maxLength", len(value)), at
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         assert schema.get("minimum", value) <= value <= schema.get("maximum", value), at
     if isinstance(value, list):
         assert len(value) <= schema.get("maxItems", len(value)), at
