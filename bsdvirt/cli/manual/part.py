@@ -58,9 +58,11 @@ def _is_of(verb: str, action: str, entry: str) -> Iterator[bool]:
 
 
 def _examples(page: str, name: str) -> Iterator[str]:
-    """Yield the examples of the page that begin with these words."""
+    """Yield the examples of the page that begin with these words. Long ones go on, indented."""
+    inside = False
     for line in page.partition(".Sh EXAMPLES\n")[2].splitlines():
-        if f"{line} ".startswith(f"{PROMPT}{name} "):
+        inside = f"{line} ".startswith(f"{PROMPT}{name} ") or (inside and line.startswith("    "))
+        if inside:
             yield line
 
 

@@ -1,4 +1,4 @@
-"""Every command that a message or the README names is one that our own parser takes."""
+"""Every command that a message or the documentation names is one that our own parser takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from bsdvirt.cli.main import split
 from bsdvirt.cli.parser import parse
-from bsdvirt.cli.words import HINTS, SYNONYMS, VERBS, hint_for
+from bsdvirt.cli.words import HINTS, OWN_WORDS, SYNONYMS, VERBS, hint_for
 from bsdvirt.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,21 +71,31 @@ def hints() -> list[tuple[str, str]]:
     return every
 
 
+NAME_ONLY = re.compile(r"([a-z]+)(?: [a-z]+)?(?: --[a-z-]+)?")
+"""What names a verb, its action or its option, and is no command yet."""
+PLACEHOLDERS = ("--sim DIR VERB", "VERB")
+"""Forms of commands, with a word for any verb."""
+
+
 def documented() -> list[tuple[str, str]]:
-    """The commands of the README's indented lines."""
+    """The commands of the README, of docs/ and of the manual pages: in lines of their own, or
+    quoted in a sentence."""
     every = []
-    for number, line in enumerate((ROOT / "README.md").read_text().splitlines(), 1):
-        if line.startswith("    "):
-            for part in re.split(r"; |\s+#", line.strip()):
-                if part.startswith("bsdvirt "):
-                    every.append((f"README.md:{number}", part.removeprefix("bsdvirt ").strip()))
-    for page in sorted((ROOT / "docs").glob("from-*.md")):
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        in_block = False
         for number, line in enumerate(page.read_text().splitlines(), 1):
-            told = [one for one in CODE.findall(line) if one.startswith("bsdvirt ")]
-            if line.startswith("    bsdvirt "):
-                told = re.split(r"\s+#", line.strip())[:1]
-            every += [(f"{page.name}:{number}", one.removeprefix("bsdvirt ")) for one in told]
-    return every
+            in_block ^= line.startswith("```")
+            told = CODE.findall(line)
+            if line.startswith("    bsdvirt ") or (line.startswith("bsdvirt ") and in_block):
+                told = re.split(r"; |\s+#", line.strip())
+            every += [(f"{page.name}:{number}", one) for one in told]
+    for page in sorted((ROOT / "man").glob("*.[58]")):
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            if line.startswith((".Ql bsdvirt ", ".Dl bsdvirt ")):
+                every.append((f"{page.name}:{number}", re.sub(r" [.,]$", "", line[4:])))
+    found = [(where, one.removeprefix("bsdvirt ").strip()) for where, one in every
+             if one.startswith("bsdvirt ")]  # fmt: skip
+    return [(where, one) for where, one in found if not one.startswith(PLACEHOLDERS)]
 
 
 def parsed(command: str) -> None:
@@ -102,12 +112,20 @@ def parsed(command: str) -> None:
 
 def test_a_command_that_is_printed_is_taken() -> None:
     wrong = []
-    for where, command in (*hints(), *documented()):
+    told = [(where, one) for where, one in documented() if not NAME_ONLY.fullmatch(one)]
+    for where, command in (*hints(), *told):
         try:
             parsed(command)
         except UsageError as error:
             wrong.append(f"{where}: bsdvirt {command}: {error}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_verb_that_the_documentation_names_is_one() -> None:
+    named = [(where, NAME_ONLY.fullmatch(one)) for where, one in documented()]
+    verbs = {(where, found[1]) for where, found in named if found}
+    assert len(verbs) > 10
+    assert not [(where, verb) for where, verb in verbs if verb not in (*VERBS, *OWN_WORDS)]
 
 
 def test_no_verb_is_taken_for_prose() -> None:
