@@ -22,8 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+from uitest import made
 
 import bsdvirt
+from bsdvirt.spec.schema import properties
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = ROOT / "port"
@@ -136,7 +139,7 @@ def expected() -> set[str]:
         f"etc/{to}/{path.relative_to(ROOT / folder)}"
         for folder, to in (
             ("rc.d", "rc.d"), ("newsyslog", "newsyslog.conf.d"), ("devd", "devd"),
-            ("rc.conf.d", "rc.conf.d"), ("cron.d", "cron.d"),
+            ("rc.conf.d", "rc.conf.d"), ("cron.d", "cron.d"), ("examples", "bsdvirt"),
         )
         for path in (ROOT / folder).rglob("*")
         if path.is_file()
@@ -219,7 +222,7 @@ def test_the_wheel_holds_no_test_and_no_simulated_host(wheel: Path) -> None:
 def variables() -> dict[str, str]:
     """The assignments of port/Makefile, lines joined."""
     text = (PORT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
-    found = re.findall(r"^([A-Z_a-z0-9]+)\+?=[\t ]*(.*)$", text, re.MULTILINE)
+    found = re.findall(r"^([A-Z_a-z0-9]+)[+?]?=[\t ]*([^#\n]*)", text, re.MULTILINE)
     return {name: " ".join(value.split()) for name, value in found}
 
 
@@ -245,8 +248,8 @@ def test_the_port_needs_what_the_package_needs() -> None:
 def test_each_option_says_what_it_is_for() -> None:
     values = variables()
     for option in values["OPTIONS_DEFINE"].split():
-        # DOCS is described by the framework.
-        assert option == "DOCS" or len(values[f"{option}_DESC"]) <= 60, option
+        assert "(without: " in values[f"{option}_DESC"], option
+        assert len(values[f"{option}_DESC"]) <= 60, option
         assert option == "DOCS" or f"{option}_RUN_DEPENDS" in values
 
 
@@ -277,6 +280,7 @@ def expected_sources() -> Iterator[Path]:
         "devd",
         "newsyslog",
         "cron.d",
+        "examples",
     ):
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and path.suffix not in (".pyc", ".typed"):
@@ -284,9 +288,75 @@ def expected_sources() -> Iterator[Path]:
 
 
 def test_the_tree_that_the_port_packages_is_whole() -> None:
-    listed = set(variables()["TREE"].split())
+    listed = set(variables()["TREE_FILES"].split())
     tops = {name.split("/")[0] for name in tracked()} - {".ci", ".gitignore"}
     assert not tops or tops == listed
+
+
+def test_the_logs_are_rotated_by_a_file_that_has_a_sample() -> None:
+    """pkg(8) copies a sample where there is no file: what an administrator changed is kept."""
+    file = variables()["LOG_FILE"]
+    assert file in expected()
+    assert "s|^${LOG_FILE}$$|@sample &.sample|" in (PORT / "Makefile").read_text("utf-8")
+
+
+def test_the_sample_of_the_host_file_has_every_property_and_its_default() -> None:
+    text = (ROOT / "examples" / "bsdvirt.yaml.sample").read_text(encoding="utf-8")
+    whole = yaml.safe_load(re.sub(r"^#(?=\w|  \w)", "", text, flags=re.MULTILINE))
+    infos = {info.name: info for info in properties("host")}
+    said = dict(leaves(whole))
+    assert said.keys() == infos.keys()
+    own = {"dataset": "zroot/bsdvirt", "parallel": 4}
+    assert said == {name: own.get(name, info.default) for name, info in infos.items()}
+    # As it stands, it is a host file.
+    assert yaml.safe_load(text) == {"dataset": "zroot/bsdvirt"}
+
+
+def leaves(tree: dict[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+@dataclass
+class Deinstall:
+    """pkg-deinstall, as pkg(8) runs it: by sh -c, with the name and the action set before it."""
+
+    prefix: Path
+
+    def __call__(self, action: str = "DEINSTALL", **env: str) -> str:
+        script = (PORT / "pkg-deinstall").read_text(encoding="utf-8")
+        done = run(
+            "/bin/sh", "-c", f"set -- bsdvirt-0.1.0 {action}\n{script}", cwd=self.prefix,
+            **({"PKG_PREFIX": str(self.prefix)} | env),
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+
+@pytest.fixture
+def deinstall(tmp_path: Path) -> Deinstall:
+    """On a simulated host where the jail web runs and db does not."""
+    sim = made(tmp_path / "sim")
+    for name in ("bin", "etc/bsdvirt"):
+        (tmp_path / name).mkdir(parents=True)
+    command = tmp_path / "bin/bsdvirt"
+    command.write_text(f'#!/bin/sh\ncd {ROOT}\n{sys.executable} -m bsdvirt --sim {sim} "$@"\n')
+    command.chmod(0o755)
+    (tmp_path / "etc/bsdvirt/bsdvirt.yaml").touch()
+    return Deinstall(tmp_path)
+
+
+def test_pkg_delete_names_the_guests_that_go_on(deinstall: Deinstall) -> None:
+    shown = deinstall()
+    assert "go on running without bsdvirt:\n\tjail web: jail -r web stops it\n" in shown
+    assert "db" not in shown
+    assert deinstall(PKG_UPGRADE="true") == ""
+    assert deinstall("POST-DEINSTALL") == ""
+    (deinstall.prefix / "etc/bsdvirt/bsdvirt.yaml").unlink()
+    assert deinstall() == ""
 
 
 def test_messages_are_for_the_package_manager() -> None:
