@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
 from bsdvirt.spec.becomes import Option
@@ -85,6 +85,29 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
             becomes=Option("cpuset -l"),
         ),
     ] = None
+    placement: Annotated[
+        Literal["none", "shared", "exclusive", "auto"],
+        prop(
+            "How CPUs of the host are chosen for the guest: `none` runs it on `cpuset`, or on all"
+            " CPUs; `shared` chooses as many as `cpus`, which other guests may use too;"
+            " `exclusive` chooses CPUs that no other guest may use; `auto` is `exclusive` if that"
+            " is possible, otherwise `shared`. The guest keeps its CPUs, running or not:"
+            " bsdvirt set db placement=exclusive cpus=4.",
+            live=Live.NOW,
+        ),
+    ] = "none"
+    cpus: (
+        Annotated[
+            int,
+            prop(
+                "Number of CPUs of the host that `placement` chooses, such as 4.",
+                live=Live.NOW,
+                ge=1,
+                le=1024,
+            ),
+        ]
+        | None
+    ) = None
     limits: Annotated[Limits, prop("Limits by rctl(8).", live=Live.NOW)] = Limits()
     stop: Annotated[Stop, prop("How the guest is stopped.")] = Stop()
     restart: Annotated[
@@ -97,8 +120,23 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
         Hooks, prop("Commands to run when the state of the guest changes.", live=Live.NOW)
     ] = Hooks()
 
+    @property
+    def core_threads(self) -> int:
+        """Threads of a core, as the guest sees its CPUs."""
+        return 1
+
     def __post_init__(self) -> None:
         refuse_twice(self.nics)
+        if self.placement != "none" and self.cpuset is not None:
+            raise BadValueError(
+                f"placement {self.placement} chooses the CPUs", at="cpuset",
+                hint="remove cpuset, or set placement to none",
+            )  # fmt: skip
+        if self.placement != "none" and self.cpus is None:
+            raise BadValueError(
+                f"placement {self.placement} needs a number of CPUs", at="cpus",
+                hint="as cpus: 2",
+            )  # fmt: skip
         try:
             refuse_clashes(self.expose)
         except BadValueError as error:

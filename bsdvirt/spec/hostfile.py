@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from bsdvirt.spec.base import Live, Names, Spec, prop
-from bsdvirt.spec.types import AbsolutePath, DatasetName, GuestName, HttpsUrl
+from bsdvirt.spec.types import AbsolutePath, CpuList, DatasetName, GuestName, HttpsUrl
 
 
 class Defaults(Spec, frozen=True, kw_only=True):
@@ -138,6 +138,22 @@ class HostFile(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    reserved_cpus: Annotated[
+        CpuList | None,
+        prop(
+            "CPUs that no guest is given, such as 0 or 0-1: guests without `cpuset` do not run on"
+            " them either.",
+            live=Live.NOW,
+        ),
+    ] = None
+    placement_policy: Annotated[
+        Literal["spread", "pack"],
+        prop(
+            "Where `placement` puts a guest: `spread` where its caches have the most room, `pack`"
+            " where they have the least that is enough.",
+            live=Live.NOW,
+        ),
+    ] = "spread"
     defaults: Annotated[Defaults, prop("Defaults of new guests.", live=Live.NOW)] = Defaults()
     boot: Annotated[HostBoot, prop("Boot and shutdown of the host.", live=Live.NOW)] = HostBoot()
     fetch: Annotated[Fetch, prop("Mirrors for releases and images.", live=Live.NOW)] = Fetch()

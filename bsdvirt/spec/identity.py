@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Names, Spec, prop, shown
-from bsdvirt.spec.types import AbsolutePath, GuestName, TagName
+from bsdvirt.spec.types import AbsolutePath, CpuList, GuestName, TagName
 
 PROPERTY = "bsdvirt:guest"
 MAX_BYTES = 8191
@@ -53,6 +53,14 @@ class DiskClaim(Spec, frozen=True, kw_only=True):
     """The port of the AHCI controller."""
     serial: str = ""
     eui64: str = ""
+
+
+class CpuClaim(Spec, frozen=True, kw_only=True):
+    """The CPUs of the host that placement has chosen for the guest."""
+
+    cpus: CpuList
+    exclusive: bool = False
+    """No other guest may run on them."""
 
 
 class Boot(Spec, frozen=True, kw_only=True):
@@ -126,6 +134,7 @@ class Identity(Spec, frozen=True, kw_only=True):
     """The addresses of the host's stack of a jail, as of its last start."""
     next_shared: list[Alias] | None = None
     """As `next`, for `shared`."""
+    cpus: CpuClaim | None = None
     boot: Boot = Boot()
     disks: dict[str, DiskClaim] = {}
     """Disks and CD drives of a virtual machine, by name."""

@@ -269,6 +269,11 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         check_datasets(self.datasets, self.mounts)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])
         check_interfaces(self.stack, self.interfaces)
+        if self.cpus is not None and self.placement == "none":
+            raise BadValueError(
+                "without placement, nothing chooses CPUs for the jail", at="cpus",
+                hint="set placement, as placement=exclusive; or remove cpus: cpus=",
+            )  # fmt: skip
         if self.run is None and self.restart != JailRestart():
             hint = "set run to the main command"
             raise BadValueError("there is no main command to restart", at="restart", hint=hint)

@@ -292,17 +292,22 @@ class BhyveLine(Patterned):
         return self.partition("=")[2]
 
 
-class CpuPin(str):
-    """A virtual CPU, and the CPUs of the host to pin it to: 0:2, 1:4-5."""
+AUTO_PINS = "auto"
 
-    words: ClassVar[str] = "VCPU:CPUS"
+
+class CpuPin(str):
+    """A virtual CPU, and the CPUs of the host to pin it to: 0:2, 1:4-5; or `auto`."""
+
+    words: ClassVar[str] = "VCPU:CPUS or auto"
 
     @classmethod
     def parse(cls, value: object) -> Self:
         text = text_of(value, cls.words)
+        if text == AUTO_PINS:
+            return cls(text)
         vcpu, colon, cpus = text.partition(":")
         if not colon or re.fullmatch(r"\d{1,4}", vcpu, re.ASCII) is None:
-            raise BadValueError(f"{shown(text)} is not a pin: write it as 0:2 or 1:4-5")
+            raise BadValueError(f"{shown(text)} is not a pin: write it as 0:2 or 1:4-5, or auto")
         return cls(f"{int(vcpu)}:{CpuList.parse(cpus)}")
 
     @property
@@ -316,7 +321,7 @@ class CpuPin(str):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         span = "[0-9]{1,4}(-[0-9]{1,4})?"
-        return {"type": "string", "pattern": f"^[0-9]{{1,4}}:{span}(,{span})*$"}
+        return {"type": "string", "pattern": f"^([0-9]{{1,4}}:{span}(,{span})*|auto)$"}
 
 
 class FileMode(Patterned):

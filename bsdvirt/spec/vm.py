@@ -11,6 +11,7 @@ from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.limits import refuse_below
 from bsdvirt.spec.restart import VmRestart
 from bsdvirt.spec.types import (
+    AUTO_PINS,
     AbsolutePath,
     BhyveLine,
     CpuPin,
@@ -62,7 +63,8 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         "cpus", "sockets", "threads", "memory", "wired", "loader", "firmware", "variables", "image"
     )  # fmt: skip
     cpus: Annotated[
-        int, prop("Number of virtual CPUs, at most the host's hw.vmm.maxcpu.", ge=1, le=1024,
+        int, prop("Number of virtual CPUs, at most the host's hw.vmm.maxcpu; with `placement`,"
+                  " of CPUs of the host, too.", ge=1, le=1024, live=Live.START,
                   becomes=BhyveKey("cpus"))
     ] = 1  # fmt: skip
     sockets: Annotated[
@@ -125,7 +127,9 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     ] = True  # fmt: skip
     pins: Annotated[
         list[CpuPin],
-        prop("Pinned virtual CPUs, each as VCPU:CPUS, such as 0:2 or 1:4-5.",
+        prop("Pinned virtual CPUs, each as VCPU:CPUS, such as 0:2 or 1:4-5; or `auto`: each on"
+             " one CPU of those that `placement` chooses, or of `cpuset`, the threads of a core on"
+             " the threads of one core.",
              becomes=BhyveKey("vcpu.N.cpuset", by="bhyve.config"), max_length=1024),
     ] = []  # fmt: skip
     config: Annotated[
@@ -177,8 +181,33 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             )
         self._check_config()
         refuse_below(self.limits, self.memory, wired=self.wired)
+        self._check_pins()
+
+    def _check_pins(self) -> None:
+        if self.pins and not self.exact_pins:
+            if self.placement == "none" and self.cpuset is None:
+                raise BadValueError(
+                    "auto pins within the CPUs of placement or cpuset", at="pins.0",
+                    hint="set placement, such as placement: exclusive, or cpuset",
+                )  # fmt: skip
+            if self.cpuset is not None and len(self.cpuset.cpus) < self.cpus:
+                raise BadValueError(
+                    f"cpuset {self.cpuset} has fewer CPUs than the {self.cpus} virtual ones",
+                    at="pins.0", hint="auto pins each virtual CPU to a CPU of its own",
+                )  # fmt: skip
+            if len(self.pins) > 1:
+                raise BadValueError("auto is all of pins", at="pins.1", hint="write pins: [auto]")
+        elif self.pins and self.placement != "none":
+            raise BadValueError(
+                f"placement {self.placement} chooses the CPUs", at="pins.0",
+                hint="write pins: [auto], or set cpuset instead of placement",
+            )  # fmt: skip
         for number, pin in enumerate(self.pins):
-            if pin.vcpu >= self.cpus:
+            if pin == AUTO_PINS and self.exact_pins:
+                raise BadValueError(
+                    "auto is all of pins", at=f"pins.{number}", hint="write pins: [auto]"
+                )
+            if pin != AUTO_PINS and pin.vcpu >= self.cpus:
                 raise BadValueError(
                     f"there is no virtual CPU {pin.vcpu}", at=f"pins.{number}",
                     hint=f"the virtual CPUs are 0-{self.cpus - 1}",
@@ -228,6 +257,16 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     def memory_size(self) -> str:
         """The memory size in the form that bhyve takes."""
         return f"{self.memory // MIB}M"
+
+    @property
+    def exact_pins(self) -> list[CpuPin]:
+        """The pins that name CPUs of the host."""
+        return [pin for pin in self.pins if pin != AUTO_PINS]
+
+    @property
+    def core_threads(self) -> int:
+        """Threads of a core, as the guest sees its CPUs."""
+        return self.threads
 
     @property
     def cores(self) -> int:
