@@ -18,9 +18,11 @@ from bsdvirt_sim.commands import run_tool
 from bsdvirt_sim.context import Run, TimedOut, UnknownCommand
 from bsdvirt_sim.durability import SimFs, SyncRecord
 from bsdvirt_sim.kernel import processes
+from bsdvirt_sim.kernel.cpuset import mask_of
 from bsdvirt_sim.kernel.hostprocess import (
     attach_real,
     become_real,
+    confined,
     is_real,
     is_supervisor,
     run_real,
@@ -98,6 +100,9 @@ class SimHost:
                 data.seek(0)
                 return self.run_ssh(argv, data)
         if is_real(argv):
+            if confined(argv):
+                with self._held() as state:
+                    mask_of(self._run(argv, state, changes, timeout), confined(argv)[-1])
             return run_real(
                 self.directory, self.seen(argv), self.interrupt,
                 changes=changes, timeout=timeout, on_line=on_line,

@@ -34,6 +34,10 @@ def run_with(words: Sequence[str], stdin: IO[bytes], stdout: IO[bytes]) -> int:
     try:
         if argv[0] == tools.CPUSET and argv[1] == "-l" and argv[3].startswith("/"):
             return _with_mask(host, argv, root)
+        if argv[:3] == [tools.CPUSET, "-s", "1"] and len(argv) > 3:
+            # The set of all processes of the host.
+            command = [root + argv[3], *argv[4:]]
+            return os.execv(command[0], command)  # noqa: S606
         if argv[0] in (tools.BHYVE, tools.BHYVELOAD):
             from bsdvirt_sim.bhyve import bhyve, bhyveload
 

@@ -115,7 +115,7 @@ def _check_cpus(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, how: str) -> N
         )
     if vm.cpuset:
         _check_host_cpus(f"{name}: cpuset {vm.cpuset}", vm.cpuset, kernel)
-    for number, pin in enumerate(vm.pins):
+    for number, pin in enumerate(vm.exact_pins):
         what = f"{name}: pins.{number}: {pin}"
         _check_host_cpus(what, pin.cpus, kernel)
         if vm.cpuset and (out := set(pin.cpus.cpus) - set(vm.cpuset.cpus)):

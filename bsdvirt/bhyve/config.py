@@ -88,6 +88,6 @@ def _order(guest: Guest, vm: Vm, run: RunSettings) -> Pairs:
 def _pins(vm: Vm) -> Pairs:
     """Several pins of one virtual CPU add up, as with -p."""
     pinned: dict[int, list[str]] = {}
-    for pin in vm.pins:
+    for pin in vm.exact_pins:
         pinned.setdefault(pin.vcpu, []).append(str(pin.cpus))
     return [(f"vcpu.{vcpu}.cpuset", ",".join(cpus)) for vcpu, cpus in sorted(pinned.items())]

@@ -20,11 +20,10 @@ from bsdvirt.bhyve.info import vm_fields
 from bsdvirt.bhyve.start import plan_run_foreground, plan_start
 from bsdvirt.bhyve.stop import plan_stop, stop_step
 from bsdvirt.bhyve.supervise import supervisor_argv
-from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
+from bsdvirt.cpu.limits import outside
 from bsdvirt.errors import ConflictError, UsageError
-from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_kernel
+from bsdvirt.facts.host import HostFacts, Kernel, read_kernel
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.rctl import process_subject, read_rules
 from bsdvirt.facts.vmm import names, read_devices, read_order, read_paths, read_vmm
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.claims import UNCLAIMED, RandomBytes
@@ -51,6 +50,7 @@ from bsdvirt.rows.vm import VmInfo
 from bsdvirt.spec.config_keys import raw_devices
 from bsdvirt.spec.hooks import seconds
 from bsdvirt.spec.identity import Boot, Claim, Identity
+from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.base import Dataset
 
@@ -206,6 +206,7 @@ class VmKind(Kind[Vm]):
                 if around.idle
                 else {},
                 used=around.used,
+                open_cpus=view.open_cpus,
             )
             plan = planned(guest, vm, view.networks, seen, view.new_op(), boot=view.boot_from)
             if around.idle and not plan.empty:
@@ -255,7 +256,8 @@ class VmKind(Kind[Vm]):
         fact = read_vm(view.fs, guest.name)
         if fact is None or fact.supervised:
             return None
-        command = Command(supervisor_argv("start", guest.name), own=True)
+        argv = (*outside(view.open_cpus), *supervisor_argv("start", guest.name))
+        command = Command(argv, own=True)
         step = Step(command, "another supervisor")
         return Plan("supervise", guest.name, finish=(step,), op=view.new_op(), must_journal=False)
 
@@ -332,14 +334,10 @@ class VmKind(Kind[Vm]):
         return change_volumes(guest, before, after, op, live=live, destroying=destroying)
 
     def live_steps(self, host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
-        pid = _pid(host.fs, guest.name)
-        if pid is None or not touches_kernel(before, after):
-            return []
-        of = ("-p", str(pid))
-        shown = host.run((tools.CPUSET, "-g", *of), changes=False).check().stdout
-        pins = running.pinned(host, pid)
-        facts = LiveFacts(read_kernel(host), read_rules(host), parse_mask(shown), pins)
-        return live_steps(guest.name, process_subject(pid), of, before, after, facts)
+        return running.live(host, guest, before, after)
+
+    def watcher_steps(self, host: Host, guest: Guest, cpus: CpuList | None) -> list[Step]:
+        return running.watcher_steps(host, guest.name, cpus)
 
     def reread_steps(self, host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
         conf, job = host.fs.read_or(bhyve_conf(guest.name)), host.fs.read_or(run_file(guest.name))
@@ -363,19 +361,7 @@ class VmKind(Kind[Vm]):
     def drift(
         self, view: View, guest: Guest, spec: Vm | None, facts: HostFacts, kernel: Kernel
     ) -> Iterator[Drift]:
-        pid, mask, pins = _pid(view.fs, guest.name), None, {}
-        if spec and spec.cpuset and pid:
-            shown = view.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False)
-            # It may have ended meanwhile.
-            mask = parse_mask(shown.stdout) if shown.status == 0 else None
-            pins = running.pinned(view.host, pid) if mask not in (None, spec.cpuset) else {}
-        return running.drift(guest, spec, view.networks, facts, kernel, pid, mask, pins)
-
-
-def _pid(fs: Fs, name: str) -> int | None:
-    """Return the process id of bhyve; None between two runs of it."""
-    fact = read_vm(fs, name)
-    return fact.said.pid if fact is not None and fact.said else None
+        return running.read_drift(view, guest, spec, facts, kernel)
 
 
 def _with_files(fs: Fs, facts: HostFacts, name: str) -> HostFacts:

@@ -4,16 +4,30 @@ where it may run."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
 
 from bsdvirt.bhyve import supervise
 from bsdvirt.bhyve.devices import DEVICES
-from bsdvirt.cpu.limits import cpuset_drift, limit_drift
+from bsdvirt.cpu.limits import (
+    NO_PINS,
+    LiveFacts,
+    cpuset_changes,
+    cpuset_drift,
+    limit_drift,
+    live_steps,
+    touches_kernel,
+)
 from bsdvirt.facts.cpus.affinity import Threads, read_threads
-from bsdvirt.facts.host import HostFacts, Kernel
-from bsdvirt.facts.rctl import process_subject
+from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_kernel
+from bsdvirt.facts.rctl import process_subject, read_rules
+from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.guest.view import Cpus
+from bsdvirt.guest.view import Cpus, View
+from bsdvirt.host import tools
 from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_file
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import FileExists, Not, Step, Undo, WriteFile
@@ -31,7 +45,8 @@ def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[
     new = conf
     for device in DEVICES:
         new = device.at_reboot(new, guest, before, after)
-    if new == conf and (before.stop, before.restart) == (after.stop, after.restart):
+    kept = [(vm.stop, vm.restart, vm.cpuset) for vm in (before, after)]
+    if new == conf and kept[0] == kept[1]:
         return []
     media = [path for device in DEVICES for path in device.media(conf)]
     changed = supervise.changed(job, guest, after, media)
@@ -39,7 +54,7 @@ def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[
     return [
         Step(
             WriteFile(path, text, 0o600),
-            "the policy that its supervisor reads again",
+            "what its supervisor reads again",
             undo=(Undo(WriteFile(path, old, 0o600), FileExists(path)),),
             unless=Not(FileExists(path)),
         )
@@ -76,10 +91,81 @@ def cpus_now(host: Host, pids: Mapping[str, int]) -> dict[str, Cpus]:
     return {name: _cpus(threads[pid]) for name, pid in pids.items() if pid in threads}
 
 
-def pinned(host: Host, pid: int) -> dict[int, CpuList]:
-    """Return the CPUs of each thread of bhyve that is a pinned virtual CPU."""
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The threads of bhyve that are pinned virtual CPUs, by their numbers."""
+
+    now: Mapping[int, CpuList]
+    then: Mapping[int, CpuList]
+    """What each is to be pinned to. One that would be outside the guest's CPUs is left out."""
+
+
+def pinned(host: Host, pid: int, vm: Vm, *, moved: bool = False) -> Pinned:
+    """Return the pinned threads; `vm` has the CPUs that the guest is to run on. Each stays pinned
+    where it is, as far as these allow; if the pins were `moved`, it follows them."""
     threads = read_threads(host, [pid]).get(pid, Threads())
-    return {threads.tids[vcpu]: CpuList.of(cpus) for vcpu, cpus in threads.pinned.items()}
+    now = {threads.tids[vcpu]: CpuList.of(cpus) for vcpu, cpus in threads.pinned.items()}
+    mine, wanted = set(vm.cpuset.cpus) if vm.cpuset else None, cpus_wanted(vm).pins
+    then = {}
+    for vcpu, cpus in threads.pinned.items():
+        own = [wanted.get(vcpu), cpus] if moved else [cpus, wanted.get(vcpu)]
+        fit = next((one for one in own if one and (mine is None or mine >= set(one))), None)
+        if fit is not None:
+            then[threads.tids[vcpu]] = CpuList.of(fit)
+    return Pinned(now, then)
+
+
+def live(host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
+    """Apply what a running guest takes at once: limits, and CPUs."""
+    pid = pid_of(host.fs, guest.name)
+    if pid is None or not touches_kernel(before, after):
+        return []
+    of = ("-p", str(pid))
+    shown = host.run((tools.CPUSET, "-g", *of), changes=False).check().stdout
+    pins = pinned(host, pid, after, moved=before.pins != after.pins)
+    kernel, rules = read_kernel(host), read_rules(host)
+    facts = LiveFacts(kernel, rules, parse_mask(shown), pins.then, pins.now)
+    return live_steps(guest.name, process_subject(pid), of, before, after, facts)
+
+
+def watcher_steps(host: Host, name: str, cpus: CpuList | None) -> list[Step]:
+    """Move the supervisor of a running guest to these CPUs; None for all."""
+    fact = read_vm(host.fs, name)
+    if fact is None or not fact.supervised or fact.said is None or not fact.said.supervisor:
+        return []
+    of = ("-p", str(fact.said.supervisor))
+    shown = host.run((tools.CPUSET, "-g", *of), changes=False)
+    if shown.status != 0:
+        return []
+    steps = cpuset_changes(of, cpus, parse_mask(shown.stdout), read_kernel(host))
+    return [msgspec.structs.replace(step, why="its supervisor's CPUs") for step in steps]
+
+
+def pid_of(fs: Fs, name: str) -> int | None:
+    """Return the process id of bhyve; None between two runs of it."""
+    fact = read_vm(fs, name)
+    return fact.said.pid if fact is not None and fact.said else None
+
+
+def read_drift(
+    view: View, guest: Guest, vm: Vm | None, facts: HostFacts, kernel: Kernel
+) -> Iterator[Drift]:
+    """Yield what the guest lacks; `vm` has the CPUs that it is to run on."""
+    pid, mask, pins = pid_of(view.fs, guest.name), None, NO_PINS
+    if vm and vm.cpuset and pid:
+        shown = view.host.run((tools.CPUSET, "-g", "-p", str(pid)), changes=False)
+        # It may have ended meanwhile.
+        mask = parse_mask(shown.stdout) if shown.status == 0 else None
+        if mask not in (None, vm.cpuset):
+            pins = pinned(view.host, pid, vm).then
+    yield from drift(guest, vm, view.networks, facts, kernel, pid, mask, pins)
+    if view.open_cpus is not None and (
+        steps := watcher_steps(view.host, guest.name, view.open_cpus)
+    ):
+        yield Drift(
+            "its supervisor runs on CPUs that a guest has for itself", tuple(steps),
+            f"gave its supervisor the CPUs {view.open_cpus}",
+        )  # fmt: skip
 
 
 def _cpus(threads: Threads) -> Cpus:
@@ -91,6 +177,6 @@ def _cpus(threads: Threads) -> Cpus:
 def cpus_wanted(vm: Vm) -> Cpus:
     """Return where the guest may run from its next start on."""
     pins: dict[int, tuple[int, ...]] = {}
-    for pin in vm.pins:
+    for pin in vm.exact_pins:
         pins[pin.vcpu] = tuple(sorted({*pins.get(pin.vcpu, ()), *pin.cpus.cpus}))
     return Cpus(vm.cpuset.cpus if vm.cpuset else None, vm.cpus, pins)

@@ -11,6 +11,7 @@ from bsdvirt.bhyve.devices.base import Networks, RunSettings, VmStartFacts
 from bsdvirt.bhyve.devices.firmware import firmware, variables_of
 from bsdvirt.bhyve.stop import FORCE_SECONDS, is_up
 from bsdvirt.bhyve.supervise import supervisor_argv
+from bsdvirt.cpu.limits import outside
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -25,6 +26,7 @@ from bsdvirt.plan.step import (
     Undo,
     WriteFile,
 )
+from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 
 START_SECONDS = 3600.0
@@ -48,9 +50,10 @@ def plan_start(
         return Plan("start", name, reason="already running", op=op)
     if facts.vm and facts.vm.runs:
         note = "running; its supervisor had died, and a new one was started"
-        return Plan("start", name, steps=(_adopt_step(name),), op=op, notes=(note,))
+        adopt = _adopt_step(name, facts.open_cpus)
+        return Plan("start", name, steps=(adopt,), op=op, notes=(note,))
     prepared, once = _prepare(guest, vm, networks, facts, boot)
-    steps = (*prepared, _supervisor_step(name))
+    steps = (*prepared, _supervisor_step(name, facts.open_cpus))
     return Plan("start", name, steps=steps, op=op, notes=_notes(guest, vm, facts, once))
 
 
@@ -130,7 +133,7 @@ def _file_steps(guest: Guest, vm: Vm, run: RunSettings, once: Once) -> list[Step
     ]
 
 
-def _supervisor_step(name: str) -> Step:
+def _supervisor_step(name: str, cpus: CpuList | None) -> Step:
     stop = Command(
         supervisor_argv("stop", name, "--force"),
         ok=(0, supervise.NO_SUPERVISOR, supervise.FORCED),
@@ -138,15 +141,17 @@ def _supervisor_step(name: str) -> Step:
         own=True,
     )
     return Step(
-        Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
+        _supervisor(name, cpus),
         f"start {name}",
         undo=(Undo(stop, is_up(name)),),
     )
 
 
-def _adopt_step(name: str) -> Step:
+def _adopt_step(name: str, cpus: CpuList | None) -> Step:
     """There is no undo: the guest ran before."""
-    return Step(
-        Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
-        f"another supervisor for {name}",
-    )
+    return Step(_supervisor(name, cpus), f"another supervisor for {name}")
+
+
+def _supervisor(name: str, cpus: CpuList | None) -> Command:
+    argv = (*outside(cpus), *supervisor_argv("start", name))
+    return Command(argv, timeout=START_SECONDS, own=True)

@@ -54,7 +54,7 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         "v": VERSION,
         "name": name,
         "bhyve": [tools.BHYVE, "-k", bhyve_conf(name), name],
-        "prefix": [tools.CPUSET, "-l", str(vm.cpuset)] if vm.cpuset else [],
+        "prefix": _prefix(vm),
         "loader": {"argv": loader, "timeout": LOADER_SECONDS} if loader else None,
         "destroy": [*control, "--destroy"],
         "poweroff": [*control, "--force-poweroff"],
@@ -89,6 +89,11 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
     return json.dumps(value, indent=1) + "\n"
 
 
+def _prefix(vm: Vm) -> list[str]:
+    """Return what bhyve is run with; `vm` has the CPUs that it is to run on."""
+    return [tools.CPUSET, "-l", str(vm.cpuset)] if vm.cpuset else []
+
+
 def _policy(vm: Vm) -> dict[str, Any]:
     """Return how the guest is stopped, and what follows when it ends by itself."""
     return {
@@ -102,9 +107,9 @@ def _policy(vm: Vm) -> dict[str, Any]:
 
 
 def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
-    """Return the supervisor's file of a running guest with what it reads again: the policies,
-    and for the loader the media that are in the drives now instead of those `before`."""
-    job = json.loads(text) | _policy(vm)
+    """Return the supervisor's file of a running guest with what it reads again: the policies, the
+    CPUs, and for the loader the media that are in the drives now instead of those `before`."""
+    job = json.loads(text) | _policy(vm) | {"prefix": _prefix(vm)}
     if job.get("loader"):
         old = frozenset(before)
         words = job["loader"]["argv"]

@@ -225,10 +225,11 @@ def cpuset_changes(
     mask: CpuList,
     kernel: Kernel,
     pins: Mapping[int, CpuList] = NO_PINS,
+    was: Mapping[int, CpuList] | None = None,
 ) -> Iterator[Step]:
     """Yield the steps that set the CPUs; `of` are cpuset(1)'s words for what runs, such as -j web.
-    The kernel gives them to every thread of a process: those in `pins` are pinned again
-    (cpuset_setproc() in kern_cpuset.c)."""
+    The kernel gives them to every thread of a process: those in `pins` are pinned again, by an
+    undo those in `was` if they were pinned elsewhere (cpuset_setproc() in kern_cpuset.c)."""
     wanted = after or CpuList.of(list(range(kernel.cpus)))
     if wanted == mask:
         return
@@ -236,13 +237,18 @@ def cpuset_changes(
     def argv(cpus: CpuList) -> tuple[str, ...]:
         return (tools.CPUSET, "-l", str(cpus), *of)
 
-    again = [Command((tools.CPUSET, "-l", str(cpus), "-t", str(tid))) for tid, cpus in pins.items()]
+    again, back = _pin(pins), _pin(pins if was is None else was)
     yield Step(
         Command(argv(wanted)),
         "its CPUs now" if after else "all CPUs now",
-        undo=(Undo(Command(argv(mask))), *map(Undo, again)),
+        undo=(Undo(Command(argv(mask))), *map(Undo, back)),
     )
-    yield from (Step(one, "a virtual CPU, pinned as before") for one in again)
+    yield from (Step(one, "a virtual CPU, pinned again") for one in again)
+
+
+def _pin(pins: Mapping[int, CpuList]) -> list[Command]:
+    """Return the commands that pin threads."""
+    return [Command((tools.CPUSET, "-l", str(cpus), "-t", str(tid))) for tid, cpus in pins.items()]
 
 
 # ---- a running guest ----
@@ -256,7 +262,18 @@ class LiveFacts:
     rules: Sequence[Rule]
     mask: CpuList
     pins: Mapping[int, CpuList] = field(default_factory=dict)
-    """The CPUs of threads that are pinned, by their numbers."""
+    """The CPUs to pin threads to, by their numbers."""
+    was: Mapping[int, CpuList] | None = None
+    """Those that threads are pinned to now, if they are others."""
+
+
+def outside(cpus: CpuList | None, *, own_set: bool = False) -> tuple[str, ...]:
+    """Return what runs a supervisor on these CPUs: the words of cpuset(1) in front of its command;
+    none for None, all CPUs. With `own_set` they are those of its cpuset, which what it starts can
+    leave (cpuset -s); otherwise those of its threads."""
+    if cpus is None:
+        return ()
+    return (tools.CPUSET, *(["-c"] if own_set else []), "-l", str(cpus))
 
 
 def touches_kernel(before: GuestSpec, after: GuestSpec) -> bool:
@@ -280,5 +297,5 @@ def live_steps(
     changed = limit_changes(name, subject, before.limits, after.limits, facts.kernel, facts.rules)
     steps = list(changed)
     if before.cpuset != after.cpuset:
-        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel, facts.pins)
+        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel, facts.pins, facts.was)
     return steps

@@ -34,6 +34,10 @@ class Placed:
     pins: Mapping[int, Cpus] = field(default_factory=dict)
     error: str | None = None
     """Why its CPUs are unknown."""
+    placement: str | None = None
+    """What its file says."""
+    claimed: Cpus | None = None
+    """What placement has chosen."""
 
 
 def cpu_map(topology: Topology, guests: Iterable[Placed], busy: Sequence[float | None]) -> CpuMap:
@@ -146,6 +150,8 @@ def _guest(
         state=guest.state,
         running=guest.running,
         cpuset=guest.cpuset,
+        placement=guest.placement,
+        claimed=None if guest.claimed is None else list(guest.claimed),
         cpus=list(cpus),
         count=len(cpus),
         everywhere=_everywhere(topology, guest),

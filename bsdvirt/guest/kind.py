@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bsdvirt.rows.jail import JailInfo
     from bsdvirt.rows.vm import VmInfo
     from bsdvirt.spec.identity import Boot, Claim, Identity
+    from bsdvirt.spec.types import CpuList
 
     Info = JailInfo | VmInfo
 
@@ -266,6 +267,12 @@ class Kind(Protocol[SpecT]):
 
     def live_steps(self, host: Host, guest: Guest, before: SpecT, after: SpecT) -> list[Step]:
         """Apply what a running guest takes at once."""
+
+    def watcher_steps(self, host: Host, guest: Guest, cpus: CpuList | None) -> list[Step]:
+        """Move the supervisor of a running guest to these CPUs; None for all. That of a jail's main
+        command stays where it was started: what it starts enters the jail's cpuset, which the
+        kernel refuses to a process on other CPUs."""
+        return []
 
     def reread_steps(self, host: Host, guest: Guest, before: SpecT, after: SpecT) -> list[Step]:
         """Write what the guest's supervisor reads again; `guest` has its new claims."""

@@ -17,6 +17,7 @@ from bsdvirt.plan import events
 from bsdvirt.plan.events import Sink
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.types import CpuList
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class View:
     """For guests that are not made yet: directories with the contents of their future roots."""
     boot_from: str = ""
     """The drive or disk to boot from, this start only."""
+    open_cpus: CpuList | None = None
+    """The CPUs for supervisors, if guests have some for themselves; None for all."""
 
     @property
     def fs(self) -> Fs:

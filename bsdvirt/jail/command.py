@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bsdvirt.cpu.limits import outside
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import ENVIRONMENT, Holds, line_in
@@ -19,6 +20,7 @@ from bsdvirt.layout import (
 )
 from bsdvirt.plan.step import Command, FileExists, Not, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.jail import Commands, Jail
+from bsdvirt.spec.types import CpuList
 
 START_SECONDS = 30.0
 END_SLACK = 20.0
@@ -42,13 +44,24 @@ def stop_lines(jail: Jail) -> list[str]:
     return [] if without and jail.exec.stop == Commands().stop else list(jail.exec.stop)
 
 
-def run_text(guest: Guest, jail: Jail, holds: Holds) -> str:
-    """Return what the supervisor is to do, as bsdvirt/supervise/command.py reads it."""
+DEFAULT_SET = (tools.CPUSET, "-s", "1")
+"""What a confined supervisor runs a command of the jail with. Set 1 is that of every process of the
+host. From a set of its own, a process would bring that into the jail's: it would keep its CPUs when
+the jail is given others, and the kernel would refuse it if they had none in common
+(cpuset_setproc_newbase() and cpuset_setproc_setthread_mask() in kern_cpuset.c)."""
+
+
+def run_text(guest: Guest, jail: Jail, holds: Holds, cpus: CpuList | None = None) -> str:
+    """Return what the supervisor is to do, as bsdvirt/supervise/command.py reads it. With `cpus`,
+    it runs on these itself."""
     name = guest.name
     job = {
         "v": 1,
         "name": name,
-        "argv": line_in(name, holds, str(jail.run), str(jail.run_user)),
+        "argv": [
+            *(DEFAULT_SET if cpus else ()),
+            *line_in(name, holds, str(jail.run), str(jail.run_user)),
+        ],
         "env": ENVIRONMENT,
         "jls": [tools.JLS, "-j", name, "path"],
         "root": guest.root,
@@ -80,14 +93,17 @@ def reread_steps(name: str, jail: Jail, job: str) -> list[Step]:
     return [Step(WriteFile(path, new, 0o600), why, undo=undo, unless=Not(there))]
 
 
-def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
-    """Run the main command of a jail that lives; none for a jail that has none."""
+def main_steps(
+    guest: Guest, jail: Jail, holds: Holds, cpus: CpuList | None = None
+) -> tuple[Step, ...]:
+    """Run the main command of a jail that lives; none for a jail that has none. Its supervisor runs
+    on `cpus`; None for all."""
     if not jail.run:
         return ()
     path = job_file(guest.name)
     return (
         Step(
-            WriteFile(path, run_text(guest, jail, holds), 0o600),
+            WriteFile(path, run_text(guest, jail, holds, cpus), 0o600),
             "the job of its main command's supervisor",
             undo=(
                 Undo(RemoveFile(path)),
@@ -96,19 +112,23 @@ def main_steps(guest: Guest, jail: Jail, holds: Holds) -> tuple[Step, ...]:
             ),
         ),
         Step(
-            Command(supervisor_argv("start", guest.name), timeout=START_SECONDS, own=True),
+            _start(guest.name, cpus),
             f"run and watch `{jail.run}`",
             undo=(Undo(Command(supervisor_argv("stop", guest.name), own=True), FileExists(path)),),
         ),
     )
 
 
-def watch_again(name: str) -> Step:
-    """Start another supervisor of a main command whose own has died."""
-    return Step(
-        Command(supervisor_argv("start", name), timeout=START_SECONDS, own=True),
-        "watch its main command",
-    )
+def _start(name: str, cpus: CpuList | None) -> Command:
+    argv = (*outside(cpus, own_set=True), *supervisor_argv("start", name))
+    return Command(argv, timeout=START_SECONDS, own=True)
+
+
+def watch_again(name: str, job: str, cpus: CpuList | None) -> Step:
+    """Start another supervisor of a main command whose own has died. `job` is the file of the
+    present run: only one that runs the command in the default set may be confined to `cpus`."""
+    confined = bool(job) and json.loads(job)["argv"][: len(DEFAULT_SET)] == list(DEFAULT_SET)
+    return Step(_start(name, cpus if confined else None), "watch its main command")
 
 
 def end_step(name: str, seconds: float) -> Step:

@@ -228,7 +228,7 @@ class JailKind(Kind[Jail]):
     def watch_plan(self, view: View, guest: Guest, facts: HostFacts) -> Plan | None:
         if job_file(guest.name) not in facts.files or is_held(view.fs, "keeper", guest.name):
             return None
-        step = watch_again(guest.name)
+        step = watch_again(guest.name, view.fs.read_or(job_file(guest.name)), view.open_cpus)
         return Plan("watch", guest.name, finish=(step,), op=view.new_op(), must_journal=False)
 
     # ---- stop ----

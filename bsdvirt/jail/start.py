@@ -90,6 +90,10 @@ class StartFacts:
     resolver_was: Was | None = None
     """What stands in the place of the jail's /etc/resolv.conf, a file or a link."""
     own: OwnFacts = OwnFacts()
+    job: str = ""
+    """The file of its main command's supervisor, if that is to be replaced."""
+    open_cpus: CpuList | None = None
+    """The CPUs for that supervisor; None for all."""
     answering: frozenset[str] = frozenset()
     """The host's addresses at which something waits on the port of name service, where its
     own name servers are no others."""
@@ -114,7 +118,7 @@ def plan_start(
     """
     name, identity = guest.name, guest.identity
     if running_jail(guest, facts.host.jails):
-        watch = () if facts.kept else (watch_again(name),)
+        watch = () if facts.kept else (watch_again(name, facts.job, facts.open_cpus),)
         return Plan("start", name, "guest", watch, reason="already running", op=op)
     _refuse_foreign_jail(guest, facts)
     refuse_neighbours(guest, facts.host.jails.values())
@@ -160,7 +164,7 @@ def plan_start(
     steps += starting
     steps += exposed
     steps += _jail_steps(guest, jail, text, facts.host)
-    steps += main_steps(guest, jail, facts.holds)
+    steps += main_steps(guest, jail, facts.holds, facts.open_cpus)
     steps += started
     finish = tuple(completion_steps(guest, jail.datasets, values, op))
     return Plan("start", name, "guest", tuple(steps), finish, op=op, notes=notes)

@@ -16,7 +16,7 @@ from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS, kind_of_spec
 from bsdvirt.ops.create.guests import new_identity
 from bsdvirt.ops.foreign import PLACES, asks, brief, candidate, file_of
-from bsdvirt.ops.power.claims import fits
+from bsdvirt.ops.power.claims import fits, room_for, with_cpus
 from bsdvirt.ops.send.adopted import NOTHING, Arrived, arrived
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
 from bsdvirt.session.batch import hold
@@ -84,8 +84,10 @@ def _adopt(
     notes = [f"it asks for {key}: {brief(value)}" for key, value in asks(spec).items()]
     if not identity.boot.auto:
         notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
-    part = Part(plan, home=foreign.layout)
-    task = Task(name, (part,), f"adopted, id {identity.id}{where}", tuple(notes))
+    claims = {guest.name: guest.identity.cpus for guest in made} | {name: identity.cpus}
+    room = room_for(session, name, [*found.guests.values()], claims)
+    parts = (Part(plan, home=foreign.layout), *room)
+    task = Task(name, parts, f"adopted, id {identity.id}{where}", tuple(notes))
     return task, Guest(name, foreign.layout, identity, foreign.datasets)
 
 
@@ -117,6 +119,9 @@ def _kept(
         nics=was.nics if was.next is None else was.next, next=None,
         shared=was.shared if was.next_shared is None else was.next_shared, next_shared=None,
     )  # fmt: skip
+    # The CPUs of the other host are not those of this one.
+    bare = msgspec.structs.replace(identity, cpus=None)
+    identity = with_cpus(session, name, spec, bare, known)
     if not fits(identity, spec, session.networks()):
         raise ConflictError(f"{name}: its file and its claims do not match", hint)
     return identity

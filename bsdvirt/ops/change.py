@@ -25,10 +25,12 @@ from bsdvirt.net import routing
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.boot.budget import too_long
 from bsdvirt.ops.network import macs, pf
-from bsdvirt.ops.power.claims import fits, fitting_identity, plan_let_go
+from bsdvirt.ops.power.claims import fits, fitting_identity, plan_let_go, room_for
 from bsdvirt.ops.power.exclusive import passed_notes
 from bsdvirt.ops.power.restart import next_start_notes
+from bsdvirt.plan.step import Step
 from bsdvirt.session.batch import hold
+from bsdvirt.session.cpus import host_cpus
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import view_of
@@ -145,6 +147,12 @@ class _Case:
     def exposes(self) -> bool:
         return self.to_be.old.expose != self.to_be.new.expose
 
+    @property
+    def names_cpus(self) -> bool:
+        """Whether it names other CPUs of the host than before."""
+        old, new = self.to_be.old, self.to_be.new
+        return [*old.named_cpus()] != [*new.named_cpus()]
+
 
 @dataclass(slots=True)
 class _Now:
@@ -186,7 +194,7 @@ def _lock(
     """Take the locks of networks and of the allocation, if a change needs them; return whether one
     does. `busy` gets the errors of networks that cannot be locked."""
     used = {network for case in cases for network in case.claims_of}
-    if all(case.fits and not case.exposes for case in cases):
+    if all(case.fits and not case.exposes and not case.names_cpus for case in cases):
         return False
     verb = f"set {' '.join(case.guest.name for case in cases)}"
     for network in sorted(used):
@@ -205,29 +213,34 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     check_order(now.found, guest.name, to_be.boot, before=guest.identity.boot)
     op = session.new_op()
     notes = _notes(old, wanted) if live else ()
-    at_once = kind.live_steps(host, guest, old, wanted) if live else []
     data = kind.plan_change(host, guest, old, wanted, op, live=live, destroying=to_be.destroying)
     notes += data.notes + macs.notes(session, guest.name, wanted)
     notes += passed_notes(session, now.found, guest.name, wanted)
+    identity = guest.identity
+    if not case.fits:
+        identity = fitting_identity(
+            session, guest, wanted, now.found, now.networks, before=old, gone=to_be.gone,
+            live=live, random_bytes=session.draws.source(guest.name),
+        )  # fmt: skip
+    cpus = _Cpus(session, now.found, guest.name, identity)
+    if case.names_cpus:
+        cpus.after.refuse(guest.name, wanted)
+    was, then = cpus.before.given(guest.name, old), cpus.after.given(guest.name, wanted)
+    at_once = kind.live_steps(host, guest, was, then) if live else []
     if case.exposes:
         facts = pf.read(session)
         forwards.check(host, now.found, guest.name, wanted, facts, now.exposed)
         if live:
             at_once += forwards.live_steps(guest, wanted, facts)
             notes += forwards.notes(wanted, guest, facts)
-    identity = guest.identity
-    if not case.fits:
-        identity = fitting_identity(
-            guest, wanted, now.found, now.networks, before=old, gone=to_be.gone, live=live,
-            random_bytes=session.draws.source(guest.name),
-        )  # fmt: skip
     if old.nics != wanted.nics:
         routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
     if old.stop != wanted.stop and (late := too_long(session, wanted)):
         notes += (late,)
     identity = msgspec.structs.replace(identity, boot=to_be.boot)
     if live:
-        at_once += kind.reread_steps(host, replace(guest, identity=identity), old, wanted)
+        at_once += kind.reread_steps(host, replace(guest, identity=identity), was, then)
+        at_once += cpus.watcher_steps(guest)
     if _matters_at_start(old, wanted):
         later = replace(guest, identity=settled(identity))
         notes += next_start_notes(session, now.found, later, wanted, now.networks)
@@ -238,9 +251,27 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
         identity=identity, first=data.steps, live=at_once, finish=data.finish, notes=notes,
     )  # fmt: skip
     let_go = plan_let_go(session, guest, identity)
+    claims = {guest.name: identity.cpus}
+    room = room_for(session, guest.name, [*now.found.guests.values()], claims)
+    parts = (*([Part(let_go)] if not let_go.empty else []), Part(plan), *room)
     now.add(case, identity)
-    parts = (Part(let_go), Part(plan)) if not let_go.empty else (Part(plan),)
     return Task(guest.name, parts, message, notes)
+
+
+class _Cpus:
+    """What guests have claimed of the host's CPUs, before and after a change."""
+
+    def __init__(self, session: Session, found: Inventory, name: str, identity: Identity) -> None:
+        guests = found.guests.values()
+        self.host = session.host
+        self.before = host_cpus(session, guests)
+        self.after = host_cpus(session, guests, {name: identity.cpus})
+
+    def watcher_steps(self, guest: Guest) -> list[Step]:
+        """Move the guest's own supervisor off CPUs that a guest has for itself now."""
+        if self.before.open == self.after.open:
+            return []
+        return kind_of(guest).watcher_steps(self.host, guest, self.after.open)
 
 
 def _matters_at_start(before: GuestSpec, after: GuestSpec) -> bool:

@@ -29,6 +29,7 @@ from bsdvirt.jail.mounts import refuse_lent
 from bsdvirt.kinds import is_running, kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops import references
+from bsdvirt.ops.power.claims import room_for
 from bsdvirt.ops.power.stop import end_for_destroy, stop_task
 from bsdvirt.ops.send.source import TAG
 from bsdvirt.plan.step import RemoveFile, Step
@@ -107,7 +108,8 @@ class Destroy:
         freed = f"frees {both_sizes(guest.used)}"
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
-        return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
+        room = room_for(session, name, [*found.guests.values()], dict.fromkeys(going.names))
+        return Task(name, (*stop.parts, Part(plan), *room), "destroyed", stays)
 
 
 def _history(session: Session, guest: Guest) -> tuple[Step, ...]:

@@ -74,6 +74,10 @@ class CpuGuest(Row, frozen=True, kw_only=True):
         bool, col("Whether it runs: then the kernel says its CPUs, otherwise its file.")
     ]
     cpuset: Annotated[str | None, col("Value of the property cpuset.")]
+    placement: Annotated[str | None, col("Value of the property placement.")]
+    claimed: Annotated[
+        list[int] | None, col("Numbers of the CPUs that placement has chosen; null without it.")
+    ]
     cpus: Annotated[list[int], col("Numbers of the CPUs that it may run on.")]
     count: Annotated[int, col("Number of these CPUs.")]
     everywhere: Annotated[bool, col("Whether these are all CPUs of the host.")]

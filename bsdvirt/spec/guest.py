@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Literal, Self
+
+import msgspec
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
 from bsdvirt.spec.becomes import Option
@@ -124,6 +126,23 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
     def core_threads(self) -> int:
         """Threads of a core, as the guest sees its CPUs."""
         return 1
+
+    @property
+    def pins_itself(self) -> bool:
+        """Whether virtual CPUs are to be pinned to CPUs that bsdvirt chooses."""
+        return False
+
+    def named_cpus(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the CPUs of the host that the file names, each with the property."""
+        if self.cpuset is not None:
+            yield f"cpuset {self.cpuset}", self.cpuset.cpus
+
+    def on_cpus(
+        self, cpuset: CpuList | None, pins: Mapping[int, tuple[int, ...]] | None = None
+    ) -> Self:
+        """Return the same guest with CPUs that were chosen for it as its cpuset, and, unless None,
+        with these pins."""
+        return msgspec.structs.replace(self, placement="none", cpus=None, cpuset=cpuset)
 
     def __post_init__(self) -> None:
         refuse_twice(self.nics)

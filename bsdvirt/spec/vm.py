@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self
+
+import msgspec
 
 from bsdvirt.spec.base import BadValueError, Live, Names, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, made_by
@@ -14,6 +17,7 @@ from bsdvirt.spec.types import (
     AUTO_PINS,
     AbsolutePath,
     BhyveLine,
+    CpuList,
     CpuPin,
     HostName,
     ImageName,
@@ -262,6 +266,27 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     def exact_pins(self) -> list[CpuPin]:
         """The pins that name CPUs of the host."""
         return [pin for pin in self.pins if pin != AUTO_PINS]
+
+    @property
+    def pins_itself(self) -> bool:
+        """Whether virtual CPUs are to be pinned to CPUs that bsdvirt chooses."""
+        return AUTO_PINS in self.pins
+
+    def named_cpus(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        """Yield the CPUs of the host that the file names, each with the property."""
+        yield from super().named_cpus()
+        for number, pin in enumerate(self.pins):
+            if pin != AUTO_PINS:
+                yield f"pins.{number}: {pin}", pin.cpus.cpus
+
+    def on_cpus(
+        self, cpuset: CpuList | None, pins: Mapping[int, tuple[int, ...]] | None = None
+    ) -> Self:
+        """Return the same guest with CPUs that were chosen for it."""
+        exact = self.pins
+        if pins is not None:
+            exact = [CpuPin(f"{vcpu}:{CpuList.of(cpus)}") for vcpu, cpus in sorted(pins.items())]
+        return msgspec.structs.replace(self, placement="none", cpuset=cpuset, pins=exact)
 
     @property
     def core_threads(self) -> int:

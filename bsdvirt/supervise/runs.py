@@ -35,6 +35,8 @@ ENVIRONMENT = process.PASSED | {"PATH": process.ENVIRONMENT["PATH"]}
 that process, and the host's own zone is in /etc/localtime."""
 RUN_LOCK = "run.lock"
 """bhyve inherits it: held means running."""
+READ_AGAIN = ("loader", "stop", "restart", "prefix")
+"""The parts of run.json that may be changed while the guest runs."""
 STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
 
 
@@ -114,7 +116,7 @@ class Runs(Supervisor):
     def look_again(self) -> None:
         """Take what may be changed while the guest runs from run.json as it is now."""
         job = read_job()
-        self.job |= {key: job[key] for key in ("loader", "stop", "restart") if key in job}
+        self.job |= {key: job[key] for key in READ_AGAIN if key in job}
 
     def _boot(self) -> None:
         """Run bhyve itself."""

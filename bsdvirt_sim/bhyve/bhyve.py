@@ -25,6 +25,7 @@ from bsdvirt_sim.bhyve.vmm import RESET as RESET_SIGNAL
 from bsdvirt_sim.context import Exit, Machine, Run
 from bsdvirt_sim.kernel import accounting
 from bsdvirt_sim.kernel.cpuset import mask_of
+from bsdvirt_sim.kernel.processes import mask_of_process
 from bsdvirt_sim.state import Guest
 
 
@@ -104,6 +105,8 @@ class Process:
         vmm.cpus, vmm.sockets = config.number("cpus"), config.number("sockets")
         vmm.cores, vmm.threads = config.number("cores"), config.number("threads")
         vmm.wired = config.get("memory.wired") == "true"
+        if os.getpid() not in run.state.masks:
+            run.state.masks[os.getpid()] = mask_of_process(run.state, os.getppid())
         pins = {n: config.get(f"vcpu.{n}.cpuset") for n in range(vmm.cpus)}
         vmm.pins = {n: mask_of(run, text) for n, text in pins.items() if text}
         self.guest = run.state.guests.get(self.name, Guest())

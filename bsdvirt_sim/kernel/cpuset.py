@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.kernel.processes import alive, vcpu_of
+from bsdvirt_sim.kernel import processes
+from bsdvirt_sim.kernel.processes import vcpu_of
 from bsdvirt_sim.kernel.topology import machine_of
 from bsdvirt_sim.state import Vmm
 
@@ -34,14 +35,13 @@ def cpuset(run: Run, words: list[str]) -> int:
             jail.mask = mask_of(run, text)
         case ["-g", "-p", pid] if pid.isdigit():
             run.reads()
-            if not alive(int(pid)):
+            if not processes.alive(int(pid)):
                 raise run.fail("cpuset: getaffinity: No such process")
-            every = list(range(run.state.cpus))
-            _show(run, f"pid {pid}", run.state.masks.get(int(pid), every))
+            _show(run, f"pid {pid}", processes.mask_of_process(run.state, int(pid)))
         case ["-l", text, "-p", pid] if pid.isdigit():
             run.changes()
             mask = mask_of(run, text)
-            if not alive(int(pid)):
+            if not processes.alive(int(pid)):
                 raise run.fail("cpuset: setaffinity: No such process")
             run.state.masks[int(pid)] = mask
             for vmm in run.state.vmms.values():
@@ -51,7 +51,7 @@ def cpuset(run: Run, words: list[str]) -> int:
         case ["-g", "-t", tid] if tid.isdigit():
             run.reads()
             vmm, vcpu = _thread(run, tid, "getaffinity")
-            every = run.state.masks.get(vmm.pid, list(range(run.state.cpus)))
+            every = processes.mask_of_process(run.state, vmm.pid)
             _show(run, f"tid {tid}", vmm.pins.get(vcpu, every))
         case ["-l", text, "-t", tid] if tid.isdigit():
             run.changes()
@@ -99,10 +99,7 @@ def _show(run: Run, what: str, mask: list[int]) -> None:
 
 
 def _parse(run: Run, text: str) -> list[int]:
-    mask: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise run.fail(f"cpuset: Malformed list {text}")
-        mask.update(range(int(first), int(last or first) + 1))
-    return sorted(mask)
+    try:
+        return processes.numbers(text)
+    except ValueError:
+        raise run.fail(f"cpuset: Malformed list {text}") from None

@@ -11,7 +11,7 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import LineSink, Result
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt_sim.context import split_environment
-from bsdvirt_sim.kernel.processes import ROOT
+from bsdvirt_sim.kernel.processes import CPUS, ROOT
 
 LOOK = "BSDVIRT_LOG_LOOK"
 HOOKS = "/usr/local/etc/bsdvirt/hooks/"
@@ -19,7 +19,17 @@ HOOKS = "/usr/local/etc/bsdvirt/hooks/"
 
 def is_supervisor(argv: Sequence[str]) -> bool:
     """Whether the command is a guest's supervisor, or a client of it."""
+    argv = argv[len(confined(argv)) :]
     return len(argv) > 4 and argv[3].endswith("/supervise/__main__.py")
+
+
+def confined(argv: Sequence[str]) -> Sequence[str]:
+    """Return the words of cpuset(1) in front of another command: its own set, and the CPUs."""
+    words = argv[:4] if list(argv[:3]) == [tools.CPUSET, "-c", "-l"] else argv[:3]
+    return words if list(words[:-1]) in _CONFINED and len(argv) > len(words) else ()
+
+
+_CONFINED = ([tools.CPUSET, "-l"], [tools.CPUSET, "-c", "-l"])
 
 
 def is_real(argv: Sequence[str]) -> bool:
@@ -86,6 +96,9 @@ def _beneath(directory: Path, argv: Sequence[str]) -> list[str]:
     if is_supervisor(argv):
         # For tests: how often it checks its log.
         look = f"{LOOK}={os.environ.get(LOOK, '60')}"
-        return [tools.ENV, simulated, f"{ROOT}={root}", look, *argv]
+        words = confined(argv)
+        # It passes to its children, as the set of a process does.
+        cpus = [f"{CPUS}={words[-1]}"] if words else []
+        return [tools.ENV, simulated, f"{ROOT}={root}", look, *cpus, *argv[len(words) :]]
     assignments, (program, *words) = split_environment(list(argv[1:]))
     return [tools.ENV, simulated, *assignments, f"{root}{program}", *words]

@@ -18,6 +18,8 @@ from pathlib import Path
 from bsdvirt_sim.state import Host, Vmm
 
 ROOT = "BSDVIRT_ROOT"
+CPUS = "BSDVIRT_SIM_CPUS"
+"""In the environment of a process that was started by cpuset -l: its CPUs."""
 TOOLS = (
     "/sbin/ifconfig",
     "/sbin/pfctl",
@@ -50,6 +52,33 @@ def write_scripts(root: Path) -> None:
         }
         path.write_text(_SCRIPT.format(**words))
         path.chmod(0o755)
+
+
+def mask_of_process(state: Host, pid: int) -> list[int]:
+    """Return the CPUs of a process: those that it was given, or with which it was started."""
+    if pid in state.masks:
+        return state.masks[pid]
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as stream:
+            words = stream.read().decode(errors="replace").split("\0")
+    except OSError:
+        words = []
+    for word in words:
+        name, _, text = word.partition("=")
+        if name == CPUS:
+            return numbers(text)
+    return list(range(state.cpus))
+
+
+def numbers(text: str) -> list[int]:
+    """Return the CPUs of a list that cpuset(1) takes. Raise ValueError."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise ValueError(text)
+        found.update(range(int(first), int(last or first) + 1))
+    return sorted(found)
 
 
 def alive(pid: int) -> bool:

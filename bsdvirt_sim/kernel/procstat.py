@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bsdvirt_sim.context import Run
-from bsdvirt_sim.kernel.processes import OWN_THREADS, alive, tid_of
+from bsdvirt_sim.kernel.processes import OWN_THREADS, alive, mask_of_process, tid_of
 from bsdvirt_sim.state import Vmm
 
 
@@ -29,8 +29,7 @@ def procstat(run: Run, words: list[str]) -> int:
 
 
 def _show(run: Run, vmm: Vmm) -> None:
-    every = list(range(run.state.cpus))
-    mask = run.state.masks.get(vmm.pid, every)
+    mask = mask_of_process(run.state, vmm.pid)
     threads = [(name, mask) for name in OWN_THREADS]
     threads += [(f"vcpu {n}", vmm.pins.get(n, mask)) for n in range(vmm.cpus)]
     for number, (name, cpus) in enumerate(threads):

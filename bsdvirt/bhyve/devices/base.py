@@ -20,6 +20,7 @@ from bsdvirt.layout import Layout
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 
 Pairs = list[tuple[str, str]]
@@ -65,6 +66,8 @@ class VmStartFacts:
     """Other names of the same file or device, by the path of a disk."""
     used: Mapping[str, str] = field(default_factory=dict)
     """What else on this host uses a disk, in words, by the path of the disk."""
+    open_cpus: CpuList | None = None
+    """The CPUs for its supervisor; None for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ def start_facts_reader(
             resolver_was=restore.look(fs, root, RESOLVER),
             own=read_own(fs, root, jail),
             answering=answering,
+            job=fs.read_or(job_file(name)) if job_file(name) in facts.files else "",
+            open_cpus=view.open_cpus,
         )
 
     return read

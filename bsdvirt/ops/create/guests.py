@@ -21,6 +21,7 @@ from bsdvirt.kinds import kind_of_spec
 from bsdvirt.layout import Layout
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.network import macs, pf
+from bsdvirt.ops.power.claims import room_for, with_cpus
 from bsdvirt.ops.power.restart import start_of_new
 from bsdvirt.ops.power.start import start_held
 from bsdvirt.plan import events
@@ -145,7 +146,11 @@ class Create:
             return Task(name)
 
         def plan(name: str) -> Task:
-            return self._task(session, maker, guests[name], claims, held, starts.get(name, []))
+            planned = {guest.name: guest.identity.cpus for guest in guests.values()}
+            room = room_for(session, name, [*found.guests.values()], planned)
+            return self._task(
+                session, maker, guests[name], claims, held, starts.get(name, []), room
+            )
 
         claimed = plan_each((name for name in self.names if name in held.locks), claim)
         failed = [task for task in claimed if task.error]
@@ -209,6 +214,7 @@ class Create:
         claims: Claiming,
         held: Held,
         starts: Sequence[Plan],
+        room: Sequence[Part],
     ) -> Task:
         name = guest.name
         settled = partial(claims.settled, name)
@@ -221,7 +227,7 @@ class Create:
             if not self.start:
                 held.release(name)
 
-        parts = (first, *(Part(start, later=True) for start in starts))
+        parts = (first, *room, *(Part(start, later=True) for start in starts))
         return Task(name, parts, message, notes, release=release)
 
 
@@ -305,7 +311,8 @@ def new_identity(
         template=spec.template,
         host=session.host_id,
     )
-    return kind.claim(name, identity, spec, known, random)
+    identity = kind.claim(name, identity, spec, known, random)
+    return with_cpus(session, name, spec, identity, known)
 
 
 def made(origin: str, identity: Identity) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from bsdvirt.cpu.given import HostCpus
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.host import read_host, read_kernel
 from bsdvirt.guest.state import alive
@@ -18,8 +19,10 @@ from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Plan
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.batch import hold
+from bsdvirt.session.cpus import host_cpus
 from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 
 
 def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str, list[Drift]]:
@@ -29,18 +32,24 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     if not running:
         return {}
     kernel = read_kernel(session.host)
+    cpus = host_cpus(session, seen.found.guests.values())
     found: dict[str, list[Drift]] = {}
     for guest in running:
         try:
             found[guest.name] = list(
                 kind_of(guest).drift(
-                    seen.view, guest, seen.specs.get(guest.name), seen.facts, kernel
+                    seen.view, guest, _given(cpus, seen, guest.name), seen.facts, kernel
                 )
             )
         except Exception as error:
             # One that cannot be looked at keeps no other from being mended.
             found[guest.name] = [Drift(f"cannot be looked at: {as_told(error).message}")]
     return {name: every for name, every in found.items() if every}
+
+
+def _given(cpus: HostCpus, seen: Seen, name: str) -> GuestSpec | None:
+    spec = seen.specs.get(name)
+    return cpus.given(name, spec) if spec is not None else None
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:

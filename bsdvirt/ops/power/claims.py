@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,9 +13,14 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.kinds import kind_of, kind_of_spec
 from bsdvirt.net.files import Networks
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.prepared import Part
 from bsdvirt.session.session import Session
+from bsdvirt.session.view import gives_cpus
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.identity import Identity
+from bsdvirt.spec.identity import CpuClaim, Identity
+
+Claims = Mapping[str, CpuClaim | None]
+"""Claims of CPUs that guests are about to have."""
 
 
 def fits(identity: Identity, spec: GuestSpec, networks: Networks) -> bool:
@@ -22,12 +28,47 @@ def fits(identity: Identity, spec: GuestSpec, networks: Networks) -> bool:
     start."""
     if identity.next is not None or not claims_fit(spec, identity.nics, networks):
         return False
-    if identity.template != spec.template:
+    if identity.template != spec.template or not cpus_fit(identity.cpus, spec):
         return False
     return kind_of_spec(spec).claims_fit(identity, spec)
 
 
+def cpus_fit(claim: CpuClaim | None, spec: GuestSpec) -> bool:
+    """Return whether a claim of CPUs is what the guest's file asks for. A template never runs, and
+    claims none."""
+    if spec.placement == "none" or spec.template:
+        return claim is None
+    if claim is None or len(claim.cpus.cpus) != spec.cpus:
+        return False
+    return spec.placement == "auto" or claim.exclusive == (spec.placement == "exclusive")
+
+
+def with_cpus(
+    session: Session, name: str, spec: GuestSpec, identity: Identity, others: Sequence[Guest]
+) -> Identity:
+    """Return the identity with the CPUs that the guest's file asks for: see claim_cpus in
+    cpus.py."""
+    if identity.cpus is None and not gives_cpus(session, others, [spec]):
+        return identity
+    # Imported here: few hosts give guests CPUs.
+    from bsdvirt.ops.power.cpus import claim_cpus
+
+    return claim_cpus(session, name, spec, identity, others)
+
+
+def room_for(
+    session: Session, name: str, guests: Sequence[Guest], planned: Claims
+) -> tuple[Part, ...]:
+    """Return what makes room for the planned claims of CPUs: see make_room in cpus.py."""
+    if not any(planned.values()) and not any(guest.identity.cpus for guest in guests):
+        return ()
+    from bsdvirt.ops.power.cpus import make_room
+
+    return tuple(make_room(session, name, guests, planned))
+
+
 def fitting_identity(
+    session: Session,
     guest: Guest,
     spec: GuestSpec,
     found: Inventory,
@@ -59,7 +100,8 @@ def fitting_identity(
         identity = with_nics(identity, claims, live=live)
     identity = msgspec.structs.replace(identity, template=spec.template)
     kind = kind_of_spec(spec)
-    return kind.claim(guest.name, identity, spec, others, random_bytes, live=live)
+    identity = kind.claim(guest.name, identity, spec, others, random_bytes, live=live)
+    return with_cpus(session, guest.name, spec, identity, others)
 
 
 def plan_let_go(session: Session, guest: Guest, identity: Identity) -> Plan:
@@ -70,12 +112,14 @@ def plan_let_go(session: Session, guest: Guest, identity: Identity) -> Plan:
 
 def reclaim(
     session: Session, guest: Guest, spec: GuestSpec, networks: Networks
-) -> tuple[Guest, list[Plan]]:
-    """Return the guest with claims that fit its file, which was edited by hand, and the plans
-    that write them. The allocation lock is held."""
-    random = session.draws.source(guest.name)
-    identity = fitting_identity(guest, spec, session.inventory(), networks, random)
+) -> tuple[Guest, list[Part]]:
+    """Return the guest with claims that fit its file, which was edited by hand, or this host, which
+    has changed, and what writes them. The allocation lock is held."""
+    random, found = session.draws.source(guest.name), session.inventory()
+    identity = fitting_identity(session, guest, spec, found, networks, random)
     cleaning = plan_let_go(session, guest, identity)
     plans = [] if cleaning.empty else [cleaning]
     plans.append(plan_claim(guest, identity, session.new_op()))
-    return dataclasses.replace(guest, identity=identity), plans
+    claims = {guest.name: identity.cpus}
+    room = room_for(session, guest.name, [*found.guests.values()], claims)
+    return dataclasses.replace(guest, identity=identity), [*map(Part, plans), *room]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bsdvirt.errors import BsdvirtError, ConflictError, as_told
 from bsdvirt.facts.host import read_host
@@ -25,8 +27,11 @@ from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.mounted import mount_own
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused, run_part
 from bsdvirt.session.session import Session
-from bsdvirt.session.view import view_of
+from bsdvirt.session.view import gives_cpus, view_of
 from bsdvirt.spec.guest import GuestSpec
+
+if TYPE_CHECKING:
+    from bsdvirt.cpu.given import HostCpus
 
 Planner = Callable[[str], Task]
 """Plans the start of the guest of that name."""
@@ -96,7 +101,7 @@ def begin(
     return Starting(loading.parts, plan, loading.refused, [task for task in up if not task.error])
 
 
-@dataclass(slots=True)
+@dataclass
 class _Loading:
     """Guests and what their files say, with claims that fit those."""
 
@@ -107,6 +112,12 @@ class _Loading:
     refused: list[Task] = field(default_factory=list)
     claims: dict[str, list[Part]] = field(default_factory=dict)
     """In a preview: the plans that write claims."""
+
+    @cached_property
+    def cpus(self) -> HostCpus:
+        from bsdvirt.session.cpus import host_cpus
+
+        return host_cpus(self.session, self.found.guests.values())
 
     def add(self, name: str) -> None:
         try:
@@ -126,22 +137,29 @@ class _Loading:
             refuse_absent(guest)
         need_unlocked(guest)
         spec = load_spec(session.host.fs, guest)
-        if not fits(guest.identity, spec, self.networks) and not _runs(session, guest):
+        if not self._fits(guest, spec) and not _runs(session, guest):
             guest = self._reclaimed(guest, spec)
         session.need_mounted(self.found)
         session.need_mounted(self.found, guest.layout)
         self.parts[name] = (guest, spec)
 
+    def _fits(self, guest: Guest, spec: GuestSpec) -> bool:
+        """Return whether the claims of a guest fit its file, and the CPUs of this host."""
+        if not fits(guest.identity, spec, self.networks):
+            return False
+        claim = guest.identity.cpus
+        return claim is None or not self.cpus.wrong(guest.name, claim)
+
     def _reclaimed(self, guest: Guest, spec: GuestSpec) -> Guest:
         """Return the guest with claims that fit its file, which are written at once."""
         session = self.session
         with session.locked("allocation", "", f"claim {guest.name}"):
-            guest, plans = reclaim(session, guest, spec, self.networks)
+            guest, parts = reclaim(session, guest, spec, self.networks)
             if session.preview:
-                self.claims[guest.name] = [Part(plan) for plan in plans]
+                self.claims[guest.name] = parts
             else:
-                for plan in plans:
-                    run_part(session, Part(plan))
+                for part in parts:
+                    run_part(session, part)
         return guest
 
     def refuse_on(self, down: dict[str, BsdvirtError | None]) -> None:
@@ -172,7 +190,8 @@ def planner(
 ) -> Planner:
     """Read what these starts depend on, once, and return what plans each of them. `claims` are
     run before; `up` are the tasks that bring up networks."""
-    fs, view = session.host.fs, view_of(session, found, networks)
+    cpus = _cpus_given(session, found, parts)
+    fs, view = session.host.fs, view_of(session, found, networks, cpus)
     kinds = [(kind, [*some]) for kind, some in by_kind(_specs(parts))]
     directories = [d for kind, some in kinds for d in kind.run_directories(some)]
     facts = read_host(session.host, *RUN_FILES, *directories)
@@ -190,6 +209,8 @@ def planner(
 
     def plan(name: str) -> Task:
         guest, spec = parts[name]
+        if cpus is not None:
+            spec = cpus.given(name, spec)
         kind = kind_of(guest)
         kind.refuse_options(name, boot_from=session.boot_from, foreground=foreground)
         idle = name in session.stopped or not kind.is_running(guest, facts.jails, fs)
@@ -204,6 +225,8 @@ def planner(
             if idle:
                 if name in clashes:
                     raise clashes[name]
+                if cpus is not None:
+                    cpus.refuse(name, parts[name][1])
                 refuse_given(session, found, guest, spec)
                 around = Surroundings(
                     starting=hooks.steps(session, "starting", spec.hooks.starting, guest),
@@ -251,6 +274,18 @@ def planner(
         )
 
     return plan
+
+
+def _cpus_given(session: Session, found: Inventory, parts: Parts) -> HostCpus | None:
+    """Return the claims of CPUs, with those of these guests; None if there are none."""
+    starting = [guest for guest, _ in parts.values()]
+    guests = [*found.guests.values(), *starting]
+    if not gives_cpus(session, guests, [spec for _, spec in parts.values()]):
+        return None
+    # Imported here: few hosts give guests CPUs.
+    from bsdvirt.session.cpus import host_cpus
+
+    return host_cpus(session, guests, {guest.name: guest.identity.cpus for guest in starting})
 
 
 def _specs(parts: Parts) -> dict[str, GuestSpec]:

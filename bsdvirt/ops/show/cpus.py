@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bsdvirt.cpu.given import HostCpus
 from bsdvirt.cpu.shares import Placed, cpu_map
 from bsdvirt.cpu.topology import Topology, topology
 from bsdvirt.errors import BsdvirtError
@@ -21,17 +22,18 @@ from bsdvirt.guest.view import Cpus
 from bsdvirt.host.fs import Fs
 from bsdvirt.kinds import KINDS, kind_of, load_spec
 from bsdvirt.rows.cpu import CpuMap
+from bsdvirt.session.cpus import host_cpus
 from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
 
 Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a guest's file says of its CPUs; `error`, if it cannot be read."""
+    """What a guest's file says; `error`, if it cannot be read."""
 
-    cpus: Cpus = Cpus()
-    cpuset: str | None = None
+    spec: GuestSpec | None = None
     error: str | None = None
 
 
@@ -60,8 +62,10 @@ def read_cpu_map(
         name: _read(session.host.fs, guest, kept.files.get(name))
         for name, guest in found.guests.items()
     }
+    topology_of_host = kept.topology
+    cpus = host_cpus(session, found.guests.values(), read=lambda: topology_of_host)
     placed = [
-        _placed(guest, states.of(name), now, kept.files[name][1])
+        _placed(guest, states.of(name), now, kept.files[name][1], cpus)
         for name, guest in found.guests.items()
     ]
     return cpu_map(kept.topology, placed, busy)
@@ -80,16 +84,22 @@ def _by_kind(found: Inventory) -> dict[str, list[Guest]]:
     return guests
 
 
-def _placed(guest: Guest, state: str, now: Mapping[str, Cpus], wanted: _Wanted) -> Placed:
-    running = guest.name in now
-    cpus = now[guest.name] if running else wanted.cpus
+def _placed(
+    guest: Guest, state: str, now: Mapping[str, Cpus], wanted: _Wanted, given: HostCpus
+) -> Placed:
+    running, spec, claim = guest.name in now, wanted.spec, guest.identity.cpus
+    cpus = now.get(guest.name, Cpus())
+    if not running and spec is not None:
+        cpus = kind_of(guest).cpus_wanted(given.given(guest.name, spec))
     return Placed(
         name=guest.name,
         kind=guest.identity.kind,
         state=state,
         running=running,
         cpus=cpus.cpus,
-        cpuset=wanted.cpuset,
+        cpuset=str(spec.cpuset) if spec is not None and spec.cpuset is not None else None,
+        placement=spec.placement if spec is not None else None,
+        claimed=claim.cpus.cpus if claim is not None else None,
         virtual=cpus.virtual,
         pins=cpus.pins,
         error=None if running else wanted.error,
@@ -108,8 +118,6 @@ def _read(
     if known is not None and known[0] == signature != (0, 0, 0):
         return known
     try:
-        spec = load_spec(fs, guest)
+        return signature, _Wanted(load_spec(fs, guest))
     except (BsdvirtError, OSError) as error:
         return signature, _Wanted(error=str(error))
-    cpuset = None if spec.cpuset is None else str(spec.cpuset)
-    return signature, _Wanted(kind_of(guest).cpus_wanted(spec), cpuset)

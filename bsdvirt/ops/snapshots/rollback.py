@@ -182,7 +182,7 @@ def _next_start(
     networks = trial.networks()
     if not fits(guest.identity, spec, networks):
         random = trial.draws.source(guest.name)
-        identity = fitting_identity(guest, spec, found, networks, random)
+        identity = fitting_identity(trial, guest, spec, found, networks, random)
         guest = replace(guest, identity=identity)
     starts: tuple[Part, ...] = ()
     if wanted:

@@ -1,0 +1,122 @@
+"""The CPUs of the host that guests claim, and what runs on other CPUs because of that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+
+import msgspec
+
+from bsdvirt.cpu.given import HostCpus
+from bsdvirt.cpu.placement import Holder, Wish, place
+from bsdvirt.facts.jls import read_jails
+from bsdvirt.guest.inventory import Guest
+from bsdvirt.kinds import is_running, kind_of, read_spec
+from bsdvirt.plan.step import Plan, Step
+from bsdvirt.session.cpus import host_cpus
+from bsdvirt.session.prepared import Part
+from bsdvirt.session.session import Session
+from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.identity import CpuClaim, Identity
+from bsdvirt.spec.types import CpuList
+
+
+def claim_cpus(
+    session: Session, name: str, spec: GuestSpec, identity: Identity, others: Iterable[Guest]
+) -> Identity:
+    """Return the identity with the CPUs that the guest's file asks for; it keeps those that it has
+    as long as they are valid. The allocation lock is held.
+
+    Raise ConflictError or UsageError if there are none, and for CPUs that the file names and that
+    another guest has for itself.
+    """
+    others = [other for other in others if other.name != name]
+    cpus = host_cpus(session, others)
+    cpus.refuse(name, spec)
+    wish = wish_of(name, spec, identity.cpus)
+    if wish is None:
+        return msgspec.structs.replace(identity, cpus=None)
+    found = place(cpus.topology, wish, holders(session, others), cpus.policy)
+    claim = CpuClaim(cpus=CpuList.of(found.cpus), exclusive=found.exclusive)
+    return msgspec.structs.replace(identity, cpus=claim)
+
+
+def wish_of(name: str, spec: GuestSpec, held: CpuClaim | None) -> Wish | None:
+    """Return what a guest asks of the planner; None if its file asks for no placement."""
+    if spec.placement == "none" or spec.template or spec.cpus is None:
+        return None
+    return Wish(
+        name, spec.cpus, spec.placement, spec.core_threads,
+        held.cpus.cpus if held else None, held.exclusive if held else False,
+    )  # fmt: skip
+
+
+def holders(session: Session, others: Iterable[Guest]) -> list[Holder]:
+    """Return what other guests have claimed, and the CPUs that their files name. Of a guest whose
+    file cannot be read, its claim alone counts."""
+    found = []
+    for other in others:
+        claim, spec = other.identity.cpus, read_spec(session.host.fs, other)
+        if claim is not None:
+            weight = len(claim.cpus.cpus)
+            found.append(Holder(other.name, claim.cpus.cpus, claim.exclusive, weight))
+        elif spec is not None and not spec.template:
+            named = {cpu for _, cpus in spec.named_cpus() for cpu in cpus}
+            if named:
+                weight = min(spec.cpus or len(named), len(named))
+                found.append(Holder(other.name, tuple(sorted(named)), False, weight))
+    return found
+
+
+# ---- what runs elsewhere, once a claim is made or given up ----
+
+
+def make_room(
+    session: Session, name: str, guests: Iterable[Guest], planned: Mapping[str, CpuClaim | None]
+) -> Iterator[Part]:
+    """Yield a part for each running guest that has no CPUs of its own, and for each supervisor,
+    that moves it off the CPUs that guests will have for themselves with the `planned` claims, or
+    back to those that they no longer have. `name` is the guest whose claim it is.
+
+    The locks of those guests are not held: each is looked at again when its turn has come, and one
+    that has stopped meanwhile is left alone. One that cannot be moved is named in a warning.
+    """
+    guests = list(guests)
+    before, after = host_cpus(session, guests), host_cpus(session, guests, planned)
+    if before.open == after.open:
+        return
+
+    @cache
+    def now() -> HostCpus:
+        return host_cpus(session, session.inventory().guests.values(), planned)
+
+    jails = read_jails(session.host)
+    for other in guests:
+        if other.name != name and is_running(other, jails, session.host.fs):
+            again = _again(session, other, before, now)
+            plan = _moved(session, other, before, after)
+            if not plan.empty:
+                yield Part(plan, optional=True, again=again, depends=True, minor=True)
+
+
+def _again(
+    session: Session, guest: Guest, before: HostCpus, now: Callable[[], HostCpus]
+) -> Callable[[], Plan]:
+    def again() -> Plan:
+        if not is_running(guest, read_jails(session.host), session.host.fs):
+            return Plan("set", guest.name, reason="not running")
+        return _moved(session, guest, before, now())
+
+    return again
+
+
+def _moved(session: Session, guest: Guest, before: HostCpus, after: HostCpus) -> Plan:
+    """Plan the moves of a running guest without CPUs of its own, and of its supervisor."""
+    steps: list[Step] = []
+    kind, host, name = kind_of(guest), session.host, guest.name
+    spec = read_spec(host.fs, guest)
+    if spec is not None:
+        was, then = before.given(name, spec), after.given(name, spec)
+        steps += kind.live_steps(host, guest, was, then) if was.cpuset != then.cpuset else []
+    steps += kind.watcher_steps(host, guest, after.open)
+    return Plan("set", name, steps=tuple(steps), op=session.new_op(), must_journal=False)
