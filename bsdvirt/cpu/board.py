@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bsdvirt.cpu.regions import (
+    HOST,
     Cost,
     Found,
     Pool,
@@ -36,7 +37,7 @@ class Board:
         cores = tuple(mask_of(core) for core in topology.cores)
         self.core_of = {cpu: core for core in cores for cpu in each(core)}
         self.levels = levels_of(topology)
-        self.root = region_of("the host", self.every, self.levels, cores)
+        self.root = region_of(HOST, self.every, self.levels, cores)
         self.tried = 0
         """How many sets were put together."""
         # The host disturbs the other threads of its own cores.
@@ -134,11 +135,11 @@ class Board:
         if fitting:
             least = min(key for key, _, _ in fitting)
             alike = [(mask, child) for key, mask, child in fitting if key == least]
-            child = min(alike, key=lambda one: (self._preference(one[1]), one[0]))[1]
+            child = min(alike, key=lambda one: (self.preference(one[1]), one[0]))[1]
             return self.best(want, child)
         return self._across(want, region)
 
-    def _preference(self, region: Region) -> tuple[int, int]:
+    def preference(self, region: Region) -> tuple[int, int]:
         """Return what the host's policy compares."""
         free = (self.pools["free"] & region.mask).bit_count()
         return (-free, region.load) if self.spread else (free, -region.load)
@@ -176,7 +177,7 @@ class Board:
             fewest, held = fewest + 1, held + size
         left = sorted(
             (child for child in region.children if sizes[child.mask]),
-            key=lambda child: (self._mean(child.mask & there), self._preference(child), child.mask),
+            key=lambda child: (self._mean(child.mask & there), self.preference(child), child.mask),
         )
         chosen: list[Region] = []
         while len(chosen) < fewest:

@@ -6,7 +6,7 @@ The same wishes, holders and policy give the same CPUs, in whatever order the ho
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -145,7 +145,12 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
         raise _refused(board, wish, others)
     if wish.count > board.pools["shared"].bit_count():
         raise _refused(board, wish, [one for one in others if one.exclusive])
-    return _chosen(board, wish, others, "shared")
+    shared = _chosen(board, wish, others, "shared")
+    if wish.mode == "auto":
+        most = max(0, room(board))
+        alone = f"only {most} can be had for itself" if most else "none can be had for itself"
+        return replace(shared, reasons=lambda: [alone, *shared.reasons()])
+    return shared
 
 
 def room(board: Board) -> int:
@@ -261,14 +266,14 @@ def _where(board: Board, mask: int) -> str:
     """Return the smallest part of the host that holds a set, and what that set crosses there."""
     region = smallest(board.root, mask)
     crossed = [
-        f"{count} {level.name}"
+        f"{count} {'smaller caches' if level.name == 'clusters' else level.name}"
         for level in board.levels
         if level.name != "kinds"
         and (count := sum(1 for _, group in level.groups if group & mask)) > 1
     ]
-    name = f"in {region.title}" + (
-        "" if region is board.root else f" (CPUs {CpuList.of(cpus_of(region.mask))})"
-    )
+    name = "in the host" if region is board.root else f"in {region.title}"
+    if region is not board.root:
+        name += f" (CPUs {CpuList.of(cpus_of(region.mask))})"
     return f"{name}, across {' and '.join(crossed)}" if crossed else name
 
 

@@ -14,6 +14,8 @@ from bsdvirt.cpu.topology import Cpus, Topology
 Pool = Literal["shared", "free", "clean"]
 """CPUs that no guest has for itself; that no guest has claimed; of cores that no guest uses."""
 Key = tuple[int, ...]
+HOST = "the host"
+OTHER = "other CPUs"
 
 
 class Want(NamedTuple):
@@ -134,7 +136,7 @@ def _whole(groups: Sequence[tuple[str, int]], every: int) -> Iterator[tuple[str,
     """Yield the groups, and the CPUs that are in none of them as one more."""
     yield from groups
     if rest := every & ~mask_of(cpu for _, group in groups for cpu in each(group)):
-        yield "other CPUs", rest
+        yield OTHER, rest
 
 
 def parts(level: Level, mask: int) -> int:
@@ -149,7 +151,8 @@ def region_of(title: str, mask: int, levels: Sequence[Level], cores: Iterable[in
     level, *rest = levels
     parts = [(name, mask & group) for name, group in level.groups if mask & group]
     if len(parts) < 2:
-        return region_of(title, mask, rest, own)
+        same = [n for n, group in level.groups if group == mask and title != HOST and n != OTHER]
+        return region_of(", ".join([title, *same]), mask, rest, own)
     children = [region_of(name, part, rest, own) for name, part in parts]
     return Region(
         title, mask, own, tuple(sorted(children, key=lambda child: child.mask & -child.mask))

@@ -98,13 +98,40 @@ class CpuMap(Row, frozen=True, kw_only=True):
     guests: Annotated[list[CpuGuest], col("Each guest, by name.")]
 
 
+class CpuCandidate(Row, frozen=True, kw_only=True):
+    """A part of the host, and the best CPUs for a guest there."""
+
+    where: Annotated[str, col("Part of the host: a package, domain, cache or kind of core.")]
+    of: Annotated[list[int], col("Numbers of the CPUs of this part.")]
+    cpus: Annotated[list[int], col("Numbers of the best CPUs; empty if there are too few.")]
+    chosen: Annotated[bool, col("Whether these are the guest's CPUs.")]
+    available: Annotated[int, col("How many CPUs there the guest could be given.")]
+    free: Annotated[int, col("How many CPUs there no guest has claimed.")]
+    shared: Annotated[
+        float, col("Load that other guests can put on these CPUs, in CPUs that are kept busy.")
+    ]
+    siblings: Annotated[float, col("Such load on the other threads of the same cores.")]
+    halves: Annotated[int, col("Number of cores of which only some threads are used.")]
+    packages: Annotated[int, col("Number of packages that these CPUs are in.")]
+    domains: Annotated[int, col("Number of NUMA domains.")]
+    caches: Annotated[int, col("Number of caches of the last level.")]
+    guests: Annotated[list[str], col("Guests with whom these CPUs are shared.")]
+    in_way: Annotated[list[str], col("Guests that hold CPUs there that it cannot be given.")]
+
+
 class CpuChoice(Row, frozen=True, kw_only=True):
     """What `cpu explain` prints."""
 
     name: Annotated[str, col("Name of the guest.")]
     placement: Annotated[str, col("Either shared, exclusive or auto.")]
     count: Annotated[int, col("Number of CPUs that it wants.")]
+    policy: Annotated[str, col("Policy of the host: spread or pack.")]
+    reserved: Annotated[list[int], col("Numbers of the CPUs that no guest is given.")]
     cpus: Annotated[list[int], col("Numbers of the CPUs that are chosen; empty if it has none.")]
     exclusive: Annotated[bool, col("Whether no other guest may use them.")]
-    why: Annotated[str, col("Why these CPUs are chosen.")]
+    why: Annotated[str, col("Why these CPUs are chosen; empty without any.")]
+    candidates: Annotated[
+        list[CpuCandidate], col("The parts of the host that were compared, the best first.")
+    ]
     error: Annotated[str | None, col("Why there are no CPUs for it.")] = None
+    hint: Annotated[str | None, col("What to do about that.")] = None
