@@ -32,6 +32,8 @@ class Release:
     kernel's reason after an error (EXTERROR)."""
     bridge_sets_members: bool
     """bridge(4) sets its MTU on its members, whose own cannot be set (if.c, if_bridge.c)."""
+    bridge_filters: bool
+    """bridge(4) filters VLANs (vlanfilter, untagged and tagged in ifbridge.c)."""
     keeps_groups: bool
     """An interface that returns from a jail is in the group of its kind again."""
     names_by_jid: bool
@@ -79,6 +81,7 @@ RELEASES: Mapping[str, Release] = {
         cpu_words=4,
         netlink=False,
         bridge_sets_members=False,
+        bridge_filters=False,
         keeps_groups=False,
         names_by_jid=False,
         zfs_defaults={},
@@ -103,6 +106,7 @@ RELEASES: Mapping[str, Release] = {
         cpu_words=16,
         netlink=True,
         bridge_sets_members=True,
+        bridge_filters=True,
         keeps_groups=True,
         names_by_jid=True,
         zfs_defaults={"compression": "on", "relatime": "on", "volblocksize": "16384"},

@@ -136,6 +136,10 @@ class Interface(Struct):
     addresses: list[Inet] = []
     peer: str = ""
     members: dict[str, bool] = {}
+    filters: bool = False
+    """Whether the bridge filters VLANs."""
+    tags: dict[str, tuple[int, str]] = {}
+    """The untagged and tagged VLANs of members that have any."""
     ifdisabled: bool = True
     rtadv: bool = False
     """Whether it accepts router advertisements (ACCEPT_RTADV)."""

@@ -103,6 +103,15 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
     )
 
 
+def may_filter_vlans(host: Host) -> bool:
+    """Whether bridge(4) can filter VLANs, by a setting that came with it; true if the module, which
+    ifconfig(8) loads, is not loaded yet."""
+    names = ("net.link.bridge.pfil_member", "net.link.bridge.member_ifaddrs")
+    shown = read_sysctl(host, *names)
+    older, newer = (name in shown for name in names)
+    return newer or not older
+
+
 def read_platform(host: Host) -> tuple[str, str]:
     """Return hw.machine and hw.machine_arch. Raises HostError if they are unknown."""
     shown = read_sysctl(host, "hw.machine", "hw.machine_arch")

@@ -13,6 +13,11 @@ _HEAD = re.compile(_NAME + r": flags=\w+<(?P<flags>[^>]*)>.*?\bmtu (?P<mtu>\d+)"
 _INET = re.compile(r"^inet (?P<address>\S+)(?: --> \S+)? netmask (?P<mask>0x[0-9a-f]{8})")
 _INET6 = re.compile(r"^inet6 (?P<address>[^\s%]+)(?:%\S+)? (?:--> \S+ )?prefixlen (?P<length>\d+)")
 _VLAN = re.compile(r"^vlan: (?P<tag>\d+) .*parent interface: (?P<parent>\S+)")
+_VLANS = re.compile(
+    r"^(?:ifmaxaddr|port|role|<unknown role) .*?(?: untagged (?P<untagged>\d+))?"
+    r"(?: tagged (?P<tagged>[\d,-]+))?$"
+)
+"""The last line of a member (bridge_status in ifbridge.c of 15.1)."""
 _MEMBER = re.compile(r"^member: (?P<name>\S+)(?: flags=\w+<(?P<flags>[^>]*)>)?")
 
 
@@ -31,6 +36,10 @@ class Interface:
     """Addresses with prefix length, such as 10.77.0.1/24; without link-local IPv6."""
     private: tuple[str, ...] = ()
     """Private members, which do not reach each other."""
+    filters: bool | None = None
+    """Whether the bridge filters VLANs; None if it cannot."""
+    vlans: tuple[tuple[str, int, str], ...] = ()
+    """Members with VLANs: the name, the untagged one or 0, and the tagged ones."""
     vlan: int = 0
     """VLAN tag of a vlan(4) interface; 0 also if its parent is gone."""
     parent: str = ""
@@ -46,6 +55,10 @@ class Interface:
     def up(self) -> bool:
         return "UP" in self.flags
 
+    def vlans_of(self, member: str) -> tuple[int, str]:
+        """Return the untagged VLAN of a member of the bridge, 0 if none, and its tagged ones."""
+        return next(((one, more) for name, one, more in self.vlans if name == member), (0, ""))
+
 
 @dataclass(slots=True)
 class _Draft:
@@ -55,6 +68,8 @@ class _Draft:
     members: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
     private: list[str] = field(default_factory=list)
+    filters: bool | None = None
+    vlans: list[tuple[str, int, str]] = field(default_factory=list)
     options: frozenset[str] = frozenset()
     nd6: frozenset[str] = frozenset()
 
@@ -69,6 +84,8 @@ class _Draft:
             members=tuple(self.members),
             addresses=tuple(self.addresses),
             private=tuple(self.private),
+            filters=self.filters,
+            vlans=tuple(self.vlans),
             vlan=int(self.values.get("vlan", "0")),
             parent=self.values.get("parent", ""),
             options=self.options,
@@ -132,6 +149,12 @@ def _take(draft: _Draft, line: str) -> None:
         draft.members.append(member["name"])
         if "PRIVATE" in (member["flags"] or "").split(","):
             draft.private.append(member["name"])
+    elif line.startswith("bridge flags="):
+        draft.filters = "VLANFILTER" in _words(line.partition(" defuntagged=")[0])
+    elif draft.members and (tags := _VLANS.match(line)):
+        untagged, tagged = int(tags["untagged"] or 0), tags["tagged"] or ""
+        if untagged or tagged:
+            draft.vlans.append((draft.members[-1], untagged, tagged))
     elif vlan := _VLAN.match(line):
         draft.values |= {"vlan": vlan["tag"], "parent": vlan["parent"]}
     elif line.startswith("options="):

@@ -12,7 +12,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import MAX_ID
 from bsdvirt.net import address, routing
 from bsdvirt.net.files import Networks as NetworkFiles
-from bsdvirt.net.ports import check_mtu
+from bsdvirt.net.ports import check_port
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.jail import Nic
@@ -158,7 +158,7 @@ def claim_nics(
         taken |= address.addresses(text for other in others for text in other.identity.shares())
         aliases = _aliases(nic, network, taken)
         taken |= address.addresses(aliases)
-        check_mtu(name, index, nic, network)
+        check_port(name, index, nic, network)
         mac = _mac(nic, index, name, old, _macs((*theirs, *claims)), random_bytes)
         # A new address is none that another interface of the guest is about to keep.
         kept = [claim for claim in held[index + 1 :] if claim and claim.network == nic.network]

@@ -43,7 +43,7 @@ from bsdvirt.layout import (
 )
 from bsdvirt.net import resolver, routing
 from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
-from bsdvirt.net.ports import check_mtu, join_step
+from bsdvirt.net.ports import check_port, join_step
 from bsdvirt.plan.step import (
     Command,
     FileExists,
@@ -136,7 +136,7 @@ def plan_start(
     wired = list(zip(jail.nics, identity.nics, strict=True))
     check_passed(name, jail, networks, facts.host.interfaces)
     for index, nic in enumerate(jail.nics):
-        check_mtu(name, index, nic, networks[nic.network])
+        check_port(name, index, nic, networks[nic.network])
     routing.check(name, wired)
     _check_asking(name, jail)
     resolv, unserved, remedy = resolver_of(

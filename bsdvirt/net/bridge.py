@@ -15,8 +15,10 @@ from bsdvirt.layout import (
     network_file,
     vlan_name,
 )
+from bsdvirt.net.hostaddress import add_address_step
 from bsdvirt.net.mtu import mtu_steps
 from bsdvirt.net.uplink import Interfaces, join_steps, leave_steps, member_of
+from bsdvirt.net.vlans import filter_steps, host_interface, host_steps, refuse_unfiltered
 from bsdvirt.plan.step import (
     AwaitAddresses,
     Command,
@@ -54,6 +56,7 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
     if not owns_bridge(network):
         _check_foreign(name, network, interfaces.get(bridge))
         return ()
+    refuse_unfiltered(name, network, interfaces.values())
     steps: list[Step] = []
     present = interfaces.get(bridge)
     if other := _others(name, present):
@@ -67,18 +70,22 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
             argv = (tools.IFCONFIG, nameless, "destroy")
             steps.append(Step(Command(argv), "what an interrupted start left"))
         steps.append(_create_bridge(name, network))
+    steps += filter_steps(network, bridge, present)
     steps += join_steps(name, network, bridge, interfaces)
     if present is not None:
         steps += mtu_steps(name, network.mtu, present, interfaces)
-    have = present.addresses if present else ()
+    steps += host_steps(name, network, bridge, interfaces)
+    host = host_interface(network, bridge)
+    addressed = interfaces.get(host)
+    have = addressed.addresses if addressed else ()
     for cidr in network.addresses:
         if str(cidr) not in have:
-            steps.append(_address_step(bridge, str(cidr)))
+            steps.append(add_address_step(host, str(cidr)))
     if present is None or not present.up:
         steps.append(Step(Command((tools.IFCONFIG, bridge, "up")), f"bring {bridge} up"))
     fresh = tuple(a for a in map(str, network.addresses) if a not in have and ":" in a)
     if fresh:
-        steps.append(Step(AwaitAddresses(bridge, fresh), "until they can be used"))
+        steps.append(Step(AwaitAddresses(host, fresh), "until they can be used"))
     return tuple(steps)
 
 
@@ -235,30 +242,3 @@ def _destroy_either(*names: str) -> tuple[Undo, ...]:
     return tuple(
         Undo(Command((tools.IFCONFIG, name, "destroy")), InterfaceExists(name)) for name in names
     )
-
-
-def _address_step(bridge: str, cidr: str) -> Step:
-    return Step(
-        Command(_add_address(bridge, cidr)),
-        f"the host's address {cidr} on {bridge}",
-        undo=(Undo(Command(_drop_address(bridge, cidr), ok=(0, 1)), InterfaceExists(bridge)),),
-    )
-
-
-def remove_address_step(bridge: str, cidr: str) -> Step:
-    """Remove an address of the host from a bridge."""
-    return Step(
-        Command(_drop_address(bridge, cidr)),
-        f"remove the host's address {cidr}",
-        undo=(Undo(Command(_add_address(bridge, cidr)), InterfaceExists(bridge)),),
-    )
-
-
-def _add_address(bridge: str, cidr: str) -> tuple[str, ...]:
-    if ":" in cidr:
-        return (tools.IFCONFIG, bridge, "inet6", cidr, "alias", "-ifdisabled")
-    return (tools.IFCONFIG, bridge, "inet", cidr, "alias")
-
-
-def _drop_address(bridge: str, cidr: str) -> tuple[str, ...]:
-    return (tools.IFCONFIG, bridge, "inet6" if ":" in cidr else "inet", cidr, "-alias")

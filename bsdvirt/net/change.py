@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from bsdvirt.errors import ConflictError
 from bsdvirt.layout import network_file, vlan_name
 from bsdvirt.net import address
-from bsdvirt.net.bridge import bridge_of, owns_bridge, remove_address_step, up_steps
+from bsdvirt.net.bridge import bridge_of, owns_bridge, up_steps
+from bsdvirt.net.hostaddress import remove_address_step
 from bsdvirt.net.ports import is_private, private_step
 from bsdvirt.net.uplink import Interfaces, leave_steps, member_of
+from bsdvirt.net.vlans import host_interface, member_steps, port_vlans
 from bsdvirt.plan.step import Plan, Step, Undo, WriteFile
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.network import Network
@@ -86,10 +88,11 @@ def _live_steps(
             steps += leave_steps(before, bridge.name, interfaces, name)
             seen = _without(before, interfaces)
         steps += up_steps(name, after, seen)
+        host = seen.get(host_interface(before, bridge.name))
         steps += [
-            remove_address_step(bridge.name, str(cidr))
+            remove_address_step(host.name, str(cidr))
             for cidr in before.addresses
-            if cidr not in after.addresses and str(cidr) in bridge.addresses
+            if host and cidr not in after.addresses and str(cidr) in host.addresses
         ]
     for port in ports:
         if port.nic is None or port.interface not in bridge.members:
@@ -97,6 +100,8 @@ def _live_steps(
         wanted = is_private(port.nic, after)
         if wanted != (port.interface in bridge.private):
             steps.append(private_step(bridge.name, port.interface, wanted))
+        have, want = bridge.vlans_of(port.interface), port_vlans(port.nic, after)
+        steps += member_steps(bridge.name, port.interface, have, want)
     return steps
 
 

@@ -9,6 +9,14 @@ from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
 from bsdvirt.layout import GROUP, vlan_cloner, vlan_name
+from bsdvirt.net.hostaddress import address_back
+from bsdvirt.net.vlans import (
+    create_host,
+    join_words,
+    member_steps,
+    refuse_trunk,
+    uplink_vlans,
+)
 from bsdvirt.plan.step import Command, InterfaceExists, Not, Step, Undo
 from bsdvirt.spec.network import Network
 
@@ -22,7 +30,12 @@ def member_of(network: Network) -> str | None:
     """Return the bridge member for the uplink; None without an uplink."""
     if network.uplink is None:
         return None
-    return str(network.uplink) if network.vlan is None else vlan_name(network.id)
+    return vlan_name(network.id) if is_tagged(network) else str(network.uplink)
+
+
+def is_tagged(network: Network) -> bool:
+    """Whether the bridge member is a vlan(4) interface on the uplink."""
+    return network.vlan is not None and not network.vlanfilter
 
 
 def refuse_shared(name: str, network: Network, others: Mapping[str, Network]) -> None:
@@ -32,13 +45,15 @@ def refuse_shared(name: str, network: Network, others: Mapping[str, Network]) ->
     for other, theirs in others.items():
         if other == name or theirs.uplink is None or theirs.uplink != network.uplink:
             continue
-        if theirs.vlan == network.vlan:
-            tag = f" with VLAN {network.vlan}" if network.vlan else ""
+        if is_tagged(theirs) == is_tagged(network) and (
+            theirs.vlan == network.vlan or not is_tagged(network)
+        ):
+            tag = f" with VLAN {network.vlan}" if is_tagged(network) else ""
             raise ConflictError(
                 f"network {name}: {network.uplink}{tag} is the uplink of network {other}",
                 "use that network, or another VLAN",
             )
-        if theirs.vlan is None or network.vlan is None:
+        if not (is_tagged(theirs) and is_tagged(network)):
             raise ConflictError(
                 f"network {name}: {network.uplink} is the uplink of network {other}, and a bridge"
                 " takes tagged frames before vlan(4) sees them",
@@ -59,14 +74,18 @@ def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces)
         raise HostError(f"network {name}: its uplink {uplink} does not exist", "ifconfig -l")
     present = interfaces.get(bridge)
     joined = present is not None and member in present.members
-    if network.vlan is None:
+    refuse_trunk(name, network, interfaces)
+    if not is_tagged(network):
         yield from _card_steps(name, network, card, joined)
     elif not card.up:
         yield _up(card)
-    if network.vlan is not None:
+    if is_tagged(network):
         yield from _vlan_steps(name, network, card, interfaces, joined)
-    if not joined or _is_stale(network, interfaces):
-        yield _join(bridge, member)
+    vlans = uplink_vlans(network)
+    if present is None or not joined or _is_stale(network, interfaces):
+        yield _join(bridge, member, join_words(vlans))
+    else:
+        yield from member_steps(bridge, member, present.vlans_of(member), vlans)
 
 
 def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str) -> Iterator[Step]:
@@ -74,19 +93,29 @@ def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str
     member = member_of(network)
     present = interfaces.get(bridge)
     if member is not None and present is not None and member in present.members:
+        joins = (tools.IFCONFIG, bridge, "addm", member)
         yield Step(
             Command((tools.IFCONFIG, bridge, "deletem", member)),
             f"{member} leaves {bridge}",
-            undo=(Undo(Command((tools.IFCONFIG, bridge, "addm", member), ok=(0, 1))),),
+            undo=(Undo(Command((*joins, *join_words(uplink_vlans(network))), ok=(0, 1))),),
         )
     if network.vlan is not None and vlan_name(network.id) in interfaces:
+        create = (
+            create_host(name, network, bridge)
+            if network.vlanfilter
+            else _create_vlan(name, network)
+        )
         yield Step(
             Command((tools.IFCONFIG, vlan_name(network.id), "destroy")),
             f"its interface with VLAN {network.vlan}",
             undo=(
                 Undo(
-                    Command(_create_vlan(name, network)),
+                    Command(create),
                     Not(InterfaceExists(vlan_name(network.id))),
+                ),
+                *(
+                    address_back(vlan_name(network.id), text)
+                    for text in interfaces[vlan_name(network.id)].addresses
                 ),
             ),
             unless=Not(InterfaceExists(vlan_name(network.id))),
@@ -122,7 +151,7 @@ def _up(card: Interface) -> Step:
 
 def _is_stale(network: Network, interfaces: Interfaces) -> bool:
     """Whether a vlan(4) interface of bsdvirt exists with other settings than the network's."""
-    vlan = interfaces.get(vlan_name(network.id))
+    vlan = interfaces.get(vlan_name(network.id)) if is_tagged(network) else None
     return vlan is not None and (vlan.vlan, vlan.parent) != (network.vlan, network.uplink)
 
 
@@ -172,9 +201,9 @@ def _create_vlan(name: str, network: Network) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _join(bridge: str, member: str) -> Step:
+def _join(bridge: str, member: str, words: tuple[str, ...]) -> Step:
     return Step(
-        Command((tools.IFCONFIG, bridge, "addm", member)),
+        Command((tools.IFCONFIG, bridge, "addm", member, *words)),
         f"join {member} to {bridge}",
         undo=(
             Undo(

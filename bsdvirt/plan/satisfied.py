@@ -96,6 +96,13 @@ def _ifconfig(host: Host, words: Words) -> bool:
             return member in face.private or member not in face.members
         case ["-private", member]:
             return member not in face.private
+        case ["ifuntagged", member, vlan]:
+            return face.vlans_of(member)[0] == int(vlan) or member not in face.members
+        case ["-ifuntagged", member]:
+            return face.vlans_of(member)[0] == 0
+        case ["iftagged", member, vlans]:
+            have = face.vlans_of(member)[1] or "none"
+            return have == vlans or member not in face.members
         case ["inet" | "inet6", address, "-alias"]:
             return address not in face.addresses
         case ["inet" | "inet6", address, "alias", *_]:

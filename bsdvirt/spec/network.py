@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Names, Spec, prop
 from bsdvirt.spec.nic import Route
-from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress, Subnet
+from bsdvirt.spec.types import AddressRange, Cidr, InterfaceName, IpAddress, Subnet, VlanList
 
 
 class Network(Spec, frozen=True, kw_only=True):
@@ -38,7 +38,8 @@ class Network(Spec, frozen=True, kw_only=True):
         Annotated[
             int,
             prop(
-                "VLAN tag: the member is then a vlan(4) interface on the uplink.",
+                "VLAN tag: the member is then a vlan(4) interface on the uplink; with vlanfilter, "
+                "the VLAN of the host's addresses and of interfaces that have none of their own.",
                 ge=1,
                 le=4094,
             ),
@@ -101,6 +102,21 @@ class Network(Spec, frozen=True, kw_only=True):
     mtu: Annotated[
         int, prop("MTU of the bridge and its members.", unit="bytes", ge=576, le=65535)
     ] = 1500
+    vlanfilter: Annotated[
+        bool,
+        prop(
+            "Filter VLANs on the bridge (FreeBSD 15): each interface is in the VLANs of its nic, "
+            "and the uplink is a trunk.",
+            live=Live.NEVER,
+        ),
+    ] = False
+    tagged: Annotated[
+        VlanList | None,
+        prop(
+            "VLANs of the uplink of a bridge with vlanfilter, such as 10,20-29; by default all.",
+            live=Live.NOW,
+        ),
+    ] = None
     description: Annotated[
         str, prop("Description.", live=Live.NOW, max_length=60, pattern=LINE)
     ] = ""
@@ -111,22 +127,46 @@ class Network(Spec, frozen=True, kw_only=True):
             raise BadValueError(
                 "bsdvirt does not change a bridge that is not its own", at="uplink", hint=hint
             )
-        if self.vlan is not None and not self.uplink:
-            raise BadValueError("a VLAN needs an uplink", at="vlan",
-                                hint="set uplink to the interface that carries it")  # fmt: skip
+        self._check_vlans()
         if self.nat and not self.translated():
             raise BadValueError(
                 "the network has no subnet to translate", at="nat",
                 hint="give the host an address on it, such as addresses: [10.77.0.1/24]",
             )  # fmt: skip
-        if self.mtu < 1280 and any(":" in str(entry) for entry in (*self.addresses, *self.pools)):
-            raise BadValueError(f"{self.mtu} is too small for IPv6, which needs 1280", at="mtu")
+        # The host's vlan(4) interface on its bridge has room for a tag less.
+        least = 1284 if self.vlanfilter else 1280
+        if self.mtu < least and any(":" in str(entry) for entry in (*self.addresses, *self.pools)):
+            raise BadValueError(f"{self.mtu} is too small for IPv6, which needs {least}", at="mtu")
         self._check_addresses()
         self._check_routes()
         self._check_gateway("gateway", 4)
         self._check_gateway("gateway6", 6)
         for number, pool in enumerate(self.pools):
             self._check_pool(f"pools.{number}", pool, self.pools[:number])
+
+    def _check_vlans(self) -> None:
+        if not self.vlanfilter:
+            if self.tagged is not None:
+                raise BadValueError(
+                    "only a bridge that filters VLANs has tagged ones", at="tagged",
+                    hint="set vlanfilter=true at creation, or vlan= for a network of one VLAN",
+                )  # fmt: skip
+            if self.vlan is not None and not self.uplink:
+                raise BadValueError("a VLAN needs an uplink", at="vlan",
+                                    hint="set uplink to the interface that carries it")  # fmt: skip
+            return
+        if self.bridge:
+            raise BadValueError(
+                "bsdvirt does not change a bridge that is not its own", at="vlanfilter",
+                hint="ifconfig(8) sets vlanfilter on it; or leave bridge out",
+            )  # fmt: skip
+        if self.tagged is not None and not self.uplink:
+            raise BadValueError("there is no uplink to carry them", at="tagged", hint="set uplink")
+        if self.addresses and self.vlan is None:
+            raise BadValueError(
+                "the host's addresses need a VLAN on a bridge that filters them", at="addresses",
+                hint="set vlan to theirs",
+            )  # fmt: skip
 
     def translated(self) -> list[Any]:
         """Return the subnets that `nat` translates: of IPv6, unique local addresses only."""

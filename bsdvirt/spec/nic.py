@@ -17,6 +17,7 @@ from bsdvirt.spec.types import (
     Ipv6OrSlaac,
     Mac,
     Subnet,
+    VlanList,
 )
 
 POOL = "pool"
@@ -97,6 +98,25 @@ class Nic(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    vlan: (
+        Annotated[
+            int,
+            prop(
+                "VLAN of its untagged frames, on a network with vlanfilter; by default the "
+                "network's `vlan`.",
+                ge=1,
+                le=4094,
+            ),
+        ]
+        | None
+    ) = None
+    tagged: Annotated[
+        VlanList | None,
+        prop(
+            "VLANs that the guest sends and receives tagged, on a network with vlanfilter, such "
+            "as 10,20-29."
+        ),
+    ] = None
     mtu: (
         Annotated[
             int,

@@ -49,51 +49,85 @@ class Value(Protocol):
         ...
 
 
-class CpuList(str):
-    """CPU numbers, sorted and merged, as `0-3,6`."""
+class Numbers(str):
+    """Base of lists of numbers, sorted and merged, as `0-3,6`."""
 
-    words: ClassVar[str] = "list of CPUs"
-    highest: ClassVar[int] = 1023
-    """MAXCPU of a FreeBSD kernel is at most 1024."""
+    words: ClassVar[str]
+    item: ClassVar[str]
+    """What a number is of."""
+    example: ClassVar[str]
+    lowest: ClassVar[int] = 0
+    highest: ClassVar[int]
 
     @classmethod
     def parse(cls, value: object) -> Self:
         text = str(value) if type(value) is int else text_of(value, cls.words)
-        cpus = {cpu for part in text.split(",") for cpu in cls._span(part, text)}
-        return cls.of(cpus)
+        return cls.of({number for part in text.split(",") for number in cls._span(part, text)})
 
     @classmethod
     def _span(cls, part: str, text: str) -> range:
         match = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part, re.ASCII)
         if match is None:
-            raise BadValueError(f"{shown(text)} is not a list of CPUs: write numbers as 0-3,6")
+            raise BadValueError(
+                f"{shown(text)} is not a {cls.words}: write numbers as {cls.example}"
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last:
             raise BadValueError(f"{shown(part)} runs backwards: write {last}-{first}")
         if last > cls.highest:
-            raise BadValueError(f"there is no CPU {last}: the highest number is {cls.highest}")
+            raise BadValueError(
+                f"there is no {cls.item} {last}: the highest number is {cls.highest}"
+            )
+        if first < cls.lowest:
+            raise BadValueError(
+                f"there is no {cls.item} {first}: the lowest number is {cls.lowest}"
+            )
         return range(first, last + 1)
 
     @classmethod
-    def of(cls, cpus: set[int] | tuple[int, ...] | list[int]) -> Self:
-        """Return the list of these CPUs."""
+    def of(cls, numbers: set[int] | tuple[int, ...] | list[int]) -> Self:
+        """Return the list of these numbers."""
         spans: list[list[int]] = []
-        for cpu in sorted(set(cpus)):
-            if spans and spans[-1][1] == cpu - 1:
-                spans[-1][1] = cpu
+        for number in sorted(set(numbers)):
+            if spans and spans[-1][1] == number - 1:
+                spans[-1][1] = number
             else:
-                spans.append([cpu, cpu])
+                spans.append([number, number])
         return cls(",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans))
 
     @property
-    def cpus(self) -> tuple[int, ...]:
-        return tuple(cpu for part in self.split(",") for cpu in self._span(part, self))
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(number for part in self.split(",") for number in self._span(part, self))
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         span = "[0-9]{1,4}(-[0-9]{1,4})?"
-        integer = {"type": "integer", "minimum": 0, "maximum": cls.highest}
+        integer = {"type": "integer", "minimum": cls.lowest, "maximum": cls.highest}
         return {"anyOf": [integer, {"type": "string", "pattern": f"^{span}(,{span})*$"}]}
+
+
+class CpuList(Numbers):
+    """CPU numbers."""
+
+    words = "list of CPUs"
+    item = "CPU"
+    example = "0-3,6"
+    highest = 1023
+    """MAXCPU of a FreeBSD kernel is at most 1024."""
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        return self.numbers
+
+
+class VlanList(Numbers):
+    """VLAN tags."""
+
+    words = "list of VLANs"
+    item = "VLAN"
+    example = "10,20-29"
+    lowest = 1
+    highest = 4094
 
 
 class Patterned(str):

@@ -171,5 +171,10 @@ VALUES = {
     "kern.boot_id": "",
 }
 
-ABSENT = {"security.jail.children.max", "vm.max_wired"}
+ABSENT = {
+    "net.link.bridge.member_ifaddrs",
+    "security.jail.children.max",
+    "security.jail.meta_maxbufsize",
+    "vm.max_wired",
+}
 """Names that the captured kernel does not know."""

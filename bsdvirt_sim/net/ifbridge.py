@@ -9,6 +9,7 @@ from bsdvirt_sim.state import Interface
 
 _VLAN_MTU = ("ether", "epair")
 """Cards that have room for a VLAN tag beside their MTU."""
+_LAST_VLAN = 4094
 _LEAST_MTU = 72
 """IF_MINMTU."""
 
@@ -61,6 +62,7 @@ def member(run: Run, face: Interface, word: str, name: str) -> None:
         raise run.unknown("not a bridge")
     if word == "addm":
         _join(run, face, name, run.interface(name))
+        face.tags.pop(name, None)
     elif word == "deletem":
         if name not in face.members:
             why = "Interface is not a bridge member"
@@ -70,6 +72,52 @@ def member(run: Run, face: Interface, word: str, name: str) -> None:
         if name not in face.members:
             raise run.unknown(f"{word} of what is no member was never shown")
         face.members[name] = word == "private"
+
+
+def is_vlan_word(run: Run, word: str) -> bool:
+    """Whether a word is one of ifbridge.c of 15 for VLANs; where there is none, ifconfig(8) takes
+    the word for an address (ifconfig.c and af_inet.c of 13)."""
+    if word not in ("untagged", "tagged", "ifuntagged", "-ifuntagged", "iftagged", "vlanfilter"):
+        return False
+    if not run.release.bridge_filters:
+        raise run.fail(f"ifconfig: {word}: bad value")
+    return True
+
+
+def set_vlans(run: Run, face: Interface, word: str, name: str, value: str) -> None:
+    """Set the VLANs of a member, as `addm IF untagged N`, or `ifuntagged IF N`, does."""
+    untagged, tagged = face.tags.get(name, (0, ""))
+    is_one = word.endswith("untagged")
+    if is_one and value and not (value.isdigit() and 1 <= int(value) <= _LAST_VLAN):
+        raise run.fail(f"ifconfig: invalid VLAN identifier: {value}")
+    wanted = "" if is_one else _vlan_set(run, value)
+    if name not in face.members:
+        ioctl = f"BRDGSIFPVID {value}".rstrip() if is_one else f"BRDGSIFVLANSET {value}"
+        why = "Interface is not a bridge member"
+        raise run.fail(f"ifconfig: {ioctl}: No such file or directory ({why})")
+    face.tags[name] = (int(value or 0), tagged) if is_one else (untagged, wanted)
+
+
+def _vlan_set(run: Run, text: str) -> str:
+    """Return a set as it is shown (parse_vlans and print_vlans)."""
+    if text in ("none", "all"):
+        return "" if text == "none" else f"1-{_LAST_VLAN}"
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise run.fail(f"ifconfig: invalid vlan set: {text}")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high <= _LAST_VLAN:
+            raise run.fail(f"ifconfig: invalid vlan set: {text}")
+        chosen |= set(range(low, high + 1))
+    spans: list[list[int]] = []
+    for vlan in sorted(chosen):
+        if spans and spans[-1][1] == vlan - 1:
+            spans[-1][1] = vlan
+        else:
+            spans.append([vlan, vlan])
+    return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)
 
 
 def _join(run: Run, face: Interface, name: str, joins: Interface | None) -> None:

@@ -95,6 +95,8 @@ def _tagged(run: Run, name: str, rest: list[str]) -> tuple[int, Interface]:
     if len(rest) < 4 or rest[0] != "vlan" or rest[2] != "vlandev" or not rest[1].isdigit():
         raise run.unknown("a vlan is made with its tag and its parent")
     parent = run.interface(rest[3])
+    if parent is not None and parent.kind == "bridge" and not run.release.bridge_filters:
+        raise run.unknown("a vlan on a bridge is not simulated")
     if parent is None:
         raise run.fail(f"ifconfig: SIOCIFCREATE2 ({name}): Device not configured")
     if any(
@@ -251,7 +253,9 @@ class _Apply:
             case "inet" | "inet6":
                 self._inet(word)
             case "addm" | "deletem" | "private" | "-private":
-                ifbridge.member(run, face, word, self._value())
+                self._member(word, self._value())
+            case _ if ifbridge.is_vlan_word(run, word):
+                self._vlans(word)
             case "vnet":
                 self._vnet(self._value())
             case "destroy":
@@ -260,6 +264,25 @@ class _Apply:
                 destroy(run, face)
             case _:
                 raise run.unknown(f"word {word}")
+
+    def _member(self, word: str, name: str) -> None:
+        run, face = self.run, self.face
+        ifbridge.member(run, face, word, name)
+        while word == "addm" and self.words[:1] in (["untagged"], ["tagged"]):
+            given = self.words.pop(0)
+            if ifbridge.is_vlan_word(run, given):
+                ifbridge.set_vlans(run, face, given, name, self._value())
+
+    def _vlans(self, word: str) -> None:
+        """Run vlanfilter, and the words for VLANs of a member."""
+        run, face = self.run, self.face
+        if face.kind != "bridge" or word in ("untagged", "tagged"):
+            raise run.unknown(f"word {word}")
+        if word == "vlanfilter":
+            face.filters = True
+        else:
+            name = self._value()
+            ifbridge.set_vlans(run, face, word, name, "" if word[0] == "-" else self._value())
 
     def _rename(self, new: str) -> None:
         run, face = self.run, self.face
@@ -275,6 +298,8 @@ class _Apply:
                 (new if member == face.name else member): private
                 for member, private in bridge.members.items()
             }
+            if face.name in bridge.tags:
+                bridge.tags[new] = bridge.tags.pop(face.name)
         # In place, so that interfaces stay in the order of their creation.
         old = key(face.name, face.jail)
         faces = run.state.interfaces

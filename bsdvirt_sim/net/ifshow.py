@@ -172,7 +172,7 @@ def _bridge(run: Run, face: Interface) -> None:
     run.print(f"\troot id {nobody} priority {32768 if face.up else 0} ifcost 0 port 0")
     netlink = run.release.netlink
     if netlink:
-        run.print("\tbridge flags=0<>")
+        run.print("\tbridge flags=1<VLANFILTER>" if face.filters else "\tbridge flags=0<>")
     for name, private in reversed(face.members.items()):
         member = run.state.interfaces[name]
         flags = (
@@ -183,6 +183,9 @@ def _bridge(run: Run, face: Interface) -> None:
         run.print(f"\tmember: {name} flags={flags}")
         cost = (_NETLINK_PATH_COST if netlink else _PATH_COST)[member.kind]
         head, tail = ("", " vlan protocol 802.1q") if netlink else ("ifmaxaddr 0 ", "")
+        untagged, tagged = face.tags.get(name, (0, ""))
+        tail += f" untagged {untagged}" if untagged else ""
+        tail += f" tagged {tagged}" if tagged else ""
         run.print(f"\t        {head}port {member.index} priority 128 path cost {cost}{tail}")
 
 

@@ -67,7 +67,7 @@ def test_every_verb_is_completed(sim: Path) -> None:
         (["disk", ""], ["ls", "add", "rm", "resize"]),
         (["disk", "add", "wi"], ["win"]),
         (["network", "info", ""], ["private"]),
-        (["network", "set", "private", "vl"], ["vlan="]),
+        (["network", "set", "private", "vl"], ["vlan=", "vlanfilter="]),
         (["media", "add", ""], ["<files>"]),
         (["exec", "web", "--", ""], ["<files>"]),
         (["pool", "rm", ""], ["zroot/bsdvirt"]),

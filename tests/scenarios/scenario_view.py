@@ -86,15 +86,17 @@ class HostView:
 
     def interfaces(self) -> dict[str, Facts]:
         found = ifconfig.parse(self.run("/sbin/ifconfig", "-a").stdout)
+        bridges = {name for name, face in found.items() if "bridge" in face.groups}
         return {
             name: {
                 "up": face.up,
                 "mtu": face.mtu,
-                # A bridge's own is the kernel's choice each time.
-                "ether": "" if "bridge" in face.groups else face.ether,
+                # A bridge's own is the kernel's choice each time, and its vlan(4)'s too.
+                "ether": "" if {name, face.parent} & bridges else face.ether,
                 "description": face.description,
                 "groups": sorted(face.groups),
                 "members": sorted(face.members),
+                "vlans": [face.filters, sorted(face.vlans), face.vlan],
                 "addresses": sorted(face.addresses),
             }
             for name, face in found.items()

@@ -61,6 +61,50 @@ def a_vlan_is_made_and_destroyed_with_its_network(driver: Bsdvirt, view: HostVie
 
 
 @scenario(each_release=True)
+def a_bridge_filters_vlans_where_it_can(driver: Bsdvirt, view: HostView) -> None:
+    with card(view) as uplink:
+        words = ("network", "create", "tnet", "--vlanfilter", "--uplink", uplink)
+        words += ("--vlan", "10", "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9")
+        bridges = [f for f in view.run("/sbin/ifconfig", "-a").stdout.splitlines()
+                   if f.strip().startswith("bridge flags=")]  # fmt: skip
+        if not bridges:
+            driver.fails(5, *words, says="FreeBSD has it since 15.0")
+            return
+        driver.ok(*words)
+        info = driver.json("network", "info", "tnet")
+        assert info["state"] == "up"
+        assert info["members"] == [uplink]
+        # The host's address is in its VLAN, and on no member.
+        assert view.interfaces()[info["bridge"]]["addresses"] == []
+        driver.ok("create", "jail", "t1", "--network", "tnet", "nics.0.vlan=20")
+        driver.ok("create", "jail", "t2", "--network", "tnet", "nics.0.tagged=20,30-32")
+        driver.fails(2, "create", "jail", "t3", "--network", "private", "nics.0.vlan=20",
+                     says="does not filter VLANs")  # fmt: skip
+        driver.ok("start", "t1", "t2")
+
+        def ports() -> list[str]:
+            shown = view.run("/sbin/ifconfig", info["bridge"]).stdout
+            lines = [line for line in shown.splitlines() if " vlan protocol " in line]
+            return sorted(line.partition(" vlan protocol 802.1q ")[2] for line in lines)
+
+        assert ports() == ["tagged 1-4094", "untagged 10 tagged 20,30-32", "untagged 20"]
+        assert driver("doctor").status == 0
+        driver.ok("network", "set", "tnet", "vlan=11", "tagged=11,20")
+        assert ports() == ["tagged 11,20", "untagged 11 tagged 20,30-32", "untagged 20"]
+        (port,) = (p for p in driver.json("network", "info", "tnet")["ports"] if p["guest"] == "t1")
+        view.do("/sbin/ifconfig", info["bridge"], "ifuntagged", port["interface"], "99")
+        assert "in VLAN 99, not in VLAN 20" in driver("doctor").stdout
+        driver.ok("doctor", "--repair")
+        assert ports() == ["tagged 11,20", "untagged 11 tagged 20,30-32", "untagged 20"]
+        driver.fails(
+            4, "network", "set", "tnet", "vlanfilter=no", "tagged=", says="fixed at creation"
+        )
+        driver.ok("destroy", "t1", "t2", "--yes", "--force")
+        driver.ok("network", "destroy", "tnet")
+    assert not view.leftovers()
+
+
+@scenario(each_release=True)
 def an_uplink_has_the_mtu_of_its_network(driver: Bsdvirt, view: HostView) -> None:
     with card(view) as uplink:
         driver.ok("network", "create", "tnet", "--uplink", uplink, "--mtu", "4000", *NET)

@@ -39,6 +39,7 @@ NET = ("network", "create", "lan", "--address", "10.79.1.1/24", "--pool", "10.79
        "--address", "fd00:79::1/64", "--pool", "fd00:79::2-fd00:79::99")  # fmt: skip
 VLAN = ("network", "create", "wan", "--uplink", "vtnet0", "--vlan", "20", "--private",
         "--subnet", "10.79.3.0/24", "--pool", "10.79.3.9-10.79.3.19")  # fmt: skip
+TRUNK = ("network", "create", "wan", "--vlanfilter", "--vlan", "20", "--address", "10.79.3.1/24")
 NAT = ("network", "create", "out", "--nat", "--address", "10.79.5.1/24",
        "--address", "fd00:79:5::1/64")  # fmt: skip
 EXPOSED = (("create", "jail", "web", "expose=tcp:8080:80"), ("start", "web"))
@@ -194,6 +195,8 @@ CASES = (
     Case("network destroy vlan", ("network", "destroy", "wan"), (VLAN,), done=(3, "no network")),
     Case("network set mtu", ("network", "set", "wan", "mtu=1400"), (VLAN,)),
     Case("network set", ("network", "set", "wan", "vlan=30", "addresses=10.79.4.1/24"), (VLAN,)),
+    Case("network create trunk", TRUNK, done=(4, "already exists")),
+    Case("network set trunk", ("network", "set", "wan", "vlan=30"), (TRUNK,)),
     Case(
         "network set live", ("network", "set", "lan", "private=yes", "addresses=fd00:79::1/64"),
         (NET, ("create", "jail", "web", "--network", "lan", "nics.0.address=none"),

@@ -12,7 +12,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import GROUP, MAX_NICS, tap, tap_cloner
 from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
-from bsdvirt.net.ports import check_mtu, join_step, port_drift, running_nic
+from bsdvirt.net.ports import check_port, join_step, port_drift, running_nic
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.becomes import DeviceKey
@@ -48,7 +48,7 @@ class Nics(Device):
         """Create the taps, and make each a member of its bridge. Raise UsageError for an MTU
         above that of the network."""
         for index, nic in enumerate(vm.nics):
-            check_mtu(guest.name, index, nic, networks[nic.network])
+            check_port(guest.name, index, nic, networks[nic.network])
         taps = [
             _tap_steps(guest, index, nic, networks[nic.network])
             for index, nic in enumerate(vm.nics)

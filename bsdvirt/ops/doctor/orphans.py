@@ -12,6 +12,7 @@ from bsdvirt.kinds import KINDS
 from bsdvirt.layout import bridge_name, vlan_name
 from bsdvirt.net import bridge
 from bsdvirt.net.uplink import member_of
+from bsdvirt.net.vlans import host_interface
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.host import Finding
@@ -47,6 +48,7 @@ def _known(seen: Seen) -> set[str]:
     }
     for network in seen.networks.values():
         known |= {bridge.bridge_of(network), member_of(network) or ""}
+        known |= {host_interface(network, bridge.bridge_of(network))}
     for number in seen.networks.broken_ids.values():
         if number is None:
             # Its bridge is unknown: all of ours are left alone.

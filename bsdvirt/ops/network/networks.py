@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
+from bsdvirt.facts.host import may_filter_vlans
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts
 from bsdvirt.guest.inventory import Inventory, load_guest_file
@@ -21,6 +22,7 @@ from bsdvirt.net.files import Networks, need
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.net.pfsetup import Setup
 from bsdvirt.net.uplink import Interfaces, refuse_shared
+from bsdvirt.net.vlans import host_interface, lacking
 from bsdvirt.ops.network import pf, ports
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.guest import Route
@@ -69,6 +71,8 @@ class CreateNetwork:
             refuse_taken(name, networks)
             network = numbered(networks, name, self.settings, self.assignments)
             interfaces = read_interfaces(session.host)
+            if network.vlanfilter and not may_filter_vlans(session.host):
+                raise lacking(name)
             refuse_shared(name, network, networks)
             _refuse_overlap(name, network, interfaces.values())
             more, added = _translation(session, name, network)
@@ -138,7 +142,7 @@ def _set(session: Session, name: str, assignments: Assignments) -> Task:
     networks = session.networks()
     before = need(networks, name)
     after = set_paths(before, assignments)
-    for fixed in ("id", "bridge"):
+    for fixed in ("id", "bridge", "vlanfilter"):
         if getattr(before, fixed) != getattr(after, fixed):
             raise ConflictError(
                 f"network {name}: {fixed} is fixed at creation", "create another network"
@@ -276,8 +280,9 @@ def _refuse_overlap(name: str, network: Network, interfaces: Iterable[Any]) -> N
     """Raises ConflictError for overlapping subnets: they silently break the second
     (captures/README)."""
     ours = [ipaddress.ip_interface(str(cidr)).network for cidr in network.addresses]
+    bridge = plans.bridge_of(network)
     for interface in interfaces:
-        if interface.name == plans.bridge_of(network):
+        if interface.name in (bridge, host_interface(network, bridge)):
             continue
         for text in interface.addresses:
             theirs = ipaddress.ip_interface(text).network

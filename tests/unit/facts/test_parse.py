@@ -83,6 +83,33 @@ def test_a_bridge_of_several_members() -> None:
     assert (bridge.private, bridge.mtu, bridge.description) == ((), 1500, "a network")
 
 
+def test_the_vlans_of_members() -> None:
+    """As bridge_status and print_vlans of 15.1's ifbridge.c print them, with and without STP."""
+    text = (
+        "bvbr1: flags=1008843<UP,BROADCAST,RUNNING> metric 0 mtu 1500\n"
+        "\tbridge flags=1<VLANFILTER> defuntagged=4\n"
+        "\tmember: bv3n0a flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>\n"
+        "\t        port 14 priority 128 path cost 2000 vlan protocol 802.1q untagged 10\n"
+        "\tmember: bv2n0a flags=147<LEARNING,DISCOVER,STP,AUTOEDGE,AUTOPTP>\n"
+        "\t        ifmaxaddr 3 port 11 priority 128 path cost 2000 proto rstp\n"
+        "\t        role disabled state discarding vlan protocol 802.1q tagged 20,30-39\n"
+        "\tmember: em1 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>\n"
+        "\t        port 1 priority 128 path cost 2000 vlan protocol 802.1q untagged 2 tagged 1\n"
+        "\tmember: em2 flags=143<LEARNING,DISCOVER,AUTOEDGE,AUTOPTP>\n"
+        "\t        port 1 priority 128 path cost 2000 vlan protocol 802.1q\n"
+    )
+    bridge = ifconfig.parse(text)["bvbr1"]
+    assert bridge.filters
+    found = [bridge.vlans_of(member) for member in ("bv3n0a", "bv2n0a", "em1", "em2")]
+    assert found == [(10, ""), (0, "20,30-39"), (2, "1"), (0, "")]
+
+
+@on_each_release
+def test_whether_a_bridge_can_filter(release: str) -> None:
+    (bridge,) = ifconfig.parse(said("02-ifconfig.txt", "ifconfig bvlan0", release)).values()
+    assert bridge.filters is {"13.2": None, "15.1": False}[release]
+
+
 def test_point_to_point_and_aliases() -> None:
     text = (
         "tun0: flags=8051<UP,POINTOPOINT,RUNNING,MULTICAST> metric 0 mtu 1420\n"
