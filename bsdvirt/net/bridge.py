@@ -15,10 +15,8 @@ from bsdvirt.layout import (
     network_file,
     vlan_name,
 )
-from bsdvirt.net.hostaddress import add_address_step
-from bsdvirt.net.mtu import mtu_steps
-from bsdvirt.net.uplink import Interfaces, join_steps, leave_steps, member_of
-from bsdvirt.net.vlans import filter_steps, host_interface, host_steps, refuse_unfiltered
+from bsdvirt.net.settings import add_address_step, mtu_steps
+from bsdvirt.net.uplink import Interfaces, host_interface, join_steps, leave_steps, member_of
 from bsdvirt.plan.step import (
     AwaitAddresses,
     Command,
@@ -56,7 +54,6 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
     if not owns_bridge(network):
         _check_foreign(name, network, interfaces.get(bridge))
         return ()
-    refuse_unfiltered(name, network, interfaces.values())
     steps: list[Step] = []
     present = interfaces.get(bridge)
     if other := _others(name, present):
@@ -70,11 +67,16 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
             argv = (tools.IFCONFIG, nameless, "destroy")
             steps.append(Step(Command(argv), "what an interrupted start left"))
         steps.append(_create_bridge(name, network))
-    steps += filter_steps(network, bridge, present)
+    if network.vlanfilter:
+        # Imported here: few networks are of that kind.
+        from bsdvirt.net.vlans import filter_steps, host_steps
+
+        steps += filter_steps(name, bridge, interfaces)
     steps += join_steps(name, network, bridge, interfaces)
     if present is not None:
         steps += mtu_steps(name, network.mtu, present, interfaces)
-    steps += host_steps(name, network, bridge, interfaces)
+    if network.vlanfilter:
+        steps += host_steps(name, network, bridge, interfaces)
     host = host_interface(network, bridge)
     addressed = interfaces.get(host)
     have = addressed.addresses if addressed else ()

@@ -10,10 +10,9 @@ from bsdvirt.errors import ConflictError
 from bsdvirt.layout import network_file, vlan_name
 from bsdvirt.net import address
 from bsdvirt.net.bridge import bridge_of, owns_bridge, up_steps
-from bsdvirt.net.hostaddress import remove_address_step
 from bsdvirt.net.ports import is_private, private_step
-from bsdvirt.net.uplink import Interfaces, leave_steps, member_of
-from bsdvirt.net.vlans import host_interface, member_steps, port_vlans
+from bsdvirt.net.settings import remove_address_step
+from bsdvirt.net.uplink import Interfaces, host_interface, leave_steps, member_of
 from bsdvirt.plan.step import Plan, Step, Undo, WriteFile
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.network import Network
@@ -100,8 +99,12 @@ def _live_steps(
         wanted = is_private(port.nic, after)
         if wanted != (port.interface in bridge.private):
             steps.append(private_step(bridge.name, port.interface, wanted))
-        have, want = bridge.vlans_of(port.interface), port_vlans(port.nic, after)
-        steps += member_steps(bridge.name, port.interface, have, want)
+        if after.vlanfilter:
+            # Imported here: few networks are of that kind.
+            from bsdvirt.net.vlans import member_steps, port_vlans
+
+            have, want = bridge.vlans_of(port.interface), port_vlans(port.nic, after)
+            steps += member_steps(bridge.name, port.interface, have, want)
     return steps
 
 

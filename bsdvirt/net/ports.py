@@ -8,7 +8,6 @@ from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
 from bsdvirt.layout import GROUP
-from bsdvirt.net.vlans import check_vlans, join_words, member_steps, port_vlans, shown
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.identity import Identity
@@ -38,16 +37,31 @@ def check_mtu(name: str, index: int, nic: Nic, network: Network) -> None:
 def check_port(name: str, index: int, nic: Nic, network: Network) -> None:
     """Raises UsageError if an interface does not fit its network."""
     check_mtu(name, index, nic, network)
-    check_vlans(name, index, nic, network)
+    if network.vlanfilter:
+        # Imported here, as below: few networks are of that kind.
+        from bsdvirt.net.vlans import check_member
+
+        check_member(name, index, nic, network)
+        return
+    for given in ("vlan", "tagged"):
+        if getattr(nic, given) is not None:
+            raise UsageError(
+                f"{name}: nics.{index}.{given}: network {nic.network} does not filter VLANs",
+                f"bsdvirt set {name} nics.{index}.{given}=, or use a network with vlanfilter",
+            )
 
 
 def join_step(bridge: str, port: str, nic: Nic | None, network: Network) -> Step:
     """Add a guest's port to the bridge of its network."""
     private = network.private if nic is None else is_private(nic, network)
-    vlans = port_vlans(nic, network)
-    words = (*join_words(vlans), *(("private", port) if private else ()))
+    words = ("private", port) if private else ()
     what = f"join network {nic.network}" if nic else f"join {bridge}"
-    what += f" in {shown(vlans)}" if network.vlanfilter else ""
+    if network.vlanfilter:
+        from bsdvirt.net.vlans import join_words, port_vlans, shown
+
+        vlans = port_vlans(nic, network)
+        words = (*join_words(vlans), *words)
+        what += f" in {shown(vlans)}"
     return Step(
         Command((tools.IFCONFIG, bridge, "addm", port, *words)),
         what + (", kept from the others there" if private else ""),
@@ -87,14 +101,10 @@ def port_drift(
                 (private_step(bridge, port, wanted),),
                 f"set {port} " + ("private" if wanted else "not private"),
             )  # fmt: skip
-    if present is not None and port in present.members and nic is not None:
-        have, want = present.vlans_of(port), port_vlans(nic, network)
-        if network.vlanfilter and have != want:
-            yield Drift(
-                f"its interface {port} is in {shown(have)}, not in {shown(want)}",
-                tuple(member_steps(bridge, port, have, want)),
-                f"put {port} in {shown(want)}",
-            )
+    if network.vlanfilter and present is not None and port in present.members and nic is not None:
+        from bsdvirt.net.vlans import vlan_drift
+
+        yield from vlan_drift(port, present, nic, network)
     if not face.up:
         up = Step(Command((tools.IFCONFIG, port, "up")), f"bring {port} up")
         yield Drift(f"its interface {port} is down", (up,), f"brought {port} up")

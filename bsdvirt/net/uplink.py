@@ -9,19 +9,15 @@ from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
 from bsdvirt.layout import GROUP, vlan_cloner, vlan_name
-from bsdvirt.net.hostaddress import address_back
-from bsdvirt.net.vlans import (
-    create_host,
-    join_words,
-    member_steps,
-    refuse_trunk,
-    uplink_vlans,
-)
+from bsdvirt.net.settings import address_back
 from bsdvirt.plan.step import Command, InterfaceExists, Not, Step, Undo
 from bsdvirt.spec.network import Network
 
 VLAN_HEADER = 4
 """Size of a VLAN tag in bytes; without VLAN_MTU it reduces the MTU (if_vlan.c)."""
+
+ALL_VLANS = "1-4094"
+"""What ifconfig(8) shows for `tagged all`."""
 
 Interfaces = Mapping[str, Interface]
 
@@ -31,6 +27,12 @@ def member_of(network: Network) -> str | None:
     if network.uplink is None:
         return None
     return vlan_name(network.id) if is_tagged(network) else str(network.uplink)
+
+
+def host_interface(network: Network, bridge: str) -> str:
+    """Return the interface with the host's addresses: where the bridge filters VLANs, a vlan(4)
+    interface on it."""
+    return vlan_name(network.id) if network.vlanfilter else bridge
 
 
 def is_tagged(network: Network) -> bool:
@@ -74,18 +76,19 @@ def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces)
         raise HostError(f"network {name}: its uplink {uplink} does not exist", "ifconfig -l")
     present = interfaces.get(bridge)
     joined = present is not None and member in present.members
-    refuse_trunk(name, network, interfaces)
     if not is_tagged(network):
         yield from _card_steps(name, network, card, joined)
     elif not card.up:
         yield _up(card)
     if is_tagged(network):
-        yield from _vlan_steps(name, network, card, interfaces, joined)
-    vlans = uplink_vlans(network)
-    if present is None or not joined or _is_stale(network, interfaces):
-        yield _join(bridge, member, join_words(vlans))
-    else:
-        yield from member_steps(bridge, member, present.vlans_of(member), vlans)
+        yield from _vlan_steps(name, network, card, bridge, interfaces)
+    if network.vlanfilter:
+        # Imported here: few networks are of that kind.
+        from bsdvirt.net.vlans import trunk_steps
+
+        yield from trunk_steps(name, network, bridge, interfaces)
+    if not joined or _is_stale(network, interfaces):
+        yield _join(bridge, member, _trunk(network))
 
 
 def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str) -> Iterator[Step]:
@@ -97,20 +100,15 @@ def leave_steps(network: Network, bridge: str, interfaces: Interfaces, name: str
         yield Step(
             Command((tools.IFCONFIG, bridge, "deletem", member)),
             f"{member} leaves {bridge}",
-            undo=(Undo(Command((*joins, *join_words(uplink_vlans(network))), ok=(0, 1))),),
+            undo=(Undo(Command((*joins, *_trunk(network)), ok=(0, 1))),),
         )
     if network.vlan is not None and vlan_name(network.id) in interfaces:
-        create = (
-            create_host(name, network, bridge)
-            if network.vlanfilter
-            else _create_vlan(name, network)
-        )
         yield Step(
             Command((tools.IFCONFIG, vlan_name(network.id), "destroy")),
             f"its interface with VLAN {network.vlan}",
             undo=(
                 Undo(
-                    Command(create),
+                    Command(create_vlan(name, network, bridge)),
                     Not(InterfaceExists(vlan_name(network.id))),
                 ),
                 *(
@@ -156,7 +154,7 @@ def _is_stale(network: Network, interfaces: Interfaces) -> bool:
 
 
 def _vlan_steps(
-    name: str, network: Network, card: Interface, interfaces: Interfaces, joined: bool
+    name: str, network: Network, card: Interface, bridge: str, interfaces: Interfaces
 ) -> Iterator[Step]:
     room = card.mtu if "VLAN_MTU" in card.options else card.mtu - VLAN_HEADER
     if network.mtu > room:
@@ -166,25 +164,36 @@ def _vlan_steps(
             f"bsdvirt network set {name} mtu={room}, or set it at creation; or give"
             f" {card.name} a larger one (rc.conf, and ifconfig)",
         )
-    ours, cloner = vlan_name(network.id), vlan_cloner(network.id)
+    ours = vlan_name(network.id)
     present = interfaces.get(ours)
-    if present is not None and not _is_stale(network, interfaces):
-        if present.mtu != network.mtu and not joined:
-            yield Step(
-                Command((tools.IFCONFIG, ours, "mtu", str(network.mtu))),
-                f"{ours} has the MTU of its network",
-                undo=(Undo(Command((tools.IFCONFIG, ours, "mtu", str(present.mtu)))),),
-            )
-        if not present.up:
-            yield _up(present)
+    if present is None or _is_stale(network, interfaces):
+        yield from make_vlan(
+            name, network, bridge, interfaces, f"VLAN {network.vlan} of {card.name}"
+        )
         return
+    joined = bridge in interfaces and ours in interfaces[bridge].members
+    if present.mtu != network.mtu and not joined:
+        yield Step(
+            Command((tools.IFCONFIG, ours, "mtu", str(network.mtu))),
+            f"{ours} has the MTU of its network",
+            undo=(Undo(Command((tools.IFCONFIG, ours, "mtu", str(present.mtu)))),),
+        )
+    if not present.up:
+        yield _up(present)
+
+
+def make_vlan(
+    name: str, network: Network, bridge: str, interfaces: Interfaces, why: str
+) -> Iterator[Step]:
+    """Create the network's vlan(4) interface, in place of one with other settings."""
+    ours, cloner = vlan_name(network.id), vlan_cloner(network.id)
     for left in (ours, cloner):
         if left in interfaces:
             gone = Command((tools.IFCONFIG, left, "destroy"))
             yield Step(gone, f"{left}, which is not what its network says")
     yield Step(
-        Command(_create_vlan(name, network)),
-        f"VLAN {network.vlan} of {card.name}",
+        Command(create_vlan(name, network, bridge)),
+        why,
         undo=tuple(
             Undo(Command((tools.IFCONFIG, made, "destroy")), InterfaceExists(made))
             for made in (ours, cloner)
@@ -192,13 +201,23 @@ def _vlan_steps(
     )
 
 
-def _create_vlan(name: str, network: Network) -> tuple[str, ...]:
+def create_vlan(name: str, network: Network, bridge: str) -> tuple[str, ...]:
+    """Return the command that creates the network's vlan(4) interface: on its uplink, or, with
+    vlanfilter, the host's own on its bridge."""
+    parent, mtu = str(network.uplink), network.mtu
+    if network.vlanfilter:
+        parent, mtu = bridge, network.mtu - VLAN_HEADER
     return (
         tools.IFCONFIG, vlan_cloner(network.id), "create",
-        "vlan", str(network.vlan), "vlandev", str(network.uplink),
+        "vlan", str(network.vlan), "vlandev", parent,
         "name", vlan_name(network.id), "descr", f"bsdvirt network {name}", "group", GROUP,
-        "mtu", str(network.mtu), "up",
+        "mtu", str(mtu), "up",
     )  # fmt: skip
+
+
+def _trunk(network: Network) -> tuple[str, ...]:
+    """Return the VLANs of a trunk, as words after a new member."""
+    return ("tagged", str(network.tagged or ALL_VLANS)) if network.vlanfilter else ()
 
 
 def _join(bridge: str, member: str, words: tuple[str, ...]) -> Step:

@@ -3,22 +3,19 @@ interface on them (if_bridge.c and ifbridge.c of 15). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from bsdvirt.errors import HostError, UsageError
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.host import tools
-from bsdvirt.layout import GROUP, vlan_cloner, vlan_name
+from bsdvirt.net.uplink import ALL_VLANS, VLAN_HEADER, host_interface, make_vlan
+from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, InterfaceExists, Step, Undo
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic
 
 BRIDGE = "bridge"
 """The group of bridges."""
-ALL = "1-4094"
-"""What `tagged all` is shown as."""
-TAG_BYTES = 4
-"""What a vlan(4) interface on a bridge has less of MTU: a bridge lacks VLAN_MTU (if_vlan.c)."""
 LACKS = "this host's bridge(4) cannot filter VLANs"
 SINCE = "FreeBSD has it since 15.0; vlan=TAG on a network of its own works everywhere"
 
@@ -26,29 +23,14 @@ Vlans = tuple[int, str]
 """The untagged VLAN of a port, 0 if none, and the tagged ones as ifconfig(8) shows them."""
 
 
-def refuse_unfiltered(name: str, network: Network, interfaces: Iterable[Interface]) -> None:
-    """Raises HostError for a network with vlanfilter on a host whose bridges show no flags. Without
-    a bridge it is unknown."""
-    bridges = [face.filters for face in interfaces if BRIDGE in face.groups]
-    if network.vlanfilter and bridges and all(filters is None for filters in bridges):
-        raise lacking(name)
-
-
 def lacking(name: str) -> HostError:
     """Return the error of a host that cannot filter VLANs."""
     return HostError(f"network {name}: vlanfilter: {LACKS}", SINCE)
 
 
-def check_vlans(name: str, index: int, nic: Nic, network: Network) -> None:
-    """Raises UsageError if the VLANs of an interface do not fit its network."""
-    if not network.vlanfilter:
-        for given in ("vlan", "tagged"):
-            if getattr(nic, given) is not None:
-                raise UsageError(
-                    f"{name}: nics.{index}.{given}: network {nic.network} does not filter VLANs",
-                    f"bsdvirt set {name} nics.{index}.{given}=, or use a network with vlanfilter",
-                )
-    elif nic.vlan is None and nic.tagged is None and network.vlan is None:
+def check_member(name: str, index: int, nic: Nic, network: Network) -> None:
+    """Raises UsageError if an interface on a bridge that filters is in no VLAN."""
+    if nic.vlan is None and nic.tagged is None and network.vlan is None:
         raise UsageError(
             f"{name}: nics.{index}.vlan: network {nic.network} filters VLANs, and the interface is"
             " in none",
@@ -56,19 +38,8 @@ def check_vlans(name: str, index: int, nic: Nic, network: Network) -> None:
         )
 
 
-def host_interface(network: Network, bridge: str) -> str:
-    """Return the interface with the host's addresses."""
-    return vlan_name(network.id) if network.vlanfilter else bridge
-
-
-def uplink_vlans(network: Network) -> Vlans:
-    return (0, str(network.tagged or ALL)) if network.vlanfilter else (0, "")
-
-
 def port_vlans(nic: Nic | None, network: Network) -> Vlans:
     """Return the VLANs of a guest's port."""
-    if not network.vlanfilter:
-        return (0, "")
     if nic is None:
         return (network.vlan or 0, "")
     return (nic.vlan or network.vlan or 0, str(nic.tagged or ""))
@@ -113,68 +84,71 @@ def shown(vlans: Vlans) -> str:
     """Return the VLANs of a port in words."""
     untagged, tagged = vlans
     words = [f"VLAN {untagged}"] if untagged else []
-    words += [f"tagged {'all' if tagged == ALL else tagged}"] if tagged else []
+    words += [f"tagged {tagged}"] if tagged else []
     return " and ".join(words) or "no VLAN"
 
 
-def filter_steps(network: Network, bridge: str, present: Interface | None) -> Iterator[Step]:
-    """Return the step that lets the bridge filter, before it has members."""
-    if network.vlanfilter and not (present is not None and present.filters):
+def vlan_drift(port: str, bridge: Interface, nic: Nic, network: Network) -> Iterator[Drift]:
+    """Return how the VLANs of a running guest's port differ from its nic's."""
+    have, want = bridge.vlans_of(port), port_vlans(nic, network)
+    if have != want:
+        yield Drift(
+            f"its interface {port} is in {shown(have)}, not in {shown(want)}",
+            tuple(member_steps(bridge.name, port, have, want)),
+            f"put {port} in {shown(want)}",
+        )
+
+
+def filter_steps(name: str, bridge: str, interfaces: Mapping[str, Interface]) -> Iterator[Step]:
+    """Return the step that lets the bridge filter, before it has members. Raises HostError on a
+    host whose bridges show no flags; without a bridge it is unknown."""
+    bridges = [face.filters for face in interfaces.values() if BRIDGE in face.groups]
+    if bridges and all(filters is None for filters in bridges):
+        raise lacking(name)
+    present = interfaces.get(bridge)
+    if present is None or not present.filters:
         yield Step(Command((tools.IFCONFIG, bridge, "vlanfilter")), f"{bridge} filters VLANs")
+
+
+def trunk_steps(
+    name: str, network: Network, bridge: str, interfaces: Mapping[str, Interface]
+) -> Iterator[Step]:
+    """Return the steps that give a joined uplink its VLANs. Raises HostError if the uplink has
+    vlan(4) interfaces: they would take every tagged frame before the bridge (bridge_input in
+    if_bridge.c of 15)."""
+    uplink = str(network.uplink)
+    for face in interfaces.values():
+        if face.parent == uplink:
+            raise HostError(
+                f"network {name}: {uplink} has the vlan(4) interface {face.name}, which takes its"
+                " tagged frames before a bridge",
+                f"ifconfig {face.name} destroy, or use another uplink",
+            )
+    present = interfaces.get(bridge)
+    if present is not None and uplink in present.members:
+        wanted = (0, str(network.tagged or ALL_VLANS))
+        yield from member_steps(bridge, uplink, present.vlans_of(uplink), wanted)
 
 
 def host_steps(
     name: str, network: Network, bridge: str, interfaces: Mapping[str, Interface]
 ) -> Iterator[Step]:
-    """Return the steps that create the host's own interface on the bridge, for its addresses."""
-    if not network.vlanfilter or not network.addresses:
+    """Return the steps that create the host's own interface on the bridge, for its addresses. Its
+    MTU is smaller by a tag: a bridge has no VLAN_MTU (if_vlan.c)."""
+    if not network.addresses:
         return
-    ours, cloner = vlan_name(network.id), vlan_cloner(network.id)
+    ours = host_interface(network, bridge)
     present = interfaces.get(ours)
-    if present is not None and (present.vlan, present.parent) == (network.vlan, bridge):
-        mtu = network.mtu - TAG_BYTES
-        if present.mtu != mtu:
-            yield Step(
-                Command((tools.IFCONFIG, ours, "mtu", str(mtu))),
-                f"{ours} has the MTU that its bridge leaves",
-                undo=(Undo(Command((tools.IFCONFIG, ours, "mtu", str(present.mtu)))),),
-            )
-        if not present.up:
-            yield Step(Command((tools.IFCONFIG, ours, "up")), f"bring {ours} up")
+    if present is None or (present.vlan, present.parent) != (network.vlan, bridge):
+        why = f"the host's own interface in VLAN {network.vlan}"
+        yield from make_vlan(name, network, bridge, interfaces, why)
         return
-    for left in (ours, cloner):
-        if left in interfaces:
-            gone = Command((tools.IFCONFIG, left, "destroy"))
-            yield Step(gone, f"{left}, which is not what its network says")
-    yield Step(
-        Command(create_host(name, network, bridge)),
-        f"the host's own interface in VLAN {network.vlan}",
-        undo=tuple(
-            Undo(Command((tools.IFCONFIG, made, "destroy")), InterfaceExists(made))
-            for made in (ours, cloner)
-        ),
-    )
-
-
-def create_host(name: str, network: Network, bridge: str) -> tuple[str, ...]:
-    """Return the command that creates the host's interface on a bridge."""
-    return (
-        tools.IFCONFIG, vlan_cloner(network.id), "create",
-        "vlan", str(network.vlan), "vlandev", bridge,
-        "name", vlan_name(network.id), "descr", f"bsdvirt network {name}", "group", GROUP,
-        "mtu", str(network.mtu - TAG_BYTES), "up",
-    )  # fmt: skip
-
-
-def refuse_trunk(name: str, network: Network, interfaces: Mapping[str, Interface]) -> None:
-    """Raises HostError if the uplink has vlan(4) interfaces: they would take every tagged frame
-    before the bridge (bridge_input in if_bridge.c of 15)."""
-    if not network.vlanfilter or network.uplink is None:
-        return
-    for face in interfaces.values():
-        if face.parent == network.uplink:
-            raise HostError(
-                f"network {name}: {network.uplink} has the vlan(4) interface {face.name}, which"
-                " takes its tagged frames before a bridge",
-                f"ifconfig {face.name} destroy, or use another uplink",
-            )
+    mtu = network.mtu - VLAN_HEADER
+    if present.mtu != mtu:
+        yield Step(
+            Command((tools.IFCONFIG, ours, "mtu", str(mtu))),
+            f"{ours} has the MTU that its bridge leaves",
+            undo=(Undo(Command((tools.IFCONFIG, ours, "mtu", str(present.mtu)))),),
+        )
+    if not present.up:
+        yield Step(Command((tools.IFCONFIG, ours, "up")), f"bring {ours} up")

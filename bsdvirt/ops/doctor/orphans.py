@@ -11,8 +11,7 @@ from bsdvirt.guest.send.replica import role_of
 from bsdvirt.kinds import KINDS
 from bsdvirt.layout import bridge_name, vlan_name
 from bsdvirt.net import bridge
-from bsdvirt.net.uplink import member_of
-from bsdvirt.net.vlans import host_interface
+from bsdvirt.net.uplink import host_interface, member_of
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.host import Finding

@@ -21,8 +21,7 @@ from bsdvirt.net.change import Port, plan_set
 from bsdvirt.net.files import Networks, need
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.net.pfsetup import Setup
-from bsdvirt.net.uplink import Interfaces, refuse_shared
-from bsdvirt.net.vlans import host_interface, lacking
+from bsdvirt.net.uplink import Interfaces, host_interface, refuse_shared
 from bsdvirt.ops.network import pf, ports
 from bsdvirt.plan.step import Step
 from bsdvirt.rows.guest import Route
@@ -72,6 +71,8 @@ class CreateNetwork:
             network = numbered(networks, name, self.settings, self.assignments)
             interfaces = read_interfaces(session.host)
             if network.vlanfilter and not may_filter_vlans(session.host):
+                from bsdvirt.net.vlans import lacking
+
                 raise lacking(name)
             refuse_shared(name, network, networks)
             _refuse_overlap(name, network, interfaces.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bsdvirt.facts.ifconfig import Interface, parse
-from bsdvirt.net.mtu import mtu_steps
+from bsdvirt.net.settings import mtu_steps
 from bsdvirt.plan.step import Command, InterfaceMtu, Step
 
 HEAD = "flags=8843<UP,BROADCAST,RUNNING,SIMPLEX,MULTICAST> metric 0 mtu"

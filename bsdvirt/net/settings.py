@@ -1,8 +1,9 @@
-"""The MTU of a bridge and its members, which if_bridge(4) keeps equal. Pure.
+"""Settings of a bridge: its MTU with that of its members, and the host's addresses. Pure.
 
-Up to 13 the MTU of each member is set, and then the bridge's; later the bridge's is set and its
-members follow, and a member's cannot be set (if_bridge.c and if.c; captures/02 and 11). The version
-is not checked: the bridge is tried first, then the members that differ.
+if_bridge(4) keeps the MTU of its members equal. Up to 13 the MTU of each member is set, and then
+the bridge's; later the bridge's is set and its members follow, and a member's cannot be set
+(if_bridge.c and if.c; captures/02 and 11). The version is not checked: the bridge is tried first,
+then the members that differ.
 """
 
 from __future__ import annotations
@@ -42,3 +43,37 @@ def mtu_steps(
 
 def _set(interface: str, mtu: int, ok: tuple[int, ...] = (0,)) -> Command:
     return Command((tools.IFCONFIG, interface, "mtu", str(mtu)), ok=ok)
+
+
+def add_address_step(interface: str, cidr: str) -> Step:
+    """Give an address of the host to an interface."""
+    drop = Command(_drop(interface, cidr), ok=(0, 1))
+    return Step(
+        Command(_add(interface, cidr)),
+        f"the host's address {cidr} on {interface}",
+        undo=(Undo(drop, InterfaceExists(interface)),),
+    )
+
+
+def remove_address_step(interface: str, cidr: str) -> Step:
+    """Remove an address of the host from an interface."""
+    return Step(
+        Command(_drop(interface, cidr)),
+        f"remove the host's address {cidr}",
+        undo=(address_back(interface, cidr),),
+    )
+
+
+def address_back(interface: str, cidr: str) -> Undo:
+    """Give an address back to an interface."""
+    return Undo(Command(_add(interface, cidr)), InterfaceExists(interface))
+
+
+def _add(interface: str, cidr: str) -> tuple[str, ...]:
+    if ":" in cidr:
+        return (tools.IFCONFIG, interface, "inet6", cidr, "alias", "-ifdisabled")
+    return (tools.IFCONFIG, interface, "inet", cidr, "alias")
+
+
+def _drop(interface: str, cidr: str) -> tuple[str, ...]:
+    return (tools.IFCONFIG, interface, "inet6" if ":" in cidr else "inet", cidr, "-alias")
