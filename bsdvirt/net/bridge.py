@@ -69,13 +69,14 @@ def up_steps(name: str, network: Network, interfaces: Interfaces) -> tuple[Step,
         steps.append(_create_bridge(name, network))
     if network.vlanfilter:
         # Imported here: few networks are of that kind.
-        from bsdvirt.net.vlans import filter_steps, host_steps
+        from bsdvirt.net.vlans import filter_steps, host_steps, trunk_steps
 
         steps += filter_steps(name, bridge, interfaces)
     steps += join_steps(name, network, bridge, interfaces)
     if present is not None:
         steps += mtu_steps(name, network.mtu, present, interfaces)
     if network.vlanfilter:
+        steps += trunk_steps(name, network, bridge, interfaces)
         steps += host_steps(name, network, bridge, interfaces)
     host = host_interface(network, bridge)
     addressed = interfaces.get(host)

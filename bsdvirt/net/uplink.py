@@ -82,11 +82,6 @@ def join_steps(name: str, network: Network, bridge: str, interfaces: Interfaces)
         yield _up(card)
     if is_tagged(network):
         yield from _vlan_steps(name, network, card, bridge, interfaces)
-    if network.vlanfilter:
-        # Imported here: few networks are of that kind.
-        from bsdvirt.net.vlans import trunk_steps
-
-        yield from trunk_steps(name, network, bridge, interfaces)
     if not joined or _is_stale(network, interfaces):
         yield _join(bridge, member, _trunk(network))
 

@@ -63,8 +63,8 @@ def a_vlan_is_made_and_destroyed_with_its_network(driver: Bsdvirt, view: HostVie
 @scenario(each_release=True)
 def a_bridge_filters_vlans_where_it_can(driver: Bsdvirt, view: HostView) -> None:
     with card(view) as uplink:
-        words = ("network", "create", "tnet", "--vlanfilter", "--uplink", uplink)
-        words += ("--vlan", "10", "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9")
+        words = ("network", "create", "tnet", "--vlanfilter", "--uplink", uplink, "--vlan", "10",
+                 "--address", "10.79.1.1/24", "--pool", "10.79.1.2-10.79.1.9")  # fmt: skip
         bridges = [f for f in view.run("/sbin/ifconfig", "-a").stdout.splitlines()
                    if f.strip().startswith("bridge flags=")]  # fmt: skip
         if not bridges:
