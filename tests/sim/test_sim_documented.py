@@ -180,3 +180,31 @@ def test_image_profiles_and_sizes_can_have_the_files_in_the_manual() -> None:
         assert app["system"] == "linux"
         driver.ok("create", "vm", "vm", "--size", "tiny", "--loader", "bhyveload")
         assert driver.ok("get", "vm", "memory").stdout.strip().endswith("512M")
+
+
+def test_the_first_steps_of_the_readme_work() -> None:
+    """Those of "Start" and of "What it touches on the host", from a bare host to a bare host."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    text = text.partition("## Start\n")[2].partition("## Reporting")[0]
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
+    steps = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("bsdvirt ")]
+    assert len(steps) > 6
+    with sim_world(bare=True) as (driver, view):
+        prepare(view)
+        view.fs.mkdir(str(Path.home() / ".ssh"))
+        view.fs.write(str(Path.home() / ".ssh/id_ed25519.pub"), f"{KEY} root@host\n")
+        for words in steps:
+            if words[:2] == ["--sim", "DIR"]:
+                continue
+            if "--image" in words:
+                name = words[words.index("--image") + 1]
+                options = ("--name", name, "--loader", "bhyveload", "--cloud-init")
+                driver.ok("image", "import", "/freebsd.raw", *options)
+            words = [one.replace("~", str(Path.home())) for one in words]
+            if words == ["uninit", "-n"]:
+                driver.fails(4, *words, says="--destroy-guests")
+                continue
+            if words[0] == "uninit":
+                words.append("--yes")
+            driver.ok(*words, stdin=TYPED.get(words[0], ""))
+        assert not view.fs.exists(f"{ETC}/bsdvirt.yaml")

@@ -95,3 +95,49 @@ def test_each_tool_has_a_page_that_the_readme_names() -> None:
         page = f"docs/from-{tool.replace('.', '-')}.md"
         assert (ROOT / page).is_file()
         assert page in readme
+
+
+COMPARISON = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+MANAGERS = ("CBSD", "vm-bhyve", "Bastille", "AppJail", "iocage", "Sylve")
+TEST = re.compile(r"`(\w+\.py)::(\w+)`")
+
+
+def rows_of(text: str, first: str) -> list[list[str]]:
+    """Return the cells of the table that begins with a line, without its heading."""
+    lines = text.partition(first)[2].split("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+TABLE = "| | bsdvirt | CBSD | vm-bhyve | Bastille | AppJail | iocage | Sylve |"
+
+
+def test_the_readme_compares_as_the_page_of_sources_does() -> None:
+    rows = rows_of(COMPARISON, TABLE)
+    assert len(rows) > 10
+    assert rows_of((ROOT / "README.md").read_text(encoding="utf-8"), TABLE) == rows
+    assert [row[0] for row in rows_of(COMPARISON, "| | version | source that was read |")] == [
+        *MANAGERS
+    ]
+
+
+def test_each_row_of_the_comparison_is_shown_by_a_test_and_a_source() -> None:
+    """Where a test is renamed or removed, its row goes with it."""
+    places = rows_of(COMPARISON, "| Row | Tests | Theirs |")
+    rows = rows_of(COMPARISON, TABLE)
+    assert [place[0] for place in places] == [row[0] for row in rows]
+    for row, (_, tests, theirs) in zip(rows, places, strict=True):
+        assert TEST.findall(tests), row[0]
+        for file, name in TEST.findall(tests):
+            (path,) = (ROOT / "tests").rglob(file)
+            assert f"def {name}(" in path.read_text(encoding="utf-8"), f"{file}: {name}"
+        for manager, cell in zip(MANAGERS, row[2:], strict=True):
+            assert cell in ("no", "–") or manager in theirs, f"{row[0]}: {manager}"
+
+
+def test_what_the_readme_says_of_a_first_start_is_in_order() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = [text.index(words) for words in (
+        ".svg)", "pkg install bsdvirt", "bsdvirt init --pool zroot", "create jail", "create vm",
+        "bsdvirt uninit", "bsdvirt report", TABLE,
+    )]  # fmt: skip
+    assert found == sorted(found)
