@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from string import ascii_lowercase, ascii_uppercase
 
-from bsdvirt.cpu.blocks import PLAIN, ROUND, Frame, Segment
+from bsdvirt.cpu.blocks import PLAIN, ROUND, Frame, Segment, fitted
 from bsdvirt.rows.cpu import CpuMap, CpuRow
 
 LETTERS = ascii_lowercase + ascii_uppercase
@@ -25,16 +25,25 @@ class Glyphs:
     """From idle to busy."""
     unknown: str
     nobody: str
+    reserved: str
+    """On a CPU that is reserved for the host."""
     between: str
 
 
-UTF8 = Glyphs(ROUND, "▁▂▃▄▅▆▇█", "-", "·", " · ")
-ASCII = Glyphs(PLAIN, ".:-=+*#@", "?", " ", ", ")
+UTF8 = Glyphs(ROUND, "▁▂▃▄▅▆▇█", "-", "·", "×", " · ")
+ASCII = Glyphs(PLAIN, ".:-=+*#@", "?", " ", "%", ", ")
+OWNS = "!"
+"""After a guest that has its CPUs for itself."""
 
 
 def letters(shown: CpuMap) -> dict[str, str]:
-    """Return the letter of each running guest that has CPUs of its own; MANY beyond 52 of them."""
-    own = [one.name for one in shown.guests if one.running and (one.pins or not one.everywhere)]
+    """Return the letter of each guest that has CPUs for itself, or runs and has CPUs of its own;
+    MANY beyond 52 of them."""
+    own = [
+        one.name
+        for one in shown.guests
+        if one.owns or (one.running and (one.pins or not one.everywhere))
+    ]
     return {name: LETTERS[n] if n < len(LETTERS) else MANY for n, name in enumerate(own)}
 
 
@@ -90,22 +99,35 @@ class Cells:
         return Segment(text, load_style(busy), cpu)
 
     def guests(self, cpu: int) -> list[str]:
-        """Return the guests with CPUs of their own that may run there, pinned ones first."""
+        """Return the guests with CPUs of their own that may run there, pinned ones first; the one
+        that has it for itself, even if it does not run."""
         row = self.rows[cpu]
         pinned = [one.guest for one in row.pins]
-        return [*pinned, *(name for name in row.guests if name not in pinned)]
+        found = [*pinned, *(name for name in row.guests if name not in pinned)]
+        return found if row.owner is None or row.owner in found else [row.owner, *found]
 
     def style(self, cpu: int, name: str) -> str:
-        pinned = any(one.guest == name for one in self.rows[cpu].pins)
+        row = self.rows[cpu]
+        if name == row.owner and name not in row.guests:
+            return "dim"
+        pinned = any(one.guest == name for one in row.pins)
         return style_of(self.named, name) + (" pinned" if pinned else "")
+
+    def nobody(self, cpu: int, width: int) -> Segment:
+        """Return what stands where no guest has the CPU."""
+        glyphs = self.glyphs
+        glyph = glyphs.reserved if self.rows[cpu].reserved else glyphs.nobody
+        return Segment(glyph.ljust(width), "dim", cpu)
 
     def names(self, cpu: int, width: int) -> Iterator[Segment]:
         """Yield the names of the guests of a CPU, in that many columns."""
         vcpus = {one.guest: one.vcpus for one in self.rows[cpu].pins}
         guests = self.guests(cpu)
         left = width
+        if not guests and self.rows[cpu].reserved:
+            yield Segment(fitted("reserved", width).rstrip(), "dim", cpu)
         for at, name in enumerate(guests):
-            text = name
+            text = name + (OWNS if name == self.rows[cpu].owner else "")
             if name in vcpus:
                 text += ":" + ",".join(map(str, vcpus[name]))
             rest = len(guests) - at - 1
@@ -124,10 +146,13 @@ class Cells:
         """Return letters of the guests of a CPU, in that many columns."""
         guests = self.guests(cpu)
         if not guests:
-            return [Segment(self.glyphs.nobody.ljust(count), "dim", cpu)]
+            return [self.nobody(cpu, count)]
         if len(guests) > count:
             kept = guests[: count - 1]
             shown = [Segment(self.letter[name], self.style(cpu, name), cpu) for name in kept]
             return [*shown, Segment(MANY, "dim", cpu)]
         shown = [Segment(self.letter[name], self.style(cpu, name), cpu) for name in guests]
-        return [*shown, Segment(" " * (count - len(guests)), "", cpu)]
+        rest = " " * (count - len(guests))
+        if self.rows[cpu].owner is not None:
+            rest = fitted(OWNS, len(rest))
+        return [*shown, Segment(rest, "", cpu)]

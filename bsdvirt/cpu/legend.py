@@ -35,6 +35,8 @@ def notes(host: CpuHost) -> list[str]:
     found = []
     if host.absent:
         found.append(f"not used by the kernel: {cpus_text(host.absent)}")
+    if host.reserved:
+        found.append(f"reserved for the host: {cpus_text(host.reserved)}")
     if host.hypervisor:
         guest_of = shown_line(host.hypervisor)
         found.append(f"the host is itself a virtual machine ({guest_of}): its CPUs are virtual")
@@ -47,6 +49,8 @@ def _count(number: int, noun: str) -> str:
 
 def shares_text(guest: CpuGuest) -> str:
     """Return with whom a guest shares its CPUs."""
+    if guest.owns and not guest.shared_with:
+        return "for itself"
     if guest.exclusive:
         return "no other guest there"
     return f"shared with {', '.join(guest.shared_with)}" if guest.shared_with else ""
@@ -68,10 +72,14 @@ def legend(shown: CpuMap, width: int) -> Block:
             head = Segment(f"{of[guest.name]} {guest.name:<{longest}}", style_of(named, guest.name))
             lines.append((head, Segment(_cut(f"  {_words(guest)}", width - len(head.text)))))
     running = [g.name for g in shown.guests if g.running and g.name not in of]
-    stopped = [f"{g.name} {g.cpuset}" for g in shown.guests if not g.running and g.cpuset]
+    stopped = [
+        f"{g.name} {cpus_text(g.claimed) if g.claimed else g.cpuset}"
+        for g in shown.guests
+        if not g.running and not g.owns and (g.claimed or g.cpuset)
+    ]
     unknown = [g.name for g in shown.guests if g.error is not None]
     for title, names in (
-        ("on all CPUs", running),
+        (_everywhere(shown), running),
         ("not running", stopped),
         ("unknown", unknown),
     ):
@@ -80,9 +88,18 @@ def legend(shown: CpuMap, width: int) -> Block:
     return lines
 
 
+def _everywhere(shown: CpuMap) -> str:
+    """Return where guests without CPUs of their own run."""
+    some = shown.host.reserved or any(one.owns for one in shown.guests)
+    return "on all other CPUs" if some else "on all CPUs"
+
+
 def _words(guest: CpuGuest) -> str:
-    word = "CPU" if guest.count == 1 else "CPUs"
-    parts = ["all CPUs" if guest.everywhere else f"{word} {cpus_text(guest.cpus)}"]
+    cpus = guest.cpus if guest.running else guest.claimed or guest.cpus
+    word = "CPU" if len(cpus) == 1 else "CPUs"
+    parts = ["all CPUs" if guest.everywhere else f"{word} {cpus_text(cpus)}"]
+    if not guest.running:
+        parts[0] += ", not running"
     if guest.pins:
         parts.append(f"pins {pins_text(guest)}")
     return "; ".join([*parts, *filter(None, [shares_text(guest)])])

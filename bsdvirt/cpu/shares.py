@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bsdvirt.cpu.topology import Cpus, Topology
 from bsdvirt.rows.cpu import (
@@ -38,24 +40,55 @@ class Placed:
     """What its file says."""
     claimed: Cpus | None = None
     """What placement has chosen."""
+    owns: bool = False
+    """Whether that claim is exclusive."""
 
 
-def cpu_map(topology: Topology, guests: Iterable[Placed], busy: Sequence[float | None]) -> CpuMap:
+@dataclass(frozen=True)
+class _Shared:
+    """The host's CPUs as guests without any of their own see them."""
+
+    topology: Topology
+    reserved: Cpus
+    owners: Mapping[int, str]
+    """The guest that has a CPU for itself."""
+
+    @cached_property
+    def open(self) -> frozenset[int]:
+        """The CPUs of guests without any of their own."""
+        every = frozenset(self.topology.cpus)
+        return every - set(self.owners) - set(self.reserved) or every - set(self.owners) or every
+
+    def everywhere(self, guest: Placed) -> bool:
+        """Return whether a guest may run wherever one without CPUs of its own may."""
+        if guest.error is not None or (guest.owns and guest.claimed):
+            return False
+        return guest.cpus is None or self.open <= set(guest.cpus)
+
+
+def cpu_map(
+    topology: Topology,
+    guests: Iterable[Placed],
+    busy: Sequence[float | None],
+    reserved: Cpus = (),
+) -> CpuMap:
     """Return the map; `busy` is how busy each CPU is, by number."""
     placed = sorted(guests, key=lambda guest: guest.name)
+    owners = {cpu: guest.name for guest in placed if guest.owns for cpu in guest.claimed or ()}
+    shared = _Shared(topology, tuple(cpu for cpu in reserved if cpu in topology.cpus), owners)
     return CpuMap(
-        host=_host(topology),
-        cpus=_cpus(topology, placed, busy),
-        guests=_guests(topology, placed),
+        host=_host(shared), cpus=_cpus(shared, placed, busy), guests=_guests(shared, placed)
     )
 
 
-def _host(topology: Topology) -> CpuHost:
+def _host(shared: _Shared) -> CpuHost:
+    topology = shared.topology
     caches = enumerate(topology.caches)
     return CpuHost(
         model=topology.model,
         cpus=list(topology.cpus),
         absent=list(topology.absent),
+        reserved=list(shared.reserved),
         threads=topology.threads,
         hypervisor=topology.hypervisor,
         packages=_groups(topology.packages),
@@ -69,18 +102,13 @@ def _groups(groups: Sequence[Cpus]) -> list[CpuGroup]:
     return [CpuGroup(number=number, cpus=list(cpus)) for number, cpus in enumerate(groups)]
 
 
-def _everywhere(topology: Topology, guest: Placed) -> bool:
-    return guest.error is None and (guest.cpus is None or set(topology.cpus) <= set(guest.cpus))
-
-
-def _cpus(
-    topology: Topology, guests: Sequence[Placed], busy: Sequence[float | None]
-) -> list[CpuRow]:
+def _cpus(shared: _Shared, guests: Sequence[Placed], busy: Sequence[float | None]) -> list[CpuRow]:
+    topology = shared.topology
     runs: dict[int, list[str]] = {cpu: [] for cpu in topology.cpus}
     stopped: dict[int, list[str]] = {cpu: [] for cpu in topology.cpus}
     pins: dict[int, list[CpuPins]] = {cpu: [] for cpu in topology.cpus}
     for guest in guests:
-        if not guest.running or not _everywhere(topology, guest):
+        if not guest.running or not shared.everywhere(guest):
             for cpu in guest.cpus or ():
                 if cpu in runs:
                     (runs if guest.running else stopped)[cpu].append(guest.name)
@@ -95,6 +123,8 @@ def _cpus(
             domain=topology.domain_of[cpu],
             core=topology.core_of[cpu],
             thread=topology.cores[topology.core_of[cpu]].index(cpu),
+            reserved=cpu in shared.reserved,
+            owner=shared.owners.get(cpu),
             busy=_load(busy, cpu),
             guests=runs[cpu],
             stopped=stopped[cpu],
@@ -118,15 +148,13 @@ def _pinned(guest: Placed) -> dict[int, list[int]]:
     return found
 
 
-def _guests(topology: Topology, guests: Sequence[Placed]) -> list[CpuGuest]:
-    every = _mask(topology.cpus)
+def _guests(shared: _Shared, guests: Sequence[Placed]) -> list[CpuGuest]:
+    every = _mask(shared.topology.cpus)
     masks = {g.name: every if g.cpus is None else _mask(g.cpus) for g in guests if g.error is None}
-    running = {guest.name: masks[guest.name] for guest in guests if _counts(guest)}
-    own = {g.name: masks[g.name] for g in guests if _counts(g) and not _everywhere(topology, g)}
-    return [
-        _guest(topology, guest, masks.get(guest.name, 0), running, own, len(running) - len(own))
-        for guest in guests
-    ]
+    running = [guest for guest in guests if _counts(guest)]
+    own = {g.name: masks[g.name] for g in running if not shared.everywhere(g)}
+    common = Counter(masks[g.name] for g in running if g.name not in own)
+    return [_guest(shared, guest, masks.get(guest.name, 0), own, common) for guest in guests]
 
 
 def _counts(guest: Placed) -> bool:
@@ -134,16 +162,14 @@ def _counts(guest: Placed) -> bool:
 
 
 def _guest(
-    topology: Topology,
-    guest: Placed,
-    mask: int,
-    running: Mapping[str, int],
-    own: Mapping[str, int],
-    everywhere: int,
+    shared: _Shared, guest: Placed, mask: int, own: Mapping[str, int], common: Mapping[int, int]
 ) -> CpuGuest:
-    cpus = topology.cpus if guest.cpus is None and guest.error is None else guest.cpus or ()
-    shared = [name for name, other in own.items() if other & mask and name != guest.name]
-    others = everywhere - (guest.name in running and guest.name not in own)
+    """Return a row. `own` are the running guests with CPUs of their own, `common` how many others
+    run on the same CPUs."""
+    cpus = shared.topology.cpus if guest.cpus is None and guest.error is None else guest.cpus or ()
+    with_it = [name for name, other in own.items() if other & mask and name != guest.name]
+    others = sum(count for other, count in common.items() if other & mask)
+    others -= _counts(guest) and guest.name not in own
     return CpuGuest(
         name=guest.name,
         kind=guest.kind,
@@ -154,11 +180,12 @@ def _guest(
         claimed=None if guest.claimed is None else list(guest.claimed),
         cpus=list(cpus),
         count=len(cpus),
-        everywhere=_everywhere(topology, guest),
+        owns=guest.owns and guest.claimed is not None,
+        everywhere=shared.everywhere(guest),
         vcpus=guest.virtual,
         pins=[VcpuPin(vcpu=n, cpus=list(cpus)) for n, cpus in sorted(guest.pins.items())],
-        exclusive=_counts(guest) and not shared and not others,
-        shared_with=shared,
+        exclusive=_counts(guest) and not with_it and not others,
+        shared_with=with_it,
         error=guest.error,
     )
 

@@ -26,6 +26,7 @@ class CpuHost(Row, frozen=True, kw_only=True):
     model: Annotated[str, col("Model of the processor.")]
     cpus: Annotated[list[int], col("Numbers of the CPUs that the kernel runs on.")]
     absent: Annotated[list[int], col("Numbers of CPUs that the kernel knows and does not run on.")]
+    reserved: Annotated[list[int], col("Numbers of the CPUs that are reserved for the host.")]
     threads: Annotated[int, col("Most threads of a core; 1 without SMT.")]
     hypervisor: Annotated[str | None, col("Hypervisor that the host itself is a guest of.")]
     packages: Annotated[
@@ -51,8 +52,10 @@ class CpuRow(Row, frozen=True, kw_only=True):
     domain: Annotated[int, col("Number of its NUMA domain.")]
     core: Annotated[int, col("Number of its core.")]
     thread: Annotated[int, col("Position among the threads of its core, from 0.")]
+    reserved: Annotated[bool, col("Whether it is reserved for the host.")]
+    owner: Annotated[str | None, col("Guest that has it for itself, running or not.")]
     busy: Annotated[float | None, col("How busy it is; null without two samples.", unit=PERCENT)]
-    guests: Annotated[list[str], col("Running guests that may run on it, and not on all CPUs.")]
+    guests: Annotated[list[str], col("Running guests that may run on it, and not everywhere.")]
     stopped: Annotated[list[str], col("Guests that do not run, and whose file names this CPU.")]
     pins: Annotated[list[CpuPins], col("Virtual CPUs that are pinned to it.")]
 
@@ -80,12 +83,19 @@ class CpuGuest(Row, frozen=True, kw_only=True):
     ]
     cpus: Annotated[list[int], col("Numbers of the CPUs that it may run on.")]
     count: Annotated[int, col("Number of these CPUs.")]
-    everywhere: Annotated[bool, col("Whether these are all CPUs of the host.")]
+    owns: Annotated[bool, col("Whether no other guest may be given the CPUs that it claimed.")]
+    everywhere: Annotated[
+        bool,
+        col(
+            "Whether these are all CPUs of the host, but for reserved ones and those that a "
+            "guest has for itself."
+        ),
+    ]
     vcpus: Annotated[int | None, col("Number of virtual CPUs of a virtual machine.")]
     pins: Annotated[list[VcpuPin], col("Virtual CPUs that are pinned.")]
     exclusive: Annotated[bool, col("Whether no other running guest may run on its CPUs.")]
     shared_with: Annotated[
-        list[str], col("Other running guests that may run on some of its CPUs, and not on all.")
+        list[str], col("Other running guests that may run on some of its CPUs, and not everywhere.")
     ]
     error: Annotated[str | None, col("Why its CPUs are unknown.")] = None
 

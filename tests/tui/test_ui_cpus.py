@@ -11,11 +11,14 @@ import pytest
 from fakessh import fake_ssh
 from uitest import SMALL, WIDE, Ui, bare, cli, drive, made
 
+from bsdvirt.cpu.shares import Placed, cpu_map
+from bsdvirt.cpu.topology import topology
+from bsdvirt.facts.cpus.topology import TopologyFacts
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.feed.ssh import SshSource
 from bsdvirt.tui.forms.open import open_property_form
-from bsdvirt.tui.views.cpus import CpusView
+from bsdvirt.tui.views.cpus import CpusView, who
 from bsdvirt_sim import SimHost
 
 SIZES = pytest.mark.parametrize("size", [SMALL, WIDE], ids=["80x24", "160x48"])
@@ -95,6 +98,21 @@ def test_the_filter_finds_the_guests_of_a_cpu(tmp_path: Path) -> None:
         assert shown(ui) == ["db", "web", "win"]
 
     drive(sim, flow)
+
+
+def test_a_cpu_that_a_guest_has_for_itself_or_that_is_reserved() -> None:
+    host = topology(TopologyFacts(4, 3, 1))
+    shown = cpu_map(host, [
+        Placed("db", "vm", "running", True, (1,), claimed=(1,), owns=True),
+        Placed("off", "jail", "stopped", False, (2,), claimed=(2,), owns=True),
+        Placed("web", "jail", "running", True, (3,)),
+    ], [], reserved=(0,))  # fmt: skip
+    assert [who(shown, cpu) for cpu in range(4)] == [
+        "CPU 0: core 0; reserved for the host",
+        "CPU 1: core 1; db has it for itself",
+        "CPU 2: core 2; off has it for itself; not running off",
+        "CPU 3: core 3; no guest of its own; on all other CPUs web",
+    ]
 
 
 def view_of(ui: Ui) -> CpusView:

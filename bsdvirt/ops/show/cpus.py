@@ -68,7 +68,7 @@ def read_cpu_map(
         _placed(guest, states.of(name), now, kept.files[name][1], cpus)
         for name, guest in found.guests.items()
     ]
-    return cpu_map(kept.topology, placed, busy)
+    return cpu_map(kept.topology, placed, busy, cpus.reserved)
 
 
 def read_ticks(session: Session) -> list[tuple[int, int]]:
@@ -100,6 +100,7 @@ def _placed(
         cpuset=str(spec.cpuset) if spec is not None and spec.cpuset is not None else None,
         placement=spec.placement if spec is not None else None,
         claimed=claim.cpus.cpus if claim is not None else None,
+        owns=claim is not None and claim.exclusive,
         virtual=cpus.virtual,
         pins=cpus.pins,
         error=None if running else wanted.error,

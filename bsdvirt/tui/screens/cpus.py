@@ -99,8 +99,12 @@ class ChooseCpus(ModalScreen[None]):
         styles = desk_of(self).palette
         count = len(self._chosen) or len(self._shown.host.cpus)
         text = f" {self._title}: {self.value or 'all CPUs'} ({count})"
+        if owners := self._owners():
+            text += f"; for itself there: {', '.join(owners)}"
         if others := self._others():
             text += f"; also there: {', '.join(others)}"
+        if reserved := self._chosen & set(self._shown.host.reserved):
+            text += f"; reserved for the host: {CpuList.of(reserved)}"
         self.query_one("#chosen", Static).update(Text(text, styles["heading"]))
         self.map.choose(self._chosen)
 
@@ -109,7 +113,13 @@ class ChooseCpus(ModalScreen[None]):
         names = {
             name for row in self._shown.cpus if row.number in self._chosen for name in row.guests
         }
-        return sorted(names - {self._guest})
+        return sorted(names - {self._guest, *self._owners()})
+
+    def _owners(self) -> list[str]:
+        """Return the guests that have some of the chosen CPUs for themselves: the choice will be
+        refused."""
+        rows = (row for row in self._shown.cpus if row.number in self._chosen)
+        return sorted({row.owner for row in rows if row.owner} - {self._guest})
 
     # ---- choosing ----
 

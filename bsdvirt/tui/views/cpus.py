@@ -178,7 +178,7 @@ def rows(store: Store, host: str, shown: CpuMap) -> Iterator[Entry]:
                 "name": one.name,
                 "kind": one.kind,
                 "state": one.state,
-                "cpus": "all" if one.everywhere else cpus_text(one.cpus),
+                "cpus": _cpus(one),
                 "count": str(one.count),
                 "pins": pins_text(one),
                 "shares": _shares(one),
@@ -195,9 +195,18 @@ def _subject(known: Subject, one: CpuGuest) -> Subject:
     return Subject(known.host, one.kind, one.name, one.state)
 
 
+def _cpus(one: CpuGuest) -> str:
+    """Return the CPUs of a guest; those that it will have, if it does not run."""
+    if one.everywhere:
+        return "all"
+    return cpus_text(one.claimed if one.claimed and not one.running else one.cpus)
+
+
 def _shares(one: CpuGuest) -> str:
     if one.error:
         return one.error
+    if one.owns and not one.shared_with:
+        return "for itself"
     return "nobody" if one.exclusive else ", ".join(one.shared_with)
 
 
@@ -205,14 +214,31 @@ def who(shown: CpuMap, cpu: int) -> str:
     """Return in a sentence what a CPU is, and who may run on it."""
     row = next(one for one in shown.cpus if one.number == cpu)
     own = [_with_pins(row, name) for name in _guests(row)]
-    every = [one.name for one in shown.guests if one.running and one.everywhere and not one.pins]
+    every = [
+        one.name
+        for one in shown.guests
+        if one.running and one.everywhere and not one.pins and cpu in one.cpus
+    ]
     parts = [", ".join(_places(shown, row))]
-    parts.append(f"guests {', '.join(own)}" if own else "no guest of its own")
+    if row.reserved:
+        parts.append("reserved for the host")
+    if row.owner:
+        parts.append(f"{row.owner} has it for itself")
+    if own and own != [row.owner]:
+        parts.append(f"guests {', '.join(own)}")
+    elif not own and not row.owner and not row.reserved:
+        parts.append("no guest of its own")
     if every:
-        parts.append(f"on all CPUs {', '.join(every)}")
+        parts.append(f"on all other CPUs {', '.join(every)}" if _some(shown) else
+                     f"on all CPUs {', '.join(every)}")  # fmt: skip
     if row.stopped:
         parts.append(f"not running {', '.join(row.stopped)}")
     return shown_line(f"CPU {cpu}: {'; '.join(parts)}")
+
+
+def _some(shown: CpuMap) -> bool:
+    """Return whether guests without CPUs of their own run on some CPUs only."""
+    return bool(shown.host.reserved) or any(one.owns for one in shown.guests)
 
 
 def _places(shown: CpuMap, row: CpuRow) -> Iterator[str]:

@@ -40,3 +40,24 @@ def shown(name: str, count: int = 2, *, loads: bool = True) -> CpuMap:
     ]
     busy = [float((cpu * 37) % 101) for cpu in range(last + 1)] if loads else []
     return cpu_map(host, guests, busy)
+
+
+def with_claims(name: str) -> CpuMap:
+    """Return the map of a machine with reserved CPUs and exclusive claims, one of them of a guest
+    that does not run."""
+    host = topology(facts_of(name))
+    cpus = host.cpus
+    left = tuple(cpu for cpu in cpus if cpu not in cpus[:8])
+    guests = [
+        Placed("db", "vm", "running", True, cpus[2:6], None, 4, {n: (n + 2,) for n in range(4)},
+               placement="exclusive", claimed=cpus[2:6], owns=True),
+        Placed("mail", "jail", "running", True, left),
+        Placed("old", "jail", "stopped", False, cpus[8:10], None, placement="shared",
+               claimed=cpus[8:10]),
+        Placed("vault", "jail", "stopped", False, cpus[6:8], None, placement="auto",
+               claimed=cpus[6:8], owns=True),
+        Placed("web", "jail", "running", True, cpus[8:12], None, placement="shared",
+               claimed=cpus[8:12]),
+    ]  # fmt: skip
+    busy = [float((cpu * 37) % 101) for cpu in range(cpus[-1] + 1)]
+    return cpu_map(host, guests, busy, cpus[:2])

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from cpuhosts import shown
+from cpuhosts import shown, with_claims
 
 from bsdvirt.cpu.blocks import text_of, width_of
 from bsdvirt.cpu.cells import ASCII, UTF8, Glyphs, letters
@@ -24,6 +24,7 @@ from bsdvirt_sim.kernel.topology import MACHINES
 PICTURES = Path(__file__).resolve().parents[2] / "data" / "cpumap"
 WRITE = os.environ.get("BSDVIRT_GOLDEN") == "write"
 CASES = [("", 80), ("", 160), *((name, 80) for name in MACHINES), ("xeon", 160), ("large", 250)]
+CLAIMS = ["ryzen", "xeon", "large"]
 
 
 def picture(of: CpuMap, width: int, glyphs: Glyphs) -> str:
@@ -35,9 +36,18 @@ def picture(of: CpuMap, width: int, glyphs: Glyphs) -> str:
 @pytest.mark.parametrize(("name", "width"), CASES)
 @pytest.mark.parametrize("glyphs", [UTF8, ASCII], ids=["utf8", "ascii"])
 def test_picture(name: str, width: int, glyphs: Glyphs) -> None:
-    found = picture(shown(name), width, glyphs)
-    kind = "" if glyphs is UTF8 else ".ascii"
-    file = PICTURES / f"{name or 'captured'}-{width}{kind}.txt"
+    hold(f"{name or 'captured'}-{width}", picture(shown(name), width, glyphs), glyphs)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("glyphs", [UTF8, ASCII], ids=["utf8", "ascii"])
+def test_picture_of_claims(name: str, glyphs: Glyphs) -> None:
+    hold(f"{name}-claims-80", picture(with_claims(name), 80, glyphs), glyphs)
+
+
+def hold(name: str, found: str, glyphs: Glyphs) -> None:
+    """Hold a picture against the one that is kept."""
+    file = PICTURES / f"{name}{'' if glyphs is UTF8 else '.ascii'}.txt"
     if WRITE:
         file.parent.mkdir(exist_ok=True)
         file.write_text(found, encoding="utf-8")
@@ -46,7 +56,7 @@ def test_picture(name: str, width: int, glyphs: Glyphs) -> None:
 
 
 def test_no_picture_is_left_over() -> None:
-    assert len(list(PICTURES.iterdir())) == 2 * len(CASES)
+    assert len(list(PICTURES.iterdir())) == 2 * (len(CASES) + len(CLAIMS))
 
 
 @pytest.mark.parametrize("name", ["", *MACHINES])

@@ -75,3 +75,34 @@ def test_each_cpu_says_where_it_is() -> None:
     cpu = shown("xeon").cpus[41]
     assert (cpu.number, cpu.package, cpu.domain, cpu.core, cpu.thread) == (41, 1, 1, 20, 1)
     assert shown("two-epycs").host.caches[15].cpus == list(range(120, 128))
+
+
+def test_claims_and_reserved_cpus() -> None:
+    guests = [
+        Placed("db", "vm", "running", True, (1,), placement="exclusive", claimed=(1,), owns=True),
+        Placed("mail", "jail", "running", True, (2, 3)),
+        Placed("off", "jail", "stopped", False, (2,), placement="shared", claimed=(2,)),
+        Placed("web", "jail", "running", True, (2,), placement="shared", claimed=(2,)),
+    ]
+    found = cpu_map(HOST, guests, [], reserved=(0, 7))
+    assert found.host.reserved == [0]
+    assert [(row.reserved, row.owner, row.guests, row.stopped) for row in found.cpus] == [
+        (True, None, [], []), (False, "db", ["db"], []), (False, None, ["web"], ["off"]),
+        (False, None, [], []),
+    ]  # fmt: skip
+    rows = {one.name: one for one in found.guests}
+    assert [one.everywhere for one in found.guests] == [False, True, False, False]
+    assert (rows["db"].owns, rows["db"].exclusive, rows["db"].shared_with) == (True, True, [])
+    assert (rows["mail"].exclusive, rows["mail"].shared_with) == (False, ["web"])
+    assert (rows["web"].exclusive, rows["web"].owns) == (False, False)
+
+
+def test_a_guest_that_runs_on_the_cpus_of_another_is_shown_there() -> None:
+    guests = [
+        Placed("db", "vm", "running", True, (1,), placement="exclusive", claimed=(1,), owns=True),
+        running("stray", 1, 2),
+    ]
+    found = cpu_map(HOST, guests, [])
+    assert found.cpus[1].guests == ["db", "stray"]
+    assert [one.exclusive for one in found.guests] == [False, False]
+    assert found.guests[0].shared_with == ["stray"]
