@@ -32,6 +32,8 @@ class Kernel:
     vimage: bool
     params: frozenset[str] = frozenset()
     """Known jail parameters; a module may add more."""
+    meta: int = 0
+    """Size of a jail's parameters meta and env, in bytes; 0 if the kernel lacks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,12 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
     """Return the features of the kernel; `params` also reads the jail parameters, by one more
     command."""
     shown = read_sysctl(
-        host, "kern.osrelease", "hw.ncpu", "kern.racct.enable", "kern.features.vimage"
+        host,
+        "kern.osrelease",
+        "hw.ncpu",
+        "kern.racct.enable",
+        "kern.features.vimage",
+        "security.jail.meta_maxbufsize",
     )
     names = ""
     if params:
@@ -99,6 +106,7 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
         cpus=natural(shown.get("hw.ncpu", "")) or 1,
         racct=shown.get("kern.racct.enable") == "1",
         vimage=shown.get("kern.features.vimage") == "1",
+        meta=natural(shown.get("security.jail.meta_maxbufsize", "")) or 0,
         params=frozenset(line.removeprefix("security.jail.param.") for line in names.splitlines()),
     )
 

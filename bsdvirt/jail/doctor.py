@@ -13,12 +13,14 @@ from bsdvirt.cpu.limits import cpuset_drift, limit_drift
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, Kernel, read_kernel, ruleset_exists
 from bsdvirt.facts.rctl import jail_subject
+from bsdvirt.facts.userland import version_in
 from bsdvirt.guest.inventory import Guest, foreign_jail
 from bsdvirt.guest.view import View
 from bsdvirt.jail.facts.datasets import wrong_storage
 from bsdvirt.jail.facts.root import root_trouble
 from bsdvirt.jail.facts.start import read_answering, read_resolver
 from bsdvirt.jail.mounted import refuse_neighbours, sort, started_of
+from bsdvirt.jail.settings import differs, newer_note
 from bsdvirt.jail.stack import alias_drift
 from bsdvirt.jail.start import resolver_of
 from bsdvirt.layout import conf_file, host_end, jail_end
@@ -35,12 +37,14 @@ from bsdvirt.zfs.values import read_values
 def findings(view: View, facts: HostFacts, specs: Mapping[str, Jail]) -> Iterator[Finding]:
     """Check the jails. `specs` are those whose file can be read."""
     jails = {name: g for name, g in view.found.guests.items() if g.identity.kind == "jail"}
-    if not read_kernel(view.host).vimage:
+    kernel = read_kernel(view.host)
+    if not kernel.vimage:
         yield Finding("kernel", "has no VIMAGE, so no vnet jails", "build one with options VIMAGE")
     yield from _rulesets(view, specs)
     yield from _inherited(view, jails)
     for guest in jails.values():
         yield from _root(view, guest, specs.get(guest.name), facts)
+    yield from _newer(view, jails, specs, kernel)
     yield from _without_names(view, specs)
     for name, jail in specs.items():
         for message, remedy, problem in wrong_storage(view.host, jails[name], jail):
@@ -102,6 +106,21 @@ def _root(view: View, guest: Guest, jail: Jail | None, facts: HostFacts) -> Iter
         yield Finding(name, "has no root dataset", f"bsdvirt destroy {name}")
     if guest.identity.root and (why := root_trouble(view.fs, guest, view.found, facts)):
         yield Finding(name, f"its root {guest.root} {why}", "put it back as it was")
+
+
+def _newer(
+    view: View, jails: Mapping[str, Guest], specs: Mapping[str, Jail], kernel: Kernel
+) -> Iterator[Finding]:
+    """Jails whose userland is newer than the kernel."""
+    for name, jail in specs.items():
+        if jail.userland != "freebsd":
+            continue
+        version = version_in(view.fs, jails[name].root) or ""
+        if differs(version, kernel.release) == "newer":
+            yield Finding(
+                name, newer_note(version, kernel.release),
+                f"update the host, or bsdvirt upgrade {name} --back", problem=False,
+            )  # fmt: skip
 
 
 def _without_names(view: View, specs: Mapping[str, Jail]) -> Iterator[Finding]:

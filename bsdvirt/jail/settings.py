@@ -30,6 +30,8 @@ _DATE = re.compile(r"^#define\s+__FreeBSD_version\s+(?P<date>\d{6,7})\b", re.MUL
 _KERNEL = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)")
 LONGEST = 31
 """OSRELEASELEN less the closing NUL."""
+OWN_KEYS = "bsdvirt"
+"""Begins the keys of `env` that a start sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,47 @@ def release_params(jail: Jail, facts: OwnFacts, kernel: str) -> list[tuple[str, 
     if date is not None and date["date"].startswith(own["major"]):
         found.append(("osreldate", date["date"]))
     return found
+
+
+def differs(version: str | None, kernel: str) -> str:
+    """Return `older` or `newer` for a userland of another release than the kernel; else, or if its
+    version is unknown, empty."""
+    own, running = _KERNEL.match(version or ""), _KERNEL.match(kernel)
+    if own is None or running is None or _pair(own) == _pair(running):
+        return ""
+    return "newer" if _pair(own) > _pair(running) else "older"
+
+
+def newer_note(version: str, kernel: str) -> str:
+    """Return what a userland that is newer than the kernel means."""
+    return (
+        f"its userland {version} is newer than this host's kernel {kernel}: programs may fail for"
+        " lack of system calls"
+    )
+
+
+# ---- what is readable in it ----
+
+
+def environment(guest: Guest, jail: Jail, room: int) -> list[tuple[str, str]]:
+    """Return the keys of `env`, which the jail reads as security.jail.env: its name, its id, its
+    networks and addresses. Those that its file sets are left out, and all if the kernel has no
+    `room` for them."""
+    identity = guest.identity
+    pairs = [("name", guest.name), ("id", str(identity.id))]
+    for index, claim in enumerate(identity.nics):
+        pairs.append((f"nic{index}.network", str(claim.network)))
+        if addresses := claim.addresses():
+            pairs.append((f"nic{index}.addresses", ",".join(addresses)))
+    keys = [(f"env.{OWN_KEYS}.{key}", value) for key, value in pairs]
+    given = [(key, str(value)) for key, value in jail.params.items() if _is_env(key)]
+    if sum(len(key) + len(value) + 2 for key, value in (*keys, *given)) > room:
+        return []
+    return [(key, value) for key, value in keys if key not in jail.params]
+
+
+def _is_env(key: str) -> bool:
+    return key == "env" or key.startswith("env.")
 
 
 def _pair(match: re.Match[str]) -> tuple[int, int]:

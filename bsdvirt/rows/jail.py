@@ -50,6 +50,10 @@ class JailInfo(GuestInfo, frozen=True, kw_only=True):
     version: Annotated[
         str | None, col("Version of the userland in its root; null if it does not tell.")
     ] = None
+    differs: Annotated[
+        str | UnsetType,
+        col("Whether its userland is older or newer than the kernel, and what that means."),
+    ] = UNSET
     old_root: Annotated[
         str | None, col("Dataset of the root from before its last upgrade, if it is kept.")
     ] = None

@@ -309,6 +309,12 @@ class Inside:
         return 0
 
     def _sysctl(self, words: list[str]) -> int:
+        if words == ["-n", "security.jail.env"]:
+            if not self.run.release.netlink:
+                self.error("sysctl: unknown oid 'security.jail.env'")
+                return 1
+            self.say(self.jail.params.get("env", ""))
+            return 0
         if words != ["-n", "hw.ncpu"]:
             raise self.run.unknown(f"in the jail: sysctl {' '.join(words)}")
         self.say(str(self.run.state.cpus))

@@ -252,6 +252,17 @@ class _Operation(Description):
                 continue
             if parameters.of(self.run.state.version).is_boolean(plain):
                 target.params[plain] = str(self.true(param.name)).lower()
+            elif key := parameters.of(self.run.state.version).key_of(param.name):
+                # The text is kept in one piece (kern_jailmeta.c).
+                if not param.values:
+                    raise self.run.unknown(f"{param.name}: a key that is removed")
+                name = param.name.partition(".")[0]
+                old = [
+                    line
+                    for line in target.params.get(name, "").split("\n")
+                    if line and not line.startswith(f"{key}=")
+                ]
+                target.params[name] = "\n".join([f"{key}={param.values[-1]}", *old])
             elif not param.values:
                 if param.name not in parameters.SYSTEMS:
                     raise self.run.unknown(f"parameter {param.name} without a value")

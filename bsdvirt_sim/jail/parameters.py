@@ -47,6 +47,7 @@ _DEFAULTS = {
     "host.hostuuid": "00000000-0000-0000-0000-000000000000", "zfs.mount_snapshot": "0",
 }  # fmt: skip
 _MORE = {"15.1": {"env": "", "meta": ""}}
+_KEYED = {"env", "meta"}
 _READ_ONLY = {
     "jid",
     "name",
@@ -84,7 +85,13 @@ class Params:
             or name in _READ_ONLY
             or name in ADDRESSES
             or name in self.loadable
+            or bool(self.key_of(name))
         )
+
+    def key_of(self, name: str) -> str:
+        """Return the key of a parameter such as env.KEY (kvname in jail.c); empty for another."""
+        head, _, key = name.partition(".")
+        return key if head in _KEYED and head in self.defaults else ""
 
     def boolean(self, jail: Jail, name: str) -> bool:
         """Return a boolean parameter of a jail."""

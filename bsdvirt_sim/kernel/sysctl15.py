@@ -191,6 +191,7 @@ VALUES = {
     "net.inet6.ip6.forwarding": "0",
     "kern.boot_id": "",
     "security.jail.children.max": "999999",
+    "security.jail.meta_maxbufsize": "4096",
 }
 
 ABSENT = {"vm.max_wired"}

@@ -46,3 +46,28 @@ def a_time_zone_of_its_own(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("start", "t1")
     assert os.readlink(root / "etc/localtime") == "/usr/share/zoneinfo/Asia/Tokyo"
     driver.fails(2, "set", "t1", "timezone=../etc/passwd", says="time zone")
+
+
+@scenario(each_release=True)
+def a_jail_reads_what_it_is(driver: Bsdvirt, view: HostView) -> None:
+    """From security.jail.env, where the kernel has it."""
+    argv = ("/sbin/sysctl", "-n", "security.jail.meta_maxbufsize")
+    if view.host.run(argv, changes=False).status != 0:
+        driver.ok("create", "jail", "t1", "params.env.role=web")
+        driver.fails(5, "start", "t1", says="FreeBSD has it since 15.0")
+        driver.ok("set", "t1", "params.env.role=")
+        driver.ok("start", "t1")
+        return
+    driver.ok("create", "jail", "t1", "params.env.role=web", "params.meta.owner=ops", "--start")
+    lines = driver.ok("exec", "t1", "--", "sysctl", "-n", "security.jail.env").stdout.splitlines()
+    one = driver.json("info", "t1")
+    assert {
+        "role=web",
+        "bsdvirt.name=t1",
+        f"bsdvirt.id={one['id']}",
+        "bsdvirt.nic0.network=private",
+        f"bsdvirt.nic0.addresses={one['nics'][0]['address']}",
+    } <= set(lines)
+    assert not any("ops" in line for line in lines)
+    shown = view.run("/usr/sbin/jls", "-j", "t1", "meta").stdout
+    assert shown.strip() == "owner=ops"

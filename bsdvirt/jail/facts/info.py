@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.rctl import jail_subject, parse_usage, read_rules
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -26,6 +27,9 @@ def read_info(host: Host, guest: Guest, jail: Jail | None, fields: dict[str, Any
     # Other verbs import this module too.
     from bsdvirt.facts.userland import version_in
 
+    version = version_in(host.fs, guest.root)
+    if difference := _difference(version, read_kernel(host).release):
+        fields["differs"] = difference
     if fields["jid"] is not None:
         fields |= _running(host, guest.name)
     storage = shown_storage(host, guest, jail)
@@ -33,11 +37,22 @@ def read_info(host: Host, guest: Guest, jail: Jail | None, fields: dict[str, Any
     return JailInfo(
         **fields,
         root=guest.root,
-        version=version_in(host.fs, guest.root),
+        version=version,
         old_root=kept if any(d.name == kept for d in guest.datasets) else None,
         main=_main(host.fs, guest.name),
         **storage,
     )
+
+
+def _difference(version: str | None, kernel: str) -> str:
+    from bsdvirt.jail.settings import differs, newer_note
+
+    match differs(version, kernel):
+        case "newer":
+            return newer_note(version or "", kernel)
+        case "older":
+            return f"its userland {version} is older than this host's kernel {kernel}"
+    return ""
 
 
 def _main(fs: Fs, name: str) -> MainCommand | UnsetType:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail import settings
 from bsdvirt.jail.facts.settings import host_zone, read_own
+from bsdvirt.layout import Layout
+from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
 
@@ -94,3 +97,25 @@ def test_the_hosts_zone(tmp_path: Path, noted: str, link: str, zone: str) -> Non
     if link:
         (tmp_path / "etc/localtime").symlink_to(link)
     assert host_zone(Fs(tmp_path)) == zone
+
+
+@pytest.mark.parametrize(
+    ("version", "kernel", "found"),
+    [
+        ("13.2-RELEASE-p4", "15.1-RELEASE", "older"),
+        ("15.1-RELEASE", "15.1-RELEASE-p1", ""),
+        ("15.1-RELEASE-p3", "15.0-RELEASE", "newer"),
+        ("16.0-CURRENT", "15.1-STABLE", "newer"),
+        (None, "15.1-RELEASE", ""),
+        ("trixie", "15.1-RELEASE", ""),
+    ],
+)
+def test_a_userland_of_another_release(version: str | None, kernel: str, found: str) -> None:
+    assert settings.differs(version, kernel) == found
+
+
+@pytest.mark.parametrize(("room", "there"), [(0, False), (40, False), (4096, True)])
+def test_env_is_set_where_the_kernel_has_room(room: int, there: bool) -> None:
+    guest = Guest("web", Layout("tank/bsdvirt", "/bsdvirt"), Identity(id=3, kind="jail", uuid="u"))
+    pairs = settings.environment(guest, jail(params={"env.role": "db"}), room)
+    assert pairs == ([("env.bsdvirt.name", "web"), ("env.bsdvirt.id", "3")] if there else [])
