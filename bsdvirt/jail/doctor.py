@@ -13,7 +13,6 @@ from bsdvirt.cpu.limits import cpuset_drift, limit_drift
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, Kernel, read_kernel, ruleset_exists
 from bsdvirt.facts.rctl import jail_subject
-from bsdvirt.facts.userland import version_in
 from bsdvirt.guest.inventory import Guest, foreign_jail
 from bsdvirt.guest.view import View
 from bsdvirt.jail.facts.datasets import wrong_storage
@@ -112,6 +111,9 @@ def _newer(
     view: View, jails: Mapping[str, Guest], specs: Mapping[str, Jail], kernel: Kernel
 ) -> Iterator[Finding]:
     """Jails whose userland is newer than the kernel."""
+    # Other verbs import this module too.
+    from bsdvirt.facts.userland import version_in
+
     for name, jail in specs.items():
         if jail.userland != "freebsd":
             continue

@@ -162,6 +162,12 @@ def release_params(jail: Jail, facts: OwnFacts, kernel: str) -> list[tuple[str, 
     return found
 
 
+def userland(script: str) -> str:
+    """Return the release and patch level in a freebsd-version(1); empty if it has none."""
+    found = _USERLAND.search(script)
+    return found["name"] if found else ""
+
+
 def differs(version: str | None, kernel: str) -> str:
     """Return `older` or `newer` for a userland of another release than the kernel; else, or if its
     version is unknown, empty."""

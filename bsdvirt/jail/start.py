@@ -9,7 +9,6 @@ from bsdvirt.cpu.limits import limit_rules, need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel
 from bsdvirt.facts.rctl import jail_subject
-from bsdvirt.facts.userland import parse_version
 from bsdvirt.guest.claims import Networks, host_end_mac
 from bsdvirt.guest.inventory import Guest, foreign_jail, running_jail
 from bsdvirt.host import tools
@@ -150,8 +149,8 @@ def plan_start(
     release += own.environment(guest, jail, facts.kernel.meta)
     text = conf.render(name, conf.with_release(lines, release))
     notes += own.notes(jail, facts.own)
-    version = parse_version(facts.own.version)
-    if version and own.differs(version, facts.kernel.release) == "newer":
+    version = own.userland(facts.own.version)
+    if own.differs(version, facts.kernel.release) == "newer":
         notes += (own.newer_note(version, facts.kernel.release),)
     steps: list[Step] = [*clean_steps(guest, facts.host, jail)]
     steps += creation_steps(guest, jail.datasets, values, op)
