@@ -3,9 +3,9 @@
     PYTHONPATH=. python3 bench/record.py [GUESTS...]
 
 On a simulated host with that many running jails (100), anywhere: its answers are kept, and another
-process, which imports nothing of the simulator, gets them in no time. Prints as JSON the CPU time
-of a tick, as a ratio to that of the sample in it (`stats` takes two), and resident memory: of Python
-alone, after the first ticks, and its growth over many more.
+process, which imports nothing of the simulator, gets them in no time. Prints as JSON the CPU
+time of a tick, as a ratio to that of the sample in it (`stats` takes two), and resident memory: of
+Python alone, after the first ticks, and its growth over many more.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ from __future__ import annotations
 import gc
 import json
 import re
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, cast
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
+ROOT = __file__.rpartition("/bench/")[0]
+sys.path[:0] = [ROOT, f"{ROOT}/bench"]
 WARM, TICKS = 100, 400
 STEP = 10
 MARK = re.compile(r"bsdvirt:([0-9a-f]{16})-")
 """What each `zfs get` has between the values: another number each time."""
 
 
-def kept(directory: Path, count: int) -> dict[str, Any]:
+def kept(directory: str, count: int) -> dict[str, Any]:
     """Return the id of a simulated host, and its answers to what a tick asks."""
+    from pathlib import Path
+
     from sample import Replay, populated
 
     from bsdvirt.host.base import Host
     from bsdvirt.ops.history.record import Recorder
 
-    replay = Replay(populated(directory, count))
+    replay = Replay(populated(Path(directory), count))
     recorder = Recorder(cast(Host, replay), print)
     recorder.tick()
     recorder.tick()
@@ -49,14 +48,15 @@ def kept(directory: Path, count: int) -> dict[str, Any]:
 
 def resident() -> int:
     """Return the kilobytes of resident memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
+    with open("/proc/self/statm") as stream:
+        return int(stream.read().split()[1]) * 4
 
 
 def measure(root: str) -> dict[str, float]:
     """Measure in this process, which has the answers on standard input."""
     bare = resident()
     import bsdvirt.cli.main
-    import bsdvirt.cli.verbs.stats_record
+    import bsdvirt.cli.verbs.stats_record  # noqa: F401
     from bsdvirt.host.base import Host, Result
     from bsdvirt.host.fs import Fs
     from bsdvirt.host.real import RealHost
@@ -128,10 +128,13 @@ def main(words: list[str]) -> None:
     if words[:1] == ["--child"]:
         print(json.dumps(measure(words[1])))
         return
+    import subprocess
+    import tempfile
+
     for count in [int(word) for word in words] or [100]:
         with tempfile.TemporaryDirectory() as top:
-            answers = kept(Path(top) / "host", count)
-            argv = (sys.executable, __file__, "--child", str(Path(top) / "host" / "root"))
+            answers = kept(f"{top}/host", count)
+            argv = (sys.executable, __file__, "--child", f"{top}/host/root")
             told = subprocess.run(
                 argv, input=json.dumps(answers), text=True, check=True, stdout=subprocess.PIPE
             )

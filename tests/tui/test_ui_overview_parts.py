@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from bsdvirt.errors import UsageError
-from bsdvirt.ops.history.graph import sparkline
 from bsdvirt.rows.usage import HostFigures, HostSample, PoolSample, Sample
 from bsdvirt.tui.feed.history import Ring
 from bsdvirt.tui.feed.model import HostState, Store, Tick
@@ -23,6 +22,7 @@ from bsdvirt.tui.views.filters import Fields, completed, offers, parse
 from bsdvirt.tui.views.guests import COLUMNS, FIELDS
 from bsdvirt.tui.views.registry import VIEWS
 from bsdvirt.tui.widgets.columns import fit
+from bsdvirt.tui.widgets.graph import sparkline
 from bsdvirt.tui.widgets.hostline import pieces
 from bsdvirt.tui.widgets.line import Cell, changed
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from bsdvirt.cli.live.table import duration, text
 from bsdvirt.host.sanitize import shown_line
-from bsdvirt.ops.history.graph import averages, rows, scale, sparkline
 from bsdvirt.ops.history.past import highest, values
 from bsdvirt.rows.base import BYTES, PERCENT, RATE
 from bsdvirt.rows.history import GuestPast, HostPast
+from bsdvirt.tui.widgets.graph import averages, rows, scale, sparkline
 
 Past = GuestPast | HostPast
 
@@ -81,16 +81,21 @@ def _chart(past: Past, chart: Chart, width: int, bars: str) -> Iterator[str]:
         return
     shown = averages(found, max(1, width - AXIS))
     top = scale(shown, chart.least)
-    mean = text(sum(known) / len(known), chart.unit)
-    yield (
-        f"{chart.title:<13} last {text(known[-1], chart.unit)}, mean {mean},"
-        f" most {text(highest(past, chart.field), chart.unit)}"
-    )
+    last, mean = _said(known[-1], chart), _said(sum(known) / len(known), chart)
+    most = _said(highest(past, chart.field), chart)
+    yield f"{chart.title:<13} last {last}, mean {mean}, most {most}"
     *upper, lowest = rows(shown, HEIGHT, top, bars)
     labels = [text(top, chart.unit), *("" for _ in upper[1:])]
     for label, row in zip(labels, upper, strict=True):
         yield f"{label:>{AXIS - 1}} {row}"
     yield f"{'0':>{AXIS - 1}} {_grounded(lowest, shown, bars)}"
+
+
+def _said(value: float | None, chart: Chart) -> str:
+    """Return a value as it is written beside its title."""
+    if chart.unit == "" and value is not None:
+        return f"{value:.2f}"
+    return text(value, chart.unit) + ("/s" if chart.unit == RATE else "")
 
 
 def _grounded(row: str, shown: Sequence[float], bars: str) -> str:

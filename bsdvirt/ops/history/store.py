@@ -13,6 +13,7 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.layout import HISTORY
 from bsdvirt.ops.history.ring import (
     HEADER,
+    MINUTES,
     SIZE,
     Record,
     Ring,
@@ -56,14 +57,15 @@ class Store:
         finally:
             os.close(descriptor)
 
-    def read(self, name: str) -> History | None:
-        """Return what a file holds; None if it does not exist. Raises OSError."""
+    def read(self, name: str, *, lately: bool = False) -> History | None:
+        """Return what a file holds, or `lately` only its finest ring; None if it does not exist.
+        Raises OSError."""
         try:
             descriptor = os.open(self.fs.path(self.path(name)), _READ)
         except FileNotFoundError:
             return None
         try:
-            return History(os.pread(descriptor, SIZE, 0))
+            return History(os.pread(descriptor, MINUTES.offset if lately else SIZE, 0))
         finally:
             os.close(descriptor)
 

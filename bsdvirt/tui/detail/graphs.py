@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from textual import events
 
-from bsdvirt.ops.history.graph import columns, rows, scale
 from bsdvirt.rows.sizes import human_size
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
@@ -17,6 +16,7 @@ from bsdvirt.tui.detail.summary import period
 from bsdvirt.tui.detail.tab import TextTab
 from bsdvirt.tui.feed.history import History, Ring
 from bsdvirt.tui.feed.model import GuestState
+from bsdvirt.tui.widgets.graph import columns, rows, scale
 
 LEAST = 2
 MOST = 8

@@ -28,7 +28,7 @@ class Feed:
     ) -> None:
         self._reader = reader
         self._state: HostState = store.hosts[reader.source.name]
-        self.interval = interval
+        self.interval = self._state.interval = interval
         self._changed = changed
         self._hurry = asyncio.Event()
         self._examine = asyncio.Event()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bsdvirt.rows.usage import GuestFigures, HostFigures
+
+if TYPE_CHECKING:
+    from bsdvirt.ops.history.recent import Lately
 
 MOST_KEPT = 300
 """How many figures are kept of each guest: five minutes, at one a second."""
@@ -64,6 +68,16 @@ class History:
         self.net_out = Ring()
         self.read = Ring()
         self.written = Ring()
+
+    def begin(self, lately: Lately, interval: float) -> None:
+        """Take what was recorded before, as if it had been read at this interval."""
+        # Imported here: the first screen waits for nothing of ops/.
+        from bsdvirt.ops.history.ring import GUEST
+
+        for name in self.__slots__:
+            ring: Ring = getattr(self, name)
+            for value in lately.means(GUEST.index(name), interval, MOST_KEPT):
+                ring.append(None if math.isnan(value) else value)
 
     def add(self, figures: GuestFigures | None) -> None:
         """Add the figures of one reading; None where there are none."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from bsdvirt.cpu.accounting import figures
 from bsdvirt.rows.guest import GuestRow
 from bsdvirt.rows.host import Finding
 from bsdvirt.rows.usage import GuestFigures, HostFigures, Sample
 from bsdvirt.tui.feed.history import History, HostHistory
+
+if TYPE_CHECKING:
+    from bsdvirt.ops.history.recent import Lately
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Tick:
     """What could be read in part only, such as pools that are not imported."""
     sample: Sample | None = None
     """What the host and its guests use; None where that could not be read."""
+    lately: Mapping[str, Lately] = field(default_factory=dict)
+    """What was recorded of guests that are seen for the first time, by name."""
 
 
 @dataclass(slots=True)
@@ -58,6 +64,8 @@ class HostState:
     """A host, and what was seen of it."""
 
     name: str
+    interval: float = 1.0
+    """Seconds between two readings."""
     tick: Tick | None = None
     """The last reading."""
     problem: str = ""
@@ -89,6 +97,8 @@ class HostState:
             state = before.get(key)
             if state is None:
                 state = GuestState(tick.host, row)
+                if row.name in tick.lately:
+                    state.history.begin(tick.lately[row.name], self.interval)
             elif state.row.state != row.state:
                 state.changed = tick.at
             state.row = row

@@ -4,15 +4,21 @@ loads much of bsdvirt, and the first screen does not wait for that."""
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from bsdvirt.errors import as_told
+from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host.base import Host
+from bsdvirt.ops.history.recent import Lately, read_lately
 from bsdvirt.ops.show.guests import listing
 from bsdvirt.ops.show.kept import Kept
 from bsdvirt.ops.show.sample import read_sample
 from bsdvirt.session.again import Again
 from bsdvirt.session.session import Session
 from bsdvirt.tui.feed.model import Tick
+
+LATELY = 60
+"""Records of a guest that are read: of ten minutes, where a sample is taken every ten seconds."""
 
 
 class Reading:
@@ -21,6 +27,8 @@ class Reading:
     def __init__(self, host: Host) -> None:
         self._again = Again(host)
         self._kept = Kept()
+        self._known: set[str] = set()
+        """Guests of the last reading, by name."""
 
     def session(self) -> Session:
         """Return a session that keeps nothing."""
@@ -41,4 +49,15 @@ class Reading:
             # Guests are shown without what they use.
             notes.append(f"usage: {as_told(error)}")
             sample = None
-        return Tick(name, at, tuple(guests), notes=tuple(notes), sample=sample)
+        lately = self._lately(session, found)
+        return Tick(name, at, tuple(guests), notes=tuple(notes), sample=sample, lately=lately)
+
+    def _lately(self, session: Session, found: Inventory) -> Mapping[str, Lately]:
+        """Return what was recorded of guests that were not there at the last reading."""
+        new = [guest for name, guest in found.guests.items() if name not in self._known]
+        self._known = set(found.guests)
+        try:
+            return read_lately(session, new, LATELY) if new else {}
+        except Exception:
+            # A graph that begins now is none the worse.
+            return {}

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TypeVar
 
 from bsdvirt.host.sanitize import shown_line
-from bsdvirt.ops.history.graph import sparkline
 from bsdvirt.rows.usage import GuestFigures
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.feed.model import GuestState, Store
@@ -17,6 +16,7 @@ from bsdvirt.tui.views.cells import duration, level, percent, share, size
 from bsdvirt.tui.views.filters import Fields
 from bsdvirt.tui.widgets.columns import UNKNOWN, Column
 from bsdvirt.tui.widgets.glyphs import Glyphs
+from bsdvirt.tui.widgets.graph import sparkline
 from bsdvirt.tui.widgets.table import LiveTable
 
 V = TypeVar("V")
