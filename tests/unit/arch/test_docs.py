@@ -38,6 +38,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_each_page_is_found_from_the_readme() -> None:
+    links = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "man").glob("*.[58]")]
+    assert not {str(page.relative_to(ROOT)) for page in pages} - set(links)
+
+
 def test_the_oldest_packages_that_are_tested_are_the_bounds() -> None:
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg", encoding="utf-8")
