@@ -25,6 +25,7 @@ TAKING_DIRECTORY = f"{RUN_DIRECTORY}/taking"
 RUN_FILES = (CONF_DIRECTORY, FAILED_DIRECTORY, PF_DIRECTORY)
 """Directories of files of running guests, or from their last start."""
 VM_DIRECTORY = f"{RUN_DIRECTORY}/vms"
+DEVD_RULES = "/usr/local/etc/devd/bsdvirt.conf"
 LOG_DIRECTORY = "/var/log/bsdvirt"
 EVENT_LOG = f"{LOG_DIRECTORY}/events.log"
 OPERATION_LOG = f"{LOG_DIRECTORY}/operations.log"
@@ -230,6 +231,11 @@ def pf_file(rules: str) -> str:
 
 def guest_log_directory(name: str) -> str:
     return f"{LOG_DIRECTORY}/{name}"
+
+
+def limits_log(name: str) -> str:
+    """A line for each time that a guest has reached a limit: see libexec/limit-reached."""
+    return f"{guest_log_directory(name)}/limits.log"
 
 
 def console_log(name: str) -> str:

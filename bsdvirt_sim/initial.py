@@ -35,6 +35,7 @@ _DIRECTORIES = (
     "usr/bin",
     "usr/freebsd-dist",
     "usr/local/etc",
+    "usr/local/etc/devd",
     "usr/local/etc/rc.d",
     "usr/sbin",
     "var/db",
@@ -118,6 +119,11 @@ def mounts(version: str) -> list[Mount]:
     return [replace(mount) for mount in _MOUNTS[version]]
 
 
+def start_devd(root: Path) -> None:
+    """Leave what devd(8) leaves of itself at the boot."""
+    (root / "var/run/devd.pid").write_text("301")
+
+
 def make(directory: Path, release: Release) -> Host:
     """Create a host of a release: write its files and return its state."""
     root = directory / "root"
@@ -130,6 +136,8 @@ def make(directory: Path, release: Release) -> Host:
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
     make_release(root / "usr/freebsd-dist", release.dist)
     write_scripts(root)
+    (root / "usr/local/etc/devd/bsdvirt.conf").touch()
+    start_devd(root)
     now = int(time.time())
     state = Host(
         boot=now,

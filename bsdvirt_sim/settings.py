@@ -10,7 +10,7 @@ from bsdvirt_sim import initial
 from bsdvirt_sim.bhyve import vmm
 from bsdvirt_sim.context import Machine, Run
 from bsdvirt_sim.durability import SyncRecord
-from bsdvirt_sim.kernel import accounting, processes
+from bsdvirt_sim.kernel import accounting, devctl, processes
 from bsdvirt_sim.kernel.topology import install
 from bsdvirt_sim.net import pf, service
 from bsdvirt_sim.net.interfaces import loopback
@@ -221,6 +221,21 @@ class Settings:
             base = [used.cpu, *map(float, (used.received, used.sent, used.read, used.written))]
             state.loads[name] = Load(since=accounting.clock(state), base=base, **load)
 
+    def reach(self, subject: str, resource: str, *, pid: int = 812, jail: str = "") -> list[str]:
+        """Let a process of a jail, such as jail:web, reach the limits of a resource that the kernel
+        reports. Return the events; `jail` is that of the process, which may be one in the jail."""
+        inside = jail or subject.partition(":")[2]
+        with self._host.change() as state:
+            rules = [
+                rule
+                for rule in state.rules
+                if (rule.subject, rule.resource, rule.action) == (subject, resource, "devctl")
+            ]
+        events = [devctl.matched(rule, pid, 0, inside) for rule in rules]
+        for event in events:
+            devctl.deliver(self._host.directory / "root", event, time.time())
+        return events
+
     def pass_time(self, seconds: float) -> None:
         """Let usage be counted for that long: from the first call on, its clock stands still
         between the calls."""
@@ -287,6 +302,7 @@ class Settings:
                 trees.remove(place)
                 place.mkdir(parents=True)
             install(run.path("/"), state, state.machine)
+            initial.start_devd(run.path("/"))
             service.boot(run, sysrc.read(run))
 
     @staticmethod

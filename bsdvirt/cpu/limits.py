@@ -63,6 +63,11 @@ def watched(resource: str, amount: int) -> int:
     return amount - 1 if resource in COUNTED_LATE else amount
 
 
+def limit_of(resource: str, amount: int) -> int:
+    """Return the limit that a rule with that amount reports."""
+    return amount + 1 if resource in COUNTED_LATE else amount
+
+
 def wanted_rules(limits: Limits) -> list[Wanted]:
     """Return the rules of limits, and those that report when one of them is reached."""
     found = [Wanted(rule.name, rule.action, amount) for rule, amount in _given(limits)]

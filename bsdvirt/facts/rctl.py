@@ -88,6 +88,17 @@ def read_usages(host: Host, jails: Sequence[str]) -> dict[str, dict[str, int]]:
     return dict(zip(jails, groups, strict=True)) if len(groups) == len(jails) else {}
 
 
+def read_usage_of(host: Host, subjects: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return all that subjects use, by one rctl(8); one for each where a process has just ended."""
+    if not subjects:
+        return {}
+    shown = host.run((tools.RCTL, "-u", *subjects), changes=False)
+    groups = [f"{FIRST}={group}" for group in shown.stdout.split(f"{FIRST}=")[1:]]
+    if len(groups) != len(subjects):
+        groups = [host.run((tools.RCTL, "-u", one), changes=False).stdout for one in subjects]
+    return {one: parse_usage(group) for one, group in zip(subjects, groups, strict=True)}
+
+
 def parse_usages(text: str) -> list[dict[str, int]]:
     """Return the resources in COUNTED of each subject of `rctl -u SUBJECT …`, in order."""
     groups: list[dict[str, int]] = []

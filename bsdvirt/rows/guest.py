@@ -113,6 +113,16 @@ class Boot(Row, frozen=True, kw_only=True):
     ] = UNSET
 
 
+class Reached(Row, frozen=True, kw_only=True):
+    """A limit of rctl(8) that a guest has reached within the last day."""
+
+    resource: Annotated[str, col("Resource, as rctl(8) names it.")]
+    per: Annotated[str | None, col("What it is accounted for, if that is not the guest.")]
+    limit: Annotated[int, col("The limit, in the unit of the resource.")]
+    times: Annotated[int, col("How often the kernel has reported it, at least.")]
+    last: Annotated[str, col("Time of the last report, UTC, as 2026-11-21T10:30:00Z.")]
+
+
 class GuestInfo(Guest, frozen=True, kw_only=True):
     """What `info` prints of a guest of either kind."""
 
@@ -127,6 +137,7 @@ class GuestInfo(Guest, frozen=True, kw_only=True):
     log: Annotated[str, col("Path of the console log.")]
     config: Annotated[dict[str, Any], col("Properties in its file; `error` if it is unreadable.")]
     failure: Annotated[str | UnsetType, col("Why its last start failed.")] = UNSET
+    reached: Annotated[list[Reached], col("Limits that it has reached within the last day.")] = []
 
 
 class ForeignInfo(Guest, frozen=True, kw_only=True):

@@ -190,8 +190,17 @@ class LimitRow(Row, frozen=True, kw_only=True):
     kind: Annotated[str, col("Kind: jail or vm.")]
     resource: Annotated[str, col("Resource, as rctl(8) names it.")]
     action: Annotated[str, col("What rctl(8) does at the limit, such as deny.")]
-    per: Annotated[str, col("What it is accounted for: jail, process, user or loginclass.")]
+    per: Annotated[
+        str | None, col("What it is accounted for, such as process; null if that is the guest.")
+    ]
     limit: Annotated[int, col("The limit, in `unit`.")]
     used: Annotated[int | None, col("What is used now, in `unit`.")]
     percent: Annotated[float | None, col("What is used, in percent of the limit.", unit=PERCENT)]
     unit: Annotated[str, col("Unit of both: bytes, bytes/s, percent, s; empty for a number.")]
+    hits: Annotated[
+        int | None,
+        col("How often it was reached within the last day, at least; null if that is not known."),
+    ] = None
+    last_hit: Annotated[
+        str | None, col("Time of the last of these, UTC, as 2026-11-21T10:30:00Z.")
+    ] = None

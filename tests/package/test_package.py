@@ -145,7 +145,8 @@ def expected() -> set[str]:
         if path.is_file()
     }  # fmt: skip
     completions = {
-        "share/bsdvirt/complete", "share/bash-completion/completions/bsdvirt",
+        "share/bsdvirt/complete", "share/bsdvirt/limit-reached",
+        "share/bash-completion/completions/bsdvirt",
         "share/zsh/site-functions/_bsdvirt", "share/fish/vendor_completions.d/bsdvirt.fish",
         "share/examples/bsdvirt/bsdvirt.tcsh",
     }  # fmt: skip
@@ -184,6 +185,7 @@ def test_what_is_run_can_be_run(installed: Installed) -> None:
         "etc/rc.d/bsdvirt_network",
         "etc/rc.d/bsdvirt_stats",
         "share/bsdvirt/complete",
+        "share/bsdvirt/limit-reached",
     ):
         assert (installed.root / name).stat().st_mode & stat.S_IXOTH, name
     assert not (installed.root / "etc/devd/bsdvirt.conf").stat().st_mode & stat.S_IXUSR
@@ -278,6 +280,7 @@ def expected_sources() -> Iterator[Path]:
         "rc.d",
         "templates",
         "devd",
+        "libexec",
         "newsyslog",
         "cron.d",
         "examples",

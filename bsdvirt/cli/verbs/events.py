@@ -61,7 +61,7 @@ def run(options: Options) -> int:
     most = options.lines
     if most is None and not options.since:
         most = MOST
-    rows = operations(session, test, most)
+    rows = operations(session, test, most, options.names)
     if not options.follow:
         print_rows(rows, COLUMNS, options)
         return 0

@@ -12,7 +12,7 @@ from bsdvirt.ops.show.limits import limits
 from bsdvirt.rows.base import Row, col
 from bsdvirt.rows.usage import LimitRow
 
-COLUMNS = ("name", "resource", "action", "limit", "used", "percent")
+COLUMNS = ("name", "resource", "action", "limit", "used", "percent", "hits", "last_hit")
 
 
 class Options(Globals):
@@ -28,6 +28,8 @@ class _Shown(Row, frozen=True, kw_only=True):
     limit: Annotated[str, col("The limit.")]
     used: Annotated[str, col("What is used.")]
     percent: Annotated[str, col("What is used, of the limit.")]
+    hits: Annotated[str, col("How often it was reached within the last day.")]
+    last_hit: Annotated[str, col("When it was reached last.")]
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +53,11 @@ def run(options: Options) -> int:
 def _shown(row: LimitRow) -> _Shown:
     return _Shown(
         name=row.name,
-        resource=row.resource,
+        resource=f"{row.resource}/{row.per}" if row.per else row.resource,
         action=row.action,
         limit=with_unit(row.limit, row.unit),
         used=with_unit(row.used, row.unit),
         percent="-" if row.percent is None else f"{row.percent:.0f}%",
+        hits="-" if row.hits is None else str(row.hits),
+        last_hit=row.last_hit or "-",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bsdvirt.cpu.limits import wanted_rules
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.sysctl import read_sysctl
@@ -38,7 +39,7 @@ def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
     known = read_kernel(session.host)
-    limited = [name for name, spec in seen.specs.items() if _has_limits(spec)]
+    limited = [name for name, spec in seen.specs.items() if wanted_rules(spec.limits)]
     if not known.racct:
         yield Finding(
             "kernel",
@@ -55,10 +56,6 @@ def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
             "sysrc gateway_enable=YES and service routing restart to give them access",
             problem=False,
         )
-
-
-def _has_limits(spec: GuestSpec) -> bool:
-    return any(getattr(spec.limits, field) is not None for field in spec.limits.__struct_fields__)
 
 
 def _hooks(session: Session, specs: Mapping[str, GuestSpec]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from bsdvirt.kinds import kind_of, load_spec
 from bsdvirt.layout import console_log, failed_file
 from bsdvirt.ops import foreign
 from bsdvirt.ops.show.guests import common, jid_of
+from bsdvirt.ops.show.reached import reached
 from bsdvirt.rows.guest import ForeignInfo, Nic, boot_of
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import view_of
@@ -50,6 +51,7 @@ def detail(session: Session, name: str) -> Info | ForeignInfo:
         "log": console_log(name),
         "config": {"error": wrong} if spec is None else plain(spec),
         "failure": _failure(session, name) if state == "failed" else UNSET,
+        "reached": reached(session.host.fs, name),
     }
     view = view_of(session, found, session.networks())
     return kind_of(guest).info(view, guest, spec, fields)

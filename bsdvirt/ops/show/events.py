@@ -15,6 +15,7 @@ from bsdvirt.errors import UsageError
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.sanitize import shown
 from bsdvirt.layout import OPERATION_LOG
+from bsdvirt.ops.show.reached import limit_events
 from bsdvirt.rows.events import Operation
 from bsdvirt.session.reading import Reading
 
@@ -31,14 +32,21 @@ Test = Callable[[Operation], bool]
 
 
 def operations(
-    session: Reading, test: Test = lambda row: True, most: int | None = None
+    session: Reading,
+    test: Test = lambda row: True,
+    most: int | None = None,
+    words: Sequence[str] = (),
 ) -> list[Operation]:
-    """Return the operations that pass the test, or the last `most` of them, the newest last. Raises
+    """Return the operations that pass the test, and the limits that guests have reached, or the
+    last `most` of them, the newest last. `words` are names or patterns that the test is of. Raises
     OSError if the log cannot be read."""
     fs = session.host.fs
+    limits = [row for row in limit_events(fs, words) if test(row)]
     rows = [row for row in parsed(_lines(_current(fs))) if test(row)]
     if most is None or len(rows) < most:
         rows = [row for row in parsed(_lines(_older(fs))) if test(row)] + rows
+    if limits:
+        rows = sorted([*rows, *limits], key=lambda row: row.time)
     return rows if most is None else rows[len(rows) - min(most, len(rows)) :]
 
 

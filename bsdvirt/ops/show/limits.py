@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bsdvirt.cpu.limits import is_reported, watched
 from bsdvirt.errors import HostError
@@ -11,12 +11,15 @@ from bsdvirt.facts.rctl import (
     Rule,
     jail_subject,
     parse_rules,
-    parse_usage,
     process_subject,
+    read_usage_of,
 )
+from bsdvirt.facts.reached import Hit
 from bsdvirt.guest.usage import Running, running_guests
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
+from bsdvirt.host.fs import Fs
+from bsdvirt.ops.show.reached import hits_of_the_day, moment_of
 from bsdvirt.rows.base import PERCENT
 from bsdvirt.rows.usage import LimitRow
 from bsdvirt.session.session import Session
@@ -31,7 +34,16 @@ def limits(session: Session, names: Collection[str] | None = None) -> list[Limit
     found = session.inventory(shallow=True)
     guests = {name: guest for name, guest in found.guests.items() if names is None or name in names}
     running = running_guests(host.fs, guests, read_jails(host))
-    rows = [row for name, one in running.items() for row in _of(host, name, one, rules)]
+    own: dict[str, list[Rule]] = {}
+    for rule in rules:
+        own.setdefault(rule.subject, []).append(rule)
+    limited = {n: _subject(n, one) for n, one in running.items() if _subject(n, one) in own}
+    used = read_usage_of(host, list(limited.values()))
+    rows = [
+        row
+        for name, subject in limited.items()
+        for row in _of(host.fs, name, running[name], own[subject], used.get(subject, {}))
+    ]
     return sorted(rows, key=lambda row: (-(row.percent or 0), row.name, row.resource, row.action))
 
 
@@ -47,14 +59,15 @@ def _rules(host: Host) -> list[Rule]:
     return parse_rules(shown.stdout)
 
 
-def _of(host: Host, name: str, one: Running, rules: Iterable[Rule]) -> list[LimitRow]:
-    subject = jail_subject(name) if one.pid is None else process_subject(one.pid)
-    own = _shown([rule for rule in rules if rule.subject == subject])
-    if not own:
-        return []
-    # What no longer runs has no usage, and is no failure of this verb.
-    used = parse_usage(host.run((tools.RCTL, "-u", subject), changes=False).stdout)
-    return [_row(name, one, rule, used) for rule in own]
+def _subject(name: str, one: Running) -> str:
+    return jail_subject(name) if one.pid is None else process_subject(one.pid)
+
+
+def _of(
+    fs: Fs, name: str, one: Running, rules: Sequence[Rule], used: Mapping[str, int]
+) -> list[LimitRow]:
+    hits = hits_of_the_day(fs, name)
+    return [_row(name, one, rule, used, hits) for rule in _shown(rules)]
 
 
 def _shown(rules: Sequence[Rule]) -> list[Rule]:
@@ -71,20 +84,37 @@ def _shown(rules: Sequence[Rule]) -> list[Rule]:
     ]
 
 
-def _row(name: str, one: Running, rule: Rule, used: Mapping[str, int]) -> LimitRow:
+def _row(
+    name: str, one: Running, rule: Rule, used: Mapping[str, int], hits: Sequence[Hit]
+) -> LimitRow:
     # What each process uses, or each user, rctl(8) does not print.
     now = None if rule.per else used.get(rule.resource)
+    mine = _reports(rule, hits)
     return LimitRow(
         name=name,
         kind=one.guest.identity.kind,
         resource=rule.resource,
         action=rule.action,
-        per=rule.per or rule.subject.partition(":")[0],
+        per=rule.per or None,
         limit=rule.amount,
         used=now,
         percent=None if now is None or not rule.amount else round(100 * now / rule.amount, 1),
         unit=_unit(rule.resource),
+        hits=None if mine is None else len(mine),
+        last_hit=moment_of(mine[-1].time) if mine else None,
     )
+
+
+def _reports(rule: Rule, hits: Sequence[Hit]) -> list[Hit] | None:
+    """Return the reports of a rule; None where the kernel makes none."""
+    if rule.action == DEVCTL:
+        amount = rule.amount
+    elif rule.resource in RESOURCES and is_reported(rule.resource, rule.action):
+        amount = watched(rule.resource, rule.amount)
+    else:
+        return None
+    mine = (rule.resource, amount, rule.per)
+    return [hit for hit in hits if (hit.resource, hit.amount, hit.per) == mine]
 
 
 def _unit(resource: str) -> str:

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from bsdvirt.host.sanitize import shown, shown_line
+from bsdvirt.ops.show.reached import in_words
 from bsdvirt.rows.events import Operation
 from bsdvirt.rows.guest import ForeignInfo, GuestInfo
 from bsdvirt.rows.jail import JailInfo
@@ -193,6 +194,8 @@ def _jail(info: JailInfo) -> Iterator[Line]:
 
 
 def _rest(info: GuestInfo) -> Iterator[Line]:
+    for row in info.reached:
+        yield field("limit reached", in_words(row), "warning")
     boot = f"yes, order {info.boot.order}" if info.boot.auto else "no"
     after = [] if info.boot.after is UNSET else info.boot.after
     yield field("starts at boot", f"{boot}, after {', '.join(after)}" if after else boot)

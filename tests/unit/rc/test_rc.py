@@ -194,15 +194,13 @@ def test_its_own_path(service: Service) -> None:
     assert said.endswith(":/usr/local/sbin:/usr/local/bin\n")
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", [*(f"rc.d/{name}" for name in SCRIPTS), "libexec/limit-reached"])
 def test_shellcheck_finds_nothing(script: str) -> None:
     beside = Path(sys.executable).with_name("shellcheck")
     tool = str(beside) if beside.exists() else shutil.which("shellcheck")
     if tool is None:
         pytest.skip("shellcheck is not installed")
-    done = subprocess.run(
-        (tool, str(ROOT / "rc.d" / script)), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run((tool, str(ROOT / script)), capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert done.returncode == 0
 
@@ -324,7 +322,7 @@ def test_the_newsyslog_entry() -> None:
     entries = [line.split() for line in lines if not line.startswith("#")]
     assert [entry[0] for entry in entries] == [
         "/var/log/bsdvirt/events.log", "/var/log/bsdvirt/operations.log",
-        "/var/log/bsdvirt/*/console.log",
+        "/var/log/bsdvirt/*/console.log", "/var/log/bsdvirt/*/limits.log",
     ]  # fmt: skip
     for path, owner, mode, count, size, when, flags in entries:
         assert owner == "root:wheel"
@@ -334,4 +332,59 @@ def test_the_newsyslog_entry() -> None:
         assert when == "*"
         assert "N" in flags, "without it syslogd is signalled"
         assert ("G" in flags) == ("*" in path)
-        assert ("B" in flags) == path.endswith("operations.log")
+        assert ("B" in flags) == path.endswith(("operations.log", "limits.log"))
+
+
+def test_what_devd_runs_for_a_limit_that_is_reached() -> None:
+    """`$*` is the whole event, and no variable of the event's takes its place (process_event() and
+    set_vars() in devd.cc)."""
+    text = (ROOT / "devd/bsdvirt.conf").read_text()
+    assert 'match "system"\t\t"RCTL";' in text
+    assert 'action "/bin/sh /usr/local/share/bsdvirt/limit-reached $timestamp $*";' in text
+    assert (
+        "share/bsdvirt = completions/complete, libexec/limit-reached"
+        in (ROOT / "setup.cfg").read_text()
+    )
+
+
+EVENT = "!system=RCTL subsystem=rule type=matched rule={} pid={} ruid=0 jail=web"
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "line"),
+    [
+        ("1790000000.000001", EVENT.format("jail:web:maxproc:devctl=49", 812),
+         "1790000000.000001 maxproc:devctl=49 812"),
+        ("1.0", EVENT.format("jail:web:vmemoryuse:devctl=5/process", 9) + "x" * 500,
+         "1.0 vmemoryuse:devctl=5/process 9"),
+        ("1.0", EVENT.format("process:712:pcpu:devctl=5", 712), "1.0 pcpu:devctl=5 712"),
+        ("1.0", EVENT.format("process:71:pcpu:devctl=5", 71), ""),
+        ("1.0", EVENT.format("jail:other:maxproc:devctl=49", 812), ""),
+        ("1.0", EVENT.format("jail:..:maxproc:devctl=49", 812), ""),
+        ("1.0", EVENT.format("jail:../web:maxproc:devctl=49", 812), ""),
+        ("1.0", EVENT.format("jail:we*:maxproc:devctl=49", 812), ""),
+        ("1.0", EVENT.format("user:1001:maxproc:devctl=49", 812), ""),
+        ("1.0", EVENT.format("jail:web:maxproc:devctl=49", "8;id"), ""),
+        ("now", EVENT.format("jail:web:maxproc:devctl=49", 812), ""),
+        ("1.0", "!system=DEVFS subsystem=CDEV type=CREATE cdev=x " + EVENT[1:], ""),
+        ("1.0", "", ""),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_reached_is_a_line(
+    tmp_path: Path, time: str, event: str, line: str
+) -> None:
+    log = tmp_path / "var/log/bsdvirt/web"
+    log.mkdir(parents=True)
+    state = tmp_path / "var/run/bsdvirt/vms/web/state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text('{"state": "running", "pid": 712, "last": {"what": "\\"pid\\": 71,"}}\n')
+    done = subprocess.run(
+        ("/bin/sh", str(ROOT / "libexec/limit-reached"), time, event),
+        env={"BSDVIRT_ROOT": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    written = sorted(path.name for path in log.iterdir())
+    assert written == (["limits.log"] if line else [])
+    if line:
+        assert (log / "limits.log").read_text() == f"{line}\n"
+        assert (log / "limits.log").stat().st_mode & 0o077 == 0

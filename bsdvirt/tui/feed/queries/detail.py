@@ -73,7 +73,7 @@ LOG = Query(("logs",), LogPart, _log)
 def _events(session: Session, name: str) -> list[Operation]:
     from bsdvirt.ops.show.events import chosen, operations
 
-    return operations(session, chosen([name]), EVENTS_KEPT)
+    return operations(session, chosen([name]), EVENTS_KEPT, [name])
 
 
 EVENTS = Query(("events", "--lines", str(EVENTS_KEPT)), list[Operation], _events)

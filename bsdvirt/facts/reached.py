@@ -1,0 +1,106 @@
+"""The limits of rctl(8) that a guest has reached: lines of its limits.log, which
+libexec/limit-reached appends for each event of the kernel."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import limits_log
+
+MOST_BYTES = 1 << 20
+"""What is read of a log, from its end; newsyslog(8) keeps it at 100 KB, looking once an hour."""
+DAY = 86400.0
+PAUSE = 60.0
+"""Seconds after which a limit is reached anew, and not still."""
+_LINE = re.compile(
+    r"(\d{1,12}(?:\.\d{1,6})?) ([a-z]{1,20}):devctl=(\d{1,19})(?:/([a-z]{1,10}))? (\d{1,7})",
+    re.ASCII,
+)
+
+
+class Hit(NamedTuple):
+    """An event of the kernel: a process of the guest has reached a limit."""
+
+    time: float
+    resource: str
+    amount: int
+    """Of the rule that reports it: see `watched` in cpu/limits.py."""
+    per: str
+    pid: int
+
+
+class Burst(NamedTuple):
+    """Events of one rule, with no longer pause between them than PAUSE."""
+
+    first: float
+    last: float
+    resource: str
+    amount: int
+    per: str
+    times: int
+    pids: frozenset[int]
+
+
+def read_hits(fs: Fs, name: str, since: float = 0.0) -> list[Hit]:
+    """Return the events of a guest since a time, the newest last; none where its log cannot be
+    read."""
+    path = limits_log(name)
+    size = fs.size(path)
+    now = parse_hits(_end(fs, path, size)) if size else []
+    if since and now and now[0].time <= since:
+        return [hit for hit in now if hit.time >= since]
+    return [hit for hit in [*_older(fs, path), *now] if hit.time >= since]
+
+
+def _end(fs: Fs, path: str, size: int) -> bytes:
+    try:
+        return fs.read_from(path, max(0, size - MOST_BYTES), MOST_BYTES)
+    except OSError:
+        return b""
+
+
+def _older(fs: Fs, path: str) -> list[Hit]:
+    for old in (f"{path}.0", f"{path}.0.bz2"):
+        if not fs.size(old):
+            continue
+        with contextlib.suppress(OSError, ValueError, EOFError):
+            data = fs.read_bytes(old, 8 * MOST_BYTES, follow=False)
+            if old.endswith(".bz2"):
+                data = bz2.BZ2Decompressor().decompress(data, 8 * MOST_BYTES)
+            return parse_hits(data[-MOST_BYTES:])
+    return []
+
+
+def parse_hits(data: bytes) -> list[Hit]:
+    """Return the events in a log; other lines are skipped."""
+    lines = data.decode("ascii", "replace").split("\n")
+    matches = (_LINE.fullmatch(line) for line in lines)
+    return [
+        Hit(float(m[1]), m[2], int(m[3]), m[4] or "", int(m[5])) for m in matches if m is not None
+    ]
+
+
+def bursts(hits: Sequence[Hit]) -> list[Burst]:
+    """Return the events of each rule together, in the order of their ends."""
+    return sorted(_bursts(hits), key=lambda burst: burst.last)
+
+
+def _bursts(hits: Sequence[Hit]) -> Iterator[Burst]:
+    begun: dict[tuple[str, int, str], list[Hit]] = {}
+    for hit in hits:
+        rule = hit.resource, hit.amount, hit.per
+        if rule in begun and hit.time - begun[rule][-1].time > PAUSE:
+            yield _burst(begun.pop(rule))
+        begun.setdefault(rule, []).append(hit)
+    yield from (_burst(one) for one in begun.values())
+
+
+def _burst(hits: Sequence[Hit]) -> Burst:
+    first, last = hits[0], hits[-1]
+    pids = frozenset(hit.pid for hit in hits)
+    return Burst(first.time, last.time, last.resource, last.amount, last.per, len(hits), pids)

@@ -1,0 +1,102 @@
+"""The limits that guests have reached: for `limits`, `info`, `doctor` and `events`."""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from bsdvirt.cpu.limits import limit_of
+from bsdvirt.facts.reached import DAY, Burst, Hit, bursts, read_hits
+from bsdvirt.host.fs import Fs
+from bsdvirt.layout import LOG_DIRECTORY, limits_log
+from bsdvirt.rows.events import Operation
+from bsdvirt.rows.guest import Reached
+from bsdvirt.spec.limits import RESOURCES
+from bsdvirt.spec.types import GuestName, Size
+
+VERB = "limit"
+KERNEL = "kernel"
+
+
+def hits_of_the_day(fs: Fs, name: str) -> list[Hit]:
+    """Return the events of a guest within the last day."""
+    return read_hits(fs, name, time.time() - DAY)
+
+
+def reached(fs: Fs, name: str) -> list[Reached]:
+    """Return the limits that a guest has reached within the last day, the last one last."""
+    found: dict[tuple[str, int, str], list[Hit]] = {}
+    for hit in hits_of_the_day(fs, name):
+        found.setdefault((hit.resource, hit.amount, hit.per), []).append(hit)
+    rows = [
+        Reached(
+            resource=resource,
+            per=per or None,
+            limit=limit_of(resource, amount),
+            times=len(hits),
+            last=moment_of(hits[-1].time),
+        )
+        for (resource, amount, per), hits in found.items()
+    ]
+    return sorted(rows, key=lambda row: row.last)
+
+
+def in_words(row: Reached) -> str:
+    """Return such as `maxproc 50, 12 times, last at 2026-11-21T10:30:00Z`."""
+    per = f" per {row.per}" if row.per else ""
+    times = f", {row.times} times" if row.times > 1 else ""
+    return f"{row.resource}{per} {amount_text(row.resource, row.limit)}{times}, last at {row.last}"
+
+
+def amount_text(resource: str, amount: int) -> str:
+    """Return an amount with the unit of its resource."""
+    unit = RESOURCES[resource].unit if resource in RESOURCES else ""
+    if unit in ("bytes", "bytes/s"):
+        return f"{Size(amount)!s}{unit.removeprefix('bytes')}"
+    return f"{amount}{unit if unit == '%' else f' {unit}' if unit else ''}"
+
+
+def moment_of(seconds: float) -> str:
+    """Return a time as the log of operations has it."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def limit_events(fs: Fs, words: Sequence[str]) -> Iterator[Operation]:
+    """Yield what guests by these names or patterns, or all guests, have reached, as events."""
+    for name in sorted(fs.listdir(LOG_DIRECTORY)):
+        wanted = not words or any(fnmatch.fnmatchcase(name, word) for word in words)
+        if wanted and _is_name(name) and (fs.size(limits_log(name)) or _rotated(fs, name)):
+            for burst in bursts(read_hits(fs, name)):
+                yield _event(name, burst)
+
+
+def _rotated(fs: Fs, name: str) -> bool:
+    return any(fs.size(f"{limits_log(name)}{end}") for end in (".0", ".0.bz2"))
+
+
+def _is_name(name: str) -> bool:
+    try:
+        GuestName.parse(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _event(name: str, burst: Burst) -> Operation:
+    amount = amount_text(burst.resource, limit_of(burst.resource, burst.amount))
+    per = f" per {burst.per}" if burst.per else ""
+    times = f", {burst.times} times" if burst.times > 1 else ""
+    by = f" (process {next(iter(burst.pids))})" if len(burst.pids) == 1 else ""
+    return Operation(
+        time=moment_of(burst.last),
+        verb=VERB,
+        subject=name,
+        kind="guest",
+        ok=False,
+        seconds=round(burst.last - burst.first, 1),
+        user=KERNEL,
+        message=f"reached its limit of {burst.resource}{per}, {amount}{times}{by}",
+        hint=f"bsdvirt limits {name}",
+    )

@@ -1,0 +1,81 @@
+"""The limits that a guest has reached: its log, however it looks."""
+
+from __future__ import annotations
+
+import bz2
+from pathlib import Path
+
+from bsdvirt.facts.reached import MOST_BYTES, Hit, bursts, parse_hits, read_hits
+from bsdvirt.host.fs import Fs
+from bsdvirt.ops.show.reached import limit_events
+
+LOG = b"""\
+1790000000.5 maxproc:devctl=49 812
+1790000001.5 maxproc:devctl=49 813
+x maxproc:devctl=49 813
+1790000002.5 maxproc:deny=49 813
+1790000002.5 maxproc:devctl=49
+99999999999999 maxproc:devctl=49 1
+1790000002.5 vmemoryuse:devctl=2147483648/process 814
+\xff\xfe\x1b[2J
+1790000070 maxproc:devctl=49 815
+1790000131 maxproc:devctl=49 815
+1790000190 maxproc:devctl=49 815
+17900"""
+
+
+def place(tmp_path: Path) -> Path:
+    directory = tmp_path / "var/log/bsdvirt/web"
+    directory.mkdir(parents=True)
+    return directory
+
+
+def test_lines_that_are_no_reports_are_skipped() -> None:
+    hits = parse_hits(LOG)
+    assert [hit.pid for hit in hits] == [812, 813, 814, 815, 815, 815]
+    assert hits[2] == Hit(1790000002.5, "vmemoryuse", 2147483648, "process", 814)
+
+
+def test_reports_in_succession_are_one_event() -> None:
+    assert [(one.resource, one.times, len(one.pids)) for one in bursts(parse_hits(LOG))] == [
+        ("maxproc", 2, 2), ("vmemoryuse", 1, 1), ("maxproc", 1, 1), ("maxproc", 2, 1),
+    ]  # fmt: skip
+
+
+def test_the_log_before_a_rotation_is_read_too(tmp_path: Path) -> None:
+    directory = place(tmp_path)
+    (directory / "limits.log").write_bytes(b"1790000200 maxproc:devctl=49 816\n")
+    (directory / "limits.log.0.bz2").write_bytes(bz2.compress(LOG))
+    fs = Fs(tmp_path)
+    assert len(read_hits(fs, "web")) == 7
+    assert len(read_hits(fs, "web", 1790000100)) == 3
+    assert len(read_hits(fs, "web", 1790000200)) == 1
+    (directory / "limits.log.0.bz2").write_bytes(b"BZh9broken")
+    assert len(read_hits(fs, "web")) == 1
+    assert read_hits(fs, "nosuch") == []
+
+
+def test_a_log_is_read_with_a_bound_and_no_link_is_followed(tmp_path: Path) -> None:
+    directory = place(tmp_path)
+    log = directory / "limits.log"
+    log.write_bytes(b"1790000200 maxproc:devctl=49 816\n" * (MOST_BYTES // 16))
+    assert 0 < len(read_hits(Fs(tmp_path), "web")) <= MOST_BYTES // 32
+    log.unlink()
+    (tmp_path / "secret").write_bytes(LOG)
+    log.symlink_to(tmp_path / "secret")
+    assert read_hits(Fs(tmp_path), "web") == []
+
+
+def test_events_are_of_guests_only(tmp_path: Path) -> None:
+    directory = place(tmp_path)
+    (directory / "limits.log").write_bytes(LOG)
+    for name in ("web.old1", "-x", "WEB"):
+        (directory.parent / name).mkdir()
+        (directory.parent / name / "limits.log").write_bytes(LOG)
+    fs = Fs(tmp_path)
+    assert {row.subject for row in limit_events(fs, ())} == {"web"}
+    assert len(list(limit_events(fs, ["w*"]))) == 4
+    assert not list(limit_events(fs, ["db"]))
+    first = next(limit_events(fs, ["web"]))
+    assert first.message == "reached its limit of maxproc, 50, 2 times"
+    assert (first.time, first.seconds) == ("2026-09-21T14:13:21Z", 1.0)
