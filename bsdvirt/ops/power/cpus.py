@@ -8,7 +8,8 @@ from functools import cache
 import msgspec
 
 from bsdvirt.cpu.given import HostCpus
-from bsdvirt.cpu.placement import Holder, Wish, place
+from bsdvirt.cpu.placement import Holder, Placement, Wish, place, place_all
+from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.kinds import is_running, kind_of, read_spec
@@ -33,18 +34,40 @@ def claim_cpus(
     others = [other for other in others if other.name != name]
     cpus = host_cpus(session, others)
     cpus.refuse(name, spec)
-    wish = wish_of(name, spec, identity.cpus)
+    wish = wish_of(cpus, name, spec, identity.cpus)
     if wish is None:
         return msgspec.structs.replace(identity, cpus=None)
-    found = place(cpus.topology, wish, holders(session, others), cpus.policy)
+    found = _placed(session, cpus, wish, others)
     claim = CpuClaim(cpus=CpuList.of(found.cpus), exclusive=found.exclusive)
     return msgspec.structs.replace(identity, cpus=claim)
 
 
-def wish_of(name: str, spec: GuestSpec, held: CpuClaim | None) -> Wish | None:
-    """Return what a guest asks of the planner; None if its file asks for no placement."""
+def _placed(session: Session, cpus: HostCpus, wish: Wish, others: Iterable[Guest]) -> Placement:
+    """Place a guest together with those that have no valid claim yet: whichever of them starts
+    first after the host's CPUs have changed, each gets the same."""
+    wishes, settled = [wish], []
+    for other in others:
+        claim, spec = other.identity.cpus, read_spec(session.host.fs, other)
+        lost = spec is not None and wish_of(cpus, other.name, spec, claim)
+        if lost and lost.held is None:
+            wishes.append(lost)
+        else:
+            settled.append(other)
+    known = holders(session, settled)
+    try:
+        return place_all(cpus.topology, wishes, known, cpus.policy)[wish.name]
+    except BsdvirtError:
+        # Perhaps one of the others cannot be placed.
+        return place(cpus.topology, wish, known, cpus.policy)
+
+
+def wish_of(cpus: HostCpus, name: str, spec: GuestSpec, held: CpuClaim | None) -> Wish | None:
+    """Return what a guest asks of the planner; None if its file asks for no placement. A claim that
+    cannot stay does not count; `cpus` are those of the other guests."""
     if spec.placement == "none" or spec.template or spec.cpus is None:
         return None
+    if held is not None and cpus.wrong(name, held):
+        held = None
     return Wish(
         name, spec.cpus, spec.placement, spec.core_threads,
         held.cpus.cpus if held else None, held.exclusive if held else False,
