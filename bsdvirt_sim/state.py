@@ -172,6 +172,8 @@ class Jail(Struct):
     routes: dict[str, str] = {}
     lo0: Interface | None = None
     mask: list[int] = []
+    memory: str = ""
+    """Its memory policy, as cpuset -g shows it; empty for the host's."""
     ip4: list[str] = []
     ip6: list[str] = []
     started: int = 0
@@ -303,6 +305,8 @@ class Host(Struct):
     guests: dict[str, Guest] = {}
     masks: dict[int, list[int]] = {}
     """The CPUs of processes bound by cpuset(1)."""
+    memories: dict[int, str] = {}
+    """The memory policies of processes that have one of their own, as cpuset -g shows them."""
     hung: list[str] = []
     """Tools that never end where they only read."""
     listening: dict[str, list[int]] = {}

@@ -18,7 +18,7 @@ from typing import IO
 from bsdvirt.host import tools
 from bsdvirt_sim.context import Exit, Run, UnknownCommand
 from bsdvirt_sim.host import SimHost
-from bsdvirt_sim.kernel.cpuset import mask_of
+from bsdvirt_sim.kernel.cpuset import mask_of, policy_of
 
 
 def main(words: Sequence[str]) -> int:
@@ -32,8 +32,10 @@ def run_with(words: Sequence[str], stdin: IO[bytes], stdout: IO[bytes]) -> int:
     root = str(host.directory.resolve() / "root")
     argv = [word.removeprefix(root) if word.startswith(root) else word for word in words[1:]]
     try:
-        if argv[0] == tools.CPUSET and argv[1] == "-l" and argv[3].startswith("/"):
-            return _with_mask(host, argv, root)
+        if argv[0] == tools.CPUSET and argv[1] == "-l":
+            at = 5 if argv[3] == "-n" else 3
+            if argv[at].startswith("/"):
+                return _with_mask(host, argv[:at], argv[at:], root)
         if argv[:3] == [tools.CPUSET, "-s", "1"] and len(argv) > 3:
             # The set of all processes of the host.
             command = [root + argv[3], *argv[4:]]
@@ -106,17 +108,19 @@ def _spool(stdin: IO[bytes], data: IO[bytes]) -> None:
 _SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
-def _with_mask(host: SimHost, argv: Sequence[str], root: str) -> int:
-    """Run `cpuset -l LIST COMMAND…`: this process becomes the command."""
+def _with_mask(host: SimHost, argv: Sequence[str], command: Sequence[str], root: str) -> int:
+    """Run `cpuset -l LIST [-n POLICY:DOMAINS] COMMAND…`: this process becomes the command."""
     with host.change() as state:
-        run = Run(argv, state, host.directory, changes=None, limit=60.0)
+        run = Run([*argv, *command], state, host.directory, changes=None, limit=60.0)
         try:
             state.masks[os.getpid()] = mask_of(run, argv[2])
+            if "-n" in argv:
+                state.memories[os.getpid()] = policy_of(run, argv[4])
         except Exit as end:
             sys.stderr.write("".join(run.err))
             return end.status
-    command = [root + argv[3], *argv[4:]]
-    return os.execv(command[0], command)  # noqa: S606
+    words = [root + command[0], *command[1:]]
+    return os.execv(words[0], words)  # noqa: S606
 
 
 if __name__ == "__main__":

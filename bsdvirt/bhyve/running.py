@@ -137,7 +137,7 @@ def watcher_steps(host: Host, name: str, cpus: CpuList | None) -> list[Step]:
     shown = host.run((tools.CPUSET, "-g", *of), changes=False)
     if shown.status != 0:
         return []
-    steps = cpuset_changes(of, cpus, parse_mask(shown.stdout), read_kernel(host))
+    steps = cpuset_changes(of, cpus, CpuList(parse_mask(shown.stdout)), read_kernel(host))
     return [msgspec.structs.replace(step, why="its supervisor's CPUs") for step in steps]
 
 

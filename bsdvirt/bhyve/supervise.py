@@ -10,7 +10,7 @@ from typing import Any
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.framebuffer import vnc_address
-from bsdvirt.cpu.limits import limit_rules
+from bsdvirt.cpu.limits import cpuset_words, limit_rules
 from bsdvirt.facts.rctl import process_subject
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -91,7 +91,7 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
 
 def _prefix(vm: Vm) -> list[str]:
     """Return what bhyve is run with; `vm` has the CPUs that it is to run on."""
-    return [tools.CPUSET, "-l", str(vm.cpuset)] if vm.cpuset else []
+    return [tools.CPUSET, *cpuset_words(vm.cpuset)] if vm.cpuset else []
 
 
 def _policy(vm: Vm) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class HostCpus:
         cpuset = claim.cpus if claim else spec.cpuset or self.open
         if cpuset == spec.cpuset and spec.placement == "none" and not spec.pins_itself:
             return spec
+        if claim is not None:
+            cpuset = claim.cpus.with_memory(self.memory(claim.cpus))
         return spec.on_cpus(cpuset, self._pins(spec, cpuset) if spec.pins_itself else None)
 
     def _pins(self, spec: GuestSpec, cpuset: CpuList | None) -> Mapping[int, Cpus]:
@@ -117,12 +119,10 @@ class HostCpus:
             if other != name and theirs.exclusive and (not claim.exclusive or other < name):
                 yield other, theirs
 
-    def memory(self, cpuset: CpuList | None) -> str:
+    def memory(self, cpus: CpuList) -> str:
         """Return the policy and domains of cpuset(1) for the memory of a guest on these CPUs; empty
-        if it may be in every domain."""
-        if cpuset is None or (not self.claims and not self.reserved):
-            return ""
-        mine = set(cpuset.cpus)
+        if they are in every domain."""
+        mine = set(cpus.cpus)
         domains = [n for n, cpus in enumerate(self.topology.domains) if mine & set(cpus)]
         if not domains or len(domains) == len(self.topology.domains):
             return ""

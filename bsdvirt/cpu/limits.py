@@ -215,7 +215,7 @@ def cpuset_drift(
     pins: Mapping[int, CpuList] = NO_PINS,
 ) -> Iterator[Drift]:
     """Yield the repair of a cpuset that differs from the property; `pins` as in cpuset_changes."""
-    if wanted is None or mask is None:
+    if wanted is None or mask is None or wanted == mask:
         return
     if steps := tuple(cpuset_changes(of, wanted, mask, kernel, pins)):
         yield Drift(
@@ -236,19 +236,39 @@ def cpuset_changes(
     The kernel gives them to every thread of a process: those in `pins` are pinned again, by an
     undo those in `was` if they were pinned elsewhere (cpuset_setproc() in kern_cpuset.c)."""
     wanted = after or CpuList.of(list(range(kernel.cpus)))
-    if wanted == mask:
+    memory, back_to = _memory(wanted, mask)
+    if wanted == mask and not memory:
         return
 
-    def argv(cpus: CpuList) -> tuple[str, ...]:
-        return (tools.CPUSET, "-l", str(cpus), *of)
+    def argv(cpus: CpuList, memory: str) -> tuple[str, ...]:
+        return (tools.CPUSET, "-l", str(cpus), *(["-n", memory] if memory else []), *of)
 
     again, back = _pin(pins), _pin(pins if was is None else was)
     yield Step(
-        Command(argv(wanted)),
+        Command(argv(wanted, memory)),
         "its CPUs now" if after else "all CPUs now",
-        undo=(Undo(Command(argv(mask))), *map(Undo, back)),
+        undo=(Undo(Command(argv(mask, back_to))), *map(Undo, back)),
     )
     yield from (Step(one, "a virtual CPU, pinned again") for one in again)
+
+
+ANYWHERE = "all"
+"""For cpuset -n: every domain, by the host's own policy (domainset_parselist() in libutil)."""
+
+
+def _memory(wanted: CpuList, now: CpuList) -> tuple[str, str]:
+    """Return where memory is to go from now on, and where an undo has it go; empty for no change.
+    On CPUs of all domains, memory that a guest had in one of them is freed from that."""
+    if wanted.memory:
+        same = wanted.memory == now.memory
+        return ("", "") if same else (wanted.memory, now.memory)
+    freed = now.memory.startswith("prefer:")
+    return (ANYWHERE, now.memory) if freed else ("", "")
+
+
+def cpuset_words(cpus: CpuList) -> list[str]:
+    """Return the options of cpuset(1) that give these CPUs, and memory near them."""
+    return ["-l", str(cpus), *(["-n", cpus.memory] if cpus.memory else [])]
 
 
 def _pin(pins: Mapping[int, CpuList]) -> list[Command]:

@@ -58,8 +58,11 @@ def read_mask(host: Host, jail: str) -> CpuList:
 
 
 def parse_mask(shown: str) -> CpuList:
-    """Parse the CPUs that cpuset -g prints first (captures/04 and 05)."""
-    return CpuList.parse(shown.splitlines()[0].partition("mask: ")[2].replace(" ", ""))
+    """Parse what cpuset -g prints: the CPUs, then where memory goes (captures/04 and 05)."""
+    first, *more = shown.splitlines()
+    cpus = CpuList.parse(first.partition("mask: ")[2].replace(" ", ""))
+    policy, _, domains = "".join(more[:1]).partition("policy: ")[2].partition(" mask: ")
+    return cpus.with_memory(f"{policy}:{domains.replace(' ', '')}") if domains else cpus
 
 
 FSTAB = "/etc/fstab"

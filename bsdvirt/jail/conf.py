@@ -8,6 +8,7 @@ from functools import cache, partial
 from shlex import quote as shell_quote
 from typing import TYPE_CHECKING
 
+from bsdvirt.cpu.limits import cpuset_words
 from bsdvirt.facts.dad import shown_by, wait_lines
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
@@ -86,7 +87,9 @@ def parameters(
         # home; what jail(8) is run with is clean already.
         lines.append(Parameter("exec.clean"))
     wait = partial(_wait, nics, jail.exec.timeout)
-    created = [f"{tools.CPUSET} -l {jail.cpuset} -j {name}"] if jail.cpuset else []
+    created: list[str] = []
+    if jail.cpuset:
+        created.append(" ".join((tools.CPUSET, *cpuset_words(jail.cpuset), "-j", name)))
     network = network_commands(nics) if jail.stack == "vnet" else []
     if from_host(jail):
         interfaces = [nic.interface for nic in nics]

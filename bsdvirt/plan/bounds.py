@@ -171,7 +171,13 @@ class Bounds:
         return len(paths) == 1 and self._root(paths[0])
 
     def _cpuset(self, plan: Plan, words: list[str]) -> bool:
-        return len(words) == 4 and words[0] == "-l" and words[2] in ("-j", "-p", "-t")
+        match words:
+            case ["-l", _, which, _] | ["-l", _, "-n", _, which, _]:
+                return which in ("-j", "-p", "-t")
+            case ["-l", _, *command] | ["-c", "-l", _, *command]:
+                # In front of a supervisor.
+                return command[:1] == [tools.PYTHON] and self._python(plan, command[1:])
+        return False
 
     def _pfctl(self, plan: Plan, words: list[str]) -> bool:
         return all(not word.startswith("/") or self._ours(word) for word in words)

@@ -114,6 +114,15 @@ class CpuList(Numbers):
     example = "0-3,6"
     highest = 1023
     """MAXCPU of a FreeBSD kernel is at most 1024."""
+    memory: str = ""
+    """Where memory goes that is allocated on these CPUs, as cpuset -n takes it; empty for
+    anywhere. It is no part of the value."""
+
+    def with_memory(self, memory: str) -> Self:
+        """Return the same CPUs, with a place for memory."""
+        found = type(self)(self)
+        found.memory = memory
+        return found
 
     @property
     def cpus(self) -> tuple[int, ...]:

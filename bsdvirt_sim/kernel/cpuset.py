@@ -26,24 +26,30 @@ def cpuset(run: Run, words: list[str]) -> int:
             jail = run.jail(name)
             if jail is None:
                 raise _absent(run, name)
-            _show(run, f"jail {jail.jid}", jail.mask or list(range(run.state.cpus)))
-        case ["-l", text, "-j", name]:
+            every = list(range(run.state.cpus))
+            _show(run, f"jail {jail.jid}", jail.mask or every, jail.memory)
+        case ["-l", text, "-j", name] | ["-l", text, "-n", _, "-j", name]:
             run.changes()
             jail = run.jail(name)
             if jail is None:
                 raise _absent(run, name)
-            jail.mask = mask_of(run, text)
+            mask, policy = mask_of(run, text), _policy(run, words)
+            jail.mask = mask
+            jail.memory = policy if policy is not None else jail.memory
         case ["-g", "-p", pid] if pid.isdigit():
             run.reads()
             if not processes.alive(int(pid)):
                 raise run.fail("cpuset: getaffinity: No such process")
-            _show(run, f"pid {pid}", processes.mask_of_process(run.state, int(pid)))
-        case ["-l", text, "-p", pid] if pid.isdigit():
+            memory = run.state.memories.get(int(pid), "")
+            _show(run, f"pid {pid}", processes.mask_of_process(run.state, int(pid)), memory)
+        case ["-l", text, "-p", pid] | ["-l", text, "-n", _, "-p", pid] if pid.isdigit():
             run.changes()
-            mask = mask_of(run, text)
+            mask, policy = mask_of(run, text), _policy(run, words)
             if not processes.alive(int(pid)):
                 raise run.fail("cpuset: setaffinity: No such process")
             run.state.masks[int(pid)] = mask
+            if policy is not None:
+                run.state.memories[int(pid)] = policy
             for vmm in run.state.vmms.values():
                 if vmm.pid == int(pid):
                     # It binds every thread of the process (cpuset_setproc() in kern_cpuset.c).
@@ -93,9 +99,41 @@ def _absent(run: Run, name: str) -> Exception:
     return run.fail(f"cpuset: jail {shown} not found")
 
 
-def _show(run: Run, what: str, mask: list[int]) -> None:
+def _show(run: Run, what: str, mask: list[int], memory: str = "") -> None:
     run.print(f"{what} mask: {', '.join(map(str, mask))}")
-    run.print(f"{what} domain policy: first-touch mask: 0")
+    policy, _, domains = (memory or _default(run)).partition(":")
+    run.print(f"{what} domain policy: {policy} mask: {domains}")
+
+
+def _default(run: Run) -> str:
+    """Return the policy of the host's root set, with all its domains."""
+    machine = machine_of(run.state.machine, run.state.cpus)
+    return "first-touch:" + ", ".join(map(str, range(len(machine.domains) or 1)))
+
+
+def _policy(run: Run, words: list[str]) -> str | None:
+    """Return the memory policy in the words, as cpuset -g shows it; None if there is none
+    (parsedomainlist() in cpuset.c of 13.2, domainset_parselist() in libutil of 15.1)."""
+    if "-n" not in words:
+        return None
+    return policy_of(run, words[words.index("-n") + 1])
+
+
+def policy_of(run: Run, text: str) -> str:
+    """Return a memory policy as cpuset -g shows it; that of the root set for `all`."""
+    if text == "all":
+        return ""
+    policy, colon, domains = text.partition(":")
+    if policy not in ("first-touch", "prefer", "round-robin", "interleave") or not colon:
+        raise run.unknown("the policy of memory")
+    machine = machine_of(run.state.machine, run.state.cpus)
+    numbers = _parse(run, domains)
+    if any(number >= (len(machine.domains) or 1) for number in numbers):
+        raise run.fail("cpuset: setdomain: Invalid argument")
+    if policy == "prefer" and len(numbers) != 1:
+        # Only one domain can be preferred (domainset_populate() in kern_cpuset.c).
+        raise run.fail("cpuset: setdomain: Invalid argument")
+    return f"{policy}:{', '.join(map(str, numbers))}"
 
 
 def _parse(run: Run, text: str) -> list[int]:

@@ -123,6 +123,8 @@ def reap(state: Host) -> None:
     for face in state.interfaces.values():
         if face.opened and not alive(face.opened):
             face.opened, face.up = 0, False
+    if state.memories:
+        state.memories = {pid: text for pid, text in state.memories.items() if alive(pid)}
     if state.masks:
         state.masks = {pid: mask for pid, mask in state.masks.items() if alive(pid)}
     if any(rule.subject.startswith("process:") for rule in state.rules):
