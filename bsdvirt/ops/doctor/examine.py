@@ -46,6 +46,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: guests.of_kinds(seen),
         lambda: running.findings(session, seen),
         lambda: limits.findings(session, seen),
+        lambda: running.cpu_findings(session, seen),
         lambda: orphans.findings(session, seen),
         lambda: orphans.foreign(seen.found),
         lambda: orphans.strays(seen.found),

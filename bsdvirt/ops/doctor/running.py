@@ -22,6 +22,7 @@ from bsdvirt.session.batch import hold
 from bsdvirt.session.cpus import host_cpus
 from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
+from bsdvirt.session.view import gives_cpus
 from bsdvirt.spec.guest import GuestSpec
 
 
@@ -59,6 +60,25 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             remedy = "bsdvirt doctor --repair" if one.steps else f"bsdvirt restart {name}"
             repair = "repair it while the guest runs" if one.steps else ""
             yield Finding(name, one.what, remedy, one.problem, repair)
+
+
+def cpu_findings(session: Session, seen: Seen) -> Iterator[Finding]:
+    """Claims of CPUs that cannot stay, and CPUs in files that another guest has for itself."""
+    guests = seen.found.guests
+    if not gives_cpus(session, guests.values()):
+        return
+    cpus = host_cpus(session, guests.values())
+    for name, guest in guests.items():
+        claim, spec = guest.identity.cpus, seen.specs.get(name)
+        verb = "restart" if seen.runs(guest) else "start"
+        if claim is not None and (why := cpus.wrong(name, claim)):
+            what = f"its CPUs {claim.cpus} are not valid: {why}"
+            yield Finding(name, what, f"bsdvirt {verb} {name} gives it others")
+        try:
+            if spec is not None and not spec.template:
+                cpus.refuse(name, spec)
+        except BsdvirtError as error:
+            yield Finding(name, error.message.removeprefix(f"{name}: "), error.hint)
 
 
 def mend(
