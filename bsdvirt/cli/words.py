@@ -31,7 +31,7 @@ VERBS = {
     "stats": "show resource usage of running guests",
     "top": "watch the resource usage of running guests",
     "limits": "show the limits of running guests, and how near they are",
-    "cpu": "show the host's CPUs and the guests on each: map",
+    "cpu": "the host's CPUs, the guests on each, and placement: map | explain | rebalance",
     "edit": "edit a guest's file",
     "tag": "list, add or remove a guest's tags",
     "disk": "manage a virtual machine's disks: ls, add, rm, resize",
@@ -137,7 +137,7 @@ _UPDATE = (
     " bsdvirt pkg NAME upgrade for its packages"
 )
 _NETWORKS = "bsdvirt network ls"
-_CPUS = "bsdvirt cpu map; bsdvirt set NAME cpuset=0-3"
+_CPUS = "bsdvirt cpu map; bsdvirt set NAME cpuset=0-3, or placement=exclusive cpus=4"
 _FORCE = "bsdvirt stop --force NAME"
 _PAUSE = "bsdvirt pause NAME; bsdvirt resume NAME"
 _TEMPLATE = (
@@ -160,6 +160,7 @@ HINTS = {
     "activate": "bsdvirt init --pool POOL",
     "add": _NEW,
     "apply": "bsdvirt set NAME PROPERTY=VALUE; bsdvirt restart NAME",
+    "affinity": _CPUS,
     "attach": "bsdvirt disk add NAME DISK --size 20G; bsdvirt nic add NAME",
     "autostart": _BOOT,
     "backup": "bsdvirt export NAME FILE",

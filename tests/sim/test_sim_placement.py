@@ -171,7 +171,7 @@ def test_rebalance_moves_guests_apart(newest: World) -> None:
     driver, view = newest
     driver.ok("create", "jail", "a", "b", "c", "placement=shared", "cpus=8", "--start")
     at = {name: claimed(driver, name) for name in "abc"}
-    alone, *pair = sorted("abc", key=lambda name: (sum(at[name] == one for one in at.values())))
+    alone, *pair = sorted("abc", key=lambda name: sum(at[name] == one for one in at.values()))
     assert at[pair[0]] == at[pair[1]] != at[alone]
     driver.ok("destroy", alone, "--force", "--yes")
     assert "/usr/bin/cpuset -l" in driver.ok("cpu", "rebalance", "-n").stdout

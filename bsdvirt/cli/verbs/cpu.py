@@ -56,7 +56,9 @@ def columns(text: str) -> int:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="map | explain | rebalance")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="map | explain | rebalance"
+    )
     shown = actions.add_parser("map", help="draw the host's CPUs, and the guests on each")
     shown.add_argument(
         "--width", type=columns, metavar="N", help="columns (default: those of the terminal)"
