@@ -3,7 +3,7 @@
 #   make test   the tests
 #   make matrix every verb failing, killed and without power at every step; make test takes some
 #   make pictures       the pictures of the UI, in tests/tui/pictures
-#   make test-oldest    tests with the oldest packages that are allowed; OLDEST_TESTS=tests for all
+#   make test-oldest    part of the tests with the oldest packages that are allowed; OLDEST_TESTS=tests for all
 #   make completions    the table of completions/, from the parsers of the verbs
 #   make package-check  the source distribution, the wheel and the port's list of files
 #   make libzfs-check POOL=SCRATCH   zfs(8) and py-libzfs, on a real pool: datasets are created and destroyed in it
@@ -15,10 +15,12 @@ VENV = .venv
 BIN = $(VENV)/bin
 DEMO = .demo
 FUZZ_SECONDS = 600
-OLDEST = .venv-oldest
+OLDEST = .oldest
+# What depends on the packages: msgspec and PyYAML read all files (spec, library), Jinja2 writes
+# jail.conf (golden), rows are printed by msgspec, the UI is drawn by textual and rich.
 LIBZFS = .venv-libzfs
 POOL =
-OLDEST_TESTS = tests/unit/spec tests/unit/golden tests/unit/library tests/unit/cli tests/tui/test_ui_overview.py tests/tui/test_ui_actions_find.py
+OLDEST_TESTS = tests/unit/spec tests/unit/golden tests/unit/library tests/sim/test_sim_rows.py tests/tui/test_ui_actions_find.py
 RUN = $(BIN)/bsdvirt --sim $(DEMO)
 
 all: test
@@ -47,13 +49,14 @@ matrix: $(VENV)/ready
 pictures: $(VENV)/ready
 	PYTHONPATH=.:tests/tui $(BIN)/python tests/tui/pictures.py
 
-$(OLDEST)/ready: setup.cfg tests/oldest.txt
-	$(PYTHON) -m venv $(OLDEST)
-	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint tests/oldest.txt --editable '.[test]'
+# The oldest packages are found before those of the environment, which has the rest.
+$(OLDEST)/ready: $(VENV)/ready tests/oldest.txt
+	rm -rf $(OLDEST)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OLDEST) --requirement tests/oldest.txt
 	touch $(OLDEST)/ready
 
 test-oldest: $(OLDEST)/ready
-	$(OLDEST)/bin/python -m pytest -q -n auto $(OLDEST_TESTS)
+	PYTHONPATH="$$PWD/$(OLDEST)" $(BIN)/python -m pytest -q -n auto --dist worksteal $(OLDEST_TESTS)
 
 completions: $(VENV)/ready
 	$(BIN)/python completions/completion_table.py completions/complete
