@@ -37,7 +37,12 @@ RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
 STATE_ROOM = 16 << 20
 """Bytes reserved for the journal, for a pool that is full."""
-OPTIONS = {"images": IN_DEV_MODE, "state": ("-o", f"refreservation={STATE_ROOM}")}
+SMALL_RECORDS = "recordsize=16K"
+"""Of files that change a little again and again: ZFS writes whole records."""
+OPTIONS = {
+    "images": IN_DEV_MODE,
+    "state": ("-o", f"refreservation={STATE_ROOM}", "-o", SMALL_RECORDS),
+}
 """Options of the datasets of a pool."""
 CLOSED = ("guests", "state", "releases", "images")
 """Datasets that only root may enter: an old release has set-user-ID programs with known faults."""

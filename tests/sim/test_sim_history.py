@@ -17,7 +17,7 @@ from scenario_hosts import sim_world
 from scenario_view import HostView
 
 from bsdvirt.errors import ConflictError, HostError
-from bsdvirt.layout import HOST_FILE
+from bsdvirt.layout import EVENT_LOG, HOST_FILE
 from bsdvirt.ops.history.publish import MOST_REQUEST, File, Socket, answer
 from bsdvirt.ops.history.record import Recorder, record
 from bsdvirt.ops.history.ring import Record
@@ -25,6 +25,7 @@ from bsdvirt.ops.history.store import HOST, Store
 from bsdvirt.ops.show.prometheus import prometheus
 from bsdvirt.plan.events import Event, Warned
 from bsdvirt.rows.usage import Sample
+from bsdvirt.tui.feed.reading import Reading
 from bsdvirt_sim import SimHost
 
 MB = 1 << 20
@@ -293,6 +294,16 @@ def test_the_past_is_drawn_and_given_to_scripts(recorded: Clocked) -> None:
     assert set(host["periods"][0]["mean"]) >= {"arc", "load", "guests"}
 
 
+def test_displays_begin_with_what_was_recorded(recorded: Clocked) -> None:
+    """The UI's first reading, and no later one."""
+    reading = Reading(recorded.host)
+    lately = reading.tick("").lately["web"]
+    assert lately.step == STEP
+    assert [one.mean[0] for one in lately.records][-2:] == [598.0, 599.0]
+    assert reading.tick("").lately == {}
+    recorded.driver.fails(2, "ls", "-w", says="a terminal")
+
+
 def test_what_is_not_recorded_says_what_to_do(clocked: Clocked) -> None:
     driver = clocked.driver
     driver.fails(3, "stats", "web", "--since", "1h", says="bsdvirt_stats_enable=YES")
@@ -406,6 +417,7 @@ def test_the_daemon_itself(world: tuple[Bsdvirt, HostView]) -> None:
         assert lock.read_text() == f"{process.pid}\n"
         second = driver.fails(4, "stats", "record")
         assert f"runs already: process {process.pid}" in second.stderr
+        assert "not started: stats record runs already" in view.fs.read_text(EVENT_LOG)
         wait_for(lambda: json_of(driver), 30, "two samples")
     finally:
         process.send_signal(signal.SIGTERM)

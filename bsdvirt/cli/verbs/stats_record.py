@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bsdvirt.cli.common import open_session
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import EXIT_OK, ConflictError, HostError, UsageError
+from bsdvirt.errors import EXIT_OK, BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.host.private import keep_private
 from bsdvirt.layout import RUN_DIRECTORY
 from bsdvirt.ops.history.record import VERB, Recorder, record
+from bsdvirt.plan.events import Warned
 from bsdvirt.plan.locks import LOCK_DIRECTORY, Lock
 from bsdvirt.rows.usage import Sample
 from bsdvirt.session.session import Session
@@ -55,6 +56,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     session = open_session(options, changes=False, shows=True)
     session.need_root()
+    try:
+        return _run(session, options)
+    except BsdvirtError as error:
+        # Under daemon(8), standard error leads nowhere.
+        session.sink(Warned("", VERB, "host", f"not started: {error.message}"))
+        raise
+
+
+def _run(session: Session, options: Options) -> int:
     group = _group(options)
     _ = session.hostfile
     for number in ENDS:

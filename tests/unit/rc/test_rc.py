@@ -39,7 +39,10 @@ class Service:
             )
             if script == "bsdvirt_stats":
                 places += (
-                    ("/usr/sbin/daemon", self._tool("daemon", 'echo "daemon $*"')),
+                    (
+                        "/usr/sbin/daemon",
+                        self._tool("daemon", f'echo "daemon $*"; echo $PPID > {self.pidfile}'),
+                    ),
                     # As pgrep -L -F: nothing of a process that has ended.
                     ("/bin/pgrep", self._tool("pgrep", 'kill -0 $(cat "$3") && cat "$3"')),
                     ("/var/run/bsdvirt/locks/stats", self.pidfile),
@@ -138,6 +141,14 @@ def test_the_recorder_becomes_one_process(service: Service) -> None:
     started = f"daemon -f {cli} stats record --x /f"
     assert service("bsdvirt_stats", "start")[:2] == (0, ["Starting bsdvirt_stats.", started])
     assert service("bsdvirt_stats", "faststart")[1] == [started]
+    (service.place / "daemon").write_text("#!/bin/sh\n")
+    (service.place / "sleep").write_text("#!/bin/sh\n")
+    (service.place / "sleep").chmod(0o755)
+    script = service.place / "bsdvirt_stats.sh"
+    script.write_text(script.read_text().replace("sleep 0.2", f"{service.place}/sleep 0.2"))
+    status, _, said = service("bsdvirt_stats", "start")
+    assert status == 1
+    assert "it has not started; to see why, bsdvirt stats record --x /f" in said
     service.hostfile.unlink()
     status, _, said = service("bsdvirt_stats", "start")
     assert status == 1
