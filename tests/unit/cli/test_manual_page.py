@@ -18,7 +18,7 @@ from bsdvirt.cli.main import run
 from bsdvirt.cli.manual import show
 from bsdvirt.cli.manual.part import part_of
 from bsdvirt.cli.parser import Parser, module_of
-from bsdvirt.cli.words import VERBS
+from bsdvirt.cli.words import BY_FIRST_WORD, VERBS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "man" / "bsdvirt.8").read_text(encoding="utf-8")
@@ -29,12 +29,12 @@ NEEDED = "BSDVIRT_NEEDS_MANDOC"
 
 def parsers(verb: str) -> Iterator[tuple[str, Parser]]:
     """Yield the parser of a verb, or of each of its actions, by name."""
-    kinds = ("jail", "vm") if verb == "create" else ("",)
-    for kind in kinds:
+    firsts = [first for of, first in BY_FIRST_WORD if of == verb]
+    for first in ("jail" if verb == "create" else "", *firsts):
         parser = Parser(prog=verb, add_help=False)
-        module_of(verb, [kind]).arguments(parser)
+        module_of(verb, [first]).arguments(parser)
         subs = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
-        yield from subs[0].choices.items() if subs else [(kind, parser)]
+        yield from subs[0].choices.items() if subs else [(first, parser)]
 
 
 LEAVES = [

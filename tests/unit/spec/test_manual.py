@@ -13,6 +13,7 @@ import pytest
 
 from bsdvirt.spec import manual
 from bsdvirt.spec.schema import Which
+from bsdvirt.tui import keysmanual
 
 MAN = Path(__file__).resolve().parents[3] / "man"
 NEEDED = "BSDVIRT_NEEDS_MANDOC"
@@ -27,6 +28,11 @@ def test_the_property_sections_are_those_of_the_declarations(page: str) -> None:
     assert manual.rewritten(page, text) == text, "python3 -m bsdvirt.spec.manual man/bsdvirt*.5"
 
 
+def test_the_keys_are_those_of_the_ui() -> None:
+    text = (MAN / "bsdvirt.8").read_text(encoding="utf-8")
+    assert keysmanual.rewritten(text) == text, "python3 -m bsdvirt.tui.keysmanual man/bsdvirt.8"
+
+
 def test_every_kind_of_file_has_its_page() -> None:
     assert {which for page in manual.PAGES.values() for which in page} == set(get_args(Which))
 
@@ -38,8 +44,8 @@ _BASE = """
     if_bridge(4) ifconfig(8) jail(8) jail.conf(5) linux(4) mount(8) newsyslog(8) nuageinit(7)
     openssl(1) pf(4) pf.conf(5) ping(8) pwd_mkdb(8) rc(8) rc.conf(5) rc.shutdown(8) rctl(8)
     reboot(8) rtsol(8) service(8) services_mkdb(8) sh(1) shutdown(8) ssh(1) sshd(8) syslogd(8)
-    sysrc(8) tap(4) tar(1) tar(5) tcsh(1) vi(1) vlan(4) xz(1) zfs(8) zfs-clone(8) zfs-diff(8)
-    zfs-jail(8) zfs-promote(8) zfs-receive(8) zfs-send(8) zstd(1)
+    sysrc(8) tap(4) tar(1) tar(5) tcsh(1) unix(4) vi(1) vlan(4) xz(1) zfs(8) zfs-clone(8)
+    zfs-diff(8) zfs-jail(8) zfs-promote(8) zfs-receive(8) zfs-send(8) zstd(1)
 """
 """Pages of FreeBSD 15.1's base system, looked up in its source."""
 _PORTS = "age(1) bash(1) doas(1) fish(1) pkg(8) sudo(8) zsh(1)"
