@@ -34,6 +34,8 @@ class Release:
     """bridge(4) sets its MTU on its members, whose own cannot be set (if.c, if_bridge.c)."""
     bridge_filters: bool
     """bridge(4) filters VLANs (vlanfilter, untagged and tagged in ifbridge.c)."""
+    tools_reach_jails: bool
+    """ifconfig(8) and route(8) have -j."""
     keeps_groups: bool
     """An interface that returns from a jail is in the group of its kind again."""
     names_by_jid: bool
@@ -82,6 +84,7 @@ RELEASES: Mapping[str, Release] = {
         netlink=False,
         bridge_sets_members=False,
         bridge_filters=False,
+        tools_reach_jails=False,
         keeps_groups=False,
         names_by_jid=False,
         zfs_defaults={},
@@ -107,6 +110,7 @@ RELEASES: Mapping[str, Release] = {
         netlink=True,
         bridge_sets_members=True,
         bridge_filters=True,
+        tools_reach_jails=True,
         keeps_groups=True,
         names_by_jid=True,
         zfs_defaults={"compression": "on", "relatime": "on", "volblocksize": "16384"},

@@ -14,7 +14,14 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.jail.command import start_lines, stop_lines
 from bsdvirt.jail.datasets import attach_commands, mount_commands, needed_params
-from bsdvirt.jail.linux import from_host, linux_mounts, linux_poststop, linux_prestart, network_of
+from bsdvirt.jail.linux import (
+    ForeignFacts,
+    from_host,
+    linux_mounts,
+    linux_poststop,
+    linux_prestart,
+    network_of,
+)
 from bsdvirt.jail.mounts import mount_lines
 from bsdvirt.jail.stack import shared_wait, stack_words
 from bsdvirt.layout import console_log
@@ -28,6 +35,9 @@ from bsdvirt.zfs.values import Values
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+NOTHING_FOREIGN = ForeignFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,10 @@ def parameters(
     jail: Jail,
     nics: Sequence[NicRoute],
     values: Values | None = None,
-    libraries: Sequence[str] = (),
+    foreign: ForeignFacts = NOTHING_FOREIGN,
 ) -> list[Parameter]:
-    """Return the parameters of a jail. `libraries` are those of the host's programs that configure
-    the network of a Linux jail."""
+    """Return the parameters of a jail. `foreign` is what the host has for the network of a Linux
+    jail."""
     name = guest.name
     lines = [
         Parameter("path", guest.root),
@@ -93,7 +103,7 @@ def parameters(
     network = network_commands(nics) if jail.stack == "vnet" else []
     if from_host(jail):
         interfaces = [nic.interface for nic in nics]
-        created += network_of(name, guest.root, interfaces, network, libraries, wait)
+        created += network_of(name, guest.root, interfaces, network, foreign, wait)
         network = []
     else:
         network += [*wait(str), *asking_commands(nics)]

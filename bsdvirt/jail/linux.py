@@ -1,9 +1,9 @@
 """Jails whose root holds no FreeBSD: what a start does for them from the host. Pure.
 
-Their network is set before anything of theirs runs, by the host's ifconfig(8) and route(8):
-copies of these and of their libraries lie in a tmpfs that the jail sees for that moment
-only, and the copied rtld(1) runs them. By themselves (-j) these tools reach into a
-jail only since FreeBSD 14, and /rescue with its static ones is not on every host.
+Their network is set before anything of theirs runs, by the host's ifconfig(8) and route(8), which
+reach into a jail with -j. Older ones do not: then copies of these tools and of their libraries
+are in a tmpfs that the jail sees for that moment only, and the copied rtld(1) runs them; /rescue
+with its static ones is not on every host.
 
 linux(4) wants /proc, /sys, /dev/fd and /dev/shm as in rc.d/linux. What lies in /dev is
 mounted by exec.prestart, since jail(8) mounts /dev last (startcommands in jail.c); /dev/shm
@@ -33,6 +33,20 @@ LINUX_BRAND = "3"
 """ELFOSABI_LINUX (elf_common.h)."""
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignFacts:
+    """What the host shows, where a jail's root holds no FreeBSD."""
+
+    arch: str = ""
+    """hw.machine_arch."""
+    reaches: bool = False
+    """Whether the host's ifconfig(8) and route(8) reach into a jail."""
+    libraries: tuple[str, ...] = ()
+    """Those of ifconfig(8) and route(8), by their whole paths."""
+    brands: dict[str, str] = field(default_factory=dict)
+    """kern.elf64.fallback_brand and its like, by name, that the kernel has."""
+
+
 def from_host(jail: Jail) -> bool:
     """Whether its network is set from the host."""
     return jail.userland != "freebsd" and jail.stack == "vnet"
@@ -43,12 +57,20 @@ def network_of(
     root: str,
     interfaces: Sequence[str],
     commands: Sequence[str],
-    libraries: Sequence[str],
+    foreign: ForeignFacts,
     wait: Callable[[Callable[[str], str]], Sequence[str]],
 ) -> list[str]:
     """For exec.created: the interfaces go into the jail, and the commands that would be the
-    jail's own are run there with copies of the host's tools and `libraries`. `wait` gives the
-    lines that wait for them, given how a command in the jail is run."""
+    jail's own are run there by the host's tools, or by copies of them. `wait` gives the lines that
+    wait for them, given how a command in the jail is run."""
+    moved = [f"{tools.IFCONFIG} {interface} vnet {name}" for interface in interfaces]
+    if foreign.reaches:
+
+        def reach(command: str) -> str:
+            tool, _, words = command.partition(" ")
+            return f"{tool} -j {name} {words}"
+
+        return [*moved, *map(reach, commands), *wait(reach)]
     place = quote(root + PLACE)
     enter = f"{tools.ENV} LD_LIBRARY_PATH={PLACE} {tools.JEXEC} {name}"
     linker = f"{PLACE}/{LINKER.rpartition('/')[2]}"
@@ -57,9 +79,9 @@ def network_of(
         return f"{enter} {linker} {command.replace('/sbin/', f'{PLACE}/', 1)}"
 
     return [
-        *(f"{tools.IFCONFIG} {interface} vnet {name}" for interface in interfaces),
+        *moved,
         f"{tools.MOUNT} -t tmpfs -o size={TOOLS_SIZE} tmpfs {place}",
-        f"{tools.CP} {' '.join((*NETWORK_TOOLS, LINKER, *libraries))} {place}",
+        f"{tools.CP} {' '.join((*NETWORK_TOOLS, LINKER, *foreign.libraries))} {place}",
         *map(spell, commands),
         *wait(spell),
         f"{tools.UMOUNT} {place}",
@@ -99,18 +121,6 @@ def linux_poststop(jail: Jail, root: str) -> list[str]:
     return [f"{tools.UMOUNT} {quote(root + place)}" for place in ("/dev/fd", "/dev/shm")]
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignFacts:
-    """What the host shows, where a jail's root holds no FreeBSD."""
-
-    arch: str = ""
-    """hw.machine_arch."""
-    libraries: tuple[str, ...] = ()
-    """Those of ifconfig(8) and route(8), by their whole paths."""
-    brands: dict[str, str] = field(default_factory=dict)
-    """kern.elf64.fallback_brand and its like, by name, that the kernel has."""
-
-
 MODULES = {
     "amd64": (("linux64",), ("linux", "pty")),
     "aarch64": (("linux64",), ("pty",)),
@@ -127,7 +137,7 @@ def check_foreign(name: str, jail: Jail, facts: ForeignFacts) -> None:
         raise HostError(
             f"{name}: this host's {facts.arch} runs no Linux programs", "set userland=none"
         )
-    if from_host(jail) and not facts.libraries:
+    if from_host(jail) and not (facts.reaches or facts.libraries):
         raise HostError(
             f"{name}: its network is set with the host's {tools.IFCONFIG}, and ldd(1) does not"
             " tell what that needs",

@@ -144,7 +144,7 @@ def plan_start(
     )
     notes += (f"{unserved} ({remedy})",) if unserved else ()
     routes = _nic_routes(identity.id, wired, networks)
-    lines = conf.parameters(guest, jail, routes, values, facts.foreign.libraries)
+    lines = conf.parameters(guest, jail, routes, values, facts.foreign)
     release = own.release_params(jail, facts.own, facts.kernel.release)
     release += own.environment(guest, jail, facts.kernel.meta)
     text = conf.render(name, conf.with_release(lines, release))

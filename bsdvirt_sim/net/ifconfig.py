@@ -17,6 +17,8 @@ _UNIT = re.compile(r"(bridge|epair|tap|vlan)(\d*)")
 
 def ifconfig(run: Run, words: list[str]) -> int:
     """Run ifconfig(8) in the host's own network stack."""
+    if words[:1] == ["-j"]:
+        return within(run, words[1:])
     if words == ["-a"]:
         run.reads()
         for face in stack(run, 0):
@@ -40,6 +42,23 @@ def ifconfig(run: Run, words: list[str]) -> int:
         return 0
     run.changes()
     return configure(run, words, 0)
+
+
+def within(run: Run, words: list[str]) -> int:
+    """Run `ifconfig -j JAIL ...` (ifconfig.c), whose usage text is left out where it has no -j."""
+    if not run.release.tools_reach_jails:
+        run.reads()
+        raise run.fail("ifconfig: illegal option -- j")
+    jail = run.jail(words[0])
+    if jail is None:
+        run.reads()
+        raise run.fail("ifconfig: jail not found: No such file or directory")
+    if len(words) == 2 or words[2:] == ["inet6"]:
+        run.reads()
+        show(run, _find(run, words[1], jail.jid), "".join(words[2:]))
+        return 0
+    run.changes()
+    return configure(run, words[1:], jail.jid)
 
 
 def configure(run: Run, words: list[str], jail: int) -> int:

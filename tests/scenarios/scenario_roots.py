@@ -142,7 +142,7 @@ def a_dataset_of_the_users(driver: Bsdvirt, view: HostView) -> None:
         view.do("/sbin/zfs", "destroy", "-r", dataset)
 
 
-@scenario(sim_only=True)
+@scenario(sim_only=True, each_release=True)
 def a_linux_userland(driver: Bsdvirt, view: HostView) -> None:
     source = f"{view.host_scratch}/deb"
     for path in ("bin", "etc"):

@@ -17,6 +17,9 @@ from bsdvirt.jail.root import RootFacts, is_mounted, points_of, wrong_place
 from bsdvirt.layout import Layout
 from bsdvirt.spec.jail import Jail
 
+NO_JAIL = "bsdvirt.none"
+"""The name of no jail of ours: they have no dots."""
+
 
 def read_root(
     fs: Fs,
@@ -45,15 +48,31 @@ def read_foreign(host: Host, jails: Iterable[Jail]) -> ForeignFacts:
     userlands = {jail.userland for jail in jails}
     if userlands <= {"freebsd"}:
         return ForeignFacts()
-    shown = host.run((tools.LDD, *NETWORK_TOOLS), changes=False).stdout
-    libraries = tuple(dict.fromkeys(re.findall(r"=> (/\S+)", shown)))
+    reaches = _reaches(host)
+    libraries: tuple[str, ...] = ()
+    if not reaches:
+        shown = host.run((tools.LDD, *NETWORK_TOOLS), changes=False).stdout
+        libraries = tuple(dict.fromkeys(re.findall(r"=> (/\S+)", shown)))
     if "linux" not in userlands:
-        return ForeignFacts(libraries=libraries)
+        return ForeignFacts(reaches=reaches, libraries=libraries)
     brands = ("kern.elf32.fallback_brand", "kern.elf64.fallback_brand")
     known = read_sysctl(host, "hw.machine_arch", *brands)
     return ForeignFacts(
-        known.get("hw.machine_arch", ""), libraries, {n: known[n] for n in brands if n in known}
+        arch=known.get("hw.machine_arch", ""),
+        reaches=reaches,
+        libraries=libraries,
+        brands={n: known[n] for n in brands if n in known},
     )
+
+
+def _reaches(host: Host) -> bool:
+    """Whether ifconfig(8) and route(8) have -j: those that do, look for the jail; the others know
+    no such option (ifconfig.c and route.c)."""
+    commands = (
+        (tools.IFCONFIG, "-j", NO_JAIL, "-l"),
+        (tools.ROUTE, "-j", NO_JAIL, "-n", "get", "default"),
+    )
+    return all("ail not found" in host.run(argv, changes=False).stderr for argv in commands)
 
 
 def root_trouble(fs: Fs, guest: Guest, found: Inventory, facts: HostFacts) -> str:
