@@ -39,7 +39,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.SERVICES_MKDB: ("tools.databases", "services_mkdb"),
     tools.SERVICE: ("net.service", "service"),
     tools.RCTL: ("kernel.rctl", "rctl"),
-    tools.ROUTE: ("net.routes", "route"),
+    tools.ROUTE: ("jail.network", "routing"),
     tools.SH: ("net.dad", "sh"),
     tools.SOCKSTAT: ("net.pf", "sockstat"),
     tools.SWAPINFO: ("kernel.accounting", "swapinfo"),

@@ -157,6 +157,17 @@ def check_host(name: str, aliases: Sequence[Alias], interfaces: Mapping[str, Int
             )
 
 
+def member_notes(aliases: Sequence[Alias], interfaces: Mapping[str, Interface]) -> tuple[str, ...]:
+    """Return a note for each alias on a member of a bridge."""
+    bridges = {member: face.name for face in interfaces.values() for member in face.members}
+    return tuple(
+        f"{alias.address} is on {alias.interface}, a member of {bridges[alias.interface]}: FreeBSD"
+        f" 15 warns of that, and later releases refuse it; name {bridges[alias.interface]} instead"
+        for alias in aliases
+        if alias.interface in bridges
+    )
+
+
 def left_aliases(guest: Guest, facts: HostFacts) -> list[Alias]:
     """Return the aliases that a start left: the host has the address, and the jail.conf of that
     start exists. Without that file an address is never taken for the jail's."""

@@ -31,7 +31,7 @@ from bsdvirt.jail.mounted import refuse_covered, refuse_neighbours, start_undos
 from bsdvirt.jail.mounts import MountFacts, check_mounts, point_steps
 from bsdvirt.jail.root import RootFacts, base_steps, check_ready
 from bsdvirt.jail.settings import OwnFacts
-from bsdvirt.jail.stack import alias_undos, check_host, check_passed, left_aliases
+from bsdvirt.jail.stack import alias_undos, check_host, check_passed, left_aliases, member_notes
 from bsdvirt.layout import (
     CONF_DIRECTORY,
     GROUP,
@@ -130,6 +130,7 @@ def plan_start(
     left = left_aliases(guest, facts.host)
     fresh = [alias for alias in identity.shared if alias not in left]
     check_host(name, fresh, facts.host.interfaces)
+    notes += member_notes(fresh, facts.host.interfaces)
     refuse_covered(guest, jail, facts.host)
     check_storage(guest, jail, facts.storage, facts.host.mounts)
     values = facts.storage.values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from bsdvirt_sim.context import Exit, Run
-from bsdvirt_sim.net import pf
+from bsdvirt_sim.net import pf, routes
 from bsdvirt_sim.net.ifconfig import configure as ifconfig
 from bsdvirt_sim.net.ifshow import show, stack
 from bsdvirt_sim.net.interfaces import loopback
@@ -86,6 +86,24 @@ def route(run: Run, jail: Jail, words: list[str]) -> Outcome:
         return 1, "", "route: message indicates error: Network is unreachable\n"
     jail.routes[kind] = rest[1]
     return 0, "", ""
+
+
+def routing(run: Run, words: list[str]) -> int:
+    """Run route(8) on the host: `route -j JAIL ...` in a jail (route.c), whose usage text is left
+    out where it has no -j."""
+    if words[:1] != ["-j"]:
+        return routes.route(run, words)
+    jail = run.jail(words[1])
+    if jail is None or not run.release.tools_reach_jails:
+        run.reads()
+        if run.release.tools_reach_jails:
+            raise run.fail("route: Jail not found")
+        raise run.fail("route: illegal option -- j", 64)
+    run.changes()
+    status, out, error = route(run, jail, words[2:])
+    run.out.append(out)
+    run.err.append(error)
+    return status
 
 
 def _route_to(jail: Jail, address: str) -> Outcome:

@@ -49,8 +49,6 @@ def _way(run: Run, gateway: str) -> Interface | None:
 def route(run: Run, words: list[str]) -> int:
     """Run route(8): show or add the default route."""
     state = run.state
-    if words[:1] == ["-j"]:
-        return _within(run, words[1:])
     if words[:3] == ["-q", "-n", "add"]:
         run.changes()
         if len(words) != 5 or words[3] != "default":
@@ -71,25 +69,6 @@ def route(run: Run, words: list[str]) -> int:
     face = _way(run, state.gateway)
     run.out.append(_ROUTE.format(gateway=state.gateway, interface=face.name if face else "vtnet0"))
     return 0
-
-
-def _within(run: Run, words: list[str]) -> int:
-    """Run `route -j JAIL ...` (route.c), whose usage text is left out where it has no -j."""
-    # Imported here: that module imports this one.
-    from bsdvirt_sim.jail import network
-
-    if not run.release.tools_reach_jails:
-        run.reads()
-        raise run.fail("route: illegal option -- j", 64)
-    jail = run.jail(words[0])
-    if jail is None:
-        run.reads()
-        raise run.fail("route: Jail not found")
-    run.changes()
-    status, out, error = network.route(run, jail, words[1:])
-    run.out.append(out)
-    run.err.append(error)
-    return status
 
 
 def netstat(run: Run, words: list[str]) -> int:
