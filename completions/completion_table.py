@@ -27,7 +27,8 @@ KINDS = {
     "GUEST[@SNAPSHOT]": "guests,snapshots", "GUEST[@NAME]": "guests",
     "GUEST@SNAPSHOT": "snapshots", "GUEST@NAME": "snapshots",
     "NEW | PROPERTY=VALUE": "assignments",
-    "FILE | https://HOST/FILE": "files", "jail | vm": "=jail,vm",
+    "FILE | https://HOST/FILE": "files", "jail | vm": "=jail,vm", "json": "=json",
+    "ADDRESS6": "=pool,slaac,none", "none | zstd[:LEVEL]": "=none,zstd",
 }  # fmt: skip
 """What completes an argument, by its metavar: see completions/complete."""
 
@@ -35,7 +36,9 @@ OF_VERBS = {
     ("start", "GUEST"): "stopped", ("stop", "GUEST"): "running", ("restart", "GUEST"): "running",
     ("pause", "GUEST"): "running", ("reset", "GUEST"): "running", ("exec", "GUEST"): "running",
     ("ps", "GUEST"): "running", ("service", "GUEST"): "running", ("rename", "OLD"): "stopped",
-    ("stats", "GUEST"): "running,record",
+    ("stats", "GUEST"): "running,record", ("limits", "GUEST"): "running",
+    ("console", "GUEST"): "running", ("resume", "GUEST"): "running",
+    ("events", "NAME"): "guests",
     ("image info", "NAME"): "images", ("image rm", "NAME"): "images",
     ("create vm", "NAME"): "images", ("media rm", "NAME"): "media",
     ("create vm", "FILE"): "media,files", ("create vm", "PROFILE"): "sizes",
@@ -44,6 +47,8 @@ OF_VERBS = {
     ("network create", "PROPERTY=VALUE"): "assignments.network",
     ("network set", "PROPERTY=VALUE"): "assignments.network",
     ("release add", "R"): "none",
+    ("create", "ADDRESS"): "=pool,dhcp,none", ("create vm", "ADDRESS"): "=pool,dhcp,none",
+    ("nic add", "ADDRESS"): "=pool,dhcp,none",
     ("import", "NAME | PROPERTY=VALUE"): "assignments",
     ("create", "NAME | PROPERTY=VALUE"): "assignments.jail",
     ("create vm", "NAME | PROPERTY=VALUE"): "assignments.vm",

@@ -22,11 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 from uitest import made
 
 import bsdvirt
-from bsdvirt.spec.schema import properties
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = ROOT / "port"
@@ -301,26 +299,6 @@ def test_the_logs_are_rotated_by_a_file_that_has_a_sample() -> None:
     file = variables()["LOG_FILE"]
     assert file in expected()
     assert "s|^${LOG_FILE}$$|@sample &.sample|" in (PORT / "Makefile").read_text("utf-8")
-
-
-def test_the_sample_of_the_host_file_has_every_property_and_its_default() -> None:
-    text = (ROOT / "examples" / "bsdvirt.yaml.sample").read_text(encoding="utf-8")
-    whole = yaml.safe_load(re.sub(r"^#(?=\w|  \w)", "", text, flags=re.MULTILINE))
-    infos = {info.name: info for info in properties("host")}
-    said = dict(leaves(whole))
-    assert said.keys() == infos.keys()
-    own = {"dataset": "zroot/bsdvirt", "parallel": 4}
-    assert said == {name: own.get(name, info.default) for name, info in infos.items()}
-    # As it stands, it is a host file.
-    assert yaml.safe_load(text) == {"dataset": "zroot/bsdvirt"}
-
-
-def leaves(tree: dict[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value
 
 
 @dataclass

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bsdvirt.ops.migrate.request import TOOLS
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.fields import field_at
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.schema import properties
 from bsdvirt.spec.vm import Vm
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -147,3 +149,23 @@ def test_what_the_readme_says_of_a_first_start_is_in_order() -> None:
         "bsdvirt uninit", "bsdvirt report", TABLE,
     )]  # fmt: skip
     assert found == sorted(found)
+
+
+def test_the_sample_of_the_host_file_has_every_property_and_its_default() -> None:
+    text = (ROOT / "examples" / "bsdvirt.yaml.sample").read_text(encoding="utf-8")
+    whole = yaml.safe_load(re.sub(r"^#(?=\w|  \w)", "", text, flags=re.MULTILINE))
+    infos = {info.name: info for info in properties("host")}
+    said = dict(leaves(whole))
+    assert said.keys() == infos.keys(), "examples/bsdvirt.yaml.sample"
+    own = {"dataset": "zroot/bsdvirt", "parallel": 4, "reserved_cpus": "0"}
+    assert said == {name: own.get(name, info.default) for name, info in infos.items()}
+    # As it stands, it is a host file.
+    assert yaml.safe_load(text) == {"dataset": "zroot/bsdvirt"}
+
+
+def leaves(tree: dict[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
