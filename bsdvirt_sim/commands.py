@@ -17,6 +17,7 @@ _TOOLS: dict[str, tuple[str, str]] = {
     tools.CP: ("net.ldd", "cp"),
     tools.CPUSET: ("kernel.cpuset", "cpuset"),
     tools.DEVFS: ("tools.system", "devfs"),
+    tools.DMESG: ("kernel.devctl", "dmesg"),
     tools.ENV: ("jail.env", "env"),
     tools.FREEBSD_VERSION: ("tools.system", "freebsd_version"),
     tools.IFCONFIG: ("net.ifconfig", "ifconfig"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -236,6 +238,15 @@ class Settings:
             devctl.deliver(self._host.directory / "root", event, time.time())
         return events
 
+    def kill(
+        self, pid: int, jid: int = 0, why: str = "out of swap space", comm: str = "sh"
+    ) -> None:
+        """Let the kernel kill a process for lack of memory; one in a jail is only said to be."""
+        with self._host.change() as state:
+            state.messages.append(devctl.killed(pid, comm, jid, 0, why))
+        if not jid:
+            os.kill(pid, signal.SIGKILL)
+
     def pass_time(self, seconds: float) -> None:
         """Let usage be counted for that long: from the first call on, its clock stands still
         between the calls."""
@@ -277,6 +288,7 @@ class Settings:
             state.boot = max(int(time.time()), state.boot + 1)
             state.jails.clear()
             state.rules.clear()
+            state.messages.clear()
             for name in list(state.vmms):
                 vmm.forget(run, name)
             for node in run.path("/dev").glob("nmdm*"):

@@ -285,6 +285,8 @@ class Host(Struct):
     interfaces: dict[str, Interface] = {}
     jails: dict[int, Jail] = {}
     rules: list[Rule] = []
+    messages: list[str] = []
+    """Messages of the kernel since the boot."""
     rulesets: dict[str, list[str]] = {}
     sysctls: dict[str, str] = {}
     modules: list[Module] = []

@@ -1,5 +1,6 @@
 """The limits of rctl(8) that a guest has reached: lines of its limits.log, which
-libexec/limit-reached appends for each event of the kernel."""
+libexec/limit-reached appends for each event of the kernel. And the processes that the kernel has
+killed for lack of memory, by its messages (killproc() in kern_sig.c)."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import limits_log
 
@@ -20,6 +23,11 @@ PAUSE = 60.0
 _LINE = re.compile(
     r"(\d{1,12}(?:\.\d{1,6})?) ([a-z]{1,20}):devctl=(\d{1,19})(?:/([a-z]{1,10}))? (\d{1,7})",
     re.ASCII,
+)
+
+
+_KILLED = re.compile(
+    r"(?:\[\d+(?:\.\d+)?\] )?pid \d{1,9} \(.*\), jid (\d{1,9}), uid -?\d+, was killed: (.{1,80})"
 )
 
 
@@ -104,3 +112,11 @@ def _burst(hits: Sequence[Hit]) -> Burst:
     first, last = hits[0], hits[-1]
     pids = frozenset(hit.pid for hit in hits)
     return Burst(first.time, last.time, last.resource, last.amount, last.per, len(hits), pids)
+
+
+def read_killed(host: Host) -> list[tuple[int, str]]:
+    """Return the jails of the processes that the kernel has killed, and why. A process may have a
+    name with a line break, but the number of its jail follows that."""
+    shown = host.run((tools.DMESG,), changes=False)
+    matches = (_KILLED.fullmatch(line) for line in shown.stdout.splitlines())
+    return [(int(match[1]), match[2]) for match in matches if match]

@@ -28,6 +28,7 @@ from bsdvirt.supervise.files import (
     try_lock,
     write_failure,
 )  # fmt: skip
+from bsdvirt.supervise.killed import cause
 from bsdvirt.supervise.log import Log
 from bsdvirt.supervise.policy import SETTLED
 
@@ -174,12 +175,20 @@ class Command(Supervisor):
                 break
         self.pid = None
         self.events.cancel("settled")
-        self._judge(status)
+        self._judge(status, self._why(pid, status))
 
-    def _judge(self, status: int | None) -> None:
-        """Do what follows from the end of a run."""
+    def _why(self, pid: int, status: int | None) -> str:
+        """Return what killed the command; empty if it ended otherwise, or was to end."""
+        if self.stopping or status is None or not os.WIFSIGNALED(status):
+            return ""
+        _, jid = process.run([self.job["jls"][0], "-j", self.name, "jid"])
+        logs = os.path.dirname(self.job["log"])
+        return cause(pid, status, logs, jid=int(jid) if jid.isdigit() else None)
+
+    def _judge(self, status: int | None, why: str = "") -> None:
+        """Do what follows from the end of a run; `why` follows the words for it."""
         code = None if status is None else os.waitstatus_to_exitcode(status)
-        words = words_for(status)
+        words = words_for(status) + why
         self.state["last"] = {"status": code, "words": words, "at": time.time()}
         if self.stopping:
             self._leave("stopped")
@@ -188,7 +197,7 @@ class Command(Supervisor):
             self.leave()
         else:
             self.tell_ready("ok")
-            self._follow(status)
+            self._follow(status, words)
 
     def _is_hopeless(self, status: int | None) -> bool:
         """Whether a first run that has ended at once is a start that failed."""
@@ -197,9 +206,8 @@ class Command(Supervisor):
         never = os.WIFEXITED(status) and os.WEXITSTATUS(status) in NEVER_RUNS
         return never or self.job["restart"]["policy"] == "never"
 
-    def _follow(self, status: int | None) -> None:
+    def _follow(self, status: int | None, words: str) -> None:
         """Do what the policy says of an end that was not asked for."""
-        words = words_for(status)
         with contextlib.suppress(Failed):
             # It may have been changed while the command ran.
             self.job["restart"] = read_job(self.path)["restart"]

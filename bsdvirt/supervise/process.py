@@ -29,9 +29,9 @@ class TooSlow(Exception):  # noqa: N818
     """A tool took longer than it may."""
 
 
-def run(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
-    """Run a tool to its end; its exit status, and the beginning of what it printed. It is
-    killed after so many seconds; 0 sets no limit."""
+def run(argv: list[str], seconds: int = TOOL, end: int = 0) -> tuple[int, str]:
+    """Run a tool to its end; its exit status, and the beginning of what it printed, or that many
+    bytes of its end. It is killed after so many seconds; 0 sets no limit."""
     readable, writable = os.pipe()
     printed = bytearray()
     actions = [
@@ -52,7 +52,8 @@ def run(argv: list[str], seconds: int = TOOL) -> tuple[int, str]:
         signal.alarm(seconds)
         try:
             while data := stream.read(65536):
-                printed += data[: PRINTED - len(printed)]
+                printed += data if end else data[: PRINTED - len(printed)]
+                del printed[: len(printed) - end if end else 0]
             status = os.waitpid(pid, 0)[1]
         except TooSlow:
             os.kill(pid, signal.SIGKILL)

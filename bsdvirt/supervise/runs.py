@@ -16,6 +16,7 @@ from bsdvirt.supervise.attend import Supervisor
 from bsdvirt.supervise.console import Console
 from bsdvirt.supervise.ends import AGAIN, CRASH, FAILURE, OVER, judge, meaning, numbers
 from bsdvirt.supervise.files import ROOT, Failed, Json, here, read_json, stamp, try_lock
+from bsdvirt.supervise.killed import cause
 from bsdvirt.supervise.log import Log, plain
 from bsdvirt.supervise.policy import SETTLED, Restarts
 from bsdvirt.supervise.server import VERSION, Reply, Server
@@ -180,6 +181,8 @@ class Runs(Supervisor):
         gone = not os.path.exists(self.device)
         off = self._is_off() if status == 1 << 8 and not gone else None
         what, follows = judge(status, uptime, self._said(), off=off, gone=gone)
+        if not self.stopping:
+            what += cause(pid, status, self.job["logs"], limited=bool(self.job["limits"]))
         self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
         self.record(f"{uptime:.1f}s {what}", ok=follows not in (CRASH, FAILURE))
         if self.stopping:

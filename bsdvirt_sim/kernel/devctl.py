@@ -1,4 +1,4 @@
-"""Events of the kernel for devd(8), and what devd runs for them."""
+"""Events of the kernel for devd(8), and what devd runs for them; the kernel's messages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from bsdvirt_sim.context import Run
 from bsdvirt_sim.state import Rule
 
 BUFFER = 128
@@ -27,3 +28,19 @@ def deliver(root: Path, event: str, seconds: float) -> None:
         ("/bin/sh", str(HELPER), f"{seconds:.6f}", event),
         env={"BSDVIRT_ROOT": str(root), "PATH": os.defpath}, check=True,
     )  # fmt: skip
+
+
+def killed(pid: int, comm: str, jid: int, uid: int, why: str) -> str:
+    """Return the message of a process that the kernel has killed: killproc() in kern_sig.c, and the
+    reasons of vm_pageout_oom() in vm_pageout.c."""
+    return f"pid {pid} ({comm[:19]}), jid {jid}, uid {uid}, was killed: {why}"
+
+
+def dmesg(run: Run, words: list[str]) -> int:
+    """Run dmesg(8), without the messages of the boot."""
+    run.reads()
+    if words:
+        raise run.unknown()
+    for message in run.state.messages:
+        run.print(message)
+    return 0

@@ -21,6 +21,7 @@ ROOT = "BSDVIRT_ROOT"
 CPUS = "BSDVIRT_SIM_CPUS"
 """In the environment of a process that was started by cpuset -l: its CPUs."""
 TOOLS = (
+    "/sbin/dmesg",
     "/sbin/ifconfig",
     "/sbin/pfctl",
     "/usr/bin/cpuset",

@@ -108,6 +108,11 @@ def test_how_often_a_limit_was_reached(world: tuple[Bsdvirt, HostView]) -> None:
     told = driver.ok("doctor").stdout
     assert "web: has reached its limit of" in told
     assert "maxproc 50, 3 times, last at " in told
+    jid = driver.json("info", "web")["jid"]
+    for killed in (jid, jid, jid + 500):
+        settings.kill(4711, killed)
+    told = driver.ok("doctor").stdout
+    assert "web: the kernel has killed 2 of its processes: out of swap space" in told
     (view.fs.path("/var/run/devd.pid")).unlink()
     assert "devd: devd(8) does not run" in driver.ok("doctor").stdout
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bsdvirt.facts.reached import read_killed
 from bsdvirt.host.fs import Fs
+from bsdvirt.host.sanitize import shown_line
 from bsdvirt.layout import DEVD_RULES
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.show.reached import in_words, reached
@@ -24,11 +26,28 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
                 name, f"has reached its limit of {'; of '.join(map(in_words, rows))}",
                 f"bsdvirt events {name}; raise the limit if that is too little", problem=False,
             )  # fmt: skip
+    for name, killed in _killed(session, seen).items():
+        yield Finding(
+            name, f"the kernel has killed {len(killed)} of its processes: {killed[-1]}",
+            "give the host more memory or swap space, or the guests lower limits", problem=False,
+        )  # fmt: skip
     if any(rule.action == DEVCTL for rule in seen.facts.rules) and (why := _unrecorded(fs)):
         yield Finding(
             "devd", f"{why}: limits that guests reach are not recorded",
             "sysrc devd_enable=YES and service devd restart", problem=False,
         )  # fmt: skip
+
+
+def _killed(session: Session, seen: Seen) -> dict[str, list[str]]:
+    """Return why the kernel has killed processes of running jails."""
+    names = {jail.jid: name for name, jail in seen.facts.jails.items() if name in seen.found.guests}
+    if not names:
+        return {}
+    found: dict[str, list[str]] = {}
+    for jid, why in read_killed(session.host):
+        if jid in names:
+            found.setdefault(names[jid], []).append(shown_line(why))
+    return found
 
 
 def _unrecorded(fs: Fs) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 
 import msgspec
 import pytest
-from vmdriver import Viewer, Vm
+from vmdriver import LOGS, Viewer, Vm
 
 from bsdvirt.rows.events import Operation
 from bsdvirt.supervise.ends import judge
+from bsdvirt.supervise.killed import parse_killed
 
 pytest_plugins = ["vmdriver"]
 
@@ -417,3 +420,48 @@ def _type(vm: Vm, command: str) -> None:
         while link.recv(4096):
             if vm.state.get("pid") is None or f"{command}\r\n" in vm.log_bytes():
                 break
+
+
+def _next(pid: int, vm: Vm) -> bool:
+    return vm.state.get("state") == "running" and vm.state.get("pid") not in (pid, None)
+
+
+def test_why_bhyve_was_killed_is_known(vm: Vm) -> None:
+    vm.job["limits"] = [["/usr/bin/rctl", "-a", "process:%PID%:cputime:sigkill=3600"]]
+    vm.job["restart"]["backoff"] = [0.05, 0.05]
+    vm.job["restart"]["most"] = 9
+    vm.start()
+    pid = vm.pid
+    vm.host.settings.kill(4242, 3, "forged", f"\npid {pid} (bhyve")
+    vm.host.settings.kill(pid, why="failed to reclaim memory", comm="bhyve")
+    vm.wait(lambda: _next(pid, vm), "no next run")
+    assert vm.state["last"]["what"] == "killed by SIGKILL (by the kernel: failed to reclaim memory)"
+    pid = vm.pid
+    with vm.host.fs.path(f"{LOGS}/limits.log").open("a") as log:
+        log.write(f"{time.time():.6f} cputime:devctl=3600 {pid}\n")
+    os.kill(pid, signal.SIGKILL)
+    vm.wait(lambda: _next(pid, vm), "no next run")
+    assert vm.state["last"]["what"] == "killed by SIGKILL (it had reached its limit of cputime)"
+    pid = vm.pid
+    os.kill(pid, signal.SIGKILL)
+    vm.wait(lambda: _next(pid, vm), "no next run")
+    assert vm.state["last"]["what"] == "killed by SIGKILL"
+    assert "it had reached its limit of cputime" in vm.log("supervisor.log")
+    vm.mode("stop")
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("pid 712 (bhyve), jid 0, uid 0, was killed: out of swap space",
+         [(712, 0, "out of swap space")]),
+        ("[12345] pid 5 (a b), jid 3, uid -1, was killed: x", [(5, 3, "x")]),
+        # Names that processes may give themselves, of at most 19 characters.
+        ("pid 5 (), jid 1, uid 0, ), jid 3, uid 0, was killed: x", [(5, 3, "x")]),
+        ("pid 5 (\npid 6 (a), jid 3, uid 0, was killed: x", [(6, 3, "x")]),
+        ("pid 712 (bhyve), jid 0, uid 0: exited on signal 11", []),
+        ("rctl: rule \"jail:web:maxproc:log=3\" matched by pid 4 (sh), uid 0, jail web", []),
+    ],
+)  # fmt: skip
+def test_messages_of_the_kernel(message: str, found: list[tuple[int, int, str]]) -> None:
+    assert parse_killed(message) == found
