@@ -4,10 +4,9 @@ killed for lack of memory, by its messages (killproc() in kern_sig.c)."""
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from bsdvirt.host import tools
@@ -17,6 +16,7 @@ from bsdvirt.layout import limits_log
 
 MOST_BYTES = 1 << 20
 """What is read of a log, from its end; newsyslog(8) keeps it at 100 KB, looking once an hour."""
+XZ_MEMORY = 128 << 20
 DAY = 86400.0
 PAUSE = 60.0
 """Seconds after which a limit is reached anew, and not still."""
@@ -73,15 +73,57 @@ def _end(fs: Fs, path: str, size: int) -> bytes:
 
 
 def _older(fs: Fs, path: str) -> list[Hit]:
-    for old in (f"{path}.0", f"{path}.0.bz2"):
-        if not fs.size(old):
+    return parse_hits(read_rotated(fs, path, 8 * MOST_BYTES)[-MOST_BYTES:])
+
+
+def has_rotated(fs: Fs, path: str) -> bool:
+    """Whether a log was rotated by newsyslog(8)."""
+    return any(fs.size(path + end) for end in ROTATED)
+
+
+def read_rotated(fs: Fs, path: str, most: int) -> bytes:
+    """Return a log as it was before its last rotation, at most so many bytes; empty if there is
+    none, or it cannot be read."""
+    for end, unpack in ROTATED.items():
+        if not fs.size(path + end):
             continue
         with contextlib.suppress(OSError, ValueError, EOFError):
-            data = fs.read_bytes(old, 8 * MOST_BYTES, follow=False)
-            if old.endswith(".bz2"):
-                data = bz2.BZ2Decompressor().decompress(data, 8 * MOST_BYTES)
-            return parse_hits(data[-MOST_BYTES:])
-    return []
+            return unpack(fs.read_bytes(path + end, most, follow=False), most)
+    return b""
+
+
+def _bzip2(data: bytes, most: int) -> bytes:
+    import bz2
+
+    return bz2.BZ2Decompressor().decompress(data, most)
+
+
+def _gzip(data: bytes, most: int) -> bytes:
+    import zlib
+
+    try:
+        return zlib.decompressobj(31).decompress(data, most)
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+
+
+def _xz(data: bytes, most: int) -> bytes:
+    import lzma
+
+    try:
+        return lzma.LZMADecompressor(memlimit=XZ_MEMORY).decompress(data, most)
+    except lzma.LZMAError as error:
+        raise ValueError(str(error)) from None
+
+
+ROTATED: dict[str, Callable[[bytes, int], bytes]] = {
+    ".0": lambda data, most: data[:most],
+    ".0.bz2": _bzip2,
+    ".0.gz": _gzip,
+    ".0.xz": _xz,
+}
+"""How a rotated log is called, and read. bsdvirt's newsyslog.conf(5) says bzip2; from FreeBSD 15 on
+`<compress>` of the host's may say another, of which zstd(1) is not read."""
 
 
 def parse_hits(data: bytes) -> list[Hit]:

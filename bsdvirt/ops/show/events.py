@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import fnmatch
 import re
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from bsdvirt.errors import UsageError
+from bsdvirt.facts.reached import read_rotated
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.sanitize import shown
 from bsdvirt.layout import OPERATION_LOG
@@ -22,8 +22,6 @@ from bsdvirt.session.reading import Reading
 MOST_BYTES = 4 << 20
 """What is read of the log, from its end; newsyslog(8) keeps it at 1 MB."""
 MOST_LINE = 1 << 18
-OLDER = (f"{OPERATION_LOG}.0", f"{OPERATION_LOG}.0.bz2")
-"""The log before the last rotation: it is read too, since a log is empty after a rotation."""
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _HINT = "such as 2h, 3d or 2026-11-21T10:30"
@@ -44,7 +42,9 @@ def operations(
     limits = [row for row in limit_events(fs, words) if test(row)]
     rows = [row for row in parsed(_lines(_current(fs))) if test(row)]
     if most is None or len(rows) < most:
-        rows = [row for row in parsed(_lines(_older(fs))) if test(row)] + rows
+        # A log is empty after its rotation: what was there before is read too.
+        older = read_rotated(fs, OPERATION_LOG, MOST_BYTES)
+        rows = [row for row in parsed(_lines(older)) if test(row)] + rows
     if limits:
         rows = sorted([*rows, *limits], key=lambda row: row.time)
     return rows if most is None else rows[len(rows) - min(most, len(rows)) :]
@@ -121,15 +121,3 @@ def _current(fs: Fs) -> bytes:
     data = fs.read_from(OPERATION_LOG, start, MOST_BYTES)
     # The first line may be cut.
     return data.partition(b"\n")[2] if start else data
-
-
-def _older(fs: Fs) -> bytes:
-    for path in OLDER:
-        try:
-            data = fs.read_bytes(path, MOST_BYTES, follow=False)
-            if path.endswith(".bz2"):
-                data = bz2.BZ2Decompressor().decompress(data, MOST_BYTES)
-        except (OSError, ValueError, EOFError):
-            continue
-        return data
-    return b""

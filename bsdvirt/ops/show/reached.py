@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from bsdvirt.cpu.limits import limit_of
-from bsdvirt.facts.reached import DAY, Burst, Hit, bursts, read_hits
+from bsdvirt.facts.reached import DAY, Burst, Hit, bursts, has_rotated, read_hits
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import LOG_DIRECTORY, limits_log
 from bsdvirt.rows.events import Operation
@@ -67,13 +67,13 @@ def limit_events(fs: Fs, words: Sequence[str]) -> Iterator[Operation]:
     """Yield what guests by these names or patterns, or all guests, have reached, as events."""
     for name in sorted(fs.listdir(LOG_DIRECTORY)):
         wanted = not words or any(fnmatch.fnmatchcase(name, word) for word in words)
-        if wanted and _is_name(name) and (fs.size(limits_log(name)) or _rotated(fs, name)):
+        if (
+            wanted
+            and _is_name(name)
+            and (fs.size(limits_log(name)) or has_rotated(fs, limits_log(name)))
+        ):
             for burst in bursts(read_hits(fs, name)):
                 yield _event(name, burst)
-
-
-def _rotated(fs: Fs, name: str) -> bool:
-    return any(fs.size(f"{limits_log(name)}{end}") for end in (".0", ".0.bz2"))
 
 
 def _is_name(name: str) -> bool:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import gzip
+import lzma
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from bsdvirt.facts.reached import MOST_BYTES, Hit, bursts, parse_hits, read_hits
 from bsdvirt.host.fs import Fs
@@ -53,6 +58,22 @@ def test_the_log_before_a_rotation_is_read_too(tmp_path: Path) -> None:
     (directory / "limits.log.0.bz2").write_bytes(b"BZh9broken")
     assert len(read_hits(fs, "web")) == 1
     assert read_hits(fs, "nosuch") == []
+
+
+@pytest.mark.parametrize(
+    ("end", "pack"),
+    [("", bytes), (".bz2", bz2.compress), (".gz", gzip.compress), (".xz", lzma.compress)],
+)
+def test_a_rotated_log_in_each_compression(
+    tmp_path: Path, end: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """newsyslog.conf(5) of 15 may choose another for all logs (<compress>)."""
+    directory = place(tmp_path)
+    packed = directory / f"limits.log.0{end}"
+    packed.write_bytes(pack(LOG))
+    assert len(read_hits(Fs(tmp_path), "web")) == 6
+    packed.write_bytes(pack(LOG)[:40])
+    assert len(read_hits(Fs(tmp_path), "web")) < 6
 
 
 def test_a_log_is_read_with_a_bound_and_no_link_is_followed(tmp_path: Path) -> None:
