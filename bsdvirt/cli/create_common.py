@@ -42,6 +42,7 @@ class CreateOptions(Globals):
     address6: str | None
     hostname: str | None
     cpuset: str | None
+    placement: str | None
     autostart: bool
     tags: list[str]
     start: bool
@@ -138,6 +139,7 @@ def add_guest_options(parser: argparse.ArgumentParser, kind: type[GuestSpec]) ->
     add_property(parser, kind, "nics.address6", note=first)
     add_property(parser, kind, "hostname")
     add_property(parser, kind, "cpuset")
+    add_property(parser, kind, "placement")
     add_property(parser, Boot, "auto", "--autostart")
     parser.add_argument(
         "--tag", dest="tags", action="append", default=[], metavar="TAG",

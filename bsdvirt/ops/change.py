@@ -235,6 +235,8 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
             notes += forwards.notes(wanted, guest, facts)
     if old.nics != wanted.nics:
         routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
+    if identity.cpus is not None and identity.cpus != guest.identity.cpus:
+        notes += (f"its CPUs are {identity.cpus.cpus} now",)
     if old.stop != wanted.stop and (late := too_long(session, wanted)):
         notes += (late,)
     identity = msgspec.structs.replace(identity, boot=to_be.boot)

@@ -93,8 +93,7 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
             "How CPUs of the host are chosen for the guest: `none` runs it on `cpuset`, or on all"
             " CPUs; `shared` chooses as many as `cpus`, which other guests may use too;"
             " `exclusive` chooses CPUs that no other guest may use; `auto` is `exclusive` if that"
-            " is possible, otherwise `shared`. The guest keeps its CPUs, running or not:"
-            " bsdvirt set db placement=exclusive cpus=4.",
+            " is possible, otherwise `shared`. It needs a number of `cpus`, such as 4.",
             live=Live.NOW,
         ),
     ] = "none"

@@ -148,6 +148,12 @@ CASES = (
         ("set", "web", "limits.maxproc=7", "limits.pcpu=", "limits.readbps=1M", "cpuset=1"),
         (NET, JAIL, ("start", "web")),
     ),
+    Case("set exclusive", ("set", "web", "placement=exclusive", "cpus=1"),
+         (("create", "jail", "web", "db", "--start"),)),
+    Case("destroy exclusive", ("destroy", "web", "--yes"),
+         (("create", "jail", "db", "--start"),
+          ("create", "jail", "web", "placement=exclusive", "cpus=1")),
+         done=(3, "no guest web"), again=False),
     Case(
         "rename", ("rename", "web", "www"),
         (("create", "jail", "web"), ("start", "web"), ("stop", "web"),

@@ -32,6 +32,7 @@ from bsdvirt.spec.paths import set_paths
 
 class Options(StackOptions, RootOptions):
     no_fetch: bool
+    cpus: int | None
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--shared", metavar="IF",
         help="use the host's network stack with --address and --address6 only, as aliases on IF",
     )  # fmt: skip
+    add_property(parser, Jail, "cpus")
     add_guest_options(parser, Jail)
 
 
@@ -85,7 +87,7 @@ def _jail(
         settings |= stack
     elif "stack" not in given and (nics := nics_of(session, options)):
         settings["nics"] = nics
-    for name in ("hostname", "cpuset"):
+    for name in ("hostname", "cpuset", "placement", "cpus"):
         if (value := getattr(options, name)) is not None:
             settings[name] = value
     return set_paths(decode(Jail, settings, "create"), list(given.items()))

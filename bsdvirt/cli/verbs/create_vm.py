@@ -146,7 +146,7 @@ def _vm(
         settings["image"] = image.base.name
         if image.image.loader:
             settings["loader"] = image.image.loader
-    for word in ("loader", "cpuset", "hostname"):
+    for word in ("loader", "cpuset", "placement", "hostname"):
         if (value := getattr(options, word)) is not None:
             settings[word] = value
     settings["disks"] = [_disk(options, size, image)]

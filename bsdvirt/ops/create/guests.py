@@ -316,8 +316,9 @@ def new_identity(
 
 
 def made(origin: str, identity: Identity) -> str:
-    """Return the message for a new guest, with the addresses that it was given."""
+    """Return the message for a new guest, with the addresses and CPUs that it was given."""
     addresses = [claim.address or claim.address6 for claim in identity.nics]
     addresses += [alias.address for alias in identity.shared]
+    addresses += [f"CPUs {identity.cpus.cpus}"] if identity.cpus else []
     where = ", ".join(text for text in addresses if text)
     return " ".join(("created", origin)).strip() + (f", {where}" if where else "")

@@ -137,6 +137,8 @@ DISK = replace(option_of(Disk, "size", "--disk"), field=replace(
 BUS = option_of(Disk, "bus")
 LOADER = option_of(Vm, "loader")
 CPUSET = option_of(GuestSpec, "cpuset")
+PLACEMENT = option_of(GuestSpec, "placement")
+JAIL_CPUS = option_of(Jail, "cpus")
 ADDRESS = option_of(Nic, "address")
 ADDRESS6 = option_of(Nic, "address6")
 HOSTNAME = option_of(GuestSpec, "hostname")
@@ -173,7 +175,7 @@ def _vm_size(known: Known, draft: Draft) -> Section:
     """Return the step of the size, with what the size profile has as defaults."""
     size = known.sizes.get(draft.value("size").strip() or SMALL)
     has = {"cpus": size.cpus, "memory": size.memory, "disk": size.disk} if size else {}
-    fields = _fields(CPUS, MEMORY, DISK, BUS, LOADER, CPUSET, THICK, POOL)
+    fields = _fields(CPUS, MEMORY, DISK, BUS, LOADER, CPUSET, PLACEMENT, THICK, POOL)
     return Section(
         "size",
         tuple(replace(one, default=str(has.get(one.path, one.default))) for one in fields),
@@ -181,7 +183,7 @@ def _vm_size(known: Known, draft: Draft) -> Section:
 
 
 def _jail_size() -> Section:
-    return Section("size", (*LIMITS, QUOTA, *_fields(CPUSET, THICK, POOL)))
+    return Section("size", (*LIMITS, QUOTA, *_fields(CPUSET, PLACEMENT, JAIL_CPUS, THICK, POOL)))
 
 
 def _disks(draft: Draft) -> list[Section]:
@@ -252,7 +254,7 @@ def _assignments(text: str) -> str:
 # ---- the command ----
 
 OPTIONS: Sequence[Input] = (
-    RELEASE, ISO_FILE, SYSTEM, THICK, POOL, CPUS, MEMORY, DISK, BUS, LOADER, CPUSET, ADDRESS,
+    RELEASE, ISO_FILE, SYSTEM, THICK, POOL, CPUS, MEMORY, DISK, BUS, LOADER, CPUSET, PLACEMENT, ADDRESS,
     ADDRESS6, HOSTNAME, USER, AUTO, TAGS,
 )  # fmt: skip
 
