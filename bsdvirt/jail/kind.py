@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
 from bsdvirt.errors import ConflictError, HostError, UsageError
-from bsdvirt.facts.host import HostFacts, Kernel, parse_mask, read_host, read_kernel, read_mask
+from bsdvirt.facts.host import HostFacts, Kernel, read_host, read_kernel, read_mask
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.jls import JailFact, read_jails
 from bsdvirt.facts.rctl import jail_subject, read_rules
@@ -60,6 +60,7 @@ from bsdvirt.rows.jail import JailInfo
 from bsdvirt.spec.hooks import seconds
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.types import CpuList
 
 DEFAULT_STOP_SECONDS = 60.0
 """Where the guest's file cannot be read."""
@@ -330,11 +331,13 @@ class JailKind(Kind[Jail]):
     def drift(
         self, view: View, guest: Guest, spec: Jail | None, facts: HostFacts, kernel: Kernel
     ) -> Iterator[Drift]:
-        mask = None
-        if spec and spec.cpuset:
-            shown = view.host.run((tools.CPUSET, "-g", "-j", guest.name), changes=False)
+        from bsdvirt.facts.cpus.affinity import read_jail_cpus
+
+        jail, mask = running_jail(guest, facts.jails), None
+        if jail is not None and spec and spec.cpuset:
             # It may have ended meanwhile.
-            mask = parse_mask(shown.stdout) if shown.status == 0 else None
+            cpus = read_jail_cpus(view.host, jail.jid, jail.name)
+            mask = CpuList.of(cpus) if cpus else None
         return doctor.drift(guest, spec, view.networks, facts, kernel, mask)
 
 

@@ -149,7 +149,7 @@ CASES = (
         (NET, JAIL, ("start", "web")),
     ),
     Case("set exclusive", ("set", "web", "placement=exclusive", "cpus=1"),
-         (("create", "jail", "web", "db", "--start"),)),
+         (("create", "jail", "web", "db", "--start"),), again=False),
     Case("destroy exclusive", ("destroy", "web", "--yes"),
          (("create", "jail", "db", "--start"),
           ("create", "jail", "web", "placement=exclusive", "cpus=1")),

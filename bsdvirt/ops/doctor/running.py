@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from bsdvirt.cpu.given import HostCpus
 from bsdvirt.errors import BsdvirtError, as_told
-from bsdvirt.facts.host import read_host, read_kernel
+from bsdvirt.facts.host import parse_mask, read_host, read_kernel
 from bsdvirt.guest.state import alive
+from bsdvirt.host import tools
 from bsdvirt.kinds import kind_of
 from bsdvirt.layout import RUN_FILES
 from bsdvirt.ops.doctor.seen import Seen, look
@@ -24,6 +25,7 @@ from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import gives_cpus
 from bsdvirt.spec.guest import GuestSpec
+from bsdvirt.spec.types import CpuList
 
 
 def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str, list[Drift]]:
@@ -33,13 +35,13 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     if not running:
         return {}
     kernel = read_kernel(session.host)
-    cpus = host_cpus(session, seen.found.guests.values())
+    cpus, every = host_cpus(session, seen.found.guests.values()), _every(session)
     found: dict[str, list[Drift]] = {}
     for guest in running:
         try:
             found[guest.name] = list(
                 kind_of(guest).drift(
-                    seen.view, guest, _given(cpus, seen, guest.name), seen.facts, kernel
+                    seen.view, guest, _given(cpus, seen, guest.name, every), seen.facts, kernel
                 )
             )
         except Exception as error:
@@ -48,9 +50,20 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     return {name: every for name, every in found.items() if every}
 
 
-def _given(cpus: HostCpus, seen: Seen, name: str) -> GuestSpec | None:
+def _given(cpus: HostCpus, seen: Seen, name: str, every: CpuList | None) -> GuestSpec | None:
+    """Return what the guest's file says, with the CPUs that it is to run on; `every` are those of
+    a process without any of its own."""
     spec = seen.specs.get(name)
-    return cpus.given(name, spec) if spec is not None else None
+    if spec is None:
+        return None
+    given = cpus.given(name, spec)
+    return given if given.cpuset is not None or every is None else given.on_cpus(every)
+
+
+def _every(session: Session) -> CpuList | None:
+    """Return the CPUs that this process may run on, as any other without a cpuset of its own."""
+    shown = session.host.run((tools.CPUSET, "-g"), changes=False)
+    return parse_mask(shown.stdout) if shown.status == 0 else None
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
