@@ -321,8 +321,11 @@ class Deinstall:
 def deinstall(tmp_path: Path) -> Deinstall:
     """On a simulated host where the jail web runs and db does not."""
     sim = made(tmp_path / "sim")
-    for name in ("bin", "etc/bsdvirt"):
+    for name in ("bin", "etc/bsdvirt", "etc/rc.d"):
         (tmp_path / name).mkdir(parents=True)
+    service = tmp_path / "etc/rc.d/bsdvirt_stats"
+    service.write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nexit 1\n')
+    service.chmod(0o755)
     command = tmp_path / "bin/bsdvirt"
     command.write_text(f'#!/bin/sh\ncd {ROOT}\n{sys.executable} -m bsdvirt --sim {sim} "$@"\n')
     command.chmod(0o755)
@@ -331,11 +334,12 @@ def deinstall(tmp_path: Path) -> Deinstall:
 
 
 def test_pkg_delete_names_the_guests_that_go_on(deinstall: Deinstall) -> None:
+    assert deinstall(PKG_UPGRADE="true") == deinstall("POST-DEINSTALL") == ""
+    assert not (deinstall.prefix / "asked").exists()
     shown = deinstall()
+    assert (deinstall.prefix / "asked").read_text() == "onestop\n"
     assert "go on running without bsdvirt:\n\tjail web: jail -r web stops it\n" in shown
     assert "db" not in shown
-    assert deinstall(PKG_UPGRADE="true") == ""
-    assert deinstall("POST-DEINSTALL") == ""
     (deinstall.prefix / "etc/bsdvirt/bsdvirt.yaml").unlink()
     assert deinstall() == ""
 

@@ -205,7 +205,9 @@ def test_its_own_path(service: Service) -> None:
     assert said.endswith(":/usr/local/sbin:/usr/local/bin\n")
 
 
-@pytest.mark.parametrize("script", [*(f"rc.d/{name}" for name in SCRIPTS), "libexec/limit-reached"])
+@pytest.mark.parametrize(
+    "script", [*(f"rc.d/{name}" for name in SCRIPTS), "libexec/limit-reached", "port/pkg-deinstall"]
+)
 def test_shellcheck_finds_nothing(script: str) -> None:
     beside = Path(sys.executable).with_name("shellcheck")
     tool = str(beside) if beside.exists() else shutil.which("shellcheck")
