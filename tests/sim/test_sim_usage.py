@@ -70,7 +70,8 @@ def guest(made: Figures, name: str) -> GuestFigures:
 
 def test_a_jail_is_seen_to_use_what_it_uses(world: tuple[Bsdvirt, HostView]) -> None:
     driver, view = world
-    driver.ok("create", "jail", "web", "limits.memoryuse=512M", "cpuset=0", "--start")
+    words = ("limits.memoryuse=512M", "limits.rules=memoryuse:deny=2M/process")
+    driver.ok("create", "jail", "web", *words, "cpuset=0", "--start")
     driver.ok("create", "jail", "idle", "--start")
     clocked = Clocked(view)
     clocked.host.settings.set_load(

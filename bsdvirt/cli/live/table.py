@@ -27,17 +27,26 @@ COLUMNS = (
     Column("name", "NAME", "n"),
     Column("cpu", "CPU", "c"),
     Column("cpu_of_set", "OF-SET", "s"),
+    Column("cpu_of_host", "OF-HOST", "h"),
     Column("memory", "MEMORY", "m"),
     Column("memory_limit", "LIMIT", "l"),
+    Column("swap", "SWAP", "x"),
     Column("processes", "PROCS", "p", 5),
     Column("net_in", "NET-IN", "i"),
     Column("net_out", "NET-OUT", "o"),
+    Column("packets_in", "PKT-IN", "k"),
+    Column("packets_out", "PKT-OUT", "K"),
     Column("read", "READ", "r"),
     Column("written", "WRITTEN", "w"),
+    Column("reads", "READS", "e"),
+    Column("writes", "WRITES", "t"),
     Column("used", "USED", "d"),
     Column("uptime", "UPTIME", "u"),
 )
-SPARED = ("memory_limit", "cpu_of_set", "processes", "used", "uptime", "written", "read")
+SPARED = (
+    "packets_in", "packets_out", "reads", "writes", "cpu_of_host", "swap", "memory_limit",
+    "cpu_of_set", "processes", "used", "uptime", "written", "read",
+)  # fmt: skip
 """The columns that a narrow terminal does without, the first first."""
 GAP = "  "
 BY_FIELD = {column.field: column for column in COLUMNS}

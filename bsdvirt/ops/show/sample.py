@@ -87,7 +87,7 @@ def _memory_limits(rules: Sequence[Rule]) -> dict[str, int]:
     """Return the lowest limit of resident memory, by subject."""
     limits: dict[str, int] = {}
     for rule in rules:
-        if rule.resource == "memoryuse" and rule.action == "deny":
+        if rule.resource == "memoryuse" and rule.action == "deny" and not rule.per:
             limits[rule.subject] = min(rule.amount, limits.get(rule.subject, rule.amount))
     return limits
 

@@ -30,10 +30,13 @@ def test_the_host_and_its_pools_stand_above() -> None:
         "load 0.50 0.25 0.12  cpu 12.5% of 4  memory 2G of 8G  cache 1G  swap 0B of 0B  up 3d11h"
     )
     assert lines[1] == "zroot 40% of 100G DEGRADED"
-    assert lines[3].split()[:4] == ["NAME", "CPU", "OF-SET", "MEMORY"]
+    assert lines[3].split() == [
+        "NAME", "CPU", "OF-SET", "OF-HOST", "MEMORY", "LIMIT", "SWAP", "PROCS", "NET-IN", "NET-OUT",
+        "PKT-IN", "PKT-OUT", "READ", "WRITTEN", "READS", "WRITES", "USED", "UPTIME",
+    ]  # fmt: skip
     assert lines[4].split()[:2] == ["web", "150%"]
     assert lines[5].split() == [
-        "db", "3.2%", "-", "2G", "-", "-", "2K", "-", "-", "-", "-", "0:59",
+        "db", "3.2%", "-", "-", "2G", "-", "-", "-", "2K", *["-"] * 8, "0:59",
     ]  # fmt: skip
 
 
@@ -46,7 +49,7 @@ def test_the_host_and_its_pools_stand_above() -> None:
         ("n", ["db", "new", "web"]),
         ("nR", ["web", "new", "db"]),
         ("i", ["db", "new", "web"]),
-        ("x", ["web", "db", "new"]),
+        ("?", ["web", "db", "new"]),
     ],
 )
 def test_keys_sort_and_what_is_not_known_is_last(keys: str, order: list[str]) -> None:
@@ -61,12 +64,13 @@ def test_columns_have_keys_of_their_own() -> None:
     assert len(set(keys) - {"q", "R", "?", " "}) == len(COLUMNS) == len(BY_FIELD)
 
 
-@pytest.mark.parametrize("width", [44, 60, 80, 120])
+@pytest.mark.parametrize("width", [44, 60, 80, 120, 200])
 def test_a_narrow_terminal_shows_fewer_columns_whole(width: int) -> None:
     lines = guest_lines(GUESTS, Order(), width)
     assert max(map(len, lines)) <= width
     assert {"NAME", "CPU", "MEMORY"} <= set(lines[0].split())
     assert ("LIMIT" in lines[0]) == (width >= 120)
+    assert ("PKT-IN" in lines[0]) == (width >= 200)
 
 
 @pytest.mark.parametrize(
