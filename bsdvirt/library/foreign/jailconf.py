@@ -1,6 +1,7 @@
 """jail.conf(5): the parameters of one jail, with the variables expanded and nothing run. Pure.
 
-The grammar is that of usr.sbin/jail/jaillex.l, jailparse.y and config.c of FreeBSD 13.2.
+The grammar is that of usr.sbin/jail/jaillex.l, jailparse.y and config.c of FreeBSD 13.2, with the
+jails within jails and the `.include` of 15.1.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ MOST_TOKENS = 20_000
 LONGEST_VALUE = 16 << 10
 MOST_VALUES = 1000
 DEEPEST = 8
+INCLUDE = ".include"
+"""Its files are not read."""
 Params = Mapping[str, Sequence[str]]
 """By parameter: its values; a bare parameter, such as `vnet;`, has none."""
 _TOKEN = re.compile(
@@ -56,11 +59,12 @@ def read(text: str, source: str) -> list[Block]:
     does not parse."""
     tokens = [*_tokens(text, source)]
     blocks, at = [Block("")], 0
-    inside: Block | None = None
+    inside: list[Block] = []
     while at < len(tokens):
         token = tokens[at]
-        if token == "}" and inside is not None:
-            inside, at = None, at + 1
+        if token == "}" and inside:
+            inside.pop()
+            at += 1
             continue
         if token == ";":
             at += 1
@@ -68,13 +72,13 @@ def read(text: str, source: str) -> list[Block]:
         if isinstance(token, str):
             raise _wrong(source, token)
         after = tokens[at + 1] if at + 1 < len(tokens) else ";"
-        if after == "{" and inside is None:
-            inside = Block(_flat(token))
-            blocks.append(inside)
+        if after == "{" and len(inside) < DEEPEST:
+            inside.append(Block(".".join((*(one.name for one in inside[-1:]), _flat(token)))))
+            blocks.append(inside[-1])
             at += 2
             continue
-        at = _line(tokens, at, inside or blocks[0], source)
-    if inside is not None:
+        at = _line(tokens, at, inside[-1] if inside else blocks[0], source)
+    if inside:
         raise _wrong(source, "the end")
     return blocks
 
@@ -146,7 +150,9 @@ def _line(tokens: Sequence[str | _Word], at: int, block: Block, source: str) -> 
     assert isinstance(key, _Word)
     name, values, adds = _flat(key), [], False
     at += 1
-    if at < len(tokens) and tokens[at] in ("=", "+="):
+    if name == INCLUDE and at < len(tokens) and isinstance(file := tokens[at], _Word):
+        values, adds, at = [file.pieces], True, at + 1
+    elif at < len(tokens) and tokens[at] in ("=", "+="):
         adds = tokens[at] == "+="
         at += 1
         while at < len(tokens):

@@ -8,9 +8,9 @@ from typing import Any
 
 from bsdvirt.library.foreign import fstab
 from bsdvirt.library.foreign.found import Draft, shown
-from bsdvirt.library.foreign.jailconf import Params
+from bsdvirt.library.foreign.jailconf import INCLUDE, Params
 from bsdvirt.spec.base import BadValueError
-from bsdvirt.spec.params import PARAMS, parse_param, without_no
+from bsdvirt.spec.params import PARAMS, known, parse_param, without_no
 from bsdvirt.spec.stack import AliasAddress
 from bsdvirt.spec.types import InterfaceName, Mac
 
@@ -53,6 +53,9 @@ def take(draft: Draft, params: Params, fstab_text: str = "") -> None:
             _TAKEN[key](draft, value)
         elif key in ("interface", "mount", "exec.timeout"):
             continue
+        elif key == INCLUDE:
+            for file in values:
+                draft.drop(key, file, "it is not read; set what it holds by hand")
         elif key in HOOKS:
             _hook(draft, key, values)
         elif key == "depend":
@@ -76,7 +79,7 @@ def _param(draft: Draft, key: str, value: str, *, bare: bool) -> None:
         draft.drop(key, value, f"{error}; {error.hint}" if error.hint else str(error))
         return
     default = {"enforce_statfs": 2, "children.max": 0, "securelevel": -1}
-    if name not in PARAMS:
+    if known(name) is None:
         draft.note(f"{shown(name)}: unknown to bsdvirt, kept under params")
     if default.get(name) != parsed:
         draft.params[name] = parsed

@@ -19,6 +19,7 @@ from bsdvirt.library.foreign import (
     jails,
     rctl,
 )
+from bsdvirt.library.foreign import params as foreign_params
 from bsdvirt.library.foreign.found import Draft, Found, usable
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.load import decode
@@ -78,6 +79,21 @@ def test_a_jail_has_the_defaults_those_of_wildcards_and_its_own() -> None:
 def test_a_file_that_does_not_parse_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         jailconf.read(text, "test")
+
+
+def test_jails_within_jails_and_included_files() -> None:
+    """As jailparse.y of 15.1 reads them; an included file is not looked for."""
+    text = (
+        '.include "/etc/jail.conf.d/*.conf"; web { path = /a; sub { path = /b; vnet; } persist; }'
+    )
+    assert jailconf.names(jailconf.read(text, "test")) == ["web", "web.sub"]
+    found = params(text)
+    assert found["path"] == ["/a"]
+    assert "vnet" not in found
+    assert found[".include"] == ["/etc/jail.conf.d/*.conf"]
+    draft = Draft()
+    foreign_params.take(draft, found)
+    assert [note for note in draft.notes if note.startswith(".include=/etc/jail.conf.d/*.conf: ")]
 
 
 @pytest.mark.parametrize(
