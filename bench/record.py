@@ -55,8 +55,6 @@ def resident() -> int:
 def measure(root: str) -> dict[str, float]:
     """Measure in this process, which has the answers on standard input."""
     bare = resident()
-    import bsdvirt.cli.main
-    import bsdvirt.cli.verbs.stats_record  # noqa: F401
     from bsdvirt.host.base import Host, Result
     from bsdvirt.host.fs import Fs
     from bsdvirt.host.real import RealHost
@@ -124,19 +122,30 @@ def measure(root: str) -> dict[str, float]:
     }
 
 
+def _command(root: str) -> list[str]:
+    """Return the daemon's own command, that measures instead."""
+    from bsdvirt.cli.live.daemon import START, Job, argv
+
+    words = argv(Job())
+    at = words.index(START)
+    start, _, _ = START.rpartition(" from ")
+    measures = f"{start} import json, record; print(json.dumps(record.measure({root!r})))"
+    return [*words[:at], measures, "", f"{ROOT}/bench", *words[at + 2 :]]
+
+
 def main(words: list[str]) -> None:
-    if words[:1] == ["--child"]:
-        print(json.dumps(measure(words[1])))
-        return
     import subprocess
     import tempfile
 
     for count in [int(word) for word in words] or [100]:
         with tempfile.TemporaryDirectory() as top:
             answers = kept(f"{top}/host", count)
-            argv = (sys.executable, __file__, "--child", f"{top}/host/root")
             told = subprocess.run(
-                argv, input=json.dumps(answers), text=True, check=True, stdout=subprocess.PIPE
+                _command(f"{top}/host/root"),
+                input=json.dumps(answers),
+                text=True,
+                check=True,
+                stdout=subprocess.PIPE,
             )
             print(told.stdout, end="")
 

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
-import signal
-import time
-from collections.abc import Callable
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from bsdvirt.cli.common import open_session
+from bsdvirt.cli.live.daemon import Job, argv
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import EXIT_OK, BsdvirtError, ConflictError, HostError, UsageError
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.host.private import keep_private
 from bsdvirt.layout import RUN_DIRECTORY
-from bsdvirt.ops.history.record import VERB, Recorder, record
+from bsdvirt.ops.history.record import VERB
 from bsdvirt.plan.events import Warned
 from bsdvirt.plan.locks import LOCK_DIRECTORY, Lock
-from bsdvirt.rows.usage import Sample
 from bsdvirt.session.session import Session
 
-if TYPE_CHECKING:
-    from bsdvirt.ops.history.publish import Socket
-
-ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PID_FILE = f"{LOCK_DIRECTORY}/stats"
 """The lock; rc.d/bsdvirt_stats reads the process from it."""
 
@@ -53,53 +44,25 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(options: Options) -> int:
+def run(options: Options) -> NoReturn:
     session = open_session(options, changes=False, shows=True)
     session.need_root()
     try:
-        return _run(session, options)
+        _run(session, options)
     except BsdvirtError as error:
         # Under daemon(8), standard error leads nowhere.
         session.sink(Warned("", VERB, "host", f"not started: {error.message}"))
         raise
 
 
-def _run(session: Session, options: Options) -> int:
-    group = _group(options)
+def _run(session: Session, options: Options) -> NoReturn:
+    """Take the lock, and become the process that records."""
+    job = Job(options.sim, options.prometheus_file, options.prometheus_socket, _group(options))
     _ = session.hostfile
-    for number in ENDS:
-        signal.signal(number, _end)
-    # A client that is gone must not end us.
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     keep_private(session.host.fs, RUN_DIRECTORY)
-    lock = _lock(session)
-    publish: list[Callable[[Sample], None]] = []
-    if options.prometheus_file:
-        from bsdvirt.ops.history.publish import File
-
-        publish.append(File(session.host.fs, options.prometheus_file, group).publish)
-    served = _served(session, options, group)
-    if served is not None:
-        publish.append(served.publish)
-    recorder = Recorder(session.host, session.sink, publish)
-    # What is imported is never collected: the collector need not look at it each time.
-    gc.collect()
-    gc.freeze()
-    try:
-        record(recorder, session.host, session.sink, served.wait if served else time.sleep)
-    finally:
-        if served is not None:
-            served.close()
-        lock.release()
-    return EXIT_OK
-
-
-def _served(session: Session, options: Options, group: int | None) -> Socket | None:
-    if not options.prometheus_socket:
-        return None
-    from bsdvirt.ops.history.publish import Socket
-
-    return Socket(session.host.fs, options.prometheus_socket, group)
+    _lock(session).outlive()
+    words = argv(job)
+    os.execv(words[0], words)  # noqa: S606
 
 
 def _group(options: Options) -> int | None:
@@ -133,7 +96,3 @@ def _lock(session: Session) -> Lock:
         raise HostError(f"{PID_FILE}: {error.strerror}", "check the file") from error
     lock.say(f"{os.getpid()}\n")
     return lock
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(EXIT_OK)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bsdvirt.cli.live.daemon import START, Job, argv
+
 ROOT = Path(__file__).resolve().parents[3]
 COUNTER = ROOT / "bench/imports.py"
 
@@ -130,3 +132,18 @@ def test_what_reads_nothing_imports_nothing(word: str) -> None:
         "bsdvirt", "bsdvirt.__main__", "bsdvirt.cli", "bsdvirt.cli.main", "bsdvirt.cli.streams",
         "bsdvirt.cli.words", "bsdvirt.errors", "bsdvirt.host", "bsdvirt.host.sanitize",
     }  # fmt: skip
+
+
+def test_what_records_stays_small() -> None:
+    """Its memory is that of its modules: bench/record.py measures it."""
+    words = argv(Job())
+    at = words.index(START)
+    start, _, _ = START.rpartition(" main(")
+    shows = f"{start} print(*(name for name, one in sys.modules.items() if one))"
+    asked = [*words[:at], shows, *words[at + 1 :]]
+    modules = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
+    found = Counted(frozenset(modules), [], 0)
+    rooms = [room for room in PLANNERS if room != "bsdvirt.cpu"]
+    assert not found.has(*rooms, *LIBRARIES, "argparse", "socket", "typing_extensions", "site")
+    assert not found.has("bsdvirt.tui", "bsdvirt.cli.output", "bsdvirt.ops.history.publish")
+    assert len(found.ours) <= 73
