@@ -16,6 +16,7 @@ from bsdvirt.cpu.limits import (
     cpuset_changes,
     cpuset_drift,
     limit_drift,
+    limits_differ,
     live_steps,
     touches_kernel,
 )
@@ -123,7 +124,7 @@ def live(host: Host, guest: Guest, before: Vm, after: Vm) -> list[Step]:
     of = ("-p", str(pid))
     shown = host.run((tools.CPUSET, "-g", *of), changes=False).check().stdout
     pins = pinned(host, pid, after, moved=before.pins != after.pins)
-    kernel, rules = read_kernel(host), read_rules(host)
+    kernel, rules = read_kernel(host), read_rules(host) if limits_differ(before, after) else []
     facts = LiveFacts(kernel, rules, parse_mask(shown), pins.then, pins.now)
     return live_steps(guest.name, process_subject(pid), of, before, after, facts)
 

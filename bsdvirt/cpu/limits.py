@@ -303,7 +303,12 @@ def outside(cpus: CpuList | None, *, own_set: bool = False) -> tuple[str, ...]:
 
 def touches_kernel(before: GuestSpec, after: GuestSpec) -> bool:
     """Return whether a change is one of limits or CPUs, so that LiveFacts are needed."""
-    return before.limits != after.limits or before.cpuset != after.cpuset
+    return limits_differ(before, after) or before.cpuset != after.cpuset
+
+
+def limits_differ(before: GuestSpec, after: GuestSpec) -> bool:
+    """Return whether a change is one of limits, so that the rules of rctl(8) are needed."""
+    return before.limits != after.limits
 
 
 def live_steps(

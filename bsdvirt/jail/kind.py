@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from bsdvirt.cpu.limits import LiveFacts, live_steps, touches_kernel
+from bsdvirt.cpu.limits import LiveFacts, limits_differ, live_steps, touches_kernel
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel, read_host, read_kernel, read_mask
 from bsdvirt.facts.ifconfig import read_interfaces
@@ -298,7 +298,8 @@ class JailKind(Kind[Jail]):
     def live_steps(self, host: Host, guest: Guest, before: Jail, after: Jail) -> list[Step]:
         if not touches_kernel(before, after):
             return []
-        facts = LiveFacts(read_kernel(host), read_rules(host), read_mask(host, guest.name))
+        rules = read_rules(host) if limits_differ(before, after) else []
+        facts = LiveFacts(read_kernel(host), rules, read_mask(host, guest.name))
         name = guest.name
         return live_steps(name, jail_subject(name), ("-j", name), before, after, facts)
 

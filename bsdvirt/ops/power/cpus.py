@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 
@@ -116,8 +116,8 @@ def make_room(
     jails = read_jails(session.host)
     for other in guests:
         if other.name != name and is_running(other, jails, session.host.fs):
-            again = _again(session, other, before, now)
-            plan = _moved(session, other, before, after)
+            again = partial(_look, session, other, before, now)
+            plan = _look(session, other, before, lambda: after)
             if not plan.empty:
                 # A journal is recovered by whoever holds the guest's lock, and that is not us.
                 yield Part(
@@ -125,15 +125,15 @@ def make_room(
                 )
 
 
-def _again(
-    session: Session, guest: Guest, before: HostCpus, now: Callable[[], HostCpus]
-) -> Callable[[], Plan]:
-    def again() -> Plan:
-        if not is_running(guest, read_jails(session.host), session.host.fs):
-            return Plan("set", guest.name, reason="not running")
-        return _moved(session, guest, before, now())
-
-    return again
+def _look(session: Session, guest: Guest, before: HostCpus, after: Callable[[], HostCpus]) -> Plan:
+    """Plan the moves of a guest, if it still runs."""
+    try:
+        return _moved(session, guest, before, after())
+    except BsdvirtError:
+        # All jails are listed again only for one that may have stopped.
+        if is_running(guest, read_jails(session.host), session.host.fs):
+            raise
+        return Plan("set", guest.name, reason="not running")
 
 
 def _moved(session: Session, guest: Guest, before: HostCpus, after: HostCpus) -> Plan:
