@@ -17,6 +17,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.spec.becomes import BhyveKey
 from bsdvirt.spec.config_keys import AHCI_SLOT, raw_devices
 from bsdvirt.spec.fields import written
+from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 
 
@@ -39,7 +40,7 @@ def keys(guest: Guest, vm: Vm, run: RunSettings) -> Pairs:
     for one in DEVICES:
         pairs += one.settings(guest, vm, run)
     pairs += _order(guest, vm, run)
-    pairs += _pins(vm)
+    pairs += [*_pins(vm), *_domain(vm, run)]
     if any(raw_devices(vm.config).buses):
         # An MPtable describes the first bus only, and bhyve refuses to make one (mptbl.c).
         pairs.append(("x86.mptable", "false"))
@@ -91,3 +92,15 @@ def _pins(vm: Vm) -> Pairs:
     for pin in vm.exact_pins:
         pinned.setdefault(pin.vcpu, []).append(str(pin.cpus))
     return [(f"vcpu.{vcpu}.cpuset", ",".join(cpus)) for vcpu, cpus in sorted(pinned.items())]
+
+
+def _domain(vm: Vm, run: RunSettings) -> Pairs:
+    """Return the guest's one NUMA domain, whose memory the host takes near the guest's CPUs, as -n
+    gives it (calc_mem_affinity() and set_vcpu_affinities() in bhyverun.c). It needs firmware."""
+    if not run.domains or vm.loader != "uefi" or vm.cpuset is None or not vm.cpuset.memory:
+        return []
+    return [
+        ("domains.0.size", vm.memory_size),
+        ("domains.0.cpus", str(CpuList.of(list(range(vm.cpus))))),
+        ("domains.0.domain_policy", vm.cpuset.memory),
+    ]

@@ -24,7 +24,7 @@ from bsdvirt.cpu.limits import outside
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel, read_kernel
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.vmm import names, read_devices, read_order, read_paths, read_vmm
+from bsdvirt.facts.vmm import names, read_devices, read_domains, read_order, read_paths, read_vmm
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.claims import UNCLAIMED, RandomBytes
 from bsdvirt.guest.inventory import Guest
@@ -193,11 +193,12 @@ class VmKind(Kind[Vm]):
                 first, notes = seeds.renewed(fs, guest, vm, view.networks, view.new_op())
             others = [n for n, g in view.found.guests.items() if g.identity.kind == self.name]
             order = read_order(host) if vm.bootorder or view.boot_from else None
+            near = vm.cpuset is not None and vm.cpuset.memory != "" and vm.loader == "uefi"
             paths = read_paths(fs, wanted_paths(guest, vm))
             seen = VmStartFacts(
                 host=facts,
                 kernel=kernel,
-                vmm=dataclasses.replace(vmm, order=order),
+                vmm=dataclasses.replace(vmm, order=order, domains=near and read_domains(host)),
                 vm=None if name in view.stopped else read_vm(fs, name),
                 paths=paths | {guest.layout.seed(name): "file"} if first else paths,
                 password=new_password(view.random(name)),

@@ -94,6 +94,7 @@ def _prepare(
         paths=facts.paths,
         networks=networks,
         order=tuple(map(str, vm.bootorder)) if chosen else (),
+        domains=facts.vmm.domains,
     )
     once = plan_once(guest, vm, facts, chosen, run, boot) if boot else Once()
     return steps + _file_steps(guest, vm, run, once), once

@@ -35,6 +35,8 @@ class VmmFacts:
     osreldate: int = 0
     order: bool | None = None
     """Whether bhyve has a boot order; None if it was not checked."""
+    domains: bool = False
+    """Whether bhyve has NUMA domains of the guest; False if it was not checked."""
     devices: frozenset[str] = frozenset()
     """Names in /dev/vmm, including others' guests."""
 
@@ -78,6 +80,13 @@ def read_order(host: Host) -> bool:
     interface by default."""
     shown = host.run((tools.BHYVE, "-o", "config.dump=1", "probe"), changes=False).stdout
     return any(line.startswith("lpc.fwcfg=") for line in shown.splitlines())
+
+
+def read_domains(host: Host) -> bool:
+    """Whether bhyve has NUMA domains, with a place for the memory of each: its help has -n then
+    (captures/05)."""
+    shown = host.run((tools.BHYVE, "-h"), changes=False)
+    return any(line.strip().startswith("-n: NUMA") for line in shown.stderr.splitlines())
 
 
 def names(fs: Fs, path: str) -> tuple[str, ...]:

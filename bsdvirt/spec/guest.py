@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 import msgspec
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Spec, prop
-from bsdvirt.spec.becomes import Option
+from bsdvirt.spec.becomes import BhyveKey, Option, made_by
 from bsdvirt.spec.expose import Expose, refuse_clashes
 from bsdvirt.spec.hooks import Hooks
 from bsdvirt.spec.limits import Limits
@@ -17,6 +17,10 @@ from bsdvirt.spec.restart import Restart
 from bsdvirt.spec.types import CpuList, Every, HostName, Keep
 
 MOST_NICS = 8
+DOMAIN = made_by(
+    "bhyve.config", BhyveKey, "domains.N.size", "domains.N.cpus", "domains.N.domain_policy"
+)
+"""What places a virtual machine's memory near its CPUs."""
 
 
 class Stop(Spec, frozen=True, kw_only=True):
@@ -95,6 +99,7 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
             " `exclusive` chooses CPUs that no other guest may use; `auto` is `exclusive` if that"
             " is possible, otherwise `shared`. It needs a number of `cpus`, such as 4.",
             live=Live.NOW,
+            becomes=(Option("cpuset -l"), Option("cpuset -n"), *DOMAIN),
         ),
     ] = "none"
     cpus: (

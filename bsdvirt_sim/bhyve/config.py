@@ -22,7 +22,10 @@ _KNOWN = re.compile(
     r"|system\.(manufacturer|product_name|serial_number|sku|version|family_name)"
     r"|pci\.\d+\.\d+\.\d+\..+"
 )
-_FROM_15 = re.compile(r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex")
+_FROM_15 = re.compile(
+    r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex"
+    r"|domains\.[0-7]\.(size|cpus|domain_policy)"
+)
 """Keys that 13.2 does not know and ignores."""
 _OLD_ROM = {"lpc.bootrom": "bootrom", "lpc.bootvars": "bootrom variable file"}
 _SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")

@@ -85,6 +85,8 @@ class RunSettings:
     networks: Networks = field(default_factory=dict)
     order: tuple[str, ...] = ()
     """Disks and drives to boot from, where this bhyve supports a boot order."""
+    domains: bool = False
+    """Whether this bhyve has NUMA domains of the guest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from bsdvirt.layout import Layout
 from bsdvirt.spec.identity import Claim, DiskClaim, Identity
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import RESERVED, Vm
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -233,7 +234,9 @@ def unknown(text: str) -> list[str]:
 def test_bhyve_knows_every_key() -> None:
     assert unknown(every_bus()) == []
     everywhere, _ = known_keys()
-    tree = bhyvetree.of_file(every_bus())
+    near = EVERY_BUS.on_cpus(CpuList("0-3").with_memory("prefer:1"))
+    placed = config.render(guest(near, **PLACES), near, RunSettings(domains=True))
+    tree = bhyvetree.of_file(every_bus() + placed)
     written = {re.sub(r"\.\d+\.", ".N.", key) for key in tree if not key.startswith("pci.")}
     assert written == everywhere
 

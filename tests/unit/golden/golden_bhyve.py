@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import msgspec
+from goldencpus import Claimed
 
 from bsdvirt.bhyve import claims, clean, create, start, stop
 from bsdvirt.bhyve import volumes as disks
@@ -49,10 +50,12 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     missing: list[str] = []
     taken: dict[str, dict[Any, str]] = {}
     words: dict[str, Any] = {}
+    claims: Claimed | None = None
 
     @property
     def spec(self) -> Vm:
-        return _vm(self.vm)
+        vm = _vm(self.vm)
+        return self.claims.cpus.given(self.name, vm) if self.claims else vm
 
     @property
     def guest(self) -> Guest:
@@ -106,6 +109,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
                     for sort, held in self.taken.items()
                 }
             ),
+            open_cpus=self.claims.cpus.open if self.claims else None,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from goldencpus import Claimed
 
 from bsdvirt.cpu import limits
 from bsdvirt.facts.host import HostFacts, Kernel
@@ -83,10 +84,12 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     problems: dict[str, str] = {}
     kept: bool = True
+    claims: Claimed | None = None
 
     @property
     def spec(self) -> Jail:
-        return decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **self.jail})
+        jail = decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **self.jail})
+        return self.claims.cpus.given(self.name, jail) if self.claims else jail
 
     @property
     def who(self) -> Identity:
@@ -133,6 +136,7 @@ def _start(given: Given) -> Plan:
         given.root,
         given.foreign,
         resolver_was=_was(given.jail_resolver),
+        open_cpus=given.claims.cpus.open if given.claims else None,
     )
     return start.plan_start(
         given.guest, given.spec, given.nets, seen, OP,
