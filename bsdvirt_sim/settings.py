@@ -72,6 +72,11 @@ class Settings:
         with self._host.change() as state:
             state.racct = enabled
 
+    def install(self, kernel: str, userland: str) -> None:
+        """Update the host: what is on disk is of another release than the running kernel."""
+        with self._host.change() as state:
+            state.installed, state.userland = kernel, userland
+
     def set_kernel(self, release: str, osreldate: int) -> None:
         """Set the running release, such as 14.1-RELEASE and 1401000."""
         with self._host.change() as state:

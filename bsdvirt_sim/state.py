@@ -273,6 +273,11 @@ class Host(Struct):
     version: str = "13.2"
     """The key in releases.RELEASES."""
     release: str = "13.2-RELEASE"
+    """Of the running kernel."""
+    installed: str = ""
+    """Of the kernel on disk; empty if it is the one that runs."""
+    userland: str = ""
+    """Of the userland; empty if it is the kernel's."""
     osreldate: int = 1302001
     serial: int = 1000
     last_jid: int = 0

@@ -24,8 +24,9 @@ def freebsd_version(run: Run, words: list[str]) -> int:
     run.reads()
     if words not in (["-ku"], ["-k"], ["-u"]):
         raise run.unknown()
-    for _ in words[0][1:]:
-        run.print(run.state.release)
+    for letter in words[0][1:]:
+        installed = run.state.installed if letter == "k" else run.state.userland
+        run.print(installed or run.state.release)
     return 0
 
 

@@ -223,3 +223,27 @@ def a_link_in_another_tools_jail_leads_no_mount_astray(driver: Bsdvirt, view: Ho
         driver.fails(5, "start", "t1", says="link")
     finally:
         view.do("/usr/sbin/jail", "-r", "ioc-foo")
+
+
+@scenario(sim_only=True)
+def a_host_that_was_updated_and_not_booted(driver: Bsdvirt, view: HostView) -> None:
+    from bsdvirt_sim import SimHost
+
+    assert isinstance(view.host, SimHost)
+    settings = view.host.settings
+    running = settings.release.kernel
+    release = running.partition("-p")[0]
+    settings.install(f"{release}-p9", f"{release}-p9")
+    said = driver.ok("doctor").stdout
+    assert f"{release}-p9 is installed, and {running} runs" in said
+    settings.install(running, "99.0-RELEASE")
+    assert f"99.0-RELEASE is newer than the running kernel {running}" in driver("doctor").stdout
+    settings.install("", "")
+    driver.ok("create", "jail", "t1")
+    path = f"{view.jail_root('t1')}/bin/freebsd-version"
+    text = view.fs.read_text(path)
+    view.fs.write(path, text.replace(release, "99.0-RELEASE"), 0o555)
+    started = driver.ok("start", "t1")
+    assert "99.0-RELEASE is newer than this host's kernel" in started.stdout + started.stderr
+    assert "newer" in driver.json("info", "t1")["differs"]
+    assert "programs may fail" in driver("doctor").stdout

@@ -10,6 +10,7 @@ from bsdvirt.facts.host import read_kernel
 from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS
+from bsdvirt.library.plans.releases import version_key
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
@@ -39,6 +40,7 @@ def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
 
 def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
     known = read_kernel(session.host)
+    yield from _installed(session, known.release)
     limited = [name for name, spec in seen.specs.items() if wanted_rules(spec.limits)]
     if not known.racct:
         yield Finding(
@@ -55,6 +57,27 @@ def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
             "IPv4 is not forwarded: guests of private networks reach the host and each other only",
             "sysrc gateway_enable=YES and service routing restart to give them access",
             problem=False,
+        )
+
+
+def _installed(session: Session, running: str) -> Iterator[Finding]:
+    """Compare what is installed with the kernel that runs: an update before its reboot."""
+    shown = session.host.run((tools.FREEBSD_VERSION, "-ku"), changes=False)
+    lines = shown.stdout.split()
+    if shown.status != 0 or len(lines) != 2:
+        return
+    kernel, userland = lines
+    ours, theirs = version_key(running), version_key(userland)
+    if ours and theirs and theirs > ours:
+        yield Finding(
+            "kernel",
+            f"the host's userland {userland} is newer than the running kernel {running}: its tools"
+            " may not work with it",
+            "reboot, with the kernel of that release installed",
+        )
+    elif kernel != running:
+        yield Finding(
+            "kernel", f"{kernel} is installed, and {running} runs", "reboot", problem=False
         )
 
 
