@@ -46,7 +46,7 @@ def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[
     new = conf
     for device in DEVICES:
         new = device.at_reboot(new, guest, before, after)
-    kept = [(vm.stop, vm.restart, vm.cpuset) for vm in (before, after)]
+    kept = [(vm.stop, vm.restart, vm.cpuset, vm.limits) for vm in (before, after)]
     if new == conf and kept[0] == kept[1]:
         return []
     media = [path for device in DEVICES for path in device.media(conf)]

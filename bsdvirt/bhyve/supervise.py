@@ -49,7 +49,6 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
     name = guest.name
     control = [tools.BHYVECTL, f"--vm={name}"]
     loader = _loader(guest, vm)
-    rules = limit_rules(process_subject("%PID%"), vm.limits)
     value = {
         "v": VERSION,
         "name": name,
@@ -61,7 +60,7 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         "force_reset": [*control, "--force-reset"],
         "nmi": [*control, "--inject-nmi"],
         "console": console_device(guest.identity.id, "B"),
-        "limits": [[tools.RCTL, "-a", *rules]] if rules else [],
+        "limits": _limits(vm),
         "cleanup": [
             list(argv) for device in DEVICES for argv in device.cleanup(guest.identity.id, vm)
         ],
@@ -106,10 +105,17 @@ def _policy(vm: Vm) -> dict[str, Any]:
     }
 
 
+def _limits(vm: Vm) -> list[list[str]]:
+    """Return what limits bhyve: it is run with its process instead of %PID%."""
+    rules = limit_rules(process_subject("%PID%"), vm.limits)
+    return [[tools.RCTL, "-a", *rules]] if rules else []
+
+
 def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
     """Return the supervisor's file of a running guest with what it reads again: the policies, the
-    CPUs, and for the loader the media that are in the drives now instead of those `before`."""
-    job = json.loads(text) | _policy(vm) | {"prefix": _prefix(vm)}
+    CPUs and limits, and for the loader the media that are in the drives now instead of those
+    `before`."""
+    job = json.loads(text) | _policy(vm) | {"prefix": _prefix(vm), "limits": _limits(vm)}
     if job.get("loader"):
         old = frozenset(before)
         words = job["loader"]["argv"]

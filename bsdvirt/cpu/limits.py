@@ -193,7 +193,7 @@ def _drift(
     if action == DEVCTL:
         return Drift(
             f"it is not reported when its {resource} reaches the limit", steps,
-            f"its {resource} is reported again when it reaches the limit",
+            f"its {resource} is reported again when it reaches the limit", problem=False,
         )  # fmt: skip
     if action not in (DENY, THROTTLE) or per:
         return Drift(

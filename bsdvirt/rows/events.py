@@ -171,7 +171,7 @@ class Operation(Row, frozen=True, kw_only=True):
     kind: Annotated[str, col("Kind of the object; empty if the operation was not begun.")] = ""
     ok: Annotated[bool, col("Whether it succeeded.")]
     seconds: Annotated[float, col("How long it took.", unit=SECONDS)] = 0.0
-    user: Annotated[str, col("Login name of the user, boot, or supervisor.")] = ""
+    user: Annotated[str, col("Login name of the user, boot, supervisor, or kernel.")] = ""
     uid: Annotated[int | None, col("User ID of that user; null if it is unknown.")] = None
     command: Annotated[list[str], col("The command line.")] = []
     message: Annotated[str, col("The error; or a remark.")] = ""

@@ -36,7 +36,7 @@ ENVIRONMENT = process.PASSED | {"PATH": process.ENVIRONMENT["PATH"]}
 that process, and the host's own zone is in /etc/localtime."""
 RUN_LOCK = "run.lock"
 """bhyve inherits it: held means running."""
-READ_AGAIN = ("loader", "stop", "restart", "prefix")
+READ_AGAIN = ("loader", "stop", "restart", "prefix", "limits")
 """The parts of run.json that may be changed while the guest runs."""
 STATE, JOB, SOCKET = "state.json", "run.json", "console.sock"
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from scenario_driver import Bsdvirt
+from scenario_driver import Bsdvirt, wait_for
 from scenario_hosts import sim_world
 from scenario_view import HostView
 from scenario_vm import SMALL, image
+
+from bsdvirt.host import tools
+from bsdvirt.ops.show.limits import limits
+from bsdvirt.session.session import Session
 
 MB = 1 << 20
 
@@ -146,3 +150,39 @@ def test_the_names_of_a_guests_own_jails_forge_no_report(world: tuple[Bsdvirt, H
     assert [line.split(" ", 1)[1] for line in log.splitlines()] == ["maxproc:devctl=49 812"] * 5
     assert not view.fs.exists("/var/log/bsdvirt/db/limits.log")
     assert {row["name"]: row["hits"] for row in driver.json("limits")} == {"web": 5, "db": 0}
+
+
+def test_a_virtual_machine_that_resets_keeps_its_new_limits(
+    world: tuple[Bsdvirt, HostView],
+) -> None:
+    driver, view = world
+    image(driver, view)
+    driver.ok("create", "vm", "v1", *SMALL, "--image", "gold", "limits.pcpu=50", "--start")
+    first = driver.json("info", "v1")["pid"]
+    driver.ok("set", "v1", "limits.pcpu=70")
+    assert view.rules() == [f"process:{first}:pcpu:deny=70"]
+    driver.ok("reset", "v1")
+    wait_for(lambda: driver.json("info", "v1")["pid"] not in (first, None), 20)
+    wait_for(lambda: driver.json("ls")[0]["state"] == "running", 20)
+    assert view.rules() == [f"process:{driver.json('info', 'v1')['pid']}:pcpu:deny=70"]
+
+
+def test_limits_are_read_by_the_same_commands_for_any_number_of_jails(
+    world: tuple[Bsdvirt, HostView], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, view = world
+    ran: list[str] = []
+    run = view.host.run
+
+    def counted(argv: tuple[str, ...], **rest: object) -> object:
+        ran.append(argv[0])
+        return run(argv, **rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(view.host, "run", counted)
+    for names in (("j1",), ("j2", "j3", "j4")):
+        driver.ok("create", "jail", *names, "limits.maxproc=50", "limits.nthr=70", "--start")
+        ran.clear()
+        rows = limits(Session(view.host))
+        assert ran.count(tools.RCTL) == 2
+    assert len(rows) == 8
+    assert {row.used for row in rows} == {2}
