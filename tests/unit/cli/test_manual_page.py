@@ -24,6 +24,9 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "man" / "bsdvirt.8").read_text(encoding="utf-8")
 OF_ALL = {"--help", "--json", "--dry-run", "--verbose", "--quiet"}
 """Options that the page describes once."""
+OF_PROPERTIES = "has an option for each property"
+"""What the page says of actions whose options are declared in spec/, and described in
+bsdvirt-guest(5)."""
 NEEDED = "BSDVIRT_NEEDS_MANDOC"
 
 
@@ -58,7 +61,10 @@ def options(text: str) -> set[str]:
 
 @pytest.mark.parametrize(("verb", "action", "parser"), LEAVES)
 def test_each_option_is_in_the_manual(verb: str, action: str, parser: Parser) -> None:
-    told = options(part_of(PAGE, "", verb, action))
+    part = part_of(PAGE, "", verb, action)
+    told = options(part)
+    if OF_PROPERTIES in part:
+        return
     for one in parser._actions:
         words = set(one.option_strings)
         if one.help != argparse.SUPPRESS and words and not words & OF_ALL:
