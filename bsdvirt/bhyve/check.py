@@ -83,12 +83,13 @@ def notes(guest: Guest, vm: Vm, facts: VmStartFacts, boot: str = "") -> tuple[st
 def _check_vmm(name: str, vm: Vm, facts: VmStartFacts) -> None:
     if tools.BHYVE not in facts.paths:
         raise HostError(
-            f"there is no {tools.BHYVE} on this host", "bhyve is of FreeBSD's base system on amd64"
+            f"there is no {tools.BHYVE} on this host",
+            "bhyve(8) is in FreeBSD's base system on amd64",
         )
     if facts.vmm.useless:
         raise HostError(
-            "vmm(4) is loaded, and cannot use this host's processor",
-            "switch VT-x or AMD-V on in the host's own firmware; dmesg | grep vmm says more",
+            "vmm(4) is loaded, but cannot use this host's processor",
+            "enable VT-x or AMD-V in the host's firmware; dmesg | grep vmm says more",
         )
     if not facts.vmm.unrestricted and (vm.loader == "uefi" or vm.cpus > 1):
         raise HostError(
@@ -101,7 +102,7 @@ def _check_memory(name: str, vm: Vm, vmm: VmmFacts) -> None:
     if vm.wired and vmm.wired is not None and vm.memory > vmm.wired:
         raise HostError(
             f"{name}: {vm.memory!s} of wired memory is more than the {vmm.wired} bytes that"
-            " this host wires",
+            " this host can wire",
             "raise sysctl vm.max_user_wired, which counts pages, or give the guest less memory",
         )
 
@@ -121,7 +122,7 @@ def _check_cpus(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, how: str) -> N
         if vm.cpuset and (out := set(pin.cpus.cpus) - set(vm.cpuset.cpus)):
             raise UsageError(
                 f"{what}: CPU {min(out)} is not in the guest's cpuset {vm.cpuset}",
-                "pins are within it",
+                "pin to CPUs of the cpuset, or change the cpuset",
             )
 
 

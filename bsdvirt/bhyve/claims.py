@@ -66,7 +66,7 @@ def fit(identity: Identity, vm: Vm, random_bytes: RandomBytes) -> Identity:
     )
     for what, where, line in _clashes(fitted, raw):
         raise ConflictError(
-            f"config.{line}: {where} is that of {what}", f"free slots are {slots.left()}"
+            f"config.{line}: {where} is used by {what}", f"free slots are {slots.left()}"
         )
     return fitted
 

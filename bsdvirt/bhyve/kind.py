@@ -242,15 +242,15 @@ class VmKind(Kind[Vm]):
             return
         if boot.ready_port is None:
             raise UsageError(
-                f"{name}: boot.ready: no command can be run in a virtual machine from here",
-                "as boot.ready=tcp:22",
+                f"{name}: boot.ready: no command can be run in a virtual machine",
+                "wait for a port, such as boot.ready=tcp:22",
             )
         if not any(
             nic.aliases or {nic.address, nic.address6} - set(UNCLAIMED) for nic in spec.nics
         ):
             raise UsageError(
-                f"{name}: boot.ready: no address of its is known here, whose port could answer",
-                "give it one, as nics.0.address=pool",
+                f"{name}: boot.ready: its address is not known, so its port cannot be checked",
+                "set an address, such as nics.0.address=pool",
             )
 
     def watch_plan(self, view: View, guest: Guest, facts: HostFacts) -> Plan | None:

@@ -134,7 +134,7 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
     if wish.count > usable:
         reserved = " that are not reserved" if board.usable != board.every else ""
         raise UsageError(
-            f"{wish.name}: it is to have {counted(wish.count)}, the host has {usable}{reserved}",
+            f"{wish.name}: it needs {counted(wish.count)}, the host has {usable}{reserved}",
             "set a lower number of CPUs",
         )
     if kept := _kept(board, wish):
@@ -207,7 +207,7 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
     alone = wish.mode == "exclusive"
     most = max(0, room(board)) if alone else board.pools["shared"].bit_count()
     names = sorted({one.name for one in others if mask_of(one.cpus) & board.usable})
-    said = f"{wish.name}: it is to have {counted(wish.count)}{' for itself' if alone else ''}"
+    said = f"{wish.name}: it needs {counted(wish.count)}{' for itself' if alone else ''}"
     said += f", and {most or 'none'} can be had"
     if names:
         said += f"; others are held by {named(names)}"

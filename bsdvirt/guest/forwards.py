@@ -75,7 +75,7 @@ def refuse_hosts(host: Host, name: str, wanted: Sequence[Expose], facts: PfFacts
             if (listener.protocol == one.protocol and listener.port in one.ports
                     and listener.address in here):  # fmt: skip
                 raise ConflictError(
-                    f"{name}: {one}: the host's own {listener.command} waits on port"
+                    f"{name}: {one}: the host's own {listener.command} listens on port"
                     f" {listener.port}",
                     "choose another port, or another address with --on",
                 )

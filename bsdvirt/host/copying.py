@@ -64,7 +64,7 @@ def copy_out(
     copy may have created it; with a trailing slash it is."""
     parts = plain_parts(inner)
     if not parts:
-        raise UsageError("the whole root is not copied", "name a directory in it")
+        raise UsageError("the whole root cannot be copied", "name a directory in it")
     if Path(target).resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{target} is in the guest's own root", "copy it in the guest")
     with _open_root(root) as top:
@@ -78,7 +78,7 @@ def plain_parts(path: str) -> tuple[str, ...]:
     """Return the parts of a path. Raises UsageError for `..`."""
     parts = tuple(part for part in path.split("/") if part not in ("", "."))
     if ".." in parts or "\0" in path:
-        raise UsageError(f"{path!r}: no .. in it", "name the path itself")
+        raise UsageError(f"{path!r}: the path contains ..", "write the path without ..")
     return parts
 
 

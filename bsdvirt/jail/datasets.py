@@ -223,9 +223,9 @@ def check_storage(
     to the jail. `mounts` is what is mounted now; what lies beneath its root is its own."""
     if settings(jail) and guest.identity.root is not None:
         raise UsageError(
-            f"{guest.name}: {', '.join(settings(jail))}: its root {guest.root} is a directory of"
-            " yours, and no dataset of bsdvirt's",
-            f"leave that out, and see zfs set for what {guest.root} lies in",
+            f"{guest.name}: {', '.join(settings(jail))}: its root {guest.root} is your own"
+            " directory, not a dataset of bsdvirt's",
+            f"omit that, and use zfs set on the dataset that contains {guest.root}",
         )
     if not jail.datasets:
         return
@@ -263,9 +263,8 @@ def _check_elsewhere(at: str, guest: Guest, name: str, values: Values) -> None:
     for ours in (guest.layout.dataset, *guest.layout.siblings):
         if within(f"/{name}", f"/{ours}") or within(f"/{ours}", f"/{name}"):
             raise UsageError(
-                f"{at}.dataset: {name} and bsdvirt's own {ours} contain one another",
-                "leave `dataset` out, and one is made for the guest; or give one that lies"
-                " elsewhere",
+                f"{at}.dataset: {name} and bsdvirt's own {ours} overlap",
+                "omit `dataset` to have one created for the guest, or name one elsewhere",
             )
     if name not in values:
         raise NotFoundError(f"{at}.dataset: no dataset {name}", f"zfs create {name}")
@@ -285,8 +284,8 @@ def _check_given(
         mine = within(f"/{mount.source}", f"/{name}") and mount.kind == "zfs"
         if mine and not mount.path.startswith(guest.root + "/"):
             raise HostError(
-                f"{at}: {mount.source} is mounted at {mount.path}: a dataset that a jail is"
-                " given is the jail's alone",
+                f"{at}: {mount.source} is mounted at {mount.path}, and a dataset that is"
+                " delegated to a jail cannot be mounted elsewhere",
                 f"zfs umount {mount.source}, or stop the jail that has it",
             )
 

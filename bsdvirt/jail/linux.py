@@ -140,7 +140,7 @@ def check_foreign(name: str, jail: Jail, facts: ForeignFacts) -> None:
     if from_host(jail) and not (facts.reaches or facts.libraries):
         raise HostError(
             f"{name}: its network is set with the host's {tools.IFCONFIG}, and ldd(1) does not"
-            " tell what that needs",
+            " show which libraries it needs",
             "set stack=shared or stack=inherit",
         )
 

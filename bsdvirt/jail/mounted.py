@@ -189,8 +189,8 @@ def refuse_covered(guest: Guest, jail: Jail, facts: HostFacts) -> None:
         for place in places:
             if within(mount.path, place):
                 raise ConflictError(
-                    f"{guest.name}: {mount.source} is mounted at {mount.path} by the host, where"
-                    f" the jail's own {place[len(root) :]} is to be",
+                    f"{guest.name}: the host has mounted {mount.source} at {mount.path}, where"
+                    f" the jail's own {place[len(root) :]} belongs",
                     f"umount {mount.path}, or give the jail another place",
                 )
 

@@ -262,5 +262,5 @@ def check_passed(
         if face.addresses:
             raise ConflictError(
                 f"{name}: {word} has the host's address {face.addresses[0]}, which would be lost",
-                f"name another, or take it off {word} (rc.conf, and ifconfig)",
+                f"name another, or remove the address from {word} (rc.conf, and ifconfig)",
             )

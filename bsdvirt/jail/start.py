@@ -268,8 +268,8 @@ def _check_asking(name: str, jail: Jail) -> None:
         for at, asked in (("address", str(nic.address)), ("address6", str(nic.address6))):
             if asked in routing.ASKED and jail.userland != "freebsd":
                 raise UsageError(
-                    f"{name}: nics.{index}.{at}: {asked} is asked for by FreeBSD's own tools,"
-                    " and its root has none",
+                    f"{name}: nics.{index}.{at}: {asked} needs FreeBSD's own tools,"
+                    " which its root does not have",
                     f"set {at}=none, and let exec.start ask",
                 )
 

@@ -32,7 +32,9 @@ class CopyFiles:
         there, here = _PLACE.fullmatch(self.source), _PLACE.fullmatch(self.target)
         match = there or here
         if match is None or (there and here):
-            raise UsageError("cp: one of the two is GUEST:/PATH", "bsdvirt cp FILE web:/tmp/FILE")
+            raise UsageError(
+                "cp: exactly one of the two must be GUEST:/PATH", "bsdvirt cp FILE web:/tmp/FILE"
+            )
         name, inner = match[1], match[2]
         plain_parts(inner)
         with session.locked("guest", name, "cp"):

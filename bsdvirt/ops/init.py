@@ -94,7 +94,7 @@ def _hostfile(session: Session, wish: Init) -> tuple[HostFile, bool]:
         ):
             raise ConflictError(
                 f"this host is set up already, with {hostfile.dataset}",
-                f"{HOST_FILE} says so; change it there if you mean to move",
+                f"{HOST_FILE} names it; change it there to move it",
             )
         return hostfile, False
     if dataset.split("/")[0] != wish.pool:
@@ -124,7 +124,7 @@ def check_mountpoint(session: Session, layout: Layout, there: Mapping[str, Datas
     if top is None:
         if session.host.fs.listdir(layout.mountpoint):
             raise ConflictError(
-                f"the directory {layout.mountpoint} has something in it",
+                f"the directory {layout.mountpoint} is not empty",
                 "choose another with --mountpoint",
             )
         return

@@ -139,7 +139,7 @@ def _inventory(session: Session) -> Inventory | None:
 def _refuse_strays(found: Inventory | None) -> None:
     for stray, why in found.strays if found else ():
         raise ConflictError(
-            f"{stray.name} is among the guests, and is none: {why}",
+            f"{stray.name} is among the guests' datasets, but is not a guest: {why}",
             f"move it elsewhere, or zfs destroy -r {stray.name}",
         )
 

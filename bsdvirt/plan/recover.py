@@ -111,7 +111,7 @@ def _end_orphans(host: Host, entry: Entry) -> None:
             return
     raise StepError(
         f"{entry.plan.verb} {entry.plan.subject}, cut short: process {running[0]} is still running,"
-        " and no signal ends it",
+        " and does not end on a signal",
         f"procstat -kk {running[0]} shows what it waits for; try again when it has ended",
     )
 

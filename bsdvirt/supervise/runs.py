@@ -225,7 +225,7 @@ class Runs(Supervisor):
             self.fail(f"{what}; it was restarted {most} times in {window} s")
 
     def _reset(self, uptime: float) -> None:
-        """Run it again; later and later where it resets within moments, again and again."""
+        """Run it again; later and later where it resets again and again, again and again."""
         if uptime >= SETTLED:
             self.resets = Restarts()
             self.launch()
@@ -233,7 +233,7 @@ class Runs(Supervisor):
         policy = self.job["restart"]
         pause, times = self.resets.pause(policy, 0.0), self.resets.quick
         if self.ready is not None and not self.settled and times > (policy["most"] or QUICK):
-            self.fail(f"it resets within moments, {times} times now: {self._tail()}")
+            self.fail(f"it resets again and again, {times} times now: {self._tail()}")
             return
         self._launch_after(pause)
 

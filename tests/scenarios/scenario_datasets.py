@@ -100,11 +100,11 @@ def a_dataset_from_elsewhere_is_given_and_kept(driver: Bsdvirt, view: HostView) 
             "t2",
             f"datasets=[{{name: d, dataset: {name}, mountpoint: /srv}}]",
         )
-        driver.fails(5, "start", "t1", says="is the jail's alone")
+        driver.fails(5, "start", "t1", says="cannot be mounted elsewhere")
         view.do(ZFS, "umount", name)
         driver.ok("start", "t1")
         assert places(view, name) == [f"{view.jail_root('t1')}/srv"]
-        driver.fails(5, "start", "t2", says="is the jail's alone")
+        driver.fails(5, "start", "t2", says="cannot be mounted elsewhere")
         driver.ok("stop", "t1")
         driver.ok("start", "t2")
         said = driver.ok("destroy", "t1", "t2", "--yes", "--force")
@@ -113,8 +113,8 @@ def a_dataset_from_elsewhere_is_given_and_kept(driver: Bsdvirt, view: HostView) 
         assert not places(view, name)
         driver.ok("create", "jail", "t1")
         for words, says in {
-            f"dataset: {view.pool}": "contain one another",
-            f"dataset: {view.root}/guests/t1/root": "contain one another",
+            f"dataset: {view.pool}": "overlap",
+            f"dataset: {view.root}/guests/t1/root": "overlap",
             f"dataset: {view.pool}/not-there": "no dataset",
             "mountpoint: /dev/x": "hide the jail's /dev",
         }.items():

@@ -184,7 +184,7 @@ def hostile_files_change_nothing(driver: Bsdvirt, view: HostView) -> None:
     for name, (data, status) in cases.items():
         driver.fails(status, VERB, written(view, name, data), "t1", "--yes")
     driver.fails(3, VERB, f"{view.host_scratch}/nosuch", "t1", "--yes")
-    driver.fails(2, VERB, view.host_scratch, "t1", "--yes", says="no guest's directory")
+    driver.fails(2, VERB, view.host_scratch, "t1", "--yes", says="not the directory of a guest")
     for name in cases:
         (view.scratch / name).unlink()
     assert_same(before, view.everything())

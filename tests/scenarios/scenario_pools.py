@@ -50,7 +50,7 @@ def a_pool_is_added_shown_and_taken_from_the_list(driver: Bsdvirt, view: HostVie
     driver.fails(2, "pool", "add", f"{pool}/x", "--name", "a/b", says="a/b")
     driver.fails(4, "pool", "add", f"{view.root}/guests/x", "--name", "x", says="are nested")
     driver.fails(4, "pool", "add", f"{pool}/x", "--name", "x", "--mountpoint", "/etc",
-                 says="something in it")  # fmt: skip
+                 says="is not empty")  # fmt: skip
     driver.fails(3, "create", "jail", "t1", "--pool", "nosuch", says="no pool nosuch")
     driver.fails(2, "pool", "rm", view.root, says="the first pool")
     assert_same(before, view.everything())

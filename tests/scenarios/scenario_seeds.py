@@ -105,7 +105,7 @@ def a_virtual_machine_asks_for_its_address(driver: Bsdvirt, view: HostView) -> N
     assert "10.77" not in started
     driver.ok("stop", "t1", "--force")
     ready = ("nics.0.address6=slaac", "boot.ready=tcp:22")
-    driver.fails(2, "set", "t1", *ready, says="no address of its is known")
+    driver.fails(2, "set", "t1", *ready, says="its address is not known")
     driver.ok("set", "t1", *ready, "nics.0.address=pool")
     assert driver.json("nic", "ls", "t1")[0]["address"].startswith("10.77.0.")
     driver.fails(2, "create", "jail", "t2", "--address", "dhcpd")

@@ -52,7 +52,7 @@ def init_refuses_what_cannot_be(driver: Bsdvirt, view: HostView) -> None:
     driver.fails(4, "init", "--pool", "zroot", "--dataset", "tank/b", says="not in pool")
     driver.fails(2, "init", "--pool", "zroot", "--mountpoint", "here", says="absolute path")
     driver.fails(2, "init", says="--pool")
-    driver.fails(4, "init", "--pool", "zroot", "--mountpoint", "/etc", says="something in it")
+    driver.fails(4, "init", "--pool", "zroot", "--mountpoint", "/etc", says="is not empty")
     assert not view.leftovers()
 
 

@@ -97,8 +97,8 @@ def test_put_back_at_once(driver: Bsdvirt) -> None:
     driver.ok(*TAKE)
     driver.ok("network", "revert", "lan")
     assert reached_by(driver) == ("vtnet0", True)
-    driver.fails(3, "network", "confirm", "lan", says="nothing is to be confirmed")
-    driver.fails(3, "network", "revert", "lan", says="nothing is to be confirmed")
+    driver.fails(3, "network", "confirm", "lan", says="there is nothing to confirm")
+    driver.fails(3, "network", "revert", "lan", says="there is nothing to confirm")
 
 
 def test_exposed_ports_follow_the_address(driver: Bsdvirt) -> None:

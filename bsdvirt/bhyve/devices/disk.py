@@ -105,7 +105,7 @@ class Disks(Device):
             if not (str(disk.path) in paths if disk.path else own in existing):
                 yield Missing(
                     f"disk {disk.name} does not exist: {disk.path or own}",
-                    f"bring it back, or bsdvirt disk rm {guest.name} {disk.name}",
+                    f"restore it, or bsdvirt disk rm {guest.name} {disk.name}",
                 )
 
     def make(
@@ -206,7 +206,7 @@ def _check_exists(guest: Guest, disk: Disk, existing: Collection[str], facts: Vm
         if volume not in existing:
             raise HostError(
                 f"{name}: disk {disk.name}: there is no volume {volume}",
-                f"bring it back, or bsdvirt disk rm {name} {disk.name}",
+                f"restore it, or bsdvirt disk rm {name} {disk.name}",
             )
         return
     at, kind = f"{name}: disk {disk.name}: {disk.path}", facts.paths.get(str(disk.path))
@@ -215,7 +215,7 @@ def _check_exists(guest: Guest, disk: Disk, existing: Collection[str], facts: Vm
             f"{at} does not exist", f"bsdvirt set {name} disks.{disk.name}.path=PATH corrects it"
         )
     if kind not in ("file", "device"):
-        raise HostError(f"{at} is neither a file nor a device", "name the disk itself")
+        raise HostError(f"{at} is neither a file nor a device", "give the path of a file or device")
 
 
 def _check_unused(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:

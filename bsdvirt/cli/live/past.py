@@ -37,7 +37,9 @@ def span(options: Wanted) -> Span:
     end = min(now, int(instant(options.until).timestamp())) if options.until else now
     begin = int(instant(options.since or "").timestamp())
     if begin >= end:
-        raise UsageError("--since is not before --until, or now", "bsdvirt stats --since 6h")
+        raise UsageError(
+            "--since must be before --until, and not in the future", "bsdvirt stats --since 6h"
+        )
     return Span(begin, end)
 
 

@@ -89,7 +89,7 @@ def _check(options: Options) -> None:
             "to follow it: bsdvirt logs --json --after PLACE GUEST, again and again",
         )
     if place and options.lines is not None:
-        raise UsageError("logs: -l is of the end of the log", "leave it out")
+        raise UsageError("logs: -l counts from the end of the log, not from a place", "omit -l")
 
 
 def print_log(session: Session, name: str, lines: int | None = None, *, raw: bool = False) -> int:

@@ -104,7 +104,10 @@ def _asks_for_the_past(options: Options) -> bool:
     }  # fmt: skip
     for word, given in of_now.items():
         if given:
-            raise UsageError(f"{word} is about now, not --since", "bsdvirt stats --since 6h --csv")
+            raise UsageError(
+                f"{word} shows the present, and does not go with --since",
+                "bsdvirt stats --since 6h --csv",
+            )
     if options.csv and options.json:
         raise UsageError("--csv is a format of its own", "omit --json")
     if options.host and options.guests:

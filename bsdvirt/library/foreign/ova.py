@@ -103,7 +103,7 @@ def read(tree: Element, members: Sequence[Member], source: str) -> Found:
     machines = tree.all("VirtualSystem")
     if len(machines) != 1:
         raise UsageError(
-            f"{source} has {len(machines)} virtual machines", "export the one that you want alone"
+            f"{source} has {len(machines)} virtual machines", "export one of them alone"
         )
     machine = machines[0]
     draft = Draft()

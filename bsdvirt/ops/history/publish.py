@@ -170,7 +170,7 @@ def _listening(real: str, path: str, group: int | None) -> socket.socket:
 def _clear(real: str, path: str) -> None:
     try:
         if not stat.S_ISSOCK(os.lstat(real).st_mode):
-            raise ConflictError(f"{path} exists, and is no socket", "name another path")
+            raise ConflictError(f"{path} exists, and is not a socket", "name another path")
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as tried:

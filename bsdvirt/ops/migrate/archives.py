@@ -39,7 +39,9 @@ def look(session: Session, file: str, path: str) -> Seen:
     head, size = files.file_size(session, file)
     content = files.beginning(head)
     if streams.header(content) is not None or head.startswith(ZIP):
-        raise UsageError(f"{path} is no archive of a jail", "zfs receive it, and look at it")
+        raise UsageError(
+            f"{path} is not an archive of a jail", "receive it with zfs receive, and look at it"
+        )
     if head.startswith(cbsd.BEGIN):
         return _cbsd(session, file, path, size)
     if members.is_tar(head) and head[:100].split(b"\0")[0].lower().endswith(b".ovf"):
@@ -87,7 +89,7 @@ def _appliance(session: Session, file: str, path: str, size: int) -> Seen:
     there = members.members(read, size, path)
     described = [one for one in there if one.name.lower().endswith(".ovf")]
     if len(described) != 1 or described[0].size > ova.MOST_TEXT:
-        raise UsageError(f"{path} is no appliance: it has no single description", "see tar -tf")
+        raise UsageError(f"{path} is not an appliance: it has no single description", "see tar -tf")
     text = read(described[0].offset, described[0].size)
     found = ova.read(ova.parse(text, path), there, path)
     fills = []

@@ -56,7 +56,7 @@ def look(session: Session, directory: str) -> Seen:
         if vmbhyve.looks_like(text):
             return _machine(session, directory, name, text)
     raise UsageError(
-        f"{directory} is no guest's directory of Bastille, iocage, AppJail or vm-bhyve",
+        f"{directory} is not the directory of a guest of Bastille, iocage, AppJail or vm-bhyve",
         f"for the root of a jail: bsdvirt create jail NAME --root-from {directory}",
     )
 
@@ -143,7 +143,7 @@ def _jail_conf(session: Session, name: str) -> Seen:
     place = "".join(found.get("path", [])[-1:])
     if not place.startswith("/") or not _is_directory(session, place):
         raise NotFoundError(
-            f"{path}: the path of {name}, {shown(place)}, is no directory", "see it"
+            f"{path}: the path of {name}, {shown(place)}, is not a directory", "see it"
         )
     table = "".join(found.get("mount.fstab", [])[-1:])
     mounted = fs.read_text(table, LIMIT) if table.startswith("/") and fs.is_file(table) else ""
@@ -164,5 +164,5 @@ FROM: Mapping[str, Callable[[Session, str], Seen]] = {
 def of_tool(session: Session, tool: str, name: str) -> Seen:
     """Return a guest of a tool on this host. Raises as `look` does."""
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name, re.ASCII) is None:
-        raise UsageError(f"{shown(name)} is no guest's name", "name it as that tool does")
+        raise UsageError(f"{shown(name)} is not the name of a guest", "name it as that tool does")
     return FROM[tool](session, name)

@@ -25,7 +25,7 @@ class Seen:
         made = given or usable(self.found.name)
         if not made:
             raise UsageError(
-                f"{shown(self.found.name) or 'it'} is no name of a guest here",
+                f"{shown(self.found.name) or 'it'} cannot be the name of a guest here",
                 "give one after the file: bsdvirt import FILE NAME",
             )
         return made

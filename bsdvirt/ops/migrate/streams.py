@@ -74,7 +74,9 @@ def _exported(file: str, path: str, members: list[str]) -> Feeds:
     """The members of an export of iocage's: NAME_DATE first, then NAME_DATE_root."""
     by = {archives.child_of(one): one for one in members}
     if not {"", iocage.ROOT} <= by.keys() or len(members) > MOST_MEMBERS:
-        raise UsageError(f"{path} has not the streams of one jail", "iocage export NAME makes it")
+        raise UsageError(
+            f"{path} does not contain the streams of one jail", "iocage export NAME makes it"
+        )
     name = archives.jail_of(by[""])
     feeds = [Feed((tools.TAR, "-xOqf", file, by[child]), child) for child in ("", iocage.ROOT)]
     return Feeds(name, tuple(feeds))
@@ -164,7 +166,7 @@ def _seen(session: Session, home: Layout, name: str, path: str) -> Seen:
         return Seen(found, origin(appjail.ROOT))
     if not has(directory, archives.FREEBSD) and not has(directory, archives.LINUX):
         raise UsageError(
-            f"{path} is no jail of Bastille, iocage or AppJail, nor the root of one",
+            f"{path} is neither a jail of Bastille, iocage or AppJail, nor the root of one",
             "zfs receive it yourself, and look at it",
         )
     userland = "freebsd" if has(directory, archives.FREEBSD) else "linux"
@@ -200,7 +202,7 @@ def named(feeds: Feeds, given: str) -> str:
     name = given or usable(feeds.name)
     if not name:
         raise UsageError(
-            f"{shown(feeds.name) or 'it'} is no name of a guest here",
+            f"{shown(feeds.name) or 'it'} cannot be the name of a guest here",
             "give one after the file: bsdvirt import FILE NAME",
         )
     return name

@@ -119,7 +119,7 @@ def _wanted(
         if path.split(".")[0] in settings:
             raise UsageError(f"network {name}: {path} is given twice", "as an option, or by name")
         if path == "id":
-            raise UsageError(f"network {name}: bsdvirt numbers it", "leave id out")
+            raise UsageError(f"network {name}: its id is assigned", "leave id out")
     return set_paths(Network(id=number), assignments, settings, f"network {name}")
 
 

@@ -259,7 +259,7 @@ class Confirm:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError if nothing is to be confirmed, HostError if the address is not
+        """Raises NotFoundError if there is nothing to confirm, HostError if the address is not
         where it was moved to."""
         name = self.name
         with session.locked("network", name, f"network confirm {name}"), numbering(session):
@@ -286,7 +286,7 @@ class Revert:
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
-        """Raises NotFoundError if nothing is to be confirmed."""
+        """Raises NotFoundError if there is nothing to confirm."""
         name = self.name
         moved = threading.Event()
         with session.locked("network", name, f"network revert {name}"):
@@ -354,5 +354,5 @@ def _never(session: Session, name: str) -> bool:
 def _need(session: Session, name: str) -> Taking:
     taking = read_taking(session, name)
     if taking is None:
-        raise NotFoundError(f"network {name}: nothing is to be confirmed", "bsdvirt network ls")
+        raise NotFoundError(f"network {name}: there is nothing to confirm", "bsdvirt network ls")
     return taking

@@ -151,7 +151,7 @@ def test_a_port_that_config_names_is_given_to_nothing() -> None:
     assert fit(WHO, spec).disks["disk0"].port == 1
     identity = fit(WHO, vm("disk0"))
     assert not claims.fits(identity, spec)
-    with pytest.raises(ConflictError, match=r"config\.\d: AHCI port 0 is that of disk0"):
+    with pytest.raises(ConflictError, match=r"config\.\d: AHCI port 0 is used by disk0"):
         claims.fit(identity, spec, random.Random(1).randbytes)
 
 
@@ -161,7 +161,7 @@ def test_config_puts_nothing_in_the_place_of_a_device() -> None:
     for slot, what in ((4, "disk disk0"), (6, r"nics\.0")):
         spec = vm("disk0 disk1", nics=1, wired=True, config=[f"pci.0.{slot}.0.device=passthru"])
         assert not claims.fits(identity, spec)
-        with pytest.raises(ConflictError, match=rf"config\.0: PCI slot {slot} is that of {what}"):
+        with pytest.raises(ConflictError, match=rf"config\.0: PCI slot {slot} is used by {what}"):
             claims.fit(identity, spec, random.Random(1).randbytes)
     finer = vm("disk0 disk1", nics=1, config=["pci.0.4.0.nodelete=true"])
     assert claims.fit(identity, finer, random.Random(1).randbytes) == identity

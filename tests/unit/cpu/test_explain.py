@@ -45,7 +45,7 @@ def test_the_load_of_others_is_the_cost_of_a_shared_set() -> None:
 
 def test_a_wish_that_cannot_be_met_is_explained_too() -> None:
     assert said(Wish("new", 5, "exclusive")) == [
-        "new: it is to have 5 CPUs for itself, and 4 can be had; others are held by db, mail, web",
+        "new: it needs 5 CPUs for itself, and 4 can be had; others are held by db, mail, web",
         "  set a lower number of CPUs, or placement=auto; or change a guest that holds some",
         HOST,
         "",

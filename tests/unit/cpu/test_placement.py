@@ -299,7 +299,7 @@ def test_who_is_in_the_way_is_named() -> None:
     db, web = Holder("db", tuple(range(8)), exclusive=True), Holder("web", (8, 9, 10))
     with pytest.raises(
         ConflictError,
-        match="new: it is to have 6 CPUs for itself, and 5 can be had; others are held by db, web",
+        match="new: it needs 6 CPUs for itself, and 5 can be had; others are held by db, web",
     ):
         place(ryzen, Wish("new", 6, "exclusive"), [db, web], Policy())
     with pytest.raises(ConflictError, match="and 8 can be had; others are held by db "):
