@@ -101,10 +101,9 @@ def test_how_often_a_limit_was_reached(world: tuple[Bsdvirt, HostView]) -> None:
         "reached its limit of maxproc, 50, 3 times",
         "reached its limit of vmemoryuse per process, 2G (process 812)",
     ]
-    assert {(row["subject"], row["user"], row["ok"]) for row in events} == {
-        ("web", "kernel", False)
-    }
+    assert {(row["subject"], row["user"], row["ok"]) for row in events} == {("web", "kernel", True)}
     assert not [row for row in driver.json("events", "db") if row["verb"] == "limit"]
+    assert driver.json("events", "web", "--failed") == []
     reached = driver.json("info", "web")["reached"]
     assert {(row["resource"], row["per"], row["limit"], row["times"]) for row in reached} == {
         ("maxproc", None, 50, 3), ("vmemoryuse", "process", 2 << 30, 1),
