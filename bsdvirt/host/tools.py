@@ -79,3 +79,8 @@ ARCHIVE = (*SUPERVISE, "archive")
 def pump(limit: int) -> tuple[str, ...]:
     """Return the command that copies at most `limit` bytes a second."""
     return (PYTHON, "-I", "-S", f"{__file__.rpartition('/host/')[0]}/supervise/pump.py", str(limit))
+
+
+def python_package(name: str) -> str:
+    """Return the FreeBSD package with this module for the Python that runs bsdvirt."""
+    return f"py{sys.version_info.major}{sys.version_info.minor}-{name}"

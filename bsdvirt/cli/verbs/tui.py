@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from bsdvirt.cli.output import say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import HostError, UsageError
+from bsdvirt.host.tools import python_package
 from bsdvirt.tui.settings import Theme
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def _textual_needed() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "textual":
             raise
-        raise HostError("tui: textual is not installed", "pkg install py311-textual") from None
+        package = python_package("textual")
+        raise HostError("tui: textual is not installed", f"pkg install {package}") from None
 
 
 def _sources(options: Options) -> list[Source]:

@@ -10,7 +10,6 @@ import contextlib
 import os
 import queue
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from bsdvirt import __version__
 from bsdvirt.errors import FetchError, HostError
 from bsdvirt.host.interrupt import Interrupt
+from bsdvirt.host.tools import python_package
 from bsdvirt.spec.digits import natural
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _need_urllib3() -> None:
     try:
         import urllib3  # noqa: F401
     except ImportError:
-        package = f"py{sys.version_info.major}{sys.version_info.minor}-urllib3"
+        package = python_package("urllib3")
         raise HostError(
             "downloads need the Python package urllib3, which is not installed",
             f"pkg install {package}, or fetch the file yourself and name it",
