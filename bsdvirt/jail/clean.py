@@ -1,6 +1,8 @@
 """What a jail that runs no more may have left: interfaces, mounts, limits, files. Pure.
 
-One planner serves stop, start, destroy and doctor.
+One planner serves stop, start, destroy and doctor. `jail -C` of later releases does less: it
+unmounts what its jail.conf names, and knows neither epairs nor limits nor what a jail has mounted
+itself (cleancommands in jail.c).
 """
 
 from __future__ import annotations

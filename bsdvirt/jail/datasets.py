@@ -319,7 +319,8 @@ def needed_params(jail: Jail) -> dict[str, Scalar]:
 
 
 def attach_commands(guest: Guest, jail: Jail) -> list[str]:
-    """Run on the host once the jail is created, before anything runs in it."""
+    """Run on the host once the jail is created, before anything runs in it. Not jail(8)'s own
+    zfs.dataset: it starts the jail also without a dataset that cannot be attached (command.c)."""
     return [f"{tools.ZFS} jail {guest.name} {name}" for name in names_of(guest, jail)]
 
 

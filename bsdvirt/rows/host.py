@@ -20,6 +20,8 @@ class NetworkPort(Row, frozen=True, kw_only=True):
     nic: Annotated[int | None, col("Number of the interface in the guest, from 0.")]
     addresses: Annotated[list[str], col("Addresses of the guest's interface.")]
     uplink: Annotated[bool, col("Whether it is the uplink, or the vlan(4) interface on it.")]
+    vlan: Annotated[int | None, col("Untagged VLAN, on a bridge that filters VLANs.")] = None
+    tagged: Annotated[str | None, col("Tagged VLANs, on a bridge that filters VLANs.")] = None
 
 
 class AddressUse(Row, frozen=True, kw_only=True):

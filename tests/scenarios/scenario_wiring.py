@@ -91,6 +91,10 @@ def a_bridge_filters_vlans_where_it_can(driver: Bsdvirt, view: HostView) -> None
         assert driver("doctor").status == 0
         driver.ok("network", "set", "tnet", "vlan=11", "tagged=11,20")
         assert ports() == ["tagged 11,20", "untagged 11 tagged 20,30-32", "untagged 20"]
+        shown = driver.json("network", "info", "tnet")["ports"]
+        assert {(p["guest"], p["vlan"], p["tagged"]) for p in shown} == {
+            ("t1", 20, None), ("t2", 11, "20,30-32"), (None, None, "11,20"),
+        }  # fmt: skip
         (port,) = (p for p in driver.json("network", "info", "tnet")["ports"] if p["guest"] == "t1")
         view.do("/sbin/ifconfig", info["bridge"], "ifuntagged", port["interface"], "99")
         assert "in VLAN 99, not in VLAN 20" in driver("doctor").stdout

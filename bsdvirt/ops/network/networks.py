@@ -366,6 +366,6 @@ def describe(
         config=plain(network),
         error="",
         why=why,
-        ports=ports.ports(name, network, present.members if present else (), found),
+        ports=ports.ports(name, network, present, found),
         use=ports.use(name, network, found),
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from typing import Any
 
+from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.kinds import kind_of
 from bsdvirt.net.address import Address, reserved
@@ -14,32 +15,40 @@ from bsdvirt.spec.network import Network
 
 
 def ports(
-    name: str, network: Network, members: Sequence[str], found: Inventory
+    name: str, network: Network, bridge: Interface | None, found: Inventory
 ) -> list[NetworkPort]:
     """Return the interfaces of guests on a network, then the other members of its bridge."""
-    rows = [
-        NetworkPort(
-            interface=(port := kind_of(guest).port(guest.identity.id, number)),
-            member=port in members,
-            guest=guest.name,
-            nic=number,
-            addresses=claim.addresses(),
-            uplink=False,
-        )
+    members = bridge.members if bridge else ()
+    mine = [
+        (kind_of(guest).port(guest.identity.id, number), guest.name, number, claim)
         for guest in found.guests.values()
         for number, claim in enumerate(guest.identity.nics)
         if claim.network == name
     ]
+    rows = [
+        NetworkPort(
+            interface=port, member=port in members, guest=guest, nic=number,
+            addresses=claim.addresses(), uplink=False, **_vlans(bridge, port),
+        )
+        for port, guest, number, claim in mine
+    ]  # fmt: skip
     uplink = member_of(network)
     known = {row.interface for row in rows}
     return rows + [
         NetworkPort(
             interface=member, member=True, guest=None, nic=None, addresses=[],
-            uplink=member == uplink,
+            uplink=member == uplink, **_vlans(bridge, member),
         )
         for member in members
         if member not in known
     ]  # fmt: skip
+
+
+def _vlans(bridge: Interface | None, member: str) -> dict[str, Any]:
+    if bridge is None or not bridge.filters or member not in bridge.members:
+        return {}
+    untagged, tagged = bridge.vlans_of(member)
+    return {"vlan": untagged or None, "tagged": tagged or None}
 
 
 def use(name: str, network: Network, found: Inventory) -> list[AddressUse]:
