@@ -173,4 +173,4 @@ def _costs(row: CpuCandidate) -> Iterator[str]:
     ):
         if number > 1:
             yield f"across {number} {noun}"
-    yield f"{row.free or 'none'} of {len(row.of)} there not claimed"
+    yield f"{row.free or 'none'} of {len(row.of)} free"

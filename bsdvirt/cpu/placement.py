@@ -137,7 +137,7 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
             f"{wish.name}: it needs {counted(wish.count)}, the host has {usable}{reserved}",
             "set a lower number of CPUs",
         )
-    if kept := _kept(board, wish):
+    if kept := _kept(board, wish, others):
         return kept
     if wish.mode != "shared" and wish.count <= room(board):
         return _chosen(board, wish, others, alone_pool(board, wish))
@@ -149,8 +149,13 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
     if wish.mode == "auto":
         most = max(0, room(board))
         alone = f"only {most} can be had for itself" if most else "none can be had for itself"
-        return replace(shared, reasons=lambda: [alone, *shared.reasons()])
+        return _saying(alone, shared)
     return shared
+
+
+def _saying(first: str, placement: Placement) -> Placement:
+    """Return a placement with one more reason."""
+    return replace(placement, reasons=lambda: [first, *placement.reasons()])
 
 
 def room(board: Board) -> int:
@@ -175,16 +180,19 @@ def alone_pool(board: Board, wish: Wish) -> Pool:
     return "free"
 
 
-def _kept(board: Board, wish: Wish) -> Placement | None:
+def _kept(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement | None:
     """Return what it has claimed, if that is still what it wants, and nobody is in the way."""
     if wish.held is None or len(wish.held) != wish.count:
         return None
     held = mask_of(wish.held)
     exclusive = wish.mode == "exclusive" or (wish.mode == "auto" and wish.held_exclusive)
-    there = board.pools["free" if exclusive else "shared"]
+    pool: Pool = "free" if exclusive else "shared"
+    there = board.pools[pool]
     if held & ~there or (exclusive and wish.count > room(board)):
         return None
-    return Placement(cpus_of(held), exclusive, lambda: ["its claim is kept"])
+    found = board.found(held, want_of(wish, pool))
+    kept = Placement(cpus_of(held), exclusive, reasons(board, found, others))
+    return _saying("its claim is kept", kept)
 
 
 def _chosen(board: Board, wish: Wish, others: Sequence[Holder], pool: Pool) -> Placement:

@@ -116,7 +116,7 @@ class CpuCandidate(Row, frozen=True, kw_only=True):
     cpus: Annotated[list[int], col("Numbers of the best CPUs; empty if there are too few.")]
     chosen: Annotated[bool, col("Whether these are the guest's CPUs.")]
     available: Annotated[int, col("How many CPUs there the guest could be given.")]
-    free: Annotated[int, col("How many CPUs there no guest has claimed.")]
+    free: Annotated[int, col("How many CPUs there no other guest has claimed.")]
     shared: Annotated[
         float, col("Load that other guests can put on these CPUs, in CPUs that are kept busy.")
     ]

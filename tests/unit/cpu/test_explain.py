@@ -27,7 +27,7 @@ def test_what_stands_in_the_way_is_named() -> None:
         "new: CPUs 12-15, exclusive: in L3 (CPUs 8-15); no other guest is there; whole cores",
         HOST,
         "",
-        "* L3 (CPUs 8-15): CPUs 12-15: no other guest; 4 of 8 there not claimed",
+        "* L3 (CPUs 8-15): CPUs 12-15: no other guest; 4 of 8 free",
         "  L3 (CPUs 0-7): none of 4 CPUs can be had; others are held by db, web",
     ]
 
@@ -38,7 +38,7 @@ def test_the_load_of_others_is_the_cost_of_a_shared_set() -> None:
         " shared with mail, web (3 CPUs busy at most); whole cores",
         HOST,
         "",
-        "* L3 (CPUs 8-15): CPUs 10-15: load of others 3: mail, web; 4 of 8 there not claimed",
+        "* L3 (CPUs 8-15): CPUs 10-15: load of others 3: mail, web; 4 of 8 free",
         "  L3 (CPUs 0-7): 2 of 6 CPUs can be had; others are held by db",
     ]
 
@@ -57,7 +57,10 @@ def test_a_wish_that_cannot_be_met_is_explained_too() -> None:
 
 def test_a_claim_that_is_kept_comes_before_better_places() -> None:
     choice = explain(RYZEN, Wish("mail", 4, "shared", 1, (8, 9, 10, 11)), HOLDERS, POLICY)
-    assert choice.why == "its claim is kept"
+    assert choice.why.split("; ") == [
+        "its claim is kept", "in L3 (CPUs 8-15)", "shared with web (3 CPUs busy at most)",
+        "whole cores",
+    ]  # fmt: skip
     assert [(one.cpus, one.chosen, one.shared) for one in choice.candidates] == [
         ([8, 9, 10, 11], True, 3.0), ([12, 13, 14, 15], False, 0.0), ([], False, 0.0),
     ]  # fmt: skip
