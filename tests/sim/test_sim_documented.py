@@ -128,7 +128,7 @@ def test_the_commands_in_a_section_of_bsdvirt_8_work(section: str) -> None:
         found = [words for block in literals("bsdvirt.8", section) for words in commands(block)]
         assert found
         if section != "POOLS":
-            driver.ok("create", "jail", "web")
+            driver.ok("create", "jail", "web", "--start")
         for words in found:
             driver.ok(*words)
 
