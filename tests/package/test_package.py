@@ -269,6 +269,23 @@ def test_each_name_under_the_prefix_is_replaced() -> None:
     assert named == listed
 
 
+def test_under_another_prefix_no_file_names_the_usual_one(wheel: Path) -> None:
+    """What the port replaces in its sources, done to what the wheel has of these."""
+    text = (PORT / "Makefile").read_text(encoding="utf-8")
+    pairs = re.findall(r"-e 's\|(/usr/local/[^|]+)\|\$\{PREFIX}([^|]+)\|g'", text)
+    assert len(pairs) == 3
+    sources = {Path(name).name for name in variables()["NAMES_PREFIX"].split()}
+    with zipfile.ZipFile(wheel) as files:
+        for name in files.namelist():
+            content = files.read(name).decode(errors="replace")
+            if Path(name).name in sources:
+                for old, new in pairs:
+                    content = content.replace(old, f"/opt/pkg{new}")
+            left = re.search(r"/usr/local/(etc/|bin/|share/)bsdvirt", content)
+            # METADATA is README.md.
+            assert not left or ".dist-info/" in name, name
+
+
 def expected_sources() -> Iterator[Path]:
     for folder in (
         "bsdvirt",
