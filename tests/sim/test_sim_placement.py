@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -203,3 +205,26 @@ def test_memory_follows(newest: World) -> None:
     driver.ok("set", "db", "placement=none", "cpus=")
     shown = view.run("/usr/bin/cpuset", "-g", "-j", "db").stdout.splitlines()[1]
     assert re.fullmatch(r"jail \d+ domain policy: first-touch mask: 0, 1.*", shown)
+
+
+def test_lost_claims_are_made_again_alike_in_whatever_order(newest: World, tmp_path: Path) -> None:
+    driver, view = newest
+    driver.ok("create", "jail", "a", "placement=shared", "cpus=3")
+    driver.ok("create", "jail", "b", "placement=exclusive", "cpus=2")
+    driver.ok("create", "jail", "c", "placement=auto", "cpus=4")
+    lost = sorted({cpu for name in "abc" for cpu in claimed(driver, name)})
+    host = view.fs.path("/usr/local/etc/bsdvirt/bsdvirt.yaml")
+    text = ",".join(map(str, lost[:3]))
+    host.write_text(f"{host.read_text()}reserved_cpus: {text}\nplacement_policy: pack\n")
+    ends = []
+    for order in ("abc", "cba", "bca"):
+        assert driver.sim is not None
+        copy = tmp_path / order
+        shutil.copytree(driver.sim, copy, symlinks=True)
+        other = Bsdvirt(copy)
+        for name in order:
+            other.ok("start", name)
+        ends.append({name: claimed(other, name) for name in "abc"})
+        other.ok("stop", "a", "b", "c", "--force")
+    assert ends[0] == ends[1] == ends[2]
+    assert not set(ends[0]["b"]) & {*ends[0]["a"], *ends[0]["c"], *lost[:3]}
