@@ -136,6 +136,12 @@ class GuestInfo(Guest, frozen=True, kw_only=True):
     boot: Annotated[Boot, col("How it starts at boot.")]
     log: Annotated[str, col("Path of the console log.")]
     config: Annotated[dict[str, Any], col("Properties in its file; `error` if it is unreadable.")]
+    claimed_cpus: Annotated[
+        str | UnsetType, col("CPUs of the host that placement has chosen for it.")
+    ] = UNSET
+    exclusive: Annotated[bool | UnsetType, col("Whether no other guest may run on these CPUs.")] = (
+        UNSET
+    )
     failure: Annotated[str | UnsetType, col("Why its last start failed.")] = UNSET
     reached: Annotated[list[Reached], col("Limits that it has reached within the last day.")] = []
 

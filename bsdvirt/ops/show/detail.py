@@ -37,7 +37,7 @@ def detail(session: Session, name: str) -> Info | ForeignInfo:
     jails = read_jails(session.host)
     state = read_states(session.host.fs, found, jails).of(name)
     jid = jid_of(guest, jails)
-    identity = guest.identity
+    identity, claim = guest.identity, guest.identity.cpus
     spec, wrong = _spec(session, guest)
     fields = common(session.host.fs, guest, state, jid) | {
         "uuid": identity.uuid,
@@ -50,6 +50,8 @@ def detail(session: Session, name: str) -> Info | ForeignInfo:
         "boot": boot_of(_boot(identity.boot)),
         "log": console_log(name),
         "config": {"error": wrong} if spec is None else plain(spec),
+        "claimed_cpus": str(claim.cpus) if claim else UNSET,
+        "exclusive": claim.exclusive if claim else UNSET,
         "failure": _failure(session, name) if state == "failed" else UNSET,
         "reached": reached(session.host.fs, name),
     }
