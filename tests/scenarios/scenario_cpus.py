@@ -85,3 +85,27 @@ def the_map_fits_where_it_is_printed(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("stop", "t1", "--force")
     assert "guest.yaml" in _guest(driver, "t1")["error"]
     driver.ok("cpu", "map")
+
+
+@scenario()
+def an_exclusive_cpu_is_no_other_guests(driver: Bsdvirt, view: HostView) -> None:
+    count = int(view.run("/sbin/sysctl", "-n", "hw.ncpu").stdout)
+    driver.ok("create", "jail", "t1", "--start")
+    if count < 2:
+        driver.fails(4, "set", "t1", "placement=exclusive", "cpus=1", says="none can be had")
+    else:
+        before = _mask(view.run("/usr/bin/cpuset", "-g", "-j", "t1").stdout)
+        driver.ok("create", "jail", "t2", "placement=exclusive", "cpus=1", "--start")
+        (mine,) = _guest(driver, "t2")["claimed"]
+        assert driver.json("info", "t2")["claimed_cpus"] == str(mine)
+        assert _mask(view.run("/usr/bin/cpuset", "-g", "-j", "t2").stdout) == [mine]
+        left = [cpu for cpu in before if cpu != mine]
+        assert _mask(view.run("/usr/bin/cpuset", "-g", "-j", "t1").stdout) == left
+        driver.fails(4, "set", "t1", f"cpuset={mine}", says=f"t2 has CPU {mine} for itself")
+        driver.ok("set", "t2", "placement=shared")
+        assert _mask(view.run("/usr/bin/cpuset", "-g", "-j", "t1").stdout) == before
+        assert driver.json("cpu", "explain", "t2")["cpus"] == [mine]
+        driver.ok("restart", "t2")
+        assert _mask(view.run("/usr/bin/cpuset", "-g", "-j", "t2").stdout) == [mine]
+        driver.ok("destroy", "t2", "--yes", "--force")
+    driver.ok("destroy", "t1", "--yes", "--force")

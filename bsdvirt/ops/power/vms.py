@@ -10,14 +10,17 @@ from typing import NoReturn
 from bsdvirt.bhyve.devices.firmware import kept, plan_reset, plan_restore
 from bsdvirt.bhyve.start import foreground_argv
 from bsdvirt.bhyve.stop import Act, plan_act
+from bsdvirt.cpu.limits import outside
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.kinds import as_spec, kind_of, load_spec, need_kind
+from bsdvirt.net.files import Networks
 from bsdvirt.ops.power.start import StartGuests
 from bsdvirt.session.batch import Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, carry_out_one, plan_each, refused
 from bsdvirt.session.session import Session
+from bsdvirt.session.view import view_of
 from bsdvirt.spec.vm import Vm
 
 DONE: dict[Act, str] = {
@@ -98,4 +101,5 @@ def prepare_foreground(session: Session, name: str) -> Outcome:
 
 def foreground(session: Session, name: str) -> NoReturn:
     """Become the supervisor of a guest that is prepared, until it has powered off."""
-    session.host.replace(foreground_argv(name))
+    view = view_of(session, session.inventory(shallow=True), Networks())
+    session.host.replace((*outside(view.open_cpus), *foreground_argv(name)))
