@@ -115,6 +115,13 @@ PARAMS: dict[str, Param] = {
     "allow.setaudit": _later("Root may set audit sessions."),
     "allow.unprivileged_parent_tampering": _later("The host's users may act on its processes."),
     "allow.vmm_ppt": _later("Its virtual machines may have PCI devices of the host."),
+    "mac.do": Param(
+        "Rules of mac_do(4) of its own, the host's, or none.",
+        "enum",
+        ("new", "inherit", "disable"),
+        since=LATER,
+    ),
+    "mac.do.rules": Param("Rules of mac_do(4).", "string", longest=1000, since=LATER),
     "meta": Param("Free text stored with the jail.", "string", longest=4000, since="15.0"),
     "env": Param(
         "Free text stored with the jail, readable in it.", "string", longest=4000, since="15.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from captures import RELEASES, said
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import BadValueError
@@ -13,7 +14,10 @@ from bsdvirt.spec.params import (
     Scalar,
     check_params,
     jail_conf_value,
+    known,
     loaded_on_demand,
+    reserved,
+    unknown_params,
 )
 
 # The names in captures/freebsd-13.2/01-host.txt.
@@ -193,3 +197,14 @@ def test_params_do_not_change() -> None:
     assert params == JailParams({"children.max": 1})
     assert hash(params) == hash(JailParams({"children.max": 1}))
     assert not hasattr(params, "__setitem__")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_table_has_what_a_kernel_has(release: str) -> None:
+    shown = said("01-host.txt", "sysctl -N security.jail.param", release)
+    names = [line.removeprefix("security.jail.param.").rstrip(".") for line in shown.split()]
+    heads = {"allow", "children", "cpuset", "mac"}
+    assert not [name for name in names if not (known(name) or reserved(name) or name in heads)]
+    given = {"allow.nfsd": True, "env.role": "web"}
+    refused = [name for name, _ in unknown_params(given, shown.split())]
+    assert refused == {"13.2": list(given), "15.1": []}[release]
