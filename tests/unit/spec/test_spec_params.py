@@ -205,6 +205,6 @@ def test_the_table_has_what_a_kernel_has(release: str) -> None:
     names = [line.removeprefix("security.jail.param.").rstrip(".") for line in shown.split()]
     heads = {"allow", "children", "cpuset", "mac"}
     assert not [name for name in names if not (known(name) or reserved(name) or name in heads)]
-    given = {"allow.nfsd": True, "env.role": "web"}
+    given: dict[str, Scalar] = {"allow.nfsd": True, "env.role": "web"}
     refused = [name for name, _ in unknown_params(given, shown.split())]
     assert refused == {"13.2": list(given), "15.1": []}[release]
