@@ -70,12 +70,14 @@ class Init:
         op = session.new_op()
         datasets = existing(session, str(hostfile.dataset))
         check_mountpoint(session, _layout(hostfile), datasets)
+        steps, marked = dataset_steps(str(hostfile.dataset), str(hostfile.mountpoint), datasets, op)
         plan = Plan("init", str(hostfile.dataset), "host", op=op, reason="all is there",
-                    steps=(*_dataset_steps(hostfile, datasets, op),
+                    steps=(*steps,
                            *(close(place) for place in still_open(session, _layout(hostfile))),
                            *directory_steps(session, DIRECTORIES),
                            *(_file_steps(hostfile) if fresh else ()),
-                           *_rc_steps(session)))  # fmt: skip
+                           *_rc_steps(session)),
+                    finish=(unmark(marked),) if marked else ())  # fmt: skip
         session.use(hostfile)
         with contextlib.ExitStack() as stack:
             parts, made = _network(session, stack, self.nat)
@@ -139,11 +141,6 @@ def check_mountpoint(session: Session, layout: Layout, there: Mapping[str, Datas
 
 def _layout(hostfile: HostFile) -> Layout:
     return Layout(str(hostfile.dataset), str(hostfile.mountpoint))
-
-
-def _dataset_steps(hostfile: HostFile, found: dict[str, Dataset], op: str) -> list[Step]:
-    steps, marked = dataset_steps(str(hostfile.dataset), str(hostfile.mountpoint), found, op)
-    return [*steps, *([unmark(marked)] if marked else [])]
 
 
 def dataset_steps(

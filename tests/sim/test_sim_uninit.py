@@ -89,3 +89,14 @@ def test_one_that_was_cut_short_is_given_again() -> None:
             if ended:
                 break
         assert ended
+
+
+@pytest.mark.parametrize("number", [11, 12, 16])
+def test_an_init_that_fails_leaves_no_dataset(number: int) -> None:
+    with sim_world(bare=True) as (driver, view):
+        before = facts(view)
+        driver("init", "--pool", "zroot", env={"BSDVIRT_FAULT": f"fail:{number}"})
+        found = facts(view)
+        assert [found[name] for name in ("datasets", "mounts")] == [
+            before[name] for name in ("datasets", "mounts")
+        ]
