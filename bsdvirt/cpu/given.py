@@ -120,12 +120,14 @@ class HostCpus:
                 yield other, theirs
 
     def memory(self, cpus: CpuList) -> str:
-        """Return the policy and domains of cpuset(1) for the memory of a guest on these CPUs; empty
-        if they are in every domain."""
+        """Return the policy and the domain of cpuset(1) for the memory of a guest on these CPUs;
+        empty if the host has one domain, or they are in several.
+
+        In several, the kernel's own policy, first-touch, has memory near the CPUs. A jail that was
+        given some domains could never be given others (cpuset_modify_domain() in kern_cpuset.c);
+        `prefer` keeps the others as a fallback.
+        """
         mine = set(cpus.cpus)
         domains = [n for n, cpus in enumerate(self.topology.domains) if mine & set(cpus)]
-        if not domains or len(domains) == len(self.topology.domains):
-            return ""
-        # `prefer` takes one domain, and uses the others if that is full.
-        policy = "prefer" if len(domains) == 1 else "first-touch"
-        return f"{policy}:{CpuList.of(domains)}"
+        several = len(self.topology.domains) > 1
+        return f"prefer:{domains[0]}" if several and len(domains) == 1 else ""
