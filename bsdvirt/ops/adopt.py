@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bsdvirt.errors import ConflictError
+from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.host import tools
@@ -74,14 +74,18 @@ def _adopt(
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),
     )
     known = [*found.guests.values(), *made]
+    # The CPUs that it had are those of another host.
+    bare = spec.on_cpus(None, {})
     if how.keep:
-        identity = _kept(session, foreign, spec, known, boots=how.moved)
+        identity = _kept(session, foreign, bare, known, boots=how.moved)
     else:
-        identity = _new(session, name, spec, others, known)
+        identity = _new(session, name, bare, others, known)
+    identity, without = _with_cpus(session, name, spec, identity, known)
     plan = plan_adopt(session, foreign, identity, arrival)
     given = [text for claim in identity.nics for text in claim.addresses()]
     where = f", {', '.join(given)}" if given else ""
     notes = [f"it asks for {key}: {brief(value)}" for key, value in asks(spec).items()]
+    notes += without
     if not identity.boot.auto:
         notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
     claims = {guest.name: guest.identity.cpus for guest in made} | {name: identity.cpus}
@@ -118,13 +122,23 @@ def _kept(
         was, host=session.host_id, boot=was.boot if boots else Boot(), root=None, root_dataset="",
         nics=was.nics if was.next is None else was.next, next=None,
         shared=was.shared if was.next_shared is None else was.next_shared, next_shared=None,
+        cpus=None,
     )  # fmt: skip
-    # The CPUs of the other host are not those of this one.
-    bare = msgspec.structs.replace(identity, cpus=None)
-    identity = with_cpus(session, name, spec, bare, known)
     if not fits(identity, spec, session.networks()):
         raise ConflictError(f"{name}: its file and its claims do not match", hint)
     return identity
+
+
+def _with_cpus(
+    session: Session, name: str, spec: GuestSpec, identity: Identity, known: Sequence[Guest]
+) -> tuple[Identity, list[str]]:
+    """Return the identity with CPUs of this host. A guest that cannot have what it asks for is
+    adopted all the same, since only then can it be changed; its start is refused."""
+    try:
+        return with_cpus(session, name, spec, identity, known), []
+    except BsdvirtError as error:
+        why = error.message.removeprefix(f"{name}: ")
+        return identity, [f"it cannot start yet: {why} ({error.hint})"]
 
 
 def _claims(identity: Identity) -> set[str]:

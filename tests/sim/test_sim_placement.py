@@ -116,6 +116,24 @@ def test_each_guest_has_a_claim_of_its_own(newest: World) -> None:
     assert claimed(driver, "db") is None
 
 
+def test_a_guest_from_elsewhere_has_cpus_of_this_host(newest: World) -> None:
+    driver, view = newest
+    driver.ok("create", "jail", "big", "placement=exclusive", "cpus=12")
+    driver.ok("create", "jail", "db", "placement=exclusive", "cpus=2")
+    dataset = driver.json("info", "db")["dataset"]
+    own = view.run("/sbin/zfs", "get", "-Hp", "-o", "value", "bsdvirt:guest", dataset).stdout
+    other = re.sub('"host":"[^"]*"', '"host":"00000000-0000-4000-8000-000000000001"', own.strip())
+    view.do("/sbin/zfs", "set", f"bsdvirt:guest={other}", dataset)
+    driver.ok("create", "jail", "late", "placement=exclusive", "cpus=3")
+    # It is adopted, so that it can be changed, and cannot start.
+    assert "it cannot start yet" in driver.ok("adopt", "db", "--yes").stderr
+    assert claimed(driver, "db") is None
+    driver.fails(4, "start", "db", says="held by big, late")
+    driver.fails(4, "set", "db", "placement=shared", says="held by big, late")
+    driver.ok("set", "db", "placement=shared", "cpus=1")
+    driver.ok("start", "db")
+
+
 def test_doctor_and_reserved_cpus(newest: World) -> None:
     driver, view = newest
     driver.ok("create", "jail", "web", "--start")
