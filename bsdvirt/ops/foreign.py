@@ -100,7 +100,14 @@ def asks(spec: GuestSpec) -> dict[str, Any]:
     if "disks" in told:
         # One without a path is a volume of the guest's own.
         told["disks"] = [disk for disk in told["disks"] if "path" in disk]
-    return {key: told[key] for key in ASKS if told.get(key)}
+    wants = {key: told[key] for key in ASKS if told.get(key)}
+    # On a bridge that filters, an interface may choose its VLANs.
+    vlans = [
+        {key: nic[key] for key in ("network", "vlan", "tagged") if key in nic}
+        for nic in told.get("nics", ())
+        if nic.keys() & {"vlan", "tagged"}
+    ]
+    return wants | ({"vlans": vlans} if vlans else {})
 
 
 def brief(value: Any) -> str:
