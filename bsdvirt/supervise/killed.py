@@ -36,12 +36,13 @@ def cause(
     pid: int, status: int | None, logs: str, *, jid: int | None = 0, limited: bool = True
 ) -> str:
     """Return what killed a process, as words to follow the message of its end; empty if that is not
-    known. `logs` is the guest's directory of logs, `jid` the process's jail, None for one that is
-    gone; `limited`: it has limits."""
-    if status is None or not os.WIFSIGNALED(status):
+    known. `status` is wait(2)'s, None for an end that nobody saw; `logs` the guest's directory of
+    logs; `jid` the process's jail, None for one that is gone; `limited` whether it has limits."""
+    if status is not None and not os.WIFSIGNALED(status):
         return ""
-    if os.WTERMSIG(status) == signal.SIGKILL and (why := _by_kernel(pid, jid)):
-        return f" (by the kernel: {why})"
+    may_be = status is None or os.WTERMSIG(status) == signal.SIGKILL
+    if may_be and (why := _by_kernel(pid, jid)):
+        return f" ({'killed ' if status is None else ''}by the kernel: {why})"
     deadline = time.monotonic() + (PATIENCE if limited else 0.0)
     while not (limit := _limit(pid, f"{logs}/{LIMITS_LOG}")):
         if time.monotonic() >= deadline:

@@ -401,3 +401,16 @@ def test_a_limit_that_is_reached_is_a_line(
     if line:
         assert (log / "limits.log").read_text() == f"{line}\n"
         assert (log / "limits.log").stat().st_mode & 0o077 == 0
+
+
+def test_the_log_of_limits_has_a_bound(tmp_path: Path) -> None:
+    log = tmp_path / "var/log/bsdvirt/web/limits.log"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"x" * ((1 << 20) - 10))
+    for _ in range(3):
+        subprocess.run(
+            ("/bin/sh", str(ROOT / "libexec/limit-reached"), "1.0",
+             EVENT.format("jail:web:maxproc:devctl=49", 812)),
+            env={"BSDVIRT_ROOT": str(tmp_path)}, capture_output=True, check=False,
+        )  # fmt: skip
+    assert log.stat().st_size <= 1 << 20
