@@ -55,6 +55,9 @@ OF_VERBS = {
 }  # fmt: skip
 """The same where it depends on the verb too."""
 
+OWN = {"help": "list the verbs, or show the manual's part on one", "version": "print the version"}
+"""Verbs of the command line itself."""
+
 MOST_HELP = 70
 _WORD = re.compile(r"[a-z0-9_-]+")
 
@@ -62,7 +65,7 @@ _WORD = re.compile(r"[a-z0-9_-]+")
 def table() -> str:
     """Return the table: shell functions, between the marks."""
     lines = [BEGIN.rstrip("\n"), "verbs()", "{", "\tcat <<'END'"]
-    lines += [f"{verb}\t{_help(text)}" for verb, text in VERBS.items()]
+    lines += [f"{verb}\t{_help(text)}" for verb, text in {**VERBS, **OWN}.items()]
     lines += [
         "END",
         "}",
@@ -74,7 +77,7 @@ def table() -> str:
     lines += ["\tactions='' arguments='' options=''", "\tcase $1 in"]
     for path, parser in _parsers():
         lines += _entry(path, parser)
-    lines += ["\tesac", "}"]
+    lines += ["\t'help')", "\t\targuments='verbs'", "\t\t;;", "\tesac", "}"]
     for which in ("jail", "vm", "network"):
         lines += ["", f"assignments_{which}()", "{", "\tcat <<'END'"]
         lines += sorted(set(_assignments(which)))

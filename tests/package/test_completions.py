@@ -12,7 +12,7 @@ import pytest
 from tmux import Tmux, terminal
 from uitest import cli, made
 
-from bsdvirt.cli.words import VERBS
+from bsdvirt.cli.words import OWN_WORDS, VERBS
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPLETIONS = ROOT / "completions"
@@ -40,7 +40,7 @@ def test_the_table_is_that_of_the_parsers() -> None:
 
 
 def test_every_verb_is_completed(sim: Path) -> None:
-    assert words(sim, "") == [*VERBS]
+    assert words(sim, "") == [*VERBS, *OWN_WORDS]
     assert words(sim, "conso") == ["console"]
 
 
@@ -48,6 +48,7 @@ def test_every_verb_is_completed(sim: Path) -> None:
     ("typed", "found"),
     [
         (["info", ""], ["db", "old", "web", "win"]),
+        (["help", "roll"], ["rollback"]),
         (["info", "w"], ["web", "win"]),
         (["info", "web", ""], []),
         (["stop", "db", "o"], ["old"]),
