@@ -133,6 +133,18 @@ def test_a_gap_is_a_gap_and_the_first_rate_after_it_is_not_known(clocked: Clocke
     assert [one.mean[0] != one.mean[0] for one in web] == [True, False, True, False]
 
 
+def test_samples_that_take_longer_than_the_interval_have_rates(clocked: Clocked) -> None:
+    def slow(sample: Sample) -> None:
+        clocked.wait(40)
+
+    clocked.recorder = Recorder(
+        clocked.host, clocked.sink, [slow], lambda: clocked.now, lambda: clocked.up
+    )
+    clocked.ticks(4)
+    web = clocked.records(clocked.uuid("web"))
+    assert [one.mean[0] != one.mean[0] for one in web] == [True, False, False, False]
+
+
 def test_a_clock_that_is_set_back_records_again(clocked: Clocked) -> None:
     clocked.ticks(40)
     clocked.now -= 300
@@ -364,7 +376,7 @@ def test_prometheus_asks_a_socket_while_the_daemon_waits(clocked: Clocked) -> No
         served.close()
     assert not real.exists()
     real.write_text("mine")
-    with pytest.raises(ConflictError, match="no socket"):
+    with pytest.raises(ConflictError, match="not a socket"):
         Socket(clocked.host.fs, path)
     real.unlink()
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 START = (
-    "import sys; sys.path[:0] = sys.argv[2:]; sys.modules['typing_extensions'] = None;"
+    "import sys; sys.path += sys.argv[2:]; sys.modules['typing_extensions'] = None;"
     " from bsdvirt.cli.live.daemon import main; main(sys.argv[1])"
 )
 """msgspec uses typing_extensions where it is installed, and does without."""

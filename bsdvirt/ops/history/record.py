@@ -22,8 +22,8 @@ from bsdvirt.session.session import Session
 
 VERB = "stats record"
 LATE = 2.5
-"""Intervals after which two samples are too far apart: what was used in between is not known to
-have been used in the last of them."""
+"""Intervals, beside the time that a sample takes, after which two are too far apart: what was used
+in between is not known to have been used in the last of them."""
 OPEN_SECONDS = HOURS.step + 2 * MINUTES.step
 """How long after a guest's last sample its file is still looked after."""
 
@@ -47,6 +47,8 @@ class Recorder:
         self._clock = clock
         self._kept = Kept(clock=monotonic)
         self._before: Sample | None = None
+        self._took = 0.0
+        """Seconds that the last sample took: the next is the later for it."""
         self._open: dict[str, int] = {}
         """Files with samples that are not part of a longer period yet: the time of the last."""
         self._folded = 0
@@ -60,7 +62,13 @@ class Recorder:
 
     def tick(self) -> None:
         """Take a sample, and record it. Raises the first error, after the rest was tried."""
-        now = int(self._clock())
+        now, began = int(self._clock()), self._kept.clock()
+        try:
+            self._tick(now)
+        finally:
+            self._took = self._kept.clock() - began
+
+    def _tick(self, now: int) -> None:
         session = self._again.session()
         found = session.inventory(shallow=True)
         interval = session.hostfile.stats.interval
@@ -75,7 +83,7 @@ class Recorder:
 
     def _figures(self, sample: Sample, interval: int) -> Figures:
         before, self._before = self._before or sample, sample
-        if sample.host.time - before.host.time > LATE * interval:
+        if sample.host.time - before.host.time > LATE * interval + self._took:
             before = sample
         return figures(before, sample)
 
