@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from bsdvirt.errors import ConflictError
 from bsdvirt.layout import network_file, vlan_name
 from bsdvirt.net import address
@@ -84,8 +86,12 @@ def _live_steps(
             )
         seen = interfaces
         if (before.uplink, before.vlan) != (after.uplink, after.vlan):
-            steps += leave_steps(before, bridge.name, interfaces, name)
-            seen = _without(before, interfaces)
+            gone = before
+            if before.vlanfilter and before.uplink == after.uplink:
+                # Only the host's own interface is in another VLAN.
+                gone = msgspec.structs.replace(before, uplink=None, tagged=None)
+            steps += leave_steps(gone, bridge.name, interfaces, name)
+            seen = _without(gone, interfaces)
         steps += up_steps(name, after, seen)
         host = seen.get(host_interface(before, bridge.name))
         steps += [

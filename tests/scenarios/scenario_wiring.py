@@ -75,6 +75,8 @@ def a_bridge_filters_vlans_where_it_can(driver: Bsdvirt, view: HostView) -> None
         assert info["state"] == "up"
         assert info["members"] == [uplink]
         # The host's address is in its VLAN, and on no member.
+        (face,) = (n for n, f in view.interfaces().items() if f["addresses"] == ["10.79.1.1/24"])
+        assert view.interfaces()[face]["vlans"][2] == 10
         assert view.interfaces()[info["bridge"]]["addresses"] == []
         driver.ok("create", "jail", "t1", "--network", "tnet", "nics.0.vlan=20")
         driver.ok("create", "jail", "t2", "--network", "tnet", "nics.0.tagged=20,30-32")
@@ -89,7 +91,10 @@ def a_bridge_filters_vlans_where_it_can(driver: Bsdvirt, view: HostView) -> None
 
         assert ports() == ["tagged 1-4094", "untagged 10 tagged 20,30-32", "untagged 20"]
         assert driver("doctor").status == 0
+        planned = driver.ok("network", "set", "tnet", "vlan=11", "tagged=11,20", "--dry-run")
+        assert "deletem" not in planned.stdout
         driver.ok("network", "set", "tnet", "vlan=11", "tagged=11,20")
+        assert view.interfaces()[face]["addresses"] == ["10.79.1.1/24"]
         assert ports() == ["tagged 11,20", "untagged 11 tagged 20,30-32", "untagged 20"]
         shown = driver.json("network", "info", "tnet")["ports"]
         assert {(p["guest"], p["vlan"], p["tagged"]) for p in shown} == {
