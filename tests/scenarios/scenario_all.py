@@ -14,6 +14,7 @@ import scenario_dhcp
 import scenario_down
 import scenario_drift
 import scenario_events
+import scenario_history
 import scenario_hooks
 import scenario_hostile
 import scenario_hosts_own
@@ -63,7 +64,8 @@ MODULES = (
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,
     scenario_vm, scenario_vm_ends, scenario_vm_shared, scenario_hostile, scenario_words,
     scenario_own, scenario_dhcp, scenario_twohalves, scenario_references,
-    scenario_cpus, scenario_events, scenario_snapshots, scenario_clone, scenario_migrate,
+    scenario_cpus, scenario_events, scenario_history, scenario_snapshots, scenario_clone,
+    scenario_migrate,
 )  # fmt: skip
 
 __all__ = ["MODULES", "SCENARIOS"]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 import socket
 import threading
 import time
@@ -12,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scenario_driver import Bsdvirt, wait_for
+from scenario_driver import Bsdvirt
 from scenario_hosts import sim_world
 from scenario_view import HostView
 
 from bsdvirt.errors import ConflictError, HostError
-from bsdvirt.layout import EVENT_LOG, HOST_FILE
+from bsdvirt.layout import HOST_FILE
 from bsdvirt.ops.history.publish import MOST_REQUEST, File, Socket, answer
 from bsdvirt.ops.history.record import Recorder, record
 from bsdvirt.ops.history.ring import Record
@@ -412,33 +410,3 @@ def test_the_file_for_node_exporter_is_replaced(clocked: Clocked) -> None:
         assert real.stat().st_mode & 0o777 == mode
     assert [one.name for one in real.parent.iterdir() if ".prom" in one.name] == [real.name]
     real.unlink()
-
-
-def test_the_daemon_itself(world: tuple[Bsdvirt, HostView]) -> None:
-    """One at a time; it records at each second, and ends at once."""
-    driver, view = world
-    file = view.fs.path(HOST_FILE)
-    text = file.read_text()
-    file.write_text(f"{text}\nstats: {{interval: 1}}\n")
-    lock = view.fs.path("/var/run/bsdvirt/locks/stats")
-    prom = view.fs.path("/var/run/bsdvirt/b.prom")
-    words = ("stats", "record", "--prometheus-file", "/var/run/bsdvirt/b.prom")
-    process = driver.begin(*words)
-    try:
-        wait_for(prom.exists, 30, "the first sample")
-        assert lock.read_text() == f"{process.pid}\n"
-        second = driver.fails(4, "stats", "record")
-        assert f"runs already: process {process.pid}" in second.stderr
-        assert "not started: stats record runs already" in view.fs.read_text(EVENT_LOG)
-        wait_for(lambda: json_of(driver), 30, "two samples")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        ended = driver.end(process)
-        file.write_text(text)
-    assert (ended.status, ended.stdout, ended.stderr) == (0, "", "")
-    assert not view.fs.is_locked("/var/run/bsdvirt/locks/stats")
-
-
-def json_of(driver: Bsdvirt) -> bool:
-    shown = driver("stats", "web", "--since", "1m", "--json")
-    return shown.status == 0 and len(json.loads(shown.stdout)[0]["periods"]) >= 2
