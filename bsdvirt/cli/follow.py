@@ -13,9 +13,11 @@ PAUSE_SECONDS = 0.25
 CHUNK = 1 << 16
 
 
-def follow(path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS) -> Iterator[str]:
+def follow(
+    path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS, *, ticks: bool = False
+) -> Iterator[str]:
     """Yield the contents of a file, or its last `lines` lines, then what is appended, forever. A
-    rotated file is read to its end."""
+    rotated file is read to its end. `ticks`: yield "" after each pause."""
     stream: BinaryIO | None = None
     first = True
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -37,6 +39,8 @@ def follow(path: Path, lines: int | None = None, pause: float = PAUSE_SECONDS) -
                     continue
                 first = False
             time.sleep(pause)
+            if ticks:
+                yield ""
     finally:
         if stream is not None:
             stream.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -185,3 +186,19 @@ def test_limits_are_read_by_the_same_commands_for_any_number_of_jails(
         assert ran.count(tools.RCTL) == 2
     assert len(rows) == 8
     assert {row.used for row in rows} == {2}
+
+
+def test_a_limit_that_is_reached_is_told_to_who_follows(world: tuple[Bsdvirt, HostView]) -> None:
+    driver, view = world
+    driver.ok("create", "jail", "web", "limits.maxproc=50", "--start")
+    argv = driver.argv("events", "-f", "-l", "1", "web")
+    follower = subprocess.Popen(
+        argv, stdout=subprocess.PIPE, text=True, env=driver.environment(), start_new_session=True
+    )
+    with follower:
+        assert follower.stdout is not None
+        assert " start web " in follower.stdout.readline()
+        view.host.settings.reach("jail:web", "maxproc")  # type: ignore[attr-defined]
+        line = follower.stdout.readline()
+        follower.terminate()
+    assert " kernel limit web 0.0s ok: reached its limit of maxproc, 50 (process 812)\n" in line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterable
 
 from bsdvirt.cli.common import add_listing, open_session
@@ -14,6 +15,7 @@ from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.layout import OPERATION_LOG
 from bsdvirt.ops.show.events import Test, chosen, operations, parsed
+from bsdvirt.ops.show.reached import limit_events
 from bsdvirt.rows.base import plain
 from bsdvirt.rows.events import Operation
 from bsdvirt.session.session import Session
@@ -22,6 +24,9 @@ from bsdvirt.spec.digits import natural
 COLUMNS = ("time", "user", "verb", "subject", "ok", "seconds", "message", "hint")
 MOST = 100
 """Operations that are listed unless --lines or --since says otherwise."""
+
+LATE, EACH = 1.0, 1.0
+"""Seconds that devd(8) may take to record a limit, and between two looks at these records."""
 
 
 class Options(Globals):
@@ -74,11 +79,15 @@ def run(options: Options) -> int:
 
 
 def _follow(session: Session, test: Test, options: Options) -> None:
-    """Print what is appended, across rotation."""
-    begun = ""
-    for text in follow(session.host.fs.path(OPERATION_LOG), 0):
+    """Print what is appended, across rotation, and what guests reach."""
+    begun, seen = "", time.time() - LATE
+    for text in follow(session.host.fs.path(OPERATION_LOG), 0, ticks=True):
         *lines, begun = (begun + text).split("\n")
         _print((row for row in parsed(line.encode() for line in lines) if test(row)), options)
+        if (now := time.time() - LATE) - seen >= EACH:
+            reached = limit_events(session.host.fs, options.names, seen, now)
+            _print((row for row in reached if test(row)), options)
+            seen = now
 
 
 def _print(rows: Iterable[Operation], options: Options) -> None:
@@ -87,7 +96,8 @@ def _print(rows: Iterable[Operation], options: Options) -> None:
         if options.json:
             print(json.dumps(plain(row)), flush=True)
         elif not options.headless:
-            end = "ok" if row.ok else f"failed: {row.message}"
+            remark = f": {row.message}" if row.message else ""
+            end = f"ok{remark}" if row.ok else f"failed{remark}"
             line = f"{row.time} {row.user} {row.verb} {row.subject} {row.seconds:.1f}s {end}"
             print(" ".join(line.split()), flush=True)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -63,7 +64,9 @@ def moment_of(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def limit_events(fs: Fs, words: Sequence[str]) -> Iterator[Operation]:
+def limit_events(
+    fs: Fs, words: Sequence[str], since: float = 0.0, until: float = math.inf
+) -> Iterator[Operation]:
     """Yield what guests by these names or patterns, or all guests, have reached, as events."""
     for name in sorted(fs.listdir(LOG_DIRECTORY)):
         wanted = not words or any(fnmatch.fnmatchcase(name, word) for word in words)
@@ -72,7 +75,8 @@ def limit_events(fs: Fs, words: Sequence[str]) -> Iterator[Operation]:
             and _is_name(name)
             and (fs.size(limits_log(name)) or has_rotated(fs, limits_log(name)))
         ):
-            for burst in bursts(read_hits(fs, name)):
+            hits = read_hits(fs, name, since)
+            for burst in bursts([hit for hit in hits if hit.time < until]):
                 yield _event(name, burst)
 
 
