@@ -11,14 +11,19 @@ from bsdvirt.errors import HostError
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def beside(name: str) -> Path:
+    """Return the path of a file or directory of a checkout."""
+    return _PACKAGE.parent / name
+
+
+def shared(name: str) -> list[Path]:
+    """Return where a file or directory in share/ may be installed."""
+    above = [Path(sys.prefix), *list(_PACKAGE.parents)[:5]]
+    return [folder / "share" / name for folder in above]
+
+
 def _places() -> list[Path]:
-    above = [_PACKAGE.parent, *list(_PACKAGE.parents)[1:5]]
-    shares = [folder / "share" / "bsdvirt" / "templates" for folder in above]
-    return [
-        _PACKAGE.parent / "templates",
-        Path(sys.prefix) / "share" / "bsdvirt" / "templates",
-        *shares,
-    ]
+    return [beside("templates"), *shared("bsdvirt/templates")]
 
 
 @cache

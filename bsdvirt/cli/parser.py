@@ -79,14 +79,19 @@ class VerbModule(Protocol):
     def run(self, options: Globals) -> int: ...
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Return a formatter of help. argparse makes one for each option, and imports shutil with all
-    its compressors unless a width is given."""
+def terminal_columns() -> int:
+    """Return the columns of the terminal, or of COLUMNS."""
+    # shutil.get_terminal_size imports all compressors with it.
     try:
         columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
     except (OSError, ValueError):
         columns = 0
-    return argparse.HelpFormatter(prog, width=(columns or DEFAULT_COLUMNS) - 2)
+    return columns or DEFAULT_COLUMNS
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Return a formatter of help. argparse makes one for each option."""
+    return argparse.HelpFormatter(prog, width=terminal_columns() - 2)
 
 
 class Parser(argparse.ArgumentParser):

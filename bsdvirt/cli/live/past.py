@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import sys
 import time
 from collections.abc import Sequence
 
 from bsdvirt.cli.common import chosen
 from bsdvirt.cli.output import print_json
-from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.parser import Globals, terminal_columns
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.history.past import Span, read_past
 from bsdvirt.ops.show.events import instant
@@ -18,7 +17,7 @@ from bsdvirt.rows.base import plain
 from bsdvirt.rows.history import GuestPast, GuestUse, HostPast, HostUse
 from bsdvirt.session.session import Session
 
-LEAST_WIDTH, DEFAULT_WIDTH = 40, 80
+LEAST_WIDTH = 40
 
 
 class Wanted(Globals):
@@ -67,12 +66,8 @@ def _draw(pasts: Sequence[GuestPast | HostPast]) -> None:
 
 
 def width() -> int:
-    """Return the columns of the terminal, or of COLUMNS."""
-    try:
-        columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
-    except (OSError, ValueError):
-        columns = 0
-    return max(LEAST_WIDTH, columns or DEFAULT_WIDTH)
+    """Return the columns to draw in."""
+    return max(LEAST_WIDTH, terminal_columns())
 
 
 def _print_csv(pasts: Sequence[GuestPast | HostPast], use: type[GuestUse | HostUse]) -> None:

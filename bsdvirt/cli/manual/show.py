@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bsdvirt.cli.manual.part import part_of
+from bsdvirt.cli.parser import terminal_columns
 from bsdvirt.cli.words import VERBS
 from bsdvirt.host.tools import MANDOC
+from bsdvirt.templates import beside, shared
 
 PAGE = "bsdvirt.8"
-_PACKAGE = Path(__file__).resolve().parents[2]
 WIDEST, NARROWEST = 80, 40
 """Columns of the text."""
 STRUCK = re.compile(r"(.)\x08(.)")
@@ -49,29 +50,21 @@ def _page() -> str:
 
 
 def _places() -> Iterator[Path]:
-    """Yield where the page may be: in a checkout, or below the prefix of the installation."""
-    yield _PACKAGE.parent / "man" / PAGE
-    for prefix in (Path(sys.prefix), *list(_PACKAGE.parents)[1:5]):
-        for name in (PAGE, f"{PAGE}.gz"):
-            yield prefix / "share" / "man" / "man8" / name
+    """Yield where the page may be; packages compress it."""
+    yield beside(f"man/{PAGE}")
+    for installed in shared(f"man/man8/{PAGE}"):
+        yield from (installed, installed.with_name(f"{PAGE}.gz"))
 
 
 def _rendered(part: str) -> str:
     """Return the text of a page, or an empty string where there is no mandoc(1)."""
-    width = max(NARROWEST, min(WIDEST, _columns())) - 2
+    width = max(NARROWEST, min(WIDEST, terminal_columns())) - 2
     argv = (MANDOC, "-mdoc", "-O", f"width={width}")
     try:
         done = subprocess.run(argv, input=part.encode(), capture_output=True, check=False)
     except OSError:
         return ""
     return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
-
-
-def _columns() -> int:
-    try:
-        return int(os.environ.get("COLUMNS") or os.get_terminal_size(1).columns)
-    except (OSError, ValueError):
-        return WIDEST
 
 
 def _print(text: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from bsdvirt import templates
 from bsdvirt.cli.main import run
 from bsdvirt.cli.manual import show
 from bsdvirt.cli.manual.part import part_of
@@ -152,7 +153,7 @@ def test_help_lists_the_verbs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_page_is_found_where_packages_compress_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(show, "_PACKAGE", tmp_path / "lib/python3.11/site-packages/bsdvirt")
+    monkeypatch.setattr(templates, "_PACKAGE", tmp_path / "lib/python3.11/site-packages/bsdvirt")
     place = tmp_path / "share/man/man8"
     place.mkdir(parents=True)
     with gzip.open(place / "bsdvirt.8.gz", "wb") as stream:
