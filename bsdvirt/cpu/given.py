@@ -112,11 +112,16 @@ class HostCpus:
                 return f"{other} has CPU {both[0]}, too"
         return ""
 
+    @cached_property
+    def _exclusive(self) -> list[tuple[str, CpuClaim]]:
+        found = [(name, claim) for name, claim in self.claims.items() if claim.exclusive]
+        return sorted(found, key=lambda one: one[0])
+
     def _clashes(self, name: str, claim: CpuClaim) -> Iterator[tuple[str, CpuClaim]]:
         """Yield the claims that must not meet this one. Of two that are exclusive, that of the
         guest whose name comes first stays."""
-        for other, theirs in sorted(self.claims.items()):
-            if other != name and theirs.exclusive and (not claim.exclusive or other < name):
+        for other, theirs in self._exclusive:
+            if other != name and (not claim.exclusive or other < name):
                 yield other, theirs
 
     def memory(self, cpus: CpuList) -> str:

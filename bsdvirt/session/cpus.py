@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 
 from bsdvirt.cpu.given import HostCpus
 from bsdvirt.cpu.topology import Topology, topology
 from bsdvirt.facts.cpus.topology import read_topology
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.session.reading import Reading
+from bsdvirt.host.fs import Fs
+from bsdvirt.session.reading import Reading, Signature
 from bsdvirt.spec.identity import CpuClaim
 
 
@@ -26,9 +26,9 @@ def host_cpus(
     claims |= planned or {}
     hostfile = session.hostfile
 
-    @cache
     def read_now() -> Topology:
-        return topology(read_topology(session.host))
+        session.topology = session.topology or topology(read_topology(session.host))
+        return session.topology
 
     return HostCpus(
         claims={name: claim for name, claim in claims.items() if claim is not None},
@@ -36,3 +36,12 @@ def host_cpus(
         spread=hostfile.placement_policy == "spread",
         read=read or read_now,
     )
+
+
+def signature(fs: Fs, guest: Guest) -> Signature | None:
+    """Return what tells whether a guest's file was written since; None without a file."""
+    try:
+        seen = fs.path(guest.layout.guest_file(guest.name)).lstat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino

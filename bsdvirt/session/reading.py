@@ -24,10 +24,15 @@ from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
 from bsdvirt.zfs import Zfs, open_listing, open_zfs
 
+Signature = tuple[int, int, int]
+"""What differs once a file was written: its time, size and inode."""
+
 if TYPE_CHECKING:
+    from bsdvirt.cpu.topology import Topology
     from bsdvirt.net.files import Networks
     from bsdvirt.plan.step import Kind as Subject
     from bsdvirt.plan.step import Plan
+    from bsdvirt.spec.guest import GuestSpec
 
 
 @dataclass
@@ -48,6 +53,10 @@ class Reading:
     unready: dict[str, HostError] | None = None
     """The directories of journals in which nothing may be written, by the last inventory; None
     before the first."""
+    topology: Topology | None = None
+    """How the host's CPUs are connected, once it was read: that changes with a reboot only."""
+    specs: dict[str, tuple[Signature, GuestSpec | None]] = field(default_factory=dict)
+    """What the files of guests say, for what looks at those of all guests."""
 
     def planned(self, plan: Plan) -> None:
         """Report a plan that is not run."""

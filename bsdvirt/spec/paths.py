@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from functools import cache
 from typing import Any, NoReturn
 
 import msgspec.inspect as mi
@@ -115,12 +116,19 @@ def _parts(cls: type[Spec], path: str) -> list[str]:
     return path.split(".")
 
 
+@cache
+def _kind(cls: type[Spec]) -> mi.Type:
+    """Return what msgspec finds out of a class, once: for each guest it would take longest of all
+    that a change of many guests does."""
+    return mi.type_info(cls)
+
+
 def _assign(
     cls: type[Spec], data: dict[str, Any], parts: list[str], text: str, removed: list[Any]
 ) -> None:
     """Set the value at a path."""
     holder: Any = data
-    kind: mi.Type = mi.type_info(cls)
+    kind = _kind(cls)
     last, end, path = parts[-1], len(parts) - 1, ".".join(parts)
     for number in range(end):
         holder, kind = _step(holder, kind, parts, number)

@@ -14,7 +14,7 @@ from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.kinds import is_running, kind_of, read_spec
 from bsdvirt.plan.step import Plan, Step
-from bsdvirt.session.cpus import host_cpus
+from bsdvirt.session.cpus import host_cpus, signature
 from bsdvirt.session.prepared import Part
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
@@ -47,9 +47,8 @@ def _placed(session: Session, cpus: HostCpus, wish: Wish, others: Iterable[Guest
     first after the host's CPUs have changed, each gets the same."""
     wishes, settled = [wish], []
     for other in others:
-        claim, spec = other.identity.cpus, read_spec(session.host.fs, other)
-        lost = spec is not None and wish_of(cpus, other.name, spec, claim)
-        if lost and lost.held is None:
+        lost = _lost(session, cpus, other)
+        if lost is not None:
             wishes.append(lost)
         else:
             settled.append(other)
@@ -59,6 +58,28 @@ def _placed(session: Session, cpus: HostCpus, wish: Wish, others: Iterable[Guest
     except BsdvirtError:
         # Perhaps one of the others cannot be placed.
         return place(cpus.topology, wish, known, cpus.policy)
+
+
+def _lost(session: Session, cpus: HostCpus, guest: Guest) -> Wish | None:
+    """Return what a guest asks for that has no valid claim; None if it has one, or asks for
+    nothing."""
+    claim = guest.identity.cpus
+    if claim is not None and not cpus.wrong(guest.name, claim):
+        return None
+    spec = _spec_of(session, guest)
+    return None if spec is None else wish_of(cpus, guest.name, spec, None)
+
+
+def _spec_of(session: Session, guest: Guest) -> GuestSpec | None:
+    """Return what a guest's file says, read again only if it was written since: the files of all
+    guests are looked at for each claim."""
+    now, known = signature(session.host.fs, guest), session.specs.get(guest.name)
+    if known is None or known[0] != now:
+        spec = read_spec(session.host.fs, guest)
+        if now is None:
+            return spec
+        known = session.specs[guest.name] = (now, spec)
+    return known[1]
 
 
 def wish_of(cpus: HostCpus, name: str, spec: GuestSpec, held: CpuClaim | None) -> Wish | None:
@@ -79,11 +100,12 @@ def holders(session: Session, others: Iterable[Guest]) -> list[Holder]:
     file cannot be read, its claim alone counts."""
     found = []
     for other in others:
-        claim, spec = other.identity.cpus, read_spec(session.host.fs, other)
-        if claim is not None:
+        if (claim := other.identity.cpus) is not None:
             weight = len(claim.cpus.cpus)
             found.append(Holder(other.name, claim.cpus.cpus, claim.exclusive, weight))
-        elif spec is not None and not spec.template:
+            continue
+        spec = _spec_of(session, other)
+        if spec is not None and not spec.template:
             named = {cpu for _, cpus in spec.named_cpus() for cpu in cpus}
             if named:
                 weight = min(spec.cpus or len(named), len(named))

@@ -22,11 +22,10 @@ from bsdvirt.guest.view import Cpus
 from bsdvirt.host.fs import Fs
 from bsdvirt.kinds import KINDS, kind_of, load_spec
 from bsdvirt.rows.cpu import CpuMap
-from bsdvirt.session.cpus import host_cpus
+from bsdvirt.session.cpus import host_cpus, signature
+from bsdvirt.session.reading import Signature
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
-
-Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Kept:
     while it runs, and what the files of guests say, until they change."""
 
     topology: Topology | None = None
-    files: dict[str, tuple[Signature, _Wanted]] = field(default_factory=dict)
+    files: dict[str, tuple[Signature | None, _Wanted]] = field(default_factory=dict)
 
 
 def read_cpu_map(
@@ -108,17 +107,13 @@ def _placed(
 
 
 def _read(
-    fs: Fs, guest: Guest, known: tuple[Signature, _Wanted] | None
-) -> tuple[Signature, _Wanted]:
+    fs: Fs, guest: Guest, known: tuple[Signature | None, _Wanted] | None
+) -> tuple[Signature | None, _Wanted]:
     """Return what a guest's file says, read again only if it was changed."""
-    try:
-        seen = fs.path(guest.layout.guest_file(guest.name)).lstat()
-        signature = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
-    except OSError:
-        signature = (0, 0, 0)
-    if known is not None and known[0] == signature != (0, 0, 0):
+    now = signature(fs, guest)
+    if known is not None and known[0] == now is not None:
         return known
     try:
-        return signature, _Wanted(load_spec(fs, guest))
+        return now, _Wanted(load_spec(fs, guest))
     except (BsdvirtError, OSError) as error:
-        return signature, _Wanted(error=str(error))
+        return now, _Wanted(error=str(error))
