@@ -294,6 +294,9 @@ def test_the_past_is_drawn_and_given_to_scripts(recorded: Clocked) -> None:
     (web,) = driver.json("stats", "web", "--since", "1d")
     assert web["step"] == 300
     assert web["periods"][-1]["most"]["cpu"] > web["periods"][-1]["mean"]["cpu"]
+    (web,) = driver.json("stats", "web", "--since", "999999w")
+    assert web["step"] == 3600
+    assert web["end"] - web["begin"] == 60 * 86400
     lines = driver.ok("stats", "web", "--since", "10m", "--csv").lines
     assert lines[0].startswith("name,time,step,cpu,cpu_most,memory,")
     assert lines[1].startswith("web,")
@@ -325,7 +328,8 @@ def test_what_is_not_recorded_says_what_to_do(clocked: Clocked) -> None:
     [
         ("--until", "1h"), ("--csv",), ("--host",), ("--since", "soon"), ("--since", "0m"),
         ("--since", "1h", "--prometheus"), ("--since", "1h", "--csv", "--json"),
-        ("--since", "1h", "-H"), ("--since", "1h", "--until", "2h"),
+        ("--since", "0001-01-01T00:00+14:00"), ("--since", "1h", "-H"),
+        ("--since", "1h", "--until", "2h"),
         ("--host", "web", "--since", "1h"),
         ("record", "--prometheus-group", "wheel"),
         ("record", "--prometheus-group", "nosuch", "--prometheus-file", "/x"),

@@ -174,3 +174,15 @@ def test_stats_on_a_terminal_is_the_same(world: tuple[Bsdvirt, HostView]) -> Non
     terminal.until("by CPU")
     terminal.press("q")
     assert terminal.ends() == 0
+
+
+def test_the_list_is_shown_again_and_again(world: tuple[Bsdvirt, HostView]) -> None:
+    terminal = OnTerminal(world[0], "ls", "-w", "-d", "0.3", "busy")
+    terminal.until("NAME")
+    for _ in range(2):
+        terminal.until("busy")
+        terminal.until("%")
+        terminal.until("q quits")
+    assert "calm" not in terminal.seen
+    terminal.press("q")
+    assert terminal.ends() == 0

@@ -12,6 +12,7 @@ from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals, terminal_columns
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.history.past import Span, read_past
+from bsdvirt.ops.history.ring import HOURS
 from bsdvirt.ops.show.events import instant
 from bsdvirt.rows.base import plain
 from bsdvirt.rows.history import GuestPast, GuestUse, HostPast, HostUse
@@ -34,7 +35,8 @@ def span(options: Wanted) -> Span:
     """Return the time that is asked for. Raises UsageError."""
     now = int(time.time())
     end = min(now, int(instant(options.until).timestamp())) if options.until else now
-    begin = int(instant(options.since or "").timestamp())
+    # Nothing is kept for longer.
+    begin = max(int(instant(options.since or "").timestamp()), now - HOURS.span)
     if begin >= end:
         raise UsageError(
             "--since must be before --until, and not in the future", "bsdvirt stats --since 6h"

@@ -103,9 +103,9 @@ def instant(text: str) -> datetime:
     else:
         try:
             then = datetime.fromisoformat(text)
-        except ValueError:
+            then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise UsageError(f"{shown(text)}: not a time", _HINT) from None
-        then = then.replace(tzinfo=UTC) if then.tzinfo is None else then.astimezone(UTC)
     return then
 
 
