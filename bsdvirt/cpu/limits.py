@@ -14,7 +14,7 @@ from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
 from bsdvirt.spec.becomes import RctlRule
 from bsdvirt.spec.fields import becoming
 from bsdvirt.spec.guest import GuestSpec
-from bsdvirt.spec.limits import DENY, DEVCTL, LOG, RESOURCES, THROTTLE, LimitRule, Limits
+from bsdvirt.spec.limits import DENY, DEVCTL, LOG, THROTTLE, LimitRule, Limits
 from bsdvirt.spec.types import CpuList
 
 NO_PINS: Mapping[int, CpuList] = {}
@@ -54,7 +54,7 @@ def is_reported(resource: str, action: str) -> bool:
     """Return whether it is reported when a rule is reached. It is not where a guest that is busy
     runs into the limit all the time: the kernel reports ten events a second, of all guests
     together (kern.racct.rctl.devctl_rate_limit), and others would be lost."""
-    slowed = RESOURCES[resource].throttle or (resource, action) == ("pcpu", DENY)
+    slowed = action == THROTTLE or (resource, action) == ("pcpu", DENY)
     return action not in SILENT and not slowed
 
 

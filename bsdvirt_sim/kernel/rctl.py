@@ -175,11 +175,12 @@ def _usage(run: Run, text: str, human: bool) -> int:
         # The two daemons of the captured jail, each with half of its usage.
         count = len(jail.processes)
         seconds = int(accounting.of_jail(run, jail).cpu)
+        load = run.state.loads.get(jail.name)
         values |= {
             "datasize": 14336 * count, "memoryuse": accounting.memory(run, jail),
             "maxproc": count, "openfiles": 20 * count,
             "vmemoryuse": accounting.PROCESS_VIRTUAL * count, "nthr": count,
-            "cputime": seconds if count else 0,
+            "cputime": seconds if count else 0, "pcpu": int(load.cpu) if load else 0,
             # The sum over the processes.
             "wallclock": accounting.age(run.state, jail.started) * count,
         }  # fmt: skip

@@ -102,16 +102,17 @@ def test_what_is_written_is_read_again() -> None:
 def test_a_limit_comes_with_the_rule_that_reports_it() -> None:
     guest = load_guest(
         jail("cpus: 1.5", "maxproc: 50", "readbps: 1M", "memoryuse: 1M",
-             'rules: ["nthr:log=9", "vmemoryuse:sigkill=2G/process", "openfiles:devctl=8"]')
+             'rules: ["nthr:log=9", "vmemoryuse:sigkill=2G/process", "openfiles:devctl=8",'
+             ' "readbps:sigterm=2M"]')
     )  # fmt: skip
     assert limit_rules("jail:web", guest.limits) == [
         "jail:web:pcpu:deny=150", "jail:web:readbps:throttle=1048576",
         "jail:web:memoryuse:deny=1048576", "jail:web:maxproc:deny=50",
         "jail:web:nthr:log=9", "jail:web:vmemoryuse:sigkill=2147483648/process",
-        "jail:web:openfiles:devctl=8",
+        "jail:web:openfiles:devctl=8", "jail:web:readbps:sigterm=2097152",
         # Of pcpu and readbps none, which a busy jail is at all the time.
         "jail:web:memoryuse:devctl=1048576", "jail:web:maxproc:devctl=49",
-        "jail:web:vmemoryuse:devctl=2147483648/process",
+        "jail:web:vmemoryuse:devctl=2147483648/process", "jail:web:readbps:devctl=2097152",
     ]  # fmt: skip
 
 
