@@ -29,7 +29,7 @@ from bsdvirt.tui.feed.history import MOST_KEPT, History
 from bsdvirt.tui.widgets.glyphs import ASCII, UTF8
 from bsdvirt.tui.widgets.graph import averages
 
-GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden" / "charts"
+GOLDEN = Path(__file__).resolve().parents[2] / "data" / "charts"
 BEGIN = 1_800_000_000
 STEP = 300
 MB = 1 << 20

@@ -32,6 +32,8 @@ PARAMS = {
     "exec.prestart", "exec.created", "exec.poststop", "exec.consolelog",
 }  # fmt: skip
 """The parameters of jail(8) that every jail has, whatever its properties say."""
+OF_BSDVIRT = "env.bsdvirt."
+"""How the keys begin that tell a jail who it is: no property sets them."""
 KEYS = {
     "name", "uuid", "acpi_tables", "x86.vmexit_on_hlt", "x86.vmexit_on_pause", "lpc.com1.path",
 }  # fmt: skip
@@ -96,7 +98,8 @@ def parameters() -> dict[str, set[str]]:
         own = {jail_conf_value(name, value)[0] for name, value in given.spec.params.items()}
         for text in written(plan, f"/{given.name}.conf"):
             lines = [line.split() for line in text.splitlines() if line.startswith("  ")]
-            found[given.why] = {words[0].rstrip(";") for words in lines} - own
+            names = {words[0].rstrip(";") for words in lines} - own
+            found[given.why] = {name for name in names if not name.startswith(OF_BSDVIRT)}
     return found
 
 
