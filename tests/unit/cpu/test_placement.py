@@ -312,6 +312,16 @@ def test_who_is_in_the_way_is_named() -> None:
     assert place(ryzen, Wish("new", 6, "auto"), [db, web], Policy()).exclusive is False
 
 
+def test_a_host_that_is_itself_a_guest() -> None:
+    two, many = topology(facts_of("", 2)), topology(facts_of("", 24))
+    assert place(two, Wish("a", 1, "exclusive"), [], Policy()).cpus == (0,)
+    with pytest.raises(ConflictError, match="2 CPUs for itself, and 1 can be had; one is left"):
+        place(two, Wish("a", 2, "exclusive"), [], Policy())
+    assert place(two, Wish("a", 1, "exclusive"), [], Policy(reserved=(0,))).cpus == (1,)
+    # Its cores have one thread each, and share one cache.
+    assert place(many, Wish("a", 3, "auto"), [Holder("b", (0, 2))], Policy()).cpus == (1, 3, 4)
+
+
 def test_what_is_left_to_guests_without_cpus_of_their_own() -> None:
     ryzen = host_of("ryzen")
     db = Holder("db", tuple(range(14)), exclusive=True)
