@@ -123,6 +123,10 @@ class Layout:
         """Return the path of the guest's firmware variables."""
         return f"{self.guest_directory(name)}/{UEFI_VARIABLES}"
 
+    def tpm(self, name: str) -> str:
+        """Return the directory with the state of the guest's TPM in software."""
+        return f"{self.guest_directory(name)}/tpm"
+
     def seed(self, name: str) -> str:
         """Return the path of the guest's seed for cloud-init."""
         return f"{self.guest_directory(name)}/seed.iso"
@@ -255,6 +259,16 @@ def first_conf(name: str) -> str:
 def first_variables(name: str) -> str:
     """Firmware variables of such a run, if it has others."""
     return f"{vm_directory(name)}/first-vars.fd"
+
+
+def tpm_socket(name: str) -> str:
+    """Socket at which bhyve finds the guest's TPM in software."""
+    return f"{vm_directory(name)}/tpm.sock"
+
+
+def tpm_pid(name: str) -> str:
+    """File with the process number of that TPM; swtpm(8) writes it once the socket is there."""
+    return f"{vm_directory(name)}/tpm.pid"
 
 
 def run_file(name: str) -> str:

@@ -217,6 +217,10 @@ class Settings:
         with self._host.change() as state:
             state.guests[name] = Guest(**behaviour)
 
+    def install_swtpm(self) -> None:
+        """Install the package swtpm."""
+        processes.write_scripts(self._host.directory / "root", ["/usr/local/bin/swtpm"])
+
     # ---- usage ----
 
     def set_load(self, name: str, **load: Unpack[Use]) -> None:

@@ -45,6 +45,10 @@ def run_with(words: Sequence[str], stdin: IO[bytes], stdout: IO[bytes]) -> int:
 
             act = bhyve.main if argv[0] == tools.BHYVE else bhyveload.main
             return act(host, argv)
+        if argv[0] == tools.SWTPM:
+            from bsdvirt_sim.bhyve import swtpm
+
+            return swtpm.main(host, argv)
         if argv[0] == tools.JEXEC:
             from bsdvirt_sim.jail.main import run_main
 

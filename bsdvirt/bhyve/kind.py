@@ -15,6 +15,7 @@ from bsdvirt.bhyve.create import archived_parts, change_volumes
 from bsdvirt.bhyve.devices.base import RunSettings, VmStartFacts
 from bsdvirt.bhyve.devices.disk import Disks, disk_path
 from bsdvirt.bhyve.devices.framebuffer import new_password, vnc_address
+from bsdvirt.bhyve.devices.tpm import has_tpm
 from bsdvirt.bhyve.holds import read_taken, written_paths
 from bsdvirt.bhyve.info import vm_fields
 from bsdvirt.bhyve.start import plan_run_foreground, plan_start
@@ -24,7 +25,15 @@ from bsdvirt.cpu.limits import outside
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel, read_kernel
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.vmm import names, read_devices, read_domains, read_order, read_paths, read_vmm
+from bsdvirt.facts.vmm import (
+    names,
+    read_devices,
+    read_domains,
+    read_order,
+    read_paths,
+    read_tpm,
+    read_vmm,
+)
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.claims import UNCLAIMED, RandomBytes
 from bsdvirt.guest.inventory import Guest
@@ -198,7 +207,12 @@ class VmKind(Kind[Vm]):
             seen = VmStartFacts(
                 host=facts,
                 kernel=kernel,
-                vmm=dataclasses.replace(vmm, order=order, domains=near and read_domains(host)),
+                vmm=dataclasses.replace(
+                    vmm,
+                    order=order,
+                    tpm=read_tpm(host) if has_tpm(vm) else None,
+                    domains=near and read_domains(host),
+                ),
                 vm=None if name in view.stopped else read_vm(fs, name),
                 paths=paths | {guest.layout.seed(name): "file"} if first else paths,
                 password=new_password(view.random(name)),

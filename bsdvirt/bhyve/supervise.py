@@ -10,6 +10,7 @@ from typing import Any
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.framebuffer import vnc_address
+from bsdvirt.bhyve.devices.tpm import emulator
 from bsdvirt.cpu.limits import cpuset_words, limit_rules
 from bsdvirt.facts.rctl import process_subject
 from bsdvirt.guest.inventory import Guest
@@ -83,6 +84,8 @@ def run_json(guest: Guest, vm: Vm, boot: str = "", *, first: bool = False) -> st
         value["loader"] = {"argv": loader, "timeout": LOADER_SECONDS, "once": once}
     if first:
         value["once"] = [tools.BHYVE, "-k", first_conf(name), name]
+    if emulated := emulator(guest, vm):
+        value["tpm"] = emulated
     if again := [pair for device in DEVICES for pair in device.rerun(vm)]:
         value["again"] = [word for key, new in again for word in ("-o", f"{key}={new}")]
     return json.dumps(value, indent=1) + "\n"

@@ -35,6 +35,8 @@ class VmmFacts:
     osreldate: int = 0
     order: bool | None = None
     """Whether bhyve has a boot order; None if it was not checked."""
+    tpm: bool | None = None
+    """Whether bhyve has a TPM; None if it was not checked."""
     domains: bool = False
     """Whether bhyve has NUMA domains of the guest; False if it was not checked."""
     devices: frozenset[str] = frozenset()
@@ -80,6 +82,12 @@ def read_order(host: Host) -> bool:
     interface by default."""
     shown = host.run((tools.BHYVE, "-o", "config.dump=1", "probe"), changes=False).stdout
     return any(line.startswith("lpc.fwcfg=") for line in shown.splitlines())
+
+
+def read_tpm(host: Host) -> bool:
+    """Whether bhyve has a TPM, one of the devices of its LPC bridge (captures/05)."""
+    shown = host.run((tools.BHYVE, "-l", "help"), changes=False)
+    return "tpm" in shown.stdout.split()
 
 
 def read_domains(host: Host) -> bool:

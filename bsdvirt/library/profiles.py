@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bsdvirt.bhyve.check import knows_order
+from bsdvirt.bhyve.devices.tpm import PACKAGE, has_tpm
 from bsdvirt.errors import HostError, NotFoundError
-from bsdvirt.facts.vmm import read_vmm
+from bsdvirt.facts.vmm import read_tpm
+from bsdvirt.host import tools
+from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import PROFILE_DIRECTORY, SIZES_FILE, SYSTEMS_FILE
 from bsdvirt.session.session import Session
@@ -63,15 +65,21 @@ def system(fs: Fs, name: str) -> System:
     return known[name]
 
 
+def host_has_tpm(host: Host) -> bool:
+    """Return whether bhyve of this host has a TPM."""
+    return host.fs.exists(tools.BHYVE) and read_tpm(host)
+
+
 def system_notes(session: Session, wanted: System, vm: Vm) -> tuple[str, ...]:
     """Return notes on a new virtual machine for a system."""
     notes = tuple(wanted.notes)
-    if not wanted.tpm or any(line.key == "tpm.type" for line in vm.config):
+    if vm.tpm == "swtpm" and not session.host.fs.exists(tools.SWTPM):
+        return (*notes, f"its TPM needs the package {PACKAGE}: pkg install {PACKAGE}")
+    if not wanted.tpm or has_tpm(vm):
         return notes
     lacks = "it has no TPM, which Windows 11 requires"
-    # bhyve has TPMs since 15, as it has the boot order (bhyve_config.5).
-    if knows_order(read_vmm(session.host)):
-        way = "swtpm(8) provides one: config=[tpm.type=swtpm, tpm.path=SOCKET]"
+    if host_has_tpm(session.host):
+        way = "tpm=swtpm provides one"
     else:
         way = "bhyve of this FreeBSD has none; Windows 10 and Server do not need one"
     return (*notes, f"{lacks}; {way}")

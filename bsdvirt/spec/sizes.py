@@ -45,7 +45,7 @@ class System(Spec, frozen=True, kw_only=True):
     wait: Annotated[
         bool, prop("Whether its installer waits until a viewer is connected to the screen.")
     ] = False
-    tpm: Annotated[bool, prop("Whether its installer asks for a TPM.")] = False
+    tpm: Annotated[bool, prop("Whether it gets a TPM by swtpm(8), where bhyve has one.")] = False
     notes: Annotated[list[str], prop("Notes to print after creation.", max_length=8)] = []
 
 

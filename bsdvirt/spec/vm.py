@@ -248,13 +248,19 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 )  # fmt: skip
 
     def _check_tpm(self) -> None:
-        """Refuse an incomplete TPM: bhyve aborts without a type, and has no TPM without a path."""
+        """Refuse two TPMs, and an incomplete one: bhyve aborts without a type, and has none without
+        a path."""
         given = {line.key: n for n, line in enumerate(self.config) if line.key.startswith("tpm.")}
+        if given and self.tpm != "none":
+            raise BadValueError(
+                f"the property tpm is {self.tpm} already", at=f"config.{min(given.values())}",
+                hint="remove the keys tpm.* from config, or set tpm=none",
+            )  # fmt: skip
         lacking = [key for key in ("tpm.type", "tpm.path") if key not in given]
         if given and lacking:
             raise BadValueError(
                 f"a TPM needs {lacking[0]}, too", at=f"config.{min(given.values())}",
-                hint="tpm.type=swtpm, tpm.path=SOCKET, or tpm.type=passthru, tpm.path=/dev/tpm0",
+                hint="set the property tpm instead: swtpm or passthru",
             )  # fmt: skip
 
     @property

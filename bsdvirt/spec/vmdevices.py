@@ -276,7 +276,7 @@ class Audio(Spec, frozen=True, kw_only=True):
 class VmDevices(GuestSpec, frozen=True, kw_only=True):
     """The devices of a virtual machine."""
 
-    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc", "audio")
+    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc", "audio", "tpm", "tpm_device")
     """The properties that use resources of the host."""
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[
@@ -297,6 +297,25 @@ class VmDevices(GuestSpec, frozen=True, kw_only=True):
     cloud: Annotated[CloudInit | None, prop("Settings for cloud-init or nuageinit(7).")] = None
     vnc: Annotated[Vnc, prop("The framebuffer.")] = Vnc()
     audio: Annotated[Audio, prop("The sound card, present if a device is set.")] = Audio()
+    tpm: Annotated[
+        Literal["none", "swtpm", "passthru"],
+        prop(
+            "TPM 2.0 of the guest, which needs FreeBSD 15: `swtpm` is one in software, from the "
+            "package swtpm, and its state is kept with the guest; `passthru` is the host's own.",
+            becomes=(
+                BhyveKey("tpm.type", by="bhyve.devices.tpm"),
+                BhyveKey("tpm.version", by="bhyve.devices.tpm"),
+                BhyveKey("acpi_tables_in_memory", by="bhyve.devices.tpm"),
+            ),
+        ),
+    ] = "none"
+    tpm_device: Annotated[
+        AbsolutePath,
+        prop(
+            "The host's TPM, for `tpm: passthru`; one guest uses it at a time.",
+            becomes=BhyveKey("tpm.path", by="bhyve.devices.tpm"),
+        ),
+    ] = AbsolutePath("/dev/tpm0")
     hostbridge: Annotated[
         Literal["standard", "amd"],
         prop(

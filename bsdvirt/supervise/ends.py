@@ -15,6 +15,9 @@ from bsdvirt.supervise.policy import SETTLED
 AGAIN, OVER, CRASH, FAILURE = "again", "over", "crash", "failure"
 ERROR_LINE = re.compile(r"bhyve: \S.*: \S")
 """What err(3) prints; warn(3) prints the same, and bhyve goes on after it."""
+LOST_TPM = "is swtpm running?"
+"""What err(3) says at a command of the guest's whose TPM in software is gone (tpm_emul_swtpm.c of
+15.1): bhyve cannot connect to another one, and a new run can."""
 MEANINGS = {
     1: "it could not go on", 4: "an error in its configuration, or of a device",
     64: "a configuration that it does not take", 65: "data that it cannot use",
@@ -63,6 +66,8 @@ def _judge_power_off(uptime: float, said: str, off: bool | None) -> tuple[str, s
         return "power off", OVER
     if uptime < SETTLED:
         return "bhyve ended at once", FAILURE
+    if LOST_TPM in _last_line(said):
+        return "its TPM, swtpm, has ended", CRASH
     if off is False or ERROR_LINE.match(_last_line(said)):
         return "bhyve ended with status 1", FAILURE
     return "power off", OVER

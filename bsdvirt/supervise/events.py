@@ -60,9 +60,11 @@ class Events:
         left = None
         if self.timers:
             left = max(0.0, min(at for at, _ in self.timers.values()) - time.monotonic())
-        for fd, bits in self.poll.poll(None if left is None else int(left * 1000) + 1):
-            if fd in self.acts:
-                self.acts[fd](bits)
+        ready = self.poll.poll(None if left is None else int(left * 1000) + 1)
+        for fd, bits, awaited in [(fd, bits, self.acts[fd]) for fd, bits in ready]:
+            # An act may have closed that descriptor, and another have its number since.
+            if self.acts.get(fd) == awaited:
+                awaited(bits)
         now = time.monotonic()
         for name, (at, act) in [*self.timers.items()]:
             if at <= now and self.timers.get(name) == (at, act):

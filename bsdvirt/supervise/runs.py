@@ -14,6 +14,7 @@ from functools import partial
 from bsdvirt.supervise import process
 from bsdvirt.supervise.attend import Supervisor
 from bsdvirt.supervise.console import Console
+from bsdvirt.supervise.devices.swtpm import Swtpm
 from bsdvirt.supervise.ends import AGAIN, CRASH, FAILURE, OVER, judge, meaning, numbers
 from bsdvirt.supervise.files import ROOT, Failed, Json, here, read_json, stamp, try_lock
 from bsdvirt.supervise.killed import cause
@@ -65,6 +66,7 @@ class Runs(Supervisor):
         self.device = f"{ROOT}/dev/vmm/{self.name}"
         self.console = Console(job["console"], self.events, self._printed)
         self.server = Server(SOCKET, self.events, self.log, self.request, self._typed)
+        self.tpm = Swtpm(job.get("tpm") or {}, self.events, self.notes)
         self.resets = Restarts()
         self.loading = False
         self.forced = False
@@ -122,6 +124,7 @@ class Runs(Supervisor):
     def _boot(self) -> None:
         """Run bhyve itself."""
         self.loading = False
+        self.tpm.start()
         self.state["runs"] += 1
         first = self.state["runs"] == 1
         argv = (self.job.get("once") if first else None) or self.job["bhyve"]
@@ -181,6 +184,7 @@ class Runs(Supervisor):
         gone = not os.path.exists(self.device)
         off = self._is_off() if status == 1 << 8 and not gone else None
         what, follows = judge(status, uptime, self._said(), off=off, gone=gone)
+        self.tpm.end()
         if not self.stopping:
             what += cause(pid, status, self.job["logs"], limited=bool(self.job["limits"]))
         self.state["last"] = {"what": what, "at": int(time.time()), **numbers(status)}
@@ -271,6 +275,7 @@ class Runs(Supervisor):
         self.signal(signal.SIGKILL)
         if self.pid is not None:
             process.reap(self.pid, None)
+        self.tpm.end()
 
     def signal(self, number: int) -> None:
         """Send a signal to the loader or to bhyve."""

@@ -113,6 +113,7 @@ class Vm(Runs):
             self.show("starting", pid=pid, loader=True)
             self._kill()
             return
+        self.tpm.adopt()
         self.launched = time.monotonic() - process.age(self.state["start"])
         self.settled = True
         self.said.set_mark()
@@ -124,6 +125,7 @@ class Vm(Runs):
     def _finish(self) -> None:
         """Leave nothing behind: neither vmm's device, nor taps, nor files."""
         if self.mine:
+            self.tpm.end()
             self.destroy()
         self._clean_up()
         if self.failure:

@@ -11,13 +11,14 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
 from typing import NoReturn
 
 from bsdvirt_sim.bhyve import messages
-from bsdvirt_sim.bhyve.config import BadConfig, Config, check_devices, check_tables, check_tpm
+from bsdvirt_sim.bhyve.config import BadConfig, Config, check_devices, check_tables, open_tpm
 from bsdvirt_sim.bhyve.guest import POWER_OFF, RESET, GuestEnds, System
 from bsdvirt_sim.bhyve.nmdm import Terminal
 from bsdvirt_sim.bhyve.vmm import NMI, POWEROFF, bhyve, create, forget
@@ -60,6 +61,7 @@ class Process:
         self.config = Config()
         self.taps: list[str] = []
         self.guest = Guest()
+        self.tpm: socket.socket | None = None
         self.wake, told = os.pipe()
         os.set_blocking(told, False)
         signal.set_wakeup_fd(told)
@@ -95,7 +97,7 @@ class Process:
             config.check_cpus(run)
         self.taps = check_devices(run, config)
         check_tables(config)
-        check_tpm(run, config)
+        self.tpm = open_tpm(run, config)
         for name in self.taps:
             face = run.interface(name)
             assert face is not None
@@ -116,6 +118,7 @@ class Process:
     def live(self) -> NoReturn:
         """Boot the guest and let it run until it ends."""
         self.system = System(self.name, self.terminal.write, lambda: time.sleep(self.guest.off))
+        self.system.tpm = self._measure
         try:
             self._boot()
             while True:
@@ -145,6 +148,18 @@ class Process:
             data = self.terminal.read()
             if booted:
                 self.system.type(data)
+
+    def _measure(self) -> str:
+        """Extend the TPM's measurements once, and return how often that was done since its start.
+        A command that finds no TPM in software ends bhyve (tpm_swtpm_execute_cmd of 15.1)."""
+        if self.tpm is None:
+            return "no TPM"
+        try:
+            self.tpm.send(b"extend", socket.MSG_NOSIGNAL)
+            return self.tpm.recv(64).decode()
+        except OSError as error:
+            said = "tpm_swtpm_execute_cmd: cmd send failed, is swtpm running?"
+            raise GuestEnds(1, by_guest=False, said=f"{said}: {error.strerror}") from None
 
     def _signalled(self, number: int) -> None:
         if number == POWEROFF:

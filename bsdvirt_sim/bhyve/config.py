@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterable, Iterator
 
-from bsdvirt_sim.bhyve import messages
+from bsdvirt_sim.bhyve import messages, unix
 from bsdvirt_sim.context import Run, UnknownCommand
 
 Tree = dict[str, "Tree | str"]
@@ -223,10 +224,11 @@ def check_tables(config: Config) -> None:
         )
 
 
-def check_tpm(run: Run, config: Config) -> None:
-    """Raises BadConfig as init_tpm does (tpm_device.c of 15.1)."""
+def open_tpm(run: Run, config: Config) -> socket.socket | None:
+    """Return the connection to a TPM in software. Raises BadConfig as init_tpm does (tpm_device.c
+    and tpm_emul_*.c of 15.1)."""
     if "tpm" not in config.tree:
-        return
+        return None
     for key in ("version", "type"):
         if not config.get(f"tpm.{key}"):
             raise BadConfig(
@@ -234,12 +236,27 @@ def check_tpm(run: Run, config: Config) -> None:
                 " /usr/src/usr.sbin/bhyve/tpm_device.c.",
                 134,
             )
-    path = config.get("tpm.path")
-    if not exists(run, path):
-        raise BadConfig(
-            f'bhyve: tpm_swtpm_init: unable to connect to tpm socket "{path}"\n'
-            "bhyve: init_tpm: unable to create a TPM device (2)\nFailed to init TPM device"
-        )
+    path, kind = config.get("tpm.path"), config.get("tpm.type")
+    if config.get("tpm.version") != "2.0":
+        said = f"tpm_device_create: unsupported tpm version {config.get('tpm.version')}"
+        raise _no_tpm(said, 22)
+    if kind == "passthru":
+        if not exists(run, path):
+            raise _no_tpm(f'tpm_passthru_init: unable to open tpm device "{path}"', 2)
+        return None
+    if kind != "swtpm":
+        raise _no_tpm(f'TPM emulation "{kind}" not found', 22)
+    try:
+        return unix.connect(run.path(path))
+    except OSError:
+        raise _no_tpm(f'tpm_swtpm_init: unable to connect to tpm socket "{path}"', 2) from None
+
+
+def _no_tpm(said: str, error: int) -> BadConfig:
+    return BadConfig(
+        f"bhyve: {said}\nbhyve: init_tpm: unable to create a TPM device ({error})\n"
+        "Failed to init TPM device"
+    )
 
 
 def _device_error(run: Run, text: str, error: str = "No such file or directory") -> BadConfig:

@@ -33,6 +33,7 @@ class System:
         self.wait = wait
         self.typed = ""
         self.user = ""
+        self.tpm: Callable[[], str] = str
 
     def boot_lines(self, cpus: int, memory: int) -> list[str]:
         return [
@@ -96,6 +97,8 @@ class System:
             case ["flood", count]:
                 for number in range(int(count)):
                     self.say(f"{number:07d} {'x' * 54}\r\n")
+            case ["tpm"]:
+                self.say(f"{self.tpm()}\r\n")
             case ["poweroff"] | ["shutdown", "-p", "now"]:
                 self.power_off()
             case ["halt"] | ["shutdown", "-h", "now"]:

@@ -13,6 +13,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from bsdvirt_sim.state import Host, Vmm
@@ -41,9 +42,9 @@ PYTHONPATH={repository} exec {python} -m bsdvirt_sim.tool "${{BSDVIRT_ROOT%/root
 _PATIENCE = 5.0
 
 
-def write_scripts(root: Path) -> None:
+def write_scripts(root: Path, tools: Iterable[str] = TOOLS) -> None:
     """Write the tools that supervisors run below a simulated host's /."""
-    for tool in TOOLS:
+    for tool in tools:
         path = root / tool.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         words = {

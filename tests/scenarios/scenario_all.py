@@ -39,6 +39,7 @@ import scenario_setup
 import scenario_snapshots
 import scenario_stack
 import scenario_systems
+import scenario_tpm
 import scenario_trouble
 import scenario_twohalves
 import scenario_update
@@ -58,7 +59,7 @@ MODULES = (
     scenario_pf, scenario_pools,
     scenario_change, scenario_reading, scenario_refusals, scenario_trouble,
     scenario_verbs, scenario_boot, scenario_mounts, scenario_hooks, scenario_seeds,
-    scenario_passing, scenario_systems,
+    scenario_passing, scenario_systems, scenario_tpm,
     scenario_wiring, scenario_stack, scenario_datasets, scenario_main, scenario_images,
     scenario_update, scenario_upgrade, scenario_rollback, scenario_archives,
     scenario_down, scenario_roots, scenario_users, scenario_hosts_own, scenario_drift,

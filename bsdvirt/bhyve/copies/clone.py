@@ -24,17 +24,24 @@ from bsdvirt.net.files import Networks
 from bsdvirt.plan.step import RemoveFile, RemoveTree, Step
 from bsdvirt.spec.vm import Vm
 
+NEW_TPM = (
+    "its TPM is new and empty: a disk that the other's has sealed, as by BitLocker, asks for its"
+    " recovery key"
+)
+
 
 class VmCloner(Cloner[Vm]):
     """Copies of virtual machines."""
 
     def own(self, source: Guest, before: Vm, after: Vm) -> tuple[Vm, tuple[str, ...]]:
         """Disks that are files or devices of the host stay with the source, unless they are
-        read-only; the port for VNC follows from the id."""
+        read-only; the port for VNC follows from the id; its TPM is another."""
         notes = []
         theirs = [disk.path for disk in before.disks if disk.path and not disk.readonly]
         gone = [disk for disk in after.disks if disk.path in theirs and not disk.readonly]
         notes += [f"disks.{disk.name}: {disk.path} stays {source.name}'s" for disk in gone]
+        if after.tpm == "swtpm":
+            notes.append(NEW_TPM)
         vnc = after.vnc
         if vnc.port is not None and vnc.port == before.vnc.port:
             notes.append(f"vnc.port: {vnc.port} stays {source.name}'s; it follows from its id")
@@ -76,13 +83,17 @@ class VmCloner(Cloner[Vm]):
 
     def settings(self, fs: Fs, new: Guest, spec: Vm, networks: Networks, contents: str) -> Setting:
         """Its seed, by which cloud-init takes it for another machine."""
+        tpm = new.layout.tpm(new.name)
         place, image = cloud.directory(new.layout, new.name), cloud.iso(new.layout, new.name)
         seed = seeds.seed_of(new.name, spec, new.identity, networks, seeds.name_servers(fs))
         cleared = (
+            # A TPM is who a machine is, and holds its keys: two must not have the same.
+            Step(RemoveTree(tpm), "the TPM of the other guest", durable=True),
             Step(RemoveTree(place), "the seed of the other guest", durable=True),
             Step(RemoveFile(image), "and its ISO file", durable=True),
         )
-        return Setting((*cleared, *(cloud.make(seed, new.layout, new.name) if seed else ())))
+        steps = (*cleared, *(cloud.make(seed, new.layout, new.name) if seed else ()))
+        return Setting(steps)
 
     def clear(self, fs: Fs, new: Guest, spec: Vm, contents: str, old: Collection[str]) -> Setting:
         """Note what cloud-init does of it: what is on its disks cannot be changed from here."""

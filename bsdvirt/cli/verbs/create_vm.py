@@ -164,6 +164,8 @@ def _vm(
         settings["cloud"] = cloud
     if system is not None:
         _suit(settings, system, options)
+        if system.tpm and profiles.host_has_tpm(session.host):
+            settings["tpm"] = "swtpm"
     return set_paths(decode(Vm, settings, "create"), assignments)
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from bsdvirt.host import tools
 from bsdvirt.supervise import process
+from bsdvirt.supervise.events import Events
 from bsdvirt.supervise.log import LOG_BYTES, Log
 from bsdvirt.supervise.policy import Restarts
 
@@ -156,3 +157,26 @@ def test_what_bhyve_complains_of_is_bounded(tmp_path: Path) -> None:
     old = path.with_name("bhyve.log.0").read_bytes()
     assert len(old) == LOG_BYTES
     assert old.endswith(b"xlast\n")
+
+
+def test_an_event_of_a_closed_descriptor_is_not_anothers() -> None:
+    """Both are ready at once; the first act closes the second's, and its number is used again."""
+    events = Events()
+    acted: list[str] = []
+    (one, end), (two, other) = os.pipe(), os.pipe()
+    os.write(end, b"x")
+    os.write(other, b"x")
+
+    def first(_: int) -> None:
+        acted.append("first")
+        for fd in (one, two):
+            events.forget(fd)
+        os.dup2(one, two)
+        events.want(two, lambda _: acted.append("third"))
+
+    events.want(one, first)
+    events.want(two, lambda _: acted.append("second"))
+    events.wait()
+    assert acted == ["first"]
+    for fd in (one, end, two, other):
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Processes that serve devices of a running guest."""

@@ -1,0 +1,39 @@
+"""A TPM in software: it belongs to its guest, and a clone gets another."""
+
+from __future__ import annotations
+
+from scenario_driver import Bsdvirt
+from scenario_hosts import scenario
+from scenario_view import HostView, nothing_of
+from scenario_vm import SMALL, finish, image, until_login
+
+from bsdvirt_sim import SimHost
+
+
+@scenario(sim_only=True, each_release=True)
+def a_tpm_in_software_is_the_guests_own(driver: Bsdvirt, view: HostView) -> None:
+    assert isinstance(view.host, SimHost)
+    image(driver, view)
+    small = ("--image", "gold", *SMALL)
+    if view.release.startswith("13"):
+        driver.fails(5, "create", "vm", "t1", *small, "tpm=swtpm", says="no TPM")
+        driver.ok("image", "rm", "gold")
+        return
+    driver.ok("create", "vm", "t1", *small, "tpm=swtpm")
+    driver.fails(5, "start", "t1", says="pkg install swtpm")
+    view.host.settings.install_swtpm()
+    driver.ok("start", "t1")
+    until_login(driver, "t1")
+    state = f"{view.mountpoint}/guests/t1/tpm"
+    assert view.fs.path(state).stat().st_mode & 0o777 == 0o700
+    kept = view.fs.read_bytes(f"{state}/tpm2-00.permall")
+    driver.ok("restart", "t1")
+    assert view.fs.read_bytes(f"{state}/tpm2-00.permall") == kept
+    driver.ok("stop", "t1")
+    assert nothing_of(view, ["t1"]) == []
+    assert "its TPM is new and empty" in driver.ok("clone", "t1", "t2").stderr
+    assert not view.fs.exists(f"{view.mountpoint}/guests/t2/tpm")
+    driver.ok("start", "t2")
+    assert view.fs.read_bytes(f"{view.mountpoint}/guests/t2/tpm/tpm2-00.permall") != kept
+    driver.ok("stop", "t2")
+    finish(driver, "t2", "t1")
