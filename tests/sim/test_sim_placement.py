@@ -144,7 +144,10 @@ def test_doctor_and_reserved_cpus(newest: World) -> None:
     driver.ok("doctor", "--repair")
     assert mask(view, "-j", "web") == without(mine)
     host = view.fs.path("/usr/local/etc/bsdvirt/bsdvirt.yaml")
-    host.write_text(f"{host.read_text()}reserved_cpus: {mine[0]},15\n")
+    text = host.read_text()
+    host.write_text(f"{text}reserved_cpus: 99\n")
+    assert "reserved_cpus: this host has no CPU 99" in driver("doctor").stdout
+    host.write_text(f"{text}reserved_cpus: {mine[0]},15\n")
     assert f"db: its CPUs {mine[0]}-{mine[1]} are not valid" in driver("doctor", "--repair").stdout
     driver.ok("restart", "db")
     now = claimed(driver, "db")

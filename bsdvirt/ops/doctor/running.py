@@ -14,7 +14,7 @@ from bsdvirt.facts.host import parse_mask, read_host, read_kernel
 from bsdvirt.guest.state import alive
 from bsdvirt.host import tools
 from bsdvirt.kinds import kind_of
-from bsdvirt.layout import RUN_FILES
+from bsdvirt.layout import HOST_FILE, RUN_FILES
 from bsdvirt.ops.doctor.seen import Seen, look
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Plan
@@ -81,6 +81,9 @@ def cpu_findings(session: Session, seen: Seen) -> Iterator[Finding]:
     if not gives_cpus(session, guests.values()):
         return
     cpus = host_cpus(session, guests.values())
+    if absent := sorted(set(cpus.reserved) - set(cpus.topology.cpus)):
+        what = f"{HOST_FILE}: reserved_cpus: this host has no CPU {absent[0]}"
+        yield Finding("host", what, "correct it: bsdvirt cpu map shows the CPUs")
     for name, guest in guests.items():
         claim, spec = guest.identity.cpus, seen.specs.get(name)
         verb = "restart" if seen.runs(guest) else "start"
