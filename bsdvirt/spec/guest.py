@@ -86,7 +86,8 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
     cpuset: Annotated[
         CpuList | None,
         prop(
-            "CPUs of the host that the guest may run on, such as 0-3,6.",
+            "CPUs of the host that the guest may run on, such as 0-3,6; none that another guest"
+            " has for itself.",
             live=Live.NOW,
             becomes=Option("cpuset -l"),
         ),
