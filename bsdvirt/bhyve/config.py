@@ -94,6 +94,20 @@ def _pins(vm: Vm) -> Pairs:
     return [(f"vcpu.{vcpu}.cpuset", ",".join(cpus)) for vcpu, cpus in sorted(pinned.items())]
 
 
+def repinned(text: str, before: Vm, after: Vm) -> str:
+    """Return a file with the pins `after` a change in the place of those `before`. A virtual CPU
+    that had none gets none, and a pin outside the guest's CPUs is left out."""
+    new, mine = dict(_pins(after)), set(after.cpuset.cpus) if after.cpuset else None
+    lines = text.splitlines()
+    for key, value in _pins(before):
+        line = f"{key}={value}"
+        stays = mine is None or mine >= set(CpuList.parse(value).cpus)
+        if line in lines and (key in new or not stays):
+            at = lines.index(line)
+            lines[at : at + 1] = [f"{key}={new[key]}"] if key in new else []
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _domain(vm: Vm, run: RunSettings) -> Pairs:
     """Return the guest's one NUMA domain, whose memory the host takes near the guest's CPUs, as -n
     gives it (calc_mem_affinity() and set_vcpu_affinities() in bhyverun.c). It needs firmware."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from bsdvirt.bhyve import supervise
+from bsdvirt.bhyve import config, supervise
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.cpu.limits import (
     NO_PINS,
@@ -46,6 +46,8 @@ def run_steps(guest: Guest, before: Vm, after: Vm, conf: str, job: str) -> list[
     new = conf
     for device in DEVICES:
         new = device.at_reboot(new, guest, before, after)
+    if before.pins != after.pins:
+        new = config.repinned(new, before, after)
     kept = [(vm.stop, vm.restart, vm.cpuset, vm.limits) for vm in (before, after)]
     if new == conf and kept[0] == kept[1]:
         return []
@@ -160,12 +162,20 @@ def read_drift(
         if mask not in (None, vm.cpuset):
             pins = pinned(view.host, pid, vm).then
     yield from drift(guest, vm, view.networks, facts, kernel, pid, mask, pins)
-    if view.open_cpus is not None and (
-        steps := watcher_steps(view.host, guest.name, view.open_cpus)
-    ):
+    if vm is None or view.open_cpus is None:
+        return
+    if steps := watcher_steps(view.host, guest.name, view.open_cpus):
         yield Drift(
             "its supervisor runs on CPUs that a guest has for itself", tuple(steps),
             f"gave its supervisor the CPUs {view.open_cpus}",
+        )  # fmt: skip
+    path = run_file(guest.name)
+    job = view.fs.read_or(path)
+    if job and (placed := supervise.placed(job, vm)) != job:
+        yield Drift(
+            "it would reboot on other CPUs than it is to run on",
+            (Step(WriteFile(path, placed, 0o600), "its CPUs after a reboot"),),
+            f"its supervisor runs it on the CPUs {vm.cpuset}",
         )  # fmt: skip
 
 

@@ -114,6 +114,13 @@ def _limits(vm: Vm) -> list[list[str]]:
     return [[tools.RCTL, "-a", *rules]] if rules else []
 
 
+def placed(text: str, vm: Vm) -> str:
+    """Return the supervisor's file with the CPUs that the guest is to run on."""
+    job = json.loads(text)
+    same = job.get("prefix") == _prefix(vm)
+    return text if same else json.dumps(job | {"prefix": _prefix(vm)}, indent=1) + "\n"
+
+
 def changed(text: str, guest: Guest, vm: Vm, before: Iterable[str]) -> str:
     """Return the supervisor's file of a running guest with what it reads again: the policies, the
     CPUs and limits, and for the loader the media that are in the drives now instead of those

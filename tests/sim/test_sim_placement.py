@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from scenario_hosts import sim_world
 from scenario_view import HostView
 from scenario_vm import SMALL, image
 
+from bsdvirt.spec.types import CpuList
 from bsdvirt_sim import SimHost
 
 World = tuple[Bsdvirt, HostView]
@@ -44,6 +46,12 @@ def mask(view: HostView, *of: str) -> list[int]:
 def claimed(driver: Bsdvirt, name: str) -> Any:
     (found,) = [one for one in driver.json("cpu", "map")["guests"] if one["name"] == name]
     return found["claimed"]
+
+
+def prefix(view: HostView, name: str) -> list[str]:
+    """Return what the supervisor of a virtual machine runs bhyve with."""
+    job = json.loads(view.fs.read_text(f"/var/run/bsdvirt/vms/{name}/run.json"))
+    return list(job["prefix"])
 
 
 def without(*taken: list[int]) -> list[int]:
@@ -168,6 +176,13 @@ def test_a_virtual_machine_and_its_supervisor(newest: World) -> None:
     assert mask(view, "-p", str(pids["v2"]["pid"])) == mine
     for name in ("v1", "v2"):
         assert mask(view, "-p", str(pids[name]["supervisor_pid"])) == without(mine), name
+    # What it is run on when it reboots.
+    assert prefix(view, "v1") == ["/usr/bin/cpuset", "-l", CpuList.of(without(mine))]
+    path = view.fs.path("/var/run/bsdvirt/vms/v1/run.json")
+    path.write_text(path.read_text().replace(CpuList.of(without(mine)), "0-15"))
+    assert "v1: it would reboot on other CPUs" in driver("doctor").stdout
+    driver.ok("doctor", "--repair")
+    assert prefix(view, "v1")[2] == CpuList.of(without(mine))
     (v2,) = [one for one in driver.json("cpu", "map")["guests"] if one["name"] == "v2"]
     assert sorted(cpu for pin in v2["pins"] for cpu in pin["cpus"]) == mine
     # The threads of a core of the guest are on one core of the host.
@@ -177,6 +192,7 @@ def test_a_virtual_machine_and_its_supervisor(newest: World) -> None:
     # They follow a claim that is made anew.
     driver.ok("set", "v2", "placement=shared")
     assert mask(view, "-p", str(pids["v1"]["pid"])) == EVERY
+    assert prefix(view, "v1") == []
     driver.ok("stop", "v1", "v2", "--force")
 
 

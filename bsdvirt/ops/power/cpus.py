@@ -165,6 +165,8 @@ def _moved(session: Session, guest: Guest, before: HostCpus, after: HostCpus) ->
     spec = read_spec(host.fs, guest)
     if spec is not None:
         was, then = before.given(name, spec), after.given(name, spec)
-        steps += kind.live_steps(host, guest, was, then) if was.cpuset != then.cpuset else []
+        if was.cpuset != then.cpuset:
+            steps += kind.live_steps(host, guest, was, then)
+            steps += kind.reread_steps(host, guest, was, then)
     steps += kind.watcher_steps(host, guest, after.open)
     return Plan("set", name, steps=tuple(steps), op=session.new_op(), must_journal=False)

@@ -309,3 +309,17 @@ def test_a_physical_sector_is_not_smaller_than_a_logical_one() -> None:
     """bhyve refuses it (blockif_open)."""
     with pytest.raises(UsageError, match="sectorsize"):
         vm(disks=[{"name": "a", "path": "/a", "sectorsize": "4096/512"}])
+
+
+def test_pins_follow_a_claim_at_the_next_reboot() -> None:
+    spec = vm(cpus=4, pins=["0:0", "1:1", "2:2"], config=["x86.x2apic=true"])
+    before = spec.on_cpus(CpuList("0-3"))
+    text = config.render(guest(spec), before, RunSettings())
+    moved = spec.on_cpus(CpuList("8-9"), {0: (8,), 1: (9,), 3: (8,)})
+    tree = bhyvetree.of_file(config.repinned(text, before, moved))
+    # The third would be on a CPU that is no longer the guest's; the fourth had no pin.
+    assert {key: value for key, value in tree.items() if key.startswith("vcpu.")} == {
+        "vcpu.0.cpuset": "8",
+        "vcpu.1.cpuset": "9",
+    }
+    assert config.repinned(text, before, before) == text
