@@ -90,8 +90,9 @@ def _adopt(
         notes.append(f"it does not start at boot: bsdvirt set {name} boot.auto=yes changes that")
     claims = {guest.name: guest.identity.cpus for guest in made} | {name: identity.cpus}
     room = room_for(session, name, [*found.guests.values()], claims)
-    parts = (Part(plan, home=foreign.layout), *room)
-    task = Task(name, parts, f"adopted, id {identity.id}{where}", tuple(notes))
+    plan = msgspec.structs.replace(plan, steps=(*plan.steps, *room))
+    part = Part(plan, home=foreign.layout)
+    task = Task(name, (part,), f"adopted, id {identity.id}{where}", tuple(notes))
     return task, Guest(name, foreign.layout, identity, foreign.datasets)
 
 

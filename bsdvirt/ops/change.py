@@ -248,14 +248,15 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
         notes += next_start_notes(session, now.found, later, wanted, now.networks)
     view = view_of(session, now.found, now.networks)
     notes += kind.change_notes(view, guest, old, wanted, settled(identity))
-    plan = plan_change(
-        guest, op, before=to_be.before, after=to_be.after,
-        identity=identity, first=data.steps, live=at_once, finish=data.finish, notes=notes,
-    )  # fmt: skip
-    let_go = plan_let_go(session, guest, identity)
     claims = {guest.name: identity.cpus}
     room = room_for(session, guest.name, [*now.found.guests.values()], claims)
-    parts = (*([Part(let_go)] if not let_go.empty else []), Part(plan), *room)
+    plan = plan_change(
+        guest, op, before=to_be.before, after=to_be.after,
+        identity=identity, first=data.steps, live=[*at_once, *room], finish=data.finish,
+        notes=notes,
+    )  # fmt: skip
+    let_go = plan_let_go(session, guest, identity)
+    parts = (Part(let_go), Part(plan)) if not let_go.empty else (Part(plan),)
     now.add(case, identity)
     return Task(guest.name, parts, message, notes)
 

@@ -104,12 +104,13 @@ class Destroy:
         stop = stop_task(session, found, facts, guest, force=force)
         last = (*kind_of(guest).last_steps(guest), *_history(session, guest))
         held = released(session, guest, force=force)
-        plan = plan_destroy(guest, session.new_op(), force=force, first=held, last=last)
+        room = room_for(session, name, [*found.guests.values()], dict.fromkeys(going.names))
+        first = (*held, *room)
+        plan = plan_destroy(guest, session.new_op(), force=force, first=first, last=last)
         freed = f"frees {both_sizes(guest.used)}"
         plan = logs.for_end(session.host.fs, guest, plan)
         plan = msgspec.structs.replace(plan, notes=(*plan.notes, *stays, freed))
-        room = room_for(session, name, [*found.guests.values()], dict.fromkeys(going.names))
-        return Task(name, (*stop.parts, Part(plan), *room), "destroyed", stays)
+        return Task(name, (*stop.parts, Part(plan)), "destroyed", stays)
 
 
 def _history(session: Session, guest: Guest) -> tuple[Step, ...]:

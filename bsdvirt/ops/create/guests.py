@@ -26,7 +26,7 @@ from bsdvirt.ops.power.restart import start_of_new
 from bsdvirt.ops.power.start import start_held
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
-from bsdvirt.plan.step import Plan
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
@@ -214,11 +214,12 @@ class Create:
         claims: Claiming,
         held: Held,
         starts: Sequence[Plan],
-        room: Sequence[Part],
+        room: Sequence[Step],
     ) -> Task:
         name = guest.name
         settled = partial(claims.settled, name)
         plan = logs.for_new(session.host.fs, name, maker.plan(guest, session.new_op()))
+        plan = structs.replace(plan, steps=(*plan.steps, *room))
         first = Part(plan, home=self.journal or guest.layout, claimed=settled)
         message, notes = maker.words(guest)
 
@@ -227,7 +228,7 @@ class Create:
             if not self.start:
                 held.release(name)
 
-        parts = (first, *room, *(Part(start, later=True) for start in starts))
+        parts = (first, *(Part(start, later=True) for start in starts))
         return Task(name, parts, message, notes, release=release)
 
 

@@ -12,7 +12,7 @@ from bsdvirt.guest.claims import RandomBytes, carried, claim_nics, claims_fit, w
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.kinds import kind_of, kind_of_spec
 from bsdvirt.net.files import Networks
-from bsdvirt.plan.step import Plan
+from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.prepared import Part
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import gives_cpus
@@ -58,7 +58,7 @@ def with_cpus(
 
 def room_for(
     session: Session, name: str, guests: Sequence[Guest], planned: Claims
-) -> tuple[Part, ...]:
+) -> tuple[Step, ...]:
     """Return what makes room for the planned claims of CPUs: see make_room in cpus.py."""
     if not any(planned.values()) and not any(guest.identity.cpus for guest in guests):
         return ()
@@ -119,7 +119,8 @@ def reclaim(
     identity = fitting_identity(session, guest, spec, found, networks, random)
     cleaning = plan_let_go(session, guest, identity)
     plans = [] if cleaning.empty else [cleaning]
-    plans.append(plan_claim(guest, identity, session.new_op()))
     claims = {guest.name: identity.cpus}
     room = room_for(session, guest.name, [*found.guests.values()], claims)
-    return dataclasses.replace(guest, identity=identity), [*map(Part, plans), *room]
+    plan = plan_claim(guest, identity, session.new_op())
+    plans.append(msgspec.structs.replace(plan, steps=(*plan.steps, *room)))
+    return dataclasses.replace(guest, identity=identity), [Part(plan) for plan in plans]

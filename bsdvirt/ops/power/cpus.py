@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache, partial
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -13,9 +13,8 @@ from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.jls import read_jails
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.kinds import is_running, kind_of, read_spec
-from bsdvirt.plan.step import Plan, Step
+from bsdvirt.plan.step import Command, Step
 from bsdvirt.session.cpus import host_cpus, signature
-from bsdvirt.session.prepared import Part
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import CpuClaim, Identity
@@ -117,49 +116,34 @@ def holders(session: Session, others: Iterable[Guest]) -> list[Holder]:
 
 
 def make_room(
-    session: Session, name: str, guests: Iterable[Guest], planned: Mapping[str, CpuClaim | None]
-) -> Iterator[Part]:
-    """Yield a part for each running guest that has no CPUs of its own, and for each supervisor,
-    that moves it off the CPUs that guests will have for themselves with the `planned` claims, or
-    back to those that they no longer have. `name` is the guest whose claim it is.
+    session: Session,
+    name: str,
+    guests: Iterable[Guest],
+    planned: Mapping[str, CpuClaim | None],
+) -> Iterator[Step]:
+    """Yield the steps that move running guests without CPUs of their own, and supervisors, off the
+    CPUs that guests will have for themselves with the `planned` claims, or back to those that they
+    no longer have. `name` is the guest whose claim it is.
 
-    The locks of those guests are not held: each is looked at again when its turn has come, and one
-    that has stopped meanwhile is left alone. One that cannot be moved is named in a warning.
+    The locks of those guests are not held. One that cannot be moved, or has stopped meanwhile, is
+    named in a warning, and stops nothing.
     """
     guests = list(guests)
     before, after = host_cpus(session, guests), host_cpus(session, guests, planned)
     if before.open == after.open:
         return
-
-    @cache
-    def now() -> HostCpus:
-        return host_cpus(session, session.inventory().guests.values(), planned)
-
     jails = read_jails(session.host)
     for other in guests:
         if other.name != name and is_running(other, jails, session.host.fs):
-            again = partial(_look, session, other, before, now)
-            plan = _look(session, other, before, lambda: after)
-            if not plan.empty:
-                # A journal is recovered by whoever holds the guest's lock, and that is not us.
-                yield Part(
-                    plan, journalled=False, optional=True, again=again, depends=True, minor=True
-                )
+            found: list[Step] = []
+            with contextlib.suppress(BsdvirtError):
+                found = _moves(session, other, before, after)
+            yield from found
 
 
-def _look(session: Session, guest: Guest, before: HostCpus, after: Callable[[], HostCpus]) -> Plan:
-    """Plan the moves of a guest, if it still runs."""
-    try:
-        return _moved(session, guest, before, after())
-    except BsdvirtError:
-        # All jails are listed again only for one that may have stopped.
-        if is_running(guest, read_jails(session.host), session.host.fs):
-            raise
-        return Plan("set", guest.name, reason="not running")
-
-
-def _moved(session: Session, guest: Guest, before: HostCpus, after: HostCpus) -> Plan:
-    """Plan the moves of a running guest without CPUs of its own, and of its supervisor."""
+def _moves(session: Session, guest: Guest, before: HostCpus, after: HostCpus) -> list[Step]:
+    """Return the moves of a running guest without CPUs of its own, and of its supervisor. Raise
+    BsdvirtError if it has just ended."""
     steps: list[Step] = []
     kind, host, name = kind_of(guest), session.host, guest.name
     spec = read_spec(host.fs, guest)
@@ -169,4 +153,12 @@ def _moved(session: Session, guest: Guest, before: HostCpus, after: HostCpus) ->
             steps += kind.live_steps(host, guest, was, then)
             steps += kind.reread_steps(host, guest, was, then)
     steps += kind.watcher_steps(host, guest, after.open)
-    return Plan("set", name, steps=tuple(steps), op=session.new_op(), must_journal=False)
+    return [_tolerant(name, step) for step in steps]
+
+
+def _tolerant(name: str, step: Step) -> Step:
+    """Return the step as one whose failure is a warning with the guest's name."""
+    do = step.do
+    if isinstance(do, Command):
+        do = msgspec.structs.replace(do, title=f"{name}: {' '.join(do.argv)}")
+    return msgspec.structs.replace(step, do=do, why=f"{name}: {step.why}", tolerant=True)

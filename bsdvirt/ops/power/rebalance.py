@@ -123,12 +123,12 @@ def _task(
         live += kind.live_steps(host, guest, was, then)
         live += kind.reread_steps(host, moved, was, then)
         live += kind.watcher_steps(host, guest, after.open)
+    live += make_room(session, name, found.guests.values(), {name: new})
     text = guest_text(host.fs, guest.layout, name)
     plan: Plan = plan_change(
         guest, session.new_op(), before=text, after=text, identity=identity, live=live
     )
     plan = msgspec.structs.replace(plan, verb="rebalance")
-    room = make_room(session, name, found.guests.values(), {name: new})
     message = f"CPUs {claim.cpus} -> {new.cpus}: {move.why}"
     later = replace(found, guests={**found.guests, name: moved})
-    return Task(name, (Part(plan), *room), message), later
+    return Task(name, (Part(plan),), message), later
