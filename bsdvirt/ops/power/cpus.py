@@ -146,7 +146,7 @@ def _moves(session: Session, guest: Guest, before: HostCpus, after: HostCpus) ->
     BsdvirtError if it has just ended."""
     steps: list[Step] = []
     kind, host, name = kind_of(guest), session.host, guest.name
-    spec = read_spec(host.fs, guest)
+    spec = _spec_of(session, guest)
     if spec is not None:
         was, then = before.given(name, spec), after.given(name, spec)
         if was.cpuset != then.cpuset:
