@@ -89,7 +89,8 @@ def _check_vmm(name: str, vm: Vm, facts: VmStartFacts) -> None:
     if facts.vmm.useless:
         raise HostError(
             "vmm(4) is loaded, but cannot use this host's processor",
-            "enable VT-x or AMD-V in the host's firmware; dmesg | grep vmm says more",
+            "enable VT-x or AMD-V in the host's firmware;"
+            " dmesg | grep -iE 'vm[mx]|svm|amd-v' says more",
         )
     if not facts.vmm.unrestricted and (vm.loader == "uefi" or vm.cpus > 1):
         raise HostError(

@@ -65,7 +65,7 @@ def _hardware(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
         try:
             check_host(name, vm, kernel, vmm)
         except BsdvirtError as error:
-            yield Finding(name, error.message, error.hint)
+            yield Finding(name, error.message.removeprefix(f"{name}: "), error.hint)
 
 
 def _files(view: View, guest: Guest, vm: Vm) -> Iterator[Finding]:
@@ -74,7 +74,7 @@ def _files(view: View, guest: Guest, vm: Vm) -> Iterator[Finding]:
     paths = read_paths(view.fs, wanted_paths(guest, vm))
     for device in DEVICES:
         for missing in device.missing(guest, vm, paths):
-            yield Finding(name, missing.problem, missing.hint)
+            yield Finding(name, missing.problem.removeprefix(f"{name}: "), missing.hint)
 
 
 def _seeds(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:

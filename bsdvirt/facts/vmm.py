@@ -44,19 +44,24 @@ class VmmFacts:
 
 
 def read_vmm(host: Host) -> VmmFacts:
-    """Return these facts: three commands, four if vmm(4) is not usable."""
-    usable = _module(host, "-m", "vmm")
+    """Return these facts: three commands, four if vmm(4) is not usable.
+
+    13.2 does not register a vmm that cannot use the processor; 15.1 does (vmm_handler() in
+    vmm_dev.c), and then has no value of hw.vmm.create, which sysctl(8) leaves out.
+    """
+    loaded = _module(host, "-m", "vmm")
     shown = read_sysctl(
         host, "kern.osreldate", "hw.pagesize", "vm.max_user_wired", "hw.vmm.maxcpu",
-        "hw.vmm.vmx.initialized", "hw.vmm.vmx.cap.unrestricted_guest",
+        "hw.vmm.create", "hw.vmm.vmx.initialized", "hw.vmm.vmx.cap.unrestricted_guest",
     )  # fmt: skip
     pages = natural(shown.get("vm.max_user_wired", ""))
     page = natural(shown.get("hw.pagesize", ""))
     most = shown.get("hw.vmm.maxcpu", "")
+    usable = loaded and "hw.vmm.create" in shown
     intel = shown.get("hw.vmm.vmx.initialized", "0") != "0"
     return VmmFacts(
         usable=usable,
-        useless=not usable and _module(host, "-n", "vmm"),
+        useless=not usable and (loaded or _module(host, "-n", "vmm")),
         nmdm=_module(host, "-m", "nmdm"),
         most_cpus=natural(most),
         # AMD's processors have no such restriction, and no such sysctl.

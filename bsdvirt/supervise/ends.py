@@ -58,6 +58,15 @@ def judge(
     return f"bhyve ended with status {code}", FAILURE
 
 
+def loader_end(status: int | None) -> str:
+    """Return what the end of a loader was: its exit statuses mean nothing else (bhyveload.c)."""
+    if status is None:
+        return "an end that nobody saw"
+    if os.WIFSIGNALED(status):
+        return f"killed by {_signal_name(os.WTERMSIG(status))}"
+    return f"status {os.WEXITSTATUS(status)}"
+
+
 def _judge_power_off(uptime: float, said: str, off: bool | None) -> tuple[str, str]:
     """Of an end with status 1: the guest has powered off, or bhyve cannot go on."""
     if "Usage: " in said:

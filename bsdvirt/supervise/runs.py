@@ -15,7 +15,7 @@ from bsdvirt.supervise import process
 from bsdvirt.supervise.attend import Supervisor
 from bsdvirt.supervise.console import Console
 from bsdvirt.supervise.devices.swtpm import Swtpm
-from bsdvirt.supervise.ends import AGAIN, CRASH, FAILURE, OVER, judge, meaning, numbers
+from bsdvirt.supervise.ends import AGAIN, CRASH, FAILURE, OVER, judge, loader_end, meaning, numbers
 from bsdvirt.supervise.files import ROOT, Failed, Json, here, read_json, stamp, try_lock
 from bsdvirt.supervise.killed import cause
 from bsdvirt.supervise.log import Log, plain
@@ -205,9 +205,7 @@ class Runs(Supervisor):
         elif status == 0:
             self._boot()
         else:
-            how = "unseen" if status is None else judge(status, SETTLED, "")[0]
-            how = how.replace("bhyve", "bhyveload") if status else how
-            raise Failed(f"the guest's loader failed ({how}): {self._tail()}")
+            raise Failed(f"the guest's loader failed ({loader_end(status)}): {self._tail()}")
 
     def _follow(self, what: str, follows: str, uptime: float, meaning: str) -> None:
         """Do what the policy says of an end that was not asked for."""

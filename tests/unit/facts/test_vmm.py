@@ -19,6 +19,7 @@ SYSCTLS = {
     "hw.pagesize": "4096",
     "vm.max_user_wired": "1203004",
     "hw.vmm.maxcpu": "4",
+    "hw.vmm.create": "beavis",
     "hw.vmm.vmx.initialized": "0",
     "hw.vmm.vmx.cap.unrestricted_guest": "0",
 }
@@ -74,6 +75,12 @@ def test_before_the_modules_are_loaded(tmp_path: Path) -> None:
 
 def test_vmm_that_found_no_processor(tmp_path: Path) -> None:
     facts = read_vmm(Machine(tmp_path, ["-n vmm"]))
+    assert (facts.usable, facts.useless) == (False, True)
+
+
+def test_vmm_of_15_that_found_no_processor(tmp_path: Path) -> None:
+    """As on a 15.1-RELEASE-p1 whose emulated processor has no NRIP Save."""
+    facts = read_vmm(Machine(tmp_path, ["-m vmm", "-n vmm"], **{"hw.vmm.create": ""}))
     assert (facts.usable, facts.useless) == (False, True)
 
 
