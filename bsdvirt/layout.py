@@ -261,6 +261,11 @@ def first_variables(name: str) -> str:
     return f"{vm_directory(name)}/first-vars.fd"
 
 
+def vnc_socket(name: str) -> str:
+    """Socket of the guest's screen, for one that listens on no address."""
+    return f"{vm_directory(name)}/vnc.sock"
+
+
 def tpm_socket(name: str) -> str:
     """Socket at which bhyve finds the guest's TPM in software."""
     return f"{vm_directory(name)}/tpm.sock"

@@ -36,8 +36,9 @@ class DriveRow(Row, frozen=True, kw_only=True):
 class Vnc(Row, frozen=True, kw_only=True):
     """The VNC server of a virtual machine."""
 
-    address: Annotated[str, col("Address that it listens on.")]
-    port: Annotated[int, col("TCP port.")]
+    address: Annotated[str | None, col("Address that it listens on.")]
+    port: Annotated[int | None, col("TCP port.")]
+    socket: Annotated[str | None, col("Socket that it listens on instead.")] = None
     password: Annotated[str | None, col("Password of the present run.")]
 
 

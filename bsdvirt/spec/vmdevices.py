@@ -23,6 +23,7 @@ from bsdvirt.spec.types import (
 Bus = Literal["virtio", "ahci", "nvme"]
 MIB = 1024 * 1024
 VNC_FIRST_PORT = 5900
+LOCALHOST = ListenAddress("127.0.0.1")
 LONGEST_AUDIO = 63
 """bhyve aborts on a longer path (dev_name in audio.c)."""
 MOST_DISKS = 16
@@ -182,7 +183,7 @@ class Vnc(Spec, frozen=True, kw_only=True):
             "Address of the host to listen on.",
             becomes=DeviceKey("rfb", by="bhyve.devices.framebuffer"),
         ),
-    ] = ListenAddress("127.0.0.1")
+    ] = LOCALHOST
     port: (
         Annotated[
             int,
@@ -190,6 +191,15 @@ class Vnc(Spec, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    socket: Annotated[
+        bool,
+        prop(
+            "Listen on a socket of the host's file system instead of an address, as FreeBSD 15 "
+            "can: vnc.sock in the guest's run directory, which root alone can use; "
+            "ssh -L 5900:SOCKET reaches it from elsewhere.",
+            becomes=DeviceKey("rfb", by="bhyve.devices.framebuffer"),
+        ),
+    ] = False
     width: Annotated[
         int, prop("Width of the screen.", unit="pixels", ge=640, le=3840, becomes=DeviceKey("w"))
     ] = 1024
@@ -238,6 +248,11 @@ class Vnc(Spec, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if (self.auth == "own") != (self.password is not None):
             raise BadValueError("`auth: own` and a password go together", at="password")
+        if self.socket and (self.port is not None or self.listen != LOCALHOST):
+            raise BadValueError(
+                "with a socket, VNC listens on no address",
+                at="listen" if self.port is None else "port", hint="omit it, or set socket=false",
+            )  # fmt: skip
 
 
 class Audio(Spec, frozen=True, kw_only=True):

@@ -134,7 +134,7 @@ class Vm(Runs):
         self.show(state, pid=None, start="", supervisor=None, loader=False)
         if not self.failure:
             self._remember()
-            for name in (STATE, JOB, "bhyve.conf", "first.conf", "first-vars.fd"):
+            for name in (STATE, JOB, "bhyve.conf", "first.conf", "first-vars.fd", "vnc.sock"):
                 remove(name)
         self.console.close()
         self.server.stop_listening()

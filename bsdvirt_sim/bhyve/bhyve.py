@@ -61,6 +61,7 @@ class Process:
         self.config = Config()
         self.taps: list[str] = []
         self.guest = Guest()
+        self.listens: list[socket.socket] = []
         self.tpm: socket.socket | None = None
         self.wake, told = os.pipe()
         os.set_blocking(told, False)
@@ -95,7 +96,7 @@ class Process:
             raise run.unknown("a guest whose memory no loader has filled")
         if words.plain_bootrom:
             config.check_cpus(run)
-        self.taps = check_devices(run, config)
+        self.taps, self.listens = check_devices(run, config)
         check_tables(config)
         self.tpm = open_tpm(run, config)
         for name in self.taps:

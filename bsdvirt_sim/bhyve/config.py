@@ -188,9 +188,11 @@ def _leaves(tree: Tree, before: str) -> Iterator[tuple[str, str]]:
             yield before + key, value
 
 
-def check_devices(run: Run, config: Config) -> list[str]:
-    """Open what the devices need, in bhyve's order, and return the taps. Raises BadConfig."""
+def check_devices(run: Run, config: Config) -> tuple[list[str], list[socket.socket]]:
+    """Open what the devices need, in bhyve's order, and return the taps, and the sockets that it
+    listens on. Raises BadConfig."""
     taps: list[str] = []
+    links: list[socket.socket] = []
     known = messages.of(run).devices.split()
     if messages.of(run).plain_bootrom:
         # The ROM is loaded before any device is opened.
@@ -211,7 +213,9 @@ def check_devices(run: Run, config: Config) -> list[str]:
             taps.append(_tap(run, config, key))
         elif device == "lpc":
             _lpc(run, config)
-    return taps
+        elif device == "fbuf" and (link := _screen(run, config, key)):
+            links.append(link)
+    return taps, links
 
 
 def check_tables(config: Config) -> None:
@@ -291,6 +295,21 @@ def _tap(run: Run, config: Config, key: str) -> str:
     if face.opened:
         raise _device_error(run, f"open of tap device /dev/{name} failed", "Device busy")
     return name
+
+
+def _screen(run: Run, config: Config, key: str) -> socket.socket | None:
+    """Return the socket that VNC listens on, as rfb_init of 15.1 makes it: one that is there gives
+    way, and this one stays. 13.2 takes `unix` for a host's address."""
+    listens = config.get(f"{key}.rfb")
+    if not listens.startswith("unix:"):
+        return None
+    path = listens.removeprefix("unix:")
+    if not messages.of(run).plain_bootrom:
+        raise _device_error(run, "getaddrinfo: Name does not resolve")
+    if len(path) > unix.MOST:
+        raise _device_error(run, "rfb: socket path too long")
+    run.path(path).unlink(missing_ok=True)
+    return unix.listen(run.path(path))
 
 
 def _lpc(run: Run, config: Config) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from bsdvirt.bhyve.devices.base import Device, Keys, Pairs, RunSettings, VmStartFacts
 from bsdvirt.errors import ConflictError, HostError, UsageError
+from bsdvirt.facts.vmm import VmmFacts
 from bsdvirt.guest.claims import RandomBytes
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.layout import vnc_socket
 from bsdvirt.rows.vm import Vnc
 from bsdvirt.spec.becomes import DeviceKey
 from bsdvirt.spec.digits import natural
@@ -21,6 +23,10 @@ LAYOUTS = "/usr/share/bhyve/kbdlayout"
 FIRST_LARGE = 1400000
 """kern.osreldate before which fbuf shows at most 1920x1200 (COLS_MAX and ROWS_MAX in
 pci_fbuf.c of 13.2; 3840x2160 in 15)."""
+FIRST_SOCKET = 1500000
+"""kern.osreldate before which VNC listens on addresses only (pci_fbuf_parse_config in pci_fbuf.c of
+13.2 takes `unix` for a host)."""
+UNIX = "unix:"
 LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 LENGTH = 8
 """What VNC uses of a password (rfb.c)."""
@@ -42,7 +48,9 @@ def vnc_port(guest: Guest, vm: Vm) -> int:
 
 
 def vnc_address(guest: Guest, vm: Vm) -> str:
-    """Return where VNC listens, as bhyve takes it: an IPv6 address in brackets."""
+    """Return where VNC listens, as bhyve takes it: an IPv6 address in brackets, or a socket."""
+    if vm.vnc.socket:
+        return f"{UNIX}{vnc_socket(guest.name)}"
     listen = vm.vnc.listen
     host = f"[{listen}]" if listen.version == 6 else str(listen)
     return f"{host}:{vnc_port(guest, vm)}"
@@ -50,11 +58,14 @@ def vnc_address(guest: Guest, vm: Vm) -> str:
 
 def screen_of(keys: Keys) -> Vnc | None:
     """Return where a running guest is shown; None for one without a framebuffer."""
-    address, colon, port = keys.get(f"{FBUF}.rfb", "").rpartition(":")
+    listens, password = keys.get(f"{FBUF}.rfb", ""), keys.get(f"{FBUF}.password")
+    if listens.startswith(UNIX):
+        path = listens.removeprefix(UNIX)
+        return Vnc(address=None, port=None, socket=path, password=password)
+    address, colon, port = listens.rpartition(":")
     number = natural(port)
     if not colon or number is None:
         return None
-    password = keys.get(f"{FBUF}.password")
     return Vnc(address=address.strip("[]"), port=number, password=password)
 
 
@@ -93,7 +104,19 @@ class Framebuffer(Device):
     def holds(self, keys: Keys) -> list[str]:
         """The port that VNC listens on."""
         screen = screen_of(keys)
-        return [str(screen.port)] if screen else []
+        return [str(screen.port)] if screen and screen.port is not None else []
+
+    def files(self, name: str) -> list[tuple[str, str]]:
+        """The socket that VNC listens on: bhyve leaves it."""
+        return [(vnc_socket(name), "the socket of its screen")]
+
+    def check_host(self, name: str, vm: Vm, vmm: VmmFacts) -> None:
+        """bhyve can listen on a socket."""
+        if vm.vnc.enabled and vm.vnc.socket and 0 < vmm.osreldate < FIRST_SOCKET:
+            raise HostError(
+                f"{name}: VNC of bhyve of this FreeBSD listens on no socket",
+                "FreeBSD 15 can; here, omit vnc.socket or set it to false",
+            )
 
     def paths(self, guest: Guest, vm: Vm) -> list[str]:
         """The keyboard layout."""
@@ -105,7 +128,7 @@ class Framebuffer(Device):
         if not vnc.enabled:
             return
         port = vnc_port(guest, vm)
-        if holder := facts.taken.holder(self.uses, str(port)):
+        if not vnc.socket and (holder := facts.taken.holder(self.uses, str(port))):
             raise ConflictError(
                 f"{guest.name}: VNC port {port} is taken by {holder}",
                 f"bsdvirt set {guest.name} vnc.port=PORT",
@@ -126,12 +149,12 @@ class Framebuffer(Device):
 
     def notes(self, vm: Vm, facts: VmStartFacts) -> Iterator[str]:
         """A screen without a password on an address that others can reach."""
-        if vm.vnc.enabled and vm.vnc.auth == "none" and not vm.vnc.listen.ip.is_loopback:
+        vnc = vm.vnc
+        if vnc.enabled and vnc.auth == "none" and not (vnc.socket or vnc.listen.ip.is_loopback):
             yield f"its screen has no password: everyone who reaches {vm.vnc.listen} can use it"
 
     def info(self, guest: Guest, vm: Vm, keys: Keys) -> dict[str, object]:
         """Where it is shown now, or will be after the next start."""
         if not vm.vnc.enabled:
             return {"vnc": None}
-        coming = Vnc(address=str(vm.vnc.listen), port=vnc_port(guest, vm), password=None)
-        return {"vnc": screen_of(keys) or coming}
+        return {"vnc": screen_of(keys) or screen_of({f"{FBUF}.rfb": vnc_address(guest, vm)})}

@@ -167,7 +167,8 @@ def _vm(info: VmInfo) -> Iterator[Line]:
         cpus = f"{info.cpus} CPU{'' if info.cpus == 1 else 's'}"
         yield field("size", f"{cpus}, {human_size(info.memory)} memory, {info.loader}")
     if info.vnc is not UNSET and info.vnc is not None:
-        yield field("VNC", f"{info.vnc.address}:{info.vnc.port}  password {info.vnc.password}")
+        where = info.vnc.socket or f"{info.vnc.address}:{info.vnc.port}"
+        yield field("VNC", f"{where}  password {info.vnc.password}")
     if info.pid is not None:
         yield field("processes", f"bhyve {info.pid}, supervisor {info.supervisor_pid or 'gone'}",
                     "" if info.supervisor_pid else "warning")  # fmt: skip

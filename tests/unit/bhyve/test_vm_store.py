@@ -94,6 +94,8 @@ def test_what_a_running_guest_holds_of_the_host(fs: Fs) -> None:
     assert taken.of("disks") == {"/dev/da1": "web1", "/data/50%.img": "web1"}
     screen = screen_of(holds.read_keys(fs, "web1"))
     assert screen == Vnc(address="::1", port=5907, password="a%b\\c=")
+    screen = screen_of({"pci.0.29.0.rfb": "unix:/run/vnc.sock"})
+    assert screen == Vnc(address=None, port=None, socket="/run/vnc.sock", password=None)
 
 
 def test_a_guest_that_does_not_run_holds_nothing(fs: Fs) -> None:

@@ -502,6 +502,7 @@ def test_many_threads_may_read_their_first_file_at_once() -> None:
         ({"disks": [{"name": "a", "size": "1G", "sectorsize": "513"}]}, "512/4096"),
         ({"vnc": {"listen": "0.0.0.0"}}, "give an address of the host"),
         ({"vnc": {"listen": "::"}}, "give an address of the host"),
+        ({"vnc": {"socket": True, "port": 5901}}, "listens on no address"),
         ({"cpus": 0}, "1..1024"),
         ({"memory": 512}, "512M"),
         ({"disks": [{"name": "a", "size": 10}]}, "10G"),

@@ -47,6 +47,19 @@ def test_stop_is_the_power_button(vm: Vm) -> None:
     assert "the power button was pressed" in vm.log()
 
 
+def test_the_socket_of_a_screen_is_root_s_and_goes_with_the_guest(vm: Vm) -> None:
+    vm.conf += f"pci.0.29.0.device=fbuf\npci.0.29.0.rfb=unix:{RUN}/vnc.sock\n"
+    vm.start()
+    with vm.connect("vnc.sock"):
+        assert stat.S_IMODE(vm.run_directory.stat().st_mode) == 0o700
+    assert vm.mode("reset").status == 0
+    vm.wait_login(runs=2)
+    vm.connect("vnc.sock").close()
+    assert vm.mode("stop").status == 0
+    assert not vm.host.fs.exists(f"{RUN}/vnc.sock")
+    vm.wait_gone()
+
+
 def test_it_can_be_started_again_at_once(vm: Vm) -> None:
     for _ in range(3):
         vm.start()

@@ -192,12 +192,12 @@ class Vm:
 
     # ---- the socket ----
 
-    def connect(self) -> socket.socket:
+    def connect(self, name: str = "console.sock") -> socket.socket:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.settimeout(PATIENCE)
         # The path of a test's directory may be longer than an address of a socket.
         directory = os.open(self.run_directory, os.O_RDONLY)
-        link.connect(f"/proc/self/fd/{directory}/console.sock")
+        link.connect(f"/proc/self/fd/{directory}/{name}")
         os.close(directory)
         return link
 
