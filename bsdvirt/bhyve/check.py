@@ -12,12 +12,16 @@ from bsdvirt.facts.host import Kernel
 from bsdvirt.facts.vmm import VmmFacts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
+from bsdvirt.spec.config_keys import later
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 
 FIRST_ORDER = 1500000
 """kern.osreldate from which bhyve has a boot order (bootindex in block_if.c): 13.2 ignores
 the keys."""
+
+FIRST_LATER = 1400000
+"""kern.osreldate before which bhyve is that of 13.2."""
 
 
 def wanted_paths(guest: Guest, vm: Vm) -> list[str]:
@@ -52,6 +56,7 @@ def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = 
             "omit bootorder: UEFI keeps its own order, which its menu changes (Esc at"
             " the start, on the screen)",
         )
+    _check_keys(name, vm, vmm)
     for one in DEVICES:
         one.check_host(name, vm, vmm)
     need_racct(name, vm.limits, kernel)
@@ -106,6 +111,18 @@ def _check_memory(name: str, vm: Vm, vmm: VmmFacts) -> None:
             " this host can wire",
             "raise sysctl vm.max_user_wired, which counts pages, or give the guest less memory",
         )
+
+
+def _check_keys(name: str, vm: Vm, vmm: VmmFacts) -> None:
+    """Refuse keys that bhyve would ignore: nothing prints which keys it has."""
+    if not 0 < vmm.osreldate < FIRST_LATER:
+        return
+    for number, line in enumerate(vm.config):
+        if later(line.key):
+            raise HostError(
+                f"{name}: config.{number}: bhyve of this FreeBSD ignores {line.key}",
+                "remove it: FreeBSD 15 has that key",
+            )
 
 
 def _check_cpus(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, how: str) -> None:

@@ -17,6 +17,12 @@ AHCI_SLOT = 2
 """The controller of all AHCI disks and drives, each on its own port."""
 _PCI = re.compile(r"pci\.(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\.(.+)")
 _PORT = re.compile(rf"pci\.0\.{AHCI_SLOT}\.0\.port\.(\d+)\.(.+)")
+_LATER = re.compile(
+    r"acpi_tables_in_memory|boot(rom|vars)|lpc\.fwcfg|pci\.enable_bars|x86\.verbosemsr"
+    r"|domains\..+|pci\..+\.(bootindex|hostfwd|pcireg\..+)"
+)
+"""Keys of bhyve_config(5) that bhyve of 13.2 ignores, as the sources of 13.2 and 15.1 differ; those
+of TPMs are checked with the TPM."""
 OURS = re.compile(r"/dev/nmdm-bv\d+[AB]|bv\d+n\d+")
 """The console device or a tap of a guest."""
 
@@ -60,6 +66,11 @@ def raw_devices(lines: Sequence[BhyveLine]) -> RawDevices:
                     devices[slot] = number
     host = {who: _line_of(lines, node) for node, who in passed(dict(_pairs(lines))).items()}
     return RawDevices(frozenset(slots), devices, frozenset(ports), media, frozenset(buses), host)
+
+
+def later(key: str) -> bool:
+    """Return whether bhyve of 13.2 ignores a key that later releases have."""
+    return _LATER.fullmatch(key) is not None
 
 
 def misnumbered(key: str) -> bool:

@@ -141,7 +141,8 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         prop(
             "Further keys of bhyve_config(5), each as key=value. They override those of "
             "bsdvirt, except `name` and those of the console, the framebuffer, CPUs and "
-            "memory; bhyve ignores unknown keys. A PCI slot or AHCI port that is named "
+            "memory; bhyve ignores unknown keys, and on FreeBSD 13 those that only later "
+            "releases have are refused. A PCI slot or AHCI port that is named "
             "here is not assigned to other devices, and one that is in use is refused. "
             "A device on a bus above 0 turns off the MPtable.",
             max_length=64,

@@ -17,14 +17,15 @@ from bsdvirt_sim.context import Run, UnknownCommand
 Tree = dict[str, "Tree | str"]
 _KNOWN = re.compile(
     r"name|bootrom|bootvars|cpus|sockets|cores|threads|memory\.(size|wired|guest_in_core)|acpi_tables"
-    r"|acpi_tables_in_memory|uuid|rtc\.use_localtime|keyboard\.layout|destroy_on_poweroff"
+    r"|uuid|rtc\.use_localtime|keyboard\.layout|destroy_on_poweroff"
     r"|virtio_msix|config\.dump|gdb\..*|x86\.(strictmsr|strictio|vmexit_on_hlt|vmexit_on_pause"
     r"|x2apic|mptable)|lpc\.(bootrom|bootvars|com[1-4]\.path|pc-testdev)|vcpu\.\d+\.cpuset"
     r"|system\.(manufacturer|product_name|serial_number|sku|version|family_name)"
     r"|pci\.\d+\.\d+\.\d+\..+"
 )
 _FROM_15 = re.compile(
-    r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex"
+    r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex|acpi_tables_in_memory"
+    r"|x86\.verbosemsr|pci\.enable_bars|pci\..+\.pcireg\.(vendor|device|revid|subvendor|subdevice)"
     r"|domains\.[0-7]\.(size|cpus|domain_policy)"
 )
 """Keys that 13.2 does not know and ignores."""
