@@ -40,6 +40,9 @@ UEFI_VARIABLES = "uefi-vars.fd"
 CHILDREN = ("state", "releases", "images", "media", "guests")
 """The datasets beneath a pool's dataset."""
 
+HISTORIES = "state/stats"
+"""The dataset of files of history, beneath the first pool's, once usage is recorded."""
+
 HISTORY = ".ring"
 """The end of the names of files of history."""
 
@@ -73,7 +76,12 @@ class Layout:
     @property
     def histories(self) -> str:
         """Directory of what guests used in the past: one for all pools."""
-        return f"{self.first or self.mountpoint}/state/stats"
+        return f"{self.first or self.mountpoint}/{HISTORIES}"
+
+    @property
+    def history_dataset(self) -> str:
+        """The dataset of that directory, of the first pool."""
+        return f"{self.dataset}/{HISTORIES}"
 
     def history(self, uuid: str) -> str:
         """Return the file of what a guest used in the past: it stays over a change of name."""

@@ -37,11 +37,9 @@ RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
 STATE_ROOM = 16 << 20
 """Bytes reserved for the journal, for a pool that is full."""
-SMALL_RECORDS = "recordsize=16K"
-"""Of files that change a little again and again: ZFS writes whole records."""
 OPTIONS = {
     "images": IN_DEV_MODE,
-    "state": ("-o", f"refreservation={STATE_ROOM}", "-o", SMALL_RECORDS),
+    "state": ("-o", f"refreservation={STATE_ROOM}"),
 }
 """Options of the datasets of a pool."""
 CLOSED = ("guests", "state", "releases", "images")

@@ -12,6 +12,7 @@ from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import (
     CHILDREN,
+    HISTORIES,
     HOST_FILE,
     LOG_DIRECTORY,
     NETWORK_DIRECTORY,
@@ -106,7 +107,7 @@ class Uninit:
             return [_destroy(top, f"destroy {top} and all beneath it", "-r")], ()
         if holds := _contents(session, found, layout):
             return [], (f"{top} is kept, with {holds}; to destroy it, zfs destroy -r {top}",)
-        children = [f"{top}/{child}" for child in CHILDREN]
+        children = [f"{top}/{child}" for child in (HISTORIES, *CHILDREN)]
         there = {dataset.name for dataset in found.datasets}
         every = [*(name for name in children if name in there), top]
         return [_destroy(name, f"destroy {name}") for name in every], ()
@@ -158,7 +159,7 @@ def _networks(
 def _contents(session: Session, found: Inventory, layout: Layout) -> str:
     """Return what is on a pool besides guests, in words; empty if there is nothing."""
     top = layout.dataset
-    own = {top, *(f"{top}/{child}" for child in CHILDREN)}
+    own = {top, *(f"{top}/{child}" for child in (HISTORIES, *CHILDREN))}
     holds = [d.name for d in found.datasets if d.name.startswith(f"{top}/") and d.name not in own]
     media = f"{layout.mountpoint}/media"
     holds += [f"{media}/{name}" for name in sorted(session.host.fs.listdir(media))]

@@ -40,8 +40,8 @@ def what_guests_use_is_recorded(driver: Bsdvirt, view: HostView) -> None:
         for path in (prom, asked):
             assert view.fs.path(path).stat().st_mode & 0o777 == 0o600
         # It holds nothing open that keeps a dataset from being unmounted.
-        view.do("/sbin/zfs", "umount", f"{view.root}/state")
-        view.do("/sbin/zfs", "mount", f"{view.root}/state")
+        view.do("/sbin/zfs", "umount", f"{view.root}/state/stats")
+        view.do("/sbin/zfs", "mount", f"{view.root}/state/stats")
     finally:
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -58,7 +58,7 @@ def what_guests_use_is_recorded(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("destroy", "t1", "--yes", "--force")
     assert view.fs.listdir(f"{view.mountpoint}/state/stats") == ["host.ring"]
     # What was recorded of the host stays.
-    view.fs.rmtree(f"{view.mountpoint}/state/stats")
+    view.do("/sbin/zfs", "destroy", f"{view.root}/state/stats")
     view.fs.unlink(prom)
 
 

@@ -29,6 +29,7 @@ from bsdvirt_sim import SimHost
 MB = 1 << 20
 START = 1_800_000_000 // 3600 * 3600
 STEP = 10
+STATS = "zroot/bsdvirt/state/stats"
 
 
 class Clocked:
@@ -85,6 +86,7 @@ def world() -> Iterator[tuple[Bsdvirt, HostView]]:
 def clocked(world: tuple[Bsdvirt, HostView]) -> Iterator[Clocked]:
     driver, view = world
     one = Clocked(driver, view)
+    one.host.fs.mkdir(one.store.directory, 0o700)
     one.host.settings.set_load("web", cpu=50, memory=64 * MB, received=3 * MB, written=MB)
     yield one
     for name in one.store.names():
@@ -242,6 +244,18 @@ def test_a_dataset_that_is_not_mounted_is_not_written_beneath(clocked: Clocked) 
         assert not clocked.host.fs.exists(clocked.store.directory)
     finally:
         clocked.host.run(("/sbin/zfs", "mount", "zroot/bsdvirt/state"), changes=True).check()
+
+
+def test_histories_have_a_dataset_of_their_own_that_must_be_mounted(clocked: Clocked) -> None:
+    clocked.host.run(("/sbin/zfs", "create", STATS), changes=True).check()
+    clocked.ticks(1)
+    clocked.host.run(("/sbin/zfs", "umount", STATS), changes=True).check()
+    with pytest.raises(HostError, match=f"{STATS} is not mounted"):
+        clocked.ticks(1)
+    clocked.driver.ok("doctor", "--repair")
+    clocked.ticks(1)
+    assert clocked.host.fs.listdir(clocked.store.directory)
+    clocked.host.run(("/sbin/zfs", "destroy", STATS), changes=True).check()
 
 
 def test_a_reader_never_sees_what_was_not_written(clocked: Clocked) -> None:

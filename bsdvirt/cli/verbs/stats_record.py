@@ -12,9 +12,11 @@ from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.host.private import keep_private
 from bsdvirt.layout import RUN_DIRECTORY
+from bsdvirt.ops.history.place import plan_place
 from bsdvirt.ops.history.record import VERB
 from bsdvirt.plan.events import Warned
 from bsdvirt.plan.locks import LOCK_DIRECTORY, Lock
+from bsdvirt.session.prepared import Part, run_part
 from bsdvirt.session.session import Session
 
 PID_FILE = f"{LOCK_DIRECTORY}/stats"
@@ -60,7 +62,9 @@ def _run(session: Session, options: Options) -> NoReturn:
     job = Job(options.sim, options.prometheus_file, options.prometheus_socket, _group(options))
     _ = session.hostfile
     keep_private(session.host.fs, RUN_DIRECTORY)
-    _lock(session).outlive()
+    lock = _lock(session)
+    run_part(session, Part(plan_place(session), journalled=False))
+    lock.outlive()
     words = argv(job)
     os.execv(words[0], words)  # noqa: S606
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
-from bsdvirt.layout import CHILDREN
+from bsdvirt.layout import CHILDREN, HISTORIES
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.init import STATE_ROOM
 from bsdvirt.plan.step import Command, Mounted, Plan, Step
@@ -36,7 +36,8 @@ def _places(found: Inventory) -> dict[str, str]:
     held = {d.name: d.mountpoint for d in found.datasets if d.mountpoint}
     made: dict[str, str] = {}
     for layout in found.layouts:
-        names = [layout.dataset, *(f"{layout.dataset}/{child}" for child in CHILDREN)]
+        names = [layout.dataset]
+        names += [f"{layout.dataset}/{child}" for child in (*CHILDREN, HISTORIES)]
         names += [dataset.name for dataset in found.releases(layout)]
         made |= {name: held[name] for name in names if name in held}
     for guest in found.guests.values():

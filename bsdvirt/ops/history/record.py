@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from bsdvirt.cpu.accounting import figures
-from bsdvirt.errors import as_told
+from bsdvirt.errors import HostError, as_told
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host.base import Host
 from bsdvirt.layout import HOST_FILE
@@ -92,6 +92,7 @@ class Recorder:
     ) -> None:
         if (error := (session.unready or {}).get(session.layout.state)) is not None:
             raise error
+        _need_mounted(found, session.layout.history_dataset)
         store = Store(session.host.fs, session.layout.histories)
         session.host.fs.mkdir(store.directory, 0o700)
         # The period that has just ended.
@@ -126,6 +127,12 @@ class Recorder:
             self._open.pop(name, None)
         # Only what is missing from two readings is gone.
         self._gone = gone
+
+
+def _need_mounted(found: Inventory, name: str) -> None:
+    """Raise HostError if the dataset is not mounted: the files would be written beneath it."""
+    if any(dataset.name == name and not dataset.mounted for dataset in found.datasets):
+        raise HostError(f"{name} is not mounted", f"zfs mount {name}, or bsdvirt doctor --repair")
 
 
 def _values(found: Inventory, made: Figures) -> Iterator[tuple[str, list[float | None]]]:
