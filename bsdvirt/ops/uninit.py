@@ -104,13 +104,16 @@ class Uninit:
         assert found is not None
         top = layout.dataset
         if self.destroy_guests:
-            return [_destroy(top, f"destroy {top} and all beneath it", "-r")], ()
+            return [
+                _destroy(top, f"destroy {top} and all beneath it", "-r"),
+                _mountpoint(layout),
+            ], ()
         if holds := _contents(session, found, layout):
             return [], (f"{top} is kept, with {holds}; to destroy it, zfs destroy -r {top}",)
         children = [f"{top}/{child}" for child in (HISTORIES, *CHILDREN)]
         there = {dataset.name for dataset in found.datasets}
         every = [*(name for name in children if name in there), top]
-        return [_destroy(name, f"destroy {name}") for name in every], ()
+        return [*(_destroy(name, f"destroy {name}") for name in every), _mountpoint(layout)], ()
 
 
 def guests_of(found: Inventory | None) -> tuple[str, ...]:
@@ -173,6 +176,16 @@ def _destroy(dataset: str, why: str, *options: str) -> Step:
         why,
         unless=Not(DatasetExists(dataset)),
         retry=BUSY_SECONDS,
+    )
+
+
+def _mountpoint(layout: Layout) -> Step:
+    """Remove the mount point: zfs(8) leaves one that was set (remove_mountpoint in libzfs)."""
+    place, _, name = layout.mountpoint.rpartition("/")
+    return Step(
+        RemoveDirectory(name, place or "/"),
+        f"directory {layout.mountpoint}, if empty",
+        unless=Not(FileExists(layout.mountpoint)),
     )
 
 

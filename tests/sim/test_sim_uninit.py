@@ -36,6 +36,7 @@ def test_all_that_init_made_is_gone() -> None:
         assert set(view.fs.read_text("/etc/rc.conf").split()) - set(rc.split()) == {
             'gateway_enable="YES"'
         }
+        assert not view.fs.exists("/bsdvirt")
         driver.fails(5, "uninit", says="this host is not set up")
         driver.ok("init", "--pool", "zroot")
 
