@@ -136,6 +136,9 @@ def make(directory: Path, release: Release) -> Host:
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
     make_release(root / "usr/freebsd-dist", release.dist)
     write_scripts(root)
+    if release.osreldate >= 1500000:
+        (root / "usr/libexec").mkdir(exist_ok=True)
+        (root / "usr/libexec/bhyve-slirp-helper").touch()
     (root / "usr/local/etc/devd/bsdvirt.conf").touch()
     start_devd(root)
     now = int(time.time())

@@ -221,6 +221,11 @@ class Settings:
         """Install the package swtpm."""
         processes.write_scripts(self._host.directory / "root", ["/usr/local/bin/swtpm"])
 
+    def install_libslirp(self) -> None:
+        """Install the package libslirp."""
+        self._host.fs.mkdir("/usr/local/lib")
+        self._host.fs.write("/usr/local/lib/libslirp.so.0", "")
+
     # ---- usage ----
 
     def set_load(self, name: str, **load: Unpack[Use]) -> None:

@@ -25,15 +25,7 @@ from bsdvirt.cpu.limits import outside
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import HostFacts, Kernel, read_kernel
 from bsdvirt.facts.jls import JailFact
-from bsdvirt.facts.vmm import (
-    names,
-    read_devices,
-    read_domains,
-    read_order,
-    read_paths,
-    read_tpm,
-    read_vmm,
-)
+from bsdvirt.facts.vmm import names, probe, read_devices, read_paths, read_vmm
 from bsdvirt.facts.vms import read_vm
 from bsdvirt.guest.claims import UNCLAIMED, RandomBytes
 from bsdvirt.guest.inventory import Guest
@@ -201,18 +193,19 @@ class VmKind(Kind[Vm]):
             if around.idle:
                 first, notes = seeds.renewed(fs, guest, vm, view.networks, view.new_op())
             others = [n for n, g in view.found.guests.items() if g.identity.kind == self.name]
-            order = read_order(host) if vm.bootorder or view.boot_from else None
             near = vm.cpuset is not None and vm.cpuset.memory != "" and vm.loader == "uefi"
             paths = read_paths(fs, wanted_paths(guest, vm))
             seen = VmStartFacts(
                 host=facts,
                 kernel=kernel,
-                vmm=dataclasses.replace(
+                vmm=probe(
+                    host,
                     vmm,
-                    order=order,
-                    tpm=read_tpm(host) if has_tpm(vm) else None,
-                    domains=near and read_domains(host),
-                ),
+                    order=bool(vm.bootorder or view.boot_from),
+                    tpm=has_tpm(vm),
+                    domains=near,
+                    listens=bool(vm.slirp.forward),
+                ),  # fmt: skip
                 vm=None if name in view.stopped else read_vm(fs, name),
                 paths=paths | {guest.layout.seed(name): "file"} if first else paths,
                 password=new_password(view.random(name)),

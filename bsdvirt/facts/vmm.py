@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from bsdvirt.facts.packetfilter import read_listeners
 from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -39,6 +40,8 @@ class VmmFacts:
     """Whether bhyve has a TPM; None if it was not checked."""
     domains: bool = False
     """Whether bhyve has NUMA domains of the guest; False if it was not checked."""
+    listens: frozenset[tuple[str, str, int]] = frozenset()
+    """Protocol, address and port of what listens on the host; empty if it was not read."""
     devices: frozenset[str] = frozenset()
     """Names in /dev/vmm, including others' guests."""
 
@@ -80,6 +83,20 @@ def read_devices(host: Host) -> frozenset[str]:
 def read_paths(fs: Fs, paths: list[str]) -> dict[str, PathKind]:
     """Return the type of each existing path, following links."""
     return {path: kind for path in paths if (kind := fs.kind(path)) is not None}
+
+
+def probe(
+    host: Host, vmm: VmmFacts, *, order: bool, tpm: bool, domains: bool, listens: bool
+) -> VmmFacts:
+    """Return the facts with what a start needs to know of these features."""
+    found = read_listeners(host) if listens else ()
+    return replace(
+        vmm,
+        order=read_order(host) if order else None,
+        tpm=read_tpm(host) if tpm else None,
+        domains=domains and read_domains(host),
+        listens=frozenset((one.protocol, one.address, one.port) for one in found),
+    )
 
 
 def read_order(host: Host) -> bool:

@@ -13,6 +13,7 @@ from bsdvirt.spec.config_keys import OURS, misnumbered, raw_devices
 from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.limits import refuse_below
 from bsdvirt.spec.restart import VmRestart
+from bsdvirt.spec.slirp import Slirp
 from bsdvirt.spec.types import (
     AUTO_PINS,
     AbsolutePath,
@@ -37,6 +38,8 @@ from bsdvirt.spec.vmdevices import Vnc as Vnc
 
 LEAST_MEMORY = 64 * MIB
 FIRST_DISK = "disk0"
+SLIRP_SLOT = 1
+"""No claim of a disk or card has it."""
 RESERVED = DEVICE_KEYS | {
     "config.dump": "bhyve would print its configuration instead of running",
     "cores": "set cpus, sockets and threads instead",
@@ -155,6 +158,7 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
             "name, with - for _."
         ),
     ] = None
+    slirp: Annotated[Slirp, prop("A network card with user networking.")] = Slirp()
     stop: VmStop = VmStop()
     restart: VmRestart = VmRestart()
 
@@ -263,6 +267,11 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
                 f"a TPM needs {lacking[0]}, too", at=f"config.{min(given.values())}",
                 hint="set the property tpm instead: swtpm or passthru",
             )  # fmt: skip
+
+    def fixed_slots(self) -> dict[int, str]:
+        """Return the fixed PCI slots in use, and the device in each."""
+        own = {SLIRP_SLOT: "user networking: see slirp"} if self.slirp.enabled else {}
+        return super().fixed_slots() | own
 
     @property
     def memory_size(self) -> str:

@@ -291,7 +291,7 @@ class Audio(Spec, frozen=True, kw_only=True):
 class VmDevices(GuestSpec, frozen=True, kw_only=True):
     """The devices of a virtual machine."""
 
-    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc", "audio", "tpm", "tpm_device")
+    reaching: ClassVar = ("disks", "cdroms", "nics", "vnc", "audio", "tpm", "tpm_device", "slirp")
     """The properties that use resources of the host."""
     disks: Annotated[list[Disk], prop("Disks, by name.", max_length=MOST_DISKS)] = []
     cdroms: Annotated[

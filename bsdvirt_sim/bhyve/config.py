@@ -24,7 +24,7 @@ _KNOWN = re.compile(
     r"|pci\.\d+\.\d+\.\d+\..+"
 )
 _FROM_15 = re.compile(
-    r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.bootindex|acpi_tables_in_memory"
+    r"lpc\.fwcfg|tpm\.(type|path|version)|pci\..+\.(bootindex|hostfwd)|acpi_tables_in_memory"
     r"|x86\.verbosemsr|pci\.enable_bars|pci\..+\.pcireg\.(vendor|device|revid|subvendor|subdevice)"
     r"|domains\.[0-7]\.(size|cpus|domain_policy)"
 )
@@ -210,6 +210,8 @@ def check_devices(run: Run, config: Config) -> tuple[list[str], list[socket.sock
             for port in range(32):
                 if config.get(f"{key}.port.{port}.type"):
                     _backing(run, config, f"{key}.port.{port}", device)
+        elif config.get(f"{key}.type") == "slirp":
+            _helper(run)
         elif device in ("virtio-net", "e1000"):
             taps.append(_tap(run, config, key))
         elif device == "lpc":
@@ -285,6 +287,15 @@ def _backing(run: Run, config: Config, key: str, device: str) -> None:
             f"bhyve: Could not open backing file: {path}: No such file or directory\n"
             "Could not open backing file: No such file or directory",
         )
+
+
+def _helper(run: Run) -> None:
+    """User networking: its helper is run (net_backend_slirp.c of 15.1), and ends with a message
+    where it finds no library, which bhyve does not see."""
+    if not run.fs.exists("/usr/libexec/bhyve-slirp-helper"):
+        raise run.unknown("bhyve of this release has no backend slirp")
+    if not run.fs.exists("/usr/local/lib/libslirp.so.0"):
+        run.warn("bhyve-slirp-helper: unable to open libslirp.so.0")
 
 
 def _tap(run: Run, config: Config, key: str) -> str:

@@ -1,4 +1,4 @@
-"""A TPM in software: it belongs to its guest, and a clone gets another."""
+"""What bhyve of 15 runs besides itself: a TPM in software, and user networking."""
 
 from __future__ import annotations
 
@@ -31,9 +31,38 @@ def a_tpm_in_software_is_the_guests_own(driver: Bsdvirt, view: HostView) -> None
     assert view.fs.read_bytes(f"{state}/tpm2-00.permall") == kept
     driver.ok("stop", "t1")
     assert nothing_of(view, ["t1"]) == []
-    assert "its TPM is new and empty" in driver.ok("clone", "t1", "t2").stderr
+    cloned = driver.ok("clone", "t1", "t2")
+    assert "its TPM is new and empty" in cloned.stdout + cloned.stderr
     assert not view.fs.exists(f"{view.mountpoint}/guests/t2/tpm")
     driver.ok("start", "t2")
     assert view.fs.read_bytes(f"{view.mountpoint}/guests/t2/tpm/tpm2-00.permall") != kept
     driver.ok("stop", "t2")
     finish(driver, "t2", "t1")
+    view.fs.unlink("/usr/local/bin/swtpm")
+
+
+@scenario(sim_only=True, each_release=True)
+def a_card_that_needs_no_network(driver: Bsdvirt, view: HostView) -> None:
+    assert isinstance(view.host, SimHost)
+    image(driver, view)
+    card = ("slirp.enabled=true", "slirp.forward=[tcp:2222:22]")
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL, "--no-network", *card)
+    if view.release.startswith("13"):
+        driver.fails(5, "start", "t1", says="FreeBSD 15")
+        finish(driver, "t1")
+        return
+    driver.fails(5, "start", "t1", says="pkg install libslirp")
+    view.host.settings.install_libslirp()
+    view.host.settings.listen_on_host("sshd tcp4 *:2222")
+    driver.fails(4, "start", "t1", says="the host itself listens on tcp 2222")
+    view.host.settings.listen_on_host()
+    driver.ok("start", "t1")
+    until_login(driver, "t1")
+    cloned = driver.ok("clone", "t1", "t2")
+    assert "tcp:2222:22 stays t1's" in cloned.stdout + cloned.stderr
+    driver.ok("set", "t2", "slirp.forward=[tcp:2222:22]")
+    driver.fails(4, "start", "t2", says="in use by t1")
+    driver.ok("stop", "t1")
+    driver.ok("start", "t2")
+    finish(driver, "t2", "t1")
+    view.fs.unlink("/usr/local/lib/libslirp.so.0")

@@ -46,8 +46,13 @@ class VmCloner(Cloner[Vm]):
         if vnc.port is not None and vnc.port == before.vnc.port:
             notes.append(f"vnc.port: {vnc.port} stays {source.name}'s; it follows from its id")
             vnc = msgspec.structs.replace(vnc, port=None)
+        slirp = after.slirp
+        if kept := [one for one in slirp.forward if one in before.slirp.forward]:
+            notes.append(f"slirp.forward: {', '.join(kept)} stays {source.name}'s")
+            own = [one for one in slirp.forward if one not in kept]
+            slirp = msgspec.structs.replace(slirp, forward=own)
         disks = [disk for disk in after.disks if disk not in gone]
-        return msgspec.structs.replace(after, disks=disks, vnc=vnc), tuple(notes)
+        return msgspec.structs.replace(after, disks=disks, vnc=vnc, slirp=slirp), tuple(notes)
 
     def refuse(self, source: Guest) -> None:
         return

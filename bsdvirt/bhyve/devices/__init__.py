@@ -14,10 +14,12 @@ from bsdvirt.bhyve.devices.nic import Nics
 from bsdvirt.bhyve.devices.passthru import Passthru
 from bsdvirt.bhyve.devices.rng import Rng
 from bsdvirt.bhyve.devices.seed import Seed
+from bsdvirt.bhyve.devices.slirp import UserNetwork
 from bsdvirt.bhyve.devices.tpm import Tpm
 
 DEVICES: tuple[Device, ...] = (
     Nics(),
+    UserNetwork(),
     Disks(),
     Console(),
     Cdroms(),
