@@ -20,7 +20,7 @@ class Slirp(Spec, frozen=True, kw_only=True):
             "Provide a network card that needs no network of the host: bhyve itself is its router, "
             "with DHCP in 10.0.2.0/24. It is slow, is the guest's first card, in PCI slot 1, and "
             "needs FreeBSD 15 and the package libslirp.",
-            becomes=DeviceKey("backend", by="bhyve.devices.slirp"),
+            becomes=DeviceKey("device", by="bhyve.devices.slirp"),
         ),
     ] = False
     open: Annotated[
