@@ -34,6 +34,8 @@ class Kernel:
     """Known jail parameters; a module may add more."""
     meta: int = 0
     """Size of a jail's parameters meta and env, in bytes; 0 if the kernel lacks them."""
+    forwards: bool = True
+    """IPv4 is forwarded between its interfaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
         "kern.racct.enable",
         "kern.features.vimage",
         "security.jail.meta_maxbufsize",
+        "net.inet.ip.forwarding",
     )
     names = ""
     if params:
@@ -109,6 +112,7 @@ def read_kernel(host: Host, *, params: bool = False) -> Kernel:
         cpus=natural(shown.get("hw.ncpu", "")) or 1,
         racct=shown.get("kern.racct.enable") == "1",
         vimage=shown.get("kern.features.vimage") == "1",
+        forwards=shown.get("net.inet.ip.forwarding") != "0",
         meta=natural(shown.get("security.jail.meta_maxbufsize", "")) or 0,
         params=frozenset(line.removeprefix("security.jail.param.") for line in names.splitlines()),
     )

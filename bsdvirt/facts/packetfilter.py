@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts import pfctl
-from bsdvirt.facts.sysctl import read_sysctl
+from bsdvirt.facts.sysctl import read_sysctl, read_sysrc
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.layout import PF_DIRECTORY
@@ -97,8 +97,9 @@ def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> 
 
 def _with_conf(host: Host, facts: PfFacts) -> PfFacts:
     """Add what the file of rules and rc.conf(5) say."""
-    conf = _setting(host, "pf_rules") or facts.conf
-    on = _setting(host, "pf_enable").upper() == "YES"
+    settings = read_sysrc(host, "pf_rules", "pf_enable")
+    conf = settings.get("pf_rules") or facts.conf
+    on = settings.get("pf_enable", "").upper() == "YES"
     return replace(facts, conf=conf, conf_calls=_file_calls(_read(host, conf)), at_boot=on)
 
 
@@ -129,7 +130,7 @@ class FirewallFacts:
     others: tuple[str, ...] = ()
     """Other packet filters, loaded or enabled at boot."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """rc.conf: pf_enable, gateway_enable, ipv6_gateway_enable."""
+    """rc.conf: pf_enable, gateway_enable, ipv6_gateway_enable, and those of other filters."""
     forwards: frozenset[int] = frozenset()
     """Address families that the host forwards after its next boot."""
 
@@ -144,27 +145,35 @@ class FirewallFacts:
         return self.settings.get("pf_enable", "").upper() == "YES"
 
 
+OTHERS = (("ipfw", "ipfw", "firewall_enable"), ("ipfilter", "ipl", "ipfilter_enable"))
+"""Other packet filters: the name, the module, and the variable of rc.conf(5)."""
+
+
 def read_firewall(host: Host) -> FirewallFacts:
-    """Return these facts: about ten commands."""
-    settings = {name: _setting(host, name) for name in ("pf_enable", *GATEWAY.values(), "pf_rules")}
+    """Return these facts: five commands."""
+    known = read_at_boot(host)
     others = tuple(
         name
-        for name, module, enable in (
-            ("ipfw", "ipfw", "firewall_enable"),
-            ("ipfilter", "ipl", "ipfilter_enable"),
-        )
-        if _setting(host, enable).upper() == "YES"
+        for name, module, enable in OTHERS
+        if known.settings.get(enable, "").upper() == "YES"
         or host.run((tools.KLDSTAT, "-q", "-m", module), changes=False).status == 0
     )
-    conf = settings.pop("pf_rules") or "/etc/pf.conf"
     texts = [host.run((tools.PFCTL, "-s", kind), changes=False) for kind in ("nat", "rules")]
     loaded = [line for shown in texts if shown.status == 0 for line in pfctl.rules(shown.stdout)]
+    rules = not all(any(pfctl.calls(rule, kind, ANCHOR) for kind in CALLS) for rule in loaded)
+    return replace(known, rules=rules, others=others)
+
+
+def read_at_boot(host: Host) -> FirewallFacts:
+    """Return those of these facts that are set up for the next boot: one command."""
+    filters = (enable for _, _, enable in OTHERS)
+    names = ("pf_enable", *GATEWAY.values(), "pf_rules", *filters)
+    settings = read_sysrc(host, *names)
+    conf = settings.pop("pf_rules", "") or "/etc/pf.conf"
     return FirewallFacts(
         conf=host.fs.exists(conf) if conf.startswith("/") else True,
         conf_name=conf,
         conf_text=_read(host, conf) if conf.startswith("/") else "",
-        rules=not all(any(pfctl.calls(rule, kind, ANCHOR) for kind in CALLS) for rule in loaded),
-        others=others,
         settings=settings,
         forwards=_lasting(host, settings),
     )
@@ -179,12 +188,6 @@ def _lasting(host: Host, settings: Mapping[str, str]) -> frozenset[int]:
         for version, name in FORWARDING.items()
         if settings.get(GATEWAY[version], "").upper() == "YES" or f"{name}=1" in lines
     )
-
-
-def _setting(host: Host, name: str) -> str:
-    """Return a variable of rc.conf, or its default; empty if there is neither."""
-    shown = host.run((tools.SYSRC, "-n", name), changes=False)
-    return shown.stdout.strip() if shown.status == 0 else ""
 
 
 def read_listeners(host: Host) -> list[pfctl.Listener]:

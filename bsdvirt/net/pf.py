@@ -7,12 +7,13 @@ redirected connections. The administrator's rules are never changed.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bsdvirt.facts.packetfilter import ANCHOR, PfFacts
 from bsdvirt.host import tools
-from bsdvirt.layout import PF_DIRECTORY, pf_file
+from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules, pf_file
 from bsdvirt.plan.step import Command, FileExists, MakeDirectory, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.network import Network
@@ -35,16 +36,29 @@ class Rules:
 
 
 def network_text(name: str, network: Network, facts: PfFacts) -> str:
-    """Return the rules of a network with `nat`; empty if there is no default route. pf looks the
-    interface's address up for each packet, so that a new lease needs no change; `:0` excludes
+    """Return the rules of a network with `nat`; empty if there never was a default route. pf looks
+    the interface's address up for each packet, so that a new lease needs no change; `:0` excludes
     aliases, which may belong to a service."""
+    ways = _ways(network_rules(name), facts)
     lines = [
-        f"nat on {facts.egress[net.version]} {FAMILY[net.version]} from {net} to any"
-        f" -> ({facts.egress[net.version]}:0)"
+        f"nat on {ways[net.version]} {FAMILY[net.version]} from {net} to any"
+        f" -> ({ways[net.version]}:0)"
         for net in (network.translated() if network.nat else ())
-        if net.version in facts.egress
+        if net.version in ways
     ]
     return _file(f"network {name}", lines)
+
+
+_WAYS = re.compile(r"^(?:nat on|rdr) .*\b(inet6?) .*\((\S+):0\)", re.MULTILINE)
+
+
+def _ways(rules: str, facts: PfFacts) -> dict[int, str]:
+    """Return the interface of the default route, by address family. Without a default route it is
+    that of the rules that are loaded: these do no harm, and work again as soon as a lease brings
+    the route back."""
+    families = {word: version for version, word in FAMILY.items()}
+    loaded = _WAYS.findall(facts.files.get(rules, ""))
+    return {families[family]: interface for family, interface in loaded} | dict(facts.egress)
 
 
 def guest_text(
@@ -55,6 +69,7 @@ def guest_text(
     connections could not be answered. If filtered, redirected connections are tagged, and the
     filter rule passes just these: neither direct connections to the guest's address, nor what a
     later rule of the host blocks."""
+    ways = _ways(guest_rules(name), facts)
     inner: dict[int, str] = {}
     for text in addresses:
         address = ipaddress.ip_interface(text).ip
@@ -66,7 +81,7 @@ def guest_text(
         for version, target in inner.items():
             if source is not None and source.version != version:
                 continue
-            outer = _outer(expose, version, facts)
+            outer = _outer(expose, version, ways)
             if not outer:
                 continue
             what = f"{FAMILY[version]} proto {expose.protocol} from {source or 'any'}"
@@ -80,11 +95,11 @@ def guest_text(
     return _file(f"guest {name}", [*lines, *passed])
 
 
-def _outer(expose: Expose, version: int, facts: PfFacts) -> str:
+def _outer(expose: Expose, version: int, ways: Mapping[int, str]) -> str:
     """Return the host's address that a port is bound to; empty if it has none of that family."""
     if expose.on is not None:
         return str(expose.on) if expose.on.version == version else ""
-    return f"({facts.egress[version]}:0)" if version in facts.egress else ""
+    return f"({ways[version]}:0)" if version in ways else ""
 
 
 def _ports(ports: range) -> str:

@@ -4,12 +4,15 @@ what is missing."""
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from bsdvirt.bhyve.volumes import IN_DEV_MODE
-from bsdvirt.errors import ConflictError, HostError, NotFoundError
+from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.ifconfig import read_interfaces
+from bsdvirt.facts.sysctl import read_sysrc
 from bsdvirt.host import tools
 from bsdvirt.host.private import others_may_enter
 from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
@@ -35,6 +38,7 @@ from bsdvirt.zfs import Dataset
 
 RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
+DOCTOR = "bsdvirt doctor --repair"
 STATE_ROOM = 16 << 20
 """Bytes reserved for the journal, for a pool that is full."""
 OPTIONS = {
@@ -81,7 +85,25 @@ class Init:
             parts, made = _network(session, stack, self.nat)
             parts = (Part(plan, journalled=False), *parts)
             notes = (*(step.why for step in plan.steps), *made)
-            yield Prepared(session, [Task("host", parts, "set up", notes)])
+            explain = partial(_explained, session, self)
+            yield Prepared(session, [Task("host", parts, "set up", notes, explain=explain)])
+
+    @property
+    def command(self) -> str:
+        """The command that asks for this."""
+        words = ["bsdvirt", "init", "--pool", self.pool]
+        words += ["--dataset", self.dataset] if self.dataset else []
+        words += ["--mountpoint", self.mountpoint] if self.mountpoint else []
+        return shlex.join(words if self.nat else [*words, "--no-nat"])
+
+
+def _explained(session: Session, wanted: Init, error: BsdvirtError) -> BsdvirtError:
+    """Without its file the host is not set up, and there is nothing that doctor could repair: init
+    continues with what is left."""
+    if not session.host.fs.exists(HOST_FILE):
+        again = f"{wanted.command}, once that is corrected"
+        error.hint = error.hint.replace(DOCTOR, again) or again
+    return error
 
 
 def _hostfile(session: Session, wish: Init) -> tuple[HostFile, bool]:
@@ -224,8 +246,7 @@ def _file_steps(hostfile: HostFile) -> list[Step]:
 
 
 def _rc_steps(session: Session) -> list[Step]:
-    known = session.host.run((tools.SYSRC, "-n", RCVAR), changes=False)
-    if known.status == 0 and known.stdout.strip():
+    if read_sysrc(session.host, RCVAR).get(RCVAR):
         return []
     return [
         Step(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.facts.packetfilter import GATEWAY, FirewallFacts, read_firewall
+from bsdvirt.facts.sysctl import read_sysrc
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
 from bsdvirt.layout import (
@@ -204,9 +205,9 @@ def _pf_steps(firewall: FirewallFacts) -> Iterator[Step]:
 
 
 def _rc_steps(session: Session) -> Iterator[Step]:
+    known = read_sysrc(session.host, RCVAR, STATS_RCVAR)
     for variable in (RCVAR, STATS_RCVAR):
-        known = session.host.run((tools.SYSRC, "-n", variable), changes=False)
-        if known.status == 0 and known.stdout.strip():
+        if known.get(variable):
             yield _forget(variable)
 
 

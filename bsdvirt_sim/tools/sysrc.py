@@ -75,6 +75,8 @@ def change(run: Run, words: list[str], conf: RcConf) -> int:
     match words:
         case ["-n", name] if _NAME.fullmatch(name):
             run.print(_value(run, conf, name))
+        case ["-i", *names] if names and all(map(_NAME.fullmatch, names)):
+            return _each(run, conf, names)
         case ["-x", name] if _NAME.fullmatch(name):
             run.changes()
             if name not in conf.values():
@@ -91,6 +93,17 @@ def change(run: Run, words: list[str], conf: RcConf) -> int:
         case _:
             raise run.unknown()
     return 0
+
+
+def _each(run: Run, conf: RcConf, names: list[str]) -> int:
+    """Print several; of an unknown one -i hides the message only (usr.sbin/sysrc/sysrc: its
+    status is FAILURE all the same)."""
+    run.reads()
+    known = _DEFAULTS | conf.values()
+    for name in names:
+        if name in known:
+            run.print(f"{name}: {known[name]}")
+    return 0 if all(name in known for name in names) else 1
 
 
 def _value(run: Run, conf: RcConf, name: str) -> str:

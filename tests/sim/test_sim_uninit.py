@@ -41,6 +41,17 @@ def test_all_that_init_made_is_gone() -> None:
         driver.ok("init", "--pool", "zroot")
 
 
+def test_an_init_that_failed_is_run_again() -> None:
+    with sim_world(bare=True) as (driver, view):
+        argv = ("init", "--pool", "zroot", "--no-nat")
+        failed = driver(*argv, env={"BSDVIRT_FAULT": "fail:3"})
+        assert failed.status == 1
+        assert "bsdvirt init --pool zroot --no-nat, once that is corrected" in failed.stderr
+        assert "doctor" not in failed.stderr
+        driver.ok(*argv)
+        assert not view.fs.exists("/etc/pf.conf")
+
+
 def test_guests_are_destroyed_only_if_it_is_said() -> None:
     with sim_world(bare=True) as (driver, view):
         ready(driver)

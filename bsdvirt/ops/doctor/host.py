@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from bsdvirt.cpu.limits import wanted_rules
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_kernel
-from bsdvirt.facts.sysctl import read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS
 from bsdvirt.library.plans.releases import version_key
@@ -50,8 +49,7 @@ def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
             "put kern.racct.enable=1 in /boot/loader.conf and reboot",
             problem=bool(limited),
         )
-    forwarding = read_sysctl(session.host, "net.inet.ip.forwarding")
-    if forwarding.get("net.inet.ip.forwarding") == "0" and seen.networks:
+    if not known.forwards and seen.networks:
         yield Finding(
             "host",
             "IPv4 is not forwarded: guests of private networks reach the host and each other only",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.packetfilter import PfFacts, read_firewall
+from bsdvirt.facts.packetfilter import PfFacts, read_at_boot
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules
 from bsdvirt.net import pf
@@ -69,7 +69,7 @@ def _until_boot(session: Session, seen: Seen, facts: PfFacts) -> Iterator[Findin
     }
     if not active:
         return
-    firewall = read_firewall(session.host)
+    firewall = read_at_boot(session.host)
     families = sorted({version for net in active.values() for version in filtering.versions(net)})
     used = any(networks.users(seen.found, name) for name in active)
     for why, advice in (*not_at_boot(firewall), *not_forwarded_at_boot(firewall, families)):

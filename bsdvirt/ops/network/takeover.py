@@ -16,6 +16,7 @@ import msgspec
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.ifconfig import Interface, read_interfaces
 from bsdvirt.facts.jls import read_jails
+from bsdvirt.facts.sysctl import read_sysrc
 from bsdvirt.guest.inventory import Guest, load_guest_file
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -194,14 +195,12 @@ def _refuse_shared(session: Session, card: Interface) -> None:
 
 
 def _read_rc(host: Host, uplink: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for variable in takeover.variables(uplink):
-        shown = host.run((tools.SYSRC, "-n", variable), changes=False)
-        if shown.status == 0:
-            found[variable] = shown.stdout.strip()
-        elif "_alias" in variable:
-            break
-    return found
+    names = takeover.variables(uplink)
+    known = read_sysrc(host, *names)
+    # rc(8) takes aliases up to the first number that is missing.
+    missing = next((n for n in names if "_alias" in n and n not in known), None)
+    end = len(names) if missing is None else names.index(missing)
+    return {name: known[name] for name in names[:end] if name in known}
 
 
 def _read_routes(host: Host, uplink: str) -> tuple[str, tuple[tuple[str, str], ...]]:

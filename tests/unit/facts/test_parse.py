@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from captures import RELEASES, said
@@ -10,6 +11,8 @@ from captures import RELEASES, said
 from bsdvirt.facts import ifconfig, jls, mount, rctl
 from bsdvirt.facts.mount import Mount
 from bsdvirt.facts.rctl import Rule
+from bsdvirt.facts.sysctl import read_sysrc
+from bsdvirt_sim import SimHost
 
 on_each_release = pytest.mark.parametrize("release", RELEASES)
 
@@ -270,3 +273,12 @@ def test_a_line_of_rctl_that_is_no_rule_is_passed_over() -> None:
         Rule("jail:web", "maxproc", "deny", 50), Rule("user:a b", "nthr", "log", 3)
     ]  # fmt: skip
     assert rctl.parse_usage("cputime=1\nx\ny=z\n") == {"cputime": 1}
+
+
+def test_sysrc_prints_what_is_known(tmp_path: Path) -> None:
+    host = SimHost(tmp_path / "sim")
+    known = read_sysrc(host, "hostname", "nosuch", "cloned_interfaces", "pf_enable")
+    assert known["cloned_interfaces"] == ""
+    assert known["pf_enable"] == "NO"
+    assert "nosuch" not in known
+    assert read_sysrc(host, "nosuch") == {}

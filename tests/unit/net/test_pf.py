@@ -43,6 +43,26 @@ def test_a_network_is_translated_where_there_is_a_way_out() -> None:
     assert pf.network_text("lan", network(nat=False), WHOLE) == ""
 
 
+def test_rules_stay_while_there_is_no_default_route() -> None:
+    both = network(addresses=["10.77.0.1/24", "fd00:77::1/64"])
+    ports = [Expose.parse("tcp:8080:80")]
+    dual = replace(WHOLE, egress={4: "em0", 6: "em1"})
+    texts = {
+        "net-lan": pf.network_text("lan", both, dual),
+        "guest-web": pf.guest_text("web", ports, ["10.77.0.2", "fd00:77::2"], dual),
+    }
+    for left in ({}, {6: "em1"}):
+        cut = replace(WHOLE, egress=left, files=texts)
+        assert pf.network_text("lan", both, cut) == texts["net-lan"]
+        inner = ["10.77.0.2", "fd00:77::2"]
+        assert pf.guest_text("web", ports, inner, cut) == texts["guest-web"]
+    moved = replace(WHOLE, egress={4: "em7"}, files=texts)
+    assert "on em7 inet from" in pf.network_text("lan", both, moved)
+    assert "on em1 inet6 from" in pf.network_text("lan", both, moved)
+    assert pf.network_text("lan", network(nat=False), moved) == ""
+    assert pf.why_inactive(replace(moved, egress={}), [4])[0] == "there is no default route"
+
+
 def test_a_port_is_on_one_address_of_the_host() -> None:
     ports = [Expose.parse("tcp:8080:80"), Expose.parse("udp:5-7@fd00::1")]
     lines = pf.guest_text("web", ports, ["10.77.0.2", "fd00:77::2"], WHOLE).splitlines()[1:]
