@@ -31,10 +31,12 @@ def test_only_the_standard_library_is_imported_and_all_of_the_package_at_once() 
     loaded = set(re.findall(r"\| +([\w.]+)$", shown.stderr, re.MULTILINE))
     assert not {name.split(".")[0] for name in loaded} - sys.stdlib_module_names - {"bsdvirt"}
     package = {f"bsdvirt.supervise.{path.stem}" for path in PROGRAM.parent.glob("[a-z]*.py")}
+    devices = (PROGRAM.parent / "devices").glob("[a-z]*.py")
+    package |= {f"bsdvirt.supervise.devices.{path.stem}" for path in devices}
     # A program of its own, which a pipe runs.
     package -= {"bsdvirt.supervise.pump"}
     ours = {name for name in loaded if name.startswith("bsdvirt")}
-    assert ours == package | {"bsdvirt.supervise"}
+    assert ours == package | {"bsdvirt.supervise", "bsdvirt.supervise.devices"}
 
 
 def test_words_that_it_does_not_know() -> None:
