@@ -11,7 +11,7 @@ from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.disk import Disks
 from bsdvirt.bhyve.holds import read_taken
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import read_kernel
+from bsdvirt.facts.host import Kernel
 from bsdvirt.facts.vmm import names as names_of
 from bsdvirt.facts.vmm import read_paths, read_vmm
 from bsdvirt.facts.vms import read_vms
@@ -22,9 +22,9 @@ from bsdvirt.rows.host import Finding
 from bsdvirt.spec.vm import Vm
 
 
-def findings(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+def findings(view: View, specs: Mapping[str, Vm], kernel: Kernel) -> Iterator[Finding]:
     """Check the virtual machines. `specs` are those whose file can be read."""
-    yield from _hardware(view, specs)
+    yield from _hardware(view, specs, kernel)
     for name, vm in specs.items():
         yield from _files(view, view.found.guests[name], vm)
     yield from _seeds(view, specs)
@@ -51,7 +51,7 @@ def shared_disks(fs: Fs, running: Iterable[str]) -> Iterator[tuple[str, list[str
             yield next((path for path in mine if disk in names_of(fs, path)), disk), names
 
 
-def _hardware(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
+def _hardware(view: View, specs: Mapping[str, Vm], kernel: Kernel) -> Iterator[Finding]:
     if not specs:
         return
     vmm = read_vmm(view.host)
@@ -60,7 +60,6 @@ def _hardware(view: View, specs: Mapping[str, Vm]) -> Iterator[Finding]:
             "kernel", "vmm.ko is loaded, and found no processor that it can use",
             "turn on VT-x or SVM in the firmware",
         )  # fmt: skip
-    kernel = read_kernel(view.host)
     for name, vm in specs.items():
         try:
             check_host(name, vm, kernel, vmm)

@@ -363,8 +363,10 @@ class VmKind(Kind[Vm]):
 
     # ---- doctor ----
 
-    def findings(self, view: View, facts: HostFacts, specs: Mapping[str, Vm]) -> Iterator[Finding]:
-        return doctor.findings(view, specs)
+    def findings(
+        self, view: View, facts: HostFacts, specs: Mapping[str, Vm], kernel: Kernel
+    ) -> Iterator[Finding]:
+        return doctor.findings(view, specs, kernel)
 
     def drift(
         self, view: View, guest: Guest, spec: Vm | None, facts: HostFacts, kernel: Kernel

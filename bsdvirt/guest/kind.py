@@ -301,7 +301,7 @@ class Kind(Protocol[SpecT]):
     # ---- doctor ----
 
     def findings(
-        self, view: View, facts: HostFacts, specs: Mapping[str, SpecT]
+        self, view: View, facts: HostFacts, specs: Mapping[str, SpecT], kernel: Kernel
     ) -> Iterator[Finding]:
         """Check the guests of this kind. `specs` are those whose file can be read."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from bsdvirt.cpu.limits import cpuset_drift, limit_drift
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import HostFacts, Kernel, read_kernel, ruleset_exists
+from bsdvirt.facts.host import HostFacts, Kernel, ruleset_exists
 from bsdvirt.facts.rctl import jail_subject
 from bsdvirt.guest.inventory import Guest, foreign_jail
 from bsdvirt.guest.view import View
@@ -33,10 +33,11 @@ from bsdvirt.spec.types import CpuList
 from bsdvirt.zfs.values import read_values
 
 
-def findings(view: View, facts: HostFacts, specs: Mapping[str, Jail]) -> Iterator[Finding]:
+def findings(
+    view: View, facts: HostFacts, specs: Mapping[str, Jail], kernel: Kernel
+) -> Iterator[Finding]:
     """Check the jails. `specs` are those whose file can be read."""
     jails = {name: g for name, g in view.found.guests.items() if g.identity.kind == "jail"}
-    kernel = read_kernel(view.host)
     if not kernel.vimage:
         yield Finding("kernel", "has no VIMAGE, so no vnet jails", "build one with options VIMAGE")
     yield from _rulesets(view, specs)

@@ -325,9 +325,9 @@ class JailKind(Kind[Jail]):
     # ---- doctor ----
 
     def findings(
-        self, view: View, facts: HostFacts, specs: Mapping[str, Jail]
+        self, view: View, facts: HostFacts, specs: Mapping[str, Jail], kernel: Kernel
     ) -> Iterator[Finding]:
-        return doctor.findings(view, facts, specs)
+        return doctor.findings(view, facts, specs, kernel)
 
     def drift(
         self, view: View, guest: Guest, spec: Jail | None, facts: HostFacts, kernel: Kernel

@@ -41,7 +41,7 @@ def of_kinds(seen: Seen) -> Iterator[Finding]:
     """Check what each kind of guest needs."""
     for kind in KINDS.values():
         specs = {n: spec for n, spec in seen.specs.items() if kind_of_spec(spec) is kind}
-        yield from kind.findings(seen.view, seen.facts, specs)
+        yield from kind.findings(seen.view, seen.facts, specs, seen.kernel)
 
 
 def _claims(seen: Seen, guest: Guest) -> Iterator[Finding]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from bsdvirt.cpu.limits import wanted_rules
 from bsdvirt.facts.hooks import hook_problem
-from bsdvirt.facts.host import read_kernel
 from bsdvirt.host import tools
 from bsdvirt.kinds import KINDS
 from bsdvirt.library.plans.releases import version_key
@@ -38,7 +37,7 @@ def _modules(session: Session, seen: Seen) -> Iterator[Finding]:
 
 
 def _kernel(session: Session, seen: Seen) -> Iterator[Finding]:
-    known = read_kernel(session.host)
+    known = seen.kernel
     yield from _installed(session, known.release)
     limited = [name for name, spec in seen.specs.items() if wanted_rules(spec.limits)]
     if not known.racct:

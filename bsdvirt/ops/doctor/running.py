@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from bsdvirt.cpu.given import HostCpus
 from bsdvirt.errors import BsdvirtError, as_told
-from bsdvirt.facts.host import parse_mask, read_host, read_kernel
+from bsdvirt.facts.host import parse_mask, read_host
 from bsdvirt.guest.state import alive
 from bsdvirt.host import tools
 from bsdvirt.kinds import kind_of
@@ -34,14 +34,13 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     running = [g for n, g in seen.found.guests.items() if n in chosen and seen.runs(g)]
     if not running:
         return {}
-    kernel = read_kernel(session.host)
     cpus, every = host_cpus(session, seen.found.guests.values()), _every(session)
     found: dict[str, list[Drift]] = {}
     for guest in running:
         try:
             found[guest.name] = list(
                 kind_of(guest).drift(
-                    seen.view, guest, _given(cpus, seen, guest.name, every), seen.facts, kernel
+                    seen.view, guest, _given(cpus, seen, guest.name, every), seen.facts, seen.kernel
                 )
             )
         except Exception as error:

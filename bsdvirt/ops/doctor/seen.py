@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.facts.host import HostFacts, Kernel, read_host, read_kernel
 from bsdvirt.facts.vms import VmFact, read_vms
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
 from bsdvirt.guest.state import alive
@@ -26,6 +26,7 @@ class Seen:
     """The guests, their files as far as they can be read, the host, and what runs."""
 
     view: View
+    kernel: Kernel
     facts: HostFacts
     specs: Mapping[str, GuestSpec]
     vms: Mapping[str, VmFact]
@@ -80,8 +81,8 @@ def look(session: Session, known: Mapping[str, GuestSpec] | None = None) -> Seen
         except BsdvirtError as error:
             unread.append(Finding(name, error.message, error.hint or "correct the file"))
     working |= _working(session)
-    view = view_of(session, found, networks)
-    return Seen(view, facts, specs, vms, running, tuple(unread), working)
+    view, kernel = view_of(session, found, networks), read_kernel(session.host)
+    return Seen(view, kernel, facts, specs, vms, running, tuple(unread), working)
 
 
 def _working(session: Session) -> set[str]:

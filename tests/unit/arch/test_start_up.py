@@ -53,6 +53,7 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Counted]:
         "ls": counted(*sim, "ls"),
         "exec": counted(*sim, "exec", "web", "--", "true"),
         "stats": counted(*sim, "stats", "--counters", "--json"),
+        "doctor": counted(*sim, "doctor"),
         "stop": counted(*sim, "stop", "web"),
     }
     assert {name: one.status for name, one in found.items()} == dict.fromkeys(found, 0)
@@ -115,12 +116,25 @@ def test_a_command_imports_few_modules(
 
 @pytest.mark.parametrize(
     ("command", "most"),
-    [("ls", 2), ("stats", 10), ("exec", 4), ("stop", 12), ("start", 20), ("create", 12)],
+    [
+        ("ls", 2),
+        ("stats", 10),
+        ("exec", 4),
+        ("stop", 12),
+        ("start", 20),
+        ("create", 12),
+        ("doctor", 24),
+    ],
 )
 def test_a_command_runs_few_commands(command: str, most: int, commands: dict[str, Counted]) -> None:
     """Each is a process on a real host. These numbers only get lower."""
     ran = commands[command].ran
     assert len(ran) <= most, "\n".join(" ".join(words[:6]) for words in ran)
+
+
+def test_doctor_reads_nothing_twice(commands: dict[str, Counted]) -> None:
+    ran = commands["doctor"].ran
+    assert len(ran) == len({tuple(words) for words in ran})
 
 
 @pytest.mark.parametrize("word", ["--version", "--help"])
