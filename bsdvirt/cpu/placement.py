@@ -253,7 +253,8 @@ def _reasons(board: Board, found: Found, holders: Sequence[Holder], known: int) 
         beside |= core & ~mask if core & mask else 0
     there, neighbours = _on(mask, others), _on(beside, others)
     if there:
-        yield f"shared with {named(there)} ({cost.load / CPU:.2g} CPUs busy at most)"
+        busy = f"{cost.load / CPU:.2g} CPU{'' if cost.load == CPU else 's'}"
+        yield f"shared with {named(there)} ({busy} busy at most)"
     else:
         yield "no other guest is there"
     if neighbours:
