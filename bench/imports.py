@@ -28,12 +28,17 @@ _import = builtins.__import__
 asked: defaultdict[str, set[str]] = defaultdict(set)
 """By module: what it imports."""
 ran: list[list[str]] = []
+noted: list[str] = []
 
 
 def _noting(
     name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
 ) -> Any:
     module = _import(name, globals, locals, fromlist, level)
+    if name == SIMULATOR and not noted:
+        # Not before: it imports what the command may not.
+        noted.append(SIMULATOR)
+        _note_commands()
     importer = globals or {}
     if level:
         package = importer.get("__package__") or ""
@@ -80,7 +85,6 @@ def _report() -> None:
 def main() -> None:
     sys.path.insert(0, str(ROOT))
     builtins.__import__ = _noting
-    _note_commands()
     command = importlib.import_module("bsdvirt.__main__")
     atexit.register(_report)
     command.main()

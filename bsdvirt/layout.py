@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bsdvirt.spec.identity import MAX_ID as MAX_ID
 from bsdvirt.spec.identity import MAX_NICS as MAX_NICS
@@ -50,8 +50,7 @@ FIRST_UNIT = 16384
 """First unit of bsdvirt's interfaces; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A pool's dataset and its mount point."""
 
     dataset: str

@@ -176,7 +176,7 @@ class VmKind(Kind[Vm]):
         wanted = [guest.layout.disk(guest.name, disk.name) for disk in spec.disks if not disk.path]
         there = {dataset.name for dataset in guest.datasets}
         made = tuple(Dataset(name, "volume", 0, 0, 0) for name in wanted if name not in there)
-        return dataclasses.replace(guest, datasets=(*guest.datasets, *made))
+        return msgspec.structs.replace(guest, datasets=(*guest.datasets, *made))
 
     def starter(
         self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False

@@ -14,6 +14,7 @@ EXEC_FAILED = 125
 FAULT = "this is a fault in bsdvirt"
 """The beginning of the message for an unexpected exception."""
 MOST_SHOWN = 300
+EXTENSIONS = "typing_extensions"
 ENCODING = sys.getfilesystemencoding()
 
 
@@ -32,6 +33,7 @@ def run(words: Sequence[str]) -> int:
         if not verb:
             return _no_verb(before)
         # Imported here: --version and --help parse nothing.
+        _import_msgspec()
         from bsdvirt.cli.parser import module_of, parse
 
         options = parse(before, verb, after)
@@ -78,9 +80,23 @@ def _open_events(before: Sequence[str], verb: str, after: Sequence[str]) -> None
         after, _ = split_command(after)
     words = [*before, *after]
     if "--events" in words or any(word.startswith("--events=") for word in words):
+        _import_msgspec()
         from bsdvirt.cli.events.feed import open_feed
 
         open_feed()
+
+
+def _import_msgspec() -> None:
+    """Import msgspec without typing_extensions, and with that inspect, ast and dis: it uses that
+    where it is installed, and does without. Other libraries find it afterwards."""
+    if EXTENSIONS in sys.modules:
+        return
+    # A module that is None cannot be imported.
+    sys.modules[EXTENSIONS] = None  # type: ignore[assignment]
+    try:
+        import msgspec  # noqa: F401
+    finally:
+        del sys.modules[EXTENSIONS]
 
 
 def _refuse_undecodable(before: Sequence[str], verb: str, after: Sequence[str]) -> None:

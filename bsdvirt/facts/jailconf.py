@@ -4,8 +4,9 @@ if the guest's file has changed."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 _LINE = re.compile(r"^  ([\w.]+)(?: \+?= '((?:[^'\\]|\\.)*)')?;$", re.MULTILINE | re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -13,8 +14,7 @@ _BLANK = re.compile(r"\\(040|011|134)")
 _GIVEN = re.compile(r"/sbin/zfs jail \S+ (\S+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """Mounts and datasets of a start."""
 
     path: str = ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -11,8 +12,7 @@ from bsdvirt.host.base import Host
 PARAMETERS = ("jid", "name", "path", "dying", "vnet", "cpuset.id")
 
 
-@dataclass(frozen=True, slots=True)
-class JailFact:
+class JailFact(Struct, frozen=True):
     """A jail of the kernel."""
 
     jid: int

@@ -6,9 +6,8 @@ means that the guest runs, whatever the other files say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import (
@@ -46,8 +45,7 @@ _DECODER = msgspec.json.Decoder(VmState)
 _END = msgspec.json.Decoder(VmEnd)
 
 
-@dataclass(frozen=True, slots=True)
-class VmFact:
+class VmFact(Struct, frozen=True):
     """One run directory."""
 
     name: str

@@ -76,7 +76,7 @@ def plan_renumber(
             continue
         others = [guest for guest in known if guest.name != one.guest.name]
         identity = _apart(one.guest.identity, others, random_bytes)
-        known = [*others, dataclasses.replace(one.guest, identity=identity)]
+        known = [*others, msgspec.structs.replace(one.guest, identity=identity)]
         plans.append(plan_claim(one.guest, identity, new_op(), verb="mend"))
     return plans
 

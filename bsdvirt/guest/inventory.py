@@ -6,8 +6,9 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.jls import JailFact
@@ -27,8 +28,7 @@ _STAYS = re.compile(r'\{"role":"source"[,}]')
 """How the bsdvirt:replica begins of a guest that is this host's: it is written so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Struct, frozen=True):
     """A guest as its dataset tells it."""
 
     name: str
@@ -66,8 +66,7 @@ class Guest:
         return self.datasets[0].used if self.datasets else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Foreign:
+class Foreign(Struct, frozen=True):
     """A guest that came from elsewhere and was not adopted: nothing that it says of itself
     holds here. It is shown, destroyed or adopted, and takes part in nothing else."""
 
@@ -88,8 +87,7 @@ class Foreign:
         return Guest(self.name, self.layout, Identity(id=0, uuid="", kind="jail"), self.datasets)
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """All guests by name, and the datasets in guests/ that are no guest's."""
 
     layout: Layout

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.host.fs import Fs
@@ -12,8 +14,7 @@ from bsdvirt.spec.load import load_pool
 from bsdvirt.spec.mounts import within
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """A pool whose guests cannot be seen now: why, and what to do."""
 
     name: str
@@ -25,8 +26,7 @@ class Absent:
         return f"pool {self.name}: {self.why}: its guests are missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Pools:
+class Pools(Struct, frozen=True):
     """All pools of this host."""
 
     layouts: tuple[Layout, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bsdvirt.facts.jailconf import parse_started
 from bsdvirt.facts.jls import JailFact
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from bsdvirt.facts.host import HostFacts
 
 
-@dataclass(frozen=True, slots=True)
-class States:
+class States(Struct, frozen=True):
     """What the states of guests are derived from, read once for all of them."""
 
     fs: Fs

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NoReturn, Protocol
+
+from msgspec import Struct
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host.fs import Fs
@@ -14,8 +15,7 @@ DEFAULT_TIMEOUT = 60.0
 """Default timeout of a command, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How a command ended. `status` is negative for a signal, as in subprocess."""
 
     argv: tuple[str, ...]

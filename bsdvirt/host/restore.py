@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.beneath import Beneath, plain_parts
 from bsdvirt.host.read import READ_LIMIT, read_regular
 
 
-@dataclass(frozen=True, slots=True)
-class Was:
+class Was(Struct, frozen=True):
     """A saved file or symbolic link; `data` are its contents or its target."""
 
     data: bytes

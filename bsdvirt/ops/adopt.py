@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +67,7 @@ def _adopt(
     arrival = arrived(session, foreign, promoted=how.promoted, keep=how.keep)
     spec = _checked(session, foreign)
     # Its own dataset is no other's, and has no claims yet.
-    others = dataclasses.replace(
+    others = msgspec.structs.replace(
         found,
         foreign={n: f for n, f in found.foreign.items() if n != name},
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),

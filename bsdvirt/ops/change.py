@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -164,8 +164,10 @@ class _Now:
 
     def add(self, case: _Case, identity: Identity) -> None:
         name = case.guest.name
-        changed = replace(self.found.guest(name), identity=identity)
-        self.found = replace(self.found, guests={**self.found.guests, name: changed})
+        changed = msgspec.structs.replace(self.found.guest(name), identity=identity)
+        self.found = msgspec.structs.replace(
+            self.found, guests={**self.found.guests, name: changed}
+        )
         self.exposed[name] = case.to_be.new.expose
 
 
@@ -241,10 +243,12 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
         notes += (late,)
     identity = msgspec.structs.replace(identity, boot=to_be.boot)
     if live:
-        at_once += kind.reread_steps(host, replace(guest, identity=identity), was, then)
+        at_once += kind.reread_steps(
+            host, msgspec.structs.replace(guest, identity=identity), was, then
+        )
         at_once += cpus.watcher_steps(guest)
     if _matters_at_start(old, wanted):
-        later = replace(guest, identity=settled(identity))
+        later = msgspec.structs.replace(guest, identity=settled(identity))
         notes += next_start_notes(session, now.found, later, wanted, now.networks)
     view = view_of(session, now.found, now.networks)
     notes += kind.change_notes(view, guest, old, wanted, settled(identity))

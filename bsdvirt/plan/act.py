@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from bsdvirt.errors import (
     BsdvirtError,
@@ -159,7 +160,7 @@ def _pipe(host: Host, pipe: Pipeline, on_line: LineSink | None) -> None:
         pipe.left, pipe.right, timeout=pipe.timeout, on_line=on_line, limit=pipe.limit
     )
     # zfs send -vP says each second how far it is.
-    result = replace(piped, stderr=without_progress(piped.stderr))
+    result = structs.replace(piped, stderr=without_progress(piped.stderr))
     own = tools.ARCHIVE in (side[: len(tools.ARCHIVE)] for side in (pipe.left, pipe.right))
     if own and result.status and not result.timed_out and (said := end_of(result.stderr)):
         raise StepError(said)

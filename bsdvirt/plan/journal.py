@@ -13,10 +13,10 @@ import contextlib
 import os
 import stat
 import time
-from dataclasses import dataclass, field
 from typing import get_args
 
 import msgspec
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError, StepError
 from bsdvirt.host.fs import Fs
@@ -59,8 +59,7 @@ _HEADER = msgspec.json.Decoder(Header)
 _RECORD = msgspec.json.Decoder(Record)
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """The contents of a journal."""
 
     path: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.layout import Layout
@@ -15,8 +14,7 @@ GUEST_WAIT_SECONDS = 0.3
 """A guest's lock is not waited for; this outlasts a command that only looks at it."""
 
 
-@dataclass
-class Locking(Reading):
+class Locking(Reading, dict=True):
     """A command that takes locks. In a preview it takes none, and recovers nothing."""
 
     def lock(

@@ -12,11 +12,12 @@ it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import structs
 
 from bsdvirt.errors import BsdvirtError, ConflictError, as_told
 from bsdvirt.layout import Layout
@@ -278,7 +279,7 @@ def carry_out_one(session: Session, request: Request) -> Outcome:
 
 def preview(session: Session, request: Request) -> Prepared:
     """Prepare only: no lock is taken, nothing is recovered, nothing is run."""
-    looking = dataclasses.replace(session, preview=True, sink=events.ignore, draws=Draws())
+    looking = structs.replace(session, preview=True, sink=events.ignore, draws=Draws())
     with request.prepare(looking) as prepared:
         return prepared
 
@@ -293,7 +294,7 @@ class ChangedError(ConflictError):
 
 def confirm(session: Session, request: Request, shown: Prepared) -> list[Outcome]:
     """Run what a preview has shown. Raises ChangedError if the plans would be others now."""
-    again = dataclasses.replace(session, draws=shown.session.draws.again())
+    again = structs.replace(session, draws=shown.session.draws.again())
     with request.prepare(again) as now:
         if now.same_as(shown):
             return now.run()

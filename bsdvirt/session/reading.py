@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.guest.inventory import Inventory, inventory
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
     from bsdvirt.spec.guest import GuestSpec
 
 
-@dataclass
-class Reading:
+class Reading(Struct, dict=True):
     """The host, as one command reads it."""
 
     host: Host

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from msgspec import field
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.private import keep_private
@@ -22,8 +23,7 @@ ENDS = ("stop", "clean")
 """The verbs of plans that are run without a journal while its dataset is not mounted."""
 
 
-@dataclass
-class Session(Locking):
+class Session(Locking, dict=True):
     """What every operation works with."""
 
     stopped: frozenset[str] = frozenset()

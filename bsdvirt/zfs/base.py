@@ -1,14 +1,14 @@
-"""The interface to ZFS: facts as dataclasses. Changes are steps that run zfs(8)."""
+"""The interface to ZFS: facts as structs. Changes are steps that run zfs(8)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+
+class Dataset(Struct, frozen=True):
     """A file system or a volume. Sizes are in bytes; None where ZFS prints `-`."""
 
     name: str
@@ -43,8 +43,7 @@ class Dataset:
         return self.name.rpartition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """A zpool. Sizes are in bytes."""
 
     name: str

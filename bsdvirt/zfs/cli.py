@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
+
+from msgspec.structs import replace
 
 from bsdvirt.errors import CommandError, HostError, NotFoundError
 from bsdvirt.host import tools
@@ -171,7 +172,7 @@ def _with_texts(
     guest = values.get("bsdvirt:guest", none)
     op = values.get("bsdvirt:op", none)
     replica = values.get("bsdvirt:replica", none)
-    return dataclasses.replace(
+    return replace(
         dataset,
         guest=guest.value if guest.local else None,
         received=guest.value if guest.source == "received" else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -123,4 +122,4 @@ def reclaim(
     room = room_for(session, guest.name, [*found.guests.values()], claims)
     plan = plan_claim(guest, identity, session.new_op())
     plans.append(msgspec.structs.replace(plan, steps=(*plan.steps, *room)))
-    return dataclasses.replace(guest, identity=identity), [Part(plan) for plan in plans]
+    return msgspec.structs.replace(guest, identity=identity), [Part(plan) for plan in plans]

@@ -114,7 +114,7 @@ def _task(
     name, kind, host = guest.name, kind_of(guest), session.host
     new = CpuClaim(cpus=CpuList.of(move.after), exclusive=claim.exclusive)
     identity = msgspec.structs.replace(guest.identity, cpus=new)
-    moved = replace(guest, identity=identity)
+    moved = msgspec.structs.replace(guest, identity=identity)
     before = host_cpus(session, found.guests.values())
     after = host_cpus(session, found.guests.values(), {name: new})
     live = []
@@ -130,5 +130,5 @@ def _task(
     )
     plan = msgspec.structs.replace(plan, verb="rebalance")
     message = f"CPUs {claim.cpus} -> {new.cpus}: {move.why}"
-    later = replace(found, guests={**found.guests, name: moved})
+    later = msgspec.structs.replace(found, guests={**found.guests, name: moved})
     return Task(name, (Part(plan),), message), later

@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.hooks import hook_problem
 from bsdvirt.facts.host import read_host
@@ -71,7 +73,7 @@ class RestartGuests:
 
 def _trial(session: Session, name: str) -> Session:
     """Return a session for a preview in which the guest is stopped."""
-    return replace(session, preview=True, sink=events.ignore, stopped=frozenset([name]))
+    return structs.replace(session, preview=True, sink=events.ignore, stopped=frozenset([name]))
 
 
 def _plan_start(session: Session, name: str) -> Task:
@@ -95,7 +97,7 @@ def _joined(
     real: list[Task] = []
 
     def again() -> Plan:
-        now = replace(session, draws=session.draws.again())
+        now = structs.replace(session, draws=session.draws.again())
         ready = begin(now, stack, held, [name])
         failed = Prepared(session, [], ready.networks).run_first()
         error = next(iter(failed.values()), ready.refused[0].error if ready.refused else None)
@@ -140,7 +142,7 @@ def start_of_new(
 ) -> tuple[dict[str, list[Plan]], list[Outcome]]:
     """Plan how guests that are about to be created will start; with the refusals. `stand_ins` are
     directories with the contents of their future roots."""
-    trial = replace(
+    trial = structs.replace(
         session, preview=True, sink=events.ignore, stopped=frozenset(made),
         stand_ins=stand_ins,
     )  # fmt: skip
@@ -193,7 +195,7 @@ def around(session: Session, name: str, request: Request) -> Outcome:
     guest = session.inventory().guest(name)
     if not is_running(guest, read_jails(session.host), session.host.fs):
         return carry_out_one(session, request)
-    as_stopped = replace(session, stopped=frozenset([name]))
+    as_stopped = structs.replace(session, stopped=frozenset([name]))
     for task in preview(as_stopped, request).tasks:
         if task.error is not None:
             raise task.error
@@ -204,5 +206,5 @@ def around(session: Session, name: str, request: Request) -> Outcome:
     except BsdvirtError:
         carry_out_one(session, StartGuests((name,)))
         raise
-    carry_out_one(replace(session, stopped=as_stopped.stopped), StartGuests((name,)))
+    carry_out_one(structs.replace(session, stopped=as_stopped.stopped), StartGuests((name,)))
     return outcome

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from bsdvirt.errors import BsdvirtError, ConflictError, as_told
 from bsdvirt.facts.host import read_host
 from bsdvirt.facts.jls import read_jails
@@ -302,7 +304,7 @@ def start_held(session: Session, held: Held, names: Sequence[str]) -> list[Outco
 
 def plan_starts(session: Session, found: Inventory, parts: Parts, networks: Networks) -> list[Task]:
     """Plan, for a preview, the starts of guests whose files and claims are these."""
-    looking = replace(session, preview=True)
+    looking = structs.replace(session, preview=True)
     with contextlib.ExitStack() as stack:
         used = [str(nic.network) for _, spec in parts.values() for nic in spec.nics]
         up = plan_networks_up(looking, stack, used, networks)

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import read_host
 from bsdvirt.facts.jls import read_jails
@@ -153,7 +155,7 @@ class Rollback:
         notes = (*unfit_disks(target, wanted), *_root_note(guest))
         root = guest.layout.jail_root(guest.name)
         contents = snapshot_directory(guest.root, target.name)
-        trial = replace(
+        trial = structs.replace(
             session,
             preview=True,
             sink=events.ignore,
@@ -183,7 +185,7 @@ def _next_start(
     if not fits(guest.identity, spec, networks):
         random = trial.draws.source(guest.name)
         identity = fitting_identity(trial, guest, spec, found, networks, random)
-        guest = replace(guest, identity=identity)
+        guest = structs.replace(guest, identity=identity)
     starts: tuple[Part, ...] = ()
     if wanted:
         (task,) = plan_starts(trial, found, {guest.name: (guest, spec)}, networks)
@@ -243,7 +245,7 @@ def _started(session: Session, held: Held, outcomes: list[Outcome], *, ran: bool
         # It is to be finished first.
         return outcomes
     # What is random in the start is what the plan has shown.
-    starting = replace(session, draws=session.draws.again())
+    starting = structs.replace(session, draws=session.draws.again())
     (begun,) = start_held(starting, held, [outcome.name])
     if outcome.error is not None:
         now = f"not started again: {begun.error.message}" if begun.error else begun.message

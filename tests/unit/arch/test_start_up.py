@@ -79,6 +79,15 @@ def test_listing_imports_no_planner_and_no_guests_file(commands: dict[str, Count
     assert not ls.has("bsdvirt.facts.ifconfig", "bsdvirt.facts.mount", "bsdvirt.facts.rctl")
 
 
+INTROSPECTION = ("typing_extensions", "dataclasses", "inspect", "ast", "dis", "tokenize")
+"""Together a third of what msgspec and dataclasses would import."""
+
+
+def test_listing_imports_nothing_for_introspection(commands: dict[str, Counted]) -> None:
+    assert not commands["ls"].has(*INTROSPECTION)
+    assert not any(one.has("typing_extensions") for one in commands.values())
+
+
 def test_a_sample_imports_no_planner_and_no_kind(commands: dict[str, Counted]) -> None:
     stats = commands["stats"]
     assert stats.has("bsdvirt.cpu") == {"bsdvirt.cpu", "bsdvirt.cpu.accounting"}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.jls import JailFact
@@ -138,7 +138,7 @@ def test_what_no_guest_may_be_called_is_a_stray(name: str) -> None:
 
 
 def test_a_volume_among_the_guests_is_a_stray() -> None:
-    disk = dataclasses.replace(dataset("/guests/web", IDENTITY), kind="volume")
+    disk = structs.replace(dataset("/guests/web", IDENTITY), kind="volume")
     found = inventory(LAYOUT, [disk])
     assert (found.guests, found.strays[0][1]) == ({}, "it is a volume")
 
@@ -152,9 +152,9 @@ HOST = "5b6df377-1597-44d5-8742-c26e52c7da81"
         (dataset("/guests/web", IDENTITY), False),
         (dataset("/guests/web", IDENTITY[:-1] + f',"host":"{HOST}"}}'), False),
         (dataset("/guests/web", IDENTITY[:-1] + ',"host":"other"}'), True),
-        (dataclasses.replace(dataset("/guests/web"), received=IDENTITY), True),
-        (dataclasses.replace(dataset("/guests/web"), received="garbage"), True),
-        (dataclasses.replace(dataset("/guests/web", IDENTITY), received=None), False),
+        (structs.replace(dataset("/guests/web"), received=IDENTITY), True),
+        (structs.replace(dataset("/guests/web"), received="garbage"), True),
+        (structs.replace(dataset("/guests/web", IDENTITY), received=None), False),
     ],
 )
 def test_who_is_foreign(there: Dataset, foreign: bool) -> None:
