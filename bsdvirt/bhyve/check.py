@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from bsdvirt.bhyve.clean import device, is_ours
 from bsdvirt.bhyve.config import boot_sources
 from bsdvirt.bhyve.devices import DEVICES
-from bsdvirt.bhyve.devices.base import VmStartFacts
+from bsdvirt.bhyve.devices.base import Missing, VmStartFacts
 from bsdvirt.cpu.limits import need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import Kernel
-from bsdvirt.facts.vmm import VmmFacts
+from bsdvirt.facts.vmm import PathKind, VmmFacts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.spec.config_keys import later
@@ -41,8 +43,20 @@ def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
             " or give the guest another name",
         )
     check_host(name, vm, facts.kernel, facts.vmm)
+    for link in links(facts.paths):
+        raise HostError(f"{name}: {link.problem}", link.hint)
     for one in DEVICES:
         one.check(guest, vm, facts)
+
+
+def links(paths: Mapping[str, PathKind]) -> Iterator[Missing]:
+    """Return the links in the guest's own directory, which came with it from elsewhere."""
+    for path, kind in paths.items():
+        if kind == "link":
+            yield Missing(
+                f"{path} is a link, and bhyve would open what it leads to for the guest",
+                f"see where it leads (ls -l {path}), and remove it",
+            )
 
 
 def check_host(name: str, vm: Vm, kernel: Kernel, vmm: VmmFacts, *, new: bool = False) -> None:

@@ -194,7 +194,9 @@ class VmKind(Kind[Vm]):
                 first, notes = seeds.renewed(fs, guest, vm, view.networks, view.new_op())
             others = [n for n, g in view.found.guests.items() if g.identity.kind == self.name]
             near = vm.cpuset is not None and vm.cpuset.memory != "" and vm.loader == "uefi"
-            paths = read_paths(fs, wanted_paths(guest, vm))
+            paths = read_paths(
+                fs, wanted_paths(guest, vm), guest.layout.guest_directory(guest.name)
+            )
             seen = VmStartFacts(
                 host=facts,
                 kernel=kernel,

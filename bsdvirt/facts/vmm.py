@@ -14,7 +14,7 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.spec.digits import natural
 
 DEVICES = "/dev/vmm"
-PathKind = Literal["file", "device", "directory", "other"]
+PathKind = Literal["file", "device", "directory", "other", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,17 @@ def read_devices(host: Host) -> frozenset[str]:
     return frozenset(host.fs.listdir(DEVICES))
 
 
-def read_paths(fs: Fs, paths: list[str]) -> dict[str, PathKind]:
-    """Return the type of each existing path, following links."""
-    return {path: kind for path in paths if (kind := fs.kind(path)) is not None}
+def read_paths(fs: Fs, paths: list[str], own: str) -> dict[str, PathKind]:
+    """Return the type of each existing path. Links are followed, but not in the directory `own`,
+    the guest's: it may have come from elsewhere."""
+    found: dict[str, PathKind] = {}
+    for path in paths:
+        kind = fs.kind(path)
+        if path.startswith(f"{own}/") and fs.is_link(path):
+            found[path] = "link"
+        elif kind is not None:
+            found[path] = kind
+    return found
 
 
 def probe(

@@ -42,6 +42,9 @@ class Fs(Beneath):
     def is_file(self, path: str) -> bool:
         return self.path(path).is_file()
 
+    def is_link(self, path: str) -> bool:
+        return self.path(path).is_symlink()
+
     def kind(self, path: str) -> Literal["file", "device", "directory", "other"] | None:
         """Return the type of a file, following links; None if it does not exist."""
         try:

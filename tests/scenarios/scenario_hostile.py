@@ -356,3 +356,10 @@ def a_machine_that_was_moved_here_gets_disks_of_its_own(driver: Bsdvirt, view: H
     now = driver.json("info", "t1")
     assert now["uuid"] != was["uuid"]
     assert now["nics"][0]["mac"] != was["nics"][0]["mac"]
+    # What lies in its directory is opened for the guest: no link there leads to the host's files.
+    variables = f"{view.mountpoint}/guests/t1/uefi-vars.fd"
+    view.fs.path(variables).symlink_to("/etc/master.passwd")
+    refused = driver.fails(5, "start", "t1")
+    assert f"{variables} is a link" in refused.stderr
+    assert "is a link" in driver("doctor").stdout
+    view.fs.unlink(variables)

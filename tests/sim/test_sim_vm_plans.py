@@ -121,7 +121,9 @@ class Machine:
             kernel=read_kernel(self.host),
             vmm=read_vmm(self.host),
             vm=self.fact,
-            paths=read_paths(fs, check.wanted_paths(self.guest, self.vm)),
+            paths=read_paths(
+                fs, check.wanted_paths(self.guest, self.vm), f"/bsdvirt/guests/{self.name}"
+            ),
             password="a%b\\c",
             taken=read_taken(fs, []),
         )

@@ -122,7 +122,10 @@ def _unbootable(session: Session, guest: Guest, vm: Vm, *, filled: bool) -> tupl
     """Note what its start would lack: firmware, or anything to boot from."""
     found = []
     try:
-        firmware(guest.name, vm, read_paths(session.host.fs, wanted_paths(guest, vm)))
+        paths = read_paths(
+            session.host.fs, wanted_paths(guest, vm), guest.layout.guest_directory(guest.name)
+        )
+        firmware(guest.name, vm, paths)
     except HostError as error:
         found.append(f"it cannot start yet: {error}")
     others = [one for one in boot_sources(guest, vm) if one.path and not one.own]

@@ -97,9 +97,14 @@ def test_what_is_at_a_path(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a.img")
     (tmp_path / "broken").symlink_to("nowhere")
     (tmp_path / "d").mkdir()
-    found = read_paths(Fs(tmp_path), ["/a.img", "/link", "/broken", "/d", "/gone"])
-    assert found == {"/a.img": "file", "/link": "file", "/d": "directory"}
-    assert read_paths(Fs("/"), ["/dev/null"]) == {"/dev/null": "device"}
+    (tmp_path / "d/seed").symlink_to("../a.img")
+    (tmp_path / "d/broken").symlink_to("nowhere")
+    paths = ["/a.img", "/link", "/broken", "/d", "/gone"]
+    outside = {"/a.img": "file", "/link": "file", "/d": "directory"}
+    assert read_paths(Fs(tmp_path), [*paths, "/d/seed", "/d/broken"], "/d") == {
+        **outside, "/d/seed": "link", "/d/broken": "link",
+    }  # fmt: skip
+    assert read_paths(Fs("/"), ["/dev/null"], "/d") == {"/dev/null": "device"}
 
 
 @pytest.mark.parametrize(
