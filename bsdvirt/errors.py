@@ -5,9 +5,10 @@ An error says what happened, with the path or name, and what to do next.
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Sequence
+TYPE_CHECKING = False
+# As in cli/streams.py: the module typing is slow to import.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -82,6 +83,8 @@ _PROGRESS = r"\d\d:\d\d:\d\d\s+\d+\s+\S+@|(full|incremental)\s+\S+@|size\s+\d+$"
 
 def without_progress(text: str) -> str:
     """Return the lines that do not tell of progress."""
+    import re
+
     return "".join(line for line in text.splitlines(True) if not re.match(_PROGRESS, line.strip()))
 
 
@@ -106,6 +109,8 @@ class CommandError(StepError):
         timed_out: bool = False,
         hint: str = "",
     ) -> None:
+        import shlex
+
         tail = end_of(stderr)
         how = "timed out" if timed_out else f"exit status {status}"
         super().__init__(f"{shlex.join(argv)}: {how}" + (f": {tail}" if tail else ""), hint)

@@ -12,9 +12,7 @@ from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.told import tell
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
-from bsdvirt.facts.jls import read_jails
-from bsdvirt.guest.select import needs_state, select
-from bsdvirt.guest.state import read_states
+from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.host.open import open_host
 from bsdvirt.rows.base import plain
@@ -174,15 +172,25 @@ def chosen(
 ) -> list[str]:
     """Return the selected guests; those given by name can be `foreign`. Raises as
     guest/select.py does."""
+    return choose(session, session.inventory(shallow=True), words, every=every, foreign=foreign)
+
+
+def choose(
+    session: Session, found: Inventory, words: Sequence[str], *, every: bool, foreign: bool = False
+) -> list[str]:
+    """The same, of an inventory that was read."""
     if every and not words:
-        return sorted(session.inventory(shallow=True).guests)
+        return sorted(found.guests)
     if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
         # Names are checked again under their locks, after unfinished operations are recovered.
-        found = session.inventory(shallow=True)
         pending = session.pending("guest")
         known = pending | (set(found.foreign) if foreign else set())
         return sorted({w if w in known else found.guest(w).name for w in words})
-    found = session.inventory(shallow=True)
+    # Imported here: most commands name their guests.
+    from bsdvirt.facts.jls import read_jails
+    from bsdvirt.guest.select import needs_state, select
+    from bsdvirt.guest.state import read_states
+
     jails = read_jails(session.host) if needs_state(words) else {}
     states = read_states(session.host.fs, found, jails)
     return select(words, found, states.of, every=every, foreign=foreign)

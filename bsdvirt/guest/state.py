@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from bsdvirt.facts.jailconf import parse_started
 from bsdvirt.facts.jls import JailFact
 from bsdvirt.facts.vms import VmFact, read_vms
 from bsdvirt.guest.inventory import Guest, Inventory, running_jail
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import FAILED_DIRECTORY, conf_file
-from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
+from bsdvirt.plan.pending import subjects
 
 if TYPE_CHECKING:
     from bsdvirt.facts.host import HostFacts
@@ -55,6 +54,9 @@ class States(Struct, frozen=True):
 def alive(fs: Fs, facts: HostFacts) -> set[str]:
     """Return the names of guests that run, listed or not: of the jails, by
     the jail.conf of their start, and of the locks of virtual machines."""
+    # Imported here: a state is read without any jail.conf.
+    from bsdvirt.facts.jailconf import parse_started
+
     jails = {
         jail.name
         for jail in facts.jails.values()
@@ -74,7 +76,7 @@ def read_states(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> Stat
         frozenset(
             name
             for layout in found.layouts
-            for kind, name, _ in journal.subjects(fs, layout.state)
+            for kind, name, _ in subjects(fs, layout.state)
             if kind == "guest"
         ),
     )

@@ -8,27 +8,37 @@ from collections.abc import Sequence
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.jls import read_jails
-from bsdvirt.guest.inventory import Guest, running_jail
+from bsdvirt.guest.inventory import Guest, Inventory, running_jail
 from bsdvirt.host import tools
 from bsdvirt.jail.enter import check_user, environment, words_in
 from bsdvirt.jail.facts.holds import read_holds
 from bsdvirt.kinds import kind_of, need_kind
 from bsdvirt.rows.jail import ProcessRow
+from bsdvirt.session.alongside import begin
 from bsdvirt.session.session import Session
 
 
-def _need_running(session: Session, name: str) -> Guest:
-    guest = session.inventory(shallow=True).guest(name)
+def _need_running(session: Session, name: str, found: Inventory | None = None) -> Guest:
+    read = begin(lambda: read_jails(session.host))
+    guest = (found or session.inventory(shallow=True)).guest(name)
     need_kind(guest, "jail", "nothing runs in it from here", f"bsdvirt console {name}, or ssh")
-    if running_jail(guest, read_jails(session.host)) is None:
+    if running_jail(guest, read()) is None:
         raise ConflictError(f"{name} is not running", f"bsdvirt start {name}")
     return guest
 
 
-def attach(session: Session, name: str, command: Sequence[str], *, user: str = "root") -> int:
-    """Run a command in a jail; return its exit status. Raises ConflictError if the jail does not
-    run, HostError if nothing in it can run as that user."""
-    holds = read_holds(session.host.fs, _need_running(session, name).root)
+def attach(
+    session: Session,
+    name: str,
+    command: Sequence[str],
+    *,
+    user: str = "root",
+    found: Inventory | None = None,
+) -> int:
+    """Run a command in a jail; return its exit status. `found` is the inventory, if it was just
+    read. Raises ConflictError if the jail does not run, HostError if nothing in it can run as that
+    user."""
+    holds = read_holds(session.host.fs, _need_running(session, name, found).root)
     check_user(name, holds, user)
     return session.host.attach((*environment(_term()), *words_in(name, holds, command, user)))
 

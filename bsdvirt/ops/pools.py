@@ -16,8 +16,8 @@ from bsdvirt.guest.pools import overlaps
 from bsdvirt.host.private import why_not_private
 from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
 from bsdvirt.ops.init import check_mountpoint, dataset_steps, directory_steps, existing, unmark
-from bsdvirt.plan import journal
 from bsdvirt.plan.locks import is_held
+from bsdvirt.plan.pending import subjects
 from bsdvirt.plan.step import Plan, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.rows.host import PoolRow
 from bsdvirt.session.prepared import Part, Prepared, Task
@@ -137,7 +137,7 @@ def _check_strange(session: Session, layout: Layout, there: Mapping[str, Dataset
                 f"{place} {why}",
                 f"check its contents, then chown root:wheel {place} and chmod 0700 {place}",
             )
-    if found := journal.subjects(fs, layout.state):
+    if found := subjects(fs, layout.state):
         raise ConflictError(
             f"{layout.state} has journals of operations cut short: {found[0][2]}",
             f"on the host that wrote them, bsdvirt doctor --repair; or rm {layout.state}/*",

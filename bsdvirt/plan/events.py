@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from bsdvirt.errors import BsdvirtError, CommandError
-from bsdvirt.plan.step import Action, Kind, Plan
+
+if TYPE_CHECKING:
+    # What only shows what is there prints warnings, and has no plan.
+    from bsdvirt.plan.step import Action, Kind, Plan
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -13,16 +13,15 @@ import contextlib
 import os
 import stat
 import time
-from typing import get_args
 
 import msgspec
 from msgspec import Struct, field
 
 from bsdvirt.errors import HostError, StepError
 from bsdvirt.host.fs import Fs
-from bsdvirt.plan.step import Kind, Plan, Step
+from bsdvirt.plan.pending import SUFFIX
+from bsdvirt.plan.step import Plan, Step
 
-SUFFIX = ".journal"
 JOURNAL_LIMIT = 64 << 20
 """In bytes: a header contains the files that the plan writes, and undos contain the previous
 files."""
@@ -212,18 +211,6 @@ def set_aside(fs: Fs, path: str, entry: Entry | None) -> str:
 def aside(fs: Fs, directory: str) -> list[str]:
     """Return the journals that were set aside."""
     return [f"{directory}/{name}" for name in fs.listdir(directory) if name.endswith(ASIDE)]
-
-
-def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
-    """Return what has a journal: kind, name, and path. Reads the directory only."""
-    found: list[tuple[Kind, str, str]] = []
-    for name in fs.listdir(directory):
-        kind, _, rest = name.partition(".")
-        if name.endswith(SUFFIX) and kind in get_args(Kind):
-            subject = rest.removesuffix(SUFFIX).rpartition(".")[0]
-            known = "pool" if kind == "root" else kind
-            found.append((known, subject, f"{directory}/{name}"))  # type: ignore[arg-type]
-    return found
 
 
 def read(fs: Fs, path: str) -> Entry | None:

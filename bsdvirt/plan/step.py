@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from bsdvirt.host.restore import Was
+from bsdvirt.plan.pending import Kind as Kind
 
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -326,11 +327,6 @@ class Step(Struct, frozen=True):
     """Lines of standard error that a complete run prints, if known: for a progress bar."""
     size: int = 0
     """Bytes that zfs send -v, dd or qemu-img will move, if known: for a progress bar."""
-
-
-Kind = Literal["guest", "network", "release", "image", "media", "pool", "root", "host"]
-"""The kind of object that a plan changes, whose lock guards it. A pool is a `root` in journals
-of earlier versions."""
 
 
 class Plan(Struct, frozen=True):

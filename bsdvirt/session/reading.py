@@ -16,9 +16,10 @@ from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.layout import HOST_FILE, Layout
-from bsdvirt.plan import events, journal
+from bsdvirt.plan import events
 from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import Kind
+from bsdvirt.plan.pending import subjects
 from bsdvirt.session.draws import Draws
 from bsdvirt.session.ready import need_mounted, unready
 from bsdvirt.spec.hostfile import HostFile
@@ -190,5 +191,5 @@ class Reading(Struct, dict=True):
 
     def journals(self) -> list[tuple[Subject, str, str]]:
         """What has a journal on any pool: kind, name, and the file's path."""
-        every = (journal.subjects(self.host.fs, one.state) for one in self.pools.layouts)
+        every = (subjects(self.host.fs, one.state) for one in self.pools.layouts)
         return [found for state in every for found in state]

@@ -13,11 +13,11 @@ from bsdvirt.errors import HostError
 from bsdvirt.host.private import keep_private
 from bsdvirt.layout import RUN_DIRECTORY, Layout
 from bsdvirt.plan import events
-from bsdvirt.plan.step import Plan
 from bsdvirt.session.locking import Locking
 
 if TYPE_CHECKING:
     from bsdvirt.plan.execute import Executor
+    from bsdvirt.plan.step import Plan
 
 ENDS = ("stop", "clean")
 """The verbs of plans that are run without a journal while its dataset is not mounted."""

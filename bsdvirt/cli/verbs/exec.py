@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bsdvirt.cli.common import Selection, chosen, open_session
+from bsdvirt.cli.common import Selection, choose, open_session
 from bsdvirt.errors import UsageError
 from bsdvirt.ops.enter import attach
 
@@ -26,12 +26,15 @@ def run(options: Options) -> int:
         raise UsageError("which command?", "bsdvirt exec GUEST -- COMMAND …")
     session = open_session(options, changes=False)
     session.need_root()
-    names = chosen(session, options.guests, every=options.all)
+    found = session.inventory(shallow=True)
+    names = choose(session, found, options.guests, every=options.all)
     worst = 0
     for name in names:
         if len(names) > 1:
             print(f"==> {name} <==", flush=True)
-        status = attach(session, name, options.command, user=options.user)
+        # While the command of one runs, others change.
+        known = found if len(names) == 1 else None
+        status = attach(session, name, options.command, user=options.user, found=known)
         worst = worst or status
     sys.stdout.flush()
     return worst

@@ -10,7 +10,6 @@ from bsdvirt.cli.common import add_guests, add_listing, open_session, seconds
 from bsdvirt.cli.output import print_rows, say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import EXIT_OK, UsageError
-from bsdvirt.guest.select import select
 from bsdvirt.ops.show.guests import entries
 from bsdvirt.session.session import Session
 
@@ -45,6 +44,8 @@ def run(options: Options) -> int:
         return _watch(session, options)
     rows, found = entries(session)
     if options.guests:
+        from bsdvirt.guest.select import select
+
         states = {row.name: row.state for row in rows}
         names = select(options.guests, found, states.__getitem__, every=False, foreign=True)
         rows = [row for row in rows if row.name in names]

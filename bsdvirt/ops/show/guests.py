@@ -11,6 +11,7 @@ from bsdvirt.guest.state import read_states
 from bsdvirt.host.fs import Fs
 from bsdvirt.jail.facts.leases import leased
 from bsdvirt.rows.guest import GuestRow
+from bsdvirt.session.alongside import begin
 from bsdvirt.session.session import Session
 
 
@@ -22,8 +23,9 @@ def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
 
 def listing(session: Session) -> tuple[list[GuestRow], Inventory, Mapping[str, JailFact]]:
     """Return the same, with the jails that the kernel has."""
+    read = begin(lambda: read_jails(session.host))
     found = session.inventory(shallow=True)
-    jails = read_jails(session.host)
+    jails = read()
     states = read_states(session.host.fs, found, jails)
     rows = [
         _row(session.host.fs, guest, states.of(name), jid_of(guest, jails))

@@ -11,7 +11,7 @@ from fakehost import FakeHost
 from bsdvirt.errors import BsdvirtError, CommandError, HostError, Interrupted, StepError, UsageError
 from bsdvirt.host import tools
 from bsdvirt.host.interrupt import Interrupt
-from bsdvirt.plan import act, events, journal
+from bsdvirt.plan import act, events, journal, pending
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
@@ -63,7 +63,7 @@ def run(host: FakeHost, wanted: Plan, faults: str = "") -> list[Event]:
 
 
 def journals(host: FakeHost) -> list[Entry]:
-    every = [journal.read(host.fs, path) for _, _, path in journal.subjects(host.fs, STATE)]
+    every = [journal.read(host.fs, path) for _, _, path in pending.subjects(host.fs, STATE)]
     return [entry for entry in every if entry is not None]
 
 
@@ -453,4 +453,4 @@ def test_a_look_that_fails_while_undoing_hides_no_error(tmp_path: Path) -> None:
         Executor(host, "/state").run(Plan("try", "web", steps=steps, op="op1"))
     assert host.ran == ["do a", "do b", "undo a"]
     assert "ZFS is not available" in raised.value.hint
-    assert len(journal.subjects(host.fs, "/state")) == 1
+    assert len(pending.subjects(host.fs, "/state")) == 1

@@ -10,7 +10,7 @@ import pytest
 from fakehost import FakeHost
 
 from bsdvirt.errors import HostError, StepError
-from bsdvirt.plan import events, execute, journal
+from bsdvirt.plan import events, execute, journal, pending
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.journal import Entry
 from bsdvirt.plan.recover import recover
@@ -68,7 +68,7 @@ STOP = Plan("stop", "web", steps=(step("a"),), finish=(step("c"),), op="x", must
 
 
 def left(host: FakeHost) -> Entry | None:
-    found = [journal.read(host.fs, path) for _, _, path in journal.subjects(host.fs, STATE)]
+    found = [journal.read(host.fs, path) for _, _, path in pending.subjects(host.fs, STATE)]
     return found[0] if found else None
 
 
@@ -224,7 +224,7 @@ def test_records_of_steps_that_are_not_there_are_nothing(host: FakeHost) -> None
 
 
 def test_the_journal_of_a_pool_has_an_older_name_too(host: FakeHost) -> None:
-    host.fs.write(f"{STATE}/root.tank2.{'0' * 32}{journal.SUFFIX}", "{}\n")
-    host.fs.write(f"{STATE}/pool.tank3.{'0' * 32}{journal.SUFFIX}", "{}\n")
-    found = {(kind, name) for kind, name, _ in journal.subjects(host.fs, STATE)}
+    host.fs.write(f"{STATE}/root.tank2.{'0' * 32}{pending.SUFFIX}", "{}\n")
+    host.fs.write(f"{STATE}/pool.tank3.{'0' * 32}{pending.SUFFIX}", "{}\n")
+    found = {(kind, name) for kind, name, _ in pending.subjects(host.fs, STATE)}
     assert found == {("pool", "tank2"), ("pool", "tank3")}

@@ -15,7 +15,7 @@ from bsdvirt.errors import HostError, StepError
 from bsdvirt.host import tools
 from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
 from bsdvirt.host.fs import Fs
-from bsdvirt.plan import journal
+from bsdvirt.plan import journal, pending
 from bsdvirt.plan import recover as recovery
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
@@ -75,7 +75,7 @@ def cut_short(
     if committed and begun <= len(plan.steps):
         written.commit()
     written.leave()
-    ((_, _, path),) = journal.subjects(fs, STATE)
+    ((_, _, path),) = pending.subjects(fs, STATE)
     entry = journal.read(fs, path)
     assert entry is not None
     return entry
@@ -133,7 +133,7 @@ def test_killed_anywhere_all_or_nothing_is_left(host: FakeHost, when: str, numbe
     fs.write("/old", "old\n")
     before = _files(fs)
     _killed(host, f"{when}:{number}")
-    ((kind, name, path),) = journal.subjects(fs, STATE)
+    ((kind, name, path),) = pending.subjects(fs, STATE)
     assert (kind, name) == ("guest", "web")
     entry = journal.read(fs, path)
     assert entry is not None
@@ -151,7 +151,7 @@ def test_only_what_was_begun_is_undone_last_first(host: FakeHost) -> None:
     plan = Plan("try", "web", steps=tuple(map(durable, "abcd")), op="op1")
     recover(host, cut_short(host.fs, plan, begun=3, done=2), ignore)
     assert host.ran == ["undo c", "undo b", "undo a"]
-    assert journal.subjects(host.fs, STATE) == []
+    assert pending.subjects(host.fs, STATE) == []
 
 
 def test_nothing_was_begun(host: FakeHost) -> None:
@@ -373,7 +373,7 @@ def test_which_things_have_a_journal(fs: Fs) -> None:
         Journal.open(fs, STATE, plan, "b").leave()
     fs.write("/state/.guest.web.0a1b.journal.77.new", "")
     fs.write("/state/notes.txt", "")
-    assert journal.subjects(fs, STATE) == [
+    assert pending.subjects(fs, STATE) == [
         ("guest", "web", "/state/guest.web.0a1b.journal"),
         ("network", "lan", "/state/network.lan.0a1b.journal"),
         ("release", "14.2-RELEASE-p1", "/state/release.14.2-RELEASE-p1.0a1b.journal"),
