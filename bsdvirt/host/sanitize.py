@@ -19,12 +19,13 @@ MOST_TEXT = 4096
 def shown(text: str) -> str:
     r"""Return text with every control character except tab and line feed as an escape, such as
     \x1b."""
-    return text if _is_plain(text) else _escaped(_CONTROL, text)
+    # A plain str, whatever type of text it was.
+    return str(text) if _is_plain(text) else _escaped(_CONTROL, text)
 
 
 def shown_line(text: str) -> str:
     """Return text as one line and one field: tabs and line feeds are escaped too."""
-    return text if text.isprintable() else _escaped(_LINE_CONTROL, text)
+    return str(text) if text.isprintable() else _escaped(_LINE_CONTROL, text)
 
 
 def bounded(text: str, most: int = MOST_TEXT) -> str:

@@ -19,6 +19,7 @@ from bsdvirt.host.sanitize import Screen, shown, shown_line
 from bsdvirt.plan.render import shell
 from bsdvirt.plan.step import Command, WriteFile
 from bsdvirt.rows.guest import BootRow
+from bsdvirt.spec.types import ImageName
 
 ROOT = Path(__file__).resolve().parents[3]
 HOSTILE = "a\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\r\u202eb\u2028\udc80"
@@ -56,6 +57,11 @@ def test_controls_are_shown_as_escapes() -> None:
     )
     assert shown("tab\tand\nline é ü 漢") == "tab\tand\nline é ü 漢"
     assert shown_line("a\tb\nc") == "a\\tb\\nc"
+
+
+def test_what_is_shown_is_plain_text() -> None:
+    """The logs are JSON, which has no other types of text."""
+    assert {type(show(ImageName("gold"))) for show in (shown, shown_line)} == {str}
 
 
 def test_a_cell_is_one_cell_of_one_row(capsys: pytest.CaptureFixture[str]) -> None:
