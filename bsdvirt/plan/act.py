@@ -47,6 +47,16 @@ RETRY_PAUSE = 0.25
 AWAIT_PAUSE = 0.05
 
 
+APART = "setaffinity: Resource deadlock avoided"
+
+
+def _hint(stderr: str) -> str:
+    """Return what to do about the error of a command. jail(8) of FreeBSD 15 starts what is in a
+    jail in a cpuset below the jail's (root_cpuset_id() in usr.sbin/jail/command.c), which keeps the
+    CPUs of the start: the kernel refuses the jail CPUs that are all others."""
+    return "stop the guest, change its CPUs, and start it" if APART in stderr else ""
+
+
 def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
     """Perform one action, and sync what it wrote to disk. Raises StepError (CommandError for a
     command)."""
@@ -57,7 +67,8 @@ def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:
             case Command(own=True):
                 _own(host, action)
             case Command(argv=argv, ok=ok, timeout=timeout):
-                host.run(argv, changes=True, timeout=timeout, on_line=on_line).check(ok)
+                result = host.run(argv, changes=True, timeout=timeout, on_line=on_line)
+                result.check(ok, _hint(result.stderr))
             case Pipeline():
                 _pipe(host, action, on_line)
             case WriteFile(path=path, content=content, mode=mode, beneath=root) if root:

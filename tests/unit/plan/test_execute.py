@@ -454,3 +454,12 @@ def test_a_look_that_fails_while_undoing_hides_no_error(tmp_path: Path) -> None:
     assert host.ran == ["do a", "do b", "undo a"]
     assert "ZFS is not available" in raised.value.hint
     assert len(pending.subjects(host.fs, "/state")) == 1
+
+
+def test_cpus_that_the_kernel_refuses_a_jail_need_a_restart(tmp_path: Path) -> None:
+    host = FakeHost(tmp_path)
+    refused = "cpuset: setaffinity: Resource deadlock avoided"
+    host.fails["/usr/bin/cpuset -l 0 -j web"] = [(1, refused)]
+    with pytest.raises(StepError) as raised:
+        act.act(host, Command(("/usr/bin/cpuset", "-l", "0", "-j", "web")))
+    assert raised.value.hint == "stop the guest, change its CPUs, and start it"
