@@ -64,6 +64,8 @@ class Release:
     """jexec(8) -l and jail(8) change to root's home where no user is named (jexec.c, command.c)."""
     largest_record: str
     """The largest recordsize and volblocksize (libzfs_dataset.c)."""
+    sets_below: bool
+    """jail(8) runs exec.start in a cpuset below the jail's (root_cpuset_id() in command.c)."""
     ps_widens: bool
     """ps(1)'s -a selects every process, in spite of other selections (ps.c: nselectors = 0)."""
 
@@ -99,6 +101,7 @@ RELEASES: Mapping[str, Release] = {
         zfs_usage_tail="",
         goes_home=True,
         largest_record="1M",
+        sets_below=False,
         ps_widens=False,
     ),
     "15.1": Release(
@@ -125,6 +128,7 @@ RELEASES: Mapping[str, Release] = {
         zfs_usage_tail="\n\nFor further help on a command or topic, run: zfs help [<topic>]",
         goes_home=False,
         largest_record="16M",
+        sets_below=True,
         ps_widens=True,
     ),
 }

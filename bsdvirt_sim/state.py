@@ -172,6 +172,8 @@ class Jail(Struct):
     routes: dict[str, str] = {}
     lo0: Interface | None = None
     mask: list[int] = []
+    below: list[int] = []
+    """CPUs of the cpuset below its own in which exec.start runs; empty if there is none."""
     memory: str = ""
     """Its memory policy, as cpuset -g shows it; empty for the host's."""
     ip4: list[str] = []

@@ -231,25 +231,49 @@ def cpuset_changes(
     kernel: Kernel,
     pins: Mapping[int, CpuList] = NO_PINS,
     was: Mapping[int, CpuList] | None = None,
+    below: Mapping[int, CpuList] = NO_PINS,
 ) -> Iterator[Step]:
     """Yield the steps that set the CPUs; `of` are cpuset(1)'s words for what runs, such as -j web.
     The kernel gives them to every thread of a process: those in `pins` are pinned again, by an
-    undo those in `was` if they were pinned elsewhere (cpuset_setproc() in kern_cpuset.c)."""
+    undo those in `was` if they were pinned elsewhere (cpuset_setproc() in kern_cpuset.c). `below`
+    are the CPUs of the sets below a jail's, by id: they are moved while the jail's own set has the
+    old and the new CPUs, since the kernel takes CPUs from them with the jail's, and gives none."""
     wanted = after or CpuList.of(list(range(kernel.cpus)))
     memory, back_to = _memory(wanted, mask)
-    if wanted == mask and not memory:
+    apart = {number: cpus for number, cpus in below.items() if cpus != wanted}
+    if wanted == mask and not memory and not apart:
         return
 
     def argv(cpus: CpuList, memory: str) -> tuple[str, ...]:
         return (tools.CPUSET, "-l", str(cpus), *(["-n", memory] if memory else []), *of)
 
     again, back = _pin(pins), _pin(pins if was is None else was)
+    if apart:
+        both = CpuList.of({*mask.cpus, *wanted.cpus})
+        if both != mask:
+            yield Step(
+                Command(argv(both, "")), "the CPUs until now and from now on",
+                undo=(Undo(Command(argv(mask, ""))),),
+            )  # fmt: skip
+        yield from (_move(number, wanted, cpus) for number, cpus in apart.items())
+        if both == wanted and not memory:
+            return
+        mask = both
     yield Step(
         Command(argv(wanted, memory)),
         "its CPUs now" if after else "all CPUs now",
         undo=(Undo(Command(argv(mask, back_to))), *map(Undo, back)),
     )
     yield from (Step(one, "a virtual CPU, pinned again") for one in again)
+
+
+def _move(number: int, wanted: CpuList, now: CpuList) -> Step:
+    of = ("-s", str(number))
+    return Step(
+        Command((tools.CPUSET, "-l", str(wanted), *of)),
+        "what its start has begun, in a cpuset of its own",
+        undo=(Undo(Command((tools.CPUSET, "-l", str(now), *of))),),
+    )
 
 
 ANYWHERE = "all"
@@ -290,6 +314,8 @@ class LiveFacts:
     """The CPUs to pin threads to, by their numbers."""
     was: Mapping[int, CpuList] | None = None
     """Those that threads are pinned to now, if they are others."""
+    below: Mapping[int, CpuList] = field(default_factory=dict)
+    """The CPUs of the sets below a jail's, by id."""
 
 
 def outside(cpus: CpuList | None, *, own_set: bool = False) -> tuple[str, ...]:
@@ -327,5 +353,7 @@ def live_steps(
     changed = limit_changes(name, subject, before.limits, after.limits, facts.kernel, facts.rules)
     steps = list(changed)
     if before.cpuset != after.cpuset:
-        steps += cpuset_changes(of, after.cpuset, facts.mask, facts.kernel, facts.pins, facts.was)
+        steps += cpuset_changes(
+            of, after.cpuset, facts.mask, facts.kernel, facts.pins, facts.was, facts.below
+        )
     return steps

@@ -299,8 +299,14 @@ class JailKind(Kind[Jail]):
         if not touches_kernel(before, after):
             return []
         rules = read_rules(host) if limits_differ(before, after) else []
-        facts = LiveFacts(read_kernel(host), rules, read_mask(host, guest.name))
         name = guest.name
+        below = {}
+        if before.cpuset != after.cpuset:
+            # Imported here: few changes are of CPUs.
+            from bsdvirt.facts.cpus.below import read_below
+
+            below = read_below(host, name)
+        facts = LiveFacts(read_kernel(host), rules, read_mask(host, name), below=below)
         return live_steps(name, jail_subject(name), ("-j", name), before, after, facts)
 
     def reread_steps(self, host: Host, guest: Guest, before: Jail, after: Jail) -> list[Step]:

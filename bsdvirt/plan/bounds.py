@@ -173,7 +173,7 @@ class Bounds:
     def _cpuset(self, plan: Plan, words: list[str]) -> bool:
         match words:
             case ["-l", _, which, _] | ["-l", _, "-n", _, which, _]:
-                return which in ("-j", "-p", "-t")
+                return which in ("-j", "-p", "-t", "-s")
             case ["-l", _, *command] | ["-c", "-l", _, *command]:
                 # In front of a supervisor.
                 return command[:1] == [tools.PYTHON] and self._python(plan, command[1:])

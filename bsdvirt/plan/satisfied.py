@@ -160,14 +160,14 @@ def _rctl(host: Host, words: Words) -> bool:
 
 
 def _cpuset(host: Host, words: Words) -> bool:
-    """-l CPUS [-n POLICY:DOMAINS] -j JAIL, -p PID, or -t TID."""
+    """-l CPUS [-n POLICY:DOMAINS] -j JAIL, -p PID, -t TID, or -s SET."""
     match words:
         case ["-l", _, "-j", name] | ["-l", _, "-n", _, "-j", name]:
             return _jail(host, [name])
         case ["-l", _, "-p", pid] | ["-l", _, "-n", _, "-p", pid]:
             return _has_ended(host, pid)
-        case ["-l", _, "-t", tid]:
-            return _has_ended(host, tid, "-t")
+        case ["-l", _, "-t" | "-s" as which, number]:
+            return _has_ended(host, number, which)
     return False
 
 

@@ -167,6 +167,7 @@ class _Operation(Description):
                 self.note("removed")
             return True
         if kind in ("exec.start", "exec.stop"):
+            self._set_below(kind)
             return self.inside(value)
         argv = self.arguments(kind, value, down)
         if argv is None:
@@ -177,6 +178,12 @@ class _Operation(Description):
         if inner.status:
             self.warn(f"{' '.join(argv)}: failed")
         return inner.status == 0
+
+    def _set_below(self, kind: str) -> None:
+        """Note the cpuset of what exec.start runs. Its commands have one each, all alike."""
+        jail = self.run.jail(self.subject)
+        if kind == "exec.start" and jail is not None and self.run.release.sets_below:
+            jail.below = list(jail.mask or range(self.run.state.cpus))
 
     # ---- the jail itself ----
 

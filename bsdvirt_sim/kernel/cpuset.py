@@ -6,7 +6,7 @@ from bsdvirt_sim.context import Run
 from bsdvirt_sim.kernel import processes
 from bsdvirt_sim.kernel.processes import vcpu_of
 from bsdvirt_sim.kernel.topology import machine_of
-from bsdvirt_sim.state import Vmm
+from bsdvirt_sim.state import Jail, Vmm
 
 _MOST_DOMAINS = 8
 """MAXMEMDOM of an amd64 kernel."""
@@ -34,8 +34,40 @@ def cpuset(run: Run, words: list[str]) -> int:
             if jail is None:
                 raise _absent(run, name)
             mask, policy = mask_of(run, text), _policy(run, words)
+            if jail.below and not set(jail.below) & set(mask):
+                raise run.fail("cpuset: setaffinity: Resource deadlock avoided")
+            # CPUs are taken from the sets below, and never given (cpuset_update()).
+            jail.below = [cpu for cpu in jail.below if cpu in mask]
             jail.mask = mask
             jail.memory = policy if policy is not None else jail.memory
+        case ["-g", "-i", "-j", name]:
+            run.reads()
+            jail = run.jail(name)
+            if jail is None:
+                raise _absent(run, name)
+            run.print(f"jail {jail.jid} cpuset id: {jail.cpuset}")
+        case ["-g", "-i", "-p", pid] if pid.isdigit():
+            run.reads()
+            jail = _of_process(run, pid)
+            own = jail.cpuset + _BELOW if jail.below else jail.cpuset
+            run.print(f"pid {pid} cpuset id: {own}")
+        case ["-g", "-i", "-r", "-p", pid] if pid.isdigit():
+            run.reads()
+            run.print(f"pid {pid} root id: {_of_process(run, pid).cpuset}")
+        case ["-g", "-s", number] if number.isdigit():
+            run.reads()
+            _show(run, f"cpuset {number}", _with_set(run, number, "getaffinity").below)
+        case ["-l", text, "-s", number] if number.isdigit():
+            run.changes()
+            mask, jail = mask_of(run, text), _with_set(run, number, "setaffinity")
+            if jail.mask and not set(mask) <= set(jail.mask):
+                raise run.fail("cpuset: setaffinity: Invalid argument")
+            jail.below = mask
+        case ["-g", "-p", pid] if pid.isdigit() and _in_jail(run, pid):
+            run.reads()
+            jail = _of_process(run, pid)
+            every = list(range(run.state.cpus))
+            _show(run, f"pid {pid}", jail.below or jail.mask or every, jail.memory)
         case ["-g", "-p", pid] if pid.isdigit():
             run.reads()
             if not processes.alive(int(pid)):
@@ -67,6 +99,30 @@ def cpuset(run: Run, words: list[str]) -> int:
         case _:
             raise run.unknown()
     return 0
+
+
+_BELOW = 1000
+"""How far the id of the set below a jail's is from that of the jail's."""
+
+
+def _in_jail(run: Run, pid: str) -> Jail | None:
+    jails = run.state.jails.values()
+    return next((jail for jail in jails if int(pid) in {one.pid for one in jail.processes}), None)
+
+
+def _of_process(run: Run, pid: str) -> Jail:
+    jail = _in_jail(run, pid)
+    if jail is None:
+        raise run.fail("cpuset: getid: No such process")
+    return jail
+
+
+def _with_set(run: Run, number: str, call: str) -> Jail:
+    """Return the jail with a set of that id below its own."""
+    for jail in run.state.jails.values():
+        if jail.below and jail.cpuset + _BELOW == int(number):
+            return jail
+    raise run.fail(f"cpuset: {call}: No such process")
 
 
 def _thread(run: Run, tid: str, call: str) -> tuple[Vmm, int]:
