@@ -71,14 +71,24 @@ def test_the_cursor_of_the_map_says_who_uses_a_cpu(tmp_path: Path, size: tuple[i
     drive(sim, flow, size=size)
 
 
+async def cell_of(ui: Ui, cpu: int) -> tuple[int, re.Match[str]]:
+    """Return the line and the place of a CPU, once its load is known."""
+    for _ in range(100):
+        cells = [re.search(rf"│ +{cpu} [▁-█ ]", line) for line in ui.lines]
+        for row, cell in enumerate(cells):
+            if cell is not None:
+                return row, cell
+        await ui.pilot.pause(0.1)
+    raise AssertionError("\n".join(ui.lines))
+
+
 def test_a_click_on_a_cpu_says_who_uses_it(tmp_path: Path) -> None:
     sim = ryzen(tmp_path)
 
     async def flow(ui: Ui) -> None:
         await ui.press("2")
         await ui.sees("guests web")
-        cells = (re.search(r"│ +9 [▁-█ ]", line) for line in ui.lines)
-        row, cell = next((y, cell) for y, cell in enumerate(cells) if cell)
+        row, cell = await cell_of(ui, 9)
         await ui.pilot.click(None, offset=(cell.end() - 3, row))
         await ui.sees("CPU 9: core 4")
 
