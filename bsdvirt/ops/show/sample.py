@@ -5,7 +5,6 @@ With a `Kept` of the caller, who takes many samples, what does not change is not
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -29,7 +28,6 @@ from bsdvirt.facts.usage.netstat import Traffic, read_traffic
 from bsdvirt.facts.usage.processes import Used, read_processes
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.usage import Running, running_guests
-from bsdvirt.layout import conf_file
 from bsdvirt.ops.show.kept import Kept
 from bsdvirt.rows.usage import GuestSample, HostSample, NicSample, PoolSample, Sample
 from bsdvirt.session.session import Session
@@ -149,7 +147,6 @@ class _Reader:
         counted: Mapping[str, Mapping[str, int]],
         limits: Mapping[str, int],
     ) -> None:
-        self._fs = session.host.fs
         self._kept = kept
         self._shown = shown
         self._used = used
@@ -173,7 +170,7 @@ class _Reader:
             kind=one.guest.identity.kind,
             jid=one.jid,
             pid=one.pid,
-            uptime=self._uptime(one, used),
+            uptime=used.uptime if used and used.processes else None,
             cpus=min(self._host_cpus, room.cpus or self._host_cpus),
             cpu_seconds=round(used.seconds, 2) if used else None,
             cputime=counted.get("cputime"),
@@ -195,15 +192,6 @@ class _Reader:
             writes=io.writes if io else None,
             used=one.guest.used or None,
         )
-
-    def _uptime(self, one: Running, used: Used | None) -> int | None:
-        """Return the age of a jail's configuration, which its start writes; of a virtual machine,
-        or if that cannot be read, the age of the oldest process."""
-        if one.jid is not None:
-            with contextlib.suppress(OSError):
-                written = self._fs.version(conf_file(one.guest.name))[0]
-                return max(0, int(time.time() - written / 1e9))
-        return used.uptime if used and used.processes else None
 
     def _memory(self, name: str, used: Used | None, counted: Mapping[str, int]) -> int | None:
         memory = counted.get("memoryuse", used.memory if used else None)
