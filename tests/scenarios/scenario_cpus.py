@@ -36,10 +36,12 @@ def the_map_shows_where_jails_may_run(driver: Bsdvirt, view: HostView) -> None:
     assert one["running"]
     if count > 1:
         assert one["shared_with"] == ["t2"]
-        view.do("/usr/bin/cpuset", "-l", "1", "-j", "t2")
-        assert _guest(driver, "t2")["cpus"] == [1]
+        # The kernel of 15 refuses a running jail CPUs that are all others.
+        view.do("/usr/bin/cpuset", "-l", "0-1", "-j", "t2")
+        assert _guest(driver, "t2")["cpus"] == [0, 1]
         assert _guest(driver, "t2")["cpuset"] == "0"
-        assert _guest(driver, "t1")["shared_with"] == []
+        everywhere = count == 2
+        assert _guest(driver, "t1")["shared_with"] == ([] if everywhere else ["t2"])
         driver.ok("set", "t1", "cpuset=0-1")
         assert _guest(driver, "t1")["cpus"] == [0, 1]
     driver.ok("stop", "t1", "t2")
