@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import Kernel
-from bsdvirt.facts.rctl import Rule
+from bsdvirt.facts.rctl import Rule, words_of
 from bsdvirt.host import tools
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, LimitsExist, Not, Step, Undo
@@ -37,11 +37,11 @@ class Wanted:
     @property
     def words(self) -> str:
         """Such as maxproc:deny=50."""
-        return f"{self.resource}:{self.action}={self.amount}{f'/{self.per}' if self.per else ''}"
+        return words_of(self.resource, self.action, self.amount, self.per)
 
     @property
     def group(self) -> tuple[str, str, str]:
-        """What the kernel tells two rules of one subject apart by, besides their amounts."""
+        """As that of a rule of the kernel's."""
         return self.resource, self.action, self.per
 
     @property
@@ -132,7 +132,7 @@ def _limit_steps(
     """
     resource, action, _ = group
     amounts = {rule.amount for rule in new}
-    had = [r for r in rules if r.subject == who and _group(r) == group and r.amount not in amounts]
+    had = [r for r in rules if r.subject == who and r.group == group and r.amount not in amounts]
     for one in new:
         rule = f"{who}:{one.words}"
         undo = Undo(Command((tools.RCTL, "-r", rule)), LimitsExist(who, one.words))
@@ -153,10 +153,6 @@ def _limit_steps(
             undo=(Undo(Command((tools.RCTL, "-a", f"{who}:{old.words}"))),),
             unless=Not(LimitsExist(who, old.words)),
         )
-
-
-def _group(rule: Rule) -> tuple[str, str, str]:
-    return rule.resource, rule.action, rule.per
 
 
 def _filter(rule: Rule, rules: Sequence[Rule]) -> str:
@@ -182,7 +178,7 @@ def limit_drift(subject: str, limits: Limits, rules: Sequence[Rule]) -> Iterator
 
 
 def _amounts(subject: str, group: tuple[str, str, str], rules: Sequence[Rule]) -> list[int]:
-    return [rule.amount for rule in rules if rule.subject == subject and _group(rule) == group]
+    return [rule.amount for rule in rules if rule.subject == subject and rule.group == group]
 
 
 def _drift(

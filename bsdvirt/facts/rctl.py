@@ -31,6 +31,11 @@ def process_subject(pid: int | str) -> str:
     return f"process:{pid}"
 
 
+def words_of(resource: str, action: str, amount: int, per: str) -> str:
+    """Return a rule without its subject, such as maxproc:deny=50."""
+    return f"{resource}:{action}={amount}{f'/{per}' if per else ''}"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule; `amount` in bytes or units."""
@@ -51,7 +56,12 @@ class Rule:
     @property
     def words(self) -> str:
         """The rule without its subject, such as maxproc:deny=50."""
-        return f"{self.kind}={self.amount}{f'/{self.per}' if self.per else ''}"
+        return words_of(self.resource, self.action, self.amount, self.per)
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """What the kernel tells two rules of one subject apart by, besides their amounts."""
+        return self.resource, self.action, self.per
 
 
 def parse_rules(text: str) -> list[Rule]:
