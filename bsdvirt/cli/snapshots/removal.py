@@ -28,7 +28,7 @@ class Options(Globals):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="GUEST@NAME", help="names or patterns")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_change(parser)
 
 
@@ -79,7 +79,7 @@ def prune_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all-ours", action="store_true", help="also those that were taken for another reason"
     )
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_change(parser)
 
 

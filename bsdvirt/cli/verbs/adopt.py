@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", action="store_true",
         help="keep id, UUID, MAC and IP addresses: the guest was moved here, not copied",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_change(parser)
 
 

@@ -25,7 +25,7 @@ class Options(Selection):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_selectors(parser)
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument("--force", action="store_true", help="even if it is running or in use")
     add_change(parser)
 

@@ -49,7 +49,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     remove = actions.add_parser("rm", help="remove one; its zvol is kept")
     _named(remove)
     remove.add_argument("--destroy", action="store_true", help="also destroy its zvol")
-    remove.add_argument("--yes", action="store_true", help="do not ask")
+    remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
     resize = actions.add_parser("resize", help="grow a disk")
     _named(resize)
     resize.add_argument("size", metavar="SIZE")

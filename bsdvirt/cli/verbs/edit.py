@@ -32,7 +32,7 @@ class Options(GuestOptions):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_guest(parser)
-    parser.add_argument("--yes", action="store_true", help="apply without asking")
+    parser.add_argument("-y", "--yes", action="store_true", help="apply without asking")
     add_dry_run(parser)
 
 

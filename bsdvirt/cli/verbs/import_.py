@@ -68,7 +68,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="leave it foreign: it claims nothing here until it is adopted",
     )  # fmt: skip
     parser.add_argument(
-        "--yes", action="store_true", help="agree to what the guest asks of this host"
+        "-y", "--yes", action="store_true", help="agree to what the guest asks of this host"
     )
     add_change(parser)
 

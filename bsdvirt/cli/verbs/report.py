@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="write it to a new file, after it was shown"
     )
-    parser.add_argument("--yes", action="store_true", help="write it without asking")
+    parser.add_argument("-y", "--yes", action="store_true", help="write it without asking")
     add_json(parser)
 
 

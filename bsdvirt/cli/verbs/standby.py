@@ -27,7 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--force", action="store_true", help="even if that host does not answer, or has it running"
     )
-    up.add_argument("--yes", action="store_true", help="do not ask")
+    up.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_change(up)
 
 

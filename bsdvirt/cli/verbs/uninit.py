@@ -19,7 +19,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--destroy-guests", action="store_true",
         help="destroy all guests with their data, and releases, images and media",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     add_change(parser)
 
 

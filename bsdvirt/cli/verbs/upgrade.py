@@ -50,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--back", action="store_true", help="return to the root from before the last upgrade"
     )
     parser.add_argument("--drop", action="store_true", help="destroy that root")
-    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     add_change(parser)
 
 
