@@ -3,7 +3,8 @@ in effect again. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.bhyve import config
 from bsdvirt.bhyve.check import knows_order
@@ -18,8 +19,7 @@ from bsdvirt.plan.step import Command, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.vm import Vm
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
+class Once(Struct, frozen=True):
     """What is different in the first run of a start."""
 
     boot: str = ""

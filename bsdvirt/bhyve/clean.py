@@ -6,7 +6,8 @@ One planner serves stop, start, destroy and doctor.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.facts.host import HostFacts

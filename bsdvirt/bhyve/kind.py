@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
+from msgspec import structs
 
 from bsdvirt.bhyve import claims, clean, config, doctor, running
 from bsdvirt.bhyve.check import check_host, wanted_paths
@@ -176,14 +175,14 @@ class VmKind(Kind[Vm]):
         wanted = [guest.layout.disk(guest.name, disk.name) for disk in spec.disks if not disk.path]
         there = {dataset.name for dataset in guest.datasets}
         made = tuple(Dataset(name, "volume", 0, 0, 0) for name in wanted if name not in there)
-        return msgspec.structs.replace(guest, datasets=(*guest.datasets, *made))
+        return structs.replace(guest, datasets=(*guest.datasets, *made))
 
     def starter(
         self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False
     ) -> Starter:
         host, fs = view.host, view.fs
         kernel, vmm = read_kernel(host), read_vmm(host)
-        vmm = dataclasses.replace(vmm, devices=vmm.devices - view.stopped)
+        vmm = structs.replace(vmm, devices=vmm.devices - view.stopped)
         planned = plan_run_foreground if foreground else plan_start
 
         def start(guest: Guest, vm: Vm, around: Surroundings) -> Start:
@@ -221,7 +220,7 @@ class VmKind(Kind[Vm]):
             plan = planned(guest, vm, view.networks, seen, view.new_op(), boot=view.boot_from)
             if around.idle and not plan.empty:
                 steps = (*around.starting, *plan.steps, *around.exposed, *around.started)
-                plan = msgspec.structs.replace(plan, steps=steps)
+                plan = structs.replace(plan, steps=steps)
             return Start(plan, lambda: _started(guest, vm, plan), first, notes)
 
         return start
@@ -290,7 +289,7 @@ class VmKind(Kind[Vm]):
             read_devices(view.host), view.new_op(), timeout=how.seconds, force=how.force,
             may_force=spec.stop.force if spec else True,
         )  # fmt: skip
-        return plan if plan.reason else msgspec.structs.replace(plan, steps=how.hooks)
+        return plan if plan.reason else structs.replace(plan, steps=how.hooks)
 
     def forced(self, warnings: Sequence[str], how: StopRequest) -> bool:
         return bool(warnings) or how.force
@@ -380,7 +379,7 @@ def _with_files(fs: Fs, facts: HostFacts, name: str) -> HostFacts:
     """Return the facts with the files of the guest's run directory."""
     directory = vm_directory(name)
     files = {f"{directory}/{file}" for file in fs.listdir(directory)}
-    return dataclasses.replace(facts, files=facts.files | files)
+    return structs.replace(facts, files=facts.files | files)
 
 
 def _started(guest: Guest, vm: Vm, plan: Plan) -> str:

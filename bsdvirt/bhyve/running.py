@@ -4,9 +4,9 @@ where it may run."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.bhyve import config, supervise
 from bsdvirt.bhyve.devices import DEVICES
@@ -94,8 +94,7 @@ def cpus_now(host: Host, pids: Mapping[str, int]) -> dict[str, Cpus]:
     return {name: _cpus(threads[pid]) for name, pid in pids.items() if pid in threads}
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(Struct, frozen=True):
     """The threads of bhyve that are pinned virtual CPUs, by their numbers."""
 
     now: Mapping[int, CpuList]

@@ -12,7 +12,7 @@ name at once; while GEOM's still exists, that fails silently, and the zvol has n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host import tools
@@ -35,8 +35,7 @@ GROW_NOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """An image to make a disk from. `stream` is the size of its stream, as zfs(8) estimates."""
 
     name: str

@@ -7,8 +7,9 @@ import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.cli.common import add_change, open_session, report
 from bsdvirt.cli.flags import add_property, with_secrets
@@ -55,8 +56,7 @@ class StackOptions(CreateOptions):
     shared: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The settings from the command line for guests of either kind."""
 
     session: Session

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from string import ascii_lowercase, ascii_uppercase
+
+from msgspec import Struct
 
 from bsdvirt.cpu.blocks import PLAIN, ROUND, Frame, Segment, fitted
 from bsdvirt.rows.cpu import CpuMap, CpuRow
@@ -16,8 +17,7 @@ COLOURS = 6
 MANY = "+"
 
 
-@dataclass(frozen=True, slots=True)
-class Glyphs:
+class Glyphs(Struct, frozen=True):
     """The characters of a drawing."""
 
     frame: Frame
@@ -59,8 +59,7 @@ def load_style(busy: float | None) -> str:
     return "high" if busy >= 85 else "mid" if busy >= 50 else "low" if busy >= 5 else "idle"
 
 
-@dataclass
-class Cells:
+class Cells(Struct, dict=True):
     """The CPUs of a map."""
 
     shown: CpuMap

@@ -5,9 +5,10 @@ guest has for itself. Pure, but for the topology, which is read when it is first
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from bsdvirt.cpu.placement import Holder, Policy, open_cpus
 from bsdvirt.cpu.topology import Cpus, Topology
@@ -20,8 +21,7 @@ from bsdvirt.spec.types import CpuList
 SpecT = TypeVar("SpecT", bound=GuestSpec)
 
 
-@dataclass(frozen=True)
-class HostCpus:
+class HostCpus(Struct, frozen=True, dict=True):
     """What the guests of a host have claimed of its CPUs."""
 
     claims: Mapping[str, CpuClaim] = field(default_factory=dict)

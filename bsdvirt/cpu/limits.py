@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import Kernel
@@ -24,8 +25,7 @@ COUNTED_LATE = ("maxproc", "nthr")
 SILENT = (LOG, DEVCTL)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """A rule without its subject."""
 
     resource: str
@@ -299,8 +299,7 @@ def _pin(pins: Mapping[int, CpuList]) -> list[Command]:
 # ---- a running guest ----
 
 
-@dataclass(frozen=True, slots=True)
-class LiveFacts:
+class LiveFacts(Struct, frozen=True):
     """What the kernel holds of a running guest."""
 
     kernel: Kernel

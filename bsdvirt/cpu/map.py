@@ -7,7 +7,8 @@ fits is chosen: names of guests, letters for them, or one column for a CPU.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.cpu.blocks import Block, Line, Segment, beside, framed
 from bsdvirt.cpu.cells import UTF8, Cells, Glyphs
@@ -23,8 +24,7 @@ HEIGHT = 48
 """Lines that a map should fit in."""
 
 
-@dataclass
-class Node:
+class Node(Struct, dict=True):
     """CPUs that share something, as a box: groups with the same CPUs are one."""
 
     cpus: Cpus

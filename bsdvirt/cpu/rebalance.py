@@ -7,7 +7,8 @@ that is so for both sides of a pair, every move lessens the sum, and it comes to
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.cpu.board import CPU, Board
 from bsdvirt.cpu.placement import Holder, Policy, Wish, alone_pool, board_of, reasons, want_of
@@ -18,8 +19,7 @@ LEAST = CPU // 4
 """The load that a move must save: a guest is not moved for less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A guest's claim that may be moved: of a placement, not an exact cpuset."""
 
     name: str
@@ -31,8 +31,7 @@ class Claim:
     running: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One guest to other CPUs. In their order, no move meets an exclusive claim."""
 
     name: str

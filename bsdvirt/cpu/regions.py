@@ -6,8 +6,9 @@ Sets of CPUs are bits of an integer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from msgspec import Struct, field
 
 from bsdvirt.cpu.topology import Cpus, Topology
 
@@ -87,8 +88,7 @@ class Found(NamedTuple):
     cost: Cost
 
 
-@dataclass(slots=True)
-class Region:
+class Region(Struct):
     """CPUs that share something."""
 
     title: str
@@ -99,8 +99,7 @@ class Region:
     known: dict[Want, Found | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """Groups of CPUs that a guest should not cross."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from bsdvirt.cpu.topology import Cpus, Topology
 from bsdvirt.rows.cpu import (
@@ -20,8 +21,7 @@ from bsdvirt.rows.cpu import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A guest, and the CPUs that it may run on."""
 
     name: str
@@ -44,8 +44,7 @@ class Placed:
     """Whether that claim is exclusive."""
 
 
-@dataclass(frozen=True)
-class _Shared:
+class _Shared(Struct, frozen=True, dict=True):
     """The host's CPUs as guests without any of their own see them."""
 
     topology: Topology

@@ -8,8 +8,9 @@ processor are seen here as cores with two threads and as cores with one, in grou
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from bsdvirt.facts.cpus.topology import Group, TopologyFacts
 
@@ -18,8 +19,7 @@ THREADS = frozenset({"THREAD", "SMT", "HTT"})
 """Flags of a group whose CPUs are the threads of one core."""
 
 
-@dataclass(frozen=True)
-class Topology:
+class Topology(Struct, frozen=True, dict=True):
     """The CPUs of a host. Each list of groups is in the order of their first CPUs."""
 
     cpus: Cpus

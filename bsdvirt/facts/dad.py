@@ -8,8 +8,9 @@ prints both words after the prefix length (af_inet6.c).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_interface
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 
@@ -18,8 +19,7 @@ PAUSE = 0.1
 """Seconds between two checks: five in all; detection takes one, and starts up to a second later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Awaited:
+class Awaited(Struct, frozen=True):
     """An address, as ifconfig(8) prints it."""
 
     address: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.ifconfig import Interface, read_interfaces
@@ -21,8 +22,7 @@ MOST_RULESETS = 8
 """Limit of nested ruleset includes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """Features of the kernel."""
 
     release: str
@@ -38,8 +38,7 @@ class Kernel:
     """IPv4 is forwarded between its interfaces."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(Struct, frozen=True):
     """Facts that planning for jails needs, besides ZFS."""
 
     jails: dict[str, JailFact] = field(default_factory=dict)

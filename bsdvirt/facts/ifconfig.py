@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -21,8 +22,7 @@ _VLANS = re.compile(
 _MEMBER = re.compile(r"^member: (?P<name>\S+)(?: flags=\w+<(?P<flags>[^>]*)>)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(Struct, frozen=True):
     """A network interface of the host."""
 
     name: str
@@ -60,8 +60,7 @@ class Interface:
         return next(((one, more) for name, one, more in self.vlans if name == member), (0, ""))
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     values: dict[str, str] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
     groups: tuple[str, ...] = ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts import pfctl
@@ -21,8 +23,7 @@ CALLS = ("nat-anchor", "rdr-anchor")
 """The rules by which the main ruleset calls bsdvirt's anchors."""
 
 
-@dataclass(frozen=True, slots=True)
-class PfFacts:
+class PfFacts(Struct, frozen=True):
     """The packet filter, as networks and guests need it."""
 
     there: bool = False
@@ -116,8 +117,7 @@ def _file_calls(text: str) -> bool:
     return all(any(words[:2] == [kind, f'"{ANCHOR}/*"'] for words in lines) for kind in CALLS)
 
 
-@dataclass(frozen=True, slots=True)
-class FirewallFacts:
+class FirewallFacts(Struct, frozen=True):
     """Facts that decide whether bsdvirt may set up the packet filter."""
 
     conf: bool = False

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -36,8 +37,7 @@ def words_of(resource: str, action: str, amount: int, per: str) -> str:
     return f"{resource}:{action}={amount}{f'/{per}' if per else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule; `amount` in bytes or units."""
 
     subject: str

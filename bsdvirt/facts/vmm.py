@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.facts.packetfilter import read_listeners
 from bsdvirt.facts.sysctl import read_sysctl
@@ -17,8 +19,7 @@ DEVICES = "/dev/vmm"
 PathKind = Literal["file", "device", "directory", "other", "link"]
 
 
-@dataclass(frozen=True, slots=True)
-class VmmFacts:
+class VmmFacts(Struct, frozen=True):
     """Facts that planning for virtual machines needs, besides HostFacts."""
 
     usable: bool = True

@@ -7,11 +7,10 @@ that was created later does not start until it has others.
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from collections.abc import Callable, Collection, Iterable
 
-import msgspec
+from msgspec import Struct, structs
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.change import plan_claim
@@ -21,8 +20,7 @@ from bsdvirt.plan.step import Plan
 from bsdvirt.spec.identity import Claim, Identity
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Duplicate:
+class Duplicate(Struct, frozen=True):
     """What a guest claims and another, created earlier, claims too."""
 
     guest: Guest
@@ -76,7 +74,7 @@ def plan_renumber(
             continue
         others = [guest for guest in known if guest.name != one.guest.name]
         identity = _apart(one.guest.identity, others, random_bytes)
-        known = [*others, msgspec.structs.replace(one.guest, identity=identity)]
+        known = [*others, structs.replace(one.guest, identity=identity)]
         plans.append(plan_claim(one.guest, identity, new_op(), verb="mend"))
     return plans
 
@@ -84,17 +82,15 @@ def plan_renumber(
 def _apart(identity: Identity, others: Collection[Guest], random_bytes: RandomBytes) -> Identity:
     """Return the identity without what others have."""
     if identity.id in {one.identity.id for one in others}:
-        identity = msgspec.structs.replace(identity, id=free_id(others))
+        identity = structs.replace(identity, id=free_id(others))
     if identity.uuid in {one.identity.uuid for one in others}:
-        identity = msgspec.structs.replace(
-            identity, uuid=str(uuid.UUID(bytes=random_bytes(16), version=4))
-        )
+        identity = structs.replace(identity, uuid=str(uuid.UUID(bytes=random_bytes(16), version=4)))
     theirs = [claim for one in others for claim in one.identity.nics]
     nics: list[Claim] = []
     for claim in identity.nics:
         nics.append(_claim_apart(claim, [*theirs, *nics], random_bytes))
     later = None if nics != identity.nics else identity.next
-    return msgspec.structs.replace(identity, nics=nics, next=later)
+    return structs.replace(identity, nics=nics, next=later)
 
 
 def _claim_apart(claim: Claim, theirs: Iterable[Claim], random_bytes: RandomBytes) -> Claim:
@@ -106,7 +102,7 @@ def _claim_apart(claim: Claim, theirs: Iterable[Claim], random_bytes: RandomByte
 
     mac = free_mac(random_bytes, macs) if claim.mac in macs else claim.mac
     aliases = [text for text in claim.aliases if (claim.network, text) not in taken]
-    return msgspec.structs.replace(
+    return structs.replace(
         claim,
         mac=mac,
         address=free(claim.address),

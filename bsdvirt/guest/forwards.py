@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
 from bsdvirt.facts.host import HostFacts

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bsdvirt.errors import ConflictError, UsageError
@@ -20,8 +20,7 @@ IDENTITY_PREFIX = "boot."
 Boots = Mapping[str, Boot]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A guest to start."""
 
     name: str
@@ -34,8 +33,7 @@ class Entry:
     """The length of the longest chain of guests before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """Guests sorted so that each comes after the guests that it waits for."""
 
     entries: tuple[Entry, ...] = ()

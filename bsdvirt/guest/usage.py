@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.facts.jls import JailFact
 from bsdvirt.facts.vms import read_vm
@@ -12,8 +13,7 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.layout import host_end, tap
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """A guest that runs: a jail has a jid, a virtual machine the pid of its bhyve."""
 
     guest: Guest

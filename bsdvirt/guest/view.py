@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.guest.claims import RandomBytes
@@ -20,8 +21,7 @@ from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.types import CpuList
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """The host as an operation sees it: what a kind reads and plans with."""
 
     host: Host
@@ -54,8 +54,7 @@ Parts = Mapping[str, tuple[Guest, GuestSpec]]
 """Guests by name, with what their files say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What belongs to a start of either kind."""
 
     idle: bool = True
@@ -70,8 +69,7 @@ class Surroundings:
     """Paths that it writes to and that something else on the host uses, with how."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """A planned start."""
 
     plan: Plan
@@ -88,8 +86,7 @@ Starter = Callable[[Guest, Any, Surroundings], Start]
 """Plans the start of one guest. Raises ConflictError, UsageError and HostError."""
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequest:
+class StopRequest(Struct, frozen=True):
     """How a guest is to be stopped."""
 
     seconds: float
@@ -102,8 +99,7 @@ class StopRequest:
     """Hooks before the stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What a change of a guest's file changes besides the file, before and after it is written."""
 
     steps: tuple[Step, ...] = ()
@@ -112,8 +108,7 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cpus:
+class Cpus(Struct, frozen=True):
     """The CPUs of the host that a guest may run on."""
 
     cpus: tuple[int, ...] | None = None

@@ -12,8 +12,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, HostError, Interrupted, NotFoundError, UsageError
 from bsdvirt.host.tree import Tree, copy_file, remove_tree, temporary_name
@@ -28,8 +29,7 @@ def nothing() -> None:
     """Never interrupt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to copy. `check` is called repeatedly, and raises to stop the copy."""
 
     recursive: bool = False

@@ -11,7 +11,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import HostError
 
@@ -24,8 +25,7 @@ DEEPEST = 4096
 CHUNK = 1 << 20
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(Struct):
     """A directory in progress. `left` are the remaining names, in reverse order."""
 
     left: list[str]
@@ -37,8 +37,7 @@ class _Level:
     """Created by this copy: an existing directory keeps its owner and mode."""
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """Copies the contents of one directory into another. Both stay open, and belong to the
     caller."""
 
@@ -272,8 +271,7 @@ def remove_tree(directory: int, name: str) -> None:
         os.close(here)
 
 
-@dataclass(slots=True)
-class _Going:
+class _Going(Struct):
     """A directory being emptied: its path, and the names still in it."""
 
     name: str

@@ -8,7 +8,8 @@ itself (cleancommands in jail.c).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.ifconfig import Interface

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from shlex import quote as shell_quote
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from bsdvirt.cpu.limits import cpuset_words
 from bsdvirt.facts.dad import shown_by, wait_lines
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 NOTHING_FOREIGN = ForeignFacts()
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A parameter in jail.conf; without a value, only its name is written."""
 
     name: str
@@ -49,8 +49,7 @@ class Parameter:
     append: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NicRoute:
+class NicRoute(Struct, frozen=True):
     """The configuration of an interface in the jail: addresses with prefix lengths, gateways,
     and routes, each a network and its router."""
 

@@ -11,8 +11,9 @@ the jail can: so it is set in the jail, before anything else runs there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.facts.mount import Mount
@@ -40,8 +41,7 @@ NEEDED: Mapping[str, Scalar] = {"allow.mount": True, "allow.mount.zfs": True, "e
 """The parameters of jail(8) without which a jail mounts nothing of ZFS's."""
 
 
-@dataclass(frozen=True, slots=True)
-class StorageFacts:
+class StorageFacts(Struct, frozen=True):
     """What the host shows of a guest's datasets."""
 
     values: Values = field(default_factory=dict)

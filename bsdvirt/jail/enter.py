@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import HostError
 from bsdvirt.host import tools
@@ -24,8 +25,7 @@ SU = "su"
 """A jail's own, where its users are in no database that jexec(8) reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(Struct, frozen=True):
     """What a jail's root holds."""
 
     users: bool = True

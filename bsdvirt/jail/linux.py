@@ -13,8 +13,9 @@ is there once linux_common is loaded (linux.c), and the rulesets of jails hide i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from shlex import quote
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError
 from bsdvirt.host import tools
@@ -33,8 +34,7 @@ LINUX_BRAND = "3"
 """ELFOSABI_LINUX (elf_common.h)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignFacts:
+class ForeignFacts(Struct, frozen=True):
     """What the host shows, where a jail's root holds no FreeBSD."""
 
     arch: str = ""

@@ -9,9 +9,10 @@ never unmounted from here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from posixpath import normpath
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.host import HostFacts
@@ -42,8 +43,7 @@ FOREIGN = (("/dev/fd", "tmpfs"), ("/dev/shm", "tmpfs"), ("/proc", "linprocfs"),
 """What a start mounts besides in a root that holds no FreeBSD (jail/linux.py)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted:
+class Sorted(Struct, frozen=True):
     """What is mounted beneath a jail's root."""
 
     own: tuple[Mount, ...] = ()

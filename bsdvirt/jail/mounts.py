@@ -8,7 +8,8 @@ blanks and then reads \\040 and its like (command.c).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.mount import Mount as HostMount
@@ -21,8 +22,7 @@ from bsdvirt.spec.mounts import DESCRIPTORS, Mount, within
 POINT_MODE = 0o755
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A mount point in a jail's root, as it is now."""
 
     missing: tuple[str, ...] = ()
@@ -34,8 +34,7 @@ class Place:
     """The file to create as mount point for a single file of the host; empty for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class MountFacts:
+class MountFacts(Struct, frozen=True):
     """The facts about a jail's mounts, by the names of these."""
 
     places: Mapping[str, Place] = field(default_factory=dict)

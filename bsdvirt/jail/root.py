@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.facts.host import HostFacts
@@ -41,8 +41,7 @@ SYSTEM = ("/bin", "/boot", "/dev", "/etc", "/lib", "/libexec", "/rescue", "/root
 """Directories of the host's own; /usr and /var hold files of ours, and so are refused too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where the root of a new jail comes from."""
 
     kind: Literal["release", "empty", "archive", "copy", "received", "directory", "dataset"] = (
@@ -209,8 +208,7 @@ def check_root(path: str, guests: Iterable[Guest], layouts: Iterable[Layout]) ->
             raise ConflictError(f"{path} and the root of {guest.name} overlap", "name another")
 
 
-@dataclass(frozen=True, slots=True)
-class RootFacts:
+class RootFacts(Struct, frozen=True):
     """The facts about a jail's root."""
 
     wrong: str = ""

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.restore import Was
@@ -34,8 +35,7 @@ OWN_KEYS = "bsdvirt"
 """Begins the keys of `env` that a start sets."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnFacts:
+class OwnFacts(Struct, frozen=True):
     """What the host and a jail's root show of these."""
 
     etc: bool = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.cpu.limits import limit_rules, need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
@@ -68,8 +69,7 @@ START_SLACK = 120.0
 """Seconds above the jail's own timeouts before jail(8) itself is taken for hung."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartFacts:
+class StartFacts(Struct, frozen=True):
     """All that the host shows and a start depends on."""
 
     host: HostFacts

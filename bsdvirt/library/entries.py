@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.guest.inventory import Inventory
@@ -33,8 +33,7 @@ HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """The dataset of a release or an image on one pool."""
 
     pool: Layout
@@ -110,8 +109,7 @@ def added(
     return Prepared(session, [Task(name, (Part(plan),), "added", after=after)])
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """`rm` of a release, an image or a medium. `plan` refuses one in use."""
 
     kind: Kind
@@ -160,8 +158,7 @@ def _clones(session: Session, dataset: Dataset) -> list[str]:
     return [clone for snapshot in snapshots for clone in session.zfs.clones(snapshot)]
 
 
-@dataclass(frozen=True, slots=True)
-class CopyTo:
+class CopyTo(Struct, frozen=True):
     """Copy a release or an image to a pool that lacks it: a clone is on the pool of its origin.
     The outcome's message is the dataset copied; empty if nothing was copied."""
 

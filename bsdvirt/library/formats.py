@@ -8,8 +8,9 @@ Microsoft's specifications, compression formats from their specifications.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host import tools
@@ -49,8 +50,7 @@ QEMU_PACKAGE = "qemu-tools"
 """The package with /usr/local/bin/qemu-img."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """A file's format as qemu-img calls it, and its compression, such as xz, or empty."""
 
     format: str

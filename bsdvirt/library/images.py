@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from bsdvirt.bhyve.volumes import Base
 from bsdvirt.errors import BsdvirtError, ConflictError
@@ -40,8 +40,7 @@ from bsdvirt.spec.types import ImageName
 VERB = "import image"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """An image on this host."""
 
     base: Base
@@ -53,8 +52,7 @@ def check_name(name: str) -> str:
     return parsed(ImageName, name, "such as freebsd-14.3")
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """Create an image from a file of this host."""
 
     file: str

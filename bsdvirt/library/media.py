@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Inventory, raw_has
@@ -50,8 +51,7 @@ def add(session: Session, source: str, name: str | None = None, checksum: str = 
     return name
 
 
-@dataclass(frozen=True, slots=True)
-class Add:
+class Add(Struct, frozen=True):
     """Copy a file of this host to the media, uncompressed. `checksum` (empty: none) is the
     expected one."""
 
@@ -83,8 +83,7 @@ class Add:
             yield added(session, name, plan, lambda: _warn(session, name))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Move a downloaded file to the media."""
 
     path: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.library.plans.releases import ManifestEntry, host_release, version_key
@@ -25,8 +26,7 @@ _LINK = re.compile(r'href="(?:[^"]*/)?([^"/]+)/?"', re.IGNORECASE)
 MOST_NAMED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Platform:
+class Platform(Struct, frozen=True):
     """hw.machine and hw.machine_arch, such as arm64 and aarch64."""
 
     machine: str

@@ -10,7 +10,8 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import HostError, NotFoundError, UsageError
 from bsdvirt.host.fs import Fs
@@ -25,8 +26,7 @@ _COPY = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 MOST_LINKS = 32
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(Struct):
     """A regular file: its descriptor, its path without symbolic links, and whether only root can
     change it."""
 

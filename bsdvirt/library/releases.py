@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.facts.host import read_kernel, read_platform
@@ -39,8 +40,7 @@ from bsdvirt.zfs.values import read_values
 MEMBER_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Install:
+class Install(Struct, frozen=True):
     """Create a release from archives on this host. Those with an entry in `unverified` are
     verified first; using a private copy if other users could change one meanwhile."""
 
@@ -175,8 +175,7 @@ def _created(session: Session, datasets: Sequence[str]) -> dict[str, str]:
 # ---- patch levels ----
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """A patch level of a release: a snapshot of its dataset that jails are clones of. The first is
     @base, as the release was added; each update adds one, such as @p3."""
 

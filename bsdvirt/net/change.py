@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.layout import network_file, vlan_name
@@ -24,8 +25,7 @@ LATER = ("pools", "subnets", "gateway", "gateway6", "routes", "dns", "offload")
 """Properties that running guests get at their next start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """An interface of a guest on the network: its properties, its claims, and the bridge port of a
     running guest."""
 

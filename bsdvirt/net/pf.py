@@ -9,7 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.facts.packetfilter import ANCHOR, PfFacts
 from bsdvirt.host import tools
@@ -21,8 +22,7 @@ from bsdvirt.spec.network import Network
 FAMILY = {4: "inet", 6: "inet6"}
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The rules that an anchor should have."""
 
     name: str

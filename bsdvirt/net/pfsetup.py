@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.facts.packetfilter import ANCHOR, FORWARDING, GATEWAY, FirewallFacts, PfFacts
@@ -20,8 +22,7 @@ rdr-anchor "{ANCHOR}/*"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """Steps that set up NAT, the state of pf(4) after them, and what is left to do manually."""
 
     steps: tuple[Step, ...]

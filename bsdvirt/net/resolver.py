@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.net.address import reaches
 from bsdvirt.spec.network import Network
@@ -18,8 +19,7 @@ MOST_SERVERS = 3
 """Largest number of name servers (MAXNS in resolv.h)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """What a guest can reach: its networks, its own addresses, and its default gateways."""
 
     networks: Sequence[Network] = ()

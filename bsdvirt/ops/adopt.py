@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.jls import read_jails
@@ -27,8 +27,7 @@ from bsdvirt.spec.load import identity_to_json
 from bsdvirt.zfs.values import Value, read_values
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Struct, frozen=True):
     """Make foreign guests this host's: each gets an id, a UUID, MAC addresses, addresses and
     serial numbers of its own, and does not start at boot."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.jls import read_jails
@@ -44,8 +44,7 @@ from bsdvirt.spec.load import load_guest
 from bsdvirt.spec.paths import set_paths
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a guest is to be: its file's text and spec, before and after."""
 
     before: str
@@ -63,8 +62,7 @@ Wish = Callable[[Guest, str, GuestSpec], Wanted]
 """Returns what is wanted of a guest, given the text of its file and its spec."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Change the files of guests, and what they claim. Nothing is written for a guest if any of it
     is wrong."""
 
@@ -128,8 +126,7 @@ def rewrite(name: str, before: str, after: str) -> Change:
     return Change((name,), wish)
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """A guest, and what is wanted of it."""
 
     guest: Guest
@@ -154,8 +151,7 @@ class _Case:
         return [*old.named_cpus()] != [*new.named_cpus()]
 
 
-@dataclass(slots=True)
-class _Now:
+class _Now(Struct):
     """The host, with what the changes planned so far will claim and expose."""
 
     found: Inventory

@@ -6,7 +6,8 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host.copying import plain_parts
@@ -18,8 +19,7 @@ from bsdvirt.session.session import Session
 _PLACE = re.compile(r"([a-z][a-z0-9_-]{0,31}):(/.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class CopyFiles:
+class CopyFiles(Struct, frozen=True):
     """Copy between the host and a guest; one of the two is GUEST:/PATH."""
 
     source: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import HostFacts, read_host
@@ -48,8 +49,7 @@ MOST_NAMED = 5
 WAIT_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Destroy:
+class Destroy(Struct, frozen=True):
     """Destroy guests with all their data."""
 
     names: tuple[str, ...]

@@ -6,8 +6,9 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
+
+from msgspec import Struct
 
 from bsdvirt.bhyve.volumes import IN_DEV_MODE
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
@@ -55,8 +56,7 @@ HEAD = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Init:
+class Init(Struct, frozen=True):
     """Set up the host, as far as necessary."""
 
     pool: str

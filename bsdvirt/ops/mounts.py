@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.mount import read_mounts
@@ -27,8 +28,7 @@ from bsdvirt.spec.mounts import Mount
 Entries = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class AddMount:
+class AddMount(Struct, frozen=True):
     """Mount a directory or a file of the host in a jail, from its next start on."""
 
     name: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
@@ -35,8 +36,7 @@ HEAD = """\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class AddPool:
+class AddPool(Struct, frozen=True):
     """Add a pool whose dataset is new, or was a pool before."""
 
     dataset: str
@@ -171,8 +171,7 @@ def _refuse_clashes(
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class RemovePool:
+class RemovePool(Struct, frozen=True):
     """Remove a pool from the list: delete its file, keep its dataset."""
 
     word: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_interface
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts
@@ -22,8 +23,7 @@ BOOT_AFTER = "boot.after"
 DEVICES = "/dev/zvol"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A place that names a guest, or something of it."""
 
     holder: str

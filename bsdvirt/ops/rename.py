@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.facts.host import read_host
@@ -26,8 +26,7 @@ from bsdvirt.spec.base import parsed
 from bsdvirt.spec.types import GuestName
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Struct, frozen=True):
     """Give a stopped guest another name."""
 
     old: str

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.change import plan_claim
@@ -26,8 +26,7 @@ def checked_tags(words: Sequence[str]) -> list[TagName]:
     return sorted(tags)
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(Struct, frozen=True):
     """Give a guest tags, or remove them (all, where none is named)."""
 
     name: str

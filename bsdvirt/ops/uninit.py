@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.facts.packetfilter import GATEWAY, FirewallFacts, read_firewall
@@ -45,8 +46,7 @@ DESTROY_SECONDS = 3600.0
 BUSY_SECONDS = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Uninit:
+class Uninit(Struct, frozen=True):
     """Remove the networks, the lines in rc.conf(5), pf.conf(5) if it is as bsdvirt wrote it, the
     datasets and the host file. Nothing of the package is removed."""
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.layout import HOOK_DIRECTORY
@@ -47,8 +48,7 @@ _OWN = frozenset(
 """What is done with datasets of bsdvirt only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """Where the plans of a pool may act."""
 
     dataset: str

@@ -6,7 +6,8 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, HostError, StepError
 from bsdvirt.host.base import Host, LineSink
@@ -22,8 +23,7 @@ from bsdvirt.plan.step import Action, Command, Plan, Step
 PROGRESS_SECONDS = 0.1
 
 
-@dataclass(slots=True)
-class Executor:
+class Executor(Struct):
     """Runs plans on a host. `state` is the directory of the journal; without one, nothing is
     journaled. Safe for several threads."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.plan.locks import Lock
@@ -14,8 +15,7 @@ ENDING_SECONDS = 60.0
 """How long to wait for a command that undoes what it has begun."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What an operation did to one object: a message, or an error."""
 
     name: str
@@ -28,8 +28,7 @@ class Outcome:
         return self.error is None
 
 
-@dataclass(slots=True)
-class Held:
+class Held(Struct):
     """Guests whose locks are held, and the outcomes of those whose locks could not be taken."""
 
     locks: dict[str, Lock | None] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Operations in two steps: prepare, which plans, and run, which runs those plans.
 
-A request is a small frozen dataclass in ops/ or library/ that says what is wanted. Its `prepare` is
+A request is a small frozen struct in ops/ or library/ that says what is wanted. Its `prepare` is
 a context manager: it takes the locks, then reads the facts, plans, and yields a Prepared. `run` is
 called in its block, while the locks are held. Without `run` it is a dry run, or the preview that a
 user interface shows; `confirm` runs what such a preview has shown.
@@ -14,10 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from msgspec import structs
+from msgspec import Struct, field, structs
 
 from bsdvirt.errors import BsdvirtError, ConflictError, as_told
 from bsdvirt.layout import Layout
@@ -28,8 +27,7 @@ from bsdvirt.session.draws import Draws
 from bsdvirt.session.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One plan of a task, and how it is run."""
 
     plan: Plan
@@ -52,8 +50,7 @@ class Part:
     """Only shown: `Prepared.then` or another command runs it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """What is to be done to one object (guest, network, …), or the error why that is refused."""
 
     name: str
@@ -86,8 +83,7 @@ class Request(Protocol):
         recovered first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """The plans of an operation. Valid while the locks of its `prepare` are held."""
 
     session: Session

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.spec.types import BhyveLine
 
@@ -27,8 +28,7 @@ OURS = re.compile(r"/dev/nmdm-bv\d+[AB]|bv\d+n\d+")
 """The console device or a tap of a guest."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawDevices:
+class RawDevices(Struct, frozen=True):
     """The PCI devices in the lines."""
 
     slots: frozenset[int]

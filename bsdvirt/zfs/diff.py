@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -26,8 +27,7 @@ _ESCAPE = re.compile(rb"\\0([0-3][0-7]{2})")
 _LINKS = re.compile(r"\(([+-]\d{1,9})\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A change of a file or directory."""
 
     change: str

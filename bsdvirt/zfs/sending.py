@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -22,8 +23,7 @@ _KNOWN = frozenset(
 NVLIST = "nvlist version: 0"
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """How far a dataset was received."""
 
     token: str = ""
@@ -32,8 +32,7 @@ class Received:
     """Bytes written since its newest snapshot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """What a resume token asks the sender for."""
 
     snapshot: str

@@ -4,7 +4,8 @@ meets (zfs-bookmark(8), written@snapshot in zfsprops(7))."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -13,8 +14,7 @@ from bsdvirt.spec.digits import natural
 LIMITS = ("refquota", "refreservation", "available")
 
 
-@dataclass(frozen=True, slots=True)
-class Bookmark:
+class Bookmark(Struct, frozen=True):
     """A bookmark of a snapshot that may be gone."""
 
     full: str
@@ -27,8 +27,7 @@ class Bookmark:
         return self.full.partition("#")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(Struct, frozen=True):
     """A dataset compared to one of its snapshots. In bytes; 0 where a limit is not set."""
 
     written: int

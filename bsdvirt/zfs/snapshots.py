@@ -4,7 +4,8 @@ bsdvirt took, by one `zfs get` (zfs-list(8), zfsprops(7))."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host import tools
@@ -19,8 +20,7 @@ COLUMNS = (
 """Only the kernel sets these: no text from a guest is among them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """The snapshot of one dataset. Sizes are in bytes."""
 
     dataset: str

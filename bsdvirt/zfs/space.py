@@ -4,7 +4,8 @@ whatever the number of datasets. Only properties that the kernel sets are read."
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import CommandError, HostError
 from bsdvirt.host import tools
@@ -20,8 +21,7 @@ COLUMNS = (
 POOL_COLUMNS = ("name", "size", "alloc", "free", "frag", "cap", "health")
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(Struct, frozen=True):
     """What a file system or a volume takes. Sizes are in bytes."""
 
     name: str
@@ -50,8 +50,7 @@ class Space:
         return self.used - self.children
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSpace:
+class PoolSpace(Struct, frozen=True):
     """A zpool."""
 
     name: str
@@ -65,8 +64,7 @@ class PoolSpace:
     health: str
 
 
-@dataclass(frozen=True, slots=True)
-class PoolStatus:
+class PoolStatus(Struct, frozen=True):
     """What zpool-status(8) says of a pool."""
 
     scan: str = ""

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.spec.cloud import CloudInit
 
@@ -28,8 +29,7 @@ ROUTING_FILE = "/etc/rc.conf.d/routing"
 RESOLVCONF_FILE = "/etc/resolvconf.conf"
 
 
-@dataclass(frozen=True, slots=True)
-class SeedNic:
+class SeedNic(Struct, frozen=True):
     """The configuration of one interface; addresses with prefix length. An interface without
     addresses uses DHCP."""
 
@@ -62,8 +62,7 @@ class SeedNic:
         return [router for router in (self.gateway4, self.gateway6) if router]
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Name servers and search domains, and the number of the interface that has them."""
 
     servers: tuple[str, ...] = ()

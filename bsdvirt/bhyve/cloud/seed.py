@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.bhyve.cloud import network as cloudnet
 from bsdvirt.bhyve.cloud.network import SeedNic as SeedNic
@@ -39,8 +40,7 @@ SCRIPT = "/var/cache/nuageinit/script"
 """Where FreeBSD keeps a script given as user-data: in nuageinit's own directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seed:
+class Seed(Struct, frozen=True):
     """What a guest reads. `uuid` is the guest's: while it stays the same, cloud-init takes the
     guest for the same instance."""
 

@@ -7,8 +7,9 @@ ask each device in turn; what a device does not override, it does not have.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 from bsdvirt.bhyve.volumes import Base
 from bsdvirt.facts.host import HostFacts, Kernel
@@ -30,8 +31,7 @@ Keys = Mapping[str, str]
 Networks = Mapping[str, Network]
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """The resources of the host that running or starting virtual machines use: of each sort
     of resource, every one with its guest."""
 
@@ -47,8 +47,7 @@ class Taken:
         return next((held[name] for name in names if name in held), None)
 
 
-@dataclass(frozen=True, slots=True)
-class VmStartFacts:
+class VmStartFacts(Struct, frozen=True):
     """Everything about the host that a start depends on."""
 
     host: HostFacts
@@ -70,8 +69,7 @@ class VmStartFacts:
     """The CPUs for its supervisor; None for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunSettings:
+class RunSettings(Struct, frozen=True):
     """What bhyve's configuration depends on besides the guest's own file."""
 
     rom: str | None = None
@@ -89,8 +87,7 @@ class RunSettings:
     """Whether this bhyve has NUMA domains of the guest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """What a disk or drive claims: one of these ports of the AHCI controller, and with
     `slotted` a PCI slot."""
 
@@ -99,8 +96,7 @@ class Place:
     slotted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BootSource:
+class BootSource(Struct, frozen=True):
     """A disk or drive that the guest can boot from."""
 
     name: str
@@ -115,8 +111,7 @@ class BootSource:
     """The command that puts a medium into it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Something that a device needs and the host lacks."""
 
     problem: str

@@ -6,7 +6,8 @@ The variables can be set aside, so that the next start makes new ones, and put b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.bhyve.devices.base import Device, Missing, Networks, Pairs, RunSettings, VmStartFacts
 from bsdvirt.errors import ConflictError, HostError
@@ -25,8 +26,7 @@ WHOLE = f"{DIRECTORY}/BHYVE_UEFI.fd"
 PACKAGE = "edk2-bhyve"
 
 
-@dataclass(frozen=True, slots=True)
-class Firmware:
+class Firmware(Struct, frozen=True):
     """What runs first; the guest's variables are a copy of `template`."""
 
     rom: str

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.cli.live.table import duration, text
 from bsdvirt.host.sanitize import shown_line
@@ -26,8 +27,7 @@ LABELS_EVERY = 24
 DAY = 86400
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """A figure, and the least top of its scale."""
 
     field: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.cli.live.table import text
 from bsdvirt.cli.live.terminal import Terminal
@@ -38,8 +39,7 @@ SPARK = 5
 RIGHT = range(SPARK - 1, len(TITLES))
 
 
-@dataclass
-class Watched:
+class Watched(Struct, dict=True):
     """The guests of a host, as they were read last."""
 
     again: Again

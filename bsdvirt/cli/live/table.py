@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.rows.base import BYTES, PERCENT, RATE, SECONDS, unit_of
@@ -13,8 +15,7 @@ from bsdvirt.rows.usage import Figures, GuestFigures, HostFigures, PoolSample
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A field of GuestFigures, and the key that sorts by it."""
 
     field: str
@@ -54,8 +55,7 @@ BY_KEY = {column.key: column for column in COLUMNS}
 FIRST = BY_FIELD["cpu"]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """How guests are sorted: by a column, the largest first; names from a to z."""
 
     column: Column = FIRST

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.cli.output import print_json
 from bsdvirt.cli.parser import Globals
@@ -32,8 +32,7 @@ from bsdvirt.spec.base import did_you_mean
 from bsdvirt.spec.schema import DIALECT, PropertyInfo, Which, json_schema
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """What a verb prints with --json: one of these rows, or a list of them."""
 
     rows: tuple[type[Row] | type[str], ...]

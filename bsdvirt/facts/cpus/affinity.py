@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import read_mask
@@ -27,8 +28,7 @@ _THREAD = re.compile(
 _VCPU = re.compile(r"vcpu (\d{1,4})", re.ASCII)
 
 
-@dataclass(slots=True)
-class Threads:
+class Threads(Struct):
     """The CPUs of a running bhyve."""
 
     cpus: set[int] = field(default_factory=set)

@@ -7,7 +7,8 @@ and sched_shim.c (15.1) prints; a kernel with another scheduler may not have it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.facts.host import parse_mask
 from bsdvirt.host import tools
@@ -40,8 +41,7 @@ _PACKAGES = re.compile(
 )
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """A group of the scheduler's tree: CPUs that share a cache, or more than one such group."""
 
     cache: int
@@ -51,8 +51,7 @@ class Group:
     children: list[Group] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class TopologyFacts:
+class TopologyFacts(Struct, frozen=True):
     """What the kernel says of the host's CPUs."""
 
     count: int

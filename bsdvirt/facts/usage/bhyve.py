@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -17,8 +18,7 @@ _CPUS = re.compile(r"^cpus=(.*)$", re.MULTILINE)
 _MEMORY = re.compile(r"^memory\.size=(.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(Struct, frozen=True):
     """What a guest may use at most; None for no limit."""
 
     cpus: int | None = None

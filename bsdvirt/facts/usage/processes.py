@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
@@ -13,8 +14,7 @@ COLUMNS = ("jid", "pid", "nlwp", "rss", "vsz", "etimes", "time")
 KIB = 1024
 
 
-@dataclass(slots=True)
-class Used:
+class Used(Struct):
     """What some processes use together."""
 
     processes: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.guest.archive.manifest import Entry, Manifest
 from bsdvirt.guest.inventory import Guest
@@ -36,8 +36,7 @@ PLAIN = ("-L", "-e", "-c")
 """Options of zfs send: large blocks, and data as it is compressed on disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where an archive goes, and how it is packed."""
 
     file: str
@@ -56,8 +55,7 @@ class Target:
         return self.file if self.piped else f"{self.file}.{op}{PARTIAL}"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """The snapshot that is exported."""
 
     guest: Guest

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Spec
@@ -87,8 +86,7 @@ class Shown(Spec, frozen=True, kw_only=True):
     checksums: dict[str, Checksum]
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """A stream, with its checksum."""
 
     entry: Entry

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Place:
+
+class Place(Struct, frozen=True):
     """A dataset beneath the guest's own, as its file has it."""
 
     kind: Literal["filesystem", "volume"]
@@ -22,8 +22,7 @@ class Place:
     """The options of the volumes beneath it, if others may be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What a guest consists of."""
 
     places: Mapping[str, Place]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.archive.manifest import Entry, Stream
@@ -31,8 +32,7 @@ SNAPSHOT = "import"
 """The snapshot that a received dataset begins with; it is removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """An archive on this host."""
 
     file: str

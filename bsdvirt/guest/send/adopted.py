@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Foreign
@@ -18,8 +18,7 @@ from bsdvirt.zfs.sending import Received
 from bsdvirt.zfs.snapshots import Part
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Struct, frozen=True):
     """What is there of a later snapshot than the one that is there in full, by dataset."""
 
     partial: tuple[str, ...] = ()

@@ -4,8 +4,9 @@ was cut short. Pure."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
@@ -19,8 +20,7 @@ Resuming = Callable[[str], Resumed | None]
 """Returns what a resume token asks for; None if it cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A dataset of the guest on this host."""
 
     dataset: Dataset
@@ -48,8 +48,7 @@ class Source:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(Struct, frozen=True):
     """One stream."""
 
     source: Source
@@ -73,8 +72,7 @@ class Transfer:
         return f"{name}: what changed since {self.base}" if self.base else f"{name}, all of it"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What is sent, and what is to be done on the receiving host before."""
 
     transfers: tuple[Transfer, ...]
@@ -113,8 +111,7 @@ def sources(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Struct, frozen=True):
     """Where the guest is sent."""
 
     host: str

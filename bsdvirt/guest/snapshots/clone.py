@@ -8,8 +8,9 @@ each other alike, and `zfs promote` can turn all of them round.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
@@ -29,8 +30,7 @@ MOST_DATASETS = 512
 """A jail makes as many datasets beneath its own as it likes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """A dataset, as it is in a snapshot."""
 
     dataset: str
@@ -40,8 +40,7 @@ class Content:
     """The size of a volume; None for a file system."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What a clone is made of."""
 
     guest: Guest
@@ -99,8 +98,7 @@ def _bounded(name: str, contents: list[Content]) -> tuple[Content, ...]:
 # ---- what is particular to a kind ----
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(Struct, frozen=True):
     """The datasets of a clone."""
 
     steps: tuple[Step, ...] = ()
@@ -112,8 +110,7 @@ class Data:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """Files that are changed in a copy before it is complete."""
 
     steps: tuple[Step, ...] = ()

@@ -4,7 +4,8 @@ datasets are clones of its own, and the snapshots up to that of the clone are it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Guest
@@ -15,8 +16,7 @@ from bsdvirt.zfs.snapshots import Part
 SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """A dataset of a clone, and the one that it depends on."""
 
     dataset: str

@@ -8,8 +8,9 @@ was wrong removes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bsdvirt.guest.snapshots.sets import Snapshot
 from bsdvirt.spec.units import PERIODS, Every, Keep
@@ -18,8 +19,7 @@ FUTURE_SECONDS = 60
 """A snapshot that is so much newer than the clock was taken while the clock was wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """One snapshot in the calendar."""
 
     snapshot: Snapshot

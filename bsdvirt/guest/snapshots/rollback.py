@@ -11,7 +11,9 @@ the dataset and not to its data: they stay as they are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.guest.inventory import Guest
@@ -33,8 +35,7 @@ MOST_SHOWN = 100
 """Snapshots that are listed one by one: a jail can take any number of its own datasets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """What a rollback of a guest takes away, and what it leaves as it is."""
 
     target: Snapshot

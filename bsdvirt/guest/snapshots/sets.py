@@ -7,8 +7,10 @@ the datasets that it was given, under any name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import Guest
@@ -17,8 +19,7 @@ from bsdvirt.zfs.snapshots import Part
 from bsdvirt.zfs.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A snapshot of a guest, or of some of its datasets where another tool took it."""
 
     guest: str

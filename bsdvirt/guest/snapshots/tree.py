@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.sets import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A guest, one of its snapshots, or a dataset of no guest that is a clone of one."""
 
     name: str
@@ -22,8 +22,7 @@ class Node:
     children: tuple[Node, ...] = ()
 
 
-@dataclass(slots=True)
-class _Forest:
+class _Forest(Struct):
     guests: Mapping[str, Guest]
     snapshots: Mapping[str, Sequence[Snapshot]]
     owners: dict[str, str] = field(default_factory=dict)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Lines = Sequence[bytes]
 LONGEST = 1 << 20
@@ -16,8 +17,7 @@ MOST_PAIRS = 100_000
 """Pairs of equal lines of two versions; more would take too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """The result of a merge."""
 
     text: bytes

@@ -13,9 +13,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import HostError
 from bsdvirt.host.merge.accounts import merge_accounts
@@ -51,8 +52,7 @@ BLOCK = 1 << 20
 Check = Callable[[], None]
 
 
-@dataclass
-class Decisions:
+class Decisions(Struct, dict=True):
     """What is done to a copy of the newer release. Paths are relative to the root."""
 
     carry: list[str] = field(default_factory=list)
@@ -81,8 +81,7 @@ class Decisions:
         return summary.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A directory that is open, or None where it does not exist."""
 
     descriptor: int | None
@@ -119,8 +118,7 @@ class Place:
             os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A file, link, directory or other in an open directory."""
 
     directory: int
@@ -199,8 +197,7 @@ class Entry:
             return not inside.names()
 
 
-@dataclass(frozen=True, slots=True)
-class Three:
+class Three(Struct, frozen=True):
     """The versions of one directory: of the release that a root was made from, of the root, and of
     the newer release."""
 
@@ -236,8 +233,7 @@ def compare(
     return decisions
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
+class _Comparison(Struct, frozen=True):
     decisions: Decisions
     choice: Choice
     check: Check

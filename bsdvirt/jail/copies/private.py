@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.clone import Setting
@@ -48,8 +49,7 @@ _LINUX = (
 _HOSTNAME = re.compile(r"""^\s*hostname=(["']?)(?P<name>[^"'#\s;]*)\1\s*(#.*)?$""", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateFacts:
+class PrivateFacts(Struct, frozen=True):
     """What of it a root holds."""
 
     files: tuple[str, ...] = ()

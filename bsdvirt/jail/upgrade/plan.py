@@ -7,10 +7,10 @@ renames. The old root stays beside it.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.guest.change import BUSY_SECONDS, RENAME_SECONDS, claim_step
 from bsdvirt.guest.inventory import Guest
@@ -44,8 +44,7 @@ LIST = "carried"
 Choice = Literal["", "ours", "theirs"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewRoot:
+class NewRoot(Struct, frozen=True):
     """The release to upgrade to, and what was decided about the jail's root."""
 
     release: str
@@ -68,8 +67,7 @@ class NewRoot:
     """Options of `zfs create` for the jail's ZFS properties."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """The jail's file before and after."""
 
     before: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from bsdvirt.spec.base import BadValueError
 from bsdvirt.spec.types import CpuList, GuestName, HostName
@@ -18,8 +19,7 @@ YES = frozenset({"1", "yes", "on", "true", "enable", "enabled"})
 NO = frozenset({"", "0", "no", "off", "false", "none", "disable", "disabled"})
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Where in a file something is: its member, or a range of bytes."""
 
     member: str = ""
@@ -31,8 +31,7 @@ class Part:
     """The compression of that range."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundDisk:
+class FoundDisk(Struct, frozen=True):
     """A disk of a virtual machine, and the file or device that its data are in."""
 
     name: str
@@ -43,8 +42,7 @@ class FoundDisk:
     """Where in that file, if it is not the whole of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A guest of another tool."""
 
     tool: str
@@ -64,8 +62,7 @@ class Found:
     """What was not translated, or not exactly."""
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """Properties and notes while a configuration is read."""
 
     settings: dict[str, Any] = field(default_factory=dict)

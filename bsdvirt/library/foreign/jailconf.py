@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import UsageError
 from bsdvirt.library.foreign.found import shown
@@ -37,16 +38,14 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "\n": ""}
 
 
-@dataclass(slots=True)
-class _Word:
+class _Word(Struct):
     """A string; `raw` pieces have no variables in them."""
 
     pieces: list[tuple[str, bool]]
     end: int
 
 
-@dataclass(slots=True)
-class Block:
+class Block(Struct):
     """The parameters in braces after a name, or those outside of any, whose name is empty."""
 
     name: str

@@ -7,7 +7,8 @@ The header is that of ustar (tar(5) of libarchive): name at 0, size at 124, type
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 
@@ -19,8 +20,7 @@ Read = Callable[[int, int], bytes]
 """Return so many bytes at an offset; fewer at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """A regular file in the archive."""
 
     name: str

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from xml.parsers import expat
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import UsageError
 from bsdvirt.library.foreign import params
@@ -35,8 +36,7 @@ SCSI ones; AHCI is what every system knows."""
 _UNITS = re.compile(r"byte\s*\*\s*2\s*\^\s*(\d{1,2})", re.ASCII)
 
 
-@dataclass(slots=True)
-class Element:
+class Element(Struct):
     """An element: its name and attributes without namespaces, its text, and those within."""
 
     name: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.library.foreign.found import shown
 
@@ -20,8 +21,7 @@ _COMPOUND = 2
 _VOLUME = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """What a ZFS stream is of."""
 
     snapshot: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.bhyve.volumes import BLOCK, COPY_SECONDS, PROPERTIES, Base, appear, whole
 from bsdvirt.host import tools
@@ -21,16 +20,14 @@ from bsdvirt.spec.types import Size
 BUSY_SECONDS = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(Struct, frozen=True):
     """A part of a file: a disk in an appliance."""
 
     offset: int
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file, its format, and the size of the disk in it."""
 
     path: str

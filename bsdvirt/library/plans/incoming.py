@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
@@ -18,8 +19,7 @@ NOT_TAKEN = (
 """Properties in a stream that would act on this host, or on what is done with the dataset."""
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """A command that writes a stream to standard output, and the child that it becomes; an empty
     one is the dataset itself."""
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.host import tools
 from bsdvirt.layout import Layout
@@ -42,8 +43,7 @@ UNKNOWN = "pN"
 """Stands for the patch level in a dry run, which downloads nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Updater:
+class Updater(Struct, frozen=True):
     """freebsd-update(8) of one release: where it works, and what it takes the release for."""
 
     directory: str

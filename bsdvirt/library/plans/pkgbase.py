@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host import tools
@@ -35,8 +36,7 @@ _VERSION = re.compile(r"(\d{1,3}\.\d{1,3})(?:p(\d{1,5}))?")
 _RELEASE = re.compile(r"\d{1,3}\.\d{1,3}-RELEASE")
 
 
-@dataclass(frozen=True, slots=True)
-class Packages:
+class Packages(Struct, frozen=True):
     """The packages of a release, and the directory that they are installed in."""
 
     release: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import HostError, UsageError
 from bsdvirt.host import tools
@@ -23,8 +24,7 @@ NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 _VERSION = re.compile(r"^(\d{1,4})\.(\d{1,4})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestEntry:
+class ManifestEntry(Struct, frozen=True):
     """A line of MANIFEST: a distribution set, its SHA-256 and its number of files."""
 
     file: str
@@ -83,8 +83,7 @@ def refuse_newer(release: str, kernel: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """A distribution set on this host, and its number of files."""
 
     path: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import FetchError, HostError
 from bsdvirt.host import tools
@@ -54,8 +55,7 @@ def host_configuration(session: Session) -> str:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateSource:
+class UpdateSource(Struct, frozen=True):
     """Updates by freebsd-update(8)."""
 
     updater: Updater

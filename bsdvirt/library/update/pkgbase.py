@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import FetchError, HostError
 from bsdvirt.facts.host import read_kernel, read_platform
@@ -19,8 +20,7 @@ from bsdvirt.session.prepared import Prepared
 from bsdvirt.session.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class FetchPackages:
+class FetchPackages(Struct, frozen=True):
     """Install a release's packages from FreeBSD's repository into a new release."""
 
     name: str
@@ -60,8 +60,7 @@ def packages_of(session: Session, release: str, root: str, work: str) -> plans.P
     return packages
 
 
-@dataclass(frozen=True, slots=True)
-class PackageSource:
+class PackageSource(Struct, frozen=True):
     """Updates of a release of packages."""
 
     packages: plans.Packages

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.facts.userland import version_in
@@ -26,8 +27,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.zfs.snapshots import read_parts
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Struct, frozen=True):
     """Update a release on all pools that have it. Jails stay as they are."""
 
     name: str
@@ -81,8 +81,7 @@ def _source(session: Session, name: str, copy: Copy, work: str) -> Source:
     return UpdateSource(plans.Updater(directory, work, version), conf)
 
 
-@dataclass(slots=True)
-class _CopyUpdate:
+class _CopyUpdate(Struct):
     """The update of one copy of a release."""
 
     session: Session

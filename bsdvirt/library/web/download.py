@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from bsdvirt.errors import FetchError, HostError, Interrupted, NotFoundError
 from bsdvirt.host import tools
@@ -29,8 +30,7 @@ MAX_MIXED = 2
 """Restarts allowed for a file whose parts came from different runs or servers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """A file at one or more URLs, and its checksum (empty: unknown), which is read from
     `listed`."""
 

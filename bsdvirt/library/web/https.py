@@ -12,9 +12,10 @@ import queue
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from bsdvirt import __version__
 from bsdvirt.errors import FetchError, HostError
@@ -53,8 +54,7 @@ class RetryError(Exception):
         self.progress = progress
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """Where the body begins in the file, the file's size (0: unknown), and the value for
     If-Range (empty: the server sent no strong validator)."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt import __version__
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
@@ -35,8 +36,7 @@ SECRETS = "it has the guest's file, with its passwords: only root may read it"
 AGE = "/usr/local/bin/age"
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """Write an archive of a guest, as it is or as it was in a snapshot."""
 
     name: str

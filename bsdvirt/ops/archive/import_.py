@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import read_kernel
@@ -31,8 +30,7 @@ NO_HOST = "00000000-0000-0000-0000-000000000000"
 """The host of a foreign guest that was written to its archive here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Struct, frozen=True):
     """Create a guest from an archive, with an identity of its own. It does not start at boot."""
 
     file: str
@@ -62,8 +60,7 @@ class Import:
                 yield prepared
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveOrder:
+class ArchiveOrder(Struct, frozen=True):
     """A guest from an archive, as what it is made of."""
 
     incoming: Incoming
@@ -86,8 +83,7 @@ class ArchiveOrder:
         return ArchiveMaker(self.incoming, around, self.foreign)
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveMaker:
+class ArchiveMaker(Struct, frozen=True):
     """Plans the creation of a guest from an archive."""
 
     incoming: Incoming

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.errors import NotFoundError, UsageError
 from bsdvirt.guest.archive.manifest import Shown, Stream, shown_from_json
@@ -28,8 +29,7 @@ BEGINNING = b"manifest.json"
 """How an archive of bsdvirt begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(Struct, frozen=True):
     """A guest in an archive, with the changes that the user asks for."""
 
     shown: Shown

@@ -6,7 +6,8 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bsdvirt.errors import HostError, UsageError
 from bsdvirt.guest.archive.export import Target

@@ -6,7 +6,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.session.batch import Outcome
@@ -17,8 +18,7 @@ TICK_SECONDS = 0.5
 Outcomes = Mapping[str, Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Work on one guest."""
 
     name: str
@@ -32,8 +32,7 @@ Work = Callable[[str, Callable[[], None]], Outcome]
 """Does the work on one guest; it may let its place go to another early."""
 
 
-@dataclass(slots=True)
-class Flow:
+class Flow(Struct):
     """Jobs, each begun as soon as the jobs that it waits for have ended.
 
     `refuse` may end a job before it begins, given the outcomes of those. From `unordered_at` on

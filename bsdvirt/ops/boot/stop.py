@@ -7,7 +7,8 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.bhyve.supervise import supervisor_argv
 from bsdvirt.errors import BsdvirtError, ConflictError, StepError, as_told
@@ -40,8 +41,7 @@ ROUNDS = 3
 """How often we look again for guests that came up meanwhile."""
 
 
-@dataclass(slots=True)
-class _Stop:
+class _Stop(Struct):
     """One stop of many guests."""
 
     session: Session

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.order import IDENTITY_PREFIX, Assignments, set_boot
@@ -23,8 +23,7 @@ from bsdvirt.session.prepared import Part, Prepared, Task, run_part
 from bsdvirt.session.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Clone:
+class Clone(Struct, frozen=True):
     """Make guests of a snapshot of another, each with an identity of its own. The source may run,
     and others may clone it meanwhile."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.clone import Cloner, Origin, Setting, plan_clone
@@ -24,8 +23,7 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.paths import set_paths
 
 
-@dataclass(frozen=True, slots=True)
-class CloneOrder:
+class CloneOrder(Struct, frozen=True):
     """What clones of one source are made of: for each name the same."""
 
     source: Source
@@ -61,8 +59,7 @@ def file_of_copy(
     return after, (*notes, *more)
 
 
-@dataclass(frozen=True, slots=True)
-class CloneMaker:
+class CloneMaker(Struct, frozen=True):
     """Plans clones."""
 
     order: CloneOrder

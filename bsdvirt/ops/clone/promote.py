@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Inventory
@@ -22,8 +23,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.zfs.snapshots import read_parts
 
 
-@dataclass(frozen=True, slots=True)
-class Promote:
+class Promote(Struct, frozen=True):
     """Make a clone independent of the guest that it was made of, which then depends on it."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.jls import read_jails
@@ -26,8 +27,7 @@ from bsdvirt.zfs.values import read_values
 FILE = "guest.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A guest to clone, as it is in a snapshot."""
 
     guest: Guest

@@ -6,11 +6,11 @@ import contextlib
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from bsdvirt.errors import ConflictError, UsageError
 from bsdvirt.guest import forwards, logs
@@ -36,8 +36,7 @@ from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import TagName
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """What creating guests depends on, read once for all of them."""
 
     session: Session
@@ -84,8 +83,7 @@ class Order(Protocol):
         first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Create guests, each with an id, a UUID, MAC and IP addresses of its own."""
 
     names: tuple[str, ...]

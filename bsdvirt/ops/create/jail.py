@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import NotFoundError
 from bsdvirt.facts.host import read_kernel
@@ -31,8 +32,7 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 
 
-@dataclass(frozen=True, slots=True)
-class JailOrder:
+class JailOrder(Struct, frozen=True):
     """What jails are made of: for each name the same."""
 
     spec: Jail
@@ -93,8 +93,7 @@ class JailOrder:
             check_host("create", aliases, read_interfaces(host))
 
 
-@dataclass(frozen=True, slots=True)
-class JailMaker:
+class JailMaker(Struct, frozen=True):
     """Plans the creation of jails."""
 
     order: JailOrder

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.bhyve.check import check_host, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
@@ -33,8 +34,7 @@ from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.vm import Vm
 
 
-@dataclass(frozen=True, slots=True)
-class VmOrder:
+class VmOrder(Struct, frozen=True):
     """What virtual machines are made of: for each name the same."""
 
     spec: Vm
@@ -71,8 +71,7 @@ class VmOrder:
         return replace(base, stream=stream_size(session, base.snapshot))
 
 
-@dataclass(frozen=True, slots=True)
-class VmMaker:
+class VmMaker(Struct, frozen=True):
     """Plans the creation of virtual machines."""
 
     order: VmOrder

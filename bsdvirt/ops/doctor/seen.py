@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, Kernel, read_host, read_kernel
@@ -21,8 +22,7 @@ from bsdvirt.session.view import view_of
 from bsdvirt.spec.guest import GuestSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """The guests, their files as far as they can be read, the host, and what runs."""
 
     view: View

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.errors import NotFoundError
 from bsdvirt.ops.history.ring import GUEST, Record, folded
@@ -27,8 +28,7 @@ HOST_NAMES = tuple(HostUse.__struct_fields__)
 DIGITS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """From when to when: seconds since 1970."""
 
     begin: int

@@ -9,7 +9,8 @@ import select
 import socket
 import stat
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.host.fs import Fs
@@ -31,8 +32,7 @@ def mode_of(group: int | None) -> int:
     return 0o600 if group is None else 0o640
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """A file that is replaced at each sample."""
 
     fs: Fs
@@ -43,8 +43,7 @@ class File:
         self.fs.write(self.path, prometheus(sample), mode_of(self.group), group=self.group)
 
 
-@dataclass(slots=True)
-class _Client:
+class _Client(Struct):
     """A connection, one at a time. It never blocks: a slow one is dropped."""
 
     connection: socket.socket

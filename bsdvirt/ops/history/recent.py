@@ -7,7 +7,8 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.ops.history.ring import Record
@@ -15,8 +16,7 @@ from bsdvirt.ops.history.store import Store
 from bsdvirt.session.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Lately:
+class Lately(Struct, frozen=True):
     """The records of a guest, the oldest first."""
 
     step: int
@@ -54,8 +54,7 @@ def read_lately(session: Session, guests: Iterable[Guest], count: int) -> dict[s
     return found
 
 
-@dataclass(slots=True)
-class Trail:
+class Trail(Struct):
     """The last values of one figure, of so many seconds each."""
 
     step: float

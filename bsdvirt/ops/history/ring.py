@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from binascii import crc32
 from collections.abc import Sequence
-from dataclasses import dataclass
-from struct import Struct
+from struct import Struct as Layout
+
+from msgspec import Struct
 
 GUEST = ("cpu", "memory", "processes", "net_in", "net_out", "read", "written", "used")
 """The figures of a guest, by their names in GuestFigures."""
@@ -22,12 +23,11 @@ FIGURES = 8
 """Of a record: room for the longer of both."""
 HEADER = 64
 MAGIC = b"BVSTATS1"
-_HEAD = Struct("<8sI")
-_SUM = Struct("<I")
+_HEAD = Layout("<8sI")
+_SUM = Layout("<I")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What was used in a period. An unknown figure is NaN."""
 
     number: int
@@ -38,8 +38,7 @@ class Record:
     most: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(Struct, frozen=True):
     """A ring: so many records of so many seconds each."""
 
     step: int
@@ -49,7 +48,7 @@ class Ring:
     """Figures of a record: their means, and the most of each. A single sample is both."""
 
     @property
-    def form(self) -> Struct:
+    def form(self) -> Layout:
         return _SINGLE if self.parts == 1 else _BOTH
 
     @property
@@ -90,8 +89,8 @@ class Ring:
         return crc32(data[_SUM.size :], self.step)
 
 
-_SINGLE = Struct(f"<III{FIGURES}f")
-_BOTH = Struct(f"<III{2 * FIGURES}f")
+_SINGLE = Layout(f"<III{FIGURES}f")
+_BOTH = Layout(f"<III{2 * FIGURES}f")
 FINE_COUNT = 720
 MINUTES = Ring(300, 576, HEADER + _SINGLE.size * FINE_COUNT)
 """Two days."""

@@ -119,13 +119,13 @@ def _capacity(head: bytes, format: str, declared: int, part: Part) -> int:
 
 def sized(found: Found, sizes: dict[str, int]) -> Found:
     """Return it with the sizes of the disks that become volumes."""
-    import dataclasses
+    from msgspec import structs
 
     disks = [
         {**disk, "size": rounded(sizes[disk["name"]])} if disk["name"] in sizes else disk
         for disk in found.settings["disks"]
     ]
-    return dataclasses.replace(found, settings={**found.settings, "disks": disks})
+    return structs.replace(found, settings={**found.settings, "disks": disks})
 
 
 # ---- jails ----

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.jail.root import FROM_RELEASE
@@ -36,8 +37,7 @@ TOOLS = tuple(places.FROM)
 Changes = Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Coming:
+class Coming(Struct, frozen=True):
     """A guest that is about to be created."""
 
     name: str
@@ -51,8 +51,7 @@ class Coming:
         return asks(self.spec)
 
 
-@dataclass(frozen=True, slots=True)
-class Migrate:
+class Migrate(Struct, frozen=True):
     """Create a guest from a file, a directory, or a guest of another tool on this host. It has an
     identity of its own, and does not start at boot."""
 

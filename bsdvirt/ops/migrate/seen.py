@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.jail.root import Origin
@@ -10,8 +10,7 @@ from bsdvirt.library.foreign.found import Found, shown, usable
 from bsdvirt.library.plans.images import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What was found, and where its data are."""
 
     found: Found

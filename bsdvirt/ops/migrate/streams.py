@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, NotFoundError, UsageError
 from bsdvirt.guest.inventory import refuse_stray
@@ -30,8 +31,7 @@ from bsdvirt.spec.identity import Boot
 MOST_MEMBERS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Feeds:
+class Feeds(Struct, frozen=True):
     """The streams in a file."""
 
     name: str
@@ -82,8 +82,7 @@ def _exported(file: str, path: str, members: list[str]) -> Feeds:
     return Feeds(name, tuple(feeds))
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(Struct, frozen=True):
     """Receive the streams in a file."""
 
     file: str
@@ -119,8 +118,7 @@ class Receive:
             yield Prepared(session, [Task(name, (Part(plan, home=home),), "received", (note,))])
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """Create a guest from what was received."""
 
     file: str
@@ -174,8 +172,7 @@ def _seen(session: Session, home: Layout, name: str, path: str) -> Seen:
     return Seen(draft.found("zfs", name, "jail"), origin(""))
 
 
-@dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(Struct, frozen=True):
     """Destroy what is left of what was received."""
 
     name: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.facts.host import may_filter_vlans
@@ -51,8 +53,7 @@ def users(found: Inventory, network: str) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateNetwork:
+class CreateNetwork(Struct, frozen=True):
     """Make a network. `settings` are properties of it, without `id`; `assignments` more of
     them, by path."""
 
@@ -123,8 +124,7 @@ def _wanted(
     return set_paths(Network(id=number), assignments, settings, f"network {name}")
 
 
-@dataclass(frozen=True, slots=True)
-class SetNetwork:
+class SetNetwork(Struct, frozen=True):
     """Set properties of a network, live if it is up. Nothing is written if one of them is wrong."""
 
     name: str
@@ -186,8 +186,7 @@ def _ports(session: Session, network: str) -> list[Port]:
     return ports
 
 
-@dataclass(frozen=True, slots=True)
-class DestroyNetwork:
+class DestroyNetwork(Struct, frozen=True):
     """Destroy a network, also one whose file cannot be read."""
 
     name: str

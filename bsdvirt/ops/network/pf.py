@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.ifconfig import read_interfaces
@@ -74,8 +75,7 @@ def parts(session: Session, subject: str, steps: Sequence[Step]) -> list[Part]:
     return [Part(plan, journalled=False, optional=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRules:
+class LoadRules(Struct, frozen=True):
     """Load the rules of networks and running guests that are not loaded."""
 
     running: Mapping[str, tuple[Guest, GuestSpec]] | None = None

@@ -8,10 +8,10 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.ifconfig import Interface, read_interfaces
@@ -61,8 +61,7 @@ def takings(session: Session) -> list[str]:
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
-@dataclass(frozen=True, slots=True)
-class TakeAddress:
+class TakeAddress(Struct, frozen=True):
     """Move the address of an uplink to a bridge of a new network, for `within` seconds until it
     is confirmed."""
 
@@ -250,8 +249,7 @@ def rows(session: Session) -> list[NetworkRow]:
     return sorted([*confirmed(session), *unconfirmed(session)], key=lambda row: row.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirm(Struct, frozen=True):
     """Confirm a moved address: keep it over reboots."""
 
     name: str
@@ -277,8 +275,7 @@ class Confirm:
             yield Prepared(session, [Task(name, (Part(plan),), message)])
 
 
-@dataclass(frozen=True, slots=True)
-class Revert:
+class Revert(Struct, frozen=True):
     """Move an address back that was not confirmed yet."""
 
     name: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.ifconfig import read_interfaces
@@ -16,8 +17,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.network import Network
 
 
-@dataclass(frozen=True, slots=True)
-class BringUp:
+class BringUp(Struct, frozen=True):
     """Bring up the networks that are down."""
 
     names: tuple[str, ...]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import partial
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.cpu.rebalance import Claim, Move, rebalance
 from bsdvirt.errors import ConflictError
@@ -26,8 +27,7 @@ from bsdvirt.spec.identity import CpuClaim
 from bsdvirt.spec.types import CpuList
 
 
-@dataclass(frozen=True, slots=True)
-class Rebalance:
+class Rebalance(Struct, frozen=True):
     """Move the guests whose CPUs were chosen by placement, running or not, as far as that lessens
     the sharing. One that is busy stays where it is."""
 
@@ -75,8 +75,7 @@ def _moves(session: Session, found: Inventory, movable: Movable) -> list[Move]:
     return rebalance(cpus.topology, claims, fixed, cpus.policy)
 
 
-@dataclass(slots=True)
-class _Done:
+class _Done(Struct):
     """The moves so far. One that fails stops those after it: they may count on its CPUs."""
 
     under_way: str = ""

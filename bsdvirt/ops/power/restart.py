@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.hooks import hook_problem
@@ -38,8 +38,7 @@ from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.hooks import EVENTS
 
 
-@dataclass(frozen=True, slots=True)
-class RestartGuests:
+class RestartGuests(Struct, frozen=True):
     """Stop and start guests. One whose start would be refused is left as it is, and one that
     cannot be stopped is not started."""
 

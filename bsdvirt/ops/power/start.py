@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, field, structs
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError, as_told
 from bsdvirt.facts.host import read_host
@@ -39,8 +39,7 @@ Planner = Callable[[str], Task]
 """Plans the start of the guest of that name."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartGuests:
+class StartGuests(Struct, frozen=True):
     """Start guests; a running one is left alone."""
 
     names: tuple[str, ...]
@@ -55,8 +54,7 @@ class StartGuests:
             yield Prepared(session, tasks, ready.networks)
 
 
-@dataclass(slots=True)
-class Starting:
+class Starting(Struct):
     """Guests about to start: their locks are held, and the host was read."""
 
     parts: Parts
@@ -103,8 +101,7 @@ def begin(
     return Starting(loading.parts, plan, loading.refused, [task for task in up if not task.error])
 
 
-@dataclass
-class _Loading:
+class _Loading(Struct, dict=True):
     """Guests and what their files say, with claims that fit those."""
 
     session: Session

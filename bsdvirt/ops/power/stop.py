@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.facts.host import HostFacts, read_host
 from bsdvirt.guest.inventory import Guest, Inventory
@@ -22,8 +24,7 @@ from bsdvirt.session.view import view_of
 from bsdvirt.spec.hooks import Event
 
 
-@dataclass(frozen=True, slots=True)
-class StopGuests:
+class StopGuests(Struct, frozen=True):
     """Stop guests, in order or (`force`) at once; what a stopped one has left is removed.
     `timeout` in seconds; the guest's own where it is not given."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 from bsdvirt.bhyve.devices.firmware import kept, plan_reset, plan_restore
 from bsdvirt.bhyve.start import foreground_argv
@@ -28,8 +29,7 @@ DONE: dict[Act, str] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
+class Press(Struct, frozen=True):
     """Press a button of running virtual machines."""
 
     names: tuple[str, ...]
@@ -50,8 +50,7 @@ class Press:
             yield Prepared(session, [*refused(held.refused), *plan_each(held.names(), one)])
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeVariables:
+class ChangeVariables(Struct, frozen=True):
     """Put a stopped guest's UEFI variables aside, or (`back`) those back that were."""
 
     name: str

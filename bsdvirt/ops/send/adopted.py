@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Foreign
@@ -27,8 +27,7 @@ SEALED = Value("on", "local")
 """What receiving sets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """What adopting a received guest changes besides its identity."""
 
     steps: tuple[Step, ...] = ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.guest.send.plan import drop_steps, note_step
@@ -19,8 +19,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.replica import ABSENT
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Struct, frozen=True):
     """Forget that a guest is sent to a host, and remove its snapshots for that here. What is on
     that host stays there."""
 

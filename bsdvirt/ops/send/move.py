@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import read_host
@@ -52,8 +53,7 @@ START, STAY = "start", "stay"
 """Whether the other host is to start it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Move(Send):
+class Move(Send, frozen=True):
     """Stop a guest that was sent, send the rest, and give it to the other host."""
 
     @contextlib.contextmanager
@@ -145,8 +145,7 @@ class _Moving(Run):
         return error
 
 
-@dataclass(frozen=True, slots=True)
-class Back(Send):
+class Back(Send, frozen=True):
     """Take a guest back that was given to another host, if that agrees."""
 
     force: bool = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, NotFoundError
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory, refuse_stray
@@ -42,8 +43,7 @@ class PromotedHereError(ConflictError):
     """The guest was a replica, and is this host's own since."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """An offer, and where the guest is received."""
 
     run: str

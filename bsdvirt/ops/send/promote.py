@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.guest.inventory import Foreign, Inventory
@@ -37,8 +38,7 @@ def standby(found: Inventory, name: str) -> tuple[Foreign, Origin]:
     return foreign, refuse_adoption(foreign, replica)
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(Struct, frozen=True):
     """Have the other host give the guest up, and go back to the snapshot that is here in full."""
 
     name: str

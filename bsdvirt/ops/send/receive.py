@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError
 from bsdvirt.guest.inventory import Foreign
@@ -29,8 +29,7 @@ from bsdvirt.zfs.snapshots import Part as SnapshotPart
 from bsdvirt.zfs.snapshots import read_parts
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """Receive standard input as a snapshot of a dataset that was offered."""
 
     run: str
@@ -57,8 +56,7 @@ class Stream:
             yield _one(session, accepted, plan, journalled=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """Give up a stream that was received in part."""
 
     run: str
@@ -75,8 +73,7 @@ class Drop:
             yield _one(session, accepted, plan, journalled=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Complete:
+class Complete(Struct, frozen=True):
     """Note that all of a run's snapshot is there."""
 
     run: str

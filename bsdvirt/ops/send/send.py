@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.jls import read_jails
@@ -57,8 +57,7 @@ BUSY_SECONDS = 60.0
 """How long to wait for another command on the guest, at the end of a run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send one guest, running or not. It is foreign on the other host until it is adopted there."""
 
     guest: str

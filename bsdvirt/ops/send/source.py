@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import HostError
 from bsdvirt.guest.inventory import Guest
@@ -28,8 +28,7 @@ TAG = "bsdvirt:send-"
 """The beginning of the tags of holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """A guest's datasets and snapshots."""
 
     guest: Guest

@@ -7,7 +7,8 @@ What stopped ones ask for stands in their files.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.cpu.given import HostCpus
 from bsdvirt.cpu.shares import Placed, cpu_map
@@ -28,16 +29,14 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """What a guest's file says; `error`, if it cannot be read."""
 
     spec: GuestSpec | None = None
     error: str | None = None
 
 
-@dataclass
-class Kept:
+class Kept(Struct, dict=True):
     """What a caller keeps who reads the map again and again: the topology, which no kernel changes
     while it runs, and what the files of guests say, until they change."""
 

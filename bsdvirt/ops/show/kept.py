@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.usage.bhyve import Room, read_room, resident_memory
@@ -22,8 +23,7 @@ MOST_OBJSETS = 32
 """Datasets of one guest that are counted: a jail makes as many as it likes."""
 
 
-@dataclass(slots=True)
-class _Own:
+class _Own(Struct):
     """What is kept of one run of a guest."""
 
     run: tuple[int | None, int | None]
@@ -36,8 +36,7 @@ class _Own:
     """Bytes of memory that its processes do not show."""
 
 
-@dataclass
-class Kept:
+class Kept(Struct, dict=True):
     """What one caller keeps, who takes many samples."""
 
     clock: Callable[[], float] = time.monotonic

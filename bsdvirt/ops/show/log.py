@@ -12,8 +12,9 @@ import contextlib
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from bsdvirt.errors import UsageError
 from bsdvirt.host.sanitize import Screen
@@ -30,8 +31,7 @@ COPY = ".0"
 """What a rotated log is called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place in a log."""
 
     offset: int
@@ -50,8 +50,7 @@ class Place:
         return cls(number, int(digits, 16))
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     """Bytes of a log, from a place to a place."""
 
     begin: Place

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from bsdvirt.rows.base import Row, declared
 from bsdvirt.rows.usage import GuestSample, HostSample, NicSample, PoolSample, Sample
@@ -12,8 +13,7 @@ from bsdvirt.rows.usage import GuestSample, HostSample, NicSample, PoolSample, S
 ONLINE = "ONLINE"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A field of a row; what only grows is a counter."""
 
     field: str

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import Layout
@@ -19,8 +20,7 @@ OF_CHILD = {"guests": "stray", "releases": "release", "images": "image"}
 """What a dataset below a child of a pool's dataset is, if nothing else is known of it."""
 
 
-@dataclass(slots=True)
-class Owner:
+class Owner(Struct):
     """The datasets of one owner, the topmost first."""
 
     kind: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import CommandError, UsageError
 from bsdvirt.guest.snapshots.sets import Snapshot, named
@@ -19,8 +20,7 @@ MOST_ROWS = 10000
 """Changes that are listed: a guest may have changed any number of files."""
 
 
-@dataclass(slots=True)
-class Difference:
+class Difference(Struct):
     """The changes, and what is to be said of those that are not among them."""
 
     rows: list[DiffRow] = field(default_factory=list)

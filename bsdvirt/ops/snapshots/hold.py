@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.guest.snapshots.hold import plan_hold, plan_release
 from bsdvirt.guest.snapshots.sets import Snapshot, named
@@ -18,8 +19,7 @@ from bsdvirt.spec.snapshot import OWN_TAG, HoldTag
 from bsdvirt.zfs.reclaim import read_holds_of
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Hold snapshots, so that nothing can destroy them, or release them."""
 
     targets: tuple[Target, ...]

@@ -5,8 +5,9 @@ listed."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+from msgspec import Struct, field
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.guest.inventory import Guest
@@ -20,8 +21,7 @@ MOST_SINGLE = 100
 """Snapshots of single datasets that are listed for each guest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which snapshots are listed."""
 
     patterns: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -44,8 +44,7 @@ class Filter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """The snapshots that are listed, by guest, and what is to be said of others."""
 
     snapshots: dict[str, list[Snapshot]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, UsageError
 from bsdvirt.guest.inventory import Guest
@@ -24,8 +26,7 @@ from bsdvirt.spec.units import Keep
 NOTHING = "no snapshot is removed"
 
 
-@dataclass(frozen=True, slots=True)
-class Prune:
+class Prune(Struct, frozen=True):
     """Remove the snapshots that are not kept: those of the schedule, never those in use."""
 
     names: tuple[str, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bsdvirt.guest.snapshots.plan import plan_remove_all, refuse_removal
 from bsdvirt.guest.snapshots.sets import Snapshot, picked
@@ -18,8 +19,7 @@ from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """Remove snapshots that bsdvirt took."""
 
     targets: tuple[Target, ...]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
-from msgspec import structs
+from msgspec import Struct, structs
+from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import read_host
@@ -45,8 +45,7 @@ from bsdvirt.spec.mounts import within
 from bsdvirt.zfs.since import read_bookmarks, read_since
 
 
-@dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(Struct, frozen=True):
     """Roll a guest back to a snapshot: all its datasets, or none."""
 
     name: str

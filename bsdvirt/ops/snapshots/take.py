@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bsdvirt.errors import UsageError
 from bsdvirt.facts.jls import read_jails
@@ -23,8 +25,7 @@ from bsdvirt.spec.snapshot import MAX_NOTE, SnapshotName, Stamp, Why
 RUNNING = "taken while it runs: what it had not written to disk is not in it"
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(Struct, frozen=True):
     """Take a snapshot of each guest: all its datasets, volumes and its file, at one moment."""
 
     names: tuple[str, ...]

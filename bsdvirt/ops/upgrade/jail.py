@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.jls import read_jails
@@ -37,8 +37,7 @@ SHOWN = 8
 """Paths in a note or an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upgrade:
+class Upgrade(Struct, frozen=True):
     """Give a jail a new root from the newest patch level of a release, by default its own. What the
     jail has of its own is kept, and so is the old root."""
 
@@ -77,8 +76,7 @@ class Upgrade:
         return Task(name, (Part(plan),), message, notes)
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
+class Back(Struct, frozen=True):
     """Exchange a jail's root and the one that is kept from before its last upgrade."""
 
     name: str
@@ -106,8 +104,7 @@ class Back:
             yield Prepared(session, [task])
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """Destroy the root that is kept from before a jail's last upgrade."""
 
     name: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from msgspec import Struct
 
 from bsdvirt.facts.userland import version_in
 from bsdvirt.guest.inventory import Guest, Inventory
@@ -43,8 +44,7 @@ def _key(version: str) -> tuple[int, int, int] | None:
 # ---- releases ----
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """What is known of a release on this host."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError
 from bsdvirt.facts.host import read_kernel
@@ -24,8 +24,7 @@ PACKAGES = "var/db/pkg/local.sqlite"
 """The database of pkg(8)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upgraded:
+class Upgraded(Struct, frozen=True):
     """What an upgrade does."""
 
     before: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from test_snapshots import GUEST, NAMES, WEB, found, part
 
 from bsdvirt.errors import BsdvirtError, ConflictError

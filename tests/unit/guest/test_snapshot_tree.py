@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakehost import FakeHost
+from msgspec.structs import replace
 
 from bsdvirt.errors import NotFoundError
 from bsdvirt.guest.inventory import Guest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from bsdvirt.facts.ifconfig import Interface, parse
 from bsdvirt.net.settings import mtu_steps

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bsdvirt.facts.ifconfig import Interface
 from bsdvirt.facts.packetfilter import FirewallFacts, PfFacts
