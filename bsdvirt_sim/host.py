@@ -201,6 +201,17 @@ class SimHost:
             jail = state.jails.get(jid)
             return None if jail is None else tuple(jail.mask or range(state.cpus))
 
+    def process_cpus(self, pid: int) -> tuple[int, ...] | None:
+        with self._held() as state:
+            for jail in state.jails.values():
+                if any(one.pid == pid for one in jail.processes):
+                    return tuple(jail.below or jail.mask or range(state.cpus))
+        return None
+
+    def own_cpus(self) -> tuple[int, ...] | None:
+        with self._held() as state:
+            return tuple(range(state.cpus))
+
     # ---- for other parts of the simulation ----
 
     @contextlib.contextmanager

@@ -209,14 +209,24 @@ def cpuset_drift(
     mask: CpuList | None,
     kernel: Kernel,
     pins: Mapping[int, CpuList] = NO_PINS,
+    below: Mapping[int, CpuList] = NO_PINS,
 ) -> Iterator[Drift]:
-    """Yield the repair of a cpuset that differs from the property; `pins` as in cpuset_changes."""
-    if wanted is None or mask is None or wanted == mask:
+    """Yield the repair of a cpuset that differs from the property, or of one below it; `pins` and
+    `below` as in cpuset_changes."""
+    if wanted is None or mask is None or (wanted == mask and not below):
         return
-    if steps := tuple(cpuset_changes(of, wanted, mask, kernel, pins)):
+    steps = tuple(cpuset_changes(of, wanted, mask, kernel, pins, below=below))
+    if wanted != mask and steps:
         yield Drift(
             f"it runs on the CPUs {mask}, and is to run on {wanted}", steps,
             f"gave it the CPUs {wanted} again",
+        )  # fmt: skip
+    elif steps:
+        now = CpuList.of({cpu for cpus in below.values() for cpu in cpus.cpus})
+        # A jail may have made a set of its own.
+        yield Drift(
+            f"processes in it run on the CPUs {now} only, and are to run on {wanted}", steps,
+            f"gave its processes the CPUs {wanted} again", problem=False,
         )  # fmt: skip
 
 

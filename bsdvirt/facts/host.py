@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
@@ -51,6 +51,8 @@ class HostFacts(Struct, frozen=True):
     """Contents of the .conf files among them, by path: the configurations of starts."""
     fstab: frozenset[str] = frozenset()
     """Mount points in the host's fstab(5)."""
+    processes: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    """Processes in jails, by jid; only doctor reads them."""
 
 
 def read_mask(host: Host, jail: str) -> CpuList:

@@ -107,3 +107,11 @@ class Host(Protocol):
     def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
         """Return the CPUs that a jail may use, without a command; None if there is no such jail, or
         the kernel cannot be asked so."""
+
+    def process_cpus(self, pid: int) -> tuple[int, ...] | None:
+        """Return the CPUs of the cpuset that a process is in, without a command; None if there is
+        no such process, or the kernel cannot be asked so."""
+
+    def own_cpus(self) -> tuple[int, ...] | None:
+        """Return the CPUs that this process may run on, without a command; None if the kernel
+        cannot be asked so."""

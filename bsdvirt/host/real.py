@@ -153,6 +153,16 @@ class RealHost:
 
         return jail_cpus(jid)
 
+    def process_cpus(self, pid: int) -> tuple[int, ...] | None:
+        from bsdvirt.host.affinity import process_cpus
+
+        return process_cpus(pid)
+
+    def own_cpus(self) -> tuple[int, ...] | None:
+        from bsdvirt.host.affinity import own_cpus
+
+        return own_cpus()
+
     def _known(self) -> tuple[str, str]:
         """Values read once per boot: kern.boottime and kern.hostuuid, one per line."""
         lines = self.fs.read_or(BOOT_FILE).splitlines()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from bsdvirt.cpu.limits import cpuset_drift, limit_drift
+from bsdvirt.cpu.limits import NO_PINS, cpuset_drift, limit_drift
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.host import HostFacts, Kernel, ruleset_exists
 from bsdvirt.facts.rctl import jail_subject
@@ -153,8 +153,10 @@ def drift(
     facts: HostFacts,
     kernel: Kernel,
     mask: CpuList | None = None,
+    below: Mapping[int, CpuList] = NO_PINS,
 ) -> Iterator[Drift]:
-    """Every such difference. `jail` is its file, where it can be read; `mask` its CPUs."""
+    """Every such difference. `jail` is its file, where it can be read; `mask` its CPUs, `below`
+    those of the sets below its own that have others."""
     yield from _ports(guest, jail, networks, facts)
     yield from alias_drift(guest, facts)
     yield from _mounts(guest, facts)
@@ -162,7 +164,7 @@ def drift(
         return
     if kernel.racct:
         yield from limit_drift(jail_subject(guest.name), jail.limits, facts.rules)
-    yield from cpuset_drift(("-j", guest.name), jail.cpuset, mask, kernel)
+    yield from cpuset_drift(("-j", guest.name), jail.cpuset, mask, kernel, below=below)
 
 
 def _ports(

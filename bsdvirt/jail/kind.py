@@ -339,13 +339,17 @@ class JailKind(Kind[Jail]):
         self, view: View, guest: Guest, spec: Jail | None, facts: HostFacts, kernel: Kernel
     ) -> Iterator[Drift]:
         from bsdvirt.facts.cpus.affinity import read_jail_cpus
+        from bsdvirt.facts.cpus.below import read_strays
 
-        jail, mask = running_jail(guest, facts.jails), None
+        jail, mask, below = running_jail(guest, facts.jails), None, dict[int, CpuList]()
         if jail is not None and spec and spec.cpuset:
             # It may have ended meanwhile.
             cpus = read_jail_cpus(view.host, jail.jid, jail.name)
             mask = CpuList.of(cpus) if cpus else None
-        return doctor.drift(guest, spec, view.networks, facts, kernel, mask)
+            below = read_strays(
+                view.host, jail.name, facts.processes.get(jail.jid, ()), spec.cpuset
+            )
+        return doctor.drift(guest, spec, view.networks, facts, kernel, mask, below)
 
 
 def _hook_seconds(jail: Jail | None) -> float:

@@ -48,13 +48,17 @@ AWAIT_PAUSE = 0.05
 
 
 APART = "setaffinity: Resource deadlock avoided"
+BOUND = (
+    "a process of the guest has probably bound itself to other CPUs (procstat -S shows it): end it,"
+    " or stop the guest, change its CPUs, and start it"
+)
 
 
 def _hint(stderr: str) -> str:
-    """Return what to do about the error of a command. jail(8) of FreeBSD 15 starts what is in a
-    jail in a cpuset below the jail's (root_cpuset_id() in usr.sbin/jail/command.c), which keeps the
-    CPUs of the start: the kernel refuses the jail CPUs that are all others."""
-    return "stop the guest, change its CPUs, and start it" if APART in stderr else ""
+    """Return what to do about the error of a command. The kernel refuses a cpuset CPUs that are all
+    others than those that a process in it has bound itself to, as with cpuset -l
+    (cpuset_testupdate() in kern_cpuset.c)."""
+    return BOUND if APART in stderr else ""
 
 
 def act(host: Host, action: Action, on_line: LineSink | None = None) -> None:

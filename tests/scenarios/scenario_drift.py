@@ -99,6 +99,25 @@ def limits_and_cpus_that_are_gone_come_back(driver: Bsdvirt, view: HostView) -> 
     assert "jail:t1:maxproc:deny=50" in view.rules()
 
 
+@scenario(each_release=True)
+def a_jail_whose_processes_were_left_on_few_cpus(driver: Bsdvirt, view: HostView) -> None:
+    """jail(8) of 15 runs exec.start in a cpuset below the jail's: what the jail is given back, that
+    is not."""
+    if len(driver.json("cpu", "map")["cpus"]) < 2:
+        return
+    driver.ok("create", "jail", "t1", "resolver.mode=keep", "cpuset=0-1", "--start")
+    for cpus in ("0", "0-1"):
+        view.do("/usr/bin/cpuset", "-l", cpus, "-j", "t1")
+    pid = view.run("/bin/ps", "-J", "t1", "-o", "pid").stdout.split()[-1]
+    said = driver.ok("doctor").stdout
+    narrow = view.run("/usr/bin/cpuset", "-g", "-p", pid).stdout.startswith(f"pid {pid} mask: 0\n")
+    assert ("t1: processes in it run on the CPUs 0 only, and are to run on 0-1" in said) == narrow
+    done = driver.ok("doctor", "--repair").stdout
+    assert ("t1: gave its processes the CPUs 0-1 again" in done) == narrow
+    assert "mask: 0, 1" in view.run("/usr/bin/cpuset", "-g", "-p", pid).stdout
+    assert "processes" not in driver.ok("doctor").stdout
+
+
 @scenario()
 def an_address_of_a_shared_jail_comes_back(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", *QUICK, "stack=shared",

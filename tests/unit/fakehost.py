@@ -93,3 +93,9 @@ class FakeHost:
 
     def jail_cpus(self, jid: int) -> tuple[int, ...] | None:
         return None
+
+    def process_cpus(self, pid: int) -> tuple[int, ...] | None:
+        return None
+
+    def own_cpus(self) -> tuple[int, ...] | None:
+        return None

@@ -10,6 +10,7 @@ procstat(1) shows all in one go, beside names that a jail chooses.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from bsdvirt.facts.host import parse_mask
 from bsdvirt.host import tools
@@ -23,11 +24,33 @@ _ID = re.compile(r"(?:pid|jail) \d{1,10} (?:cpuset|root) id: (\d{1,10})\n?", re.
 def read_below(host: Host, jail: str) -> dict[int, CpuList]:
     """Return the sets below that of a running jail, with their CPUs, by id. A process that has
     ended meanwhile is left out."""
-    own = _id(host, "-j", jail)
+    listed = host.run((tools.PS, "-J", jail, "-o", "pid"), changes=False).stdout
+    return _sets(host, jail, [word for word in listed.split() if natural(word) is not None])
+
+
+def read_strays(host: Host, jail: str, pids: Sequence[int], wanted: CpuList) -> dict[int, CpuList]:
+    """Return the sets whose CPUs are not those wanted. It costs a command only where a process is
+    in such a set, or the kernel does not answer by a system call."""
+    if all(host.process_cpus(pid) == wanted.cpus for pid in pids):
+        return {}
+    sets = _sets(host, jail, [str(pid) for pid in pids])
+    return {number: cpus for number, cpus in sets.items() if cpus != wanted}
+
+
+def read_jailed(host: Host) -> dict[int, list[int]]:
+    """Return the processes in jails, by the jails' jid; one command."""
+    found: dict[int, list[int]] = {}
+    for line in host.run((tools.PS, "-ax", "-o", "pid,jid"), changes=False).stdout.splitlines():
+        numbers = [number for word in line.split() if (number := natural(word)) is not None]
+        if len(numbers) == 2 and numbers[1]:
+            found.setdefault(numbers[1], []).append(numbers[0])
+    return found
+
+
+def _sets(host: Host, jail: str, pids: Sequence[str]) -> dict[int, CpuList]:
+    own = _id(host, "-j", jail) if pids else None
     if own is None:
         return {}
-    listed = host.run((tools.PS, "-J", jail, "-o", "pid"), changes=False).stdout
-    pids = [word for word in listed.split() if natural(word) is not None]
     found: dict[int, CpuList] = {}
     for pid in pids:
         number = _id(host, "-p", pid)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec import structs
+
 from bsdvirt.cpu.given import HostCpus
 from bsdvirt.errors import BsdvirtError, as_told
+from bsdvirt.facts.cpus.below import read_jailed
 from bsdvirt.facts.host import parse_mask, read_host
 from bsdvirt.guest.state import alive
 from bsdvirt.host import tools
@@ -35,12 +38,15 @@ def drifts(session: Session, seen: Seen, names: Iterable[str] = ()) -> dict[str,
     if not running:
         return {}
     cpus, every = host_cpus(session, seen.found.guests.values()), _every(session)
+    facts = seen.facts
+    if facts.jails:
+        facts = structs.replace(facts, processes=read_jailed(session.host))
     found: dict[str, list[Drift]] = {}
     for guest in running:
         try:
             found[guest.name] = list(
                 kind_of(guest).drift(
-                    seen.view, guest, _given(cpus, seen, guest.name, every), seen.facts, seen.kernel
+                    seen.view, guest, _given(cpus, seen, guest.name, every), facts, seen.kernel
                 )
             )
         except Exception as error:
@@ -61,6 +67,9 @@ def _given(cpus: HostCpus, seen: Seen, name: str, every: CpuList | None) -> Gues
 
 def _every(session: Session) -> CpuList | None:
     """Return the CPUs that this process may run on, as any other without a cpuset of its own."""
+    own = session.host.own_cpus()
+    if own is not None:
+        return CpuList.of(own)
     shown = session.host.run((tools.CPUSET, "-g"), changes=False)
     return parse_mask(shown.stdout) if shown.status == 0 else None
 
