@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from bsdvirt import __version__
 from bsdvirt.cli.words import OF_COMMANDS, OWN_WORDS, VERBS, split_command, verb_of
 from bsdvirt.errors import EXIT_OK, EXIT_USAGE, BadValueError, BsdvirtError, HostError, UsageError
 from bsdvirt.host.sanitize import shown
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXEC_FAILED = 125
 FAULT = "this is a fault in bsdvirt"

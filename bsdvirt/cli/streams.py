@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
 import sys
-from collections.abc import Iterator
 
 from bsdvirt.host.sanitize import shown
 
@@ -31,22 +29,24 @@ class PlainWriter(io.TextIOWrapper):
 
     def raw(self, text: str) -> None:
         """bsdvirt's own escapes."""
-        with self._until_gone():
+        try:
             super().write(text)
+        except OSError as error:
+            self._drop_if_gone(error)
 
     def flush(self) -> None:
-        if not self.closed:
-            with self._until_gone():
-                super().flush()
-
-    @contextlib.contextmanager
-    def _until_gone(self) -> Iterator[None]:
+        if self.closed:
+            return
         try:
-            yield
+            super().flush()
         except OSError as error:
-            if error.errno not in GONE:
-                raise
-            self.drop()
+            self._drop_if_gone(error)
+
+    def _drop_if_gone(self, error: OSError) -> None:
+        """Drop the output of a reader that is gone. Raises every other error."""
+        if error.errno not in GONE:
+            raise error
+        self.drop()
 
     def finish(self) -> None:
         """Called at the end of the command."""
@@ -98,8 +98,10 @@ def close_streams(status: int) -> int:
     except OSError as error:
         if isinstance(sys.stdout, PlainWriter):
             sys.stdout.drop()
-        with contextlib.suppress(OSError):
+        try:  # noqa: SIM105 (contextlib takes longer to import than all else here)
             print(f"bsdvirt: standard output: {error.strerror}", file=sys.stderr)
+        except OSError:
+            pass
         status = status or 1
     if isinstance(sys.stderr, PlainWriter):
         sys.stderr.finish()

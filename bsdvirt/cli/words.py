@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 VERBS = {
     "init": "set up this host: datasets, host file, a private network, rc.conf",

@@ -176,6 +176,15 @@ def test_no_file_names_where_it_was_built(installed: Installed) -> None:
         assert str(installed.stage).encode() not in content, name
 
 
+def test_the_command_imports_nothing_but_bsdvirt(installed: Installed) -> None:
+    """What pip writes for an entry point imports re: see bin/bsdvirt."""
+    first, *lines = (installed.root / "bin/bsdvirt").read_text().splitlines()
+    assert first.startswith("#!/") and "python" in first
+    assert [line for line in lines if line.startswith(("import ", "from "))] == [
+        "import sys", "from bsdvirt.__main__ import main",
+    ]  # fmt: skip
+
+
 def test_what_is_run_can_be_run(installed: Installed) -> None:
     for name in (
         "bin/bsdvirt",
