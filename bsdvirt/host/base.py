@@ -89,7 +89,7 @@ class Host(Protocol):
 
     def attach(self, argv: Sequence[str]) -> int:
         """Run a command on the caller's terminal and return its exit status (128 + n for signal
-        n)."""
+        n). One that enters a guest cannot type on that terminal."""
 
     def replace(self, argv: Sequence[str]) -> NoReturn:
         """Replace this process by a command, on the caller's terminal. Raises HostError if it

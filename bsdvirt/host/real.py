@@ -121,12 +121,10 @@ class RealHost:
         return Result(words, status, "", "".join(reader.text(str(n)) for n in backwards), timed_out)
 
     def attach(self, argv: Sequence[str]) -> int:
-        with _signals_left_to_the_child():
-            try:
-                status = subprocess.run(list(argv), check=False).returncode  # noqa: S603
-            except OSError:
-                return 127
-        return status if status >= 0 else 128 - status
+        from bsdvirt.host.terminals.attach import attach, attach_own
+
+        ours = tuple(argv[: len(tools.SUPERVISE)]) == tools.SUPERVISE
+        return attach_own(argv) if ours else attach(argv)
 
     def replace(self, argv: Sequence[str]) -> NoReturn:
         try:
@@ -382,15 +380,3 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
 def _status(process: subprocess.Popen[bytes]) -> int:
     """Return the exit status; if no signal ended it, that of the signal."""
     return -signal.SIGKILL if process.returncode is None else process.returncode
-
-
-@contextlib.contextmanager
-def _signals_left_to_the_child() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGQUIT)}
-    try:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

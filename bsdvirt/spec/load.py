@@ -333,11 +333,11 @@ def compose_yaml(text: str, source: str = "") -> yaml.Node | None:
         _check_events(yaml.parse(text, Loader=loader), source)
         node: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
-        if loader is not yaml.SafeLoader:
+        mark = error.problem_mark or error.context_mark
+        if mark and "nesting depth" in (error.problem or ""):
             # libyaml scans ahead: a limit of its own may be met before ours.
             with contextlib.suppress(yaml.YAMLError):
-                _check_events(yaml.parse(text, Loader=yaml.SafeLoader), source)
-        mark = error.problem_mark or error.context_mark
+                _check_events(yaml.parse(text[: mark.index], Loader=yaml.SafeLoader), source)
         _refuse(source, mark, f"not YAML: {error.problem or error.context}")
     except (yaml.YAMLError, UnicodeError) as error:
         raise UsageError(f"{_prefix(source)}not YAML: {_line(str(error))}") from None

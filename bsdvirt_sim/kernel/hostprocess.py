@@ -77,9 +77,9 @@ def pipe_real(
 
 def attach_real(directory: Path, argv: Sequence[str]) -> int:
     """Run it on the caller's own terminal."""
-    from bsdvirt.host.real import RealHost
+    from bsdvirt.host.terminals.attach import attach_own
 
-    return RealHost().attach(_beneath(directory, argv))
+    return attach_own(_beneath(directory, argv))
 
 
 def become_real(directory: Path, argv: Sequence[str]) -> NoReturn:

@@ -1,0 +1,1 @@
+"""The caller's terminal, and those of commands that run in guests."""
