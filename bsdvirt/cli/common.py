@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.cli.told import tell
@@ -154,13 +156,21 @@ def plan_sink(options: Globals) -> Sink:
     if options.events:
         from bsdvirt.cli.events.feed import open_feed
 
-        show: Sink = open_feed()
+        feed = open_feed()
     else:
-        show = lambda event: print(plan_as_shell(event.plan), end="")  # type: ignore[attr-defined]  # noqa: E731
+        feed = None
+
+    def show(event: Planned) -> None:
+        text = plan_as_shell(event.plan)
+        if options.json and options.asking is None:
+            # It is part of the JSON.
+            options.planned.append((event.plan.subject, text))
+        else:
+            print(text, end="")
 
     def sink(event: Event) -> None:
         if isinstance(event, Planned):
-            show(event)
+            (feed or show)(event)
             if options.asking is not None:
                 options.asking.planned(event.plan)
 
@@ -233,7 +243,7 @@ def report(outcomes: Sequence[Outcome], options: Globals) -> int:
     """Print the outcomes and return the exit code: that of the error of a single guest, or
     EXIT_FAILED for several guests."""
     if options.json and not (options.asking and options.dry_run):
-        print_json(plain([_row(outcome) for outcome in outcomes]))
+        print_json(plain(_with_plans([_row(outcome) for outcome in outcomes], options.planned)))
     for outcome in outcomes:
         if outcome.error is not None:
             if options.asking is not None and options.dry_run:
@@ -259,6 +269,23 @@ def _row(outcome: Outcome) -> OutcomeRow:
         hint=error.hint if error else "",
         notes=list(outcome.notes),
     )
+
+
+def _with_plans(rows: list[OutcomeRow], planned: Sequence[tuple[str, str]]) -> list[OutcomeRow]:
+    """Return the rows with the plans of a dry run. That of another object, such as a network that
+    a guest needs, is part of the row whose plan comes next."""
+    if not planned:
+        return rows
+    of = {row.name: "" for row in rows}
+    pending = ""
+    for subject, text in planned:
+        pending += text
+        if subject in of:
+            of[subject] += pending
+            pending = ""
+    if pending and of:
+        of[rows[-1].name] += pending
+    return [structs.replace(row, plan=of[row.name]) for row in rows]
 
 
 def say_done(options: Globals, name: str, word: str) -> None:

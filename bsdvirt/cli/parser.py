@@ -68,6 +68,8 @@ class Globals(argparse.Namespace):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self.planned: list[tuple[str, str]] = []
+        """With -n and --json: the plans until now, as subject and shell."""
         self.secrets: dict[str, str] = {}
         """Secrets that were read from standard input, by property: each is read once."""
 

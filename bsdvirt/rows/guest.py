@@ -256,6 +256,9 @@ class OutcomeRow(Row, frozen=True, kw_only=True):
     message: Annotated[str, col("What was done, or the error.")]
     hint: Annotated[str, col("What to do about an error.")]
     notes: Annotated[list[str], col("Further remarks.")]
+    plan: Annotated[
+        str | None, col("With -n, the commands as shell, as it prints them without --json.")
+    ] = None
 
 
 def boot_of(values: dict[str, Any]) -> Boot:

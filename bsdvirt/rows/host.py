@@ -119,3 +119,10 @@ class Finding(Row, frozen=True, kw_only=False):
     remedy: Annotated[str, col("What to do about it.")]
     problem: Annotated[bool, col("Whether it is a problem, or only a notice.")] = True
     repair: Annotated[str, col("What --repair does about it; empty if it does nothing.")] = ""
+
+
+class PlannedRow(Row, frozen=True, kw_only=True):
+    """A repair that `doctor --repair -n` shows."""
+
+    name: Annotated[str, col("Name of the guest, network or other object.")]
+    plan: Annotated[str, col("The commands as shell, as it prints them without --json.")]

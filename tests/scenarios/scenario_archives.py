@@ -129,6 +129,13 @@ def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
         subprocess.run(importing, stdin=source, check=True, env=environment, timeout=600,
                        capture_output=True)  # fmt: skip
     assert tree(view.fs.path(view.jail_root("web"))) == tree(view.fs.path(view.jail_root("two")))
+    garbage = subprocess.run(driver.argv("import", "-", "bad"), input=b"garbage" * 99, timeout=600,
+                             env=environment, capture_output=True, check=False)  # fmt: skip
+    assert garbage.returncode == 2
+    assert b"standard input" in garbage.stderr
+    assert b"import." not in garbage.stderr
+    # A script that expects the archive in a pipe is told where it is.
+    assert "; to standard output: bsdvirt export web -" in driver("export", "-n", "web").stderr
     shown = driver.json("import", "--list", path)["streams"]
     assert {one["part"]: one["form"] for one in shown} == {"root": "tar", "data": "zfs"}
     (view.scratch / "link.bsdvirt").symlink_to(real.name)

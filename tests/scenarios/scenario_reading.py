@@ -10,6 +10,30 @@ from scenario_hosts import scenario
 from scenario_view import HostView, assert_same
 
 
+def _comments(text: str) -> list[str]:
+    """What a plan says of its commands, which have an id of their own each time."""
+    return [line for line in text.splitlines() if line.startswith("# ")]
+
+
+@scenario()
+def a_dry_run_in_json_has_the_plans_in_it(driver: Bsdvirt, view: HostView) -> None:
+    for command in (
+        ("create", "jail", "t1", "t2", "--start"),
+        ("network", "set", "private", "mtu=1400"),
+    ):
+        rows = driver.json(*command, "-n")
+        shell = driver.ok(*command, "-n").stdout
+        assert _comments("".join(row["plan"] for row in rows)) == _comments(shell) != [], command
+    driver.ok("create", "jail", "t1", "--start")
+    (network,) = driver.json("network", "ls")
+    view.do("/sbin/ifconfig", network["bridge"], "down")
+    assert network["bridge"] in "".join(
+        row["plan"] for row in driver.json("doctor", "--repair", "-n")
+    )
+    driver.ok("doctor", "--repair")
+    assert driver.json("stop", "t1")[0]["plan"] is None
+
+
 @scenario()
 def ls_runs_two_commands_and_reads_no_file(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "t1", "t2", "t3")

@@ -11,6 +11,7 @@ from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 from bsdvirt.ops.doctor.examine import examine
 from bsdvirt.ops.doctor.repair import repair
 from bsdvirt.rows.base import plain
+from bsdvirt.rows.host import PlannedRow
 from bsdvirt.session.session import Session
 
 
@@ -38,6 +39,8 @@ def run(options: Options) -> int:
             if not options.quiet and not options.json:
                 print(line)
         if options.dry_run:
+            if options.json and options.asking is None:
+                print_json(plain([PlannedRow(name=n, plan=text) for n, text in options.planned]))
             return EXIT_OK
     findings = examine(session)
     if options.json:

@@ -7,6 +7,7 @@ import re
 import sys
 
 from bsdvirt.cli.common import add_change, apply_one, open_session
+from bsdvirt.cli.output import say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.archive.export import Target
@@ -60,6 +61,10 @@ def run(options: Options) -> int:
     target = _target(options, guest)
     session = open_session(options, changes=True)
     request = Export(guest, target, snapshot, options.portable, options.plain)
+    if options.file is None and not (options.quiet or sys.stdout.isatty()):
+        # zfs send and tar write to a pipe there.
+        other = f"bsdvirt export {options.guest} -"
+        say(f"note: the archive goes to {target.file}; to standard output: {other}")
     if not target.piped or options.dry_run:
         return apply_one(options, request, session)
     if sys.stdout.isatty():

@@ -10,7 +10,7 @@ from bsdvirt.cli.common import add_change, apply_one, confirm, must_confirm, ope
 from bsdvirt.cli.flags import with_secrets
 from bsdvirt.cli.output import info_lines, print_info
 from bsdvirt.cli.parser import Globals
-from bsdvirt.errors import StepError, UsageError
+from bsdvirt.errors import BsdvirtError, StepError, UsageError
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.archive.import_ import Import
 from bsdvirt.ops.archive.read import check, is_archive, read, row
@@ -158,7 +158,13 @@ def _sorted(options: Options) -> tuple[str, list[tuple[str, str]]]:
 def _source(session: Session, file: str) -> Iterator[str]:
     if file == STANDARD:
         with standard_input(session) as path:
-            yield path
+            try:
+                yield path
+            except BsdvirtError as error:
+                # The file is ours, and removed by now.
+                error.message = error.message.replace(path, "standard input")
+                error.hint = error.hint.replace(path, "FILE")
+                raise
     else:
         yield absolute(file)
 

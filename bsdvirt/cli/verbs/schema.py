@@ -119,7 +119,7 @@ OUTPUTS = {
     "network info": Output((host.NetworkRow,), many=False),
     "boot plan": Output((guest.BootPlan,), many=False),
     "boot status": Output((guest.BootRow,)),
-    "doctor": Output((host.Finding,)),
+    "doctor": Output((host.Finding, host.PlannedRow)),
     "events": Output((events.Operation,)),
     "report": Output((report.Section,)),
     "properties": Output((PropertyInfo,)),
