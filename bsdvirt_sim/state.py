@@ -221,6 +221,8 @@ class Vmm(Struct):
     pins: dict[int, list[int]] = {}
     """The CPUs of virtual CPUs that are pinned."""
     started: float = 0.0
+    forwards: list[str] = []
+    """What the helpers of its user networking listen on, as in Host.sockets."""
 
 
 class Guest(Struct):

@@ -50,6 +50,7 @@ from bsdvirt.rows.vm import VmInfo
 from bsdvirt.spec.config_keys import raw_devices
 from bsdvirt.spec.hooks import seconds
 from bsdvirt.spec.identity import Boot, Claim, Identity
+from bsdvirt.spec.nic import SLIRP
 from bsdvirt.spec.types import CpuList
 from bsdvirt.spec.vm import Vm
 from bsdvirt.zfs.base import Dataset
@@ -111,7 +112,8 @@ class VmKind(Kind[Vm]):
         return VmInfo(**fields, **vm_fields(view, guest, spec))
 
     def nic_fields(self, guest: Guest, claim: Claim, number: int) -> dict[str, Any]:
-        return {"tap": tap(guest.identity.id, number), "slot": claim.slot}
+        port = {} if claim.network == SLIRP else {"tap": tap(guest.identity.id, number)}
+        return {**port, "slot": claim.slot}
 
     # ---- CPUs ----
 
@@ -205,7 +207,7 @@ class VmKind(Kind[Vm]):
                     order=bool(vm.bootorder or view.boot_from),
                     tpm=has_tpm(vm),
                     domains=near,
-                    listens=bool(vm.slirp.forward),
+                    listens=vm.has_user_networking,
                 ),  # fmt: skip
                 vm=None if name in view.stopped else read_vm(fs, name),
                 paths=paths | {guest.layout.seed(name): "file"} if first else paths,

@@ -16,6 +16,11 @@ class Listener(Struct, frozen=True):
     """Address; * for all."""
     port: int
 
+    @property
+    def of_guest(self) -> bool:
+        """Whether bhyve's user networking listens for a guest; the name of its helper is cut."""
+        return self.command.startswith("bhyve-slir")
+
 
 def enabled(info: str) -> bool:
     """Parse `pfctl -s info`: whether pf is enabled."""

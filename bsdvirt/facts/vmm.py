@@ -104,7 +104,10 @@ def probe(
         order=read_order(host) if order else None,
         tpm=read_tpm(host) if tpm else None,
         domains=domains and read_domains(host),
-        listens=frozenset((one.protocol, one.address, one.port) for one in found),
+        # The ports of other guests are known by their configurations.
+        listens=frozenset(
+            (one.protocol, one.address, one.port) for one in found if not one.of_guest
+        ),
     )
 
 

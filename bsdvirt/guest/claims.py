@@ -12,6 +12,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import MAX_ID
 from bsdvirt.net import address, routing
 from bsdvirt.net.files import Networks as NetworkFiles
+from bsdvirt.net.files import find
 from bsdvirt.net.ports import check_port
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Claim, Identity
@@ -62,11 +63,11 @@ def claims_fit(guest: GuestSpec, claims: Sequence[Claim], networks: Networks) ->
     if len(guest.nics) != len(claims):
         return False
     return all(
-        nic.network in networks
+        (network := find(networks, nic.network)) is not None
         and claim.network == nic.network
         and nic.mac in (None, claim.mac)
-        and _is_what(nic, 4, claim.address, networks[nic.network])
-        and _is_what(nic, 6, claim.address6, networks[nic.network])
+        and _is_what(nic, 4, claim.address, network)
+        and _is_what(nic, 6, claim.address6, network)
         and len(nic.aliases) == len(claim.aliases)
         and all(map(_is_given, map(str, nic.aliases), claim.aliases))
         for nic, claim in zip(guest.nics, claims, strict=True)
@@ -140,7 +141,7 @@ def claim_nics(
     held = list(before)
     claims: list[Claim] = []
     for index, nic in enumerate(guest.nics):
-        network = networks.get(nic.network)
+        network = find(networks, nic.network)
         if network is None:
             if isinstance(networks, NetworkFiles) and nic.network in networks.broken:
                 raise networks.broken[nic.network]

@@ -8,27 +8,88 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
+from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError, UsageError
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import PfFacts, read_listeners
+from bsdvirt.facts.pfctl import Listener
 from bsdvirt.guest.inventory import Guest, Inventory, guest_text, load_guest_file
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
-from bsdvirt.layout import PF_DIRECTORY, Layout, guest_rules
+from bsdvirt.layout import PF_DIRECTORY, Layout, bhyve_conf, guest_rules
 from bsdvirt.net import pf
 from bsdvirt.plan.step import Step
-from bsdvirt.spec.expose import Expose
+from bsdvirt.spec.expose import MOST_FORWARDS, Expose
 from bsdvirt.spec.guest import GuestSpec
 
+ANY = "0.0.0.0"  # noqa: S104
+GIVEN = "10.0.2.15"
+"""The address that bhyve's user networking gives first (slirp-helper.c)."""
+SILENT = "bhyve-slirp-helper does not listen on it: its card has no connection"
+LATER = "bhyve(8) forwards these ports from the guest's next reboot or start on"
 Taken = Mapping[str, Sequence[Expose]]
 """What each guest exposes."""
 
 
 def rules_of(guest: Guest, spec: GuestSpec, facts: PfFacts) -> pf.Rules:
     """What the guest's anchor should hold while it runs."""
-    text = pf.guest_text(guest.name, spec.expose, guest.identity.addresses(), facts)
+    exposes = [] if by_bhyve(guest, spec) else spec.expose
+    text = pf.guest_text(guest.name, exposes, guest.identity.addresses(), facts)
     return pf.Rules(guest_rules(guest.name), guest.name, text, f"what {guest.name} exposes")
+
+
+def by_bhyve(guest: Guest, spec: GuestSpec) -> bool:
+    """Return whether bhyve itself forwards the guest's ports: it has an interface with user
+    networking, and no address on a network of the host."""
+    there = any(nic.has_user_networking for nic in spec.nics)
+    return there and not guest.identity.addresses()
+
+
+def by_pf(guest: Guest, spec: GuestSpec) -> bool:
+    """Return whether the guest exposes ports by rules of pf(4)."""
+    return bool(spec.expose) and not by_bhyve(guest, spec)
+
+
+def hostfwd(one: Expose, default: str = ANY) -> list[str]:
+    """Return the rules of bhyve's `hostfwd` for a port that bhyve forwards. Without an address, the
+    guest is the one that DHCP gave. `default` is the host's address where the port names none."""
+    return [
+        f"{one.protocol}:{one.on or default}:{port}-:{inner}"
+        for port, inner in zip(one.ports, one.guest_ports, strict=True)
+    ]
+
+
+def forwarded_now(fs: Fs, name: str, one: Expose) -> bool:
+    """Return whether bhyve of a running guest was given a port to forward."""
+    rules = {
+        rule
+        for line in fs.read_or(bhyve_conf(name)).split("\n")
+        if ".hostfwd=" in line
+        for rule in line.partition("=")[2].split(";")
+    }
+    return rules.issuperset(hostfwd(one))
+
+
+def is_heard(one: Expose, listeners: Iterable[Listener]) -> bool:
+    """Return whether a helper of bhyve listens on a port."""
+    ports = {heard.port for heard in listeners if heard.of_guest and heard.protocol == one.protocol}
+    return ports.issuperset(one.ports)
+
+
+def refuse_by_hostfwd(name: str, wanted: Iterable[Expose], at: str = "expose") -> None:
+    """Raises UsageError for ports that bhyve's user networking cannot forward (slirp-helper.c)."""
+    wanted = list(wanted)
+    for one in wanted:
+        if one.source is not None or (one.on is not None and one.on.version == 6):
+            raise UsageError(
+                f"{name}: {at}: {one}: user networking forwards IPv4, and from every address",
+                "omit the source, and name an IPv4 address of the host; or use a network",
+            )
+    if sum(len(one.ports) for one in wanted) > MOST_FORWARDS:
+        raise UsageError(
+            f"{name}: {at}: user networking forwards {MOST_FORWARDS} ports at most",
+            "expose fewer, or use a network",
+        )
 
 
 def taken(fs: Fs, found: Inventory, but: str = "") -> Taken:
@@ -59,18 +120,23 @@ def refuse_taken(name: str, wanted: Iterable[Expose], others: Taken) -> None:
                     )
 
 
-def refuse_hosts(host: Host, name: str, wanted: Sequence[Expose], facts: PfFacts) -> None:
+def refuse_hosts(host: Host, name: str, wanted: Sequence[Expose], facts: PfFacts | None) -> None:
     """Raises ConflictError where a service of the host's own waits on one of the ports: it
-    would hear no more from outside. NotFoundError for an address that the host has not."""
+    would hear no more from outside. NotFoundError for an address that the host has not. Without
+    facts, bhyve itself listens: on every IPv4 address, unless one is named."""
     if not wanted:
         return
     faces = read_interfaces(host)
     own = {text.split("/")[0]: face.name for face in faces.values() for text in face.addresses}
-    outer = {text.split("/")[0] for i in facts.egress.values() for text in faces[i].addresses}
+    outer = own.keys() if facts is None else {
+        text.split("/")[0] for i in facts.egress.values() for text in faces[i].addresses
+    }  # fmt: skip
     for one in wanted:
         if one.on is not None and str(one.on) not in own:
             raise NotFoundError(f"{name}: {one}: this host has no address {one.on}", "ifconfig")
     for listener in read_listeners(host):
+        if listener.of_guest:
+            continue
         for one in wanted:
             here = {"*", str(one.on)} if one.on is not None else {"*", *outer}
             if (listener.protocol == one.protocol and listener.port in one.ports
@@ -87,12 +153,15 @@ def check(
     found: Inventory,
     name: str,
     spec: GuestSpec,
-    facts: PfFacts,
+    facts: PfFacts | None,
     planned: Taken | None = None,
 ) -> None:
     """Raises ConflictError and NotFoundError where another guest, or the host, has a port that a
-    guest is to expose. `planned` is what those will expose whose change is planned already. The
+    guest is to expose; UsageError for one that cannot be forwarded. Without facts, bhyve itself
+    forwards them. `planned` is what those will expose whose change is planned already. The
     allocation lock is held."""
+    if facts is None:
+        refuse_by_hostfwd(name, spec.expose)
     others = {**taken(host.fs, found, name), **(planned or {})}
     refuse_taken(name, spec.expose, {o: ports for o, ports in others.items() if o != name})
     refuse_hosts(host, name, spec.expose, facts)
@@ -108,6 +177,11 @@ def clashes(
         for file in host.files
         if file.startswith(f"{PF_DIRECTORY}/guest-")
     }
+    running |= {
+        name
+        for name in found.guests
+        if name not in parts and fs.exists(bhyve_conf(name))
+    }  # fmt: skip
     have: dict[str, Sequence[Expose]] = {}
     if running:
         have = {n: e for n, e in taken(fs, found).items() if n in running}
@@ -133,14 +207,21 @@ def start_steps(guest: Guest, spec: GuestSpec, facts: PfFacts | None) -> list[St
     return rules.steps(replace(facts, files=left))
 
 
-def live_steps(guest: Guest, spec: GuestSpec, facts: PfFacts) -> list[Step]:
-    """From what a running guest exposes to what it is to."""
-    return rules_of(guest, spec, facts).steps(facts)
+def live_steps(guest: Guest, spec: GuestSpec, facts: PfFacts | None) -> list[Step]:
+    """From what a running guest exposes to what it is to; none where bhyve forwards its ports."""
+    return rules_of(guest, spec, facts).steps(facts) if facts is not None else []
+
+
+def live_notes(spec: GuestSpec, guest: Guest, facts: PfFacts | None) -> tuple[str, ...]:
+    """What keeps a running guest from being reached at ports that were changed."""
+    if facts is None:
+        return (LATER,)
+    return notes(spec, guest, facts)
 
 
 def notes(spec: GuestSpec, guest: Guest, facts: PfFacts | None) -> tuple[str, ...]:
     """What keeps it from being reached."""
-    if facts is None or not spec.expose:
+    if facts is None or not by_pf(guest, spec):
         return ()
     kinds = {6 if ":" in text else 4 for text in guest.identity.addresses()}
     if not kinds:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bsdvirt.errors import UsageError
 from bsdvirt.net import address
+from bsdvirt.net.files import existing
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.nic import Nic, Route
@@ -42,7 +43,7 @@ def routes(wired: Wired, networks: Mapping[str, Network]) -> list[list[Route]]:
     shared = [
         (at, route)
         for at, (nic, claim) in enumerate(wired)
-        for route in networks[nic.network].routes
+        for route in existing(networks, nic.network).routes
         if any(
             address.reaches(text, str(route.via))
             for text in claim.addresses()

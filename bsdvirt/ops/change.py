@@ -226,11 +226,12 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     was, then = cpus.before.given(guest.name, old), cpus.after.given(guest.name, wanted)
     at_once = kind.live_steps(host, guest, was, then) if live else []
     if case.exposes:
-        facts = pf.read(session)
+        here = guest if live else msgspec.structs.replace(guest, identity=settled(identity))
+        facts = None if forwards.by_bhyve(here, wanted) else pf.read(session)
         forwards.check(host, now.found, guest.name, wanted, facts, now.exposed)
         if live:
             at_once += forwards.live_steps(guest, wanted, facts)
-            notes += forwards.notes(wanted, guest, facts)
+            notes += forwards.live_notes(wanted, guest, facts)
     if old.nics != wanted.nics:
         routing.check(guest.name, list(zip(wanted.nics, settled(identity).nics, strict=True)))
     if identity.cpus is not None and identity.cpus != guest.identity.cpus:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bsdvirt.errors import BsdvirtError, NotFoundError, UsageError
 from bsdvirt.facts.jls import read_jails
-from bsdvirt.facts.packetfilter import PfFacts
-from bsdvirt.guest.forwards import exposed_by
+from bsdvirt.facts.packetfilter import PfFacts, read_listeners
+from bsdvirt.guest import forwards
+from bsdvirt.guest.forwards import by_bhyve, exposed_by
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.kinds import is_running
+from bsdvirt.kinds import is_running, load_spec
 from bsdvirt.layout import guest_rules
 from bsdvirt.net import pf
 from bsdvirt.ops.change import Change, Wanted
@@ -21,6 +22,8 @@ from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.paths import set_paths
 
+NOT_RUNNING = "it does not run"
+
 
 def parse(words: Iterable[str], on: str | None = None, source: str | None = None) -> list[Expose]:
     """Parse the words of a command line. Raises UsageError."""
@@ -28,12 +31,22 @@ def parse(words: Iterable[str], on: str | None = None, source: str | None = None
     for word in words:
         try:
             head, tilde, given = word.partition("~")
+            head = _with_protocol(head)
             where = f"@{on}" if on and "@" not in head else ""
             only = f"~{given or source}" if tilde or source else ""
             found.append(Expose.parse(f"{head}{where}{only}"))
         except ValueError as error:
             raise UsageError(f"expose: {error}", "such as tcp:8080:80") from None
     return found
+
+
+def _with_protocol(text: str) -> str:
+    """Return a port with its protocol in front: 8080:80 is of TCP, and 53/udp of UDP."""
+    ports, at, address = text.partition("@")
+    if not ports[:1].isdigit():
+        return text
+    ports, _, protocol = ports.partition("/")
+    return f"{protocol or 'tcp'}:{ports}{at}{address}"
 
 
 def expose(name: str, wanted: Sequence[Expose]) -> Change:
@@ -87,22 +100,38 @@ def rows(session: Session, name: str | None = None) -> list[ExposeRow]:
     found = session.inventory()
     chosen = [found.guest(name)] if name else list(found.guests.values())
     every: list[tuple[Guest, Expose]] = []
+    direct: set[str] = set()
     for guest in chosen:
         try:
-            every += [(guest, one) for one in exposed_by(session.host.fs, guest.layout, guest.name)]
+            ports = exposed_by(session.host.fs, guest.layout, guest.name)
+            if ports and by_bhyve(guest, load_spec(session.host.fs, guest)):
+                direct.add(guest.name)
+            every += [(guest, one) for one in ports]
         except BsdvirtError:
             if name:
                 raise
     if not every:
         return []
-    facts = filtering.read(session)
+    by_pf = any(guest.name not in direct for guest, _ in every)
+    facts = filtering.read(session) if by_pf else PfFacts()
     jails = read_jails(session.host)
-    return [
-        _row(guest, one, facts, is_running(guest, jails, session.host.fs)) for guest, one in every
-    ]
+    heard = read_listeners(session.host) if direct else []
+
+    def row(guest: Guest, one: Expose) -> ExposeRow:
+        running = is_running(guest, jails, session.host.fs)
+        if guest.name in direct:
+            given = forwards.forwarded_now(session.host.fs, guest.name, one)
+            why = NOT_RUNNING if not running else "" if given else "from its next start on"
+            if not why and not forwards.is_heard(one, heard):
+                why = forwards.SILENT
+            return _row_of(guest, one, "bhyve", [forwards.GIVEN], [], why)
+        return _row(guest, one, facts, running)
+
+    return [row(guest, one) for guest, one in every]
 
 
 def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> ExposeRow:
+    """Return the row of a port that pf(4) forwards."""
     kinds = {6 if ":" in text else 4 for text in guest.identity.addresses()}
     if one.on is not None:
         kinds &= {one.on.version}
@@ -110,9 +139,16 @@ def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> ExposeRow:
         kinds &= {one.source.version}
     why, _ = pf.why_inactive(facts, kinds) if kinds else ("it has no such address", "")
     if not running:
-        why = "it does not run"
+        why = NOT_RUNNING
     elif not why and guest_rules(guest.name) not in facts.anchors:
         why = "its rules are not loaded (bsdvirt doctor --repair)"
+    interfaces = sorted(set(facts.egress.values())) if one.on is None else []
+    return _row_of(guest, one, "pf", guest.identity.addresses(), interfaces, why)
+
+
+def _row_of(
+    guest: Guest, one: Expose, by: str, to: list[str], interfaces: list[str], why: str
+) -> ExposeRow:
     return ExposeRow(
         guest=guest.name,
         expose=str(one),
@@ -121,8 +157,9 @@ def _row(guest: Guest, one: Expose, facts: PfFacts, running: bool) -> ExposeRow:
         guest_ports=[one.guest_ports[0], one.guest_ports[-1]],
         on=str(one.on) if one.on else None,
         source=str(one.source) if one.source else None,
-        interfaces=sorted(set(facts.egress.values())) if one.on is None else [],
-        to=guest.identity.addresses(),
+        interfaces=interfaces,
+        to=to,
+        by=by,
         state="inactive" if why else "active",
         why=why,
     )

@@ -93,6 +93,7 @@ class ExposeRow(Row, frozen=True, kw_only=True):
     )
     interfaces: Annotated[list[str], col("Interfaces of the host that it listens on.")]
     to: Annotated[list[str], col("Addresses of the guest.")]
+    by: Annotated[str, col("What forwards it: pf, or bhyve by user networking.")]
     state: Annotated[str, col("Either active or inactive.")]
     why: Annotated[str, col("Why it is inactive.")]
 

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self
 from bsdvirt.spec.addresses import IpAddress, Subnet
 from bsdvirt.spec.base import BadValueError, shown, text_of
 
+MOST_FORWARDS = 64
+"""Ports that bhyve's user networking is given for one guest."""
 _FORM = re.compile(
     r"(tcp|udp):(\d{1,5})(?:-(\d{1,5}))?(?::(\d{1,5})(?:-(\d{1,5}))?)?(?:@([^~]+))?(?:~(.+))?",
     re.ASCII,

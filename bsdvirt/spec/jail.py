@@ -13,6 +13,7 @@ from bsdvirt.spec.hooks import JailHooks
 from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.mounts import Mount, check_mounts
 from bsdvirt.spec.nic import Nic as Nic
+from bsdvirt.spec.nic import refuse_user_networking
 from bsdvirt.spec.restart import JailRestart
 from bsdvirt.spec.stack import (
     JAIL_RULESET,
@@ -269,6 +270,7 @@ class Jail(GuestSpec, frozen=True, kw_only=True, tag_field="kind", tag="jail"):
         check_datasets(self.datasets, self.mounts)
         check_stack(self.stack, self.addresses, [str(nic.network) for nic in self.nics])
         check_interfaces(self.stack, self.interfaces)
+        refuse_user_networking(self.nics)
         if self.cpus is not None and self.placement == "none":
             raise BadValueError(
                 "without placement, nothing chooses CPUs for the jail", at="cpus",

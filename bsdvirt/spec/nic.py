@@ -22,6 +22,8 @@ from bsdvirt.spec.types import (
 
 POOL = "pool"
 NO_MAC = "00:00:00:00:00:00"
+SLIRP = "slirp"
+"""The network that is no network of the host: user networking, of virtual machines."""
 
 
 class Route(Spec, frozen=True, kw_only=True):
@@ -41,7 +43,12 @@ class Nic(Spec, frozen=True, kw_only=True):
     """A network interface: of a jail, an epair(4)."""
 
     network: Annotated[
-        GuestName, prop("Network that the interface is connected to.", names=Names.NETWORK)
+        GuestName,
+        prop(
+            "Network that the interface is connected to; for a virtual machine also `slirp`, user "
+            "networking, which needs no network of the host.",
+            names=Names.NETWORK,
+        ),
     ]
     address: Annotated[
         Ipv4OrDhcp,
@@ -155,6 +162,11 @@ class Nic(Spec, frozen=True, kw_only=True):
                 raise BadValueError(f"{route.to!s} is given twice", at=f"routes.{number}.to")
             seen.append(route.to)
 
+    @property
+    def has_user_networking(self) -> bool:
+        """Whether it is on no network of the host."""
+        return self.network == SLIRP
+
     def _check_gateway(self, end: str) -> None:
         address, gateway = getattr(self, f"address{end}"), getattr(self, f"gateway{end}")
         if gateway in ("auto", "none"):
@@ -171,6 +183,17 @@ class Nic(Spec, frozen=True, kw_only=True):
                 yield address, name
         for number, alias in enumerate(self.aliases):
             yield alias.address, f"aliases.{number}"
+
+
+def refuse_user_networking(nics: Sequence[Nic]) -> None:
+    """Raise BadValueError for an interface that only a virtual machine can have."""
+    for number, nic in enumerate(nics):
+        if nic.has_user_networking:
+            raise BadValueError(
+                f"{SLIRP} is user networking, which bhyve(8) provides: a jail has none",
+                at=f"nics.{number}.network",
+                hint="use a network, such as one with nat; or stack=inherit",
+            )
 
 
 def refuse_twice(nics: Sequence[Nic]) -> None:

@@ -6,9 +6,7 @@ from typing import Annotated, Literal
 
 from bsdvirt.spec.base import BadValueError, Spec, prop
 from bsdvirt.spec.becomes import DeviceKey
-from bsdvirt.spec.expose import Expose, refuse_clashes
-
-MOST_FORWARDS = 64
+from bsdvirt.spec.expose import MOST_FORWARDS, Expose, refuse_clashes
 
 
 class Slirp(Spec, frozen=True, kw_only=True):

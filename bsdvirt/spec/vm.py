@@ -274,6 +274,11 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
         return super().fixed_slots() | own
 
     @property
+    def has_user_networking(self) -> bool:
+        """Whether it has a card that needs no network of the host."""
+        return self.slirp.enabled or any(nic.has_user_networking for nic in self.nics)
+
+    @property
     def memory_size(self) -> str:
         """The memory size in the form that bhyve takes."""
         return f"{self.memory // MIB}M"

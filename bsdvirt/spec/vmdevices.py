@@ -10,7 +10,6 @@ from bsdvirt.spec.becomes import ON, BhyveKey, DeviceKey, ZfsProperty
 from bsdvirt.spec.cloud import CloudInit
 from bsdvirt.spec.config_keys import AHCI_SLOT
 from bsdvirt.spec.guest import MOST_NICS, GuestSpec
-from bsdvirt.spec.nic import Nic
 from bsdvirt.spec.types import (
     AbsolutePath,
     DeviceName,
@@ -19,6 +18,7 @@ from bsdvirt.spec.types import (
     Patterned,
     Space,
 )
+from bsdvirt.spec.vmnic import VmNic as VmNic
 
 Bus = Literal["virtio", "ahci", "nvme"]
 MIB = 1024 * 1024
@@ -144,18 +144,6 @@ class Cdrom(Spec, frozen=True, kw_only=True):
             raise BadValueError(
                 "media and path exclude each other", at="media", hint="omit one of them"
             )
-
-
-class VmNic(Nic, frozen=True, kw_only=True):
-    """A network interface: a tap(4) on the bridge of the network."""
-
-    model: Annotated[
-        Literal["virtio", "e1000"],
-        prop(
-            "Model of the network card.",
-            becomes=DeviceKey("device", values={"virtio": "virtio-net", "e1000": "e1000"}),
-        ),
-    ] = "virtio"
 
 
 class KeyboardLayout(Patterned):

@@ -18,7 +18,14 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from bsdvirt_sim.bhyve import messages
-from bsdvirt_sim.bhyve.config import BadConfig, Config, check_devices, check_tables, open_tpm
+from bsdvirt_sim.bhyve.config import (
+    BadConfig,
+    Config,
+    check_devices,
+    check_tables,
+    helper_sockets,
+    open_tpm,
+)
 from bsdvirt_sim.bhyve.guest import POWER_OFF, RESET, GuestEnds, System
 from bsdvirt_sim.bhyve.nmdm import Terminal
 from bsdvirt_sim.bhyve.vmm import NMI, POWEROFF, bhyve, create, forget
@@ -103,6 +110,7 @@ class Process:
             face = run.interface(name)
             assert face is not None
             face.opened, face.up = os.getpid(), True
+        vmm.forwards = helper_sockets(run, config)
         vmm.pid, vmm.memory, vmm.suspended = os.getpid(), memory, 0
         vmm.started = accounting.clock(run.state)
         vmm.cpus, vmm.sockets = config.number("cpus"), config.number("sockets")

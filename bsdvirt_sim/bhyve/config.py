@@ -6,6 +6,7 @@ The tree, its order and its messages are those of config.c and bhyverun.c of 13.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import socket
@@ -30,6 +31,7 @@ _FROM_15 = re.compile(
 )
 """Keys that 13.2 does not know and ignores."""
 _OLD_ROM = {"lpc.bootrom": "bootrom", "lpc.bootvars": "bootrom variable file"}
+LIBSLIRP = "/usr/local/lib/libslirp.so.0"
 _SIZE = re.compile(r"(\d+)([bBkKmMgGtT]?)")
 
 
@@ -289,13 +291,49 @@ def _backing(run: Run, config: Config, key: str, device: str) -> None:
         )
 
 
+def helper_sockets(run: Run, config: Config) -> list[str]:
+    """Return what the helpers of user networking listen on, each as sockstat(1) shows it: command,
+    protocol, address and port (slirp-helper.c of 15.1).
+
+    A helper writes to /dev/null and ends without a word, which bhyve does not see, where it finds
+    no library, where a rule is wrong or its port is taken, and as root where the card is not open:
+    it enters its sandbox first, and getpwnam(3) finds no user there.
+    """
+    found: list[str] = []
+    for key, _ in config.devices():
+        rules = config.get(f"{key}.hostfwd")
+        if config.get(f"{key}.type") != "slirp" or not rules:
+            continue
+        wanted = [_socket(rule) for rule in rules.split(";")]
+        busy = {line.partition(" ")[2] for line in (*run.state.sockets, *_forwarded(run))}
+        lives = run.fs.exists(LIBSLIRP) and config.get(f"{key}.open") == "true"
+        if lives and None not in wanted and not busy.intersection(filter(None, wanted)):
+            found += [f"bhyve-slir {one}" for one in wanted]
+    return found
+
+
+def _forwarded(run: Run) -> list[str]:
+    return [line for vmm in run.state.vmms.values() if vmm.pid for line in vmm.forwards]
+
+
+def _socket(rule: str) -> str | None:
+    """Return the protocol and address of a rule; None for one that the helper cannot read."""
+    host, minus, guest = rule.partition("-")
+    words = host.split(":")
+    if not minus or len(words) != 3 or ":" not in guest:
+        return None
+    try:
+        address = str(ipaddress.IPv4Address(words[1] or "0.0.0.0"))  # noqa: S104
+    except ValueError:
+        return None
+    protocol = "udp4" if words[0] == "udp" else "tcp4"
+    return f"{protocol} {'*' if address == '0.0.0.0' else address}:{words[2]}"  # noqa: S104
+
+
 def _helper(run: Run) -> None:
-    """User networking: its helper is run (net_backend_slirp.c of 15.1), and ends with a message
-    where it finds no library, which bhyve does not see."""
+    """User networking: bhyve fails where it cannot run its helper (net_backend_slirp.c of 15.1)."""
     if not run.fs.exists("/usr/libexec/bhyve-slirp-helper"):
         raise run.unknown("bhyve of this release has no backend slirp")
-    if not run.fs.exists("/usr/local/lib/libslirp.so.0"):
-        run.warn("bhyve-slirp-helper: unable to open libslirp.so.0")
 
 
 def _tap(run: Run, config: Config, key: str) -> str:

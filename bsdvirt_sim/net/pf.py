@@ -251,4 +251,8 @@ def sockstat(run: Run, words: list[str]) -> int:
     for line in run.state.sockets:
         command, protocol, address = line.split()
         run.print(f"root     {command:<10} 1234  4  {protocol:<6} {address:<21} *:*")
+    for vmm in run.state.vmms.values():
+        for line in vmm.forwards if vmm.pid else ():
+            command, protocol, address = line.split()
+            run.print(f"nobody   {command:<10} 1235  7  {protocol:<6} {address:<21} *:*")
     return 0

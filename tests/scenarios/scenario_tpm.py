@@ -63,6 +63,49 @@ def a_card_that_needs_no_network(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("set", "t2", "slirp.forward=[tcp:2222:22]")
     driver.fails(4, "start", "t2", says="in use by t1")
     driver.ok("stop", "t1")
-    driver.ok("start", "t2")
+    assert "has no connection" in driver.ok("start", "t2").stderr
+    finish(driver, "t2", "t1")
+    view.fs.unlink("/usr/local/lib/libslirp.so.0")
+
+
+@scenario(sim_only=True)
+def user_networking(driver: Bsdvirt, view: HostView) -> None:
+    """An interface on no network of the host, and its exposed ports."""
+    assert isinstance(view.host, SimHost)
+    view.host.settings.install_libslirp()
+    image(driver, view)
+    driver.fails(2, "create", "jail", "j1", "--network", "slirp", says="a jail has none")
+    driver.fails(4, "network", "create", "slirp", says="user networking")
+    driver.ok("create", "vm", "t1", "--image", "gold", *SMALL, "--network", "slirp")
+    driver.ok("expose", "t1", "8022:22", "5353:53/udp")
+    driver.ok("start", "t1")
+    until_login(driver, "t1")
+    shown = driver.json("expose")
+    assert [(row["expose"], row["by"], row["state"], row["to"]) for row in shown] == [
+        ("tcp:8022:22", "bhyve", "active", ["10.0.2.15"]),
+        ("udp:5353:53", "bhyve", "active", ["10.0.2.15"]),
+    ]
+    (card,) = driver.json("info", "t1")["nics"]
+    assert card["network"] == "slirp" and "tap" not in card and card["mac"]
+    assert driver.json("doctor") == []
+
+    # What is exposed meanwhile is there after a reboot; another guest does not get the port.
+    assert "next reboot" in driver.ok("expose", "t1", "9000:90").stderr
+    assert [row["state"] for row in driver.json("expose")] == ["active", "active", "inactive"]
+    driver.ok("create", "vm", "t2", "--image", "gold", *SMALL, "--network", "slirp")
+    driver.fails(4, "expose", "t2", "9000:22", says="clashes with tcp:9000:90 of t1")
+    driver.fails(2, "expose", "t2", "80:80", "--from", "10.0.0.0/8", says="from every address")
+    driver.ok("restart", "t1")
+    until_login(driver, "t1")
+    assert {row["state"] for row in driver.json("expose")} == {"active"}
+    driver.ok("expose", "t1", "--rm")
+    assert driver.json("expose") == []
+
+    # A card that is not open has no connection on this release, and the helper says nothing.
+    driver.ok("set", "t2", "nics.0.open=no")
+    driver.ok("expose", "t2", "8023:22")
+    assert "has no connection" in driver.ok("start", "t2").stderr
+    (silent,) = driver.json("expose", "t2")
+    assert silent["state"] == "inactive" and "does not listen" in silent["why"]
     finish(driver, "t2", "t1")
     view.fs.unlink("/usr/local/lib/libslirp.so.0")

@@ -13,6 +13,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout
 from bsdvirt.net import routing
+from bsdvirt.net.files import existing, find
 from bsdvirt.net.resolver import is_the_hosts_alone
 from bsdvirt.net.resolver import name_servers as network_servers
 from bsdvirt.plan.step import Plan
@@ -43,7 +44,7 @@ def seed_of(
     if vm.cloud is None:
         return None
     hostname = str(vm.hostname or HostName.of_guest(name))
-    known = [networks[nic.network] for nic in vm.nics if nic.network in networks]
+    known = [net for nic in vm.nics if (net := find(networks, nic.network)) is not None]
     servers = tuple(network_servers(known)) or servers
     return Seed(hostname, identity.uuid, vm.cloud, seed_nics(vm, identity, networks), servers)
 
@@ -51,12 +52,14 @@ def seed_of(
 def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tuple[SeedNic, ...]:
     """Return the configuration of the interfaces, of those whose network exists."""
     every = enumerate(zip(vm.nics, identity.nics, strict=False))
-    known = [(number, pair) for number, pair in every if pair[0].network in networks]
+    known = [
+        (number, pair) for number, pair in every if find(networks, pair[0].network) is not None
+    ]
     names = _interfaces(vm, identity)
     routes = routing.routes([pair for _, pair in known], networks)
     found = []
     for (index, (nic, claim)), ways in zip(known, routes, strict=True):
-        network = networks[nic.network]
+        network = existing(networks, nic.network)
         gateways = [way.partition("%")[0] for way in routing.gateways(index, nic, claim, network)]
         found.append(
             SeedNic(
@@ -67,7 +70,7 @@ def seed_nics(vm: Vm, identity: Identity, networks: Mapping[str, Network]) -> tu
                 nic.mtu or (network.mtu if network.mtu != Network(id=0).mtu else None),
                 tuple((str(route.to), str(route.via)) for route in ways),
                 names[claim.mac],
-                nic.address == "dhcp",
+                nic.address == "dhcp" or nic.has_user_networking,
                 nic.address6 == "slaac",
             )
         )

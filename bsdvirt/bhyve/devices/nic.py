@@ -29,6 +29,8 @@ class Nics(Device):
     def pci(self, guest: Guest, vm: Vm, run: RunSettings) -> Iterator[tuple[int, Pairs]]:
         """A slot for each card."""
         for index, (nic, claim) in enumerate(zip(vm.nics, guest.identity.nics, strict=True)):
+            if nic.has_user_networking:
+                continue
             assert claim.slot is not None
             keys = [
                 *written(nic, DeviceKey).items(),
@@ -47,12 +49,10 @@ class Nics(Device):
     ) -> list[Step]:
         """Create the taps, and make each a member of its bridge. Raise UsageError for an MTU
         above that of the network."""
-        for index, nic in enumerate(vm.nics):
+        bridged = _bridged(vm)
+        for index, nic in bridged:
             check_port(guest.name, index, nic, networks[nic.network])
-        taps = [
-            _tap_steps(guest, index, nic, networks[nic.network])
-            for index, nic in enumerate(vm.nics)
-        ]
+        taps = [_tap_steps(guest, index, nic, networks[nic.network]) for index, nic in bridged]
         return [step for steps in taps for step in steps]
 
     def interfaces(self, guest_id: int) -> list[str]:
@@ -63,7 +63,7 @@ class Nics(Device):
 
     def cleanup(self, guest_id: int, vm: Vm) -> list[tuple[str, ...]]:
         """Destroy the taps."""
-        return [(tools.IFCONFIG, tap(guest_id, n), "destroy") for n, _ in enumerate(vm.nics)]
+        return [(tools.IFCONFIG, tap(guest_id, n), "destroy") for n, _ in _bridged(vm)]
 
     def drift(
         self, guest: Guest, vm: Vm | None, networks: Networks, facts: HostFacts
@@ -76,6 +76,11 @@ class Nics(Device):
             nic = running_nic(guest.identity, vm.nics if vm else (), index)
             port = tap(guest.identity.id, index)
             yield from port_drift(port, bridge_of(network), nic, network, facts.interfaces)
+
+
+def _bridged(vm: Vm) -> list[tuple[int, VmNic]]:
+    """Return the interfaces with a tap; devices/slirp.py has the others."""
+    return [(n, nic) for n, nic in enumerate(vm.nics) if not nic.has_user_networking]
 
 
 def _mtu(nic: VmNic, networks: Networks) -> int:

@@ -29,20 +29,21 @@ class Options(Globals):
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("guest", nargs="?", metavar="GUEST", help="default: all guests")
     parser.add_argument(
-        "ports", nargs="*", metavar="PROTOCOL:PORT[:GUESTPORT]",
-        help="such as tcp:8080:80, udp:53, tcp:8000-8010; without ports: list the guest's "
-"forwards",
+        "ports", nargs="*", metavar="[PROTOCOL:]PORT[:GUESTPORT]",
+        help="such as tcp:8080:80, 8080:80 (TCP), udp:53, tcp:8000-8010; without ports: list the "
+        "guest's forwards",
     )  # fmt: skip
     parser.add_argument(
         "--on",
         metavar="ADDRESS",
-        help="bind this address of the host (default: that of the default route)",
+        help="bind this address of the host (default: that of the default route; with user "
+        "networking, all)",
     )
     parser.add_argument(
         "--from", dest="source", metavar="NET", help="permit this network or address only"
     )
     parser.add_argument(
-        "-r", "--remove", action="store_true", help="remove these, or all if none is given"
+        "-r", "--remove", "--rm", action="store_true", help="remove these, or all if none is given"
     )
     add_headless(parser)
     add_change(parser)

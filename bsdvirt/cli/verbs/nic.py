@@ -41,7 +41,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_listing(listing)
     add = actions.add_parser("add", help="add one")
     add_guest(add)
-    notes = {"network": "default: that of the host file", "model": "of a virtual machine only"}
+    notes = {
+        "network": "default: that of the host file",
+        "model": "of a virtual machine only",
+        "open": "of a virtual machine only",
+    }
     add_properties(add, VmNic, notes=notes)
     remove = actions.add_parser("rm", help="remove one")
     add_guest(remove)
@@ -77,5 +81,5 @@ def _rows(session: Session, name: str) -> list[NicRow]:
 
 def _row(number: int, nic: Nic, said: dict[str, Any]) -> NicRow:
     fields = structs.asdict(nic) | {"slot": nic.slot or None}
-    model = None if nic.tap is UNSET else said.get("model", "virtio")
+    model = None if nic.slot is UNSET else said.get("model", "virtio")
     return NicRow(**fields, number=number, model=model, mtu=said.get("mtu"))

@@ -15,7 +15,7 @@ from bsdvirt.guest.archive.receive import Packed, check_parts
 from bsdvirt.host import tools
 from bsdvirt.kinds import kind_of_spec
 from bsdvirt.library.private_copy import open_file
-from bsdvirt.net.files import Networks
+from bsdvirt.net.files import Networks, find
 from bsdvirt.ops.foreign import asks
 from bsdvirt.rows.archive import ArchiveRow, StreamRow
 from bsdvirt.session.session import Session
@@ -104,7 +104,7 @@ def _asked(session: Session, mode: str, file: str, path: str, key: str) -> str:
 def missing_networks(spec: GuestSpec, networks: Networks) -> list[tuple[int, str]]:
     """Return the interfaces whose networks are not on this host."""
     every = ((number, str(nic.network)) for number, nic in enumerate(spec.nics))
-    return [(number, name) for number, name in every if name not in networks]
+    return [(number, name) for number, name in every if find(networks, name) is None]
 
 
 def need_networks(session: Session, spec: GuestSpec) -> None:

@@ -172,7 +172,9 @@ class Create(Struct, frozen=True):
             raise UsageError(
                 "expose goes with one name only", "expose the ports with bsdvirt expose later"
             )
-        forwards.check(session.host, found, self.names[0], spec, pf.read(session))
+        direct = bool(spec.nics) and all(nic.has_user_networking for nic in spec.nics)
+        facts = None if direct else pf.read(session)
+        forwards.check(session.host, found, self.names[0], spec, facts)
 
     def _identity(
         self,

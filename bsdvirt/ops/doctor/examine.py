@@ -41,6 +41,7 @@ def examine(session: Session) -> list[Finding]:
         lambda: host.findings(session, seen),
         lambda: networks.findings(seen),
         lambda: networks.unconfirmed(session),
+        lambda: pf.ports(session, seen),
         lambda: pf.findings(session, seen),
         lambda: guests.findings(session, seen),
         lambda: guests.of_kinds(seen),

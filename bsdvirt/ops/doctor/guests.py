@@ -12,6 +12,7 @@ from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
+from bsdvirt.spec.nic import SLIRP
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
@@ -46,7 +47,7 @@ def of_kinds(seen: Seen) -> Iterator[Finding]:
 
 def _claims(seen: Seen, guest: Guest) -> Iterator[Finding]:
     for claim in guest.identity.nics:
-        if claim.network not in {*seen.networks, *seen.networks.broken}:
+        if claim.network not in {*seen.networks, *seen.networks.broken, SLIRP}:
             yield Finding(
                 guest.name, f"is on network {claim.network}, which does not exist",
                 f"bsdvirt network create {claim.network}",

@@ -1,11 +1,12 @@
-"""What doctor says of the packet filter, and what it mends of it."""
+"""What doctor says of exposed ports and of the packet filter, and what it mends of it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from bsdvirt.errors import BsdvirtError
-from bsdvirt.facts.packetfilter import PfFacts, read_at_boot
+from bsdvirt.errors import BsdvirtError, ConflictError
+from bsdvirt.facts.packetfilter import PfFacts, read_at_boot, read_listeners
+from bsdvirt.guest import forwards
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.layout import PF_DIRECTORY, guest_rules, network_rules
 from bsdvirt.net import pf
@@ -18,6 +19,7 @@ from bsdvirt.plan.step import Plan, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
+from bsdvirt.spec.expose import Expose
 from bsdvirt.spec.guest import GuestSpec
 
 Running = Mapping[str, GuestSpec]
@@ -29,6 +31,36 @@ def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None
     if filtering.needed(nets.values()) or exposes or session.host.fs.listdir(PF_DIRECTORY):
         return filtering.read(session)
     return None
+
+
+def ports(session: Session, seen: Seen) -> Iterator[Finding]:
+    """Ports that two guests expose, of which one cannot start then; and those of running guests
+    that bhyve was to forward and does not: its helper ends without a message."""
+    having = {name: spec.expose for name, spec in sorted(seen.specs.items()) if spec.expose}
+    checked: dict[str, Sequence[Expose]] = {}
+    for name, wanted in having.items():
+        try:
+            forwards.refuse_taken(name, wanted, checked)
+        except ConflictError as error:
+            message = error.message.removeprefix(f"{name}: ")
+            yield Finding(
+                name, f"only one of them can run: {message}",
+                f"bsdvirt expose {name} --remove PORT; or destroy or change the other",
+                problem=False,
+            )  # fmt: skip
+        checked[name] = wanted
+    direct = {
+        name: spec
+        for name, spec in seen.running().items()
+        if forwards.by_bhyve(seen.found.guests[name], spec) and not seen.busy(name)
+    }
+    if any(spec.expose for spec in direct.values()):
+        heard = read_listeners(session.host)
+        for name, spec in direct.items():
+            for one in spec.expose:
+                given = forwards.forwarded_now(session.host.fs, name, one)
+                if given and not forwards.is_heard(one, heard):
+                    yield Finding(name, f"{one}: {forwards.SILENT}", f"bsdvirt restart {name}")
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:

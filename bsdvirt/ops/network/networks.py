@@ -20,7 +20,7 @@ from bsdvirt.layout import network_file, network_rules, pf_file
 from bsdvirt.net import address
 from bsdvirt.net import bridge as plans
 from bsdvirt.net.change import Port, plan_set
-from bsdvirt.net.files import Networks, need
+from bsdvirt.net.files import RESERVED, Networks, need
 from bsdvirt.net.pf import unload_steps
 from bsdvirt.net.pfsetup import Setup
 from bsdvirt.net.uplink import Interfaces, host_interface, refuse_shared
@@ -33,7 +33,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.edit import edit_yaml
 from bsdvirt.spec.fields import plain
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.nic import Nic
+from bsdvirt.spec.nic import SLIRP, Nic
 from bsdvirt.spec.paths import set_paths
 
 Assignments = Sequence[tuple[str, str]]
@@ -254,6 +254,8 @@ def numbering(session: Session) -> Any:
 
 def refuse_taken(name: str, networks: Networks) -> None:
     """Raises ConflictError if there is a network of that name, broken or not."""
+    if name == SLIRP:
+        raise ConflictError(RESERVED, "bsdvirt nic add GUEST --network slirp uses it")
     if name in networks.broken:
         message = networks.broken[name].message
         raise ConflictError(

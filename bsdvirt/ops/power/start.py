@@ -202,7 +202,8 @@ def planner(
         for kind, some in kinds
     }
     exposes = any(spec.expose for _, spec in parts.values())
-    rules = pf.read(session) if exposes else None
+    by_pf = any(forwards.by_pf(guest, spec) for guest, spec in parts.values())
+    rules = pf.read(session) if by_pf else None
     clashes = forwards.clashes(fs, found, parts, facts) if exposes else {}
     bringing = {task.name for task in up}
 
