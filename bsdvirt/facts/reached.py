@@ -17,6 +17,9 @@ from bsdvirt.layout import limits_log
 MOST_BYTES = 1 << 20
 """What is read of a log, from its end; newsyslog(8) keeps it at 100 KB, looking once an hour."""
 XZ_MEMORY = 128 << 20
+ZSTD_WORDS = ("-dcq", "--memory=128MB")
+"""newsyslog(8) packs with --long, whose window is 128 MiB (newsyslog.c of 15.1)."""
+ZSTD_SECONDS = 10.0
 DAY = 86400.0
 PAUSE = 60.0
 """Seconds after which a limit is reached anew, and not still."""
@@ -54,15 +57,15 @@ class Burst(NamedTuple):
     pids: frozenset[int]
 
 
-def read_hits(fs: Fs, name: str, since: float = 0.0) -> list[Hit]:
+def read_hits(host: Host, name: str, since: float = 0.0) -> list[Hit]:
     """Return the events of a guest since a time, the newest last; none where its log cannot be
     read."""
-    path = limits_log(name)
+    fs, path = host.fs, limits_log(name)
     size = fs.size(path)
     now = parse_hits(_end(fs, path, size)) if size else []
     if since and now and now[0].time <= since:
         return [hit for hit in now if hit.time >= since]
-    return [hit for hit in [*_older(fs, path), *now] if hit.time >= since]
+    return [hit for hit in [*_older(host, path), *now] if hit.time >= since]
 
 
 def _end(fs: Fs, path: str, size: int) -> bytes:
@@ -72,8 +75,8 @@ def _end(fs: Fs, path: str, size: int) -> bytes:
         return b""
 
 
-def _older(fs: Fs, path: str) -> list[Hit]:
-    return parse_hits(read_rotated(fs, path, 8 * MOST_BYTES)[-MOST_BYTES:])
+def _older(host: Host, path: str) -> list[Hit]:
+    return parse_hits(read_rotated(host, path, 8 * MOST_BYTES)[-MOST_BYTES:])
 
 
 def has_rotated(fs: Fs, path: str) -> bool:
@@ -81,24 +84,28 @@ def has_rotated(fs: Fs, path: str) -> bool:
     return any(fs.size(path + end) for end in ROTATED)
 
 
-def read_rotated(fs: Fs, path: str, most: int) -> bytes:
+def read_rotated(host: Host, path: str, most: int) -> bytes:
     """Return a log as it was before its last rotation, at most so many bytes; empty if there is
     none, or it cannot be read."""
     for end, unpack in ROTATED.items():
-        if not fs.size(path + end):
+        if not host.fs.size(path + end):
             continue
         with contextlib.suppress(OSError, ValueError, EOFError):
-            return unpack(fs.read_bytes(path + end, most, follow=False), most)
+            return unpack(host, host.fs.read_bytes(path + end, most, follow=False), most)
     return b""
 
 
-def _bzip2(data: bytes, most: int) -> bytes:
+def _plain(host: Host, data: bytes, most: int) -> bytes:
+    return data[:most]
+
+
+def _bzip2(host: Host, data: bytes, most: int) -> bytes:
     import bz2
 
     return bz2.BZ2Decompressor().decompress(data, most)
 
 
-def _gzip(data: bytes, most: int) -> bytes:
+def _gzip(host: Host, data: bytes, most: int) -> bytes:
     import zlib
 
     try:
@@ -107,7 +114,7 @@ def _gzip(data: bytes, most: int) -> bytes:
         raise ValueError(str(error)) from None
 
 
-def _xz(data: bytes, most: int) -> bytes:
+def _xz(host: Host, data: bytes, most: int) -> bytes:
     import lzma
 
     try:
@@ -116,14 +123,22 @@ def _xz(data: bytes, most: int) -> bytes:
         raise ValueError(str(error)) from None
 
 
-ROTATED: dict[str, Callable[[bytes, int], bytes]] = {
-    ".0": lambda data, most: data[:most],
+def _zstd(host: Host, data: bytes, most: int) -> bytes:
+    """Python reads zstd from 3.14 on, so zstd(1) unpacks it. Of a longer output, the beginning and
+    the end are kept; of damaged data, what could be read."""
+    shown = host.run((tools.ZSTD, *ZSTD_WORDS), changes=False, timeout=ZSTD_SECONDS, stdin=data)
+    return shown.stdout.encode("utf-8", "replace")[-most:]
+
+
+ROTATED: dict[str, Callable[[Host, bytes, int], bytes]] = {
+    ".0": _plain,
     ".0.bz2": _bzip2,
     ".0.gz": _gzip,
     ".0.xz": _xz,
+    ".0.zst": _zstd,
 }
 """How a rotated log is called, and read. bsdvirt's newsyslog.conf(5) says bzip2; from FreeBSD 15 on
-`<compress>` of the host's may say another, of which zstd(1) is not read."""
+`<compress>` of the host's may say another."""
 
 
 def parse_hits(data: bytes) -> list[Hit]:

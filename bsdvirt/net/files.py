@@ -69,7 +69,7 @@ def need(networks: Mapping[str, Network], name: str) -> Network:
     if name in networks:
         return networks[name]
     if name == SLIRP:
-        raise NotFoundError(RESERVED, "bsdvirt nic add GUEST --network slirp uses it")
+        raise NotFoundError(RESERVED, "bsdvirt nic add GUEST --network slirp")
     if isinstance(networks, Networks) and name in networks.broken:
         raise networks.broken[name]
     known = ", ".join(networks) or "none"

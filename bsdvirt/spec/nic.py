@@ -43,12 +43,7 @@ class Nic(Spec, frozen=True, kw_only=True):
     """A network interface: of a jail, an epair(4)."""
 
     network: Annotated[
-        GuestName,
-        prop(
-            "Network that the interface is connected to; for a virtual machine also `slirp`, user "
-            "networking, which needs no network of the host.",
-            names=Names.NETWORK,
-        ),
+        GuestName, prop("Network that the interface is connected to.", names=Names.NETWORK)
     ]
     address: Annotated[
         Ipv4OrDhcp,

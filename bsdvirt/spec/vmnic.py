@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from bsdvirt.spec.base import BadValueError, prop
+from bsdvirt.spec.base import BadValueError, Names, prop
 from bsdvirt.spec.becomes import DeviceKey
 from bsdvirt.spec.nic import Nic
+from bsdvirt.spec.types import GuestName
 
 NOT_OF_SLIRP = {
     "address": ("pool", "dhcp"),
@@ -30,6 +31,14 @@ A given MTU would be smaller than frames of bhyve's helper, which then ends (sli
 class VmNic(Nic, frozen=True, kw_only=True):
     """A network interface: a tap(4) on the bridge of the network, or user networking."""
 
+    network: Annotated[
+        GuestName,
+        prop(
+            "Network that the interface is connected to; `slirp` is user networking, which needs "
+            "no network of the host, but FreeBSD 15 and the package libslirp.",
+            names=Names.NETWORK,
+        ),
+    ]
     model: Annotated[
         Literal["virtio", "e1000"],
         prop(

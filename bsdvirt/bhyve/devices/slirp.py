@@ -128,7 +128,7 @@ class UserNetwork(Device):
         if HELPER not in paths:
             yield Missing(
                 f"slirp: bhyve of this FreeBSD has no user networking: there is no {HELPER}",
-                "FreeBSD 15 has it; here, use a network with nat, as bsdvirt init makes one",
+                "FreeBSD 15 has it; here, use a network with nat",
             )
         elif LIBRARY not in paths:
             yield Missing(f"slirp: there is no {LIBRARY}", f"pkg install {PACKAGE}")

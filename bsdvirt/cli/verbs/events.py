@@ -85,7 +85,7 @@ def _follow(session: Session, test: Test, options: Options) -> None:
         *lines, begun = (begun + text).split("\n")
         _print((row for row in parsed(line.encode() for line in lines) if test(row)), options)
         if (now := time.time() - LATE) - seen >= EACH:
-            reached = limit_events(session.host.fs, options.names, seen, now)
+            reached = limit_events(session.host, options.names, seen, now)
             _print((row for row in reached if test(row)), options)
             seen = now
 

@@ -19,9 +19,8 @@ DEVD_PID = "/var/run/devd.pid"
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     """Report what guests have reached within the last day."""
-    fs = session.host.fs
     for name in seen.found.guests:
-        if rows := reached(fs, name):
+        if rows := reached(session.host, name):
             yield Finding(
                 name, f"has reached its limit of {'; of '.join(map(in_words, rows))}",
                 f"bsdvirt events {name}; raise the limit if that is too little", problem=False,
@@ -31,7 +30,9 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             name, f"the kernel has killed {len(killed)} of its processes: {killed[-1]}",
             "give the host more memory or swap space, or the guests lower limits", problem=False,
         )  # fmt: skip
-    if any(rule.action == DEVCTL for rule in seen.facts.rules) and (why := _unrecorded(fs)):
+    if any(rule.action == DEVCTL for rule in seen.facts.rules) and (
+        why := _unrecorded(session.host.fs)
+    ):
         yield Finding(
             "devd", f"{why}: limits that guests reach are not recorded",
             "sysrc devd_enable=YES and service devd restart", problem=False,

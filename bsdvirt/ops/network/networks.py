@@ -255,7 +255,7 @@ def numbering(session: Session) -> Any:
 def refuse_taken(name: str, networks: Networks) -> None:
     """Raises ConflictError if there is a network of that name, broken or not."""
     if name == SLIRP:
-        raise ConflictError(RESERVED, "bsdvirt nic add GUEST --network slirp uses it")
+        raise ConflictError(RESERVED, "bsdvirt nic add GUEST --network slirp")
     if name in networks.broken:
         message = networks.broken[name].message
         raise ConflictError(

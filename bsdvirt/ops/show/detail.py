@@ -53,7 +53,7 @@ def detail(session: Session, name: str) -> Info | ForeignInfo:
         "claimed_cpus": str(claim.cpus) if claim else UNSET,
         "exclusive": claim.exclusive if claim else UNSET,
         "failure": _failure(session, name) if state == "failed" else UNSET,
-        "reached": reached(session.host.fs, name),
+        "reached": reached(session.host, name),
     }
     view = view_of(session, found, session.networks())
     return kind_of(guest).info(view, guest, spec, fields)

@@ -39,11 +39,11 @@ def operations(
     last `most` of them, the newest last. `words` are names or patterns that the test is of. Raises
     OSError if the log cannot be read."""
     fs = session.host.fs
-    limits = [row for row in limit_events(fs, words) if test(row)]
+    limits = [row for row in limit_events(session.host, words) if test(row)]
     rows = [row for row in parsed(_lines(_current(fs))) if test(row)]
     if most is None or len(rows) < most:
         # A log is empty after its rotation: what was there before is read too.
-        older = read_rotated(fs, OPERATION_LOG, MOST_BYTES)
+        older = read_rotated(session.host, OPERATION_LOG, MOST_BYTES)
         rows = [row for row in parsed(_lines(older)) if test(row)] + rows
     if limits:
         rows = sorted([*rows, *limits], key=lambda row: row.time)

@@ -18,7 +18,6 @@ from bsdvirt.facts.reached import Hit
 from bsdvirt.guest.usage import Running, running_guests
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
-from bsdvirt.host.fs import Fs
 from bsdvirt.ops.show.reached import hits_of_the_day, moment_of
 from bsdvirt.rows.base import PERCENT
 from bsdvirt.rows.usage import LimitRow
@@ -42,7 +41,7 @@ def limits(session: Session, names: Collection[str] | None = None) -> list[Limit
     rows = [
         row
         for name, subject in limited.items()
-        for row in _of(host.fs, name, running[name], own[subject], used.get(subject, {}))
+        for row in _of(host, name, running[name], own[subject], used.get(subject, {}))
     ]
     return sorted(rows, key=lambda row: (-(row.percent or 0), row.name, row.resource, row.action))
 
@@ -64,9 +63,9 @@ def _subject(name: str, one: Running) -> str:
 
 
 def _of(
-    fs: Fs, name: str, one: Running, rules: Sequence[Rule], used: Mapping[str, int]
+    host: Host, name: str, one: Running, rules: Sequence[Rule], used: Mapping[str, int]
 ) -> list[LimitRow]:
-    hits = hits_of_the_day(fs, name)
+    hits = hits_of_the_day(host, name)
     return [_row(name, one, rule, used, hits) for rule in _shown(rules)]
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from bsdvirt.cpu.limits import limit_of
 from bsdvirt.facts.reached import DAY, Burst, Hit, bursts, has_rotated, read_hits
-from bsdvirt.host.fs import Fs
+from bsdvirt.host.base import Host
 from bsdvirt.layout import LOG_DIRECTORY, limits_log
 from bsdvirt.rows.events import Operation
 from bsdvirt.rows.guest import Reached
@@ -21,15 +21,15 @@ VERB = "limit"
 KERNEL = "kernel"
 
 
-def hits_of_the_day(fs: Fs, name: str) -> list[Hit]:
+def hits_of_the_day(host: Host, name: str) -> list[Hit]:
     """Return the events of a guest within the last day."""
-    return read_hits(fs, name, time.time() - DAY)
+    return read_hits(host, name, time.time() - DAY)
 
 
-def reached(fs: Fs, name: str) -> list[Reached]:
+def reached(host: Host, name: str) -> list[Reached]:
     """Return the limits that a guest has reached within the last day, the last one last."""
     found: dict[tuple[str, int, str], list[Hit]] = {}
-    for hit in hits_of_the_day(fs, name):
+    for hit in hits_of_the_day(host, name):
         found.setdefault((hit.resource, hit.amount, hit.per), []).append(hit)
     rows = [
         Reached(
@@ -65,9 +65,10 @@ def moment_of(seconds: float) -> str:
 
 
 def limit_events(
-    fs: Fs, words: Sequence[str], since: float = 0.0, until: float = math.inf
+    host: Host, words: Sequence[str], since: float = 0.0, until: float = math.inf
 ) -> Iterator[Operation]:
     """Yield what guests by these names or patterns, or all guests, have reached, as events."""
+    fs = host.fs
     for name in sorted(fs.listdir(LOG_DIRECTORY)):
         wanted = not words or any(fnmatch.fnmatchcase(name, word) for word in words)
         if (
@@ -75,7 +76,7 @@ def limit_events(
             and _is_name(name)
             and (fs.size(limits_log(name)) or has_rotated(fs, limits_log(name)))
         ):
-            hits = read_hits(fs, name, since)
+            hits = read_hits(host, name, since)
             for burst in bursts([hit for hit in hits if hit.time < until]):
                 yield _event(name, burst)
 

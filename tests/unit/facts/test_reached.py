@@ -5,13 +5,17 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fakehost import FakeHost
 
 from bsdvirt.facts.reached import MOST_BYTES, Hit, bursts, parse_hits, read_hits
-from bsdvirt.host.fs import Fs
+from bsdvirt.host import tools
+from bsdvirt.host.base import Result
 from bsdvirt.ops.show.reached import limit_events
 
 LOG = b"""\
@@ -27,6 +31,21 @@ x maxproc:devctl=49 813
 1790000131 maxproc:devctl=49 815
 1790000190 maxproc:devctl=49 815
 17900"""
+
+
+class Unpacking(FakeHost):
+    """A host with zstd(1)."""
+
+    def run(self, argv: Sequence[str], *, stdin: bytes = b"", **how: Any) -> Result:
+        assert tuple(argv[:2]) == (tools.ZSTD, "-dcq"), argv
+        done = subprocess.run(["zstd", *argv[1:]], input=stdin, capture_output=True, check=False)
+        return Result(tuple(argv), done.returncode, done.stdout.decode("utf-8", "replace"))
+
+
+def zstd(data: bytes) -> bytes:
+    """What newsyslog(8) of 15 makes of a log."""
+    words = ["zstd", "-q", "-T0", "--adapt", "--long", "-c"]
+    return subprocess.run(words, input=data, capture_output=True, check=True).stdout
 
 
 def place(tmp_path: Path) -> Path:
@@ -51,18 +70,24 @@ def test_the_log_before_a_rotation_is_read_too(tmp_path: Path) -> None:
     directory = place(tmp_path)
     (directory / "limits.log").write_bytes(b"1790000200 maxproc:devctl=49 816\n")
     (directory / "limits.log.0.bz2").write_bytes(bz2.compress(LOG))
-    fs = Fs(tmp_path)
-    assert len(read_hits(fs, "web")) == 7
-    assert len(read_hits(fs, "web", 1790000100)) == 3
-    assert len(read_hits(fs, "web", 1790000200)) == 1
+    host = Unpacking(tmp_path)
+    assert len(read_hits(host, "web")) == 7
+    assert len(read_hits(host, "web", 1790000100)) == 3
+    assert len(read_hits(host, "web", 1790000200)) == 1
     (directory / "limits.log.0.bz2").write_bytes(b"BZh9broken")
-    assert len(read_hits(fs, "web")) == 1
-    assert read_hits(fs, "nosuch") == []
+    assert len(read_hits(host, "web")) == 1
+    assert read_hits(host, "nosuch") == []
 
 
 @pytest.mark.parametrize(
     ("end", "pack"),
-    [("", bytes), (".bz2", bz2.compress), (".gz", gzip.compress), (".xz", lzma.compress)],
+    [
+        ("", bytes),
+        (".bz2", bz2.compress),
+        (".gz", gzip.compress),
+        (".xz", lzma.compress),
+        (".zst", zstd),
+    ],  # fmt: skip
 )
 def test_a_rotated_log_in_each_compression(
     tmp_path: Path, end: str, pack: Callable[[bytes], bytes]
@@ -71,20 +96,20 @@ def test_a_rotated_log_in_each_compression(
     directory = place(tmp_path)
     packed = directory / f"limits.log.0{end}"
     packed.write_bytes(pack(LOG))
-    assert len(read_hits(Fs(tmp_path), "web")) == 6
+    assert len(read_hits(Unpacking(tmp_path), "web")) == 6
     packed.write_bytes(pack(LOG)[:40])
-    assert len(read_hits(Fs(tmp_path), "web")) < 6
+    assert len(read_hits(Unpacking(tmp_path), "web")) < 6
 
 
 def test_a_log_is_read_with_a_bound_and_no_link_is_followed(tmp_path: Path) -> None:
     directory = place(tmp_path)
     log = directory / "limits.log"
     log.write_bytes(b"1790000200 maxproc:devctl=49 816\n" * (MOST_BYTES // 16))
-    assert 0 < len(read_hits(Fs(tmp_path), "web")) <= MOST_BYTES // 32
+    assert 0 < len(read_hits(Unpacking(tmp_path), "web")) <= MOST_BYTES // 32
     log.unlink()
     (tmp_path / "secret").write_bytes(LOG)
     log.symlink_to(tmp_path / "secret")
-    assert read_hits(Fs(tmp_path), "web") == []
+    assert read_hits(Unpacking(tmp_path), "web") == []
 
 
 def test_events_are_of_guests_only(tmp_path: Path) -> None:
@@ -93,10 +118,10 @@ def test_events_are_of_guests_only(tmp_path: Path) -> None:
     for name in ("web.old1", "-x", "WEB"):
         (directory.parent / name).mkdir()
         (directory.parent / name / "limits.log").write_bytes(LOG)
-    fs = Fs(tmp_path)
-    assert {row.subject for row in limit_events(fs, ())} == {"web"}
-    assert len(list(limit_events(fs, ["w*"]))) == 4
-    assert not list(limit_events(fs, ["db"]))
-    first = next(limit_events(fs, ["web"]))
+    host = Unpacking(tmp_path)
+    assert {row.subject for row in limit_events(host, ())} == {"web"}
+    assert len(list(limit_events(host, ["w*"]))) == 4
+    assert not list(limit_events(host, ["db"]))
+    first = next(limit_events(host, ["web"]))
     assert first.message == "reached its limit of maxproc, 50, 2 times"
     assert (first.time, first.seconds) == ("2026-09-21T14:13:21Z", 1.0)
