@@ -209,6 +209,8 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     old, wanted = to_be.old, to_be.new
     host, kind = session.host, kind_of(guest)
     check_order(now.found, guest.name, to_be.boot, before=guest.identity.boot)
+    if to_be.destroying:
+        session.refuse_exported(guest.name, "set")
     op = session.new_op()
     notes = _notes(old, wanted) if live else ()
     data = kind.plan_change(host, guest, old, wanted, op, live=live, destroying=to_be.destroying)

@@ -155,7 +155,7 @@ class Bounds(Struct, frozen=True):
                 place, _, name = path.rpartition("/")
                 return place == HOOK_DIRECTORY and bool(_NAME.fullmatch(name))
             case [tools.JEXEC, *_, jail, tools.SH, "-c", _, tools.SH, subject]:
-                return plan.kind == "guest" and jail == subject == plan.subject
+                return plan.kind in ("guest", "export") and jail == subject == plan.subject
         return False
 
     def _jail(self, plan: Plan, words: list[str]) -> bool:

@@ -1,8 +1,8 @@
 """Locks: one file each, never unlinked, taken by flock(2).
 
-The order is always: guests by name, then networks, releases, images, media and pools by name, then
-allocation. A busy guest is not waited for: the error says who holds it. Networks and allocation are
-held briefly, and are waited for.
+The order is always: guests by name, then exports, networks, releases, images, media and pools by
+name, then allocation. A busy guest is not waited for: the error says who holds it. Networks and
+allocation are held briefly, and are waited for.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+@:-]{0,199}", re.ASCII)
 
 Kind = Literal[
     "guest",
+    "export",
     "network",
     "release",
     "image",

@@ -9,9 +9,9 @@ from bsdvirt.host.fs import Fs
 
 SUFFIX = ".journal"
 
-Kind = Literal["guest", "network", "release", "image", "media", "pool", "root", "host"]
-"""The kind of object that a plan changes, whose lock guards it. A pool is a `root` in journals
-of earlier versions."""
+Kind = Literal["guest", "export", "network", "release", "image", "media", "pool", "root", "host"]
+"""The kind of object that a plan changes, whose lock guards it. An `export` is named like its
+guest, which others may change meanwhile. A pool is a `root` in journals of earlier versions."""
 
 
 def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
-from bsdvirt.errors import BsdvirtError
+from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.layout import Layout
 from bsdvirt.plan.locks import WAIT_SECONDS, Kind, Lock, is_held
 from bsdvirt.session.reading import Reading
 
 GUEST_WAIT_SECONDS = 0.3
 """A guest's lock is not waited for; this outlasts a command that only looks at it."""
+MOVES = frozenset({
+    "destroy", "move", "promote", "rename", "rollback", "upgrade", "upgrade --back",
+    "upgrade --drop",
+})  # fmt: skip
+"""Verbs that rename or destroy datasets or snapshots, which an export still reads."""
 
 
 class Locking(Reading, dict=True):
@@ -41,6 +46,8 @@ class Locking(Reading, dict=True):
         try:
             if not shared and kind != "allocation":
                 self.recover(kind, name, destroying=destroying)
+            if kind == "guest" and verb in MOVES:
+                self.refuse_exported(name, verb, destroying=destroying)
         except BaseException:
             lock.release()
             raise
@@ -106,6 +113,17 @@ class Locking(Reading, dict=True):
         """Recover the operations on one object that were cut short, if any."""
         if name in self.pending(kind):
             with self.locked(kind, name, verb):
+                pass
+
+    def refuse_exported(self, name: str, verb: str, *, destroying: bool = False) -> None:
+        """Raise ConflictError while a guest is exported; the caller has the guest's lock. An export
+        that was cut short is undone or finished."""
+        if self.preview:
+            return
+        if is_held(self.host.fs, "export", name):
+            raise ConflictError(f"{name} is being exported", "try again when that has ended")
+        if name in self.pending("export"):
+            with self.locked("export", name, verb, destroying=destroying):
                 pass
 
     def recover(self, kind: Kind, name: str, *, destroying: bool = False) -> int:

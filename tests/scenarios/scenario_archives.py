@@ -146,6 +146,36 @@ def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("start", "three")
 
 
+@scenario()
+def a_guest_that_is_exported_can_be_used(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "web", DATA)
+    big = view.fs.path(f"{view.jail_root('web')}/etc/big")
+    big.write_bytes(os.urandom(4 << 20))
+    words = driver.argv("export", "web", "-", "--portable", "--compress", "none")
+    exporting = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 env=driver.environment({}))  # fmt: skip
+    assert exporting.stdout is not None
+    data = exporting.stdout.read(1 << 20)
+    # It waits for its reader.
+    driver.ok("start", "web")
+    driver.ok("set", "web", "hostname=other")
+    (taken,) = driver.json("snapshot", "ls", "web")
+    for command in (("rename", "web", "www"), ("destroy", "web", "--yes", "--force"),
+                    ("rollback", f"web@{taken['name']}", "--stop", "--yes")):  # fmt: skip
+        driver.fails(4, *command, says="web is being exported")
+    driver.fails(4, "export", "web", "/root/web", says="busy")
+    driver.fails(4, "snapshot", "rm", f"web@{taken['name']}", "--yes", says="is held")
+    driver.ok("doctor")
+    path, real = archive(view)
+    real.write_bytes(data + exporting.stdout.read())
+    assert exporting.wait(600) == 0
+    assert driver.json("snapshot", "ls", "web") == []
+    driver.ok("stop", "web")
+    driver.ok("import", path, "two", "--yes")
+    assert view.fs.path(f"{view.jail_root('two')}/etc/big").read_bytes() == big.read_bytes()
+    assert "other" not in driver.ok("get", "two").stdout
+
+
 def cut(data: bytes) -> bytes:
     return data[: len(data) // 2]
 

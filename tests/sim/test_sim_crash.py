@@ -240,6 +240,7 @@ CASES = (
     Case("rollback vm", BACK, (IMAGE, VM, SNAPSHOTS[0],
                                ("disk", "add", "web", "more", "--size", "8M"), SNAPSHOTS[2])),
     Case("export vm", ("export", "web", ARCHIVE, "--portable"), (IMAGE, VM), done=(4, "exists")),
+    Case("export", EXPORT, (DATA,), done=(4, "exists")),
     Case("import", ("import", ARCHIVE, "www", "--yes"), (DATA, EXPORT),
          done=(4, "already exists")),
     Case("import root", ("import", "/usr/freebsd-dist/base.txz", "web", "--yes"),

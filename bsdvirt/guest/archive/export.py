@@ -81,7 +81,8 @@ def plan_export(
     before: Sequence[Step] = (),
     after: Sequence[Step] = (),
 ) -> Plan:
-    """Write an archive. `before` takes the snapshot, and `after` the commit removes it."""
+    """Write an archive. `before` takes the snapshot and holds it, and `after` the commit lets it go
+    and removes it. From there, others may change the guest."""
     name = source.guest.name
     job = archive_job(name)
     steps = [*before, _described(job, manifest, target, op)]
@@ -98,7 +99,10 @@ def plan_export(
         published = Command((*tools.ARCHIVE, "publish", job), own=True)
         steps.append(Step(published, f"it is complete: {target.file}"))
     forgotten = Step(RemoveFile(job), "what was to be written", unless=Not(FileExists(job)))
-    return Plan("export", name, "guest", tuple(steps), (*finish, *after, forgotten), op=op)
+    finish = [*finish, *after, forgotten]
+    return Plan(
+        "export", name, "export", tuple(steps), tuple(finish), op=op, claims=len(before) - 1
+    )
 
 
 def _described(job: str, manifest: Manifest, target: Target, op: str) -> Step:

@@ -30,11 +30,14 @@ def plan_snapshot(
     return Plan("snapshot", guest.name, "guest", steps, finish, op=op)
 
 
-def hold_step(full: str, tag: str) -> Step:
+NEXT = "the next run sends what has changed since"
+
+
+def hold_step(full: str, tag: str, why: str = NEXT) -> Step:
     """Keep a snapshot from being destroyed."""
     return Step(
         Command((tools.ZFS, "hold", "-r", tag, full), timeout=SECONDS),
-        f"keep {full}: the next run sends what has changed since",
+        f"keep {full}: {why}",
         undo=(
             Undo(
                 Command((tools.ZFS, "release", "-r", tag, full), timeout=SECONDS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -15,6 +15,7 @@ from bsdvirt.guest.archive.export import Source, Target, plan_export
 from bsdvirt.guest.archive.manifest import FORMAT, MOST_STREAMS, Entry, Form, Kind, Manifest, named
 from bsdvirt.guest.archive.parts import Place
 from bsdvirt.guest.inventory import Guest, need_unlocked
+from bsdvirt.guest.send.plan import hold_step, release_step
 from bsdvirt.guest.snapshots.plan import SECONDS, between, take_step
 from bsdvirt.guest.snapshots.sets import Snapshot, free_name
 from bsdvirt.guest.snapshots.sets import named as snapshot_named
@@ -25,6 +26,7 @@ from bsdvirt.ops.snapshots.read import read_one
 from bsdvirt.ops.snapshots.take import RUNNING, name_of
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Step
 from bsdvirt.session.batch import hold
+from bsdvirt.session.locking import GUEST_WAIT_SECONDS
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
@@ -34,6 +36,8 @@ from bsdvirt.zfs import Dataset
 
 SECRETS = "it has the guest's file, with its passwords: only root may read it"
 AGE = "/usr/local/bin/age"
+TAG = "bsdvirt-export"
+WHY = "nothing can destroy the snapshot until the archive is written"
 
 
 class Export(Struct, frozen=True):
@@ -51,12 +55,20 @@ class Export(Struct, frozen=True):
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
         """Raises NotFoundError, ConflictError and UsageError for a file that cannot be written."""
-        with hold(session, [self.name], "export") as held:
+        with hold(session, [self.name], "export") as held, contextlib.ExitStack() as stack:
+            for name in held.names():
+                lock = session.lock("export", name, "export", wait=GUEST_WAIT_SECONDS)
+                if lock is not None:
+                    stack.callback(lock.release)
             check_target(session, self.target)
-            tasks = plan_each(held.names(), lambda name: self._task(session, name))
+            tasks = plan_each(
+                held.names(), lambda name: self._task(session, name, lambda: held.release(name))
+            )
             yield Prepared(session, [*refused(held.refused), *tasks])
 
-    def _task(self, session: Session, name: str) -> Task:
+    def _task(self, session: Session, name: str, release: Callable[[], None]) -> Task:
+        """Plan it. The guest's lock is released once there is a snapshot that nothing can
+        destroy."""
         found = session.inventory()
         guest = found.guest(name)
         session.need_mounted(found, guest.layout)
@@ -78,14 +90,15 @@ class Export(Struct, frozen=True):
             running=running, release=guest.identity.release, tags=list(guest.identity.tags),
             compress="none" if self.target.compress == "none" else "zstd", streams=entries,
         )  # fmt: skip
-        before: tuple[Step, ...] = ()
-        after: tuple[Step, ...] = ()
+        full = f"{guest.dataset}@{snapshot}"
+        before: tuple[Step, ...] = (hold_step(full, TAG, WHY),)
+        after: tuple[Step, ...] = (release_step(full, TAG),)
         notes: tuple[str, ...] = (RUNNING,) if running else ()
         if old is None:
             stamp = Stamp(time=time, why="export", uuid=guest.identity.uuid, running=running)
             first, last, unread = snapshot_hooks(session, guest, running=running)
-            before = between(first, [take_step(guest, snapshot, stamp, op)], last)
-            after = (_removed(f"{guest.dataset}@{snapshot}", op),)
+            before = between(first, [take_step(guest, snapshot, stamp, op), *before], last)
+            after = (*after, _removed(full, op))
             notes += unread
         plan = plan_export(source, manifest, self.target, op, before=before, after=after)
         notes += tuple(f"{part} is not in it: the guest's file does not name it" for part in left)
@@ -93,8 +106,11 @@ class Export(Struct, frozen=True):
         if self.target.encrypt == "none":
             notes += (SECRETS,)
         where = "standard output" if self.target.piped else self.target.file
+        # A clone that a disk is read from is among the guest's datasets.
+        alone = any(entry.form == "raw" for entry in entries)
+        part = Part(plan, home=guest.layout, claimed=None if alone else release)
         return Task(
-            name, (Part(plan),), f"exported to {where}", notes,
+            name, (part,), f"exported to {where}", notes,
             varying=() if old is not None else (snapshot, time),
         )  # fmt: skip
 

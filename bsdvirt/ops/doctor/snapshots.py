@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from bsdvirt.guest.snapshots.sets import Snapshot
 from bsdvirt.host import tools
+from bsdvirt.ops.archive.export import TAG
 from bsdvirt.ops.doctor.seen import Seen
 from bsdvirt.ops.snapshots.listing import read_each
+from bsdvirt.plan.locks import is_held
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.session import Session
 from bsdvirt.spec.digits import natural
@@ -23,6 +25,14 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
     every, errors = read_each(session, guests)
     for name, error in errors.items():
         yield Finding(name, f"its snapshots cannot be read: {error.message}", error.hint)
+    for name, snapshots in every.items():
+        for one in snapshots:
+            if _left(session, one):
+                yield Finding(
+                    name, f"{name}@{one.name} was taken for an archive, which is not being written",
+                    f"bsdvirt snapshot release {name}@{one.name} --tag {TAG}; bsdvirt snapshot rm"
+                    f" {name}@{one.name}", problem=False,
+                )  # fmt: skip
     suspects = {
         name: [one for one in snapshots if one.ours and one.missing]
         for name, snapshots in every.items()
@@ -42,6 +52,14 @@ def _finding(guest: str, halves: list[Snapshot]) -> Finding:
         guest, f"{named}{more}: snapshots of some of its datasets were destroyed",
         f"bsdvirt snapshot rm {guest}@{halves[0].name} removes the rest", problem=False,
     )  # fmt: skip
+
+
+def _left(session: Session, one: Snapshot) -> bool:
+    """Whether an export has left it: its journal was set aside."""
+    if one.stamp is None or one.stamp.why != "export":
+        return False
+    going = is_held(session.host.fs, "export", one.guest)
+    return not going and one.guest not in session.pending("export")
 
 
 def _lacks(one: Snapshot, made: Mapping[str, int]) -> bool:
