@@ -18,6 +18,8 @@ from bsdvirt.spec.types import CpuList
 
 Mode = Literal["shared", "exclusive", "auto"]
 MOST_NAMED = 8
+PARTS = 4
+"""`auto` leaves one of so many parts of the CPUs that are not reserved, rounded up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
         )
     if kept := _kept(board, wish, others):
         return kept
-    if wish.mode != "shared" and wish.count <= room(board):
+    if wish.mode != "shared" and wish.count <= _most(board, wish):
         return _chosen(board, wish, others, alone_pool(board, wish))
     if wish.mode == "exclusive":
         raise _refused(board, wish, others)
@@ -147,10 +149,31 @@ def _placed(board: Board, wish: Wish, others: Sequence[Holder]) -> Placement:
         raise _refused(board, wish, [one for one in others if one.exclusive])
     shared = _chosen(board, wish, others, "shared")
     if wish.mode == "auto":
-        most = max(0, room(board))
-        alone = f"only {most} can be had for itself" if most else "none can be had for itself"
-        return _saying(alone, shared)
+        return _saying(_why_not_alone(board, wish), shared)
     return shared
+
+
+def _most(board: Board, wish: Wish) -> int:
+    """Return how many CPUs a guest may have for itself: with `auto`, part of the host stays with
+    guests that share."""
+    most = room(board)
+    if wish.mode == "auto":
+        most = min(most, board.pools["shared"].bit_count() - share(board))
+    return max(0, most)
+
+
+def share(board: Board) -> int:
+    """Return how many CPUs `auto` leaves to guests that share."""
+    return -(-board.usable.bit_count() // PARTS)
+
+
+def _why_not_alone(board: Board, wish: Wish) -> str:
+    most = _most(board, wish)
+    said = f"only {most} can be had for itself" if most else "none can be had for itself"
+    if most < room(board):
+        left = share(board)
+        said += f", since auto leaves {counted(left)} to guests that share"
+    return said
 
 
 def _saying(first: str, placement: Placement) -> Placement:

@@ -98,7 +98,8 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
             "How CPUs of the host are chosen for the guest: `none` runs it on `cpuset`, or on all"
             " CPUs; `shared` chooses as many as `cpus`, which other guests may use too;"
             " `exclusive` chooses CPUs that no other guest may use; `auto` is `exclusive` if that"
-            " is possible, otherwise `shared`. It needs a number of `cpus`, such as 4.",
+            " leaves a quarter of the host's CPUs to guests that share, otherwise `shared`. It"
+            " needs a number of `cpus`, such as 4.",
             live=Live.NOW,
             becomes=(Option("cpuset -l"), Option("cpuset -n"), *DOMAIN),
         ),

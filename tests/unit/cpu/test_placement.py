@@ -136,6 +136,11 @@ def test_a_set_is_found_whenever_there_is_one_and_never_a_wrong_one(
     assert len(set(found.cpus)) == count
     assert tuple(sorted(found.cpus)) == found.cpus
     assert set(found.cpus) <= set(host.cpus) - set(policy.reserved)
+    usable = set(host.cpus) - set(policy.reserved)
+    shared = usable - {c for h in holders if h.exclusive for c in h.cpus}
+    if mode == "auto" and len(shared) - count < len(usable) / 4:
+        # A quarter is left to guests that share.
+        alone = False
     assert found.exclusive == (mode != "shared" and alone)
     for holder in holders:
         if found.exclusive or holder.exclusive:
