@@ -79,9 +79,10 @@ class HostCpus(Struct, frozen=True, dict=True):
             return {}
         return pins_for(self.topology, cpuset.cpus, spec.cpus or 1, spec.core_threads)
 
-    def refuse(self, name: str, spec: GuestSpec) -> None:
+    def refuse(self, name: str, spec: GuestSpec, *, reserved: bool = True) -> None:
         """Raise ConflictError if the file names CPUs that another guest has for itself, UsageError
-        if they are reserved."""
+        if they are reserved. CPUs may be reserved later than a guest is made: `reserved` is false
+        where that must not keep it from running."""
         for what, cpus in spec.named_cpus():
             for cpu in cpus:
                 holder = self.alone.get(cpu)
@@ -91,12 +92,19 @@ class HostCpus(Struct, frozen=True, dict=True):
                         f"choose other CPUs: bsdvirt cpu map; or bsdvirt set {holder}"
                         " placement=shared",
                     )
-                if cpu in self.reserved:
+                if reserved and cpu in self.reserved:
                     raise UsageError(
                         f"{name}: {what}: CPU {cpu} is reserved for the host",
                         "choose other CPUs: bsdvirt cpu map; or change reserved_cpus in the"
                         " host file",
                     )
+
+    def on_reserved(self, spec: GuestSpec) -> tuple[str, ...]:
+        """Return a note on CPUs that the file names, and that are reserved for the host."""
+        named = {cpu for _, cpus in spec.named_cpus() for cpu in cpus} & set(self.reserved)
+        if not named:
+            return ()
+        return (f"it runs on CPUs that are reserved for the host: {CpuList.of(named)}",)
 
     def wrong(self, name: str, claim: CpuClaim) -> str:
         """Return why the claim of a guest cannot stay; empty if it can. An invalid claim is of

@@ -164,6 +164,21 @@ def test_doctor_and_reserved_cpus(newest: World) -> None:
     assert mask(view, "-j", "web") == without(now, [mine[0], 15])
 
 
+def test_a_cpuset_that_is_reserved_later_does_not_keep_a_guest_down(newest: World) -> None:
+    driver, view = newest
+    driver.ok("create", "jail", "web", "cpuset=14-15", "--start")
+    host = view.fs.path("/usr/local/etc/bsdvirt/bsdvirt.yaml")
+    host.write_text(f"{host.read_text()}reserved_cpus: 15\n")
+    said = "it runs on CPUs that are reserved for the host: 15"
+    assert said in driver.ok("restart", "web").stderr
+    assert mask(view, "-j", "web") == [14, 15]
+    driver.ok("set", "web", "hostname=other")
+    assert "web: cpuset 14-15: CPU 15 is reserved for the host" in driver("doctor").stdout
+    driver.fails(2, "create", "jail", "db", "cpuset=15", says="CPU 15 is reserved for the host")
+    driver.ok("set", "web", "cpuset=14")
+    assert said not in driver.ok("restart", "web").stderr
+
+
 def test_a_virtual_machine_and_its_supervisor(newest: World) -> None:
     driver, view = newest
     image(driver, view)

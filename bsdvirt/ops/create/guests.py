@@ -313,7 +313,7 @@ def new_identity(
         host=session.host_id,
     )
     identity = kind.claim(name, identity, spec, known, random)
-    return with_cpus(session, name, spec, identity, known)
+    return with_cpus(session, name, spec, identity, known, fresh=True)
 
 
 def made(origin: str, identity: Identity) -> str:

@@ -43,7 +43,13 @@ def cpus_fit(claim: CpuClaim | None, spec: GuestSpec) -> bool:
 
 
 def with_cpus(
-    session: Session, name: str, spec: GuestSpec, identity: Identity, others: Sequence[Guest]
+    session: Session,
+    name: str,
+    spec: GuestSpec,
+    identity: Identity,
+    others: Sequence[Guest],
+    *,
+    fresh: bool = False,
 ) -> Identity:
     """Return the identity with the CPUs that the guest's file asks for: see claim_cpus in
     cpus.py."""
@@ -52,7 +58,7 @@ def with_cpus(
     # Imported here: few hosts give guests CPUs.
     from bsdvirt.ops.power.cpus import claim_cpus
 
-    return claim_cpus(session, name, spec, identity, others)
+    return claim_cpus(session, name, spec, identity, others, fresh=fresh)
 
 
 def room_for(

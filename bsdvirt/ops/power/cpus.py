@@ -22,17 +22,23 @@ from bsdvirt.spec.types import CpuList
 
 
 def claim_cpus(
-    session: Session, name: str, spec: GuestSpec, identity: Identity, others: Iterable[Guest]
+    session: Session,
+    name: str,
+    spec: GuestSpec,
+    identity: Identity,
+    others: Iterable[Guest],
+    *,
+    fresh: bool = False,
 ) -> Identity:
     """Return the identity with the CPUs that the guest's file asks for; it keeps those that it has
     as long as they are valid. The allocation lock is held.
 
     Raise ConflictError or UsageError if there are none, and for CPUs that the file names and that
-    another guest has for itself.
+    another guest has for itself; of a `fresh` guest, also for those that are reserved.
     """
     others = [other for other in others if other.name != name]
     cpus = host_cpus(session, others)
-    cpus.refuse(name, spec)
+    cpus.refuse(name, spec, reserved=fresh)
     wish = wish_of(cpus, name, spec, identity.cpus)
     if wish is None:
         return msgspec.structs.replace(identity, cpus=None)

@@ -226,7 +226,7 @@ def planner(
                 if name in clashes:
                     raise clashes[name]
                 if cpus is not None:
-                    cpus.refuse(name, parts[name][1])
+                    cpus.refuse(name, parts[name][1], reserved=False)
                 refuse_given(session, found, guest, spec)
                 around = Surroundings(
                     starting=hooks.steps(session, "starting", spec.hooks.starting, guest),
@@ -257,6 +257,8 @@ def planner(
             held.release(name)
 
         notes = forwards.notes(spec, guest, rules) if idle else ()
+        if idle and cpus is not None:
+            notes += cpus.on_reserved(parts[name][1])
         return Task(
             name,
             (
