@@ -119,6 +119,13 @@ def mounts(version: str) -> list[Mount]:
     return [replace(mount) for mount in _MOUNTS[version]]
 
 
+_BHYVE_WORDS = (
+    "acpi_tables_in_memory", "bootindex", "lpc.fwcfg", "pci.enable_bars", "pcireg",
+    "tpm_swtpm_init", "x86.verbosemsr",
+)  # fmt: skip
+"""Words of the program that 15.1 builds, by strings(1)."""
+
+
 def start_devd(root: Path) -> None:
     """Leave what devd(8) leaves of itself at the boot."""
     (root / "var/run/devd.pid").write_text("301")
@@ -137,6 +144,8 @@ def make(directory: Path, release: Release) -> Host:
     make_release(root / "usr/freebsd-dist", release.dist)
     write_scripts(root)
     if release.osreldate >= 1500000:
+        with open(root / "usr/sbin/bhyve", "a") as program:
+            program.write(f"# {' '.join(_BHYVE_WORDS)}\n")
         (root / "usr/libexec").mkdir(exist_ok=True)
         (root / "usr/libexec/bhyve-slirp-helper").touch()
     (root / "usr/local/etc/devd/bsdvirt.conf").touch()

@@ -8,15 +8,16 @@ from bsdvirt.bhyve.clean import device, is_ours
 from bsdvirt.bhyve.config import boot_sources
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.base import Missing, VmStartFacts
+from bsdvirt.bhyve.devices.tpm import has_emulator
 from bsdvirt.cpu.limits import need_racct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.facts.host import Kernel
-from bsdvirt.facts.vmm import PathKind, VmmFacts
+from bsdvirt.facts.vmm import SWTPM_WORD, PathKind, VmmFacts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
-from bsdvirt.spec.config_keys import later
+from bsdvirt.spec.config_keys import later, word_of
 from bsdvirt.spec.types import CpuList
-from bsdvirt.spec.vm import Vm
+from bsdvirt.spec.vm import LATER_KEYS, Vm
 
 FIRST_ORDER = 1500000
 """kern.osreldate from which bhyve has a boot order (bootindex in block_if.c): 13.2 ignores
@@ -127,14 +128,29 @@ def _check_memory(name: str, vm: Vm, vmm: VmmFacts) -> None:
         )
 
 
+def wanted_words(vm: Vm) -> list[str]:
+    """Return the words that bhyve's program must have for the guest."""
+    words = [word for key in _later_keys(vm) if (word := word_of(key))]
+    return [*words, SWTPM_WORD] if has_emulator(vm) else words
+
+
+def _later_keys(vm: Vm) -> dict[str, str]:
+    """Return the keys that not every bhyve has, each with the property that asks for it."""
+    keys = {line.key: f"config.{n}" for n, line in enumerate(vm.config) if later(line.key)}
+    given = {key: path for path, key in LATER_KEYS.items() if getattr(vm, path) is not None}
+    return keys | given
+
+
 def _check_keys(name: str, vm: Vm, vmm: VmmFacts) -> None:
-    """Refuse keys that bhyve would ignore: nothing prints which keys it has."""
-    if not 0 < vmm.osreldate < FIRST_LATER:
-        return
-    for number, line in enumerate(vm.config):
-        if later(line.key):
+    """Refuse keys that bhyve would ignore: it does not print which keys it has."""
+    for key, path in _later_keys(vm).items():
+        word = word_of(key)
+        known = not 0 < vmm.osreldate < FIRST_LATER
+        if vmm.words is not None and word:
+            known = word in vmm.words
+        if not known:
             raise HostError(
-                f"{name}: config.{number}: bhyve of this FreeBSD ignores {line.key}",
+                f"{name}: {path}: bhyve of this FreeBSD ignores {key}",
                 "remove it: FreeBSD 15 has that key",
             )
 

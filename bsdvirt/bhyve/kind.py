@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import structs
 
 from bsdvirt.bhyve import claims, clean, config, doctor, running
-from bsdvirt.bhyve.check import check_host, wanted_paths
+from bsdvirt.bhyve.check import check_host, wanted_paths, wanted_words
 from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.create import archived_parts, change_volumes
 from bsdvirt.bhyve.devices.base import RunSettings, VmStartFacts
@@ -208,6 +208,7 @@ class VmKind(Kind[Vm]):
                     tpm=has_tpm(vm),
                     domains=near,
                     listens=vm.has_user_networking,
+                    words=wanted_words(vm),
                 ),  # fmt: skip
                 vm=None if name in view.stopped else read_vm(fs, name),
                 paths=paths | {guest.layout.seed(name): "file"} if first else paths,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Collection
 from typing import Literal
 
 from msgspec import Struct
@@ -16,6 +17,10 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.spec.digits import natural
 
 DEVICES = "/dev/vmm"
+SWTPM_WORD = "tpm_swtpm_init"
+"""A function of bhyve whose name it prints (tpm_emul_swtpm.c of 15.1)."""
+MOST_PROGRAM = 16 << 20
+"""What is read of bhyve's program, which is half a MiB in 15.1."""
 PathKind = Literal["file", "device", "directory", "other", "link"]
 
 
@@ -41,6 +46,8 @@ class VmmFacts(Struct, frozen=True):
     """Whether bhyve has a TPM; None if it was not checked."""
     domains: bool = False
     """Whether bhyve has NUMA domains of the guest; False if it was not checked."""
+    words: frozenset[str] | None = None
+    """Which of the words that were looked for are in bhyve's program; None if it was not read."""
     listens: frozenset[tuple[str, str, int]] = frozenset()
     """Protocol, address and port of what listens on the host; empty if it was not read."""
     devices: frozenset[str] = frozenset()
@@ -95,7 +102,14 @@ def read_paths(fs: Fs, paths: list[str], own: str) -> dict[str, PathKind]:
 
 
 def probe(
-    host: Host, vmm: VmmFacts, *, order: bool, tpm: bool, domains: bool, listens: bool
+    host: Host,
+    vmm: VmmFacts,
+    *,
+    order: bool,
+    tpm: bool,
+    domains: bool,
+    listens: bool,
+    words: Collection[str],
 ) -> VmmFacts:
     """Return the facts with what a start needs to know of these features."""
     found = read_listeners(host) if listens else ()
@@ -104,6 +118,7 @@ def probe(
         order=read_order(host) if order else None,
         tpm=read_tpm(host) if tpm else None,
         domains=domains and read_domains(host),
+        words=read_words(host.fs, words) if words else None,
         # The ports of other guests are known by their configurations.
         listens=frozenset(
             (one.protocol, one.address, one.port) for one in found if not one.of_guest
@@ -122,6 +137,22 @@ def read_tpm(host: Host) -> bool:
     """Whether bhyve has a TPM, one of the devices of its LPC bridge (captures/05)."""
     shown = host.run((tools.BHYVE, "-l", "help"), changes=False)
     return "tpm" in shown.stdout.split()
+
+
+def read_words(fs: Fs, words: Collection[str]) -> frozenset[str] | None:
+    """Return which words are in bhyve's program, as the names of its keys and functions are: it
+    prints neither, and ignores a key that it does not know. None if it cannot be read."""
+    try:
+        program = fs.read_bytes(tools.BHYVE, MOST_PROGRAM)
+    except OSError:
+        return None
+    return frozenset(word for word in words if word.encode() in program)
+
+
+def read_emulator(fs: Fs) -> bool:
+    """Whether bhyve can have a TPM in software."""
+    found = read_words(fs, [SWTPM_WORD])
+    return found is None or SWTPM_WORD in found
 
 
 def read_domains(host: Host) -> bool:

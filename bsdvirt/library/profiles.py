@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from bsdvirt.bhyve.devices.tpm import PACKAGE, has_tpm
 from bsdvirt.errors import HostError, NotFoundError
-from bsdvirt.facts.vmm import read_tpm
+from bsdvirt.facts.vmm import read_emulator, read_tpm
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
@@ -66,8 +66,8 @@ def system(fs: Fs, name: str) -> System:
 
 
 def host_has_tpm(host: Host) -> bool:
-    """Return whether bhyve of this host has a TPM."""
-    return host.fs.exists(tools.BHYVE) and read_tpm(host)
+    """Return whether bhyve of this host has a TPM in software."""
+    return host.fs.exists(tools.BHYVE) and read_tpm(host) and read_emulator(host.fs)
 
 
 def system_notes(session: Session, wanted: System, vm: Vm) -> tuple[str, ...]:

@@ -24,6 +24,15 @@ _LATER = re.compile(
 )
 """Keys of bhyve_config(5) that bhyve of 13.2 ignores, as the sources of 13.2 and 15.1 differ; those
 of TPMs are checked with the TPM."""
+_WORDS = (
+    "acpi_tables_in_memory",
+    "bootindex",
+    "lpc.fwcfg",
+    "pci.enable_bars",
+    "pcireg",
+    "x86.verbosemsr",
+)
+"""Names of such keys that are in bhyve's program by themselves, if it knows them."""
 OURS = re.compile(r"/dev/nmdm-bv\d+[AB]|bv\d+n\d+")
 """The console device or a tap of a guest."""
 
@@ -71,6 +80,12 @@ def raw_devices(lines: Sequence[BhyveLine]) -> RawDevices:
 def later(key: str) -> bool:
     """Return whether bhyve of 13.2 ignores a key that later releases have."""
     return _LATER.fullmatch(key) is not None
+
+
+def word_of(key: str) -> str:
+    """Return the word of bhyve's program that shows whether it knows a later key; empty if none
+    does."""
+    return next((word for word in _WORDS if word == key or word in key.split(".")), "")
 
 
 def misnumbered(key: str) -> bool:

@@ -38,6 +38,12 @@ from bsdvirt.spec.vmdevices import Vnc as Vnc
 
 LEAST_MEMORY = 64 * MIB
 FIRST_DISK = "disk0"
+LATER_KEYS = {
+    "log_msrs": "x86.verbosemsr",
+    "acpi_in_memory": "acpi_tables_in_memory",
+    "enable_bars": "pci.enable_bars",
+}
+"""Properties that become keys which not every bhyve has."""
 SLIRP_SLOT = 1
 """No claim of a disk or card has it."""
 RESERVED = DEVICE_KEYS | {
@@ -132,6 +138,40 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
 "on some hosts.",
              becomes=BhyveKey("x86.strictmsr", values={True: "false", False: "true"})),
     ] = True  # fmt: skip
+    log_msrs: (
+        Annotated[
+            bool,
+            prop(
+                "Print accesses to model-specific registers that bhyve emulates to its log, to "
+                "debug a guest; needs FreeBSD 15.",
+                becomes=BhyveKey("x86.verbosemsr"),
+            ),
+        ]
+        | None
+    ) = None
+    acpi_in_memory: (
+        Annotated[
+            bool,
+            prop(
+                "Copy the ACPI tables into the guest's memory, besides fw_cfg; by default yes, "
+                "and no with a TPM and UEFI. bhyve_config(5) recommends no for Windows; needs "
+                "FreeBSD 15.",
+                becomes=BhyveKey("acpi_tables_in_memory", by="bhyve.devices.tpm"),
+            ),
+        ]
+        | None
+    ) = None
+    enable_bars: (
+        Annotated[
+            bool,
+            prop(
+                "Enable and map the PCI BARs of devices before the guest runs, for firmware that "
+                "does not; by default no with UEFI, and yes with bhyveload. Needs FreeBSD 15.",
+                becomes=BhyveKey("pci.enable_bars"),
+            ),
+        ]
+        | None
+    ) = None
     pins: Annotated[
         list[CpuPin],
         prop("Pinned virtual CPUs, each as VCPU:CPUS, such as 0:2 or 1:4-5; or `auto`: each on"

@@ -16,7 +16,7 @@ from bsdvirt.bhyve.devices.base import (
     VmStartFacts,
 )
 from bsdvirt.errors import ConflictError, HostError, UsageError
-from bsdvirt.facts.vmm import PathKind, VmmFacts
+from bsdvirt.facts.vmm import SWTPM_WORD, PathKind, VmmFacts
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.layout import tpm_pid, tpm_socket
@@ -31,6 +31,13 @@ PACKAGE = "swtpm"
 def has_tpm(vm: Vm) -> bool:
     """Return whether the guest is to have a TPM."""
     return vm.tpm != "none" or _by_config(vm)
+
+
+def has_emulator(vm: Vm) -> bool:
+    """Return whether the guest is to have a TPM in software."""
+    return vm.tpm == "swtpm" or any(
+        (line.key, line.value) == ("tpm.type", "swtpm") for line in vm.config
+    )
 
 
 def knows_tpm(vmm: VmmFacts) -> bool:
@@ -68,13 +75,15 @@ class Tpm(Device):
     def settings(self, guest: Guest, vm: Vm, run: RunSettings) -> Pairs:
         """Its type and path. The version is set too: only -l has it by default, and bhyve aborts
         without one (tpm_device_create)."""
-        if not has_tpm(vm):
-            return []
         pairs: Pairs = []
+        if vm.acpi_in_memory is not None:
+            pairs.append(("acpi_tables_in_memory", "true" if vm.acpi_in_memory else "false"))
+        if not has_tpm(vm):
+            return pairs
         if vm.tpm != "none":
             path = tpm_socket(guest.name) if vm.tpm == "swtpm" else str(vm.tpm_device)
             pairs += [("tpm.type", vm.tpm), ("tpm.path", path)]
-        if vm.loader == "uefi":
+        if vm.loader == "uefi" and vm.acpi_in_memory is None:
             # Firmware takes the tables from fw_cfg then, and only there is the TPM complete
             # (acpi_tables_in_memory in bhyve_config(5)).
             pairs.append(("acpi_tables_in_memory", "false"))
@@ -99,6 +108,12 @@ class Tpm(Device):
                 "remove the keys tpm.* from its config" if _by_config(vm)
                 else "FreeBSD 15 has one; here, omit tpm or set it to none",
             )  # fmt: skip
+        if has_emulator(vm) and vmm.words is not None and SWTPM_WORD not in vmm.words:
+            raise HostError(
+                f"{name}: bhyve of this FreeBSD has no TPM in software",
+                f"FreeBSD 15 has one; here, bsdvirt set {name} tpm=passthru, the host's own, or"
+                " tpm=none",
+            )
 
     def check(self, guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
         """What it uses of the host is there, and no other guest has it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bsdvirt.facts.vmm import VmmFacts, read_paths, read_vmm
+from bsdvirt.facts.vmm import VmmFacts, read_emulator, read_paths, read_vmm, read_words
 from bsdvirt.host import tools
 from bsdvirt.host.base import Result
 from bsdvirt.host.fs import Fs
@@ -118,3 +118,17 @@ def test_the_simulated_host_answers_too(
     assert facts == VmmFacts(
         usable=True, nmdm=True, most_cpus=most, wired=wired * 4096, osreldate=osreldate
     )
+
+
+def test_words_of_bhyves_program(tmp_path: Path) -> None:
+    """Which keys and emulators it has is not printed, but is in the program."""
+    fs = Fs(tmp_path)
+    assert read_words(fs, ["pcireg"]) is None
+    assert read_emulator(fs)
+    program = tmp_path / "usr/sbin/bhyve"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"\x7fELF\0lpc.fwcfg\0pci.enable_bars\0\xff")
+    assert read_words(fs, ["pcireg", "pci.enable_bars"]) == {"pci.enable_bars"}
+    assert not read_emulator(fs)
+    program.write_bytes(b"\x7fELF\0tpm_swtpm_init\0")
+    assert read_emulator(fs)
