@@ -62,7 +62,7 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.params import check_params, unknown_params
+from bsdvirt.spec.params import OF_VMM, check_params, needs_vmm, unknown_params
 from bsdvirt.spec.types import CpuList
 
 START_SLACK = 120.0
@@ -157,6 +157,8 @@ def plan_start(
     steps += creation_steps(guest, jail.datasets, values, op)
     steps += fit_steps(guest, jail, values)
     steps += linux_steps(jail, facts.foreign)
+    if needs_vmm(jail.params) and OF_VMM[0] not in facts.kernel.params:
+        steps.append(Step(Command((tools.KLDLOAD, "-n", "vmm")), "vmm(4), for its machines"))
     steps += base_steps(guest, facts.root)
     steps += point_steps(guest.root, jail.mounts, facts.mounts)
     steps += _resolver_steps(guest, facts, resolv)

@@ -21,6 +21,8 @@ LATER = "after 13.2"
 YES = frozenset({"true", "yes", "on", "1"})
 NO = frozenset({"false", "no", "off", "0"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)*", re.ASCII)
+OF_VMM = ("allow.vmm", "allow.vmm_ppt")
+"""Parameters that vmm(4) adds (vmmdev_init in vmm_dev.c)."""
 _SYSCTL = "security.jail.param."
 
 
@@ -86,7 +88,7 @@ PARAMS: dict[str, Param] = {
     "allow.reserved_ports": Param("Root may bind ports below 1024."),
     "allow.unprivileged_proc_debug": Param("Users may debug their own processes."),
     "allow.suser": Param("The super-user has its powers in the jail."),
-    "allow.vmm": Param("It may run virtual machines, with vmm(4) loaded on the host."),
+    "allow.vmm": Param("It may run virtual machines; a start loads vmm(4)."),
     "allow.mount.devfs": _mount("devfs"),
     "allow.mount.fdescfs": _mount("fdescfs"),
     "allow.mount.fusefs": _mount("file systems of FUSE"),
@@ -316,6 +318,12 @@ def loaded_on_demand(name: str) -> bool:
     )
 
 
+def needs_vmm(params: Mapping[str, Scalar]) -> bool:
+    """Return whether a jail may run virtual machines: the kernel has these parameters while vmm(4)
+    is loaded."""
+    return any(params.get(name) not in (None, False) for name in OF_VMM)
+
+
 def check_params(params: Mapping[str, Scalar], kernel_names: Iterable[str]) -> tuple[str, ...]:
     """Return notes on these parameters on this kernel, one sentence each. `kernel_names` are
     the lines of `sysctl -N security.jail.param`. Raise UsageError for a name that neither
@@ -334,6 +342,9 @@ def unknown_params(
     for name in params:
         entry = name.partition(".")[0] if name.startswith(("meta.", "env.")) else name
         if entry in kernel or (loaded_on_demand(name) and known(name)):
+            continue
+        if name in OF_VMM and OF_VMM[0] not in kernel:
+            # A start loads vmm(4).
             continue
         param = known(name)
         if param is None:

@@ -16,12 +16,14 @@ _WRITABLE = (
 )  # fmt: skip
 LOADABLE = (
     "fdescfs", "if_tuntap", "if_vlan", "linprocfs", "linsysfs", "linux64", "mac_ntpd", "nullfs",
-    "pf", "tmpfs",
+    "pf", "tmpfs", "vmm",
 )  # fmt: skip
 """Modules that can be loaded, or that the kernel contains."""
 KSTAT = "kstat.zfs."
 """What begins the counters of datasets: those of one that is not mounted are unknown."""
 KERNELS: Mapping[str, ModuleType] = {"13.2": sysctl13, "15.1": sysctl15}
+
+PARAM = "security.jail.param."
 
 
 def values(run: Run) -> dict[str, str]:
@@ -56,8 +58,11 @@ def sysctl(run: Run, words: list[str]) -> int:
     if len(words) == 1 and "=" in words[0]:
         return _set(run, *words[0].split("=", 1))
     run.reads()
-    if words == ["-N", "security.jail.param"]:
-        run.out.extend(f"{name}\n" for name in KERNELS[run.state.version].JAIL_PARAMS)
+    if words == ["-N", PARAM.rstrip(".")]:
+        # vmm(4) adds its own (vmmdev_init in vmm_dev.c); the captures are of a host that has it.
+        hidden = () if is_loaded(run, "vmm") else (f"{PARAM}allow.vmm", f"{PARAM}allow.vmm_ppt")
+        every = KERNELS[run.state.version].JAIL_PARAMS
+        run.out.extend(f"{name}\n" for name in every if name not in hidden)
         return 0
     if words == ["-d", "security.jail.param.allow"]:
         run.out.extend(f"{line}\n" for line in KERNELS[run.state.version].ALLOW_HELP)

@@ -128,7 +128,7 @@ def test_words_of_bhyves_program(tmp_path: Path) -> None:
     program = tmp_path / "usr/sbin/bhyve"
     program.parent.mkdir(parents=True)
     program.write_bytes(b"\x7fELF\0lpc.fwcfg\0pci.enable_bars\0\xff")
-    assert read_words(fs, ["pcireg", "pci.enable_bars"]) == {"pci.enable_bars"}
+    assert read_words(fs, ["pcireg", "pci.enable_bars"]) == frozenset({"pci.enable_bars"})
     assert not read_emulator(fs)
     program.write_bytes(b"\x7fELF\0tpm_swtpm_init\0")
     assert read_emulator(fs)
