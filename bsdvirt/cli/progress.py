@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -17,6 +16,7 @@ from bsdvirt.layout import EVENT_LOG, LOG_DIRECTORY, OPERATION_LOG
 from bsdvirt.plan import events
 from bsdvirt.plan.events import Event
 from bsdvirt.plan.render import shell
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.events import NotUndone, Operation
 
 MOST_MESSAGE = 2048
@@ -70,7 +70,7 @@ class Terminal:
 
 def now() -> str:
     """Return the time as the logs have it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc()
 
 
 def append(fs: Fs, path: str, line: str) -> None:

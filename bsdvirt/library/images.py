@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 from msgspec.structs import replace
@@ -29,6 +28,7 @@ from bsdvirt.library.plans import images as plans
 from bsdvirt.library.plans.entries import user_of
 from bsdvirt.library.private_copy import held
 from bsdvirt.plan.step import Plan
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.library import ImageRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
@@ -74,7 +74,7 @@ class Import(Struct, frozen=True):
                 source=about.source or path,
                 checksum=about.checksum or files.checksum(session, file, VERB, name),
                 format=str(source.form),
-                created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                created=utc(),
             )
             plan = plans.plan_import(name, source, image, found.layout, session.new_op())
             yield added(session, name, plan)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -22,6 +21,7 @@ from bsdvirt.library.progress import amount
 from bsdvirt.library.web.download import Downloader, Remote, refuse_offline
 from bsdvirt.plan import events
 from bsdvirt.plan.step import Plan
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.library import MediumRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
@@ -185,13 +185,12 @@ def entries(session: Session) -> list[MediumRow]:
     rows = []
     for name in _files(session):
         status = session.host.fs.path(f"{session.layout.media}/{name}").stat()
-        when = datetime.fromtimestamp(int(status.st_mtime), UTC)
         rows.append(
             MediumRow(
                 name=name,
                 size=status.st_size,
                 guests=used.get(name, []),
-                changed=when.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                changed=utc(status.st_mtime),
                 path=f"{session.layout.media}/{name}",
             )
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -30,6 +29,7 @@ from bsdvirt.library.plans import releases as plans
 from bsdvirt.library.plans.entries import BASE, plan_copy
 from bsdvirt.library.private_copy import held
 from bsdvirt.plan.step import Command, Plan, Step
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.library import ReleaseRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
@@ -165,11 +165,7 @@ def _created(session: Session, datasets: Sequence[str]) -> dict[str, str]:
     """Return when datasets were created."""
     values = read_values(session.host, datasets, ("creation",))
     seconds = {name: natural(held["creation"].value) for name, held in values.items() if held}
-    return {
-        name: datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for name, number in seconds.items()
-        if number is not None
-    }
+    return {name: utc(number) for name, number in seconds.items() if number is not None}
 
 
 # ---- patch levels ----

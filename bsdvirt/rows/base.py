@@ -6,6 +6,7 @@ made from these declarations. A field that is UNSET is not printed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_type_hints
@@ -17,6 +18,13 @@ BYTES = "bytes"
 RATE = "bytes/s"
 PERCENT = "percent"
 SECONDS = "s"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+"""How rows, files and logs have a time, which is in UTC."""
+
+
+def utc(seconds: float | None = None) -> str:
+    """Return a time, by default the present one, as rows, files and logs have it."""
+    return time.strftime(TIME, time.gmtime(seconds))
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

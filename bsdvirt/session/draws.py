@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+
+from bsdvirt.rows.base import utc
 
 RandomBytes = Callable[[int], bytes]
 
@@ -24,7 +25,7 @@ class Draws:
 
     def time(self, name: str) -> str:
         """Return the time at which an object is made, in UTC."""
-        make = lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()  # noqa: E731
+        make = lambda: utc().encode()  # noqa: E731
         return self._next(f"time {name}", make).decode()
 
     def now(self) -> int:

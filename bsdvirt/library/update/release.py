@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -21,6 +20,7 @@ from bsdvirt.library.update.freebsd_update import UpdateSource
 from bsdvirt.library.update.known import Known
 from bsdvirt.library.update.pkgbase import PackageSource, packages_of
 from bsdvirt.plan.step import Plan
+from bsdvirt.rows.base import utc
 from bsdvirt.session.batch import Outcome
 from bsdvirt.session.prepared import Part, Prepared, Task, carry_out
 from bsdvirt.session.session import Session
@@ -127,7 +127,7 @@ def _message(found: Sequence[Found]) -> str:
     else:
         text = f"up to date: {last.version}"
     if 0 < last.ends < time.time():
-        day = datetime.fromtimestamp(last.ends, UTC).strftime("%Y-%m-%d")
+        day = utc(last.ends)[:10]
         text += f"; not supported any more since {day}"
     return text
 

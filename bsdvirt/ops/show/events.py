@@ -16,6 +16,7 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.host.sanitize import shown
 from bsdvirt.layout import OPERATION_LOG
 from bsdvirt.ops.show.reached import limit_events
+from bsdvirt.rows.base import TIME
 from bsdvirt.rows.events import Operation
 from bsdvirt.session.reading import Reading
 
@@ -90,7 +91,7 @@ def chosen(words: Sequence[str], since: str = "", *, failed: bool = False) -> Te
 def moment(text: str) -> str:
     """Return the time that `2h` (ago) or a date and time in UTC means, as the log has it. Raises
     UsageError."""
-    return instant(text).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return instant(text).strftime(TIME)
 
 
 def instant(text: str) -> datetime:

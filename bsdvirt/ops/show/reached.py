@@ -6,12 +6,12 @@ import fnmatch
 import math
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from bsdvirt.cpu.limits import limit_of
 from bsdvirt.facts.reached import DAY, Burst, Hit, bursts, has_rotated, read_hits
 from bsdvirt.host.base import Host
 from bsdvirt.layout import LOG_DIRECTORY, limits_log
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.events import Operation
 from bsdvirt.rows.guest import Reached
 from bsdvirt.spec.limits import RESOURCES
@@ -61,7 +61,7 @@ def amount_text(resource: str, amount: int) -> str:
 
 def moment_of(seconds: float) -> str:
     """Return a time as the log of operations has it."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(seconds)
 
 
 def limit_events(

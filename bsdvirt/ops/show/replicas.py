@@ -9,6 +9,7 @@ from typing import Any
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.guest.inventory import Foreign, Guest, Inventory
 from bsdvirt.guest.send.replica import UNREADABLE, replica_of
+from bsdvirt.rows.base import TIME
 from bsdvirt.rows.guest import Replica as Row
 from bsdvirt.rows.host import Finding
 from bsdvirt.spec.replica import ABSENT, Interval, Peer
@@ -48,7 +49,7 @@ def age(time: str, now: datetime) -> float:
     """Return how many seconds ago a time was; a very long time for an empty one."""
     if not time:
         return float("inf")
-    return (now - datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)).total_seconds()
+    return (now - datetime.strptime(time, TIME).replace(tzinfo=UTC)).total_seconds()
 
 
 def is_due(peer: Peer, now: datetime) -> bool:

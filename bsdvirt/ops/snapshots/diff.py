@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from msgspec import Struct, field
 
@@ -11,6 +10,7 @@ from bsdvirt.errors import CommandError, UsageError
 from bsdvirt.guest.snapshots.sets import Snapshot, named
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.ops.snapshots.read import read_one
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.snapshot import DiffRow
 from bsdvirt.session.reading import Reading
 from bsdvirt.zfs.diff import Change, read_changes
@@ -18,6 +18,9 @@ from bsdvirt.zfs.snapshots import Part
 
 MOST_ROWS = 10000
 """Changes that are listed: a guest may have changed any number of files."""
+
+END = 253402300800
+"""The year 10000, in seconds since 1970."""
 
 
 class Difference(Struct):
@@ -93,7 +96,4 @@ def _row(dataset: str, one: Change) -> DiffRow:
 
 def _time(seconds: int) -> str:
     """Return a time in UTC; "" for one that a file cannot have."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return ""
+    return utc(seconds) if 0 <= seconds < END else ""

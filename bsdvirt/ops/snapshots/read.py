@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from msgspec import UNSET, UnsetType
 
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.sets import Snapshot, snapshots_of
 from bsdvirt.plan.conditions import OP_PROPERTY
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.snapshot import SnapshotRow
 from bsdvirt.session.reading import Reading
 from bsdvirt.spec.snapshot import PROPERTY
@@ -54,7 +54,7 @@ def reclaim(session: Reading, chosen: Sequence[Snapshot], every: Sequence[Snapsh
 
 def created(snapshot: Snapshot) -> str:
     """Return when a snapshot was taken, in UTC."""
-    return datetime.fromtimestamp(snapshot.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc(snapshot.created)
 
 
 def row(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
@@ -15,6 +14,7 @@ from bsdvirt.library import images, releases
 from bsdvirt.library.entries import Copy, copies
 from bsdvirt.library.plans.releases import host_release, newer, patch_level, version_key
 from bsdvirt.library.update.known import Known, read_known
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.library import ImageRow, OutdatedRow
 from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import NO_RELEASE
@@ -172,7 +172,7 @@ def _jail(session: Session, guest: Guest, release: Release, now: float) -> Itera
 
 
 def _images(every: Sequence[ImageRow], before: float) -> Iterator[OutdatedRow]:
-    limit = datetime.fromtimestamp(before, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    limit = utc(before)
     for image in every:
         if image.profile and image.created and image.created < limit:
             yield OutdatedRow(
@@ -183,4 +183,4 @@ def _images(every: Sequence[ImageRow], before: float) -> Iterator[OutdatedRow]:
 
 
 def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    return utc(seconds)[:10]

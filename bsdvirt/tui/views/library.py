@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from bsdvirt.rows.base import TIME
 from bsdvirt.rows.library import AvailableRow, ImageRow, MediumRow, ProfileRow, ReleaseRow
 from bsdvirt.rows.sizes import human_size
 from bsdvirt.tui.actions.action import Subject
@@ -190,7 +191,7 @@ def _offer(host: str, kind: str, name: str, why: str, row: ProfileRow | Availabl
 def _age(text: str | None) -> float | None:
     """Return the seconds since a time such as 2026-11-21T10:30:00Z."""
     try:
-        when = datetime.strptime(text or "", "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        when = datetime.strptime(text or "", TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
     return max(0.0, time.time() - when.timestamp())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from bsdvirt.rows.base import utc
 from bsdvirt.rows.events import Operation
 from bsdvirt.tui.actions.action import Subject
 from bsdvirt.tui.desk import desk_of
@@ -67,8 +68,7 @@ class TasksView(AskingView):
 
 def _of_task(task: Task) -> Entry:
     state = task.state.value
-    began = datetime.fromtimestamp(task.began, UTC)
-    when = began.strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = utc(task.began)
     cells = {
         "time": _shown_time(when), "user": "this UI", "what": task.label or task.words[0],
         "subject": " ".join(task.names), "state": state, "took": duration(task.seconds),
