@@ -48,6 +48,8 @@ HISTORY = ".ring"
 
 FIRST_UNIT = 16384
 """First unit of bsdvirt's interfaces; the kernel's go to 32767 (IF_MAXUNIT, if_clone.h)."""
+KEPT = ".old"
+"""What the name of a root ends with that an upgrade has replaced."""
 
 
 class Layout(Struct, frozen=True):
@@ -101,7 +103,7 @@ class Layout(Struct, frozen=True):
 
     def old_root(self, name: str) -> str:
         """Return the dataset of the root that a jail had before its last upgrade."""
-        return f"{self.guest(name)}/root.old"
+        return f"{self.guest(name)}/root{KEPT}"
 
     def next_root(self, name: str) -> str:
         """Return the dataset of a root that is being made, until it is complete."""

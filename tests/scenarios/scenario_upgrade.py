@@ -59,6 +59,7 @@ def a_jail_is_upgraded_and_returns(driver: Bsdvirt, view: HostView) -> None:
     behind = driver.json("outdated")
     assert [(one["name"], one["command"]) for one in behind] == [("t1", "bsdvirt upgrade t1")]
 
+    driver.ok("snapshot", "create", "t1@before")
     driver.ok("start", "t1")
     driver.fails(4, "upgrade", "t1", says="t1 is running")
     shown = driver.ok("upgrade", "t1", "--restart", "-n").stdout
@@ -83,6 +84,9 @@ def a_jail_is_upgraded_and_returns(driver: Bsdvirt, view: HostView) -> None:
     assert driver.json("outdated") == []
 
     driver.ok("stop", "t1")
+    for command in (("rollback", "t1@before", "--yes"), ("clone", "t1@before", "t3")):
+        said = driver.fails(4, *command, says="was taken before an upgrade")
+        assert "bsdvirt upgrade t1 --back" in said.stderr
     assert "up to date" in driver.ok("upgrade", "t1").stdout
     (root / "etc/rc.conf").write_text("later\n")
     assert "back to its root" in driver.ok("upgrade", "t1", "--back").stdout

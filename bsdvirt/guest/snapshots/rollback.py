@@ -20,6 +20,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.guest.snapshots.sets import Snapshot
 from bsdvirt.host import tools
 from bsdvirt.host.sanitize import shown_line
+from bsdvirt.layout import KEPT
 from bsdvirt.plan.marks import clear_mark, mark
 from bsdvirt.plan.step import Command, DatasetOwned, Not, Plan, Step
 from bsdvirt.rows.sizes import both_sizes, human_size
@@ -171,6 +172,11 @@ def refuse_incomplete(target: Snapshot, wanted: Mapping[str, int | None]) -> Non
     gone = [name for name in wanted if target.part_of(name) is None]
     if gone:
         name = f"{target.guest}@{target.name}"
+        if kept := [one for one in gone if target.part_of(one + KEPT) is not None]:
+            raise ConflictError(
+                f"{name} was taken before an upgrade, of what is now {kept[0]}{KEPT}",
+                f"bsdvirt upgrade {target.guest} --back returns to that root",
+            )
         raise ConflictError(
             f"{name} lacks {_names(gone)}, which its configuration names: destroyed since, or not"
             " in the snapshot",

@@ -23,6 +23,7 @@ from bsdvirt.jail.copies import private
 from bsdvirt.jail.datasets import creation_steps, dataset_of, setting_words
 from bsdvirt.jail.facts.private import read_private
 from bsdvirt.jail.facts.settings import read_own
+from bsdvirt.layout import KEPT
 from bsdvirt.net.files import Networks
 from bsdvirt.plan.step import Step
 from bsdvirt.spec.jail import Jail
@@ -75,6 +76,11 @@ class JailCloner(Cloner[Jail]):
     def data(self, new: Guest, spec: Jail, origin: Origin, op: str) -> Data:
         """Its root, and the datasets delegated to it; with all below these."""
         root = origin.content(ROOT)
+        if root is None and origin.content(ROOT + KEPT) is not None:
+            raise ConflictError(
+                f"{origin.words} was taken before an upgrade: its root is now {ROOT}{KEPT}",
+                f"bsdvirt upgrade {origin.guest.name} --back returns to that root",
+            )
         if root is None or root.volsize is not None:
             raise ConflictError(
                 f"{origin.words} has no {origin.guest.dataset}/{ROOT}",
