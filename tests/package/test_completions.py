@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -90,6 +91,7 @@ def test_snapshots_follow_their_guest(sim: Path) -> None:
         assert words(sim, "snapshot", "rm", "web@") == ["web@auto-1", "web@before"]
         assert words(sim, "clone", "web@b") == ["web@before"]
         assert words(sim, "snapshot", "hold", "../web@") == []
+        assert words(sim, "snapshot", "diff", "web@auto-1", "") == ["before"]
     finally:
         shutil.rmtree(place.parent)
 
@@ -105,6 +107,34 @@ def test_start_and_stop_take_guests_by_their_state(sim: Path, tmp_path: Path) ->
     script.chmod(0o755)
     assert words(sim, "stop", "", script=script) == ["web"]
     assert words(sim, "start", "", script=script) == ["db", "old", "win"]
+
+
+def test_tags_are_those_of_the_guests(sim: Path, tmp_path: Path) -> None:
+    """With zfs(8) as it prints: properties that no bsdvirt has written offer nothing."""
+    values = ('{"id":1,"tags":["prod","web"]}', '{"id":2,"tags":["web"]}', "-", '"tags":["$(x)"]')
+    zfs = tmp_path / "zfs"
+    zfs.write_text(
+        f"#!/bin/sh\nfor one in {shlex.join(values)}; do printf '%s\\n' \"$one\"; done\n"
+    )
+    zfs.chmod(0o755)
+    text = (COMPLETIONS / "complete").read_text(encoding="utf-8")
+    script = tmp_path / "complete"
+    script.write_text(text.replace('[ -n "$root" ] ||\n\t\t\t/sbin/zfs', str(zfs)))
+    script.chmod(0o755)
+    assert words(sim, "tag", "web", "", script=script) == ["prod", "web"]
+    assert words(sim, "create", "jail", "new", "--tag", "p", script=script) == ["prod"]
+
+
+def test_a_disk_and_a_journal_are_known_by_their_files(sim: Path, tmp_path: Path) -> None:
+    host = tmp_path / "host"
+    shutil.copytree(sim, host, symlinks=True)
+    for name in ("dev/zvol/zroot/bsdvirt/guests/win/data", "bsdvirt/state/guest.web.1.journal"):
+        path = host / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert "data" in words(host, "disk", "resize", "win", "")
+    assert words(host, "disk", "rm", "../win", "") == []
+    assert words(host, "doctor", "--set-aside", "") == ["guest.web.1.journal"]
 
 
 def test_names_that_are_not_ours_are_not_printed(sim: Path, tmp_path: Path) -> None:
