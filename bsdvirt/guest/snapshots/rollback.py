@@ -175,7 +175,7 @@ def refuse_incomplete(target: Snapshot, wanted: Mapping[str, int | None]) -> Non
         if kept := [one for one in gone if target.part_of(one + KEPT) is not None]:
             raise ConflictError(
                 f"{name} was taken before an upgrade, of what is now {kept[0]}{KEPT}",
-                f"bsdvirt upgrade {target.guest} --back returns to that root",
+                f"to return to that root: bsdvirt upgrade {target.guest} --back",
             )
         raise ConflictError(
             f"{name} lacks {_names(gone)}, which its configuration names: destroyed since, or not"

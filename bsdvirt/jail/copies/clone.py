@@ -79,7 +79,7 @@ class JailCloner(Cloner[Jail]):
         if root is None and origin.content(ROOT + KEPT) is not None:
             raise ConflictError(
                 f"{origin.words} was taken before an upgrade: its root is now {ROOT}{KEPT}",
-                f"bsdvirt upgrade {origin.guest.name} --back returns to that root",
+                f"to return to that root: bsdvirt upgrade {origin.guest.name} --back",
             )
         if root is None or root.volsize is not None:
             raise ConflictError(
