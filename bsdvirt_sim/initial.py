@@ -140,6 +140,7 @@ def make(directory: Path, release: Release) -> Host:
     (root / "etc/rc.conf").write_text(_RC_CONF)
     (root / "etc/freebsd-update.conf").write_text(_UPDATE_CONF)
     (root / "usr/sbin/freebsd-update").write_text("#!/bin/sh\n")
+    (root / "usr/sbin/iasl").touch()
     (root / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
     make_release(root / "usr/freebsd-dist", release.dist)
     write_scripts(root)

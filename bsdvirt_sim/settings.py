@@ -31,6 +31,7 @@ class Behaviour(TypedDict, total=False):
     off: float
     ends: int | None
     loader: str
+    begins: float
 
 
 class Use(TypedDict, total=False):

@@ -231,7 +231,7 @@ class Guest(Struct):
     `boot`: until it has enabled ACPI and asks for a login. `acpi`: whether it reacts to the power
     button. `off`: the time to power off. `ends`: the exit code that bhyve ends with by itself once
     booted (a negative one is a signal). `loader`: what bhyveload does: boot, stay in its menu, or
-    fail; empty: depends on the disk.
+    fail; empty: depends on the disk. `begins`: until bhyve has made the devices.
     """
 
     boot: float = 0.2
@@ -239,6 +239,7 @@ class Guest(Struct):
     off: float = 0.05
     ends: int | None = None
     loader: str = ""
+    begins: float = 0.0
 
 
 class Load(Struct):

@@ -29,7 +29,25 @@ FIRST_LATER = 1400000
 
 def wanted_paths(guest: Guest, vm: Vm) -> list[str]:
     """Return the paths of the host that a start depends on."""
-    return [tools.BHYVE, *(path for device in DEVICES for path in device.paths(guest, vm))]
+    of_devices = [path for device in DEVICES for path in device.paths(guest, vm)]
+    return [tools.BHYVE, tools.IASL, *of_devices]
+
+
+def missing_tools(vm: Vm, paths: Mapping[str, PathKind]) -> Iterator[Missing]:
+    """Return the programs of FreeBSD that bhyve needs and this host lacks."""
+    if tools.BHYVE not in paths:
+        yield Missing(
+            f"there is no {tools.BHYVE} on this host",
+            "bhyve(8) is in FreeBSD's base system on amd64 (of base packages: FreeBSD-bhyve)",
+        )
+    tables = [line.value for line in vm.config if line.key == "acpi_tables"]
+    if tools.IASL not in paths and tables[-1:] not in (["false"], ["no"], ["off"], ["0"]):
+        # It ends by SIGABRT without it (basl_compile in acpi.c).
+        yield Missing(
+            f"there is no {tools.IASL} on this host, by which bhyve compiles the guest's ACPI"
+            " tables",
+            "install it from FreeBSD's base system (of base packages: FreeBSD-acpi)",
+        )
 
 
 def check(guest: Guest, vm: Vm, facts: VmStartFacts) -> None:
@@ -101,11 +119,8 @@ def notes(guest: Guest, vm: Vm, facts: VmStartFacts, boot: str = "") -> tuple[st
 
 
 def _check_vmm(name: str, vm: Vm, facts: VmStartFacts) -> None:
-    if tools.BHYVE not in facts.paths:
-        raise HostError(
-            f"there is no {tools.BHYVE} on this host",
-            "bhyve(8) is in FreeBSD's base system on amd64",
-        )
+    for missing in missing_tools(vm, facts.paths):
+        raise HostError(missing.problem, missing.hint)
     if facts.vmm.useless:
         raise HostError(
             "vmm(4) is loaded, but cannot use this host's processor",

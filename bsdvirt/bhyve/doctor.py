@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from bsdvirt.bhyve.check import check_host, links, wanted_paths
+from bsdvirt.bhyve.check import check_host, links, missing_tools, wanted_paths
 from bsdvirt.bhyve.cloud import guest as seeds
 from bsdvirt.bhyve.devices import DEVICES
 from bsdvirt.bhyve.devices.disk import Disks
@@ -71,8 +71,8 @@ def _files(view: View, guest: Guest, vm: Vm) -> Iterator[Finding]:
     """What a start would miss: firmware, disks, media."""
     name = guest.name
     paths = read_paths(view.fs, wanted_paths(guest, vm), guest.layout.guest_directory(guest.name))
-    for link in links(paths):
-        yield Finding(name, link.problem, link.hint)
+    for lacking in (*missing_tools(vm, paths), *links(paths)):
+        yield Finding(name, lacking.problem, lacking.hint)
     for device in DEVICES:
         for missing in device.missing(guest, vm, paths):
             yield Finding(name, missing.problem.removeprefix(f"{name}: "), missing.hint)

@@ -7,6 +7,7 @@ import sys
 BHYVE = "/usr/sbin/bhyve"
 BHYVECTL = "/usr/sbin/bhyvectl"
 BHYVELOAD = "/usr/sbin/bhyveload"
+IASL = "/usr/sbin/iasl"
 BZIP2 = "/usr/bin/bzip2"
 CAP_MKDB = "/usr/bin/cap_mkdb"
 CHMOD = "/bin/chmod"

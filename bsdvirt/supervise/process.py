@@ -16,6 +16,8 @@ PRINTED = 4096
 MISSING = 127
 """The exit status of a program that does not exist, as of sh(1)."""
 LOOKS = 3
+BHYVE = "bhyve: "
+"""What the title begins with that bhyve gives itself: the guest's name follows."""
 PASSED = {n: os.environ[n] for n in ("BSDVIRT_ROOT", "BSDVIRT_SIM") if n in os.environ}
 """By what programs find their simulated host."""
 ENVIRONMENT = PASSED | {"PATH": "/sbin:/bin:/usr/sbin:/usr/bin", "LC_ALL": "C", "HOME": "/root"}
@@ -117,8 +119,12 @@ def identity(pid: int) -> tuple[str, str]:
                 fields = stream.read().rpartition(")")[2].split()
             with open(f"/proc/{pid}/cmdline") as stream:
                 title = stream.read().replace("\0", " ").strip()
+            with open(f"/proc/{pid}/comm") as stream:
+                given = stream.read().strip()
         except OSError:
             return "", ""
+        # The first 15 bytes of the title that a simulated bhyve has given itself.
+        title = given if given.startswith(BHYVE) else title
         return ("", "") if fields[0] == "Z" else (fields[19], title)
     argv = ["/bin/ps", "-ww", "-o", "state=", "-o", "etimes=", "-o", "command=", "-p", str(pid)]
     for _ in range(LOOKS):

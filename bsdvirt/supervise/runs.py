@@ -24,6 +24,8 @@ from bsdvirt.supervise.server import VERSION, Reply, Server
 
 TYPING = 600.0
 """Seconds for each key that is typed at the loader's prompt."""
+BEGINNING = 60.0
+"""Seconds after which bhyve is taken to run the guest, whatever its title is."""
 QUICK = 10
 """Resets within moments after which a start has failed, where restarts have no limit."""
 REASON = 600
@@ -250,13 +252,21 @@ class Runs(Supervisor):
 
     def _settle(self) -> None:
         """bhyve has run for a moment: the guest is started."""
-        if self.console.fd is None:
+        if self.console.fd is None or not self._has_begun():
             self.events.after("settled", SETTLED, self._settle)
             return
         self.settled = True
         self.show("stopping" if self.stopping else "running", since=int(time.time() - SETTLED))
         if not self.stopping:
             self.tell_ready("ok")
+
+    def _has_begun(self) -> bool:
+        """Whether bhyve has made all devices and runs the guest: it then gives itself a title
+        (bhyverun.c). Before that it may wait for a viewer of its screen, in the first run."""
+        waits = self.state["runs"] == 1 and self.job.get("again")
+        if waits or self.pid is None or self.lasted() > BEGINNING:
+            return True
+        return process.identity(self.pid)[1].startswith(process.BHYVE)
 
     def _loader_too_slow(self) -> None:
         seconds = self.job["loader"]["timeout"]

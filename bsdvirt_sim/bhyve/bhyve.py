@@ -36,6 +36,16 @@ from bsdvirt_sim.kernel.cpuset import mask_of
 from bsdvirt_sim.kernel.processes import mask_of_process
 from bsdvirt_sim.state import Guest
 
+NO_COMPILER = """\
+/bin/sh: /usr/sbin/iasl: not found
+bhyve: BASL failed @ build_dsdt:484
+    Failed to execute basl_compile(ctx, basl_fwrite_dsdt): Unknown error: 32512
+bhyve: BASL failed @ acpi_build:899
+    Failed to execute build_dsdt(ctx): Unknown error: 32512
+Assertion failed: (error == 0), function bhyve_init_platform_late, file \
+/usr/src/usr.sbin/bhyve/amd64/bhyverun_machdep.c, line 390."""
+"""What a real bhyve of 15.1 said where base's iasl(8) was missing."""
+
 
 def main(host: Machine, argv: Sequence[str]) -> int:
     """Run bhyve and return its exit status, where the guest does not start."""
@@ -55,6 +65,7 @@ def main(host: Machine, argv: Sequence[str]) -> int:
         return status
     sys.stdout.flush()
     sys.stderr.flush()
+    process.begin()
     return process.live()
 
 
@@ -123,6 +134,16 @@ class Process:
         self.guest = run.state.guests.get(self.name, Guest())
         self.terminal = Terminal(self.host.directory / "root", config.get("lpc.com1.path"))
         return None
+
+    def begin(self) -> None:
+        """Make what takes a moment, and take the guest's name as the title (bhyverun.c)."""
+        time.sleep(self.guest.begins)
+        compiles = self.config.get("acpi_tables") == "true"
+        if compiles and not self.host.fs.exists("/usr/sbin/iasl"):
+            print(NO_COMPILER, file=sys.stderr, flush=True)
+            self._end(GuestEnds(-signal.SIGABRT, by_guest=False))
+        with contextlib.suppress(OSError), open("/proc/self/comm", "w") as title:
+            title.write(f"bhyve: {self.name}")
 
     def live(self) -> NoReturn:
         """Boot the guest and let it run until it ends."""

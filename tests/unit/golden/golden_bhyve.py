@@ -30,7 +30,7 @@ from bsdvirt.zfs.base import Dataset
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 OP = "0a1b2c"
 KERNEL = {"release": "13.2-RELEASE-p4", "cpus": 4, "racct": True, "vimage": True}
-THERE = [tools.BHYVE, tools.BHYVELOAD, CODE, VARIABLES]
+THERE = [tools.BHYVE, tools.BHYVELOAD, tools.IASL, CODE, VARIABLES]
 
 
 class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

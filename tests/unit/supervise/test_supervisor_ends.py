@@ -196,6 +196,20 @@ def test_a_missing_bhyve_is_told(vm: Vm) -> None:
     vm.wait_gone()
 
 
+def test_a_bhyve_that_ends_before_it_runs_the_guest_was_never_started(vm: Vm) -> None:
+    """Seen on a real 15.1, which took six seconds to get there: it was taken for a crash."""
+    vm.host.fs.unlink("/usr/sbin/iasl")
+    vm.host.settings.set_guest("web1", begins=1.5)
+    vm.prepare()
+    result = vm.mode("start")
+    assert result.status == 1
+    assert result.stderr.startswith("killed by SIGABRT: ")
+    assert "Assertion failed: (error == 0), function bhyve_init_platform_late" in result.stderr
+    assert vm.state["state"] == "failed"
+    assert vm.state["runs"] == 1
+    vm.wait_gone()
+
+
 def test_a_limit_that_cannot_be_set_is_a_failure(vm: Vm) -> None:
     vm.job["limits"] = [["/usr/bin/rctl", "-a", "process:%PID%:pcpu:denied=100"]]
     vm.prepare()
