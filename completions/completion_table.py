@@ -52,6 +52,7 @@ OF_VERBS = {
     ("snapshot diff", "NAME"): "same_guest",
     ("create", "ADDRESS"): "=pool,dhcp,none", ("create vm", "ADDRESS"): "=pool,dhcp,none",
     ("nic add", "ADDRESS"): "=pool,dhcp,none",
+    ("create vm", "NETWORK"): "networks,slirp", ("nic add", "NETWORK"): "networks,slirp",
     ("import", "NAME | PROPERTY=VALUE"): "assignments",
     ("create", "NAME | PROPERTY=VALUE"): "assignments.jail",
     ("create vm", "NAME | PROPERTY=VALUE"): "assignments.vm",

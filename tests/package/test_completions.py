@@ -58,6 +58,7 @@ def test_every_verb_is_completed(sim: Path) -> None:
         (["create", "vm", "a", "--bus", ""], ["ahci", "nvme", "virtio"]),
         (["create", "vm", "--size", ""], ["small", "medium", "large"]),
         (["create", "vm", "--os", "win"], ["windows"]),
+        (["create", "vm", "--network", "s"], ["slirp"]),
         (["create", "jail", "--release", ""], ["15.1-RELEASE"]),
         (["create", "jail", "--network", ""], ["private"]),
         (["create", "jail", "--thi"], ["--thick"]),

@@ -19,6 +19,7 @@ from bsdvirt.cli.output import print_json, print_rows, say
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError
 from bsdvirt.rows.base import plain
+from bsdvirt.spec.nic import SLIRP
 
 if TYPE_CHECKING:
     from bsdvirt.guest.inventory import Inventory
@@ -98,7 +99,7 @@ def _plan(session: Session, options: Options) -> int:
 
     found, order = order_now(session, options.guests)
     claims = [c for e in order.entries for c in found.guests[e.name].identity.nics]
-    networks = sorted({claim.network for claim in claims})
+    networks = sorted({claim.network for claim in claims} - {SLIRP})
     if options.json:
         print_json(plain(as_row(order, networks)))
     else:

@@ -9,6 +9,7 @@ from typing import Any
 from bsdvirt.errors import BsdvirtError, ConflictError, NotFoundError
 from bsdvirt.rows.guest import GuestRow
 from bsdvirt.spec.base import Names
+from bsdvirt.spec.nic import SLIRP
 from bsdvirt.tui.desk import Desk
 from bsdvirt.tui.feed.queries.guests import GUESTS
 from bsdvirt.tui.feed.queries.library import IMAGES, MEDIA, PROFILES, RELEASES
@@ -35,7 +36,7 @@ def _tags(rows: list[GuestRow]) -> Iterable[str]:
 
 OFFERS: dict[Names, Offer] = {
     Names.GUEST: Offer(GUESTS, _names),
-    Names.NETWORK: Offer(NETWORKS, _names),
+    Names.NETWORK: Offer(NETWORKS, lambda rows: [*_names(rows), SLIRP]),
     Names.RELEASE: Offer(RELEASES, _names),
     Names.IMAGE: Offer(IMAGES, _names),
     Names.MEDIUM: Offer(MEDIA, _names),

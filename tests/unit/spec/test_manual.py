@@ -39,7 +39,8 @@ def test_every_kind_of_file_has_its_page() -> None:
 
 ALL = ("bsdvirt.8", *manual.PAGES)
 _BASE = """
-    bhyve(8) bhyvectl(8) bhyveload(8) bzip2(1) cap_mkdb(1) cpuset(1) cron(8) devd(8) dhclient(8)
+    bhyve(8) bhyve_config(5) bhyvectl(8) bhyveload(8) bzip2(1) cap_mkdb(1) cpuset(1) cron(8)
+    devd(8) dhclient(8)
     epair(4) etcupdate(8) freebsd-update(8) freebsd-update.conf(5) fstab(5) glob(3) gzip(1) halt(8)
     if_bridge(4) ifconfig(8) jail(8) jail.conf(5) linux(4) mount(8) newsyslog(8) nuageinit(7)
     openssl(1) pf(4) pf.conf(5) ping(8) pwd_mkdb(8) rc(8) rc.conf(5) rc.shutdown(8) rctl(8)
