@@ -154,7 +154,11 @@ class Fs(Beneath):
         real = self.path(path)
         temporary = real.with_name(f".{real.name}.{os.getpid()}.new")
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+            # What has this name is a remainder, or another user's in a directory of his: a hard
+            # link to a file of ours, or a FIFO.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(temporary, flags, mode)
             with open(descriptor, "w", encoding="utf-8") as stream:
                 if group is not None:
@@ -236,11 +240,14 @@ class Fs(Beneath):
         os.link(self.path(path), self.path(to))
 
     def rmtree(self, path: str, *, sync: bool = False) -> None:
-        """Remove a directory with its contents, if it exists."""
+        """Remove a directory with its contents, if it exists; of a link or a file, that alone."""
         # Imported here: every command imports this module, and few remove a tree.
         import shutil
 
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.path(path))
+            if stat.S_ISDIR(os.lstat(self.path(path)).st_mode):
+                shutil.rmtree(self.path(path))
+            else:
+                self.path(path).unlink()
         if sync:
             self._sync_parent(path)

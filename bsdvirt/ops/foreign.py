@@ -27,10 +27,14 @@ from bsdvirt.spec.vmdevices import VmDevices
 from bsdvirt.zfs.values import read_values
 
 ASKS = (
-    *VmDevices.reaching, "addresses", "expose", "mounts", "datasets", "hooks", "params",
-    "devfs_ruleset", "userland", "config", "exec", "run", "stack", "resolver",
+    *VmDevices.reaching, "addresses", "expose", "interfaces", "mounts", "datasets", "hooks",
+    "params", "devfs_ruleset", "userland", "config", "exec", "run", "stack", "resolver",
+    "firmware", "variables",
 )  # fmt: skip
 """Properties that use something of the host, or run in the guest as root."""
+SHARES = ("placement", "cpuset", "pins", "wired", "reservation")
+"""Properties by which a guest has CPUs, memory or space that others would use. They are shown, and
+an import needs no consent to them."""
 PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
 """ZFS properties of a received dataset that affect the host."""
 
@@ -94,13 +98,15 @@ def file_of(session: Session, foreign: Foreign) -> GuestSpec:
     return load_guest_file(session.host.fs, foreign.layout, foreign.name)
 
 
-def asks(spec: GuestSpec) -> dict[str, Any]:
-    """Return the properties in a guest's file that use something of the host."""
+def asks(spec: GuestSpec, *, shares: bool = True) -> dict[str, Any]:
+    """Return the properties in a guest's file that use something of the host, also those of
+    SHARES."""
     told = plain(spec)
     if "disks" in told:
         # One without a path is a volume of the guest's own.
         told["disks"] = [disk for disk in told["disks"] if "path" in disk]
-    wants = {key: told[key] for key in ASKS if told.get(key)}
+    keys = (*ASKS, *SHARES) if shares else ASKS
+    wants = {key: told[key] for key in keys if told.get(key)}
     # On a bridge that filters, an interface may choose its VLANs.
     vlans = [
         {key: nic[key] for key in ("network", "vlan", "tagged") if key in nic}

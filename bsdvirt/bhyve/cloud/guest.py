@@ -121,7 +121,8 @@ def plan_renewed(fs: Fs, guest: Guest, seed: Seed, op: str) -> Plan:
     the guest's lock."""
     if is_current(fs, guest.layout, guest.name, seed):
         return Plan("seed", guest.name, reason="its seed is current", op=op)
-    return cloud.plan_renew(seed, guest.layout, guest.name, op)
+    left = [path for path in cloud.fresh_paths(guest.layout, guest.name) if fs.exists(path)]
+    return cloud.plan_renew(seed, guest.layout, guest.name, op, left)
 
 
 def renewed(

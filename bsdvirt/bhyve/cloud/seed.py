@@ -8,7 +8,7 @@ no users, so there are always some.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -196,11 +196,20 @@ def _made(contents: Mapping[str, str], place: str, image: str) -> tuple[Step, ..
     return first, *written, built, closed
 
 
-def plan_renew(seed: Seed, layout: Layout, name: str, op: str) -> Plan:
-    """Replace a seed: make the new one beside the old one, then rename it."""
+def fresh_paths(layout: Layout, name: str) -> tuple[str, str]:
+    """Return where a new seed is made: the directory and the ISO file."""
+    return f"{directory(layout, name)}.new", f"{iso(layout, name)}.new"
+
+
+def plan_renew(seed: Seed, layout: Layout, name: str, op: str, left: Collection[str] = ()) -> Plan:
+    """Replace a seed: make the new one beside the old one, then rename it. `left` are those of
+    `fresh_paths` that exist: in a dataset from elsewhere, links to files of the host."""
     place, image = directory(layout, name), iso(layout, name)
-    fresh, fresh_image = f"{place}.new", f"{image}.new"
-    steps = _made(files(seed), fresh, fresh_image)
+    fresh, fresh_image = fresh_paths(layout, name)
+    steps = (
+        *(Step(RemoveTree(path), "what is in its place", durable=True) for path in left),
+        *_made(files(seed), fresh, fresh_image),
+    )
     finish = (
         # Each is skipped where it is done, so an interrupted plan continues from there.
         Step(RemoveTree(place), "the old seed", unless=Not(FileExists(fresh)), durable=True),

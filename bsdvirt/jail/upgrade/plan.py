@@ -74,13 +74,25 @@ class Configuration(Struct, frozen=True):
     after: str
 
 
+def work_directory(guest: Guest) -> str:
+    """Return the directory for the files of an upgrade until it is complete."""
+    return f"{guest.layout.guest_directory(guest.name)}/upgrade"
+
+
 def plan_upgrade(
-    guest: Guest, new: NewRoot, file: Configuration, op: str, notes: tuple[str, ...] = ()
+    guest: Guest,
+    new: NewRoot,
+    file: Configuration,
+    op: str,
+    notes: tuple[str, ...] = (),
+    *,
+    left: bool = False,
 ) -> Plan:
-    """Make the new root, and put it in the place of the old one."""
+    """Make the new root, and put it in the place of the old one. `left` says that something is in
+    the place of its work directory: in a dataset from elsewhere, a link to one of the host."""
     layout, name = guest.layout, guest.name
     root, coming = layout.jail_root(name), layout.next_root(name)
-    kept, work = layout.old_root(name), f"{layout.guest_directory(name)}/upgrade"
+    kept, work = layout.old_root(name), work_directory(guest)
     directory = f"{layout.guest_directory(name)}/{coming.rpartition('/')[2]}"
     seen = f"upgrade-{op}"
     mine = snapshot_directory(layout.jail_root_directory(name), seen)
@@ -95,6 +107,7 @@ def plan_upgrade(
     steps = (
         _snapshot(f"{root}@{seen}", op),
         *made,
+        *((Step(RemoveTree(work), "what is in its place", durable=True),) if left else ()),
         Step(
             MakeDirectory(work, 0o700),
             "for its files until it is complete",

@@ -42,7 +42,8 @@ class Incoming(Struct, frozen=True):
     @property
     def asks(self) -> dict[str, Any]:
         """Return what it asks of this host, besides networks: without these it is refused."""
-        return {key: value for key, value in asks(self.spec).items() if key != "nics"}
+        wants = asks(self.spec, shares=False)
+        return {key: value for key, value in wants.items() if key != "nics"}
 
 
 def is_archive(session: Session, file: str) -> bool:

@@ -48,7 +48,7 @@ class Coming(Struct, frozen=True):
     @property
     def asks(self) -> dict[str, Any]:
         """Return what it asks of this host."""
-        return asks(self.spec)
+        return asks(self.spec, shares=False)
 
 
 class Migrate(Struct, frozen=True):

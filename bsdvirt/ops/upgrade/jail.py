@@ -20,6 +20,7 @@ from bsdvirt.jail.upgrade.plan import (
     plan_back,
     plan_drop,
     plan_upgrade,
+    work_directory,
 )
 from bsdvirt.kinds import as_spec, is_running, load_spec, need_kind
 from bsdvirt.ops.upgrade.root import Upgraded, look
@@ -71,7 +72,8 @@ class Upgrade(Struct, frozen=True):
         _refuse_conflicts(name, upgraded)
         notes = _notes(guest, upgraded)
         file = _file(session, guest, spec, release)
-        plan = plan_upgrade(guest, upgraded.root, file, session.new_op(), notes)
+        left = session.host.fs.exists(work_directory(guest))
+        plan = plan_upgrade(guest, upgraded.root, file, session.new_op(), notes, left=left)
         message = f"upgraded from {upgraded.before or 'an unknown version'} to {upgraded.version}"
         return Task(name, (Part(plan),), message, notes)
 

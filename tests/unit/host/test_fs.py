@@ -59,13 +59,25 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(fs: Fs) -> None
     assert fs.listdir("/guest") == ["a", "etc"]
 
 
-def test_write_follows_no_link_that_waits_for_the_temporary_name(fs: Fs, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["link", "hard link", "fifo"])
+def test_what_waits_at_the_temporary_name_is_not_written_to(
+    fs: Fs, tmp_path: Path, how: str
+) -> None:
     victim = tmp_path / "outside/victim"
     victim.write_text("mine\n")
-    (fs.path("/guest") / f".a.{os.getpid()}.new").symlink_to(victim)
-    with pytest.raises(OSError, match="symbolic link"):
-        fs.write("/guest/a", "x")
+    waiting = fs.path("/guest") / f".a.{os.getpid()}.new"
+    match how:
+        case "link":
+            waiting.symlink_to(victim)
+        case "hard link":
+            waiting.hardlink_to(victim)
+        case _:
+            os.mkfifo(waiting)
+    fs.write("/guest/a", "x", 0o600)
+    assert fs.read_text("/guest/a") == "x"
     assert victim.read_text() == "mine\n"
+    assert victim.stat().st_mode & 0o777 != 0o600
+    assert fs.listdir("/guest") == ["a", "etc"]
 
 
 def test_write_replaces_a_link_by_a_file(fs: Fs, tmp_path: Path) -> None:
