@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
-from bsdvirt.spec.identity import MAX_ID as MAX_ID
-from bsdvirt.spec.identity import MAX_NICS as MAX_NICS
+from bsdvirt.record import Record
+from bsdvirt.spec.digits import MAX_ID as MAX_ID
+from bsdvirt.spec.digits import MAX_NICS as MAX_NICS
 
 HOST_FILE = "/usr/local/etc/bsdvirt/bsdvirt.yaml"
 NETWORK_DIRECTORY = "/usr/local/etc/bsdvirt/networks"
@@ -52,7 +51,7 @@ KEPT = ".old"
 """What the name of a root ends with that an upgrade has replaced."""
 
 
-class Layout(Struct, frozen=True):
+class Layout(Record):
     """A pool's dataset and its mount point."""
 
     dataset: str

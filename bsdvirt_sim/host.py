@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -170,8 +170,17 @@ class SimHost:
         with self._held() as state:
             return state.cut
 
-    def attach(self, argv: Sequence[str]) -> int:
+    def attach(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        last: bool = False,
+    ) -> int:
         """Run a command in a jail, or a guest's supervisor, on the caller's terminal."""
+        if environment is not None:
+            variables = (f"{name}={value}" for name, value in environment.items())
+            argv = (tools.ENV, "-i", *variables, *argv)
         if is_supervisor(argv):
             return attach_real(self.directory, argv)
         from bsdvirt_sim.jail.console import attach

@@ -79,8 +79,8 @@ class HostFiles(Fs):
         self._directory = directory
         self._mounted = mounted
 
-    def path(self, path: str) -> Path:
-        plain = super().path(path)
+    def real(self, path: str) -> str:
+        plain = super().real(path)
         if not _is_within(path):
             return plain
         parts = [part for part in path.split("/") if part]
@@ -88,18 +88,12 @@ class HostFiles(Fs):
         above = "/" + "/".join(parts[:cut])
         for where, guid in self._mounted():
             if where == above:
-                return place(self._directory, guid).joinpath(*parts[cut + 1 :])
+                return str(place(self._directory, guid).joinpath(*parts[cut + 1 :]))
         return plain
 
     def is_read_only(self, path: str) -> bool:
         """Whether a file system cannot be written."""
         return False
-
-    def version(self, path: str) -> tuple[int, int, int]:
-        if not _is_within(path):
-            return super().version(path)
-        seen = os.lstat(self.path(path))
-        return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
 def _is_within(path: str) -> bool:

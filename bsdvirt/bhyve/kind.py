@@ -45,6 +45,7 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.layout import bhyve_conf, run_file, state_file, tap, vm_directory
 from bsdvirt.plan.drift import Drift
 from bsdvirt.plan.step import Command, Plan, RemoveFile, RemoveTree, Step
+from bsdvirt.record import replace
 from bsdvirt.rows.host import Finding
 from bsdvirt.rows.vm import VmInfo
 from bsdvirt.spec.config_keys import raw_devices
@@ -177,7 +178,7 @@ class VmKind(Kind[Vm]):
         wanted = [guest.layout.disk(guest.name, disk.name) for disk in spec.disks if not disk.path]
         there = {dataset.name for dataset in guest.datasets}
         made = tuple(Dataset(name, "volume", 0, 0, 0) for name in wanted if name not in there)
-        return structs.replace(guest, datasets=(*guest.datasets, *made))
+        return replace(guest, datasets=(*guest.datasets, *made))
 
     def starter(
         self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False

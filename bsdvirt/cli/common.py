@@ -12,7 +12,8 @@ from msgspec import structs
 
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.told import tell
+from bsdvirt.cli.streams import tell
+from bsdvirt.cli.words import LISTING
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host.interrupt import Interrupt
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    dest, help = LISTING["--json"]
+    parser.add_argument("--json", dest=dest, action="store_true", help=help)
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +46,8 @@ def add_change(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
 
 
-def add_headless(
-    parser: argparse.ArgumentParser, help: str = "tab-separated columns without a heading"
-) -> None:
-    parser.add_argument("-H", dest="headless", action="store_true", help=help)
+def add_headless(parser: argparse.ArgumentParser, help: str = LISTING["-H"][1]) -> None:
+    parser.add_argument("-H", dest=LISTING["-H"][0], action="store_true", help=help)
 
 
 def add_listing(parser: argparse.ArgumentParser) -> None:

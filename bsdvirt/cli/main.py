@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXEC_FAILED = 125
+PLAIN = ("ls", "exec")
+"""The verbs of cli/plain.py."""
 FAULT = "this is a fault in bsdvirt"
 """The beginning of the message for an unexpected exception."""
 MOST_SHOWN = 300
@@ -37,6 +39,11 @@ def run(words: Sequence[str]) -> int:
         if not verb:
             return _no_verb(before)
         # Imported here: --version and --help parse nothing.
+        if verb in PLAIN:
+            from bsdvirt.cli.plain import run_plain
+
+            if (status := run_plain(before, verb, after)) is not None:
+                return status
         _import_msgspec()
         from bsdvirt.cli.parser import module_of, parse
 
@@ -72,7 +79,7 @@ def _ended(error: BsdvirtError, verb: str, *, debug: bool) -> int:
     if debug:
         raise
     code = EXEC_FAILED if verb in OF_COMMANDS else error.exit_code
-    from bsdvirt.cli.told import tell
+    from bsdvirt.cli.streams import tell
 
     tell(error, code)
     return code

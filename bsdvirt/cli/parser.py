@@ -14,6 +14,7 @@ from bsdvirt.cli.words import (
     BY_FIRST_WORD,
     MODULES,
     OF_COMMANDS,
+    SIM_VARIABLE,
     VERBS,
     WITH_ACTIONS,
     hint_for,
@@ -24,7 +25,6 @@ from bsdvirt.errors import BsdvirtError, UsageError
 if TYPE_CHECKING:
     from bsdvirt.plan.step import Plan
 
-SIM_VARIABLE = "BSDVIRT_SIM"
 DEFAULT_COLUMNS = 80
 JSON = "json"
 """The format of --events."""

@@ -1,4 +1,5 @@
-"""The three standard streams: always there, and harmless for the terminal behind them."""
+"""The three standard streams: always there, and harmless for the terminal behind them; and how an
+error is told, as a line on standard error or as an event."""
 
 from __future__ import annotations
 
@@ -15,6 +16,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from bsdvirt.errors import BsdvirtError
+
+MOST_SHOWN = 300
+"""Characters of a word in an error."""
 GONE = (errno.EPIPE, errno.EIO, errno.EBADF)
 """The reader is gone: of a pipe, or of a terminal that was hung up."""
 
@@ -106,3 +111,23 @@ def close_streams(status: int) -> int:
     if isinstance(sys.stderr, PlainWriter):
         sys.stderr.finish()
     return status
+
+
+def tell(error: BsdvirtError, code: int, subject: str = "") -> None:
+    """Print an error, or send it as an event."""
+    if (send := getattr(sys.stderr, "send_error", None)) is not None:
+        send(error, code, subject)
+        return
+    line = one_line(error)
+    named = not subject or subject in error.message.replace(":", " ").split()
+    print(f"bsdvirt: {line}" if named else f"bsdvirt: {subject}: {line}", file=sys.stderr)
+
+
+def one_line(error: BsdvirtError) -> str:
+    """Return the error and its hint in one line."""
+    return " ".join(map(_short, str(error).split()))
+
+
+def _short(word: str) -> str:
+    most = MOST_SHOWN * 4
+    return word if len(word) <= most else f"{word[:MOST_SHOWN]}…({len(word)} characters)"

@@ -99,6 +99,14 @@ WITH_ACTIONS = (
 )
 """Verbs with actions: argparse takes their options after the action only."""
 
+SIM_VARIABLE = "BSDVIRT_SIM"
+"""The directory of the simulated host, unless --sim names one."""
+
+LISTING = {
+    "-H": ("headless", "tab-separated columns without a heading"),
+    "--json": ("json", "print JSON"),
+}
+"""The flags of a verb that prints rows: the attribute of each, and its help."""
 
 OF_COMMANDS = ("exec", "pkg", "service", "sysrc")
 """Verbs that run the user's command and exit with its status."""

@@ -6,10 +6,7 @@ means that the guest runs, whatever the other files say.
 
 from __future__ import annotations
 
-import msgspec
-from msgspec import Struct
-
-from bsdvirt.host.fs import Fs
+from bsdvirt import plainjson
 from bsdvirt.layout import (
     VM_DIRECTORY,
     last_file,
@@ -18,9 +15,17 @@ from bsdvirt.layout import (
     supervisor_lock,
     vm_directory,
 )
+from bsdvirt.record import Record
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from typing import Any
+
+    from bsdvirt.host.fs import Fs
 
 
-class VmEnd(msgspec.Struct, frozen=True):
+class VmEnd(Record):
     """How a run of bhyve ended."""
 
     code: int | None = None
@@ -29,7 +34,7 @@ class VmEnd(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
-class VmState(msgspec.Struct, frozen=True):
+class VmState(Record):
     """The contents of state.json, written by the supervisor; unknown keys are ignored."""
 
     state: str = ""
@@ -41,11 +46,16 @@ class VmState(msgspec.Struct, frozen=True):
     last: VmEnd | None = None
 
 
-_DECODER = msgspec.json.Decoder(VmState)
-_END = msgspec.json.Decoder(VmEnd)
+_NUMBER = (int, type(None))
+_END = {"code": _NUMBER, "signal": _NUMBER, "what": (str,), "at": (int, float)}
+_STATE = {
+    "state": (str,), "pid": _NUMBER, "start": (str,), "supervisor": _NUMBER, "runs": (int,),
+    "since": (int, float),
+}  # fmt: skip
+"""The types of the values."""
 
 
-class VmFact(Struct, frozen=True):
+class VmFact(Record):
     """One run directory."""
 
     name: str
@@ -85,13 +95,34 @@ def read_vm(fs: Fs, name: str) -> VmFact | None:
 def read_last(fs: Fs, name: str) -> VmEnd | None:
     """Return how the guest last ended; None if it never ran, or that is unknown."""
     try:
-        return _END.decode(fs.read_bytes(last_file(name), follow=False))
-    except (OSError, msgspec.MsgspecError):
+        return _end(_loaded(fs, last_file(name)))
+    except (OSError, ValueError):
         return None
 
 
 def _said(fs: Fs, name: str) -> VmState | None:
     try:
-        return _DECODER.decode(fs.read_bytes(state_file(name), follow=False))
-    except (OSError, msgspec.MsgspecError):
+        found = _loaded(fs, state_file(name))
+        last = found.get("last") if isinstance(found, dict) else None
+        return VmState(**_known(found, _STATE), last=None if last is None else _end(last))
+    except (OSError, ValueError):
         return None
+
+
+def _loaded(fs: Fs, path: str) -> Any:
+    return plainjson.loads(fs.read_text(path, follow=False))
+
+
+def _end(found: Any) -> VmEnd:
+    return VmEnd(**_known(found, _END))
+
+
+def _known(found: Any, types: dict[str, tuple[type, ...]]) -> dict[str, Any]:
+    """Return the known values. Raises ValueError for one of another type."""
+    if not isinstance(found, dict):
+        raise ValueError("not a mapping")
+    known = {name: found[name] for name in types if name in found}
+    for name, value in known.items():
+        if isinstance(value, bool) or not isinstance(value, types[name]):
+            raise ValueError(f"{name}: {value!r}")
+    return known

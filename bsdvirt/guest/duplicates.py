@@ -17,6 +17,7 @@ from bsdvirt.guest.change import plan_claim
 from bsdvirt.guest.claims import RandomBytes, free_id, free_mac
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.plan.step import Plan
+from bsdvirt.record import replace
 from bsdvirt.spec.identity import Claim, Identity
 
 
@@ -74,7 +75,7 @@ def plan_renumber(
             continue
         others = [guest for guest in known if guest.name != one.guest.name]
         identity = _apart(one.guest.identity, others, random_bytes)
-        known = [*others, structs.replace(one.guest, identity=identity)]
+        known = [*others, replace(one.guest, identity=identity)]
         plans.append(plan_claim(one.guest, identity, new_op(), verb="mend"))
     return plans
 

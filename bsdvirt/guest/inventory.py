@@ -3,32 +3,31 @@ for the reading of a guest's own file."""
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
-
-from msgspec import Struct, field
-
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
-from bsdvirt.facts.jls import JailFact
-from bsdvirt.guest.pools import Absent
-from bsdvirt.host.fs import Fs
-from bsdvirt.layout import Layout
-from bsdvirt.spec.identity import Identity
-from bsdvirt.spec.load import identity_from_json, load_guest
-from bsdvirt.spec.types import GuestName
-from bsdvirt.zfs.base import Dataset
+from bsdvirt.record import Record
+from bsdvirt.spec.digits import is_guest_name
 
+TYPE_CHECKING = False
+# As in cli/streams.py.
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from bsdvirt.facts.jls import JailFact
+    from bsdvirt.guest.pools import Absent
+    from bsdvirt.host.fs import Fs
+    from bsdvirt.layout import Layout
     from bsdvirt.spec.guest import GuestSpec
+    from bsdvirt.spec.identity import Identity
+    from bsdvirt.zfs.base import Dataset
 
+    ReadIdentity = Callable[[str], Identity]
+    """Returns the identity in a value of bsdvirt:guest. Raises UsageError."""
 
-_STAYS = re.compile(r'\{"role":"source"[,}]')
+_STAYS = ('{"role":"source",', '{"role":"source"}')
 """How the bsdvirt:replica begins of a guest that is this host's: it is written so."""
 
 
-class Guest(Struct, frozen=True):
+class Guest(Record):
     """A guest as its dataset tells it."""
 
     name: str
@@ -58,7 +57,7 @@ class Guest(Struct, frozen=True):
     def given(self) -> bool:
         """Whether another host has it now: spec/replica.py. What cannot be read may say so."""
         text = self.datasets[0].replica if self.datasets else None
-        return bool(text) and not _STAYS.match(text or "")
+        return bool(text) and not (text or "").startswith(_STAYS)
 
     @property
     def used(self) -> int:
@@ -66,7 +65,7 @@ class Guest(Struct, frozen=True):
         return self.datasets[0].used if self.datasets else 0
 
 
-class Foreign(Struct, frozen=True):
+class Foreign(Record):
     """A guest that came from elsewhere and was not adopted: nothing that it says of itself
     holds here. It is shown, destroyed or adopted, and takes part in nothing else."""
 
@@ -84,10 +83,12 @@ class Foreign(Struct, frozen=True):
 
     def as_guest(self) -> Guest:
         """What destroying it needs of a guest: its datasets, and none of its claims."""
+        from bsdvirt.spec.identity import Identity
+
         return Guest(self.name, self.layout, Identity(id=0, uuid="", kind="jail"), self.datasets)
 
 
-class Inventory(Struct, frozen=True):
+class Inventory(Record):
     """All guests by name, and the datasets in guests/ that are no guest's."""
 
     layout: Layout
@@ -102,7 +103,7 @@ class Inventory(Struct, frozen=True):
     """The other pools that are present."""
     absent: tuple[Absent, ...] = ()
     """The pools that are not."""
-    foreign: Mapping[str, Foreign] = field(default_factory=dict)
+    foreign: Mapping[str, Foreign] = {}
     """The guests that came from elsewhere, by name."""
 
     @property
@@ -154,9 +155,15 @@ def inventory(
     others: Sequence[Layout] = (),
     absent: Sequence[Absent] = (),
     host: str = "",
+    read: ReadIdentity | None = None,
 ) -> Inventory:
     """Sort the datasets of the pools into guests, foreign guests and strays. Of two guests with
-    one name, that on the earlier pool keeps it. `host` is this host's id."""
+    one name, that on the earlier pool keeps it. `host` is this host's id. `read` reads
+    identities."""
+    if read is None:
+        from bsdvirt.spec.load import identity_from_json
+
+        read = identity_from_json
     every = tuple(datasets)
     guests: dict[str, Guest] = {}
     foreign: dict[str, Foreign] = {}
@@ -167,9 +174,9 @@ def inventory(
             try:
                 _check_place(family[0], name, known)
                 if family[0].guest is None and family[0].received is not None:
-                    foreign[name] = _received(name, pool, family)
+                    foreign[name] = _received(name, pool, family, read)
                     continue
-                identity = _identity(family[0])
+                identity = _identity(family[0], read)
             except BsdvirtError as error:
                 strays.append((family[0], error.message))
                 continue
@@ -182,21 +189,20 @@ def inventory(
 
 def _check_place(dataset: Dataset, name: str, known: Guest | Foreign | None) -> None:
     """Raises ConflictError and HostError for what cannot be a guest."""
-    try:
-        GuestName.parse(name)
-    except ValueError:
-        raise HostError("its name is not a valid guest name") from None
+    if not is_guest_name(name):
+        raise HostError("its name is not a valid guest name")
     if dataset.kind != "filesystem":
         raise HostError(f"it is a {dataset.kind}")
     if known is not None:
         raise ConflictError(f"there is a guest {name} in {known.layout.dataset} already")
 
 
-def _received(name: str, pool: Layout, family: Sequence[Dataset]) -> Foreign:
+def _received(name: str, pool: Layout, family: Sequence[Dataset], read: ReadIdentity) -> Foreign:
     """One that came with `zfs receive`."""
-    told = None
-    with contextlib.suppress(BsdvirtError):
-        told = identity_from_json(family[0].received or "")
+    try:
+        told = read(family[0].received or "")
+    except BsdvirtError:
+        told = None
     return Foreign(name, pool, "it came with zfs receive", tuple(family), told)
 
 
@@ -218,10 +224,10 @@ def _families(pool: Layout, datasets: Iterable[Dataset]) -> dict[str, list[Datas
     return families
 
 
-def _identity(dataset: Dataset) -> Identity:
+def _identity(dataset: Dataset, read: ReadIdentity) -> Identity:
     if dataset.guest is None:
         raise HostError("it has no bsdvirt:guest property")
-    return identity_from_json(dataset.guest)
+    return read(dataset.guest)
 
 
 def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
@@ -229,6 +235,8 @@ def load_guest_file(fs: Fs, layout: Layout, name: str) -> GuestSpec:
 
     Raises UsageError for what is wrong in it, HostError where it does not exist.
     """
+    from bsdvirt.spec.load import load_guest
+
     return load_guest(guest_text(fs, layout, name), layout.guest_file(name))
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from msgspec import Struct
-from msgspec.structs import replace
-
 from bsdvirt.errors import BsdvirtError
-from bsdvirt.host.fs import Fs
 from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
-from bsdvirt.spec.load import load_pool
-from bsdvirt.spec.mounts import within
+from bsdvirt.record import Record, replace
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bsdvirt.host.fs import Fs
 
 
-class Absent(Struct, frozen=True):
+class Absent(Record):
     """A pool whose guests cannot be seen now: why, and what to do."""
 
     name: str
@@ -26,7 +26,7 @@ class Absent(Struct, frozen=True):
         return f"pool {self.name}: {self.why}: its guests are missing"
 
 
-class Pools(Struct, frozen=True):
+class Pools(Record):
     """All pools of this host."""
 
     layouts: tuple[Layout, ...]
@@ -55,6 +55,9 @@ def read_pools(fs: Fs, first: Layout) -> Pools:
         if name == file or file.startswith("."):
             continue
         path = pool_file(name)
+        # Imported here: most hosts have one pool.
+        from bsdvirt.spec.load import load_pool
+
         try:
             said = load_pool(fs.read_text(path), path)
         except BsdvirtError as error:
@@ -92,4 +95,6 @@ def overlaps(layout: Layout, others: Iterable[Layout]) -> str:
 
 
 def _nested(one: str, other: str) -> bool:
+    from bsdvirt.spec.mounts import within
+
     return within(one, other) or within(other, one)

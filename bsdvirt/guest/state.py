@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-from msgspec import Struct
-
-from bsdvirt.facts.jls import JailFact
 from bsdvirt.facts.vms import VmFact, read_vms
 from bsdvirt.guest.inventory import Guest, Inventory, running_jail
-from bsdvirt.host.fs import Fs
 from bsdvirt.layout import FAILED_DIRECTORY, conf_file
-from bsdvirt.plan.locks import is_held
 from bsdvirt.plan.pending import subjects
+from bsdvirt.record import Record
 
+TYPE_CHECKING = False
+# As in cli/streams.py.
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bsdvirt.facts.host import HostFacts
+    from bsdvirt.facts.jls import JailFact
+    from bsdvirt.host.fs import Fs
 
 
-class States(Struct, frozen=True):
+class States(Record):
     """What the states of guests are derived from, read once for all of them."""
 
     fs: Fs
@@ -35,6 +34,9 @@ class States(Struct, frozen=True):
         (it is never started); of a virtual machine also paused, starting, stopping or
         restarting."""
         if name in self.journals:
+            # Imported here: few guests have an operation under way.
+            from bsdvirt.plan.locks import is_held
+
             return "busy" if is_held(self.fs, "guest", name) else "interrupted"
         guest = self.guests.get(name)
         if guest is not None and running_jail(guest, self.jails):

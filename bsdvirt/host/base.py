@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from msgspec import Struct
-
-from bsdvirt.errors import CommandError
+from bsdvirt.host.begun import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
+from bsdvirt.host.begun import Result as Result
 from bsdvirt.host.fs import Fs
 from bsdvirt.host.interrupt import Interrupt
-
-DEFAULT_TIMEOUT = 60.0
-"""Default timeout of a command, in seconds."""
-
-
-class Result(Struct, frozen=True):
-    """How a command ended. `status` is negative for a signal, as in subprocess."""
-
-    argv: tuple[str, ...]
-    status: int
-    stdout: str = ""
-    stderr: str = ""
-    timed_out: bool = False
-
-    def check(self, ok: Sequence[int] = (0,), hint: str = "") -> Result:
-        """Return the result itself. Raises CommandError if the status is not one of `ok`."""
-        if self.timed_out or self.status not in ok:
-            raise CommandError(
-                self.argv, self.status, self.stderr, timed_out=self.timed_out, hint=hint
-            )
-        return self
-
 
 LineSink = Callable[[str], None]
 """Called with each line that a command prints, on either output."""
@@ -87,9 +64,17 @@ class Host(Protocol):
         reads our own standard input. With `limit`, at most that many bytes a second pass. `on_line`
         is called with the lines of both standard errors."""
 
-    def attach(self, argv: Sequence[str]) -> int:
+    def attach(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        last: bool = False,
+    ) -> int:
         """Run a command on the caller's terminal and return its exit status (128 + n for signal
-        n). One that enters a guest cannot type on that terminal."""
+        n). One that enters a guest cannot type on that terminal. It has our environment unless
+        another is given. With `last`, nothing is left to do afterwards, and it may replace this
+        process."""
 
     def replace(self, argv: Sequence[str]) -> NoReturn:
         """Replace this process by a command, on the caller's terminal. Raises HostError if it

@@ -3,17 +3,19 @@ simulated host every path is below a directory, the prefix."""
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 import stat
-from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from bsdvirt.errors import UsageError
-from bsdvirt.host.beneath import Beneath
-from bsdvirt.host.read import READ_LIMIT, read_regular
+from bsdvirt.host.beneath import READ_LIMIT, Beneath, parts_of, read_regular, unlink_if_there
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Literal
 
 
 class PathError(UsageError, ValueError):
@@ -24,31 +26,45 @@ class Fs(Beneath):
     """Files by the host's absolute paths. `prefix` is the directory of the host's /."""
 
     def __init__(self, prefix: str | Path = "/") -> None:
-        self.prefix = Path(prefix)
+        self._prefix = str(prefix).rstrip("/")
+
+    @property
+    def prefix(self) -> Path:
+        """The directory of the host's /."""
+        # Imported here, as in path(): it takes longer than all that a listing reads of files.
+        from pathlib import Path
+
+        return Path(self._prefix or "/")
+
+    def real(self, path: str) -> str:
+        """Return the path for this process of a path of the host."""
+        parts = parts_of(path)
+        if path[:1] != "/" or ".." in parts or "\0" in path:
+            raise PathError(f"not an absolute, plain path: {path!r}", "write it without ..")
+        return "/".join((self._prefix, *parts)) or "/"
 
     def path(self, path: str) -> Path:
-        """Return the path for this process of a path of the host."""
-        pure = PurePosixPath(path)
-        if not pure.is_absolute() or ".." in pure.parts or "\0" in path:
-            raise PathError(f"not an absolute, plain path: {path!r}", "write it without ..")
-        return self.prefix / path.lstrip("/")
+        """The same, for what works with paths."""
+        from pathlib import Path
+
+        return Path(self.real(path))
 
     def exists(self, path: str) -> bool:
-        return os.path.lexists(self.path(path))
+        return os.path.lexists(self.real(path))
 
     def is_dir(self, path: str) -> bool:
-        return self.path(path).is_dir()
+        return os.path.isdir(self.real(path))
 
     def is_file(self, path: str) -> bool:
-        return self.path(path).is_file()
+        return os.path.isfile(self.real(path))
 
     def is_link(self, path: str) -> bool:
-        return self.path(path).is_symlink()
+        return os.path.islink(self.real(path))
 
     def kind(self, path: str) -> Literal["file", "device", "directory", "other"] | None:
         """Return the type of a file, following links; None if it does not exist."""
         try:
-            mode = self.path(path).stat().st_mode
+            mode = os.stat(self.real(path)).st_mode
         except OSError:
             return None
         if stat.S_ISREG(mode):
@@ -60,7 +76,7 @@ class Fs(Beneath):
     def is_locked(self, path: str) -> bool:
         """Whether a file is locked by flock(2). Creates no file."""
         try:
-            descriptor = os.open(self.path(path), os.O_RDWR | os.O_CLOEXEC)
+            descriptor = os.open(self.real(path), os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -74,7 +90,7 @@ class Fs(Beneath):
     def listdir(self, path: str) -> list[str]:
         """Return the sorted names in a directory; none if it does not exist."""
         try:
-            return sorted(os.listdir(self.path(path)))
+            return sorted(os.listdir(self.real(path)))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -91,12 +107,12 @@ class Fs(Beneath):
     def read_bytes(self, path: str, limit: int = READ_LIMIT, *, follow: bool = True) -> bytes:
         """Return the contents of a file. Raises OSError as open() does, for other file types (a
         FIFO, a device), and for more than `limit` bytes."""
-        return read_regular(self.path(path), limit, path, follow=follow)
+        return read_regular(self.real(path), limit, path, follow=follow)
 
     def size(self, path: str) -> int:
         """Return the size of a regular file; 0 where there is none. No link is followed."""
         try:
-            status = self.path(path).lstat()
+            status = os.lstat(self.real(path))
         except OSError:
             return 0
         return status.st_size if stat.S_ISREG(status.st_mode) else 0
@@ -104,13 +120,12 @@ class Fs(Beneath):
     def version(self, path: str) -> tuple[int, int, int]:
         """Return the time, size and number of a file: they differ once it is changed. Raises
         OSError."""
-        # Guests' files are looked at often, and making a Path of each takes longer than this.
-        seen = os.lstat(os.path.join(self.prefix, path.lstrip("/")))
+        seen = os.lstat(self.real(path))
         return seen.st_mtime_ns, seen.st_size, seen.st_ino
 
     def read_from(self, path: str, start: int, limit: int) -> bytes:
         """Return at most `limit` bytes of a file, from byte `start` on."""
-        with open(self.path(path), "rb") as stream:
+        with open(self.real(path), "rb") as stream:
             stream.seek(start)
             return stream.read(limit)
 
@@ -124,20 +139,22 @@ class Fs(Beneath):
     def mkdir(self, path: str, mode: int = 0o755, *, sync: bool = False) -> None:
         """Create a directory and its missing parents with that mode, regardless of the umask;
         existing ones are not changed."""
-        real = self.path(path)
-        if real.is_dir():
+        if self.is_dir(path):
             return
-        place, fresh = PurePosixPath(path), [path]
-        while not self.is_dir(str(place.parent)):
-            if place == place.parent:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
-            place = place.parent
-            fresh.append(str(place))
-        for missing in map(self.path, reversed(fresh)):
-            with contextlib.suppress(FileExistsError):
-                missing.mkdir(0o700)
-                missing.chmod(mode)
-        for directory in (*fresh, str(place.parent)) if sync else ():
+        parts = parts_of(path)
+        places = [f"/{'/'.join(parts[:depth])}" for depth in range(len(parts) + 1)]
+        there = len(parts) - 1
+        while not self.is_dir(places[there]):
+            if there == 0:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "/")
+            there -= 1
+        for missing in map(self.real, places[there + 1 :]):
+            try:
+                os.mkdir(missing, 0o700)
+            except FileExistsError:
+                continue
+            os.chmod(missing, mode)
+        for directory in (*reversed(places[there + 1 :]), places[there]) if sync else ():
             self.sync_dir(directory)
 
     def write(
@@ -151,13 +168,13 @@ class Fs(Beneath):
     ) -> None:
         """Write a file atomically, so that a reader sees the old or the new contents. `sync` makes
         it survive a power loss; `group` is the number of its group."""
-        real = self.path(path)
-        temporary = real.with_name(f".{real.name}.{os.getpid()}.new")
+        real = self.real(path)
+        above, _, name = real.rpartition("/")
+        temporary = f"{above}/.{name}.{os.getpid()}.new"
         try:
             # What has this name is a remainder, or another user's in a directory of his: a hard
             # link to a file of ours, or a FIFO.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+            unlink_if_there(temporary)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(temporary, flags, mode)
             with open(descriptor, "w", encoding="utf-8") as stream:
@@ -169,11 +186,13 @@ class Fs(Beneath):
                 if sync:
                     os.fsync(descriptor)
             if sync:
-                self.synced(f"{os.path.dirname(path)}/{temporary.name}")
+                self.synced(f"{os.path.dirname(path)}/{temporary.rpartition('/')[2]}")
             os.replace(temporary, real)
         except BaseException:
-            with contextlib.suppress(OSError):
+            try:  # noqa: SIM105 (contextlib takes longer to import than all else here)
                 os.unlink(temporary)
+            except OSError:
+                pass
             raise
         if sync:
             self.sync_dir(os.path.dirname(path))
@@ -188,7 +207,7 @@ class Fs(Beneath):
             self._sync(path, 0)
 
     def _sync(self, path: str, flag: int) -> None:
-        descriptor = os.open(self.path(path), os.O_RDONLY | flag | os.O_CLOEXEC)
+        descriptor = os.open(self.real(path), os.O_RDONLY | flag | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
@@ -200,29 +219,30 @@ class Fs(Beneath):
         power loss."""
 
     def append(self, path: str, text: str, mode: int = 0o644) -> None:
-        real = self.path(path)
-        descriptor = os.open(real, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, mode)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(self.real(path), flags, mode)
         with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
 
     def append_line(self, path: str, line: str, mode: int = 0o644) -> None:
         """Append a line, also after a line that a power loss truncated."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        with open(os.open(self.path(path), flags, mode), "r+b", buffering=0) as stream:
+        with open(os.open(self.real(path), flags, mode), "r+b", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size
             torn = size > 0 and os.pread(stream.fileno(), 1, size - 1) != b"\n"
             stream.write((b"\n" if torn else b"") + line.encode("utf-8", "replace") + b"\n")
 
     def unlink(self, path: str, *, sync: bool = False) -> None:
         """Remove a file, if it exists."""
-        with contextlib.suppress(FileNotFoundError):
-            self.path(path).unlink()
+        unlink_if_there(self.real(path))
         if sync:
             self._sync_parent(path)
 
     def _sync_parent(self, path: str) -> None:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
             self.sync_dir(os.path.dirname(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return
 
     def rename(self, path: str, to: str) -> None:
         """Rename a file or directory within its file system, and sync it. Raises FileExistsError if
@@ -230,24 +250,26 @@ class Fs(Beneath):
         if self.exists(to):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to)
         self.sync_file(path)
-        os.rename(self.path(path), self.path(to))
+        os.rename(self.real(path), self.real(to))
         for directory in {os.path.dirname(path), os.path.dirname(to)}:
             self.sync_dir(directory)
 
     def link(self, path: str, to: str) -> None:
         """Rename a file, replacing the target."""
         self.unlink(to)
-        os.link(self.path(path), self.path(to))
+        os.link(self.real(path), self.real(to))
 
     def rmtree(self, path: str, *, sync: bool = False) -> None:
         """Remove a directory with its contents, if it exists; of a link or a file, that alone."""
         # Imported here: every command imports this module, and few remove a tree.
+        import contextlib
         import shutil
 
         with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISDIR(os.lstat(self.path(path)).st_mode):
-                shutil.rmtree(self.path(path))
+            real = self.real(path)
+            if stat.S_ISDIR(os.lstat(real).st_mode):
+                shutil.rmtree(real)
             else:
-                self.path(path).unlink()
+                os.unlink(real)
         if sync:
             self._sync_parent(path)

@@ -3,19 +3,21 @@ separate package, which is not installed on a server."""
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 
 from bsdvirt.errors import HostError, UsageError
-from bsdvirt.host.base import Host
-from bsdvirt.host.interrupt import Interrupt
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from bsdvirt.host.base import Host
+    from bsdvirt.host.interrupt import Interrupt
 
 SIMULATOR = "bsdvirt_sim"
-CHECKOUT = Path(__file__).resolve().parents[2]
-"""In a checkout, the directory that holds bsdvirt/ and bsdvirt_sim/."""
 
 
-def open_host(sim: str | None, interrupt: Interrupt) -> Host:
+def open_host(sim: str | None, interrupt: Interrupt | None = None) -> Host:
     """Return the simulated host in the directory `sim`, or this machine. Raises HostError if this
     machine is not FreeBSD, or the simulator is missing."""
     if sim:
@@ -30,9 +32,11 @@ def open_host(sim: str | None, interrupt: Interrupt) -> Host:
     return RealHost(interrupt)
 
 
-def _open_simulated(directory: str, interrupt: Interrupt) -> Host:
-    if (CHECKOUT / SIMULATOR).is_dir() and str(CHECKOUT) not in sys.path:
-        sys.path.append(str(CHECKOUT))
+def _open_simulated(directory: str, interrupt: Interrupt | None) -> Host:
+    # In a checkout, the directory that holds bsdvirt/ and bsdvirt_sim/.
+    checkout = os.path.realpath(f"{__file__}/../../..")
+    if os.path.isdir(f"{checkout}/{SIMULATOR}") and checkout not in sys.path:
+        sys.path.append(checkout)
     try:
         from bsdvirt_sim import SimHost
     except ModuleNotFoundError as error:

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
-import selectors
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, NoReturn
 
 from bsdvirt.errors import HostError
-from bsdvirt.host import tools
-from bsdvirt.host.base import DEFAULT_TIMEOUT, LineSink, Result
+from bsdvirt.host import begun, tools
+from bsdvirt.host.begun import Result
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.interrupt import Interrupt
 
-ENVIRONMENT: Mapping[str, str] = {
-    "PATH": "/sbin:/bin:/usr/sbin:/usr/bin",
-    "LC_ALL": "C",
-    "HOME": "/root",
-    "TERM": "dumb",
-}
+TYPE_CHECKING = False
+# As in cli/streams.py. What runs commands, children.py, is imported where one is run.
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+    from bsdvirt.host.base import LineSink
+    from bsdvirt.host.interrupt import Interrupt
+
+DEFAULT_TIMEOUT = begun.DEFAULT_TIMEOUT
 BOOT_FILE = "/var/run/bsdvirt/boot"
-POLL_SECONDS = 0.1
-CHUNK = 1 << 16
-END_POLL_SECONDS = 0.01
-KILL_AFTER_SECONDS = 5.0
-READ_BYTES = 64 << 20
-"""Limit of each output of a command that reads: more than a host with thousands of guests needs. A
-command that prints more is killed, and has failed."""
-KEPT_BYTES = 1 << 20
-"""Limit of the kept output of a command that changes something: its beginning and its end."""
-LINE_BYTES = 4096
-"""Limit of a reported line."""
-PIPE_BYTES = 1 << 20
-"""More than a pipe holds: output that was written when the command ended is read, and no more."""
 
 
 class RealHost:
@@ -49,7 +30,15 @@ class RealHost:
 
     def __init__(self, interrupt: Interrupt | None = None) -> None:
         self.fs = Fs("/")
-        self.interrupt = interrupt or Interrupt()
+        self._interrupt = interrupt
+
+    @property
+    def interrupt(self) -> Interrupt:
+        if self._interrupt is None:
+            from bsdvirt.host.interrupt import Interrupt
+
+            self._interrupt = Interrupt()
+        return self._interrupt
 
     def run(
         self,
@@ -60,25 +49,13 @@ class RealHost:
         on_line: LineSink | None = None,
         stdin: bytes = b"",
     ) -> Result:
-        if changes:
-            self.interrupt.check()
-        else:
-            timeout = min(timeout, self.interrupt.patience)
-        try:
-            with _as_input(stdin) as given:
-                process = _spawn(argv, stdin=given, stdout=subprocess.PIPE)
-        except OSError as error:
-            return Result(tuple(argv), 127, "", f"{argv[0]}: {error.strerror}\n")
-        outputs = {"stdout": process.stdout, "stderr": process.stderr}
-        reader = _Reader(outputs, on_line, KEPT_BYTES if changes else READ_BYTES, whole=not changes)
-        timed_out = self._wait((process,), argv, timeout, reader)
-        status, said = _status(process), reader.text("stderr")
-        if reader.too_much:
-            status = status or -signal.SIGPIPE
-            said = f"it printed more than {READ_BYTES >> 20} MiB\n"
-        elif process.returncode is None:
-            said += f"process {process.pid} does not end: no signal reaches it\n"
-        return Result(tuple(argv), status, reader.text("stdout"), said, timed_out)
+        if not changes and (command := begun.taken(argv)) is not None:
+            return command.result(timeout)
+        from bsdvirt.host import children
+
+        return children.run(
+            self.interrupt, argv, changes=changes, timeout=timeout, on_line=on_line, stdin=stdin
+        )
 
     def pipe(
         self,
@@ -89,46 +66,35 @@ class RealHost:
         on_line: LineSink | None = None,
         limit: int = 0,
     ) -> Result:
-        self.interrupt.check()
-        stages = [stage for stage in (left, tools.pump(limit) if limit else (), right) if stage]
-        words = (*left, "|", *right) if left else tuple(right)
-        started: list[subprocess.Popen[bytes]] = []
-        try:
-            for stage in stages:
-                source = started[-1].stdout if started else None if left else sys.stdin.buffer
-                last = len(started) == len(stages) - 1
-                out = subprocess.DEVNULL if last else subprocess.PIPE
-                started.append(_spawn(stage, stdin=source, stdout=out))
-                if len(started) > 1:
-                    # The reader alone has it: the writer ends when the reader does.
-                    _close_output(started[-2])
-            # All at once: none may wait for us to read what it says.
-            outputs = {str(number): process.stderr for number, process in enumerate(started)}
-            reader = _Reader(outputs, on_line, KEPT_BYTES, whole=False)
-            timed_out = self._wait(tuple(started), stages[0], timeout, reader)
-        except OSError as error:
-            return Result(words, 127, "", f"{error.filename}: {error.strerror}\n")
-        finally:
-            # Where one is missing, or we were asked to end: neither is left behind.
-            for process in started:
-                if process.poll() is None:
-                    _end(process)
-                for stream in (process.stdout, process.stderr):
-                    if stream is not None:
-                        stream.close()
-        backwards = list(reversed(range(len(started))))
-        status = next((s for n in backwards if (s := _status(started[n]))), 0)
-        return Result(words, status, "", "".join(reader.text(str(n)) for n in backwards), timed_out)
+        from bsdvirt.host import children
 
-    def attach(self, argv: Sequence[str]) -> int:
+        return children.pipe(
+            self.interrupt, left, right, timeout=timeout, on_line=on_line, limit=limit
+        )
+
+    def attach(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        last: bool = False,
+    ) -> int:
+        if last and not any(os.isatty(descriptor) for descriptor in range(3)):
+            try:
+                begun.become(argv, os.environ if environment is None else environment)
+            except OSError:
+                return 127
         from bsdvirt.host.terminals.attach import attach, attach_own
 
+        if environment is not None:
+            variables = (f"{name}={value}" for name, value in environment.items())
+            argv = (tools.ENV, "-i", *variables, *argv)
         ours = tuple(argv[: len(tools.SUPERVISE)]) == tools.SUPERVISE
         return attach_own(argv) if ours else attach(argv)
 
     def replace(self, argv: Sequence[str]) -> NoReturn:
         try:
-            os.execve(argv[0], list(argv), dict(ENVIRONMENT))
+            os.execve(argv[0], list(argv), dict(begun.ENVIRONMENT))
         except OSError as error:
             raise HostError(f"{argv[0]}: {error.strerror}") from error
 
@@ -172,211 +138,3 @@ class RealHost:
             self.fs.mkdir(os.path.dirname(BOOT_FILE), 0o700)
             self.fs.write(BOOT_FILE, "".join(f"{line}\n" for line in lines), 0o600)
         return lines[0], lines[1]
-
-    def _wait(
-        self,
-        processes: Sequence[subprocess.Popen[bytes]],
-        argv: Sequence[str],
-        timeout: float,
-        reader: _Reader,
-    ) -> bool:
-        """Wait until all processes have ended or were killed; return whether a timeout expired."""
-        deadline = time.monotonic() + timeout
-        timed_out = False
-        while not reader.ended():
-            reader.read(POLL_SECONDS)
-            if not _running(processes):
-                # A daemon that the command left behind may hold the pipes open for ever.
-                reader.drain()
-                break
-            if reader.too_much:
-                break
-            if time.monotonic() > deadline or self.interrupt.hastens(argv):
-                timed_out = True
-                break
-            if self.interrupt.pending:
-                break
-        if reader.ended() and not timed_out:
-            for process in _running(processes):
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(max(0.0, deadline - time.monotonic()))
-            timed_out = bool(_running(processes))
-        for process in _running(processes):
-            _end(process)
-        reader.drain()
-        reader.close()
-        if not timed_out:
-            self.interrupt.check()
-        return timed_out
-
-
-def _running(
-    processes: Sequence[subprocess.Popen[bytes]],
-) -> list[subprocess.Popen[bytes]]:
-    return [process for process in processes if process.poll() is None]
-
-
-_LINE_END = re.compile(rb"[\r\n]")
-"""Progress that overwrites its line ends with a carriage return."""
-
-
-class _Kept:
-    """The kept part of one output: all of it up to `limit` bytes; of more, the first and the last
-    half."""
-
-    def __init__(self, limit: int) -> None:
-        self._half = limit // 2
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._left_out = 0
-        self.size = 0
-
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        room = self._half - len(self._head)
-        self._head += chunk[:room]
-        self._tail += chunk[room:]
-        # Cut seldom: each cut moves what stays.
-        if len(self._tail) > 2 * self._half:
-            self._left_out += len(self._tail) - self._half
-            del self._tail[: -self._half]
-
-    def text(self) -> str:
-        if not self._left_out:
-            return (self._head + self._tail).decode("utf-8", "replace")
-        marker = f"\n[{self._left_out} bytes left out]\n"
-        return marker.join(part.decode("utf-8", "replace") for part in (self._head, self._tail))
-
-
-class _Reader:
-    """The outputs of processes, passed on line by line. `limit` is in bytes for each; with `whole`,
-    a longer output is an error."""
-
-    def __init__(
-        self,
-        streams: Mapping[str, IO[bytes] | None],
-        on_line: LineSink | None,
-        limit: int,
-        *,
-        whole: bool,
-    ) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._kept = {name: _Kept(limit) for name in streams}
-        self._line = {name: bytearray() for name in streams}
-        self._most = limit if whole else 0
-        self._open: set[str] = set()
-        self._on_line = on_line
-        for name, stream in streams.items():
-            if stream is not None:
-                self._selector.register(stream, selectors.EVENT_READ, name)
-                self._open.add(name)
-
-    def ended(self) -> bool:
-        return not self._open
-
-    def read(self, timeout: float) -> bool:
-        """Read what arrives within `timeout` seconds; return whether there was anything."""
-        ready = self._selector.select(timeout)
-        for key, _ in ready:
-            chunk = os.read(key.fd, CHUNK)
-            if chunk:
-                self._kept[key.data].add(chunk)
-                self._tell(key.data, chunk)
-            else:
-                self._selector.unregister(key.fileobj)
-                self._open.discard(key.data)
-        return bool(ready)
-
-    @property
-    def too_much(self) -> bool:
-        return bool(self._most) and any(kept.size > self._most for kept in self._kept.values())
-
-    def drain(self) -> None:
-        """Read what is in the pipes, but not what a background process continues to write."""
-        end = sum(kept.size for kept in self._kept.values()) + PIPE_BYTES
-        while self._open and not self.too_much and self.read(0):
-            if sum(kept.size for kept in self._kept.values()) >= end:
-                break
-
-    def _tell(self, name: str, chunk: bytes) -> None:
-        if self._on_line is None:
-            return
-        *ended, rest = _LINE_END.split(chunk)
-        for piece in ended:
-            line = self._line[name] + piece
-            self._line[name].clear()
-            self._on_line(line[:LINE_BYTES].decode("utf-8", "replace"))
-        self._line[name] += rest[: LINE_BYTES - len(self._line[name])]
-
-    def text(self, name: str) -> str:
-        return self._kept[name].text()
-
-    def close(self) -> None:
-        for key in list(self._selector.get_map().values()):
-            with contextlib.suppress(OSError, AttributeError):
-                key.fileobj.close()  # type: ignore[union-attr]
-        self._selector.close()
-
-
-def _spawn(
-    argv: Sequence[str], *, stdin: IO[bytes] | None = None, stdout: int
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        list(argv),
-        stdin=stdin if stdin is not None else subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        env=dict(ENVIRONMENT),
-        cwd="/",
-        start_new_session=True,
-    )
-
-
-@contextlib.contextmanager
-def _as_input(data: bytes) -> Iterator[IO[bytes] | None]:
-    """Yield a file with the data, to be read from its beginning; None without data."""
-    if not data:
-        yield None
-        return
-    import tempfile
-
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.seek(0)
-        yield file
-
-
-def _close_output(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdout is not None
-    process.stdout.close()
-    process.stdout = None
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Terminate a command and its session, first by SIGTERM. A process in an uninterruptible wait
-    is left."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if not _signal(process, number):
-            break
-        deadline = time.monotonic() + KILL_AFTER_SECONDS
-        while time.monotonic() < deadline and _signal(process, 0):
-            process.poll()
-            time.sleep(END_POLL_SECONDS)
-    process.poll()
-
-
-def _signal(process: subprocess.Popen[bytes], number: int) -> bool:
-    """Signal the command and its children; return whether one of them exists."""
-    try:
-        os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        # There is one, and it is another user's.
-        return True
-    return True
-
-
-def _status(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit status; if no signal ended it, that of the signal."""
-    return -signal.SIGKILL if process.returncode is None else process.returncode

@@ -9,8 +9,7 @@ import stat
 from msgspec import Struct
 
 from bsdvirt.errors import HostError
-from bsdvirt.host.beneath import Beneath, plain_parts
-from bsdvirt.host.read import READ_LIMIT, read_regular
+from bsdvirt.host.beneath import READ_LIMIT, Beneath, plain_parts, read_regular
 
 
 class Was(Struct, frozen=True):

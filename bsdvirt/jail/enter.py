@@ -8,13 +8,14 @@ runs there goes to the home where it can, and else stays in /.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Sequence
-
-from msgspec import Struct
-
 from bsdvirt.errors import HostError
 from bsdvirt.host import tools
+from bsdvirt.record import Record
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 GO_HOME = 'cd -- "$HOME" 2>/dev/null || cd /'
 RUN_WORDS = f'{GO_HOME}; exec "$0" "$@"'
@@ -25,7 +26,7 @@ SU = "su"
 """A jail's own, where its users are in no database that jexec(8) reads."""
 
 
-class Holds(Struct, frozen=True):
+class Holds(Record):
     """What a jail's root holds."""
 
     users: bool = True
@@ -36,10 +37,14 @@ class Holds(Struct, frozen=True):
     """login(1)."""
 
 
+def variables(term: str = "") -> dict[str, str]:
+    """Return the environment of a command: nothing of the caller's but the terminal's type."""
+    return ENVIRONMENT | ({"TERM": term} if term else {})
+
+
 def environment(term: str = "") -> tuple[str, ...]:
-    """env(1) that gives the command behind it nothing of the caller's but the terminal's type."""
-    words = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
-    return (tools.ENV, "-i", *words, *((f"TERM={term}",) if term else ()))
+    """Return the same as env(1) in front of the command."""
+    return (tools.ENV, "-i", *(f"{name}={value}" for name, value in variables(term).items()))
 
 
 def check_user(name: str, holds: Holds, user: str) -> None:
@@ -64,6 +69,8 @@ def line_in(name: str, holds: Holds, line: str, user: str = "root") -> tuple[str
     """jexec(8) of a line for the jail's shell; without one, of the words that it is made of."""
     if holds.shell:
         return _shell_in(name, holds, user, f"{GO_HOME}\n{line}", ())
+    import shlex
+
     return (*enter(name, holds, user), *shlex.split(line))
 
 

@@ -18,6 +18,7 @@ from bsdvirt.ops.foreign import PLACES, asks, brief, candidate, file_of
 from bsdvirt.ops.power.claims import fits, room_for, with_cpus
 from bsdvirt.ops.send.adopted import NOTHING, Arrived, arrived
 from bsdvirt.plan.step import Command, DatasetMounted, Plan, Step, Undo
+from bsdvirt.record import replace
 from bsdvirt.session.batch import hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
@@ -66,7 +67,7 @@ def _adopt(
     arrival = arrived(session, foreign, promoted=how.promoted, keep=how.keep)
     spec = _checked(session, foreign)
     # Its own dataset is no other's, and has no claims yet.
-    others = msgspec.structs.replace(
+    others = replace(
         found,
         foreign={n: f for n, f in found.foreign.items() if n != name},
         strays=tuple((d, w) for d, w in found.strays if d.name != foreign.dataset),

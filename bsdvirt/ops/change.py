@@ -29,6 +29,7 @@ from bsdvirt.ops.power.claims import fits, fitting_identity, plan_let_go, room_f
 from bsdvirt.ops.power.exclusive import passed_notes
 from bsdvirt.ops.power.restart import next_start_notes
 from bsdvirt.plan.step import Step
+from bsdvirt.record import replace
 from bsdvirt.session.batch import hold
 from bsdvirt.session.cpus import host_cpus
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
@@ -160,10 +161,8 @@ class _Now(Struct):
 
     def add(self, case: _Case, identity: Identity) -> None:
         name = case.guest.name
-        changed = msgspec.structs.replace(self.found.guest(name), identity=identity)
-        self.found = msgspec.structs.replace(
-            self.found, guests={**self.found.guests, name: changed}
-        )
+        changed = replace(self.found.guest(name), identity=identity)
+        self.found = replace(self.found, guests={**self.found.guests, name: changed})
         self.exposed[name] = case.to_be.new.expose
 
 
@@ -228,7 +227,7 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
     was, then = cpus.before.given(guest.name, old), cpus.after.given(guest.name, wanted)
     at_once = kind.live_steps(host, guest, was, then) if live else []
     if case.exposes:
-        here = guest if live else msgspec.structs.replace(guest, identity=settled(identity))
+        here = guest if live else replace(guest, identity=settled(identity))
         facts = None if forwards.by_bhyve(here, wanted) else pf.read(session)
         forwards.check(host, now.found, guest.name, wanted, facts, now.exposed)
         if live:
@@ -242,12 +241,10 @@ def _plan(session: Session, now: _Now, case: _Case, message: str) -> Task:
         notes += (late,)
     identity = msgspec.structs.replace(identity, boot=to_be.boot)
     if live:
-        at_once += kind.reread_steps(
-            host, msgspec.structs.replace(guest, identity=identity), was, then
-        )
+        at_once += kind.reread_steps(host, replace(guest, identity=identity), was, then)
         at_once += cpus.watcher_steps(guest)
     if _matters_at_start(old, wanted):
-        later = msgspec.structs.replace(guest, identity=settled(identity))
+        later = replace(guest, identity=settled(identity))
         notes += next_start_notes(session, now.found, later, wanted, now.networks)
     view = view_of(session, now.found, now.networks)
     notes += kind.change_notes(view, guest, old, wanted, settled(identity))

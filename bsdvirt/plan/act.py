@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from msgspec import structs
-
 from bsdvirt.errors import (
     BsdvirtError,
     CommandError,
@@ -40,6 +38,7 @@ from bsdvirt.plan.step import (
     WriteFile,
 )
 from bsdvirt.plan.sync import is_persistent, sync_written
+from bsdvirt.record import replace
 from bsdvirt.spec.mounts import within
 
 BUSY_WORDS = ("is busy", "Device busy", "Resource busy")
@@ -175,7 +174,7 @@ def _pipe(host: Host, pipe: Pipeline, on_line: LineSink | None) -> None:
         pipe.left, pipe.right, timeout=pipe.timeout, on_line=on_line, limit=pipe.limit
     )
     # zfs send -vP says each second how far it is.
-    result = structs.replace(piped, stderr=without_progress(piped.stderr))
+    result = replace(piped, stderr=without_progress(piped.stderr))
     own = tools.ARCHIVE in (side[: len(tools.ARCHIVE)] for side in (pipe.left, pipe.right))
     if own and result.status and not result.timed_out and (said := end_of(result.stderr)):
         raise StepError(said)

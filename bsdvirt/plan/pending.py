@@ -3,15 +3,15 @@ what is there imports none of what a journal contains."""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
-from bsdvirt.host.fs import Fs
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from bsdvirt.host.fs import Fs
+    from bsdvirt.plan.step import Kind
 
 SUFFIX = ".journal"
-
-Kind = Literal["guest", "export", "network", "release", "image", "media", "pool", "root", "host"]
-"""The kind of object that a plan changes, whose lock guards it. An `export` is named like its
-guest, which others may change meanwhile. A pool is a `root` in journals of earlier versions."""
+KINDS = ("guest", "export", "network", "release", "image", "media", "pool", "root", "host")
+"""Those of step.py."""
 
 
 def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
@@ -19,7 +19,7 @@ def subjects(fs: Fs, directory: str) -> list[tuple[Kind, str, str]]:
     found: list[tuple[Kind, str, str]] = []
     for name in fs.listdir(directory):
         kind, _, rest = name.partition(".")
-        if name.endswith(SUFFIX) and kind in get_args(Kind):
+        if name.endswith(SUFFIX) and kind in KINDS:
             subject = rest.removesuffix(SUFFIX).rpartition(".")[0]
             known = "pool" if kind == "root" else kind
             found.append((known, subject, f"{directory}/{name}"))  # type: ignore[arg-type]

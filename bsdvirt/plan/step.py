@@ -12,7 +12,6 @@ from typing import Literal
 import msgspec
 
 from bsdvirt.host.restore import Was
-from bsdvirt.plan.pending import Kind as Kind
 
 
 class Struct(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -123,6 +122,9 @@ class Copy(Struct, frozen=True, tag="copy"):
     recursive: bool = False
 
 
+Kind = Literal["guest", "export", "network", "release", "image", "media", "pool", "root", "host"]
+"""The kind of object that a plan changes, whose lock guards it. An `export` is named like its
+guest, which others may change meanwhile. A pool is a `root` in journals of earlier versions."""
 Resolution = Literal["ours", "theirs"]
 """Whose version is kept in a conflict: the guest's, or the release's."""
 

@@ -21,10 +21,9 @@ from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import Kind
 from bsdvirt.plan.pending import subjects
 from bsdvirt.session.draws import Draws
-from bsdvirt.session.ready import need_mounted, unready
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
-from bsdvirt.zfs import Zfs, open_listing, open_zfs
+from bsdvirt.zfs import Dataset, Zfs, open_listing, open_zfs
 
 Signature = tuple[int, int, int]
 """What differs once a file was written: its time, size and inode."""
@@ -170,7 +169,7 @@ class Reading(Struct, dict=True):
 
     def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
         """Raises HostError if a pool (the first, if none is named) is not mounted as it
-        is to be: see ready.py."""
+        is to be: see need_mounted below."""
         need_mounted(found, layout or found.layout, named=layout is not None)
 
     def networks(self) -> Networks:
@@ -193,3 +192,57 @@ class Reading(Struct, dict=True):
         """What has a journal on any pool: kind, name, and the file's path."""
         every = (subjects(self.host.fs, one.state) for one in self.pools.layouts)
         return [found for state in every for found in state]
+
+
+# Datasets that are not mounted where they belong: files written into the directory below, the
+# journal above all, would be hidden by a later mount.
+
+NEEDED = ("state", "guests")
+"""The datasets of a pool that must be mounted for any change."""
+
+
+def need_mounted(found: Inventory, layout: Layout, *, named: bool = True) -> None:
+    """Raises HostError, with the remedy, if a pool's dataset, its `state` or its `guests` is not
+    mounted where it belongs."""
+    for absent in found.absent:
+        if named and absent.name == layout.named:
+            raise HostError(f"pool {absent.name}: {absent.why}", absent.hint)
+    _check(found.top(layout))
+    known = {dataset.name: dataset for dataset in found.datasets}
+    for child in NEEDED:
+        name, place = f"{layout.dataset}/{child}", f"{layout.mountpoint}/{child}"
+        dataset = known.get(name)
+        if dataset is None:
+            pool = layout.dataset.split("/")[0]
+            made = f"pool add {layout.dataset}" if layout.named else f"init --pool {pool}"
+            raise HostError(f"{name} does not exist", f"bsdvirt {made}")
+        if dataset.mountpoint != place:
+            raise HostError(
+                f"the mount point of {name} is {dataset.mountpoint}, not {place}",
+                f"zfs inherit mountpoint {name}",
+            )
+        _check(dataset)
+
+
+def unready(found: Inventory) -> dict[str, HostError]:
+    """The directories of journals in which nothing is to be written, and why."""
+    wrong: dict[str, HostError] = {}
+    for layout in found.layouts:
+        try:
+            need_mounted(found, layout)
+        except HostError as error:
+            wrong[layout.state] = error
+    return wrong
+
+
+def _check(dataset: Dataset) -> None:
+    if dataset.mounted:
+        return
+    name = dataset.name
+    if dataset.locked:
+        key = dataset.encryption_root or name
+        raise HostError(
+            f"{name} is locked: the key of {key} is not loaded",
+            f"zfs load-key {key}, then zfs mount -a",
+        )
+    raise HostError(f"{name} is not mounted", f"zfs mount {name}")

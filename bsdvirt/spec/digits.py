@@ -1,4 +1,4 @@
-"""Decimal numbers in untrusted text."""
+"""Numbers and names in untrusted text, checked without a library."""
 
 from __future__ import annotations
 
@@ -13,3 +13,17 @@ def natural(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= DIGITS):
         return None
     return number if (number := int(text)) <= MOST else None
+
+
+MAX_ID = 2047
+"""The highest id of a guest, limited by the kernel's unit numbers of interfaces (see layout.py)."""
+MAX_NICS = 8
+
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
+_OTHERS = _LETTERS | frozenset("0123456789_-")
+_LONGEST = 32
+
+
+def is_guest_name(word: str) -> bool:
+    """Whether a word is a name as GuestName in types.py has it."""
+    return word[:1] in _LETTERS and len(word) <= _LONGEST and _OTHERS.issuperset(word)

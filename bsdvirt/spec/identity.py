@@ -6,15 +6,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Names, Spec, prop, shown
+from bsdvirt.spec.digits import MAX_ID as MAX_ID
+from bsdvirt.spec.digits import MAX_NICS as MAX_NICS
 from bsdvirt.spec.types import AbsolutePath, CpuList, GuestName, TagName
 
 PROPERTY = "bsdvirt:guest"
 MAX_BYTES = 8191
 """The longest user property that ZFS takes: shorter than ZAP_MAXVALUELEN, which is 8192
 (zfs_check_userprops in zfs_ioctl.c of 13.2; captures/03: "property value too long")."""
-MAX_ID = 2047
-"""The highest id of a guest, limited by the kernel's unit numbers of interfaces (see layout.py)."""
-MAX_NICS = 8
 TCP = "tcp:"
 """The prefix of a boot.ready that is a port."""
 

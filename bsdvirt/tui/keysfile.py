@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from textual.keys import Keys
 
-from bsdvirt.host.read import read_regular
+from bsdvirt.host.beneath import read_regular
 from bsdvirt.spec.base import did_you_mean
 from bsdvirt.tui.actions.here import GROUPS
 from bsdvirt.tui.actions.keys import Keymap, full_key, shown_key

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from bsdvirt.host.read import read_regular
+from bsdvirt.host.beneath import read_regular
 
 LIMIT = 64 * 1024
 """Bytes; a longer file is not read."""

@@ -3,11 +3,15 @@ zfs(8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from bsdvirt.host.base import Host
 from bsdvirt.zfs.base import Dataset, Pool, Zfs
 from bsdvirt.zfs.cli import CliZfs
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bsdvirt.host.base import Host
 
 
 def open_zfs(host: Host) -> Zfs:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from bsdvirt.record import Record
 
-from msgspec import Struct
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
+else:
+    Protocol = object
 
 
-class Dataset(Struct, frozen=True):
+class Dataset(Record):
     """A file system or a volume. Sizes are in bytes; None where ZFS prints `-`."""
 
     name: str
@@ -43,7 +48,7 @@ class Dataset(Struct, frozen=True):
         return self.name.rpartition("/")[0]
 
 
-class Pool(Struct, frozen=True):
+class Pool(Record):
     """A zpool. Sizes are in bytes."""
 
     name: str

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
-
-from msgspec.structs import replace
-
 from bsdvirt.errors import CommandError, HostError, NotFoundError
 from bsdvirt.host import tools
-from bsdvirt.host.base import Host, Result
+from bsdvirt.record import replace
 from bsdvirt.spec.digits import natural
 from bsdvirt.zfs.base import Dataset, Pool, in_order
 from bsdvirt.zfs.values import Value, ask
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+    from bsdvirt.host.base import Host, Result
 
 COLUMNS = (
     "type",

@@ -9,16 +9,25 @@ has it, nobody could know it, and what stands between two of its rows is one pro
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-import msgspec
 
 from bsdvirt.errors import CommandError
 from bsdvirt.host import tools
-from bsdvirt.host.base import Host, Result
+from bsdvirt.record import Record
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from bsdvirt.host.base import Host, Result
+
+    Values = Mapping[str, Mapping[str, "Value"]]
+    """Values by dataset and property; without datasets that do not exist."""
+else:
+    Values = dict
 
 
-class Value(msgspec.Struct, frozen=True):
+class Value(Record):
     """The value of a property, as -p prints it, and its source, such as `local`."""
 
     value: str
@@ -27,10 +36,6 @@ class Value(msgspec.Struct, frozen=True):
     @property
     def local(self) -> bool:
         return self.source == "local"
-
-
-Values = Mapping[str, Mapping[str, Value]]
-"""Values by dataset and property; without datasets that do not exist."""
 
 
 def read_values(host: Host, datasets: Iterable[str], properties: Iterable[str]) -> Values:

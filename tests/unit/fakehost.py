@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -79,7 +79,13 @@ class FakeHost:
     def syslog(self, line: str, *, warning: bool) -> None:
         raise NotImplementedError
 
-    def attach(self, argv: Sequence[str]) -> int:
+    def attach(
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        last: bool = False,
+    ) -> int:
         raise NotImplementedError
 
     def replace(self, argv: Sequence[str]) -> NoReturn:

@@ -147,7 +147,7 @@ def _result_kept_apart(options: Globals) -> Iterator[io.StringIO]:
 def show_refusal(name: str, error: BsdvirtError) -> None:
     """Show that nothing will be done to an object, and why."""
     from bsdvirt.cli.events.feed import feed
-    from bsdvirt.cli.told import one_line
+    from bsdvirt.cli.streams import one_line
     from bsdvirt.rows.events import Refused
 
     if (to := feed()) is not None:

@@ -11,7 +11,7 @@ from bsdvirt.cli.live.table import text
 from bsdvirt.cli.live.terminal import Terminal
 from bsdvirt.cli.live.watch import NOW, QUIT
 from bsdvirt.cli.output import cell
-from bsdvirt.cli.told import one_line
+from bsdvirt.cli.streams import one_line
 from bsdvirt.cpu.accounting import figures
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.guest.inventory import Inventory

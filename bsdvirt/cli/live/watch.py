@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from bsdvirt.cli.live.table import Order, frame, help_lines
 from bsdvirt.cli.output import say
-from bsdvirt.cli.told import one_line
+from bsdvirt.cli.streams import one_line
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.ops.show.usage import HINT, Watch
 from bsdvirt.rows.base import plain

@@ -9,7 +9,7 @@ from typing import get_args
 from bsdvirt.cli.common import add_listing, chosen
 from bsdvirt.cli.output import print_json, print_rows, say
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.told import tell
+from bsdvirt.cli.streams import tell
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, BsdvirtError
 from bsdvirt.host.sanitize import shown_line
 from bsdvirt.ops.snapshots.listing import Filter, listing, rows

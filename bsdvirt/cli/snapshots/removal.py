@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bsdvirt.cli.common import add_change, apply, chosen, confirm, must_confirm, report
 from bsdvirt.cli.output import cell, print_json
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.told import tell
+from bsdvirt.cli.streams import tell
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK
 from bsdvirt.ops.periodic import run_periodic
 from bsdvirt.ops.snapshots.prune import Prune, calendar_rows

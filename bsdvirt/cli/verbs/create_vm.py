@@ -20,7 +20,7 @@ from bsdvirt.cli.create_common import (
 from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.output import say
 from bsdvirt.errors import EXIT_OK, NotFoundError, UsageError
-from bsdvirt.host.read import READ_LIMIT, read_regular
+from bsdvirt.host.beneath import READ_LIMIT, read_regular
 from bsdvirt.library import images, media, profiles
 from bsdvirt.library.files import absolute
 from bsdvirt.ops.create.vm import VmOrder

@@ -13,10 +13,10 @@ from pathlib import Path
 from bsdvirt.cli.common import GuestOptions, add_dry_run, add_guest, open_session, report
 from bsdvirt.cli.events.asking import carry_out_asked
 from bsdvirt.cli.output import ask, say
-from bsdvirt.cli.told import one_line
+from bsdvirt.cli.streams import one_line
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import guest_text
-from bsdvirt.host.read import READ_LIMIT, read_regular
+from bsdvirt.host.beneath import READ_LIMIT, read_regular
 from bsdvirt.ops.change import rewrite
 from bsdvirt.session.prepared import carry_out
 from bsdvirt.session.session import Session

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
 
-from bsdvirt.cli.common import Selection, choose, open_session
-from bsdvirt.errors import UsageError
-from bsdvirt.ops.enter import attach
+from bsdvirt.errors import HostError, UsageError
+from bsdvirt.host.open import open_host
+from bsdvirt.ops.enter import attach, attach_started
+from bsdvirt.spec.digits import is_guest_name
 
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    import argparse
 
-class Options(Selection):
-    user: str
+    from bsdvirt.cli.common import Selection
+
+    class Options(Selection):
+        user: str
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +31,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: Options) -> int:
     if not options.command:
         raise UsageError("which command?", "bsdvirt exec GUEST -- COMMAND …")
+    if (status := _in_one(options)) is not None:
+        return status
+    from bsdvirt.cli.common import choose, open_session
+
     session = open_session(options, changes=False)
     session.need_root()
     found = session.inventory(shallow=True)
@@ -38,3 +49,13 @@ def run(options: Options) -> int:
         worst = worst or status
     sys.stdout.flush()
     return worst
+
+
+def _in_one(options: Options) -> int | None:
+    """Run the command in a single guest, by its name; None if more is to be read for that."""
+    if options.all or len(options.guests) != 1 or not is_guest_name(options.guests[0]):
+        return None
+    host = open_host(options.sim)
+    if os.geteuid() != host.owner_uid:
+        raise HostError("only root can do that", "run it as root")
+    return attach_started(host, options.guests[0], options.command, options.user)

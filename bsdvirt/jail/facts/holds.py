@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from bsdvirt.host import tools
-from bsdvirt.host.fs import Fs
 from bsdvirt.jail.enter import Holds
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from bsdvirt.host.fs import Fs
 
 
 def read_holds(fs: Fs, root: str) -> Holds:

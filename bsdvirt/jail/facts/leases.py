@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-
 from bsdvirt.errors import HostError
-from bsdvirt.guest.inventory import Guest
-from bsdvirt.host.fs import Fs
 from bsdvirt.layout import jail_end
 
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from bsdvirt.guest.inventory import Guest
+    from bsdvirt.host.fs import Fs
+
 MOST_BYTES = 64 << 10
-_ADDRESS = re.compile(r"^\s*fixed-address ([0-9.]{7,15});$", re.MULTILINE)
+_ADDRESS = r"(?m)^\s*fixed-address ([0-9.]{7,15});$"
 
 
 def leased(fs: Fs, guest: Guest) -> list[str]:
@@ -30,8 +31,12 @@ def leased(fs: Fs, guest: Guest) -> list[str]:
 
 
 def _last(text: str) -> list[str]:
+    # Imported here: most guests have addresses that are known without a lease.
+    import ipaddress
+    import re
+
     lease = text.rpartition("lease {")[2]
-    address = _ADDRESS.search(lease)
+    address = re.search(_ADDRESS, lease)
     if address is None:
         return []
     try:

@@ -20,7 +20,7 @@ from bsdvirt.facts.sysctl import read_sysrc
 from bsdvirt.guest.inventory import Guest, load_guest_file
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
-from bsdvirt.host.detach import detach
+from bsdvirt.host.children import detach
 from bsdvirt.kinds import is_running
 from bsdvirt.layout import TAKING_DIRECTORY, taking_file
 from bsdvirt.net import takeover

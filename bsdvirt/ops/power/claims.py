@@ -12,6 +12,7 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.kinds import kind_of, kind_of_spec
 from bsdvirt.net.files import Networks
 from bsdvirt.plan.step import Plan, Step
+from bsdvirt.record import replace
 from bsdvirt.session.prepared import Part
 from bsdvirt.session.session import Session
 from bsdvirt.session.view import gives_cpus
@@ -128,4 +129,4 @@ def reclaim(
     room = room_for(session, guest.name, [*found.guests.values()], claims)
     plan = plan_claim(guest, identity, session.new_op())
     plans.append(msgspec.structs.replace(plan, steps=(*plan.steps, *room)))
-    return msgspec.structs.replace(guest, identity=identity), [Part(plan) for plan in plans]
+    return replace(guest, identity=identity), [Part(plan) for plan in plans]

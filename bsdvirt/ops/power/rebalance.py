@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bsdvirt import record
 from bsdvirt.cpu.rebalance import Claim, Move, rebalance
 from bsdvirt.errors import ConflictError
 from bsdvirt.facts.jls import JailFact, read_jails
@@ -113,7 +114,7 @@ def _task(
     name, kind, host = guest.name, kind_of(guest), session.host
     new = CpuClaim(cpus=CpuList.of(move.after), exclusive=claim.exclusive)
     identity = msgspec.structs.replace(guest.identity, cpus=new)
-    moved = msgspec.structs.replace(guest, identity=identity)
+    moved = record.replace(guest, identity=identity)
     before = host_cpus(session, found.guests.values())
     after = host_cpus(session, found.guests.values(), {name: new})
     live = []
@@ -129,5 +130,5 @@ def _task(
     )
     plan = msgspec.structs.replace(plan, verb="rebalance")
     message = f"CPUs {claim.cpus} -> {new.cpus}: {move.why}"
-    later = msgspec.structs.replace(found, guests={**found.guests, name: moved})
+    later = record.replace(found, guests={**found.guests, name: moved})
     return Task(name, (Part(plan),), message), later

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from msgspec import Struct, structs
 from msgspec.structs import replace
 
+from bsdvirt import record
 from bsdvirt.errors import BsdvirtError, ConflictError
 from bsdvirt.facts.host import read_host
 from bsdvirt.facts.jls import read_jails
@@ -184,7 +185,7 @@ def _next_start(
     if not fits(guest.identity, spec, networks):
         random = trial.draws.source(guest.name)
         identity = fitting_identity(trial, guest, spec, found, networks, random)
-        guest = structs.replace(guest, identity=identity)
+        guest = record.replace(guest, identity=identity)
     starts: tuple[Part, ...] = ()
     if wanted:
         (task,) = plan_starts(trial, found, {guest.name: (guest, spec)}, networks)

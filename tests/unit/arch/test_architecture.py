@@ -17,12 +17,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 OPENS_SIMULATOR = "host/open.py"
 MOST_LINES = 400
 MOST_FILES = 16
-CROWDED = {"": 5, "spec": 40, "cli/verbs": 64}
+CROWDED = {"": 7, "spec": 40, "cli/verbs": 64}
 """Folders with another bound than MOST_FILES, without __init__.py."""
 
 ROOMS = (
-    "supervise", "errors", "rows", "spec", "layout", "host", "facts", "zfs", "plan", "net",
-    "cpu", "guest", "templates", "jail bhyve", "kinds", "session", "library", "ops", "tui", "cli",
+    "supervise", "errors", "record", "plainjson", "rows", "spec", "layout", "host", "facts", "zfs",
+    "plan", "net", "cpu", "guest", "templates", "jail bhyve", "kinds", "session", "library", "ops",
+    "tui", "cli",
 )  # fmt: skip
 """The order of rooms: a file imports its own and earlier ones. Two on one line do not know
 each other."""

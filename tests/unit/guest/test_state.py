@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from bsdvirt.errors import ConflictError, HostError, NotFoundError, UsageError
 from bsdvirt.facts.jls import JailFact
@@ -16,6 +15,7 @@ from bsdvirt.layout import FAILED_DIRECTORY, Layout, failed_file
 from bsdvirt.plan.journal import Journal
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan
+from bsdvirt.record import replace
 from bsdvirt.spec.identity import Identity
 from bsdvirt.spec.types import AbsolutePath
 from bsdvirt.zfs.base import Dataset
@@ -138,7 +138,7 @@ def test_what_no_guest_may_be_called_is_a_stray(name: str) -> None:
 
 
 def test_a_volume_among_the_guests_is_a_stray() -> None:
-    disk = structs.replace(dataset("/guests/web", IDENTITY), kind="volume")
+    disk = replace(dataset("/guests/web", IDENTITY), kind="volume")
     found = inventory(LAYOUT, [disk])
     assert (found.guests, found.strays[0][1]) == ({}, "it is a volume")
 
@@ -152,9 +152,9 @@ HOST = "5b6df377-1597-44d5-8742-c26e52c7da81"
         (dataset("/guests/web", IDENTITY), False),
         (dataset("/guests/web", IDENTITY[:-1] + f',"host":"{HOST}"}}'), False),
         (dataset("/guests/web", IDENTITY[:-1] + ',"host":"other"}'), True),
-        (structs.replace(dataset("/guests/web"), received=IDENTITY), True),
-        (structs.replace(dataset("/guests/web"), received="garbage"), True),
-        (structs.replace(dataset("/guests/web", IDENTITY), received=None), False),
+        (replace(dataset("/guests/web"), received=IDENTITY), True),
+        (replace(dataset("/guests/web"), received="garbage"), True),
+        (replace(dataset("/guests/web", IDENTITY), received=None), False),
     ],
 )
 def test_who_is_foreign(there: Dataset, foreign: bool) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bsdvirt.errors import CommandError, HostError
-from bsdvirt.host import real
+from bsdvirt.host import children
+from bsdvirt.host.beneath import READ_LIMIT
 from bsdvirt.host.fs import Fs
-from bsdvirt.host.read import READ_LIMIT
 from bsdvirt.host.real import RealHost
 
 SH = "/bin/sh"
@@ -33,8 +33,8 @@ def _sparse(path: Path, size: int = SPARSE) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(real, "READ_BYTES", 1 << 20)
-    monkeypatch.setattr(real, "KILL_AFTER_SECONDS", 0.5)
+    monkeypatch.setattr("bsdvirt.host.children.READ_BYTES", 1 << 20)
+    monkeypatch.setattr(children, "KILL_AFTER_SECONDS", 0.5)
 
 
 # ---- files ----
@@ -140,14 +140,14 @@ def test_a_changing_command_may_talk_and_its_begin_and_end_are_kept() -> None:
     assert result.stdout.startswith("begin\nx")
     assert result.stdout.endswith("xend\n")
     assert "bytes left out]" in result.stdout
-    assert len(result.stdout) < 2 * real.KEPT_BYTES
+    assert len(result.stdout) < 2 * children.KEPT_BYTES
 
 
 def test_of_a_line_without_end_a_part_is_told() -> None:
     seen: list[str] = []
     script = "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo next"
     RealHost().run((SH, "-c", script), changes=True, on_line=seen.append).check()
-    assert seen == ["x" * real.LINE_BYTES, "next"]
+    assert seen == ["x" * children.LINE_BYTES, "next"]
 
 
 def test_a_daemon_that_was_left_behind_and_writes_on_is_not_read_for_ever() -> None:
@@ -156,14 +156,14 @@ def test_a_daemon_that_was_left_behind_and_writes_on_is_not_read_for_ever() -> N
     result = RealHost().run((SH, "-c", script), changes=True, timeout=600)
     assert result.status == 0
     assert not result.timed_out
-    assert len(result.stdout) <= 3 * real.KEPT_BYTES
+    assert len(result.stdout) <= 3 * children.KEPT_BYTES
     # The daemon may have written before the shell.
     _wait_gone(int(next(word for word in result.stdout.split() if word.isdigit())))
 
 
 def test_a_timeout_ends_children_that_outlive_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM ends the shell at once; its child does not listen to that."""
-    monkeypatch.setattr(real, "KILL_AFTER_SECONDS", 0.5)
+    monkeypatch.setattr(children, "KILL_AFTER_SECONDS", 0.5)
     script = "(trap '' TERM; while :; do sleep 0.05; done) & echo $!; wait"
     result = RealHost().run((SH, "-c", script), changes=True, timeout=0.3)
     assert result.timed_out
@@ -172,7 +172,7 @@ def test_a_timeout_ends_children_that_outlive_the_command(monkeypatch: pytest.Mo
 
 def test_a_command_that_no_signal_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """As one in an uninterruptible wait."""
-    monkeypatch.setattr(real, "KILL_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(children, "KILL_AFTER_SECONDS", 0.2)
     kill = os.killpg
     monkeypatch.setattr(os, "killpg", lambda group, number: kill(group, 0))
     result = RealHost().run((SH, "-c", "echo $$; exec sleep 600"), changes=True, timeout=0.3)

@@ -134,7 +134,7 @@ def test_a_timeout_is_told_even_by_a_command_that_ends_well_on_sigterm(host: Rea
 def test_one_that_ignores_sigterm_is_killed(
     host: RealHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bsdvirt.host.real.KILL_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr("bsdvirt.host.children.KILL_AFTER_SECONDS", 0.2)
     result = _sh(host, "trap '' TERM; while :; do sleep 0.05; done", timeout=0.3)
     assert result.timed_out
     assert result.status == -signal.SIGKILL
