@@ -19,14 +19,14 @@ from bsdvirt.host.fs import Fs
 from bsdvirt.layout import PF_DIRECTORY, Layout, bhyve_conf, guest_rules
 from bsdvirt.net import pf
 from bsdvirt.plan.step import Step
-from bsdvirt.spec.expose import MOST_FORWARDS, Expose
+from bsdvirt.spec.expose import LOCALHOST, MOST_FORWARDS, Expose
 from bsdvirt.spec.guest import GuestSpec
 
 ANY = "0.0.0.0"  # noqa: S104
 GIVEN = "10.0.2.15"
 """The address that bhyve's user networking gives first (slirp-helper.c)."""
-SILENT = "bhyve-slirp-helper does not listen on it: its card has no connection"
-LATER = "bhyve(8) forwards these ports from the guest's next reboot or start on"
+CLOSED = "its card is not open, and has no connection on FreeBSD 15.0 and 15.1"
+LATER = "from the guest's next reboot or start on"
 Taken = Mapping[str, Sequence[Expose]]
 """What each guest exposes."""
 
@@ -59,15 +59,14 @@ def hostfwd(one: Expose, default: str = ANY) -> list[str]:
     ]
 
 
-def forwarded_now(fs: Fs, name: str, one: Expose) -> bool:
-    """Return whether bhyve of a running guest was given a port to forward."""
-    rules = {
-        rule
-        for line in fs.read_or(bhyve_conf(name)).split("\n")
-        if ".hostfwd=" in line
-        for rule in line.partition("=")[2].split(";")
-    }
-    return rules.issuperset(hostfwd(one))
+def first_card(spec: GuestSpec) -> int:
+    """Return the number of the first interface with user networking, which has the ports."""
+    return next(n for n, nic in enumerate(spec.nics) if nic.has_user_networking)
+
+
+def is_closed(spec: GuestSpec) -> bool:
+    """Return whether that interface is not open."""
+    return not spec.nics[first_card(spec)].is_open
 
 
 def is_heard(one: Expose, listeners: Iterable[Listener]) -> bool:
@@ -92,13 +91,15 @@ def refuse_by_hostfwd(name: str, wanted: Iterable[Expose], at: str = "expose") -
         )
 
 
-def taken(fs: Fs, found: Inventory, but: str = "") -> Taken:
-    """What all guests expose; a file that cannot be read exposes nothing."""
+def taken(fs: Fs, found: Inventory, names: Iterable[str]) -> Taken:
+    """The ports of the host that guests use; those of a file that cannot be read are none."""
     every: dict[str, Sequence[Expose]] = {}
-    for name in found.guests:
-        if name != but:
-            with contextlib.suppress(BsdvirtError):
-                every[name] = exposed_by(fs, found.home(name), name)
+    for name in names:
+        with contextlib.suppress(BsdvirtError):
+            home = found.home(name)
+            text = guest_text(fs, home, name)
+            if "expose" in text or "forward" in text:
+                every[name] = load_guest_file(fs, home, name).host_ports
     return every
 
 
@@ -114,10 +115,16 @@ def refuse_taken(name: str, wanted: Iterable[Expose], others: Taken) -> None:
     for one in wanted:
         for other, theirs in others.items():
             for clash in theirs:
-                if one.clashes(clash):
+                if one.clashes(clash) and not _apart(one, clash):
                     raise ConflictError(
                         f"{name}: {one} clashes with {clash} of {other}", "choose another port"
                     )
+
+
+def _apart(one: Expose, other: Expose) -> bool:
+    """Return whether one is of 127.0.0.1, and the other of the address of the default route. Where
+    bhyve forwards both, a start compares their ports."""
+    return any(a.on is None and b.on == LOCALHOST for a, b in ((one, other), (other, one)))
 
 
 def refuse_hosts(host: Host, name: str, wanted: Sequence[Expose], facts: PfFacts | None) -> None:
@@ -162,7 +169,8 @@ def check(
     allocation lock is held."""
     if facts is None:
         refuse_by_hostfwd(name, spec.expose)
-    others = {**taken(host.fs, found, name), **(planned or {})}
+    names = [other for other in found.guests if other != name]
+    others = {**taken(host.fs, found, names), **(planned or {})}
     refuse_taken(name, spec.expose, {o: ports for o, ports in others.items() if o != name})
     refuse_hosts(host, name, spec.expose, facts)
 
@@ -177,20 +185,14 @@ def clashes(
         for file in host.files
         if file.startswith(f"{PF_DIRECTORY}/guest-")
     }
-    running |= {
-        name
-        for name in found.guests
-        if name not in parts and fs.exists(bhyve_conf(name))
-    }  # fmt: skip
-    have: dict[str, Sequence[Expose]] = {}
-    if running:
-        have = {n: e for n, e in taken(fs, found).items() if n in running}
+    running |= {name for name in found.guests if fs.exists(bhyve_conf(name))}
+    have = dict(taken(fs, found, running.intersection(found.guests)))
     wrong: dict[str, ConflictError] = {}
     for name, (_, spec) in sorted(parts.items()):
         theirs = {other: ports for other, ports in have.items() if other != name}
         try:
             refuse_taken(name, spec.expose, theirs)
-            have[name] = spec.expose
+            have[name] = spec.host_ports
         except ConflictError as error:
             wrong[name] = error
     return wrong
@@ -215,7 +217,7 @@ def live_steps(guest: Guest, spec: GuestSpec, facts: PfFacts | None) -> list[Ste
 def live_notes(spec: GuestSpec, guest: Guest, facts: PfFacts | None) -> tuple[str, ...]:
     """What keeps a running guest from being reached at ports that were changed."""
     if facts is None:
-        return (LATER,)
+        return (f"bhyve(8) forwards its ports {LATER}",)
     return notes(spec, guest, facts)
 
 

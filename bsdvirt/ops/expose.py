@@ -100,30 +100,29 @@ def rows(session: Session, name: str | None = None) -> list[ExposeRow]:
     found = session.inventory()
     chosen = [found.guest(name)] if name else list(found.guests.values())
     every: list[tuple[Guest, Expose]] = []
-    direct: set[str] = set()
+    closed: dict[str, bool] = {}
     for guest in chosen:
         try:
             ports = exposed_by(session.host.fs, guest.layout, guest.name)
-            if ports and by_bhyve(guest, load_spec(session.host.fs, guest)):
-                direct.add(guest.name)
+            if ports and by_bhyve(guest, spec := load_spec(session.host.fs, guest)):
+                closed[guest.name] = forwards.is_closed(spec)
             every += [(guest, one) for one in ports]
         except BsdvirtError:
             if name:
                 raise
     if not every:
         return []
-    by_pf = any(guest.name not in direct for guest, _ in every)
+    by_pf = any(guest.name not in closed for guest, _ in every)
     facts = filtering.read(session) if by_pf else PfFacts()
     jails = read_jails(session.host)
-    heard = read_listeners(session.host) if direct else []
+    heard = read_listeners(session.host) if closed else []
 
     def row(guest: Guest, one: Expose) -> ExposeRow:
         running = is_running(guest, jails, session.host.fs)
-        if guest.name in direct:
-            given = forwards.forwarded_now(session.host.fs, guest.name, one)
-            why = NOT_RUNNING if not running else "" if given else "from its next start on"
-            if not why and not forwards.is_heard(one, heard):
-                why = forwards.SILENT
+        if guest.name in closed:
+            why = "" if running else NOT_RUNNING
+            if running and not forwards.is_heard(one, heard):
+                why = forwards.CLOSED if closed[guest.name] else forwards.LATER
             return _row_of(guest, one, "bhyve", [forwards.GIVEN], [], why)
         return _row(guest, one, facts, running)
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from bsdvirt.spec.addresses import IpAddress, Subnet
 from bsdvirt.spec.base import BadValueError, shown, text_of
 
+LOCALHOST = "127.0.0.1"
 MOST_FORWARDS = 64
 """Ports that bhyve's user networking is given for one guest."""
 _FORM = re.compile(

@@ -138,6 +138,11 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
         """Whether virtual CPUs are to be pinned to CPUs that bsdvirt chooses."""
         return False
 
+    @property
+    def host_ports(self) -> list[Expose]:
+        """The ports of the host that it uses while it runs."""
+        return self.expose
+
     def named_cpus(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Yield the CPUs of the host that the file names, each with the property."""
         if self.cpuset is not None:

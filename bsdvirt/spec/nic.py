@@ -162,6 +162,11 @@ class Nic(Spec, frozen=True, kw_only=True):
         """Whether it is on no network of the host."""
         return self.network == SLIRP
 
+    @property
+    def is_open(self) -> bool:
+        """Whether user networking lets the guest connect to the outside."""
+        return True
+
     def _check_gateway(self, end: str) -> None:
         address, gateway = getattr(self, f"address{end}"), getattr(self, f"gateway{end}")
         if gateway in ("auto", "none"):

@@ -10,6 +10,7 @@ import msgspec
 from bsdvirt.spec.base import BadValueError, Live, Names, prop
 from bsdvirt.spec.becomes import ON, BhyveKey, made_by
 from bsdvirt.spec.config_keys import OURS, misnumbered, raw_devices
+from bsdvirt.spec.expose import LOCALHOST, Expose
 from bsdvirt.spec.guest import Stop
 from bsdvirt.spec.limits import refuse_below
 from bsdvirt.spec.restart import VmRestart
@@ -317,6 +318,12 @@ class Vm(VmDevices, frozen=True, kw_only=True, tag_field="kind", tag="vm"):
     def has_user_networking(self) -> bool:
         """Whether it has a card that needs no network of the host."""
         return self.slirp.enabled or any(nic.has_user_networking for nic in self.nics)
+
+    @property
+    def host_ports(self) -> list[Expose]:
+        """The ports of the host that it uses while it runs."""
+        own = (one if one.on else Expose(f"{one}@{LOCALHOST}") for one in self.slirp.forward)
+        return [*self.expose, *own]
 
     @property
     def memory_size(self) -> str:

@@ -58,6 +58,11 @@ class VmNic(Nic, frozen=True, kw_only=True):
         | None
     ) = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether user networking lets the guest connect to the outside."""
+        return self.open is not False
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.has_user_networking:

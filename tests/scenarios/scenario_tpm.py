@@ -94,6 +94,11 @@ def user_networking(driver: Bsdvirt, view: HostView) -> None:
     assert [row["state"] for row in driver.json("expose")] == ["active", "active", "inactive"]
     driver.ok("create", "vm", "t2", "--image", "gold", *SMALL, "--network", "slirp")
     driver.fails(4, "expose", "t2", "9000:22", says="clashes with tcp:9000:90 of t1")
+    ports = "slirp.forward=[tcp:8022:22@127.0.0.2]"
+    driver.ok("set", "t2", "slirp.enabled=true", ports)
+    (clash,) = driver.json("doctor")
+    assert "tcp:8022:22@127.0.0.2 clashes with tcp:8022:22 of t1" in clash["message"]
+    driver.ok("set", "t2", "slirp.enabled=", "slirp.forward=")
     driver.fails(2, "expose", "t2", "80:80", "--from", "10.0.0.0/8", says="from every address")
     driver.ok("restart", "t1")
     until_login(driver, "t1")
@@ -106,6 +111,7 @@ def user_networking(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("expose", "t2", "8023:22")
     assert "has no connection" in driver.ok("start", "t2").stderr
     (silent,) = driver.json("expose", "t2")
-    assert silent["state"] == "inactive" and "does not listen" in silent["why"]
+    assert silent["state"] == "inactive" and "not open" in silent["why"]
+    assert "nothing listens on tcp:8023:22" in driver.json("doctor", status=1)[0]["message"]
     finish(driver, "t2", "t1")
     view.fs.unlink("/usr/local/lib/libslirp.so.0")

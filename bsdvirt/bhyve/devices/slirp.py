@@ -13,7 +13,7 @@ from bsdvirt.errors import ConflictError, HostError
 from bsdvirt.facts.vmm import PathKind
 from bsdvirt.guest import forwards
 from bsdvirt.guest.inventory import Guest
-from bsdvirt.spec.expose import Expose
+from bsdvirt.spec.expose import LOCALHOST, Expose
 from bsdvirt.spec.nic import SLIRP
 from bsdvirt.spec.vm import SLIRP_SLOT, Vm
 
@@ -21,7 +21,6 @@ HELPER = "/usr/libexec/bhyve-slirp-helper"
 """What bhyve runs for it (net_backend_slirp.c of 15.1), as `nobody`."""
 LIBRARY = "/usr/local/lib/libslirp.so.0"
 PACKAGE = "libslirp"
-LOCALHOST = "127.0.0.1"
 MODELS = {"virtio": "virtio-net", "e1000": "e1000"}
 CLOSED = (
     "slirp: a card that is not open has no connection at all on FreeBSD 15.0 and 15.1, whose"
@@ -58,8 +57,9 @@ def cards(guest: Guest, vm: Vm) -> Iterator[Card]:
     exposed = tuple(vm.expose) if forwards.by_bhyve(guest, vm) else ()
     for nic, claim in zip(vm.nics, guest.identity.nics, strict=False):
         if nic.has_user_networking and claim.network == SLIRP and claim.slot is not None:
-            is_open = nic.open is not False
-            yield Card("expose", claim.slot, nic.model, is_open, exposed, forwards.ANY, claim.mac)
+            yield Card(
+                "expose", claim.slot, nic.model, nic.is_open, exposed, forwards.ANY, claim.mac
+            )
             exposed = ()
 
 
@@ -136,7 +136,7 @@ class UserNetwork(Device):
     def notes(self, vm: Vm, facts: VmStartFacts) -> Iterable[str]:
         """A card that bhyve's helper may leave without connection."""
         closed = vm.slirp.enabled and not vm.slirp.open
-        if closed or any(nic.has_user_networking and nic.open is False for nic in vm.nics):
+        if closed or any(nic.has_user_networking and not nic.is_open for nic in vm.nics):
             yield CLOSED
 
     def at_reboot(self, conf: str, guest: Guest, before: Vm, after: Vm) -> str:

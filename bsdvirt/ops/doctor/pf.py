@@ -36,9 +36,11 @@ def _facts(session: Session, nets: Networks, running: Running) -> PfFacts | None
 def ports(session: Session, seen: Seen) -> Iterator[Finding]:
     """Ports that two guests expose, of which one cannot start then; and those of running guests
     that bhyve was to forward and does not: its helper ends without a message."""
-    having = {name: spec.expose for name, spec in sorted(seen.specs.items()) if spec.expose}
+    having = {name: spec.host_ports for name, spec in sorted(seen.specs.items())}
     checked: dict[str, Sequence[Expose]] = {}
     for name, wanted in having.items():
+        if not wanted:
+            continue
         try:
             forwards.refuse_taken(name, wanted, checked)
         except ConflictError as error:
@@ -54,13 +56,16 @@ def ports(session: Session, seen: Seen) -> Iterator[Finding]:
         for name, spec in seen.running().items()
         if forwards.by_bhyve(seen.found.guests[name], spec) and not seen.busy(name)
     }
+    direct = {name: spec for name, spec in direct.items() if forwards.is_closed(spec)}
     if any(spec.expose for spec in direct.values()):
         heard = read_listeners(session.host)
         for name, spec in direct.items():
             for one in spec.expose:
-                given = forwards.forwarded_now(session.host.fs, name, one)
-                if given and not forwards.is_heard(one, heard):
-                    yield Finding(name, f"{one}: {forwards.SILENT}", f"bsdvirt restart {name}")
+                if not forwards.is_heard(one, heard):
+                    yield Finding(
+                        name, f"nothing listens on {one}: {forwards.CLOSED}",
+                        f"bsdvirt set {name} nics.{forwards.first_card(spec)}.open=yes",
+                    )  # fmt: skip
 
 
 def findings(session: Session, seen: Seen) -> Iterator[Finding]:
