@@ -237,7 +237,7 @@ class VmKind(Kind[Vm]):
                 f"{name} is not running", f"bsdvirt start {name}; bsdvirt console --log {name}"
             )
         if not fact.supervised:
-            why = f"{name} runs, but its supervisor has gone"
+            why = f"{name} runs, but its supervisor has ended"
             raise ConflictError(why, f"bsdvirt start {name} starts a new one")
         return supervisor_argv("console", name, "--log-first")
 

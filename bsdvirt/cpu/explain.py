@@ -152,7 +152,7 @@ def _cpus(cpus: list[int]) -> str:
 
 
 def _lacks(choice: CpuChoice, row: CpuCandidate) -> Iterator[str]:
-    yield f"{row.available or 'none'} of {counted(choice.count)} can be had"
+    yield f"{row.available or 'none'} of {counted(choice.count)} available"
     if row.in_way:
         yield f"others are held by {named(row.in_way)}"
 

@@ -169,7 +169,7 @@ def share(board: Board) -> int:
 
 def _why_not_alone(board: Board, wish: Wish) -> str:
     most = _most(board, wish)
-    said = f"only {most} can be had for itself" if most else "none can be had for itself"
+    said = f"{'only ' if most else ''}{available(most)} for it alone"
     if most < room(board):
         left = share(board)
         said += f", since auto leaves {counted(left)} to guests that share"
@@ -239,7 +239,7 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
     most = max(0, room(board)) if alone else board.pools["shared"].bit_count()
     names = sorted({one.name for one in others if mask_of(one.cpus) & board.usable})
     said = f"{wish.name}: it needs {counted(wish.count)}{' for itself' if alone else ''}"
-    said += f", and {most or 'none'} can be had"
+    said += f", and {available(most)}"
     if names:
         said += f"; others are held by {named(names)}"
     elif alone:
@@ -251,6 +251,11 @@ def _refused(board: Board, wish: Wish, others: Iterable[Holder]) -> ConflictErro
 def counted(number: int) -> str:
     """Return a number of CPUs in words."""
     return f"{number} CPU" if number == 1 else f"{number} CPUs"
+
+
+def available(number: int) -> str:
+    """Return how many CPUs are available, in words."""
+    return f"{number or 'none'} {'is' if number <= 1 else 'are'} available"
 
 
 def named(guests: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ class CpuHost(Row, frozen=True, kw_only=True):
     threads: Annotated[int, col("Most threads of a core; 1 without SMT.")]
     hypervisor: Annotated[str | None, col("Hypervisor that the host itself is a guest of.")]
     packages: Annotated[
-        list[CpuGroup], col("Processor packages; empty if the kernel does not tell them.")
+        list[CpuGroup], col("Processor packages; empty if the kernel does not report them.")
     ]
     domains: Annotated[list[CpuGroup], col("NUMA domains.")]
     caches: Annotated[list[CpuCache], col("Caches that more than one core shares.")]
@@ -134,7 +134,7 @@ class CpuChoice(Row, frozen=True, kw_only=True):
 
     name: Annotated[str, col("Name of the guest.")]
     placement: Annotated[str, col("Either shared, exclusive or auto.")]
-    count: Annotated[int, col("Number of CPUs that it wants.")]
+    count: Annotated[int, col("Number of CPUs that it asks for.")]
     policy: Annotated[str, col("Policy of the host: spread or pack.")]
     reserved: Annotated[list[int], col("Numbers of the CPUs that no guest is given.")]
     cpus: Annotated[list[int], col("Numbers of the CPUs that are chosen; empty if it has none.")]

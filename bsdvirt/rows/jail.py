@@ -48,7 +48,7 @@ class JailInfo(GuestInfo, frozen=True, kw_only=True):
 
     root: Annotated[str, col("Root directory of the jail.")]
     version: Annotated[
-        str | None, col("Version of the userland in its root; null if it does not tell.")
+        str | None, col("Version of the userland in its root; null if it is unknown.")
     ] = None
     differs: Annotated[
         str | UnsetType,

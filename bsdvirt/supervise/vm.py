@@ -91,7 +91,7 @@ class Vm(Runs):
         if lock is None:
             remove(SOCKET)
             raise Refused(
-                f"run.lock is held by a process that {STATE} does not tell of: end the process"
+                f"run.lock is held by a process that {STATE} does not name: end the process"
                 f" `bhyve: {self.name}` first (ps -axo pid,command)"
             )
         os.close(lock)

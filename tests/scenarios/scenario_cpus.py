@@ -94,7 +94,7 @@ def an_exclusive_cpu_is_no_other_guests(driver: Bsdvirt, view: HostView) -> None
     count = int(view.run("/sbin/sysctl", "-n", "hw.ncpu").stdout)
     driver.ok("create", "jail", "t1", "--start")
     if count < 2:
-        driver.fails(4, "set", "t1", "placement=exclusive", "cpus=1", says="none can be had")
+        driver.fails(4, "set", "t1", "placement=exclusive", "cpus=1", says="none is available")
     else:
         before = _mask(view.run("/usr/bin/cpuset", "-g", "-j", "t1").stdout)
         driver.ok("create", "jail", "t2", "placement=exclusive", "cpus=1", "--start")

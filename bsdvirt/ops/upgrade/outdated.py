@@ -153,7 +153,7 @@ def _jail(session: Session, guest: Guest, release: Release, now: float) -> Itera
     if version is None:
         yield OutdatedRow(
             kind="jail", name=guest.name, version="", newest=release.version,
-            why="its root does not tell its version", command=f"bsdvirt info {guest.name}",
+            why="the version of its root is unknown", command=f"bsdvirt info {guest.name}",
         )  # fmt: skip
         return
     if newer(release.version, version):

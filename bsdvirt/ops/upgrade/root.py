@@ -28,7 +28,7 @@ class Upgraded(Struct, frozen=True):
     """What an upgrade does."""
 
     before: str
-    """The version of the jail's root; empty if it does not tell."""
+    """The version of the jail's root; empty if it is unknown."""
     version: str
     """The version that it is upgraded to."""
     root: NewRoot | None = None

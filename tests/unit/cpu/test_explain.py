@@ -28,30 +28,30 @@ def test_what_stands_in_the_way_is_named() -> None:
         HOST,
         "",
         "* L3 (CPUs 8-15): CPUs 12-15: no other guest; 4 of 8 free",
-        "  L3 (CPUs 0-7): none of 4 CPUs can be had; others are held by db, web",
+        "  L3 (CPUs 0-7): none of 4 CPUs available; others are held by db, web",
     ]
 
 
 def test_the_load_of_others_is_the_cost_of_a_shared_set() -> None:
     assert said(Wish("new", 6, "auto")) == [
-        "new: CPUs 10-15, shared: only 4 can be had for itself; in L3 (CPUs 8-15);"
+        "new: CPUs 10-15, shared: only 4 are available for it alone; in L3 (CPUs 8-15);"
         " shared with mail, web (3 CPUs busy at most); whole cores",
         HOST,
         "",
         "* L3 (CPUs 8-15): CPUs 10-15: load of others 3: mail, web; 4 of 8 free",
-        "  L3 (CPUs 0-7): 2 of 6 CPUs can be had; others are held by db",
+        "  L3 (CPUs 0-7): 2 of 6 CPUs available; others are held by db",
     ]
 
 
 def test_a_wish_that_cannot_be_met_is_explained_too() -> None:
     assert said(Wish("new", 5, "exclusive")) == [
-        "new: it needs 5 CPUs for itself, and 4 can be had; others are held by db, mail, web",
+        "new: it needs 5 CPUs for itself, and 4 are available; others are held by db, mail, web",
         "  set a lower number of CPUs, or placement=auto; or change a guest that holds some",
         HOST,
         "",
-        "  L3 (CPUs 0-7): none of 5 CPUs can be had; others are held by db, web",
-        "  L3 (CPUs 8-15): 4 of 5 CPUs can be had; others are held by mail, web",
-        "  the host (CPUs 0-15): 4 of 5 CPUs can be had; others are held by db, mail, web",
+        "  L3 (CPUs 0-7): none of 5 CPUs available; others are held by db, web",
+        "  L3 (CPUs 8-15): 4 of 5 CPUs available; others are held by mail, web",
+        "  the host (CPUs 0-15): 4 of 5 CPUs available; others are held by db, mail, web",
     ]
 
 

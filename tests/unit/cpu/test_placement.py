@@ -304,10 +304,10 @@ def test_who_is_in_the_way_is_named() -> None:
     db, web = Holder("db", tuple(range(8)), exclusive=True), Holder("web", (8, 9, 10))
     with pytest.raises(
         ConflictError,
-        match="new: it needs 6 CPUs for itself, and 5 can be had; others are held by db, web",
+        match="new: it needs 6 CPUs for itself, and 5 are available; others are held by db, web",
     ):
         place(ryzen, Wish("new", 6, "exclusive"), [db, web], Policy())
-    with pytest.raises(ConflictError, match="and 8 can be had; others are held by db "):
+    with pytest.raises(ConflictError, match="and 8 are available; others are held by db "):
         place(ryzen, Wish("new", 9, "shared"), [db, web], Policy())
     with pytest.raises(UsageError, match="the host has 14 that are not reserved"):
         place(ryzen, Wish("new", 15, "auto"), [], Policy(reserved=(0, 1)))
@@ -320,7 +320,7 @@ def test_who_is_in_the_way_is_named() -> None:
 def test_a_host_that_is_itself_a_guest() -> None:
     two, many = topology(facts_of("", 2)), topology(facts_of("", 24))
     assert place(two, Wish("a", 1, "exclusive"), [], Policy()).cpus == (0,)
-    with pytest.raises(ConflictError, match="2 CPUs for itself, and 1 can be had; one is left"):
+    with pytest.raises(ConflictError, match="2 CPUs for itself, and 1 is available; one is left"):
         place(two, Wish("a", 2, "exclusive"), [], Policy())
     assert place(two, Wish("a", 1, "exclusive"), [], Policy(reserved=(0,))).cpus == (1,)
     # Its cores have one thread each, and share one cache.
