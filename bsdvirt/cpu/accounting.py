@@ -73,10 +73,14 @@ def _host(before: HostSample, after: HostSample, seconds: float) -> HostFigures:
     same: dict[str, Any] = {name: getattr(after, name) for name in SAME_OF_HOST}
     if seconds <= 0:
         return HostFigures(cpu=None, cpu_by_cpu=[None] * len(after.busy_by_cpu), **same)
+    rates: dict[str, Any] = {
+        name: rate(getattr(before, name), getattr(after, name), seconds) for name in NIC_RATES
+    }
     return HostFigures(
         cpu=_percent(before.busy, after.busy, before.ticks, after.ticks),
         cpu_by_cpu=_by_cpu(before, after),
         **same,
+        **rates,
     )
 
 

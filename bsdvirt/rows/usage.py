@@ -46,6 +46,10 @@ class HostSample(Row, frozen=True, kw_only=True):
     arc: Annotated[int | None, col("Memory in use as ZFS's cache (ARC).", unit=BYTES)] = None
     swap: Annotated[int | None, col("Size of the swap space.", unit=BYTES)] = None
     swap_used: Annotated[int | None, col("Swap space in use.", unit=BYTES)] = None
+    net_in: Annotated[int | None, col("Bytes that its network cards received.", unit=BYTES)] = None
+    net_out: Annotated[int | None, col("Bytes that its network cards sent.", unit=BYTES)] = None
+    packets_in: Annotated[int | None, col("Packets that its network cards received.")] = None
+    packets_out: Annotated[int | None, col("Packets that its network cards sent.")] = None
     racct: Annotated[bool, col("Whether the kernel has resource accounting (kern.racct.enable).")]
     pools: Annotated[list[PoolSample], col("Pools.")] = field(default_factory=list)
 
@@ -121,6 +125,14 @@ class HostFigures(Row, frozen=True, kw_only=True):
     arc: Annotated[int | None, col("Memory in use as ZFS's cache (ARC).", unit=BYTES)] = None
     swap: Annotated[int | None, col("Size of the swap space.", unit=BYTES)] = None
     swap_used: Annotated[int | None, col("Swap space in use.", unit=BYTES)] = None
+    net_in: Annotated[float | None, col("Bytes that its network cards receive.", unit=RATE)] = None
+    net_out: Annotated[float | None, col("Bytes that its network cards send.", unit=RATE)] = None
+    packets_in: Annotated[
+        float | None, col("Packets that its network cards receive.", unit=PACKETS)
+    ] = None
+    packets_out: Annotated[
+        float | None, col("Packets that its network cards send.", unit=PACKETS)
+    ] = None
     racct: Annotated[bool, col("Whether the kernel has resource accounting (kern.racct.enable).")]
     pools: Annotated[list[PoolSample], col("Pools.")] = field(default_factory=list)
 

@@ -157,7 +157,8 @@ def host_lines(host: HostFigures) -> list[str]:
         f"swap {text(host.swap_used, BYTES)} of {text(host.swap, BYTES)}",
         f"up {text(host.uptime, SECONDS)}",
     ]
-    return ["  ".join(parts), "  ".join(map(_pool, host.pools))]
+    net = f"net {text(host.net_in, RATE)} in, {text(host.net_out, RATE)} out"
+    return ["  ".join(parts), "  ".join([net, *map(_pool, host.pools)])]
 
 
 def _pool(pool: PoolSample) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bsdvirt.host import tools
@@ -10,6 +12,12 @@ from bsdvirt.host.base import Host
 
 LINK = "<Link#"
 """The row of an interface itself begins its `network` with it; other rows are of its addresses."""
+
+_MADE = re.compile(
+    r".*\.|(bridge|bv[a-z]*|carp|disc|edsc|enc|epair|gif|gre|ipfw|ipfwlog|ipsec|lagg|lo|me|ovpn|pflog"
+    r"|pfsync|stf|tap|tun|usbus|vlan|vmnet|vxlan|wg)\d"
+)
+"""Interfaces that are made by software: their traffic passes through a card, or stays here."""
 
 
 class Traffic(NamedTuple):
@@ -39,6 +47,12 @@ def parse_traffic(text: str) -> dict[str, Traffic]:
         if str(row.get("network", "")).startswith(LINK) and row.get("name") not in found:
             found[row["name"]] = _traffic(row)
     return found
+
+
+def of_cards(traffic: Mapping[str, Traffic]) -> Traffic | None:
+    """Return what the host's network cards together received and sent; None if there are none."""
+    cards = [one for name, one in traffic.items() if not _MADE.match(name)]
+    return Traffic(*map(sum, zip(*cards, strict=True))) if cards else None
 
 
 def _traffic(row: dict[str, Any]) -> Traffic:

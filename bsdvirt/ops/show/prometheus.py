@@ -36,6 +36,10 @@ HOST = (
     Metric("arc", "host_arc_bytes"),
     Metric("swap", "host_swap_bytes"),
     Metric("swap_used", "host_swap_used_bytes"),
+    Metric("net_in", "host_received_bytes_total"),
+    Metric("net_out", "host_sent_bytes_total"),
+    Metric("packets_in", "host_received_packets_total"),
+    Metric("packets_out", "host_sent_packets_total"),
 )
 POOL = (
     Metric("size", "pool_size_bytes"),

@@ -24,7 +24,7 @@ from bsdvirt.facts.usage.host import (
     ticks,
 )
 from bsdvirt.facts.usage.kstat import Io, io_of
-from bsdvirt.facts.usage.netstat import Traffic, read_traffic
+from bsdvirt.facts.usage.netstat import Traffic, of_cards, read_traffic
 from bsdvirt.facts.usage.processes import Used, read_processes
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.usage import Running, running_guests
@@ -64,7 +64,7 @@ def read_sample(
     limits = _memory_limits(read_rules(host)) if racct and named else {}
     reader = _Reader(session, kept, shown, used, traffic, counted, limits)
     return Sample(
-        host=_host(session, moment, shown, racct),
+        host=_host(session, moment, shown, racct, of_cards(traffic)),
         guests=[reader.guest(running[name]) for name in sorted(running)],
     )
 
@@ -92,7 +92,13 @@ def _memory_limits(rules: Sequence[Rule]) -> dict[str, int]:
     return limits
 
 
-def _host(session: Session, moment: float, shown: Mapping[str, str], racct: bool) -> HostSample:
+def _host(
+    session: Session,
+    moment: float,
+    shown: Mapping[str, str],
+    racct: bool,
+    cards: Traffic | None,
+) -> HostSample:
     by_cpu = ticks(shown.get("kern.cp_times", ""))
     together = ticks(shown.get("kern.cp_time", ""))
     boot = booted(shown.get("kern.boottime", ""))
@@ -113,6 +119,10 @@ def _host(session: Session, moment: float, shown: Mapping[str, str], racct: bool
         arc=number(shown, "kstat.zfs.misc.arcstats.size"),
         swap=swap[0] if swap else None,
         swap_used=swap[1] if swap else None,
+        net_in=cards.bytes_in if cards else None,
+        net_out=cards.bytes_out if cards else None,
+        packets_in=cards.packets_in if cards else None,
+        packets_out=cards.packets_out if cards else None,
         racct=racct,
         pools=_pools(session),
     )

@@ -9,7 +9,7 @@ from bsdvirt.rows.usage import Figures, GuestFigures, HostFigures, PoolSample
 
 HOST = HostFigures(
     uptime=300000.0, load=[0.5, 0.25, 0.125], cpus=4, cpu=12.5, memory=8 << 30,
-    memory_used=2 << 30, arc=1 << 30, swap=0, swap_used=0, racct=True,
+    memory_used=2 << 30, arc=1 << 30, swap=0, swap_used=0, racct=True, net_in=2048.0,
     pools=[PoolSample(name="zroot", size=100 << 30, used=40 << 30, free=60 << 30,
                       health="DEGRADED")],
 )  # fmt: skip
@@ -29,7 +29,7 @@ def test_the_host_and_its_pools_stand_above() -> None:
     assert lines[0] == (
         "load 0.50 0.25 0.12  cpu 12.5% of 4  memory 2G of 8G  cache 1G  swap 0B of 0B  up 3d11h"
     )
-    assert lines[1] == "zroot 40% of 100G DEGRADED"
+    assert lines[1] == "net 2K in, - out  zroot 40% of 100G DEGRADED"
     assert lines[3].split() == [
         "NAME", "CPU", "OF-SET", "OF-HOST", "MEMORY", "LIMIT", "SWAP", "PROCS", "NET-IN", "NET-OUT",
         "PKT-IN", "PKT-OUT", "READ", "WRITTEN", "READS", "WRITES", "USED", "UPTIME",

@@ -17,7 +17,7 @@ from bsdvirt.facts.usage.host import (
     ticks,
 )
 from bsdvirt.facts.usage.kstat import Io, io_of, objset, parse_objsets
-from bsdvirt.facts.usage.netstat import Traffic, parse_traffic
+from bsdvirt.facts.usage.netstat import Traffic, of_cards, parse_traffic
 from bsdvirt.facts.usage.processes import cpu_seconds, parse_processes
 from bsdvirt.host.base import Host, Result
 
@@ -50,6 +50,14 @@ def test_an_interface_that_came_back_from_a_jail_takes_no_others_place() -> None
 @pytest.mark.parametrize("text", ["", "{", '{"statistics": 7}', '{"statistics": {}}'])
 def test_traffic_that_cannot_be_read_is_not_known(text: str) -> None:
     assert parse_traffic(text) == {}
+
+
+def test_what_the_host_sends_is_what_its_cards_send() -> None:
+    """What passes through a bridge, a VLAN or a guest's interface is counted at the card."""
+    one = Traffic(10, 1, 5, 2)
+    made = ("lo0", "bv3n0a", "bridge0", "bvbr0", "em0.20", "vlan5", "lagg0", "epair1b", "tap2")
+    assert of_cards(dict.fromkeys(("em0", "igb1", *made), one)) == Traffic(20, 2, 10, 4)
+    assert of_cards(dict.fromkeys(made, one)) is None
 
 
 @on_each_release
