@@ -73,9 +73,12 @@ class Lock:
                     holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
                     os.close(descriptor)
                     what = f"{self.kind} {self.name}".strip()
+                    hint = "try again later"
+                    if self.kind == "guest" and holder.startswith(("start,", "restart,")):
+                        # A virtual machine may wait in its loader.
+                        hint += f", or end that: bsdvirt stop {self.name}"
                     raise ConflictError(
-                        f"{what} is busy: {holder or 'another bsdvirt'}",
-                        "try again later",
+                        f"{what} is busy: {holder or 'another bsdvirt'}", hint
                     ) from None
                 time.sleep(POLL_SECONDS)
         self._descriptor = descriptor

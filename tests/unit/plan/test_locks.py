@@ -28,6 +28,7 @@ def test_a_busy_guest_names_its_holder(fs: Fs) -> None:
     ):
         Lock(fs, "guest", "web").acquire("stop")
     assert raised.value.message == f"guest web is busy: start, process {os.getpid()}"
+    assert raised.value.hint == "try again later, or end that: bsdvirt stop web"
     with Lock(fs, "guest", "web").acquire("stop"):
         pass
 
