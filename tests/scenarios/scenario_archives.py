@@ -147,6 +147,26 @@ def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
 
 
 @scenario()
+def an_imported_jail_can_have_keys_of_its_own(driver: Bsdvirt, view: HostView) -> None:
+    driver.ok("create", "jail", "web")
+    for name in ("etc/ssh/ssh_host_rsa_key", "etc/hostid", "etc/kept"):
+        place = view.fs.path(f"{view.jail_root('web')}/{name}")
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("secret\n")
+    path, _ = archive(view)
+    driver.ok("export", "web", path)
+    shown = driver.ok("import", path, "two", "--new-keys", "-n").stdout
+    assert "host keys, machine ids and leases are removed once they are unpacked" in shown
+    driver.ok("import", path, "same")
+    driver.ok("import", path, "two", "--new-keys")
+    for guest, keys in (("same", True), ("two", False)):
+        root = view.fs.path(view.jail_root(guest))
+        assert (root / "etc/kept").exists()
+        assert (root / "etc/ssh/ssh_host_rsa_key").exists() == keys
+        assert (root / "etc/hostid").exists() == keys
+
+
+@scenario()
 def a_guest_that_is_exported_can_be_used(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "web", DATA)
     big = view.fs.path(f"{view.jail_root('web')}/etc/big")

@@ -36,6 +36,7 @@ class Options(Globals):
     pool: str | None
     key: str | None
     foreign: bool
+    new_keys: bool
     yes: bool
 
 
@@ -57,7 +58,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--list", action="store_true", help="show what is in the archive, and import nothing"
     )
     parser.add_argument(
-        "--check", action="store_true", help="the same, and check that all of it can be unpacked"
+        "--check", action="store_true", help="as --list, and check that all of it can be unpacked"
     )
     parser.add_argument("--pool", metavar="NAME | DATASET", help="pool to create it on")
     parser.add_argument(
@@ -66,6 +67,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--foreign", action="store_true",
         help="leave it foreign: it claims nothing here until it is adopted",
+    )  # fmt: skip
+    parser.add_argument(
+        "--new-keys", action="store_true",
+        help="remove SSH host keys, machine ids and DHCP leases from a jail's root, as clone does",
     )  # fmt: skip
     parser.add_argument(
         "-y", "--yes", action="store_true", help="agree to what the guest asks of this host"
@@ -93,7 +98,8 @@ def run(options: Options) -> int:
             return 0
         if must_confirm(options, yes=options.yes or options.foreign):
             _agree(options, session, path, key, changes)
-        return apply_one(options, Import(path, name, pool, changes, key, options.foreign), session)
+        request = Import(path, name, pool, changes, key, options.foreign, options.new_keys)
+        return apply_one(options, request, session)
 
 
 def _foreign(options: Options, session: Session, request: Migrate) -> int:
@@ -103,6 +109,7 @@ def _foreign(options: Options, session: Session, request: Migrate) -> int:
         "--check": options.check,
         "--key": options.key,
         "--foreign": options.foreign,
+        "--new-keys": options.new_keys,
     }
     if given := [option for option, value in own.items() if value]:
         raise UsageError(

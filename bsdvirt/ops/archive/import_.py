@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct, structs
 
-from bsdvirt.errors import HostError
+from bsdvirt.errors import HostError, UsageError
 from bsdvirt.facts.host import read_kernel
 from bsdvirt.guest.archive.receive import plan_import
 from bsdvirt.guest.inventory import Guest
+from bsdvirt.kinds import cloner_of, kind_of
 from bsdvirt.layout import Layout
 from bsdvirt.library.plans.releases import refuse_newer
 from bsdvirt.library.private_copy import held
@@ -19,8 +20,9 @@ from bsdvirt.ops.archive.read import Incoming, need_networks, read
 from bsdvirt.ops.create.guests import Around, Create, made
 from bsdvirt.ops.foreign import brief
 from bsdvirt.ops.network import macs
+from bsdvirt.plan.events import Warned
 from bsdvirt.plan.step import Plan
-from bsdvirt.session.prepared import Prepared
+from bsdvirt.session.prepared import Part, Prepared, Task
 from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
@@ -43,6 +45,8 @@ class Import(Struct, frozen=True):
     key: str = ""
     foreign: bool = False
     """Leave it foreign: it claims nothing of this host, and is to be adopted later."""
+    new_keys: bool = False
+    """Remove host keys, machine ids and DHCP leases from its root, as from that of a clone."""
 
     @contextlib.contextmanager
     def prepare(self, session: Session) -> Iterator[Prepared]:
@@ -56,8 +60,39 @@ class Import(Struct, frozen=True):
             tags = tuple(incoming.shown.manifest.tags)
             order = ArchiveOrder(incoming, self.foreign)
             create = Create((name,), order, Boot(), self.pool, tags=tags)
+            if self.new_keys and any(one.entry.raw for one in incoming.packed.streams):
+                raise UsageError(
+                    f"{name}: its datasets are encrypted with a key that is not here",
+                    "import it as it is, load the key, and clone it: a clone has keys of its own",
+                )
             with create.prepare(session) as prepared:
+                if self.new_keys:
+                    tasks = [_clearing(session, task, incoming) for task in prepared.tasks]
+                    prepared = structs.replace(prepared, tasks=tasks)
                 yield prepared
+
+
+def _clearing(session: Session, task: Task, incoming: Incoming) -> Task:
+    """Return the task of an import that also removes what two guests must not share. What its root
+    holds is not known before it is unpacked."""
+    if task.error:
+        return task
+    name, manifest = task.name, incoming.shown.manifest
+    found = "host keys, machine ids and leases are removed once they are unpacked"
+    shown = Plan("clear", name, reason=found, op=session.new_op())
+
+    def plan() -> Plan:
+        fs, guest, spec = session.host.fs, session.inventory().guest(name), incoming.spec
+        cloner = cloner_of(kind_of(guest))
+        old = {manifest.name, str(spec.hostname or manifest.name)}
+        contents = cloner.contents(guest.layout.guest_directory(name))
+        cleared = cloner.clear(fs, guest, spec, contents, old)
+        op = session.new_op()
+        for note in cleared.notes:
+            session.sink(Warned(op, "import", name, note))
+        return Plan("clear", name, steps=cleared.steps, reason="its root holds none", op=op)
+
+    return structs.replace(task, parts=(*task.parts, Part(shown, again=plan, depends=True)))
 
 
 class ArchiveOrder(Struct, frozen=True):
