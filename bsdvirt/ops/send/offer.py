@@ -11,7 +11,7 @@ from bsdvirt.guest.inventory import Foreign, Guest, Inventory, refuse_stray
 from bsdvirt.guest.send.replica import replica_of
 from bsdvirt.guest.send.target import plan_return
 from bsdvirt.layout import RUN_DIRECTORY, Layout
-from bsdvirt.ops.send.source import own_id
+from bsdvirt.ops.send.source import SAME_HOST, own_id
 from bsdvirt.plan.step import MakeDirectory, Plan, Step, WriteFile
 from bsdvirt.session.prepared import Part, run_part
 from bsdvirt.session.session import Session
@@ -112,7 +112,7 @@ def _identity(session: Session, offer: Offer) -> Identity:
     if own_id(session) in (offer.host, identity.host):
         raise ConflictError(
             "both hosts have the same kern.hostuuid, or are one host",
-            "give one of them another: hostuuid in rc.conf(5), see /etc/rc.d/hostid",
+            SAME_HOST,
         )
     if identity.host != offer.host or identity.kind != offer.kind:
         raise ConflictError("the offer contradicts itself", "use one version on both hosts")

@@ -23,6 +23,7 @@ from bsdvirt.guest.snapshots.sets import free_name
 from bsdvirt.kinds import is_running
 from bsdvirt.ops.send.remote import PromotedError, Remote
 from bsdvirt.ops.send.source import (
+    SAME_HOST,
     Sources,
     held_with,
     needed,
@@ -203,8 +204,7 @@ class Run:
         if answer.host == own_id(session):
             raise ConflictError(
                 f"{wanted.host} has the same kern.hostuuid as this host, or is this host",
-                "service hostid onestart makes a new one where a host was cloned, after"
-                " rm /etc/hostid; see rc.d/hostid",
+                SAME_HOST,
             )
         return answer
 

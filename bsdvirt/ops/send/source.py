@@ -67,6 +67,13 @@ def label(session: Session) -> str:
     return session.host.run(argv, changes=False).stdout.strip()[:64] or "another host"
 
 
+SAME_HOST = (
+    "if one is a clone of the other: service hostid reset on it, and restart it; then zpool import"
+    " -f its pool, and adopt its guests"
+)
+"""What to do where two hosts have the same id; it is read once per boot."""
+
+
 def own_id(session: Session) -> HostId:
     """Return this host's id. Raises HostError if it has none."""
     if not session.host_id:
