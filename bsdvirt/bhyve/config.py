@@ -98,7 +98,8 @@ def repinned(text: str, before: Vm, after: Vm) -> str:
     """Return a file with the pins `after` a change in the place of those `before`. A virtual CPU
     that had none gets none, and a pin outside the guest's CPUs is left out."""
     new, mine = dict(_pins(after)), set(after.cpuset.cpus) if after.cpuset else None
-    lines = text.splitlines()
+    # Not splitlines(): a value of the guest's `config` may hold what that takes for a line's end.
+    lines = text.removesuffix("\n").split("\n")
     for key, value in _pins(before):
         line = f"{key}={value}"
         stays = mine is None or mine >= set(CpuList.parse(value).cpus)

@@ -24,7 +24,7 @@ DAY = 86400.0
 PAUSE = 60.0
 """Seconds after which a limit is reached anew, and not still."""
 _LINE = re.compile(
-    r"(\d{1,12}(?:\.\d{1,6})?) ([a-z]{1,20}):devctl=(\d{1,19})(?:/([a-z]{1,10}))? (\d{1,7})",
+    r"(\d{1,11}(?:\.\d{1,6})?) ([a-z]{1,20}):devctl=(\d{1,19})(?:/([a-z]{1,10}))? (\d{1,7})",
     re.ASCII,
 )
 
@@ -175,5 +175,5 @@ def read_killed(host: Host) -> list[tuple[int, str]]:
     """Return the jails of the processes that the kernel has killed, and why. A process may have a
     name with a line break, but the number of its jail follows that."""
     shown = host.run((tools.DMESG,), changes=False)
-    matches = (_KILLED.fullmatch(line) for line in shown.stdout.splitlines())
+    matches = (_KILLED.fullmatch(line) for line in shown.stdout.split("\n"))
     return [(int(match[1]), match[2]) for match in matches if match]

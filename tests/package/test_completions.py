@@ -35,6 +35,18 @@ def sim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(tmp_path_factory.mktemp("host"))
 
 
+def test_a_guests_file_that_is_a_fifo_or_huge_is_passed_over(sim: Path) -> None:
+    file = sim / "root/bsdvirt/guests/web/guest.yaml"
+    kept = file.rename(file.with_suffix(".kept"))
+    os.mkfifo(file)
+    assert "boot.auto=" in words(sim, "set", "web", "boot.au")
+    file.unlink()
+    with file.open("wb") as stream:
+        stream.truncate(40 << 30)
+    assert "boot.auto=" in words(sim, "set", "web", "boot.au")
+    kept.replace(file)
+
+
 def test_the_table_is_that_of_the_parsers() -> None:
     script = (COMPLETIONS / "complete").read_text(encoding="utf-8")
     assert completion_table.rewritten(script) == script, "make completions"

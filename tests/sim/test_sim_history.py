@@ -331,6 +331,24 @@ def test_displays_begin_with_what_was_recorded(recorded: Clocked) -> None:
     recorded.driver.fails(2, "ls", "-w", says="a terminal")
 
 
+def test_a_file_that_cannot_be_read_stops_no_other(recorded: Clocked) -> None:
+    driver = recorded.driver
+    real = recorded.host.fs.path(recorded.store.path(recorded.uuid("web")))
+    real.unlink()
+    real.mkdir()
+    try:
+        assert "host" in driver.ok("stats", "--since", "1h").stdout
+        assert driver("stats", "web", "--since", "1h").status == 1
+        with pytest.raises(IsADirectoryError):
+            recorded.ticks(1)
+        recorded.store.remove(HOST)
+        with pytest.raises(IsADirectoryError):
+            recorded.ticks(1)
+        assert len(recorded.records(HOST)) == 1
+    finally:
+        real.rmdir()
+
+
 def test_what_is_not_recorded_says_what_to_do(clocked: Clocked) -> None:
     driver = clocked.driver
     driver.fails(3, "stats", "web", "--since", "1h", says="bsdvirt_stats_enable=YES")
@@ -410,6 +428,30 @@ def test_a_client_that_is_slow_neither_blocks_nor_stays(
         slow.settimeout(30)
         assert slow.recv(1) == b""
     served.close()
+
+
+def test_a_socket_for_a_group_follows_no_link(
+    clocked: Clocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory may be of another user, who puts a link in the socket's place."""
+    fs, path = clocked.host.fs, "/var/run/q.sock"
+    victim = fs.path("/var/run/victim")
+    victim.write_text("mine")
+    victim.chmod(0o600)
+    bind = socket.socket.bind
+    seen: list[int] = []
+
+    def and_replaced(self: socket.socket, real: str) -> None:
+        bind(self, real)
+        seen.append(os.stat(real).st_mode & 0o777)
+        os.unlink(real)
+        os.symlink(victim, real)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("bsdvirt.ops.history.publish.socket.socket.bind", and_replaced)
+        Socket(fs, path, os.getgid()).close()
+    assert seen == [0o660]
+    assert victim.stat().st_mode & 0o777 == 0o600
 
 
 def test_only_get_and_head_are_answered() -> None:

@@ -86,7 +86,7 @@ class Cdroms(Device):
         return [
             line.removeprefix(key)
             for key in keys
-            for line in conf.splitlines()
+            for line in conf.split("\n")
             if line.startswith(key)
         ]
 
@@ -111,8 +111,9 @@ def with_media(conf: str, guest: Guest, vm: Vm) -> str:
     drives = _ports(guest, vm)
     ports = tuple(f"{port_node(port)}." for port in CDROM_PORTS)
     order = tuple(f"{port_node(port)}.bootindex=" for port in drives)
-    lines = [line for line in conf.splitlines() if not line.startswith(ports)]
-    lines += [line for line in conf.splitlines() if line.startswith(order)]
+    given = conf.removesuffix("\n").split("\n")
+    lines = [line for line in given if not line.startswith(ports)]
+    lines += [line for line in given if line.startswith(order)]
     head = f"{CONTROLLER}.device=ahci"
     new = [
         f"{port_node(port)}.{key}={escape(value)}"

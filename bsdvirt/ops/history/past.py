@@ -39,24 +39,36 @@ def read_past(
     session: Session, span: Span, names: Collection[str] | None = None, *, host: bool = False
 ) -> list[GuestPast | HostPast]:
     """Return what was recorded of these guests, or of the host and of all guests. Raises
-    NotFoundError if nothing was."""
+    NotFoundError if nothing was, OSError if that cannot be read."""
     store = Store(session.host.fs, session.layout.histories)
     now = int(time.time())
     rows: list[GuestPast | HostPast] = []
+    errors: list[OSError] = []
     if host or names is None:
-        history = store.read(HOST)
+        history = _read(store, HOST, errors)
         if history is not None:
             rows.append(_host_past(history, span, now))
     guests = {} if host else session.inventory(shallow=True).guests
     for name in sorted(guests if names is None else set(names) & set(guests)):
-        history = store.read(guests[name].identity.uuid)
+        history = _read(store, guests[name].identity.uuid, errors)
         if history is not None:
             rows.append(_guest_past(name, guests[name].identity.kind, history, span, now))
     rows = [row for row in rows if row.periods]
+    if not rows and errors:
+        raise errors[0]
     if not rows:
         of = "the host" if host else ", ".join(sorted(names)) if names else "this host"
         raise NotFoundError(f"nothing is recorded of {of} in that time", HINT)
     return rows
+
+
+def _read(store: Store, file: str, errors: list[OSError]) -> History | None:
+    """Return what a file holds. One that cannot be read stops no other."""
+    try:
+        return store.read(file)
+    except OSError as error:
+        errors.append(error)
+        return None
 
 
 def chosen(history: History, span: Span, now: int) -> tuple[int, list[Record]]:

@@ -149,7 +149,8 @@ def _listening(real: str, path: str, group: int | None) -> socket.socket:
     ConflictError where something does, or where there is another file."""
     _clear(real, path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
+    # The mode is that of its making: in a directory of another user, the name may soon be a link.
+    before = os.umask(0o177 if group is None else 0o117)
     try:
         listener.bind(real)
     except OSError as error:
@@ -159,8 +160,7 @@ def _listening(real: str, path: str, group: int | None) -> socket.socket:
     finally:
         os.umask(before)
     if group is not None:
-        os.chown(real, -1, group)
-        os.chmod(real, 0o660)
+        os.lchown(real, -1, group)
     listener.setblocking(False)
     listener.listen(WAITING)
     return listener

@@ -21,6 +21,9 @@ HOST = ("cpu", "memory_used", "arc", "swap_used", "load", "guests", "pools_used"
 the space that is allocated of its pools."""
 FIGURES = 8
 """Of a record: room for the longer of both."""
+MOST = 1e20
+"""Of a figure."""
+MOST_SAMPLES = 2**32 - 1
 HEADER = 64
 MAGIC = b"BVSTATS1"
 _HEAD = Layout("<8sI")
@@ -81,7 +84,9 @@ class Ring(Struct, frozen=True):
         checksum, number, samples, *figures = self.form.unpack(data)
         if checksum != self._checksum(data) or not samples:
             return None
-        mean, most = tuple(figures[:FIGURES]), tuple(figures[-FIGURES:])
+        # What no host has, as infinity, is of a damaged file.
+        known = tuple(value if 0.0 <= value <= MOST else math.nan for value in figures)
+        mean, most = known[:FIGURES], known[-FIGURES:]
         return Record(number, samples, mean, most)
 
     def _checksum(self, data: bytes) -> int:
@@ -135,7 +140,7 @@ def folded(records: Sequence[Record], number: int) -> Record | None:
         return None
     return Record(
         number,
-        sum(one.samples for one in records),
+        min(sum(one.samples for one in records), MOST_SAMPLES),
         tuple(_mean(records, figure) for figure in range(FIGURES)),
         tuple(_most(records, figure) for figure in range(FIGURES)),
     )

@@ -15,6 +15,7 @@ from captures import said
 
 from bsdvirt.bhyve import claims, config
 from bsdvirt.bhyve.devices.base import RunSettings
+from bsdvirt.bhyve.devices.cdrom import with_media
 from bsdvirt.bhyve.keys import escape
 from bsdvirt.errors import UsageError
 from bsdvirt.guest.inventory import Guest
@@ -323,3 +324,16 @@ def test_pins_follow_a_claim_at_the_next_reboot() -> None:
         "vcpu.1.cpuset": "9",
     }
     assert config.repinned(text, before, before) == text
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x85", "\u2029"])
+def test_a_value_is_one_line_also_where_a_running_guests_file_is_changed(end: str) -> None:
+    spec = vm(
+        cpus=1, pins=["0:0"], config=[f"bios.vendor=a{end}pci.0.9.0.device=passthru"],
+        cdroms=[{"name": "cd", "path": "/a.iso"}],
+    )  # fmt: skip
+    before = spec.on_cpus(CpuList("0-3"))
+    text = config.render(guest(spec), before, RunSettings())
+    moved = config.repinned(text, before, spec.on_cpus(CpuList("8-9"), {0: (8,)}))
+    for changed in (moved, with_media(moved, guest(spec), spec)):
+        assert f"bios.vendor=a{end}pci.0.9.0.device=passthru\n" in changed

@@ -25,6 +25,7 @@ x maxproc:devctl=49 813
 1790000002.5 maxproc:deny=49 813
 1790000002.5 maxproc:devctl=49
 99999999999999 maxproc:devctl=49 1
+999999999999 maxproc:devctl=49 1
 1790000002.5 vmemoryuse:devctl=2147483648/process 814
 \xff\xfe\x1b[2J
 1790000070 maxproc:devctl=49 815

@@ -9,10 +9,22 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bsdvirt.host.fs import Fs
 from bsdvirt.ops.history.past import Span, chosen
-from bsdvirt.ops.history.ring import FIGURES, HOURS, MINUTES, SIZE, Record, Ring, folded, rings
+from bsdvirt.ops.history.ring import (
+    FIGURES,
+    HOURS,
+    MINUTES,
+    SIZE,
+    Record,
+    Ring,
+    folded,
+    header,
+    rings,
+)
 from bsdvirt.ops.history.store import History, Store
 
 STEP = 10
@@ -221,3 +233,27 @@ def test_the_finest_ring_that_reaches_back_is_shown(store: Store) -> None:
     past = chosen(history, Span(now - 5000, now - 4000), now)
     assert [record.number for record in past[1]][0] >= (now - 5000) // STEP
     assert past[1][-1].number < (now - 4000) // STEP
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.floats(width=32), min_size=FIGURES, max_size=FIGURES),
+    st.integers(1, 2**32 - 1),
+    st.sampled_from(rings(STEP)),
+)
+def test_figures_that_no_host_has_are_unknown(given: list[float], samples: int, ring: Ring) -> None:
+    """A checksum says that a record is whole, not that it is true."""
+    read = ring.unpack(ring.pack(Record(5, samples, tuple(given), tuple(given))))
+    assert read is not None
+    assert all(math.isnan(one) or 0 <= one <= 1e20 for one in (*read.mean, *read.most))
+    longer = folded([read, read], 2)
+    assert longer is not None
+    assert HOURS.unpack(HOURS.pack(longer)) is not None
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 2**32 - 1))
+def test_a_file_of_any_bytes_has_no_records(data: bytes, interval: int) -> None:
+    for begun in (data, header(interval) + data):
+        history = History(begun)
+        assert all(history.records(ring, 0, NOW) == [] for ring in history.rings)
