@@ -15,6 +15,11 @@ from bsdvirt.supervise.policy import SETTLED
 AGAIN, OVER, CRASH, FAILURE = "again", "over", "crash", "failure"
 ERROR_LINE = re.compile(r"bhyve: \S.*: \S")
 """What err(3) prints; warn(3) prints the same, and bhyve goes on after it."""
+CHATTER = re.compile(r"fbuf frame buffer base: |switching to V(GA|ESA) mode$")
+"""What bhyve says of every guest with a screen (pci_fbuf.c)."""
+UNHANDLED = "vm exit["
+EXIT_LINES = 8
+"""What bhyve prints of an exit of a virtual CPU before it aborts (vmexit_*() in vmexit.c)."""
 LOST_TPM = "is swtpm running?"
 """What err(3) says at a command of the guest's whose TPM in software is gone (tpm_emul_swtpm.c of
 15.1): bhyve cannot connect to another one, and a new run can."""
@@ -65,6 +70,15 @@ def loader_end(status: int | None) -> str:
     if os.WIFSIGNALED(status):
         return f"killed by {_signal_name(os.WTERMSIG(status))}"
     return f"status {os.WEXITSTATUS(status)}"
+
+
+def last_words(text: str) -> list[str]:
+    """Return the lines that tell best why a process ended: the last three, or the whole of the
+    last exit of a virtual CPU that bhyve could not handle."""
+    found = [entry.strip() for entry in text.splitlines()]
+    lines = [entry for entry in found if entry and not CHATTER.match(entry)]
+    exits = [number for number, entry in enumerate(lines) if entry.startswith(UNHANDLED)]
+    return lines[exits[-1] :][:EXIT_LINES] if exits else lines[-3:]
 
 
 def _judge_power_off(uptime: float, said: str, off: bool | None) -> tuple[str, str]:

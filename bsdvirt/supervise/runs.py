@@ -15,7 +15,17 @@ from bsdvirt.supervise import process
 from bsdvirt.supervise.attend import Supervisor
 from bsdvirt.supervise.console import Console
 from bsdvirt.supervise.devices.swtpm import Swtpm
-from bsdvirt.supervise.ends import AGAIN, CRASH, FAILURE, OVER, judge, loader_end, meaning, numbers
+from bsdvirt.supervise.ends import (
+    AGAIN,
+    CRASH,
+    FAILURE,
+    OVER,
+    judge,
+    last_words,
+    loader_end,
+    meaning,
+    numbers,
+)
 from bsdvirt.supervise.files import ROOT, Failed, Json, here, read_json, stamp, try_lock
 from bsdvirt.supervise.killed import cause
 from bsdvirt.supervise.log import Log, plain
@@ -337,7 +347,6 @@ class Runs(Supervisor):
     def _tail(self) -> str:
         """Return the last lines that bhyve or the loader said, or else the console's."""
         for text in (self._said(), plain(self.log.recent(TAIL_BYTES))):
-            lines = [entry.strip() for entry in text.splitlines() if entry.strip()]
-            if lines:
-                return "; ".join(lines[-3:])
+            if lines := last_words(text):
+                return "; ".join(lines)
         return "it said nothing"

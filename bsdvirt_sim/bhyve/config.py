@@ -218,8 +218,11 @@ def check_devices(run: Run, config: Config) -> tuple[list[str], list[socket.sock
             taps.append(_tap(run, config, key))
         elif device == "lpc":
             _lpc(run, config)
-        elif device == "fbuf" and (link := _screen(run, config, key)):
-            links.append(link)
+        elif device == "fbuf":
+            if link := _screen(run, config, key):
+                links.append(link)
+            # pci_fbuf.c of both releases; seen on a real 15.1.
+            run.out.append("fbuf frame buffer base: 0x365a6f200000 [sz 33554432]\n")
     return taps, links
 
 

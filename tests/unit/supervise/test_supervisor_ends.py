@@ -11,7 +11,7 @@ import pytest
 from vmdriver import LOGS, Viewer, Vm
 
 from bsdvirt.rows.events import Operation
-from bsdvirt.supervise.ends import judge
+from bsdvirt.supervise.ends import judge, last_words
 from bsdvirt.supervise.killed import parse_killed
 
 pytest_plugins = ["vmdriver"]
@@ -208,6 +208,31 @@ def test_a_bhyve_that_ends_before_it_runs_the_guest_was_never_started(vm: Vm) ->
     assert vm.state["state"] == "failed"
     assert vm.state["runs"] == 1
     vm.wait_gone()
+
+
+UNHANDLED = """\
+fbuf frame buffer base: 0x8bc8ba00000 [sz 33554432]
+vm exit[0]
+\treason\t\tSVM
+\trip\t\t0xffffffff8201fccf
+\tinst_length\t0
+\texitcode\t0x400
+\texitinfo1\t0x200000006
+\texitinfo2\t0x1166b0ff8
+"""
+"""What a real bhyve of 15.1 said before it aborted."""
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (UNHANDLED, ["vm exit[0]", "reason\t\tSVM"]),
+        ("fbuf frame buffer base: 0x1 [sz 33554432]\nswitching to VGA mode\n", []),
+        ("one\n\ntwo\nthree\nfour\n", ["two", "three"]),
+    ],
+)
+def test_of_what_bhyve_says_that_is_taken_which_tells_why(said: str, words: list[str]) -> None:
+    assert last_words(said)[:2] == words
 
 
 def test_a_limit_that_cannot_be_set_is_a_failure(vm: Vm) -> None:
