@@ -25,7 +25,7 @@ from bsdvirt.spec.guest import GuestSpec
 ANY = "0.0.0.0"  # noqa: S104
 GIVEN = "10.0.2.15"
 """The address that bhyve's user networking gives first (slirp-helper.c)."""
-CLOSED = "its card is not open, and has no connection on FreeBSD 15.0 and 15.1"
+CLOSED = "its card is not open, and has no connection on FreeBSD 15.1"
 LATER = "from the guest's next reboot or start on"
 Taken = Mapping[str, Sequence[Expose]]
 """What each guest exposes."""

@@ -65,6 +65,15 @@ def steps(guest: Guest, jail: Jail, facts: OwnFacts) -> list[Step]:
     return [*_hosts_steps(guest, jail, facts), *_zone_steps(guest, jail, facts)]
 
 
+def vmm_note(jail: Jail) -> tuple[str, ...]:
+    """Return what is missing for virtual machines of the jail's own."""
+    rules = "path 'vmm*' unhide, path 'vmm/*' unhide, path 'vmm.io/*' unhide, path 'nmdm*' unhide"
+    return (
+        f"devfs ruleset {jail.ruleset} hides /dev/vmm, so bhyve(8) makes no virtual machine in it:"
+        f" write a ruleset in /etc/devfs.rules that has {rules}, and set devfs_ruleset",
+    )
+
+
 def notes(jail: Jail, facts: OwnFacts) -> tuple[str, ...]:
     """What is asked for, and cannot be had."""
     zone = str(jail.timezone)

@@ -90,6 +90,8 @@ class StartFacts(Struct, frozen=True):
     resolver_was: Was | None = None
     """What stands in the place of the jail's /etc/resolv.conf, a file or a link."""
     own: OwnFacts = OwnFacts()
+    hides_vmm: bool = False
+    """It may run virtual machines, and its devfs ruleset hides their devices."""
     job: str = ""
     """The file of its main command's supervisor, if that is to be replaced."""
     open_cpus: CpuList | None = None
@@ -149,7 +151,7 @@ def plan_start(
     release = own.release_params(jail, facts.own, facts.kernel.release)
     release += own.environment(guest, jail, facts.kernel.meta)
     text = conf.render(name, conf.with_release(lines, release))
-    notes += own.notes(jail, facts.own)
+    notes += own.notes(jail, facts.own) + (own.vmm_note(jail) if facts.hides_vmm else ())
     version = own.userland(facts.own.version)
     if own.differs(version, facts.kernel.release) == "newer":
         notes += (own.newer_note(version, facts.kernel.release),)

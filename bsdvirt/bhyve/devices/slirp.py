@@ -23,7 +23,7 @@ LIBRARY = "/usr/local/lib/libslirp.so.0"
 PACKAGE = "libslirp"
 MODELS = {"virtio": "virtio-net", "e1000": "e1000"}
 CLOSED = (
-    "slirp: a card that is not open has no connection at all on FreeBSD 15.0 and 15.1, whose"
+    "slirp: a card that is not open has no connection at all on FreeBSD 15.1, whose"
     " bhyve-slirp-helper cannot leave root inside its sandbox"
 )
 
@@ -127,7 +127,7 @@ class UserNetwork(Device):
             return
         if HELPER not in paths:
             yield Missing(
-                f"slirp: bhyve of this FreeBSD has no user networking: there is no {HELPER}",
+                f"slirp: there is no {HELPER}, which user networking needs",
                 "FreeBSD 15 has it; here, use a network with nat",
             )
         elif LIBRARY not in paths:

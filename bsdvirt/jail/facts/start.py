@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bsdvirt.errors import HostError
-from bsdvirt.facts.host import HostFacts, read_kernel, ruleset_exists
+from bsdvirt.facts.host import HostFacts, read_kernel, ruleset_exists, ruleset_shows
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.packetfilter import read_listeners
 from bsdvirt.guest.inventory import Guest
@@ -23,6 +23,7 @@ from bsdvirt.layout import job_file
 from bsdvirt.net.resolver import PORT, is_the_hosts_alone, servers_of
 from bsdvirt.plan.locks import is_held
 from bsdvirt.spec.jail import Jail
+from bsdvirt.spec.params import needs_vmm
 
 RESOLVER = "etc/resolv.conf"
 """The jail's, beneath its root."""
@@ -85,6 +86,7 @@ def start_facts_reader(
             holds=read_holds(fs, root),
             resolver_was=restore.look(fs, root, RESOLVER),
             own=read_own(fs, root, jail),
+            hides_vmm=needs_vmm(jail.params) and not ruleset_shows(host, jail.ruleset, "vmm"),
             answering=answering,
             job=fs.read_or(job_file(name)) if job_file(name) in facts.files else "",
             open_cpus=view.open_cpus,

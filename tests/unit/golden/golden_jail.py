@@ -82,6 +82,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             for name, root in self.roots.items()
         ]
 
+    hides_vmm: bool = False
     problems: dict[str, str] = {}
     kept: bool = True
     claims: Claimed | None = None
@@ -136,6 +137,7 @@ def _start(given: Given) -> Plan:
         given.root,
         given.foreign,
         resolver_was=_was(given.jail_resolver),
+        hides_vmm=given.hides_vmm,
         open_cpus=given.claims.cpus.open if given.claims else None,
     )
     return start.plan_start(
