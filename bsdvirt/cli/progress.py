@@ -23,6 +23,7 @@ MOST_MESSAGE = 2048
 MOST_WORD = 256
 MOST_ITEMS = 40
 SECRET = "password="
+FREE_TEXT = ("env.", "env=", "meta.", "meta=")
 
 
 class Terminal:
@@ -178,11 +179,14 @@ class OperationLog:
 
 
 def command_line(words: Sequence[str]) -> list[str]:
-    """Return the words of a command line for the log: bounded, without a password's hash."""
+    """Return the words of a command line for the log: bounded, without a password's hash, and
+    without what a jail is given as `env` or `meta`."""
     kept = []
     for word in words[:MOST_ITEMS]:
         name, found, _ = word.partition(SECRET)
-        kept.append(f"{name}{found}…" if found else bounded(word, MOST_WORD))
+        if not found and word.removeprefix("params.").startswith(FREE_TEXT):
+            name, found, _ = word.partition("=")
+        kept.append(f"{bounded(name, MOST_WORD)}{found}…" if found else bounded(word, MOST_WORD))
     return kept
 
 

@@ -124,9 +124,17 @@ PARAMS: dict[str, Param] = {
         since=LATER,
     ),
     "mac.do.rules": Param("Rules of mac_do(4).", "string", longest=1000, since=LATER),
-    "meta": Param("Free text stored with the jail.", "string", longest=4000, since="15.0"),
+    "meta": Param(
+        "Free text stored with the jail; jls(8) shows it to all users of the host.",
+        "string",
+        longest=4000,
+        since="15.0",
+    ),
     "env": Param(
-        "Free text stored with the jail, readable in it.", "string", longest=4000, since="15.0"
+        "Free text stored with the jail, readable in it; jls(8) shows it to all users of the host.",
+        "string",
+        longest=4000,
+        since="15.0",
     ),
 }
 
@@ -186,6 +194,11 @@ def known(name: str) -> Param | None:
     """Return the entry of a parameter; keys below `meta` and `env` have theirs."""
     head = name.partition(".")[0]
     return PARAMS.get(head if head in ("meta", "env") else name)
+
+
+def is_free_text(name: str) -> bool:
+    """Return whether a parameter is `meta` or `env`, or a key below them."""
+    return name.partition(".")[0] in ("meta", "env")
 
 
 def without_no(name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from bsdvirt.spec.base import Spec
 from bsdvirt.spec.fields import fields_of
+from bsdvirt.spec.params import JailParams, is_free_text
 
 _UUID = r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
 _MAC = r"\b(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\b"
@@ -27,6 +28,10 @@ def secrets_of(spec: Spec) -> set[str]:
         value = getattr(spec, name)
         if field.secret:
             found |= {str(value)} if value else set()
+            continue
+        if isinstance(value, JailParams):
+            # Free text, in which programs in the jail find what they are configured with.
+            found |= {str(text) for key, text in value.items() if is_free_text(key)}
             continue
         for part in value if isinstance(value, list) else [value]:
             found |= secrets_of(part) if isinstance(part, Spec) else set()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from bsdvirt.cli import bars
-from bsdvirt.cli.progress import Terminal
+from bsdvirt.cli.progress import Terminal, command_line
 from bsdvirt.plan import events
 
 MEGA = 1 << 20
@@ -141,3 +141,12 @@ def test_without_rich_nothing_is_drawn(
     clock.now += 1
     terminal(downloaded(2))
     assert not stage.text
+
+
+def test_secrets_are_not_in_the_log_of_operations() -> None:
+    words = ["set", "web", "vnc.password=abc", "params.env.TOKEN=abc", "env.X=abc", "meta=abc",
+             "params.osrelease=abc", "description=env.x=1"]  # fmt: skip
+    assert command_line(words) == [
+        "set", "web", "vnc.password=…", "params.env.TOKEN=…", "env.X=…", "meta=…",
+        "params.osrelease=abc", "description=env.x=1",
+    ]  # fmt: skip

@@ -34,3 +34,10 @@ def test_secrets_are_found_wherever_they_are_declared() -> None:
     vnc = "{enabled: true, auth: own, password: hunter22}"
     text = f"kind: vm\nmemory: 1G\nvnc: {vnc}\ncloud: {{password: {HASH}}}\n"
     assert secrets_of(load_guest(text, "x")) == {"hunter22", HASH}
+
+
+def test_what_a_jail_is_given_as_text_is_secret() -> None:
+    text = (
+        "kind: jail\nrelease: none\nparams:\n  env.TOKEN: abcd1234\n  meta: wxyz\n  osrelease: x\n"
+    )
+    assert secrets_of(load_guest(text, "x")) == {"abcd1234", "wxyz"}
