@@ -84,7 +84,8 @@ def test_what_is_cut_goes_on_and_what_was_there_stays(hosts: Hosts) -> None:
     a.sim.settings.cut_streams()
     shown = a.run.ok("send", "web", "b", "-n").stdout
     assert "zfs send -vP -t 1-" in shown
-    a.run.ok("send", "web", "b")
+    said = a.run.ok("send", "web", "b").stderr
+    assert "left of the run before" in said and "sent in full" not in said
     same(a, b)
     assert len(a.snapshots(WEB)) == len(b.snapshots(WEB)) == 1
     assert len(b.snapshots(f"{WEB}/root")) <= 2

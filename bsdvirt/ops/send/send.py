@@ -301,7 +301,10 @@ class Run:
         """Yield what a user is to know."""
         if running:
             yield RUNNING
-        if self.choice.size:
-            yield f"about {human_size(self.choice.size)} are sent in full"
+        whole = sum(one.size for one in self.choice.transfers if not one.token)
+        if whole:
+            yield f"about {human_size(whole)} are sent in full"
+        if rest := self.choice.size - whole:
+            yield f"about {human_size(rest)} are left of the run before"
         for path in self.choice.gone:
             yield f"{self.there}/{path} stays on {self.wanted.host}: the guest has it no more"
