@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from goldencpus import Claimed
+from goldenfile import record
 
 from bsdvirt.bhyve import claims, clean, create, start, stop
 from bsdvirt.bhyve import volumes as disks
@@ -75,7 +76,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     @property
     def facts(self) -> HostFacts:
         known = {n: {"name": n, **data} for n, data in self.host.get("interfaces", {}).items()}
-        return msgspec.convert({**self.host, "interfaces": known}, HostFacts)
+        return msgspec.convert({**self.host, "interfaces": known}, HostFacts, dec_hook=record)
 
     @property
     def devices(self) -> frozenset[str]:
@@ -86,7 +87,7 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         if not self.now:
             return None
         now = {"runs": True, "supervised": True, "said": None}
-        return msgspec.convert({"name": self.name, **now, **self.now}, VmFact)
+        return msgspec.convert({"name": self.name, **now, **self.now}, VmFact, dec_hook=record)
 
     @property
     def seen(self) -> VmStartFacts:
@@ -142,7 +143,7 @@ def _clean(given: Given) -> Plan:
 def _create(given: Given) -> Plan:
     words = dict(given.words)
     if base := words.pop("base", None):
-        words["base"] = msgspec.convert(base, disks.Base)
+        words["base"] = msgspec.convert(base, disks.Base, dec_hook=record)
     identity = given.guest.identity
     return create.plan_create(given.name, given.spec, identity, LAYOUT, OP, **words)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from goldencpus import Claimed
+from goldenfile import record
 
 from bsdvirt.cpu import limits
 from bsdvirt.facts.host import HostFacts, Kernel
@@ -31,6 +32,7 @@ from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
 from bsdvirt.spec.types import AbsolutePath, CpuList
 from bsdvirt.zfs.base import Dataset
+from bsdvirt.zfs.values import Value
 
 LAYOUT = Layout("tank/bsdvirt", "/bsdvirt")
 OP = "0a1b2c"
@@ -103,12 +105,20 @@ class Given(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     @property
     def guest(self) -> Guest:
-        datasets = tuple(msgspec.convert(data, Dataset) for data in self.datasets)
+        datasets = tuple(Dataset(**data) for data in self.datasets)
         return Guest(self.name, LAYOUT, self.who, datasets)
 
     @property
+    def stored(self) -> StorageFacts:
+        values = {
+            name: {word: record(Value, value) for word, value in held.items()}
+            for name, held in self.storage.values.items()
+        }
+        return StorageFacts(values, self.storage.hidden)
+
+    @property
     def facts(self) -> HostFacts:
-        return msgspec.convert(_named(self.host), HostFacts)
+        return msgspec.convert(_named(self.host), HostFacts, dec_hook=record)
 
 
 def _named(host: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def _start(given: Given) -> Plan:
         given.host_resolver,
         given.jail_resolver,
         given.mounts,
-        given.storage,
+        given.stored,
         given.kept,
         given.root,
         given.foreign,
@@ -204,8 +214,8 @@ def _live(given: Given) -> Plan:
 
 def _storage(given: Given) -> Plan:
     after = decode(Jail, {"kind": "jail", "release": "13.2-RELEASE", **given.words["after"]})
-    check_storage(given.guest, after, given.storage, given.facts.mounts)
-    steps, finish = change_steps(given.guest, given.spec, after, given.storage.values, OP)
+    check_storage(given.guest, after, given.stored, given.facts.mounts)
+    steps, finish = change_steps(given.guest, given.spec, after, given.stored.values, OP)
     notes = kept_notes(given.guest, given.spec, after)
     return Plan(
         "set",

@@ -19,6 +19,7 @@ import yaml
 
 import bsdvirt
 from bsdvirt.errors import BsdvirtError
+from bsdvirt.facts.vms import VmEnd, VmState
 from bsdvirt.host import tools
 from bsdvirt.plan.render import plan_as_shell, shell
 from bsdvirt.plan.step import Look, Not, Plan, Undo
@@ -210,3 +211,17 @@ def write(file: Path, plan: dict[str, Any]) -> None:
     given = file.read_text(encoding="utf-8").split("\n---\n")[0].rstrip("\n")
     text = yaml.dump(plan, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
     file.write_text(f"{given}\n---\n{text}", encoding="utf-8")
+
+
+INNER: tuple[type[Any], ...] = (VmState, VmEnd)
+"""Records in records."""
+
+
+def record(cls: type[Any], fields: Any) -> Any:
+    """Return a record of facts, which msgspec does not know."""
+    values = dict(fields)
+    for name, value in fields.items():
+        for inner in INNER:
+            if inner.__name__ in str(cls.__annotations__[name]) and isinstance(value, dict):
+                values[name] = record(inner, value)
+    return cls(**values)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import golden_bhyve
 import golden_jail
 import msgspec
-from goldenfile import load
+from goldenfile import load, record
 from test_golden import FILES, PLANNERS
 
 from bsdvirt.errors import BsdvirtError
@@ -62,7 +62,7 @@ def plans(module: Any) -> list[tuple[Any, Plan]]:
     for file in FILES:
         struct, planner = PLANNERS[_name(file)]
         if struct is module.Given:
-            given = msgspec.convert(load(file)[0], struct)
+            given = msgspec.convert(load(file)[0], struct, dec_hook=record)
             try:
                 found.append((given, planner(given)))
             except BsdvirtError:

@@ -14,7 +14,7 @@ import golden_jail
 import golden_library
 import msgspec
 import pytest
-from goldenfile import WRITE, difference, documents, load, outcome, write
+from goldenfile import WRITE, difference, documents, load, outcome, record, write
 
 GOLDEN = Path(__file__).resolve().parents[2] / "data" / "golden"
 FILES = sorted(GOLDEN.glob("*/*/*.yaml"))
@@ -29,7 +29,7 @@ def planned(file: Path) -> dict[str, Any]:
     """Return the plan of a case."""
     name = str(file.parent.relative_to(GOLDEN))
     struct, planner = PLANNERS[name]
-    given = msgspec.convert(load(file)[0], struct)
+    given = msgspec.convert(load(file)[0], struct, dec_hook=record)
     volatile = name in golden_library.PLANNERS
     return outcome(lambda: planner(given), shows_volatile=volatile)
 
