@@ -168,7 +168,9 @@ class JailKind(Kind[Jail]):
 
     def refuse_options(self, name: str, *, boot_from: str, foreground: bool) -> None:
         if foreground:
-            raise UsageError(f"{name} is a jail: run is for virtual machines", "bsdvirt start")
+            raise UsageError(
+                f"{name} is a jail: run is for virtual machines", f"bsdvirt start {name}"
+            )
         if boot_from:
             raise UsageError(f"{name} is a jail: it has no boot drive", "bsdvirt ls kind:vm")
 

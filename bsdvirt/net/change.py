@@ -81,7 +81,8 @@ def _live_steps(
         running = sorted({port.guest for port in ports if port.interface in bridge.members})
         if before.mtu != after.mtu and running:
             raise ConflictError(
-                f"network {name}: its MTU cannot change while {', '.join(running)} run",
+                f"network {name}: its MTU cannot change while guests on it run:"
+                f" {', '.join(running)}",
                 f"bsdvirt stop {' '.join(running)}",
             )
         seen = interfaces

@@ -104,7 +104,9 @@ def remove_nic(name: str, number: int) -> Change:
 
     def remove(spec: GuestSpec) -> GuestSpec:
         if not 0 <= number < len(spec.nics):
-            hint = f"the interfaces are 0 to {len(spec.nics) - 1}" if spec.nics else "it has none"
+            last = len(spec.nics) - 1
+            hint = f"the interfaces are 0 to {last}" if last > 0 else "it has only interface 0"
+            hint = hint if spec.nics else "it has none"
             raise NotFoundError(f"{name} has no interface {number}", hint)
         return _with(spec, nics=[nic for n, nic in enumerate(spec.nics) if n != number])
 

@@ -269,4 +269,5 @@ def _no_such(value: Any, parts: list[str], number: int) -> NoReturn:
     wanted = ".".join(parts) if number == 0 and len(parts) > 1 else name
     hint = RESERVED.get(path, "") if "exec" in parts[:1] else ""
     hint = hint or did_you_mean(wanted, names) or did_you_mean(name, fields, "the properties are")
+    hint = hint or "all properties: bsdvirt properties"
     raise UsageError(f"{path}: no such property", hint)

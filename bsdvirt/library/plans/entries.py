@@ -74,7 +74,8 @@ def plan_remove(kind: Kind, name: str, clones: Sequence[str], pool: Layout, op: 
     """Remove a release or an image from a pool. Raises ConflictError naming the guests whose
     datasets are clones of it."""
     if clones:
-        users = ", ".join(user_of(clone, pool) for clone in clones)
+        # A jail that was upgraded has two roots.
+        users = ", ".join(dict.fromkeys(user_of(clone, pool) for clone in clones))
         raise ConflictError(
             f"{kind} {name} is the base of {users}",
             f"destroy those first, or promote one of them: zfs promote {clones[0]}",
