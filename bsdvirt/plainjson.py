@@ -19,7 +19,7 @@ class _Reading:
 
     strict = False
     object_hook = None
-    object_pairs_hook = None
+    object_pairs_hook: Any = None
     parse_float = float
     parse_int = int
 
@@ -28,14 +28,26 @@ class _Reading:
         raise ValueError(f"{word} is not a number")
 
 
-_scan: Callable[[str, int], tuple[Any, int]] = make_scanner(_Reading())  # type: ignore[arg-type]
+class _ReadingOnce(_Reading):
+    """The same, and what has a name twice is refused, as are control characters."""
+
+    strict = True
+
+    @staticmethod
+    def object_pairs_hook(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a name appears twice")
+        return found
 
 
-def loads(text: str) -> Any:
-    """Return the value of a JSON text. Raises ValueError."""
+def loads(text: str, *, once: bool = False) -> Any:
+    """Return the value of a JSON text. Raises ValueError; with `once`, also for what has a name
+    twice."""
     text = text.strip(_BLANKS)
+    scan = make_scanner(_ReadingOnce() if once else _Reading())  # type: ignore[arg-type]
     try:
-        value, end = _scan(text, 0)
+        value, end = scan(text, 0)
     except StopIteration:
         raise ValueError("not JSON") from None
     except RecursionError:

@@ -48,6 +48,7 @@ class SimHost:
     use, so that they can be replayed. `release` is used when the host is created: see releases.py.
     """
 
+    begins = False
     offline = "a simulated host fetches nothing from outside"
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from msgspec import structs
 
 from bsdvirt.cli.output import ask, print_json, say
 from bsdvirt.cli.parser import Globals
-from bsdvirt.cli.streams import tell
+from bsdvirt.cli.streams import end_with_reader, tell
 from bsdvirt.cli.words import LISTING
 from bsdvirt.errors import EXIT_FAILED, EXIT_OK, UsageError
 from bsdvirt.guest.inventory import Inventory
@@ -104,8 +103,8 @@ def open_session(options: Globals, *, changes: bool, shows: bool = False) -> Ses
     interrupt = Interrupt()
     host = open_host(options.sim, interrupt)
     if (not changes or options.dry_run) and options.asking is None:
-        # `bsdvirt ls | head` ends like other tools; a change continues without its reader.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        # A change continues without its reader.
+        end_with_reader()
     session = Session(host, interrupt, preview=options.dry_run, shows=shows)
     if options.dry_run:
         session.sink = plan_sink(options)

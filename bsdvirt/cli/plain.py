@@ -69,4 +69,10 @@ def run_plain(before: Sequence[str], verb: str, after: Sequence[str]) -> int | N
         from bsdvirt.cli.verbs import exec
 
         return exec.run(options)
-    return None
+    if here:
+        from bsdvirt.facts.jls import begin_all
+
+        begin_all()
+    from bsdvirt.cli.verbs import ls
+
+    return ls.run(options)

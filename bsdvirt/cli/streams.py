@@ -113,6 +113,14 @@ def close_streams(status: int) -> int:
     return status
 
 
+def end_with_reader() -> None:
+    """Have the reader's end end this process, too, as that of other tools: `bsdvirt ls | head`."""
+    # Not `signal`, which makes enumerations of all numbers.
+    import _signal  # type: ignore[import-not-found]
+
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
+
+
 def tell(error: BsdvirtError, code: int, subject: str = "") -> None:
     """Print an error, or send it as an event."""
     if (send := getattr(sys.stderr, "send_error", None)) is not None:

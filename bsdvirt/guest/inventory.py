@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bsdvirt.facts.jls import JailFact
-    from bsdvirt.guest.pools import Absent
     from bsdvirt.host.fs import Fs
     from bsdvirt.layout import Layout
     from bsdvirt.spec.guest import GuestSpec
@@ -86,6 +85,18 @@ class Foreign(Record):
         from bsdvirt.spec.identity import Identity
 
         return Guest(self.name, self.layout, Identity(id=0, uuid="", kind="jail"), self.datasets)
+
+
+class Absent(Record):
+    """A pool whose guests cannot be seen now: why, and what to do."""
+
+    name: str
+    why: str
+    hint: str
+
+    @property
+    def message(self) -> str:
+        return f"pool {self.name}: {self.why}: its guests are missing"
 
 
 class Inventory(Record):

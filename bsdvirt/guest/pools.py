@@ -1,29 +1,26 @@
-"""The pools that guests are on: the host file's own, and others, each with a file of its own."""
+"""The pools that guests are on: the host file's own, and others, each with a file of its own; and
+what is found on them."""
 
 from __future__ import annotations
 
-from bsdvirt.errors import BsdvirtError
-from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
+from bsdvirt.errors import BsdvirtError, HostError
+from bsdvirt.guest.inventory import Absent, inventory
+from bsdvirt.host import tools
+from bsdvirt.layout import HOST_FILE, POOL_DIRECTORY, Layout, pool_file
 from bsdvirt.record import Record, replace
 
 TYPE_CHECKING = False
 # As in cli/streams.py.
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from bsdvirt.guest.inventory import Inventory, ReadIdentity
+    from bsdvirt.host.base import Host
     from bsdvirt.host.fs import Fs
+    from bsdvirt.zfs.base import Dataset
 
-
-class Absent(Record):
-    """A pool whose guests cannot be seen now: why, and what to do."""
-
-    name: str
-    why: str
-    hint: str
-
-    @property
-    def message(self) -> str:
-        return f"pool {self.name}: {self.why}: its guests are missing"
+    List = Callable[..., list[Dataset]]
+    """Lists the datasets of pools, as zfs/base.py has it."""
 
 
 class Pools(Record):
@@ -98,3 +95,51 @@ def _nested(one: str, other: str) -> bool:
     from bsdvirt.spec.mounts import within
 
     return within(one, other) or within(other, one)
+
+
+def found_in(
+    pools: Pools, listed: List, host_id: str, read: ReadIdentity | None = None
+) -> Inventory:
+    """Return what is on the pools, by a listing of their datasets; what is wrong with a pool
+    other than the first is in `absent`."""
+    first, *others = pools.layouts
+    datasets = listed(first.dataset, *(other.dataset for other in others))
+    tops = {dataset.name: dataset for dataset in datasets}
+    there: list[Layout] = []
+    absent = list(pools.broken)
+    for other in others:
+        top = tops.get(other.dataset)
+        if top is None:
+            pool = other.dataset.split("/")[0]
+            why, hint = f"{other.dataset} does not exist", f"zpool import {pool}"
+        elif top.mountpoint != other.mountpoint:
+            why = f"{top.name} is to be mounted at {top.mountpoint}, not {other.mountpoint}"
+            hint = f"zfs set mountpoint={other.mountpoint} {top.name}"
+        else:
+            there.append(other)
+            continue
+        absent.append(Absent(other.name, why, hint))
+    return inventory(first, datasets, there, absent, host_id, read)
+
+
+def need_first(found: Inventory) -> Inventory:
+    """Return the same. Raises HostError if the first pool's mount point is not the one that the
+    host file says."""
+    top, wanted = found.datasets[0], found.layout.mountpoint
+    if top.mountpoint != wanted:
+        raise HostError(
+            f"the mount point of {top.name} is {top.mountpoint}, but {HOST_FILE} says {wanted}",
+            "correct `mountpoint` there",
+        )
+    return found
+
+
+def own_id(host: Host) -> str:
+    """Return the host's UUID, as in the identities of guests; "" if the kernel has none."""
+    try:
+        text = host.host_id()
+    except OSError:
+        # The caller may not read the file in which it is kept.
+        text = host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
+    text = text.strip().lower()
+    return "" if set(text) <= set("0-") else text

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Callable, Collection, Iterable, Sequence
-
 from bsdvirt.errors import NotFoundError, UsageError
-from bsdvirt.guest.inventory import Guest, Inventory
+from bsdvirt.spec.digits import is_guest_name
+
+TYPE_CHECKING = False
+# As in cli/streams.py. fnmatch is imported where a word is no name: it imports re.
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Sequence
+
+    from bsdvirt.guest.inventory import Guest, Inventory
+
+    State = Callable[[str], str]
 
 KEYS = ("state", "kind", "tag")
 WORDS: dict[str, Callable[[Guest], Collection[str]]] = {
@@ -14,7 +20,6 @@ WORDS: dict[str, Callable[[Guest], Collection[str]]] = {
     "tag": lambda guest: guest.identity.tags,
 }
 """The words of a guest that a selector with that key matches."""
-State = Callable[[str], str]
 
 
 def needs_state(words: Iterable[str]) -> bool:
@@ -37,6 +42,11 @@ def select(
         return sorted(found.guests)
     if not words:
         raise UsageError("which guest?", "name guests, or use --all")
+    if all(map(is_guest_name, words)):
+        known = found.foreign if foreign else {}
+        return sorted({word if word in known else found.guest(word).name for word in words})
+    import fnmatch
+
     chosen = set(found.guests) if words[0].startswith("!") else set()
     strangers = set(found.foreign) if foreign else set()
     for word in words:
@@ -65,6 +75,8 @@ def _wanted(word: str, found: Inventory, state: State, others: bool) -> list[str
 def _fitting(word: str, found: Inventory, state: State) -> list[str]:
     key, colon, value = word.partition(":")
     if not colon:
+        import fnmatch
+
         return fnmatch.filter(found.guests, word)
     if key == "state":
         return [name for name in found.guests if state(name) == value]

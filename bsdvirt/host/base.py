@@ -35,6 +35,10 @@ class Host(Protocol):
         simulated host the caller."""
 
     @property
+    def begins(self) -> bool:
+        """Whether commands can be begun ahead: see begun.py."""
+
+    @property
     def offline(self) -> str:
         """Return why the host cannot download anything; empty if it can."""
 

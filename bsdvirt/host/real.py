@@ -27,6 +27,7 @@ class RealHost:
 
     owner_uid = 0
     offline = ""
+    begins = True
 
     def __init__(self, interrupt: Interrupt | None = None) -> None:
         self.fs = Fs("/")

@@ -14,10 +14,11 @@ from typing import Any, get_type_hints
 import msgspec
 from msgspec import UNSET
 
-BYTES = "bytes"
-RATE = "bytes/s"
-PERCENT = "percent"
-SECONDS = "s"
+from bsdvirt.rows.sizes import BYTES as BYTES
+from bsdvirt.rows.sizes import PERCENT as PERCENT
+from bsdvirt.rows.sizes import RATE as RATE
+from bsdvirt.rows.sizes import SECONDS as SECONDS
+
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 """How rows, files and logs have a time, which is in UTC."""
 

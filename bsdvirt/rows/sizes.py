@@ -1,6 +1,11 @@
-"""Sizes as people read them."""
+"""Units, and sizes as people read them."""
 
 from __future__ import annotations
+
+BYTES = "bytes"
+RATE = "bytes/s"
+PERCENT = "percent"
+SECONDS = "s"
 
 
 def human_size(number: int) -> str:

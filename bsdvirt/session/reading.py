@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from bsdvirt.errors import HostError, NotFoundError
-from bsdvirt.guest.inventory import Inventory, inventory
-from bsdvirt.guest.pools import Absent, Pools, read_pools
-from bsdvirt.host import tools
+from bsdvirt.guest.inventory import Inventory
+from bsdvirt.guest.pools import Pools, found_in, need_first, own_id, read_pools
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.layout import HOST_FILE, Layout
@@ -123,49 +122,16 @@ class Reading(Struct, dict=True):
         """Read the datasets; `shallow` leaves out those below guests/<name>, and is one
         command. Raises HostError if the first pool's mount point is not the one that the
         host file says; what is wrong with another pool is in `absent`."""
-        found = self._found(shallow)
+        listed = self.zfs.shallow if shallow else self.zfs.datasets
+        found = found_in(self.pools, listed, self.host_id)
         self.unready = unready(found)
         self.homes = {name: found.home(name) for name in (*found.guests, *found.foreign)}
-        top = found.datasets[0]
-        if top.mountpoint != self.layout.mountpoint:
-            raise HostError(
-                f"the mount point of {top.name} is {top.mountpoint}, but {HOST_FILE} says"
-                f" {self.layout.mountpoint}",
-                "correct `mountpoint` there",
-            )
-        return found
-
-    def _found(self, shallow: bool) -> Inventory:
-        first, *others = self.pools.layouts
-        listed = self.zfs.shallow if shallow else self.zfs.datasets
-        datasets = listed(first.dataset, *(other.dataset for other in others))
-        tops = {dataset.name: dataset for dataset in datasets}
-        there: list[Layout] = []
-        absent = list(self.pools.broken)
-        for other in others:
-            top = tops.get(other.dataset)
-            if top is None:
-                pool = other.dataset.split("/")[0]
-                why, hint = f"{other.dataset} does not exist", f"zpool import {pool}"
-            elif top.mountpoint != other.mountpoint:
-                why = f"{top.name} is to be mounted at {top.mountpoint}, not {other.mountpoint}"
-                hint = f"zfs set mountpoint={other.mountpoint} {top.name}"
-            else:
-                there.append(other)
-                continue
-            absent.append(Absent(other.name, why, hint))
-        return inventory(first, datasets, there, absent, self.host_id)
+        return need_first(found)
 
     @cached_property
     def host_id(self) -> str:
         """Return the host's UUID, as in the identities of guests; "" if the kernel has none."""
-        try:
-            text = self.host.host_id()
-        except OSError:
-            # The caller may not read the file in which it is kept.
-            text = self.host.run((tools.SYSCTL, "-n", "kern.hostuuid"), changes=False).stdout
-        text = text.strip().lower()
-        return "" if set(text) <= set("0-") else text
+        return own_id(self.host)
 
     def need_mounted(self, found: Inventory, layout: Layout | None = None) -> None:
         """Raises HostError if a pool (the first, if none is named) is not mounted as it

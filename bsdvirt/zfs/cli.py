@@ -7,7 +7,7 @@ from bsdvirt.host import tools
 from bsdvirt.record import replace
 from bsdvirt.spec.digits import natural
 from bsdvirt.zfs.base import Dataset, Pool, in_order
-from bsdvirt.zfs.values import Value, ask
+from bsdvirt.zfs.values import Value, ask, begin
 
 TYPE_CHECKING = False
 # As in cli/streams.py.
@@ -35,8 +35,14 @@ TEXTS = ("bsdvirt:guest", "bsdvirt:op", "bsdvirt:replica", "mountpoint")
 jail may set them, and they are never used."""
 DEPTH = 2
 KINDS = "filesystem,volume"
+SHALLOW = ("-d", str(DEPTH), "-t", KINDS)
 ATTEMPTS = 3
 """Number of attempts to read both, if datasets appear and disappear meanwhile."""
+
+
+def begin_shallow(root: str, *others: str) -> None:
+    """Begin on this machine what CliZfs.shallow() is going to read."""
+    begin(tuple(dict.fromkeys((root, *others))), TEXTS, *SHALLOW, typed=COLUMNS)
 
 
 class CliZfs:
@@ -56,8 +62,7 @@ class CliZfs:
 
     def shallow(self, root: str, *others: str) -> list[Dataset]:
         roots = tuple(dict.fromkeys((root, *others)))
-        options = ("-d", str(DEPTH), "-t", KINDS)
-        found, asked = ask(self._host, roots, TEXTS, *options, typed=COLUMNS)
+        found, asked = ask(self._host, roots, TEXTS, *SHALLOW, typed=COLUMNS)
         check_listed(asked.argv, asked, roots)
         rows = [
             _dataset(name, {prop: value.value for prop, value in values.items()})

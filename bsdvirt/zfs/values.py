@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from bsdvirt.errors import CommandError
-from bsdvirt.host import tools
+from bsdvirt.host import begun, tools
 from bsdvirt.record import Record
 
 TYPE_CHECKING = False
@@ -52,6 +52,23 @@ def read_values(host: Host, datasets: Iterable[str], properties: Iterable[str]) 
     return found
 
 
+_begun: dict[object, tuple[str, tuple[str, ...]]] = {}
+"""The mark and the words of questions that were begun."""
+
+
+def begin(
+    datasets: Sequence[str],
+    properties: Sequence[str],
+    *options: str,
+    typed: Sequence[str] = (),
+) -> None:
+    """Begin on this machine what `ask` is going to ask with the same arguments: see
+    host/begun.py."""
+    key = (*datasets, *properties, *options, *typed)
+    _begun[key] = mark, argv = _question(datasets, properties, options, typed)
+    begun.begin(*argv)
+
+
 def ask(
     host: Host,
     datasets: Sequence[str],
@@ -61,14 +78,8 @@ def ask(
 ) -> tuple[dict[str, dict[str, Value]], Result]:
     """Return the values of these datasets, or, by `options`, of those below too, and the result of
     zfs(8). `typed` are properties that only the kernel sets, one line each."""
-    mark = f"bsdvirt:{os.urandom(8).hex()}"
-    asked = [f"{mark}-0", *typed]
-    for number, prop in enumerate(properties, 1):
-        asked += [prop, f"{mark}-{number}"]
-    argv = (
-        tools.ZFS, "get", "-Hp", *options, "-o", "name,property,value,source", ",".join(asked),
-        *datasets,
-    )  # fmt: skip
+    known = _begun.pop((*datasets, *properties, *options, *typed), None)
+    mark, argv = known or _question(datasets, properties, options, typed)
     result = host.run(argv, changes=False)
     found: dict[str, dict[str, Value]] = {}
     for name, number, text in _between(result.stdout, mark):
@@ -81,6 +92,23 @@ def ask(
         if number < len(properties):
             _take(values, name, properties[number], text)
     return found, result
+
+
+def _question(
+    datasets: Sequence[str],
+    properties: Sequence[str],
+    options: Sequence[str],
+    typed: Sequence[str],
+) -> tuple[str, tuple[str, ...]]:
+    """Return a mark that nobody knows, and the command with it between the properties."""
+    mark = f"bsdvirt:{os.urandom(8).hex()}"
+    asked = [f"{mark}-0", *typed]
+    for number, prop in enumerate(properties, 1):
+        asked += [prop, f"{mark}-{number}"]
+    return mark, (
+        tools.ZFS, "get", "-Hp", *options, "-o", "name,property,value,source", ",".join(asked),
+        *datasets,
+    )  # fmt: skip
 
 
 def _take(values: dict[str, Value], name: str, prop: str, row: str) -> None:

@@ -32,6 +32,7 @@ class FakeHost:
         self.fs = Fs(root)
         self.owner_uid = os.geteuid()
         self.offline = ""
+        self.begins = False
         self.boot = "boot one"
         self.uuid = "5b6df377-1597-44d5-8742-c26e52c7da81"
         self.interrupt = interrupt or Interrupt()

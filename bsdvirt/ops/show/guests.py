@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from bsdvirt.facts.jls import JailFact, read_jails
-from bsdvirt.guest.inventory import Foreign, Guest, Inventory, running_jail
+from bsdvirt.facts.jls import read_jails
+from bsdvirt.guest.inventory import running_jail
 from bsdvirt.guest.state import read_states
-from bsdvirt.host.fs import Fs
 from bsdvirt.jail.facts.leases import leased
-from bsdvirt.rows.guest import GuestRow
-from bsdvirt.session.alongside import begin
-from bsdvirt.session.session import Session
+
+TYPE_CHECKING = False
+# As in cli/streams.py.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from bsdvirt.facts.jls import JailFact
+    from bsdvirt.guest.inventory import Foreign, Guest, Inventory
+    from bsdvirt.host.fs import Fs
+    from bsdvirt.rows.guest import GuestRow
+    from bsdvirt.session.session import Session
+
+UNITS = {"used": "bytes"}
+"""The units of the fields: as rows/guest.py declares them."""
 
 
 def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
@@ -23,16 +31,24 @@ def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
 
 def listing(session: Session) -> tuple[list[GuestRow], Inventory, Mapping[str, JailFact]]:
     """Return the same, with the jails that the kernel has."""
+    from bsdvirt.rows.guest import GuestRow
+    from bsdvirt.session.alongside import begin
+
     read = begin(lambda: read_jails(session.host))
     found = session.inventory(shallow=True)
     jails = read()
-    states = read_states(session.host.fs, found, jails)
+    return [GuestRow(**row) for row in fields_of(session.host.fs, found, jails)], found, jails
+
+
+def fields_of(fs: Fs, found: Inventory, jails: Mapping[str, JailFact]) -> list[dict[str, Any]]:
+    """Return the fields of each row, in the order of their declaration, by the guests' names."""
+    states = read_states(fs, found, jails)
     rows = [
-        _row(session.host.fs, guest, states.of(name), jid_of(guest, jails))
+        _fields(fs, guest, states.of(name), jid_of(guest, jails))
         for name, guest in found.guests.items()
     ]
-    rows += [_foreign_row(one) for one in found.foreign.values()]
-    return sorted(rows, key=lambda row: row.name), found, jails
+    rows += [_foreign_fields(one) for one in found.foreign.values()]
+    return sorted(rows, key=lambda row: str(row["name"]))
 
 
 def jid_of(guest: Guest, jails: Mapping[str, JailFact]) -> int | None:
@@ -41,14 +57,14 @@ def jid_of(guest: Guest, jails: Mapping[str, JailFact]) -> int | None:
     return jail.jid if jail else None
 
 
-def _row(fs: Fs, guest: Guest, state: str, jid: int | None) -> GuestRow:
+def _fields(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
     identity = guest.identity
-    return GuestRow(
+    return {
         **common(fs, guest, state, jid),
-        networks=list(dict.fromkeys(nic.network for nic in identity.nics)),
-        boot_order=identity.boot.order if identity.autostart else None,
-        root=guest.layout.dataset,
-    )
+        "networks": list(dict.fromkeys(nic.network for nic in identity.nics)),
+        "boot_order": identity.boot.order if identity.autostart else None,
+        "root": guest.layout.dataset,
+    }
 
 
 def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
@@ -71,10 +87,9 @@ def common(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]:
     }
 
 
-def _foreign_row(foreign: Foreign) -> GuestRow:
-    return GuestRow(
-        **foreign_common(foreign), networks=[], boot_order=None, root=foreign.layout.dataset
-    )
+def _foreign_fields(foreign: Foreign) -> dict[str, Any]:
+    root = foreign.layout.dataset
+    return {**foreign_common(foreign), "networks": [], "boot_order": None, "root": root}
 
 
 def foreign_common(foreign: Foreign) -> dict[str, Any]:

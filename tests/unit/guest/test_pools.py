@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from bsdvirt.guest.duplicates import duplicates
-from bsdvirt.guest.inventory import Inventory, inventory
-from bsdvirt.guest.pools import Absent, read_pools
+from bsdvirt.guest.inventory import Absent, Inventory, inventory
+from bsdvirt.guest.pools import read_pools
 from bsdvirt.layout import Layout, pool_file
 from bsdvirt.spec.identity import Claim, Identity
 from bsdvirt.spec.load import identity_to_json
