@@ -4,9 +4,16 @@ On a real FreeBSD, as root, with a stopped jail that may be started:
 
     python3 bench/overhead.py NAME [ROUNDS]
 
-Each round starts the jail by the shell that `bsdvirt start --dry-run` prints, and by
-`bsdvirt start`, in turn; lists guests by zfs(8) and jls(8), and by `bsdvirt ls`; and runs a
-command in the jail by jexec(8), and by `bsdvirt exec`.
+Each round measures each of these in turn, and the raw commands that its goal names:
+
+    --version, --help   python3 -c pass
+    ls                  python3 -c pass, jls(8) and zfs(8) list, one after another
+    exec NAME true      python3 -c pass
+    start               the shell that `start --dry-run` prints, and python3 -c pass
+    create              the shell that `create --dry-run` prints, and python3 -c pass; the jail
+                        NAME-bench is created and destroyed
+
+The command is the one that is installed, if there is one.
 
 Anywhere, without a jail:
 
@@ -21,6 +28,7 @@ from __future__ import annotations
 import compileall
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -28,7 +36,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-BSDVIRT = (sys.executable, "-m", "bsdvirt")
+INSTALLED = shutil.which("bsdvirt")
+BSDVIRT = (INSTALLED,) if INSTALLED else (sys.executable, "-m", "bsdvirt")
+PYTHON = (sys.executable, "-c", "pass")
+GOALS = {"--version": 1.5, "--help": 1.5, "ls": 1.5, "exec": 2.0, "start": 1.15, "create": 1.3}
+"""How many times the raw commands each may take."""
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = ("ls", "exec", "start", "create")
 ROUNDS = 15
@@ -36,7 +48,8 @@ ROUNDS = 15
 
 def run(*argv: str, stdin: str | None = None) -> str:
     """A command's standard output; raises where it fails."""
-    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+    # Never on a terminal, where `exec` gives the command one of its own.
+    done = subprocess.run(argv, input=stdin or "", capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{argv}: {done.stderr.strip()}")
     return done.stdout
@@ -48,37 +61,46 @@ def seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def starts(name: str) -> tuple[float, float]:
-    """Seconds of a raw start, and of ours; the jail runs on."""
-    shell = run(*BSDVIRT, "start", name, "--dry-run")
-    raw = seconds(lambda: run("/bin/sh", "-e", stdin=shell))
-    run(*BSDVIRT, "stop", name)
-    return raw, seconds(lambda: run(*BSDVIRT, "start", name))
+def timed(*words: str) -> float:
+    """Return the seconds of a command line of ours."""
+    return seconds(lambda: run(*BSDVIRT, *words))
 
 
-def entries(name: str) -> tuple[float, float]:
-    """Seconds of jexec(8), and of exec; the jail is stopped."""
-    raw = seconds(lambda: run("/usr/sbin/jexec", name, "true"))
-    ours = seconds(lambda: run(*BSDVIRT, "exec", name, "--", "true"))
+def round_of(name: str, found: dict[str, list[tuple[float, float]]]) -> None:
+    """Measure everything once, the jail being stopped, as it is again afterwards: the seconds of
+    the raw commands, and of ours."""
+    python = seconds(lambda: run(*PYTHON))
+    for word in ("--version", "--help"):
+        found[word].append((python, timed(word)))
+    listed = python + seconds(lambda: run("/usr/sbin/jls", "--libxo", "json", "-n", "jid", "name"))
+    listed += seconds(lambda: run("/sbin/zfs", "list", "-Hp", "-o", "name,bsdvirt:guest"))
+    found["ls"].append((listed, timed("ls")))
+    found["start"].append(changed(("start", name), ("stop", name), python))
+    run(*BSDVIRT, "start", name)
+    found["exec"].append((python, timed("exec", name, "--", "true")))
     run(*BSDVIRT, "stop", name)
+    made = f"{name}-bench"
+    found["create"].append(changed(("create", "jail", made), ("destroy", made, "--yes"), python))
+
+
+def changed(words: tuple[str, ...], back: tuple[str, ...], python: float) -> tuple[float, float]:
+    """Return the seconds of a change by its own shell, with those of Python, and by us. It is
+    taken back after each."""
+    shell = run(*BSDVIRT, *words, "--dry-run")
+    raw = python + seconds(lambda: run("/bin/sh", "-e", stdin=shell))
+    run(*BSDVIRT, *back)
+    ours = timed(*words)
+    run(*BSDVIRT, *back)
     return raw, ours
-
-
-def listings() -> tuple[float, float]:
-    """Seconds of the two raw commands, and of ls."""
-
-    def raw() -> None:
-        run("/sbin/zfs", "list", "-Hp", "-o", "name,bsdvirt:guest")
-        run("/usr/sbin/jls", "--libxo", "json", "-n", "jid", "name")
-
-    return seconds(raw), seconds(lambda: run(*BSDVIRT, "ls", "--json"))
 
 
 def report(what: str, pairs: list[tuple[float, float]]) -> None:
     ratios = [ours / raw for raw, ours in pairs]
     raw = statistics.median(pair[0] for pair in pairs)
+    ratio = statistics.median(ratios)
     print(
-        f"{what}: {statistics.median(ratios):.2f} times the raw commands"
+        f"{what}: {ratio:.2f} times the raw commands, goal {GOALS[what]:.2f}"
+        f"{'' if ratio <= GOALS[what] else ': NOT MET'}"
         f" (least {min(ratios):.2f}, most {max(ratios):.2f}; raw median {raw:.2f} s)"
     )
 
@@ -120,10 +142,14 @@ def main() -> None:
         return
     name = words[0]
     rounds = int(words[1]) if len(words) > 1 else 5
-    pairs = [(starts(name), entries(name)) for _ in range(rounds)]
-    report("start", [pair[0] for pair in pairs])
-    report("exec", [pair[1] for pair in pairs])
-    report("ls", [listings() for _ in range(rounds)])
+    found: dict[str, list[tuple[float, float]]] = {what: [] for what in GOALS}
+    try:
+        for _ in range(rounds):
+            round_of(name, found)
+    finally:
+        for what, pairs in found.items():
+            if pairs:
+                report(what, pairs)
 
 
 if __name__ == "__main__":
