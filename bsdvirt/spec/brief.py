@@ -39,26 +39,32 @@ _YAML_WORDS = frozenset({"null", "true", "yes", "on", "false", "no", "off"})
 
 
 def brief_host(text: str) -> tuple[str, str] | None:
-    """Return the dataset and the mount point that a host file says, if it is as `init` writes it:
-    it says nothing else."""
-    found = {"mountpoint": MOUNTPOINT}
-    seen = set()
+    """Return the dataset and the mount point that a host file says, if it has plain words and
+    numbers only, and zfs(8) lists the datasets."""
+    found: dict[str, Any] = {}
+    inner: dict[str, str] | None = None
     for line in text.split("\n"):
         if not line or line.startswith("#"):
             continue
-        key, _, value = line.partition(": ")
-        if key not in ("dataset", "mountpoint") or key in seen:
+        known: dict[str, Any] = inner if line.startswith("  ") and inner is not None else found
+        key, colon, value = line.removeprefix("  " if known is inner else "").partition(":")
+        if not colon or key in known or (value and not value.startswith(" ")):
             return None
-        seen.add(key)
-        found[key] = value
-    dataset, mountpoint = found.get("dataset", ""), found["mountpoint"]
-    if dataset.lower() in _YAML_WORDS or not _is_dataset(dataset):
+        if known is found:
+            inner = None if value else {}
+        known[key] = value[1:] if value or known is inner else inner
+    if not _fits(found, _HOST, ("dataset",)):
         return None
-    return (dataset, mountpoint) if _is_path(mountpoint) else None
+    return found["dataset"], found.get("mountpoint", MOUNTPOINT)
 
 
 def _is_dataset(value: Any) -> TypeGuard[str]:
-    return _is_text(value, 200) and value[:1] in _UPPER | _LOWER and _are_parts(value)
+    return (
+        _is_text(value, 200)
+        and value[:1] in _UPPER | _LOWER
+        and _are_parts(value)
+        and value.lower() not in _YAML_WORDS
+    )
 
 
 def _is_path(value: Any) -> TypeGuard[str]:
@@ -290,6 +296,43 @@ def _list_of(check: Check, most: int) -> Check:
     return lambda value: isinstance(value, list) and len(value) <= most and all(map(check, value))
 
 
+def _block(checks: Mapping[str, Check]) -> Check:
+    return lambda value: bool(value) and _fits(value, checks)
+
+
+def _number_of(least: int, most: int) -> Check:
+    return lambda value: (
+        isinstance(value, str)
+        and len(value) <= 4
+        and value[:1] != "0"
+        and value != ""
+        and _DIGITS.issuperset(value)
+        and least <= int(value) <= most
+    )
+
+
+def _is_flag_in_yaml(value: Any) -> bool:
+    return value in ("true", "false")
+
+
+_HOST: dict[str, Check] = {
+    "dataset": _is_dataset,
+    "mountpoint": _is_path,
+    "parallel": _number_of(1, 64),
+    "placement_policy": lambda value: value in ("spread", "pack"),
+    "defaults": _block(
+        {
+            "network": lambda value: (
+                isinstance(value, str) and is_guest_name(value) and value not in _YAML_WORDS
+            ),
+            "autostart": _is_flag_in_yaml,
+        }
+    ),
+    "boot": _block({"budget": _number_of(3, 3600)}),
+    "expose": _block({"filtered": _is_flag_in_yaml}),
+    "zfs": _block({"backend": lambda value: value == "zfs"}),
+    "stats": _block({"interval": _number_of(1, 60)}),
+}
 _CLAIM: dict[str, Check] = {
     "network": lambda value: isinstance(value, str) and is_guest_name(value),
     "mac": _is_mac,
