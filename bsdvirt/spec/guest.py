@@ -77,8 +77,8 @@ class GuestSpec(Spec, frozen=True, kw_only=True):
         prop(
             "Ports of the host that are forwarded to the guest while it runs: `tcp:8080:80`,"
             " `udp:53`, `tcp:8000-8010`. Append `@` and an address to bind one host address"
-            " (default: that of the default route), and `~` and a network to let only that"
-            " network in.",
+            " (default: that of the default route; with user networking, every one), and `~` and a"
+            " network to let only that network in.",
             live=Live.NOW,
             max_length=64,
         ),
