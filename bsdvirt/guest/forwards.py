@@ -135,9 +135,9 @@ def refuse_hosts(host: Host, name: str, wanted: Sequence[Expose], facts: PfFacts
         return
     faces = read_interfaces(host)
     own = {text.split("/")[0]: face.name for face in faces.values() for text in face.addresses}
-    outer = own.keys() if facts is None else {
-        text.split("/")[0] for i in facts.egress.values() for text in faces[i].addresses
-    }  # fmt: skip
+    outer = {text for text in own if ":" not in text}
+    if facts is not None:
+        outer = {text.split("/")[0] for i in facts.egress.values() for text in faces[i].addresses}
     for one in wanted:
         if one.on is not None and str(one.on) not in own:
             raise NotFoundError(f"{name}: {one}: this host has no address {one.on}", "ifconfig")
