@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bsdvirt.facts.host import HostFacts
 from bsdvirt.guest.inventory import Guest, running_jail
 from bsdvirt.host import tools
 from bsdvirt.jail.clean import clean_steps
 from bsdvirt.jail.command import end_step
+from bsdvirt.jail.datasets import names_of
 from bsdvirt.jail.mounted import refuse_neighbours, sweep_step
 from bsdvirt.layout import conf_file, job_file
 from bsdvirt.plan.step import (
@@ -18,6 +21,7 @@ from bsdvirt.plan.step import (
     Undo,
 )
 from bsdvirt.spec.jail import Jail
+from bsdvirt.zfs.base import SWAP
 
 REMOVE_SECONDS = 60.0
 MAIN_SHARE = 0.75
@@ -57,8 +61,20 @@ def plan_stop(
         main = (end_step(name, seconds),)
         timeout -= seconds
     ending = _ending(name, guest.root, timeout if orderly else None)
-    finish = (*main, ending, *sweep_step(guest, jail, facts), *left)
+    finish = (*main, ending, *sweep_step(guest, jail, facts), *_unswap(guest, jail), *left)
     return Plan("stop", name, "guest", hooks, finish, op=op, must_journal=False)
+
+
+def _unswap(guest: Guest, jail: Jail | None) -> Iterator[Step]:
+    """Yield what keeps the host's next boot from taking volumes of the jail for swap."""
+    own = [one.name for one in guest.datasets if one.jailed]
+    tops = [one for one in own if one.rpartition("/")[0] not in own]
+    for name in dict.fromkeys([*tops, *(names_of(guest, jail) if jail else ())]):
+        yield Step(
+            Command((tools.ZFS, "inherit", "-r", SWAP, name)),
+            f"no volume in {name} becomes swap of the host",
+            tolerant=True,
+        )
 
 
 def _ending(name: str, root: str, timeout: float | None) -> Step:

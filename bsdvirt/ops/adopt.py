@@ -25,6 +25,7 @@ from bsdvirt.session.session import Session
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import PROPERTY, Boot, Identity
 from bsdvirt.spec.load import identity_to_json
+from bsdvirt.zfs.base import SWAP
 from bsdvirt.zfs.values import Value, read_values
 
 
@@ -206,7 +207,7 @@ def _hosts(held: Mapping[str, Value], own: bool) -> tuple[str, ...]:
     jail mounts."""
     if own:
         return PLACES
-    shares = ("sharenfs", "sharesmb")
+    shares = ("sharenfs", "sharesmb", SWAP)
     return shares if held["jailed"].value == "on" else ("mountpoint", "canmount", *shares)
 
 

@@ -24,6 +24,7 @@ from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.load import identity_to_json, parse_json
 from bsdvirt.spec.types import GuestName
 from bsdvirt.spec.vmdevices import VmDevices
+from bsdvirt.zfs.base import SWAP
 from bsdvirt.zfs.values import read_values
 
 ASKS = (
@@ -35,7 +36,7 @@ ASKS = (
 SHARES = ("placement", "cpuset", "pins", "wired", "reservation")
 """Properties by which a guest has CPUs, memory or space that others would use. They are shown, and
 an import needs no consent to them."""
-PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb")
+PLACES = ("mountpoint", "canmount", "jailed", "sharenfs", "sharesmb", SWAP)
 """ZFS properties of a received dataset that affect the host."""
 
 

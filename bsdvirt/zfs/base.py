@@ -13,6 +13,12 @@ else:
     Protocol = object
 
 
+SWAP = "org.freebsd:swap"
+"""The user property by which the host's rc.d/zvol takes a volume for swap at boot, whoever has set
+it: a jail may, in a dataset that it is given, and whatever the host's memory holds would be written
+there."""
+
+
 class Dataset(Record):
     """A file system or a volume. Sizes are in bytes; None where ZFS prints `-`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from scenario_driver import Bsdvirt
@@ -9,6 +10,7 @@ from scenario_hosts import sim_world
 from scenario_view import HostView
 from scenario_vm import SMALL, image
 
+from bsdvirt.zfs.base import SWAP
 from bsdvirt_sim.tools.freebsdupdate import Published, publish
 
 CRON = "#!/bin/sh\n* * * * * root touch /pwned\n"
@@ -60,3 +62,35 @@ def _publish(driver: Bsdvirt, level: int) -> None:
     (release,) = driver.json("release", "ls")
     publish(driver.sim, release["name"], Published(level, files={"etc/sample.conf": f"{level}\n"}))
     driver.ok("release", "update", release["name"])
+
+
+def test_no_volume_of_a_guest_becomes_swap_of_the_host() -> None:
+    """rc.d/zvol takes each volume that says so, whoever has set it."""
+
+    def named() -> set[str]:
+        argv = ("/sbin/zfs", "get", "-Hp", "-r", "-s", "local,received", "-o", "name", SWAP, guests)
+        return set(view.run(*argv).stdout.split())
+
+    with sim_world() as (driver, view):
+        guests = f"{view.root}/guests"
+        driver.ok("create", "jail", "web", "datasets.d.mountpoint=/d", "--start")
+        data = f"{guests}/web/d"
+        view.do("/sbin/zfs", "create", "-s", "-V", "64M", f"{data}/v")
+        view.do("/sbin/zfs", "set", f"{SWAP}=on", f"{data}/v")
+        told = driver("doctor")
+        assert f"{data}/v" in told.stdout
+        assert "swap" in told.stdout
+        driver.ok("stop", "web")
+        assert named() == set()
+        view.do("/sbin/zfs", "set", f"{SWAP}=on", data)
+        driver("doctor", "--repair")
+        assert named() == set()
+        # A guest from elsewhere that is adopted.
+        identity = view.run("/sbin/zfs", "get", "-Hp", "-o", "value", "bsdvirt:guest",
+                            f"{guests}/web").stdout.strip()  # fmt: skip
+        other = json.dumps(json.loads(identity) | {"host": "another"})
+        view.do("/sbin/zfs", "set", f"bsdvirt:guest={other}", f"{guests}/web")
+        view.do("/sbin/zfs", "set", f"{SWAP}=on", f"{data}/v")
+        assert SWAP in json.dumps(driver.json("info", "web")["datasets"])
+        driver.ok("adopt", "web", "--yes")
+        assert named() == set()

@@ -25,10 +25,11 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import PROPERTY as IDENTITY
 from bsdvirt.spec.replica import PROPERTY, Replica, replica_to_json
 from bsdvirt.spec.send import Offer, Sent
+from bsdvirt.zfs.base import SWAP
 from bsdvirt.zfs.snapshots import Part
 
 RECEIVE_SECONDS = 30 * 24 * 3600.0
-PLACES = ("mountpoint", "canmount", "sharenfs", "sharesmb")
+PLACES = ("mountpoint", "canmount", "sharenfs", "sharesmb", SWAP)
 """Properties of a stream by which a dataset would affect this host."""
 
 
@@ -55,6 +56,7 @@ def _properties(sent: Sent, first: Sequence[str]) -> tuple[str, ...]:
     if sent.kind == "volume":
         # The host looks for no partitions in it.
         sets.append("volmode=dev")
+        drops.append(SWAP)
     else:
         drops += PLACES
         if sent.jailed:

@@ -15,6 +15,7 @@ from bsdvirt.plan.step import Command, Mounted, Plan, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
+from bsdvirt.zfs.base import SWAP
 from bsdvirt.zfs.values import read_values
 
 
@@ -54,6 +55,12 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             name, f"is not mounted at {place}", f"zfs mount {name}, or bsdvirt doctor --repair",
             repair="mount it",
         )  # fmt: skip
+    for name in _swapping(session, seen.found):
+        yield Finding(
+            name, f"sets {SWAP}: the host would take its volumes for swap at its next boot, and"
+            " write its memory there",
+            f"zfs inherit {SWAP} {name}, or bsdvirt doctor --repair", repair="inherit it",
+        )  # fmt: skip
     for name in _received(seen.found):
         yield Finding(
             name, "was received for an import; unless that is under way, it is left over",
@@ -65,6 +72,20 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
             f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
             problem=False, repair="reserve it",
         )  # fmt: skip
+
+
+def _swapping(session: Session, found: Inventory) -> list[str]:
+    """The datasets of guests that set SWAP. Only names are asked for: its value is free text."""
+    tops = [f"{layout.dataset}/guests" for layout in found.layouts]
+    below = tuple(f"{top}/" for top in tops)
+    if not any(d.name.startswith(below) and (d.jailed or d.kind == "volume")
+               for d in found.datasets):  # fmt: skip
+        return []
+    argv = (
+        tools.ZFS, "get", "-Hp", "-r", "-t", "filesystem,volume", "-s", "local,received",
+        "-o", "name", SWAP, *tops,
+    )  # fmt: skip
+    return session.host.run(argv, changes=False).stdout.split("\n")[:-1]
 
 
 def _received(found: Inventory) -> list[str]:
@@ -98,6 +119,11 @@ def repair(session: Session, errors: list[BsdvirtError]) -> list[str]:
         plan = Plan("mount", name, "host", finish=(step,), op=session.new_op())
         if attempt(session, plan, errors, journalled=False):
             done.append(f"{name}: mounted at {place}")
+    for name in _swapping(session, session.inventory()):
+        step = Step(Command((tools.ZFS, "inherit", SWAP, name)), "no swap of the host")
+        plan = Plan("inherit", name, "host", finish=(step,), op=session.new_op())
+        if attempt(session, plan, errors, journalled=False):
+            done.append(f"{name}: no swap of the host")
     for name in _roomless(session, session.inventory()):
         step = Step(
             Command((tools.ZFS, "set", f"refreservation={STATE_ROOM}", name)),

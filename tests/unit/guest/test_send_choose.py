@@ -107,11 +107,13 @@ def test_what_is_received_affects_nothing_there() -> None:
         return " ".join(step.do.right)
 
     begin = f"{ZFS} receive -s -u "
-    places = "-x mountpoint -x canmount -x sharenfs -x sharesmb"
+    places = "-x mountpoint -x canmount -x sharenfs -x sharesmb -x org.freebsd:swap"
     root = Sent(path=Path("root"), kind="filesystem")
     assert words(root) == f"{begin}-o readonly=on {places} -x jailed {NAME}/root@s1"
     data = Sent(path=Path("data"), kind="filesystem", jailed=True)
     assert words(data) == f"{begin}-o readonly=on -o jailed=on {places} {NAME}/data@s1"
     disk = Sent(path=Path("disk0"), kind="volume")
-    assert words(disk) == f"{begin}-o readonly=on -o volmode=dev {NAME}/disk0@s1"
+    assert (
+        words(disk) == f"{begin}-o readonly=on -o volmode=dev -x org.freebsd:swap {NAME}/disk0@s1"
+    )
     assert words(disk, resumes=True) == f"{begin}{NAME}/disk0@s1"
