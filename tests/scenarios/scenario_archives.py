@@ -146,6 +146,37 @@ def an_archive_goes_through_a_pipe(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("start", "three")
 
 
+@scenario(sim_only=True)
+def an_export_that_was_killed_keeps_nothing_from_being_done(
+    driver: Bsdvirt, view: HostView
+) -> None:
+    driver.ok("create", "jail", "web")
+    path, _ = archive(view)
+    with driver.faulty("kill-after:4"):
+        driver("export", "web", path)
+    (taken,) = driver.json("snapshot", "ls", "web")
+    assert taken["holds"] == 1
+    # The export is recovered first.
+    driver.ok("rename", "web", "www")
+    assert driver.json("snapshot", "ls", "www") == []
+    assert not left(view)
+    with driver.faulty("kill-after:4"):
+        driver("export", "www", path)
+    (journal,) = view.journals()
+    driver.ok("doctor", "--set-aside", journal)
+    (taken,) = driver.json("snapshot", "ls", "www")
+    name = f"www@{taken['name']}"
+    said = driver.ok("doctor").stdout
+    assert f"{name} was taken for an archive, which is not being written" in said
+    driver.fails(4, "snapshot", "rm", name, "--yes", says="is held")
+    driver.ok("snapshot", "release", name, "--tag", "bsdvirt-export")
+    driver.ok("snapshot", "rm", name, "--yes")
+    assert "archive" not in driver.ok("doctor").stdout
+    for name in view.journals():
+        view.fs.unlink(f"{view.mountpoint}/state/{name}")
+    view.fs.unlink("/var/run/bsdvirt/archive.www.json")
+
+
 @scenario()
 def an_imported_jail_can_have_keys_of_its_own(driver: Bsdvirt, view: HostView) -> None:
     driver.ok("create", "jail", "web")
