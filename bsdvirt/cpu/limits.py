@@ -226,7 +226,7 @@ def cpuset_drift(
         # A jail may have made a set of its own.
         yield Drift(
             f"processes in it run on the CPUs {now} only, and are to run on {wanted}", steps,
-            f"gave its processes the CPUs {wanted} again", problem=False,
+            f"gave its processes the CPUs {wanted} again", problem=False, only_asked=True,
         )  # fmt: skip
 
 

@@ -18,3 +18,5 @@ class Drift(Struct, frozen=True):
     """What these steps did: brought bv4n0a up."""
     problem: bool = True
     """False if the guest itself may have caused it."""
+    only_asked: bool = False
+    """The guest itself may want it so: only `doctor --repair` changes it."""

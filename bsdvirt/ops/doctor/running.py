@@ -106,14 +106,19 @@ def cpu_findings(session: Session, seen: Seen) -> Iterator[Finding]:
 
 
 def mend(
-    session: Session, seen: Seen, names: Iterable[str], errors: list[BsdvirtError]
+    session: Session,
+    seen: Seen,
+    names: Iterable[str],
+    errors: list[BsdvirtError],
+    *,
+    asked: bool = True,
 ) -> list[str]:
     """Mend what can be mended live, of guests whose locks are held; a line for each thing
-    done."""
+    done. `asked` is false where nobody has asked for repairs."""
     done: list[str] = []
     for name, every in drifts(session, seen, names).items():
         for one in every:
-            if not one.steps:
+            if not one.steps or (one.only_asked and not asked):
                 continue
             op = session.new_op()
             plan = Plan("mend", name, finish=one.steps, op=op, must_journal=False)
@@ -129,10 +134,14 @@ def restore(session: Session) -> tuple[list[str], list[BsdvirtError]]:
     if not alive(session.host.fs, read_host(session.host, *RUN_FILES)):
         # At boot, say.
         return [], errors
-    lack = [n for n, every in drifts(session, look(session)).items() if any(d.steps for d in every)]
+    lack = [
+        name
+        for name, every in drifts(session, look(session)).items()
+        if any(one.steps and not one.only_asked for one in every)
+    ]
     if not lack:
         return [], errors
     with hold(session, lack, "network") as held:
         if not held.names():
             return [], errors
-        return mend(session, look(session), held.names(), errors), errors
+        return mend(session, look(session), held.names(), errors, asked=False), errors
