@@ -110,6 +110,10 @@ def close_streams(status: int) -> int:
         status = status or 1
     if isinstance(sys.stderr, PlainWriter):
         sys.stderr.finish()
+    try:  # noqa: SIM105
+        sys.stderr.flush()
+    except OSError:
+        pass
     return status
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bsdvirt import __version__
 from bsdvirt.cli.output import cell, print_json, print_rows
 from bsdvirt.cli.parser import Globals
 from bsdvirt.host.sanitize import Screen, shown, shown_line
@@ -197,3 +198,20 @@ def test_the_log_in_another_encoding_is_valid_json(sim: Path) -> None:
     assert _bsdvirt(sim, "set", "web", "description=Zoë 漢").returncode == 0
     out = _bsdvirt(sim, "get", "web", "description", "--json", env=env).stdout
     assert json.loads(out.decode("latin-1")) == {"description": "Zoë 漢"}
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [
+        ("", f"bsdvirt {__version__}\n"),
+        ("import atexit; atexit.register(print, 'end')", f"bsdvirt {__version__}\nend\n"),
+    ],
+)
+def test_what_waits_for_the_end_is_waited_for(before: str, shown: str) -> None:
+    """Where nothing does, the interpreter is left as it is."""
+    program = f"import sys; {before}\nsys.argv[1:] = ['--version']\n"
+    program += "from bsdvirt.__main__ import main; main()"
+    ended = subprocess.run(
+        (sys.executable, "-S", "-c", program), cwd=ROOT, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, shown, "")
