@@ -30,7 +30,7 @@ from bsdvirt.zfs.values import read_values
 ASKS = (
     *VmDevices.reaching, "addresses", "expose", "interfaces", "mounts", "datasets", "hooks",
     "params", "devfs_ruleset", "userland", "config", "exec", "run", "stack", "resolver",
-    "firmware", "variables",
+    "firmware", "variables", "log_msrs",
 )  # fmt: skip
 """Properties that use something of the host, or run in the guest as root."""
 SHARES = ("placement", "cpuset", "pins", "wired", "reservation")

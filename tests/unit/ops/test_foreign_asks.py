@@ -29,7 +29,7 @@ OWN = {
     "hostname", "description", "protected", "template", "cpus", "limits", "stop", "restart",
     "snapshots", "release", "hosts", "timezone", "quota", "refquota", "compression", "recordsize",
     "atime", "run_user", "bootorder", "cloud", "hostbridge", "rng", "sockets", "threads", "memory",
-    "loader", "image", "clock", "ignore_msrs",
+    "loader", "image", "clock", "ignore_msrs", "acpi_in_memory", "enable_bars",
 }  # fmt: skip
 """Properties that concern the guest alone."""
 
