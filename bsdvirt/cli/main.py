@@ -12,7 +12,10 @@ from bsdvirt.host.sanitize import shown
 TYPE_CHECKING = False
 # As in cli/streams.py.
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 EXEC_FAILED = 125
 PLAIN = ("ls", "exec")
@@ -42,7 +45,7 @@ def run(words: Sequence[str]) -> int:
         if verb in PLAIN:
             from bsdvirt.cli.plain import run_plain
 
-            if (status := run_plain(before, verb, after)) is not None:
+            if (status := _sparing(lambda: run_plain(before, verb, after))) is not None:
                 return status
         _import_msgspec()
         from bsdvirt.cli.parser import module_of, parse
@@ -98,14 +101,24 @@ def _open_events(before: Sequence[str], verb: str, after: Sequence[str]) -> None
 
 
 def _import_msgspec() -> None:
-    """Import msgspec without typing_extensions, and with that inspect, ast and dis: it uses that
-    where it is installed, and does without. Other libraries find it afterwards."""
+    """Import msgspec as _sparing() has it."""
+
+    def imported() -> None:
+        import msgspec  # noqa: F401
+
+    _sparing(imported)
+
+
+def _sparing(work: Callable[[], T]) -> T:
+    """Return what `work` returns. msgspec, if it imports that, does without typing_extensions, and
+    with that without inspect, ast and dis: it uses that only where it is installed. Other libraries
+    find it afterwards."""
     if EXTENSIONS in sys.modules:
-        return
+        return work()
     # A module that is None cannot be imported.
     sys.modules[EXTENSIONS] = None  # type: ignore[assignment]
     try:
-        import msgspec  # noqa: F401
+        return work()
     finally:
         del sys.modules[EXTENSIONS]
 
