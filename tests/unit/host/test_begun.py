@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
+from bsdvirt.facts import jls
 from bsdvirt.host import begun
 from bsdvirt.host.begun import Begun, Result
 from bsdvirt.host.real import RealHost
+from bsdvirt.zfs.cli import CliZfs, begin_shallow
 
 SH = "/bin/sh"
 
@@ -88,3 +91,28 @@ def test_a_command_takes_the_place_of_the_process() -> None:
     )  # fmt: skip
     shown, said = process.communicate()
     assert (process.returncode, shown, said) == (7, f"given {process.pid}\ny\n", "")
+
+
+def test_what_a_listing_begins_is_what_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Word for word; what is asked again is run again, with another mark."""
+    ahead: list[tuple[str, ...]] = []
+    monkeypatch.setattr(begun, "begin", lambda *argv: ahead.append(argv))
+    ran: list[tuple[str, ...]] = []
+
+    class Asked:
+        def run(self, argv: tuple[str, ...], *, changes: bool) -> Result:
+            assert not changes
+            ran.append(argv)
+            return Result(argv, 0, '{"jail-information": {"jail": []}}')
+
+    host: Any = Asked()
+    jls.begin_all()
+    jls.begin_one("web")
+    begin_shallow("zroot/bsdvirt", "tank/bsdvirt", "zroot/bsdvirt")
+    for _ in range(2):
+        jls.read_jails(host)
+        jls.read_jail(host, "web")
+        CliZfs(host).shallow("zroot/bsdvirt", "tank/bsdvirt")
+    assert ran[:3] == ahead
+    assert ran[3:5] == ran[:2]
+    assert ran[5] != ran[2] and len(ran[5]) == len(ran[2])
