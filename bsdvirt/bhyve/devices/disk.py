@@ -167,6 +167,7 @@ class Disks(Device):
             new = volumes.grown(old, size, f"{guest.name}: disk {disk.name}")
             if new > old:
                 finish.append(volumes.grow(name, new))
+                notes += [volumes.LIVE_NOTE] if live and disk.bus != "ahci" else []
                 notes.append(volumes.GROW_NOTE)
         for gone in sorted(destroying):
             name = guest.layout.disk(guest.name, gone)
