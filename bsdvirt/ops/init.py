@@ -40,8 +40,10 @@ from bsdvirt.zfs import Dataset
 RCVAR = "bsdvirt_enable"
 PRIVATE = "private"
 DOCTOR = "bsdvirt doctor --repair"
-STATE_ROOM = 16 << 20
-"""Bytes reserved for the journal, for a pool that is full."""
+STATE_ROOM = 64 << 20
+"""Bytes reserved for the journal, for a pool that is full. ZFS asks for far more room than it
+takes: 24 times the largest microzap of 128 KiB for each directory entry, until the next transaction
+group (dmu_tx_hold_zap_impl() in dmu_tx.c, spa_asize_inflation)."""
 OPTIONS = {
     "images": IN_DEV_MODE,
     "state": ("-o", f"refreservation={STATE_ROOM}"),

@@ -102,12 +102,14 @@ def test_the_boot_mends_before_it_starts() -> None:
 
 
 def test_the_journal_has_room_of_its_own_in_a_full_pool() -> None:
+    """With 16 MiB, a real ZFS refused the journal of every operation."""
     with sim_world() as (driver, view):
         name = f"{view.root}/state"
         argv = ("/sbin/zfs", "get", "-Hp", "-o", "value", "refreservation", name)
-        assert view.run(*argv).stdout == f"{16 << 20}\n"
-        view.do("/sbin/zfs", "set", "refreservation=none", name)
-        assert "no space reserved" in driver.ok("doctor").stdout
-        driver.ok("doctor", "--repair")
-        assert view.run(*argv).stdout == f"{16 << 20}\n"
+        assert view.run(*argv).stdout == f"{64 << 20}\n"
+        for less in ("none", "16M"):
+            view.do("/sbin/zfs", "set", f"refreservation={less}", name)
+            assert "too little space reserved" in driver.ok("doctor").stdout
+            driver.ok("doctor", "--repair")
+            assert view.run(*argv).stdout == f"{64 << 20}\n"
         assert "all is well" in driver.ok("doctor").stdout

@@ -15,6 +15,7 @@ from bsdvirt.plan.step import Command, Mounted, Plan, Step
 from bsdvirt.rows.host import Finding
 from bsdvirt.session.prepared import attempt
 from bsdvirt.session.session import Session
+from bsdvirt.spec.digits import natural
 from bsdvirt.zfs.base import SWAP
 from bsdvirt.zfs.values import read_values
 
@@ -68,7 +69,7 @@ def findings(session: Session, seen: Seen) -> Iterator[Finding]:
         )  # fmt: skip
     for name in _roomless(session, seen.found):
         yield Finding(
-            name, "has no space reserved: on a full pool no journal can be written",
+            name, "has too little space reserved: on a full pool no journal can be written",
             f"zfs set refreservation={STATE_ROOM >> 20}M {name}, or bsdvirt doctor --repair",
             problem=False, repair="reserve it",
         )  # fmt: skip
@@ -98,14 +99,15 @@ def _received(found: Inventory) -> list[str]:
 
 
 def _roomless(session: Session, found: Inventory) -> list[str]:
-    """The datasets of journals without a reservation of their own."""
+    """The datasets of journals with less than the reservation that they are made with."""
     known = {dataset.name for dataset in found.datasets}
     names = [f"{layout.dataset}/state" for layout in found.layouts]
     values = read_values(session.host, [n for n in names if n in known], ("refreservation",))
     return [
         name
         for name, held in values.items()
-        if (value := held.get("refreservation")) is not None and value.value in ("0", "none")
+        if (value := held.get("refreservation")) is not None
+        and (natural(value.value) or 0) < STATE_ROOM
     ]
 
 
