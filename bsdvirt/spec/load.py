@@ -214,6 +214,8 @@ def decode(cls: type[SpecT], data: object, source: str = "") -> SpecT:
             return msgspec.convert(data, cls, dec_hook=convert_hook)
     except msgspec.ValidationError as error:
         _explain(cls, data, error, source)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{_prefix(source)}{shown(error.object)} is not text") from None
 
 
 # Not compiled at import: needed for invalid input only.

@@ -20,6 +20,7 @@ from bsdvirt.spec.jail import Commands, Jail, JailStop, Nic, Resolver
 from bsdvirt.spec.limits import JailLimits
 from bsdvirt.spec.load import decode
 from bsdvirt.spec.network import Network
+from bsdvirt.spec.paths import set_paths
 from bsdvirt.spec.types import (
     CpuList,
     DatasetName,
@@ -531,3 +532,9 @@ def test_every_pattern_is_said_in_words() -> None:
         if getattr(field.type, "pattern", None) and words_of(field.type) == "text"
     }
     assert not silent
+
+
+@pytest.mark.parametrize("path", ["stack", "hostname", "params.meta"])
+def test_text_that_no_file_can_hold_is_refused(path: str) -> None:
+    with pytest.raises(UsageError):
+        set_paths(load.load_jail("release: none"), [(path, "\ud800")])
