@@ -190,7 +190,7 @@ def choose(
     """The same, of an inventory that was read."""
     if every and not words:
         return sorted(found.guests)
-    if words and not every and all(word.replace("-", "_").isidentifier() for word in words):
+    if words and not every and _are_names(words):
         # Names are checked again under their locks, after unfinished operations are recovered.
         pending = session.pending("guest")
         known = pending | (set(found.foreign) if foreign else set())
@@ -203,6 +203,20 @@ def choose(
     jails = read_jails(session.host) if needs_state(words) else {}
     states = read_states(session.host.fs, found, jails)
     return select(words, found, states.of, every=every, foreign=foreign)
+
+
+def _are_names(words: Sequence[str]) -> bool:
+    return all(word.replace("-", "_").isidentifier() for word in words)
+
+
+def _have_directories(session: Session, words: Sequence[str]) -> bool:
+    """Whether all words are names, and have a guest's directory on a pool."""
+    layouts, fs = session.pools.layouts, session.host.fs
+    return (
+        bool(words)
+        and _are_names(words)
+        and all(any(fs.exists(one.guest_directory(word)) for one in layouts) for word in words)
+    )
 
 
 def apply(options: Globals, request: Request, session: Session | None = None) -> int:
@@ -230,7 +244,13 @@ def apply_to_selected(
     """Carry out the request for the selected guests. If it `starts` them, templates are left out
     unless they are named."""
     session = session or open_session(options, changes=True)
-    names = chosen(session, options.guests, every=options.all)
+    words = sorted(set(options.guests))
+    if _have_directories(session, words) and not options.all:
+        # Whether they are guests is seen once they are locked.
+        names = words
+        session.named = tuple(sorted({*words} - session.pending("guest")))
+    else:
+        names = chosen(session, options.guests, every=options.all)
     if starts and not set(names) <= set(options.guests):
         guests = session.inventory(shallow=True).guests
         templates = {name for name, guest in guests.items() if guest.identity.template}

@@ -9,7 +9,6 @@ from typing import Any
 from bsdvirt.cli.create_common import CreateOptions
 from bsdvirt.errors import UsageError
 from bsdvirt.jail.root import FROM_RELEASE, Origin
-from bsdvirt.ops.create import root
 from bsdvirt.session.session import Session
 
 
@@ -49,6 +48,9 @@ def origin_of(session: Session, options: RootOptions, names: Sequence[str]) -> O
         if options.linux:
             raise UsageError("--linux: which root?", "--root-from TAR, --directory DIR or --empty")
         return FROM_RELEASE
+    # Imported here: most roots are made from a release.
+    from bsdvirt.ops.create import root
+
     if options.release or options.thick:
         raise UsageError(f"{given[0]} is a root without a release", "omit the release")
     if (options.directory or options.dataset) and len(names) > 1:

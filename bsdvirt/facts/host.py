@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct, field
 
 from bsdvirt.errors import HostError
+from bsdvirt.facts import ifconfig, jls, mount, rctl
 from bsdvirt.facts.ifconfig import Interface, read_interfaces
 from bsdvirt.facts.jls import JailFact, read_jails
 from bsdvirt.facts.mount import Mount, fstab_places, read_mounts
 from bsdvirt.facts.rctl import Rule, read_rules
-from bsdvirt.facts.sysctl import read_sysctl
+from bsdvirt.facts.sysctl import KERNEL, read_sysctl
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.spec.digits import natural
@@ -20,6 +21,8 @@ from bsdvirt.spec.types import CpuList
 
 MOST_RULESETS = 8
 """Limit of nested ruleset includes."""
+LOOKS = (jls.ALL, ifconfig.ALL, mount.ALL, rctl.ALL)
+"""The commands of read_host()."""
 
 
 class Kernel(Struct, frozen=True):
@@ -96,15 +99,7 @@ def _fstab(host: Host) -> str:
 def read_kernel(host: Host, *, params: bool = False) -> Kernel:
     """Return the features of the kernel; `params` also reads the jail parameters, by one more
     command."""
-    shown = read_sysctl(
-        host,
-        "kern.osrelease",
-        "hw.ncpu",
-        "kern.racct.enable",
-        "kern.features.vimage",
-        "security.jail.meta_maxbufsize",
-        "net.inet.ip.forwarding",
-    )
+    shown = read_sysctl(host, *KERNEL)
     names = ""
     if params:
         names = host.run((tools.SYSCTL, "-N", "security.jail.param"), changes=False).stdout

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 
+ALL = (tools.IFCONFIG, "-a")
 _NAME = r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{0,14})"
 _HEAD = re.compile(_NAME + r": flags=\w+<(?P<flags>[^>]*)>.*?\bmtu (?P<mtu>\d+)")
 _INET = re.compile(r"^inet (?P<address>\S+)(?: --> \S+)? netmask (?P<mask>0x[0-9a-f]{8})")
@@ -176,7 +177,7 @@ def _words(line: str) -> frozenset[str]:
 def read_interfaces(host: Host) -> dict[str, Interface]:
     """Return all interfaces: one command, and one more for each interface that untrusted text may
     imitate."""
-    shown = host.run((tools.IFCONFIG, "-a"), changes=False).check().stdout
+    shown = host.run(ALL, changes=False).check().stdout
     found, doubtful = parse_all(shown)
     for name in sorted(doubtful):
         alone = host.run((tools.IFCONFIG, name), changes=False)

@@ -18,6 +18,7 @@ from msgspec import Struct
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 
+ALL = (tools.MOUNT, "--libxo", "json")
 SIDES = ("<below>:", "<above>:")
 """Prefix of the source of a unionfs(4)."""
 
@@ -76,4 +77,4 @@ def beneath(
 
 
 def read_mounts(host: Host) -> list[Mount]:
-    return parse(host.run((tools.MOUNT, "--libxo", "json"), changes=False).check().stdout)
+    return parse(host.run(ALL, changes=False).check().stdout)

@@ -10,17 +10,25 @@ from msgspec.structs import replace
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts import pfctl
-from bsdvirt.facts.sysctl import read_sysctl, read_sysrc
+from bsdvirt.facts.sysctl import FORWARDING, KERNEL, KERNEL_LOOK, read_sysctl, read_sysrc
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.layout import PF_DIRECTORY
 
 ANCHOR = "bsdvirt"
 """The anchor above all rules of bsdvirt."""
-FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
 GATEWAY = {4: "gateway_enable", 6: "ipv6_gateway_enable"}
 CALLS = ("nat-anchor", "rdr-anchor")
 """The rules by which the main ruleset calls bsdvirt's anchors."""
+ROUTES = {
+    4: (tools.ROUTE, "-n", "get", "default"),
+    6: (tools.ROUTE, "-n", "get", "-inet6", "default"),
+}
+INFO = (tools.PFCTL, "-s", "info")
+TRANSLATION = (tools.PFCTL, "-s", "nat")
+ANCHORS = (tools.PFCTL, "-a", ANCHOR, "-s", "Anchors")
+LOOKS = (*ROUTES.values(), KERNEL_LOOK, INFO, TRANSLATION, ANCHORS)
+"""The commands of read_pf(), where there is a packet filter."""
 
 
 class PfFacts(Struct, frozen=True):
@@ -64,20 +72,20 @@ def read_loaded(host: Host, *, filtered: bool = False) -> PfFacts:
 def read_pf(host: Host, files: Mapping[str, str], *, filtered: bool = False) -> PfFacts:
     """At most seven commands; the caller has read the files of rules."""
     egress = {}
-    for version, words in ((4, ()), (6, ("-inet6",))):
-        shown = host.run((tools.ROUTE, "-n", "get", *words, "default"), changes=False)
+    for version, argv in ROUTES.items():
+        shown = host.run(argv, changes=False)
         if shown.status == 0 and (interface := pfctl.route_interface(shown.stdout)):
             egress[version] = interface
-    known = read_sysctl(host, *FORWARDING.values())
+    known = read_sysctl(host, *KERNEL)
     forwards = frozenset(v for v, name in FORWARDING.items() if known.get(name) == "1")
-    info = host.run((tools.PFCTL, "-s", "info"), changes=False)
+    info = host.run(INFO, changes=False)
     if info.status != 0:
         return _with_conf(
             host, PfFacts(files=files, egress=egress, forwards=forwards, filtered=filtered)
         )
-    main = host.run((tools.PFCTL, "-s", "nat"), changes=False).stdout
+    main = host.run(TRANSLATION, changes=False).stdout
     # It fails where there is no such anchor.
-    beneath = host.run((tools.PFCTL, "-a", ANCHOR, "-s", "Anchors"), changes=False).stdout
+    beneath = host.run(ANCHORS, changes=False).stdout
     blocked = False
     if filtered:
         rules = host.run((tools.PFCTL, "-s", "rules"), changes=False).stdout

@@ -10,6 +10,7 @@ from msgspec import Struct
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 
+ALL = (tools.RCTL,)
 _RULE = re.compile(
     r"(?P<who>[a-z]+:[^:\n]*):(?P<what>[a-z]+):(?P<action>[a-z0-9]+)=(?P<amount>\d+)(?:/(?P<per>[a-z]+))?",
     re.ASCII,
@@ -122,5 +123,5 @@ def parse_usages(text: str) -> list[dict[str, int]]:
 
 def read_rules(host: Host) -> list[Rule]:
     """Return the rules of rctl(8); none without resource accounting, where rctl fails."""
-    result = host.run((tools.RCTL,), changes=False)
+    result = host.run(ALL, changes=False)
     return parse_rules(result.stdout) if result.status == 0 else []

@@ -5,6 +5,18 @@ from __future__ import annotations
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 
+FORWARDING = {4: "net.inet.ip.forwarding", 6: "net.inet6.ip6.forwarding"}
+KERNEL = (
+    "kern.osrelease",
+    "hw.ncpu",
+    "kern.racct.enable",
+    "kern.features.vimage",
+    "security.jail.meta_maxbufsize",
+    *FORWARDING.values(),
+)
+"""What a start depends on, by one command: of the kernel, and whether it forwards."""
+KERNEL_LOOK = (tools.SYSCTL, *KERNEL)
+
 
 def read_sysctl(host: Host, *names: str) -> dict[str, str]:
     """Return the values of existing sysctls."""

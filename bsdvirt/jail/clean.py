@@ -85,6 +85,7 @@ def clean_steps(
                 Command((tools.RCTL, "-r", jail_subject(name))),
                 "its limits",
                 unless=Not(LimitsExist(jail_subject(name))),
+                at_once=True,
             )
         )
     steps += alias_steps(guest, facts)
@@ -151,6 +152,7 @@ def _interfaces(guest: Guest, facts: HostFacts) -> Iterable[Step]:
                 Command((tools.IFCONFIG, interface, "destroy")),
                 f"its epair {interface}, both ends",
                 unless=Not(InterfaceExists(interface)),
+                at_once=True,
                 retry=BUSY_SECONDS,
             )
 

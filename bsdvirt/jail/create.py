@@ -15,6 +15,7 @@ from bsdvirt.plan.step import (
     Pipeline,
     Plan,
     Step,
+    Undo,
     WriteFile,
 )
 from bsdvirt.spec.identity import PROPERTY, Identity
@@ -58,22 +59,21 @@ def plan_create(
         durable=True,
     )
     words = (*mark, *setting_words(jail))
+    marked = () if origin.adopted else (root,)
+    base = snapshot or f"{layout.release(jail.release)}@base"
     if origin.kind != "release":
         roots = root_steps(origin, layout, name, words, destroy_ours(root, op))
+    elif thick:
+        roots = copied_root(base, root, words, op, size)
     else:
-        base = snapshot or f"{layout.release(jail.release)}@base"
-        roots = (
-            copied_root(base, root, words, op, size)
-            if thick
-            else (cloned_root(base, root, words, op),)
-        )
+        # Its undo is that of the guest's dataset, which it is beneath, and so is its mark.
+        roots, marked = (cloned_root(base, root, setting_words(jail)),), ()
     new = Guest(name, layout, identity)
     data = creation_steps(new, jail.datasets, {}, op)
     if hooks:
         hooks = (_logs(guest_log_directory(name)), *hooks)
     completed = completion_steps(new, jail.datasets, {}, op)
-    marked = (guest,) if origin.adopted else (root, guest)
-    finish = (*completed, *(clear_mark(dataset, op) for dataset in marked))
+    finish = (*completed, *(clear_mark(dataset, op) for dataset in (*marked, guest)))
     return Plan("create", name, "guest", (made, *roots, *data, described, *hooks), finish, op=op)
 
 
@@ -81,12 +81,12 @@ def _logs(directory: str) -> Step:
     return Step(MakeDirectory(directory, 0o700), "its logs", unless=FileExists(directory))
 
 
-def cloned_root(base: str, root: str, words: tuple[str, ...], op: str) -> Step:
+def cloned_root(base: str, root: str, words: tuple[str, ...], undo: tuple[Undo, ...] = ()) -> Step:
     """Make a root that is a clone of the snapshot `base`."""
     return Step(
         Command((tools.ZFS, "clone", *words, base, root)),
         "its root, a clone of the release",
-        undo=(destroy_ours(root, op),),
+        undo=undo,
         durable=True,
     )
 

@@ -19,9 +19,8 @@ from bsdvirt.jail.facts.datasets import wrong_storage
 from bsdvirt.jail.facts.root import root_trouble
 from bsdvirt.jail.facts.start import read_answering, read_resolver
 from bsdvirt.jail.mounted import refuse_neighbours, sort, started_of
-from bsdvirt.jail.settings import differs, newer_note
+from bsdvirt.jail.settings import differs, newer_note, resolver_of
 from bsdvirt.jail.stack import alias_drift
-from bsdvirt.jail.start import resolver_of
 from bsdvirt.layout import conf_file, host_end, jail_end
 from bsdvirt.net.bridge import bridge_of
 from bsdvirt.net.ports import port_drift, running_nic

@@ -28,7 +28,7 @@ from bsdvirt.guest.view import (
 from bsdvirt.host import tools
 from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
-from bsdvirt.jail import clean, doctor, stack
+from bsdvirt.jail import clean, stack
 from bsdvirt.jail.command import reread_steps, watch_again
 from bsdvirt.jail.datasets import (
     StorageFacts,
@@ -41,15 +41,9 @@ from bsdvirt.jail.datasets import (
     needs_values,
 )
 from bsdvirt.jail.enter import enter, environment, line_in, login_in
-from bsdvirt.jail.facts.datasets import read_storage
 from bsdvirt.jail.facts.holds import read_holds
-from bsdvirt.jail.facts.info import read_info
-from bsdvirt.jail.facts.leases import leased
-from bsdvirt.jail.facts.output import Printed
-from bsdvirt.jail.facts.start import read_resolver, start_facts_reader
 from bsdvirt.jail.mounted import own_mounts
 from bsdvirt.jail.root import check_settings
-from bsdvirt.jail.start import check_kernel, plan_start
 from bsdvirt.jail.stop import MAIN_SHARE, plan_stop
 from bsdvirt.layout import CONF_DIRECTORY, host_end, job_file
 from bsdvirt.plan.drift import Drift
@@ -114,6 +108,8 @@ class JailKind(Kind[Jail]):
     # ---- rows ----
 
     def info(self, view: View, guest: Guest, spec: Jail | None, fields: dict[str, Any]) -> JailInfo:
+        from bsdvirt.jail.facts.info import read_info
+
         return read_info(view.host, guest, spec, fields)
 
     # ---- CPUs ----
@@ -180,6 +176,12 @@ class JailKind(Kind[Jail]):
     def starter(
         self, view: View, parts: Parts, facts: HostFacts, *, foreground: bool = False
     ) -> Starter:
+        # Imported here: a stop needs none of it.
+        from bsdvirt.jail.facts.leases import leased
+        from bsdvirt.jail.facts.output import Printed
+        from bsdvirt.jail.facts.start import read_resolver, start_facts_reader
+        from bsdvirt.jail.start import plan_start
+
         jails = {name: spec for name, (_, spec) in parts.items() if isinstance(spec, Jail)}
         resolver, unread = read_resolver(view.host)
         read = start_facts_reader(view, jails, facts, resolver)
@@ -273,6 +275,8 @@ class JailKind(Kind[Jail]):
             check_settings(after)
         changed = (after.cpuset, after.params) != (before.cpuset, before.params)
         if changed and (after.cpuset or after.params):
+            from bsdvirt.jail.settings import check_kernel
+
             kernel = read_kernel(host, params=bool(after.params))
             check_kernel(guest.name, after, kernel)
         had = (*guest.identity.shared, *(guest.identity.next_shared or ()))
@@ -292,6 +296,8 @@ class JailKind(Kind[Jail]):
     ) -> Change:
         if not needs_values(before, after):
             return Change()
+        from bsdvirt.jail.facts.datasets import read_storage
+
         values = read_storage(host, guest, after)
         check_storage(guest, after, StorageFacts(values))
         steps, finish = change_steps(guest, before, after, values, op)
@@ -335,6 +341,8 @@ class JailKind(Kind[Jail]):
     def findings(
         self, view: View, facts: HostFacts, specs: Mapping[str, Jail], kernel: Kernel
     ) -> Iterator[Finding]:
+        from bsdvirt.jail import doctor
+
         return doctor.findings(view, facts, specs, kernel)
 
     def drift(
@@ -342,6 +350,7 @@ class JailKind(Kind[Jail]):
     ) -> Iterator[Drift]:
         from bsdvirt.facts.cpus.affinity import read_jail_cpus
         from bsdvirt.facts.cpus.below import read_strays
+        from bsdvirt.jail import doctor
 
         jail, mask, below = running_jail(guest, facts.jails), None, dict[int, CpuList]()
         if jail is not None and spec and spec.cpuset:

@@ -5,15 +5,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from msgspec import Struct
 
+from bsdvirt.errors import UsageError
+from bsdvirt.facts.host import Kernel
+from bsdvirt.guest.claims import Networks
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.host.restore import Was
+from bsdvirt.jail.datasets import needed_params
+from bsdvirt.net import resolver, routing
 from bsdvirt.plan.step import PutBack, RemoveFile, Step, Undo, WriteFile
 from bsdvirt.spec.jail import NO_RELEASE, Jail
-from bsdvirt.spec.types import HOST_ZONE
+from bsdvirt.spec.params import check_params
+from bsdvirt.spec.types import HOST_ZONE, CpuList
 
 HOSTS = "etc/hosts"
 LOCALTIME = "etc/localtime"
@@ -220,3 +226,65 @@ def _is_env(key: str) -> bool:
 
 def _pair(match: re.Match[str]) -> tuple[int, int]:
     return int(match["major"]), int(match["minor"])
+
+
+# ---- its name servers ----
+
+
+def resolver_of(
+    guest: Guest, jail: Jail, networks: Networks, host: str, answering: Collection[str] = ()
+) -> tuple[str | None, str, str]:
+    """The text of the jail's /etc/resolv.conf, None to leave it as it is; why it has no name
+    service, where it has none, and what to do. `host` is the host's, `answering` its addresses
+    at which something waits for questions."""
+    text = _resolver_text(jail, host)
+    if jail.resolver.mode != "host" or jail.stack in ("inherit", "none"):
+        return text, "", ""
+    wired = list(zip(jail.nics, guest.identity.nics, strict=True))
+    ways = [
+        way
+        for index, (nic, claim) in enumerate(wired)
+        for way in routing.gateways(index, nic, claim, networks[nic.network])
+    ]
+    to = [str(route.to) for routes in routing.routes(wired, networks) for route in routes]
+    own = [text for _, claim in wired for text in claim.addresses()]
+    if jail.stack == "shared":
+        # The host's routes are its own.
+        own, ways = guest.identity.shares(), ["0.0.0.0", "::"]
+    known = [networks[nic.network] for nic in jail.nics]
+    text, why = resolver.for_guest(host, resolver.Reach(known, own, ways, to), answering)
+    names = list(dict.fromkeys(str(nic.network) for nic in jail.nics))
+    why = f"no name service: {why}" if why else ""
+    return text, why, resolver.hint(guest.name, names) if why else ""
+
+
+def _resolver_text(jail: Jail, host: str) -> str | None:
+    match jail.resolver.mode:
+        case "host":
+            return host or None
+        case "own":
+            search = " ".join(map(str, jail.resolver.search))
+            lines = [f"search {search}"] if search else []
+            lines += [f"nameserver {server}" for server in jail.resolver.servers]
+            return "\n".join(lines) + "\n"
+        case _:
+            return None
+
+
+# ---- what it asks of the kernel ----
+
+
+def check_kernel(name: str, jail: Jail, kernel: Kernel) -> tuple[str, ...]:
+    """What to know of its parameters on this kernel. Raises UsageError for a CPU that the
+    host does not have, and for a parameter that neither we nor the kernel know."""
+    _check_cpuset(name, jail.cpuset, kernel)
+    given = {**needed_params(jail), **jail.params} if jail.params else {}
+    return check_params(given, kernel.params)
+
+
+def _check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:
+    if cpuset and (absent := [cpu for cpu in cpuset.cpus if cpu >= kernel.cpus]):
+        raise UsageError(
+            f"{name}: cpuset {cpuset}: this host has no CPU {absent[0]}",
+            f"its CPUs are 0-{kernel.cpus - 1}",
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -24,7 +24,6 @@ from bsdvirt.jail.datasets import (
     completion_steps,
     creation_steps,
     fit_steps,
-    needed_params,
 )
 from bsdvirt.jail.enter import Holds, check_user
 from bsdvirt.jail.linux import ForeignFacts, check_foreign, linux_steps
@@ -42,7 +41,7 @@ from bsdvirt.layout import (
     host_end,
     jail_end,
 )
-from bsdvirt.net import resolver, routing
+from bsdvirt.net import routing
 from bsdvirt.net.bridge import DEFAULT_MTU, bridge_of
 from bsdvirt.net.ports import check_port, join_step
 from bsdvirt.plan.step import (
@@ -62,7 +61,7 @@ from bsdvirt.plan.step import (
 from bsdvirt.spec.identity import Claim
 from bsdvirt.spec.jail import Jail, Nic
 from bsdvirt.spec.network import Network
-from bsdvirt.spec.params import OF_VMM, check_params, needs_vmm, unknown_params
+from bsdvirt.spec.params import OF_VMM, needs_vmm, unknown_params
 from bsdvirt.spec.types import CpuList
 
 START_SLACK = 120.0
@@ -142,7 +141,7 @@ def plan_start(
         check_port(name, index, nic, networks[nic.network])
     routing.check(name, wired)
     _check_asking(name, jail)
-    resolv, unserved, remedy = resolver_of(
+    resolv, unserved, remedy = own.resolver_of(
         guest, jail, networks, facts.host_resolver, facts.answering
     )
     notes += (f"{unserved} ({remedy})",) if unserved else ()
@@ -201,27 +200,11 @@ def _check(name: str, jail: Jail, facts: StartFacts) -> tuple[str, ...]:
         )
     need_racct(name, jail.limits, kernel)
     check_mounts(name, jail.mounts, facts.mounts)
-    notes = check_kernel(name, jail, kernel)
+    notes = own.check_kernel(name, jail, kernel)
     if refused := unknown_params(jail.params, kernel.params):
         param, why = refused[0]
         raise HostError(f"{name}: {why}", f"bsdvirt set {name} params.{param}=")
     return notes
-
-
-def check_kernel(name: str, jail: Jail, kernel: Kernel) -> tuple[str, ...]:
-    """What to know of its parameters on this kernel. Raises UsageError for a CPU that the
-    host does not have, and for a parameter that neither we nor the kernel know."""
-    _check_cpuset(name, jail.cpuset, kernel)
-    given = {**needed_params(jail), **jail.params} if jail.params else {}
-    return check_params(given, kernel.params)
-
-
-def _check_cpuset(name: str, cpuset: CpuList | None, kernel: Kernel) -> None:
-    if cpuset and (absent := [cpu for cpu in cpuset.cpus if cpu >= kernel.cpus]):
-        raise UsageError(
-            f"{name}: cpuset {cpuset}: this host has no CPU {absent[0]}",
-            f"its CPUs are 0-{kernel.cpus - 1}",
-        )
 
 
 def _nic_routes(guest_id: int, wired: routing.Wired, networks: Networks) -> list[conf.NicRoute]:
@@ -237,33 +220,6 @@ def _nic_routes(guest_id: int, wired: routing.Wired, networks: Networks) -> list
         )
         for index, (nic, claim) in enumerate(wired)
     ]
-
-
-def resolver_of(
-    guest: Guest, jail: Jail, networks: Networks, host: str, answering: Collection[str] = ()
-) -> tuple[str | None, str, str]:
-    """The text of the jail's /etc/resolv.conf, None to leave it as it is; why it has no name
-    service, where it has none, and what to do. `host` is the host's, `answering` its addresses
-    at which something waits for questions."""
-    text = _resolver_text(jail, host)
-    if jail.resolver.mode != "host" or jail.stack in ("inherit", "none"):
-        return text, "", ""
-    wired = list(zip(jail.nics, guest.identity.nics, strict=True))
-    ways = [
-        way
-        for index, (nic, claim) in enumerate(wired)
-        for way in routing.gateways(index, nic, claim, networks[nic.network])
-    ]
-    to = [str(route.to) for routes in routing.routes(wired, networks) for route in routes]
-    own = [text for _, claim in wired for text in claim.addresses()]
-    if jail.stack == "shared":
-        # The host's routes are its own.
-        own, ways = guest.identity.shares(), ["0.0.0.0", "::"]
-    known = [networks[nic.network] for nic in jail.nics]
-    text, why = resolver.for_guest(host, resolver.Reach(known, own, ways, to), answering)
-    names = list(dict.fromkeys(str(nic.network) for nic in jail.nics))
-    why = f"no name service: {why}" if why else ""
-    return text, why, resolver.hint(guest.name, names) if why else ""
 
 
 def _check_asking(name: str, jail: Jail) -> None:
@@ -285,19 +241,6 @@ def _resolver_steps(guest: Guest, facts: StartFacts, wanted: str | None) -> list
     was = facts.resolver_was
     undo = RemoveFile(path, root) if was is None else PutBack(path, root, was)
     return [Step(WriteFile(path, wanted, beneath=root), "its name servers", undo=(Undo(undo),))]
-
-
-def _resolver_text(jail: Jail, host: str) -> str | None:
-    match jail.resolver.mode:
-        case "host":
-            return host or None
-        case "own":
-            search = " ".join(map(str, jail.resolver.search))
-            lines = [f"search {search}"] if search else []
-            lines += [f"nameserver {server}" for server in jail.resolver.servers]
-            return "\n".join(lines) + "\n"
-        case _:
-            return None
 
 
 def _epair_steps(

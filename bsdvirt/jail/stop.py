@@ -81,10 +81,11 @@ def _ending(name: str, root: str, timeout: float | None) -> Step:
     remove = Command((tools.JAIL, "-R", name), timeout=REMOVE_SECONDS)
     there = JailExists(name, root)
     if timeout is None:
-        return Step(remove, f"remove {name} at once", unless=Not(there))
+        return Step(remove, f"remove {name} at once", unless=Not(there), at_once=True)
     return Step(
         Command((tools.JAIL, "-f", conf_file(name), "-r", name), timeout=timeout),
         f"stop {name} within {timeout:.0f} s",
         remedy=(Undo(remove, there),),
         unless=Not(there),
+        at_once=True,
     )

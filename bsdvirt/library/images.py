@@ -98,7 +98,7 @@ def remove(session: Session, name: str) -> None:
 def provide(session: Session, name: str, target: Layout) -> str:
     """Copy an image to a pool that lacks it; return the source dataset, empty if nothing was
     copied. Raises as `find` does."""
-    there = copies(session.inventory(), "image").get(name, [])
+    there = copies(session.inventory(shallow=True), "image").get(name, [])
     if any(copy.pool == target and copy.complete for copy in there):
         return ""
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from bsdvirt.errors import NotFoundError, UsageError
+from bsdvirt.errors import UsageError
 from bsdvirt.facts.host import read_kernel, read_platform
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.host import tools
-from bsdvirt.host.base import Host
 from bsdvirt.host.fs import Fs
 from bsdvirt.layout import Layout, snapshot_directory
 from bsdvirt.library import mirrors
@@ -25,6 +24,7 @@ from bsdvirt.library.entries import (
     stream_size,
 )
 from bsdvirt.library.files import checksum
+from bsdvirt.library.levels import Level, newest, read_levels
 from bsdvirt.library.plans import releases as plans
 from bsdvirt.library.plans.entries import BASE, plan_copy
 from bsdvirt.library.private_copy import held
@@ -34,7 +34,6 @@ from bsdvirt.rows.library import ReleaseRow
 from bsdvirt.session.prepared import Prepared, carry_out_one
 from bsdvirt.session.session import Session
 from bsdvirt.spec.digits import natural
-from bsdvirt.zfs.cli import check_listed
 from bsdvirt.zfs.values import read_values
 
 MEMBER_SECONDS = 600.0
@@ -169,54 +168,6 @@ def _created(session: Session, datasets: Sequence[str]) -> dict[str, str]:
 
 
 # ---- patch levels ----
-
-
-class Level(Struct, frozen=True):
-    """A patch level of a release: a snapshot of its dataset that jails are clones of. The first is
-    @base, as the release was added; each update adds one, such as @p3."""
-
-    dataset: str
-    name: str
-    txg: int
-    version: str = ""
-    """Such as 14.3-RELEASE-p2; empty if only the files in it tell."""
-
-    @property
-    def snapshot(self) -> str:
-        return f"{self.dataset}@{self.name}"
-
-
-def read_levels(host: Host, datasets: Sequence[str]) -> dict[str, list[Level]]:
-    """Return the patch levels of these datasets of releases, the oldest first, by one command.
-    Snapshots of other tools are not among them.
-
-    Raises NotFoundError, CommandError.
-    """
-    levels: dict[str, list[Level]] = {dataset: [] for dataset in datasets}
-    if not levels:
-        return levels
-    columns = f"name,createtxg,{plans.VERSION_PROPERTY}"
-    argv = (tools.ZFS, "list", "-Hp", "-d", "1", "-t", "snapshot", "-o", columns, *levels)
-    result = host.run(argv, changes=False)
-    check_listed(argv, result, list(levels))
-    for row in result.stdout.split("\n"):
-        full, _, rest = row.partition("\t")
-        txg, _, version = rest.partition("\t")
-        dataset, _, name = full.partition("@")
-        version = "" if version == "-" else version
-        if dataset in levels and txg.isdigit() and (version or name == BASE):
-            levels[dataset].append(Level(dataset, name, int(txg), version))
-    return {one: sorted(held, key=lambda level: level.txg) for one, held in levels.items()}
-
-
-def newest(host: Host, dataset: str) -> Level:
-    """Return the patch level that new jails are clones of. Raises NotFoundError."""
-    levels = read_levels(host, (dataset,))[dataset]
-    if not levels:
-        raise NotFoundError(
-            f"{dataset} has no snapshot @{BASE}", f"zfs snapshot {dataset}@{BASE} takes one"
-        )
-    return levels[-1]
 
 
 def version_of(fs: Fs, pool: Layout, name: str, level: Level) -> str:

@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bsdvirt.facts.ifconfig import Interface
-from bsdvirt.facts.packetfilter import ANCHOR, FORWARDING, GATEWAY, FirewallFacts, PfFacts
+from bsdvirt.facts.packetfilter import ANCHOR, GATEWAY, FirewallFacts, PfFacts
+from bsdvirt.facts.sysctl import FORWARDING
 from bsdvirt.host import tools
 from bsdvirt.net.pf import anchor_lines, forwarding_advice, setup_advice
 from bsdvirt.plan.step import Command, RemoveFile, Step, Undo, WriteFile

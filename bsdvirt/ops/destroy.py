@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError
-from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.facts.host import LOOKS, HostFacts, read_host
 from bsdvirt.guest import logs
 from bsdvirt.guest.destroy import plan_destroy, refuse_hosts
 from bsdvirt.guest.inventory import (
@@ -60,6 +60,7 @@ class Destroy(Struct, frozen=True):
     def prepare(self, session: Session) -> Iterator[Prepared]:
         ended = end_for_destroy(session, self.names) if self.force else []
         with hold(session, self.names, "destroy", destroying=True, ending=ended) as held:
+            session.ahead.expect(*LOOKS)
             found = session.inventory()
             facts = read_host(session.host, *RUN_FILES)
             going = Going(session, found, held.names())

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def _need_running(session: Session, name: str, found: Inventory | None = None) -> Guest:
     from bsdvirt.facts.jls import read_jails
     from bsdvirt.guest.inventory import running_jail
+    from bsdvirt.host.ahead import begin
     from bsdvirt.kinds import need_kind
-    from bsdvirt.session.alongside import begin
 
     read = begin(lambda: read_jails(session.host))
     guest = (found or session.inventory(shallow=True)).guest(name)

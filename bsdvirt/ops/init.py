@@ -15,7 +15,7 @@ from bsdvirt.errors import BsdvirtError, ConflictError, HostError, NotFoundError
 from bsdvirt.facts.ifconfig import read_interfaces
 from bsdvirt.facts.sysctl import read_sysrc
 from bsdvirt.host import tools
-from bsdvirt.host.private import others_may_enter
+from bsdvirt.host.fs import others_may_enter
 from bsdvirt.layout import CHILDREN, HOST_FILE, LOG_DIRECTORY, RUN_DIRECTORY, Layout
 from bsdvirt.net.address import free_subnet
 from bsdvirt.ops.network.networks import CreateNetwork

@@ -14,7 +14,7 @@ from msgspec import Struct
 from bsdvirt.errors import ConflictError, HostError, UsageError
 from bsdvirt.guest.inventory import Inventory, inventory
 from bsdvirt.guest.pools import overlaps
-from bsdvirt.host.private import why_not_private
+from bsdvirt.host.fs import why_not_private
 from bsdvirt.layout import POOL_DIRECTORY, Layout, pool_file
 from bsdvirt.ops.init import check_mountpoint, dataset_steps, directory_steps, existing, unmark
 from bsdvirt.plan.locks import is_held

@@ -18,7 +18,8 @@ from bsdvirt.plan.conditions import holds
 from bsdvirt.plan.events import Event, Sink
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import CommitUnknownError, Journal
-from bsdvirt.plan.step import Action, Command, Plan, Step
+from bsdvirt.plan.marks import marked_after
+from bsdvirt.plan.step import Action, Command, DatasetOwned, Not, Plan, Step
 
 PROGRESS_SECONDS = 0.1
 
@@ -75,6 +76,8 @@ class _Run:
         self.faults = executor.faults
         self.about = (plan.op, plan.verb, plan.subject)
         self.committed = False
+        self.marked: frozenset[str] = frozenset()
+        """The datasets that bear the mark of this operation since one of its steps."""
         self.told = False
         self.journal = self._open_journal(executor.state)
 
@@ -185,7 +188,7 @@ class _Run:
         self.journal.close()
 
     def _step(self, index: int, step: Step) -> None:
-        if step.unless is not None and holds(self.host, step.unless):
+        if not step.at_once and self._is_needless(step):
             self.emit(events.StepDone(*self.about, index, skipped=True))
             return
         self.emit(events.StepStarted(*self.about, index, step.do, step.why))
@@ -197,11 +200,23 @@ class _Run:
             if isinstance(step.do, Command) and step.do.log:
                 took = time.monotonic() - began
                 self.emit(events.Logged(*self.about, took, f"{step.do.title}: ok"))
+            self.marked = marked_after(self.marked, step.do, self.plan.op)
         except StepError as error:
-            self._remedy(step, error)
+            if not (step.at_once and self._is_needless(step)):
+                self._remedy(step, error)
         self.faults.after(number)
         self._write(lambda journal: journal.done(index))
         self.emit(events.StepDone(*self.about, index))
+
+    def _is_needless(self, step: Step) -> bool:
+        """Whether the condition of a step holds. A mark that this run has set is not looked for:
+        nobody else clears it."""
+        match step.unless:
+            case None:
+                return False
+            case Not(look=DatasetOwned(dataset=dataset, op=self.plan.op)):
+                return dataset not in self.marked and holds(self.host, step.unless)
+        return holds(self.host, step.unless)
 
     def _remedy(self, step: Step, error: StepError) -> None:
         """Perform the alternative of a failed step; without one, raise the error."""

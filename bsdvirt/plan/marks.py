@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from bsdvirt.host import tools
 from bsdvirt.plan.conditions import OP_PROPERTY
-from bsdvirt.plan.step import Command, DatasetOwned, Not, Step, Undo
+from bsdvirt.plan.step import Action, Command, DatasetOwned, Not, Pipeline, Step, Undo
 
+_KEEP = frozenset({"create", "clone", "hold", "mount", "release", "snapshot", "umount"})
+"""What zfs(8) does without changing a mark that is there."""
 BUSY_SECONDS = 10.0
 DESTROY_BUSY_SECONDS = 15.0
 
@@ -14,6 +16,24 @@ DESTROY_BUSY_SECONDS = 15.0
 def mark_of(op: str) -> tuple[str, str]:
     """The words of zfs(8) that mark a new dataset."""
     return ("-o", f"{OP_PROPERTY}={op}")
+
+
+def marked_after(marked: frozenset[str], action: Action, op: str) -> frozenset[str]:
+    """Return the datasets that bear the mark of an operation after one of its actions; without
+    those that may have lost it, or have another name now."""
+    match action:
+        case Command(argv=(tools.ZFS, verb, *words)) | Pipeline(right=(tools.ZFS, verb, *words)):
+            if f"{OP_PROPERTY}={op}" in words:
+                return marked | {words[-1]}
+            if verb == "inherit":
+                return marked - {*words}
+            return marked if verb in _KEEP else frozenset()
+        case Command(title="", own=False):
+            return marked
+        case Command() | Pipeline():
+            # A hook of the user's may do anything.
+            return frozenset()
+    return marked
 
 
 def destroy_ours(dataset: str, op: str) -> Undo:

@@ -319,6 +319,9 @@ class Step(Struct, frozen=True):
     """Its effect survives a reboot: its record is synced before it runs."""
     unless: Look | None = None
     """The step is skipped if this condition holds."""
+    at_once: bool = False
+    """That condition is checked only if the step fails, for a step that does nothing then: it
+    rarely holds."""
     remedy: tuple[Undo, ...] = ()
     """Alternative if the step fails; the step then counts as done, with a warning."""
     tolerant: bool = False

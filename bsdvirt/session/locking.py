@@ -43,6 +43,7 @@ class Locking(Reading, dict=True):
         if wait is None:
             wait = GUEST_WAIT_SECONDS if kind == "guest" else WAIT_SECONDS
         lock = Lock(self.host.fs, kind, name).acquire(verb, wait=wait, shared=shared)
+        self.ahead.forget()
         try:
             if not shared and kind != "allocation":
                 self.recover(kind, name, destroying=destroying)

@@ -12,8 +12,8 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from msgspec import Struct, field, structs
@@ -256,13 +256,22 @@ def carry_out(session: Session, request: Request) -> list[Outcome]:
     if not session.preview and session.shown is not None:
         shown, session.shown = session.shown, None
         return confirm(session, request, shown)
-    with request.prepare(session) as prepared:
+    with _prepared(session, request) as prepared:
         if not session.preview:
             return prepared.run()
         session.previewed.append(prepared)
         for plan in prepared.plans:
             session.planned(plan)
         return prepared.outcomes
+
+
+@contextmanager
+def _prepared(session: Session, request: Request) -> Iterator[Prepared]:
+    """Prepare a request: its plans are made from facts that are read once."""
+    with ExitStack() as stack:
+        with session.ahead.planning():
+            prepared = stack.enter_context(request.prepare(session))
+        yield prepared
 
 
 def carry_out_one(session: Session, request: Request) -> Outcome:
@@ -276,7 +285,7 @@ def carry_out_one(session: Session, request: Request) -> Outcome:
 def preview(session: Session, request: Request) -> Prepared:
     """Prepare only: no lock is taken, nothing is recovered, nothing is run."""
     looking = structs.replace(session, preview=True, sink=events.ignore, draws=Draws())
-    with request.prepare(looking) as prepared:
+    with _prepared(looking, request) as prepared:
         return prepared
 
 
@@ -291,7 +300,7 @@ class ChangedError(ConflictError):
 def confirm(session: Session, request: Request, shown: Prepared) -> list[Outcome]:
     """Run what a preview has shown. Raises ChangedError if the plans would be others now."""
     again = structs.replace(session, draws=shown.session.draws.again())
-    with request.prepare(again) as now:
+    with _prepared(again, request) as now:
         if now.same_as(shown):
             return now.run()
     raise ChangedError(now)

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from bsdvirt.errors import HostError, NotFoundError
 from bsdvirt.guest.inventory import Inventory
 from bsdvirt.guest.pools import Pools, found_in, need_first, own_id, read_pools
+from bsdvirt.host.ahead import Ahead
 from bsdvirt.host.base import Host
 from bsdvirt.host.interrupt import Interrupt
 from bsdvirt.layout import HOST_FILE, Layout
@@ -29,6 +30,7 @@ Signature = tuple[int, int, int]
 
 if TYPE_CHECKING:
     from bsdvirt.cpu.topology import Topology
+    from bsdvirt.facts.host import Kernel
     from bsdvirt.net.files import Networks
     from bsdvirt.plan.step import Kind as Subject
     from bsdvirt.plan.step import Plan
@@ -56,6 +58,19 @@ class Reading(Struct, dict=True):
     """How the host's CPUs are connected, once it was read: that changes with a reboot only."""
     specs: dict[str, tuple[Signature, GuestSpec | None]] = field(default_factory=dict)
     """What the files of guests say, for what looks at those of all guests."""
+
+    named: tuple[str, ...] = ()
+    """Guests that the user has named, and that the next inventory is to have."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.host, Ahead):
+            self.host = Ahead(self.host)
+
+    @property
+    def ahead(self) -> Ahead:
+        """The host, of which a plan reads its facts ahead."""
+        assert isinstance(self.host, Ahead)
+        return self.host
 
     def planned(self, plan: Plan) -> None:
         """Report a plan that is not run."""
@@ -113,6 +128,13 @@ class Reading(Struct, dict=True):
             )
         return open_zfs(self.host)
 
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The features of the kernel, which change with a reboot."""
+        from bsdvirt.facts.host import read_kernel
+
+        return read_kernel(self.host)
+
     @property
     def parallel(self) -> int:
         """How many guests to work on at once."""
@@ -121,12 +143,18 @@ class Reading(Struct, dict=True):
     def inventory(self, *, shallow: bool = False) -> Inventory:
         """Read the datasets; `shallow` leaves out those below guests/<name>, and is one
         command. Raises HostError if the first pool's mount point is not the one that the
-        host file says; what is wrong with another pool is in `absent`."""
+        host file says; what is wrong with another pool is in `absent`. Raises as
+        Inventory.guest does for one that the user has named."""
         listed = self.zfs.shallow if shallow else self.zfs.datasets
-        found = found_in(self.pools, listed, self.host_id)
+        what = ("inventory", shallow, self.pools.layouts)
+        found = self.ahead.keep(what, lambda: found_in(self.pools, listed, self.host_id))
         self.unready = unready(found)
         self.homes = {name: found.home(name) for name in (*found.guests, *found.foreign)}
-        return need_first(found)
+        need_first(found)
+        named, self.named = self.named, ()
+        for name in named:
+            found.guest(name)
+        return found
 
     @cached_property
     def host_id(self) -> str:

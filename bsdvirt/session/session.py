@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import field
 
 from bsdvirt.errors import HostError
-from bsdvirt.host.private import keep_private
+from bsdvirt.host.fs import keep_private
 from bsdvirt.layout import RUN_DIRECTORY, Layout
 from bsdvirt.plan import events
 from bsdvirt.session.locking import Locking

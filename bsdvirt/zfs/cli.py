@@ -52,10 +52,14 @@ class CliZfs:
         self._host = host
 
     def datasets(self, root: str, *others: str) -> list[Dataset]:
+        # Imported here: a listing of guests is shallow.
+        from bsdvirt.host.ahead import begin
+
         roots = tuple(dict.fromkeys((root, *others)))
         for _ in range(ATTEMPTS):
-            texts = self._texts(roots)
+            reading = begin(lambda: self._texts(roots))
             found = self._rows(roots)
+            texts = reading()
             if all(one.name in texts for one in found if is_shallow(one.name, roots)):
                 return in_order([_with_texts(one, texts, roots) for one in found], roots)
         raise HostError("datasets change while they are listed", "try again")

@@ -7,6 +7,7 @@ from typing import Any
 
 from bsdvirt.cli.create_common import (
     StackOptions,
+    Wanted,
     add_guest_options,
     add_names,
     add_pool,
@@ -19,9 +20,8 @@ from bsdvirt.cli.create_common import (
 from bsdvirt.cli.flags import add_property
 from bsdvirt.cli.jail_root import RootOptions, add_root_arguments, origin_of, userland_settings
 from bsdvirt.errors import UsageError
-from bsdvirt.facts.host import read_kernel
 from bsdvirt.jail.root import Origin
-from bsdvirt.library import release_add
+from bsdvirt.library.levels import is_there
 from bsdvirt.library.plans.releases import host_release
 from bsdvirt.ops.create.jail import JailOrder
 from bsdvirt.session.session import Session
@@ -61,10 +61,20 @@ def run(options: Options) -> int:
     jail = _jail(new.session, options, new.settings, origin)
     coming = False
     if origin.kind == "release":
-        fetch = not options.no_fetch
-        source = release_add.provide(new.session, jail.release, fetch=fetch, pool=new.pool)
-        coming = provided(options, f"release {jail.release} added", source)
+        coming = _provide(options, new, jail.release)
     return create(options, new, JailOrder(jail, options.thick, origin), coming=coming)
+
+
+def _provide(options: Options, new: Wanted, release: str) -> bool:
+    """Add a release that the pool lacks; return whether it is added."""
+    if is_there(new.session, release, new.pool or new.session.layout):
+        return False
+    # Imported here: most jails are created from a release that is there.
+    from bsdvirt.library import release_add
+
+    fetch = not options.no_fetch
+    source = release_add.provide(new.session, release, fetch=fetch, pool=new.pool)
+    return provided(options, f"release {release} added", source)
 
 
 def _jail(
@@ -76,7 +86,7 @@ def _jail(
     release = given.pop("release", None) if options.release is None else options.release
     if origin.kind == "release":
         if release is None:
-            release = host_release(read_kernel(session.host).release)
+            release = host_release(session.kernel.release)
         settings["release"] = release
     elif release not in (None, NO_RELEASE):
         raise UsageError("this root is not from a release", "omit release=")

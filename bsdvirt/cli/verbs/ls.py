@@ -86,7 +86,7 @@ def _read(options: Options) -> tuple[list[dict[str, Any]], Inventory]:
             found = read()
             return fields_of(host.fs, found, read_jails(host)), found
     from bsdvirt.cli.common import open_session
-    from bsdvirt.session.alongside import begin
+    from bsdvirt.host.ahead import begin
 
     session = open_session(options, changes=False, shows=True)
     jails = begin(lambda: read_jails(session.host))

@@ -10,7 +10,7 @@ from bsdvirt.cli.common import open_session
 from bsdvirt.cli.live.daemon import Job, argv
 from bsdvirt.cli.parser import Globals
 from bsdvirt.errors import BsdvirtError, ConflictError, HostError, UsageError
-from bsdvirt.host.private import keep_private
+from bsdvirt.host.fs import keep_private
 from bsdvirt.layout import RUN_DIRECTORY
 from bsdvirt.ops.history.place import plan_place
 from bsdvirt.ops.history.record import VERB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from bsdvirt.errors import HostError
 from bsdvirt.facts.host import HostFacts, read_kernel, ruleset_exists, ruleset_shows
@@ -18,12 +19,14 @@ from bsdvirt.jail.facts.holds import read_holds
 from bsdvirt.jail.facts.mounts import read_mount_facts
 from bsdvirt.jail.facts.root import read_foreign, read_root
 from bsdvirt.jail.facts.settings import read_own
-from bsdvirt.jail.start import StartFacts
 from bsdvirt.layout import job_file
 from bsdvirt.net.resolver import PORT, is_the_hosts_alone, servers_of
 from bsdvirt.plan.locks import is_held
 from bsdvirt.spec.jail import Jail
 from bsdvirt.spec.params import needs_vmm
+
+if TYPE_CHECKING:
+    from bsdvirt.jail.start import StartFacts
 
 RESOLVER = "etc/resolv.conf"
 """The jail's, beneath its root."""
@@ -58,6 +61,9 @@ def start_facts_reader(
     view: View, jails: Mapping[str, Jail], facts: HostFacts, resolver: str
 ) -> Callable[[Guest, Jail], StartFacts]:
     """Read what all starts share, and return what reads the facts of one."""
+    # Imported here: a creation only asks for name servers.
+    from bsdvirt.jail.start import StartFacts
+
     host, found = view.host, view.found
     kernel = read_kernel(host, params=any(jail.params for jail in jails.values()))
     numbers = {jail.ruleset for jail in jails.values()}

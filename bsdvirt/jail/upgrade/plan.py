@@ -17,7 +17,7 @@ from bsdvirt.guest.inventory import Guest
 from bsdvirt.host import tools
 from bsdvirt.jail.create import cloned_root, copied_root
 from bsdvirt.layout import snapshot_directory
-from bsdvirt.plan.marks import clear_mark, destroy_marked, mark, mark_going, mark_of
+from bsdvirt.plan.marks import clear_mark, destroy_marked, destroy_ours, mark, mark_going, mark_of
 from bsdvirt.plan.step import (
     Command,
     Copy,
@@ -101,7 +101,7 @@ def plan_upgrade(
     made = (
         copied_root(new.snapshot, coming, words, op, new.size)
         if new.thick
-        else (cloned_root(new.snapshot, coming, words, op),)
+        else (cloned_root(new.snapshot, coming, words, (destroy_ours(coming, op),)),)
     )
     merged = MergeRoot(new.base, mine, directory, work, new.choice, new.digest)
     steps = (

@@ -22,8 +22,6 @@ from bsdvirt.layout import Layout
 from bsdvirt.net.files import Networks
 from bsdvirt.ops.network import macs, pf
 from bsdvirt.ops.power.claims import room_for, with_cpus
-from bsdvirt.ops.power.restart import start_of_new
-from bsdvirt.ops.power.start import start_held
 from bsdvirt.plan import events
 from bsdvirt.plan.locks import Lock
 from bsdvirt.plan.step import Plan, Step
@@ -126,7 +124,8 @@ class Create(Struct, frozen=True):
         return Prepared(session, tasks, then=then if self.start else None)
 
     def _tasks(self, session: Session, held: Held, claims: Claiming) -> list[Task]:
-        found, networks = session.inventory(), session.networks()
+        # What lies beneath the guests matters for a start only.
+        found, networks = session.inventory(shallow=not self.start), session.networks()
         session.need_mounted(found, self.pool)
         warn_absent(session, found)
         self._check_exposed(session, found)
@@ -200,6 +199,9 @@ class Create(Struct, frozen=True):
         maker: Maker,
     ) -> tuple[dict[str, list[Plan]], list[Task]]:
         """Plan their starts; return the plans, and the tasks of those that would be refused."""
+        # Imported here: most guests are started later.
+        from bsdvirt.ops.power.restart import start_of_new
+
         parts = {name: (guest, self.order.spec) for name, guest in guests.items()}
         contents = maker.contents()
         stand_ins = dict.fromkeys(guests, contents) if contents is not None else {}
@@ -234,6 +236,8 @@ class Create(Struct, frozen=True):
 
 def _started(session: Session, held: Held, created: list[Outcome]) -> list[Outcome]:
     """Start the guests that were created; return the outcomes of both."""
+    from bsdvirt.ops.power.start import start_held
+
     made = {outcome.name: outcome for outcome in created if outcome.ok}
     outcomes = [outcome for outcome in created if not outcome.ok]
     for begun in start_held(session, held, list(made)) if made else ():

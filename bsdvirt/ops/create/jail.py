@@ -19,15 +19,15 @@ from bsdvirt.jail.facts.settings import read_own
 from bsdvirt.jail.facts.start import read_answering, read_resolver
 from bsdvirt.jail.mounted import overlapping, refuse_jail
 from bsdvirt.jail.root import FROM_RELEASE, Origin, check_root, check_settings, rooted
+from bsdvirt.jail.settings import check_kernel, resolver_of
 from bsdvirt.jail.stack import check_host, shared_claims, without_address
-from bsdvirt.jail.start import check_kernel, resolver_of
-from bsdvirt.library.entries import stream_size
+from bsdvirt.library.levels import newest
 from bsdvirt.library.plans.releases import refuse_newer
-from bsdvirt.library.releases import newest
 from bsdvirt.ops.create.guests import Around, made
 from bsdvirt.ops.network import macs
 from bsdvirt.ops.power import hooks
 from bsdvirt.plan.step import Plan
+from bsdvirt.session.session import Session
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.jail import Jail
 
@@ -62,7 +62,7 @@ class JailOrder(Struct, frozen=True):
             root,
             read_own(session.host.fs, root, self.spec) if root else None,
             snapshot,
-            stream_size(session, snapshot) if self.thick else 0,
+            _size(session, snapshot) if self.thick else 0,
             read_jails(session.host) if self.origin.adopted else {},
             resolv,
             read_answering(session.host, resolv),
@@ -85,7 +85,7 @@ class JailOrder(Struct, frozen=True):
                 f"no release {jail.release}; available: {known}",
                 _how_to_get(str(jail.release), there),
             )
-        kernel = read_kernel(host, params=bool(jail.params))
+        kernel = read_kernel(host, params=True) if jail.params else around.session.kernel
         for release in self.releases:
             refuse_newer(release, kernel.release)
         check_kernel("cpuset", jail, kernel)
@@ -152,6 +152,13 @@ class JailMaker(Struct, frozen=True):
         lines += (f"{why} ({remedy})",) if why and not start else ()
         origin = self.order.origin.words or f"from {jail.release}"
         return made(origin, guest.identity), lines
+
+
+def _size(session: Session, snapshot: str) -> int:
+    # Imported here: most roots are clones.
+    from bsdvirt.library.entries import stream_size
+
+    return stream_size(session, snapshot)
 
 
 def _how_to_get(release: str, known: Iterable[str]) -> str:

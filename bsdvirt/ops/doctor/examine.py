@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bsdvirt.errors import as_told
+from bsdvirt.facts.host import LOOKS
+from bsdvirt.facts.sysctl import KERNEL_LOOK
 from bsdvirt.ops.doctor import (
     datasets,
     guests,
@@ -30,6 +32,12 @@ from bsdvirt.session.session import Session
 def examine(session: Session) -> list[Finding]:
     """The findings, those of roots and of files that cannot be read first. A check that fails
     is told of, and hides no other."""
+    with session.ahead.planning():
+        session.ahead.expect(*LOOKS, KERNEL_LOOK)
+        return _examine(session)
+
+
+def _examine(session: Session) -> list[Finding]:
     seen = look(session)
     checks: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: pools.findings(seen.found),

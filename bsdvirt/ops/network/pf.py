@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bsdvirt.errors import BsdvirtError
 from bsdvirt.facts.ifconfig import read_interfaces
-from bsdvirt.facts.packetfilter import PfFacts, read_firewall, read_loaded
+from bsdvirt.facts.packetfilter import LOOKS, PfFacts, read_firewall, read_loaded
 from bsdvirt.guest.forwards import rules_of
 from bsdvirt.guest.inventory import Guest
 from bsdvirt.layout import PF_DIRECTORY, network_rules, pf_file
@@ -32,6 +32,7 @@ lock."""
 
 def read(session: Session) -> PfFacts:
     """Read the state of the packet filter, and the files of the rules loaded into it."""
+    session.ahead.expect(*LOOKS)
     return read_loaded(session.host, filtered=session.hostfile.expose.filtered)
 
 

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, as_told
 from bsdvirt.facts.hooks import hook_problem
-from bsdvirt.facts.host import read_host
+from bsdvirt.facts.host import LOOKS, read_host
 from bsdvirt.facts.jls import read_jails
+from bsdvirt.facts.sysctl import KERNEL_LOOK
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.guest.view import Parts
 from bsdvirt.kinds import is_running, kind_of
@@ -50,6 +51,7 @@ class RestartGuests(Struct, frozen=True):
     def prepare(self, session: Session) -> Iterator[Prepared]:
         with contextlib.ExitStack() as stack:
             held = stack.enter_context(hold(session, self.names, "restart"))
+            session.ahead.expect(*LOOKS, KERNEL_LOOK)
             found = session.inventory()
             facts = read_host(session.host, *RUN_FILES)
 
@@ -97,7 +99,8 @@ def _joined(
 
     def again() -> Plan:
         now = structs.replace(session, draws=session.draws.again())
-        ready = begin(now, stack, held, [name])
+        with now.ahead.planning():
+            ready = begin(now, stack, held, [name])
         failed = Prepared(session, [], ready.networks).run_first()
         error = next(iter(failed.values()), ready.refused[0].error if ready.refused else None)
         if error is not None:

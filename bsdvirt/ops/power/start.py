@@ -11,8 +11,9 @@ from msgspec import Struct, field, structs
 from msgspec.structs import replace
 
 from bsdvirt.errors import BsdvirtError, ConflictError, as_told
-from bsdvirt.facts.host import read_host
+from bsdvirt.facts.host import LOOKS, read_host
 from bsdvirt.facts.jls import read_jails
+from bsdvirt.facts.sysctl import KERNEL_LOOK
 from bsdvirt.guest import forwards, logs
 from bsdvirt.guest.duplicates import duplicates
 from bsdvirt.guest.inventory import Guest, Inventory, need_unlocked
@@ -86,6 +87,7 @@ def begin(
     foreground: bool = False,
 ) -> Starting:
     """The same for guests whose locks are held."""
+    session.ahead.expect(*LOOKS, KERNEL_LOOK)
     found = mount_own(session, session.inventory(), names)
     networks = session.networks()
     loading = _Loading(session, found, networks)
@@ -297,8 +299,9 @@ def _specs(parts: Parts) -> dict[str, GuestSpec]:
 def start_held(session: Session, held: Held, names: Sequence[str]) -> list[Outcome]:
     """Start guests whose locks are held."""
     with contextlib.ExitStack() as stack:
-        ready = begin(session, stack, held, names)
-        tasks = [*ready.refused, *plan_each(ready.parts, ready.plan)]
+        with session.ahead.planning():
+            ready = begin(session, stack, held, names)
+            tasks = [*ready.refused, *plan_each(ready.parts, ready.plan)]
         return Prepared(session, tasks, ready.networks).run()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bsdvirt.facts.host import HostFacts, read_host
+from bsdvirt.facts.host import LOOKS, HostFacts, read_host
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.guest.view import StopRequest
 from bsdvirt.kinds import is_running, kind_of, read_spec
@@ -37,6 +37,7 @@ class StopGuests(Struct, frozen=True):
         failed, ended = self._end_waiting(session)
         names = [name for name in self.names if name not in {task.name for task in failed}]
         with hold(session, names, "stop", ending=ended) as held:
+            session.ahead.expect(*LOOKS)
             found = session.inventory()
             facts = read_host(session.host, *RUN_FILES)
 

@@ -31,8 +31,8 @@ def entries(session: Session) -> tuple[list[GuestRow], Inventory]:
 
 def listing(session: Session) -> tuple[list[GuestRow], Inventory, Mapping[str, JailFact]]:
     """Return the same, with the jails that the kernel has."""
+    from bsdvirt.host.ahead import begin
     from bsdvirt.rows.guest import GuestRow
-    from bsdvirt.session.alongside import begin
 
     read = begin(lambda: read_jails(session.host))
     found = session.inventory(shallow=True)

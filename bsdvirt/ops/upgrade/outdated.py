@@ -12,6 +12,7 @@ from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.host import tools
 from bsdvirt.library import images, releases
 from bsdvirt.library.entries import Copy, copies
+from bsdvirt.library.levels import read_levels
 from bsdvirt.library.plans.releases import host_release, newer, patch_level, version_key
 from bsdvirt.library.update.known import Known, read_known
 from bsdvirt.rows.base import utc
@@ -90,7 +91,7 @@ def _releases(session: Session, found: Inventory) -> dict[str, Release]:
         for name, there in copies(found, "release").items()
     }
     datasets = [copy.dataset.name for there in every.values() for copy in there]
-    levels = releases.read_levels(session.host, datasets)
+    levels = read_levels(session.host, datasets)
     known = read_known(session.host, datasets)
     own = _own_versions(session)
 

@@ -15,8 +15,8 @@ from bsdvirt.jail.upgrade.plan import Choice, NewRoot
 from bsdvirt.layout import snapshot_directory
 from bsdvirt.library import releases
 from bsdvirt.library.entries import copies_of, stream_size
+from bsdvirt.library.levels import Level, newest, read_levels
 from bsdvirt.library.plans.releases import newer, refuse_newer, version_key
-from bsdvirt.library.releases import Level
 from bsdvirt.session.session import Session
 from bsdvirt.spec.jail import Jail
 
@@ -49,12 +49,12 @@ def look(
     fs, layout, name = session.host.fs, guest.layout, guest.name
     refuse_newer(release, read_kernel(session.host).release)
     copies_of(found, "release", release, layout)
-    newest = releases.newest(session.host, layout.release(release))
-    version = releases.version_of(fs, layout, release, newest)
+    latest = newest(session.host, layout.release(release))
+    version = releases.version_of(fs, layout, release, latest)
     root = layout.jail_root_directory(name)
     before = version_in(fs, root) or ""
     base, thick = _base(session, found, guest, before)
-    if base.snapshot == newest.snapshot:
+    if base.snapshot == latest.snapshot:
         return Upgraded(before, version or release)
     if newer(before, version):
         raise ConflictError(
@@ -63,11 +63,11 @@ def look(
         )
     if name not in session.stopped:
         _refuse_mounts(session, root)
-    size = stream_size(session, newest.snapshot) if thick else 0
+    size = stream_size(session, latest.snapshot) if thick else 0
     _need_space(guest, size)
     origin = base.dataset.rpartition("/")[2]
     from_directory = snapshot_directory(layout.release_directory(origin), base.name)
-    to_directory = snapshot_directory(layout.release_directory(release), newest.name)
+    to_directory = snapshot_directory(layout.release_directory(release), latest.name)
     try:
         decisions = compare(
             fs.path(from_directory), fs.path(root), fs.path(to_directory), choice,
@@ -76,7 +76,7 @@ def look(
     except OSError as error:
         raise HostError(f"{error.filename}: {error.strerror}", "is it mounted?") from error
     new = NewRoot(
-        release, newest.snapshot, from_directory, choice, decisions.digest,
+        release, latest.snapshot, from_directory, choice, decisions.digest,
         bool(decisions.carry), tuple(path for path in decisions.merge if path in UNITS),
         thick, size, setting_words(spec),
     )  # fmt: skip
@@ -95,7 +95,7 @@ def _base(session: Session, found: Inventory, guest: Guest, version: str) -> tup
         return Level(release, snapshot, 0), False
     release = guest.identity.release
     copies_of(found, "release", release, layout)
-    levels = releases.read_levels(session.host, (layout.release(release),))
+    levels = read_levels(session.host, (layout.release(release),))
     every = levels[layout.release(release)]
     fs = session.host.fs
     fitting = [

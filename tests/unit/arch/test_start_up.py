@@ -133,7 +133,7 @@ def test_jinja2_is_imported_for_a_start_only(command: str, commands: dict[str, C
 
 @pytest.mark.parametrize(
     ("command", "most"),
-    [("ls", 48), ("stats", 82), ("exec", 32), ("stop", 153), ("start", 163), ("create", 200)],
+    [("ls", 48), ("stats", 82), ("exec", 32), ("stop", 135), ("start", 161), ("create", 163)],
 )
 def test_a_command_imports_few_modules(
     command: str, most: int, commands: dict[str, Counted]
@@ -148,9 +148,9 @@ def test_a_command_imports_few_modules(
         ("ls", 2),
         ("stats", 10),
         ("exec", 2),
-        ("stop", 12),
-        ("start", 20),
-        ("create", 12),
+        ("stop", 9),
+        ("start", 17),
+        ("create", 6),
         ("doctor", 24),
     ],
 )

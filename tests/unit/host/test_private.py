@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from bsdvirt.errors import HostError
-from bsdvirt.host.fs import Fs
-from bsdvirt.host.private import keep_private
+from bsdvirt.host.fs import Fs, keep_private
 from bsdvirt.plan.locks import Lock
 
 ROOT = Path(__file__).resolve().parents[3]
