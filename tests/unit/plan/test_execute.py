@@ -16,7 +16,9 @@ from bsdvirt.plan.events import Event
 from bsdvirt.plan.execute import Executor
 from bsdvirt.plan.fault import Faults
 from bsdvirt.plan.journal import Entry
+from bsdvirt.plan.marks import marked_after
 from bsdvirt.plan.step import (
+    Action,
     Command,
     DatasetOwned,
     FileExists,
@@ -464,3 +466,58 @@ def test_cpus_that_the_kernel_refuses_a_jail_need_a_restart(tmp_path: Path) -> N
         act.act(host, Command(("/usr/bin/cpuset", "-l", "0", "-j", "web")))
     assert raised.value.hint.startswith("a process of the guest has probably bound itself")
     assert raised.value.hint.endswith("or stop the guest, change its CPUs, and start it")
+
+
+ZFS = tools.ZFS
+MARKED = frozenset({"tank/a"})
+MINE = "bsdvirt:op=op1"
+
+
+@pytest.mark.parametrize(
+    ("action", "marked"),
+    [
+        (Command((ZFS, "create", "-o", MINE, "tank/b")), {"tank/a", "tank/b"}),
+        (Command((ZFS, "set", MINE, "tank/b")), {"tank/a", "tank/b"}),
+        (Pipeline((ZFS, "send", "x@y"), (ZFS, "receive", "-o", MINE, "tank/b")),
+         {"tank/a", "tank/b"}),
+        (Command((ZFS, "create", "-o", "bsdvirt:op=other", "tank/b")), {"tank/a"}),
+        (Command((ZFS, "inherit", "bsdvirt:op", "tank/a")), set()),
+        (Command((ZFS, "inherit", "bsdvirt:op", "tank/c")), {"tank/a"}),
+        (Command((ZFS, "destroy", "-r", "tank/b")), set()),
+        (Command((ZFS, "rename", "tank/a", "tank/b")), set()),
+        (Command((tools.IFCONFIG, "bv1n0a", "destroy")), {"tank/a"}),
+        (Command(("/hook", "web"), title="hook"), set()),
+        (WriteFile("/a", ""), {"tank/a"}),
+    ],
+)  # fmt: skip
+def test_which_datasets_bear_the_mark_of_a_run(action: Action, marked: set[str]) -> None:
+    """What may have taken a mark away has."""
+    assert marked_after(MARKED, action, "op1") == marked
+
+
+def test_a_mark_of_this_run_is_not_looked_for(host: FakeHost) -> None:
+    """This host has no zfs(8) that would show it."""
+    complete = Command((ZFS, "inherit", "bsdvirt:op", "tank/a"))
+    finish = (Step(complete, "complete", unless=Not(DatasetOwned("tank/a", "op1"))),)
+    run(host, plan(Step(Command((ZFS, "create", "-o", MINE, "tank/a")), "make"), finish=finish))
+    assert host.ran[-1] == " ".join(complete.argv)
+    with pytest.raises(CommandError, match="zfs get"):
+        run(host, plan(finish=finish))
+
+
+def removal(name: str) -> Step:
+    return Step(do(name), f"why {name}", unless=Not(FileExists("/there")), at_once=True)
+
+
+def test_what_is_done_at_once_looks_only_where_it_fails(host: FakeHost) -> None:
+    run(host, plan(finish=(removal("one"),)))
+    host.fails["do two"] = [(1, "no such jail")]
+    run(host, plan(finish=(removal("two"),)))
+    assert host.ran == ["do one", "do two"]
+
+
+def test_what_fails_at_once_and_is_there_has_failed(host: FakeHost) -> None:
+    host.fs.write("/there", "")
+    host.fails["do two"] = [(1, "not allowed")]
+    with pytest.raises(CommandError, match="not allowed"):
+        run(host, plan(finish=(removal("two"),)))
