@@ -34,7 +34,7 @@ class Counting(FakeHost):
             return Result(tuple(argv), 0, f"{len(self.reads)}")
         return super().run(argv, changes=changes, **more)
 
-    def attach(self, argv: Sequence[str]) -> int:
+    def attach(self, argv: Sequence[str], **more: Any) -> int:
         return 0
 
 
