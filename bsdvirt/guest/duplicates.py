@@ -7,7 +7,6 @@ that was created later does not start until it has others.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection, Iterable
 
 from msgspec import Struct, structs
@@ -18,6 +17,7 @@ from bsdvirt.guest.claims import RandomBytes, free_id, free_mac
 from bsdvirt.guest.inventory import Guest, Inventory
 from bsdvirt.plan.step import Plan
 from bsdvirt.record import replace
+from bsdvirt.spec.digits import uuid_of
 from bsdvirt.spec.identity import Claim, Identity
 
 
@@ -85,7 +85,7 @@ def _apart(identity: Identity, others: Collection[Guest], random_bytes: RandomBy
     if identity.id in {one.identity.id for one in others}:
         identity = structs.replace(identity, id=free_id(others))
     if identity.uuid in {one.identity.uuid for one in others}:
-        identity = structs.replace(identity, uuid=str(uuid.UUID(bytes=random_bytes(16), version=4)))
+        identity = structs.replace(identity, uuid=uuid_of(random_bytes(16)))
     theirs = [claim for one in others for claim in one.identity.nics]
     nics: list[Claim] = []
     for claim in identity.nics:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from bsdvirt.plan.events import Sink
 from bsdvirt.plan.locks import Kind
 from bsdvirt.plan.pending import subjects
 from bsdvirt.session.draws import Draws
+from bsdvirt.spec.digits import uuid_of
 from bsdvirt.spec.hostfile import HostFile
 from bsdvirt.spec.load import load_hostfile
 from bsdvirt.zfs import Dataset, Zfs, open_listing, open_zfs
@@ -176,7 +176,7 @@ class Reading(Struct, dict=True):
     @staticmethod
     def new_op() -> str:
         """Return the id of another operation."""
-        return uuid.uuid4().hex
+        return uuid_of(os.urandom(16)).replace("-", "")
 
     def pending(self, kind: Kind) -> set[str]:
         """Return the objects that have a journal: of an operation under way, or cut short."""

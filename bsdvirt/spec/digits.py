@@ -27,3 +27,11 @@ _LONGEST = 32
 def is_guest_name(word: str) -> bool:
     """Whether a word is a name as GuestName in types.py has it."""
     return word[:1] in _LETTERS and len(word) <= _LONGEST and _OTHERS.issuperset(word)
+
+
+def uuid_of(data: bytes) -> str:
+    """Return the UUID of version 4 with these 16 random bytes. Importing the standard library's
+    uuid takes longer than making many."""
+    number = int.from_bytes(data, "big") & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    text = f"{number:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

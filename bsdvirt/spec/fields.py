@@ -41,12 +41,40 @@ class Field(msgspec.Struct, frozen=True):
 def fields_of(cls: type[Spec]) -> dict[str, Field]:
     """Return the fields of a struct by name, in the order of their declaration: those of its
     `head`, those of its base, its own."""
-    info = mi.type_info(cls)
-    assert isinstance(info, mi.StructType)
+    info = info_of(cls)
     above = cls.__base__
     base = fields_of(above) if above is not None and above is not Spec else {}
     fields = {field.name: _field(field, base.get(field.name)) for field in info.fields}
     return {name: fields[name] for name in sorted(fields, key=lambda name: name not in cls.head)}
+
+
+_infos: dict[type, mi.StructType] = {}
+
+
+def info_of(cls: type[Spec]) -> mi.StructType:
+    """Return what msgspec finds out of a struct. It is asked once for its bases and the structs in
+    it, which takes as long as for one of them."""
+    if cls not in _infos:
+        bases = [one for one in cls.__mro__ if issubclass(one, Spec) and one is not Spec]
+        for info in mi.multi_type_info(bases):
+            _keep(info)
+    return _infos[cls]
+
+
+def _keep(kind: mi.Type) -> None:
+    """Keep what is known of the structs in a type."""
+    if isinstance(kind, mi.StructType):
+        if kind.cls not in _infos:
+            _infos[kind.cls] = kind
+            for field in kind.fields:
+                _keep(field.type)
+    elif isinstance(kind, mi.Metadata):
+        _keep(kind.type)
+    elif isinstance(kind, mi.UnionType):
+        for one in kind.types:
+            _keep(one)
+    elif isinstance(kind, mi.ListType):
+        _keep(kind.item_type)
 
 
 def _field(field: mi.Field, base: Field | None) -> Field:

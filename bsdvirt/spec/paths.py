@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from functools import cache
 from typing import Any, NoReturn
 
 import msgspec.inspect as mi
@@ -20,7 +19,16 @@ import msgspec.inspect as mi
 from bsdvirt.errors import UsageError
 from bsdvirt.spec.base import Spec, did_you_mean, shown
 from bsdvirt.spec.digits import natural
-from bsdvirt.spec.fields import bare, field_at, fields_of, item_of, plain, struct_of, words_of
+from bsdvirt.spec.fields import (
+    bare,
+    field_at,
+    fields_of,
+    info_of,
+    item_of,
+    plain,
+    struct_of,
+    words_of,
+)
 from bsdvirt.spec.load import SpecT, decode, parse_value, scalar
 from bsdvirt.spec.params import PARAMS, RESERVED, JailParams, known, without_no
 
@@ -116,19 +124,12 @@ def _parts(cls: type[Spec], path: str) -> list[str]:
     return path.split(".")
 
 
-@cache
-def _kind(cls: type[Spec]) -> mi.Type:
-    """Return what msgspec finds out of a class, once: for each guest it would take longest of all
-    that a change of many guests does."""
-    return mi.type_info(cls)
-
-
 def _assign(
     cls: type[Spec], data: dict[str, Any], parts: list[str], text: str, removed: list[Any]
 ) -> None:
     """Set the value at a path."""
     holder: Any = data
-    kind = _kind(cls)
+    kind: mi.Type = info_of(cls)
     last, end, path = parts[-1], len(parts) - 1, ".".join(parts)
     for number in range(end):
         holder, kind = _step(holder, kind, parts, number)

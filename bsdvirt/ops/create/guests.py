@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import uuid
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Protocol
@@ -28,6 +27,7 @@ from bsdvirt.plan.step import Plan, Step
 from bsdvirt.session.batch import Held, Outcome, hold
 from bsdvirt.session.prepared import Part, Prepared, Task, plan_each, refused
 from bsdvirt.session.session import Session
+from bsdvirt.spec.digits import uuid_of
 from bsdvirt.spec.guest import GuestSpec
 from bsdvirt.spec.identity import Boot, Identity
 from bsdvirt.spec.network import Network
@@ -307,7 +307,7 @@ def new_identity(
     kind, random = kind_of_spec(spec), session.draws.source(name)
     identity = Identity(
         id=free_id(known),
-        uuid=str(uuid.UUID(bytes=random(16), version=4)),
+        uuid=uuid_of(random(16)),
         kind=kind.name,
         created=session.draws.time(name),
         release=release,

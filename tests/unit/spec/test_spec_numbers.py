@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 
 from bsdvirt.errors import UsageError
 from bsdvirt.library.plans.releases import parse_manifest, version_key
 from bsdvirt.library.web.https import content_range, head_of
-from bsdvirt.spec.digits import natural
+from bsdvirt.spec.digits import natural, uuid_of
 
 STRANGE = ("²", "٣", "9" * 4400, str(2**64), "-1", "+1", "1_0", " 1", "", "0x1", "1.0")
 
@@ -40,3 +42,8 @@ def test_a_web_servers_numbers(digits: str) -> None:
 def test_a_release_of_a_strange_name() -> None:
     assert version_key("9" * 4400 + ".1") is None
     assert version_key("14.3-RELEASE") == (14, 3)
+
+
+@pytest.mark.parametrize("data", [b"\0" * 16, b"\xff" * 16, bytes(range(16))])
+def test_a_uuid_is_as_the_standard_library_makes_it(data: bytes) -> None:
+    assert uuid_of(data) == str(UUID(bytes=data, version=4))
