@@ -257,6 +257,10 @@ def _is_decimal(text: str, most: int) -> bool:
     )
 
 
+def _is_port(text: str) -> bool:
+    return 0 < len(text) <= 5 and _DIGITS.issuperset(text) and 0 < int(text) <= 65535
+
+
 def _is_interface(value: Any) -> bool:
     return value == "" or (
         _is_text(value, 15) and value[0] in _UPPER | _LOWER and _WORD.issuperset(value)
@@ -355,6 +359,17 @@ _CPUS: dict[str, Check] = {"cpus": _is_cpus, "exclusive": _is_flag}
 _BOOT: dict[str, Check] = {
     "auto": _is_flag,
     "order": lambda value: _is_number(value, 0, 9999),
+    "after": lambda value: (
+        _list_of(lambda name: isinstance(name, str) and is_guest_name(name), 64)(value)
+        and len(set(value)) == len(value)
+    ),
+    "delay": lambda value: _is_number(value, 0, 600),
+    "ready": lambda value: (
+        _is_text(value, 255)
+        and (not value.startswith("tcp:") or _is_port(value.removeprefix("tcp:")))
+    ),
+    "ready_timeout": lambda value: _is_number(value, 1, 3600),
+    "ready_policy": lambda value: value in ("continue", "fail"),
 }
 _IDENTITY: dict[str, Check] = {
     "id": lambda value: _is_number(value, 1, MAX_ID),

@@ -27,7 +27,9 @@ VM = {
     "nics": [CLAIM | {"slot": 6, "address6": "fd00::3/64", "aliases": ["10.77.0.9/32", "::1"]}],
     "disks": {"root": {"slot": 4, "port": 0, "serial": "BHYVE-1A", "eui64": "0x00112233445566aa"},
               "cd": {"port": 1, "slot": None}},
-    "cpus": {"cpus": "0-3,6", "exclusive": True}, "boot": {"auto": True, "order": 3},
+    "cpus": {"cpus": "0-3,6", "exclusive": True},
+    "boot": {"auto": True, "order": 3, "after": ["db"], "delay": 5, "ready": "tcp:80",
+             "ready_timeout": 9, "ready_policy": "continue"},
     "shared": [{"address": "192.0.2.1/24", "interface": "em0"}], "root": "/srv/web",
     "root_dataset": "tank/web", "release": "", "host": "", "created": "2026-11-28T02:10:05Z",
 }  # fmt: skip
@@ -97,6 +99,15 @@ def test_what_is_odd_is_read_by_the_authority(name: str) -> None:
 def test_so_are_odd_claims(name: str) -> None:
     for odd in ODD:
         same(json.dumps(JAIL | {"nics": [CLAIM | {name: odd}]}))
+
+
+@pytest.mark.parametrize(
+    "name", ["auto", "order", "after", "delay", "ready", "ready_timeout", "ready_policy", "unknown"]
+)
+def test_so_is_what_is_odd_about_the_boot(name: str) -> None:
+    for odd in (*ODD, "tcp:", "tcp:0", "tcp:65535", "tcp:65536", "tcp:080", "tcp:8 0", "true", 600):
+        same(json.dumps(JAIL | {"boot": {name: odd}}))
+        same(json.dumps(JAIL | {"boot": {name: [odd, odd]}}))
 
 
 def test_so_are_other_odd_claims() -> None:
