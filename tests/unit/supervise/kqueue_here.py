@@ -50,6 +50,17 @@ class Queue:
         return Event(pid, PROC, fflags=NOTE_EXIT, data=status)
 
 
+SPAWN = os.posix_spawn
+
+
+def spawn(path, argv, env, **how):  # type: ignore[no-untyped-def]
+    """Have ps(1) show the title that a simulated bhyve has given itself, which is its name here."""
+    if path == "/bin/ps":
+        argv = ["comm=" if word == "command=" else word for word in argv]
+    return SPAWN(path, argv, env, **how)
+
+
+os.posix_spawn = spawn
 for name, value in {
     "kqueue": Queue, "kevent": Event, "KQ_FILTER_PROC": PROC, "KQ_FILTER_VNODE": VNODE,
     "KQ_NOTE_EXIT": NOTE_EXIT, "KQ_NOTE_EXTEND": 4, "KQ_EV_ADD": 1, "KQ_EV_CLEAR": 32,
