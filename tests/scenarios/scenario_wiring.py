@@ -128,7 +128,7 @@ def an_uplink_has_the_mtu_of_its_network(driver: Bsdvirt, view: HostView) -> Non
         driver.fails(2, "create", "jail", "t2", "--network", "tnet", "nics.0.mtu=1500", says="1400")
         driver.ok("start", "t1")
         assert "mtu 1300" in driver.ok("exec", "t1", "--", "ifconfig").stdout
-        driver.fails(4, "network", "set", "tnet", "mtu=1500", says="while t1 run")
+        driver.fails(4, "network", "set", "tnet", "mtu=1500", says="while guests on it run: t1")
         driver.ok("destroy", "t1", "--yes", "--force")
         driver.ok("network", "destroy", "tnet")
 

@@ -43,7 +43,7 @@ def an_mtu_changes_with_nobody_on_it(driver: Bsdvirt, view: HostView) -> None:
     image(driver, view)
     driver.ok("create", "vm", "t1", "--image", "gold", *SMALL)
     driver.ok("start", "t1")
-    driver.fails(4, "network", "set", "private", "mtu=3000", says="while t1 run")
+    driver.fails(4, "network", "set", "private", "mtu=3000", says="while guests on it run: t1")
     told = driver.ok("network", "set", "private", "gateway=10.77.0.9")
     assert "t1" in told.stderr
     driver.ok("stop", "t1", "--force")
