@@ -6,11 +6,13 @@ import argparse
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, get_args
 
 from bsdvirt.cli.output import say
 from bsdvirt.cli.parser import Globals
+from bsdvirt.cli.streams import close_streams
 from bsdvirt.errors import HostError, UsageError
 from bsdvirt.host.tools import python_package
 from bsdvirt.tui.settings import Theme
@@ -57,7 +59,16 @@ def run(options: Options) -> int:
     keys = read_keys(paths(os.environ))
     problems = [one for one in (file.problem, *keys.problems) if one]
     start = Start(keys.keys, file, problems, options.theme or "")
-    return run_ui(_sources(options), settings, CommandLine(), start)
+    status = run_ui(_sources(options), settings, CommandLine(), start)
+    _end_if_threads_wait(status)
+    return status
+
+
+def _end_if_threads_wait(status: int) -> None:
+    """End at once where Textual has left a thread that reads the terminal: the interpreter would
+    wait for it, and never end."""
+    if any(not one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
+        os._exit(close_streams(status))
 
 
 def _print_keys() -> int:

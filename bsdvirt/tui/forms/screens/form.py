@@ -137,6 +137,8 @@ class FormScreen(ModalScreen[None]):
             section = self.draft.sections[number]
             self.remove_class("finding")
             await self.fields.show(section.fields, self.draft)
+            if not self.is_attached:
+                return
             self._check()
             if not self.fields.go_to(last=last):
                 self._about(section.help)

@@ -99,6 +99,9 @@ class FieldList(VerticalScroll, can_focus=False):
     async def show(self, fields: Sequence[FormField], draft: Draft, *, whole: bool = False) -> None:
         """Show these fields in place of others; `whole`, with the names of their sections."""
         await self.remove_children()
+        if not self.is_attached:
+            # The UI ends, or the form was left meanwhile.
+            return
         self.set_class(whole, "whole")
         rows = [
             FieldRow(field, draft.value(field.path), field.path if whole else field.label)
