@@ -8,7 +8,7 @@ Everything else is left to load.py, which is the authority; what both read is th
 from __future__ import annotations
 
 from bsdvirt import plainjson
-from bsdvirt.spec.digits import MAX_ID, MAX_NICS, is_guest_name
+from bsdvirt.spec.digits import BOOT_ORDER, MAX_ID, MAX_NICS, is_guest_name
 
 TYPE_CHECKING = False
 # As in cli/streams.py.
@@ -100,6 +100,7 @@ class Brief:
         self.shared = [BriefAlias(alias) for alias in values.get("shared", [])]
         boot = values.get("boot", {})
         self.autostart: bool = boot.get("auto", False) and not self.template
+        self.boot_order: int = boot.get("order", BOOT_ORDER)
 
     def addresses(self) -> list[str]:
         every = [alias.address for alias in self.shared]

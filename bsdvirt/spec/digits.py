@@ -18,6 +18,8 @@ def natural(text: str) -> int | None:
 MAX_ID = 2047
 """The highest id of a guest, limited by the kernel's unit numbers of interfaces (see layout.py)."""
 MAX_NICS = 8
+BOOT_ORDER = 100
+"""The order at boot of a guest that has none of its own."""
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 _OTHERS = _LETTERS | frozenset("0123456789_-")

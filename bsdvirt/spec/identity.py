@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from bsdvirt.spec.base import LINE, BadValueError, Live, Names, Spec, prop, shown
+from bsdvirt.spec.digits import BOOT_ORDER
 from bsdvirt.spec.digits import MAX_ID as MAX_ID
 from bsdvirt.spec.digits import MAX_NICS as MAX_NICS
 from bsdvirt.spec.types import AbsolutePath, CpuList, GuestName, TagName
@@ -66,7 +67,9 @@ class Boot(Spec, frozen=True, kw_only=True):
     """Whether and when the guest starts at boot."""
 
     auto: Annotated[bool, prop("Start at boot.", live=Live.NOW)] = False
-    order: Annotated[int, prop("Lower numbers start earlier.", live=Live.NOW, ge=0, le=9999)] = 100
+    order: Annotated[int, prop("Lower numbers start earlier.", live=Live.NOW, ge=0, le=9999)] = (
+        BOOT_ORDER
+    )
     after: Annotated[
         list[GuestName],
         prop(
@@ -153,6 +156,11 @@ class Identity(Spec, frozen=True, kw_only=True):
     def autostart(self) -> bool:
         """Whether it starts at boot: a template never does."""
         return self.boot.auto and not self.template
+
+    @property
+    def boot_order(self) -> int:
+        """Its place in the order at boot."""
+        return self.boot.order
 
     def shares(self) -> list[str]:
         """Return the addresses of the host's stack that it has or will have, with prefix

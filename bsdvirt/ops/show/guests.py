@@ -62,7 +62,7 @@ def _fields(fs: Fs, guest: Guest, state: str, jid: int | None) -> dict[str, Any]
     return {
         **common(fs, guest, state, jid),
         "networks": list(dict.fromkeys(nic.network for nic in identity.nics)),
-        "boot_order": identity.boot.order if identity.autostart else None,
+        "boot_order": identity.boot_order if identity.autostart else None,
         "root": guest.layout.dataset,
     }
 

@@ -34,8 +34,8 @@ VM = {
     "root_dataset": "tank/web", "release": "", "host": "", "created": "2026-11-28T02:10:05Z",
 }  # fmt: skip
 FIELDS = (
-    "id", "uuid", "kind", "release", "host", "tags", "template", "root", "autostart", "next",
-    "next_shared", "created", "root_dataset", "v",
+    "id", "uuid", "kind", "release", "host", "tags", "template", "root", "autostart", "boot_order",
+    "next", "next_shared", "created", "root_dataset", "v",
 )  # fmt: skip
 CLAIMED = ("network", "mac", "address", "address6", "slot", "aliases")
 
