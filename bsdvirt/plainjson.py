@@ -20,6 +20,8 @@ class _Reading:
     strict = False
     object_hook = None
     object_pairs_hook: Any = None
+    array_hook = None
+    """Python 3.15 has that, too."""
     parse_float = float
     parse_int = int
 
