@@ -105,6 +105,12 @@ class BsdvirtApp(App[int]):
     def sources(self) -> Mapping[str, Source]:
         return {name: reader.source for name, reader in self._readers.items()}
 
+    def _handle_exception(self, error: Exception) -> None:
+        """Leave out what fails once the UI ends: Textual takes screens apart that are still being
+        filled."""
+        if not self._exit:
+            super()._handle_exception(error)
+
     def _arrange(self, view: View[Any]) -> None:
         """Show the columns of the settings in a view, sorted as they say."""
         table = view.table

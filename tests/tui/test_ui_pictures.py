@@ -12,7 +12,7 @@ DRAWN_BY = "8"
 """The major version of textual by which the pictures are drawn; others draw borders and scroll bars
 a little differently."""
 
-TRIES = 3
+TRIES = 5
 """On a busy machine, a picture may be taken a moment before the last change is drawn."""
 
 
