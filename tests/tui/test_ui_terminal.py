@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -27,10 +28,15 @@ def is_there(pid: int) -> bool:
     return True
 
 
+_CALLS = itertools.count()
+
+
 def tty(tmux: Tmux) -> str:
     """Return the settings of the terminal, as stty(1) prints them."""
-    tmux.line("clear; stty -g; echo end''ed")
-    tmux.sees("ended")
+    # Numbered: the end of an earlier call is on the screen again once the UI has left its own.
+    number = next(_CALLS)
+    tmux.line(f"clear; stty -g; echo end''ed-{number}.")
+    tmux.sees(f"ended-{number}.")
     return next(line for line in tmux.screen.splitlines() if line.count(":") > 5)
 
 
