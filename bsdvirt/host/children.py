@@ -15,12 +15,18 @@ from typing import IO
 
 from bsdvirt.host import tools
 from bsdvirt.host.base import LineSink
-from bsdvirt.host.begun import ENVIRONMENT, KILL_AFTER_SECONDS, READ_BYTES, TOO_MUCH, Result
+from bsdvirt.host.begun import (
+    CHUNK,
+    END_POLL_SECONDS,
+    ENVIRONMENT,
+    KILL_AFTER_SECONDS,
+    READ_BYTES,
+    TOO_MUCH,
+    Result,
+)
 from bsdvirt.host.interrupt import Interrupt
 
 POLL_SECONDS = 0.1
-CHUNK = 1 << 16
-END_POLL_SECONDS = 0.01
 KEPT_BYTES = 1 << 20
 """Limit of the kept output of a command that changes something: its beginning and its end."""
 LINE_BYTES = 4096
